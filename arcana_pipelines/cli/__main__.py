@@ -1,0 +1,3 @@
+from arcana_pipelines.cli.main import main
+
+main()

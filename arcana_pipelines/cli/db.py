@@ -1,0 +1,54 @@
+"""`arcana db`: the schema and where it lives."""
+
+from __future__ import annotations
+
+import click
+
+from arcana_pipelines.cli.output import json_option, print_json
+from arcana_pipelines.db import schema
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.settings import load_settings
+
+
+@click.group(name="db")
+def command() -> None:
+    """Create, check and find the database."""
+
+
+@command.command()
+@json_option
+def upgrade(as_json: bool) -> None:
+    """Create the schema or bring it up to this release."""
+    revision = schema.upgrade(Database(load_settings()))
+    if as_json:
+        print_json({"revision": revision})
+    else:
+        click.echo(f"The schema is at {revision}.")
+
+
+@command.command()
+@json_option
+@click.pass_context
+def check(context: click.Context, as_json: bool) -> None:
+    """Compare the live schema with this release's models; exit 1 when they differ."""
+    database = Database(load_settings())
+    schema.require_current(database)
+    differences = schema.drift(database)
+    if as_json:
+        print_json({"drift": differences})
+    else:
+        for line in differences:
+            click.echo(line)
+        click.echo(f"{len(differences)} differences." if differences else "The live schema is what the models say.")
+    context.exit(1 if differences else 0)
+
+
+@command.command()
+@click.option("--show-password", is_flag=True, help="Print the password too.")
+@click.option("--hold", is_flag=True, help="Keep an embedded database running until Ctrl-C.")
+def url(show_password: bool, hold: bool) -> None:
+    """Print the database's address (psql, SQLAlchemy and others take it)."""
+    database = Database(load_settings())
+    click.echo(database.url if show_password else database.safe_url)
+    if hold:
+        click.pause("") if click.get_text_stream("stdin").isatty() else click.get_text_stream("stdin").read()

@@ -1,0 +1,101 @@
+"""`arcana doctor`: check what this installation needs and say how to mend it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+
+import click
+
+from arcana_pipelines.cli.output import console, json_option, print_json
+from arcana_pipelines.db import schema
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.settings import Settings, load_settings
+from arcana_pipelines.sources.registry import DEFAULT_TOKEN_VARIABLE, open_notion_api
+
+Finding = tuple[str, bool, str]
+
+
+@click.command(name="doctor")
+@json_option
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """Check the environment; exit 1 when something needs mending."""
+    findings = list(_findings())
+    if as_json:
+        print_json({"checks": [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in findings]})
+    else:
+        for name, ok, detail in findings:
+            console().print(f"[{'green' if ok else 'red'}]{'ok  ' if ok else 'FAIL'}[/] {name}: {detail}")
+    context.exit(0 if all(ok for _, ok, _ in findings) else 1)
+
+
+def _findings() -> Iterator[Finding]:
+    yield ("python", sys.version_info >= (3, 11), f"{sys.version.split()[0]} (3.11 or newer is needed)")
+    try:
+        settings = load_settings()
+    except ArcanaError as error:
+        yield ("settings", False, str(error))
+        return
+    yield ("settings", True, f"ARCANA_HOME is {settings.home}")
+    yield _tried("home", lambda: _writable(settings))
+    database = Database(settings)
+    yield _tried("database", lambda: _server(database))
+    yield _tried("schema", lambda: _schema(database))
+    yield _tried("embedder", lambda: _embedder(settings))
+    if os.environ.get(DEFAULT_TOKEN_VARIABLE):
+        yield _tried("notion", lambda: _notion(settings))
+
+
+def _tried(name: str, check: Callable[[], str]) -> Finding:
+    try:
+        return (name, True, check())
+    except ArcanaError as error:
+        return (name, False, str(error))
+
+
+def _writable(settings: Settings) -> str:
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        probe = settings.home / ".doctor"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ArcanaError(f"{settings.home} is not writable ({error.strerror}): set ARCANA_HOME") from error
+    return f"{settings.home} is writable"
+
+
+def _server(database: Database) -> str:
+    with database.connection() as connection:
+        version = connection.info.server_version // 10000
+        row = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+    if version < schema.LOWEST_POSTGRES:
+        raise ArcanaError(f"PostgreSQL {version} is too old: {schema.LOWEST_POSTGRES} or newer is needed")
+    return f"PostgreSQL {version}, pgvector {row[0] if row else 'not created yet (arcana db upgrade)'}"
+
+
+def _schema(database: Database) -> str:
+    schema.require_current(database)
+    differences = schema.drift(database)
+    if differences:
+        raise ArcanaError(f"{len(differences)} differences from the models: `arcana db check` lists them")
+    return f"revision {schema.newest_revision()}, no drift"
+
+
+def _embedder(settings: Settings) -> str:
+    from arcana_pipelines.embedding.provider import model_of, open_embedder
+
+    model, dimensions = model_of(settings)
+    open_embedder(settings, model, dimensions).embed(["hello"])
+    return f"{model} answers with {dimensions} dimensions"
+
+
+def _notion(settings: Settings) -> str:
+    api = open_notion_api(DEFAULT_TOKEN_VARIABLE, "doctor", settings)
+    try:
+        bot = api.call("GET", "users/me").get("bot") or {}
+    finally:
+        api.close()
+    return f"the token of {DEFAULT_TOKEN_VARIABLE} belongs to '{bot.get('workspace_name') or 'a workspace'}'"

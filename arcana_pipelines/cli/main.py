@@ -1,0 +1,71 @@
+"""The command `arcana`. Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but incomplete."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import click
+from dotenv import load_dotenv
+
+from arcana_pipelines import __version__
+from arcana_pipelines.cli.output import fail
+from arcana_pipelines.errors import ArcanaError
+
+# Command modules are imported when they are used: Dagster alone costs half a second.
+_COMMANDS = {
+    "db": "arcana_pipelines.cli.db",
+    "doctor": "arcana_pipelines.cli.doctor",
+    "search": "arcana_pipelines.cli.search",
+    "status": "arcana_pipelines.cli.status",
+    "sync": "arcana_pipelines.cli.sync",
+    "up": "arcana_pipelines.cli.up",
+    "workspace": "arcana_pipelines.cli.workspace",
+}
+
+
+class _LazyGroup(click.Group):
+    """Finds commands by name without importing the others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        from importlib import import_module
+
+        command: click.Command = import_module(_COMMANDS[cmd_name]).command
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="arcana")
+@click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
+def cli(verbose: bool) -> None:
+    """Keep a company's Notion searchable: complete, fresh, cited, yours."""
+    load_dotenv(".env")
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr
+    )
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """The entry point: errors of ours become a sentence and an exit code, never a traceback."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = cli.main(arguments, prog_name="arcana", standalone_mode=False)
+    except ArcanaError as error:
+        fail(str(error), "--json" in arguments)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,165 @@
+"""`arcana up`: database, schema, sample workspace, then Dagster's web server and daemon until Ctrl-C."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from arcana_pipelines.cli.output import console
+from arcana_pipelines.cli.sync import run_sync
+from arcana_pipelines.cli.workspace import register
+from arcana_pipelines.db import embedded
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.schema import upgrade
+from arcana_pipelines.errors import ArcanaError, WrongUse
+from arcana_pipelines.pipeline import workspaces
+from arcana_pipelines.settings import load_settings
+from arcana_pipelines.sources.protocol import Mode
+
+DEMO_SLUG = "handbook"
+DEMO_SOURCE = Path(__file__).parents[1] / "demo" / "handbook"
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
+
+
+@click.command(name="up")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The UI has no log-in: mind who can reach it.")
+@click.option("--no-demo", is_flag=True, help="Do not register the sample workspace.")
+def command(port: int, host: str, no_demo: bool) -> None:
+    """Start everything: database, Dagster UI and daemon, sensors running. Ctrl-C stops it all."""
+    started = time.monotonic()
+    _refuse_taken_port(host, port)
+    settings = load_settings()
+    database = Database(settings)
+    upgrade(database)
+    console().print(f"Database ready ({database.safe_url})", markup=False)
+    from arcana_pipelines.defs.instance import prepare
+
+    prepare(database)
+    if not no_demo:
+        _prepare_demo(database)
+    database.close()
+    server = _start_dagster(host, port, settings.home)
+    stopping = _forward_signals(server)
+    try:
+        if _wait_until_up(server, host, port):
+            _say_where(host, port, time.monotonic() - started, demo=not no_demo)
+        code = server.wait()
+    finally:
+        _stop(server)
+    embedded.release_lease(settings.home)
+    if settings.database_url is None and embedded.wait_until_stopped(settings.home):
+        console().print("The database is stopped too.")
+    if not stopping and code != 0:
+        raise ArcanaError(f"Dagster ended by itself with code {code}; what it printed above says why.")
+
+
+def _prepare_demo(database: Database) -> None:
+    """Register and index the sample handbook once; later starts find it there."""
+    with database.connection() as connection:
+        if any(row.slug == DEMO_SLUG for row in workspaces.every(connection)):
+            return
+        retired = connection.execute("SELECT 1 FROM retired_slug WHERE slug = %s", [DEMO_SLUG]).fetchone()
+    if retired:
+        return
+    folder = database.settings.home / "handbook"
+    if not folder.exists():
+        shutil.copytree(DEMO_SOURCE, folder)
+    register(database, DEMO_SLUG, "notion_export", {"path": str(folder)}, name="Sample handbook")
+    report = run_sync(database, DEMO_SLUG, Mode.FULL, show_progress=True)
+    console().print(
+        f"Sample workspace '{DEMO_SLUG}' indexed: {report['pages']['added']} pages, "
+        f"{report['chunks']['published']} chunks in {report['seconds']:.1f} s"
+    )
+
+
+def _start_dagster(host: str, port: int, home: Path) -> subprocess.Popen[bytes]:
+    console().print("Starting Dagster …")
+    # A session of its own: Ctrl-C reaches us alone and we stop it in order; PR_SET_PDEATHSIG stops it even
+    # when we are killed. `dagster dev` holds a lease on the embedded database through its code server.
+    return subprocess.Popen(
+        [
+            sys.executable, "-W", "ignore", "-m", "dagster", "dev",
+            "-m", "arcana_pipelines.definitions", "-h", host, "-p", str(port), "--log-level", "warning",
+        ],
+        env={**os.environ, "ARCANA_HOME": str(home), "PYTHONUNBUFFERED": "1"},
+        start_new_session=True,
+        preexec_fn=_die_with_parent,
+    )  # fmt: skip
+
+
+def _die_with_parent() -> None:
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)
+
+
+def _forward_signals(server: subprocess.Popen[bytes]) -> list[int]:
+    received: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        if not received:
+            console().print("\nStopping …")
+            server.send_signal(signal.SIGINT)
+        received.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    return received
+
+
+def _wait_until_up(server: subprocess.Popen[bytes], host: str, port: int) -> bool:
+    shown = "127.0.0.1" if host == "0.0.0.0" else host
+    deadline = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://{shown}:{port}/server_info", timeout=2) as answer:
+                if answer.status == 200:
+                    return True
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    return False
+
+
+def _say_where(host: str, port: int, seconds: float, demo: bool) -> None:
+    out = console()
+    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
+    out.print(f"\n[bold]Dagster UI:[/bold] http://{shown}:{port}   (up after {seconds:.0f} s; Ctrl-C stops everything)")
+    if demo:
+        out.print("[bold]Try:[/bold]")
+        out.print(f'  arcana search {DEMO_SLUG} "How many vacation days carry over?"', markup=False)
+        out.print(f'  arcana search {DEMO_SLUG} "부풀어 오른 배터리는 어떻게 하나요?"', markup=False)
+        out.print(f"  edit a file in {load_settings().home / 'handbook'} and search again half a minute later")
+    else:
+        out.print("Next: arcana workspace add SLUG --source notion")
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    if server.poll() is None:
+        server.send_signal(signal.SIGINT)
+    try:
+        server.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise WrongUse(f"Port {port} on {host} cannot be used ({error.strerror}). Choose another with --port.") from error

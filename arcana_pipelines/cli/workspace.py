@@ -1,0 +1,159 @@
+"""`arcana workspace`: register, list, show and remove workspaces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.cli.output import console, json_option, print_json
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.schema import upgrade
+from arcana_pipelines.embedding.provider import model_of
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.indexes.builds import IndexSettings
+from arcana_pipelines.pipeline import workspaces
+from arcana_pipelines.settings import load_settings, token_from_environment
+from arcana_pipelines.sources.registry import DEFAULT_TOKEN_VARIABLE
+
+PLATFORMS = {"notion": "notion", "notion-export": "notion_export"}
+
+
+@click.group(name="workspace")
+def command() -> None:
+    """Register, list, show and remove workspaces."""
+
+
+@command.command()
+@click.argument("slug")
+@click.option("--source", required=True, type=click.Choice(sorted(PLATFORMS)), help="Where the pages are.")
+@click.option("--token-env", metavar="NAME", help=f"Variable that holds the token (default {DEFAULT_TOKEN_VARIABLE}).")
+@click.option("--path", type=click.Path(path_type=Path), help="Folder or zip of a Markdown & CSV export.")
+@click.option("--name", help="A name for people (default: the slug).")
+@json_option
+def add(slug: str, source: str, token_env: str | None, path: Path | None, name: str | None, as_json: bool) -> None:
+    """Register a workspace: its row, directory, default index and partition, all or nothing."""
+    workspaces.check_slug(slug)
+    database = Database(load_settings())
+    config, credential = _source_options(slug, source, token_env, path)
+    upgrade(database)
+    workspace = register(database, slug, PLATFORMS[source], config, credential, name)
+    if as_json:
+        print_json({"workspace": slug, "platform": workspace.platform, "storage_path": workspace.storage_path})
+    else:
+        click.echo(f"Workspace '{slug}' is registered. Next: arcana sync {slug}")
+
+
+def register(
+    database: Database,
+    slug: str,
+    platform: str,
+    config: dict[str, Any],
+    credential: str | None = None,
+    name: str | None = None,
+) -> workspaces.Workspace:
+    """Register a workspace with an index of the model that the settings name."""
+    from arcana_pipelines.defs import partitions
+    from arcana_pipelines.defs.instance import open_instance
+
+    model, dimensions = model_of(database.settings)
+    with open_instance(database) as instance:
+        return workspaces.register(
+            database,
+            slug,
+            platform,
+            IndexSettings(model, dimensions, ChunkerSettings()),
+            lambda key: partitions.add(instance, key),
+            lambda key: partitions.remove(instance, key),
+            name=name,
+            source_config=config,
+            credential_ref=credential,
+        )
+
+
+@command.command(name="list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the workspaces."""
+    database = Database(load_settings())
+    upgrade(database)
+    with database.connection() as connection:
+        rows = workspaces.every(connection)
+    if as_json:
+        print_json({"workspaces": [_described(row) for row in rows]})
+        return
+    if not rows:
+        click.echo("No workspaces yet. `arcana workspace add` registers one.")
+    for row in rows:
+        click.echo(f"{row.slug}\t{row.platform}\t{row.status}\tgeneration {row.generation}")
+
+
+@command.command()
+@click.argument("slug")
+@json_option
+def show(slug: str, as_json: bool) -> None:
+    """Show one workspace."""
+    database = Database(load_settings())
+    upgrade(database)
+    with database.connection() as connection:
+        row = workspaces.find(connection, slug)
+    if as_json:
+        print_json(_described(row))
+    else:
+        for key, value in _described(row).items():
+            console().print(f"[bold]{key}[/bold]: {value}", markup=True)
+
+
+@command.command()
+@click.argument("slug")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def remove(slug: str, yes: bool, as_json: bool) -> None:
+    """Remove a workspace: its partition, documents, indexes and directory. The slug is not given again."""
+    from arcana_pipelines.defs import partitions
+    from arcana_pipelines.defs.instance import open_instance
+
+    database = Database(load_settings())
+    upgrade(database)
+    if not (yes or as_json):
+        click.confirm(f"Remove workspace '{slug}' with everything that was indexed for it?", abort=True)
+    with open_instance(database) as instance:
+        workspaces.remove(database, slug, lambda key: partitions.remove(instance, key))
+    if as_json:
+        print_json({"workspace": slug, "removed": True})
+    else:
+        click.echo(f"Workspace '{slug}' is removed.")
+
+
+def _source_options(
+    slug: str, source: str, token_env: str | None, path: Path | None
+) -> tuple[dict[str, Any], str | None]:
+    if source == "notion":
+        if path is not None:
+            raise WrongUse("--path belongs to --source notion-export; --source notion reads the API.")
+        variable = token_env or DEFAULT_TOKEN_VARIABLE
+        token_from_environment(variable, slug)
+        return {}, variable
+    if token_env is not None:
+        raise WrongUse("--token-env belongs to --source notion; an export needs no token.")
+    if path is None:
+        raise WrongUse("--source notion-export needs --path: the folder or zip of a Markdown & CSV export.")
+    from arcana_pipelines.sources.notion_export import validate_export
+
+    path = path.expanduser().absolute()
+    validate_export(path)
+    return {"path": str(path)}, None
+
+
+def _described(row: workspaces.Workspace) -> dict[str, Any]:
+    return {
+        "workspace": row.slug,
+        "name": row.name,
+        "platform": row.platform,
+        "status": row.status,
+        "generation": row.generation,
+        "source": row.source_config.get("path") or f"token in {row.credential_ref}",
+        "storage_path": row.storage_path,
+    }

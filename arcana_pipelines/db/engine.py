@@ -1,0 +1,114 @@
+"""One database: where it is, and pooled connections to it.
+
+SQLAlchemy's engine is the pool; what callers get is the psycopg connection, because the work is COPY and
+plain SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import psycopg
+
+from arcana_pipelines.db import embedded
+from arcana_pipelines.errors import DatabaseUnreachable
+from arcana_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+Connection = psycopg.Connection[Any]
+
+DAGSTER_SCHEMA = "dagster"
+
+
+class Database:
+    """The PostgreSQL that holds everything: the one at `DATABASE_URL`, or the embedded one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def url(self) -> str:
+        """The libpq URL, with its password. Starts the embedded server when there is no other.
+
+        Raises:
+            DatabaseUnreachable: the embedded server does not start.
+        """
+        if self.settings.database_url is not None:
+            return self.settings.database_url.get_secret_value()
+        return embedded.acquire_lease(self.settings.home)
+
+    @property
+    def safe_url(self) -> str:
+        """The URL without its password, for people to read."""
+        parts = urlsplit(self.url)
+        if parts.password is None:
+            return self.url
+        user = quote(parts.username or "")
+        address = f"{parts.hostname}:{parts.port}" if parts.port else f"{parts.hostname}"
+        return urlunsplit(parts._replace(netloc=f"{user}:***@{address}"))
+
+    @property
+    def dagster_url(self) -> str:
+        """The URL for Dagster's own tables: the same database, the schema `dagster`, psycopg 2.
+
+        psycopg 2 is named because dagster-postgres closes psycopg 3 connections
+        (https://github.com/dagster-io/dagster/issues/33958).
+        """
+        parts = urlsplit(self.url)
+        option = "options=" + quote(f"-c search_path={DAGSTER_SCHEMA}")
+        query = f"{parts.query}&{option}" if parts.query else option
+        return f"postgresql+psycopg2://{parts.netloc}{parts.path}?{query}"
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The pool of connections."""
+        from sqlalchemy import create_engine
+
+        return create_engine(
+            "postgresql+psycopg://",
+            creator=self.connect,
+            pool_size=self.settings.database_pool_size,
+            max_overflow=self.settings.database_max_overflow,
+        )
+
+    def connect(self, **options: Any) -> Connection:
+        """A connection of its own, outside the pool.
+
+        Raises:
+            DatabaseUnreachable: nothing answers, or it refuses us.
+        """
+        try:
+            return psycopg.connect(self.url, connect_timeout=10, application_name="arcana", **options)
+        except psycopg.Error as error:
+            # libpq's message names host and port, never the password.
+            raise DatabaseUnreachable(
+                f"The database at {self.safe_url} cannot be used: {str(error).strip()}. "
+                "Check DATABASE_URL (unset, the embedded PostgreSQL is used)."
+            ) from error
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A pooled connection: committed at the end, rolled back on an exception."""
+        pooled = self.engine.raw_connection()
+        connection = pooled.driver_connection
+        assert isinstance(connection, psycopg.Connection)
+        try:
+            yield connection
+            connection.commit()
+        except BaseException:
+            if not connection.closed:
+                connection.rollback()
+            raise
+        finally:
+            pooled.close()
+
+    def close(self) -> None:
+        """Close pooled connections (the lease on an embedded server stays until the process ends)."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()

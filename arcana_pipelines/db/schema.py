@@ -1,0 +1,135 @@
+"""Create, upgrade and check the schema. Alembic is imported only when there is something to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from sqlalchemy import Connection
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.errors import ArcanaError, WrongUse
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOWEST_POSTGRES = 15
+LOWEST_VECTOR = (0, 8, 4)
+_SCRATCH = "arcana_expected_schema"
+_LOCK = 7270001  # of pg_advisory_lock: one migration at a time in a database
+
+
+def newest_revision() -> str:
+    """The revision of the newest migration file."""
+    return max(path.stem.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def current_revision(database: Database) -> str | None:
+    """The revision the database is at, or None for an empty one."""
+    with database.connection() as connection:
+        if connection.execute("SELECT to_regclass('public.alembic_version')").fetchone() == (None,):
+            return None
+        row = connection.execute("SELECT version_num FROM public.alembic_version").fetchone()
+        return None if row is None else str(row[0])
+
+
+def upgrade(database: Database, revision: str = "head") -> str:
+    """Bring the schema to `revision` (default: the newest) and return it. Does nothing when it is there."""
+    target = newest_revision() if revision == "head" else revision
+    if current_revision(database) != target:
+        with database.connection() as connection:
+            _check_server(connection)
+        from alembic import command
+
+        _migrate(database, lambda config: command.upgrade(config, revision))
+    return target
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Take migrations back, down to `revision` (`base`: all of them)."""
+    from alembic import command
+
+    _migrate(database, lambda config: command.downgrade(config, revision))
+
+
+def require_current(database: Database) -> None:
+    """Refuse to work on a schema of another release.
+
+    Raises:
+        WrongUse: the schema is older or newer than this release's; the message says what to run.
+    """
+    current = current_revision(database)
+    if current != newest_revision():
+        state = "has no tables of ours yet" if current is None else f"has the schema {current}"
+        raise WrongUse(
+            f"The database {state}; this release needs {newest_revision()}. Run `arcana db upgrade`."
+        )
+
+
+def drift(database: Database) -> list[str]:
+    """What differs between the models and the live schema, a line each. Empty when they agree.
+
+    The models are created in a scratch schema inside a transaction that is rolled back, and PostgreSQL's
+    own descriptions of columns, constraints and indexes are compared.
+    """
+    from arcana_pipelines.db.models import Base
+
+    with database.engine.connect() as connection:
+        live = _described(connection, "public")
+        connection.exec_driver_sql(f"CREATE SCHEMA {_SCRATCH}")
+        connection.exec_driver_sql(f"SET LOCAL search_path TO {_SCRATCH}, public")
+        Base.metadata.create_all(connection, checkfirst=False)
+        expected = _described(connection, _SCRATCH)
+        connection.rollback()
+    missing = [f"missing: {line}" for line in sorted(expected - live)]
+    return missing + [f"unexpected: {line}" for line in sorted(live - expected)]
+
+
+def _described(connection: Connection, schema: str) -> set[str]:
+    statement = load_sql("describe_schema")
+    with connection.connection.cursor() as cursor:
+        cursor.execute(statement, {"schema": schema})
+        return {row[0].replace(f"{_SCRATCH}.", "").replace("public.", "") for row in cursor.fetchall()}
+
+
+def _migrate(database: Database, run: Any) -> None:
+    from alembic.config import Config
+
+    config: Config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
+        connection.commit()
+        config.attributes["connection"] = connection
+        try:
+            run(config)
+            connection.commit()
+        finally:
+            _unlock(connection)
+
+
+def _unlock(connection: Connection) -> None:
+    connection.rollback()
+    connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOCK})")
+    connection.commit()
+
+
+def _check_server(connection: psycopg.Connection[Any]) -> None:
+    version = connection.info.server_version // 10000
+    if version < LOWEST_POSTGRES:
+        raise ArcanaError(f"PostgreSQL {version} is too old: {LOWEST_POSTGRES} or newer is needed.")
+    for extension in ("ltree", "pg_trgm", "vector"):
+        row = connection.execute(
+            "SELECT default_version FROM pg_available_extensions WHERE name = %s", [extension]
+        ).fetchone()
+        if row is None:
+            raise ArcanaError(
+                f"The PostgreSQL server does not offer the extension '{extension}'. Install it on the server "
+                "(pgvector for 'vector', postgresql-contrib for the others) and run `arcana db upgrade` again."
+            )
+        if extension == "vector" and tuple(int(part) for part in row[0].split(".")) < LOWEST_VECTOR:
+            lowest = ".".join(str(part) for part in LOWEST_VECTOR)
+            raise ArcanaError(f"pgvector {row[0]} can corrupt its indexes under VACUUM: {lowest} or newer is needed.")

@@ -1,0 +1,12 @@
+-- Documents whose latest content a build neither serves nor has staged, in key order.
+SELECT d.document_id, c.document_content_id, c.contents
+FROM document d
+JOIN document_content c ON c.document_content_id = d.latest_content_id
+LEFT JOIN published_document s
+    ON s.rag_index_build_id = %(build)s AND s.document_id = d.document_id
+WHERE d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL AND d.document_id > %(after)s
+  AND s.document_content_id IS DISTINCT FROM d.latest_content_id
+  AND NOT EXISTS (SELECT 1 FROM chunk_stage t
+                  WHERE t.rag_index_build_id = %(build)s AND t.document_content_id = d.latest_content_id)
+ORDER BY d.document_id
+LIMIT %(limit)s;

@@ -1,0 +1,41 @@
+-- Store one batch of processed pages: a document where there is none, a new version where the hash differs.
+WITH processed AS (
+    SELECT * FROM json_to_recordset(%(pages)s::json) AS t(
+        external_id text, content_hash text, contents jsonb, links text[])
+), page AS (
+    SELECT p.external_id, p.document_id, t.contents, t.links, decode(t.content_hash, 'hex') AS content_hash,
+           p.content_hash IS DISTINCT FROM decode(t.content_hash, 'hex') AS is_new,
+           w.user_id, coalesce(p.document_id, gen_random_uuid()) AS target_id, d.deleted_at IS NOT NULL AS is_back,
+           text2ltree('w' || replace(w.workspace_id::text, '-', '') || '.p' || left(md5(p.external_id), 16)) AS path
+    FROM processed t
+    JOIN source_page p ON p.workspace_id = %(workspace_id)s AND p.external_id = t.external_id
+    JOIN workspace w ON w.workspace_id = p.workspace_id
+    LEFT JOIN document d ON d.document_id = p.document_id
+    WHERE p.state = 'fetched'
+), created AS (
+    -- The place is provisional: document_paths.sql puts it under its parents.
+    INSERT INTO document (document_id, workspace_id, user_id, path, upload_status)
+    SELECT target_id, %(workspace_id)s, user_id, path, 'uploaded' FROM page WHERE document_id IS NULL
+), version AS (
+    INSERT INTO document_content (document_id, user_id, contents, version)
+    SELECT target_id, user_id, contents,
+           1 + coalesce((SELECT max(c.version) FROM document_content c WHERE c.document_id = page.document_id), 0)
+    FROM page WHERE is_new
+    RETURNING document_content_id, document_id
+), ledger AS (
+    UPDATE source_page p SET
+        state = 'unchanged',
+        document_id = page.target_id,
+        content_hash = page.content_hash,
+        links = page.links,
+        normaliser = %(normaliser)s,
+        reason = NULL,
+        outcome = CASE WHEN page.document_id IS NULL OR page.is_back THEN 'added'
+                       WHEN page.is_new THEN 'updated'
+                       ELSE 'unchanged' END
+    FROM page
+    WHERE p.workspace_id = %(workspace_id)s AND p.external_id = page.external_id
+)
+SELECT p.target_id, v.document_content_id, p.is_back FROM page p
+LEFT JOIN version v ON v.document_id = p.target_id
+WHERE v.document_content_id IS NOT NULL OR p.is_back;

@@ -1,0 +1,11 @@
+-- What became of every page of one generation.
+SELECT count(*) AS enumerated,
+       count(*) FILTER (WHERE state IN ('fetched', 'unchanged') AND outcome = 'added') AS added,
+       count(*) FILTER (WHERE state IN ('fetched', 'unchanged') AND outcome = 'updated') AS updated,
+       count(*) FILTER (WHERE state IN ('fetched', 'unchanged')
+                          AND (outcome IS NULL OR outcome = 'unchanged')) AS unchanged,
+       count(*) FILTER (WHERE state = 'skipped') AS skipped,
+       count(*) FILTER (WHERE state = 'quarantined') AS quarantined,
+       count(*) FILTER (WHERE state = 'pending') AS pending
+FROM source_page
+WHERE workspace_id = %(workspace_id)s AND seen_generation = %(generation)s AND kind <> 'data_source';

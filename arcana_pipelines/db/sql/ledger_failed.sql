@@ -1,0 +1,16 @@
+-- Pages that could not be read or processed: each keeps its own retry. The first two tries are the next
+-- syncs, then the pauses grow; after the eighth only an edit or a person brings the page back.
+WITH failed AS (
+    SELECT * FROM json_to_recordset(%(pages)s::json) AS t(external_id text, reason text)
+)
+UPDATE source_page p SET
+    state = 'quarantined',
+    reason = failed.reason,
+    attempts = p.attempts + 1,
+    next_attempt_at = CASE
+        WHEN p.attempts < 2 THEN now()
+        WHEN p.attempts < 8 THEN now() + interval '1 minute' * power(4, p.attempts - 2)
+    END,
+    seen_generation = %(generation)s
+FROM failed
+WHERE p.workspace_id = %(workspace_id)s AND p.external_id = failed.external_id;

@@ -1,0 +1,19 @@
+-- Store the bodies of one batch.
+WITH read AS (
+    SELECT * FROM json_to_recordset(%(pages)s::json) AS t(
+        external_id text, revision text, body text, fetched_at timestamptz, partial jsonb, properties jsonb)
+)
+UPDATE source_page p SET
+    body = read.body,
+    fetched_revision = read.revision,
+    fetched_at = read.fetched_at,
+    settled = p.last_edited_at <= %(settled_before)s,
+    partial = read.partial,
+    properties = coalesce(read.properties, p.properties),
+    state = 'fetched',
+    attempts = 0,
+    next_attempt_at = NULL,
+    reason = NULL,
+    seen_generation = %(generation)s
+FROM read
+WHERE p.workspace_id = %(workspace_id)s AND p.external_id = read.external_id;

@@ -1,0 +1,49 @@
+-- Record one batch of listed pages. A page must be read when its revision is not the one we hold; when only
+-- its metadata changed, or it comes back from removal, the body we hold is processed again.
+WITH listed AS (
+    SELECT * FROM json_to_recordset(%(pages)s::json) AS t(
+        external_id text, kind text, parent_kind text, parent_id text, title text, url text,
+        properties jsonb, revision text, last_edited_at timestamptz, metadata_hash text)
+), recorded AS (
+    INSERT INTO source_page AS held (
+        workspace_id, external_id, kind, parent_kind, parent_external_id, title, url, properties, revision,
+        last_edited_at, metadata_hash, state, reason, seen_generation)
+    SELECT %(workspace_id)s, external_id, kind, parent_kind, parent_id, title, url, properties, revision,
+           last_edited_at, decode(metadata_hash, 'hex'),
+           CASE WHEN kind = 'data_source' THEN 'skipped' ELSE 'pending' END,
+           CASE WHEN kind = 'data_source' THEN 'its rows are pages of their own' END,
+           %(generation)s
+    FROM listed
+    ON CONFLICT (workspace_id, external_id) DO UPDATE SET
+        kind = excluded.kind,
+        parent_kind = excluded.parent_kind,
+        parent_external_id = excluded.parent_external_id,
+        title = excluded.title,
+        url = excluded.url,
+        properties = CASE WHEN held.metadata_hash = excluded.metadata_hash THEN held.properties
+                          ELSE excluded.properties END,
+        metadata_hash = excluded.metadata_hash,
+        revision = excluded.revision,
+        last_edited_at = excluded.last_edited_at,
+        in_trash = false,
+        seen_generation = excluded.seen_generation,
+        outcome = NULL,
+        attempts = CASE WHEN held.revision = excluded.revision AND held.state <> 'suspect'
+                        THEN held.attempts ELSE 0 END,
+        next_attempt_at = CASE WHEN held.revision = excluded.revision THEN held.next_attempt_at END,
+        reason = CASE WHEN excluded.kind = 'data_source' THEN excluded.reason
+                      WHEN held.state = 'quarantined' AND held.revision = excluded.revision THEN held.reason END,
+        state = CASE
+            WHEN excluded.kind = 'data_source' THEN 'skipped'
+            WHEN held.state = 'quarantined' AND held.revision = excluded.revision THEN 'quarantined'
+            WHEN held.fetched_revision IS DISTINCT FROM excluded.revision THEN 'pending'
+            -- Long relations are cut in listings and completed when the page is read.
+            WHEN held.metadata_hash IS DISTINCT FROM excluded.metadata_hash
+                 AND jsonb_path_exists(excluded.properties, '$.*.incomplete') THEN 'pending'
+            WHEN held.state IN ('tombstoned', 'suspect', 'fetched', 'skipped')
+                 OR held.metadata_hash IS DISTINCT FROM excluded.metadata_hash THEN 'fetched'
+            ELSE held.state
+        END
+    RETURNING kind
+)
+SELECT count(*) FILTER (WHERE kind <> 'data_source'), count(*) FROM recorded;

@@ -1,0 +1,34 @@
+-- Publish one batch of documents: new chunks appear and old ones disappear in this one statement.
+WITH batch AS (
+    SELECT d.document_id, d.latest_content_id, s.document_content_id AS served_content_id
+    FROM document d
+    LEFT JOIN published_document s ON s.rag_index_build_id = %(build)s AND s.document_id = d.document_id
+    WHERE d.document_id = ANY(%(documents)s)
+), retired AS (
+    UPDATE document_chunk k SET deleted_at = now(), updated_at = now()
+    FROM batch
+    WHERE k.rag_index_build_id = %(build)s AND k.document_content_id = batch.served_content_id
+      AND k.deleted_at IS NULL
+    RETURNING 1
+), staged AS (
+    DELETE FROM chunk_stage t USING batch
+    WHERE t.rag_index_build_id = %(build)s AND t.document_content_id = batch.latest_content_id
+    RETURNING t.*
+), published AS (
+    INSERT INTO document_chunk (rag_index_build_id, document_content_id, position, chunk_content, heading_path,
+                                text_hash, token_count, chunk_embedding, lexemes)
+    SELECT t.rag_index_build_id, t.document_content_id, t.position, t.chunk_content, t.heading_path,
+           t.text_hash, t.token_count, e.embedding, t.lexemes
+    FROM staged t
+    JOIN embedding_store e ON e.workspace_id = %(workspace_id)s AND e.embedding_model = %(model)s
+        AND e.dimensions = %(dimensions)s AND e.text_hash = t.text_hash
+    RETURNING 1
+), served AS (
+    INSERT INTO published_document (rag_index_build_id, document_id, document_content_id)
+    SELECT %(build)s, document_id, latest_content_id FROM batch
+    ON CONFLICT (rag_index_build_id, document_id)
+        DO UPDATE SET document_content_id = excluded.document_content_id, published_at = now()
+)
+SELECT (SELECT count(*) FROM published) AS published,
+       (SELECT count(*) FROM retired) AS retired,
+       (SELECT count(*) FROM batch WHERE served_content_id IS NULL) AS new_objects;

@@ -1,0 +1,7 @@
+-- A whole listing did not show these pages although we hold them: suspects, until looked at directly.
+UPDATE source_page SET state = 'suspect', reason = 'missing from a complete listing', attempts = 0
+WHERE workspace_id = %(workspace_id)s
+  AND seen_generation < %(generation)s
+  AND kind <> 'data_source'
+  AND state NOT IN ('suspect', 'tombstoned')
+  AND (document_id IS NOT NULL OR state <> 'skipped');

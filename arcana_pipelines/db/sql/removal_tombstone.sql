@@ -1,0 +1,9 @@
+-- Remove documents whose absence is proven. Their chunks leave the indexes with the next publish; body,
+-- contents and embeddings stay, so that a page that returns costs nothing.
+WITH gone AS (
+    UPDATE source_page SET state = 'tombstoned', outcome = NULL, next_attempt_at = NULL
+    WHERE workspace_id = %(workspace_id)s AND external_id = ANY(%(ids)s)
+    RETURNING document_id
+)
+UPDATE document d SET deleted_at = now(), updated_at = now()
+FROM gone WHERE d.document_id = gone.document_id AND d.deleted_at IS NULL;

@@ -1,0 +1,32 @@
+-- Work that an interrupted or incomplete sync left behind, or whose time has come; NULL when there is none.
+-- What a source refused a moment ago is not asked for again at once: such work waits for a minute.
+WITH last AS (
+    SELECT coalesce(max(started_at) < now() - interval '1 minute', true) AS is_old,
+           coalesce(bool_or(coalesce((counters->>'waiting_removals')::int, 0) > 0)
+                        FILTER (WHERE generation = w.generation), false) AS waits_for_a_person
+    FROM workspace w LEFT JOIN sync_generation g USING (workspace_id)
+    WHERE w.workspace_id = %(workspace_id)s
+)
+SELECT CASE
+    WHEN is_old AND EXISTS (
+        SELECT 1 FROM source_page WHERE workspace_id = %(workspace_id)s
+        AND (state IN ('pending', 'fetched') OR (state = 'quarantined' AND next_attempt_at <= now())))
+        THEN 'pages wait to be read'
+    WHEN is_old AND EXISTS (
+        SELECT 1 FROM source_page WHERE workspace_id = %(workspace_id)s
+        AND state = 'unchanged' AND NOT settled AND last_edited_at < now() - interval '2 minutes')
+        THEN 'pages that were read within their edit minute have settled'
+    WHEN is_old AND NOT waits_for_a_person AND EXISTS (
+        SELECT 1 FROM source_page WHERE workspace_id = %(workspace_id)s AND state = 'suspect')
+        THEN 'missing pages wait for confirmation'
+    WHEN EXISTS (
+        SELECT 1 FROM rag_index_build b JOIN rag_indexes i USING (rag_index_id)
+        CROSS JOIN document d
+        LEFT JOIN published_document s
+            ON s.rag_index_build_id = b.rag_index_build_id AND s.document_id = d.document_id
+        WHERE i.workspace_id = %(workspace_id)s AND b.state <> 'retired' AND d.workspace_id = %(workspace_id)s
+          AND CASE WHEN d.deleted_at IS NULL THEN s.document_content_id IS DISTINCT FROM d.latest_content_id
+                   ELSE s.document_id IS NOT NULL END)
+        THEN 'documents wait to be published'
+END
+FROM last;

@@ -1,0 +1,5 @@
+"""What Dagster loads."""
+
+from arcana_pipelines.defs.build import build_defs
+
+defs = build_defs()

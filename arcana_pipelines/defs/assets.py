@@ -1,0 +1,239 @@
+"""The five assets. Each calls one function of `arcana_pipelines.pipeline` and reports its counters.
+
+https://docs.dagster.io/guides/build/assets/defining-assets
+Assets hand each other nothing but the database: no IO manager, no row in an event.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import dagster as dg
+
+from arcana_pipelines.chunking.chunker import CHUNKER_VERSION
+from arcana_pipelines.defs.partitions import workspaces
+from arcana_pipelines.defs.resources import ArcanaResource
+from arcana_pipelines.documents.normalise import NORMALISER_VERSION
+from arcana_pipelines.pipeline import ledger
+from arcana_pipelines.pipeline.chunks import stage_chunks
+from arcana_pipelines.pipeline.contents import process_contents
+from arcana_pipelines.pipeline.embeddings import embed_missing
+from arcana_pipelines.pipeline.pages import sync_pages
+from arcana_pipelines.pipeline.publish import publish
+from arcana_pipelines.pipeline.reports import counts_agree, recent_changes, served_counts
+from arcana_pipelines.sources.protocol import Mode
+
+OWNERS = ["team:data-platform"]
+
+
+class SyncConfig(dg.Config):
+    """How one sync looks at the source."""
+
+    mode: Mode = Mode.INCREMENTAL
+    """incremental: what changed; full: list everything; audit: list everything and prove what is gone."""
+    allow_removals: int = 0
+    """How many pages this run may remove although they exceed the cap on mass removal."""
+
+
+@dg.asset(
+    partitions_def=workspaces,
+    group_name="source",
+    kinds={"notion", "postgres"},
+    owners=OWNERS,
+    code_version="1",
+    metadata={"dagster/table_name": "source_page"},
+    check_specs=[
+        dg.AssetCheckSpec(
+            "ledger_balances",
+            asset="notion_pages",
+            blocking=True,
+            description="Every page that was listed is indexed, unchanged, skipped, quarantined or pending.",
+        ),
+        dg.AssetCheckSpec(
+            "listing_is_complete",
+            asset="notion_pages",
+            description="The source listed everything it was asked for. An incomplete listing removes nothing.",
+        ),
+        dg.AssetCheckSpec(
+            "removals_are_within_the_cap",
+            asset="notion_pages",
+            description="No mass removal waits for a person to allow it (`allow_removals`).",
+        ),
+    ],
+)
+def notion_pages(
+    context: dg.AssetExecutionContext, config: SyncConfig, arcana: ArcanaResource
+) -> dg.MaterializeResult[Any]:
+    """The ledger of a workspace's pages: listed, read where stale, proven where missing."""
+    started = time.monotonic()
+    session = arcana.session(context.partition_key)
+    source = session.source
+    report = sync_pages(
+        session.connection,
+        session.workspace,
+        source,
+        config.mode,
+        allow_removals=config.allow_removals,
+        concurrency=session.settings.max_concurrent_requests,
+    )
+    generation = session.generation
+    counts = ledger.counts(session.connection, generation)
+    traffic = getattr(getattr(source, "api", None), "traffic", None)
+    requests = {"requests": traffic.requests, "throttled": traffic.throttled} if traffic else {}
+    ledger.note(session.connection, generation, {"notion": requests})
+    session.connection.commit()
+    accounted = sum(value for name, value in counts.items() if name != "enumerated")
+    return dg.MaterializeResult(
+        metadata={
+            **counts,
+            **requests,
+            "removed": report.removed,
+            "fetched": report.fetched,
+            "mode": str(report.mode),
+            "generation": report.generation,
+            "listing_complete": report.listing_complete,
+            "seconds": round(time.monotonic() - started, 3),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="ledger_balances",
+                passed=report.listed == counts["enumerated"] == accounted,
+                metadata={"listed": report.listed, **counts},
+            ),
+            dg.AssetCheckResult(
+                check_name="listing_is_complete",
+                passed=report.listing_complete,
+                metadata={"problems": dg.MetadataValue.json(list(report.problems))},
+            ),
+            dg.AssetCheckResult(
+                check_name="removals_are_within_the_cap",
+                passed=report.waiting == 0,
+                metadata={"waiting": report.waiting, "removed": report.removed},
+            ),
+        ],
+    )
+
+
+@dg.asset(
+    deps=[notion_pages],
+    partitions_def=workspaces,
+    group_name="documents",
+    kinds={"markdown", "postgres"},
+    owners=OWNERS,
+    code_version=str(NORMALISER_VERSION),
+    metadata={"dagster/table_name": "document_content"},
+)
+def document_content(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult[Any]:
+    """Documents and their versions: normalised text, properties, place in the tree, references."""
+    started = time.monotonic()
+    session = arcana.session(context.partition_key)
+    generation = session.generation
+    report = process_contents(session.connection, generation)
+    counts = ledger.counts(session.connection, generation)
+    changes = recent_changes(session.connection, generation)
+    session.connection.commit()
+    return dg.MaterializeResult(
+        metadata={
+            **{name: counts[name] for name in ("added", "updated", "unchanged", "quarantined")},
+            "removed": ledger.counters(session.connection, generation).get("removed", 0),
+            "processed": report.processed,
+            "versions": report.versions,
+            "changes": dg.MetadataValue.md(changes),
+            "seconds": round(time.monotonic() - started, 3),
+        }
+    )
+
+
+@dg.asset(
+    deps=[document_content],
+    partitions_def=workspaces,
+    group_name="index",
+    kinds={"postgres"},
+    owners=OWNERS,
+    code_version=str(CHUNKER_VERSION),
+    metadata={"dagster/table_name": "chunk_stage"},
+)
+def document_chunks(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult[Any]:
+    """Chunks of every version that an index does not serve yet, cut along the document's structure."""
+    started = time.monotonic()
+    session = arcana.session(context.partition_key)
+    report = stage_chunks(session.connection, session.workspace.workspace_id)
+    return dg.MaterializeResult(
+        metadata={
+            "contents": report.contents,
+            "chunks": report.chunks,
+            "seconds": round(time.monotonic() - started, 3),
+        }
+    )
+
+
+@dg.asset(
+    deps=[document_chunks],
+    partitions_def=workspaces,
+    group_name="index",
+    kinds={"openai", "postgres"},
+    owners=OWNERS,
+    code_version="1",
+    metadata={"dagster/table_name": "embedding_store"},
+)
+def chunk_embeddings(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult[Any]:
+    """Embeddings of the texts that the workspace never embedded before, each computed once."""
+    started = time.monotonic()
+    session = arcana.session(context.partition_key)
+    report = embed_missing(
+        session.connection, session.generation, session.open_embedder, session.settings.batch_size
+    )
+    return dg.MaterializeResult(
+        metadata={
+            "computed": report.computed,
+            "reused": report.reused,
+            "tokens": report.tokens,
+            "seconds": round(time.monotonic() - started, 3),
+        }
+    )
+
+
+@dg.asset(
+    deps=[chunk_embeddings],
+    partitions_def=workspaces,
+    group_name="index",
+    kinds={"pgvector", "postgres"},
+    owners=OWNERS,
+    code_version="1",
+    metadata={"dagster/table_name": "rag_indexes"},
+    check_specs=[
+        dg.AssetCheckSpec(
+            "published_counts_match",
+            asset="rag_indexes",
+            description="`object_count` and `vector_count` are what a search can reach.",
+        )
+    ],
+)
+def rag_indexes(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult[Any]:
+    """The searchable indexes: new versions published whole, removed documents taken out, counts kept true."""
+    started = time.monotonic()
+    session = arcana.session(context.partition_key)
+    report = publish(session.connection, session.generation)
+    served = served_counts(session.connection, session.workspace.workspace_id)
+    session.connection.commit()
+    return dg.MaterializeResult(
+        metadata={
+            "published": report.published,
+            "retired": report.retired,
+            "object_count": sum(index.object_count for index in served),
+            "vector_count": sum(index.vector_count for index in served),
+            "dagster/row_count": sum(index.vector_count for index in served),
+            "seconds": round(time.monotonic() - started, 3),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="published_counts_match",
+                passed=counts_agree(served),
+                metadata={index.name: dg.MetadataValue.json(index.as_dict()) for index in served},
+            )
+        ],
+    )
+
+
+ASSETS = [notion_pages, document_content, document_chunks, chunk_embeddings, rag_indexes]

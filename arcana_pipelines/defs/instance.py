@@ -1,0 +1,122 @@
+"""Dagster's own instance: `dagster.yaml` in ARCANA_HOME, its tables in the schema `dagster` of our database."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from arcana_pipelines.db.engine import DAGSTER_SCHEMA, Database
+
+STORAGE_VARIABLE = "ARCANA_DAGSTER_PG_URL"
+
+# https://docs.dagster.io/deployment/oss/dagster-yaml
+DAGSTER_YAML = """\
+# Written by arcana when it is missing; yours to change. Delete it to get the defaults back.
+storage:
+  postgres:
+    postgres_url:
+      env: ARCANA_DAGSTER_PG_URL
+
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1
+    dequeue_use_threads: true
+    dequeue_num_workers: 4
+    max_user_code_failure_retries: 3
+    user_code_failure_retry_delay: 30
+
+concurrency:
+  runs:
+    max_concurrent_runs: 4
+    tag_concurrency_limits:
+      # One run a workspace at a time.
+      - key: dagster/partition
+        value:
+          applyLimitPerUniqueValue: true
+        limit: 1
+  pools:
+    granularity: run
+
+run_launcher:
+  module: dagster
+  class: DefaultRunLauncher
+
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 180
+  cancel_timeout_seconds: 180
+  max_runtime_seconds: 43200
+  poll_interval_seconds: 60
+  free_slots_after_run_end_seconds: 60
+
+sensors:
+  use_threads: true
+  num_workers: 4
+  num_submit_workers: 4
+
+schedules:
+  use_threads: true
+  num_workers: 2
+
+retention:
+  schedule:
+    purge_after_days: 90
+  sensor:
+    purge_after_days:
+      skipped: 1
+      failure: 30
+      success: 30
+
+compute_logs:
+  module: dagster.core.storage.local_compute_log_manager
+  class: LocalComputeLogManager
+  config:
+    base_dir: {home}/logs
+
+local_artifact_storage:
+  module: dagster.core.storage.root
+  class: LocalArtifactStorage
+  config:
+    base_dir: {home}
+
+code_servers:
+  local_startup_timeout: 120
+  wait_for_local_processes_on_shutdown: true
+
+telemetry:
+  enabled: false
+
+nux:
+  enabled: false
+"""
+
+
+def prepare(database: Database) -> None:
+    """Write `dagster.yaml` if it is missing, make the schema, and point this process's environment at both.
+
+    A DAGSTER_HOME that is set already is somebody's own instance and is left alone.
+    """
+    os.environ[STORAGE_VARIABLE] = database.dagster_url
+    with database.connection() as connection:
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {DAGSTER_SCHEMA}")
+    if not os.environ.get("DAGSTER_HOME"):
+        home = database.settings.dagster_home
+        _write_yaml(home)
+        os.environ["DAGSTER_HOME"] = str(home)
+
+
+def open_instance(database: Database) -> dg.DagsterInstance:
+    """Dagster's instance, its tables created."""
+    prepare(database)
+    return dg.DagsterInstance.get()
+
+
+def _write_yaml(home: Path) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / "dagster.yaml"
+    if not path.exists():
+        path.write_text(DAGSTER_YAML.format(home=home), encoding="utf-8")

@@ -1,0 +1,49 @@
+"""The one resource: the database, and the workspace that a run works on."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.pipeline.session import Session, workspace_session
+from arcana_pipelines.settings import Settings, load_settings
+
+
+class ArcanaResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Settings come from the environment (`.env.example`); nothing here is run configuration.
+
+    The in-process executor makes one of these a run, so a workspace stays locked from a run's first asset to
+    its last.
+    """
+
+    _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
+    _settings: Settings | None = PrivateAttr(default=None)
+    _database: Database | None = PrivateAttr(default=None)
+    _sessions: dict[str, Session] = PrivateAttr(default_factory=dict)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[ArcanaResource, None, None]:
+        """Close what the run opened when it ends."""
+        with self._stack:
+            try:
+                yield self
+            finally:
+                self._sessions.clear()
+
+    @property
+    def database(self) -> Database:
+        """The database that the settings name."""
+        if self._database is None:
+            self._database = Database(load_settings())
+            self._stack.callback(self._database.close)
+        return self._database
+
+    def session(self, slug: str) -> Session:
+        """The workspace, locked until the run ends."""
+        if slug not in self._sessions:
+            self._sessions[slug] = self._stack.enter_context(workspace_session(self.database, slug))
+        return self._sessions[slug]

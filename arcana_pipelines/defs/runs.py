@@ -1,0 +1,80 @@
+"""Runs of one workspace as Dagster remembers them: may another start, and did one die unnoticed?"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import socket
+
+import dagster as dg
+from dagster import DagsterRunStatus, RunRecord, RunsFilter
+
+PARTITION_TAG = "dagster/partition"
+PROCESS_TAG = "arcana/process"
+
+_UNFINISHED = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+_FIRST_PAUSE = dt.timedelta(seconds=30)
+_LONGEST_PAUSE = dt.timedelta(minutes=30)
+
+
+def may_run(instance: dg.DagsterInstance, slug: str, generation: int) -> str | None:
+    """A run key for the workspace's next sync, or None while one runs or pauses after failures.
+
+    The key holds the generation and the last run, because Dagster never runs the same key twice. After n
+    failures in a row the next try waits 30 s * 2^(n-1), half an hour at most.
+    """
+    records = instance.get_run_records(RunsFilter(tags={PARTITION_TAG: slug}), limit=8)
+    if any(record.dagster_run.status in _UNFINISHED for record in records):
+        return None
+    failures = 0
+    for record in records:
+        if record.dagster_run.status is not DagsterRunStatus.FAILURE:
+            break
+        failures += 1
+    if failures:
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (failures - 1))
+        if dt.datetime.now(dt.UTC) - _ended(records[0]) < pause:
+            return None
+    last = records[0].dagster_run.run_id if records else "none"
+    return f"{slug}:{generation}:{last}"
+
+
+def process_tag() -> str:
+    """Names this process, so that a run of the command line that was killed can be recognised."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def report_dead_runs(instance: dg.DagsterInstance) -> None:
+    """Mark runs failed whose process on this host is gone.
+
+    Dagster watches the runs it launched; a run of `arcana sync` that was killed would stay "started" and
+    block its workspace's queue.
+    """
+    host = socket.gethostname()
+    for run in instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.STARTING])):
+        owner, _, pid = run.tags.get(PROCESS_TAG, "").rpartition(":")
+        if owner == host and pid.isdigit() and not _is_alive(int(pid)):
+            instance.report_run_failed(run, "The process of this run ended without reporting (it was killed).")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _ended(record: RunRecord) -> dt.datetime:
+    if record.end_time is not None:
+        return dt.datetime.fromtimestamp(record.end_time, dt.UTC)
+    updated = record.update_timestamp
+    return updated if updated.tzinfo else updated.replace(tzinfo=dt.UTC)

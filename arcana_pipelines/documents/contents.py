@@ -1,0 +1,69 @@
+"""What one version of a document holds, and the hash that says whether it is a new version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from arcana_pipelines.documents.normalise import NORMALISER_VERSION, normalise
+
+UNTITLED = "Untitled"  # what Notion shows for a page without a title
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A normalised page: `data` is the JSON kept as the version, `links` the pages it names."""
+
+    data: dict[str, Any]
+    links: tuple[str, ...]
+    content_hash: str
+
+
+def make_contents(page: Mapping[str, Any], titles: Mapping[str, str]) -> Contents:
+    """Normalise one ledger row into a version's contents.
+
+    `titles` resolves the ids in relation properties to what a person sees in the cell.
+    """
+    body = normalise(page["body"] or "")
+    properties = {name: _shown(value, titles) for name, value in page["properties"].items()}
+    title = page["title"].strip() or UNTITLED
+    data = {
+        "title": title,
+        "text": body.text,
+        "properties": properties,
+        "external_id": page["external_id"],
+        "kind": page["kind"],
+        "url": page["url"],
+        "links": list(body.links),
+        "partial": page["partial"],
+        "last_edited_at": page["last_edited_at"].isoformat() if page["last_edited_at"] else None,
+        "normaliser": NORMALISER_VERSION,
+    }
+    # Only what a person reads, and where links lead, makes a version: not times, addresses or typed values.
+    facts = [
+        NORMALISER_VERSION,
+        title,
+        body.text,
+        [[name, value["text"]] for name, value in properties.items()],
+        sorted(body.links),
+    ]
+    digest = hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
+    return Contents(data, body.links, digest)
+
+
+def _shown(value: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:
+    text = str(value.get("text") or "")
+    if value.get("type") == "relation" and not text:
+        text = ", ".join(titles[target] for target in relation_targets(value) if titles.get(target))
+    return {"type": value.get("type"), "text": text, "value": value.get("value")}
+
+
+def relation_targets(value: Mapping[str, Any]) -> list[str]:
+    """The ids a relation property points to."""
+    targets = value.get("value")
+    if value.get("type") != "relation" or not isinstance(targets, list):
+        return []
+    return [target for target in targets if isinstance(target, str)]

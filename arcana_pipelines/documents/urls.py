@@ -1,0 +1,105 @@
+"""Addresses in documents: which Notion object they name, and what of them stays from read to read."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+_HEX32 = re.compile(
+    r"(?<![0-9a-f])([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})(?![0-9a-f])",
+    re.I,
+)
+_NOTION_HOST = re.compile(r"https?://(?:[\w-]+\.)*notion\.(?:so|com|site)(?=[/?#:]|$)|notion://", re.I)
+_PEEK = re.compile(r"[?&]p=([0-9a-fA-F-]{32,36})(?![0-9a-fA-F-])")
+# One of these proves that a query is a signature: S3, CloudFront, Google Cloud, Azure SAS, Notion's proxy.
+_SIGNED = re.compile(
+    r"[?&;](?:X-Amz-(?:Signature|Credential|Security-Token|Algorithm|Date|Expires)|X-Goog-(?:Signature|Credential)"
+    r"|expirationTimestamp|sig|signature)=",
+    re.I,
+)
+_URL_IN_TEXT = re.compile(r"https?://[^\s<>\"'`\x00-\x20]+")
+_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
+
+
+def canonical_id(text: str | None) -> str | None:
+    """The last Notion id in `text` as a lower-case dashed UUID, or None."""
+    found = _HEX32.findall(text or "")
+    return "-".join(found[-1]).lower() if found else None
+
+
+def page_id_of(url: str | None) -> str | None:
+    """The page or database a link leads to, or None when the link leaves Notion.
+
+    Understood are Notion's hosts (`https://app.notion.com/p/slug-<32hex>` since 2026), relative links
+    (`/<32hex>?pvs=25`) and the links of a Markdown export (`Folder/Title%20<32hex>.md`). A fragment names
+    a block inside the page and is not the target; `?p=` names the page shown above a database.
+    """
+    if not url or len(url) > 4000:
+        return None
+    host = _NOTION_HOST.match(url)
+    if host is None:
+        if "://" in url or url.startswith(("mailto:", "data:", "tel:", "//", "#")):
+            return None
+        path = re.split(r"[?#]", url, maxsplit=1)[0]
+        if not path.startswith("/") and not path.lower().endswith((".md", ".csv", ".html")):
+            return None
+        return canonical_id(unquote(path).rsplit("/", 1)[-1])
+    peek = _PEEK.search(url)
+    if peek and (found := canonical_id(peek.group(1))):
+        return found
+    return canonical_id(re.split(r"[?#]", url[host.end() :], maxsplit=1)[0])
+
+
+def block_id_of(url: str | None) -> str | None:
+    """The id of the block that an `<unknown url>` names: its fragment, or else the page itself."""
+    if not url:
+        return None
+    _, _, fragment = url.partition("#")
+    return canonical_id(fragment) or canonical_id(url)
+
+
+def without_signature(url: str) -> str:
+    """The address without its signature, which changes with every read and grants access.
+
+    A query counts as a signature when it has a parameter that only signers use, whatever the host; then all
+    of it goes, and the path stays.
+    """
+    cut = url.find("?")
+    return url[:cut] if cut > 0 and _SIGNED.search(url, cut) else url
+
+
+def without_signatures(text: str) -> str:
+    """`text` with the signatures of all addresses in it removed."""
+    if "=" not in text or "://" not in text or not _SIGNED.search(text):
+        return text
+    return _URL_IN_TEXT.sub(_strip_match, text)
+
+
+def _strip_match(match: re.Match[str]) -> str:
+    return without_signature(match.group())
+
+
+def urls_in(text: str) -> list[str]:
+    """The web addresses written out in `text`."""
+    return _URL_IN_TEXT.findall(text) if "://" in text else []
+
+
+def file_name(url: str) -> str:
+    """The last part of the address's path as a person reads it; empty when there is none."""
+    if url.startswith("data:"):
+        return ""
+    if url.startswith("attachment:"):  # attachment:<uuid>:<name>, in Notion's own exports
+        return unquote(url.rsplit(":", 1)[-1])
+    path = re.split(r"[?#]", url, maxsplit=1)[0]
+    _, separator, rest = path.partition("://")
+    if separator:
+        path = rest.partition("/")[2]
+    return " ".join(unquote(path.rstrip("/").rsplit("/", 1)[-1]).split())
+
+
+def file_label(url: str) -> str:
+    """What to show for an uploaded or linked file without a caption: its name, or the address itself."""
+    name = file_name(url)
+    if name and (_EXTENSION.search(name) or "://" not in url):
+        return name
+    return "" if url.startswith("data:") else without_signature(url)

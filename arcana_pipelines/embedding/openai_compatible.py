@@ -1,0 +1,54 @@
+"""Embeddings from OpenAI or any endpoint that speaks its API (https://platform.openai.com/docs/api-reference/embeddings)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import openai
+
+from arcana_pipelines.embedding.provider import Embedded, checked
+from arcana_pipelines.errors import EmbeddingFailed
+from arcana_pipelines.settings import Settings
+
+# Models before the third generation refuse the parameter `dimensions`.
+_FIXED_SIZE_MODELS = ("text-embedding-ada-002",)
+
+
+class OpenAIEmbedder:
+    """One model at one endpoint. Retries, Retry-After and timeouts are the SDK's."""
+
+    def __init__(self, settings: Settings, model: str, dimensions: int) -> None:
+        assert settings.openai_api_key is not None
+        self.model = model
+        self.dimensions = dimensions
+        self.concurrency = settings.max_concurrent_requests
+        self._client = openai.OpenAI(
+            api_key=settings.openai_api_key.get_secret_value(),
+            base_url=settings.openai_base_url,
+            organization=settings.openai_organization,
+            max_retries=settings.openai_max_retries,
+            timeout=settings.openai_timeout,
+        )
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        """Embed a batch (see `Embedder.embed`)."""
+        size = openai.omit if self.model in _FIXED_SIZE_MODELS else self.dimensions
+        try:
+            answer = self._client.embeddings.create(
+                model=self.model, input=list(texts), dimensions=size, encoding_format="float"
+            )
+        except openai.OpenAIError as error:
+            raise EmbeddingFailed(
+                f"The embedding provider failed for the model '{self.model}': {_said(error)}. "
+                "What was embedded is kept; the next sync goes on from here."
+            ) from error
+        rows = sorted(answer.data, key=lambda row: row.index)
+        vectors = checked([row.embedding for row in rows], texts, self.dimensions, self.model)
+        return Embedded(vectors, answer.usage.total_tokens if answer.usage else 0)
+
+
+def _said(error: openai.OpenAIError) -> str:
+    if isinstance(error, openai.APIStatusError):
+        body = error.body if isinstance(error.body, dict) else {}
+        return f"HTTP {error.status_code} {str(body.get('message') or '')[:300]}".strip()
+    return f"{type(error).__name__}: {error}"[:300]

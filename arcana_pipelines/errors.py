@@ -1,0 +1,79 @@
+"""Every error this package raises on purpose.
+
+The class says who has to act and whether trying again can help; the message names the thing, the
+workspace and the next step, and never a secret.
+"""
+
+
+class ArcanaError(Exception):
+    """Anything this package reports instead of a traceback. The command line exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class WrongUse(ArcanaError):
+    """The caller asked for something that cannot be: mend the call, the setting or the environment."""
+
+    exit_code = 2
+
+
+class InvalidSetting(WrongUse):
+    """A variable has a value that cannot be used. The message names the variable, never its value."""
+
+
+class UnknownWorkspace(WrongUse):
+    """No workspace has this slug."""
+
+
+class InvalidSlug(WrongUse):
+    """The slug breaks the rules, is taken, or belonged to a removed workspace."""
+
+
+class MissingToken(WrongUse):
+    """The environment variable that should hold the source's token is not set."""
+
+
+class DatabaseUnreachable(WrongUse):
+    """No PostgreSQL answers at the configured address, or it refuses us."""
+
+
+class InvalidExport(WrongUse):
+    """The export folder or zip is missing, malformed or unsafe."""
+
+
+class SourceError(ArcanaError):
+    """The source could not be read. Nothing is ever removed because of one of these."""
+
+
+class TokenRevoked(SourceError):
+    """401 or 403: the token is not accepted, or lacks a capability. The run stops; nothing is removed."""
+
+
+class SourceMismatch(SourceError):
+    """The token now belongs to another Notion workspace than the one that was indexed."""
+
+
+class PageUnavailable(SourceError):
+    """404 for one page: deleted for ever, un-shared, or moved out of reach. Absence is not yet proven."""
+
+
+class PageRejected(SourceError):
+    """One page cannot be read and trying again will not help soon. It goes to quarantine."""
+
+
+class SourceUnavailable(SourceError):
+    """The source did not answer properly (429, 5xx, timeout, dropped connection) after all retries."""
+
+
+class SourcePaused(SourceUnavailable):
+    """The source asks for a pause too long to sit out. What is left is read by a later sync."""
+
+
+class EmbeddingFailed(ArcanaError):
+    """The embedding provider failed or answered with something unusable. What was stored stays stored."""
+
+
+class SyncIncomplete(ArcanaError):
+    """The sync is done but not complete: partial listing, quarantined pages, or a removal that waits."""
+
+    exit_code = 3

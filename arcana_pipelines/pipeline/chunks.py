@@ -1,0 +1,92 @@
+"""The stage `document_chunks`: cut what each build lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from arcana_pipelines.chunking.chunker import Chunk, chunk_document
+from arcana_pipelines.chunking.lexemes import tsvector
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.indexes.builds import Build, live_builds
+
+BATCH = 200
+_FIRST = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkReport:
+    """How many contents were cut, into how many chunks."""
+
+    contents: int
+    chunks: int
+
+
+def stage_chunks(connection: Connection, workspace_id: UUID) -> ChunkReport:
+    """Stage the chunks of every content that a live build does not serve. Each batch is one transaction."""
+    contents = chunks = 0
+    for build in live_builds(connection, workspace_id):
+        connection.execute(load_sql("chunks_outdated"), {"build": build.rag_index_build_id})
+        connection.commit()
+        settings = build.chunker_settings
+        for rows in _missing(connection, workspace_id, build):
+            cut = {row["document_content_id"]: (row, chunk_document(row["contents"], settings)) for row in rows}
+            _copy(connection, build, cut)
+            connection.commit()
+            contents += len(rows)
+            chunks += sum(len(made) for _, made in cut.values())
+    return ChunkReport(contents, chunks)
+
+
+def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterator[list[dict[str, Any]]]:
+    after = _FIRST
+    while True:
+        with connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(
+                load_sql("chunks_missing"),
+                {
+                    "workspace_id": workspace_id,
+                    "build": build.rag_index_build_id,
+                    "after": after,
+                    "limit": BATCH,
+                },
+            )
+            rows = cursor.fetchall()
+        if not rows:
+            return
+        after = rows[-1]["document_id"]
+        yield rows
+
+
+def _copy(
+    connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, Any], list[Chunk]]]
+) -> None:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY chunk_stage (rag_index_build_id, document_content_id, position, chunk_content, embed_text, "
+            "heading_path, text_hash, token_count, lexemes) FROM STDIN"
+        ) as copy,
+    ):
+        for content_id, (row, chunks) in cut.items():
+            title = row["contents"]["title"]
+            for chunk in chunks:
+                words = "\n".join((title, *chunk.heading_path, chunk.text))
+                copy.write_row(
+                    (
+                        build.rag_index_build_id,
+                        content_id,
+                        chunk.position,
+                        chunk.text,
+                        chunk.embed_text,
+                        list(chunk.heading_path),
+                        chunk.text_hash,
+                        chunk.token_count,
+                        tsvector(words),
+                    )
+                )

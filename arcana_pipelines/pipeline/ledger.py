@@ -1,0 +1,237 @@
+"""The ledger: every page a source ever listed, what became of it, and the generations that looked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.sources.protocol import FetchedPage, Mode, PageRef
+
+# Notion rounds edit times down to the minute; a page read this long after its edit minute cannot have been
+# edited again without its time showing it.
+SETTLE = timedelta(minutes=2)
+# Freshly edited pages are read again at every sync until they are settled, unless there are this many (an
+# import is going on): then once, when they are.
+FEW_UNSETTLED = 20
+
+_SURROGATES = re.compile(r"\\ud[89a-f][0-9a-f]{2}", re.IGNORECASE)
+_PAIRS = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}", re.IGNORECASE)
+_ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One sync of one workspace."""
+
+    workspace_id: UUID
+    number: int
+    mode: Mode
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The parameters that most statements of a generation need."""
+        return {"workspace_id": self.workspace_id, "generation": self.number}
+
+
+def begin(connection: Connection, workspace_id: UUID, mode: Mode) -> Generation:
+    """Open the next generation."""
+    row = connection.execute(
+        "UPDATE workspace SET generation = generation + 1 WHERE workspace_id = %s RETURNING generation",
+        [workspace_id],
+    ).fetchone()
+    assert row is not None
+    connection.execute(
+        "INSERT INTO sync_generation (workspace_id, generation, mode) VALUES (%s, %s, %s)",
+        [workspace_id, row[0], mode],
+    )
+    return Generation(workspace_id, row[0], mode)
+
+
+def current(connection: Connection, workspace_id: UUID) -> Generation | None:
+    """The newest generation, or None before the first sync."""
+    row = connection.execute(
+        "SELECT generation, mode FROM sync_generation WHERE workspace_id = %s ORDER BY generation DESC LIMIT 1",
+        [workspace_id],
+    ).fetchone()
+    return None if row is None else Generation(workspace_id, row[0], Mode(row[1]))
+
+
+def note(connection: Connection, generation: Generation, counters: Mapping[str, Any]) -> None:
+    """Merge counters into the generation's record."""
+    connection.execute(
+        "UPDATE sync_generation SET counters = counters || %(counters)s::jsonb "
+        "WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
+        {**generation.key, "counters": json.dumps(counters)},
+    )
+
+
+def counters(connection: Connection, generation: Generation) -> dict[str, Any]:
+    """The generation's counters so far."""
+    row = connection.execute(
+        "SELECT counters FROM sync_generation WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
+        generation.key,
+    ).fetchone()
+    return dict(row[0]) if row else {}
+
+
+def record(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> None:
+    """Write one batch of listed pages; those whose revision we lack become `pending`."""
+    pages = [
+        {
+            "external_id": ref.external_id,
+            "kind": ref.kind,
+            "parent_kind": ref.parent_kind,
+            "parent_id": ref.parent_id,
+            "title": ref.title,
+            "url": ref.url,
+            "properties": ref.properties,
+            "revision": ref.revision,
+            "last_edited_at": ref.last_edited_at.isoformat(),
+            "metadata_hash": metadata_hash(ref),
+        }
+        for ref in refs
+    ]
+    connection.execute(load_sql("ledger_record"), {**generation.key, "pages": storable_json(pages)})
+
+
+def are_unchanged(connection: Connection, workspace_id: UUID, refs: Sequence[PageRef]) -> list[bool]:
+    """For each reference: does the ledger already agree with it, so that there is nothing to do?
+
+    A trashed page that we never indexed, or have already removed, is as unchanged as an indexed page in the
+    listed revision.
+    """
+    rows = connection.execute(
+        "SELECT external_id, state, revision, metadata_hash FROM source_page "
+        "WHERE workspace_id = %s AND external_id = ANY(%s)",
+        [workspace_id, [ref.external_id for ref in refs]],
+    ).fetchall()
+    held = {row[0]: row[1:] for row in rows}
+
+    def agrees(ref: PageRef) -> bool:
+        state, revision, known = held.get(ref.external_id, (None, None, None))
+        if ref.in_trash:
+            return state in (None, "tombstoned")
+        if state not in ("unchanged", "skipped") or revision != ref.revision:
+            return False
+        return known is not None and bytes(known).hex() == metadata_hash(ref)
+
+    return [agrees(ref) for ref in refs]
+
+
+def to_fetch(
+    connection: Connection, generation: Generation, source_now: datetime, limit: int = 500
+) -> Iterator[list[PageRef]]:
+    """The pages to read now, in batches (keyset pagination: what fails is not met twice)."""
+    settled_before = source_now - SETTLE
+    row = connection.execute(
+        "SELECT count(*) FROM source_page WHERE workspace_id = %s AND state = 'unchanged' AND NOT settled",
+        [generation.workspace_id],
+    ).fetchone()
+    reread = row is not None and row[0] <= FEW_UNSETTLED
+    after = ""
+    while True:
+        with connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(
+                load_sql("ledger_to_fetch"),
+                {
+                    "workspace_id": generation.workspace_id,
+                    "after": after,
+                    "settled_before": settled_before,
+                    "reread_unsettled": reread,
+                    "limit": limit,
+                },
+            )
+            rows = cursor.fetchall()
+        connection.commit()
+        if not rows:
+            return
+        after = rows[-1]["external_id"]
+        yield [
+            PageRef(
+                external_id=row["external_id"],
+                kind=row["kind"],
+                parent_kind=row["parent_kind"],
+                parent_id=row["parent_external_id"],
+                title=row["title"],
+                url=row["url"],
+                revision=row["revision"],
+                last_edited_at=row["last_edited_at"],
+                properties=row["properties"],
+            )
+            for row in rows
+        ]
+
+
+def store_fetched(
+    connection: Connection,
+    generation: Generation,
+    pages: Sequence[tuple[PageRef, FetchedPage]],
+    source_now: datetime,
+) -> None:
+    """Store bodies that were read."""
+    rows = [
+        {
+            "external_id": ref.external_id,
+            "revision": ref.revision,
+            "body": page.markdown,
+            "fetched_at": page.fetched_at.isoformat(),
+            "partial": page.partial,
+            "properties": page.properties,
+        }
+        for ref, page in pages
+    ]
+    connection.execute(
+        load_sql("ledger_fetched"),
+        {**generation.key, "pages": storable_json(rows), "settled_before": source_now - SETTLE},
+    )
+
+
+def store_failed(connection: Connection, generation: Generation, failures: Mapping[str, str]) -> None:
+    """Put pages that could not be read or processed into quarantine, with the reason."""
+    rows = [{"external_id": page, "reason": reason} for page, reason in failures.items()]
+    connection.execute(load_sql("ledger_failed"), {**generation.key, "pages": storable_json(rows)})
+
+
+def counts(connection: Connection, generation: Generation) -> dict[str, int]:
+    """What became of every page of this generation, by outcome; they add up to `enumerated`."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(load_sql("ledger_counts"), generation.key)
+        row = cursor.fetchone()
+    assert row is not None
+    return dict(row)
+
+
+def metadata_hash(ref: PageRef) -> str:
+    """Hex digest of what a listing says of a page besides its revision."""
+    facts = [ref.kind, ref.parent_kind, ref.parent_id, ref.title, ref.url, ref.properties]
+    return hashlib.blake2b(storable_json(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def storable_json(value: Any, sort_keys: bool = False) -> str:
+    """JSON that PostgreSQL can store: no NUL and no lone surrogates, which its text cannot hold."""
+    text = json.dumps(value, sort_keys=sort_keys, separators=(",", ":"))
+    if "\\u0000" in text:
+        text = _ESCAPED_NUL.sub(r"\1", text)
+    if "\\ud" in text:
+        text = _drop_lone_surrogates(text)
+    return text
+
+
+def _drop_lone_surrogates(text: str) -> str:
+    kept: list[str] = []
+    end = 0
+    for pair in _PAIRS.finditer(text):
+        kept += [_SURROGATES.sub("", text[end : pair.start()]), pair.group()]
+        end = pair.end()
+    kept.append(_SURROGATES.sub("", text[end:]))
+    return "".join(kept)

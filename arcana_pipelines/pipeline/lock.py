@@ -1,0 +1,33 @@
+"""One run at a time a workspace, by an advisory lock in PostgreSQL.
+
+Dagster's run queue already runs one run a partition; the lock also covers runs that do not pass the queue
+(the command line) and range runs. PostgreSQL releases it when the holder's connection ends, however.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from arcana_pipelines.db.engine import Database
+
+log = logging.getLogger(__name__)
+
+_NAMESPACE = 7270002  # the first half of the advisory lock's key
+
+
+@contextmanager
+def workspace_lock(database: Database, workspace_id: UUID, slug: str) -> Iterator[None]:
+    """Hold the workspace's lock; waits for whoever holds it now."""
+    key = [_NAMESPACE, str(workspace_id)]
+    connection = database.connect(autocommit=True)
+    try:
+        row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", key).fetchone()
+        if row != (True,):
+            log.warning("workspace '%s' is being synced by another run; waiting for it to end", slug)
+            connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", key)
+        yield
+    finally:
+        connection.close()

@@ -1,0 +1,246 @@
+"""The stage `notion_pages`: list the source, read what is stale, prove what is gone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.errors import (
+    PageRejected,
+    PageUnavailable,
+    SourceMismatch,
+    SourcePaused,
+    SourceUnavailable,
+)
+from arcana_pipelines.pipeline import ledger
+from arcana_pipelines.pipeline.ledger import Generation
+from arcana_pipelines.pipeline.removal import remove_absent
+from arcana_pipelines.pipeline.workspaces import Workspace
+from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Source
+
+log = logging.getLogger(__name__)
+
+# Pages read between two commits: what a crash loses at most.
+COMMIT_PAGES = 50
+# So many failures of the whole source in a row, without one page read, end the reading.
+GIVE_UP_AFTER = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PagesReport:
+    """What one listing found and did. `listed` is counted while listing, apart from the ledger."""
+
+    generation: int
+    mode: str
+    listing_complete: bool
+    problems: tuple[str, ...]
+    listed: int
+    fetched: int
+    failed: int
+    removed: int
+    waiting: int
+
+
+def sync_pages(
+    connection: Connection,
+    workspace: Workspace,
+    source: Source,
+    mode: Mode,
+    *,
+    allow_removals: int = 0,
+    concurrency: int = 10,
+) -> PagesReport:
+    """Bring the ledger up to date with the source. The first sync, and one without a cursor, is full.
+
+    Raises:
+        TokenRevoked: the token is not accepted. Nothing is removed.
+        SourceMismatch: the token belongs to another Notion workspace than the indexed one.
+        SourceUnavailable: the source answers nothing at all any more.
+    """
+    if workspace.source_cursor is None and mode is Mode.INCREMENTAL:
+        mode = Mode.FULL
+    generation = ledger.begin(connection, workspace.workspace_id, mode)
+    connection.commit()
+    listing, listed = _list(connection, workspace, source, generation)
+    source_now = max(filter(None, [listing.source_time, _newest_edit(connection, generation)]), default=None)
+    if source_now is None:
+        source_now = _database_now(connection)
+    reading = _Reading(connection, generation, source, source_now, concurrency)
+    reading.run()
+    removal = remove_absent(connection, generation, source, listing, allow_removals)
+    if removal.returned and not reading.paused:
+        reading.run()
+    if reading.paused:
+        listing.problems.append(reading.paused)
+    _finish(connection, workspace, generation, listing)
+    report = PagesReport(
+        generation=generation.number,
+        mode=mode,
+        listing_complete=listing.complete,
+        problems=tuple(listing.problems),
+        listed=listed + reading.extra + removal.returned,
+        fetched=reading.fetched,
+        failed=reading.failed,
+        removed=removal.removed,
+        waiting=removal.waiting,
+    )
+    ledger.note(
+        connection,
+        generation,
+        {"listed": report.listed, "removed": removal.removed, "waiting_removals": removal.waiting},
+    )
+    connection.commit()
+    return report
+
+
+def _list(
+    connection: Connection, workspace: Workspace, source: Source, generation: Generation
+) -> tuple[Listing, int]:
+    """Write the listing into the ledger, batch by batch; returns it with the number of distinct pages."""
+    listed: set[str] = set()
+
+    def is_unchanged(refs: Sequence[PageRef]) -> list[bool]:
+        return ledger.are_unchanged(connection, workspace.workspace_id, refs)
+
+    listing = source.enumerate(generation.mode, workspace.source_cursor, is_unchanged)
+    for batch in listing.batches:
+        _check_identity(workspace, listing)
+        alive = [ref for ref in batch if not ref.in_trash]
+        if alive:
+            ledger.record(connection, generation, alive)
+            listed.update(ref.external_id for ref in alive if ref.kind != "data_source")
+        connection.commit()
+    return listing, len(listed)
+
+
+def _check_identity(workspace: Workspace, listing: Listing) -> None:
+    known = workspace.source_workspace_id
+    if known and listing.identity and listing.identity != known:
+        raise SourceMismatch(
+            f"Workspace '{workspace.slug}' was indexed from another Notion workspace than its token belongs to "
+            "now. Nothing was changed. Restore the old token, or register a new workspace for this one."
+        )
+
+
+def _finish(connection: Connection, workspace: Workspace, generation: Generation, listing: Listing) -> None:
+    """The cursor moves only when the listing was whole and everything it said is in the ledger."""
+    connection.execute(
+        "UPDATE sync_generation SET listing_complete = %s, problems = to_jsonb(%s::text[]) "
+        "WHERE workspace_id = %s AND generation = %s",
+        [listing.complete, listing.problems, generation.workspace_id, generation.number],
+    )
+    connection.execute(
+        "UPDATE workspace SET source_cursor = CASE WHEN %s THEN %s ELSE source_cursor END, "
+        "source_workspace_id = coalesce(source_workspace_id, %s), updated_at = now() WHERE workspace_id = %s",
+        [listing.complete and listing.cursor is not None, listing.cursor, listing.identity, workspace.workspace_id],
+    )
+
+
+def _newest_edit(connection: Connection, generation: Generation) -> datetime | None:
+    row = connection.execute(
+        "SELECT max(last_edited_at) FROM source_page WHERE workspace_id = %s AND seen_generation = %s",
+        [generation.workspace_id, generation.number],
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def _database_now(connection: Connection) -> datetime:
+    row = connection.execute("SELECT now()").fetchone()
+    assert row is not None
+    now: datetime = row[0]
+    return now
+
+
+class _Reading:
+    """Reads stale pages with bounded concurrency and commits them in small batches."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        generation: Generation,
+        source: Source,
+        source_now: datetime,
+        concurrency: int,
+    ) -> None:
+        self.connection = connection
+        self.generation = generation
+        self.source = source
+        self.source_now = source_now
+        self.concurrency = concurrency
+        self.fetched = 0
+        self.failed = 0
+        self.extra = 0  # pages read that this generation did not list (retries, settling pages)
+        self.paused: str | None = None
+        self._read: list[tuple[PageRef, FetchedPage]] = []
+        self._failures: dict[str, str] = {}
+        self._failed_in_a_row = 0
+
+    def run(self) -> None:
+        """Read everything that is stale now."""
+        with ThreadPoolExecutor(self.concurrency, thread_name_prefix="fetch") as pool:
+            waiting: dict[Future[FetchedPage], PageRef] = {}
+            try:
+                for ref in self._stale():
+                    waiting[pool.submit(self.source.fetch, ref)] = ref
+                    # A window twice as wide as the pool keeps it busy without holding the workspace.
+                    while len(waiting) >= 2 * self.concurrency:
+                        self._collect(waiting)
+                    if self.paused:
+                        break
+                while waiting:
+                    self._collect(waiting)
+            finally:
+                for future in waiting:
+                    future.cancel()
+                self._commit()
+
+    def _stale(self) -> Iterator[PageRef]:
+        for batch in ledger.to_fetch(self.connection, self.generation, self.source_now):
+            listed = self.connection.execute(
+                "SELECT count(*) FROM source_page WHERE workspace_id = %s AND seen_generation = %s "
+                "AND external_id = ANY(%s)",
+                [self.generation.workspace_id, self.generation.number, [ref.external_id for ref in batch]],
+            ).fetchone()
+            self.extra += len(batch) - (listed[0] if listed else 0)
+            yield from batch
+
+    def _collect(self, waiting: dict[Future[FetchedPage], PageRef]) -> None:
+        done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+        for future in done:
+            self._take(waiting.pop(future), future)
+        if len(self._read) + len(self._failures) >= COMMIT_PAGES:
+            self._commit()
+
+    def _take(self, ref: PageRef, future: Future[FetchedPage]) -> None:
+        try:
+            page = future.result()
+        except SourcePaused as error:
+            self.paused = str(error)  # no fault of the page: it stays pending
+        except (PageRejected, PageUnavailable) as error:
+            self._failures[ref.external_id] = str(error)
+        except SourceUnavailable as error:
+            self._failures[ref.external_id] = str(error)
+            self._failed_in_a_row += 1
+            if self._failed_in_a_row >= GIVE_UP_AFTER:
+                raise SourceUnavailable(
+                    f"{self._failed_in_a_row} pages in a row could not be read ({error}). "
+                    "What was read is kept; the next sync goes on from here."
+                ) from error
+        else:
+            self._read.append((ref, page))
+            self._failed_in_a_row = 0
+
+    def _commit(self) -> None:
+        if self._read:
+            ledger.store_fetched(self.connection, self.generation, self._read, self.source_now)
+            self.fetched += len(self._read)
+            self._read = []
+        if self._failures:
+            ledger.store_failed(self.connection, self.generation, self._failures)
+            self.failed += len(self._failures)
+            self._failures = {}
+        self.connection.commit()

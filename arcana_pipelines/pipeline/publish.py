@@ -1,0 +1,85 @@
+"""The stage `rag_indexes`: publish document by document, whole, and keep the counts true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.indexes.builds import Build, live_builds
+from arcana_pipelines.pipeline import ledger
+from arcana_pipelines.pipeline.ledger import Generation
+
+# Documents that become visible together: small, so that a crash repeats little and locks are short.
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PublishReport:
+    """Chunks that became searchable and chunks that stopped being so, over all live builds."""
+
+    published: int
+    retired: int
+
+
+def publish(connection: Connection, generation: Generation) -> PublishReport:
+    """Publish everything that is staged and embedded, and take out removed documents.
+
+    Each batch is one transaction that moves chunks, the pointer to the served content and the index's counts
+    together, so a reader sees a document's old version or its new one.
+    """
+    published = retired = 0
+    for build in live_builds(connection, generation.workspace_id):
+        removed = _one(connection, "publish_removals", {"build": build.rag_index_build_id})
+        _move_counts(connection, build, -removed["removed_objects"], -removed["retired"])
+        connection.commit()
+        retired += removed["retired"]
+        key = {
+            "workspace_id": generation.workspace_id,
+            "build": build.rag_index_build_id,
+            "model": build.embedding_model,
+            "dimensions": build.dimensions,
+        }
+        ready = [row[0] for row in connection.execute(load_sql("publish_ready"), key).fetchall()]
+        connection.commit()
+        for batch in _batches(ready):
+            moved = _one(connection, "publish_documents", {**key, "documents": batch})
+            _move_counts(connection, build, moved["new_objects"], moved["published"] - moved["retired"])
+            connection.commit()
+            published += moved["published"]
+            retired += moved["retired"]
+    ledger.note(connection, generation, {"chunks": {"published": published, "retired": retired}})
+    connection.execute(
+        "UPDATE sync_generation SET finished_at = now() "
+        "WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
+        generation.key,
+    )
+    connection.commit()
+    return PublishReport(published, retired)
+
+
+def _batches(documents: Sequence[UUID]) -> list[list[UUID]]:
+    return [list(documents[start : start + BATCH]) for start in range(0, len(documents), BATCH)]
+
+
+def _one(connection: Connection, statement: str, parameters: dict[str, Any]) -> dict[str, int]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(load_sql(statement), parameters)
+        row = cursor.fetchone()
+    assert row is not None
+    return row
+
+
+def _move_counts(connection: Connection, build: Build, objects: int, vectors: int) -> None:
+    """`updated` moves only with a publish; the counts are those of the serving build."""
+    if objects or vectors or build.state != "active":
+        connection.execute(
+            "UPDATE rag_indexes SET object_count = object_count + %s, vector_count = vector_count + %s, "
+            "updated = now() WHERE rag_index_id = %s AND active_build_id = %s",
+            [objects, vectors, build.rag_index_id, build.rag_index_build_id],
+        )

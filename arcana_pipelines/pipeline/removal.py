@@ -1,0 +1,175 @@
+"""Absence, proven: suspect, confirmed by a direct look, tombstoned. Nothing is removed on an error.
+
+A page is removed when it is in the trash, when it lies below a page that is (and nothing says it moved), or
+when as many syncs as the source demands found it gone (`Source.absences_needed`). More removals at once than
+the blast cap allows wait for a person.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.pipeline import ledger
+from arcana_pipelines.pipeline.ledger import Generation
+from arcana_pipelines.sources.protocol import Listing, Mode, PageRef, Presence, Source
+
+log = logging.getLogger(__name__)
+
+# More than this many pages, and more than this share of the workspace, are not removed in one generation
+# without a person's word.
+CAP_PAGES = 50
+CAP_SHARE = 0.20
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What was removed, and how many removals wait for a person because they exceed the cap."""
+
+    removed: int = 0
+    returned: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    external_id: str
+    reason: str
+    misses: int
+    parent_id: str | None
+    in_trash: bool
+
+
+def remove_absent(
+    connection: Connection,
+    generation: Generation,
+    source: Source,
+    listing: Listing,
+    allow_removals: int,
+) -> Removal:
+    """Find out which pages are gone and tombstone them; bring back those that are not.
+
+    Raises:
+        TokenRevoked: the token stopped working; nothing was removed.
+    """
+    if listing.complete and (listing.lists_everything or generation.mode is not Mode.INCREMENTAL):
+        connection.execute(load_sql("removal_missing"), generation.key)
+    if listing.trash:
+        connection.execute(load_sql("removal_trashed"), {**generation.key, "ids": list(listing.trash)})
+    connection.commit()
+    returned = _bring_back(connection, generation, source, listing)
+    proven = _proven(connection, generation, source)
+    if not proven:
+        return Removal(returned=returned)
+    cap = max(CAP_PAGES, int(CAP_SHARE * _held(connection, generation)))
+    if len(proven) > cap and len(proven) > allow_removals:
+        log.warning(
+            "%d pages are gone, more than the %d that are removed without a person's word; none was removed. "
+            "Look whether the connection still sees everything, then allow it with --allow-removals %d",
+            len(proven), cap, len(proven),
+        )  # fmt: skip
+        return Removal(returned=returned, waiting=len(proven))
+    connection.execute(load_sql("removal_tombstone"), {**generation.key, "ids": proven})
+    connection.commit()
+    return Removal(removed=len(proven), returned=returned)
+
+
+def _held(connection: Connection, generation: Generation) -> int:
+    row = connection.execute(
+        "SELECT count(*) FROM source_page WHERE workspace_id = %s AND kind <> 'data_source' AND state <> 'tombstoned'",
+        [generation.workspace_id],
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _proven(connection: Connection, generation: Generation, source: Source) -> list[str]:
+    """Look at every suspect directly and return those whose absence is proven."""
+    rows = connection.execute(
+        "SELECT external_id, coalesce(reason, ''), attempts, parent_external_id, in_trash FROM source_page "
+        "WHERE workspace_id = %s AND state = 'suspect' ORDER BY external_id",
+        [generation.workspace_id],
+    ).fetchall()
+    connection.commit()
+    suspects = [_Suspect(*row) for row in rows]
+    proven = [suspect.external_id for suspect in suspects if suspect.in_trash]
+    alive: list[PageRef] = []
+    for suspect in suspects:
+        if suspect.in_trash:
+            continue
+        presence, ref = source.confirm(suspect.external_id)
+        below_trash = suspect.reason == "below a page in the trash"
+        if presence is Presence.TRASHED:
+            _mark_trashed(connection, generation, suspect.external_id)
+            proven.append(suspect.external_id)
+        elif presence is Presence.GONE:
+            misses = _count_miss(connection, generation, suspect.external_id)
+            if below_trash or misses >= source.absences_needed:
+                proven.append(suspect.external_id)
+        elif presence is Presence.ALIVE and ref is not None:
+            # A page below a trashed one keeps `in_trash: false`; only a new parent says that it moved out.
+            if below_trash and ref.parent_id == suspect.parent_id:
+                proven.append(suspect.external_id)
+            else:
+                alive.append(ref)
+    if alive:
+        ledger.record(connection, generation, alive)
+    connection.commit()
+    return proven
+
+
+def _bring_back(connection: Connection, generation: Generation, source: Source, listing: Listing) -> int:
+    """Look at removed pages that may have been restored; those that are there are listed again."""
+    rows = connection.execute(
+        load_sql("removal_returned"),
+        {
+            **generation.key,
+            "trash_known": listing.trash is not None,
+            "trash": list(listing.trash or ()),
+            "trash_since": listing.trash_since,
+        },
+    ).fetchall()
+    connection.commit()
+    alive: list[PageRef] = []
+    gone: list[str] = []
+    for (external_id,) in rows:
+        presence, ref = source.confirm(external_id)
+        if presence is Presence.ALIVE and ref is not None:
+            alive.append(ref)
+        elif presence is Presence.GONE:
+            gone.append(external_id)
+    _forget_trash(connection, generation, gone)
+    if alive:
+        ledger.record(connection, generation, alive)
+    connection.commit()
+    # What lies below a page that came back may be back as well.
+    return len(alive) + (_bring_back(connection, generation, source, Listing()) if alive else 0)
+
+
+def _mark_trashed(connection: Connection, generation: Generation, external_id: str) -> None:
+    connection.execute(
+        "UPDATE source_page SET in_trash = true, reason = 'in the trash' WHERE workspace_id = %s AND external_id = %s",
+        [generation.workspace_id, external_id],
+    )
+
+
+def _count_miss(connection: Connection, generation: Generation, external_id: str) -> int:
+    row = connection.execute(
+        "UPDATE source_page SET attempts = attempts + 1 WHERE workspace_id = %s AND external_id = %s "
+        "RETURNING attempts",
+        [generation.workspace_id, external_id],
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _forget_trash(connection: Connection, generation: Generation, ids: Sequence[str]) -> None:
+    """Pages that left the trash for good are not looked at again."""
+    if ids:
+        connection.execute(
+            "UPDATE source_page SET in_trash = false, reason = 'deleted for ever' "
+            "WHERE workspace_id = %s AND external_id = ANY(%s)",
+            [generation.workspace_id, list(ids)],
+        )

@@ -1,0 +1,145 @@
+"""What a sync did and what the indexes hold, for people and checks to read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row, dict_row
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.pipeline import ledger
+from arcana_pipelines.pipeline.ledger import Generation
+from arcana_pipelines.pipeline.workspaces import Workspace
+
+MOST_CHANGES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ServedIndex:
+    """An index's own counts beside what is really there."""
+
+    name: str
+    embedding_model: str
+    dimensions: int
+    object_count: int
+    vector_count: int
+    updated: datetime
+    documents: int
+    chunks: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {**asdict(self), "updated": self.updated.isoformat()}
+
+
+def served_counts(connection: Connection, workspace_id: UUID) -> list[ServedIndex]:
+    """Every index of a workspace with its counts and a fresh count of what a search can reach."""
+    with connection.cursor(row_factory=class_row(ServedIndex)) as cursor:
+        cursor.execute(load_sql("served_counts"), {"workspace_id": workspace_id})
+        return cursor.fetchall()
+
+
+def counts_agree(indexes: Sequence[ServedIndex]) -> bool:
+    """True when every index's counts are what is there."""
+    return all(
+        index.object_count == index.documents and index.vector_count == index.chunks for index in indexes
+    )
+
+
+def recent_changes(connection: Connection, generation: Generation) -> str:
+    """A small Markdown table of what the generation added, changed or could not read."""
+    rows = connection.execute(
+        "SELECT coalesce(CASE WHEN state = 'quarantined' THEN state ELSE outcome END, state), title, url, reason "
+        "FROM source_page WHERE workspace_id = %s AND seen_generation = %s AND kind <> 'data_source' "
+        "AND (outcome IN ('added', 'updated') OR state = 'quarantined') "
+        "ORDER BY state = 'quarantined' DESC, last_edited_at DESC NULLS LAST, external_id LIMIT %s",
+        [generation.workspace_id, generation.number, MOST_CHANGES + 1],
+    ).fetchall()
+    if not rows:
+        return "Nothing changed."
+    lines = ["| what | page | note |", "| --- | --- | --- |"]
+    for outcome, title, url, reason in rows[:MOST_CHANGES]:
+        shown = _cell(title or "Untitled")
+        lines.append(f"| {outcome} | {f'[{shown}]({url})' if url else shown} | {_cell(reason or '')} |")
+    if len(rows) > MOST_CHANGES:
+        lines.append(f"| … | the first {MOST_CHANGES} are shown | |")
+    return "\n".join(lines)
+
+
+def sync_report(connection: Connection, workspace: Workspace, generation: Generation) -> dict[str, Any]:
+    """The JSON that `arcana sync` prints, without seconds and run id."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(
+            "SELECT mode, listing_complete, problems, counters FROM sync_generation "
+            "WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
+            generation.key,
+        )
+        row = cursor.fetchone()
+    assert row is not None
+    noted = row["counters"]
+    pages = {**ledger.counts(connection, generation), "removed": noted.get("removed", 0)}
+    report: dict[str, Any] = {
+        "workspace": workspace.slug,
+        "generation": generation.number,
+        "mode": row["mode"],
+        "listing_complete": bool(row["listing_complete"]),
+        "pages": pages,
+        "chunks": noted.get("chunks") or {"published": 0, "retired": 0},
+        "embeddings": noted.get("embeddings") or {"computed": 0, "reused": 0, "tokens": 0},
+        "notion": {"requests": 0, "throttled": 0, **(noted.get("notion") or {})},
+    }
+    if row["problems"]:
+        report["problems"] = row["problems"]
+    if noted.get("waiting_removals"):
+        report["waiting_removals"] = noted["waiting_removals"]
+    return report
+
+
+def is_incomplete(report: dict[str, Any]) -> bool:
+    """True when a sync ended but left something out: exit code 3."""
+    pages = report["pages"]
+    left_out = pages["quarantined"] or pages["pending"] or report.get("waiting_removals")
+    return not report["listing_complete"] or bool(left_out)
+
+
+def workspace_status(connection: Connection, workspace: Workspace) -> dict[str, Any]:
+    """Indexes, last sync and what is not indexed, grouped by the same reason."""
+    generation = ledger.current(connection, workspace.workspace_id)
+    last = connection.execute(
+        "SELECT generation, mode, listing_complete, problems, started_at, finished_at FROM sync_generation "
+        "WHERE workspace_id = %s ORDER BY generation DESC LIMIT 1",
+        [workspace.workspace_id],
+    ).fetchone()
+    groups = connection.execute(
+        load_sql("not_indexed"), {"workspace_id": workspace.workspace_id}
+    ).fetchall()
+    return {
+        "workspace": workspace.slug,
+        "platform": workspace.platform,
+        "status": workspace.status,
+        "indexes": [index.as_dict() for index in served_counts(connection, workspace.workspace_id)],
+        "last_sync": None
+        if last is None or generation is None
+        else {
+            "generation": last[0],
+            "mode": last[1],
+            "listing_complete": last[2],
+            "problems": last[3],
+            "started_at": last[4].isoformat(),
+            "finished_at": last[5].isoformat() if last[5] else None,
+            "pages": ledger.counts(connection, generation),
+        },
+        "not_indexed": [
+            {"state": state, "reason": reason, "pages": count, "examples": examples}
+            for state, reason, count, examples in groups
+        ],
+    }
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").replace("[", "(").replace("]", ")").split())[:160]

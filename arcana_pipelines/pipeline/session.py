@@ -1,0 +1,69 @@
+"""What a run works with: the settings, the database, one locked workspace and its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.embedding.provider import Embedder, open_embedder
+from arcana_pipelines.pipeline import ledger, workspaces
+from arcana_pipelines.pipeline.ledger import Generation
+from arcana_pipelines.pipeline.lock import workspace_lock
+from arcana_pipelines.pipeline.workspaces import Workspace
+from arcana_pipelines.settings import Settings
+from arcana_pipelines.sources.protocol import Source
+from arcana_pipelines.sources.registry import open_source
+
+
+@dataclass
+class Session:
+    """One workspace being worked on, and nobody else working on it."""
+
+    settings: Settings
+    connection: Connection
+    workspace: Workspace
+
+    @cached_property
+    def source(self) -> Source:
+        """The workspace's source, opened when a stage first reads from it."""
+        row = self.workspace
+        return open_source(row.platform, row.source_config, row.credential_ref, row.slug, self.settings)
+
+    @property
+    def generation(self) -> Generation:
+        """The newest generation; a stage that runs before any sync opens none and has nothing to do."""
+        found = ledger.current(self.connection, self.workspace.workspace_id)
+        self.connection.commit()
+        return found or Generation(self.workspace.workspace_id, 0, ledger.Mode.FULL)
+
+    def open_embedder(self, model: str, dimensions: int) -> Embedder:
+        """The embedder for one model."""
+        return open_embedder(self.settings, model, dimensions)
+
+    def close(self) -> None:
+        """Close the source if it was opened."""
+        if "source" in self.__dict__:
+            self.source.close()
+
+
+@contextmanager
+def workspace_session(database: Database, slug: str) -> Iterator[Session]:
+    """Lock a workspace and open what its stages need.
+
+    Raises:
+        UnknownWorkspace: there is none with this slug.
+    """
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        connection.commit()
+        with workspace_lock(database, workspace.workspace_id, slug):
+            # Read again: whoever held the lock has moved the cursor.
+            session = Session(database.settings, connection, workspaces.find(connection, slug))
+            connection.commit()
+            try:
+                yield session
+            finally:
+                session.close()

@@ -1,0 +1,203 @@
+"""Workspaces: registering one, finding one, removing one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.errors import ArcanaError, InvalidSlug, UnknownWorkspace
+from arcana_pipelines.indexes.builds import IndexSettings, create_build, drop_builds
+from arcana_pipelines.settings import Settings
+
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
+DEFAULT_INDEX = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One tenant, as its row says."""
+
+    workspace_id: UUID
+    slug: str
+    name: str
+    platform: str
+    user_id: UUID
+    source_config: dict[str, Any]
+    credential_ref: str | None
+    source_workspace_id: str | None
+    storage_path: str
+    status: str
+    generation: int
+    source_cursor: str | None
+
+
+_COLUMNS = ", ".join(Workspace.__dataclass_fields__)
+
+
+def find(connection: Connection, slug: str) -> Workspace:
+    """The workspace with this slug.
+
+    Raises:
+        UnknownWorkspace: there is none.
+    """
+    with connection.cursor(row_factory=class_row(Workspace)) as cursor:
+        cursor.execute(f"SELECT {_COLUMNS} FROM workspace WHERE slug = %s AND status <> 'deleting'", [slug])
+        found = cursor.fetchone()
+    if found is None:
+        raise UnknownWorkspace(
+            f"There is no workspace '{slug}'. `arcana workspace list` shows those there are; "
+            "`arcana workspace add` registers one."
+        )
+    return found
+
+
+def every(connection: Connection) -> list[Workspace]:
+    """All workspaces, by slug."""
+    with connection.cursor(row_factory=class_row(Workspace)) as cursor:
+        cursor.execute(f"SELECT {_COLUMNS} FROM workspace WHERE status <> 'deleting' ORDER BY slug")
+        return cursor.fetchall()
+
+
+def due_for_poll(connection: Connection, limit: int = 1000) -> list[Workspace]:
+    """Active workspaces whose source may be looked at again, least recently polled first.
+
+    A look at a folder costs nothing; a look at Notion costs two requests, so it is taken every 30 s at most.
+    """
+    with connection.cursor(row_factory=class_row(Workspace)) as cursor:
+        cursor.execute(
+            f"SELECT {_COLUMNS} FROM workspace WHERE status = 'active' AND generation > 0 "
+            "AND (platform = 'notion_export' OR polled_at IS NULL OR polled_at < now() - interval '30 seconds') "
+            "ORDER BY polled_at NULLS FIRST LIMIT %s",
+            [limit],
+        )
+        return cursor.fetchall()
+
+
+def note_polled(connection: Connection, workspace_id: UUID) -> None:
+    """The workspace goes to the end of the line."""
+    connection.execute("UPDATE workspace SET polled_at = now() WHERE workspace_id = %s", [workspace_id])
+
+
+def register(
+    database: Database,
+    slug: str,
+    platform: str,
+    index: IndexSettings,
+    add_partition: Callable[[str], None],
+    remove_partition: Callable[[str], None],
+    *,
+    name: str | None = None,
+    source_config: dict[str, Any] | None = None,
+    credential_ref: str | None = None,
+) -> Workspace:
+    """Make row, directory, default index and partition of a new workspace: all of them or none.
+
+    Raises:
+        InvalidSlug: the slug breaks the rules, is taken, or was used by a removed workspace.
+        ArcanaError: the directory or the partition could not be made.
+    """
+    check_slug(slug)
+    directory = storage_path(database.settings, slug)
+    made: list[Callable[[], Any]] = []
+    try:
+        with database.connection() as connection:
+            _refuse_used(connection, slug)
+            connection.execute(
+                "INSERT INTO workspace (slug, name, platform, source_config, credential_ref, storage_path) "
+                "VALUES (%s, %s, %s, %s, %s, %s)",
+                [slug, name or slug, platform, Jsonb(source_config or {}), credential_ref, str(directory)],
+            )
+            workspace = find(connection, slug)
+            create_index(connection, workspace, DEFAULT_INDEX, index)
+            _make_directory(directory)
+            made.append(lambda: shutil.rmtree(directory, ignore_errors=True))
+            add_partition(slug)
+            made.append(lambda: remove_partition(slug))
+    except BaseException:
+        for undo in reversed(made):
+            undo()
+        raise
+    return workspace
+
+
+def create_index(connection: Connection, workspace: Workspace, name: str, index: IndexSettings) -> None:
+    """Make a named index of a workspace with its first build, serving at once (it is empty)."""
+    row = connection.execute(
+        "INSERT INTO rag_indexes (workspace_id, name, storage_uri, embedding_model, dimensions) "
+        "VALUES (%s, %s, %s, %s, %s) RETURNING rag_index_id",
+        [workspace.workspace_id, name, "postgresql:document_chunk", index.embedding_model, index.dimensions],
+    ).fetchone()
+    assert row is not None
+    build = create_build(connection, row[0], index, state="active")
+    connection.execute(
+        "UPDATE rag_indexes SET active_build_id = %s, storage_uri = %s WHERE rag_index_id = %s",
+        [build, f"postgresql:document_chunk_b{build}", row[0]],
+    )
+
+
+def remove(database: Database, slug: str, remove_partition: Callable[[str], None]) -> None:
+    """Hide a workspace at once, then drop its partition, its rows and its directory.
+
+    May be repeated after an interruption: a workspace that is half removed is found again.
+    """
+    with database.connection() as connection:
+        row = connection.execute(
+            "UPDATE workspace SET status = 'deleting', updated_at = now() WHERE slug = %s "
+            "RETURNING workspace_id, storage_path",
+            [slug],
+        ).fetchone()
+        if row is None:
+            find(connection, slug)
+            raise AssertionError("unreachable")
+        connection.execute("INSERT INTO retired_slug (slug) VALUES (%s) ON CONFLICT DO NOTHING", [slug])
+    remove_partition(slug)
+    with database.connection() as connection:
+        drop_builds(connection, row[0])
+        connection.execute("DELETE FROM workspace WHERE workspace_id = %s", [row[0]])
+    shutil.rmtree(row[1], ignore_errors=True)
+
+
+def check_slug(slug: str) -> None:
+    """Refuse a slug that cannot be a partition key, a directory name and a part of an address alike."""
+    if not SLUG.fullmatch(slug):
+        raise InvalidSlug(
+            f"'{slug}' cannot be a workspace's slug: use 1 to 63 lower-case letters, digits, '-' and '_', "
+            "beginning and ending with a letter or digit (for example acme-support)."
+        )
+
+
+def storage_path(settings: Settings, slug: str) -> Path:
+    """The directory of one workspace."""
+    return settings.storage_root / "workspace" / slug
+
+
+def _refuse_used(connection: Connection, slug: str) -> None:
+    if connection.execute("SELECT 1 FROM retired_slug WHERE slug = %s", [slug]).fetchone():
+        raise InvalidSlug(
+            f"The slug '{slug}' belonged to a workspace that was removed. Dagster keeps a partition's history, "
+            "so a slug is not given twice: choose another."
+        )
+    if connection.execute("SELECT 1 FROM workspace WHERE slug = %s", [slug]).fetchone():
+        raise InvalidSlug(f"There is already a workspace '{slug}'. Choose another slug.")
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            raise ArcanaError(
+                f"{directory} holds files although no workspace uses it. Move it away and register again."
+            )
+    except OSError as error:
+        raise ArcanaError(
+            f"The workspace's directory {directory} cannot be made: {error.strerror}. Nothing was registered."
+        ) from error

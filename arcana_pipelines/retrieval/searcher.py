@@ -1,0 +1,149 @@
+"""Hybrid search in one index of one workspace: meaning and words, fused."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
+
+from psycopg.rows import dict_row
+from pgvector import Vector
+
+from arcana_pipelines.chunking.lexemes import has_cjk, tokens
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.embedding import local
+from arcana_pipelines.embedding.provider import Embedder, open_embedder
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.settings import Settings
+
+CANDIDATES = 100
+LONGEST_QUERY = 4000  # characters; what comes behind adds nothing to a question
+MOST_WORDS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One found chunk. `path` is the document's place (an ltree of stable labels); `score` is in 0..1."""
+
+    score: float
+    document_id: str
+    external_id: str
+    title: str
+    url: str | None
+    path: str
+    heading_path: list[str]
+    position: int
+    text: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Hits, best first, and how long they took."""
+
+    hits: list[Hit]
+    seconds: float
+
+
+class Searcher:
+    """Searches one named index of one workspace. Nothing outside that workspace can be reached through it."""
+
+    def __init__(
+        self, connection: Connection, settings: Settings, workspace_id: UUID, index: str = "default"
+    ) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._workspace_id = workspace_id
+        self._index = index
+
+    @cached_property
+    def _model(self) -> tuple[str, int]:
+        row = self._connection.execute(
+            "SELECT embedding_model, dimensions FROM rag_indexes WHERE workspace_id = %s AND name = %s",
+            [self._workspace_id, self._index],
+        ).fetchone()
+        self._connection.commit()
+        if row is None:
+            raise WrongUse(f"This workspace has no index '{self._index}'. `arcana status` shows its indexes.")
+        return row[0], row[1]
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        return open_embedder(self._settings, *self._model)
+
+    def search(self, query: str, k: int = 10) -> Results:
+        """The `k` best chunks for a query; no hits for one without a word in it.
+
+        Raises:
+            WrongUse: the workspace has no such index.
+            EmbeddingFailed: the query could not be embedded.
+        """
+        started = time.monotonic()
+        query = query.replace("\0", " ")[:LONGEST_QUERY].strip()
+        words = list(dict.fromkeys(tokens(query)))[:MOST_WORDS]
+        hits = self._find(query, words, k) if words else []
+        return Results(hits, time.monotonic() - started)
+
+    def _find(self, query: str, words: Sequence[str], k: int) -> list[Hit]:
+        vector = self._embedder.embed([query.encode("utf-8", "replace").decode()]).vectors[0]
+        # One snapshot for all statements: a publish between them would mix versions.
+        with self._connection.transaction():
+            self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            row = self._connection.execute(
+                "SELECT active_build_id FROM rag_indexes WHERE workspace_id = %s AND name = %s",
+                [self._workspace_id, self._index],
+            ).fetchone()
+            if row is None or row[0] is None:
+                return []
+            key = {"build": row[0], "candidates": max(CANDIDATES, k)}
+            dense = self._scores("search_dense", {**key, "vector": str(Vector(vector).to_text())})
+            lexical = self._scores("search_lexical", {**key, "words": list(words)})
+            weight = dense_weight(query, self._model[0])
+            best = fuse(dense, lexical, weight)[:k]
+            return self._described(row[0], best)
+
+    def _scores(self, statement: str, parameters: Mapping[str, object]) -> dict[int, float]:
+        return dict(self._connection.execute(load_sql(statement), parameters).fetchall())
+
+    def _described(self, build: int, best: Sequence[tuple[int, float]]) -> list[Hit]:
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(
+                load_sql("search_hits"),
+                {"build": build, "workspace_id": self._workspace_id, "chunks": [chunk for chunk, _ in best]},
+            )
+            rows = {row.pop("document_chunk_id"): row for row in cursor.fetchall()}
+        return [
+            Hit(score=round(score, 6), **{**rows[chunk], "document_id": str(rows[chunk]["document_id"])})
+            for chunk, score in best
+            if chunk in rows
+        ]
+
+
+def dense_weight(query: str, model: str) -> float:
+    """How much of the fused score is meaning. The local model knows little but English words."""
+    if model != local.MODEL:
+        return 0.5
+    return 0.02 if has_cjk(query) else 0.3
+
+
+def fuse(dense: Mapping[int, float], lexical: Mapping[int, float], weight: float) -> list[tuple[int, float]]:
+    """Weighted sum of the two scores, each scaled to 0..1 among its candidates; best first."""
+    scaled_dense, scaled_lexical = _scaled(dense), _scaled(lexical)
+    chunks = set(scaled_dense) | set(scaled_lexical)
+    scores = {
+        chunk: weight * scaled_dense.get(chunk, 0.0) + (1 - weight) * scaled_lexical.get(chunk, 0.0)
+        for chunk in chunks
+    }
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _scaled(scores: Mapping[int, float]) -> dict[int, float]:
+    if not scores:
+        return {}
+    low, high = min(scores.values()), max(scores.values())
+    # The best lexical candidate is as good as the best dense one; the last of many is worth nothing.
+    low = min(low, 0.0) if len(scores) < 2 else low * 0.5
+    return {chunk: (score - low) / (high - low) if high > low else 1.0 for chunk, score in scores.items()}

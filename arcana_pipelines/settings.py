@@ -1,0 +1,115 @@
+"""Every variable the product reads, in one class. `.env.example` documents each of them.
+
+A workspace's own token variable (`arcana workspace add --token-env NAME`) is the one exception: its name
+is data, so `token_from_environment` looks it up.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from arcana_pipelines.errors import InvalidSetting, MissingToken
+
+
+def _is_http(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address that begins with http:// or https://")
+    return url.rstrip("/")
+
+
+def _is_postgres(url: SecretStr) -> SecretStr:
+    if urlsplit(url.get_secret_value()).scheme not in ("postgresql", "postgres"):
+        raise ValueError("must look like postgresql://user:password@host:5432/database")
+    return url
+
+
+HttpUrl = Annotated[str, AfterValidator(_is_http)]
+PostgresUrl = Annotated[SecretStr, AfterValidator(_is_postgres)]
+
+
+class Settings(BaseSettings):
+    """The environment, validated. Build one with `load_settings`, which reports errors in words."""
+
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    arcana_home: Path = Path(".arcana")
+
+    database_url: PostgresUrl | None = None
+    database_pool_size: int = Field(10, ge=1, le=1000)
+    database_max_overflow: int = Field(20, ge=0, le=1000)
+
+    notion_token: SecretStr | None = None
+    notion_base_url: HttpUrl = "https://api.notion.com"
+    notion_requests_per_minute: int = Field(180, ge=0)
+    notion_timeout: float = Field(60.0, gt=0)
+
+    embedding_provider: Literal["local", "openai"] = "local"
+    openai_api_key: SecretStr | None = None
+    openai_base_url: HttpUrl = "https://api.openai.com/v1"
+    openai_organization: str | None = None
+    openai_embedding_model: str = "text-embedding-3-small"
+    openai_embedding_dimensions: int = Field(1536, ge=1, le=16000)
+    openai_max_retries: int = Field(5, ge=0, le=20)
+    openai_timeout: float = Field(60.0, gt=0)
+
+    alert_webhook_url: HttpUrl | None = None
+
+    batch_size: int = Field(100, ge=1, le=2048)
+    max_concurrent_requests: int = Field(10, ge=1, le=200)
+
+    @property
+    def home(self) -> Path:
+        """`ARCANA_HOME` as an absolute path."""
+        return self.arcana_home.expanduser().absolute()
+
+    @property
+    def storage_root(self) -> Path:
+        """Where every workspace has its directory `workspace/{slug}`."""
+        return self.home / "storage"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Where Dagster's instance keeps `dagster.yaml`, logs and artefacts."""
+        return self.home / "dagster"
+
+
+def load_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        InvalidSetting: a variable is malformed; the message names it and says what it should be.
+    """
+    try:
+        return Settings()  # type: ignore[call-arg]  # the mypy plug-in would need pydantic at lint time
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_input=False, include_url=False):
+            variable = "_".join(str(part) for part in problem["loc"][:1]).upper()
+            lines.append(f"{variable}: {problem['msg'].removeprefix('Value error, ')}")
+        raise InvalidSetting(
+            "; ".join(lines) + ". Mend the environment or the .env file (.env.example explains each variable)."
+        ) from None
+
+
+def token_from_environment(variable: str, workspace: str) -> SecretStr:
+    """The token that a workspace's variable holds.
+
+    Raises:
+        MissingToken: the variable is unset or empty.
+    """
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        raise MissingToken(
+            f"Workspace '{workspace}' reads its Notion token from {variable}, which is not set. "
+            f"Set {variable} in the environment or in the .env file and run the command again."
+        )
+    return SecretStr(value)

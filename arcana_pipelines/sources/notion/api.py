@@ -1,0 +1,236 @@
+"""Every request to Notion goes through `NotionApi.call`: limit, retry, classification, counting.
+
+notion-client retries little (no POST, no 502/504/529, no timeouts), so its own retrying is off and all of
+it happens here. Every request we send is a read, search and query POSTs included, so every one may be
+repeated.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from notion_client import Client
+from notion_client.errors import HTTPResponseError, NotionClientErrorBase, RequestTimeoutError
+from pydantic import SecretStr
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from arcana_pipelines.errors import PageRejected, PageUnavailable, SourcePaused, SourceUnavailable, TokenRevoked
+from arcana_pipelines.sources.notion.limiter import RateLimiter
+
+log = logging.getLogger(__name__)
+
+NOTION_VERSION = "2026-03-11"
+# https://developers.notion.com/reference/status-codes: up to six attempts, 2^n seconds, capped at 30.
+MAX_ATTEMPTS = 6
+MAX_THROTTLED_ATTEMPTS = 20
+RETRIED_STATUSES = frozenset({409, 429, 500, 502, 503, 504, 529})
+# A longer Retry-After means that the run should give up its place; what is left is picked up later.
+LONGEST_PAUSE_SECONDS = 60.0
+
+
+class _TryAgain(Exception):
+    """One attempt failed in a way that another may not. `pause` is set when the server named it."""
+
+    def __init__(self, reason: str, pause: float | None = None) -> None:
+        super().__init__(reason)
+        self.pause = pause
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What was asked of Notion so far."""
+
+    requests: int = 0
+    throttled: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, status: int) -> None:
+        """Note one answer."""
+        with self._lock:
+            self.requests += 1
+            self.throttled += status == 429
+
+
+class NotionApi:
+    """The Notion API for one token, safe to share between threads."""
+
+    def __init__(
+        self, token: SecretStr, base_url: str, limiter: RateLimiter, timeout: float, connections: int = 10
+    ) -> None:
+        self.traffic = Traffic()
+        self._limiter = limiter
+        self._server_time: datetime | None = None
+        limits = httpx.Limits(max_connections=connections + 2, max_keepalive_connections=connections + 2)
+        self._client = Client(
+            client=httpx.Client(limits=limits, event_hooks={"response": [self._note]}),
+            auth=token.get_secret_value(),
+            base_url=base_url,
+            notion_version=NOTION_VERSION,
+            timeout_ms=int(timeout * 1000),
+            retry=False,
+            logger=_silent_logger(),
+            log_level=logging.CRITICAL,
+        )
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The newest `Date` header, or None before the first answer."""
+        return self._server_time
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Send one read and return its JSON object.
+
+        Raises:
+            TokenRevoked: 401.
+            PageUnavailable: 404.
+            PageRejected: 400, 403 and other refusals that concern what was asked for.
+            SourceUnavailable: no proper answer after all attempts, or a pause too long to sit out.
+        """
+        retrying = Retrying(
+            retry=retry_if_exception_type(_TryAgain), stop=_stop, wait=_wait, reraise=True
+        )
+        try:
+            return retrying(self._attempt, method, path, query, body)  # type: ignore[no-any-return]
+        except _TryAgain as error:
+            raise SourceUnavailable(f"Notion did not answer {method} {path}: {error}") from error
+
+    def _attempt(
+        self, method: str, path: str, query: Mapping[str, Any] | None, body: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        self._limiter.acquire()
+        try:
+            answer = self._client.request(
+                path=path,
+                method=method,
+                query=dict(query) if query else None,
+                body=dict(body) if body is not None else None,
+            )
+        except RequestTimeoutError as error:
+            self.traffic.count(0)
+            raise _TryAgain("it timed out") from error
+        except HTTPResponseError as error:
+            raise self._classified(error, method, path) from error
+        except httpx.TransportError as error:
+            self.traffic.count(0)
+            raise _TryAgain(f"the connection failed ({type(error).__name__})") from error
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise _TryAgain("status 200 with a body that is not JSON") from error
+        except NotionClientErrorBase as error:
+            raise PageRejected(f"{method} {path} cannot be asked: {error}") from error
+        if not isinstance(answer, dict) or "object" not in answer:
+            raise _TryAgain("status 200 with a body that is no Notion object")
+        return answer
+
+    def _note(self, response: httpx.Response) -> None:
+        self.traffic.count(response.status_code)
+        seen = _http_date(response.headers.get("date"))
+        if seen is not None:
+            self._server_time = seen
+
+    def _classified(self, error: HTTPResponseError, method: str, path: str) -> Exception:
+        details = _error_details(error)
+        code = details.get("code") or error.status
+        said = f"{error.status} {code}: {str(details.get('message') or '')[:300]}".rstrip(": ")
+        where = f"{method} {path}"
+        if error.status == 401:
+            return TokenRevoked(
+                f"Notion does not accept the token (401 {code}). Nothing was removed. Make a new token in Notion's "
+                "integration settings, set the workspace's token variable to it and sync again."
+            )
+        if error.status == 404:
+            return PageUnavailable(f"{where}: {said}")
+        if error.status == 429:
+            return self._throttled(error, details, where)
+        if error.status in RETRIED_STATUSES:
+            pause = _retry_after(error.headers.get("retry-after"), error.headers.get("date"))
+            return _TryAgain(said, pause if pause is None else min(pause, LONGEST_PAUSE_SECONDS))
+        return PageRejected(f"{where}: {said}")
+
+    def _throttled(self, error: HTTPResponseError, details: dict[str, Any], where: str) -> Exception:
+        more = details.get("additional_data")
+        more = more if isinstance(more, dict) else {}
+        reason = str(more.get("rate_limit_reason") or "rate_limited")
+        if reason == "public_api_request_blocked":
+            return SourceUnavailable(f"Notion has blocked this connection ({where}: {reason}). Ask Notion's support.")
+        date = error.headers.get("date")
+        pause = _retry_after(error.headers.get("retry-after") or str(more.get("retry_after", "")), date)
+        if pause is not None and pause > LONGEST_PAUSE_SECONDS:
+            self._limiter.throttled(0)
+            return SourcePaused(f"Notion asks to wait {pause:.0f} s ({reason}); the next sync goes on from here.")
+        if pause is not None:
+            self._limiter.throttled(pause)
+        return _TryAgain(f"429 {reason}", pause)
+
+
+def _silent_logger() -> logging.Logger:
+    # notion-client would add a console handler a client and log bodies at DEBUG.
+    logger = logging.getLogger("arcana_pipelines.notion_client")
+    logger.propagate = False
+    return logger
+
+
+def _stop(state: RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    named = isinstance(error, _TryAgain) and error.pause is not None
+    return stop_after_attempt(MAX_THROTTLED_ATTEMPTS if named else MAX_ATTEMPTS)(state)
+
+
+_backoff = wait_random_exponential(multiplier=0.5, max=30)
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, _TryAgain) and error.pause is not None:
+        return error.pause
+    return 0.25 + _backoff(state)
+
+
+def _error_details(error: HTTPResponseError) -> dict[str, Any]:
+    try:
+        body = json.loads(error.body)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _retry_after(value: str | None, date: str | None) -> float | None:
+    """Seconds from a Retry-After header: a number, or an HTTP date (RFC 9110, 10.2.3).
+
+    A date is read against the answer's own `Date`: our clock may differ from the server's.
+    """
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        when, now = _http_date(value), _http_date(date) or datetime.now(UTC)
+        return None if when is None else max(0.0, (when - now).total_seconds())
+
+
+def _http_date(value: str | None) -> datetime | None:
+    if not value:
+        return None
+    try:
+        when = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

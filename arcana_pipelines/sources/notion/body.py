@@ -1,0 +1,137 @@
+"""The text of one page: the Markdown endpoint, followed to its end, or the block tree.
+
+`GET /v1/pages/{id}/markdown` is one request a page. It leaves placeholders for what it did not render and
+lists their ids (at most 100 an answer) for one more request each
+(https://developers.notion.com/guides/data-apis/working-with-markdown-content). Where the endpoint does not
+answer for a page that is there, the block tree is read instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from arcana_pipelines.errors import PageRejected, PageUnavailable
+from arcana_pipelines.sources.notion.api import NotionApi
+from arcana_pipelines.sources.notion.blocks import render
+from arcana_pipelines.sources.notion.pages import canonical_id
+
+log = logging.getLogger(__name__)
+
+# A page that needs more than this is indexed as far as it was read, and says so.
+MAX_SUBTREES = 2000
+# After so many pages in a row without an answer, the endpoint is taken to be missing.
+GIVE_UP_MARKDOWN_AFTER = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Markdown of a page, and in words what of it could not be read."""
+
+    markdown: str
+    partial: tuple[str, ...] = ()
+
+
+class BodyReader:
+    """Reads bodies, remembering whether this API has the Markdown endpoint."""
+
+    def __init__(self, api: NotionApi) -> None:
+        self._api = api
+        self._refusals = 0
+
+    def read(self, page_id: str) -> Body:
+        """The body of one page.
+
+        Raises:
+            PageUnavailable: there is no such page for this token.
+            PageRejected: neither way could read it.
+            SourceUnavailable, TokenRevoked: see `NotionApi.call`.
+        """
+        if self._refusals < GIVE_UP_MARKDOWN_AFTER:
+            try:
+                body = self._from_markdown(page_id)
+            except (PageUnavailable, PageRejected) as error:
+                log.info("page %s: no markdown (%s), reading its blocks", page_id, error)
+                body = self._from_blocks(page_id)
+                self._refusals += 1
+            else:
+                self._refusals = 0
+            return body
+        return self._from_blocks(page_id)
+
+    def _from_markdown(self, page_id: str) -> Body:
+        answer = self._markdown(page_id)
+        text = str(answer.get("markdown") or "")
+        waiting = _unknown_ids(answer)
+        seen = {page_id}
+        unreadable = 0
+        while waiting:
+            block_id = waiting.pop(0)
+            if block_id in seen:
+                continue
+            if len(seen) > MAX_SUBTREES:
+                return Body(text, (f"{len(waiting) + 1} parts were not read: the page is too large",))
+            seen.add(block_id)
+            try:
+                part = self._markdown(block_id)
+            except PageUnavailable:
+                unreadable += 1  # not shared with the connection: not ours to show
+                continue
+            except PageRejected:
+                subtree = self._subtree(block_id)
+                part = {"markdown": subtree.markdown}
+                unreadable += bool(subtree.partial)
+            text = _fill(text, block_id, str(part.get("markdown") or ""))
+            waiting += _unknown_ids(part)
+        return Body(text, (f"{unreadable} parts are not shared with the connection",) if unreadable else ())
+
+    def _markdown(self, any_id: str) -> dict[str, Any]:
+        # notion-client 3.1 has a method for this path, but drops markdown_version.
+        return self._api.call("GET", f"pages/{any_id}/markdown", query={"markdown_version": "v2"})
+
+    def _from_blocks(self, page_id: str) -> Body:
+        rendered = render(page_id, self._children)
+        if rendered.unknown_types:
+            log.info("page %s has block types we do not know: %s", page_id, rendered.unknown_types)
+        return Body(rendered.markdown, rendered.problems)
+
+    def _subtree(self, block_id: str) -> Body:
+        try:
+            block = self._api.call("GET", f"blocks/{block_id}")
+        except (PageUnavailable, PageRejected) as error:
+            return Body("", (str(error),))
+
+        def children(any_id: str) -> Iterator[dict[str, Any]]:
+            return iter([block]) if any_id == "" else self._children(any_id)
+
+        rendered = render("", children)
+        return Body(rendered.markdown, rendered.problems)
+
+    def _children(self, block_id: str) -> Iterator[dict[str, Any]]:
+        cursor: str | None = None
+        seen: set[str] = set()
+        while True:
+            query = {"page_size": 100} | ({"start_cursor": cursor} if cursor else {})
+            answer = self._api.call("GET", f"blocks/{block_id}/children", query=query)
+            yield from answer.get("results") or []
+            if not answer.get("has_more"):
+                return
+            cursor = answer.get("next_cursor")
+            if not cursor or cursor in seen:
+                raise PageRejected(f"the children of block {block_id} repeat their cursor")
+            seen.add(cursor)
+
+
+def _unknown_ids(answer: dict[str, Any]) -> list[str]:
+    return [canonical_id(str(value)) for value in answer.get("unknown_block_ids") or []]
+
+
+def _fill(text: str, block_id: str, part: str) -> str:
+    """Put a subtree where its placeholder stands, or at the end when there is none."""
+    bare = block_id.replace("-", "")
+    placeholder = re.compile(rf"[ \t]*<unknown\b[^>]*(?:{bare}|{block_id})[^>]*?/?>(?:</unknown>)?")
+    filled, count = placeholder.subn(lambda _: f"\n\n{part}\n\n", text, count=1)
+    return filled if count else f"{text}\n\n{part}"

@@ -1,0 +1,270 @@
+"""Notion through its API: what there is, what a page says, and whether a missing page is really gone.
+
+Facts about the API that shape this module:
+- Search returns whole page objects with their properties, so listing a page costs 1/100 request.
+- Times are rounded down to the minute; trashing and moving may leave them unchanged.
+- A listing may end incomplete (`request_status`), repeat a cursor, or be capped at 10,000 results.
+https://developers.notion.com/reference/post-search
+https://developers.notion.com/guides/data-apis/query-large-data-sources
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from arcana_pipelines.errors import PageRejected, PageUnavailable, SourceUnavailable
+from arcana_pipelines.sources.notion.api import NotionApi
+from arcana_pipelines.sources.notion.body import BodyReader
+from arcana_pipelines.sources.notion.pages import completed_properties, data_source_ref, page_ref
+from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence
+
+log = logging.getLogger(__name__)
+
+PAGE_SIZE = 100
+# Minute rounding and the lag of the search index. An edit that the index shows later than this is found by
+# the next full listing.
+OVERLAP = timedelta(minutes=10)
+
+IsUnchanged = Callable[[Sequence[PageRef]], Sequence[bool]]
+
+
+class NotionSource:
+    """The pages that one token can see."""
+
+    # Deleted for ever, un-shared and a hiccup of the permission system all look like 404.
+    absences_needed = 2
+
+    def __init__(self, api: NotionApi) -> None:
+        self.api = api
+        self._body = BodyReader(api)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.api.close()
+
+    def enumerate(self, mode: Mode, cursor: str | None, is_unchanged: IsUnchanged) -> Listing:
+        """List the pages (see `Source.enumerate`).
+
+        Raises:
+            TokenRevoked: 401. Everything else that goes wrong makes the listing incomplete.
+        """
+        listing = Listing()
+        since = _since(cursor) if mode is Mode.INCREMENTAL else None
+        if mode is Mode.INCREMENTAL and since is None:
+            listing.problems.append("the cursor of the last sync is missing or unreadable; everything was listed")
+        if since is None:
+            listing.batches = self._everything(listing)
+        else:
+            listing.batches = self._recent(listing, since, is_unchanged)
+        return listing
+
+    def fetch(self, ref: PageRef) -> FetchedPage:
+        """Read one page (see `Source.fetch`)."""
+        body = self._body.read(ref.external_id)
+        fetched_at = self.api.server_time or datetime.now(UTC)
+        properties = completed_properties(self.api, ref)
+        return FetchedPage(body.markdown, fetched_at, body.partial, properties)
+
+    def confirm(self, external_id: str) -> tuple[Presence, PageRef | None]:
+        """Look at one page directly (see `Source.confirm`)."""
+        try:
+            ref = page_ref(self.api.call("GET", f"pages/{external_id}"))
+        except PageUnavailable:
+            return Presence.GONE, None
+        except (PageRejected, SourceUnavailable) as error:
+            log.warning("page %s could not be confirmed: %s", external_id, error)
+            return Presence.UNKNOWN, None
+        return (Presence.TRASHED if ref.in_trash else Presence.ALIVE), ref
+
+    def unchanged_since(self, cursor: str | None) -> bool:
+        """Never known without asking: a listing of the newest pages is as cheap as any other look."""
+        return False
+
+    def _everything(self, listing: Listing) -> Iterator[Sequence[PageRef]]:
+        """Data sources, all pages oldest first (what is edited meanwhile moves to the end), then all rows."""
+        try:
+            listing.identity = _identity(self.api.call("GET", "users/me"))
+        except PageRejected as error:
+            listing.problems.append(f"the connection's identity could not be read: {error}")
+        except SourceUnavailable as error:
+            listing.problems.append(str(error))
+            return
+        listing.source_time = self.api.server_time
+        newest = datetime.min.replace(tzinfo=UTC)
+        data_sources: list[str] = []
+        for answer in self._pages_of(listing, "search", _search("data_source", "ascending")):
+            refs = [data_source_ref(item) for item in answer if item.get("object") == "data_source"]
+            # The default search lists trashed data sources too.
+            alive = [ref for ref in refs if not ref.in_trash]
+            data_sources += [ref.external_id for ref in alive]
+            yield alive
+        listed: set[str] = set()
+        for answer in self._all_listings(listing, data_sources):
+            refs = [page_ref(item) for item in answer if item.get("object") == "page"]
+            fresh = [ref for ref in _distinct(refs) if not ref.in_trash and ref.external_id not in listed]
+            listed.update(ref.external_id for ref in fresh)
+            newest = max([newest, *(ref.last_edited_at for ref in fresh)])
+            yield fresh
+        listing.complete = not listing.problems
+        listing.cursor = _cursor(listing.source_time or newest)
+
+    def _all_listings(self, listing: Listing, data_sources: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+        yield from self._pages_of(listing, "search", _search("page", "ascending"))
+        for data_source in data_sources:
+            yield from self._rows_of(listing, data_source)
+
+    def _rows_of(self, listing: Listing, data_source: str) -> Iterator[list[dict[str, Any]]]:
+        """All rows, in windows by creation time when there are more than one query may return."""
+        path = f"data_sources/{data_source}/query"
+        body: dict[str, Any] = {
+            "sorts": [{"timestamp": "created_time", "direction": "ascending"}],
+            "page_size": PAGE_SIZE,
+        }
+        start: str | None = None
+        while True:
+            capped: list[str] = []
+            last: str | None = None
+            if start is not None:
+                body["filter"] = {"timestamp": "created_time", "created_time": {"on_or_after": start}}
+            for rows in self._pages_of(listing, path, body, capped):
+                last = rows[-1].get("created_time") or last if rows else last
+                yield rows
+            if not capped:
+                return
+            if last is None or last == start:
+                listing.problems.append(f"data source {data_source}: {capped[0]}, and its rows cannot be windowed")
+                return
+            start = last
+
+    def _recent(
+        self, listing: Listing, since: datetime, is_unchanged: IsUnchanged
+    ) -> Iterator[Sequence[PageRef]]:
+        """Newest first until behind the cursor, then the trash: two requests when nothing happened."""
+        newest = since
+        before = datetime.max.replace(tzinfo=UTC)
+        for answer in self._pages_of(listing, "search", _search("page", "descending")):
+            listing.source_time = listing.source_time or self.api.server_time
+            refs = [ref for ref in _distinct([page_ref(item) for item in answer]) if not ref.in_trash]
+            if not refs:
+                continue
+            last = refs[-1]
+            stop = (
+                last.last_edited_at < since - OVERLAP
+                and _descends(refs, before)
+                # A cursor alone is not trusted: clocks differ, and pages are shared late.
+                and all(is_unchanged([last]))
+            )
+            before = last.last_edited_at
+            newest = max([newest, *(ref.last_edited_at for ref in refs)])
+            yield refs
+            if stop:
+                break
+        yield from self._trash(listing, is_unchanged)
+        listing.complete = not listing.problems
+        listing.cursor = _cursor(listing.source_time or newest)
+
+    def _trash(self, listing: Listing, is_unchanged: IsUnchanged) -> Iterator[Sequence[PageRef]]:
+        """Trashed pages, newest first, until a whole answer holds nothing new."""
+        trash: set[str] = set()
+        side: Listing = Listing()
+        try:
+            for answer in self._pages_of(side, "search", _search("page", "descending", in_trash=True)):
+                refs = [ref for ref in _distinct([page_ref(item) for item in answer]) if ref.in_trash]
+                trash.update(ref.external_id for ref in refs)
+                news = not all(is_unchanged(refs))
+                yield refs
+                if refs and not news:
+                    listing.trash_since = refs[-1].last_edited_at if len(answer) == PAGE_SIZE else None
+                    break
+        except PageRejected as error:
+            log.warning("this Notion API does not list its trash: %s", error)
+            return
+        if side.problems:
+            listing.problems.extend(side.problems)
+            return
+        listing.trash = trash
+
+    def _pages_of(
+        self, listing: Listing, path: str, body: Mapping[str, Any], capped: list[str] | None = None
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Follow one listing to its end; what goes wrong is noted and ends it, never raised.
+
+        A result cap is appended to `capped` when given (the caller knows a way around), else to the problems.
+        """
+        cursor: str | None = None
+        seen: set[str] = set()
+        while True:
+            try:
+                answer = self.api.call("POST", path, body={**body, "start_cursor": cursor} if cursor else body)
+            except SourceUnavailable as error:
+                listing.problems.append(str(error))
+                return
+            except PageUnavailable as error:
+                listing.problems.append(f"listing refused: {error}")
+                return
+            except PageRejected as error:
+                if "in_trash" in json.dumps(body):
+                    raise  # an older API: the caller goes on without
+                listing.problems.append(f"listing refused: {error}")
+                return
+            results = answer.get("results")
+            if answer.get("object") != "list" or not isinstance(results, list):
+                listing.problems.append(f"{path} answered with something that is no list")
+                return
+            yield [item for item in results if isinstance(item, dict)]
+            status = answer.get("request_status")
+            incomplete = isinstance(status, dict) and status.get("type") == "incomplete"
+            if not answer.get("has_more"):
+                if incomplete:
+                    reason = f"{path} is incomplete: {status.get('incomplete_reason') or 'no reason given'}"
+                    (listing.problems if capped is None else capped).append(reason)
+                return
+            cursor = answer.get("next_cursor")
+            if not cursor or cursor in seen:
+                listing.problems.append(f"{path} says there is more but repeats its cursor")
+                return
+            seen.add(cursor)
+
+
+def _search(kind: str, direction: str, in_trash: bool = False) -> dict[str, Any]:
+    wanted: dict[str, Any] = {"property": "object", "value": kind}
+    if in_trash:
+        wanted["in_trash"] = True
+    return {
+        "filter": wanted,
+        "sort": {"timestamp": "last_edited_time", "direction": direction},
+        "page_size": PAGE_SIZE,
+    }
+
+
+def _identity(me: Mapping[str, Any]) -> str | None:
+    bot = me.get("bot")
+    return bot.get("workspace_id") if isinstance(bot, dict) else None
+
+
+def _cursor(since: datetime) -> str:
+    return json.dumps({"since": since.isoformat()})
+
+
+def _since(cursor: str | None) -> datetime | None:
+    if not cursor:
+        return None
+    try:
+        since = datetime.fromisoformat(json.loads(cursor)["since"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return since if since.tzinfo else since.replace(tzinfo=UTC)
+
+
+def _distinct(refs: Sequence[PageRef]) -> list[PageRef]:
+    return list({ref.external_id: ref for ref in refs}.values())
+
+
+def _descends(refs: Sequence[PageRef], before: datetime) -> bool:
+    """True when the server honoured the sort; stopping early would lose edits otherwise."""
+    times = [before, *(ref.last_edited_at for ref in refs)]
+    return all(earlier >= later for earlier, later in zip(times, times[1:], strict=False))

@@ -1,0 +1,79 @@
+"""The small interface through which a folder and a zip look alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+MAX_FILE_BYTES = 64 * 1024 * 1024
+SUFFIXES = (".md", ".csv")
+# How long after its last change a file's time is not trusted (see `FolderExport.stamp`).
+RACY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """One `.md` or `.csv` file. `path` is relative, NFC, with `/`; `locator` is its archive's own handle."""
+
+    path: str
+    size: int
+    modified_at: datetime
+    locator: Any
+
+    @property
+    def folder(self) -> str:
+        """The path of the folder that holds the file; empty at the top."""
+        return self.path.rpartition("/")[0]
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its extension."""
+        return self.path.rpartition("/")[2].rpartition(".")[0]
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is Markdown (else it is a CSV)."""
+        return self.path.lower().endswith(".md")
+
+
+class Archive(Protocol):
+    """What one look at an export found: the files then, in path order, and how to read them now.
+
+    `problems` are sentences about what could not be listed (then the list is not whole); `remarks` are
+    about what was left out on purpose.
+    """
+
+    @property
+    def files(self) -> Sequence[ExportFile]: ...
+
+    @property
+    def problems(self) -> Sequence[str]: ...
+
+    @property
+    def remarks(self) -> Sequence[str]: ...
+
+    @property
+    def last_change(self) -> float:
+        """When the newest of what `fingerprint` looks at was changed, in seconds since 1970."""
+        ...
+
+    def read(self, file: ExportFile, limit: int) -> bytes:
+        """Return the first `limit` bytes of a file.
+
+        Raises:
+            OSError: it cannot be read (`FileNotFoundError`: it is not there any more).
+        """
+        ...
+
+    def stamp(self, file: ExportFile, now: datetime) -> str:
+        """A value that changes with the file's content. Raises OSError."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def in_path_order(files: Mapping[str, ExportFile]) -> tuple[ExportFile, ...]:
+    """All files by path: the order in which the first of two equal ids wins."""
+    return tuple(files[path] for path in sorted(files))

@@ -1,0 +1,112 @@
+"""An export that was unzipped into a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+from arcana_pipelines.sources.notion_export.archive import (
+    MAX_FILE_BYTES,
+    RACY_SECONDS,
+    SUFFIXES,
+    ExportFile,
+    in_path_order,
+)
+from arcana_pipelines.sources.notion_export.names import clean_name, is_ignored
+
+# A file that was swapped for a link or a pipe after the scan must neither be followed nor block us.
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+class FolderExport:
+    """One scan of a folder: names, sizes and times; no file is opened.
+
+    Raises:
+        OSError: the folder itself cannot be listed.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.problems: list[str] = []
+        self.remarks: list[str] = []
+        self._found: dict[str, ExportFile] = {}
+        self._scan(root)
+        self.files = in_path_order(self._found)
+
+    def _scan(self, root: Path) -> None:
+        waiting = [(str(root), "")]
+        while waiting:
+            place, prefix = waiting.pop()
+            try:
+                with os.scandir(place) as listing:
+                    entries = sorted(listing, key=lambda entry: entry.name)
+            except OSError as error:
+                if not prefix:
+                    raise
+                self.problems.append(f"{prefix}: the folder cannot be listed ({error.strerror})")
+                continue
+            for entry in entries:
+                name = clean_name(os.fsencode(entry.name))
+                if not is_ignored(name):
+                    self._take(entry, prefix + name, waiting)
+
+    def _take(self, entry: os.DirEntry[str], path: str, waiting: list[tuple[str, str]]) -> None:
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((entry.path, path + "/"))
+                return
+            if not path.lower().endswith(SUFFIXES):
+                return
+            found = entry.stat(follow_symlinks=False)
+        except OSError as error:
+            self.problems.append(f"{path}: cannot be looked at ({error.strerror})")
+            return
+        if not stat.S_ISREG(found.st_mode):
+            self.remarks.append(f"{path}: not an ordinary file (a link?), so it is not read")
+        elif path in self._found:
+            self.remarks.append(f"{path}: two files have this name, spelled differently; one is read")
+        else:
+            modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
+            locator = (entry.path, found.st_mtime_ns)
+            self._found[path] = ExportFile(path, found.st_size, modified_at, locator)
+
+    def read(self, file: ExportFile, limit: int) -> bytes:
+        """Return the first `limit` bytes of a file as it is now."""
+        descriptor = os.open(file.locator[0], _OPEN_FLAGS)
+        with open(descriptor, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(f"{file.path} is not an ordinary file any more")
+            return stream.read(limit)
+
+    def stamp(self, file: ExportFile, now: datetime) -> str:
+        """Size and time of change, and for a fresh file its content too.
+
+        Two edits inside one tick of the file system's clock that leave the size alone look like one. As
+        git does for its index, we do not trust the time of a file changed within the last seconds (or in
+        the future) and add a hash. Once the file has aged the hash falls off: the revision changes once
+        more and the page is read again, which also catches an edit made just after this look.
+        """
+        mtime_ns: int = file.locator[1]
+        stamp = f"{file.size}-{mtime_ns}"
+        if now.timestamp() - mtime_ns / 1e9 >= RACY_SECONDS:
+            return stamp
+        return f"{stamp}-{hashlib.sha256(self.read(file, MAX_FILE_BYTES)).hexdigest()[:16]}"
+
+    @property
+    def last_change(self) -> float:
+        """The time of the newest file."""
+        return max((file.locator[1] for file in self.files), default=0) / 1e9
+
+    def fingerprint(self) -> str:
+        """A hash over every path, size and time; what could not be listed counts too."""
+        digest = hashlib.sha256()
+        for file in self.files:
+            digest.update(f"{file.path}\0{file.size}\0{file.locator[1]}\n".encode())
+        for problem in self.problems:
+            digest.update(f"{problem}\n".encode())
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -1,0 +1,128 @@
+"""The shape of one exported page: `# Title`, a block of `Name: value` lines, the body."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+HEAD_BYTES = 16 * 1024
+_FENCE = re.compile(r"^\s*(```|~~~)")
+# A relation, file or link is written as a path in the page and as a URL in the CSV, or the other way about.
+_LINKED = re.compile(r"\(\S*(?:://|\.\./|%20|\.md|\.csv)|^\S+://|\]\(")
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """A page taken apart. `title` is None when the file has none; `rest` lacks the title's line only if
+    that was the first line, as Notion writes it."""
+
+    title: str | None
+    rest: str
+
+    @property
+    def block(self) -> tuple[str, ...]:
+        """The lines up to the first empty one: where Notion puts a row's properties."""
+        lines: list[str] = []
+        for line in self.rest.lstrip("\r\n").split("\n"):
+            if not line.strip():
+                break
+            lines.append(line.rstrip("\r"))
+        return tuple(lines)
+
+
+def decode(data: bytes) -> tuple[str, bool]:
+    """UTF-8 without byte-order mark; and whether something had to be replaced (NUL too: no text holds it)."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("utf-8-sig", "replace").replace("\0", "\ufffd"), True
+    return text.replace("\0", "\ufffd"), "\0" in text
+
+
+def take_apart(text: str) -> PageText:
+    """Find the title: the first line if it is `# …`, else the first such line outside of a code block."""
+    stripped = text.lstrip("\r\n \t")
+    first, _, rest = stripped.partition("\n")
+    if first.startswith("# ") or first.rstrip() == "#":
+        return PageText(_title(first), rest)
+    fenced = False
+    for line in text.split("\n"):
+        if _FENCE.match(line):
+            fenced = not fenced
+        elif not fenced and line.startswith("# "):
+            return PageText(_title(line), text)
+    return PageText(None, text)
+
+
+def _title(line: str) -> str | None:
+    return unicodedata.normalize("NFC", line[1:].strip()) or None
+
+
+def named_lines(block: Sequence[str], columns: Iterable[str]) -> list[tuple[str | None, str]]:
+    """Pair each line with the column it is for, or with None. Of `A` and `A: B` the longer name wins."""
+    names = sorted(columns, key=len, reverse=True)
+    pairs: list[tuple[str | None, str]] = []
+    for raw in block:
+        line = unicodedata.normalize("NFC", raw)
+        for name in names:
+            if line.startswith(f"{name}: ") or line.rstrip() == f"{name}:":
+                pairs.append((name, line[len(name) + 1 :].strip()))
+                break
+        else:
+            pairs.append((None, line.strip()))
+    return pairs
+
+
+def agreement(pairs: Iterable[tuple[str | None, str]], cells: Mapping[str, str]) -> int:
+    """How many property lines say exactly what the row says."""
+    said = ((_folded(text), _folded(cells.get(name, ""))) for name, text in pairs if name is not None)
+    return sum(here == there != "" for here, there in said)
+
+
+def without_properties(page: PageText, cells: Mapping[str, str]) -> str:
+    """The body without the property lines that repeat `cells` (the row's columns that hold something).
+
+    A paragraph may begin like a property (`Status: we discussed …`), and what is cut here is lost to
+    search. So a line goes if it says what the CSV says; a line in another spelling goes only in a block
+    where some other line proved that these are the properties, or where both sides are links.
+    """
+    block = page.block
+    pairs = named_lines(block, cells)
+    proven = agreement(pairs, cells) > 0
+    cut = 0
+    while cut < len(pairs):
+        name, text = pairs[cut]
+        if name is None:
+            break
+        lines = cells[name].split("\n")
+        same = _folded(lines[0]) == _folded(text)
+        if not (same or proven or _both_linked(text, cells[name])):
+            break
+        cut += 1
+        # A value of several lines goes on below its name.
+        for more in lines[1:]:
+            if not same or cut >= len(pairs) or _folded(more) != _folded(block[cut]):
+                break
+            cut += 1
+    if not cut:
+        return page.rest
+    body = page.rest.lstrip("\r\n").split("\n")
+    return "\n".join(body[cut:])
+
+
+def lone_properties(block: Sequence[str], columns: Sequence[str]) -> dict[str, str]:
+    """The properties of a row that the CSV lacks (a filtered view): its own lines, if all are columns."""
+    pairs = named_lines(block, columns)
+    if any(name is None for name, _ in pairs):
+        return {}
+    return {name: text for name, text in pairs if name is not None and text}
+
+
+def _both_linked(left: str, right: str) -> bool:
+    return bool(_LINKED.search(left) and _LINKED.search(right))
+
+
+def _folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())

@@ -1,0 +1,232 @@
+"""An export still in its zip, read in place and never extracted.
+
+Only `.md` and `.csv` members are ever decompressed (and the parts of a zip of zips), so the limits on
+size and ratio are for those; a large video beside them is not our concern.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import re
+import stat
+import struct
+import tempfile
+import zipfile
+import zlib
+from datetime import UTC, datetime
+from lzma import LZMAError
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from arcana_pipelines.errors import InvalidExport
+from arcana_pipelines.sources.notion_export.archive import SUFFIXES, ExportFile, in_path_order
+from arcana_pipelines.sources.notion_export.names import clean_name, is_ignored
+
+MAX_MEMBERS = 200_000
+MAX_TOTAL_BYTES = 4 * 1024**3
+MAX_RATIO = 200
+RATIO_MATTERS_FROM = 1024 * 1024
+MAX_SINGLE_READ = 64 * 1024 * 1024
+_CHUNK = 1024 * 1024
+_UTF8_FLAG = 0x800
+_ENCRYPTED_FLAG = 0x1
+_PART = re.compile(r"Part-\d+\.zip$", re.IGNORECASE)
+_DAMAGE = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
+
+
+class ZipExport:
+    """One look at a zip, or at a zip of `…Part-1.zip`, `…Part-2.zip`.
+
+    Raises:
+        InvalidExport: it is no zip, is damaged, or is not safe to read.
+        OSError: it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.problems: list[str] = []
+        self.remarks: list[str] = []
+        self._path = path
+        self._open: list[BinaryIO] = []
+        self.last_change = path.stat().st_mtime
+        self._members = 0
+        self._bytes = 0
+        self._found: dict[str, ExportFile] = {}
+        try:
+            self._look()
+        except BaseException:
+            self.close()
+            raise
+        self.files = in_path_order(self._found)
+
+    def _look(self) -> None:
+        file = self._keep(open(self._path, "rb"))  # noqa: SIM115 - lives as long as this export
+        outer = self._zip(_Window(file, 0, file.seek(0, io.SEEK_END)), self._path.name)
+        members = [(info, self._safe_name(info)) for info in outer.infolist()]
+        self._collect(outer, members)
+        # A zip among ordinary pages is somebody's attachment; Notion's parts are named so, or alone.
+        alone = not self._found
+        for info, name in sorted(members, key=lambda member: member[1]):
+            if _is_hidden(name) or not (_PART.search(name) or (alone and name.lower().endswith(".zip"))):
+                continue
+            nested = self._zip(self._part(outer, info, name, file), name)
+            self._collect(nested, [(member, self._safe_name(member)) for member in nested.infolist()])
+
+    def _keep(self, file: IO[bytes]) -> BinaryIO:
+        self._open.append(cast(BinaryIO, file))
+        return self._open[-1]
+
+    def _zip(self, window: _Window, name: str) -> zipfile.ZipFile:
+        try:
+            archive = zipfile.ZipFile(cast(BinaryIO, window))
+        except _OversizedRead as error:
+            raise self._unsafe(f"the directory of {name} is too large") from error
+        except (*_DAMAGE, struct.error, OSError) as error:
+            raise InvalidExport(
+                f"The export {self._path} cannot be read: {name} is not a whole zip ({error}). "
+                "Download it from Notion again, or unzip it and give the folder."
+            ) from error
+        self._members += len(archive.filelist)
+        if self._members > MAX_MEMBERS:
+            raise self._unsafe(f"it has more than {MAX_MEMBERS:,} members")
+        return archive
+
+    def _part(self, outer: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, file: BinaryIO) -> _Window:
+        """A part as a seekable file: a view into the outer zip if it is merely stored, else a copy."""
+        if info.compress_type == zipfile.ZIP_STORED:
+            file.seek(info.header_offset)
+            header = file.read(30)
+            if len(header) < 30:
+                raise InvalidExport(f"The export {self._path} is damaged at {name}. Download it again.")
+            name_length, extra_length = struct.unpack("<HH", header[26:30])
+            return _Window(file, info.header_offset + 30 + name_length + extra_length, info.file_size)
+        self._check(info, name)
+        copy = self._keep(tempfile.TemporaryFile())  # noqa: SIM115 - lives as long as this export
+        try:
+            with outer.open(info) as stream:
+                while chunk := stream.read(_CHUNK):
+                    copy.write(chunk)
+                    if copy.tell() > MAX_TOTAL_BYTES:
+                        raise self._unsafe(f"{name} unpacks to too much")
+        except _DAMAGE as error:
+            raise InvalidExport(
+                f"The export {self._path} is damaged at {name} ({error}). Download it from Notion again."
+            ) from error
+        return _Window(copy, 0, copy.tell())
+
+    def _collect(self, archive: zipfile.ZipFile, members: list[tuple[zipfile.ZipInfo, str]]) -> None:
+        for info, name in members:
+            if info.is_dir() or _is_hidden(name) or not name.lower().endswith(SUFFIXES):
+                continue
+            if stat.S_ISLNK(info.external_attr >> 16):
+                self.remarks.append(f"{name}: a link, so it is not read")
+                continue
+            self._check(info, name)
+            if name in self._found:
+                self.remarks.append(f"{name}: is in the zip more than once; the first is read")
+                continue
+            self._found[name] = ExportFile(name, info.file_size, self._date(info), (archive, info))
+
+    def _check(self, info: zipfile.ZipInfo, name: str) -> None:
+        if info.file_size >= RATIO_MATTERS_FROM and info.file_size > MAX_RATIO * max(info.compress_size, 1):
+            raise self._unsafe(f"{name} unpacks to more than {MAX_RATIO} times its size")
+        self._bytes += info.file_size
+        if self._bytes > MAX_TOTAL_BYTES:
+            raise self._unsafe(f"it unpacks to more than {MAX_TOTAL_BYTES // 1024**3} GiB of text")
+
+    def _safe_name(self, info: zipfile.ZipInfo) -> str:
+        raw = info.filename.encode("utf-8" if info.flag_bits & _UTF8_FLAG else "cp437", "replace")
+        name = clean_name(raw).replace("\\", "/")
+        if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
+            raise self._unsafe(f"the member {name!r} points outside of it")
+        if info.flag_bits & _ENCRYPTED_FLAG:
+            raise InvalidExport(
+                f"The export {self._path} is encrypted ({name}). Unzip it and give the folder instead."
+            )
+        return "/".join(part for part in name.split("/") if part not in ("", "."))
+
+    def _unsafe(self, why: str) -> InvalidExport:
+        return InvalidExport(
+            f"The export {self._path} is not safe to read: {why}. "
+            "If you trust it, unzip it and give the folder instead."
+        )
+
+    def _date(self, info: zipfile.ZipInfo) -> datetime:
+        """A member's date. Zips tell no time zone: nothing in it is younger than the zip, though."""
+        zipped_at = datetime.fromtimestamp(self.last_change, UTC)
+        try:
+            return min(datetime(*info.date_time, tzinfo=UTC), zipped_at)
+        except ValueError:  # month 0: the program that zipped it knew no date
+            return zipped_at
+
+    def read(self, file: ExportFile, limit: int) -> bytes:
+        """Decompress the first `limit` bytes of a member, never more, whatever its header says."""
+        archive, info = file.locator
+        data = bytearray()
+        try:
+            with archive.open(info) as stream:
+                while len(data) < limit and (chunk := stream.read(min(_CHUNK, limit - len(data)))):
+                    data += chunk
+        except _DAMAGE as error:
+            raise OSError(errno.EIO, f"the zip is damaged there: {error}") from error
+        return bytes(data)
+
+    def stamp(self, file: ExportFile, now: datetime) -> str:
+        """Checksum and size, both from the zip's directory."""
+        info: zipfile.ZipInfo = file.locator[1]
+        return f"{info.CRC:08x}-{file.size}"
+
+    def close(self) -> None:
+        """Close the zip and remove copied parts."""
+        for file in self._open:
+            file.close()
+        self._open.clear()
+
+
+def _is_hidden(name: str) -> bool:
+    return any(is_ignored(part) for part in name.split("/"))
+
+
+class _OversizedRead(Exception):
+    """A single read was asked for that no honest zip needs."""
+
+
+class _Window(io.RawIOBase):
+    """Some bytes of a file as a file of its own.
+
+    `zipfile` loads a zip's whole directory in one read, before anybody can count its members, so reads
+    are capped here.
+    """
+
+    def __init__(self, file: BinaryIO, start: int, length: int) -> None:
+        super().__init__()
+        self._file = file
+        self._start = start
+        self._length = length
+        self._at = 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._length}[whence]
+        if origin + offset < 0:
+            raise OSError(errno.EINVAL, "a position before the beginning")
+        self._at = origin + offset
+        return self._at
+
+    def read(self, size: int | None = -1) -> bytes:
+        left = max(self._length - self._at, 0)
+        wanted = left if size is None or size < 0 else min(size, left)
+        if wanted > MAX_SINGLE_READ:
+            raise _OversizedRead
+        self._file.seek(self._start + self._at)
+        data = self._file.read(wanted)
+        self._at += len(data)
+        return data

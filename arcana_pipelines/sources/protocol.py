@@ -1,0 +1,135 @@
+"""What a source is: something that lists pages, reads one, and proves that one is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class Mode(StrEnum):
+    """How much of the source a sync lists."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+    AUDIT = "audit"
+
+
+class Presence(StrEnum):
+    """What a direct look at one page says about it."""
+
+    ALIVE = "alive"
+    TRASHED = "trashed"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PageRef:
+    """One listed item.
+
+    `external_id` is the source's id in one canonical spelling (Notion: lower-case dashed UUID).
+    `kind` is `page`, `row` (a page of a database) or `data_source` (a database: it holds rows and is no
+    document itself). `revision` changes whenever the body may have changed. `properties` maps a
+    property's name to `{"type": str, "text": str, "value": JSON}`; the title is not among them.
+    """
+
+    external_id: str
+    kind: str
+    parent_kind: str
+    parent_id: str | None
+    title: str
+    url: str | None
+    revision: str
+    last_edited_at: datetime
+    in_trash: bool = False
+    properties: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedPage:
+    """The body of one page as the source gives it.
+
+    `fetched_at` is read from the source's clock. `partial` says in words what could not be read (a
+    child that is not shared), and is empty for a whole page. `properties`, when given, replace the
+    listed ones (a listing may cut long relations short).
+    """
+
+    markdown: str
+    fetched_at: datetime
+    partial: tuple[str, ...] = ()
+    properties: Mapping[str, Mapping[str, Any]] | None = None
+
+
+@dataclass(slots=True)
+class Listing:
+    """A running enumeration: iterate `batches`, then read how it ended.
+
+    `complete` is True only when every listing was read to its proven end; `problems` says why not.
+    `cursor` is what the next incremental listing starts from. `source_time` is the source's clock when the
+    listing began. `identity` names the source's own workspace, where it was asked for.
+
+    `lists_everything` is True when even an incremental listing shows all pages (a folder of files).
+    `trash` holds the ids that the source lists as trashed (None: it does not list its trash), and
+    `trash_since` the edit time down to which that list is whole (None: all of it).
+    """
+
+    batches: Iterator[Sequence[PageRef]] = field(default_factory=lambda: iter(()))
+    complete: bool = False
+    problems: list[str] = field(default_factory=list)
+    cursor: str | None = None
+    source_time: datetime | None = None
+    identity: str | None = None
+    lists_everything: bool = False
+    trash: set[str] | None = None
+    trash_since: datetime | None = None
+
+
+class Source(Protocol):
+    """One connected source of one workspace.
+
+    `absences_needed` is how many syncs must find a page gone before that counts.
+    """
+
+    absences_needed: int
+
+    def enumerate(
+        self, mode: Mode, cursor: str | None, is_unchanged: Callable[[Sequence[PageRef]], Sequence[bool]]
+    ) -> Listing:
+        """List page references in batches of at most a few hundred.
+
+        `is_unchanged` answers, for a batch, which references the ledger already holds in that revision;
+        an incremental listing may stop behind its cursor once it meets them.
+        """
+        ...
+
+    def fetch(self, ref: PageRef) -> FetchedPage:
+        """Read one page's body.
+
+        Raises:
+            PageUnavailable: the source says there is no such page (for us).
+            PageRejected: this page cannot be read; others can.
+            SourceUnavailable: nothing can be read now.
+            TokenRevoked: nothing can be read with this token.
+        """
+        ...
+
+    def confirm(self, external_id: str) -> tuple[Presence, PageRef | None]:
+        """Look at one page directly: whether it is there, and what it says of itself now.
+
+        Errors are `UNKNOWN`, never `GONE`.
+
+        Raises:
+            TokenRevoked: nothing can be read with this token.
+        """
+        ...
+
+    def unchanged_since(self, cursor: str | None) -> bool:
+        """True when a look much cheaper than a listing proves that nothing changed since `cursor`."""
+        ...
+
+    def close(self) -> None:
+        """Release connections and files."""
+        ...

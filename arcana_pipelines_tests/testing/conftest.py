@@ -1,0 +1,72 @@
+"""A world, its server and clients of it, one each a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from notion_client import Client
+
+from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, serve
+
+VERSION = "2026-03-11"
+
+
+@pytest.fixture
+def world() -> NotionWorld:
+    return NotionWorld()
+
+
+@pytest.fixture
+def server(world: NotionWorld) -> Iterator[NotionServer]:
+    with serve(world) as running:
+        yield running
+
+
+@pytest.fixture
+def api(world: NotionWorld, server: NotionServer) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {world.token}", "Notion-Version": VERSION}
+    with httpx.Client(base_url=f"{server.base_url}/v1", headers=headers) as client:
+        yield client
+
+
+@pytest.fixture
+def notion(world: NotionWorld, server: NotionServer) -> Client:
+    return Client(auth=world.token, base_url=server.base_url, notion_version=VERSION)
+
+
+class Api:
+    """Short ways to ask, for tests."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
+
+    def get(self, path: str, **params: Any) -> dict[str, Any]:
+        answer = self.client.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post(self, path: str, **body: Any) -> dict[str, Any]:
+        answer = self.client.post(path, json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def refusal(self, path: str, *, method: str = "GET", **given: Any) -> tuple[int, str]:
+        body = {"json": given} if method == "POST" else {"params": given}
+        answer = self.client.request(method, path, **body)
+        assert answer.json()["object"] == "error"
+        assert answer.json()["status"] == answer.status_code
+        return answer.status_code, answer.json()["code"]
+
+    def markdown(self, node_id: str, version: str = "v2", **params: Any) -> str:
+        return self.get(f"/pages/{node_id}/markdown", markdown_version=version, **params)["markdown"]
+
+    def search_ids(self, **body: Any) -> list[str]:
+        return [found["id"] for found in self.post("/search", **body)["results"]]
+
+
+@pytest.fixture
+def ask(api: httpx.Client) -> Api:
+    return Api(api)
