@@ -2,13 +2,10 @@
 
 https://docs.dagster.io/guides/build/assets/defining-assets
 Assets hand each other nothing but the database: no IO manager, no row in an event.
+No postponed annotations here: Dagster reads the types of `config` and resources at run time.
 """
 
-from __future__ import annotations
-
 import time
-from typing import Any
-
 import dagster as dg
 
 from arcana_pipelines.chunking.chunker import CHUNKER_VERSION
@@ -64,7 +61,7 @@ class SyncConfig(dg.Config):
 )
 def notion_pages(
     context: dg.AssetExecutionContext, config: SyncConfig, arcana: ArcanaResource
-) -> dg.MaterializeResult[Any]:
+) -> dg.MaterializeResult:
     """The ledger of a workspace's pages: listed, read where stale, proven where missing."""
     started = time.monotonic()
     session = arcana.session(context.partition_key)
@@ -124,7 +121,7 @@ def notion_pages(
     code_version=str(NORMALISER_VERSION),
     metadata={"dagster/table_name": "document_content"},
 )
-def document_content(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult[Any]:
+def document_content(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult:
     """Documents and their versions: normalised text, properties, place in the tree, references."""
     started = time.monotonic()
     session = arcana.session(context.partition_key)
@@ -154,7 +151,7 @@ def document_content(context: dg.AssetExecutionContext, arcana: ArcanaResource) 
     code_version=str(CHUNKER_VERSION),
     metadata={"dagster/table_name": "chunk_stage"},
 )
-def document_chunks(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult[Any]:
+def document_chunks(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult:
     """Chunks of every version that an index does not serve yet, cut along the document's structure."""
     started = time.monotonic()
     session = arcana.session(context.partition_key)
@@ -177,7 +174,7 @@ def document_chunks(context: dg.AssetExecutionContext, arcana: ArcanaResource) -
     code_version="1",
     metadata={"dagster/table_name": "embedding_store"},
 )
-def chunk_embeddings(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult[Any]:
+def chunk_embeddings(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult:
     """Embeddings of the texts that the workspace never embedded before, each computed once."""
     started = time.monotonic()
     session = arcana.session(context.partition_key)
@@ -210,7 +207,7 @@ def chunk_embeddings(context: dg.AssetExecutionContext, arcana: ArcanaResource) 
         )
     ],
 )
-def rag_indexes(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult[Any]:
+def rag_indexes(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult:
     """The searchable indexes: new versions published whole, removed documents taken out, counts kept true."""
     started = time.monotonic()
     session = arcana.session(context.partition_key)

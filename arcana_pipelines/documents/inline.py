@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -227,7 +227,7 @@ def _protect(source: str, found: Found | None = None) -> tuple[str, list[str]]:
     """Shield escaped characters and take code, equations and mention labels out of reach."""
     out: list[str] = []
     pieces: list[str] = []
-    fences: dict[int, Sequence[int]] | None = None
+    fences: dict[int, list[int]] | None = None
     position = 0
     search = _PROTECTED.search
     while (match := search(source, position)) is not None:
@@ -244,7 +244,7 @@ def _protect(source: str, found: Found | None = None) -> tuple[str, list[str]]:
                 fences = {}
                 for run in _CODE.finditer(source):
                     fences.setdefault(run.end() - run.start(), []).append(run.start())
-            starts = fences.get(end - start, ())
+            starts = fences.get(end - start, [])
             at = bisect_left(starts, end)
             if at < len(starts):
                 end = starts[at] + end - start
@@ -260,6 +260,7 @@ def _protect(source: str, found: Found | None = None) -> tuple[str, list[str]]:
                 (math := _MATH.match(source, start)) is not None
                 and math.end() - start <= 2002
                 and not source[math.end() - 2].isspace()
+                and not (source[start + 1].isdigit() and source[math.end() : math.end() + 1].isdigit())
             ):
                 end = math.end()
                 piece = math.group()

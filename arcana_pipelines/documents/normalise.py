@@ -74,7 +74,7 @@ class _Reader:
 
     __slots__ = (
         "balanced", "found", "indent", "indents", "kind", "layout", "level", "lines", "marker", "media",
-        "pending", "quote_until", "raw", "rules", "seen", "tables", "tag_lists", "tagged", "v1",
+        "pending", "quote_until", "raw", "rules", "seen", "tag_lists", "tagged", "unclosed", "v1",
     )  # fmt: skip
 
     def __init__(self, lines: list[str], v1: bool) -> None:
@@ -94,7 +94,7 @@ class _Reader:
         self.quote_until = -1
         self.seen: set[str] = set()  # synced blocks already shown
         self.balanced = True
-        self.tables = True
+        self.unclosed: set[str] = set()  # tags that are never closed from here on
         self.rules: list[int] | None = None  # lines that are just $$
         self.v1 = v1
 
@@ -332,10 +332,14 @@ class _Reader:
                 self.closing(name)
             elif name in ("table", "equation") and not match.group("self"):
                 if (after := self.verbatim(name, i, end)) is not None:
-                    return after
+                    if after[0] != i:
+                        return after
+                    end = after[1]
             elif name.startswith("synced"):
                 if (after := self.synced(match, i, end)) is not None:
-                    return after
+                    if after[0] != i:
+                        return after
+                    end = after[1]
             else:
                 self.opening(name, attributes(match.group("attributes")), bool(match.group("self")))
             column = end
@@ -398,17 +402,18 @@ class _Reader:
 
     def verbatim(self, name: str, i: int, column: int) -> tuple[int, int] | None:
         """A `<table>` or `<equation>` up to its closing tag; None when it has none."""
+        if name in self.unclosed:
+            self.close()
+            return None
         closing = f"</{name}>"
         at = self.lines[i].find(closing, column)
         end = i
         if at < 0:
-            if not self.tables:
-                return None
             end += 1
             while end < len(self.lines) and (at := self.lines[end].find(closing)) < 0:
                 end += 1
             if end == len(self.lines):
-                self.tables = False  # there is none further down either
+                self.unclosed.add(name)  # there is none further down either
                 self.close()
                 return None
             inside = "\n".join([self.lines[i][column:], *self.lines[i + 1 : end], self.lines[end][:at]])
