@@ -51,6 +51,8 @@ SERVER_OPTIONS = {
 }
 
 _leases: dict[Path, IO[bytes]] = {}
+# Keepers outlive us on purpose; held, so that Python does not complain of a child still running.
+_keepers: list[subprocess.Popen[bytes]] = []
 
 
 def server_folder(home: Path) -> Path:
@@ -99,7 +101,11 @@ def wait_until_stopped(home: Path, timeout: float = 30.0) -> bool:
 
 def _locked(path: Path, how: int) -> IO[bytes]:
     file = path.open("ab")
-    fcntl.flock(file, how)
+    try:
+        fcntl.flock(file, how)
+    except BaseException:
+        file.close()
+        raise
     return file
 
 
@@ -150,6 +156,7 @@ def _ensure_keeper(folder: Path) -> None:
                 cwd="/",
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             )
+        _keepers.append(keeper)
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not (folder / "ready").exists():
             if keeper.poll() is not None or time.monotonic() > deadline:

@@ -70,7 +70,8 @@ _LINE_START = re.compile(
     r"|(\d{1,9})(?=[.)](?:[ \t]|$)))"
 )
 _LINE_OPENERS = frozenset("#>-*+_`~$|0123456789")
-_TASK = re.compile(r"\[[ xX]\](?= |$)")
+# What an item's text may not begin with: a task's box, or dashes that make `- --` a divider.
+_TASK = re.compile(r"\[[ xX]\](?= |$)|(?:-[ \t]*)+$")
 
 Piece = tuple[Literal["text", "code", "math"], str]
 
@@ -167,14 +168,14 @@ def readable(text: str) -> str:
 
 def guard_line(line: str) -> str:
     """`line` with a backslash before what would open a heading, list, quote, fence, table or equation."""
-    if line[0] not in _LINE_OPENERS or (match := _LINE_START.match(line)) is None:
+    if not line or line[0] not in _LINE_OPENERS or (match := _LINE_START.match(line)) is None:
         return line
     at = match.end(2) if match.group(2) else 0
     return f"{line[:at]}\\{line[at:]}"
 
 
 def guard_task(line: str) -> str:
-    """`line` with a backslash before a literal `[ ]`, which would make its list item a task."""
+    """`line` with a backslash before what would make its list item a task or a divider."""
     return "\\" + line if _TASK.match(line) else line
 
 
@@ -223,7 +224,17 @@ def _lines(text: str) -> str:
     return "\n".join(stripped for line in text.split("\n") if (stripped := line.strip()))
 
 
-def _protect(source: str, found: Found | None = None) -> tuple[str, list[str]]:
+def literal_spans(line: str) -> list[tuple[int, int]]:
+    """Where a line has escapes, code, equations or mention labels: a tag in there is none."""
+    spans: list[tuple[int, int]] = []
+    if "\\" in line or "`" in line or "$" in line or "<mention" in line:
+        _protect(line, spans=spans)
+    return spans
+
+
+def _protect(
+    source: str, found: Found | None = None, spans: list[tuple[int, int]] | None = None
+) -> tuple[str, list[str]]:
     """Shield escaped characters and take code, equations and mention labels out of reach."""
     out: list[str] = []
     pieces: list[str] = []
@@ -274,6 +285,8 @@ def _protect(source: str, found: Found | None = None) -> tuple[str, list[str]]:
             pieces.append(piece)
         elif kind in ("code", "math"):
             out.append(source[start:end].translate(_SHIELD))
+        if spans is not None:
+            spans.append((start, end))
         position = end
     out.append(source[position:])
     return "".join(out), pieces

@@ -202,6 +202,25 @@ def store_failed(connection: Connection, generation: Generation, failures: Mappi
     connection.execute(load_sql("ledger_failed"), {**generation.key, "pages": storable_json(rows)})
 
 
+def not_listed(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> set[str]:
+    """Those of the pages that this generation has not seen in a listing."""
+    rows = connection.execute(
+        "SELECT external_id FROM source_page WHERE workspace_id = %s AND seen_generation <> %s "
+        "AND external_id = ANY(%s)",
+        [generation.workspace_id, generation.number, [ref.external_id for ref in refs]],
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def store_suspects(connection: Connection, generation: Generation, pages: Sequence[str]) -> None:
+    """Pages that nothing lists and that answered 404 when they were read again: looked at by the next sync."""
+    connection.execute(
+        "UPDATE source_page SET state = 'suspect', reason = 'not found when it was read again', attempts = 1 "
+        "WHERE workspace_id = %s AND external_id = ANY(%s)",
+        [generation.workspace_id, list(pages)],
+    )
+
+
 def counts(connection: Connection, generation: Generation) -> dict[str, int]:
     """What became of every page of this generation, by outcome; they add up to `enumerated`."""
     with connection.cursor(row_factory=dict_row) as cursor:

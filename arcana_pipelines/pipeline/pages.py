@@ -69,11 +69,10 @@ def sync_pages(
     source_now = max(filter(None, [listing.source_time, _newest_edit(connection, generation)]), default=None)
     if source_now is None:
         source_now = _database_now(connection)
+    # Removal comes first: reading a page that the trash or a whole listing speaks against proves nothing.
+    removal = remove_absent(connection, generation, source, listing, allow_removals)
     reading = _Reading(connection, generation, source, source_now, concurrency)
     reading.run()
-    removal = remove_absent(connection, generation, source, listing, allow_removals)
-    if removal.returned and not reading.paused:
-        reading.run()
     if reading.paused:
         listing.problems.append(reading.paused)
     _finish(connection, workspace, generation, listing)
@@ -82,7 +81,7 @@ def sync_pages(
         mode=mode,
         listing_complete=listing.complete,
         problems=tuple(listing.problems),
-        listed=listed + reading.extra + removal.returned,
+        listed=listed + reading.extra + removal.alive,
         fetched=reading.fetched,
         failed=reading.failed,
         removed=removal.removed,
@@ -173,7 +172,9 @@ class _Reading:
         self.concurrency = concurrency
         self.fetched = 0
         self.failed = 0
-        self.extra = 0  # pages read that this generation did not list (retries, settling pages)
+        # Pages that this generation did not list: retries and settling pages.
+        self._unlisted: set[str] = set()
+        self._absent: list[str] = []
         self.paused: str | None = None
         self._read: list[tuple[PageRef, FetchedPage]] = []
         self._failures: dict[str, str] = {}
@@ -200,12 +201,7 @@ class _Reading:
 
     def _stale(self) -> Iterator[PageRef]:
         for batch in ledger.to_fetch(self.connection, self.generation, self.source_now):
-            listed = self.connection.execute(
-                "SELECT count(*) FROM source_page WHERE workspace_id = %s AND seen_generation = %s "
-                "AND external_id = ANY(%s)",
-                [self.generation.workspace_id, self.generation.number, [ref.external_id for ref in batch]],
-            ).fetchone()
-            self.extra += len(batch) - (listed[0] if listed else 0)
+            self._unlisted |= ledger.not_listed(self.connection, self.generation, batch)
             yield from batch
 
     def _collect(self, waiting: dict[Future[FetchedPage], PageRef]) -> None:
@@ -220,7 +216,12 @@ class _Reading:
             page = future.result()
         except SourcePaused as error:
             self.paused = str(error)  # no fault of the page: it stays pending
-        except (PageRejected, PageUnavailable) as error:
+        except PageUnavailable as error:
+            if ref.external_id in self._unlisted:
+                self._absent.append(ref.external_id)
+            else:
+                self._failures[ref.external_id] = str(error)
+        except PageRejected as error:
             self._failures[ref.external_id] = str(error)
         except SourceUnavailable as error:
             self._failures[ref.external_id] = str(error)
@@ -234,11 +235,20 @@ class _Reading:
             self._read.append((ref, page))
             self._failed_in_a_row = 0
 
+    @property
+    def extra(self) -> int:
+        """Pages that this generation took up without having listed them."""
+        return len(self._unlisted)
+
     def _commit(self) -> None:
         if self._read:
             ledger.store_fetched(self.connection, self.generation, self._read, self.source_now)
             self.fetched += len(self._read)
             self._read = []
+        if self._absent:
+            ledger.store_suspects(self.connection, self.generation, self._absent)
+            self._unlisted.difference_update(self._absent)
+            self._absent = []
         if self._failures:
             ledger.store_failed(self.connection, self.generation, self._failures)
             self.failed += len(self._failures)

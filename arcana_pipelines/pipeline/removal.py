@@ -27,11 +27,11 @@ CAP_SHARE = 0.20
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What was removed, and how many removals wait for a person because they exceed the cap."""
+    """What was removed, how many removals wait for a person, and how many pages a direct look found alive."""
 
     removed: int = 0
-    returned: int = 0
     waiting: int = 0
+    alive: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,11 @@ def remove_absent(
     if listing.trash:
         connection.execute(load_sql("removal_trashed"), {**generation.key, "ids": list(listing.trash)})
     connection.commit()
-    returned = _bring_back(connection, generation, source, listing)
-    proven = _proven(connection, generation, source)
+    alive = _bring_back(connection, generation, source, listing)
+    proven, kept = _proven(connection, generation, source)
+    alive += kept
     if not proven:
-        return Removal(returned=returned)
+        return Removal(alive=alive)
     cap = max(CAP_PAGES, int(CAP_SHARE * _held(connection, generation)))
     if len(proven) > cap and len(proven) > allow_removals:
         log.warning(
@@ -71,10 +72,10 @@ def remove_absent(
             "Look whether the connection still sees everything, then allow it with --allow-removals %d",
             len(proven), cap, len(proven),
         )  # fmt: skip
-        return Removal(returned=returned, waiting=len(proven))
+        return Removal(waiting=len(proven), alive=alive)
     connection.execute(load_sql("removal_tombstone"), {**generation.key, "ids": proven})
     connection.commit()
-    return Removal(removed=len(proven), returned=returned)
+    return Removal(removed=len(proven), alive=alive)
 
 
 def _held(connection: Connection, generation: Generation) -> int:
@@ -85,8 +86,8 @@ def _held(connection: Connection, generation: Generation) -> int:
     return 0 if row is None else int(row[0])
 
 
-def _proven(connection: Connection, generation: Generation, source: Source) -> list[str]:
-    """Look at every suspect directly and return those whose absence is proven."""
+def _proven(connection: Connection, generation: Generation, source: Source) -> tuple[list[str], int]:
+    """Look at every suspect directly; returns those whose absence is proven, and how many are alive."""
     rows = connection.execute(
         "SELECT external_id, coalesce(reason, ''), attempts, parent_external_id, in_trash FROM source_page "
         "WHERE workspace_id = %s AND state = 'suspect' ORDER BY external_id",
@@ -117,7 +118,7 @@ def _proven(connection: Connection, generation: Generation, source: Source) -> l
     if alive:
         ledger.record(connection, generation, alive)
     connection.commit()
-    return proven
+    return proven, len(alive)
 
 
 def _bring_back(connection: Connection, generation: Generation, source: Source, listing: Listing) -> int:

@@ -17,7 +17,9 @@ SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 PAGE = "1f7effb2-9211-800a-af32-c10cd6f51abc"
 HEX = PAGE.replace("-", "")
 BLOCK = "1f8effb2-9211-8024-8da6-d7c4ac2c3482"
-SIGNED = "https://prod-files-secure.s3.us-west-2.amazonaws.com/a/b/plan.png?X-Amz-Algorithm=A&X-Amz-Signature="
+SIGNED = (
+    "https://prod-files-secure.s3.us-west-2.amazonaws.com/a/b/plan.png?X-Amz-Algorithm=A&X-Amz-Signature="
+)
 
 
 def words(text: str) -> list[str]:
@@ -115,7 +117,8 @@ BLOCKS = {
     ),
     "v1 table": (
         '<table header-row="true">\n\t<colgroup>\n\t\t<col color="red">\n\t</colgroup>\n\t<tr color="red">\n'
-        "\t\t<td>**a**</td>\n\t\t<td>b | c<br>d</td>\n\t</tr>\n\t<tr>\n\t\t<td/>\n\t\t<td>1</td>\n\t</tr>\n</table>",
+        "\t\t<td>**a**</td>\n\t\t<td>b | c<br>d</td>\n\t</tr>\n"
+        "\t<tr>\n\t\t<td/>\n\t\t<td>1</td>\n\t</tr>\n</table>",
         "| a | b \\| c d |\n| --- | --- |\n|  | 1 |",
     ),
     "v2 table": (
@@ -126,7 +129,7 @@ BLOCKS = {
     "v2 callout": ('<callout icon="💡" color="red_bg">\nTitle\n\n- b\n</callout>', "💡 Title\n\n- b"),
     "callout with a picture for an icon": ('<callout icon="/icons/a.svg">a</callout>', "a"),
     "export callout": (
-        '<aside>\n<img src="https://www.notion.so/icons/a.svg" alt="https://www.notion.so/icons/a.svg" width="40px" />'
+        '<aside>\n<img src="https://www.notion.so/a.svg" alt="https://www.notion.so/a.svg" width="40px" />'
         "\n\n💡 a\n\n</aside>\n\nb",
         "💡 a\n\nb",
     ),
@@ -139,12 +142,18 @@ BLOCKS = {
         '<ol type="a"><li>a</li><li color="red">\nb\n\npara\n\n- c\n</li></ol>',
         "- a\n- b\n\npara\n\n- c",
     ),
-    "v2 task": ('<todo checked="true" color="red">a</todo>\n<todo checked="false">b</todo>', "- [x] a\n- [ ] b"),
+    "v2 task": (
+        '<todo checked="true" color="red">a</todo>\n<todo checked="false">b</todo>',
+        "- [x] a\n- [ ] b",
+    ),
     "columns": (
         '<columns>\n\t<column ratio="50">\n\t\ta\n\t</column>\n\t<column>\n\t\tb\n\t</column>\n</columns>',
         "a\n\nb",
     ),
-    "tabs": ('<tabs>\n<tab icon="🎯">\nOne\n\na\n</tab>\n<tab>\nTwo\n\nb\n</tab>\n</tabs>', "One\n\na\n\nTwo\n\nb"),
+    "tabs": (
+        '<tabs>\n<tab icon="🎯">\nOne\n\na\n</tab>\n<tab>\nTwo\n\nb\n</tab>\n</tabs>',
+        "One\n\na\n\nTwo\n\nb",
+    ),
     "mail": ('<mail to="a@x.y" subject="Hello">\nBody\n</mail>', "Subject: Hello\n\nTo: a@x.y\n\nBody"),
     "meeting notes": (
         '<meeting-notes view-url="/x">Weekly<meeting-notes-section-notes>n</meeting-notes-section-notes>'
@@ -156,16 +165,25 @@ BLOCKS = {
         '<file src="https://x.y/b.zip">파일</file>\n<video source="https://youtu.be/watch?v=1"/>',
         "cap\n\nr.pdf\n\n파일 b.zip\n\nhttps://youtu.be/watch?v=1",
     ),
-    "bookmark": ('<bookmark source="https://x.y/a?b=1&Signature=2&Expires=3">c</bookmark>', "c https://x.y/a"),
+    "bookmark": (
+        '<bookmark source="https://x.y/a?b=1&Signature=2&Expires=3">c</bookmark>',
+        "c https://x.y/a",
+    ),
     "child page": (f'<page url="https://app.notion.com/p/{HEX}" color="red">A \\* B</page>', "A * B"),
-    "database": ('<database url="/x" inline="true" icon="🎯" data-source-url="collection://1">D</database>', "D"),
+    "database": (
+        '<database url="/x" inline="true" icon="🎯" data-source-url="collection://1">D</database>',
+        "D",
+    ),
     "contents and empty blocks": ('<table_of_contents color="red"/>\n<empty-block/>\na\n<p />', "a"),
     "v1 paragraphs": ("<empty-block/>\na\nb", "a\n\nb"),
     "literal markup at a line's start": (
         "\\# a\n\n\\- b\n\n1\\. c\n\n\\> d\n\n\\| e",
         "\\# a\n\n\\- b\n\n1\\. c\n\n\\> d\n\n\\| e",
     ),
-    "tags in code are code": ("`<callout>` a\n\n```\n<details>\n\tb\n```", "`<callout>` a\n\n```\n<details>\n\tb\n```"),
+    "tags in code are code": (
+        "`<callout>` a\n\n```\n<details>\n\tb\n```",
+        "`<callout>` a\n\n```\n<details>\n\tb\n```",
+    ),
     "windows line ends": ("a\r\n\r\nb\r", "a\n\nb"),
 }
 
@@ -180,7 +198,8 @@ def test_links_are_found_once_and_in_order() -> None:
     other = "2" * 32
     source = (
         f"[a](/{HEX}?pvs=25) [b](https://www.notion.so/Some-Title-{other}#{'3' * 32}) "
-        f'<mention url="https://app.notion.com/p/x-{HEX}">c</mention> <mention url="user://{"4" * 32}">d</mention>\n\n'
+        f'<mention url="https://app.notion.com/p/x-{HEX}">c</mention> '
+        f'<mention url="user://{"4" * 32}">d</mention>\n\n'
         f'<page url="https://app.notion.com/p/{"5" * 32}">e</page>\n\n'
         f"[f](Folder%20x/Title%20{'6' * 32}.md) [g](https://x.y/{'7' * 32})"
     )
@@ -190,7 +209,9 @@ def test_links_are_found_once_and_in_order() -> None:
 
 
 def test_what_the_source_does_not_show_is_reported() -> None:
-    result = normalise(f'a\n<unknown url="https://app.notion.com/p/{HEX}#{BLOCK.replace("-", "")}" alt="button"/>\nb')
+    result = normalise(
+        f'a\n<unknown url="https://app.notion.com/p/{HEX}#{BLOCK.replace("-", "")}" alt="button"/>\nb'
+    )
     assert result.unresolved == (BLOCK,)
     assert words(result.text) == ["a", "b"]
 
@@ -205,7 +226,16 @@ def test_what_the_source_does_not_show_is_reported() -> None:
     ],
 )
 @pytest.mark.parametrize(
-    "form", ["![]({})", "![cap]({})", "[]({})", "{}", '<file source="{}">f</file>', '<embed source="{}"/>', "[{0}]({0})"]
+    "form",
+    [
+        "![]({})",
+        "![cap]({})",
+        "[]({})",
+        "{}",
+        '<file source="{}">f</file>',
+        '<embed source="{}"/>',
+        "[{0}]({0})",
+    ],
 )
 def test_a_new_signature_changes_nothing(form: str, query: str) -> None:
     first, second = (form.format(f"https://any.host/p/a.png?{query.format(n)}") for n in (1, 2))
@@ -216,8 +246,12 @@ def test_a_new_signature_changes_nothing(form: str, query: str) -> None:
 def test_a_synced_block_is_shown_once_a_page() -> None:
     block = f'<synced_block url="https://app.notion.com/p/x#{HEX}">\n\ta\n</synced_block>'
     copy = block.replace("synced_block", "synced_block_reference")
-    assert normalise(f"{block}\nb\n{copy}\nc").text == normalise(f"{copy}\nb\n{block}\nc").text == "a\n\nb\n\nc"
-    assert words(normalise(f"{block}\nb\n{copy.removesuffix('</synced_block_reference>')}\nc").text)[-1] == "c"
+    assert (
+        normalise(f"{block}\nb\n{copy}\nc").text == normalise(f"{copy}\nb\n{block}\nc").text == "a\n\nb\n\nc"
+    )
+    assert (
+        words(normalise(f"{block}\nb\n{copy.removesuffix('</synced_block_reference>')}\nc").text)[-1] == "c"
+    )
 
 
 def test_readable_drops_the_last_backslashes_outside_code() -> None:
@@ -226,12 +260,100 @@ def test_readable_drops_the_last_backslashes_outside_code() -> None:
 
 
 MARKUP = st.sampled_from(
-    """* ** *** _ ~~ ` `` ``` $ $$ [ ] ]( ( ) ![ < > <b> </b> <br> <p> </p> <quote> </quote> <ul> <li> </li> </ul>
-    <table> <tr> <td> </td> </table> <details> <summary> </summary> </details> <empty-block/> <h2> </h2> <equation>
-    </equation> & &lt; &amp; &#42; \\ \\* \\< \\` \\$ # > - + 1. 3. [x] | |---| --- ~~~ {color="red"} { } [^https://x.y]
-    https://x.y/?sig=1&b=2 <T> <foo> a 한글 e\u0301 \u0301 5 = : !""".split()
-    + ["\n", "\n\n", "\n  ", "\n    ", "\n\t", "\t", " ", "# ", "- ", "> ", "1. ", "- [ ] ", "| a |", "\r\n", "\x00"]
-    + [
+    [
+        "*",
+        "**",
+        "***",
+        "_",
+        "~~",
+        "`",
+        "``",
+        "```",
+        "$",
+        "$$",
+        "[",
+        "]",
+        "](",
+        "(",
+        ")",
+        "![",
+        "<",
+        ">",
+        "<b>",
+        "</b>",
+        "<br>",
+        "<p>",
+        "</p>",
+        "<quote>",
+        "</quote>",
+        "<ul>",
+        "<li>",
+        "</li>",
+        "</ul>",
+        "<table>",
+        "<tr>",
+        "<td>",
+        "</td>",
+        "</table>",
+        "<details>",
+        "<summary>",
+        "</summary>",
+        "</details>",
+        "<empty-block/>",
+        "<h2>",
+        "</h2>",
+        "<equation>",
+        "</equation>",
+        "&",
+        "&lt;",
+        "&amp;",
+        "&#42;",
+        "\\",
+        "\\*",
+        "\\<",
+        "\\`",
+        "\\$",
+        "#",
+        ">",
+        "-",
+        "+",
+        "1.",
+        "3.",
+        "[x]",
+        "|",
+        "|---|",
+        "---",
+        "~~~",
+        '{color="red"}',
+        "{",
+        "}",
+        "[^https://x.y]",
+        "https://x.y/?sig=1&b=2",
+        "<T>",
+        "<foo>",
+        "a",
+        "한글",
+        "é",
+        "́",
+        "5",
+        "=",
+        ":",
+        "!",
+        "\n",
+        "\n\n",
+        "\n  ",
+        "\n    ",
+        "\n\t",
+        "\t",
+        " ",
+        "# ",
+        "- ",
+        "> ",
+        "1. ",
+        "- [ ] ",
+        "| a |",
+        "\r\n",
+        "\x00",
         '<callout icon="💡">',
         "</callout>",
         f'<synced_block url="/{HEX}">',
@@ -258,10 +380,11 @@ def test_the_normal_form_is_its_own_normal_form(source: str) -> None:
 @given(st.lists(st.text("abc한글xyz", min_size=1), min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_words_survive_any_markup_around_them(content: list[str], random) -> None:  # type: ignore[no-untyped-def]
     around = [
-        "**{}**", "*{}*", "~~{}~~", "<b>{}</b>", '<span color="red">{}</span>', "[{}](https://x.y)", "{}", "`{}`",
-        '<mention url="user://1">{}</mention>', "# {}", "> {}", "- {}", "1. {}", "- [ ] {}", "| {} |\n|---|",
-        "<callout>\n\t{}\n</callout>", "<toggle>\n{}\n</toggle>", "<details>\n<summary>{}</summary>\n</details>",
-        "<table><tr><td>{}</td></tr></table>", "```\n{}\n```", "$$\n{}\n$$", '<file source="">{}</file>', "<new>{}</new>",
+        "**{}**", "*{}*", "~~{}~~", "<b>{}</b>", '<span color="red">{}</span>', "[{}](https://x.y)", "{}",
+        "`{}`",         '<mention url="user://1">{}</mention>', "# {}", "> {}", "- {}", "1. {}", "- [ ] {}", 
+        "| {} |\n|---|", "<callout>\n\t{}\n</callout>", "<toggle>\n{}\n</toggle>", 
+        "<details>\n<summary>{}</summary>\n</details>", "<table><tr><td>{}</td></tr></table>", "```\n{}\n```", "$$\n{}\n$$", 
+        '<file source="">{}</file>', "<new>{}</new>",
     ]  # fmt: skip
     source = "\n\n".join(random.choice(around).format(word) for word in content)
     assert [word for word in words(normalise(source).text) if word != "1"] == content  # the list's number
@@ -269,8 +392,39 @@ def test_words_survive_any_markup_around_them(content: list[str], random) -> Non
 
 @pytest.mark.parametrize(
     "unit",
-    ["*", "**a", "*a ", "[", "](", "[a](", "[a](b)", "<", "<a", "<b>", '<a x="', "`", "` ``", "$", "$a", "\\", "&lt;"]
-    + [">", "> ", "- ", "~~a", "<callout>", "<table>", '<mention url="a">', '{color="a"} ', "a ", "가", "| a", "x", "![", "\t"],
+    [
+        "*",
+        "**a",
+        "*a ",
+        "[",
+        "](",
+        "[a](",
+        "[a](b)",
+        "<",
+        "<a",
+        "<b>",
+        '<a x="',
+        "`",
+        "` ``",
+        "$",
+        "$a",
+        "\\",
+        "&lt;",
+        ">",
+        "> ",
+        "- ",
+        "~~a",
+        "<callout>",
+        "<table>",
+        '<mention url="a">',
+        '{color="a"} ',
+        "a ",
+        "가",
+        "| a",
+        "x",
+        "![",
+        "\t",
+    ],
 )
 def test_time_is_linear_in_any_line(unit: str) -> None:
     line = unit * (300_000 // len(unit))
@@ -280,7 +434,9 @@ def test_time_is_linear_in_any_line(unit: str) -> None:
     assert normalise(once).text == once
 
 
-@pytest.mark.parametrize("unit", ["<table>\n", "$$\n", "```\n", "> \n", "- a\n", "<ul>\n", "<details>\n", "*a\n", "`\n"])
+@pytest.mark.parametrize(
+    "unit", ["<table>\n", "$$\n", "```\n", "> \n", "- a\n", "<ul>\n", "<details>\n", "*a\n", "`\n"]
+)
 def test_time_is_linear_in_lines(unit: str) -> None:
     started = time.process_time()
     normalise(unit * 20_000)

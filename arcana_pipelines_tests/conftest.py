@@ -1,0 +1,124 @@
+"""One PostgreSQL a test run, one database a test (cloned from a migrated template), one world a test."""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from arcana_pipelines.db import embedded, schema
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.settings import Settings
+from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, serve
+from arcana_pipelines_tests.harness import Harness
+
+_TEMPLATE = "arcana_template"
+_numbers = itertools.count()
+
+# No test may depend on, or touch, what the person who runs it has configured.
+_OURS = ("ARCANA_", "DATABASE_", "NOTION_", "EMBEDDING_", "OPENAI_", "BATCH_SIZE", "MAX_CONCURRENT", "DAGSTER_")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(_OURS):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The ARCANA_HOME of the run's PostgreSQL, shared by all workers of the run."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    home = Path(tempfile.gettempdir()) / f"arcana-tests-{run[:12]}"
+    home.mkdir(exist_ok=True)
+    embedded.acquire_lease(home)
+    yield home
+    embedded.release_lease(home)
+    if embedded.wait_until_stopped(home):
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(server_home: Path) -> str:
+    """The URL of the server, with a migrated template database in it."""
+    url = embedded.server_url(server_home)
+    with (server_home / "template.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with psycopg.connect(url, autocommit=True) as connection:
+            row = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_TEMPLATE]).fetchone()
+            if row is None:
+                connection.execute(f"CREATE DATABASE {_TEMPLATE}")
+                database = Database(Settings(database_url=_named(url, _TEMPLATE)))
+                schema.upgrade(database)
+                database.close()
+    return url
+
+
+@pytest.fixture
+def database_url(template: str) -> Iterator[str]:
+    """The URL of a database of this test's own."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(template, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+        yield _named(template, name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings of an installation of this test's own."""
+    return Settings(arcana_home=tmp_path / "home", database_url=database_url, notion_requests_per_minute=0)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """A database of this test's own."""
+    database = Database(settings)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def world() -> NotionWorld:
+    """A Notion workspace of this test's own."""
+    return NotionWorld()
+
+
+@pytest.fixture
+def server(world: NotionWorld) -> Iterator[NotionServer]:
+    """A server that shows the world."""
+    with serve(world) as running:
+        yield running
+
+
+@pytest.fixture
+def acme(database: Database, world: NotionWorld, server: NotionServer) -> Harness:
+    """A registered workspace `acme` that reads the world."""
+    return Harness.register(database, world, server, "acme")
+
+
+@pytest.fixture
+def another(database: Database) -> Iterator[Callable[[str], Harness]]:
+    """Registers more workspaces, each with a world of its own, on the same database."""
+    servers: list[NotionServer] = []
+
+    def make(slug: str) -> Harness:
+        world = NotionWorld()
+        servers.append(serve(world))
+        return Harness.register(database, world, servers[-1], slug)
+
+    yield make
+    for running in servers:
+        running.close()
+
+
+def _named(url: str, name: str) -> str:
+    return url.replace(f"/{embedded.DATABASE}?", f"/{name}?")

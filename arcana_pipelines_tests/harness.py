@@ -1,0 +1,166 @@
+"""A workspace under test: sync it, look into its index, compare it with the world's truth."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from pydantic import SecretStr
+
+from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.embedding.provider import Embedder, model_of, open_embedder
+from arcana_pipelines.indexes.builds import IndexSettings
+from arcana_pipelines.pipeline import ledger, workspaces
+from arcana_pipelines.pipeline.chunks import stage_chunks
+from arcana_pipelines.pipeline.contents import process_contents
+from arcana_pipelines.pipeline.embeddings import OpenEmbedder, embed_missing
+from arcana_pipelines.pipeline.pages import sync_pages
+from arcana_pipelines.pipeline.publish import publish
+from arcana_pipelines.pipeline.reports import counts_agree, served_counts, sync_report
+from arcana_pipelines.retrieval.searcher import Hit, Searcher
+from arcana_pipelines.sources.notion.api import NotionApi
+from arcana_pipelines.sources.notion.limiter import RateLimiter
+from arcana_pipelines.sources.notion.source import NotionSource
+from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
+
+TWO_MINUTES = timedelta(minutes=2).total_seconds()
+
+
+@dataclass
+class Harness:
+    """One registered workspace, its world and its server."""
+
+    database: Database
+    world: NotionWorld
+    server: NotionServer
+    slug: str
+    open_embedder: OpenEmbedder | None = None
+
+    @classmethod
+    def register(cls, database: Database, world: NotionWorld, server: NotionServer, slug: str) -> Harness:
+        model, dimensions = model_of(database.settings)
+        workspaces.register(
+            database,
+            slug,
+            "notion",
+            IndexSettings(model, dimensions, ChunkerSettings()),
+            lambda _: None,
+            lambda _: None,
+        )
+        return cls(database, world, server, slug)
+
+    def sync(self, mode: Mode = Mode.INCREMENTAL, allow_removals: int = 0) -> dict[str, Any]:
+        """The five stages as a run executes them; returns the report of `arcana sync`."""
+        source = self.source()
+        try:
+            with self.database.connection() as connection:
+                workspace = workspaces.find(connection, self.slug)
+                self.server.reset_log()
+                pages = sync_pages(connection, workspace, source, mode, allow_removals=allow_removals)
+                generation = ledger.current(connection, workspace.workspace_id)
+                assert generation is not None
+                ledger.note(connection, generation, {"notion": {"requests": source.api.traffic.requests}})
+                process_contents(connection, generation)
+                stage_chunks(connection, workspace.workspace_id)
+                opener = self.open_embedder or self._local_embedder
+                embed_missing(connection, generation, opener, self.database.settings.batch_size)
+                publish(connection, generation)
+                report = sync_report(connection, workspace, generation)
+                counts = report["pages"]
+                assert pages.listed == counts["enumerated"], "the ledger lost pages that were listed"
+                assert counts["enumerated"] == sum(
+                    counts[name]
+                    for name in ("added", "updated", "unchanged", "skipped", "quarantined", "pending")
+                )
+                assert counts_agree(served_counts(connection, workspace.workspace_id))
+        finally:
+            source.close()
+        return report
+
+    def source(self) -> NotionSource:
+        return NotionSource(
+            NotionApi(SecretStr(self.world.token), self.server.base_url, RateLimiter(0), timeout=5.0)
+        )
+
+    def settle(self) -> None:
+        """Let so much time pass in the world that no edit minute is open."""
+        self.world.clock.advance(2 * TWO_MINUTES)
+
+    def search(self, query: str, k: int = 10) -> list[Hit]:
+        with self.database.connection() as connection:
+            workspace = workspaces.find(connection, self.slug)
+            return Searcher(connection, self.database.settings, workspace.workspace_id).search(query, k).hits
+
+    def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with self.database.connection() as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    def published(self) -> dict[str, str]:
+        """What a search can reach, by page: the texts of its chunks in order."""
+        found: dict[str, list[str]] = {}
+        for external_id, text in self.rows(
+            "SELECT c.contents->>'external_id', k.chunk_content FROM document_chunk k "
+            "JOIN rag_indexes i ON i.active_build_id = k.rag_index_build_id "
+            "JOIN workspace w USING (workspace_id) JOIN document_content c USING (document_content_id) "
+            "WHERE w.slug = %s AND k.deleted_at IS NULL ORDER BY 1, k.position",
+            self.slug,
+        ):
+            found.setdefault(external_id, []).append(text)
+        return {page: "\n".join(texts) for page, texts in found.items()}
+
+    def version(self, page: str) -> int:
+        ((version,),) = self.rows(
+            "SELECT c.version FROM source_page p JOIN workspace w USING (workspace_id) "
+            "JOIN document d USING (document_id) JOIN document_content c ON c.document_content_id = d.latest_content_id "
+            "WHERE w.slug = %s AND p.external_id = %s",
+            self.slug,
+            page,
+        )
+        return int(version)
+
+    def page_state(self, page: str) -> tuple[str, str | None]:
+        ((state, reason),) = self.rows(
+            "SELECT state, reason FROM source_page p JOIN workspace w USING (workspace_id) "
+            "WHERE w.slug = %s AND external_id = %s",
+            self.slug,
+            page,
+        )
+        return state, reason
+
+    def assert_matches_world(self) -> None:
+        """Exactly the visible pages are published, and every word a person sees on them."""
+        published = self.published()
+        assert set(published) == set(self.world.visible_pages())
+        for page, text in published.items():
+            held = set(words(text))
+            for piece in self.world.visible_text(page):
+                missing = set(words(piece)) - held
+                assert not missing, f"page {page} lost {sorted(missing)} of {piece!r}"
+
+    def checksum(self) -> str:
+        """Everything that a reader can reach, without ids and times of our own."""
+        rows = self.rows(
+            "SELECT c.contents->>'external_id', c.version, k.position, k.chunk_content, k.heading_path::text, "
+            "encode(k.text_hash, 'hex'), md5(k.chunk_embedding::text), md5(k.lexemes::text) "
+            "FROM document_chunk k JOIN rag_indexes i ON i.active_build_id = k.rag_index_build_id "
+            "JOIN workspace w USING (workspace_id) JOIN document_content c USING (document_content_id) "
+            "WHERE w.slug = %s AND k.deleted_at IS NULL ORDER BY 1, 2, 3",
+            self.slug,
+        )
+        return hashlib.sha256(repr(rows).encode()).hexdigest()
+
+    def _local_embedder(self, model: str, dimensions: int) -> Embedder:
+        return open_embedder(self.database.settings, model, dimensions)
+
+    def at(self, **changes: Any) -> Harness:
+        return replace(self, **changes)
+
+
+def words(text: str) -> list[str]:
+    """Words as a person reads them: letters and digits of any script."""
+    return re.findall(r"\w+", text)

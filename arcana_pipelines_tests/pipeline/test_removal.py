@@ -1,0 +1,210 @@
+"""Absence is proven: what is removed, what is not, and what comes back."""
+
+from __future__ import annotations
+
+import pytest
+
+from arcana_pipelines.errors import SourceMismatch, TokenRevoked
+from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.testing.notion_server import NotionWorld, blocks
+from arcana_pipelines_tests.harness import Harness
+
+
+@pytest.fixture
+def page(world: NotionWorld) -> str:
+    for number in range(5):
+        world.add_page(f"Other {number}", blocks=[blocks.paragraph(f"other text {number}")])
+    return world.add_page("Vanishing", blocks=[blocks.paragraph("the quick xylophone")])
+
+
+class TestTrash:
+    def test_a_trashed_page_disappears_at_the_next_sync(self, acme: Harness, page: str) -> None:
+        acme.sync()
+        acme.settle()
+        acme.world.trash(page)
+        assert acme.sync()["pages"]["removed"] == 1
+        assert page not in acme.published()
+        assert not [hit for hit in acme.search("xylophone") if hit.external_id == page]
+        acme.assert_matches_world()
+
+    def test_a_restored_page_returns_with_its_identity_and_without_an_embedding(
+        self, acme: Harness, page: str
+    ) -> None:
+        acme.sync()
+        document = acme.search("xylophone")[0].document_id
+        acme.settle()
+        acme.sync()
+        acme.world.trash(page)
+        acme.sync()
+        acme.world.restore(page)
+        report = acme.sync()
+        assert report["embeddings"]["computed"] == 0
+        assert acme.search("xylophone")[0].document_id == document
+        assert acme.version(page) == 1
+        acme.assert_matches_world()
+
+    def test_pages_below_a_trashed_page_go_and_come_back_with_it(self, acme: Harness, page: str) -> None:
+        child = acme.world.add_page("Child", parent=page, blocks=[blocks.paragraph("child text")])
+        acme.world.add_page("Grandchild", parent=child, blocks=[blocks.paragraph("grandchild text")])
+        acme.sync()
+        acme.settle()
+        acme.sync()
+        acme.world.trash(page)
+        assert acme.sync()["pages"]["removed"] == 3
+        acme.assert_matches_world()
+        acme.world.restore(page)
+        assert acme.sync()["embeddings"]["computed"] == 0
+        acme.assert_matches_world()
+
+    def test_a_page_that_moved_out_of_a_trashed_page_stays(self, acme: Harness, page: str) -> None:
+        child = acme.world.add_page("Child", parent=page, blocks=[blocks.paragraph("child text")])
+        acme.sync()
+        acme.settle()
+        acme.sync()
+        acme.world.move(child, None)
+        acme.world.share(child)
+        acme.world.trash(page)
+        acme.sync()
+        assert child in acme.published()
+        acme.assert_matches_world()
+
+    def test_the_second_sync_after_a_trashing_costs_two_requests_again(self, acme: Harness, page: str) -> None:
+        acme.settle()
+        acme.sync()
+        acme.world.trash(page)
+        acme.sync()
+        assert acme.sync()["notion"]["requests"] == 2
+
+    def test_a_page_deleted_for_ever_from_the_trash_is_looked_at_once(self, acme: Harness, page: str) -> None:
+        acme.settle()
+        acme.sync()
+        acme.world.trash(page)
+        acme.sync()
+        acme.world.delete_forever(page)
+        assert acme.sync()["notion"]["requests"] == 3
+        assert acme.sync()["notion"]["requests"] == 2
+        acme.assert_matches_world()
+
+
+class TestUnshared:
+    def test_an_unshared_page_goes_after_two_syncs_found_it_gone(self, acme: Harness, page: str) -> None:
+        acme.sync()
+        acme.settle()
+        acme.world.unshare(page)
+        assert acme.sync(Mode.FULL)["pages"]["removed"] == 0
+        assert page in acme.published()
+        assert acme.page_state(page)[0] == "suspect"
+        assert acme.sync()["pages"]["removed"] == 1
+        acme.assert_matches_world()
+
+    def test_a_page_shared_again_returns_without_an_embedding(self, acme: Harness, page: str) -> None:
+        acme.sync()
+        acme.world.unshare(page)
+        acme.sync(Mode.FULL)
+        acme.sync(Mode.FULL)
+        assert page not in acme.published()
+        acme.world.share(page)
+        assert acme.sync(Mode.FULL)["embeddings"]["computed"] == 0
+        acme.assert_matches_world()
+
+    def test_an_alive_page_that_no_listing_shows_is_kept(self, acme: Harness, page: str) -> None:
+        acme.sync()
+        acme.settle()
+        acme.server.faults.add("POST /v1/search", "short", times=2, keep=1)
+        report = acme.sync(Mode.FULL)
+        assert report["pages"]["removed"] == 0
+        acme.assert_matches_world()
+
+
+class TestErrorsRemoveNothing:
+    @pytest.mark.parametrize("kind", ["incomplete", "repeat_cursor"])
+    def test_a_listing_that_is_not_whole_removes_nothing_and_says_so(
+        self, acme: Harness, page: str, kind: str
+    ) -> None:
+        for number in range(120):
+            acme.world.add_page(f"Many {number}")
+        acme.settle()
+        acme.sync()
+        acme.world.unshare(page)
+        acme.server.faults.add("POST /v1/search", kind, times=None)
+        report = acme.sync(Mode.FULL)
+        assert not report["listing_complete"]
+        assert report["problems"]
+        assert report["pages"]["removed"] == 0
+        assert acme.page_state(page)[0] == "unchanged"
+
+    @pytest.mark.parametrize("kind", ["html", "empty", "500", "drop"])
+    def test_a_listing_that_keeps_failing_removes_nothing(
+        self, acme: Harness, page: str, kind: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("arcana_pipelines.sources.notion.api.MAX_ATTEMPTS", 2)
+        acme.sync()
+        acme.settle()
+        acme.server.faults.add("POST /v1/search", kind, times=None)
+        report = acme.sync(Mode.FULL)
+        assert not report["listing_complete"]
+        assert report["pages"]["removed"] == 0
+        assert page in acme.published()
+
+    def test_a_revoked_token_stops_the_sync_and_removes_nothing(self, acme: Harness, page: str) -> None:
+        acme.sync()
+        before = acme.checksum()
+        acme.world.tokens.clear()
+        with pytest.raises(TokenRevoked, match="Nothing was removed"):
+            acme.sync(Mode.FULL)
+        assert acme.checksum() == before
+
+    def test_a_token_revoked_while_pages_are_read_stops_the_sync(self, acme: Harness, page: str) -> None:
+        acme.server.faults.add("/markdown", "401", times=None, skip=2)
+        with pytest.raises(TokenRevoked):
+            acme.sync()
+        acme.server.faults.clear()
+        acme.sync()
+        acme.assert_matches_world()
+
+    def test_a_token_of_another_notion_workspace_is_refused(self, acme: Harness, page: str) -> None:
+        acme.sync()
+        before = acme.checksum()
+        acme.rows("UPDATE workspace SET source_workspace_id = 'somebody else' RETURNING 1")
+        with pytest.raises(SourceMismatch, match="acme"):
+            acme.sync(Mode.FULL)
+        assert acme.checksum() == before
+
+    def test_a_mass_disappearance_waits_for_a_person(self, acme: Harness) -> None:
+        root = acme.world.add_page("Root")
+        for number in range(60):
+            acme.world.add_page(f"Page {number}", parent=root)
+        acme.sync()
+        acme.settle()
+        acme.world.trash(root)
+        report = acme.sync()
+        assert report["pages"]["removed"] == 0
+        assert report["waiting_removals"] == 61
+        assert len(acme.published()) == 61
+        assert acme.sync(allow_removals=61)["pages"]["removed"] == 61
+        acme.assert_matches_world()
+
+
+class TestPoison:
+    def test_a_page_that_cannot_be_read_delays_no_other_and_keeps_its_old_version(
+        self, acme: Harness, page: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("arcana_pipelines.sources.notion.api.MAX_ATTEMPTS", 2)
+        acme.sync()
+        acme.settle()
+        acme.world.append_blocks(page, [blocks.paragraph("new words")])
+        fresh = acme.world.add_page("Fresh", blocks=[blocks.paragraph("fresh words")])
+        acme.server.faults.add(f"GET /v1/(pages|blocks)/{page}", "500", times=None)
+        report = acme.sync()
+        assert report["pages"]["quarantined"] == 1
+        assert "xylophone" in acme.published()[page]
+        assert fresh in acme.published()
+        assert acme.page_state(page) == ("quarantined", pytest.approx(acme.page_state(page)[1]))
+        acme.server.faults.clear()
+        assert acme.sync()["pages"]["quarantined"] == 0
+        acme.assert_matches_world()
+
+    def test_a_page_without_markdown_is_read_from_its_blocks(self, acme: Harness, page: str) -> None:
+        acme.server.faults.add(f"GET /v1/pages/{page}/markdown", "403", times=None)
+        acme.sync()
+        acme.assert_matches_world()
