@@ -21,6 +21,7 @@ from typing import Any
 
 from arcana_pipelines.chunking.blocks import Block, read_blocks
 from arcana_pipelines.chunking.tokens import estimate_tokens
+from arcana_pipelines.documents.inline import readable
 from arcana_pipelines.errors import WrongUse
 
 CHUNKER_VERSION = 1
@@ -67,7 +68,11 @@ class _Unit:
 def chunk_document(contents: Mapping[str, Any], settings: ChunkerSettings) -> list[Chunk]:
     """Cut one version's contents. The first chunk begins with the title, so all text a page shows is in one."""
     title = str(contents["title"])
-    pieces = list(_pieces(str(contents["text"]), settings))
+    # Cut in normal form, where a block's kind shows; shown and embedded as a person reads it.
+    pieces = [
+        (tuple(readable(heading) for heading in headings), readable(text))
+        for headings, text in _pieces(str(contents["text"]), settings)
+    ]
     lead = f"# {title}"
     properties = _properties_text(contents.get("properties") or {})
     if properties:

@@ -381,9 +381,10 @@ def test_the_normal_form_is_its_own_normal_form(source: str) -> None:
 def test_words_survive_any_markup_around_them(content: list[str], random) -> None:  # type: ignore[no-untyped-def]
     around = [
         "**{}**", "*{}*", "~~{}~~", "<b>{}</b>", '<span color="red">{}</span>', "[{}](https://x.y)", "{}",
-        "`{}`",         '<mention url="user://1">{}</mention>', "# {}", "> {}", "- {}", "1. {}", "- [ ] {}", 
-        "| {} |\n|---|", "<callout>\n\t{}\n</callout>", "<toggle>\n{}\n</toggle>", 
-        "<details>\n<summary>{}</summary>\n</details>", "<table><tr><td>{}</td></tr></table>", "```\n{}\n```", "$$\n{}\n$$", 
+        "`{}`", '<mention url="user://1">{}</mention>', "# {}", "> {}", "- {}", "1. {}", "- [ ] {}",
+        "| {} |\n|---|", "<callout>\n\t{}\n</callout>", "<toggle>\n{}\n</toggle>",
+        "<details>\n<summary>{}</summary>\n</details>", "<table><tr><td>{}</td></tr></table>",
+        "```\n{}\n```", "$$\n{}\n$$",
         '<file source="">{}</file>', "<new>{}</new>",
     ]  # fmt: skip
     source = "\n\n".join(random.choice(around).format(word) for word in content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -12,6 +13,11 @@ from notion_client import Client
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, serve
 
 VERSION = "2026-03-11"
+
+
+def plain_http(**options: Any) -> httpx.Client:
+    """A client that loads no certificates: that takes longer than most of these tests."""
+    return httpx.Client(verify=False, **options)
 
 
 @pytest.fixture
@@ -28,13 +34,15 @@ def server(world: NotionWorld) -> Iterator[NotionServer]:
 @pytest.fixture
 def api(world: NotionWorld, server: NotionServer) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {world.token}", "Notion-Version": VERSION}
-    with httpx.Client(base_url=f"{server.base_url}/v1", headers=headers) as client:
+    with plain_http(base_url=f"{server.base_url}/v1", headers=headers) as client:
         yield client
 
 
-@pytest.fixture
-def notion(world: NotionWorld, server: NotionServer) -> Client:
-    return Client(auth=world.token, base_url=server.base_url, notion_version=VERSION)
+@contextmanager
+def notion_client(server: NotionServer, version: str = VERSION) -> Iterator[Client]:
+    """The official client, closed at the end: an open socket would fail some later test."""
+    with plain_http() as http:
+        yield Client(auth=server.world.token, base_url=server.base_url, notion_version=version, client=http)
 
 
 class Api:

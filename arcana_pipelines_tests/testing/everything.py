@@ -142,7 +142,12 @@ def _schema(companies: str) -> dict[str, object]:
         "Phone": "phone_number",
         "Companies": {"type": "relation", "data_source_id": companies},
         "Total": {"type": "rollup", "relation": "Companies", "property": "Cost", "function": "sum"},
-        "Names": {"type": "rollup", "relation": "Companies", "property": "Company", "function": "show_original"},
+        "Names": {
+            "type": "rollup",
+            "relation": "Companies",
+            "property": "Company",
+            "function": "show_original",
+        },
         "Where": "place",
         "Computed": "formula",
         "Length": {"type": "formula", "expression": "length()", "compute": lambda page: len(page.title)},

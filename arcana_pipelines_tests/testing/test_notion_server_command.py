@@ -13,13 +13,13 @@ import pytest
 
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
 from arcana_pipelines.testing.notion_server.world import DEFAULT_TOKEN
-from arcana_pipelines_tests.testing.conftest import VERSION, Api
+from arcana_pipelines_tests.testing.conftest import VERSION, Api, plain_http
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def control(base_url: str, call: str, **args: Any) -> Any:
-    answer = httpx.post(f"{base_url}/_control", json={"call": call, "args": args})
+    answer = httpx.post(f"{base_url}/_control", json={"call": call, "args": args}, verify=False)
     assert answer.status_code == 200, answer.text
     return answer.json()["result"]
 
@@ -39,7 +39,7 @@ def command() -> Iterator[str]:
 
 def test_the_command_serves_a_seeded_world_in_real_time(command: str) -> None:
     headers = {"Authorization": f"Bearer {DEFAULT_TOKEN}", "Notion-Version": VERSION}
-    with httpx.Client(base_url=command, headers=headers) as client:
+    with plain_http(base_url=command, headers=headers) as client:
         found = client.post("/v1/search", json={"filter": {"property": "object", "value": "page"}}).json()
         assert len(found["results"]) == 7
         page = control(command, "add_page", title="새 페이지", blocks="Text")
@@ -79,7 +79,9 @@ def test_control_changes_the_world_and_is_not_logged(
         {"args": {}},
     ],
 )
-def test_control_refuses_what_is_not_on_its_list_or_wrong(server: NotionServer, order: dict[str, Any]) -> None:
-    answer = httpx.post(f"{server.base_url}/_control", json=order)
+def test_control_refuses_what_is_not_on_its_list_or_wrong(
+    server: NotionServer, order: dict[str, Any]
+) -> None:
+    answer = httpx.post(f"{server.base_url}/_control", json=order, verify=False)
     assert answer.status_code == 400
     assert "error" in answer.json()

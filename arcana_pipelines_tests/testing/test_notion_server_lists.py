@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
 
 from arcana_pipelines.testing.notion_server import NotionWorld
@@ -41,7 +43,7 @@ def test_search_pages_cover_everything_once(world: NotionWorld, ask: Api) -> Non
     made = minutes(world, 25)
     found = pages_of(ask, "/search", page_size=10)
     assert [len(page) for page in found] == [10, 10, 5]
-    assert sorted(sum(found, [])) == sorted(made)
+    assert sorted(chain.from_iterable(found)) == sorted(made)
     assert "request_status" not in ask.post("/search")
 
 
@@ -160,10 +162,12 @@ def test_queries_sort_and_filter_by_timestamps(world: NotionWorld, ask: Api) -> 
     oldest = [{"timestamp": "created_time", "direction": "ascending"}]
     after = {"timestamp": "created_time", "created_time": {"on_or_after": "2026-01-05T09:02:00Z"}}
     before = {"timestamp": "last_edited_time", "last_edited_time": {"before": "2026-01-05T09:04:00.000Z"}}
-    either = {"or": [{"timestamp": "created_time", "created_time": {"equals": "2026-01-05T09:00:00Z"}}, after]}
+    either = {
+        "or": [{"timestamp": "created_time", "created_time": {"equals": "2026-01-05T09:00:00Z"}}, after]
+    }
 
     def ids(**body: object) -> list[str]:
-        return sum(pages_of(ask, path, page_size=2, **body), [])
+        return list(chain.from_iterable(pages_of(ask, path, page_size=2, **body)))
 
     assert ids(sorts=oldest) == made
     assert ids(sorts=oldest, filter=after) == made[2:]
@@ -209,7 +213,7 @@ def test_filter_properties_takes_names_and_ids(world: NotionWorld, ask: Api) -> 
 def test_children_come_in_pages_whose_cursor_is_the_next_block(world: NotionWorld, ask: Api) -> None:
     page = world.add_page("Page", blocks="\n\n".join(f"Line {at}" for at in range(250)))
     first = ask.get(f"/blocks/{page}/children")
-    assert len(first["results"]) == 100 and first["has_more"]
+    assert (len(first["results"]), first["has_more"]) == (100, True)
     second = ask.get(f"/blocks/{page}/children", start_cursor=first["next_cursor"])
     assert second["results"][0]["id"] == first["next_cursor"]
     world.delete_block(second["next_cursor"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world, serve
 from arcana_pipelines.testing.notion_server.blocks import BlockSpec
-from arcana_pipelines_tests.testing.conftest import Api
+from arcana_pipelines_tests.testing.conftest import Api, plain_http
 
 styled = [
     blocks.text("bold", bold=True),
@@ -172,10 +174,8 @@ def test_blocks_as_markdown(world: NotionWorld, name: str) -> None:
 
 def rendered(world: NotionWorld, page_id: str, version: str) -> str:
     """Markdown without a server between."""
-    import json
-
     node = world.nodes[page_id]
-    return json.loads(world.markdown.body(node, version, transcript=False) + b"}")["markdown"]  # type: ignore[arg-type]
+    return json.loads(world.markdown.body(node, version, transcript=False) + b"}")["markdown"]
 
 
 def test_links_to_pages_databases_and_people_show_the_titles_of_the_moment(
@@ -184,7 +184,11 @@ def test_links_to_pages_databases_and_people_show_the_titles_of_the_moment(
     person = world.add_user("Grace Hopper")
     target = world.add_page("Old title")
     ids = world.add_database("DB", target, icon="📊", inline=True)
-    mentions = [blocks.mention_page(target), blocks.mention_database(ids.database_id), blocks.mention_user(person)]
+    mentions = [
+        blocks.mention_page(target),
+        blocks.mention_database(ids.database_id),
+        blocks.mention_user(person),
+    ]
     page = world.add_page("Page", target, [blocks.paragraph(mentions)])
     ask.markdown(page)
     world.set_title(target, "New title")
@@ -195,14 +199,16 @@ def test_links_to_pages_databases_and_people_show_the_titles_of_the_moment(
         f'<mention url="user://{person}">Grace Hopper</mention>'
     ).replace(url, ask.get(f"/blocks/{page}/children")["results"][0]["paragraph"]["rich_text"][0]["href"])
     assert ask.markdown(target) == (
-        f'<database url="{database}" data-source-url="collection://{ids.data_source_id}" inline="true" icon="📊">'
-        f'DB</database>\n\n<page url="https://app.notion.com/p/{page.replace("-", "")}">Page</page>'
+        f'<database url="{database}" data-source-url="collection://{ids.data_source_id}" inline="true" '
+        f'icon="📊">DB</database>\n\n<page url="https://app.notion.com/p/{page.replace("-", "")}">Page</page>'
     )
     assert f'<database url="{database}" inline="true" icon="📊">DB</database>' in ask.markdown(target, "v1")
 
 
 def test_version_1_does_not_render_bookmarks_and_version_2_does(world: NotionWorld, ask: Api) -> None:
-    page = world.add_page("Page", blocks=[blocks.bookmark("https://example.com", "Cap"), blocks.embed("https://e.com")])
+    page = world.add_page(
+        "Page", blocks=[blocks.bookmark("https://example.com", "Cap"), blocks.embed("https://e.com")]
+    )
     first, second = (block["id"].replace("-", "") for block in ask.get(f"/blocks/{page}/children")["results"])
     assert ask.markdown(page) == (
         '<bookmark source="https://example.com">Cap</bookmark>\n\n<embed source="https://e.com"></embed>'
@@ -248,7 +254,9 @@ def test_transcripts_are_only_sent_on_demand(world: NotionWorld, ask: Api) -> No
     page = world.add_page("Page", blocks=[notes])
     for version in ("v1", "v2"):
         silent = ask.markdown(page, version)
-        assert "Weekly" in silent and "Noted" in silent and "Transcript omitted" in silent
+        assert "Weekly" in silent
+        assert "Noted" in silent
+        assert "Transcript omitted" in silent
         assert "Word for word" not in silent
         assert "Word for word" in ask.markdown(page, version, include_transcript="true")
     assert world.visible_text(page) == ["Page", "Weekly", "Noted"]
@@ -259,8 +267,12 @@ def test_transcripts_are_only_sent_on_demand(world: NotionWorld, ask: Api) -> No
     assert older["type"] == "transcription"
 
 
-def test_a_page_beyond_the_limit_is_truncated_and_its_rest_can_be_fetched(world: NotionWorld, ask: Api) -> None:
-    page = world.add_page("Page", blocks=[blocks.toggle(f"T{at}", [blocks.paragraph(f"P{at}")]) for at in range(6)])
+def test_a_page_beyond_the_limit_is_truncated_and_its_rest_can_be_fetched(
+    world: NotionWorld, ask: Api
+) -> None:
+    page = world.add_page(
+        "Page", blocks=[blocks.toggle(f"T{at}", [blocks.paragraph(f"P{at}")]) for at in range(6)]
+    )
     world.markdown_block_limit = 5
     answer = ask.get(f"/pages/{page}/markdown", markdown_version="v2")
     listed = [block["id"] for block in ask.get(f"/blocks/{page}/children")["results"]]
@@ -286,7 +298,8 @@ def test_a_child_that_is_not_shared_is_unknown_or_vanishes(world: NotionWorld, a
     child = world.add_page("Secret", page)
     world.unshare(child)
     answer = ask.get(f"/pages/{page}/markdown", markdown_version="v2")
-    assert "Secret" not in answer["markdown"] and "<unknown url=" in answer["markdown"]
+    assert "Secret" not in answer["markdown"]
+    assert "<unknown url=" in answer["markdown"]
     assert (answer["truncated"], answer["unknown_block_ids"]) == (True, [child])
     assert ask.refusal(f"/pages/{child}/markdown") == (404, "object_not_found")
     assert len(ask.get(f"/blocks/{page}/children")["results"]) == 1
@@ -328,7 +341,9 @@ def test_markdown_given_is_markdown_returned(world: NotionWorld, ask: Api) -> No
     assert ask.markdown(world.add_page("Page", blocks=source)) == source
 
 
-@pytest.mark.parametrize("odd", ["#no", "|", "```", "-", "$$", "- ", ">", "1.", "---x", "![x]", "\t", "####### x"])
+@pytest.mark.parametrize(
+    "odd", ["#no", "|", "```", "-", "$$", "- ", ">", "1.", "---x", "![x]", "\t", "####### x"]
+)
 def test_odd_markdown_is_read_to_its_end(world: NotionWorld, odd: str) -> None:
     world.add_page("Page", blocks=f"before\n{odd}\nafter")
 
@@ -336,10 +351,8 @@ def test_odd_markdown_is_read_to_its_end(world: NotionWorld, odd: str) -> None:
 def test_what_a_person_sees_is_in_the_markdown() -> None:
     world = seed_world(15, 6)
     with serve(world) as server:
-        import httpx
-
         headers = {"Authorization": f"Bearer {world.token}", "Notion-Version": "2026-03-11"}
-        with httpx.Client(base_url=server.base_url, headers=headers) as client:
+        with plain_http(base_url=server.base_url, headers=headers) as client:
             for page in world.visible_pages():
                 found = client.get(f"/v1/pages/{page}/markdown", params={"markdown_version": "v2"}).json()
                 text = found["markdown"].replace("\\", "").replace("**", "").replace("</mention>", "")

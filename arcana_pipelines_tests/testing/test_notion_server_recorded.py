@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from notion_client import Client
 
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, serve
 from arcana_pipelines.testing.notion_server.objects import DataSource
+from arcana_pipelines_tests.testing.conftest import notion_client
 from arcana_pipelines_tests.testing.everything import Everything, fill
 from arcana_pipelines_tests.testing.shared_data import shared_file
 
@@ -81,8 +83,12 @@ def objects(answer: Any) -> Iterator[Json]:
 
 
 def ours(served: tuple[NotionWorld, Everything, NotionServer], version: str) -> list[Json]:
-    world, made, server = served
-    client = Client(auth=world.token, base_url=server.base_url, notion_version=version)
+    _, made, server = served
+    with notion_client(server, version) as client:
+        return _all_answers(client, made)
+
+
+def _all_answers(client: Client, made: Everything) -> list[Json]:
     answers = [
         client.pages.retrieve(made.root),
         client.data_sources.retrieve(made.tasks.data_source_id),
@@ -130,10 +136,9 @@ def test_errors_have_the_recorded_words(
 ) -> None:
     world, _, server = served
     real = {(item["code"]): item for item in recorded if item["object"] == "error"}
-    client = Client(auth=world.token, base_url=server.base_url, notion_version=RECORDED_VERSION)
 
     def refused(path: str, token: str = world.token) -> Json:
-        answer = client.client.get(
+        answer = httpx.get(
             f"{server.base_url}/v1/{path}",
             headers={"Authorization": f"Bearer {token}", "Notion-Version": RECORDED_VERSION},
         )
@@ -157,12 +162,11 @@ def test_blocks_have_the_payload_fields_of_the_samples(
 ) -> None:
     world, _, server = served
     made: dict[str, list[Json]] = {}
-    client = Client(auth=world.token, base_url=server.base_url, notion_version="2026-03-11")
-    for node_id, node in world.nodes.items():
-        if isinstance(node, DataSource):
-            continue
-        block = client.blocks.retrieve(node_id)
-        made.setdefault(block["type"], []).append(block[block["type"]])
+    with notion_client(server) as client:
+        for node_id, node in world.nodes.items():
+            if not isinstance(node, DataSource):
+                block = client.blocks.retrieve(node_id)
+                made.setdefault(block["type"], []).append(block[block["type"]])
     missing = shapes["BLOCK"].keys() - made.keys()
     assert not missing
     for kind, sample in shapes["BLOCK"].items():
@@ -171,16 +175,17 @@ def test_blocks_have_the_payload_fields_of_the_samples(
             if kind == "link_to_page" and payload["type"] != sample[kind]["type"]:
                 continue
             extra = set(payload) - wanted - {"external", "file", "width_ratio"}
-            assert wanted <= set(payload) and not extra, kind
+            assert wanted <= set(payload), kind
+            assert not extra, kind
 
 
 def test_properties_have_the_fields_of_the_samples(
     shapes: dict[str, dict[str, Json]], served: tuple[NotionWorld, Everything, NotionServer]
 ) -> None:
-    world, made, server = served
-    client = Client(auth=world.token, base_url=server.base_url, notion_version="2026-03-11")
-    values = client.pages.retrieve(made.row)["properties"].values()
-    schema = client.data_sources.retrieve(made.tasks.data_source_id)["properties"].values()
+    _, made, server = served
+    with notion_client(server) as client:
+        values = client.pages.retrieve(made.row)["properties"].values()
+        schema = client.data_sources.retrieve(made.tasks.data_source_id)["properties"].values()
     for value in values:
         names = [value["type"], f"{value['type']}.{_result_type(value)}"]
         samples = [shapes["PROP"][name] for name in names if name in shapes["PROP"]]
@@ -205,9 +210,9 @@ def _result_type(value: Json) -> str:
 def test_mentions_have_the_fields_of_the_samples(
     shapes: dict[str, dict[str, Json]], served: tuple[NotionWorld, Everything, NotionServer]
 ) -> None:
-    world, made, server = served
-    client = Client(auth=world.token, base_url=server.base_url, notion_version="2026-03-11")
-    text = client.blocks.children.list(made.page)["results"][0]["paragraph"]["rich_text"]
+    _, made, server = served
+    with notion_client(server) as client:
+        text = client.blocks.children.list(made.page)["results"][0]["paragraph"]["rich_text"]
     compared = 0
     for segment in text:
         if segment["type"] == "mention" and segment["mention"]["type"] in shapes["MENTION"]:

@@ -21,6 +21,12 @@ from arcana_pipelines.sources.notion.pages import canonical_id
 
 log = logging.getLogger(__name__)
 
+# What the Markdown endpoint does not render it names with its type; these have no words of their own.
+_WORDLESS = frozenset({"button", "breadcrumb", "form", "ai_block", "drive", "table_of_contents", "unsupported"})
+_UNKNOWN = re.compile(r"<unknown\b([^>]*?)/?>(?:</unknown>)?")
+_ALT = re.compile(r'\balt="([^"]*)"')
+_ID = re.compile(r"([0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})(?![0-9a-f])", re.IGNORECASE)
+
 # A page that needs more than this is indexed as far as it was read, and says so.
 MAX_SUBTREES = 2000
 # After so many pages in a row without an answer, the endpoint is taken to be missing.
@@ -86,6 +92,10 @@ class BodyReader:
                 unreadable += bool(subtree.partial)
             text = _fill(text, block_id, str(part.get("markdown") or ""))
             waiting += _unknown_ids(part)
+        for block_id in _unrendered(text):
+            if block_id not in seen:
+                seen.add(block_id)
+                text = _fill(text, block_id, self._subtree(block_id).markdown)
         return Body(text, (f"{unreadable} parts are not shared with the connection",) if unreadable else ())
 
     def _markdown(self, any_id: str) -> dict[str, Any]:
@@ -127,6 +137,16 @@ class BodyReader:
 
 def _unknown_ids(answer: dict[str, Any]) -> list[str]:
     return [canonical_id(str(value)) for value in answer.get("unknown_block_ids") or []]
+
+
+def _unrendered(text: str) -> list[str]:
+    """Ids of blocks that the endpoint does not render (a link preview, a link to a page) but that have words."""
+    found = []
+    for placeholder in _UNKNOWN.finditer(text):
+        alt, ids = _ALT.search(placeholder[1]), _ID.findall(placeholder[1])
+        if alt and ids and alt[1] not in _WORDLESS:
+            found.append(canonical_id(ids[-1]))
+    return found
 
 
 def _fill(text: str, block_id: str, part: str) -> str:

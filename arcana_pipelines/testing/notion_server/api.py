@@ -64,11 +64,20 @@ _WRITES = (
 
 
 class Api:
-    """Answers requests. `finish` turns an answer into a response, adding what every response has."""
+    """Answers requests.
 
-    def __init__(self, world: NotionWorld, finish: Callable[[Request, Answer], Response]) -> None:
+    `admit` checks who asks and returns the API version; `finish` turns an answer into a response.
+    """
+
+    def __init__(
+        self,
+        world: NotionWorld,
+        admit: Callable[[Request], str],
+        finish: Callable[[Request, Answer], Response],
+    ) -> None:
         self.world = world
         self.wire = world.wire
+        self._admit = admit
         self._finish = finish
         self._cursors = Cursors()
 
@@ -298,6 +307,8 @@ class Api:
         async def endpoint(request: Request) -> Response:
             if request.method == "POST":
                 request.state.body = request.state.entry.body = checks.json_object(await request.body())
+            # Recorded: an unknown path and a broken body are refused without a look at the token.
+            request.state.version = self._admit(request)
             if capability is not None and capability not in self.world.capabilities:
                 raise restricted()
             with self.world.lock:

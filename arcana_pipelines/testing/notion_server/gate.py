@@ -7,7 +7,6 @@ import json
 import math
 import time
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import Any
@@ -88,10 +87,30 @@ class Gate:
         if fault is not None and await self._strike(fault, scope, receive, send, entry):
             return
         self._count()
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        scope["state"]["version"] = self._admit(headers)
         assert self.app is not None
         await self.app(scope, receive, send)
+
+    def admit(self, request: Request) -> str:
+        """The version asked for, if token and version are good."""
+        headers = request.headers
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or token not in self.world.tokens:
+            raise unauthorized()
+        version = headers.get("notion-version")
+        if version is None:
+            raise ApiError(
+                400,
+                "missing_version",
+                "Notion-Version header failed validation: Notion-Version header should be defined, "
+                "instead was `undefined`.",
+            )
+        if version not in VERSIONS:
+            known = " or ".join(f'`"{each}"`' for each in VERSIONS)
+            raise invalid(
+                f"Notion-Version header failed validation: Notion-Version header should be {known}, "
+                f'instead was `"{version}"`.'
+            )
+        return version
 
     def finish(self, request: Request, answer: Json | bytes) -> Response:
         """A 200 response: the answer with its request id, spoiled if a fault says so."""
@@ -101,13 +120,13 @@ class Gate:
         if isinstance(answer, dict):
             if fault is not None and answer.get("object") == "list":
                 answer = fault.spoil(answer)
-            answer = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))[:-1].encode()
+            answer = _json_bytes(answer)[:-1]
         content = b'%s,"request_id":"%s"}' % (answer, self.request_id().encode())
         return Response(content, 200, {"Content-Type": _JSON, "Date": self.date()})
 
     def refusal(self, error: ApiError) -> Response:
         """A response with Notion's error body."""
-        content = json.dumps(error.body(self.request_id()), ensure_ascii=False, separators=(",", ":"))
+        content = _json_bytes(error.body(self.request_id()))
         return Response(content, error.status, {"Content-Type": _JSON, "Date": self.date(), **error.headers})
 
     def request_id(self) -> str:
@@ -146,27 +165,6 @@ class Gate:
             return True
         raise fault.error(self.world.clock.now())
 
-    def _admit(self, headers: Mapping[str, str]) -> str:
-        """The version asked for, if token and version are good."""
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or token not in self.world.tokens:
-            raise unauthorized()
-        version = headers.get("notion-version")
-        if version is None:
-            raise ApiError(
-                400,
-                "missing_version",
-                "Notion-Version header failed validation: Notion-Version header should be defined, "
-                "instead was `undefined`.",
-            )
-        if version not in VERSIONS:
-            known = " or ".join(f'`"{each}"`' for each in VERSIONS)
-            raise invalid(
-                f"Notion-Version header failed validation: Notion-Version header should be {known}, "
-                f'instead was `"{version}"`.'
-            )
-        return version
-
     def _count(self) -> None:
         limit = self._limit
         if limit is None:
@@ -190,3 +188,10 @@ async def _drop(send: Any) -> None:
     transport.abort()
     while not cycle.disconnected:
         await asyncio.sleep(0)
+
+
+def _json_bytes(value: Json) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # a lone surrogate travels as its escape
+        return json.dumps(value, separators=(",", ":")).encode()

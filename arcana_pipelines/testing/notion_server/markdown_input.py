@@ -17,9 +17,9 @@ from arcana_pipelines.testing.notion_server.rich_text import RichText, rich, tex
 _INLINE = re.compile(
     r"`(?P<code>[^`]+)`|\*\*(?P<bold>[^*]+)\*\*|\*(?P<italic>[^*]+)\*|\[(?P<label>[^\]]+)\]\((?P<url>[^)]+)\)"
 )
-_ITEM = re.compile(r"(?P<indent>\s*)(?P<mark>[-*]|\d+\.)\s+(?:\[(?P<box>[ xX])\]\s+)?(?P<body>.*)")
+_ITEM = re.compile(r"(?P<indent>\s*)(?P<mark>[-*]|\d+\.)\s+(?:\[(?P<box>[ xX])\]\s+)?(?P<body>\S.*)")
 _IMAGE = re.compile(r"!\[(?P<caption>[^\]]*)\]\((?P<url>[^)]+)\)")
-_HEADING = re.compile(r"(?P<marks>#{1,4})\s+(?P<body>.*)")
+_HEADING = re.compile(r"(?P<marks>#{1,4})\s+(?P<body>\S.*)")
 _TABLE_RULE = re.compile(r"\|[\s:|-]+\|?")
 
 

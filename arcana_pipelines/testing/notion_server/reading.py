@@ -20,7 +20,7 @@ def visible_pages(world: NotionWorld, *, archived: bool) -> list[str]:
     return [page.id for page in pages if archived or not page.is_archived]
 
 
-def visible_text(world: NotionWorld, page: Page) -> list[str]:
+def visible_text(world: NotionWorld, page: Page, *, related: bool) -> list[str]:
     """Title, property values and content in reading order, a piece a line.
 
     Titles of child pages and databases are left out (they are those pages' text), and so are transcripts,
@@ -29,7 +29,7 @@ def visible_text(world: NotionWorld, page: Page) -> list[str]:
     wire = world.wire
     pieces = list(_lines(wire, page.title))
     for declared in values.columns(world, page).values():
-        if declared.type != "title":
+        if declared.type != "title" and (related or declared.type != "relation"):
             pieces += _value_text(wire, declared.type, values.whole_value(wire, page, declared))
     for child in world.live_children(page):
         pieces += _block_text(world, child)

@@ -126,7 +126,7 @@ class NotionServer:
         self.close()
 
     def _application(self) -> Starlette:
-        api = Api(self.world, self._gate.finish)
+        api = Api(self.world, self._gate.admit, self._gate.finish)
         control = Control(self.world, self)
         routes = [
             *api.routes(),
