@@ -37,9 +37,7 @@ PostgresUrl = Annotated[SecretStr, AfterValidator(_is_postgres)]
 class Settings(BaseSettings):
     """The environment, validated. Build one with `load_settings`, which reports errors in words."""
 
-    model_config = SettingsConfigDict(
-        env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
-    )
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     arcana_home: Path = Path(".arcana")
 

@@ -74,8 +74,7 @@ class Harness:
                 counts = report["pages"]
                 assert pages.listed == counts["enumerated"], "the ledger lost pages that were listed"
                 assert counts["enumerated"] == sum(
-                    counts[name]
-                    for name in ("added", "updated", "unchanged", "skipped", "quarantined", "pending")
+                    counts[name] for name in ("added", "updated", "unchanged", "skipped", "quarantined", "pending")
                 )
                 assert counts_agree(served_counts(connection, workspace.workspace_id))
         finally:
@@ -83,9 +82,7 @@ class Harness:
         return report
 
     def source(self) -> NotionSource:
-        return NotionSource(
-            NotionApi(SecretStr(self.world.token), self.server.base_url, RateLimiter(0), timeout=5.0)
-        )
+        return NotionSource(NotionApi(SecretStr(self.world.token), self.server.base_url, RateLimiter(0), timeout=5.0))
 
     def settle(self) -> None:
         """Let so much time pass in the world that no edit minute is open."""
@@ -116,7 +113,8 @@ class Harness:
     def version(self, page: str) -> int:
         ((version,),) = self.rows(
             "SELECT c.version FROM source_page p JOIN workspace w USING (workspace_id) "
-            "JOIN document d USING (document_id) JOIN document_content c ON c.document_content_id = d.latest_content_id "
+            "JOIN document d USING (document_id) "
+            "JOIN document_content c ON c.document_content_id = d.latest_content_id "
             "WHERE w.slug = %s AND p.external_id = %s",
             self.slug,
             page,

@@ -94,8 +94,10 @@ def chunk_document(contents: Mapping[str, Any], settings: ChunkerSettings) -> li
 
 
 def _embed_text(title: str, headings: tuple[str, ...], text: str) -> str:
-    return text if text.startswith(f"# {title}\n") or text == f"# {title}" else "\n".join(
-        [" > ".join((title, *headings)), text]
+    return (
+        text
+        if text.startswith(f"# {title}\n") or text == f"# {title}"
+        else "\n".join([" > ".join((title, *headings)), text])
     )
 
 

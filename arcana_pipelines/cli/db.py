@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from arcana_pipelines.cli.output import json_option, print_json
@@ -45,10 +47,10 @@ def check(context: click.Context, as_json: bool) -> None:
 
 @command.command()
 @click.option("--show-password", is_flag=True, help="Print the password too.")
-@click.option("--hold", is_flag=True, help="Keep an embedded database running until Ctrl-C.")
+@click.option("--hold", is_flag=True, help="Keep an embedded database running until standard input ends (Ctrl-D).")
 def url(show_password: bool, hold: bool) -> None:
     """Print the database's address (psql, SQLAlchemy and others take it)."""
     database = Database(load_settings())
     click.echo(database.url if show_password else database.safe_url)
     if hold:
-        click.pause("") if click.get_text_stream("stdin").isatty() else click.get_text_stream("stdin").read()
+        sys.stdin.read()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import click
@@ -31,12 +33,17 @@ def command(slug: str, query: str, k: int, index: str, as_json: bool) -> None:
         workspace = workspaces.find(connection, slug)
         connection.commit()
         searcher = Searcher(connection, database.settings, workspace.workspace_id, index)
-        for line in click.get_text_stream("stdin", errors="replace") if query == "-" else [query]:
+        for line in _lines() if query == "-" else [query]:
             results = searcher.search(line.rstrip("\r\n"), k)
             if as_json:
                 print_json({"hits": [asdict(hit) for hit in results.hits], "seconds": round(results.seconds, 4)})
             else:
                 _print(results)
+
+
+def _lines() -> Iterator[str]:
+    sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
+    yield from sys.stdin
 
 
 def _print(results: Results) -> None:

@@ -22,8 +22,16 @@ INCOMPLETE = 3
 
 @click.command(name="sync")
 @click.argument("slug")
-@click.option("--mode", type=click.Choice([str(mode) for mode in Mode]), default=str(Mode.INCREMENTAL), show_default=True)
-@click.option("--allow-removals", type=click.IntRange(min=0), default=0, metavar="N", help="Allow a mass removal of up to N pages.")
+@click.option(
+    "--mode", type=click.Choice([str(mode) for mode in Mode]), default=str(Mode.INCREMENTAL), show_default=True
+)
+@click.option(
+    "--allow-removals",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Allow a mass removal of up to N pages.",
+)
 @json_option
 @click.pass_context
 def command(context: click.Context, slug: str, mode: str, allow_removals: int, as_json: bool) -> None:

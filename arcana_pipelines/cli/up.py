@@ -162,4 +162,6 @@ def _refuse_taken_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise WrongUse(f"Port {port} on {host} cannot be used ({error.strerror}). Choose another with --port.") from error
+            raise WrongUse(
+                f"Port {port} on {host} cannot be used ({error.strerror}). Choose another with --port."
+            ) from error

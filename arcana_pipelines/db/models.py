@@ -228,9 +228,7 @@ class SourcePage(Base):
     attempts: Mapped[int] = mapped_column(INTEGER, server_default=text("0"))
     next_attempt_at: Mapped[Any] = _time()
     seen_generation: Mapped[int] = mapped_column(BIGINT)
-    document_id: Mapped[str | None] = mapped_column(
-        UUID, ForeignKey("document.document_id", ondelete="SET NULL")
-    )
+    document_id: Mapped[str | None] = mapped_column(UUID, ForeignKey("document.document_id", ondelete="SET NULL"))
 
 
 class DocumentContent(Base):
@@ -278,9 +276,7 @@ class DocumentRelation(Base):
 
     document_relation_id: Mapped[int] = mapped_column(BIGINT, Identity(always=True), primary_key=True)
     base_document_id: Mapped[str] = mapped_column(UUID, ForeignKey("document.document_id", ondelete="CASCADE"))
-    related_document_id: Mapped[str] = mapped_column(
-        UUID, ForeignKey("document.document_id", ondelete="CASCADE")
-    )
+    related_document_id: Mapped[str] = mapped_column(UUID, ForeignKey("document.document_id", ondelete="CASCADE"))
     relation_type: Mapped[str] = mapped_column(TEXT)
     created_at: Mapped[Any] = _now()
     updated_at: Mapped[Any] = _now()
@@ -349,9 +345,7 @@ class PublishedDocument(Base):
     rag_index_build_id: Mapped[int] = mapped_column(
         INTEGER, ForeignKey("rag_index_build.rag_index_build_id", ondelete="CASCADE"), autoincrement=False
     )
-    document_id: Mapped[str] = mapped_column(
-        UUID, ForeignKey("document.document_id", ondelete="CASCADE"), index=True
-    )
+    document_id: Mapped[str] = mapped_column(UUID, ForeignKey("document.document_id", ondelete="CASCADE"), index=True)
     document_content_id: Mapped[str] = mapped_column(
         UUID, ForeignKey("document_content.document_content_id", ondelete="CASCADE")
     )

@@ -64,9 +64,7 @@ def require_current(database: Database) -> None:
     current = current_revision(database)
     if current != newest_revision():
         state = "has no tables of ours yet" if current is None else f"has the schema {current}"
-        raise WrongUse(
-            f"The database {state}; this release needs {newest_revision()}. Run `arcana db upgrade`."
-        )
+        raise WrongUse(f"The database {state}; this release needs {newest_revision()}. Run `arcana db upgrade`.")
 
 
 def drift(database: Database) -> list[str]:
@@ -89,10 +87,10 @@ def drift(database: Database) -> list[str]:
 
 
 def _described(connection: Connection, schema: str) -> set[str]:
-    statement = load_sql("describe_schema")
-    with connection.connection.cursor() as cursor:
-        cursor.execute(statement, {"schema": schema})
-        return {row[0].replace(f"{_SCRATCH}.", "").replace("public.", "") for row in cursor.fetchall()}
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    rows = driver.execute(load_sql("describe_schema"), {"schema": schema}).fetchall()
+    return {row[0].replace(f"{_SCRATCH}.", "").replace("public.", "") for row in rows}
 
 
 def _migrate(database: Database, run: Any) -> None:

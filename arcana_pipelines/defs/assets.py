@@ -6,6 +6,7 @@ No postponed annotations here: Dagster reads the types of `config` and resources
 """
 
 import time
+
 import dagster as dg
 
 from arcana_pipelines.chunking.chunker import CHUNKER_VERSION
@@ -59,9 +60,7 @@ class SyncConfig(dg.Config):
         ),
     ],
 )
-def notion_pages(
-    context: dg.AssetExecutionContext, config: SyncConfig, arcana: ArcanaResource
-) -> dg.MaterializeResult:
+def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: ArcanaResource) -> dg.MaterializeResult:
     """The ledger of a workspace's pages: listed, read where stale, proven where missing."""
     started = time.monotonic()
     session = arcana.session(context.partition_key)
@@ -178,9 +177,7 @@ def chunk_embeddings(context: dg.AssetExecutionContext, arcana: ArcanaResource) 
     """Embeddings of the texts that the workspace never embedded before, each computed once."""
     started = time.monotonic()
     session = arcana.session(context.partition_key)
-    report = embed_missing(
-        session.connection, session.generation, session.open_embedder, session.settings.batch_size
-    )
+    report = embed_missing(session.connection, session.generation, session.open_embedder, session.settings.batch_size)
     return dg.MaterializeResult(
         metadata={
             "computed": report.computed,

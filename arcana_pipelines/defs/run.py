@@ -11,9 +11,7 @@ from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.sources.protocol import Mode
 
 
-def execute(
-    instance: dg.DagsterInstance, slug: str, mode: Mode, allow_removals: int
-) -> tuple[str, ArcanaError | None]:
+def execute(instance: dg.DagsterInstance, slug: str, mode: Mode, allow_removals: int) -> tuple[str, ArcanaError | None]:
     """Sync one partition; returns the run's id and, when it failed, our error.
 
     Anything that is not an error of ours is raised as it is, with its traceback.

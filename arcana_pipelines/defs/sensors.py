@@ -9,9 +9,8 @@ import json
 import logging
 import time
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from concurrent.futures import TimeoutError as DeadlinePassed
-from concurrent.futures import as_completed
 
 import dagster as dg
 

@@ -434,13 +434,7 @@ def _risky(text: str, pieces: list[str]) -> bool:
     if pieces and "\x01\x00" in text:
         return True
     return (
-        "\\" in text
-        or "`" in text
-        or "~~" in text
-        or "<" in text
-        or "&" in text
-        or "[" in text
-        or "{" in text
+        "\\" in text or "`" in text or "~~" in text or "<" in text or "&" in text or "[" in text or "{" in text
     ) and _RISK.search(text) is not None
 
 

@@ -126,9 +126,7 @@ class Reader:
             self.heading(len(heading.group(1)), text[heading.end() :])
         elif first in "-*+" and (bullet := _BULLET.match(text)):
             task = bullet.group(1)
-            self.item(
-                "- " if task is None else "- [ ] " if task == " " else "- [x] ", indent, text[bullet.end() :]
-            )
+            self.item("- " if task is None else "- [ ] " if task == " " else "- [x] ", indent, text[bullet.end() :])
         elif first.isdigit() and (number := _NUMBER.match(text)):
             self.item(f"{int(number.group(1))}. ", indent, text[number.end() :])
         else:

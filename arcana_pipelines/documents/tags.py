@@ -18,9 +18,7 @@ def tag_pattern(names: str) -> re.Pattern[str]:
 
 
 TAG = tag_pattern(r"[a-z][a-z0-9_:.-]*+")
-_ATTRIBUTE = re.compile(
-    r"([A-Za-z_:@][\w:.@-]*+)(?:\s*+=\s*+(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^\s\"'<>=]++)))?"
-)
+_ATTRIBUTE = re.compile(r"([A-Za-z_:@][\w:.@-]*+)(?:\s*+=\s*+(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^\s\"'<>=]++)))?")
 
 
 # These stand on their own line or around other blocks; any other tag is part of a line.

@@ -27,9 +27,7 @@ def _model() -> Any:
     import wordllama
 
     # The loader looks for its weights in the home directory; they are in the package.
-    return wordllama.WordLlama.load(
-        cache_dir=Path(wordllama.__file__).parent, disable_download=True, dim=DIMENSIONS
-    )
+    return wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True, dim=DIMENSIONS)
 
 
 class LocalEmbedder:

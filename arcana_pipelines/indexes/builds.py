@@ -111,6 +111,4 @@ def drop_builds(connection: Connection, workspace_id: UUID) -> None:
         [workspace_id],
     ).fetchall()
     for (build,) in rows:
-        connection.execute(
-            sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(f"document_chunk_b{build}"))
-        )
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(f"document_chunk_b{build}")))

@@ -63,9 +63,7 @@ def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterat
         yield rows
 
 
-def _copy(
-    connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, Any], list[Chunk]]]
-) -> None:
+def _copy(connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, Any], list[Chunk]]]) -> None:
     with (
         connection.cursor() as cursor,
         cursor.copy(

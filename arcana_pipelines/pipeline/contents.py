@@ -54,8 +54,7 @@ def process_contents(connection: Connection, generation: Generation) -> ContentR
 def _revisit_old_logic(connection: Connection, workspace_id: UUID) -> None:
     """A new normaliser processes every body that is held again; nothing is read from the source."""
     connection.execute(
-        "UPDATE source_page SET state = 'fetched' "
-        "WHERE workspace_id = %s AND state = 'unchanged' AND normaliser <> %s",
+        "UPDATE source_page SET state = 'fetched' WHERE workspace_id = %s AND state = 'unchanged' AND normaliser <> %s",
         [workspace_id, NORMALISER_VERSION],
     )
     connection.commit()
@@ -78,9 +77,7 @@ def _fetched(connection: Connection, workspace_id: UUID) -> Iterator[list[dict[s
 def _make(
     connection: Connection, workspace_id: UUID, rows: Sequence[dict[str, Any]]
 ) -> tuple[dict[str, Contents], dict[str, str]]:
-    targets = {
-        target for row in rows for value in row["properties"].values() for target in relation_targets(value)
-    }
+    targets = {target for row in rows for value in row["properties"].values() for target in relation_targets(value)}
     titles = dict(
         connection.execute(
             "SELECT external_id, title FROM source_page WHERE workspace_id = %s AND external_id = ANY(%s)",

@@ -107,8 +107,11 @@ def _embed(embedder: Embedder, groups: Iterator[list[Item]]) -> Iterator[tuple[l
         waiting: dict[Future[Embedded], list[Item]] = {}
         failure: BaseException | None = None
         while True:
-            while failure is None and len(waiting) < embedder.concurrency and (batch := next(groups, None)):
-                waiting[pool.submit(embed, batch)] = batch
+            while failure is None and len(waiting) < embedder.concurrency:
+                following = next(groups, None)
+                if following is None:
+                    break
+                waiting[pool.submit(embed, following)] = following
             if not waiting:
                 break
             done, _ = wait(waiting, return_when=FIRST_COMPLETED)
@@ -123,26 +126,18 @@ def _embed(embedder: Embedder, groups: Iterator[list[Item]]) -> Iterator[tuple[l
             raise failure
 
 
-def _store(
-    connection: Connection, workspace_id: UUID, build: Build, batch: Sequence[Item], embedded: Embedded
-) -> None:
+def _store(connection: Connection, workspace_id: UUID, build: Build, batch: Sequence[Item], embedded: Embedded) -> None:
     register_vector(connection)
-    with connection.cursor() as cursor:
-        # Only this workspace's run writes here (it holds the lock), so there is nothing to conflict with.
-        with cursor.copy(
+    # Only this workspace's run writes here (it holds the lock), so there is nothing to conflict with.
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
             "COPY embedding_store (workspace_id, embedding_model, dimensions, text_hash, embedding, token_count) "
             "FROM STDIN WITH (FORMAT BINARY)"
-        ) as copy:
-            copy.set_types(["uuid", "text", "int4", "bytea", "vector", "int4"])
-            for (text_hash, text), vector in zip(batch, embedded.vectors, strict=True):
-                copy.write_row(
-                    (
-                        workspace_id,
-                        build.embedding_model,
-                        build.dimensions,
-                        text_hash,
-                        vector,
-                        estimate_tokens(text),
-                    )
-                )
+        ) as copy,
+    ):
+        copy.set_types(["uuid", "text", "int4", "bytea", "vector", "int4"])
+        for (text_hash, text), vector in zip(batch, embedded.vectors, strict=True):
+            key = (workspace_id, build.embedding_model, build.dimensions, text_hash)
+            copy.write_row((*key, vector, estimate_tokens(text)))
     connection.commit()

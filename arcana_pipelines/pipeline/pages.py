@@ -96,9 +96,7 @@ def sync_pages(
     return report
 
 
-def _list(
-    connection: Connection, workspace: Workspace, source: Source, generation: Generation
-) -> tuple[Listing, int]:
+def _list(connection: Connection, workspace: Workspace, source: Source, generation: Generation) -> tuple[Listing, int]:
     """Write the listing into the ledger, batch by batch; returns it with the number of distinct pages."""
     listed: set[str] = set()
 

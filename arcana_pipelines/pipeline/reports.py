@@ -46,9 +46,7 @@ def served_counts(connection: Connection, workspace_id: UUID) -> list[ServedInde
 
 def counts_agree(indexes: Sequence[ServedIndex]) -> bool:
     """True when every index's counts are what is there."""
-    return all(
-        index.object_count == index.documents and index.vector_count == index.chunks for index in indexes
-    )
+    return all(index.object_count == index.documents and index.vector_count == index.chunks for index in indexes)
 
 
 def recent_changes(connection: Connection, generation: Generation) -> str:
@@ -115,9 +113,7 @@ def workspace_status(connection: Connection, workspace: Workspace) -> dict[str, 
         "WHERE workspace_id = %s ORDER BY generation DESC LIMIT 1",
         [workspace.workspace_id],
     ).fetchone()
-    groups = connection.execute(
-        load_sql("not_indexed"), {"workspace_id": workspace.workspace_id}
-    ).fetchall()
+    groups = connection.execute(load_sql("not_indexed"), {"workspace_id": workspace.workspace_id}).fetchall()
     return {
         "workspace": workspace.slug,
         "platform": workspace.platform,

@@ -14,7 +14,7 @@ from arcana_pipelines.pipeline.ledger import Generation
 from arcana_pipelines.pipeline.lock import workspace_lock
 from arcana_pipelines.pipeline.workspaces import Workspace
 from arcana_pipelines.settings import Settings
-from arcana_pipelines.sources.protocol import Source
+from arcana_pipelines.sources.protocol import Mode, Source
 from arcana_pipelines.sources.registry import open_source
 
 
@@ -37,7 +37,7 @@ class Session:
         """The newest generation; a stage that runs before any sync opens none and has nothing to do."""
         found = ledger.current(self.connection, self.workspace.workspace_id)
         self.connection.commit()
-        return found or Generation(self.workspace.workspace_id, 0, ledger.Mode.FULL)
+        return found or Generation(self.workspace.workspace_id, 0, Mode.FULL)
 
     def open_embedder(self, model: str, dimensions: int) -> Embedder:
         """The embedder for one model."""

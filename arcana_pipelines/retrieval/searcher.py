@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from uuid import UUID
 
-from psycopg.rows import dict_row
 from pgvector import Vector
+from psycopg.rows import dict_row
 
 from arcana_pipelines.chunking.lexemes import has_cjk, tokens
 from arcana_pipelines.db.engine import Connection
@@ -51,9 +51,7 @@ class Results:
 class Searcher:
     """Searches one named index of one workspace. Nothing outside that workspace can be reached through it."""
 
-    def __init__(
-        self, connection: Connection, settings: Settings, workspace_id: UUID, index: str = "default"
-    ) -> None:
+    def __init__(self, connection: Connection, settings: Settings, workspace_id: UUID, index: str = "default") -> None:
         self._connection = connection
         self._settings = settings
         self._workspace_id = workspace_id
@@ -134,8 +132,7 @@ def fuse(dense: Mapping[int, float], lexical: Mapping[int, float], weight: float
     scaled_dense, scaled_lexical = _scaled(dense), _scaled(lexical)
     chunks = set(scaled_dense) | set(scaled_lexical)
     scores = {
-        chunk: weight * scaled_dense.get(chunk, 0.0) + (1 - weight) * scaled_lexical.get(chunk, 0.0)
-        for chunk in chunks
+        chunk: weight * scaled_dense.get(chunk, 0.0) + (1 - weight) * scaled_lexical.get(chunk, 0.0) for chunk in chunks
     }
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 

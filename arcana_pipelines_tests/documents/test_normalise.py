@@ -17,9 +17,7 @@ SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 PAGE = "1f7effb2-9211-800a-af32-c10cd6f51abc"
 HEX = PAGE.replace("-", "")
 BLOCK = "1f8effb2-9211-8024-8da6-d7c4ac2c3482"
-SIGNED = (
-    "https://prod-files-secure.s3.us-west-2.amazonaws.com/a/b/plan.png?X-Amz-Algorithm=A&X-Amz-Signature="
-)
+SIGNED = "https://prod-files-secure.s3.us-west-2.amazonaws.com/a/b/plan.png?X-Amz-Algorithm=A&X-Amz-Signature="
 
 
 def words(text: str) -> list[str]:
@@ -209,9 +207,7 @@ def test_links_are_found_once_and_in_order() -> None:
 
 
 def test_what_the_source_does_not_show_is_reported() -> None:
-    result = normalise(
-        f'a\n<unknown url="https://app.notion.com/p/{HEX}#{BLOCK.replace("-", "")}" alt="button"/>\nb'
-    )
+    result = normalise(f'a\n<unknown url="https://app.notion.com/p/{HEX}#{BLOCK.replace("-", "")}" alt="button"/>\nb')
     assert result.unresolved == (BLOCK,)
     assert words(result.text) == ["a", "b"]
 
@@ -246,12 +242,8 @@ def test_a_new_signature_changes_nothing(form: str, query: str) -> None:
 def test_a_synced_block_is_shown_once_a_page() -> None:
     block = f'<synced_block url="https://app.notion.com/p/x#{HEX}">\n\ta\n</synced_block>'
     copy = block.replace("synced_block", "synced_block_reference")
-    assert (
-        normalise(f"{block}\nb\n{copy}\nc").text == normalise(f"{copy}\nb\n{block}\nc").text == "a\n\nb\n\nc"
-    )
-    assert (
-        words(normalise(f"{block}\nb\n{copy.removesuffix('</synced_block_reference>')}\nc").text)[-1] == "c"
-    )
+    assert normalise(f"{block}\nb\n{copy}\nc").text == normalise(f"{copy}\nb\n{block}\nc").text == "a\n\nb\n\nc"
+    assert words(normalise(f"{block}\nb\n{copy.removesuffix('</synced_block_reference>')}\nc").text)[-1] == "c"
 
 
 def test_readable_drops_the_last_backslashes_outside_code() -> None:

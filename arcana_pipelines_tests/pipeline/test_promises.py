@@ -54,9 +54,7 @@ class TestMinimal:
         assert report["chunks"] == {"published": 0, "retired": 0}
         assert (acme.rows("SELECT max(xmin::text::bigint) FROM document_content"), acme.checksum()) == before
 
-    def test_one_edited_page_costs_one_more_request_and_makes_version_two_of_exactly_it(
-        self, acme: Harness
-    ) -> None:
+    def test_one_edited_page_costs_one_more_request_and_makes_version_two_of_exactly_it(self, acme: Harness) -> None:
         acme.settle()
         acme.sync()
         acme.settle()
@@ -89,9 +87,7 @@ class TestMinimal:
         assert acme.sync()["embeddings"]["computed"] == 1
 
     def test_new_signatures_on_file_addresses_are_no_change(self, acme: Harness) -> None:
-        page = acme.world.add_page(
-            "Picture", blocks=[blocks.image(hosted="plan.png", caption="The plan of the hall")]
-        )
+        page = acme.world.add_page("Picture", blocks=[blocks.image(hosted="plan.png", caption="The plan of the hall")])
         acme.sync()
         acme.settle()
         acme.world.edit_page(page)  # touched, nothing changed; its file address is signed anew
@@ -130,7 +126,7 @@ class TestNoLostEdit:
         page = acme.world.add_page("Notes", blocks=[blocks.paragraph("first")])
         acme.sync()
         # The cursor now lies in the year 2999, as after a run on a machine with a broken clock.
-        acme.rows("UPDATE workspace SET source_cursor = '{\"since\": \"2999-01-01T00:00:00+00:00\"}' RETURNING 1")
+        acme.rows('UPDATE workspace SET source_cursor = \'{"since": "2999-01-01T00:00:00+00:00"}\' RETURNING 1')
         acme.settle()
         acme.world.edit_page(page, [blocks.paragraph("second")])
         acme.sync()
@@ -173,9 +169,7 @@ class TestIsolated:
                 assert texts
                 assert not [text for text in texts if foreign in text]
 
-    def test_the_same_page_in_two_workspaces_is_two_documents(
-        self, acme: Harness, world: NotionWorld
-    ) -> None:
+    def test_the_same_page_in_two_workspaces_is_two_documents(self, acme: Harness, world: NotionWorld) -> None:
         world.add_page("Shared", blocks=[blocks.paragraph("text")])
         twin = Harness.register(acme.database, world, acme.server, "twin")
         assert acme.sync()["pages"]["added"] == 1

@@ -27,9 +27,7 @@ class TestTrash:
         assert not [hit for hit in acme.search("xylophone") if hit.external_id == page]
         acme.assert_matches_world()
 
-    def test_a_restored_page_returns_with_its_identity_and_without_an_embedding(
-        self, acme: Harness, page: str
-    ) -> None:
+    def test_a_restored_page_returns_with_its_identity_and_without_an_embedding(self, acme: Harness, page: str) -> None:
         acme.sync()
         document = acme.search("xylophone")[0].document_id
         acme.settle()
@@ -118,9 +116,7 @@ class TestUnshared:
 
 class TestErrorsRemoveNothing:
     @pytest.mark.parametrize("kind", ["incomplete", "repeat_cursor"])
-    def test_a_listing_that_is_not_whole_removes_nothing_and_says_so(
-        self, acme: Harness, page: str, kind: str
-    ) -> None:
+    def test_a_listing_that_is_not_whole_removes_nothing_and_says_so(self, acme: Harness, page: str, kind: str) -> None:
         for number in range(120):
             acme.world.add_page(f"Many {number}")
         acme.settle()

@@ -23,10 +23,7 @@ def words(text: str) -> list[str]:
 
 
 def rich(*texts: str) -> list[dict[str, Any]]:
-    return [
-        {"type": "text", "text": {"content": t, "link": None}, "annotations": {}, "plain_text": t}
-        for t in texts
-    ]
+    return [{"type": "text", "text": {"content": t, "link": None}, "annotations": {}, "plain_text": t} for t in texts]
 
 
 class Tree:
@@ -333,9 +330,7 @@ def test_one_page_reads_the_same_in_all_three_forms() -> None:
     tree.add("table_row", table, cells=[rich("a"), rich("b | c")])
     tree.add("table_row", table, cells=[rich("1"), rich("2")])
     tree.add("image", type="external", external={"url": "https://x/a.png?sig=3"}, caption=rich("그림"))
-    tree.add(
-        "file", type="file", file={"url": "https://s3/r.pdf?sig=4"}, caption=rich("보고서"), name="r.pdf"
-    )
+    tree.add("file", type="file", file={"url": "https://s3/r.pdf?sig=4"}, caption=rich("보고서"), name="r.pdf")
     tree.add("child_page", id=PAGE, title="하위")
     rendered = tree.render()
     v1, v2 = normalise(V1), normalise(V2)
@@ -375,7 +370,7 @@ def test_every_text_of_recorded_blocks_is_shown() -> None:
     assert blocks
     for block in blocks:
         alone = [{**block, "has_children": False, "in_trash": False, "archived": False}]
-        shown = render("root", dict(root=alone).__getitem__)
+        shown = render("root", {"root": alone}.__getitem__)
         for segment in objects(block):
             if text := segment.get("plain_text"):
                 assert text in shown.markdown

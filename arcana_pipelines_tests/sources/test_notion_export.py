@@ -269,9 +269,7 @@ def test_a_page_is_fetched_by_a_source_that_has_not_listed(tmp_path: Path) -> No
     assert source(tmp_path).fetch(ref).markdown == "text"
 
 
-def test_a_page_above_the_limit_is_listed_but_rejected(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_page_above_the_limit_is_listed_but_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("arcana_pipelines.sources.notion_export.source.MAX_FILE_BYTES", 1024)
     opened = source(write(tmp_path, {"big.md": "# big\n" + "x" * 2000}))
     with pytest.raises(PageRejected, match="larger than"):
@@ -337,9 +335,7 @@ def test_the_fingerprint_stays_while_nothing_changes_and_moves_when_something_do
     assert opened.fingerprint() == seen[1]
 
 
-def test_the_fingerprint_ignores_attachments_and_opens_no_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_fingerprint_ignores_attachments_and_opens_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = source(write(tmp_path, PAGES))
 
     def refusing(*args: object) -> int:

@@ -93,9 +93,7 @@ def test_a_folder_with_an_id_belongs_to_that_id_and_not_to_a_namesake(tmp_path: 
 
 
 def test_of_two_files_with_one_id_the_first_in_path_order_is_kept_and_the_other_told(tmp_path: Path) -> None:
-    write(
-        tmp_path, {f"b/Copy {A}.md": "# Copy", f"a/Original {A}.md": "# Original", f"c/Other {D}.md": "# O"}
-    )
+    write(tmp_path, {f"b/Copy {A}.md": "# Copy", f"a/Original {A}.md": "# Original", f"c/Other {D}.md": "# O"})
     refs, listing = listed(tmp_path)
     assert {ref.title for ref in refs} == {"Original", "O"}
     assert listing.complete

@@ -28,9 +28,7 @@ TASKS = "\ufeffName,Status,담당\nWrite docs,Done,지은\nShip it,Open,\n"
 
 
 @pytest.mark.parametrize("folder", [f"Tasks {A}", "Tasks"], ids=["folder with id", "folder with title only"])
-def test_a_file_in_the_folder_of_a_csv_is_a_row_with_the_properties_of_the_csv(
-    tmp_path: Path, folder: str
-) -> None:
+def test_a_file_in_the_folder_of_a_csv_is_a_row_with_the_properties_of_the_csv(tmp_path: Path, folder: str) -> None:
     page = "# Write docs\n\nStatus: Done\n담당: 지은\n\nThe body."
     files = {f"Tasks {A}.csv": TASKS, f"{folder}/Write docs {B}.md": page}
     refs = by_title(write(tmp_path, files))

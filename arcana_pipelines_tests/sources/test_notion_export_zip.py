@@ -122,9 +122,7 @@ def test_a_bomb_that_is_an_attachment_is_never_unpacked_and_does_no_harm(tmp_pat
     assert list(by_title(export)) == ["a"]
 
 
-def test_more_text_than_the_total_limit_refuses_the_zip(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_text_than_the_total_limit_refuses_the_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zipped, "MAX_TOTAL_BYTES", 1000)
     export = write_zip(tmp_path / "e.zip", {f"{n}.md": "x" * 300 for n in range(4)})
     with pytest.raises(InvalidExport, match="unpacks to more than"):
@@ -150,9 +148,7 @@ def test_too_many_members_refuse_the_zip_also_when_spread_over_parts(
         validate_export(write_zip(tmp_path / "e.zip", parts))
 
 
-def test_a_huge_directory_is_refused_before_it_is_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_huge_directory_is_refused_before_it_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     export = write_zip(tmp_path / "e.zip", {f"{'n' * 200}{n}.md": "" for n in range(1000)})
     monkeypatch.setattr(zipped, "MAX_SINGLE_READ", 100_000)
     with pytest.raises(InvalidExport, match=r"directory of e\.zip is too large"):
@@ -204,9 +200,7 @@ def test_utf8_names_without_the_flag_and_code_page_names_are_both_read(tmp_path:
 
 
 def test_windows_separators_are_folders(tmp_path: Path) -> None:
-    refs = by_title(
-        write_zip(tmp_path / "e.zip", {f"Team {A}.md": "# Team", f"Team {A}\\Rules {B}.md": "# Rules"})
-    )
+    refs = by_title(write_zip(tmp_path / "e.zip", {f"Team {A}.md": "# Team", f"Team {A}\\Rules {B}.md": "# Rules"}))
     assert refs["Rules"].parent_id == dashed(A)
 
 

@@ -154,8 +154,7 @@ def test_cut_references_are_noticed_and_completed() -> None:
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["type", "id", "name", "start", "array"]), inner)
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["type", "id", "name", "start", "array"]), inner)
     ),
     max_leaves=8,
 )

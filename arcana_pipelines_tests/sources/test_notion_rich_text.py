@@ -41,10 +41,7 @@ def test_code_and_equations_keep_their_marks() -> None:
 
 
 def test_literal_markup_stays_text() -> None:
-    assert (
-        inline([text("a <b> *c* 5 * 3 snake_case "), text("[d](e)")])
-        == r"a \<b> \*c\* 5 \* 3 snake_case [d\](e)"
-    )
+    assert inline([text("a <b> *c* 5 * 3 snake_case "), text("[d](e)")]) == r"a \<b> \*c\* 5 \* 3 snake_case [d\](e)"
     assert inline([text("5 * 3 < 4 & [x] a_b")]) == "5 * 3 < 4 & [x] a_b"
 
 
@@ -63,18 +60,14 @@ def test_signed_addresses_do_not_stay() -> None:
 def test_odd_shapes_give_the_best_text_there_is() -> None:
     assert plain(None) == inline(None) == plain([]) == ""
     assert plain([None, "x", {"type": "text", "text": {"content": "a"}}, {"plain_text": None}]) == "a"  # type: ignore[list-item]
-    assert (
-        plain([{"type": "mention", "mention": {"type": "user", "user": {"id": "1", "name": "Ada"}}}]) == "Ada"
-    )
+    assert plain([{"type": "mention", "mention": {"type": "user", "user": {"id": "1", "name": "Ada"}}}]) == "Ada"
     assert page_links([{"type": "mention", "mention": None}, {"text": "x", "href": 3}]) == []
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(
     st.lists(
-        st.tuples(
-            st.text("ab*_~`$[](){}<>\\&;/!|#- 한", max_size=8), st.sampled_from(["text", "code", "math"])
-        ),
+        st.tuples(st.text("ab*_~`$[](){}<>\\&;/!|#- 한", max_size=8), st.sampled_from(["text", "code", "math"])),
         max_size=6,
     )
 )

@@ -13,7 +13,5 @@ def shared_file(name: str) -> Path:
     """The file or folder, or a skipped test that says what is missing."""
     path = SHARED_DATA / name
     if not path.exists():
-        pytest.skip(
-            f"shared/data/{name} is not beside the repository: NOTHING was compared with the real API."
-        )
+        pytest.skip(f"shared/data/{name} is not beside the repository: NOTHING was compared with the real API.")
     return path

@@ -47,9 +47,7 @@ def test_the_command_serves_a_seeded_world_in_real_time(command: str) -> None:
         assert control(command, "visible_text", page_id=page) == ["새 페이지", "Text"]
 
 
-def test_control_changes_the_world_and_is_not_logged(
-    world: NotionWorld, server: NotionServer, ask: Api
-) -> None:
+def test_control_changes_the_world_and_is_not_logged(world: NotionWorld, server: NotionServer, ask: Api) -> None:
     url = server.base_url
     page = control(url, "add_page", title="Page", blocks="One")
     control(url, "edit_page", page_id=page, blocks=[{"type": "divider", "divider": {}}])
@@ -79,9 +77,7 @@ def test_control_changes_the_world_and_is_not_logged(
         {"args": {}},
     ],
 )
-def test_control_refuses_what_is_not_on_its_list_or_wrong(
-    server: NotionServer, order: dict[str, Any]
-) -> None:
+def test_control_refuses_what_is_not_on_its_list_or_wrong(server: NotionServer, order: dict[str, Any]) -> None:
     answer = httpx.post(f"{server.base_url}/_control", json=order, verify=False)
     assert answer.status_code == 400
     assert "error" in answer.json()

@@ -53,9 +53,7 @@ def test_faults_are_matched_by_method_and_path(server: NotionServer, world: Noti
 @pytest.mark.parametrize(
     ("form", "header"), [("seconds", "7"), ("date", "Mon, 05 Jan 2026 09:00:07 GMT"), ("missing", None)]
 )
-def test_a_429_says_when_to_return_in_each_way(
-    server: NotionServer, ask: Api, form: str, header: str | None
-) -> None:
+def test_a_429_says_when_to_return_in_each_way(server: NotionServer, ask: Api, form: str, header: str | None) -> None:
     reason = "public_api_space_request_rate_limit"
     server.faults.add("", 429, retry_after=7, retry_after_form=form, rate_limit_reason=reason)  # type: ignore[arg-type]
     answer = ask.client.get("/users/me")
@@ -161,9 +159,7 @@ def test_a_body_that_is_not_json_is_refused(ask: Api) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_json")
 
 
-def test_the_rate_limit_lets_through_what_it_should(
-    server: NotionServer, world: NotionWorld, ask: Api
-) -> None:
+def test_the_rate_limit_lets_through_what_it_should(server: NotionServer, world: NotionWorld, ask: Api) -> None:
     server.rate_limit(5, by_world_clock=True)
     found = [ask.client.get("/users/me").status_code for _ in range(7)]
     assert found == [200] * 5 + [429] * 2

@@ -162,9 +162,7 @@ def test_queries_sort_and_filter_by_timestamps(world: NotionWorld, ask: Api) -> 
     oldest = [{"timestamp": "created_time", "direction": "ascending"}]
     after = {"timestamp": "created_time", "created_time": {"on_or_after": "2026-01-05T09:02:00Z"}}
     before = {"timestamp": "last_edited_time", "last_edited_time": {"before": "2026-01-05T09:04:00.000Z"}}
-    either = {
-        "or": [{"timestamp": "created_time", "created_time": {"equals": "2026-01-05T09:00:00Z"}}, after]
-    }
+    either = {"or": [{"timestamp": "created_time", "created_time": {"equals": "2026-01-05T09:00:00Z"}}, after]}
 
     def ids(**body: object) -> list[str]:
         return list(chain.from_iterable(pages_of(ask, path, page_size=2, **body)))
@@ -190,9 +188,7 @@ def test_queries_sort_and_filter_by_timestamps(world: NotionWorld, ask: Api) -> 
         {"sorts": [{"timestamp": "created_time", "direction": "up"}]},
     ],
 )
-def test_queries_refuse_what_they_do_not_understand(
-    world: NotionWorld, ask: Api, body: dict[str, object]
-) -> None:
+def test_queries_refuse_what_they_do_not_understand(world: NotionWorld, ask: Api, body: dict[str, object]) -> None:
     source, _ = rows_by_minute(world, 1)
     path = f"/data_sources/{source}/query"
     assert ask.refusal(path, method="POST", **body) == (400, "validation_error")
@@ -202,9 +198,7 @@ def test_filter_properties_takes_names_and_ids(world: NotionWorld, ask: Api) -> 
     source, _ = rows_by_minute(world, 1)
     column = ask.get(f"/data_sources/{source}")["properties"]["N"]["id"]
     for wanted in ("N", column):
-        answer = ask.client.post(
-            f"/data_sources/{source}/query", json={}, params={"filter_properties": wanted}
-        )
+        answer = ask.client.post(f"/data_sources/{source}/query", json={}, params={"filter_properties": wanted})
         assert list(answer.json()["results"][0]["properties"]) == ["N"]
     refused = ask.client.post(f"/data_sources/{source}/query", json={}, params={"filter_properties": "?"})
     assert refused.status_code == 400

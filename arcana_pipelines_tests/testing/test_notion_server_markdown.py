@@ -178,9 +178,7 @@ def rendered(world: NotionWorld, page_id: str, version: str) -> str:
     return json.loads(world.markdown.body(node, version, transcript=False) + b"}")["markdown"]
 
 
-def test_links_to_pages_databases_and_people_show_the_titles_of_the_moment(
-    world: NotionWorld, ask: Api
-) -> None:
+def test_links_to_pages_databases_and_people_show_the_titles_of_the_moment(world: NotionWorld, ask: Api) -> None:
     person = world.add_user("Grace Hopper")
     target = world.add_page("Old title")
     ids = world.add_database("DB", target, icon="📊", inline=True)
@@ -206,9 +204,7 @@ def test_links_to_pages_databases_and_people_show_the_titles_of_the_moment(
 
 
 def test_version_1_does_not_render_bookmarks_and_version_2_does(world: NotionWorld, ask: Api) -> None:
-    page = world.add_page(
-        "Page", blocks=[blocks.bookmark("https://example.com", "Cap"), blocks.embed("https://e.com")]
-    )
+    page = world.add_page("Page", blocks=[blocks.bookmark("https://example.com", "Cap"), blocks.embed("https://e.com")])
     first, second = (block["id"].replace("-", "") for block in ask.get(f"/blocks/{page}/children")["results"])
     assert ask.markdown(page) == (
         '<bookmark source="https://example.com">Cap</bookmark>\n\n<embed source="https://e.com"></embed>'
@@ -267,12 +263,8 @@ def test_transcripts_are_only_sent_on_demand(world: NotionWorld, ask: Api) -> No
     assert older["type"] == "transcription"
 
 
-def test_a_page_beyond_the_limit_is_truncated_and_its_rest_can_be_fetched(
-    world: NotionWorld, ask: Api
-) -> None:
-    page = world.add_page(
-        "Page", blocks=[blocks.toggle(f"T{at}", [blocks.paragraph(f"P{at}")]) for at in range(6)]
-    )
+def test_a_page_beyond_the_limit_is_truncated_and_its_rest_can_be_fetched(world: NotionWorld, ask: Api) -> None:
+    page = world.add_page("Page", blocks=[blocks.toggle(f"T{at}", [blocks.paragraph(f"P{at}")]) for at in range(6)])
     world.markdown_block_limit = 5
     answer = ask.get(f"/pages/{page}/markdown", markdown_version="v2")
     listed = [block["id"] for block in ask.get(f"/blocks/{page}/children")["results"]]
@@ -341,9 +333,7 @@ def test_markdown_given_is_markdown_returned(world: NotionWorld, ask: Api) -> No
     assert ask.markdown(world.add_page("Page", blocks=source)) == source
 
 
-@pytest.mark.parametrize(
-    "odd", ["#no", "|", "```", "-", "$$", "- ", ">", "1.", "---x", "![x]", "\t", "####### x"]
-)
+@pytest.mark.parametrize("odd", ["#no", "|", "```", "-", "$$", "- ", ">", "1.", "---x", "![x]", "\t", "####### x"])
 def test_odd_markdown_is_read_to_its_end(world: NotionWorld, odd: str) -> None:
     world.add_page("Page", blocks=f"before\n{odd}\nafter")
 

@@ -154,11 +154,7 @@ def _known(item: Json) -> Json | None:
     if item.get("object") == "page":
         return {key: value for key, value in item.items() if key not in PAGE_FIELDS_BEYOND}
     if item.get("object") == "data_source":
-        columns = {
-            name: column
-            for name, column in item["properties"].items()
-            if column["type"] not in COLUMNS_BEYOND
-        }
+        columns = {name: column for name, column in item["properties"].items() if column["type"] not in COLUMNS_BEYOND}
         return {**item, "properties": columns}
     if item.get("object") == "block":
         if item["type"] in BLOCKS_BEYOND:
@@ -197,9 +193,7 @@ def test_pages_fit(client: Client, made: Everything, description: Description) -
         fits(description, "get", f"/v1/pages/{page_id}", client.pages.retrieve(page_id))
 
 
-def test_rows_have_all_24_property_types_and_fit(
-    client: Client, made: Everything, description: Description
-) -> None:
+def test_rows_have_all_24_property_types_and_fit(client: Client, made: Everything, description: Description) -> None:
     answer = client.data_sources.query(made.tasks.data_source_id)
     fits(description, "post", f"/v1/data_sources/{made.tasks.data_source_id}/query", answer)
     sent = {value["type"] for value in answer["results"][0]["properties"].values()}
@@ -236,9 +230,7 @@ def test_every_block_type_fits(client: Client, made: Everything, description: De
 
 def test_markdown_fits(client: Client, made: Everything, description: Description) -> None:
     for version in ("v1", "v2"):
-        answer = client.request(
-            path=f"pages/{made.page}/markdown", method="GET", query={"markdown_version": version}
-        )
+        answer = client.request(path=f"pages/{made.page}/markdown", method="GET", query={"markdown_version": version})
         fits(description, "get", f"/v1/pages/{made.page}/markdown", answer)
     fits(description, "get", f"/v1/pages/{made.page}/markdown", client.pages.retrieve_markdown(made.page))
 

@@ -16,9 +16,7 @@ def edited(ask: Api, page_id: str) -> str:
     return ask.get(f"/pages/{page_id}")["last_edited_time"]
 
 
-def test_times_are_rounded_down_to_the_minute_and_the_date_header_is_not(
-    world: NotionWorld, ask: Api
-) -> None:
+def test_times_are_rounded_down_to_the_minute_and_the_date_header_is_not(world: NotionWorld, ask: Api) -> None:
     world.clock.set(datetime(2026, 3, 1, 12, 34, 56, 789_000, tzinfo=UTC))
     page_id = world.add_page("Page", blocks="Text")
     page = ask.get(f"/pages/{page_id}")
@@ -45,9 +43,7 @@ def test_a_clock_in_real_time_runs() -> None:
     assert (first - world.clock.now()).total_seconds() > 3590
 
 
-def test_a_second_edit_in_the_same_minute_does_not_show_in_the_timestamp(
-    world: NotionWorld, ask: Api
-) -> None:
+def test_a_second_edit_in_the_same_minute_does_not_show_in_the_timestamp(world: NotionWorld, ask: Api) -> None:
     page = world.add_page("Page", blocks="One")
     world.clock.advance(30)
     world.edit_page(page, "Two")
@@ -228,9 +224,7 @@ def test_replacing_content_keeps_child_pages(world: NotionWorld, ask: Api) -> No
     assert child in ask.search_ids()
 
 
-def test_references_are_cut_at_25_and_the_property_endpoint_has_them_all(
-    world: NotionWorld, ask: Api
-) -> None:
+def test_references_are_cut_at_25_and_the_property_endpoint_has_them_all(world: NotionWorld, ask: Api) -> None:
     page = world.add_page("Page")
     many = world.add_database("Many", page).data_source_id
     related = [world.add_row(many, f"Row {at}") for at in range(60)]
@@ -336,18 +330,14 @@ def test_a_seeded_page_has_about_twenty_blocks_and_a_plausible_age() -> None:
         with plain_http(base_url=server.base_url, headers=headers) as client:
             found = client.post("/v1/search", json={}).json()["results"]
             times = {page["last_edited_time"] for page in found}
-            counts = [
-                len(client.get(f"/v1/blocks/{page['id']}/children").json()["results"]) for page in found
-            ]
+            counts = [len(client.get(f"/v1/blocks/{page['id']}/children").json()["results"]) for page in found]
     assert len(times) > 10
     assert max(times) <= START
     assert min(counts) >= 12
     assert max(counts) <= 40
 
 
-def test_changes_from_another_thread_while_serving_are_safe(
-    world: NotionWorld, server: NotionServer, ask: Api
-) -> None:
+def test_changes_from_another_thread_while_serving_are_safe(world: NotionWorld, server: NotionServer, ask: Api) -> None:
     page = world.add_page("Page", blocks="Text 0")
     for at in range(1, 50):
         world.edit_page(page, f"Text {at}")

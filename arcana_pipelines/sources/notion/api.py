@@ -105,11 +105,9 @@ class NotionApi:
             PageRejected: 400, 403 and other refusals that concern what was asked for.
             SourceUnavailable: no proper answer after all attempts, or a pause too long to sit out.
         """
-        retrying = Retrying(
-            retry=retry_if_exception_type(_TryAgain), stop=_stop, wait=_wait, reraise=True
-        )
+        retrying = Retrying(retry=retry_if_exception_type(_TryAgain), stop=_stop, wait=_wait, reraise=True)
         try:
-            return retrying(self._attempt, method, path, query, body)  # type: ignore[no-any-return]
+            return retrying(self._attempt, method, path, query, body)
         except _TryAgain as error:
             raise SourceUnavailable(f"Notion did not answer {method} {path}: {error}") from error
 

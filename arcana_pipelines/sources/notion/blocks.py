@@ -66,9 +66,7 @@ def render(root_id: str, children: Children) -> Rendered:
     """
     renderer = _Renderer(children)
     renderer.walk(root_id)
-    return Rendered(
-        renderer.layout.text(), tuple(renderer.links), dict(renderer.unknown), tuple(renderer.problems)
-    )
+    return Rendered(renderer.layout.text(), tuple(renderer.links), dict(renderer.unknown), tuple(renderer.problems))
 
 
 class _Renderer:
@@ -101,11 +99,7 @@ class _Renderer:
                 continue
             if block is None:
                 self.leave(level)
-            elif (
-                isinstance(block, Mapping)
-                and block.get("in_trash") is not True
-                and block.get("archived") is not True
-            ):
+            elif isinstance(block, Mapping) and block.get("in_trash") is not True and block.get("archived") is not True:
                 level.started = True
                 self.block(block, level.depth)
 

@@ -235,9 +235,7 @@ def _unfamiliar(content: object) -> Cell:
             if known:
                 texts.append(without_signatures(clean(known)))
             else:
-                waiting.extend(
-                    value for value in reversed(list(item.values())) if isinstance(value, list | Mapping)
-                )
+                waiting.extend(value for value in reversed(list(item.values())) if isinstance(value, list | Mapping))
     text = _joined(texts)
     return text, text or None
 

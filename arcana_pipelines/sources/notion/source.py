@@ -14,6 +14,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from arcana_pipelines.errors import PageRejected, PageUnavailable, SourceUnavailable
@@ -140,9 +141,7 @@ class NotionSource:
                 return
             start = last
 
-    def _recent(
-        self, listing: Listing, since: datetime, is_unchanged: IsUnchanged
-    ) -> Iterator[Sequence[PageRef]]:
+    def _recent(self, listing: Listing, since: datetime, is_unchanged: IsUnchanged) -> Iterator[Sequence[PageRef]]:
         """Newest first until behind the cursor, then the trash: two requests when nothing happened."""
         newest = since
         before = datetime.max.replace(tzinfo=UTC)
@@ -216,8 +215,8 @@ class NotionSource:
                 listing.problems.append(f"{path} answered with something that is no list")
                 return
             yield [item for item in results if isinstance(item, dict)]
-            status = answer.get("request_status")
-            incomplete = isinstance(status, dict) and status.get("type") == "incomplete"
+            status = answer.get("request_status") or {}
+            incomplete = status.get("type") == "incomplete"
             if not answer.get("has_more"):
                 if incomplete:
                     reason = f"{path} is incomplete: {status.get('incomplete_reason') or 'no reason given'}"
@@ -267,4 +266,4 @@ def _distinct(refs: Sequence[PageRef]) -> list[PageRef]:
 def _descends(refs: Sequence[PageRef], before: datetime) -> bool:
     """True when the server honoured the sort; stopping early would lose edits otherwise."""
     times = [before, *(ref.last_edited_at for ref in refs)]
-    return all(earlier >= later for earlier, later in zip(times, times[1:], strict=False))
+    return all(earlier >= later for earlier, later in pairwise(times))

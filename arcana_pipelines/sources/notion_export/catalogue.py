@@ -88,9 +88,7 @@ class Catalogue:
             first = self.pages.setdefault(page.external_id, page)
             if first is not page:
                 self.duplicates.append(page)
-                self.remarks.append(
-                    f"{file.path}: has the same id as {first.file.path}; only the latter is indexed"
-                )
+                self.remarks.append(f"{file.path}: has the same id as {first.file.path}; only the latter is indexed")
 
     def _add_databases(self, files: Iterable[ExportFile]) -> None:
         groups: defaultdict[tuple[str, str], list[ExportFile]] = defaultdict(list)
@@ -100,9 +98,7 @@ class Catalogue:
             twins.sort(key=lambda file: not file.stem.endswith("_all"))
             name = split_name(stem)
             shown_on = next((page for page in self._in_folder[folder] if page.file.stem == stem), None)
-            database = Database(
-                self._database_id(name, folder, stem), name, twins[0], (*twins, None)[1], shown_on
-            )
+            database = Database(self._database_id(name, folder, stem), name, twins[0], (*twins, None)[1], shown_on)
             first = self.databases.setdefault(database.external_id, database)
             if first is not database:
                 self.remarks.append(

@@ -15,9 +15,7 @@ from arcana_pipelines.sources.notion_export.zipped import ZipExport
 
 logger = logging.getLogger(__name__)
 
-_HOW = (
-    "In Notion choose Settings > Export, format Markdown & CSV, and give the zip or the folder it unpacks to."
-)
+_HOW = "In Notion choose Settings > Export, format Markdown & CSV, and give the zip or the folder it unpacks to."
 
 
 def open_export(path: Path) -> Archive:
@@ -47,8 +45,7 @@ def validate_export(path: Path) -> None:
     try:
         if not archive.files:
             raise InvalidExport(
-                f"The export {path} cannot be read: {archive.problems[0]}. "
-                "Change its permissions and try again."
+                f"The export {path} cannot be read: {archive.problems[0]}. Change its permissions and try again."
             )
         logger.info("notion export %s: %d files", path, len(archive.files))
     finally:
@@ -68,9 +65,7 @@ def fingerprint(path: Path) -> str:
         found = path.stat()
     except OSError as error:
         raise _refusal(path, error) from error
-    return hashlib.sha256(
-        f"{path}\0{found.st_size}\0{found.st_mtime_ns}".encode("utf-8", "replace")
-    ).hexdigest()
+    return hashlib.sha256(f"{path}\0{found.st_size}\0{found.st_mtime_ns}".encode("utf-8", "replace")).hexdigest()
 
 
 def _is_folder(path: Path) -> bool:

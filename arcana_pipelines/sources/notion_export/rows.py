@@ -171,9 +171,7 @@ def match_rows(table: Table, candidates: Sequence[Candidate]) -> dict[int, int]:
     return matched
 
 
-def _pair(
-    table: Table, candidates: Sequence[Candidate], numbers: Sequence[int], rows: Sequence[int]
-) -> dict[int, int]:
+def _pair(table: Table, candidates: Sequence[Candidate], numbers: Sequence[int], rows: Sequence[int]) -> dict[int, int]:
     """Pair files and rows of one title: those that agree most in their properties first, then in order."""
     if len(numbers) == len(rows) == 1 or len(numbers) * len(rows) > _MAX_PAIRS:
         return dict(zip(numbers, rows, strict=False))
@@ -206,9 +204,7 @@ def _lone_rows(database: Database, table: Table, matched: set[int]) -> Iterable[
             yield LoneRow(external_id, title or UNTITLED, database, row)
 
 
-def _place_strays(
-    index: RowIndex, catalogue: Catalogue, heads: _Heads, columns: Mapping[str, Sequence[str]]
-) -> None:
+def _place_strays(index: RowIndex, catalogue: Catalogue, heads: _Heads, columns: Mapping[str, Sequence[str]]) -> None:
     """Files in a database's folder that its CSV does not name: rows too, unless a page shares the folder."""
     for folder in sorted({folder for own in catalogue.row_folders().values() for folder in own}):
         if catalogue.page_owner(folder) is not None:

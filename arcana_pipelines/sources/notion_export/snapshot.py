@@ -41,9 +41,7 @@ class Snapshot:
 
     def cursor(self, now: datetime) -> str:
         """The fingerprint; marked if something was so fresh that an equal one later would prove nothing."""
-        return (
-            self.seen_as if now.timestamp() - self.archive.last_change >= RACY_SECONDS else f"{self.seen_as}~"
-        )
+        return self.seen_as if now.timestamp() - self.archive.last_change >= RACY_SECONDS else f"{self.seen_as}~"
 
     def ref(self, item: Item, now: datetime) -> PageRef:
         """What one item says of itself. Raises OSError if it cannot be read."""

@@ -140,9 +140,7 @@ class ZipExport:
         if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
             raise self._unsafe(f"the member {name!r} points outside of it")
         if info.flag_bits & _ENCRYPTED_FLAG:
-            raise InvalidExport(
-                f"The export {self._path} is encrypted ({name}). Unzip it and give the folder instead."
-            )
+            raise InvalidExport(f"The export {self._path} is encrypted ({name}). Unzip it and give the folder instead.")
         return "/".join(part for part in name.split("/") if part not in ("", "."))
 
     def _unsafe(self, why: str) -> InvalidExport:

@@ -12,19 +12,13 @@ from arcana_pipelines.testing.notion_server.server import serve
 
 def main() -> None:
     """Serve; the one line printed is the base URL. The token is `DEFAULT_TOKEN` of `world`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m arcana_pipelines.testing.notion_server", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog="python -m arcana_pipelines.testing.notion_server", description=__doc__)
     parser.add_argument("--pages", type=int, default=200, help="pages to make (%(default)s)")
     parser.add_argument("--rows", type=int, default=50, help="database rows to make (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="another number, another workspace (%(default)s)")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (%(default)s)")
-    parser.add_argument(
-        "--per-minute", type=int, default=None, help="requests a minute before 429 (no limit)"
-    )
-    parser.add_argument(
-        "--latency", type=float, default=0.0, help="seconds added to each answer (%(default)s)"
-    )
+    parser.add_argument("--per-minute", type=int, default=None, help="requests a minute before 429 (no limit)")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds added to each answer (%(default)s)")
     given = parser.parse_args()
 
     world = seed_world(given.pages, given.rows, given.seed, real_time=True)

@@ -104,9 +104,7 @@ class Api:
             for method, path, capability, handler in reads
         ]
         # The connection may only read: Notion refuses the rest for lack of a capability.
-        return made + [
-            Route(path, self._endpoint(_refuse, None), methods=[method]) for method, path in _WRITES
-        ]
+        return made + [Route(path, self._endpoint(_refuse, None), methods=[method]) for method, path in _WRITES]
 
     # --- users ---------------------------------------------------------------------------------
 
@@ -244,9 +242,7 @@ class Api:
         )
         node = self._seen(request.path_params["id"], "page_id", "path")
         if isinstance(node, Database | DataSource):
-            raise invalid(
-                f"Provided ID {node.id} is a database, not a page. Use the retrieve database API instead."
-            )
+            raise invalid(f"Provided ID {node.id} is a database, not a page. Use the retrieve database API instead.")
         assert isinstance(node, Page | Block)
         buried = node.in_trash or self.world.is_buried(node)
         if buried and not self.world.trashed_page_has_markdown:
@@ -330,9 +326,7 @@ class Api:
         called, other = _CALLED[kind], _CALLED[type(node)]
         if "data_source" in (called, other):
             raise self._missing(called, node.id)
-        raise invalid(
-            f"Provided ID {node.id} is a {other}, not a {called}. Use the retrieve {other} API instead."
-        )
+        raise invalid(f"Provided ID {node.id} is a {other}, not a {called}. Use the retrieve {other} API instead.")
 
     def _block(self, raw: str, where: str) -> Node:
         node = self._seen(raw, "block_id", where)

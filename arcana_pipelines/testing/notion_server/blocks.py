@@ -113,9 +113,7 @@ def numbered(
     return _block("numbered_list_item", payload, children)
 
 
-def todo(
-    content: TextLike, *, checked: bool = False, color: str = "default", children: Children = None
-) -> BlockSpec:
+def todo(content: TextLike, *, checked: bool = False, color: str = "default", children: Children = None) -> BlockSpec:
     """A check box with a label."""
     return _block("to_do", {"rich_text": rich(content), "checked": checked, "color": color}, children)
 
@@ -166,9 +164,7 @@ def table_of_contents(*, color: str = "default") -> BlockSpec:
     return _block("table_of_contents", {"color": color})
 
 
-def table(
-    rows: Sequence[Sequence[TextLike]], *, column_header: bool = True, row_header: bool = False
-) -> BlockSpec:
+def table(rows: Sequence[Sequence[TextLike]], *, column_header: bool = True, row_header: bool = False) -> BlockSpec:
     """A simple table; short rows are filled up with empty cells."""
     width = max((len(row) for row in rows), default=1)
     payload = {"table_width": width, "has_column_header": column_header, "has_row_header": row_header}
@@ -178,8 +174,7 @@ def table(
 def columns(contents: Sequence[Sequence[BlockSpec]], *, ratios: Sequence[float] | None = None) -> BlockSpec:
     """Columns side by side; `ratios` are fractions of the width."""
     made = [
-        _block("column", {"width_ratio": ratios[at]} if ratios else {}, content)
-        for at, content in enumerate(contents)
+        _block("column", {"width_ratio": ratios[at]} if ratios else {}, content) for at, content in enumerate(contents)
     ]
     return _block("column_list", {}, made)
 

@@ -49,9 +49,7 @@ class Fault:
         if self.kind == "403":
             return restricted()
         if self.kind == "429":
-            return rate_limited(
-                self.retry_after, now, form=self.retry_after_form, reason=self.rate_limit_reason
-            )
+            return rate_limited(self.retry_after, now, form=self.retry_after_form, reason=self.rate_limit_reason)
         status, code, message = STATUSES[self.kind]
         return ApiError(status, code, message)
 

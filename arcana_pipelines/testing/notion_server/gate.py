@@ -141,9 +141,7 @@ class Gate:
             self._date = (second, format_datetime(now.replace(microsecond=0), usegmt=True))
         return self._date[1]
 
-    async def _strike(
-        self, fault: Fault, scope: Scope, receive: Receive, send: Send, entry: LoggedRequest
-    ) -> bool:
+    async def _strike(self, fault: Fault, scope: Scope, receive: Receive, send: Send, entry: LoggedRequest) -> bool:
         """Do what the fault says; True if the request is thereby answered."""
         if fault.kind in LISTING:
             scope["state"]["spoil"] = fault

@@ -126,7 +126,5 @@ def _date(date: Json) -> str:
         return moment[:10], moment[11:16]
 
     (start, start_time), (end, end_time) = parts(date["start"]), parts(date["end"])
-    given = attributes(
-        start=start, end=end, start_time=start_time, end_time=end_time, time_zone=date["time_zone"]
-    )
+    given = attributes(start=start, end=end, start_time=start_time, end_time=end_time, time_zone=date["time_zone"])
     return f"<date{given} />"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -18,6 +19,7 @@ MarkdownVersion: TypeAlias = Literal["v1", "v2"]
 MAX_UNKNOWN_IDS = 100
 # A Unicode noncharacter: no text may hold one.
 _FILE = "\ufdd0"
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +134,7 @@ def color_name(color: str) -> str:
 def attributes(**given: str | None) -> str:
     """Attributes of a tag, the empty ones left out; `_` in names becomes `-`."""
     return "".join(
-        f' {name.replace("_", "-")}="{value.replace(chr(34), "&quot;")}"'
-        for name, value in given.items()
-        if value
+        f' {name.replace("_", "-")}="{value.replace(chr(34), "&quot;")}"' for name, value in given.items() if value
     )
 
 
@@ -202,6 +202,9 @@ class MarkdownPages:
             "truncated": renderer.truncated,
             "unknown_block_ids": renderer.unknown_ids,
         }
-        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))[:-1]
+        # A lone surrogate cannot travel as UTF-8: it does as its escape.
+        text = _LONE_SURROGATE.sub(
+            lambda found: f"\\u{ord(found.group()):04x}", json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        )[:-1]
         pieces = [piece.encode() for piece in text.split(_FILE)]
         return _Cached(world.access_revision, renderer.read, world.markdown_block_limit, pieces)

@@ -185,9 +185,7 @@ class RendererV2(Renderer):
         for at, row in enumerate(rows):
             lines.append("<tr>")
             for column, cell in enumerate(row):
-                is_header = (at == 0 and payload["has_column_header"]) or (
-                    column == 0 and payload["has_row_header"]
-                )
+                is_header = (at == 0 and payload["has_column_header"]) or (column == 0 and payload["has_row_header"])
                 tag = "th" if is_header else "td"
                 lines.append(f"<{tag}>{self._cell(cell, pipe=False)}</{tag}>")
             lines.append("</tr>")

@@ -54,8 +54,7 @@ def sort_key(wire: Wire, source: DataSource, sorts: Any) -> Callable[[Page], Sor
         direction = each.get("direction", "ascending") if isinstance(each, dict) else None
         if direction not in ("ascending", "descending"):
             raise invalid(
-                f"body failed validation: body.sorts[{at}].direction should be "
-                '`"ascending"` or `"descending"`.'
+                f'body failed validation: body.sorts[{at}].direction should be `"ascending"` or `"descending"`.'
             )
         parts.append(_directed(_sort_value(wire, source, each), direction))
     if not parts:

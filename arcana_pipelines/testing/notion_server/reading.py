@@ -54,8 +54,7 @@ def _block_text(world: NotionWorld, node: Node, inside: frozenset[str] = frozens
 
 def _lines(wire: Wire, segments: RichText) -> Iterator[str]:
     shown = (
-        part["plain_text"].removeprefix("@" if part["type"] == "mention" else "")
-        for part in wire.rich_text(segments)
+        part["plain_text"].removeprefix("@" if part["type"] == "mention" else "") for part in wire.rich_text(segments)
     )
     yield from "".join(shown).split("\n")
 

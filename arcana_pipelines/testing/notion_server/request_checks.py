@@ -41,9 +41,7 @@ def search_direction(sort: Any) -> str:
         raise invalid('body.sort.timestamp should be "last_edited_time" when sorting by timestamp.')
     direction = sort.get("direction", "descending")
     if direction not in ("ascending", "descending"):
-        raise failed_validation(
-            "body", "sort.direction", '`"ascending"`, `"descending"`, or `undefined`', direction
-        )
+        raise failed_validation("body", "sort.direction", '`"ascending"`, `"descending"`, or `undefined`', direction)
     return str(direction)
 
 

@@ -144,9 +144,7 @@ class NotionServer:
         async def refuse_method(request: Request, error: Exception) -> Response:
             return await refuse(request, invalid_url())
 
-        return Starlette(
-            routes=routes, exception_handlers={ApiError: refuse, 404: refuse_method, 405: refuse_method}
-        )
+        return Starlette(routes=routes, exception_handlers={ApiError: refuse, 404: refuse_method, 405: refuse_method})
 
     def _wait_until_started(self) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS

@@ -96,9 +96,7 @@ class NotionWorld(DatabaseChanges):
             self.revision += 1
             return user.id
 
-    def add_comment(
-        self, node_id: str, content: TextLike, *, by: str | None = None, inline: bool = False
-    ) -> str:
+    def add_comment(self, node_id: str, content: TextLike, *, by: str | None = None, inline: bool = False) -> str:
         """An open comment on a page or block; `inline` marks the block's text with it. Nothing is edited."""
         with self.lock:
             node = self.node(node_id, Node)

@@ -1,0 +1,54 @@
+# make setup | run | test | check. Needs Python 3.11 or newer, git and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup run test fast lint check lock soak clean
+
+help:
+	@echo "make setup   the environment in .venv, with the command .venv/bin/arcana"
+	@echo "make run     everything: database, sample workspace, Dagster UI at http://localhost:3000"
+	@echo "make test    all tests (make fast: without those that start processes)"
+	@echo "make check   what CI runs: format, lint, types, imports, tests, definitions, wheel"
+
+setup: $(STAMP)
+
+# Compiled bytecode makes every start seconds faster: pip compiles what it installs, the project is ours to do.
+$(STAMP): requirements.lock pyproject.toml setup.cfg
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q arcana_pipelines
+	touch $@
+
+run: setup
+	@exec $(BIN)/arcana up
+
+test: setup
+	$(BIN)/python -m pytest -n auto
+
+fast: setup
+	$(BIN)/python -m pytest -n auto -m "not e2e"
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+check: lint
+	$(MAKE) test
+	$(BIN)/dagster definitions validate -m arcana_pipelines.definitions --log-level warning
+	$(BIN)/dg check defs
+	$(BIN)/python -m arcana_pipelines_tests.wheel_check
+
+# The lock names versions and hashes, no registry.
+lock: setup
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra dev --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml requirements.in
+
+clean:
+	rm -rf $(VENV) .arcana build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
