@@ -64,7 +64,7 @@ def command(port: int, host: str, no_demo: bool) -> None:
     if settings.database_url is None and embedded.wait_until_stopped(settings.home):
         console().print("The database is stopped too.")
     if not stopping and code != 0:
-        raise ArcanaError(f"Dagster ended by itself with code {code}; what it printed above says why.")
+        raise ArcanaError(f"Dagster ended by itself with code {code}; its log says why.")
 
 
 def _prepare_demo(database: Database) -> None:
@@ -87,21 +87,26 @@ def _prepare_demo(database: Database) -> None:
 
 
 def _start_dagster(host: str, port: int, home: Path) -> subprocess.Popen[bytes]:
-    console().print("Starting Dagster …")
+    log = home / "dagster.log"
+    console().print(f"Starting Dagster … (it writes to {log})", markup=False)
     # A session of its own: Ctrl-C reaches us alone and we stop it in order; PR_SET_PDEATHSIG stops it even
     # when we are killed. `dagster dev` holds a lease on the embedded database through its code server.
-    return subprocess.Popen(
-        [
-            sys.executable, "-W", "ignore", "-m", "dagster", "dev",
-            "-m", "arcana_pipelines.definitions", "-h", host, "-p", str(port), "--log-level", "warning",
-        ],
-        env={**os.environ, "ARCANA_HOME": str(home), "PYTHONUNBUFFERED": "1"},
-        start_new_session=True,
-        preexec_fn=_die_with_parent,
-    )  # fmt: skip
+    dagster_dev = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", "--log-level", "warning"]
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [*dagster_dev, "-m", "arcana_pipelines.definitions", "-h", host, "-p", str(port)],
+            env={**os.environ, "ARCANA_HOME": str(home), "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=_listen_to_parent,
+        )
 
 
-def _die_with_parent() -> None:
+def _listen_to_parent() -> None:
+    """End when the parent ends, and hear SIGINT even when a shell started us in the background, deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)
 
@@ -112,7 +117,7 @@ def _forward_signals(server: subprocess.Popen[bytes]) -> list[int]:
     def stop(number: int, _: FrameType | None) -> None:
         if not received:
             console().print("\nStopping …")
-            server.send_signal(signal.SIGINT)
+        server.send_signal(signal.SIGTERM if received else signal.SIGINT)
         received.append(number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -126,6 +126,10 @@ def _is_kept(folder: Path) -> bool:
 
 
 def _has_users(folder: Path) -> bool:
+    try:
+        _locked(folder / "leases.lock", fcntl.LOCK_SH | fcntl.LOCK_NB).close()
+    except BlockingIOError:
+        return False  # the keeper has it for itself: it is stopping the server
     lock = _try_lock(folder / "leases.lock")
     if lock is None:
         return True

@@ -1,9 +1,9 @@
 -- Work that an interrupted or incomplete sync left behind, or whose time has come; NULL when there is none.
 -- What a source refused a moment ago is not asked for again at once: such work waits for a minute.
 WITH last AS (
-    SELECT coalesce(max(started_at) < now() - interval '1 minute', true) AS is_old,
-           coalesce(bool_or(coalesce((counters->>'waiting_removals')::int, 0) > 0)
-                        FILTER (WHERE generation = w.generation), false) AS waits_for_a_person
+    SELECT coalesce(max(g.started_at) < now() - interval '1 minute', true) AS is_old,
+           coalesce(bool_or(coalesce((g.counters->>'waiting_removals')::int, 0) > 0)
+                        FILTER (WHERE g.generation = w.generation), false) AS waits_for_a_person
     FROM workspace w LEFT JOIN sync_generation g USING (workspace_id)
     WHERE w.workspace_id = %(workspace_id)s
 )

@@ -1,0 +1,44 @@
+# One image for the services migrate, code, webserver and daemon of docker-compose.yml.
+
+FROM python:3.11-slim AS build
+
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1
+
+RUN python -m venv /opt/arcana/venv
+ENV PATH="/opt/arcana/venv/bin:$PATH"
+
+WORKDIR /build
+
+# The dependencies change rarely and are a layer of their own.
+COPY requirements.lock ./
+RUN pip install --no-compile --require-hashes -r requirements.lock
+
+COPY pyproject.toml setup.cfg README.md LICENSE ./
+COPY arcana_pipelines ./arcana_pipelines
+RUN pip install --no-compile --no-deps .
+
+# Every run is a new process: without compiled bytecode it starts seconds later.
+RUN python -m compileall -q -j 0 /opt/arcana/venv/lib
+
+
+FROM python:3.11-slim
+
+# PYTHONDONTWRITEBYTECODE stays unset: see above.
+ENV PATH="/opt/arcana/venv/bin:$PATH" \
+    PYTHONUNBUFFERED=1 \
+    ARCANA_HOME=/var/lib/arcana
+
+# A named volume takes its owner from the directory that it is first mounted over.
+RUN useradd --system --uid 10001 --create-home --shell /usr/sbin/nologin arcana \
+    && install -d -o arcana -g arcana /var/lib/arcana /var/lib/arcana/storage /var/lib/arcana/dagster
+
+COPY --from=build /opt/arcana/venv /opt/arcana/venv
+
+WORKDIR /opt/arcana
+COPY workspace.yaml ./
+COPY deploy ./deploy
+
+USER arcana
+
+CMD ["arcana", "--help"]

@@ -1,0 +1,85 @@
+"""The command line as people run it: a process of its own, an installation of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
+
+
+@dataclass
+class Arcana:
+    """Runs `arcana` with a clean environment."""
+
+    environment: dict[str, str]
+    folder: Path
+    clean: dict[str, str] = field(default_factory=lambda: {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]})
+
+    def __call__(self, *arguments: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "arcana_pipelines.cli", *arguments],
+            env=self.merged(variables),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def json(self, *arguments: str, code: int = 0, **variables: str | None) -> Any:
+        """Run with --json: the exit code is `code` and standard output exactly one JSON object."""
+        done = self(*arguments, "--json", **variables)
+        assert done.returncode == code, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def start(self, *arguments: str, **variables: str | None) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "arcana_pipelines.cli", *arguments],
+            env=self.merged(variables),
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def merged(self, variables: dict[str, str | None]) -> dict[str, str]:
+        merged = {**self.clean, **self.environment, **variables}
+        return {name: value for name, value in merged.items() if value is not None}
+
+
+@pytest.fixture
+def arcana(database_url: str, tmp_path: Path, world: NotionWorld, server: NotionServer) -> Arcana:
+    """`arcana` on this test's database, with a token for this test's world."""
+    return Arcana(
+        {
+            "ARCANA_HOME": str(tmp_path / "home"),
+            "DATABASE_URL": database_url,
+            "NOTION_TOKEN": world.token,
+            "NOTION_BASE_URL": server.base_url,
+            "NOTION_REQUESTS_PER_MINUTE": "0",
+        },
+        tmp_path,
+    )
+
+
+@pytest.fixture
+def rows(database_url: str) -> Callable[..., list[tuple[Any, ...]]]:
+    """Look into this test's database."""
+    import psycopg
+
+    def query(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(database_url) as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    return query

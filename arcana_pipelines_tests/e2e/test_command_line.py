@@ -1,0 +1,169 @@
+"""`arcana` from outside: the contract of its output, its exit codes and its errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, blocks, seed_world
+from arcana_pipelines_tests.e2e.conftest import Arcana
+
+pytestmark = pytest.mark.e2e
+
+
+class TestMainPath:
+    @pytest.fixture
+    def world(self) -> NotionWorld:
+        world = seed_world(pages=12, rows=4)
+        world.add_page("Battery handling", blocks=[blocks.paragraph("Swollen batteries go into the red box.")])
+        world.clock.advance(600)
+        return world
+
+    def test_a_workspace_is_added_synced_searched_and_removed(
+        self, arcana: Arcana, world: NotionWorld, tmp_path: Path
+    ) -> None:
+        added = arcana.json("workspace", "add", "acme", "--source", "notion")
+        assert Path(added["storage_path"]).is_dir()
+
+        report = arcana.json("sync", "acme")
+        assert set(report) == {
+            "workspace", "generation", "mode", "listing_complete", "pages", "chunks", "embeddings", "notion",
+            "seconds", "run_id",
+        }  # fmt: skip
+        assert report["pages"]["added"] == len(world.visible_pages())
+
+        assert arcana.json("sync", "acme")["notion"]["requests"] == 2
+
+        found = arcana.json("search", "acme", "swollen batteries", "-k", "3")
+        assert found["hits"][0]["title"] == "Battery handling"
+        assert set(found["hits"][0]) == {
+            "score", "document_id", "external_id", "title", "url", "path", "heading_path", "position", "text", "version",
+        }  # fmt: skip
+
+        status = arcana.json("status", "acme")
+        assert status["indexes"][0]["object_count"] == report["pages"]["added"]
+        assert status["not_indexed"] == []
+
+        assert arcana.json("workspace", "remove", "acme")["removed"]
+        assert not Path(added["storage_path"]).exists()
+        assert arcana.json("workspace", "list") == {"workspaces": []}
+        again = arcana("workspace", "add", "acme", "--source", "notion")
+        assert again.returncode == 2
+        assert "choose another" in again.stderr
+
+    def test_queries_on_standard_input_are_answered_line_by_line(self, arcana: Arcana) -> None:
+        arcana.json("workspace", "add", "acme", "--source", "notion")
+        arcana.json("sync", "acme")
+        done = subprocess.run(
+            [sys.executable, "-m", "arcana_pipelines.cli", "search", "acme", "-", "--json"],
+            env=arcana.merged({}),
+            input="red box\n\n배터리\n'; DROP TABLE document; --\n& | ! ( :*\n😀\n",
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.splitlines()) == 6
+
+
+class TestWrongUse:
+    """One sentence on standard error, exit code 2, no traceback."""
+
+    def refused(self, arcana: Arcana, *arguments: str, **variables: str | None) -> str:
+        done = arcana(*arguments, **variables)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    def test_an_unknown_workspace(self, arcana: Arcana) -> None:
+        arcana("db", "upgrade")
+        for command in (
+            ["sync", "nobody"],
+            ["search", "nobody", "x"],
+            ["status", "nobody"],
+            ["workspace", "show", "nobody"],
+        ):
+            assert "no workspace 'nobody'" in self.refused(arcana, *command)
+
+    def test_a_duplicate_slug(self, arcana: Arcana) -> None:
+        arcana.json("workspace", "add", "acme", "--source", "notion")
+        assert "already a workspace 'acme'" in self.refused(arcana, "workspace", "add", "acme", "--source", "notion")
+
+    @pytest.mark.parametrize("slug", ["Acme", "-acme", "a b", "a/b", "..", "é", "x" * 64])
+    def test_a_slug_that_breaks_the_rules(self, arcana: Arcana, slug: str) -> None:
+        assert "slug" in self.refused(arcana, "workspace", "add", "--source", "notion", "--", slug)
+
+    def test_a_missing_token(self, arcana: Arcana) -> None:
+        message = self.refused(arcana, "workspace", "add", "acme", "--source", "notion", NOTION_TOKEN=None)
+        assert "NOTION_TOKEN" in message
+        arcana.json("workspace", "add", "acme", "--source", "notion")
+        assert "NOTION_TOKEN" in self.refused(arcana, "sync", "acme", NOTION_TOKEN=None)
+
+    def test_an_unreachable_database(self, arcana: Arcana) -> None:
+        message = self.refused(arcana, "db", "upgrade", DATABASE_URL="postgresql://u:hush@127.0.0.1:1/x")
+        assert "127.0.0.1" in message
+        assert "hush" not in message
+
+    @pytest.mark.parametrize(
+        ("variable", "value"),
+        [
+            ("BATCH_SIZE", "many"),
+            ("NOTION_BASE_URL", "ftp://example.com"),
+            ("DATABASE_URL", "mysql://secret@host/x"),
+            ("EMBEDDING_PROVIDER", "magic"),
+        ],
+    )
+    def test_an_invalid_variable_is_named_and_its_value_is_not(self, arcana: Arcana, variable: str, value: str) -> None:
+        message = self.refused(arcana, "status", **{variable: value})
+        assert variable in message
+        assert value not in message
+
+    def test_a_malformed_zip(self, arcana: Arcana, tmp_path: Path) -> None:
+        broken = tmp_path / "broken.zip"
+        broken.write_bytes(b"PK\x03\x04 not a zip")
+        assert "broken.zip" in self.refused(
+            arcana, "workspace", "add", "acme", "--source", "notion-export", "--path", str(broken)
+        )
+        assert arcana.json("workspace", "list") == {"workspaces": []}
+
+    def test_a_zip_that_reaches_outside(self, arcana: Arcana, tmp_path: Path) -> None:
+        evil = tmp_path / "evil.zip"
+        with zipfile.ZipFile(evil, "w") as archive:
+            archive.writestr("../outside.md", "# Outside")
+        self.refused(arcana, "workspace", "add", "acme", "--source", "notion-export", "--path", str(evil))
+
+    def test_json_errors_are_one_object_too(self, arcana: Arcana) -> None:
+        arcana("db", "upgrade")
+        assert "nobody" in arcana.json("sync", "nobody", code=2)["error"]
+
+
+class TestFailures:
+    @pytest.fixture
+    def world(self) -> NotionWorld:
+        return seed_world(pages=8, rows=0)
+
+    def test_a_revoked_token_fails_the_run_and_says_that_nothing_was_removed(
+        self, arcana: Arcana, world: NotionWorld
+    ) -> None:
+        arcana.json("workspace", "add", "acme", "--source", "notion")
+        arcana.json("sync", "acme")
+        world.tokens.clear()
+        failed = arcana.json("sync", "acme", "--mode", "full", code=1)
+        assert "Nothing was removed" in failed["error"]
+        assert arcana.json("status", "acme")["indexes"][0]["object_count"] == 8
+
+    def test_a_quarantined_page_makes_exit_code_3_and_is_explained(
+        self, arcana: Arcana, world: NotionWorld, server: NotionServer
+    ) -> None:
+        arcana.json("workspace", "add", "acme", "--source", "notion")
+        page = world.visible_pages()[0]
+        server.faults.add(f"GET /v1/(pages|blocks)/{page}", "403", times=None)
+        report = arcana.json("sync", "acme", code=3)
+        assert report["pages"]["quarantined"] == 1
+        assert report["pages"]["added"] == 7
+        (group,) = arcana.json("status", "acme")["not_indexed"]
+        assert group["state"] == "quarantined"
+        assert group["examples"][0]["external_id"] == page
