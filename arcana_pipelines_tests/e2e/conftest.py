@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from arcana_pipelines.cli.main import main
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
 
 
@@ -34,6 +37,19 @@ class Arcana:
             timeout=240,
             stdin=subprocess.DEVNULL,
         )
+
+    def here(self, *arguments: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
+        """The same in this process, seconds faster: for what ends before any work begins."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            for name in self.environment:
+                patch.delenv(name, raising=False)
+            for name, value in self.merged(variables).items():
+                patch.setenv(name, value)
+            patch.chdir(self.folder)
+            with pytest.raises(SystemExit) as ended:
+                main(list(arguments))
+        return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
     def json(self, *arguments: str, code: int = 0, **variables: str | None) -> Any:
         """Run with --json: the exit code is `code` and standard output exactly one JSON object."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -41,7 +42,8 @@ class TestMainPath:
         found = arcana.json("search", "acme", "swollen batteries", "-k", "3")
         assert found["hits"][0]["title"] == "Battery handling"
         assert set(found["hits"][0]) == {
-            "score", "document_id", "external_id", "title", "url", "path", "heading_path", "position", "text", "version",
+            "score", "document_id", "external_id", "title", "url", "path", "heading_path", "position", "text",
+            "version",
         }  # fmt: skip
 
         status = arcana.json("status", "acme")
@@ -73,13 +75,12 @@ class TestWrongUse:
     """One sentence on standard error, exit code 2, no traceback."""
 
     def refused(self, arcana: Arcana, *arguments: str, **variables: str | None) -> str:
-        done = arcana(*arguments, **variables)
+        done = arcana.here(*arguments, **variables)
         assert done.returncode == 2, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done.stderr
 
     def test_an_unknown_workspace(self, arcana: Arcana) -> None:
-        arcana("db", "upgrade")
         for command in (
             ["sync", "nobody"],
             ["search", "nobody", "x"],
@@ -89,7 +90,7 @@ class TestWrongUse:
             assert "no workspace 'nobody'" in self.refused(arcana, *command)
 
     def test_a_duplicate_slug(self, arcana: Arcana) -> None:
-        arcana.json("workspace", "add", "acme", "--source", "notion")
+        arcana.here("workspace", "add", "acme", "--source", "notion")
         assert "already a workspace 'acme'" in self.refused(arcana, "workspace", "add", "acme", "--source", "notion")
 
     @pytest.mark.parametrize("slug", ["Acme", "-acme", "a b", "a/b", "..", "é", "x" * 64])
@@ -99,7 +100,7 @@ class TestWrongUse:
     def test_a_missing_token(self, arcana: Arcana) -> None:
         message = self.refused(arcana, "workspace", "add", "acme", "--source", "notion", NOTION_TOKEN=None)
         assert "NOTION_TOKEN" in message
-        arcana.json("workspace", "add", "acme", "--source", "notion")
+        arcana.here("workspace", "add", "acme", "--source", "notion")
         assert "NOTION_TOKEN" in self.refused(arcana, "sync", "acme", NOTION_TOKEN=None)
 
     def test_an_unreachable_database(self, arcana: Arcana) -> None:
@@ -127,7 +128,7 @@ class TestWrongUse:
         assert "broken.zip" in self.refused(
             arcana, "workspace", "add", "acme", "--source", "notion-export", "--path", str(broken)
         )
-        assert arcana.json("workspace", "list") == {"workspaces": []}
+        assert json.loads(arcana.here("workspace", "list", "--json").stdout) == {"workspaces": []}
 
     def test_a_zip_that_reaches_outside(self, arcana: Arcana, tmp_path: Path) -> None:
         evil = tmp_path / "evil.zip"
@@ -136,8 +137,8 @@ class TestWrongUse:
         self.refused(arcana, "workspace", "add", "acme", "--source", "notion-export", "--path", str(evil))
 
     def test_json_errors_are_one_object_too(self, arcana: Arcana) -> None:
-        arcana("db", "upgrade")
-        assert "nobody" in arcana.json("sync", "nobody", code=2)["error"]
+        done = arcana.here("sync", "nobody", "--json")
+        assert "nobody" in json.loads(done.stdout)["error"]
 
 
 class TestFailures:

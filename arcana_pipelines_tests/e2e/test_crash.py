@@ -76,6 +76,7 @@ def _kill_when(pid: int, condition: Callable[[], bool]) -> None:
             os.killpg(pid, signal.SIGKILL)
             return
         time.sleep(0.002)
+    os.killpg(pid, signal.SIGKILL)
     raise AssertionError("the sync never came so far")
 
 

@@ -1,0 +1,53 @@
+"""What Dagster is told: the definitions load, are light, and the layers hold."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import dagster as dg
+
+from arcana_pipelines.defs.build import build_defs
+
+SPECS = {
+    "notion_pages": ("source", set(), {"notion", "postgres"}),
+    "document_content": ("documents", {"notion_pages"}, {"markdown", "postgres"}),
+    "document_chunks": ("index", {"document_content"}, {"postgres"}),
+    "chunk_embeddings": ("index", {"document_chunks"}, {"openai", "postgres"}),
+    "rag_indexes": ("index", {"chunk_embeddings"}, {"pgvector", "postgres"}),
+}
+
+
+def test_the_definitions_are_loadable() -> None:
+    dg.Definitions.validate_loadable(build_defs())
+
+
+def test_the_five_assets_are_what_the_design_says() -> None:
+    specs = {spec.key.to_user_string(): spec for spec in build_defs().resolve_all_asset_specs()}
+    found = {
+        key: (spec.group_name, {dep.asset_key.to_user_string() for dep in spec.deps}, spec.kinds)
+        for key, spec in specs.items()
+    }
+    assert found == SPECS
+    for spec in specs.values():
+        assert spec.description
+        assert spec.owners
+        assert spec.code_version
+        assert spec.partitions_def == dg.DynamicPartitionsDefinition(name="workspace")
+
+
+def test_sensors_and_schedule_run_from_the_start() -> None:
+    defs = build_defs()
+    statuses = {sensor.name: sensor.default_status for sensor in defs.sensors or ()}
+    assert statuses == dict.fromkeys(
+        ("workspace_registry", "source_changes", "failed_syncs"), dg.DefaultSensorStatus.RUNNING
+    )
+    assert [schedule.name for schedule in defs.schedules or ()] == ["audit_sweep"]
+
+
+def test_loading_the_definitions_imports_nothing_heavy() -> None:
+    heavy = "{'openai', 'pandas', 'alembic.command', 'wordllama', 'notion_client', 'httpx'}"
+    code = f"import sys, arcana_pipelines.definitions; print(sorted({heavy} & set(sys.modules) - set(BEFORE)))"
+    code = "import sys, dagster, dagster_postgres; BEFORE = set(sys.modules)\n" + code
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,150 @@
+"""Sensors, on a real Dagster instance: they ask when something changed, and not again on the next tick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.defs.build import build_defs
+from arcana_pipelines.defs.partitions import workspaces
+from arcana_pipelines.defs.run import execute
+from arcana_pipelines.defs.sensors import source_changes, workspace_registry
+from arcana_pipelines.errors import TokenRevoked
+from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
+from arcana_pipelines_tests.harness import Harness
+
+
+@pytest.fixture
+def world() -> NotionWorld:
+    world = seed_world(pages=8, rows=2)
+    world.clock.advance(600)
+    return world
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+@pytest.fixture
+def installed(acme: Harness, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance) -> Harness:
+    """`acme`, reachable through the environment as an installation's own processes reach it."""
+    assert acme.database.settings.database_url is not None
+    monkeypatch.setenv("DATABASE_URL", acme.database.settings.database_url.get_secret_value())
+    monkeypatch.setenv("ARCANA_HOME", str(acme.database.settings.home))
+    monkeypatch.setenv("NOTION_TOKEN", acme.world.token)
+    monkeypatch.setenv("NOTION_BASE_URL", acme.server.base_url)
+    monkeypatch.setenv("NOTION_REQUESTS_PER_MINUTE", "0")
+    return acme
+
+
+def _tick(sensor: dg.SensorDefinition, instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
+    context = dg.build_sensor_context(instance=instance, definitions=build_defs())
+    result = sensor(context)
+    assert isinstance(result, dg.SensorResult | dg.SkipReason)
+    return result
+
+
+def _requested(result: dg.SensorResult | dg.SkipReason) -> list[str]:
+    if isinstance(result, dg.SkipReason):
+        return []
+    return [str(request.partition_key) for request in result.run_requests or []]
+
+
+def _forget_last_poll(database: Database) -> None:
+    with database.connection() as connection:
+        connection.execute("UPDATE workspace SET polled_at = NULL")
+
+
+def test_a_new_workspace_gets_its_partition_and_its_first_sync(
+    installed: Harness, instance: dg.DagsterInstance
+) -> None:
+    result = _tick(workspace_registry, instance)
+    assert isinstance(result, dg.SensorResult)
+    assert [request.partition_keys for request in result.dynamic_partitions_requests or []] == [["acme"]]
+    assert _requested(result) == ["acme"]
+
+
+def test_a_partition_without_a_workspace_is_dropped(installed: Harness, instance: dg.DagsterInstance) -> None:
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme", "ghost"])
+    result = _tick(workspace_registry, instance)
+    assert isinstance(result, dg.SensorResult)
+    (request,) = result.dynamic_partitions_requests or []
+    assert isinstance(request, dg.DeleteDynamicPartitionsRequest)
+    assert request.partition_keys == ["ghost"]
+
+
+def test_the_change_sensor_asks_for_an_edited_workspace_and_not_again_after_its_sync(
+    installed: Harness, instance: dg.DagsterInstance
+) -> None:
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
+    execute(instance, "acme", Mode.FULL, 0)
+    _forget_last_poll(installed.database)
+    assert _requested(_tick(source_changes, instance)) == []
+
+    installed.settle()
+    installed.world.append_blocks(installed.world.visible_pages()[0], [blocks.paragraph("new words")])
+    _forget_last_poll(installed.database)
+    assert _requested(_tick(source_changes, instance)) == ["acme"]
+
+    execute(instance, "acme", Mode.INCREMENTAL, 0)
+    installed.settle()
+    execute(instance, "acme", Mode.INCREMENTAL, 0)
+    _forget_last_poll(installed.database)
+    assert _requested(_tick(source_changes, instance)) == []
+
+
+def test_a_trashed_and_a_restored_page_are_seen(installed: Harness, instance: dg.DagsterInstance) -> None:
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
+    execute(instance, "acme", Mode.FULL, 0)
+    page = installed.world.visible_pages()[0]
+    for change in (installed.world.trash, installed.world.restore):
+        change(page)
+        _forget_last_poll(installed.database)
+        assert _requested(_tick(source_changes, instance)) == ["acme"]
+        execute(instance, "acme", Mode.INCREMENTAL, 0)
+    installed.assert_matches_world()
+
+
+def test_a_workspace_that_cannot_be_polled_is_skipped_with_a_reason(
+    installed: Harness, instance: dg.DagsterInstance
+) -> None:
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
+    execute(instance, "acme", Mode.FULL, 0)
+    installed.world.tokens.clear()
+    _forget_last_poll(installed.database)
+    assert _requested(_tick(source_changes, instance)) == []
+
+
+def test_a_failed_workspace_pauses_before_it_is_tried_again(installed: Harness, instance: dg.DagsterInstance) -> None:
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
+    tokens = set(installed.world.tokens)
+    installed.world.tokens.clear()
+    _, failure = execute(instance, "acme", Mode.FULL, 0)
+    assert isinstance(failure, TokenRevoked)
+    installed.world.tokens |= tokens
+    assert _requested(_tick(workspace_registry, instance)) == []
+
+
+def test_a_run_through_dagster_reports_its_counters(installed: Harness, instance: dg.DagsterInstance) -> None:
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
+    run_id, failure = execute(instance, "acme", Mode.INCREMENTAL, 0)
+    assert failure is None
+    event = instance.get_latest_materialization_event(dg.AssetKey("notion_pages"))
+    assert event is not None
+    assert event.run_id == run_id
+    materialization = event.asset_materialization
+    assert materialization is not None
+    assert materialization.partition == "acme"
+    assert materialization.metadata["added"].value == 0  # pages become documents one asset later
+    assert materialization.metadata["fetched"].value == len(installed.world.visible_pages())
+    content = instance.get_latest_materialization_event(dg.AssetKey("document_content"))
+    assert content is not None
+    assert content.asset_materialization is not None
+    assert content.asset_materialization.metadata["added"].value == len(installed.world.visible_pages())
+    installed.assert_matches_world()

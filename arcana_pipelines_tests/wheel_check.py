@@ -1,0 +1,41 @@
+"""Build the wheel, install it elsewhere, load the definitions and find the data files from there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+_LOADS = """
+import pathlib, arcana_pipelines, arcana_pipelines.definitions
+from arcana_pipelines.cli.up import DEMO_SOURCE
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.schema import newest_revision
+here = pathlib.Path(arcana_pipelines.__file__)
+assert here.is_relative_to(pathlib.Path.cwd()), here
+assert len(list(DEMO_SOURCE.rglob("*.md"))) > 30, "the sample handbook is missing"
+load_sql("publish_documents"), newest_revision()
+print("the wheel loads")
+"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder, ROOT],
+            check=True,
+        )
+        (wheel,) = Path(folder).glob("*.whl")
+        target = Path(folder) / "installed"
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(target)
+        code = f"import sys; sys.path.insert(0, {str(target)!r}); " + f"exec({_LOADS!r})"
+        subprocess.run([sys.executable, "-P", "-c", code], check=True, cwd=target)
+
+
+if __name__ == "__main__":
+    main()
