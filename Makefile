@@ -40,7 +40,6 @@ lint: setup
 
 check: lint
 	$(MAKE) test
-	$(BIN)/dagster definitions validate -m arcana_pipelines.definitions --log-level warning
 	$(BIN)/dg check defs
 	$(BIN)/python -m arcana_pipelines_tests.wheel_check
 

@@ -36,7 +36,7 @@ class SyncConfig(dg.Config):
 
 @dg.asset(
     partitions_def=workspaces,
-    group_name="source",
+    group_name="notion_index",
     kinds={"notion", "postgres"},
     owners=OWNERS,
     code_version="1",
@@ -85,7 +85,6 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
             **counts,
             **requests,
             "removed": report.removed,
-            "fetched": report.fetched,
             "mode": str(report.mode),
             "generation": report.generation,
             "listing_complete": report.listing_complete,
@@ -114,7 +113,7 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
 @dg.asset(
     deps=[notion_pages],
     partitions_def=workspaces,
-    group_name="documents",
+    group_name="notion_index",
     kinds={"markdown", "postgres"},
     owners=OWNERS,
     code_version=str(NORMALISER_VERSION),
@@ -144,7 +143,7 @@ def document_content(context: dg.AssetExecutionContext, arcana: ArcanaResource) 
 @dg.asset(
     deps=[document_content],
     partitions_def=workspaces,
-    group_name="index",
+    group_name="notion_index",
     kinds={"postgres"},
     owners=OWNERS,
     code_version=str(CHUNKER_VERSION),
@@ -167,7 +166,7 @@ def document_chunks(context: dg.AssetExecutionContext, arcana: ArcanaResource) -
 @dg.asset(
     deps=[document_chunks],
     partitions_def=workspaces,
-    group_name="index",
+    group_name="notion_index",
     kinds={"openai", "postgres"},
     owners=OWNERS,
     code_version="1",
@@ -191,7 +190,7 @@ def chunk_embeddings(context: dg.AssetExecutionContext, arcana: ArcanaResource) 
 @dg.asset(
     deps=[chunk_embeddings],
     partitions_def=workspaces,
-    group_name="index",
+    group_name="notion_index",
     kinds={"pgvector", "postgres"},
     owners=OWNERS,
     code_version="1",

@@ -81,6 +81,7 @@ def sync_report(connection: Connection, workspace: Workspace, generation: Genera
     assert row is not None
     noted = row["counters"]
     pages = {**ledger.counts(connection, generation), "removed": noted.get("removed", 0)}
+    pages["pending"] += pages.pop("read")
     report: dict[str, Any] = {
         "workspace": workspace.slug,
         "generation": generation.number,
@@ -128,7 +129,7 @@ def workspace_status(connection: Connection, workspace: Workspace) -> dict[str, 
             "problems": last[3],
             "started_at": last[4].isoformat(),
             "finished_at": last[5].isoformat() if last[5] else None,
-            "pages": ledger.counts(connection, generation),
+            "pages": sync_report(connection, workspace, generation)["pages"],
         },
         "not_indexed": [
             {"state": state, "reason": reason, "pages": count, "examples": examples}

@@ -10,11 +10,11 @@ import dagster as dg
 from arcana_pipelines.defs.build import build_defs
 
 SPECS = {
-    "notion_pages": ("source", set(), {"notion", "postgres"}),
-    "document_content": ("documents", {"notion_pages"}, {"markdown", "postgres"}),
-    "document_chunks": ("index", {"document_content"}, {"postgres"}),
-    "chunk_embeddings": ("index", {"document_chunks"}, {"openai", "postgres"}),
-    "rag_indexes": ("index", {"chunk_embeddings"}, {"pgvector", "postgres"}),
+    "notion_pages": ("notion_index", set(), {"notion", "postgres"}),
+    "document_content": ("notion_index", {"notion_pages"}, {"markdown", "postgres"}),
+    "document_chunks": ("notion_index", {"document_content"}, {"postgres"}),
+    "chunk_embeddings": ("notion_index", {"document_chunks"}, {"openai", "postgres"}),
+    "rag_indexes": ("notion_index", {"chunk_embeddings"}, {"pgvector", "postgres"}),
 }
 
 

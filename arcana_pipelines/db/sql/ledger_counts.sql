@@ -1,9 +1,9 @@
--- What became of every page of one generation.
+-- What became of every page of one generation. `read` ones are not processed yet.
 SELECT count(*) AS enumerated,
-       count(*) FILTER (WHERE state IN ('fetched', 'unchanged') AND outcome = 'added') AS added,
-       count(*) FILTER (WHERE state IN ('fetched', 'unchanged') AND outcome = 'updated') AS updated,
-       count(*) FILTER (WHERE state IN ('fetched', 'unchanged')
-                          AND (outcome IS NULL OR outcome = 'unchanged')) AS unchanged,
+       count(*) FILTER (WHERE state = 'unchanged' AND outcome = 'added') AS added,
+       count(*) FILTER (WHERE state = 'unchanged' AND outcome = 'updated') AS updated,
+       count(*) FILTER (WHERE state = 'unchanged' AND coalesce(outcome, 'unchanged') = 'unchanged') AS unchanged,
+       count(*) FILTER (WHERE state = 'fetched') AS read,
        count(*) FILTER (WHERE state = 'skipped') AS skipped,
        count(*) FILTER (WHERE state = 'quarantined') AS quarantined,
        count(*) FILTER (WHERE state = 'pending') AS pending
