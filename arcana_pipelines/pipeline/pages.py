@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.errors import (
     PageRejected,
     PageUnavailable,
@@ -20,12 +21,14 @@ from arcana_pipelines.pipeline import ledger
 from arcana_pipelines.pipeline.ledger import Generation
 from arcana_pipelines.pipeline.removal import remove_absent
 from arcana_pipelines.pipeline.workspaces import Workspace
-from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Source
+from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence, Source
 
 log = logging.getLogger(__name__)
 
 # Pages read between two commits: what a crash loses at most.
 COMMIT_PAGES = 50
+# Linked pages that an audit looks at: one request each.
+MOST_LINKS = 500
 # So many failures of the whole source in a row, without one page read, end the reading.
 GIVE_UP_AFTER = 20
 
@@ -66,6 +69,8 @@ def sync_pages(
     generation = ledger.begin(connection, workspace.workspace_id, mode)
     connection.commit()
     listing, listed = _list(connection, workspace, source, generation)
+    if mode is Mode.AUDIT:
+        listed += _follow_links(connection, generation, source)
     source_now = max(filter(None, [listing.source_time, _newest_edit(connection, generation)]), default=None)
     if source_now is None:
         source_now = _database_now(connection)
@@ -112,6 +117,20 @@ def _list(connection: Connection, workspace: Workspace, source: Source, generati
             listed.update(ref.external_id for ref in alive if ref.kind != "data_source")
         connection.commit()
     return listing, len(listed)
+
+
+def _follow_links(connection: Connection, generation: Generation, source: Source) -> int:
+    """Look at pages that others link to but no listing has shown (search is not exhaustive)."""
+    rows = connection.execute(
+        load_sql("links_unknown"), {"workspace_id": generation.workspace_id, "limit": MOST_LINKS}
+    ).fetchall()
+    connection.commit()
+    found = [source.confirm(external_id) for (external_id,) in rows]
+    alive = [ref for presence, ref in found if presence is Presence.ALIVE and ref is not None]
+    if alive:
+        ledger.record(connection, generation, alive)
+        connection.commit()
+    return len(alive)
 
 
 def _check_identity(workspace: Workspace, listing: Listing) -> None:

@@ -38,6 +38,24 @@ class TestComplete:
         assert len(paths) == len(acme.world.visible_pages())
         assert len({path.split(".")[0] for path, _ in paths}) == 1
 
+    def test_an_audit_finds_a_linked_page_that_no_listing_shows(self, acme: Harness) -> None:
+        hidden = acme.world.add_page("Hidden", blocks=[blocks.paragraph("out of every listing")])
+        acme.world.add_page("Pointer", blocks=[blocks.link_to_page(hidden)])
+        acme.settle()
+        acme.sync()
+        # From here on search is silent about the page, and the ledger has never heard of it.
+        acme.server.faults.add("POST /v1/search", "short", times=None, keep=0)
+        acme.rows(
+            "UPDATE document d SET deleted_at = now() FROM source_page p "
+            "WHERE p.document_id = d.document_id AND p.external_id = %s RETURNING 1",
+            hidden,
+        )
+        acme.sync()
+        acme.rows("DELETE FROM source_page WHERE external_id = %s RETURNING 1", hidden)
+        assert hidden not in acme.published()
+        assert acme.sync(Mode.AUDIT)["pages"]["added"] == 1
+        assert "out of every listing" in acme.published()[hidden]
+
 
 class TestMinimal:
     @pytest.fixture
