@@ -16,7 +16,7 @@ RUN pip install --no-compile --require-hashes -r requirements.lock
 
 COPY pyproject.toml setup.cfg README.md LICENSE ./
 COPY arcana_pipelines ./arcana_pipelines
-RUN pip install --no-compile --no-deps .
+RUN pip install --no-compile --no-deps --no-build-isolation .
 
 # Every run is a new process: without compiled bytecode it starts seconds later.
 RUN python -m compileall -q -j 0 /opt/arcana/venv/lib

@@ -51,8 +51,6 @@ SERVER_OPTIONS = {
 }
 
 _leases: dict[Path, IO[bytes]] = {}
-# Keepers outlive us on purpose; held, so that Python does not complain of a child still running.
-_keepers: list[subprocess.Popen[bytes]] = []
 
 
 def server_folder(home: Path) -> Path:
@@ -160,7 +158,6 @@ def _ensure_keeper(folder: Path) -> None:
                 cwd="/",
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             )
-        _keepers.append(keeper)
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not (folder / "ready").exists():
             if keeper.poll() is not None or time.monotonic() > deadline:
@@ -169,6 +166,7 @@ def _ensure_keeper(folder: Path) -> None:
                     f"{folder / 'server.log'}, or set DATABASE_URL to a server of your own."
                 )
             time.sleep(0.02)
+        keeper.returncode = 0  # it outlives us on purpose: nobody waits for it
 
 
 # The keeper process

@@ -214,6 +214,7 @@ class SourcePage(Base):
     last_edited_at: Mapped[Any] = _time()
     in_trash: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
     body: Mapped[str | None] = mapped_column(TEXT)
+    body_links: Mapped[Any] = mapped_column(ARRAY(TEXT), nullable=False, server_default=text("'{}'"))
     fetched_revision: Mapped[str | None] = mapped_column(TEXT)
     fetched_at: Mapped[Any] = _time()
     settled: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))

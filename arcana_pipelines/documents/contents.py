@@ -28,6 +28,7 @@ def make_contents(page: Mapping[str, Any], titles: Mapping[str, str]) -> Content
     `titles` resolves the ids in relation properties to what a person sees in the cell.
     """
     body = normalise(page["body"] or "")
+    links = tuple(dict.fromkeys((*body.links, *page["body_links"])))
     properties = {name: _shown(value, titles) for name, value in page["properties"].items()}
     title = page["title"].strip() or UNTITLED
     data = {
@@ -37,7 +38,7 @@ def make_contents(page: Mapping[str, Any], titles: Mapping[str, str]) -> Content
         "external_id": page["external_id"],
         "kind": page["kind"],
         "url": page["url"],
-        "links": list(body.links),
+        "links": list(links),
         "partial": page["partial"],
         "last_edited_at": page["last_edited_at"].isoformat() if page["last_edited_at"] else None,
         "normaliser": NORMALISER_VERSION,
@@ -48,10 +49,10 @@ def make_contents(page: Mapping[str, Any], titles: Mapping[str, str]) -> Content
         title,
         body.text,
         [[name, value["text"]] for name, value in properties.items()],
-        sorted(body.links),
+        sorted(links),
     ]
     digest = hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
-    return Contents(data, body.links, digest)
+    return Contents(data, links, digest)
 
 
 def _shown(value: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:

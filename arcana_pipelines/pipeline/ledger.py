@@ -184,6 +184,7 @@ def store_fetched(
             "external_id": ref.external_id,
             "revision": ref.revision,
             "body": page.markdown,
+            "links": page.links,
             "fetched_at": page.fetched_at.isoformat(),
             "partial": page.partial,
             "properties": page.properties,

@@ -52,13 +52,15 @@ class PageRef:
 class FetchedPage:
     """The body of one page as the source gives it.
 
-    `fetched_at` is read from the source's clock. `partial` says in words what could not be read (a
+    `fetched_at` is read from the source's clock. `links` names pages that the body points to where its
+    Markdown does not show it. `partial` says in words what could not be read (a
     child that is not shared), and is empty for a whole page. `properties`, when given, replace the
     listed ones (a listing may cut long relations short).
     """
 
     markdown: str
     fetched_at: datetime
+    links: tuple[str, ...] = ()
     partial: tuple[str, ...] = ()
     properties: Mapping[str, Mapping[str, Any]] | None = None
 

@@ -1,10 +1,12 @@
 -- Store the bodies of one batch.
 WITH read AS (
     SELECT * FROM json_to_recordset(%(pages)s::json) AS t(
-        external_id text, revision text, body text, fetched_at timestamptz, partial jsonb, properties jsonb)
+        external_id text, revision text, body text, links text[], fetched_at timestamptz, partial jsonb,
+        properties jsonb)
 )
 UPDATE source_page p SET
     body = read.body,
+    body_links = read.links,
     fetched_revision = read.revision,
     fetched_at = read.fetched_at,
     settled = p.last_edited_at <= %(settled_before)s,

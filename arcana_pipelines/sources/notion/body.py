@@ -35,9 +35,10 @@ GIVE_UP_MARKDOWN_AFTER = 5
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Markdown of a page, and in words what of it could not be read."""
+    """Markdown of a page, pages it links to besides, and in words what of it could not be read."""
 
     markdown: str
+    links: tuple[str, ...] = ()
     partial: tuple[str, ...] = ()
 
 
@@ -73,13 +74,15 @@ class BodyReader:
         text = str(answer.get("markdown") or "")
         waiting = _unknown_ids(answer)
         seen = {page_id}
+        links: list[str] = []
         unreadable = 0
         while waiting:
             block_id = waiting.pop(0)
             if block_id in seen:
                 continue
             if len(seen) > MAX_SUBTREES:
-                return Body(text, (f"{len(waiting) + 1} parts were not read: the page is too large",))
+                too_large = f"{len(waiting) + 1} parts were not read: the page is too large"
+                return Body(text, tuple(links), (too_large,))
             seen.add(block_id)
             try:
                 part = self._markdown(block_id)
@@ -88,6 +91,7 @@ class BodyReader:
                 continue
             except PageRejected:
                 subtree = self._subtree(block_id)
+                links += subtree.links
                 part = {"markdown": subtree.markdown}
                 unreadable += bool(subtree.partial)
             text = _fill(text, block_id, str(part.get("markdown") or ""))
@@ -95,8 +99,11 @@ class BodyReader:
         for block_id in _unrendered(text):
             if block_id not in seen:
                 seen.add(block_id)
-                text = _fill(text, block_id, self._subtree(block_id).markdown)
-        return Body(text, (f"{unreadable} parts are not shared with the connection",) if unreadable else ())
+                subtree = self._subtree(block_id)
+                links += subtree.links
+                text = _fill(text, block_id, subtree.markdown)
+        hidden = f"{unreadable} parts are not shared with the connection"
+        return Body(text, tuple(links), (hidden,) if unreadable else ())
 
     def _markdown(self, any_id: str) -> dict[str, Any]:
         # notion-client 3.1 has a method for this path, but drops markdown_version.
@@ -106,19 +113,19 @@ class BodyReader:
         rendered = render(page_id, self._children)
         if rendered.unknown_types:
             log.info("page %s has block types we do not know: %s", page_id, rendered.unknown_types)
-        return Body(rendered.markdown, rendered.problems)
+        return Body(rendered.markdown, rendered.links, rendered.problems)
 
     def _subtree(self, block_id: str) -> Body:
         try:
             block = self._api.call("GET", f"blocks/{block_id}")
         except (PageUnavailable, PageRejected) as error:
-            return Body("", (str(error),))
+            return Body("", partial=(str(error),))
 
         def children(any_id: str) -> Iterator[dict[str, Any]]:
             return iter([block]) if any_id == "" else self._children(any_id)
 
         rendered = render("", children)
-        return Body(rendered.markdown, rendered.problems)
+        return Body(rendered.markdown, rendered.links, rendered.problems)
 
     def _children(self, block_id: str) -> Iterator[dict[str, Any]]:
         cursor: str | None = None

@@ -68,7 +68,7 @@ class NotionSource:
         body = self._body.read(ref.external_id)
         fetched_at = self.api.server_time or datetime.now(UTC)
         properties = completed_properties(self.api, ref)
-        return FetchedPage(body.markdown, fetched_at, body.partial, properties)
+        return FetchedPage(body.markdown, fetched_at, body.links, body.partial, properties)
 
     def confirm(self, external_id: str) -> tuple[Presence, PageRef | None]:
         """Look at one page directly (see `Source.confirm`)."""

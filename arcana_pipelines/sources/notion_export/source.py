@@ -133,7 +133,7 @@ class NotionExportSource:
         text, damaged = decode(data)
         body = without_properties(take_apart(text), cells)
         partial = (f"{file.path}: some bytes are not UTF-8 text and were replaced",) if damaged else ()
-        return FetchedPage(body.strip("\r\n"), fetched_at, partial)
+        return FetchedPage(body.strip("\r\n"), fetched_at, partial=partial)
 
     def confirm(self, external_id: str) -> tuple[Presence, PageRef | None]:
         """Look again whether the export holds a page, and what it says of itself.

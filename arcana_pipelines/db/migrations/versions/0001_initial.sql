@@ -118,6 +118,7 @@ CREATE TABLE source_page (
     last_edited_at TIMESTAMP WITH TIME ZONE,
     in_trash BOOLEAN DEFAULT false NOT NULL,
     body TEXT,
+    body_links TEXT[] DEFAULT '{}' NOT NULL,
     fetched_revision TEXT,
     fetched_at TIMESTAMP WITH TIME ZONE,
     settled BOOLEAN DEFAULT false NOT NULL,
