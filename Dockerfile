@@ -12,7 +12,7 @@ WORKDIR /build
 
 # The dependencies change rarely and are a layer of their own.
 COPY requirements.lock ./
-RUN pip install --no-compile --require-hashes -r requirements.lock
+RUN pip install --no-compile --no-deps --require-hashes -r requirements.lock
 
 COPY pyproject.toml setup.cfg README.md LICENSE ./
 COPY arcana_pipelines ./arcana_pipelines

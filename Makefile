@@ -18,7 +18,7 @@ setup: $(STAMP)
 # Compiled bytecode makes every start seconds faster: pip compiles what it installs, the project is ours to do.
 $(STAMP): requirements.lock pyproject.toml setup.cfg
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m compileall -q arcana_pipelines
 	touch $@
@@ -43,7 +43,7 @@ check: lint
 	$(BIN)/dg check defs
 	$(BIN)/python -m arcana_pipelines_tests.wheel_check
 
-# The lock names versions and hashes, no registry.
+# The lock names versions and hashes, no registry, and it is whole: nothing is resolved when it is installed.
 lock: setup
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra dev --no-emit-index-url \
