@@ -19,7 +19,7 @@ def console() -> Console:
     """Standard output for people."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, soft_wrap=True)
 
 
 @cache
@@ -27,7 +27,7 @@ def error_console() -> Console:
     """Standard error for people: progress and warnings."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

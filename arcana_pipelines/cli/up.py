@@ -145,7 +145,7 @@ def _say_where(host: str, port: int, seconds: float, demo: bool) -> None:
     if demo:
         out.print("[bold]Try:[/bold]")
         out.print(f'  arcana search {DEMO_SLUG} "How many vacation days carry over?"', markup=False)
-        out.print(f'  arcana search {DEMO_SLUG} "부풀어 오른 배터리는 어떻게 하나요?"', markup=False)
+        out.print(f'  arcana search {DEMO_SLUG} "부풀어 오른 배터리"', markup=False)
         out.print(f"  edit a file in {load_settings().home / 'handbook'} and search again half a minute later")
     else:
         out.print("Next: arcana workspace add SLUG --source notion")

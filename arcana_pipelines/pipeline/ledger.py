@@ -97,6 +97,7 @@ def record(connection: Connection, generation: Generation, refs: Sequence[PageRe
             "properties": ref.properties,
             "revision": ref.revision,
             "last_edited_at": ref.last_edited_at.isoformat(),
+            "in_trash": ref.in_trash,
             "metadata_hash": metadata_hash(ref),
         }
         for ref in refs
@@ -111,16 +112,16 @@ def are_unchanged(connection: Connection, workspace_id: UUID, refs: Sequence[Pag
     listed revision.
     """
     rows = connection.execute(
-        "SELECT external_id, state, revision, metadata_hash FROM source_page "
+        "SELECT external_id, state, revision, metadata_hash, in_trash FROM source_page "
         "WHERE workspace_id = %s AND external_id = ANY(%s)",
         [workspace_id, [ref.external_id for ref in refs]],
     ).fetchall()
     held = {row[0]: row[1:] for row in rows}
 
     def agrees(ref: PageRef) -> bool:
-        state, revision, known = held.get(ref.external_id, (None, None, None))
+        state, revision, known, in_trash = held.get(ref.external_id, (None, None, None, False))
         if ref.in_trash:
-            return state in (None, "tombstoned")
+            return state in (None, "tombstoned") or (ref.kind == "data_source" and in_trash)
         if state not in ("unchanged", "skipped") or revision != ref.revision:
             return False
         return known is not None and bytes(known).hex() == metadata_hash(ref)

@@ -108,13 +108,15 @@ def _list(connection: Connection, workspace: Workspace, source: Source, generati
     def is_unchanged(refs: Sequence[PageRef]) -> list[bool]:
         return ledger.are_unchanged(connection, workspace.workspace_id, refs)
 
+    mode_is_full = generation.mode is not Mode.INCREMENTAL
     listing = source.enumerate(generation.mode, workspace.source_cursor, is_unchanged)
     for batch in listing.batches:
         _check_identity(workspace, listing)
-        alive = [ref for ref in batch if not ref.in_trash]
-        if alive:
-            ledger.record(connection, generation, alive)
-            listed.update(ref.external_id for ref in alive if ref.kind != "data_source")
+        # A trashed page is a matter of removal; a database is on record either way.
+        shown = [ref for ref in batch if not ref.in_trash or (mode_is_full and ref.kind == "data_source")]
+        if shown:
+            ledger.record(connection, generation, shown)
+            listed.update(ref.external_id for ref in shown if ref.kind != "data_source")
         connection.commit()
     return listing, len(listed)
 

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 CAP_PAGES = 50
 CAP_SHARE = 0.20
 
+BELOW_TRASH = "below a page in the trash"  # also written by removal_trashed.sql
+
 
 @dataclass(frozen=True, slots=True)
 class Removal:
@@ -32,15 +34,6 @@ class Removal:
     removed: int = 0
     waiting: int = 0
     alive: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Suspect:
-    external_id: str
-    reason: str
-    misses: int
-    parent_id: str | None
-    in_trash: bool
 
 
 def remove_absent(
@@ -89,56 +82,68 @@ def _held(connection: Connection, generation: Generation) -> int:
 def _proven(connection: Connection, generation: Generation, source: Source) -> tuple[list[str], int]:
     """Look at every suspect directly; returns those whose absence is proven, and how many are alive."""
     rows = connection.execute(
-        "SELECT external_id, coalesce(reason, ''), attempts, parent_external_id, in_trash FROM source_page "
-        "WHERE workspace_id = %s AND state = 'suspect' ORDER BY external_id",
+        "SELECT external_id, coalesce(reason, ''), in_trash FROM source_page "
+        "WHERE workspace_id = %s AND state = 'suspect' AND kind <> 'data_source' ORDER BY external_id",
         [generation.workspace_id],
     ).fetchall()
     connection.commit()
-    suspects = [_Suspect(*row) for row in rows]
-    proven = [suspect.external_id for suspect in suspects if suspect.in_trash]
-    alive: list[PageRef] = []
-    for suspect in suspects:
-        if suspect.in_trash:
+    proven = [external_id for external_id, _, in_trash in rows if in_trash]
+    answered: list[PageRef] = []
+    for external_id, reason, in_trash in rows:
+        if in_trash:
             continue
-        presence, ref = source.confirm(suspect.external_id)
-        below_trash = suspect.reason == "below a page in the trash"
+        presence, ref = source.confirm(external_id)
         if presence is Presence.TRASHED:
-            _mark_trashed(connection, generation, suspect.external_id)
-            proven.append(suspect.external_id)
+            _mark_trashed(connection, generation, external_id)
+            proven.append(external_id)
         elif presence is Presence.GONE:
-            misses = _count_miss(connection, generation, suspect.external_id)
-            if below_trash or misses >= source.absences_needed:
-                proven.append(suspect.external_id)
+            misses = _count_miss(connection, generation, external_id)
+            if reason == BELOW_TRASH or misses >= source.absences_needed:
+                proven.append(external_id)
         elif presence is Presence.ALIVE and ref is not None:
-            # A page below a trashed one keeps `in_trash: false`; only a new parent says that it moved out.
-            if below_trash and ref.parent_id == suspect.parent_id:
-                proven.append(suspect.external_id)
-            else:
-                alive.append(ref)
+            answered.append(ref)
+    alive: list[PageRef] = []
+    for ref in answered:
+        # A page below a trashed one is not listed any more, but says `in_trash: false` of itself.
+        if _is_below_removed(connection, generation, ref, proven):
+            _mark_below_trash(connection, generation, ref.external_id)
+            proven.append(ref.external_id)
+        else:
+            alive.append(ref)
     if alive:
         ledger.record(connection, generation, alive)
     connection.commit()
     return proven, len(alive)
 
 
+def _is_below_removed(
+    connection: Connection, generation: Generation, ref: PageRef, proven: Sequence[str]
+) -> bool:
+    """True when a page or database above the page is removed, counted from the parent it has now."""
+    row = connection.execute(
+        load_sql("removal_ancestors"), {**generation.key, "parent": ref.parent_id, "proven": list(proven)}
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
 def _bring_back(connection: Connection, generation: Generation, source: Source, listing: Listing) -> int:
     """Look at removed pages that may have been restored; those that are there are listed again."""
-    rows = connection.execute(
-        load_sql("removal_returned"),
-        {
-            **generation.key,
-            "trash_known": listing.trash is not None,
-            "trash": list(listing.trash or ()),
-            "trash_since": listing.trash_since,
-        },
-    ).fetchall()
+    trash = {
+        **generation.key,
+        "trash_known": listing.trash is not None,
+        "trash": list(listing.trash or ()),
+        "trash_since": listing.trash_since,
+    }
+    connection.execute(load_sql("removal_restored_databases"), trash)
+    rows = connection.execute(load_sql("removal_returned"), trash).fetchall()
     connection.commit()
     alive: list[PageRef] = []
     gone: list[str] = []
     for (external_id,) in rows:
         presence, ref = source.confirm(external_id)
         if presence is Presence.ALIVE and ref is not None:
-            alive.append(ref)
+            if not _is_below_removed(connection, generation, ref, ()):
+                alive.append(ref)
         elif presence is Presence.GONE:
             gone.append(external_id)
     _forget_trash(connection, generation, gone)
@@ -153,6 +158,13 @@ def _mark_trashed(connection: Connection, generation: Generation, external_id: s
     connection.execute(
         "UPDATE source_page SET in_trash = true, reason = 'in the trash' WHERE workspace_id = %s AND external_id = %s",
         [generation.workspace_id, external_id],
+    )
+
+
+def _mark_below_trash(connection: Connection, generation: Generation, external_id: str) -> None:
+    connection.execute(
+        "UPDATE source_page SET reason = %s WHERE workspace_id = %s AND external_id = %s",
+        [BELOW_TRASH, generation.workspace_id, external_id],
     )
 
 

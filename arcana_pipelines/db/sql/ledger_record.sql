@@ -3,13 +3,13 @@
 WITH listed AS (
     SELECT * FROM json_to_recordset(%(pages)s::json) AS t(
         external_id text, kind text, parent_kind text, parent_id text, title text, url text,
-        properties jsonb, revision text, last_edited_at timestamptz, metadata_hash text)
+        properties jsonb, revision text, last_edited_at timestamptz, in_trash boolean, metadata_hash text)
 ), recorded AS (
     INSERT INTO source_page AS held (
         workspace_id, external_id, kind, parent_kind, parent_external_id, title, url, properties, revision,
-        last_edited_at, metadata_hash, state, reason, seen_generation)
+        last_edited_at, in_trash, metadata_hash, state, reason, seen_generation)
     SELECT %(workspace_id)s, external_id, kind, parent_kind, parent_id, title, url, properties, revision,
-           last_edited_at, decode(metadata_hash, 'hex'),
+           last_edited_at, in_trash, decode(metadata_hash, 'hex'),
            CASE WHEN kind = 'data_source' THEN 'skipped' ELSE 'pending' END,
            CASE WHEN kind = 'data_source' THEN 'its rows are pages of their own' END,
            %(generation)s
@@ -25,7 +25,7 @@ WITH listed AS (
         metadata_hash = excluded.metadata_hash,
         revision = excluded.revision,
         last_edited_at = excluded.last_edited_at,
-        in_trash = false,
+        in_trash = excluded.in_trash,
         seen_generation = excluded.seen_generation,
         outcome = NULL,
         attempts = CASE WHEN held.revision = excluded.revision AND held.state <> 'suspect'

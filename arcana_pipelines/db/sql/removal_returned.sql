@@ -1,12 +1,18 @@
--- Removed pages that may be back: those that left the trash, and those below a page that is listed again.
+-- Removed pages that may be back: those that left the trash, and those below something that is listed again.
 WITH RECURSIVE returned AS (
     SELECT external_id FROM source_page
-    WHERE workspace_id = %(workspace_id)s AND seen_generation = %(generation)s AND state IN ('fetched', 'pending')
+    WHERE workspace_id = %(workspace_id)s AND seen_generation = %(generation)s AND NOT in_trash
+      AND (state IN ('fetched', 'pending') OR kind = 'data_source')
 ), below AS (
     SELECT external_id FROM returned
     UNION
-    SELECT p.external_id FROM source_page p JOIN below b ON p.parent_external_id = b.external_id
-    WHERE p.workspace_id = %(workspace_id)s AND (p.state = 'tombstoned' OR p.kind = 'data_source')
+    SELECT p.external_id FROM source_page p JOIN below b
+        ON p.parent_external_id = b.external_id
+        OR (p.parent_kind = 'block' AND EXISTS (
+                SELECT 1 FROM source_page holder
+                WHERE holder.workspace_id = p.workspace_id AND holder.external_id = b.external_id
+                  AND p.external_id = ANY(holder.links)))
+    WHERE p.workspace_id = %(workspace_id)s AND (p.state = 'tombstoned' OR (p.kind = 'data_source' AND NOT p.in_trash))
 )
 SELECT p.external_id FROM source_page p
 WHERE p.workspace_id = %(workspace_id)s AND p.state = 'tombstoned'

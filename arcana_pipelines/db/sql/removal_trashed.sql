@@ -1,20 +1,29 @@
--- The source lists these pages in its trash; all that lies below them is suspect with them.
+-- The source lists these pages and databases in its trash; all that lies below them is suspect with them.
+-- A page that stands inside a block (a toggle, a column) has that block as its parent: whoever links to it may
+-- be the page around it. A direct look decides.
 WITH RECURSIVE trashed AS (
     SELECT external_id FROM source_page
     WHERE workspace_id = %(workspace_id)s AND external_id = ANY(%(ids)s)
-      AND state <> 'tombstoned' AND seen_generation < %(generation)s
+      AND state <> 'tombstoned' AND (seen_generation < %(generation)s OR kind = 'data_source')
 ), below AS (
     SELECT external_id FROM trashed
     UNION
-    SELECT p.external_id FROM source_page p JOIN below b ON p.parent_external_id = b.external_id
+    SELECT p.external_id FROM source_page p JOIN below b
+        ON p.parent_external_id = b.external_id
+        OR (p.parent_kind = 'block' AND EXISTS (
+                SELECT 1 FROM source_page holder
+                WHERE holder.workspace_id = p.workspace_id AND holder.external_id = b.external_id
+                  AND p.external_id = ANY(holder.links)))
     WHERE p.workspace_id = %(workspace_id)s
 )
 UPDATE source_page p SET
     state = CASE WHEN p.kind = 'data_source' THEN p.state ELSE 'suspect' END,
-    in_trash = p.external_id IN (SELECT external_id FROM trashed),
-    reason = CASE WHEN p.external_id IN (SELECT external_id FROM trashed) THEN 'in the trash'
+    in_trash = p.in_trash OR p.external_id IN (SELECT external_id FROM trashed),
+    reason = CASE WHEN p.kind = 'data_source' THEN p.reason
+                  WHEN p.external_id IN (SELECT external_id FROM trashed) THEN 'in the trash'
                   ELSE 'below a page in the trash' END,
     attempts = 0
 FROM below
 WHERE p.workspace_id = %(workspace_id)s AND p.external_id = below.external_id
-  AND p.state <> 'tombstoned' AND p.seen_generation < %(generation)s;
+  AND p.state <> 'tombstoned' AND (p.seen_generation < %(generation)s OR p.kind = 'data_source')
+  AND NOT (p.kind = 'data_source' AND p.in_trash);

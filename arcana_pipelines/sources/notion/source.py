@@ -102,7 +102,7 @@ class NotionSource:
             # The default search lists trashed data sources too.
             alive = [ref for ref in refs if not ref.in_trash]
             data_sources += [ref.external_id for ref in alive]
-            yield alive
+            yield refs
         listed: set[str] = set()
         for answer in self._all_listings(listing, data_sources):
             refs = [page_ref(item) for item in answer if item.get("object") == "page"]
