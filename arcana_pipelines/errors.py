@@ -46,7 +46,7 @@ class SourceError(ArcanaError):
 
 
 class TokenRevoked(SourceError):
-    """401 or 403: the token is not accepted, or lacks a capability. The run stops; nothing is removed."""
+    """401: the token is not accepted. The run stops; nothing is removed."""
 
 
 class SourceMismatch(SourceError):

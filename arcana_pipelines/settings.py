@@ -110,4 +110,9 @@ def token_from_environment(variable: str, workspace: str) -> SecretStr:
             f"Workspace '{workspace}' reads its Notion token from {variable}, which is not set. "
             f"Set {variable} in the environment or in the .env file and run the command again."
         )
+    if not value.isascii() or any(character.isspace() for character in value):
+        raise MissingToken(
+            f"{variable}, the token of workspace '{workspace}', holds characters that no token has (a line break, "
+            "a space or a letter outside ASCII). Copy it from Notion's integration settings again."
+        )
     return SecretStr(value)

@@ -20,8 +20,13 @@ def command() -> None:
 @command.command()
 @json_option
 def upgrade(as_json: bool) -> None:
-    """Create the schema or bring it up to this release."""
-    revision = schema.upgrade(Database(load_settings()))
+    """Create the schema and Dagster's tables, or bring both up to this release."""
+    from arcana_pipelines.defs.instance import open_instance
+
+    database = Database(load_settings())
+    revision = schema.upgrade(database)
+    with open_instance(database) as instance:
+        instance.upgrade()
     if as_json:
         print_json({"revision": revision})
     else:

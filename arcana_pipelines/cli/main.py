@@ -10,7 +10,7 @@ import click
 from dotenv import load_dotenv
 
 from arcana_pipelines import __version__
-from arcana_pipelines.cli.output import fail
+from arcana_pipelines.cli.output import fail, print_json
 from arcana_pipelines.errors import ArcanaError
 
 # Command modules are imported when they are used: Dagster alone costs half a second.
@@ -60,6 +60,8 @@ def main(arguments: list[str] | None = None) -> Any:
         fail(str(error), "--json" in arguments)
         sys.exit(error.exit_code)
     except click.ClickException as error:
+        if "--json" in arguments:
+            print_json({"error": error.format_message()})
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-from arcana_pipelines.errors import DatabaseUnreachable
+from arcana_pipelines.errors import DatabaseUnreachable, InvalidSetting
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +66,15 @@ def acquire_lease(home: Path) -> str:
     """
     folder = server_folder(home)
     if folder not in _leases:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Waits here while a keeper that found no users is still stopping the server.
-        _leases[folder] = _locked(folder / "leases.lock", fcntl.LOCK_SH)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # Waits here while a keeper that found no users is still stopping the server.
+            _leases[folder] = _locked(folder / "leases.lock", fcntl.LOCK_SH)
+        except OSError as error:
+            raise InvalidSetting(
+                f"ARCANA_HOME: {home} cannot hold the embedded database ({error.strerror}). "
+                "Set it to a folder that can be written, or set DATABASE_URL."
+            ) from error
     _ensure_keeper(folder)
     return server_url(home)
 

@@ -101,6 +101,7 @@ class Workspace(Base):
     source_config: Mapped[Any] = mapped_column(JSONB, nullable=False, server_default=text("'{}'"))
     credential_ref: Mapped[str | None] = mapped_column(TEXT)
     source_workspace_id: Mapped[str | None] = mapped_column(TEXT)
+    credential_hash: Mapped[str | None] = mapped_column(TEXT)
     storage_path: Mapped[str] = mapped_column(TEXT)
     status: Mapped[str] = mapped_column(TEXT, server_default=text("'active'"))
     generation: Mapped[int] = mapped_column(BIGINT, server_default=text("0"))

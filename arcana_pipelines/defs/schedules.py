@@ -19,7 +19,7 @@ from arcana_pipelines.sources.protocol import Mode
 )
 def audit_sweep(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
     """One audit run a workspace."""
-    for slug in workspaces.get_partition_keys(dynamic_partitions_store=context.instance):
+    for slug in sorted(workspaces.get_partition_keys(dynamic_partitions_store=context.instance)):
         yield dg.RunRequest(
             run_key=f"audit:{slug}:{context.scheduled_execution_time.isoformat()}",
             partition_key=slug,

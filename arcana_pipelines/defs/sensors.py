@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from concurrent.futures import TimeoutError as DeadlinePassed
 
 import dagster as dg
+import psycopg
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import current_revision, newest_revision
@@ -100,7 +101,7 @@ def _poll_all(database: Database, due: list[Workspace]) -> set[str]:
             workspace = waiting[future]
             try:
                 found = future.result()
-            except ArcanaError as error:
+            except (ArcanaError, psycopg.Error) as error:
                 log.warning("workspace '%s' could not be polled: %s", workspace.slug, error)
                 continue
             if found.needed:
@@ -135,14 +136,15 @@ def _request(workspace: Workspace, run_key: str) -> dg.RunRequest:
 @dg.run_failure_sensor(
     default_status=dg.DefaultSensorStatus.RUNNING,
     monitored_jobs=[sync_workspace],
-    description="Tells people that a sync failed: one error line in the daemon's log, and a POST to "
+    description="Tells people that a sync failed: one error line in the log, and a POST to "
     "ALERT_WEBHOOK_URL when it is set.",
 )
 def failed_syncs(context: dg.RunFailureSensorContext) -> None:
     """Reports one failed run."""
     slug = context.dagster_run.tags.get("dagster/partition", "?")
-    causes = [event.message for event in context.get_step_failure_events()] or [context.failure_event.message]
-    text = f"The sync of workspace '{slug}' failed (run {context.dagster_run.run_id}): {causes[0]}"
+    causes = [_cause(event) for event in context.get_step_failure_events()]
+    text = f"The sync of workspace '{slug}' failed (run {context.dagster_run.run_id}): "
+    text += causes[0] if causes else context.failure_event.message or "no reason given"
     context.log.error(text)
     url = load_settings().alert_webhook_url
     if url:
@@ -151,6 +153,14 @@ def failed_syncs(context: dg.RunFailureSensorContext) -> None:
         )
         with urllib.request.urlopen(request, timeout=10):
             pass
+
+
+def _cause(event: dg.DagsterEvent) -> str:
+    """The innermost error of a failed step, which is ours."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return (error.message if error else event.message or "no reason given").strip()
 
 
 SENSORS = [workspace_registry, source_changes, failed_syncs]

@@ -37,17 +37,18 @@ class OpenAIEmbedder:
             answer = self._client.embeddings.create(
                 model=self.model, input=list(texts), dimensions=size, encoding_format="float"
             )
-        except openai.OpenAIError as error:
-            raise EmbeddingFailed(
-                f"The embedding provider failed for the model '{self.model}': {_said(error)}. "
-                "What was embedded is kept; the next sync goes on from here."
-            ) from error
-        rows = sorted(answer.data, key=lambda row: row.index)
-        vectors = checked([row.embedding for row in rows], texts, self.dimensions, self.model)
-        return Embedded(vectors, answer.usage.total_tokens if answer.usage else 0)
+            # An endpoint that is no embedding API may answer 200 with anything.
+            rows = sorted(answer.data, key=lambda row: row.index)
+            vectors = [row.embedding for row in rows]
+        except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
+            said = _said(error).replace(self._client.api_key, "***")
+            raise EmbeddingFailed(f"The embedding provider failed for the model '{self.model}': {said}") from error
+        return Embedded(
+            checked(vectors, texts, self.dimensions, self.model), answer.usage.total_tokens if answer.usage else 0
+        )
 
 
-def _said(error: openai.OpenAIError) -> str:
+def _said(error: Exception) -> str:
     if isinstance(error, openai.APIStatusError):
         body = error.body if isinstance(error.body, dict) else {}
         return f"HTTP {error.status_code} {str(body.get('message') or '')[:300]}".strip()

@@ -74,7 +74,12 @@ def checked(vectors: Any, texts: Sequence[str], dimensions: int, model: str) -> 
     Raises:
         EmbeddingFailed: they are not.
     """
-    array = np.asarray(vectors, dtype=np.float32)
+    try:
+        array = np.asarray(vectors, dtype=np.float32)
+    except (ValueError, TypeError) as error:
+        raise EmbeddingFailed(f"The model '{model}' answered with something that is no list of vectors.") from error
+    if len(array) != len(texts):
+        raise EmbeddingFailed(f"The model '{model}' answered {len(array)} vectors for {len(texts)} texts.")
     if array.shape != (len(texts), dimensions):
         raise EmbeddingFailed(
             f"The model '{model}' answered {array.shape} for {len(texts)} texts; the index needs "

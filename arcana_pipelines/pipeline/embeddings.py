@@ -38,7 +38,7 @@ def embed_missing(
     """Embed and store what staged chunks need. Every finished batch is committed at once.
 
     Raises:
-        EmbeddingFailed: the provider failed. What was embedded before is stored.
+        EmbeddingFailed: the provider failed. What was embedded before is stored, and used by the next run.
     """
     computed = reused = tokens = 0
     try:

@@ -66,11 +66,14 @@ def sync_pages(
     """
     if workspace.source_cursor is None and mode is Mode.INCREMENTAL:
         mode = Mode.FULL
+    identity = _identified(workspace, source, mode)
     generation = ledger.begin(connection, workspace.workspace_id, mode)
     connection.commit()
     listing, listed = _list(connection, workspace, source, generation)
     if mode is Mode.AUDIT:
         listed += _follow_links(connection, generation, source)
+    if not listed and mode is not Mode.INCREMENTAL:
+        _distrust_empty(connection, generation, listing, allow_removals)
     source_now = max(filter(None, [listing.source_time, _newest_edit(connection, generation)]), default=None)
     if source_now is None:
         source_now = _database_now(connection)
@@ -80,7 +83,7 @@ def sync_pages(
     reading.run()
     if reading.paused:
         listing.problems.append(reading.paused)
-    _finish(connection, workspace, generation, listing)
+    _finish(connection, workspace, generation, listing, identity, source.credential())
     report = PagesReport(
         generation=generation.number,
         mode=mode,
@@ -111,7 +114,6 @@ def _list(connection: Connection, workspace: Workspace, source: Source, generati
     mode_is_full = generation.mode is not Mode.INCREMENTAL
     listing = source.enumerate(generation.mode, workspace.source_cursor, is_unchanged)
     for batch in listing.batches:
-        _check_identity(workspace, listing)
         # A trashed page is a matter of removal; a database is on record either way.
         shown = [ref for ref in batch if not ref.in_trash or (mode_is_full and ref.kind == "data_source")]
         if shown:
@@ -135,16 +137,47 @@ def _follow_links(connection: Connection, generation: Generation, source: Source
     return len(alive)
 
 
-def _check_identity(workspace: Workspace, listing: Listing) -> None:
+def _distrust_empty(connection: Connection, generation: Generation, listing: Listing, allow_removals: int) -> None:
+    """A listing without a single page, where we hold some, is taken for a failure until a person says otherwise."""
+    row = connection.execute(
+        "SELECT count(*) FROM source_page WHERE workspace_id = %s AND kind <> 'data_source' AND state <> 'tombstoned'",
+        [generation.workspace_id],
+    ).fetchone()
+    held = row[0] if row else 0
+    if held > allow_removals:
+        listing.complete = False
+        listing.problems.append(
+            f"the source listed no page at all although {held} are known; check what the connection may see, "
+            f"or allow their removal with --allow-removals {held}"
+        )
+
+
+def _identified(workspace: Workspace, source: Source, mode: Mode) -> str | None:
+    """Whose workspace the source shows now; asked in full listings and whenever the token has changed."""
     known = workspace.source_workspace_id
-    if known and listing.identity and listing.identity != known:
+    if mode is Mode.INCREMENTAL and source.credential() == workspace.credential_hash:
+        return known
+    try:
+        identity = source.identity()
+    except PageRejected as error:
+        log.warning("workspace '%s': the token does not say whose it is: %s", workspace.slug, error)
+        return known
+    if known and identity and identity != known:
         raise SourceMismatch(
             f"Workspace '{workspace.slug}' was indexed from another Notion workspace than its token belongs to "
             "now. Nothing was changed. Restore the old token, or register a new workspace for this one."
         )
+    return identity
 
 
-def _finish(connection: Connection, workspace: Workspace, generation: Generation, listing: Listing) -> None:
+def _finish(
+    connection: Connection,
+    workspace: Workspace,
+    generation: Generation,
+    listing: Listing,
+    identity: str | None,
+    credential: str | None,
+) -> None:
     """The cursor moves only when the listing was whole and everything it said is in the ledger."""
     connection.execute(
         "UPDATE sync_generation SET listing_complete = %s, problems = to_jsonb(%s::text[]) "
@@ -153,8 +186,15 @@ def _finish(connection: Connection, workspace: Workspace, generation: Generation
     )
     connection.execute(
         "UPDATE workspace SET source_cursor = CASE WHEN %s THEN %s ELSE source_cursor END, "
-        "source_workspace_id = coalesce(source_workspace_id, %s), updated_at = now() WHERE workspace_id = %s",
-        [listing.complete and listing.cursor is not None, listing.cursor, listing.identity, workspace.workspace_id],
+        "source_workspace_id = coalesce(source_workspace_id, %s), credential_hash = %s, updated_at = now() "
+        "WHERE workspace_id = %s",
+        [
+            listing.complete and listing.cursor is not None,
+            listing.cursor,
+            identity,
+            credential,
+            workspace.workspace_id,
+        ],
     )
 
 

@@ -36,7 +36,8 @@ def publish(connection: Connection, generation: Generation) -> PublishReport:
     published = retired = 0
     for build in live_builds(connection, generation.workspace_id):
         removed = _one(connection, "publish_removals", {"build": build.rag_index_build_id})
-        _move_counts(connection, build, -removed["removed_objects"], -removed["retired"])
+        if removed["removed_objects"]:
+            _move_counts(connection, build, -removed["removed_objects"], -removed["retired"])
         connection.commit()
         retired += removed["retired"]
         key = {
@@ -77,9 +78,8 @@ def _one(connection: Connection, statement: str, parameters: dict[str, Any]) -> 
 
 def _move_counts(connection: Connection, build: Build, objects: int, vectors: int) -> None:
     """`updated` moves only with a publish; the counts are those of the serving build."""
-    if objects or vectors or build.state != "active":
-        connection.execute(
-            "UPDATE rag_indexes SET object_count = object_count + %s, vector_count = vector_count + %s, "
-            "updated = now() WHERE rag_index_id = %s AND active_build_id = %s",
-            [objects, vectors, build.rag_index_id, build.rag_index_build_id],
-        )
+    connection.execute(
+        "UPDATE rag_indexes SET object_count = object_count + %s, vector_count = vector_count + %s, "
+        "updated = now() WHERE rag_index_id = %s AND active_build_id = %s",
+        [objects, vectors, build.rag_index_id, build.rag_index_build_id],
+    )

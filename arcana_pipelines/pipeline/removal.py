@@ -116,9 +116,7 @@ def _proven(connection: Connection, generation: Generation, source: Source) -> t
     return proven, len(alive)
 
 
-def _is_below_removed(
-    connection: Connection, generation: Generation, ref: PageRef, proven: Sequence[str]
-) -> bool:
+def _is_below_removed(connection: Connection, generation: Generation, ref: PageRef, proven: Sequence[str]) -> bool:
     """True when a page or database above the page is removed, counted from the parent it has now."""
     row = connection.execute(
         load_sql("removal_ancestors"), {**generation.key, "parent": ref.parent_id, "proven": list(proven)}

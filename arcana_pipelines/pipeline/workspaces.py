@@ -34,6 +34,7 @@ class Workspace:
     source_config: dict[str, Any]
     credential_ref: str | None
     source_workspace_id: str | None
+    credential_hash: str | None
     storage_path: str
     status: str
     generation: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.embedding import local
 from arcana_pipelines.embedding.provider import Embedder, open_embedder
-from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.errors import EmbeddingFailed, WrongUse
 from arcana_pipelines.settings import Settings
+
+log = logging.getLogger(__name__)
 
 CANDIDATES = 100
 LONGEST_QUERY = 4000  # characters; what comes behind adds nothing to a question
@@ -75,18 +78,19 @@ class Searcher:
     def search(self, query: str, k: int = 10) -> Results:
         """The `k` best chunks for a query; no hits for one without a word in it.
 
+        While the embedding provider fails, words alone are searched.
+
         Raises:
             WrongUse: the workspace has no such index.
-            EmbeddingFailed: the query could not be embedded.
         """
         started = time.monotonic()
-        query = query.replace("\0", " ")[:LONGEST_QUERY].strip()
+        query = query.encode("utf-8", "replace").decode().replace("\0", " ")[:LONGEST_QUERY].strip()
         words = list(dict.fromkeys(tokens(query)))[:MOST_WORDS]
         hits = self._find(query, words, k) if words else []
         return Results(hits, time.monotonic() - started)
 
     def _find(self, query: str, words: Sequence[str], k: int) -> list[Hit]:
-        vector = self._embedder.embed([query.encode("utf-8", "replace").decode()]).vectors[0]
+        vector = self._embedded(query)
         # One snapshot for all statements: a publish between them would mix versions.
         with self._connection.transaction():
             self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -97,11 +101,20 @@ class Searcher:
             if row is None or row[0] is None:
                 return []
             key = {"build": row[0], "candidates": max(CANDIDATES, k)}
-            dense = self._scores("search_dense", {**key, "vector": str(Vector(vector).to_text())})
+            dense = self._scores("search_dense", {**key, "vector": vector}) if vector else {}
             lexical = self._scores("search_lexical", {**key, "words": list(words)})
-            weight = dense_weight(query, self._model[0])
+            weight = dense_weight(query, self._model[0]) if dense else 0.0
             best = fuse(dense, lexical, weight)[:k]
             return self._described(row[0], best)
+
+    def _embedded(self, query: str) -> str | None:
+        """The query's vector as text; None while the provider fails, so that words alone are searched."""
+        try:
+            vector = self._embedder.embed([query]).vectors[0]
+        except EmbeddingFailed as error:
+            log.warning("searching by words only: %s", error)
+            return None
+        return str(Vector(vector).to_text())
 
     def _scores(self, statement: str, parameters: Mapping[str, object]) -> dict[int, float]:
         return dict(self._connection.execute(load_sql(statement), parameters).fetchall())

@@ -71,7 +71,7 @@ class Listing:
 
     `complete` is True only when every listing was read to its proven end; `problems` says why not.
     `cursor` is what the next incremental listing starts from. `source_time` is the source's clock when the
-    listing began. `identity` names the source's own workspace, where it was asked for.
+    listing began.
 
     `lists_everything` is True when even an incremental listing shows all pages (a folder of files).
     `trash` holds the ids that the source lists as trashed (None: it does not list its trash), and
@@ -83,7 +83,6 @@ class Listing:
     problems: list[str] = field(default_factory=list)
     cursor: str | None = None
     source_time: datetime | None = None
-    identity: str | None = None
     lists_everything: bool = False
     trash: set[str] | None = None
     trash_since: datetime | None = None
@@ -96,6 +95,14 @@ class Source(Protocol):
     """
 
     absences_needed: int
+
+    def credential(self) -> str | None:
+        """A fingerprint of the credential, from which it cannot be had back; None when there is none."""
+        ...
+
+    def identity(self) -> str | None:
+        """The id of the source's own workspace that the credential belongs to, where it has one."""
+        ...
 
     def enumerate(
         self, mode: Mode, cursor: str | None, is_unchanged: Callable[[Sequence[PageRef]], Sequence[bool]]

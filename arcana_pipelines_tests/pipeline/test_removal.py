@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from arcana_pipelines.errors import SourceMismatch, TokenRevoked
+from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks
 from arcana_pipelines_tests.harness import Harness
@@ -84,6 +87,54 @@ class TestTrash:
         acme.assert_matches_world()
 
 
+class TestBelowTheTrash:
+    """A page below a trashed one vanishes from listings but says `in_trash: false` of itself."""
+
+    @pytest.fixture
+    def tree(self, acme: Harness) -> str:
+        world = acme.world
+        root = world.add_page("Root", blocks=[blocks.paragraph("root text")])
+        child = world.add_page("Child", parent=root, blocks=[blocks.paragraph("child text")])
+        world.add_page("Grandchild", parent=child, blocks=[blocks.paragraph("grandchild text")])
+        (toggle,) = world.append_blocks(root, [blocks.toggle("A toggle")])
+        world.add_page("In a toggle", parent=toggle, blocks=[blocks.paragraph("toggled text")])
+        database = world.add_database("Tasks", parent=root, schema={"Done": "checkbox"})
+        world.add_row(database.data_source_id, "A row", blocks=[blocks.paragraph("row text")])
+        world.add_page("Bystander", blocks=[blocks.paragraph("stays"), blocks.link_to_page(child)])
+        world.trash_marks_descendants = False
+        acme.settle()
+        acme.sync()
+        acme.assert_matches_world()
+        assert len(acme.published()) == 6
+        return root
+
+    @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL, Mode.AUDIT])
+    def test_all_of_them_go_with_their_parent_and_come_back_with_it(self, acme: Harness, tree: str, mode: Mode) -> None:
+        acme.world.trash(tree)
+        assert acme.sync(mode)["pages"]["removed"] == 5
+        acme.assert_matches_world()
+        acme.world.restore(tree)
+        assert acme.sync(mode)["embeddings"]["computed"] == 0
+        acme.assert_matches_world()
+
+    @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
+    def test_the_rows_of_a_trashed_database_go_and_come_back_with_it(self, acme: Harness, mode: Mode) -> None:
+        database = acme.world.add_database("Tasks", schema={"Done": "checkbox"})
+        for number in range(3):
+            acme.world.add_row(database.data_source_id, f"Row {number}")
+        acme.world.add_page("Bystander")
+        acme.world.trash_marks_descendants = False
+        acme.settle()
+        acme.sync()
+        acme.world.trash(database.database_id)
+        assert acme.sync(mode)["pages"]["removed"] == 3
+        acme.assert_matches_world()
+        assert acme.sync()["notion"]["requests"] == 2
+        acme.world.restore(database.database_id)
+        assert acme.sync(mode)["embeddings"]["computed"] == 0
+        acme.assert_matches_world()
+
+
 class TestUnshared:
     def test_an_unshared_page_goes_after_two_syncs_found_it_gone(self, acme: Harness, page: str) -> None:
         acme.sync()
@@ -158,13 +209,28 @@ class TestErrorsRemoveNothing:
         acme.sync()
         acme.assert_matches_world()
 
-    def test_a_token_of_another_notion_workspace_is_refused(self, acme: Harness, page: str) -> None:
+    @pytest.mark.parametrize("mode", list(Mode))
+    def test_a_token_of_another_notion_workspace_is_refused(
+        self, acme: Harness, page: str, another: Callable[[str], Harness], mode: Mode
+    ) -> None:
         acme.sync()
         before = acme.checksum()
-        acme.rows("UPDATE workspace SET source_workspace_id = 'somebody else' RETURNING 1")
+        stranger = another("stranger")
+        stranger.world.token = "ntn_of_somebody_else"
+        stranger.world.tokens = {stranger.world.token}
+        acme.rows("UPDATE workspace SET source_workspace_id = 'somebody else' WHERE slug = 'acme' RETURNING 1")
         with pytest.raises(SourceMismatch, match="acme"):
-            acme.sync(Mode.FULL)
+            acme.at(world=stranger.world, server=stranger.server).sync(mode)
         assert acme.checksum() == before
+
+    def test_a_listing_of_nothing_is_taken_for_a_failure(self, acme: Harness, page: str) -> None:
+        acme.settle()
+        acme.sync()
+        acme.server.faults.add("POST /v1/search", "short", times=None, keep=0)
+        report = acme.sync(Mode.FULL)
+        assert not report["listing_complete"]
+        assert "listed no page at all" in report["problems"][0]
+        assert len(acme.published()) == 6
 
     def test_a_mass_disappearance_waits_for_a_person(self, acme: Harness) -> None:
         root = acme.world.add_page("Root")
@@ -198,6 +264,25 @@ class TestPoison:
         assert acme.page_state(page) == ("quarantined", pytest.approx(acme.page_state(page)[1]))
         acme.server.faults.clear()
         assert acme.sync()["pages"]["quarantined"] == 0
+        acme.assert_matches_world()
+
+    def test_an_answer_that_is_no_markdown_keeps_the_old_text(
+        self, acme: Harness, page: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        acme.settle()
+        acme.sync()
+        acme.world.append_blocks(page, [blocks.paragraph("more words")])
+        call = NotionApi.call
+
+        def spoiled(api: NotionApi, method: str, path: str, **options: object) -> dict[str, object]:
+            answer = call(api, method, path, **options)  # type: ignore[arg-type]
+            return {**answer, "markdown": None} if path.endswith("/markdown") else answer
+
+        with monkeypatch.context() as patch:
+            patch.setattr(NotionApi, "call", spoiled)
+            assert acme.sync()["pages"]["quarantined"] == 1
+        assert "xylophone" in acme.published()[page]
+        acme.sync()
         acme.assert_matches_world()
 
     def test_a_page_without_markdown_is_read_from_its_blocks(self, acme: Harness, page: str) -> None:

@@ -1,5 +1,5 @@
 -- Pages that could not be read or processed: each keeps its own retry. The first two tries are the next
--- syncs, then the pauses grow; after the eighth only an edit or a person brings the page back.
+-- syncs, then the pauses grow; after the ninth only an edit or a person brings the page back.
 WITH failed AS (
     SELECT * FROM json_to_recordset(%(pages)s::json) AS t(external_id text, reason text)
 )

@@ -8,6 +8,7 @@ repeated.
 from __future__ import annotations
 
 import email.utils
+import hashlib
 import json
 import logging
 import threading
@@ -67,6 +68,7 @@ class NotionApi:
         self, token: SecretStr, base_url: str, limiter: RateLimiter, timeout: float, connections: int = 10
     ) -> None:
         self.traffic = Traffic()
+        self.credential = hashlib.blake2b(token.get_secret_value().encode(), digest_size=16).hexdigest()
         self._limiter = limiter
         self._server_time: datetime | None = None
         limits = httpx.Limits(max_connections=connections + 2, max_keepalive_connections=connections + 2)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from arcana_pipelines.errors import PageRejected, PageUnavailable
+from arcana_pipelines.errors import PageRejected, PageUnavailable, SourceUnavailable
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.blocks import render
 from arcana_pipelines.sources.notion.pages import canonical_id
@@ -27,8 +27,9 @@ _UNKNOWN = re.compile(r"<unknown\b([^>]*?)/?>(?:</unknown>)?")
 _ALT = re.compile(r'\balt="([^"]*)"')
 _ID = re.compile(r"([0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})(?![0-9a-f])", re.IGNORECASE)
 
-# A page that needs more than this is indexed as far as it was read, and says so.
-MAX_SUBTREES = 2000
+# More placeholders than this in one answer, or subtrees than that in all, and the block tree is cheaper.
+FEW_SUBTREES = 20
+MAX_SUBTREES = 200
 # After so many pages in a row without an answer, the endpoint is taken to be missing.
 GIVE_UP_MARKDOWN_AFTER = 5
 
@@ -71,8 +72,10 @@ class BodyReader:
 
     def _from_markdown(self, page_id: str) -> Body:
         answer = self._markdown(page_id)
-        text = str(answer.get("markdown") or "")
+        text: str = answer["markdown"]
         waiting = _unknown_ids(answer)
+        if len(waiting) > FEW_SUBTREES:
+            return self._from_blocks(page_id)  # a hundred children cost one request there
         seen = {page_id}
         links: list[str] = []
         unreadable = 0
@@ -81,8 +84,7 @@ class BodyReader:
             if block_id in seen:
                 continue
             if len(seen) > MAX_SUBTREES:
-                too_large = f"{len(waiting) + 1} parts were not read: the page is too large"
-                return Body(text, tuple(links), (too_large,))
+                return self._from_blocks(page_id)
             seen.add(block_id)
             try:
                 part = self._markdown(block_id)
@@ -94,7 +96,9 @@ class BodyReader:
                 links += subtree.links
                 part = {"markdown": subtree.markdown}
                 unreadable += bool(subtree.partial)
-            text = _fill(text, block_id, str(part.get("markdown") or ""))
+            if part["markdown"].lstrip().startswith("<unknown"):
+                return self._from_blocks(page_id)  # it renders no such part (a table's row) by itself
+            text = _fill(text, block_id, part["markdown"])
             waiting += _unknown_ids(part)
         for block_id in _unrendered(text):
             if block_id not in seen:
@@ -107,7 +111,11 @@ class BodyReader:
 
     def _markdown(self, any_id: str) -> dict[str, Any]:
         # notion-client 3.1 has a method for this path, but drops markdown_version.
-        return self._api.call("GET", f"pages/{any_id}/markdown", query={"markdown_version": "v2"})
+        answer = self._api.call("GET", f"pages/{any_id}/markdown", query={"markdown_version": "v2"})
+        named = canonical_id(str(answer.get("id") or any_id))
+        if answer.get("object") != "page_markdown" or not isinstance(answer.get("markdown"), str) or named != any_id:
+            raise SourceUnavailable(f"Notion answered the markdown of {any_id} with something else")
+        return answer
 
     def _from_blocks(self, page_id: str) -> Body:
         rendered = render(page_id, self._children)

@@ -28,7 +28,7 @@ def page_ref(page: Mapping[str, Any]) -> PageRef:
     for name, property_id in incomplete_properties(raw):
         if name in properties:
             properties[name] = {**properties[name], "incomplete": property_id}
-    kind, parent = _parent(page.get("parent"))
+    kind, parent = parent_of(page.get("parent"))
     return PageRef(
         external_id=canonical_id(str(page.get("id"))),
         kind="row" if kind in ("data_source", "database") else "page",
@@ -45,7 +45,7 @@ def page_ref(page: Mapping[str, Any]) -> PageRef:
 
 def data_source_ref(item: Mapping[str, Any]) -> PageRef:
     """The reference of a data source object. Its parent is the page its database stands on."""
-    kind, parent = _parent(item.get("database_parent") or item.get("parent"))
+    kind, parent = parent_of(item.get("database_parent") or item.get("parent"))
     return PageRef(
         external_id=canonical_id(str(item.get("id"))),
         kind="data_source",
@@ -103,7 +103,7 @@ def parse_time(value: Any) -> datetime:
     return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
 
 
-def _parent(parent: Any) -> tuple[str, str | None]:
+def parent_of(parent: Any) -> tuple[str, str | None]:
     """(kind, id) of a parent object; kinds we do not know are kept under their own name."""
     if not isinstance(parent, dict):
         return "workspace", None

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -20,12 +21,13 @@ from typing import Any
 from arcana_pipelines.errors import PageRejected, PageUnavailable, SourceUnavailable
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.body import BodyReader
-from arcana_pipelines.sources.notion.pages import completed_properties, data_source_ref, page_ref
+from arcana_pipelines.sources.notion.pages import completed_properties, data_source_ref, page_ref, parent_of
 from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence
 
 log = logging.getLogger(__name__)
 
 PAGE_SIZE = 100
+DEEPEST_BLOCK = 50  # levels of blocks between a page and the page around it
 # Minute rounding and the lag of the search index. An edit that the index shows later than this is found by
 # the next full listing.
 OVERLAP = timedelta(minutes=10)
@@ -42,6 +44,15 @@ class NotionSource:
     def __init__(self, api: NotionApi) -> None:
         self.api = api
         self._body = BodyReader(api)
+
+    def credential(self) -> str:
+        """A fingerprint of the token (see `Source.credential`)."""
+        return self.api.credential
+
+    def identity(self) -> str | None:
+        """The Notion workspace that the token belongs to."""
+        bot = self.api.call("GET", "users/me").get("bot")
+        return bot.get("workspace_id") if isinstance(bot, dict) else None
 
     def close(self) -> None:
         """Close the connections."""
@@ -79,7 +90,25 @@ class NotionSource:
         except (PageRejected, SourceUnavailable) as error:
             log.warning("page %s could not be confirmed: %s", external_id, error)
             return Presence.UNKNOWN, None
-        return (Presence.TRASHED if ref.in_trash else Presence.ALIVE), ref
+        if ref.in_trash:
+            return Presence.TRASHED, ref
+        return self._around(ref) if ref.parent_kind == "block" else (Presence.ALIVE, ref)
+
+    def _around(self, ref: PageRef) -> tuple[Presence, PageRef | None]:
+        """A page inside a toggle or column: which page is around it, and is the block itself still there?"""
+        kind, parent = ref.parent_kind, ref.parent_id
+        for _ in range(DEEPEST_BLOCK):
+            if kind != "block" or parent is None:
+                return Presence.ALIVE, replace(ref, parent_kind=kind, parent_id=parent)
+            try:
+                block = self.api.call("GET", f"blocks/{parent}")
+            except (PageUnavailable, PageRejected, SourceUnavailable) as error:
+                log.info("page %s: the block around it cannot be read: %s", ref.external_id, error)
+                return Presence.ALIVE, ref
+            if block.get("in_trash") or block.get("archived"):
+                return Presence.TRASHED, ref
+            kind, parent = parent_of(block.get("parent"))
+        return Presence.ALIVE, ref
 
     def unchanged_since(self, cursor: str | None) -> bool:
         """Never known without asking: a listing of the newest pages is as cheap as any other look."""
@@ -87,20 +116,13 @@ class NotionSource:
 
     def _everything(self, listing: Listing) -> Iterator[Sequence[PageRef]]:
         """Data sources, all pages oldest first (what is edited meanwhile moves to the end), then all rows."""
-        try:
-            listing.identity = _identity(self.api.call("GET", "users/me"))
-        except PageRejected as error:
-            listing.problems.append(f"the connection's identity could not be read: {error}")
-        except SourceUnavailable as error:
-            listing.problems.append(str(error))
-            return
-        listing.source_time = self.api.server_time
         newest = datetime.min.replace(tzinfo=UTC)
         data_sources: list[str] = []
         for answer in self._pages_of(listing, "search", _search("data_source", "ascending")):
             refs = [data_source_ref(item) for item in answer if item.get("object") == "data_source"]
             # The default search lists trashed data sources too.
             alive = [ref for ref in refs if not ref.in_trash]
+            listing.source_time = listing.source_time or self.api.server_time
             data_sources += [ref.external_id for ref in alive]
             yield refs
         listed: set[str] = set()
@@ -167,12 +189,12 @@ class NotionSource:
         listing.cursor = _cursor(listing.source_time or newest)
 
     def _trash(self, listing: Listing, is_unchanged: IsUnchanged) -> Iterator[Sequence[PageRef]]:
-        """Trashed pages, newest first, until a whole answer holds nothing new."""
+        """Trashed pages and databases, newest first, until a whole answer holds nothing new."""
         trash: set[str] = set()
         side: Listing = Listing()
         try:
-            for answer in self._pages_of(side, "search", _search("page", "descending", in_trash=True)):
-                refs = [ref for ref in _distinct([page_ref(item) for item in answer]) if ref.in_trash]
+            for answer in self._pages_of(side, "search", _search(None, "descending")):
+                refs = [ref for ref in _distinct([_any_ref(item) for item in answer]) if ref.in_trash]
                 trash.update(ref.external_id for ref in refs)
                 news = not all(is_unchanged(refs))
                 yield refs
@@ -229,20 +251,17 @@ class NotionSource:
             seen.add(cursor)
 
 
-def _search(kind: str, direction: str, in_trash: bool = False) -> dict[str, Any]:
-    wanted: dict[str, Any] = {"property": "object", "value": kind}
-    if in_trash:
-        wanted["in_trash"] = True
+def _any_ref(item: Mapping[str, Any]) -> PageRef:
+    return data_source_ref(item) if item.get("object") == "data_source" else page_ref(item)
+
+
+def _search(kind: str | None, direction: str) -> dict[str, Any]:
+    """A search for one kind of object, or, without a kind, for whatever is in the trash."""
     return {
-        "filter": wanted,
+        "filter": {"property": "object", "value": kind} if kind else {"in_trash": True},
         "sort": {"timestamp": "last_edited_time", "direction": direction},
         "page_size": PAGE_SIZE,
     }
-
-
-def _identity(me: Mapping[str, Any]) -> str | None:
-    bot = me.get("bot")
-    return bot.get("workspace_id") if isinstance(bot, dict) else None
 
 
 def _cursor(since: datetime) -> str:

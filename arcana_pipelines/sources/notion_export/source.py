@@ -173,6 +173,12 @@ class NotionExportSource:
         """
         return fingerprint(self._path)
 
+    def credential(self) -> None:
+        """A folder needs none."""
+
+    def identity(self) -> None:
+        """An export does not say whose it is."""
+
     def close(self) -> None:
         """Close the zip, if it is one. The source may be used again."""
         with self._lock:

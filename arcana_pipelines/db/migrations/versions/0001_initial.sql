@@ -15,6 +15,7 @@ CREATE TABLE workspace (
     source_config JSONB DEFAULT '{}' NOT NULL,
     credential_ref TEXT,
     source_workspace_id TEXT,
+    credential_hash TEXT,
     storage_path TEXT NOT NULL,
     status TEXT DEFAULT 'active' NOT NULL,
     generation BIGINT DEFAULT 0 NOT NULL,
