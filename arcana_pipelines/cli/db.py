@@ -6,10 +6,9 @@ import sys
 
 import click
 
+from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import json_option, print_json
 from arcana_pipelines.db import schema
-from arcana_pipelines.db.engine import Database
-from arcana_pipelines.settings import load_settings
 
 
 @click.group(name="db")
@@ -23,7 +22,7 @@ def upgrade(as_json: bool) -> None:
     """Create the schema and Dagster's tables, or bring both up to this release."""
     from arcana_pipelines.defs.instance import open_instance
 
-    database = Database(load_settings())
+    database = open_database()
     revision = schema.upgrade(database)
     with open_instance(database) as instance:
         instance.upgrade()
@@ -38,7 +37,7 @@ def upgrade(as_json: bool) -> None:
 @click.pass_context
 def check(context: click.Context, as_json: bool) -> None:
     """Compare the live schema with this release's models; exit 1 when they differ."""
-    database = Database(load_settings())
+    database = open_database()
     schema.require_current(database)
     differences = schema.drift(database)
     if as_json:
@@ -55,7 +54,7 @@ def check(context: click.Context, as_json: bool) -> None:
 @click.option("--hold", is_flag=True, help="Keep an embedded database running until standard input ends (Ctrl-D).")
 def url(show_password: bool, hold: bool) -> None:
     """Print the database's address (psql, SQLAlchemy and others take it)."""
-    database = Database(load_settings())
+    database = open_database()
     click.echo(database.url if show_password else database.safe_url)
     if hold:
         sys.stdin.read()

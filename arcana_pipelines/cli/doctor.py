@@ -42,6 +42,7 @@ def _findings() -> Iterator[Finding]:
     yield ("settings", True, f"ARCANA_HOME is {settings.home}")
     yield _tried("home", lambda: _writable(settings))
     database = Database(settings)
+    click.get_current_context().call_on_close(database.close)
     yield _tried("database", lambda: _server(database))
     yield _tried("schema", lambda: _schema(database))
     yield _tried("embedder", lambda: _embedder(settings))

@@ -8,12 +8,11 @@ from dataclasses import asdict
 
 import click
 
+from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import console, json_option, print_json
-from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.pipeline import workspaces
 from arcana_pipelines.retrieval.searcher import Results, Searcher
-from arcana_pipelines.settings import load_settings
 
 
 @click.command(name="search")
@@ -27,7 +26,7 @@ def command(slug: str, query: str, k: int, index: str, as_json: bool) -> None:
 
     With - and --json, one JSON object a line is printed, in order.
     """
-    database = Database(load_settings())
+    database = open_database()
     require_current(database)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)

@@ -6,12 +6,11 @@ from typing import Any
 
 import click
 
+from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import console, json_option, print_json
-from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.pipeline import workspaces
 from arcana_pipelines.pipeline.reports import workspace_status
-from arcana_pipelines.settings import load_settings
 
 
 @click.command(name="status")
@@ -19,7 +18,7 @@ from arcana_pipelines.settings import load_settings
 @json_option
 def command(slug: str | None, as_json: bool) -> None:
     """Show what is indexed, and what is not."""
-    database = Database(load_settings())
+    database = open_database()
     require_current(database)
     with database.connection() as connection:
         rows = [workspaces.find(connection, slug)] if slug else workspaces.every(connection)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import console, json_option, print_json
 from arcana_pipelines.cli.progress import progress
 from arcana_pipelines.db.engine import Database
@@ -14,7 +15,6 @@ from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.pipeline import ledger, workspaces
 from arcana_pipelines.pipeline.reports import is_incomplete, sync_report
-from arcana_pipelines.settings import load_settings
 from arcana_pipelines.sources.protocol import Mode
 
 INCOMPLETE = 3
@@ -40,7 +40,7 @@ def command(context: click.Context, slug: str, mode: str, allow_removals: int, a
     The first sync lists everything; later ones what changed. --mode full lists everything again, --mode audit
     also follows links, and both prove what is gone. Exit code 3: done, but something was left out.
     """
-    database = Database(load_settings())
+    database = open_database()
     upgrade(database)
     report = run_sync(database, slug, Mode(mode), allow_removals, show_progress=not as_json)
     if as_json:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import console, json_option, print_json
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
@@ -15,7 +16,7 @@ from arcana_pipelines.embedding.provider import model_of
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.pipeline import workspaces
-from arcana_pipelines.settings import load_settings, token_from_environment
+from arcana_pipelines.settings import token_from_environment
 from arcana_pipelines.sources.registry import DEFAULT_TOKEN_VARIABLE
 
 PLATFORMS = {"notion": "notion", "notion-export": "notion_export"}
@@ -36,7 +37,7 @@ def command() -> None:
 def add(slug: str, source: str, token_env: str | None, path: Path | None, name: str | None, as_json: bool) -> None:
     """Register a workspace: its row, directory, default index and partition, all or nothing."""
     workspaces.check_slug(slug)
-    database = Database(load_settings())
+    database = open_database()
     config, credential = _source_options(slug, source, token_env, path)
     upgrade(database)
     workspace = register(database, slug, PLATFORMS[source], config, credential, name)
@@ -77,7 +78,7 @@ def register(
 @json_option
 def list_(as_json: bool) -> None:
     """List the workspaces."""
-    database = Database(load_settings())
+    database = open_database()
     upgrade(database)
     with database.connection() as connection:
         rows = workspaces.every(connection)
@@ -95,7 +96,7 @@ def list_(as_json: bool) -> None:
 @json_option
 def show(slug: str, as_json: bool) -> None:
     """Show one workspace."""
-    database = Database(load_settings())
+    database = open_database()
     upgrade(database)
     with database.connection() as connection:
         row = workspaces.find(connection, slug)
@@ -115,7 +116,7 @@ def remove(slug: str, yes: bool, as_json: bool) -> None:
     from arcana_pipelines.defs import partitions
     from arcana_pipelines.defs.instance import open_instance
 
-    database = Database(load_settings())
+    database = open_database()
     upgrade(database)
     if not (yes or as_json):
         click.confirm(f"Remove workspace '{slug}' with everything that was indexed for it?", abort=True)

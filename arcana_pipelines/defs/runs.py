@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 import socket
+import time
+from collections.abc import Callable
 
 import dagster as dg
 from dagster import DagsterRunStatus, RunRecord, RunsFilter
@@ -21,6 +23,8 @@ _UNFINISHED = [
 ]
 _FIRST_PAUSE = dt.timedelta(seconds=30)
 _LONGEST_PAUSE = dt.timedelta(minutes=30)
+_GRACE = dt.timedelta(minutes=1)
+_SECOND_LOOK_SECONDS = 3.0
 
 
 def may_run(instance: dg.DagsterInstance, slug: str, generation: int) -> str | None:
@@ -63,6 +67,39 @@ def report_dead_runs(instance: dg.DagsterInstance) -> None:
             instance.report_run_failed(run, "The process of this run ended without reporting (it was killed).")
 
 
+def report_abandoned_runs(instance: dg.DagsterInstance, is_locked: Callable[[str], bool]) -> None:
+    """Mark runs failed that nobody works on any more.
+
+    A run that died together with its code server stays "started" and would keep the sensors from its workspace.
+    A living run holds its workspace's lock from its first asset to its last, so one that is well under way
+    without it is dead. It is looked at twice, because a run lets go of the lock just before it reports success.
+    """
+    suspects = [run_id for run_id, slug in _running_for(instance, _GRACE) if not is_locked(slug)]
+    if not suspects:
+        return
+    time.sleep(_SECOND_LOOK_SECONDS)
+    for run_id, slug in _running_for(instance, _GRACE):
+        run = instance.get_run_by_id(run_id)
+        if run is not None and run_id in suspects and not is_locked(slug):
+            instance.report_run_failed(run, "This run ended without reporting: nothing holds its workspace's lock.")
+
+
+def _running_for(instance: dg.DagsterInstance, at_least: dt.timedelta) -> list[tuple[str, str]]:
+    """(run id, workspace) of the runs that started so long ago and have not ended."""
+    found = []
+    for record in instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.STARTED])):
+        began = dt.datetime.fromtimestamp(record.start_time, dt.UTC) if record.start_time else _aware(record)
+        slug = record.dagster_run.tags.get(PARTITION_TAG)
+        if slug and dt.datetime.now(dt.UTC) - began >= at_least:
+            found.append((record.dagster_run.run_id, slug))
+    return found
+
+
+def _aware(record: RunRecord) -> dt.datetime:
+    updated = record.update_timestamp
+    return updated if updated.tzinfo else updated.replace(tzinfo=dt.UTC)
+
+
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -76,5 +113,4 @@ def _is_alive(pid: int) -> bool:
 def _ended(record: RunRecord) -> dt.datetime:
     if record.end_time is not None:
         return dt.datetime.fromtimestamp(record.end_time, dt.UTC)
-    updated = record.update_timestamp
-    return updated if updated.tzinfo else updated.replace(tzinfo=dt.UTC)
+    return _aware(record)

@@ -19,8 +19,9 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import current_revision, newest_revision
 from arcana_pipelines.defs.jobs import sync_workspace
 from arcana_pipelines.defs.partitions import workspaces
-from arcana_pipelines.defs.runs import may_run, report_dead_runs
+from arcana_pipelines.defs.runs import may_run, report_abandoned_runs, report_dead_runs
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.pipeline.lock import is_locked
 from arcana_pipelines.pipeline.polling import Poll, poll
 from arcana_pipelines.pipeline.workspaces import Workspace, due_for_poll, every, note_polled
 from arcana_pipelines.settings import load_settings
@@ -47,9 +48,11 @@ def workspace_registry(context: dg.SensorEvaluationContext) -> dg.SensorResult |
             return dg.SkipReason("The database has no current schema yet: run `arcana db upgrade`.")
         with database.connection() as connection:
             rows = every(connection)
+            connection.commit()
+            report_dead_runs(context.instance)
+            report_abandoned_runs(context.instance, lambda slug: is_locked(connection, slug))
     finally:
         database.close()
-    report_dead_runs(context.instance)
     registered = {row.slug for row in rows}
     mirrored = set(workspaces.get_partition_keys(dynamic_partitions_store=context.instance))
     new, gone = sorted(registered - mirrored), sorted(mirrored - registered)

@@ -11,11 +11,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Connection, Database
 
 log = logging.getLogger(__name__)
 
 _NAMESPACE = 7270002  # the first half of the advisory lock's key
+
+
+def is_locked(connection: Connection, slug: str) -> bool:
+    """Is a run at work on the workspace, in whatever process? Looks without taking the lock."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM workspace w JOIN pg_locks l "
+        "ON l.locktype = 'advisory' AND l.classid = %s AND l.granted "
+        "AND l.objid = (hashtext(w.workspace_id::text)::bigint & 4294967295)::oid "
+        "JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() WHERE w.slug = %s)",
+        [_NAMESPACE, slug],
+    ).fetchone()
+    return row == (True,)
 
 
 @contextmanager

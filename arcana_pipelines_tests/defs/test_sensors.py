@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 
 import dagster as dg
@@ -13,6 +14,8 @@ from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
 from arcana_pipelines.defs.sensors import source_changes, workspace_registry
 from arcana_pipelines.errors import TokenRevoked
+from arcana_pipelines.pipeline.lock import workspace_lock
+from arcana_pipelines.pipeline.workspaces import find
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
 from arcana_pipelines_tests.harness import Harness
@@ -129,6 +132,25 @@ def test_a_failed_workspace_pauses_before_it_is_tried_again(installed: Harness, 
     assert isinstance(failure, TokenRevoked)
     installed.world.tokens |= tokens
     assert _requested(_tick(workspace_registry, instance)) == []
+
+
+def test_a_run_that_died_with_its_code_server_is_noticed_and_a_living_one_is_not(
+    installed: Harness, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arcana_pipelines.defs.runs._GRACE", dt.timedelta())
+    monkeypatch.setattr("arcana_pipelines.defs.runs._SECOND_LOOK_SECONDS", 0.0)
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
+    job = build_defs().resolve_job_def("sync_workspace")
+    run = instance.create_run_for_job(
+        job, status=dg.DagsterRunStatus.STARTED, tags={"dagster/partition": "acme", "dagster/asset_partition": "acme"}
+    )
+    with installed.database.connection() as connection:
+        acme = find(connection, "acme")
+    with workspace_lock(installed.database, acme.workspace_id, "acme"):
+        assert _requested(_tick(workspace_registry, instance)) == []
+        assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
+    _tick(workspace_registry, instance)
+    assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
 
 
 def test_a_run_through_dagster_reports_its_counters(installed: Harness, instance: dg.DagsterInstance) -> None:
