@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from arcana_pipelines.errors import SourceMismatch, TokenRevoked
+from arcana_pipelines.errors import PageRejected, SourceMismatch, TokenRevoked
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks
@@ -67,6 +68,44 @@ class TestTrash:
         acme.world.trash(page)
         acme.sync()
         assert child in acme.published()
+        acme.assert_matches_world()
+
+    def test_an_api_that_filters_its_trash_only_by_kind_is_asked_so_from_then_on(
+        self, acme: Harness, page: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        call = NotionApi.call
+
+        def strict(api: NotionApi, method: str, path: str, **options: Any) -> dict[str, Any]:
+            if path == "search" and "property" not in options["body"]["filter"]:
+                api.traffic.count(400)
+                raise PageRejected("400 validation_error: filter.property should be defined")
+            return call(api, method, path, **options)
+
+        monkeypatch.setattr(NotionApi, "call", strict)
+        acme.settle()
+        acme.sync()
+        acme.world.trash(page)
+        assert acme.sync()["pages"]["removed"] == 1
+        assert acme.sync()["notion"]["requests"] == 2
+        acme.assert_matches_world()
+
+    def test_an_api_that_ignores_the_trash_filter_removes_nothing_and_is_not_read_to_its_end(
+        self, acme: Harness, page: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        call = NotionApi.call
+
+        def deaf(api: NotionApi, method: str, path: str, **options: Any) -> dict[str, Any]:
+            body = options.get("body") or {}
+            if path == "search" and "in_trash" in body["filter"]:
+                options["body"] = {**body, "filter": {"property": "object", "value": "page"}}
+            return call(api, method, path, **options)
+
+        monkeypatch.setattr(NotionApi, "call", deaf)
+        acme.settle()
+        acme.sync()
+        report = acme.sync()
+        assert report["notion"]["requests"] == 2
+        assert report["listing_complete"]
         acme.assert_matches_world()
 
     def test_the_second_sync_after_a_trashing_costs_two_requests_again(self, acme: Harness, page: str) -> None:

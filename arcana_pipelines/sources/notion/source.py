@@ -44,6 +44,7 @@ class NotionSource:
     def __init__(self, api: NotionApi) -> None:
         self.api = api
         self._body = BodyReader(api)
+        self._trash_of_pages = False
 
     def credential(self) -> str:
         """A fingerprint of the token (see `Source.credential`)."""
@@ -65,7 +66,9 @@ class NotionSource:
             TokenRevoked: 401. Everything else that goes wrong makes the listing incomplete.
         """
         listing = Listing()
-        since = _since(cursor) if mode is Mode.INCREMENTAL else None
+        held = _read_cursor(cursor)
+        self._trash_of_pages = bool(held.get("trash_of_pages"))
+        since = _since(held) if mode is Mode.INCREMENTAL else None
         if mode is Mode.INCREMENTAL and since is None:
             listing.problems.append("the cursor of the last sync is missing or unreadable; everything was listed")
         if since is None:
@@ -133,7 +136,7 @@ class NotionSource:
             newest = max([newest, *(ref.last_edited_at for ref in fresh)])
             yield fresh
         listing.complete = not listing.problems
-        listing.cursor = _cursor(listing.source_time or newest)
+        listing.cursor = self._cursor(listing.source_time or newest)
 
     def _all_listings(self, listing: Listing, data_sources: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
         yield from self._pages_of(listing, "search", _search("page", "ascending"))
@@ -186,15 +189,22 @@ class NotionSource:
                 break
         yield from self._trash(listing, is_unchanged)
         listing.complete = not listing.problems
-        listing.cursor = _cursor(listing.source_time or newest)
+        listing.cursor = self._cursor(listing.source_time or newest)
 
     def _trash(self, listing: Listing, is_unchanged: IsUnchanged) -> Iterator[Sequence[PageRef]]:
-        """Trashed pages and databases, newest first, until a whole answer holds nothing new."""
+        """Trashed pages and databases, newest first, until a whole answer holds nothing new.
+
+        An API that knows the trash filter only beside a kind of object is asked for pages, and remembered.
+        """
         trash: set[str] = set()
         side: Listing = Listing()
+        search = _search("page" if self._trash_of_pages else None, "descending", in_trash=True)
         try:
-            for answer in self._pages_of(side, "search", _search(None, "descending")):
-                refs = [ref for ref in _distinct([_any_ref(item) for item in answer]) if ref.in_trash]
+            for answer in self._pages_of(side, "search", search):
+                refs = _distinct([_any_ref(item) for item in answer])
+                if not all(ref.in_trash for ref in refs):
+                    log.warning("this Notion API ignores the filter for its trash; the nightly audit finds it")
+                    return
                 trash.update(ref.external_id for ref in refs)
                 news = not all(is_unchanged(refs))
                 yield refs
@@ -202,12 +212,19 @@ class NotionSource:
                     listing.trash_since = refs[-1].last_edited_at if len(answer) == PAGE_SIZE else None
                     break
         except PageRejected as error:
-            log.warning("this Notion API does not list its trash: %s", error)
+            if self._trash_of_pages:
+                log.warning("this Notion API does not list its trash: %s", error)
+                return
+            self._trash_of_pages = True
+            yield from self._trash(listing, is_unchanged)
             return
         if side.problems:
             listing.problems.extend(side.problems)
             return
         listing.trash = trash
+
+    def _cursor(self, since: datetime) -> str:
+        return json.dumps({"since": since.isoformat(), "trash_of_pages": self._trash_of_pages})
 
     def _pages_of(
         self, listing: Listing, path: str, body: Mapping[str, Any], capped: list[str] | None = None
@@ -255,24 +272,27 @@ def _any_ref(item: Mapping[str, Any]) -> PageRef:
     return data_source_ref(item) if item.get("object") == "data_source" else page_ref(item)
 
 
-def _search(kind: str | None, direction: str) -> dict[str, Any]:
-    """A search for one kind of object, or, without a kind, for whatever is in the trash."""
+def _search(kind: str | None, direction: str, in_trash: bool = False) -> dict[str, Any]:
+    """A search for one kind of object, or for both."""
+    wanted: dict[str, Any] = {"property": "object", "value": kind} if kind else {}
     return {
-        "filter": {"property": "object", "value": kind} if kind else {"in_trash": True},
+        "filter": {**wanted, "in_trash": True} if in_trash else wanted,
         "sort": {"timestamp": "last_edited_time", "direction": direction},
         "page_size": PAGE_SIZE,
     }
 
 
-def _cursor(since: datetime) -> str:
-    return json.dumps({"since": since.isoformat()})
-
-
-def _since(cursor: str | None) -> datetime | None:
-    if not cursor:
-        return None
+def _read_cursor(cursor: str | None) -> dict[str, Any]:
     try:
-        since = datetime.fromisoformat(json.loads(cursor)["since"])
+        held = json.loads(cursor or "")
+    except ValueError:
+        return {}
+    return held if isinstance(held, dict) else {}
+
+
+def _since(held: Mapping[str, Any]) -> datetime | None:
+    try:
+        since = datetime.fromisoformat(held["since"])
     except (ValueError, KeyError, TypeError):
         return None
     return since if since.tzinfo else since.replace(tzinfo=UTC)
