@@ -72,6 +72,8 @@ class BodyReader:
 
     def _from_markdown(self, page_id: str) -> Body:
         answer = self._markdown(page_id)
+        if canonical_id(str(answer.get("id") or page_id)) != page_id:
+            raise SourceUnavailable(f"Notion answered the markdown of {page_id} with another page's")
         text: str = answer["markdown"]
         waiting = _unknown_ids(answer)
         if len(waiting) > FEW_SUBTREES:
