@@ -71,9 +71,3 @@ class SourcePaused(SourceUnavailable):
 
 class EmbeddingFailed(ArcanaError):
     """The embedding provider failed or answered with something unusable. What was stored stays stored."""
-
-
-class SyncIncomplete(ArcanaError):
-    """The sync is done but not complete: partial listing, quarantined pages, or a removal that waits."""
-
-    exit_code = 3

@@ -238,6 +238,15 @@ def metadata_hash(ref: PageRef) -> str:
     return hashlib.blake2b(storable_json(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
+def count_held(connection: Connection, generation: Generation) -> int:
+    """How many pages the workspace has that are not removed."""
+    row = connection.execute(
+        "SELECT count(*) FROM source_page WHERE workspace_id = %s AND kind <> 'data_source' AND state <> 'tombstoned'",
+        [generation.workspace_id],
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def storable_json(value: Any, sort_keys: bool = False) -> str:
     """JSON that PostgreSQL can store: no NUL and no lone surrogates, which its text cannot hold."""
     text = json.dumps(value, sort_keys=sort_keys, separators=(",", ":"))

@@ -139,11 +139,7 @@ def _follow_links(connection: Connection, generation: Generation, source: Source
 
 def _distrust_empty(connection: Connection, generation: Generation, listing: Listing, allow_removals: int) -> None:
     """A listing without a single page, where we hold some, is taken for a failure until a person says otherwise."""
-    row = connection.execute(
-        "SELECT count(*) FROM source_page WHERE workspace_id = %s AND kind <> 'data_source' AND state <> 'tombstoned'",
-        [generation.workspace_id],
-    ).fetchone()
-    held = row[0] if row else 0
+    held = ledger.count_held(connection, generation)
     if held > allow_removals:
         listing.complete = False
         listing.problems.append(

@@ -58,7 +58,7 @@ def remove_absent(
     alive += kept
     if not proven:
         return Removal(alive=alive)
-    cap = max(CAP_PAGES, int(CAP_SHARE * _held(connection, generation)))
+    cap = max(CAP_PAGES, int(CAP_SHARE * ledger.count_held(connection, generation)))
     if len(proven) > cap and len(proven) > allow_removals:
         log.warning(
             "%d pages are gone, more than the %d that are removed without a person's word; none was removed. "
@@ -69,14 +69,6 @@ def remove_absent(
     connection.execute(load_sql("removal_tombstone"), {**generation.key, "ids": proven})
     connection.commit()
     return Removal(removed=len(proven), alive=alive)
-
-
-def _held(connection: Connection, generation: Generation) -> int:
-    row = connection.execute(
-        "SELECT count(*) FROM source_page WHERE workspace_id = %s AND kind <> 'data_source' AND state <> 'tombstoned'",
-        [generation.workspace_id],
-    ).fetchone()
-    return 0 if row is None else int(row[0])
 
 
 def _proven(connection: Connection, generation: Generation, source: Source) -> tuple[list[str], int]:

@@ -1,4 +1,4 @@
-"""A world, its server and clients of it, one each a test."""
+"""Clients of the test's world (the world and its server are the fixtures of the whole suite)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 import pytest
 from notion_client import Client
 
-from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, serve
+from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
 
 VERSION = "2026-03-11"
 
@@ -18,17 +18,6 @@ VERSION = "2026-03-11"
 def plain_http(**options: Any) -> httpx.Client:
     """A client that loads no certificates: that takes longer than most of these tests."""
     return httpx.Client(verify=False, **options)
-
-
-@pytest.fixture
-def world() -> NotionWorld:
-    return NotionWorld()
-
-
-@pytest.fixture
-def server(world: NotionWorld) -> Iterator[NotionServer]:
-    with serve(world) as running:
-        yield running
 
 
 @pytest.fixture

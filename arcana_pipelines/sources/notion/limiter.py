@@ -36,11 +36,6 @@ class RateLimiter:
         self._paused_until = 0.0
         self._last_throttle = now()
 
-    @property
-    def allowed_per_minute(self) -> float:
-        """The present size of the window."""
-        return self._allowed
-
     def acquire(self) -> None:
         """Wait for a place in the window."""
         while (wait := self._reserve()) > 0:
