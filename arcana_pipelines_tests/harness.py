@@ -22,7 +22,7 @@ from arcana_pipelines.pipeline.pages import sync_pages
 from arcana_pipelines.pipeline.publish import publish
 from arcana_pipelines.pipeline.reports import counts_agree, served_counts, sync_report
 from arcana_pipelines.retrieval.searcher import Hit, Searcher
-from arcana_pipelines.sources.notion.api import NotionApi
+from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 from arcana_pipelines.sources.notion.source import NotionSource
 from arcana_pipelines.sources.protocol import Mode
@@ -82,7 +82,9 @@ class Harness:
         return report
 
     def source(self) -> NotionSource:
-        return NotionSource(NotionApi(SecretStr(self.world.token), self.server.base_url, RateLimiter(0), timeout=5.0))
+        token = SecretStr(self.world.token)
+        limiter = RateLimiter(self.database, fingerprint(token), 0)
+        return NotionSource(NotionApi(token, self.server.base_url, limiter, Patience(timeout=5.0)))
 
     def settle(self) -> None:
         """Let so much time pass in the world that no edit minute is open."""

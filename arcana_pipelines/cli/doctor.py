@@ -47,7 +47,7 @@ def _findings() -> Iterator[Finding]:
     yield _tried("schema", lambda: _schema(database))
     yield _tried("embedder", lambda: _embedder(settings))
     if os.environ.get(DEFAULT_TOKEN_VARIABLE):
-        yield _tried("notion", lambda: _notion(settings))
+        yield _tried("notion", lambda: _notion(database))
 
 
 def _tried(name: str, check: Callable[[], str]) -> Finding:
@@ -93,8 +93,9 @@ def _embedder(settings: Settings) -> str:
     return f"{model} answers with {dimensions} dimensions"
 
 
-def _notion(settings: Settings) -> str:
-    api = open_notion_api(DEFAULT_TOKEN_VARIABLE, "doctor", settings)
+def _notion(database: Database) -> str:
+    schema.require_current(database)
+    api = open_notion_api(DEFAULT_TOKEN_VARIABLE, "doctor", database)
     try:
         bot = api.call("GET", "users/me").get("bot") or {}
     finally:

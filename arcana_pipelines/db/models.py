@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BYTEA, JSONB, TEXT, TIMESTAMP, TSVECTOR, UUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import BOOLEAN, INTEGER, UserDefinedType
+from sqlalchemy.types import BOOLEAN, INTEGER, REAL, UserDefinedType
 
 
 class LTREE(UserDefinedType[str]):
@@ -108,6 +108,10 @@ class Workspace(Base):
     source_cursor: Mapped[str | None] = mapped_column(TEXT)
     source_fingerprint: Mapped[str | None] = mapped_column(TEXT)
     polled_at: Mapped[Any] = _time()
+    poll_after: Mapped[Any] = _time()
+    poll_failures: Mapped[int] = mapped_column(INTEGER, server_default=text("0"))
+    poll_problem: Mapped[str | None] = mapped_column(TEXT)
+    sync_needed: Mapped[str | None] = mapped_column(TEXT)
     created_at: Mapped[Any] = _now()
     updated_at: Mapped[Any] = _now()
 
@@ -138,6 +142,50 @@ class SyncGeneration(Base):
     counters: Mapped[Any] = mapped_column(JSONB, nullable=False, server_default=text("'{}'"))
     started_at: Mapped[Any] = _now()
     finished_at: Mapped[Any] = _time()
+
+
+class SourceLimit(Base):
+    """How fast one token may ask its source, learned and shared by every process."""
+
+    __tablename__ = "source_limit"
+
+    credential_hash: Mapped[str] = mapped_column(TEXT, primary_key=True)
+    configured: Mapped[int] = mapped_column(INTEGER)
+    per_minute: Mapped[float] = mapped_column(REAL)
+    paused_until: Mapped[Any] = _time()
+    reason: Mapped[str | None] = mapped_column(TEXT)
+    adjusted_at: Mapped[Any] = _now()
+
+
+class SourceRequest(Base):
+    """Requests sent with one token, a row a second; a minute of them is kept."""
+
+    __tablename__ = "source_request"
+    __table_args__ = (PrimaryKeyConstraint("credential_hash", "second"),)
+
+    credential_hash: Mapped[str] = mapped_column(
+        TEXT, ForeignKey("source_limit.credential_hash", ondelete="CASCADE"), nullable=False
+    )
+    second: Mapped[Any] = mapped_column(TIMESTAMP(timezone=True))
+    requests: Mapped[int] = mapped_column(INTEGER)
+
+
+class WebhookEvent(Base):
+    """A change that the source announced: it makes a sync come sooner and changes nothing else."""
+
+    __tablename__ = "webhook_event"
+    __table_args__ = (
+        PrimaryKeyConstraint("workspace_id", "event_id"),
+        Index("webhook_event_waiting_idx", "workspace_id", postgresql_where=text("generation IS NULL")),
+    )
+
+    workspace_id: Mapped[str] = _workspace()
+    event_id: Mapped[str] = mapped_column(TEXT)
+    event_type: Mapped[str] = mapped_column(TEXT)
+    external_id: Mapped[str | None] = mapped_column(TEXT)
+    occurred_at: Mapped[Any] = _time()
+    received_at: Mapped[Any] = _now()
+    generation: Mapped[int | None] = mapped_column(BIGINT)
 
 
 class Document(Base):
@@ -201,6 +249,7 @@ class SourcePage(Base):
         ),
         Index("source_page_generation_idx", "workspace_id", "seen_generation"),
         Index("source_page_parent_idx", "workspace_id", "parent_external_id"),
+        Index("source_page_removed_idx", "workspace_id", "removed_at", postgresql_where=text("state = 'tombstoned'")),
     )
 
     workspace_id: Mapped[str] = _workspace()
@@ -231,6 +280,8 @@ class SourcePage(Base):
     next_attempt_at: Mapped[Any] = _time()
     seen_generation: Mapped[int] = mapped_column(BIGINT)
     document_id: Mapped[str | None] = mapped_column(UUID, ForeignKey("document.document_id", ondelete="SET NULL"))
+    removed_at: Mapped[Any] = _time()
+    unknown_types: Mapped[Any] = mapped_column(ARRAY(TEXT), nullable=False, server_default=text("'{}'"))
 
 
 class DocumentContent(Base):

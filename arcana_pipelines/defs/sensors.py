@@ -5,33 +5,33 @@ https://docs.dagster.io/guides/automate/sensors
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import time
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from concurrent.futures import TimeoutError as DeadlinePassed
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import dagster as dg
-import psycopg
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import current_revision, newest_revision
 from arcana_pipelines.defs.jobs import sync_workspace
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.runs import may_run, report_abandoned_runs, report_dead_runs
-from arcana_pipelines.errors import ArcanaError
-from arcana_pipelines.pipeline.lock import is_locked
-from arcana_pipelines.pipeline.polling import Poll, poll
-from arcana_pipelines.pipeline.workspaces import Workspace, due_for_poll, every, note_polled
+from arcana_pipelines.pipeline.lock import locked
+from arcana_pipelines.pipeline.polling import look
+from arcana_pipelines.pipeline.workspaces import Workspace, due_for_poll, every, in_need_of_sync
 from arcana_pipelines.settings import load_settings
-from arcana_pipelines.sources.registry import open_source
 
 log = logging.getLogger(__name__)
 
-# A tick that outlives the 60 s of Dagster's sensor RPC loses everything it found.
-TICK_SECONDS = 20.0
-POLL_THREADS = 16
+# A tick that outlives the 60 s of Dagster's sensor RPC loses its requests; one of 20 s keeps the others punctual.
+LAST_START_SECONDS = 10.0
+TICK_SECONDS = 15.0
+POLL_THREADS = 24
+# Runs asked for in one tick; the rest is asked for in the next.
+MOST_REQUESTS = 50
 
 
 @dg.sensor(
@@ -50,7 +50,7 @@ def workspace_registry(context: dg.SensorEvaluationContext) -> dg.SensorResult |
             rows = every(connection)
             connection.commit()
             report_dead_runs(context.instance)
-            report_abandoned_runs(context.instance, lambda slug: is_locked(connection, slug))
+            report_abandoned_runs(context.instance, lambda slug: slug in locked(connection))
     finally:
         database.close()
     registered = {row.slug for row in rows}
@@ -58,8 +58,7 @@ def workspace_registry(context: dg.SensorEvaluationContext) -> dg.SensorResult |
     new, gone = sorted(registered - mirrored), sorted(mirrored - registered)
     changes = [workspaces.build_add_request(new)] if new else []
     removals = [workspaces.build_delete_request(gone)] if gone else []
-    first = [row for row in rows if row.generation == 0 and row.status == "active"]
-    requests = [_request(row, key) for row in first if (key := may_run(context.instance, row.slug, row.generation))]
+    requests = _requests(context.instance, [row for row in rows if row.generation == 0 and row.status == "active"])
     if not (new or gone or requests):
         return dg.SkipReason(f"{len(registered)} workspaces, all mirrored.")
     return dg.SensorResult(run_requests=requests, dynamic_partitions_requests=[*changes, *removals])
@@ -78,58 +77,47 @@ def source_changes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
         if current_revision(database) != newest_revision():
             return dg.SkipReason("The database has no current schema yet: run `arcana db upgrade`.")
         with database.connection() as connection:
-            due = due_for_poll(connection)
-        needed = _poll_all(database, due)
+            at_work = locked(connection)
+            due = [row for row in due_for_poll(connection) if row.slug not in at_work]
+        looked_at = _look_at(database, due)
+        with database.connection() as connection:
+            needy = in_need_of_sync(connection)
     finally:
         database.close()
-    requests = [
-        _request(workspace, key)
-        for workspace in due
-        if workspace.slug in needed and (key := may_run(context.instance, workspace.slug, workspace.generation))
-    ]
+    requests = _requests(context.instance, needy)
+    said = f"Looked at {looked_at} of {len(due)} workspaces that were due"
     if not requests:
-        waiting = f", {len(needed)} changed and already running or pausing after a failure" if needed else ""
-        return dg.SkipReason(f"Polled {len(due)} workspaces{waiting}.")
+        waiting = f"; {len(needy)} need a sync that runs already or pauses after a failure" if needy else ""
+        return dg.SkipReason(f"{said}{waiting}.")
+    context.log.info(f"{said}; asking for {len(requests)} syncs.")
     return dg.SensorResult(run_requests=requests)
 
 
-def _poll_all(database: Database, due: list[Workspace]) -> set[str]:
-    """The slugs that need a sync. A workspace that cannot be asked costs the others nothing."""
-    needed: set[str] = set()
-    deadline = time.monotonic() + TICK_SECONDS
+def _look_at(database: Database, due: list[Workspace]) -> int:
+    """Look at as many workspaces as the tick's time allows; returns how many had their turn.
+
+    One that did not come to its turn stays among the least recently polled: it is first next time. One whose
+    source hangs costs the others one thread for a few seconds, and writes its answer down when it has it.
+    """
+    started = time.monotonic()
+
+    def turn(workspace: Workspace) -> bool:
+        if time.monotonic() - started > LAST_START_SECONDS:
+            return False
+        look(database, workspace)
+        return True
+
     pool = ThreadPoolExecutor(POLL_THREADS, thread_name_prefix="poll")
-    try:
-        waiting = {pool.submit(_poll_one, database, workspace): workspace for workspace in due}
-        for future in as_completed(waiting, timeout=max(0.1, deadline - time.monotonic())):
-            workspace = waiting[future]
-            try:
-                found = future.result()
-            except (ArcanaError, psycopg.Error) as error:
-                log.warning("workspace '%s' could not be polled: %s", workspace.slug, error)
-                continue
-            if found.needed:
-                log.info("workspace '%s': %s", workspace.slug, found.reason)
-                needed.add(workspace.slug)
-    except DeadlinePassed:
-        log.warning("the tick's %s s passed before all %d workspaces were polled", TICK_SECONDS, len(due))
-    finally:
-        # Those that did not come to their turn stay the least recently polled: they are first next time.
-        pool.shutdown(wait=False, cancel_futures=True)
-    return needed
+    turns = [pool.submit(turn, workspace) for workspace in due]
+    done, late = wait(turns, timeout=TICK_SECONDS)
+    pool.shutdown(wait=False, cancel_futures=True)
+    return sum(future.result() for future in done) + len(late)
 
 
-def _poll_one(database: Database, workspace: Workspace) -> Poll:
-    settings = database.settings
-    with database.connection() as connection:
-        note_polled(connection, workspace.workspace_id)
-        connection.commit()
-        source = open_source(
-            workspace.platform, workspace.source_config, workspace.credential_ref, workspace.slug, settings
-        )
-        try:
-            return poll(connection, workspace, source)
-        finally:
-            source.close()
+def _requests(instance: dg.DagsterInstance, rows: list[Workspace]) -> list[dg.RunRequest]:
+    """Run requests for those that may run now, so many at a time that the queue stays readable."""
+    may = ((row, may_run(instance, row.slug, row.generation)) for row in rows)
+    return list(itertools.islice((_request(row, key) for row, key in may if key), MOST_REQUESTS))
 
 
 def _request(workspace: Workspace, run_key: str) -> dg.RunRequest:

@@ -46,7 +46,8 @@ class Generation:
 def begin(connection: Connection, workspace_id: UUID, mode: Mode) -> Generation:
     """Open the next generation."""
     row = connection.execute(
-        "UPDATE workspace SET generation = generation + 1 WHERE workspace_id = %s RETURNING generation",
+        "UPDATE workspace SET generation = generation + 1, sync_needed = NULL WHERE workspace_id = %s "
+        "RETURNING generation",
         [workspace_id],
     ).fetchone()
     assert row is not None

@@ -18,16 +18,16 @@ log = logging.getLogger(__name__)
 _NAMESPACE = 7270002  # the first half of the advisory lock's key
 
 
-def is_locked(connection: Connection, slug: str) -> bool:
-    """Is a run at work on the workspace, in whatever process? Looks without taking the lock."""
-    row = connection.execute(
-        "SELECT EXISTS (SELECT 1 FROM workspace w JOIN pg_locks l "
+def locked(connection: Connection) -> set[str]:
+    """The slugs of the workspaces that a run is at work on, in whatever process. Looks without taking a lock."""
+    rows = connection.execute(
+        "SELECT w.slug FROM workspace w JOIN pg_locks l "
         "ON l.locktype = 'advisory' AND l.classid = %s AND l.granted "
         "AND l.objid = (hashtext(w.workspace_id::text)::bigint & 4294967295)::oid "
-        "JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() WHERE w.slug = %s)",
-        [_NAMESPACE, slug],
-    ).fetchone()
-    return row == (True,)
+        "JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()",
+        [_NAMESPACE],
+    ).fetchall()
+    return {slug for (slug,) in rows}
 
 
 @contextmanager

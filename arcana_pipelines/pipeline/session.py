@@ -22,15 +22,20 @@ from arcana_pipelines.sources.registry import open_source
 class Session:
     """One workspace being worked on, and nobody else working on it."""
 
-    settings: Settings
+    database: Database
     connection: Connection
     workspace: Workspace
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that the database was opened with."""
+        return self.database.settings
 
     @cached_property
     def source(self) -> Source:
         """The workspace's source, opened when a stage first reads from it."""
         row = self.workspace
-        return open_source(row.platform, row.source_config, row.credential_ref, row.slug, self.settings)
+        return open_source(row.platform, row.source_config, row.credential_ref, row.slug, self.database)
 
     @property
     def generation(self) -> Generation:
@@ -61,7 +66,7 @@ def workspace_session(database: Database, slug: str) -> Iterator[Session]:
         connection.commit()
         with workspace_lock(database, workspace.workspace_id, slug):
             # Read again: whoever held the lock has moved the cursor.
-            session = Session(database.settings, connection, workspaces.find(connection, slug))
+            session = Session(database, connection, workspaces.find(connection, slug))
             connection.commit()
             try:
                 yield session

@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.errors import ArcanaError, InvalidSlug, UnknownWorkspace
 from arcana_pipelines.indexes.builds import IndexSettings, create_build, drop_builds
 from arcana_pipelines.settings import Settings
@@ -39,6 +40,7 @@ class Workspace:
     status: str
     generation: int
     source_cursor: str | None
+    poll_failures: int
 
 
 _COLUMNS = ", ".join(Workspace.__dataclass_fields__)
@@ -68,24 +70,20 @@ def every(connection: Connection) -> list[Workspace]:
         return cursor.fetchall()
 
 
-def due_for_poll(connection: Connection, limit: int = 1000) -> list[Workspace]:
-    """Active workspaces whose source may be looked at again, least recently polled first.
+def due_for_poll(connection: Connection) -> list[Workspace]:
+    """Active workspaces whose source may be looked at now, least recently polled first."""
+    return _those(connection, load_sql("workspaces_due"))
 
-    A look at a folder costs nothing; a look at Notion costs two requests, so it is taken every 30 s at most.
-    """
+
+def in_need_of_sync(connection: Connection) -> list[Workspace]:
+    """Active workspaces for which the last look called for a sync, the longest waiting first."""
+    return _those(connection, load_sql("workspaces_in_need"))
+
+
+def _those(connection: Connection, statement: LiteralString) -> list[Workspace]:
     with connection.cursor(row_factory=class_row(Workspace)) as cursor:
-        cursor.execute(
-            f"SELECT {_COLUMNS} FROM workspace WHERE status = 'active' AND generation > 0 "
-            "AND (platform = 'notion_export' OR polled_at IS NULL OR polled_at < now() - interval '30 seconds') "
-            "ORDER BY polled_at NULLS FIRST LIMIT %s",
-            [limit],
-        )
+        cursor.execute(f"SELECT {_COLUMNS} FROM ({statement}) AS workspace ORDER BY polled_at NULLS FIRST")
         return cursor.fetchall()
-
-
-def note_polled(connection: Connection, workspace_id: UUID) -> None:
-    """The workspace goes to the end of the line."""
-    connection.execute("UPDATE workspace SET polled_at = now() WHERE workspace_id = %s", [workspace_id])
 
 
 def register(

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr
-
+from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.settings import Settings, token_from_environment
+from arcana_pipelines.settings import token_from_environment
 from arcana_pipelines.sources.protocol import Source
+
+if TYPE_CHECKING:
+    from arcana_pipelines.sources.notion.api import NotionApi
 
 DEFAULT_TOKEN_VARIABLE = "NOTION_TOKEN"
 
 
 def open_source(
-    platform: str, config: Mapping[str, Any], credential_ref: str | None, slug: str, settings: Settings
+    platform: str,
+    config: Mapping[str, Any],
+    credential_ref: str | None,
+    slug: str,
+    database: Database,
+    hurried: bool = False,
 ) -> Source:
-    """The source of one workspace; nothing is read yet.
+    """The source of one workspace; nothing is read yet. A hurried one rather fails than waits.
 
     Raises:
         MissingToken: the variable that should hold its token is not set.
@@ -26,7 +33,8 @@ def open_source(
     if platform == "notion":
         from arcana_pipelines.sources.notion.source import NotionSource
 
-        return NotionSource(open_notion_api(credential_ref or DEFAULT_TOKEN_VARIABLE, slug, settings))
+        api = open_notion_api(credential_ref or DEFAULT_TOKEN_VARIABLE, slug, database, hurried)
+        return NotionSource(api)
     if platform == "notion_export":
         from arcana_pipelines.sources.notion_export import NotionExportSource
 
@@ -34,16 +42,19 @@ def open_source(
     raise WrongUse(f"Workspace '{slug}' has the platform '{platform}', which this release cannot read.")
 
 
-def open_notion_api(variable: str, slug: str, settings: Settings) -> Any:
-    """A client of the Notion API with the token that `variable` holds."""
-    from arcana_pipelines.sources.notion.api import NotionApi
+def open_notion_api(variable: str, slug: str, database: Database, hurried: bool = False) -> NotionApi:
+    """A client of the Notion API with the token that `variable` holds.
+
+    Raises:
+        MissingToken: it holds none.
+    """
+    from arcana_pipelines.sources.notion.api import HURRIED, NotionApi, Patience, fingerprint
     from arcana_pipelines.sources.notion.limiter import RateLimiter
 
-    token: SecretStr = token_from_environment(variable, slug)
-    return NotionApi(
-        token,
-        settings.notion_base_url,
-        RateLimiter(settings.notion_requests_per_minute),
-        settings.notion_timeout,
-        settings.max_concurrent_requests,
+    settings = database.settings
+    token = token_from_environment(variable, slug)
+    patience = HURRIED if hurried else Patience(timeout=settings.notion_timeout)
+    limiter = RateLimiter(
+        database, fingerprint(token), settings.notion_requests_per_minute, longest_wait=patience.longest_pause
     )
+    return NotionApi(token, settings.notion_base_url, limiter, patience, settings.max_concurrent_requests)

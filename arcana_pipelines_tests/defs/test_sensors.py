@@ -61,7 +61,7 @@ def _requested(result: dg.SensorResult | dg.SkipReason) -> list[str]:
 
 def _forget_last_poll(database: Database) -> None:
     with database.connection() as connection:
-        connection.execute("UPDATE workspace SET polled_at = NULL")
+        connection.execute("UPDATE workspace SET polled_at = NULL, poll_after = NULL")
 
 
 def test_a_new_workspace_gets_its_partition_and_its_first_sync(
@@ -114,14 +114,29 @@ def test_a_trashed_and_a_restored_page_are_seen(installed: Harness, instance: dg
     installed.assert_matches_world()
 
 
-def test_a_workspace_that_cannot_be_polled_is_skipped_with_a_reason(
+def test_a_revoked_token_gets_one_run_that_tells_people_and_then_ever_rarer_looks(
     installed: Harness, instance: dg.DagsterInstance
 ) -> None:
     instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
     execute(instance, "acme", Mode.FULL, 0)
+    tokens = set(installed.world.tokens)
     installed.world.tokens.clear()
     _forget_last_poll(installed.database)
-    assert _requested(_tick(source_changes, instance)) == []
+    assert _requested(_tick(source_changes, instance)) == ["acme"]
+    _, failure = execute(instance, "acme", Mode.INCREMENTAL, 0)
+    assert isinstance(failure, TokenRevoked)
+    for _ in range(2):
+        _forget_last_poll(installed.database)
+        assert _requested(_tick(source_changes, instance)) == []
+    ((problem, failures, pauses),) = installed.rows(
+        "SELECT poll_problem, poll_failures, poll_after > now() + interval '2 minutes' FROM workspace"
+    )
+    assert "401" in problem and failures == 3 and not pauses
+
+    installed.world.tokens |= tokens
+    _forget_last_poll(installed.database)
+    _tick(source_changes, instance)
+    assert installed.rows("SELECT poll_problem, poll_failures FROM workspace") == [(None, 0)]
 
 
 def test_a_failed_workspace_pauses_before_it_is_tried_again(installed: Harness, instance: dg.DagsterInstance) -> None:

@@ -8,9 +8,11 @@ repeated.
 from __future__ import annotations
 
 import email.utils
+import functools
 import hashlib
 import json
 import logging
+import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,6 +38,20 @@ MAX_THROTTLED_ATTEMPTS = 20
 RETRIED_STATUSES = frozenset({409, 429, 500, 502, 503, 504, 529})
 # A longer Retry-After means that the run should give up its place; what is left is picked up later.
 LONGEST_PAUSE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one call may take: attempts, seconds an answer may take, seconds of a pause to sit out."""
+
+    attempts: int = MAX_ATTEMPTS
+    throttled_attempts: int = MAX_THROTTLED_ATTEMPTS
+    timeout: float = 60.0
+    longest_pause: float = LONGEST_PAUSE_SECONDS
+
+
+# A look whether anything changed is taken again soon; it must not hold up other workspaces' looks.
+HURRIED = Patience(attempts=1, throttled_attempts=1, timeout=5.0, longest_pause=1.0)
 
 
 class _TryAgain(Exception):
@@ -65,19 +81,20 @@ class NotionApi:
     """The Notion API for one token, safe to share between threads."""
 
     def __init__(
-        self, token: SecretStr, base_url: str, limiter: RateLimiter, timeout: float, connections: int = 10
+        self, token: SecretStr, base_url: str, limiter: RateLimiter, patience: Patience, connections: int = 10
     ) -> None:
         self.traffic = Traffic()
-        self.credential = hashlib.blake2b(token.get_secret_value().encode(), digest_size=16).hexdigest()
+        self.credential = fingerprint(token)
         self._limiter = limiter
+        self._patience = patience
         self._server_time: datetime | None = None
         limits = httpx.Limits(max_connections=connections + 2, max_keepalive_connections=connections + 2)
         self._client = Client(
-            client=httpx.Client(limits=limits, event_hooks={"response": [self._note]}),
+            client=httpx.Client(limits=limits, event_hooks={"response": [self._note]}, verify=_certificates()),
             auth=token.get_secret_value(),
             base_url=base_url,
             notion_version=NOTION_VERSION,
-            timeout_ms=int(timeout * 1000),
+            timeout_ms=int(patience.timeout * 1000),
             retry=False,
             logger=_silent_logger(),
             log_level=logging.CRITICAL,
@@ -107,11 +124,17 @@ class NotionApi:
             PageRejected: 400, 403 and other refusals that concern what was asked for.
             SourceUnavailable: no proper answer after all attempts, or a pause too long to sit out.
         """
-        retrying = Retrying(retry=retry_if_exception_type(_TryAgain), stop=_stop, wait=_wait, reraise=True)
+        retrying = Retrying(retry=retry_if_exception_type(_TryAgain), stop=self._stop, wait=_wait, reraise=True)
         try:
             return retrying(self._attempt, method, path, query, body)
         except _TryAgain as error:
             raise SourceUnavailable(f"Notion did not answer {method} {path}: {error}") from error
+
+    def _stop(self, state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        named = isinstance(error, _TryAgain) and error.pause is not None
+        attempts = self._patience.throttled_attempts if named else self._patience.attempts
+        return stop_after_attempt(attempts)(state)
 
     def _attempt(
         self, method: str, path: str, query: Mapping[str, Any] | None, body: Mapping[str, Any] | None
@@ -162,7 +185,7 @@ class NotionApi:
             return self._throttled(error, details, where)
         if error.status in RETRIED_STATUSES:
             pause = _retry_after(error.headers.get("retry-after"), error.headers.get("date"))
-            return _TryAgain(said, pause if pause is None else min(pause, LONGEST_PAUSE_SECONDS))
+            return _TryAgain(said, pause if pause is None else min(pause, self._patience.longest_pause))
         return PageRejected(f"{where}: {said}")
 
     def _throttled(self, error: HTTPResponseError, details: dict[str, Any], where: str) -> Exception:
@@ -173,12 +196,23 @@ class NotionApi:
             return SourceUnavailable(f"Notion has blocked this connection ({where}: {reason}). Ask Notion's support.")
         date = error.headers.get("date")
         pause = _retry_after(error.headers.get("retry-after") or str(more.get("retry_after", "")), date)
-        if pause is not None and pause > LONGEST_PAUSE_SECONDS:
-            self._limiter.throttled(0)
+        # Others may use up the whole workspace's or one endpoint's allowance: ours is not too large for that.
+        ours = reason not in ("public_api_space_request_rate_limit", "public_api_endpoint_rate_limit")
+        self._limiter.throttled(pause or 0.0, reason, shrink=ours)
+        if pause is not None and pause > self._patience.longest_pause:
             return SourcePaused(f"Notion asks to wait {pause:.0f} s ({reason}); the next sync goes on from here.")
-        if pause is not None:
-            self._limiter.throttled(pause)
         return _TryAgain(f"429 {reason}", pause)
+
+
+def fingerprint(token: SecretStr) -> str:
+    """What a token is known by where the token itself must not be kept."""
+    return hashlib.blake2b(token.get_secret_value().encode(), digest_size=16).hexdigest()
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    # Reading the authorities takes 20 ms, and a thousand workspaces are looked at in one go.
+    return httpx.create_ssl_context()
 
 
 def _silent_logger() -> logging.Logger:
@@ -186,12 +220,6 @@ def _silent_logger() -> logging.Logger:
     logger = logging.getLogger("arcana_pipelines.notion_client")
     logger.propagate = False
     return logger
-
-
-def _stop(state: RetryCallState) -> bool:
-    error = state.outcome.exception() if state.outcome else None
-    named = isinstance(error, _TryAgain) and error.pause is not None
-    return stop_after_attempt(MAX_THROTTLED_ATTEMPTS if named else MAX_ATTEMPTS)(state)
 
 
 _backoff = wait_random_exponential(multiplier=0.5, max=30)

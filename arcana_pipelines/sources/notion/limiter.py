@@ -1,21 +1,29 @@
-"""One adaptive limiter a token: how fast this process asks Notion.
+"""One adaptive limiter a token, shared by every process of an installation through PostgreSQL.
 
 Notion counts requests in a 60-second window, at any pace inside it
 (https://developers.notion.com/reference/request-limits), so this is a sliding window, not a drip. A 429
-pauses everybody who shares the token; the allowance shrinks with each and grows back slowly.
+pauses everybody who uses the token; the allowance shrinks with each and grows back slowly. The database's
+clock is the only clock.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
+from typing import Any
 
-WINDOW_SECONDS = 60.0
+from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.errors import SourcePaused
+
 LOWEST_PER_MINUTE = 10
 # Business and Enterprise plans allow 600 a minute; nothing in a response says which plan it is.
 HIGHEST_PER_MINUTE = 600
+# What one answer can make everybody wait. Notion has been seen to ask for ten minutes.
+LONGEST_SHARED_PAUSE_SECONDS = 3600.0
+# Without a window there is no need to ask the database before each request, only to hear of pauses.
+_HEAR_EVERY_SECONDS = 1.0
 
 
 class RateLimiter:
@@ -23,49 +31,73 @@ class RateLimiter:
 
     def __init__(
         self,
+        database: Database,
+        credential: str,
         per_minute: int,
-        now: Callable[[], float] = time.monotonic,
+        longest_wait: float = 60.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._allowed = float(per_minute)
-        self._enabled = per_minute > 0
-        self._now = now
+        self._database = database
+        self._configured = per_minute
+        self._key = {"credential": credential, "configured": per_minute, "lowest": LOWEST_PER_MINUTE}
+        self._longest_wait = longest_wait
         self._sleep = sleep
-        self._lock = threading.Lock()
-        self._sent: deque[float] = deque()
-        self._paused_until = 0.0
-        self._last_throttle = now()
+        self._lock = threading.Lock()  # one question at a time a process: a pool of readers takes one connection
+        self._known = False
+        self._heard_at = float("-inf")
 
     def acquire(self) -> None:
-        """Wait for a place in the window."""
+        """Wait for a place in the window.
+
+        Raises:
+            SourcePaused: the wait would be longer than `longest_wait` seconds.
+        """
         while (wait := self._reserve()) > 0:
+            if wait > self._longest_wait:
+                raise SourcePaused(f"The token's requests pause for {wait:.0f} s more; a later sync goes on from here.")
             self._sleep(wait)
 
-    def throttled(self, pause_seconds: float) -> None:
-        """The server said 429: nobody sends for `pause_seconds`, and the window shrinks by a fifth."""
-        with self._lock:
-            now = self._now()
-            self._paused_until = max(self._paused_until, now + pause_seconds)
-            if now - self._last_throttle > 1.0:  # a burst of 429s is one event
-                self._allowed = max(LOWEST_PER_MINUTE, self._allowed * 0.8)
-            self._last_throttle = now
+    def throttled(self, pause_seconds: float, reason: str, shrink: bool) -> None:
+        """The server said 429: nobody sends for `pause_seconds`, and the window shrinks by a fifth if `shrink`."""
+        with self._lock, self._database.connection() as connection:
+            self._introduce(connection)
+            connection.execute(
+                load_sql("limit_throttled"),
+                {
+                    **self._key,
+                    "pause": min(pause_seconds, LONGEST_SHARED_PAUSE_SECONDS),
+                    "reason": reason,
+                    "shrink": shrink,
+                },
+            )
+        self._heard_at = float("-inf")
 
     def _reserve(self) -> float:
         """Take a place and return 0, or return the seconds to wait before asking again."""
         with self._lock:
-            now = self._now()
-            if now < self._paused_until:
-                return self._paused_until - now
-            if not self._enabled:
+            if not self._configured and time.monotonic() - self._heard_at < _HEAR_EVERY_SECONDS:
                 return 0.0
-            while self._sent and self._sent[0] <= now - WINDOW_SECONDS:
-                self._sent.popleft()
-            if len(self._sent) < int(self._allowed):
-                self._sent.append(now)
-                return 0.0
-            if now - self._last_throttle > 2 * WINDOW_SECONDS and self._allowed < HIGHEST_PER_MINUTE:
-                # The window was full for two minutes without a complaint: the plan allows more.
-                self._allowed = min(HIGHEST_PER_MINUTE, self._allowed * 1.25)
-                self._last_throttle = now
-                return 0.001
-            return self._sent[0] + WINDOW_SECONDS - now
+            with self._database.connection() as connection:
+                self._introduce(connection)
+                wait = self._ask(connection)
+            if not wait:
+                self._heard_at = time.monotonic()
+            return wait
+
+    def _ask(self, connection: Connection) -> float:
+        if not self._configured:
+            return _number(connection.execute(load_sql("limit_pause"), self._key).fetchone())
+        # The row lock comes first, in a statement of its own: the next one then sees what others have taken.
+        connection.execute("SELECT 1 FROM source_limit WHERE credential_hash = %(credential)s FOR UPDATE", self._key)
+        parameters = {**self._key, "highest": HIGHEST_PER_MINUTE}
+        return _number(connection.execute(load_sql("limit_take"), parameters).fetchone())
+
+    def _introduce(self, connection: Connection) -> None:
+        if not self._known:
+            connection.execute(load_sql("limit_introduce"), self._key)
+            connection.commit()
+            self._known = True
+
+
+def _number(row: tuple[Any, ...] | None) -> float:
+    return float(row[0]) if row and row[0] is not None else 0.0

@@ -1,0 +1,34 @@
+-- Take a place in the window of the last 60 seconds, with the token's row locked: 0, or the seconds to wait.
+-- A window that was full for two minutes without a complaint grows by a quarter: the plan allows more.
+WITH moment AS (
+    SELECT clock_timestamp() AS now, date_trunc('second', clock_timestamp()) AS second
+), taken AS (
+    SELECT coalesce(sum(r.requests), 0) AS requests, min(r.second) AS first
+    FROM moment LEFT JOIN source_request r
+        ON r.credential_hash = %(credential)s AND r.second > moment.now - interval '61 seconds'
+), verdict AS (
+    SELECT l.credential_hash, moment.now, moment.second, taken.first,
+           greatest(0, extract(epoch FROM l.paused_until - moment.now)) AS pause,
+           taken.requests >= floor(l.per_minute) AS is_full,
+           l.per_minute < %(highest)s AND l.adjusted_at < moment.now - interval '2 minutes' AS may_grow
+    FROM source_limit l, moment, taken WHERE l.credential_hash = %(credential)s
+), grown AS (
+    UPDATE source_limit l SET per_minute = least(%(highest)s, l.per_minute * 1.25), adjusted_at = verdict.now
+    FROM verdict
+    WHERE l.credential_hash = verdict.credential_hash AND verdict.is_full AND verdict.may_grow AND verdict.pause = 0
+    RETURNING 1
+), counted AS (
+    INSERT INTO source_request AS r (credential_hash, second, requests)
+    SELECT credential_hash, second, 1 FROM verdict WHERE pause = 0 AND (NOT is_full OR may_grow)
+    ON CONFLICT (credential_hash, second) DO UPDATE SET requests = r.requests + 1
+    RETURNING 1
+), forgotten AS (
+    DELETE FROM source_request r USING verdict
+    WHERE r.credential_hash = verdict.credential_hash AND r.second < verdict.now - interval '2 minutes'
+)
+SELECT CASE
+    WHEN verdict.pause > 0 THEN verdict.pause
+    WHEN EXISTS (SELECT 1 FROM counted) THEN 0
+    ELSE greatest(0.05, least(60, extract(epoch FROM verdict.first + interval '61 seconds' - verdict.now)))
+END
+FROM verdict;
