@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 # A tick that outlives the 60 s of Dagster's sensor RPC loses its requests; one of 20 s keeps the others punctual.
 LAST_START_SECONDS = 10.0
 TICK_SECONDS = 15.0
-POLL_THREADS = 24
+POLL_THREADS = 48
 # Runs asked for in one tick; the rest is asked for in the next.
 MOST_REQUESTS = 50
 

@@ -26,6 +26,15 @@ _LISTS = frozenset({"bulleted_list_item", "numbered_list_item", "to_do"})
 _TEXTS = frozenset({"paragraph", "toggle", "template"})
 _SILENT = frozenset({"breadcrumb", "column", "column_list", "tab", "table_of_contents"})
 _CHILD_PAGES = frozenset({"child_page", "child_database"})
+# What a block says of itself besides its content.
+_ENVELOPE = frozenset(
+    {
+        "archived", "created_by", "created_time", "has_children", "id", "in_trash", "last_edited_by",
+        "last_edited_time", "object", "parent", "request_id", "type",
+    }
+)  # fmt: skip
+# Texts of unknown blocks that are no rich text.
+_NAMES = ("title", "name", "expression", "text", "rich_text", "caption")
 _SECTIONS = ("notes_block_id", "summary_block_id", "transcript_block_id")
 
 
@@ -142,7 +151,10 @@ class _Renderer:
     def block(self, block: Block, depth: int) -> None:
         kind = _string(block.get("type"))
         payload = block.get(kind)
-        payload = payload if isinstance(payload, Mapping) else {}
+        if not isinstance(payload, Mapping):
+            payload = {key: value for key, value in block.items() if key not in _ENVELOPE}
+            # With content under another name than its type's it is none that we know.
+            kind = "" if any(payload.values()) else kind
         block_id = _string(block.get("id"))
         if kind in _CHILD_PAGES:
             self.link(canonical_id(block_id))
@@ -203,9 +215,8 @@ class _Renderer:
         """A type we do not know, or that the API does not show: count it, keep any text it has."""
         name = _string(payload.get("block_type")) or kind or "untyped"
         self.unknown[name] = self.unknown.get(name, 0) + 1
-        for key in ("title", "rich_text", "caption"):
-            value = payload.get(key)
-            self.layout.paragraph(compose([("text", value)]) if isinstance(value, str) else inline(value))
+        for text in _texts(payload):
+            self.layout.paragraph(text)
         if isinstance(url := payload.get("url"), str):
             self.media("bookmark", {"url": url})
 
@@ -244,6 +255,23 @@ class _Renderer:
     def link(self, page_id: str | None) -> None:
         if page_id:
             self.links[page_id] = None
+
+
+def _texts(payload: Block) -> Iterator[str]:
+    """Every text in a payload of a shape that we do not know, in order."""
+    waiting: list[object] = [payload]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, list):
+            if any(isinstance(part, Mapping) and "plain_text" in part for part in item):
+                yield inline(item)
+            else:
+                waiting.extend(reversed(item))
+        elif isinstance(item, Mapping):
+            yield from (compose([("text", _string(item.get(key)))]) for key in _NAMES)
+            # An icon has a name too, but it is nothing to read.
+            inside = [value for key, value in item.items() if key != "icon" and isinstance(value, list | Mapping)]
+            waiting.extend(reversed(inside))
 
 
 def _marker(kind: str, payload: Block) -> str:

@@ -84,7 +84,9 @@ def _cell(raw: object, depth: int) -> Cell:
     """Text and value of `{"type": T, T: …}`; formulas and rollups hold more of the same."""
     holder = _mapping(raw)
     kind = _string(holder.get("type"))
-    content = holder.get(kind)
+    if kind not in holder:  # it does not say what it is: all but its name may be its content
+        return _unfamiliar({key: value for key, value in holder.items() if key not in ("id", "type")})
+    content = holder[kind]
     if content is None or depth > _DEEPEST:
         return "", None
     if kind == "rollup" or kind == "array":
@@ -229,7 +231,10 @@ def _unfamiliar(content: object) -> Cell:
     while waiting and len(texts) < 1000:
         item = waiting.pop()
         if isinstance(item, list):
-            waiting.extend(reversed(item))
+            if any(isinstance(part, Mapping) and "plain_text" in part for part in item):
+                texts.append(plain(item))
+            else:
+                waiting.extend(reversed(item))
         elif isinstance(item, Mapping):
             known = _string(item.get("plain_text")) or _string(item.get("name"))
             if known:

@@ -187,6 +187,8 @@ class NotionSource:
             yield refs
             if stop:
                 break
+        if listing.problems:
+            return  # whoever does not answer one question is not asked another
         yield from self._trash(listing, is_unchanged)
         listing.complete = not listing.problems
         listing.cursor = self._cursor(listing.source_time or newest)
