@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     notion_requests_per_minute: int = Field(180, ge=0)
     notion_timeout: float = Field(60.0, gt=0)
 
+    notion_webhook_token: SecretStr | None = None
+
     embedding_provider: Literal["local", "openai"] = "local"
     openai_api_key: SecretStr | None = None
     openai_base_url: HttpUrl = "https://api.openai.com/v1"
@@ -60,6 +62,8 @@ class Settings(BaseSettings):
     openai_timeout: float = Field(60.0, gt=0)
 
     alert_webhook_url: HttpUrl | None = None
+
+    retention_days: int = Field(30, ge=1, le=36500)
 
     batch_size: int = Field(100, ge=1, le=2048)
     max_concurrent_requests: int = Field(10, ge=1, le=200)

@@ -40,6 +40,7 @@ class Harness:
     server: NotionServer
     slug: str
     open_embedder: OpenEmbedder | None = None
+    comments: bool = False
 
     @classmethod
     def register(cls, database: Database, world: NotionWorld, server: NotionServer, slug: str) -> Harness:
@@ -54,14 +55,16 @@ class Harness:
         )
         return cls(database, world, server, slug)
 
-    def sync(self, mode: Mode = Mode.INCREMENTAL, allow_removals: int = 0) -> dict[str, Any]:
+    def sync(self, mode: Mode = Mode.INCREMENTAL, allow_removals: int = 0, retention_days: int = 30) -> dict[str, Any]:
         """The five stages as a run executes them; returns the report of `arcana sync`."""
         source = self.source()
         try:
             with self.database.connection() as connection:
                 workspace = workspaces.find(connection, self.slug)
                 self.server.reset_log()
-                pages = sync_pages(connection, workspace, source, mode, allow_removals=allow_removals)
+                pages = sync_pages(
+                    connection, workspace, source, mode, allow_removals=allow_removals, retention_days=retention_days
+                )
                 generation = ledger.current(connection, workspace.workspace_id)
                 assert generation is not None
                 ledger.note(connection, generation, {"notion": {"requests": source.api.traffic.requests}})
@@ -84,7 +87,7 @@ class Harness:
     def source(self) -> NotionSource:
         token = SecretStr(self.world.token)
         limiter = RateLimiter(self.database, fingerprint(token), 0)
-        return NotionSource(NotionApi(token, self.server.base_url, limiter, Patience(timeout=5.0)))
+        return NotionSource(NotionApi(token, self.server.base_url, limiter, Patience(timeout=5.0)), self.comments)
 
     def settle(self) -> None:
         """Let so much time pass in the world that no edit minute is open."""

@@ -17,10 +17,12 @@ from arcana_pipelines.errors import ArcanaError
 _COMMANDS = {
     "db": "arcana_pipelines.cli.db",
     "doctor": "arcana_pipelines.cli.doctor",
+    "retry": "arcana_pipelines.cli.retry",
     "search": "arcana_pipelines.cli.search",
     "status": "arcana_pipelines.cli.status",
     "sync": "arcana_pipelines.cli.sync",
     "up": "arcana_pipelines.cli.up",
+    "webhooks": "arcana_pipelines.cli.webhooks",
     "workspace": "arcana_pipelines.cli.workspace",
 }
 

@@ -49,6 +49,16 @@ def _print(state: dict[str, Any]) -> None:
         out.print(f"  last sync: generation {last['generation']}, {last['mode']}, listing {whole}, ended {ended}")
         for problem in last["problems"]:
             out.print(f"    {problem}", markup=False)
+    source = state["source"]
+    if source["paused_until"]:
+        out.print(
+            f"  [yellow]the source asked for a pause[/yellow] until {source['paused_until']}: {source['pause_reason']}"
+        )
+    if source["problem"]:
+        out.print("  [yellow]the source could not be looked at:[/yellow]")
+        out.print(f"    {source['problem']}", markup=False)
+    for kind, pages in source["unknown_types"].items():
+        out.print(f"  {pages} pages hold '{kind}', which this release does not know", markup=False)
     for group in state["not_indexed"]:
         out.print(f"  [yellow]{group['pages']} pages {group['state']}[/yellow]: {group['reason']}")
         for example in group["examples"]:

@@ -42,7 +42,12 @@ def command(context: click.Context, slug: str, mode: str, allow_removals: int, a
     """
     database = open_database()
     upgrade(database)
-    report = run_sync(database, slug, Mode(mode), allow_removals, show_progress=not as_json)
+    report = run_sync(database, slug, Mode(mode), allow_removals=allow_removals, show_progress=not as_json)
+    show(context, report, as_json)
+
+
+def show(context: click.Context, report: dict[str, Any], as_json: bool) -> None:
+    """Print a report and exit with what it says."""
     if as_json:
         print_json(report)
     else:
@@ -51,9 +56,9 @@ def command(context: click.Context, slug: str, mode: str, allow_removals: int, a
 
 
 def run_sync(
-    database: Database, slug: str, mode: Mode, allow_removals: int = 0, show_progress: bool = False
+    database: Database, slug: str, mode: Mode, *, show_progress: bool = False, **config: Any
 ) -> dict[str, Any]:
-    """Run the job for one partition and return its report.
+    """Run the job for one partition and return its report. `config`: see `SyncConfig`.
 
     Raises:
         ArcanaError: the run failed; the message is the first failed asset's own.
@@ -63,11 +68,12 @@ def run_sync(
     from arcana_pipelines.defs import partitions
     from arcana_pipelines.defs.instance import open_instance
     from arcana_pipelines.defs.run import execute
+    from arcana_pipelines.defs.schedules import sync_config
 
     started = time.monotonic()
     with open_instance(database) as instance, progress(database, workspace, show_progress):
         partitions.add(instance, slug)
-        run_id, failure = execute(instance, slug, mode, allow_removals)
+        run_id, failure = execute(instance, slug, sync_config(mode, **config))
     if failure is not None:
         raise failure
     with database.connection() as connection:

@@ -32,13 +32,16 @@ def command() -> None:
 @click.option("--source", required=True, type=click.Choice(sorted(PLATFORMS)), help="Where the pages are.")
 @click.option("--token-env", metavar="NAME", help=f"Variable that holds the token (default {DEFAULT_TOKEN_VARIABLE}).")
 @click.option("--path", type=click.Path(path_type=Path), help="Folder or zip of a Markdown & CSV export.")
+@click.option("--comments", is_flag=True, help="Index open comments too: one more request a page.")
 @click.option("--name", help="A name for people (default: the slug).")
 @json_option
-def add(slug: str, source: str, token_env: str | None, path: Path | None, name: str | None, as_json: bool) -> None:
+def add(
+    slug: str, source: str, token_env: str | None, path: Path | None, comments: bool, name: str | None, as_json: bool
+) -> None:
     """Register a workspace: its row, directory, default index and partition, all or nothing."""
     workspaces.check_slug(slug)
     database = open_database()
-    config, credential = _source_options(slug, source, token_env, path)
+    config, credential = _source_options(slug, source, token_env, path, comments)
     upgrade(database)
     workspace = register(database, slug, PLATFORMS[source], config, credential, name)
     if as_json:
@@ -129,14 +132,16 @@ def remove(slug: str, yes: bool, as_json: bool) -> None:
 
 
 def _source_options(
-    slug: str, source: str, token_env: str | None, path: Path | None
+    slug: str, source: str, token_env: str | None, path: Path | None, comments: bool
 ) -> tuple[dict[str, Any], str | None]:
     if source == "notion":
         if path is not None:
             raise WrongUse("--path belongs to --source notion-export; --source notion reads the API.")
         variable = token_env or DEFAULT_TOKEN_VARIABLE
         token_from_environment(variable, slug)
-        return {}, variable
+        return ({"comments": True} if comments else {}), variable
+    if comments:
+        raise WrongUse("--comments belongs to --source notion; an export holds no comments.")
     if token_env is not None:
         raise WrongUse("--token-env belongs to --source notion; an export needs no token.")
     if path is None:

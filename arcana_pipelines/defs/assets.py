@@ -32,6 +32,10 @@ class SyncConfig(dg.Config):
     """incremental: what changed; full: list everything; audit: list everything and prove what is gone."""
     allow_removals: int = 0
     """How many pages this run may remove although they exceed the cap on mass removal."""
+    retry: bool = False
+    """Read pages again that wait in quarantine, without waiting for their time."""
+    page: str = ""
+    """With retry: the id of the one page to read again, whatever its state."""
 
 
 @dg.asset(
@@ -65,6 +69,8 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
     started = time.monotonic()
     session = arcana.session(context.partition_key)
     source = session.source
+    if config.retry:
+        ledger.release(session.connection, session.workspace.workspace_id, config.page or None)
     report = sync_pages(
         session.connection,
         session.workspace,
@@ -72,12 +78,14 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
         config.mode,
         allow_removals=config.allow_removals,
         concurrency=session.settings.max_concurrent_requests,
+        retention_days=session.settings.retention_days,
     )
     generation = session.generation
     counts = ledger.counts(session.connection, generation)
     traffic = getattr(getattr(source, "api", None), "traffic", None)
     requests = {"requests": traffic.requests, "throttled": traffic.throttled} if traffic else {}
     ledger.note(session.connection, generation, {"notion": requests})
+    unknown_types = ledger.unknown_types(session.connection, session.workspace.workspace_id)
     session.connection.commit()
     accounted = sum(value for name, value in counts.items() if name != "enumerated")
     return dg.MaterializeResult(
@@ -88,6 +96,7 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
             "mode": str(report.mode),
             "generation": report.generation,
             "listing_complete": report.listing_complete,
+            "unknown_types": dg.MetadataValue.json(unknown_types),
             "seconds": round(time.monotonic() - started, 3),
         },
         check_results=[

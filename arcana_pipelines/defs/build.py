@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from arcana_pipelines.defs.assets import ASSETS
-from arcana_pipelines.defs.jobs import sync_workspace
+from arcana_pipelines.defs.jobs import retry_pages, sync_workspace
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.defs.schedules import audit_sweep
 from arcana_pipelines.defs.sensors import SENSORS
@@ -15,7 +15,7 @@ def build_defs() -> dg.Definitions:
     """Everything that Dagster shows and runs. Touches no database and no network."""
     return dg.Definitions(
         assets=ASSETS,
-        jobs=[sync_workspace],
+        jobs=[sync_workspace, retry_pages],
         sensors=SENSORS,
         schedules=[audit_sweep],
         resources={"arcana": ArcanaResource()},

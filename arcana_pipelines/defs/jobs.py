@@ -1,4 +1,4 @@
-"""The one job: sync a workspace from source to index, in one process.
+"""Syncing a workspace from source to index, in one process.
 
 In-process, five assets cost 0.5 s of overhead instead of 6; parallelism lives inside the assets and between
 workspaces.
@@ -18,4 +18,13 @@ sync_workspace = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="List, read, normalise, chunk, embed and publish one workspace. Costs two requests when "
     "nothing changed.",
+)
+
+retry_pages = dg.define_asset_job(
+    "retry_pages",
+    selection=ASSETS,
+    partitions_def=workspaces,
+    executor_def=dg.in_process_executor,
+    config={"ops": {"notion_pages": {"config": {"retry": True}}}},
+    description="The same sync, which first takes up what waits in quarantine (or the one page that `page` names).",
 )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.runs import PROCESS_TAG, process_tag, report_dead_runs
-from arcana_pipelines.defs.schedules import sync_config
 from arcana_pipelines.errors import ArcanaError
-from arcana_pipelines.sources.protocol import Mode
 
 
-def execute(instance: dg.DagsterInstance, slug: str, mode: Mode, allow_removals: int) -> tuple[str, ArcanaError | None]:
-    """Sync one partition; returns the run's id and, when it failed, our error.
+def execute(instance: dg.DagsterInstance, slug: str, config: Mapping[str, object]) -> tuple[str, ArcanaError | None]:
+    """Sync one partition with this run configuration; returns the run's id and, when it failed, our error.
 
     Anything that is not an error of ours is raised as it is, with its traceback.
     """
@@ -20,10 +20,10 @@ def execute(instance: dg.DagsterInstance, slug: str, mode: Mode, allow_removals:
     job = build_defs().resolve_job_def("sync_workspace")
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     result = job.execute_in_process(
-        run_config={**sync_config(mode, allow_removals), **quiet},
+        run_config={**config, **quiet},
         partition_key=slug,
         instance=instance,
-        tags={PROCESS_TAG: process_tag(), "arcana/mode": str(mode)},
+        tags={PROCESS_TAG: process_tag()},
         raise_on_error=False,
     )
     if result.success:

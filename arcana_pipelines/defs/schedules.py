@@ -28,6 +28,7 @@ def audit_sweep(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest
         )
 
 
-def sync_config(mode: Mode, allow_removals: int = 0) -> dict[str, object]:
-    """Run configuration of `sync_workspace`."""
-    return {"ops": {"notion_pages": {"config": {"mode": mode.name, "allow_removals": allow_removals}}}}
+def sync_config(mode: Mode, allow_removals: int = 0, retry: bool = False, page: str = "") -> dict[str, object]:
+    """Run configuration of `sync_workspace` (see `SyncConfig`)."""
+    config = {"mode": mode.name, "allow_removals": allow_removals, "retry": retry, "page": page}
+    return {"ops": {"notion_pages": {"config": config}}}

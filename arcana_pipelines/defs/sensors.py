@@ -16,7 +16,7 @@ import dagster as dg
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import current_revision, newest_revision
-from arcana_pipelines.defs.jobs import sync_workspace
+from arcana_pipelines.defs.jobs import retry_pages, sync_workspace
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.runs import may_run, report_abandoned_runs, report_dead_runs
 from arcana_pipelines.pipeline.lock import locked
@@ -126,7 +126,7 @@ def _request(workspace: Workspace, run_key: str) -> dg.RunRequest:
 
 @dg.run_failure_sensor(
     default_status=dg.DefaultSensorStatus.RUNNING,
-    monitored_jobs=[sync_workspace],
+    monitored_jobs=[sync_workspace, retry_pages],
     description="Tells people that a sync failed: one error line in the log, and a POST to "
     "ALERT_WEBHOOK_URL when it is set.",
 )

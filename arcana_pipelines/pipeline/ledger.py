@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.sources.protocol import FetchedPage, Mode, PageRef
 
 # Notion rounds edit times down to the minute; a page read this long after its edit minute cannot have been
@@ -190,6 +191,7 @@ def store_fetched(
             "fetched_at": page.fetched_at.isoformat(),
             "partial": page.partial,
             "properties": page.properties,
+            "unknown_types": page.unknown_types,
         }
         for ref, page in pages
     ]
@@ -205,6 +207,32 @@ def store_failed(connection: Connection, generation: Generation, failures: Mappi
     connection.execute(load_sql("ledger_failed"), {**generation.key, "pages": storable_json(rows)})
 
 
+def release(connection: Connection, workspace_id: UUID, page: str | None) -> int:
+    """Let the next sync read one page again, or all that are in quarantine; returns how many.
+
+    Raises:
+        WrongUse: the workspace has no such page.
+    """
+    rows = connection.execute(load_sql("ledger_release"), {"workspace_id": workspace_id, "page": page}).fetchall()
+    connection.commit()
+    if page is not None and not rows:
+        raise WrongUse(
+            f"The workspace holds no page {page}. `arcana status` names those that are not indexed; a page that was "
+            "removed comes back by itself once the source lists it again."
+        )
+    return len(rows)
+
+
+def unknown_types(connection: Connection, workspace_id: UUID) -> dict[str, int]:
+    """On how many pages each type stands that we do not know."""
+    rows = connection.execute(
+        "SELECT name, count(*) FROM source_page CROSS JOIN LATERAL (SELECT DISTINCT unnest(unknown_types)) AS u(name) "
+        "WHERE workspace_id = %s AND state <> 'tombstoned' GROUP BY name ORDER BY count(*) DESC, name",
+        [workspace_id],
+    ).fetchall()
+    return dict(rows)
+
+
 def not_listed(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> set[str]:
     """Those of the pages that this generation has not seen in a listing."""
     rows = connection.execute(
@@ -213,6 +241,25 @@ def not_listed(connection: Connection, generation: Generation, refs: Sequence[Pa
         [generation.workspace_id, generation.number, [ref.external_id for ref in refs]],
     ).fetchall()
     return {row[0] for row in rows}
+
+
+def not_seen(connection: Connection, generation: Generation, pages: Sequence[str]) -> list[str]:
+    """Those of the pages that this generation has not listed, known to the ledger or not."""
+    rows = connection.execute(
+        "SELECT id FROM unnest(%s::text[]) AS id WHERE NOT EXISTS (SELECT 1 FROM source_page "
+        "WHERE workspace_id = %s AND external_id = id AND seen_generation = %s)",
+        [list(pages), generation.workspace_id, generation.number],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def stale(connection: Connection, generation: Generation, pages: Sequence[str]) -> None:
+    """The bodies that we hold of these pages are out of date although no edit time says so."""
+    connection.execute(
+        "UPDATE source_page SET state = 'pending', fetched_revision = NULL "
+        "WHERE workspace_id = %s AND external_id = ANY(%s) AND state = 'unchanged'",
+        [generation.workspace_id, list(pages)],
+    )
 
 
 def store_suspects(connection: Connection, generation: Generation, pages: Sequence[str]) -> None:

@@ -17,9 +17,11 @@ from arcana_pipelines.errors import (
     SourcePaused,
     SourceUnavailable,
 )
-from arcana_pipelines.pipeline import ledger
+from arcana_pipelines.pipeline import inbox, ledger
+from arcana_pipelines.pipeline.inbox import Waiting
 from arcana_pipelines.pipeline.ledger import Generation
-from arcana_pipelines.pipeline.removal import remove_absent
+from arcana_pipelines.pipeline.purge import purge
+from arcana_pipelines.pipeline.removal import is_below_removed, remove_absent
 from arcana_pipelines.pipeline.workspaces import Workspace
 from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence, Source
 
@@ -56,8 +58,11 @@ def sync_pages(
     *,
     allow_removals: int = 0,
     concurrency: int = 10,
+    retention_days: int = 30,
 ) -> PagesReport:
     """Bring the ledger up to date with the source. The first sync, and one without a cursor, is full.
+
+    Full and audit syncs also forget what was removed more than `retention_days` ago.
 
     Raises:
         TokenRevoked: the token is not accepted. Nothing is removed.
@@ -69,7 +74,9 @@ def sync_pages(
     identity = _identified(workspace, source, mode)
     generation = ledger.begin(connection, workspace.workspace_id, mode)
     connection.commit()
+    announced = inbox.waiting(connection, workspace.workspace_id)
     listing, listed = _list(connection, workspace, source, generation)
+    there = _look_at_announced(connection, workspace, generation, source, announced, listing)
     if mode is Mode.AUDIT:
         listed += _follow_links(connection, generation, source)
     if not listed and mode is not Mode.INCREMENTAL:
@@ -79,11 +86,15 @@ def sync_pages(
         source_now = _database_now(connection)
     # Removal comes first: reading a page that the trash or a whole listing speaks against proves nothing.
     removal = remove_absent(connection, generation, source, listing, allow_removals)
+    listed += _take_up(connection, generation, there)
     reading = _Reading(connection, generation, source, source_now, concurrency)
     reading.run()
     if reading.paused:
         listing.problems.append(reading.paused)
+    inbox.close(connection, workspace.workspace_id, announced.event_ids, generation.number)
     _finish(connection, workspace, generation, listing, identity, source.credential())
+    if mode is not Mode.INCREMENTAL:
+        purge(connection, generation, retention_days)
     report = PagesReport(
         generation=generation.number,
         mode=mode,
@@ -135,6 +146,42 @@ def _follow_links(connection: Connection, generation: Generation, source: Source
         ledger.record(connection, generation, alive)
         connection.commit()
     return len(alive)
+
+
+def _look_at_announced(
+    connection: Connection, workspace: Workspace, generation: Generation, source: Source, announced: Waiting,
+    listing: Listing,
+) -> list[PageRef]:  # fmt: skip
+    """Look at announced pages that the listing did not show: the search index may lag behind the events.
+
+    Returns those that are there; trashed ones join the listing's trash.
+    """
+    if workspace.source_config.get("comments"):
+        ledger.stale(connection, generation, announced.commented)
+    unlisted = ledger.not_seen(connection, generation, announced.pages)
+    connection.commit()
+    alive: list[PageRef] = []
+    for external_id in unlisted:
+        presence, ref = source.confirm(external_id)
+        if presence is Presence.ALIVE and ref is not None:
+            alive.append(ref)
+        elif presence is Presence.TRASHED and listing.trash is not None:
+            listing.trash.add(external_id)
+    return alive
+
+
+def _take_up(connection: Connection, generation: Generation, announced: Sequence[PageRef]) -> int:
+    """Record announced pages that are there, except below something that is removed; returns how many."""
+    # Removal may have listed some of them in the meantime.
+    new = set(ledger.not_seen(connection, generation, [ref.external_id for ref in announced]))
+    refs = [
+        ref for ref in announced
+        if ref.external_id in new and not is_below_removed(connection, generation, ref)
+    ]  # fmt: skip
+    if refs:
+        ledger.record(connection, generation, refs)
+    connection.commit()
+    return len(refs)
 
 
 def _distrust_empty(connection: Connection, generation: Generation, listing: Listing, allow_removals: int) -> None:

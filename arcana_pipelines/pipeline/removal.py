@@ -97,7 +97,7 @@ def _proven(connection: Connection, generation: Generation, source: Source) -> t
     alive: list[PageRef] = []
     for ref in answered:
         # A page below a trashed one is not listed any more, but says `in_trash: false` of itself.
-        if _is_below_removed(connection, generation, ref, proven):
+        if is_below_removed(connection, generation, ref, proven):
             _mark_below_trash(connection, generation, ref.external_id)
             proven.append(ref.external_id)
         else:
@@ -108,7 +108,7 @@ def _proven(connection: Connection, generation: Generation, source: Source) -> t
     return proven, len(alive)
 
 
-def _is_below_removed(connection: Connection, generation: Generation, ref: PageRef, proven: Sequence[str]) -> bool:
+def is_below_removed(connection: Connection, generation: Generation, ref: PageRef, proven: Sequence[str] = ()) -> bool:
     """True when a page or database above the page is removed, counted from the parent it has now."""
     row = connection.execute(
         load_sql("removal_ancestors"), {**generation.key, "parent": ref.parent_id, "proven": list(proven)}
@@ -132,7 +132,7 @@ def _bring_back(connection: Connection, generation: Generation, source: Source, 
     for (external_id,) in rows:
         presence, ref = source.confirm(external_id)
         if presence is Presence.ALIVE and ref is not None:
-            if not _is_below_removed(connection, generation, ref, ()):
+            if not is_below_removed(connection, generation, ref):
                 alive.append(ref)
         elif presence is Presence.GONE:
             gone.append(external_id)

@@ -131,10 +131,28 @@ def workspace_status(connection: Connection, workspace: Workspace) -> dict[str, 
             "finished_at": last[5].isoformat() if last[5] else None,
             "pages": sync_report(connection, workspace, generation)["pages"],
         },
+        "source": _source_state(connection, workspace.workspace_id),
         "not_indexed": [
             {"state": state, "reason": reason, "pages": count, "examples": examples}
             for state, reason, count, examples in groups
         ],
+    }
+
+
+def _source_state(connection: Connection, workspace_id: UUID) -> dict[str, Any]:
+    """What keeps the workspace from its source, if anything, and what the source has that we do not know."""
+    row = connection.execute(
+        "SELECT w.poll_problem, l.paused_until, l.reason FROM workspace w LEFT JOIN source_limit l "
+        "ON l.credential_hash = w.credential_hash AND l.paused_until > now() WHERE w.workspace_id = %s",
+        [workspace_id],
+    ).fetchone()
+    assert row is not None
+    problem, paused_until, reason = row
+    return {
+        "problem": problem,
+        "paused_until": paused_until.isoformat() if paused_until else None,
+        "pause_reason": reason,
+        "unknown_types": ledger.unknown_types(connection, workspace_id),
     }
 
 

@@ -55,7 +55,8 @@ class FetchedPage:
     `fetched_at` is read from the source's clock. `links` names pages that the body points to where its
     Markdown does not show it. `partial` says in words what could not be read (a
     child that is not shared), and is empty for a whole page. `properties`, when given, replace the
-    listed ones (a listing may cut long relations short).
+    listed ones (a listing may cut long relations short). `unknown_types` names what the source has and we do
+    not know; its text is kept as far as there is any.
     """
 
     markdown: str
@@ -63,6 +64,21 @@ class FetchedPage:
     links: tuple[str, ...] = ()
     partial: tuple[str, ...] = ()
     properties: Mapping[str, Mapping[str, Any]] | None = None
+    unknown_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """An event in which the source says that something changed: a hint where to look, no more.
+
+    `source_workspace_id` is the source's own workspace, `external_id` the page concerned, where there is one.
+    """
+
+    event_id: str
+    event_type: str
+    source_workspace_id: str
+    external_id: str | None
+    occurred_at: datetime | None
 
 
 @dataclass(slots=True)

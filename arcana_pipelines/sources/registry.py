@@ -34,7 +34,7 @@ def open_source(
         from arcana_pipelines.sources.notion.source import NotionSource
 
         api = open_notion_api(credential_ref or DEFAULT_TOKEN_VARIABLE, slug, database, hurried)
-        return NotionSource(api)
+        return NotionSource(api, with_comments=config.get("comments") is True)
     if platform == "notion_export":
         from arcana_pipelines.sources.notion_export import NotionExportSource
 

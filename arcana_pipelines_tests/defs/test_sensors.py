@@ -12,6 +12,7 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
+from arcana_pipelines.defs.schedules import sync_config
 from arcana_pipelines.defs.sensors import source_changes, workspace_registry
 from arcana_pipelines.errors import TokenRevoked
 from arcana_pipelines.pipeline.lock import workspace_lock
@@ -86,7 +87,7 @@ def test_the_change_sensor_asks_for_an_edited_workspace_and_not_again_after_its_
     installed: Harness, instance: dg.DagsterInstance
 ) -> None:
     instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
-    execute(instance, "acme", Mode.FULL, 0)
+    execute(instance, "acme", sync_config(Mode.FULL))
     _forget_last_poll(installed.database)
     assert _requested(_tick(source_changes, instance)) == []
 
@@ -95,22 +96,22 @@ def test_the_change_sensor_asks_for_an_edited_workspace_and_not_again_after_its_
     _forget_last_poll(installed.database)
     assert _requested(_tick(source_changes, instance)) == ["acme"]
 
-    execute(instance, "acme", Mode.INCREMENTAL, 0)
+    execute(instance, "acme", sync_config(Mode.INCREMENTAL))
     installed.settle()
-    execute(instance, "acme", Mode.INCREMENTAL, 0)
+    execute(instance, "acme", sync_config(Mode.INCREMENTAL))
     _forget_last_poll(installed.database)
     assert _requested(_tick(source_changes, instance)) == []
 
 
 def test_a_trashed_and_a_restored_page_are_seen(installed: Harness, instance: dg.DagsterInstance) -> None:
     instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
-    execute(instance, "acme", Mode.FULL, 0)
+    execute(instance, "acme", sync_config(Mode.FULL))
     page = installed.world.visible_pages()[0]
     for change in (installed.world.trash, installed.world.restore):
         change(page)
         _forget_last_poll(installed.database)
         assert _requested(_tick(source_changes, instance)) == ["acme"]
-        execute(instance, "acme", Mode.INCREMENTAL, 0)
+        execute(instance, "acme", sync_config(Mode.INCREMENTAL))
     installed.assert_matches_world()
 
 
@@ -118,12 +119,12 @@ def test_a_revoked_token_gets_one_run_that_tells_people_and_then_ever_rarer_look
     installed: Harness, instance: dg.DagsterInstance
 ) -> None:
     instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
-    execute(instance, "acme", Mode.FULL, 0)
+    execute(instance, "acme", sync_config(Mode.FULL))
     tokens = set(installed.world.tokens)
     installed.world.tokens.clear()
     _forget_last_poll(installed.database)
     assert _requested(_tick(source_changes, instance)) == ["acme"]
-    _, failure = execute(instance, "acme", Mode.INCREMENTAL, 0)
+    _, failure = execute(instance, "acme", sync_config(Mode.INCREMENTAL))
     assert isinstance(failure, TokenRevoked)
     for _ in range(2):
         _forget_last_poll(installed.database)
@@ -143,7 +144,7 @@ def test_a_failed_workspace_pauses_before_it_is_tried_again(installed: Harness, 
     instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
     tokens = set(installed.world.tokens)
     installed.world.tokens.clear()
-    _, failure = execute(instance, "acme", Mode.FULL, 0)
+    _, failure = execute(instance, "acme", sync_config(Mode.FULL))
     assert isinstance(failure, TokenRevoked)
     installed.world.tokens |= tokens
     assert _requested(_tick(workspace_registry, instance)) == []
@@ -170,7 +171,7 @@ def test_a_run_that_died_with_its_code_server_is_noticed_and_a_living_one_is_not
 
 def test_a_run_through_dagster_reports_its_counters(installed: Harness, instance: dg.DagsterInstance) -> None:
     instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
-    run_id, failure = execute(instance, "acme", Mode.INCREMENTAL, 0)
+    run_id, failure = execute(instance, "acme", sync_config(Mode.INCREMENTAL))
     assert failure is None
     event = instance.get_latest_materialization_event(dg.AssetKey("notion_pages"))
     assert event is not None

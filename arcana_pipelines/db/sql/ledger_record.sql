@@ -28,6 +28,7 @@ WITH listed AS (
         in_trash = excluded.in_trash,
         seen_generation = excluded.seen_generation,
         outcome = NULL,
+        removed_at = NULL,
         attempts = CASE WHEN held.revision = excluded.revision AND held.state <> 'suspect'
                         THEN held.attempts ELSE 0 END,
         next_attempt_at = CASE WHEN held.revision = excluded.revision THEN held.next_attempt_at END,

@@ -8,6 +8,8 @@ WITH last AS (
     WHERE w.workspace_id = %(workspace_id)s
 )
 SELECT CASE
+    WHEN EXISTS (SELECT 1 FROM webhook_event WHERE workspace_id = %(workspace_id)s AND generation IS NULL)
+        THEN 'changes were announced'
     WHEN is_old AND EXISTS (
         SELECT 1 FROM source_page WHERE workspace_id = %(workspace_id)s
         AND (state IN ('pending', 'fetched') OR (state = 'quarantined' AND next_attempt_at <= now())))

@@ -17,6 +17,7 @@ from typing import Any
 from arcana_pipelines.errors import PageRejected, PageUnavailable, SourceUnavailable
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.blocks import render
+from arcana_pipelines.sources.notion.lists import items
 from arcana_pipelines.sources.notion.pages import canonical_id
 
 log = logging.getLogger(__name__)
@@ -36,11 +37,15 @@ GIVE_UP_MARKDOWN_AFTER = 5
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Markdown of a page, pages it links to besides, and in words what of it could not be read."""
+    """Markdown of a page, pages it links to besides, and in words what of it could not be read.
+
+    `unknown_types` names the types of blocks that could not be shown in full.
+    """
 
     markdown: str
     links: tuple[str, ...] = ()
     partial: tuple[str, ...] = ()
+    unknown_types: tuple[str, ...] = ()
 
 
 class BodyReader:
@@ -80,6 +85,7 @@ class BodyReader:
             return self._from_blocks(page_id)  # a hundred children cost one request there
         seen = {page_id}
         links: list[str] = []
+        unknown_types: list[str] = []
         unreadable = 0
         while waiting:
             block_id = waiting.pop(0)
@@ -96,6 +102,7 @@ class BodyReader:
             except PageRejected:
                 subtree = self._subtree(block_id)
                 links += subtree.links
+                unknown_types += subtree.unknown_types
                 part = {"markdown": subtree.markdown}
                 unreadable += bool(subtree.partial)
             if part["markdown"].lstrip().startswith("<unknown"):
@@ -107,9 +114,10 @@ class BodyReader:
                 seen.add(block_id)
                 subtree = self._subtree(block_id)
                 links += subtree.links
+                unknown_types += subtree.unknown_types
                 text = _fill(text, block_id, subtree.markdown)
         hidden = f"{unreadable} parts are not shared with the connection"
-        return Body(text, tuple(links), (hidden,) if unreadable else ())
+        return Body(text, tuple(links), (hidden,) if unreadable else (), (*unknown_types, *_left_unknown(text)))
 
     def _markdown(self, any_id: str) -> dict[str, Any]:
         # notion-client 3.1 has a method for this path, but drops markdown_version.
@@ -120,9 +128,7 @@ class BodyReader:
 
     def _from_blocks(self, page_id: str) -> Body:
         rendered = render(page_id, self._children)
-        if rendered.unknown_types:
-            log.info("page %s has block types we do not know: %s", page_id, rendered.unknown_types)
-        return Body(rendered.markdown, rendered.links, rendered.problems)
+        return Body(rendered.markdown, rendered.links, rendered.problems, tuple(rendered.unknown_types))
 
     def _subtree(self, block_id: str) -> Body:
         try:
@@ -134,21 +140,10 @@ class BodyReader:
             return iter([block]) if any_id == "" else self._children(any_id)
 
         rendered = render("", children)
-        return Body(rendered.markdown, rendered.links, rendered.problems)
+        return Body(rendered.markdown, rendered.links, rendered.problems, tuple(rendered.unknown_types))
 
     def _children(self, block_id: str) -> Iterator[dict[str, Any]]:
-        cursor: str | None = None
-        seen: set[str] = set()
-        while True:
-            query = {"page_size": 100} | ({"start_cursor": cursor} if cursor else {})
-            answer = self._api.call("GET", f"blocks/{block_id}/children", query=query)
-            yield from answer.get("results") or []
-            if not answer.get("has_more"):
-                return
-            cursor = answer.get("next_cursor")
-            if not cursor or cursor in seen:
-                raise PageRejected(f"the children of block {block_id} repeat their cursor")
-            seen.add(cursor)
+        return items(self._api, f"blocks/{block_id}/children")
 
 
 def _unknown_ids(answer: dict[str, Any]) -> list[str]:
@@ -163,6 +158,11 @@ def _unrendered(text: str) -> list[str]:
         if alt and ids and alt[1] not in _WORDLESS:
             found.append(canonical_id(ids[-1]))
     return found
+
+
+def _left_unknown(text: str) -> list[str]:
+    """Types of the placeholders that stay: blocks without words of their own."""
+    return [alt[1] for placeholder in _UNKNOWN.finditer(text) if (alt := _ALT.search(placeholder[1]))]
 
 
 def _fill(text: str, block_id: str, part: str) -> str:

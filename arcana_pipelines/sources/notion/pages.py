@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from arcana_pipelines.sources.notion.api import NotionApi
+from arcana_pipelines.sources.notion.lists import items
 from arcana_pipelines.sources.notion.properties import (
     complete_property,
     incomplete_properties,
@@ -67,23 +68,10 @@ def completed_properties(api: NotionApi, ref: PageRef) -> Mapping[str, Mapping[s
     whole = {name: dict(value) for name, value in ref.properties.items()}
     for name, value in cut.items():
         kind = str(value["type"])
-        items = list(_property_items(api, ref.external_id, str(value["incomplete"])))
-        completed = complete_property({"id": value["incomplete"], "type": kind, kind: []}, items)
+        references = list(items(api, f"pages/{ref.external_id}/properties/{value['incomplete']}"))
+        completed = complete_property({"id": value["incomplete"], "type": kind, kind: []}, references)
         whole[name] = read_properties({name: completed}).get(name, whole[name])
     return whole
-
-
-def _property_items(api: NotionApi, page_id: str, property_id: str) -> Iterator[dict[str, Any]]:
-    cursor: str | None = None
-    seen: set[str] = set()
-    while True:
-        query = {"page_size": 100} | ({"start_cursor": cursor} if cursor else {})
-        answer = api.call("GET", f"pages/{page_id}/properties/{property_id}", query=query)
-        yield from answer.get("results") or []
-        cursor = answer.get("next_cursor")
-        if not answer.get("has_more") or not cursor or cursor in seen:
-            return
-        seen.add(cursor)
 
 
 def canonical_id(value: str) -> str:

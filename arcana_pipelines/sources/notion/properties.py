@@ -43,6 +43,11 @@ def read_properties(raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def unknown_kinds(properties: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The types among read properties that this release does not know."""
+    return sorted({str(value["type"]) for value in properties.values()} - _READERS.keys() - {"formula", "rollup"})
+
+
 def incomplete_properties(raw: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Names and ids of the properties whose references the page object cut short."""
     cut = []

@@ -21,7 +21,10 @@ from typing import Any
 from arcana_pipelines.errors import PageRejected, PageUnavailable, SourceUnavailable
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.body import BodyReader
+from arcana_pipelines.sources.notion.comments import read_comments
 from arcana_pipelines.sources.notion.pages import completed_properties, data_source_ref, page_ref, parent_of
+from arcana_pipelines.sources.notion.properties import unknown_kinds
+from arcana_pipelines.sources.notion.users import UserNames
 from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence
 
 log = logging.getLogger(__name__)
@@ -41,9 +44,11 @@ class NotionSource:
     # Deleted for ever, un-shared and a hiccup of the permission system all look like 404.
     absences_needed = 2
 
-    def __init__(self, api: NotionApi) -> None:
+    def __init__(self, api: NotionApi, with_comments: bool = False) -> None:
         self.api = api
         self._body = BodyReader(api)
+        self._names = UserNames(api)
+        self._with_comments = with_comments
         self._trash_of_pages = False
 
     def credential(self) -> str:
@@ -82,12 +87,23 @@ class NotionSource:
         body = self._body.read(ref.external_id)
         fetched_at = self.api.server_time or datetime.now(UTC)
         properties = completed_properties(self.api, ref)
-        return FetchedPage(body.markdown, fetched_at, body.links, body.partial, properties)
+        if properties is not None:
+            properties = self._names.complete(replace(ref, properties=properties)).properties
+        markdown, partial = body.markdown, body.partial
+        if self._with_comments:
+            comments, problem = read_comments(self.api, self._names, ref.external_id, markdown)
+            markdown = "\n\n".join(filter(None, [markdown, comments]))
+            partial += (problem,) if problem else ()
+        unknown = (*body.unknown_types, *(f"property {kind}" for kind in unknown_kinds(ref.properties)))
+        return FetchedPage(markdown, fetched_at, body.links, partial, properties, unknown)
+
+    def _page(self, item: Mapping[str, Any]) -> PageRef:
+        return self._names.complete(page_ref(item))
 
     def confirm(self, external_id: str) -> tuple[Presence, PageRef | None]:
         """Look at one page directly (see `Source.confirm`)."""
         try:
-            ref = page_ref(self.api.call("GET", f"pages/{external_id}"))
+            ref = self._page(self.api.call("GET", f"pages/{external_id}"))
         except PageUnavailable:
             return Presence.GONE, None
         except (PageRejected, SourceUnavailable) as error:
@@ -130,7 +146,7 @@ class NotionSource:
             yield refs
         listed: set[str] = set()
         for answer in self._all_listings(listing, data_sources):
-            refs = [page_ref(item) for item in answer if item.get("object") == "page"]
+            refs = [self._page(item) for item in answer if item.get("object") == "page"]
             fresh = [ref for ref in _distinct(refs) if not ref.in_trash and ref.external_id not in listed]
             listed.update(ref.external_id for ref in fresh)
             newest = max([newest, *(ref.last_edited_at for ref in fresh)])
@@ -172,7 +188,7 @@ class NotionSource:
         before = datetime.max.replace(tzinfo=UTC)
         for answer in self._pages_of(listing, "search", _search("page", "descending")):
             listing.source_time = listing.source_time or self.api.server_time
-            refs = [ref for ref in _distinct([page_ref(item) for item in answer]) if not ref.in_trash]
+            refs = [ref for ref in _distinct([self._page(item) for item in answer]) if not ref.in_trash]
             if not refs:
                 continue
             last = refs[-1]

@@ -1,0 +1,29 @@
+"""`arcana retry`: read pages again that could not be read."""
+
+from __future__ import annotations
+
+import click
+
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.output import json_option
+from arcana_pipelines.cli.sync import run_sync, show
+from arcana_pipelines.db.schema import upgrade
+from arcana_pipelines.sources.notion.pages import canonical_id
+from arcana_pipelines.sources.protocol import Mode
+
+
+@click.command(name="retry")
+@click.argument("slug")
+@click.option("--page", metavar="ID", default="", help="Only this page, whatever its state (default: the quarantine).")
+@json_option
+@click.pass_context
+def command(context: click.Context, slug: str, page: str, as_json: bool) -> None:
+    """Sync a workspace and take up what waits in quarantine, without waiting for its time.
+
+    Meanwhile the old version of each page stays searchable. `arcana status SLUG` shows what waits and why.
+    """
+    database = open_database()
+    upgrade(database)
+    wanted = canonical_id(page) if page else ""
+    report = run_sync(database, slug, Mode.INCREMENTAL, show_progress=not as_json, retry=True, page=wanted)
+    show(context, report, as_json)

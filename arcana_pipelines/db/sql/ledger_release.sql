@@ -1,0 +1,5 @@
+-- A person asks for pages to be read again: one, whatever its state, or all that wait in quarantine.
+UPDATE source_page SET state = 'pending', attempts = 0, next_attempt_at = NULL
+WHERE workspace_id = %(workspace_id)s AND kind <> 'data_source' AND state <> 'tombstoned'
+  AND CASE WHEN %(page)s::text IS NULL THEN state = 'quarantined' ELSE external_id = %(page)s END
+RETURNING external_id;

@@ -1,0 +1,59 @@
+"""Names of users, asked for once a run and only when an answer names one by its id alone."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from arcana_pipelines.documents.characters import clean
+from arcana_pipelines.errors import PageRejected, PageUnavailable, SourceUnavailable
+from arcana_pipelines.sources.notion.api import NotionApi
+from arcana_pipelines.sources.notion.lists import items
+from arcana_pipelines.sources.protocol import PageRef
+
+log = logging.getLogger(__name__)
+
+
+class UserNames:
+    """id -> name of everybody that `GET /v1/users` lists. Safe to share between threads."""
+
+    def __init__(self, api: NotionApi) -> None:
+        self._api = api
+        self._names: dict[str, str] | None = None
+        self._lock = threading.Lock()
+
+    def name(self, user_id: str | None) -> str:
+        """The name, or nothing for somebody unknown (a guest, or the connection may not read users)."""
+        if not user_id:
+            return ""
+        with self._lock:
+            if self._names is None:
+                self._names = self._read()
+            return self._names.get(user_id, "")
+
+    def complete(self, ref: PageRef) -> PageRef:
+        """The reference with the names of people that the listing gave by id alone."""
+        properties = {name: self._property(value) for name, value in ref.properties.items()}
+        return ref if properties == ref.properties else replace(ref, properties=properties)
+
+    def _property(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        if given["type"] not in ("people", "created_by", "last_edited_by"):
+            return given
+        value = given["value"]
+        people = value if isinstance(value, list) else [value]
+        if not any(person and person["id"] and not person["name"] for person in people):
+            return given
+        named = [person and {**person, "name": person["name"] or self.name(person["id"]) or None} for person in people]
+        text = ", ".join(person["name"] for person in named if person and person["name"])
+        return {**given, "text": text, "value": named if isinstance(value, list) else named[0]}
+
+    def _read(self) -> dict[str, str]:
+        try:
+            users = list(items(self._api, "users"))
+        except (PageRejected, PageUnavailable, SourceUnavailable) as error:
+            log.warning("the names of users cannot be read: %s", error)
+            return {}
+        return {str(user["id"]): clean(str(user["name"])) for user in users if user.get("id") and user.get("name")}
