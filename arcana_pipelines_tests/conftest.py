@@ -33,6 +33,24 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+class Naps:
+    """Stands for the module `time` where tenacity sleeps between attempts: nobody waits, and it is noted."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+@pytest.fixture(autouse=True)
+def naps(monkeypatch: pytest.MonkeyPatch) -> Naps:
+    """What would have been slept between attempts."""
+    naps = Naps()
+    monkeypatch.setattr("tenacity.nap.time", naps)
+    return naps
+
+
 @pytest.fixture(scope="session")
 def server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The ARCANA_HOME of the run's PostgreSQL, shared by all workers of the run."""

@@ -274,8 +274,9 @@ class _Reading:
         self.concurrency = concurrency
         self.fetched = 0
         self.failed = 0
-        # Pages that this generation did not list: retries and settling pages.
+        # Pages that this generation did not list (retries and settling pages), and how many of them it took up.
         self._unlisted: set[str] = set()
+        self.extra = 0
         self._absent: list[str] = []
         self.paused: str | None = None
         self._read: list[tuple[PageRef, FetchedPage]] = []
@@ -337,22 +338,18 @@ class _Reading:
             self._read.append((ref, page))
             self._failed_in_a_row = 0
 
-    @property
-    def extra(self) -> int:
-        """Pages that this generation took up without having listed them."""
-        return len(self._unlisted)
-
     def _commit(self) -> None:
         if self._read:
             ledger.store_fetched(self.connection, self.generation, self._read, self.source_now)
             self.fetched += len(self._read)
+            self.extra += sum(ref.external_id in self._unlisted for ref, _ in self._read)
             self._read = []
         if self._absent:
             ledger.store_suspects(self.connection, self.generation, self._absent)
-            self._unlisted.difference_update(self._absent)
             self._absent = []
         if self._failures:
             ledger.store_failed(self.connection, self.generation, self._failures)
             self.failed += len(self._failures)
+            self.extra += sum(page in self._unlisted for page in self._failures)
             self._failures = {}
         self.connection.commit()

@@ -220,10 +220,7 @@ class TestErrorsRemoveNothing:
         assert acme.page_state(page)[0] == "unchanged"
 
     @pytest.mark.parametrize("kind", ["html", "empty", "500", "drop"])
-    def test_a_listing_that_keeps_failing_removes_nothing(
-        self, acme: Harness, page: str, kind: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("arcana_pipelines.sources.notion.api.MAX_ATTEMPTS", 2)
+    def test_a_listing_that_keeps_failing_removes_nothing(self, acme: Harness, page: str, kind: str) -> None:
         acme.sync()
         acme.settle()
         acme.server.faults.add("POST /v1/search", kind, times=None)
@@ -288,9 +285,8 @@ class TestErrorsRemoveNothing:
 
 class TestPoison:
     def test_a_page_that_cannot_be_read_delays_no_other_and_keeps_its_old_version(
-        self, acme: Harness, page: str, monkeypatch: pytest.MonkeyPatch
+        self, acme: Harness, page: str
     ) -> None:
-        monkeypatch.setattr("arcana_pipelines.sources.notion.api.MAX_ATTEMPTS", 2)
         acme.sync()
         acme.settle()
         acme.world.append_blocks(page, [blocks.paragraph("new words")])
