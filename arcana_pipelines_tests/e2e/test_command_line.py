@@ -168,3 +168,26 @@ class TestFailures:
         (group,) = arcana.json("status", "acme")["not_indexed"]
         assert group["state"] == "quarantined"
         assert group["examples"][0]["external_id"] == page
+
+        failed = arcana.json("retry", "acme", "--page", "0" * 32, code=2)
+        assert "no page 00000000-0000-0000-0000-000000000000" in failed["error"]
+        assert arcana.json("retry", "acme", code=3)["pages"]["quarantined"] == 1
+        server.faults.clear()
+        mended = arcana.json("retry", "acme", "--page", page.replace("-", ""))
+        assert mended["pages"]["added"] == 1
+        assert arcana.json("status", "acme")["not_indexed"] == []
+
+    def test_a_long_pause_is_shown_and_nobody_asks_before_it_is_over(
+        self, arcana: Arcana, world: NotionWorld, server: NotionServer
+    ) -> None:
+        arcana.json("workspace", "add", "acme", "--source", "notion")
+        server.faults.add(
+            "/markdown", "429", skip=2, retry_after=90, rate_limit_reason="public_api_space_request_rate_limit"
+        )
+        report = arcana.json("sync", "acme", code=3)
+        assert report["pages"]["pending"] > 0
+        source = arcana.json("status", "acme")["source"]
+        assert source["paused_until"] and source["pause_reason"] == "public_api_space_request_rate_limit"
+        server.reset_log()
+        assert arcana.json("sync", "acme", code=3)["notion"]["requests"] == 0
+        assert not server.requests

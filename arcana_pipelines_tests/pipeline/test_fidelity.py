@@ -1,0 +1,116 @@
+"""What a person sees on a page is in the index: comments on request, names, and what we do not know is counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from arcana_pipelines.pipeline import ledger
+from arcana_pipelines.pipeline.workspaces import find
+from arcana_pipelines.sources.notion.comments import comment_line
+from arcana_pipelines.sources.notion.pages import page_ref
+from arcana_pipelines.sources.notion.users import UserNames
+from arcana_pipelines.testing.notion_server import blocks
+from arcana_pipelines_tests.harness import Harness
+
+
+class TestComments:
+    @pytest.fixture
+    def commented(self, acme: Harness) -> tuple[Harness, str]:
+        page = acme.world.add_page("Plan", blocks=[blocks.paragraph("The plan.")])
+        writer = acme.world.add_user("김하늘")
+        for number in range(120):
+            acme.world.add_comment(page, f"remark number {number}", by=writer)
+        acme.settle()
+        return acme.at(comments=True), page
+
+    def test_every_open_comment_is_indexed_with_its_writer(self, commented: tuple[Harness, str]) -> None:
+        acme, page = commented
+        acme.sync()
+        text = acme.published()[page]
+        assert "The plan." in text and "김하늘" in text
+        for number in range(120):
+            assert f"remark number {number}" in text
+        users = [request for request in acme.server.requests if request.path == "/v1/users"]
+        assert len(users) <= 1, "names are asked for once a run"
+
+    def test_without_the_option_no_comment_is_asked_for(self, commented: tuple[Harness, str]) -> None:
+        acme, page = commented
+        acme.at(comments=False).sync()
+        assert "remark" not in acme.published()[page]
+        assert not [request for request in acme.server.requests if "comments" in request.path]
+
+    def test_a_connection_that_may_not_read_comments_indexes_the_page_and_says_so(
+        self, commented: tuple[Harness, str]
+    ) -> None:
+        acme, page = commented
+        acme.server.faults.add("GET /v1/comments", "403", times=None)
+        acme.sync()
+        assert "The plan." in acme.published()[page]
+        ((partial,),) = acme.rows("SELECT partial FROM source_page WHERE external_id = %s", page)
+        assert "comments could not be read" in partial[0]
+
+    def test_a_failing_list_of_comments_never_makes_a_page_shorter(self, commented: tuple[Harness, str]) -> None:
+        acme, page = commented
+        acme.sync()
+        acme.world.append_blocks(page, [blocks.paragraph("More.")])
+        acme.settle()
+        acme.server.faults.add("GET /v1/comments", "500", times=None, skip=1)
+        acme.sync()
+        assert acme.page_state(page)[0] == "quarantined"
+        assert "remark number 119" in acme.published()[page]
+        acme.server.faults.clear()
+        acme.sync()
+        assert "More." in acme.published()[page] and "remark number 119" in acme.published()[page]
+
+    @pytest.mark.parametrize("comment", [{}, {"rich_text": None}, {"rich_text": []}, {"created_by": None}])
+    def test_a_comment_without_text_is_no_line(self, acme: Harness, comment: dict[str, Any]) -> None:
+        source = acme.source()
+        assert comment_line(comment, UserNames(source.api)) == ""
+        source.close()
+
+
+class TestNames:
+    def page(self, person: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "object": "page",
+            "id": "c0ffee00-0000-4000-8000-000000000000",
+            "last_edited_time": "2026-07-01T00:00:00.000Z",
+            "parent": {"type": "workspace", "workspace": True},
+            "properties": {
+                "Owner": {"id": "a", "type": "people", "people": [person, {"object": "user", "id": "nobody"}]},
+                "Made by": {"id": "b", "type": "created_by", "created_by": person},
+            },
+        }
+
+    def test_people_that_a_listing_gives_by_id_alone_get_their_names(self, acme: Harness) -> None:
+        user = acme.world.add_user("Ines Okafor")
+        source = acme.source()
+        names = UserNames(source.api)
+        for _ in range(3):
+            ref = names.complete(page_ref(self.page({"object": "user", "id": user})))
+            assert ref.properties["Owner"]["text"] == "Ines Okafor"
+            assert ref.properties["Owner"]["value"][0] == {"id": user, "name": "Ines Okafor"}
+            assert ref.properties["Made by"]["text"] == "Ines Okafor"
+        source.close()
+        assert len([r for r in acme.server.requests if r.path == "/v1/users"]) == 1
+
+    def test_a_connection_that_may_not_read_users_goes_on_without_names(self, acme: Harness) -> None:
+        acme.server.faults.add("GET /v1/users", "403", times=None)
+        source = acme.source()
+        ref = page_ref(self.page({"object": "user", "id": "somebody"}))
+        assert UserNames(source.api).complete(ref) == ref
+        source.close()
+
+
+class TestUnknownTypes:
+    def test_blocks_without_a_rendering_are_counted_by_type(self, acme: Harness) -> None:
+        for title in ("One", "Two"):
+            acme.world.add_page(title, blocks=[blocks.paragraph("text"), blocks.unsupported("ai_block")])
+        acme.settle()
+        acme.sync()
+        with acme.database.connection() as connection:
+            found = ledger.unknown_types(connection, find(connection, "acme").workspace_id)
+        assert sum(found.values()) == 2 and len(found) == 1
+        acme.assert_matches_world()
