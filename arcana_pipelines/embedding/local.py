@@ -6,8 +6,10 @@ there (`arcana_pipelines.retrieval`). For another language set EMBEDDING_PROVIDE
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,10 +26,27 @@ _loading = threading.Lock()
 
 @cache
 def _model() -> Any:
-    import wordllama
+    with _untouched_logging():
+        import wordllama
 
     # The loader looks for its weights in the home directory; they are in the package.
-    return wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True, dim=DIMENSIONS)
+    model = wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True, dim=DIMENSIONS)
+    # Padding to the longest text of a batch and a memory for texts that never come again cost hundreds of megabytes.
+    model.tokenizer.no_padding()
+    model.tokenizer.model._resize_cache(0)
+    return model
+
+
+@contextmanager
+def _untouched_logging() -> Iterator[None]:
+    """wordllama sets up the root logger when it is imported, which is not a library's business."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 class LocalEmbedder:
@@ -41,11 +60,21 @@ class LocalEmbedder:
         """Embed a batch (see `Embedder.embed`); rows have unit length."""
         with _loading:
             model = _model()
-        vectors = np.asarray(model.embed(list(texts), norm=True), dtype=np.float32)
+        encodings = model.tokenize(list(texts))
+        vectors = np.stack([_mean(model.embedding, encoding.ids) for encoding in encodings])
         # A text without one known token has no direction; any fixed one keeps it storable and unlike others.
         unknown = ~np.isfinite(vectors).all(axis=1) | ~np.any(vectors, axis=1)
         if unknown.any():
             vectors[unknown] = 0.0
             vectors[unknown, 0] = 1.0
-        tokens = sum(sum(encoding.attention_mask) for encoding in model.tokenizer.encode_batch(list(texts)))
+        tokens = sum(len(encoding.ids) for encoding in encodings)
         return Embedded(checked(vectors, texts, DIMENSIONS, MODEL), tokens)
+
+
+def _mean(table: Any, ids: Sequence[int]) -> Any:
+    """The mean of the tokens' vectors at unit length: what `WordLlama.embed` computes, without its padding."""
+    if not ids:
+        return np.zeros(DIMENSIONS, dtype=np.float32)
+    mean = table[np.minimum(ids, len(table) - 1)].mean(axis=0, dtype=np.float32)
+    length = np.linalg.norm(mean)
+    return mean / length if length else mean

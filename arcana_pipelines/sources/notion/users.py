@@ -25,9 +25,9 @@ class UserNames:
         self._names: dict[str, str] | None = None
         self._lock = threading.Lock()
 
-    def name(self, user_id: str | None) -> str:
+    def name(self, user_id: object) -> str:
         """The name, or nothing for somebody unknown (a guest, or the connection may not read users)."""
-        if not user_id:
+        if not isinstance(user_id, str) or not user_id:
             return ""
         with self._lock:
             if self._names is None:
