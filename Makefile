@@ -11,6 +11,7 @@ help:
 	@echo "make setup   the environment in .venv, with the command .venv/bin/arcana"
 	@echo "make run     everything: database, sample workspace, Dagster UI at http://localhost:3000"
 	@echo "make test    all tests (make fast: without those that start processes)"
+	@echo "make soak    the model-based test for 10,000 steps (STEPS=n for another number)"
 	@echo "make check   what CI runs: format, lint, types, imports, tests, definitions, wheel"
 
 setup: $(STAMP)
@@ -48,6 +49,11 @@ lock: setup
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra dev --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml requirements.in
+
+# Random histories, thousands of steps long, with every fault there is; ends with a count of differences.
+STEPS ?= 10000
+soak: setup
+	$(BIN)/python benchmarks/soak.py --steps $(STEPS)
 
 clean:
 	rm -rf $(VENV) .arcana build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
