@@ -71,3 +71,7 @@ class SourcePaused(SourceUnavailable):
 
 class EmbeddingFailed(ArcanaError):
     """The embedding provider failed or answered with something unusable. What was stored stays stored."""
+
+
+class InputRejected(EmbeddingFailed):
+    """The provider refuses this input; another one may be fine. Never raised for what concerns every input."""

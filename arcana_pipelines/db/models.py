@@ -481,3 +481,17 @@ class EmbeddingStore(Base):
     embedding: Mapped[Any] = mapped_column(VECTOR, nullable=False)
     token_count: Mapped[int] = mapped_column(INTEGER)
     created_at: Mapped[Any] = _now()
+
+
+class EmbeddingRejected(Base):
+    """A text that the provider refuses; it is not sent again until a person says so."""
+
+    __tablename__ = "embedding_rejected"
+    __table_args__ = (PrimaryKeyConstraint("workspace_id", "embedding_model", "dimensions", "text_hash"),)
+
+    workspace_id: Mapped[str] = _workspace()
+    embedding_model: Mapped[str] = mapped_column(TEXT)
+    dimensions: Mapped[int] = mapped_column(INTEGER, autoincrement=False)
+    text_hash: Mapped[bytes] = mapped_column(BYTEA)
+    reason: Mapped[str] = mapped_column(TEXT)
+    rejected_at: Mapped[Any] = _now()

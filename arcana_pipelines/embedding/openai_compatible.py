@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import openai
 
 from arcana_pipelines.embedding.provider import Embedded, checked
-from arcana_pipelines.errors import EmbeddingFailed
+from arcana_pipelines.errors import EmbeddingFailed, InputRejected
 from arcana_pipelines.settings import Settings
 
 # Models before the third generation refuse the parameter `dimensions`.
 _FIXED_SIZE_MODELS = ("text-embedding-ada-002",)
+# A text that is too long, or that a filter refuses.
+_INPUT_STATUSES = (400, 413, 422)
 
 
 class OpenAIEmbedder:
@@ -42,7 +44,9 @@ class OpenAIEmbedder:
             vectors = [row.embedding for row in rows]
         except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
             said = _said(error).replace(self._client.api_key, "***")
-            raise EmbeddingFailed(f"The embedding provider failed for the model '{self.model}': {said}") from error
+            refused = isinstance(error, openai.APIStatusError) and error.status_code in _INPUT_STATUSES
+            kind = InputRejected if refused else EmbeddingFailed
+            raise kind(f"The embedding provider failed for the model '{self.model}': {said}") from error
         return Embedded(
             checked(vectors, texts, self.dimensions, self.model), answer.usage.total_tokens if answer.usage else 0
         )

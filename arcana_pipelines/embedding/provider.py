@@ -34,6 +34,7 @@ class Embedder(Protocol):
         """Embed a batch, in order.
 
         Raises:
+            InputRejected: one of the texts may be refused; a smaller batch may be fine.
             EmbeddingFailed: the provider failed after its retries, or answered with something unusable.
         """
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from pgvector.psycopg import register_vector
@@ -14,11 +14,13 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.embedding.batches import Item, batches
 from arcana_pipelines.embedding.provider import Embedded, Embedder
+from arcana_pipelines.errors import EmbeddingFailed, InputRejected
 from arcana_pipelines.indexes.builds import Build, live_builds
 from arcana_pipelines.pipeline import ledger
 from arcana_pipelines.pipeline.ledger import Generation
 
 READ_AHEAD = 1000
+HARMLESS = "hello"
 
 OpenEmbedder = Callable[[str, int], Embedder]
 
@@ -50,11 +52,14 @@ def embed_missing(
             embedder: Embedder | None = None
             for items in _missing(connection, generation.workspace_id, build):
                 embedder = embedder or open_embedder(build.embedding_model, build.dimensions)
-                for batch, embedded in _embed(embedder, batches(items, batch_size)):
-                    _store(connection, generation.workspace_id, build, batch, embedded)
-                    done += len(batch)
-                    computed += len(batch)
-                    tokens += embedded.tokens
+                for sifted in _embed(_Sieve(embedder), batches(items, batch_size)):
+                    for batch, embedded in sifted.embedded:
+                        _store(connection, generation.workspace_id, build, batch, embedded)
+                        done += len(batch)
+                        computed += len(batch)
+                        tokens += embedded.tokens
+                    if sifted.refused:
+                        _reject(connection, generation, build, sifted.refused)
             reused += staged - done
     finally:
         if not connection.closed:
@@ -93,37 +98,96 @@ def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterat
         yield [(bytes(text_hash), text) for text_hash, text in items]
 
 
-def _embed(embedder: Embedder, groups: Iterator[list[Item]]) -> Iterator[tuple[list[Item], Embedded]]:
+@dataclass(slots=True)
+class _Sifted:
+    """What became of one batch: the parts that were embedded, and (hash, reason) of each text that is refused."""
+
+    embedded: list[tuple[list[Item], Embedded]] = field(default_factory=list)
+    refused: list[tuple[bytes, str]] = field(default_factory=list)
+
+
+class _Sieve:
+    """Halves a batch that is refused until the refused texts are alone."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.concurrency = embedder.concurrency
+        self._embedder = embedder
+        self._accepted = False
+
+    def sift(self, batch: list[Item]) -> _Sifted:
+        """Embed what is accepted.
+
+        Raises:
+            EmbeddingFailed: the provider failed, or it refuses even a harmless text.
+        """
+        sifted = _Sifted()
+        waiting = [batch]
+        while waiting:
+            part = waiting.pop()
+            try:
+                embedded = self._embedder.embed([text for _, text in part])
+            except InputRejected as error:
+                if len(part) > 1:
+                    waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
+                    continue
+                if not self._accepted:
+                    self._try_harmless()
+                sifted.refused.append((part[0][0], str(error)))
+            else:
+                self._accepted = True
+                sifted.embedded.append((part, embedded))
+        return sifted
+
+    def _try_harmless(self) -> None:
+        """Is it the text that is wrong, or the model, the size, the endpoint?"""
+        try:
+            self._embedder.embed([HARMLESS])
+        except InputRejected as error:
+            raise EmbeddingFailed(f"The provider refuses every text. {error}") from error
+        self._accepted = True
+
+
+def _embed(sieve: _Sieve, groups: Iterator[list[Item]]) -> Iterator[_Sifted]:
     """Send batches with the provider's concurrency and yield each as it is answered."""
-
-    def embed(batch: list[Item]) -> Embedded:
-        return embedder.embed([text for _, text in batch])
-
-    if embedder.concurrency == 1:
+    if sieve.concurrency == 1:
         for batch in groups:
-            yield batch, embed(batch)
+            yield sieve.sift(batch)
         return
-    with ThreadPoolExecutor(embedder.concurrency, thread_name_prefix="embed") as pool:
-        waiting: dict[Future[Embedded], list[Item]] = {}
+    with ThreadPoolExecutor(sieve.concurrency, thread_name_prefix="embed") as pool:
+        waiting: set[Future[_Sifted]] = set()
         failure: BaseException | None = None
         while True:
-            while failure is None and len(waiting) < embedder.concurrency:
+            while failure is None and len(waiting) < sieve.concurrency:
                 following = next(groups, None)
                 if following is None:
                     break
-                waiting[pool.submit(embed, following)] = following
+                waiting.add(pool.submit(sieve.sift, following))
             if not waiting:
                 break
-            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
-                batch = waiting.pop(future)
                 # Even after a failure, what was asked for is paid for: it is stored before the failure is raised.
                 if (error := future.exception()) is None:
-                    yield batch, future.result()
+                    yield future.result()
                 else:
                     failure = error
         if failure is not None:
             raise failure
+
+
+def _reject(connection: Connection, generation: Generation, build: Build, refused: Sequence[tuple[bytes, str]]) -> None:
+    connection.execute(
+        load_sql("embeddings_reject"),
+        {
+            **generation.key,
+            "build": build.rag_index_build_id,
+            "model": build.embedding_model,
+            "dimensions": build.dimensions,
+            "hashes": [text_hash for text_hash, _ in refused],
+            "reasons": [reason for _, reason in refused],
+        },
+    )
+    connection.commit()
 
 
 def _store(connection: Connection, workspace_id: UUID, build: Build, batch: Sequence[Item], embedded: Embedded) -> None:

@@ -28,7 +28,9 @@ SELECT CASE
             ON s.rag_index_build_id = b.rag_index_build_id AND s.document_id = d.document_id
         WHERE i.workspace_id = %(workspace_id)s AND b.state <> 'retired' AND d.workspace_id = %(workspace_id)s
           AND CASE WHEN d.deleted_at IS NULL THEN s.document_content_id IS DISTINCT FROM d.latest_content_id
-                   ELSE s.document_id IS NOT NULL END)
+                   ELSE s.document_id IS NOT NULL END
+          AND NOT EXISTS (SELECT 1 FROM source_page p
+                          WHERE p.document_id = d.document_id AND p.state = 'quarantined'))
         THEN 'documents wait to be published'
 END
 FROM last;

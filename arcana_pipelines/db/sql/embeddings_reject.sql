@@ -1,0 +1,21 @@
+-- Remember texts that the provider refuses, and put the pages they stand on into quarantine: only an edit or a
+-- person brings them back. What is served of those pages stays.
+WITH refused AS (
+    SELECT * FROM unnest(%(hashes)s::bytea[], %(reasons)s::text[]) AS t(text_hash, reason)
+), remembered AS (
+    INSERT INTO embedding_rejected (workspace_id, embedding_model, dimensions, text_hash, reason)
+    SELECT %(workspace_id)s, %(model)s, %(dimensions)s, text_hash, reason FROM refused
+    ON CONFLICT DO NOTHING
+)
+UPDATE source_page p SET
+    state = 'quarantined', next_attempt_at = NULL, outcome = NULL, seen_generation = %(generation)s,
+    reason = 'the embedding provider refuses a text of this page: ' || t.reason
+FROM (
+    SELECT d.document_id, min(refused.reason) AS reason
+    FROM refused
+    JOIN chunk_stage s ON s.rag_index_build_id = %(build)s AND s.text_hash = refused.text_hash
+    JOIN document_content c USING (document_content_id)
+    JOIN document d ON d.document_id = c.document_id AND d.latest_content_id = c.document_content_id
+    GROUP BY d.document_id
+) t
+WHERE p.workspace_id = %(workspace_id)s AND p.document_id = t.document_id AND p.state = 'unchanged';
