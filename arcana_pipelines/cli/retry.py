@@ -25,5 +25,5 @@ def command(context: click.Context, slug: str, page: str, as_json: bool) -> None
     database = open_database()
     upgrade(database)
     wanted = canonical_id(page) if page else ""
-    report = run_sync(database, slug, Mode.INCREMENTAL, show_progress=not as_json, retry=True, page=wanted)
+    report = run_sync(database, slug, Mode.INCREMENTAL, show_progress=not as_json, job="retry_pages", page=wanted)
     show(context, report, as_json)

@@ -56,7 +56,13 @@ def show(context: click.Context, report: dict[str, Any], as_json: bool) -> None:
 
 
 def run_sync(
-    database: Database, slug: str, mode: Mode, *, show_progress: bool = False, **config: Any
+    database: Database,
+    slug: str,
+    mode: Mode,
+    *,
+    show_progress: bool = False,
+    job: str = "sync_workspace",
+    **config: Any,
 ) -> dict[str, Any]:
     """Run the job for one partition and return its report. `config`: see `SyncConfig`.
 
@@ -73,7 +79,7 @@ def run_sync(
     started = time.monotonic()
     with open_instance(database) as instance, progress(database, workspace, show_progress):
         partitions.add(instance, slug)
-        run_id, failure = execute(instance, slug, sync_config(mode, **config))
+        run_id, failure = execute(instance, slug, sync_config(mode, **config), job)
     if failure is not None:
         raise failure
     with database.connection() as connection:

@@ -23,6 +23,7 @@ from arcana_pipelines.pipeline.reports import counts_agree, recent_changes, serv
 from arcana_pipelines.sources.protocol import Mode
 
 OWNERS = ["team:data-platform"]
+RETRY_JOB = "retry_pages"
 
 
 class SyncConfig(dg.Config):
@@ -32,10 +33,8 @@ class SyncConfig(dg.Config):
     """incremental: what changed; full: list everything; audit: list everything and prove what is gone."""
     allow_removals: int = 0
     """How many pages this run may remove although they exceed the cap on mass removal."""
-    retry: bool = False
-    """Read pages again that wait in quarantine, without waiting for their time."""
     page: str = ""
-    """With retry: the id of the one page to read again, whatever its state."""
+    """In the job `retry_pages`: the id of the one page to read again, whatever its state (default: the quarantine)."""
 
 
 @dg.asset(
@@ -69,7 +68,7 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
     started = time.monotonic()
     session = arcana.session(context.partition_key)
     source = session.source
-    if config.retry:
+    if context.run.job_name == RETRY_JOB:
         ledger.release(session.connection, session.workspace.workspace_id, config.page or None)
     report = sync_pages(
         session.connection,

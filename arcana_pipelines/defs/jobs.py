@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from arcana_pipelines.defs.assets import ASSETS
+from arcana_pipelines.defs.assets import ASSETS, RETRY_JOB
 from arcana_pipelines.defs.partitions import workspaces
 
 sync_workspace = dg.define_asset_job(
@@ -21,10 +21,9 @@ sync_workspace = dg.define_asset_job(
 )
 
 retry_pages = dg.define_asset_job(
-    "retry_pages",
+    RETRY_JOB,
     selection=ASSETS,
     partitions_def=workspaces,
     executor_def=dg.in_process_executor,
-    config={"ops": {"notion_pages": {"config": {"retry": True}}}},
     description="The same sync, which first takes up what waits in quarantine (or the one page that `page` names).",
 )

@@ -11,13 +11,15 @@ from arcana_pipelines.defs.runs import PROCESS_TAG, process_tag, report_dead_run
 from arcana_pipelines.errors import ArcanaError
 
 
-def execute(instance: dg.DagsterInstance, slug: str, config: Mapping[str, object]) -> tuple[str, ArcanaError | None]:
+def execute(
+    instance: dg.DagsterInstance, slug: str, config: Mapping[str, object], job_name: str = "sync_workspace"
+) -> tuple[str, ArcanaError | None]:
     """Sync one partition with this run configuration; returns the run's id and, when it failed, our error.
 
     Anything that is not an error of ours is raised as it is, with its traceback.
     """
     report_dead_runs(instance)
-    job = build_defs().resolve_job_def("sync_workspace")
+    job = build_defs().resolve_job_def(job_name)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     result = job.execute_in_process(
         run_config={**config, **quiet},

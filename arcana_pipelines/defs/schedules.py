@@ -28,7 +28,7 @@ def audit_sweep(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest
         )
 
 
-def sync_config(mode: Mode, allow_removals: int = 0, retry: bool = False, page: str = "") -> dict[str, object]:
-    """Run configuration of `sync_workspace` (see `SyncConfig`)."""
-    config = {"mode": mode.name, "allow_removals": allow_removals, "retry": retry, "page": page}
+def sync_config(mode: Mode, allow_removals: int = 0, page: str = "") -> dict[str, object]:
+    """Run configuration of a sync (see `SyncConfig`)."""
+    config = {"mode": mode.name, "allow_removals": allow_removals, "page": page}
     return {"ops": {"notion_pages": {"config": config}}}

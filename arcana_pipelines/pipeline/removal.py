@@ -98,7 +98,7 @@ def _proven(connection: Connection, generation: Generation, source: Source) -> t
     for ref in answered:
         # A page below a trashed one is not listed any more, but says `in_trash: false` of itself.
         if is_below_removed(connection, generation, ref, proven):
-            _mark_below_trash(connection, generation, ref.external_id)
+            _mark_below_trash(connection, generation, ref)
             proven.append(ref.external_id)
         else:
             alive.append(ref)
@@ -132,7 +132,10 @@ def _bring_back(connection: Connection, generation: Generation, source: Source, 
     for (external_id,) in rows:
         presence, ref = source.confirm(external_id)
         if presence is Presence.ALIVE and ref is not None:
-            if not is_below_removed(connection, generation, ref):
+            if is_below_removed(connection, generation, ref):
+                # It left the trash by itself, and something above it is still there: no more looks until that returns.
+                _mark_below_trash(connection, generation, ref)
+            else:
                 alive.append(ref)
         elif presence is Presence.GONE:
             gone.append(external_id)
@@ -151,10 +154,11 @@ def _mark_trashed(connection: Connection, generation: Generation, external_id: s
     )
 
 
-def _mark_below_trash(connection: Connection, generation: Generation, external_id: str) -> None:
+def _mark_below_trash(connection: Connection, generation: Generation, ref: PageRef) -> None:
     connection.execute(
-        "UPDATE source_page SET reason = %s WHERE workspace_id = %s AND external_id = %s",
-        [BELOW_TRASH, generation.workspace_id, external_id],
+        "UPDATE source_page SET reason = %s, in_trash = false, parent_kind = %s, parent_external_id = %s "
+        "WHERE workspace_id = %s AND external_id = %s",
+        [BELOW_TRASH, ref.parent_kind, ref.parent_id, generation.workspace_id, ref.external_id],
     )
 
 

@@ -156,6 +156,22 @@ class TestBelowTheTrash:
         assert acme.sync(mode)["embeddings"]["computed"] == 0
         acme.assert_matches_world()
 
+    def test_a_page_that_leaves_the_trash_below_a_trashed_one_is_looked_at_once_and_returns_with_it(
+        self, acme: Harness, tree: str
+    ) -> None:
+        (child,) = [page for page, text in acme.published().items() if "child text" in text and "grand" not in text]
+        acme.world.trash(child)
+        acme.sync()
+        acme.world.trash(tree)
+        acme.sync()
+        acme.world.restore(child)
+        acme.sync()
+        assert acme.sync()["notion"]["requests"] == 2
+        acme.assert_matches_world()
+        acme.world.restore(tree)
+        assert acme.sync()["embeddings"]["computed"] == 0
+        acme.assert_matches_world()
+
     @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
     def test_the_rows_of_a_trashed_database_go_and_come_back_with_it(self, acme: Harness, mode: Mode) -> None:
         database = acme.world.add_database("Tasks", schema={"Done": "checkbox"})
