@@ -58,7 +58,7 @@ def make_app(database: Database) -> Starlette:
 
 def token_file(settings: Settings) -> Path:
     """Where the handshake's token is kept when the environment names none."""
-    return settings.home / "notion_webhook_token"
+    return settings.storage_root / "notion_webhook_token"
 
 
 def _answer(database: Database, body: bytes, signature: str | None) -> Response:
