@@ -6,7 +6,7 @@ WHERE workspace_id = %(workspace_id)s
   AND external_id > %(after)s
   AND (state = 'pending'
        OR (state = 'quarantined' AND next_attempt_at <= now())
-       OR (state = 'unchanged' AND NOT settled
+       OR (state IN ('unchanged', 'fetched') AND NOT settled
            AND (last_edited_at <= %(settled_before)s OR %(reread_unsettled)s)))
 ORDER BY external_id
 LIMIT %(limit)s;
