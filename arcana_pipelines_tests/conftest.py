@@ -73,6 +73,10 @@ def template(server_home: Path) -> str:
         with psycopg.connect(url, autocommit=True) as connection:
             row = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_TEMPLATE]).fetchone()
             if row is None:
+                # Processes are killed here, the server never: nothing has to reach the disk.
+                for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                    connection.execute(f"ALTER SYSTEM SET {setting} = off")
+                connection.execute("SELECT pg_reload_conf()")
                 connection.execute(f"CREATE DATABASE {_TEMPLATE}")
                 database = Database(Settings(database_url=_named(url, _TEMPLATE)))
                 schema.upgrade(database)

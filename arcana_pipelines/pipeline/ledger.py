@@ -119,9 +119,12 @@ def are_unchanged(connection: Connection, workspace_id: UUID, refs: Sequence[Pag
         [workspace_id, [ref.external_id for ref in refs]],
     ).fetchall()
     held = {row[0]: row[1:] for row in rows}
+    orphaned = {ref.external_id for ref in unknown_trashed_databases(connection, workspace_id, refs)}
 
     def agrees(ref: PageRef) -> bool:
         state, revision, known, in_trash = held.get(ref.external_id, (None, None, None, False))
+        if ref.external_id in orphaned:
+            return False
         if ref.in_trash:
             return state in (None, "tombstoned") or (ref.kind == "data_source" and in_trash)
         if state not in ("unchanged", "skipped") or revision != ref.revision:
@@ -129,6 +132,20 @@ def are_unchanged(connection: Connection, workspace_id: UUID, refs: Sequence[Pag
         return known is not None and bytes(known).hex() == metadata_hash(ref)
 
     return [agrees(ref) for ref in refs]
+
+
+def unknown_trashed_databases(connection: Connection, workspace_id: UUID, refs: Sequence[PageRef]) -> list[PageRef]:
+    """Those of the references that are trashed databases, not in the ledger themselves but with rows that are."""
+    databases = {ref.external_id: ref for ref in refs if ref.kind == "data_source" and ref.in_trash}
+    if not databases:
+        return []
+    rows = connection.execute(
+        "SELECT DISTINCT p.parent_external_id FROM source_page p WHERE p.workspace_id = %(workspace_id)s "
+        "AND p.parent_external_id = ANY(%(ids)s) AND p.state <> 'tombstoned' AND NOT EXISTS (SELECT 1 FROM "
+        "source_page d WHERE d.workspace_id = p.workspace_id AND d.external_id = p.parent_external_id)",
+        {"workspace_id": workspace_id, "ids": list(databases)},
+    ).fetchall()
+    return [databases[external_id] for (external_id,) in rows]
 
 
 def to_fetch(

@@ -127,6 +127,9 @@ def _list(connection: Connection, workspace: Workspace, source: Source, generati
     for batch in listing.batches:
         # A trashed page is a matter of removal; a database is on record either way.
         shown = [ref for ref in batch if not ref.in_trash or (mode_is_full and ref.kind == "data_source")]
+        if not mode_is_full:
+            # One that was made and trashed since the last whole listing: its rows are known, it is not.
+            shown += ledger.unknown_trashed_databases(connection, workspace.workspace_id, batch)
         if shown:
             ledger.record(connection, generation, shown)
             listed.update(ref.external_id for ref in shown if ref.kind != "data_source")

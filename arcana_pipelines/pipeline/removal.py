@@ -94,6 +94,7 @@ def _proven(connection: Connection, generation: Generation, source: Source) -> t
                 proven.append(external_id)
         elif presence is Presence.ALIVE and ref is not None:
             answered.append(ref)
+    _look_at_containers(connection, generation, source, answered)
     alive: list[PageRef] = []
     for ref in answered:
         # A page below a trashed one is not listed any more, but says `in_trash: false` of itself.
@@ -106,6 +107,17 @@ def _proven(connection: Connection, generation: Generation, source: Source) -> t
         ledger.record(connection, generation, alive)
     connection.commit()
     return proven, len(alive)
+
+
+def _look_at_containers(
+    connection: Connection, generation: Generation, source: Source, rows: Sequence[PageRef]
+) -> None:
+    """Learn of databases that no listing of this generation has shown: a trashed one takes its rows along."""
+    parents = {ref.parent_id for ref in rows if ref.parent_kind == "data_source" and ref.parent_id}
+    unseen = ledger.not_seen(connection, generation, sorted(parents))
+    found = [ref for external_id in unseen if (ref := source.container(external_id)) is not None]
+    if found:
+        ledger.record(connection, generation, found)
 
 
 def is_below_removed(connection: Connection, generation: Generation, ref: PageRef, proven: Sequence[str] = ()) -> bool:

@@ -151,6 +151,14 @@ class Source(Protocol):
         """
         ...
 
+    def container(self, external_id: str) -> PageRef | None:
+        """The database of a row, as it is now; None when that cannot be known.
+
+        Raises:
+            TokenRevoked: nothing can be read with this token.
+        """
+        ...
+
     def unchanged_since(self, cursor: str | None) -> bool:
         """True when a look much cheaper than a listing proves that nothing changed since `cursor`."""
         ...

@@ -189,6 +189,32 @@ class TestBelowTheTrash:
         assert acme.sync(mode)["embeddings"]["computed"] == 0
         acme.assert_matches_world()
 
+    @pytest.mark.parametrize("lists_trash", [True, False])
+    def test_the_rows_of_a_database_that_was_made_and_trashed_since_the_last_whole_listing_go(
+        self, acme: Harness, lists_trash: bool
+    ) -> None:
+        acme.world.add_page("Bystander")
+        acme.world.trash_marks_descendants = False
+        acme.settle()
+        acme.sync()
+        database = acme.world.add_database("Tasks", schema={"Done": "checkbox"})
+        acme.world.add_row(database.data_source_id, "A row", blocks=[blocks.paragraph("row text")])
+        acme.settle()
+        acme.sync()
+        assert len(acme.published()) == 2
+        acme.world.trash(database.database_id)
+        if lists_trash:
+            acme.sync()
+        else:
+            acme.server.faults.add("POST /v1/search", "short", times=None, skip=1, keep=0)
+            acme.sync(Mode.AUDIT)
+            acme.server.faults.clear()
+            acme.sync(Mode.AUDIT)
+        acme.assert_matches_world()
+        acme.world.restore(database.database_id)
+        assert acme.sync()["embeddings"]["computed"] == 0
+        acme.assert_matches_world()
+
 
 class TestUnshared:
     def test_an_unshared_page_goes_after_two_syncs_found_it_gone(self, acme: Harness, page: str) -> None:

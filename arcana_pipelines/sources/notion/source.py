@@ -129,6 +129,14 @@ class NotionSource:
             kind, parent = parent_of(block.get("parent"))
         return Presence.ALIVE, ref
 
+    def container(self, external_id: str) -> PageRef | None:
+        """The data source of a row (see `Source.container`)."""
+        try:
+            return data_source_ref(self.api.call("GET", f"data_sources/{external_id}"))
+        except (PageUnavailable, PageRejected, SourceUnavailable) as error:
+            log.info("data source %s cannot be looked at: %s", external_id, error)
+            return None
+
     def unchanged_since(self, cursor: str | None) -> bool:
         """Never known without asking: a listing of the newest pages is as cheap as any other look."""
         return False

@@ -152,6 +152,10 @@ class NotionExportSource:
             logger.warning("notion export %s: presence of %s is unknown: %s", self._path, external_id, error)
             return Presence.UNKNOWN, None
 
+    def container(self, external_id: str) -> PageRef | None:
+        """An export's rows go when their files go; there is nothing to look at."""
+        return None
+
     def unchanged_since(self, cursor: str | None) -> bool:
         """Whether the fingerprint is still that of the listing which gave `cursor`.
 
