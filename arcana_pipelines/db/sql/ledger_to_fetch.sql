@@ -6,7 +6,8 @@ WHERE workspace_id = %(workspace_id)s
   AND external_id > %(after)s
   AND (state = 'pending'
        OR (state = 'quarantined' AND next_attempt_at <= now())
-       OR (state IN ('unchanged', 'fetched') AND NOT settled
-           AND (last_edited_at <= %(settled_before)s OR %(reread_unsettled)s)))
+       -- Two conditions, because each has an index of its own.
+       OR (state = 'unchanged' AND NOT settled AND (last_edited_at <= %(settled_before)s OR %(reread_unsettled)s))
+       OR (state = 'fetched' AND NOT settled AND (last_edited_at <= %(settled_before)s OR %(reread_unsettled)s)))
 ORDER BY external_id
 LIMIT %(limit)s;
