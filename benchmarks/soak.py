@@ -20,13 +20,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import psycopg
-
 from arcana_pipelines.db import embedded, schema
 from arcana_pipelines.settings import Settings
 from arcana_pipelines_tests.pipeline.world_machine import Tally, WatchedDatabase, run_histories
 
-STEPS_OF_ONE = 60  # a history; each begins with a new world and ends with a convergence
+STEPS_OF_ONE = 100  # a history; each begins with a new world and ends with a convergence
 HISTORIES = 10  # of one seed
 SAY_EVERY = 250
 _OURS = ("ARCANA_", "DATABASE_", "NOTION_", "EMBEDDING_", "OPENAI_", "BATCH_SIZE", "MAX_CONCURRENT")
@@ -62,12 +60,7 @@ def _database() -> Iterator[WatchedDatabase]:
         del os.environ[name]
     home = Path(tempfile.mkdtemp(prefix="arcana-soak-"))
     try:
-        embedded.acquire_lease(home)
-        url = embedded.server_url(home)
-        with psycopg.connect(url, autocommit=True) as connection:
-            # The soak measures the machine and the product, not the disk.
-            connection.execute("ALTER SYSTEM SET synchronous_commit = off")
-            connection.execute("SELECT pg_reload_conf()")
+        url = embedded.acquire_lease(home)
         settings = Settings(arcana_home=home, database_url=url, batch_size=4, notion_requests_per_minute=0)
         database = WatchedDatabase(settings)
         schema.upgrade(database)

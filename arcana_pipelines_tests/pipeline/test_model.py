@@ -7,8 +7,8 @@ import pytest
 from arcana_pipelines.settings import Settings
 from arcana_pipelines_tests.pipeline.world_machine import Tally, WatchedDatabase, run_histories
 
-HISTORIES = 8
-STEPS = 50
+HISTORIES = 6
+STEPS = 45
 
 
 def test_whatever_people_do_and_whatever_fails_readers_see_the_truth(settings: Settings) -> None:
