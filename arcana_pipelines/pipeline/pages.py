@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
@@ -33,6 +33,7 @@ COMMIT_PAGES = 50
 MOST_LINKS = 500
 # So many failures of the whole source in a row, without one page read, end the reading.
 GIVE_UP_AFTER = 20
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,8 @@ def sync_pages(
         listed += _follow_links(connection, generation, source)
     if not listed and mode is not Mode.INCREMENTAL:
         _distrust_empty(connection, generation, listing, allow_removals)
-    source_now = max(filter(None, [listing.source_time, _newest_edit(connection, generation)]), default=None)
-    if source_now is None:
-        source_now = _database_now(connection)
+    # A listing that failed at once tells no time of the source's. Ours would do for neither: then nothing is settled.
+    source_now = max(filter(None, [listing.source_time, _newest_edit(connection, generation)]), default=LONG_AGO)
     # Removal comes first: reading a page that the trash or a whole listing speaks against proves nothing.
     removal = remove_absent(connection, generation, source, listing, allow_removals)
     listed += _take_up(connection, generation, there)
@@ -250,13 +250,6 @@ def _newest_edit(connection: Connection, generation: Generation) -> datetime | N
         [generation.workspace_id, generation.number],
     ).fetchone()
     return None if row is None else row[0]
-
-
-def _database_now(connection: Connection) -> datetime:
-    row = connection.execute("SELECT now()").fetchone()
-    assert row is not None
-    now: datetime = row[0]
-    return now
 
 
 class _Reading:

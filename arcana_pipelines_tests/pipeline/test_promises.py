@@ -124,6 +124,20 @@ class TestNoLostEdit:
         acme.sync()
         assert "second" in acme.published()[page]
 
+    def test_a_page_that_is_read_while_no_listing_tells_the_time_is_not_settled(self, acme: Harness) -> None:
+        page = acme.world.add_page("Fresh", blocks=[blocks.paragraph("first words")])
+        acme.server.faults.add("/markdown", "500", times=None)
+        acme.sync()
+        acme.server.faults.clear()
+        acme.server.faults.add("POST /v1/search", "500", times=None)
+        assert not acme.sync()["listing_complete"]
+        assert "first words" in acme.published()[page]
+        acme.world.append_blocks(page, [blocks.paragraph("second words, in the same minute")])
+        acme.server.faults.clear()
+        acme.settle()
+        acme.sync()
+        acme.assert_matches_world()
+
     def test_a_settled_page_is_not_read_again(self, acme: Harness) -> None:
         acme.world.add_page("Notes", blocks=[blocks.paragraph("first")])
         acme.sync()

@@ -396,6 +396,11 @@ def _anything(machine: WorldMachine) -> bool:
     return not machine.is_plain
 
 
+def _is_due(machine: WorldMachine) -> bool:
+    """Convergence costs as much as twenty other steps: not before a few of them. A shorter list may have it sooner."""
+    return machine.stirred >= 8
+
+
 def _whole_lists(machine: WorldMachine) -> bool:
     """The trash and the tables are looked at no further than one answer by an incremental sync."""
     return machine.page_size == 100 or not machine.is_plain
@@ -442,8 +447,8 @@ class WorldMachine(RuleBasedStateMachine):
         self.is_plain = False
         # Since the last convergence nothing happened that takes more than incremental syncs to find.
         self.is_ordinary = True
-        # Something happened since then at all.
-        self.is_stirred = True
+        # How many steps since then.
+        self.stirred = 0
         self.armed: list[str] = []
         self._violation: BaseException | None = None
 
@@ -722,18 +727,21 @@ class WorldMachine(RuleBasedStateMachine):
 
     # --- convergence ---
 
+    @precondition(_is_due)
     @step(lambda self: self._is_quick())
     def converge_quickly(self) -> None:
         """Ordinary work takes one incremental sync to find, even after runs that were killed or failed."""
         self._converge_quickly()
         self._stepped("converge quickly")
 
-    @step(lambda self: self.is_stirred)
+    @precondition(_is_due)
+    @step(lambda self: self.stirred > 0)
     def converge(self) -> None:
         """Everything is found by the nightly audit, and by the sync after it."""
         self._converge()
         self._stepped("converge")
 
+    @precondition(_is_due)
     @step(page=PICK, how=st.sampled_from(["trash", "share", "move"]), to=PICK)
     def hide_and_show(self, page: int, how: str, to: int) -> None:
         """A page that comes back, or is moved, is the same document and costs no embedding."""
@@ -833,7 +841,7 @@ class WorldMachine(RuleBasedStateMachine):
         self._stepped(name)
 
     def _stepped(self, name: str) -> None:
-        self.is_stirred = not name.startswith("converge")
+        self.stirred = 0 if name.startswith("converge") else self.stirred + 1
         self.tally.operations[name] += 1
         self.tally.progress()
 
@@ -968,7 +976,7 @@ class WorldMachine(RuleBasedStateMachine):
                 self.world.clock.advance(QUIET_SECONDS)
 
     def _is_quick(self) -> bool:
-        return self.is_stirred and self.is_ordinary and not self._untold()
+        return self.stirred > 0 and self.is_ordinary and not self._untold()
 
     def _converge_quickly(self) -> None:
         self._calm()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from arcana_pipelines.errors import PageRejected
+from arcana_pipelines.errors import SourceUnavailable
 from arcana_pipelines.sources.notion.api import NotionApi
 
 
@@ -13,8 +13,9 @@ def items(api: NotionApi, path: str, query: Mapping[str, Any] | None = None) -> 
     """Every item of a list, to its end.
 
     Raises:
-        PageRejected: the list repeats its cursor, so that its end cannot be reached.
-        PageUnavailable, SourceUnavailable, TokenRevoked: see `NotionApi.call`.
+        SourceUnavailable: the list repeats its cursor, so that its end cannot be reached now. Part of a list is never
+            taken for all of it.
+        PageRejected, PageUnavailable, TokenRevoked: see `NotionApi.call`.
     """
     cursor: str | None = None
     seen: set[str] = set()
@@ -26,5 +27,5 @@ def items(api: NotionApi, path: str, query: Mapping[str, Any] | None = None) -> 
             return
         cursor = answer.get("next_cursor")
         if not cursor or cursor in seen:
-            raise PageRejected(f"{path} says there is more but repeats its cursor")
+            raise SourceUnavailable(f"{path} says there is more but repeats its cursor")
         seen.add(cursor)
