@@ -74,14 +74,14 @@ def remove_absent(
 def _proven(connection: Connection, generation: Generation, source: Source) -> tuple[list[str], int]:
     """Look at every suspect directly; returns those whose absence is proven, and how many are alive."""
     rows = connection.execute(
-        "SELECT external_id, coalesce(reason, ''), in_trash FROM source_page "
+        "SELECT external_id, in_trash FROM source_page "
         "WHERE workspace_id = %s AND state = 'suspect' AND kind <> 'data_source' ORDER BY external_id",
         [generation.workspace_id],
     ).fetchall()
     connection.commit()
-    proven = [external_id for external_id, _, in_trash in rows if in_trash]
+    proven = [external_id for external_id, in_trash in rows if in_trash]
     answered: list[PageRef] = []
-    for external_id, reason, in_trash in rows:
+    for external_id, in_trash in rows:
         if in_trash:
             continue
         presence, ref = source.confirm(external_id)
@@ -90,7 +90,8 @@ def _proven(connection: Connection, generation: Generation, source: Source) -> t
             proven.append(external_id)
         elif presence is Presence.GONE:
             misses = _count_miss(connection, generation, external_id)
-            if reason == BELOW_TRASH or misses >= source.absences_needed:
+            # Also below a trashed page: it may have been moved away from there.
+            if misses >= source.absences_needed:
                 proven.append(external_id)
         elif presence is Presence.ALIVE and ref is not None:
             answered.append(ref)

@@ -70,6 +70,21 @@ class TestTrash:
         assert child in acme.published()
         acme.assert_matches_world()
 
+    def test_a_page_that_moved_out_of_a_trashed_page_to_where_it_is_not_shared_is_looked_at_twice(
+        self, acme: Harness, page: str
+    ) -> None:
+        private = acme.world.add_page("Private")
+        acme.world.unshare(private)
+        child = acme.world.add_page("Child", parent=page, blocks=[blocks.paragraph("child text")])
+        acme.settle()
+        acme.sync()
+        acme.world.move(child, private)
+        acme.world.trash(page)
+        acme.sync()
+        assert child in acme.published(), "one 404 proves nothing, whatever the place on record"
+        acme.sync()
+        acme.assert_matches_world()
+
     def test_an_api_that_filters_its_trash_only_by_kind_is_asked_so_from_then_on(
         self, acme: Harness, page: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -1,0 +1,9 @@
+-- Count what was just embedded towards the running month (UTC).
+INSERT INTO embedding_usage (workspace_id, month, embedding_model, tier, texts, tokens, cost, seconds)
+VALUES (%(workspace_id)s, date_trunc('month', now() AT TIME ZONE 'UTC'), %(model)s, %(tier)s, %(texts)s, %(tokens)s,
+        %(cost)s, %(seconds)s)
+ON CONFLICT (workspace_id, month, embedding_model, tier) DO UPDATE SET
+    texts = embedding_usage.texts + excluded.texts,
+    tokens = embedding_usage.tokens + excluded.tokens,
+    cost = embedding_usage.cost + excluded.cost,
+    seconds = embedding_usage.seconds + excluded.seconds;
