@@ -61,6 +61,10 @@ class PageRejected(SourceError):
     """One page cannot be read and trying again will not help soon. It goes to quarantine."""
 
 
+class RequestInvalid(PageRejected):
+    """400: the source does not understand the request; it may do without some part of it."""
+
+
 class SourceUnavailable(SourceError):
     """The source did not answer properly (429, 5xx, timeout, dropped connection) after all retries."""
 
@@ -75,3 +79,11 @@ class EmbeddingFailed(ArcanaError):
 
 class InputRejected(EmbeddingFailed):
     """The provider refuses this input; another one may be fine. Never raised for what concerns every input."""
+
+
+class BudgetReached(ArcanaError):
+    """The next embedding request might cross the workspace's monthly limit. What was embedded is stored."""
+
+
+class NotVerified(ArcanaError):
+    """A build of an index is not fit to serve; the one that serves stays."""

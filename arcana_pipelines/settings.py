@@ -7,6 +7,7 @@ is data, so `token_from_environment` looks it up.
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -60,6 +61,9 @@ class Settings(BaseSettings):
     openai_embedding_dimensions: int = Field(1536, ge=1, le=16000)
     openai_max_retries: int = Field(5, ge=0, le=20)
     openai_timeout: float = Field(60.0, gt=0)
+    openai_batch_above: int = Field(0, ge=0)
+    embedding_price_per_million_tokens: Decimal | None = Field(None, ge=0)
+    embedding_monthly_budget_usd: Decimal | None = Field(None, ge=0)
 
     alert_webhook_url: HttpUrl | None = None
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.embedding.prices import Terms
 from arcana_pipelines.embedding.provider import Embedder, model_of, open_embedder
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.pipeline import ledger, workspaces
@@ -71,7 +72,7 @@ class Harness:
                 process_contents(connection, generation)
                 stage_chunks(connection, workspace.workspace_id)
                 opener = self.open_embedder or self._local_embedder
-                embed_missing(connection, generation, opener, self.database.settings.batch_size)
+                embed_missing(connection, generation, opener, *self._terms())
                 publish(connection, generation)
                 report = sync_report(connection, workspace, generation)
                 counts = report["pages"]
@@ -83,6 +84,17 @@ class Harness:
         finally:
             source.close()
         return report
+
+    def fill(self) -> None:
+        """The last three stages as a run executes them that lists nothing: new builds are filled."""
+        with self.database.connection() as connection:
+            workspace = workspaces.find(connection, self.slug)
+            generation = ledger.current(connection, workspace.workspace_id)
+            assert generation is not None
+            stage_chunks(connection, workspace.workspace_id, filling=True)
+            opener = self.open_embedder or self._local_embedder
+            embed_missing(connection, generation, opener, *self._terms(), filling=True)
+            publish(connection, generation, filling=True)
 
     def source(self) -> NotionSource:
         token = SecretStr(self.world.token)
@@ -100,10 +112,10 @@ class Harness:
         """Let so much time pass in the world that no edit minute is open."""
         self.world.clock.advance(2 * TWO_MINUTES)
 
-    def search(self, query: str, k: int = 10) -> list[Hit]:
+    def search(self, query: str, k: int = 10, index: str = "default") -> list[Hit]:
         with self.database.connection() as connection:
             workspace = workspaces.find(connection, self.slug)
-            return Searcher(connection, self.database.settings, workspace.workspace_id).search(query, k).hits
+            return Searcher(connection, self.database.settings, workspace.workspace_id, index).search(query, k).hits
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with self.database.connection() as connection:
@@ -163,6 +175,9 @@ class Harness:
             self.slug,
         )
         return hashlib.sha256(repr(rows).encode()).hexdigest()
+
+    def _terms(self) -> tuple[int, Terms]:
+        return self.database.settings.batch_size, Terms.of(self.database.settings)
 
     def _local_embedder(self, model: str, dimensions: int) -> Embedder:
         return open_embedder(self.database.settings, model, dimensions)

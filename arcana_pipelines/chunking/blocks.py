@@ -1,14 +1,26 @@
-"""Normal-form Markdown as a flat list of blocks: headings, paragraphs, lists, tables, code, quotes."""
+"""Normal-form Markdown as a flat list of blocks, and a block as the parts it may be cut between."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
+_BLANK_LINES = re.compile(r"\n\s*\n")
 _HEADING = re.compile(r"(#{1,6}) +(.*)")
 _FENCE = re.compile(r" *(`{3,}|~{3,})")
 _LIST_ITEM = re.compile(r" *(?:[-*+]|\d+[.)]) ")
+_SENTENCE = re.compile(r"""[.!?…]+["'”’)\]*_]*\s+|[。！？]+[」』”’）]*\s*""")
+_WORD = re.compile(r"\s+")
+
+# How good a place to cut is, best first; headings stand before these with their level, 1 to 6.
+AT_BLOCK = 7
+AT_LINE = 8  # of a list, table, code or text; deeper items and indented code come after
+AT_SENTENCE = 40
+AT_WORD = 50
+AT_LETTER = 60
+NOWHERE = 99  # only where there is no other place
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +32,28 @@ class Block:
     level: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """What every piece of a long table or code block repeats: its header, or its fences."""
+
+    opening: str
+    closing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a block: `joint` stands between it and the part before, `rank` says how good a cut there is."""
+
+    text: str
+    joint: str
+    rank: int
+
+
 def read_blocks(text: str) -> Iterator[Block]:
     """The blocks of a text in normal form, in order; their texts joined by blank lines are the text."""
+    if "```" not in text and "~~~" not in text:
+        yield from (_block(piece) for piece in _BLANK_LINES.split(text.strip("\n")) if piece.strip())
+        return
     lines = text.split("\n")
     start = 0
     while start < len(lines):
@@ -48,6 +80,8 @@ def _end_of_block(lines: list[str], start: int) -> int:
 
 
 def _block(text: str) -> Block:
+    if text[0].isalpha():
+        return Block("text", text)
     heading = _HEADING.fullmatch(text)
     if heading:
         return Block("heading", text, len(heading.group(1)))
@@ -58,3 +92,68 @@ def _block(text: str) -> Block:
     if _LIST_ITEM.match(text):
         return Block("list", text)
     return Block("text", text)
+
+
+def split_block(block: Block) -> tuple[Frame | None, list[Part]]:
+    """A block as its lines, and what each piece of it has to repeat. A table's header is not among its lines."""
+    lines = block.text.split("\n")
+    if block.kind == "table" and len(lines) > 2:
+        return Frame("\n".join(lines[:2])), [Part(line, "\n", AT_LINE) for line in lines[2:]]
+    if block.kind == "code" and len(lines) > 2:
+        fence = _FENCE.match(lines[0])
+        assert fence is not None
+        closed = not lines[-1].strip(" `~")
+        return Frame(lines[0], fence.group(1)), list(_code_lines(lines[1 : -1 if closed else None]))
+    if block.kind == "list":
+        return None, list(_items(lines))
+    return None, [Part(line, "\n", AT_LINE) for line in lines]
+
+
+def _code_lines(lines: Iterable[str]) -> Iterator[Part]:
+    after_blank = False
+    for line in lines:
+        blank = not line.strip()
+        indented = line[:1].isspace()
+        yield Part(line, "\n", NOWHERE if blank else AT_LINE + (not after_blank) + 2 * indented)
+        after_blank = blank
+
+
+def _items(lines: Iterable[str]) -> Iterator[Part]:
+    for line in lines:
+        # A line without a marker goes on with its item.
+        rank = AT_LINE + (len(line) - len(line.lstrip(" "))) // 2 if _LIST_ITEM.match(line) else AT_SENTENCE
+        yield Part(line, "\n", min(rank, AT_SENTENCE))
+
+
+def sentences(part: Part) -> list[Part]:
+    """A part by its sentences."""
+    return _split_behind(part, _SENTENCE, AT_SENTENCE)
+
+
+def words(part: Part) -> list[Part]:
+    """A part by its words."""
+    return _split_behind(part, _WORD, AT_WORD)
+
+
+def _split_behind(part: Part, separator: re.Pattern[str], rank: int) -> list[Part]:
+    ends = [match.end() for match in separator.finditer(part.text)]
+    return _slices(part, ends, rank)
+
+
+def letters(part: Part, longest: int) -> list[Part]:
+    """A part without a space in pieces of at most `longest` characters, cut behind characters of some values."""
+    ends: list[int] = []
+    start = 0
+    for index, character in enumerate(part.text, start=1):
+        if ord(character) % 32 == 7 or index - start == longest:
+            ends.append(index)
+            start = index
+    return _slices(part, ends, AT_LETTER)
+
+
+def _slices(part: Part, ends: Iterable[int], rank: int) -> list[Part]:
+    bounds = [0, *(end for end in ends if end < len(part.text)), len(part.text)]
+    return [
+        Part(part.text[start:end], "" if start else part.joint, rank if start else part.rank)
+        for start, end in pairwise(bounds)
+    ]

@@ -1,49 +1,91 @@
 """Documents into chunks whose boundaries stay put.
 
-A boundary never depends on how much text came before it, so an edit changes the chunks it touches and none
-behind them. A chunk begins
-- at a heading whose section is long enough to stand alone,
-- inside a long section, at blocks chosen by a hash of how they begin (content-defined chunking), so often
-  that chunks have about the target size.
-What is still too long is split inside itself: lists between items, tables between rows with their header
-repeated, code between lines, text by sentences.
+A text is a row of atoms: its blocks and, in place of a block that is longer than a chunk may be, its lines,
+sentences or words. A row that is too long for a chunk is cut at the best place in it, and so are both halves.
+Headings are the best places, the highest first, then the beginnings of blocks, then places inside blocks; among
+equals a hash of how the atom begins decides. So a boundary depends on what stands around it and on nothing
+further away: an edit changes the chunks it touches and none behind them.
 
-The properties of a database row are a chunk of their own: its body stays put when a property changes.
+The properties of a database row are chunks of their own: its body stays put when a property changes.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, islice
 from typing import Any
+from zlib import crc32
 
-from arcana_pipelines.chunking.blocks import Block, read_blocks
-from arcana_pipelines.chunking.tokens import estimate_tokens
+from arcana_pipelines.chunking.blocks import (
+    AT_BLOCK,
+    AT_LINE,
+    NOWHERE,
+    Block,
+    Frame,
+    Part,
+    letters,
+    read_blocks,
+    sentences,
+    split_block,
+    words,
+)
+from arcana_pipelines.chunking.tokens import LOCAL_MODEL, Vocabulary
+from arcana_pipelines.chunking.tokens import vocabulary as vocabulary_of
 from arcana_pipelines.documents.inline import readable
 from arcana_pipelines.errors import WrongUse
 
-CHUNKER_VERSION = 1
+CHUNKER_VERSION = 2
 
-# How much of a block decides whether a chunk begins with it: its beginning, so that most edits leave it.
-_ANCHOR_CHARACTERS = 24
+# A heading weighs the same whatever it says, as much as a long one, so that renaming it moves no boundary.
+_HEADING_TOKENS = 24
+# So much of a title and of each heading stands before the embedded text. Any of them may be as long as a page.
+_LEAD_CHARACTERS = 200
+
+# A text with more of them is longer than the limit, or so odd that it is cut though it need not be.
+_MOST_CHARACTERS_A_TOKEN = 8
+
+_ORDINARY = 1 << 29
+_SIGN = re.compile(r"[^\w\s]")
+_WORD = re.compile(r"\w+")
+
+_Key = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkerSettings:
-    """Sizes in estimated tokens."""
+    """Sizes in tokens of the model's vocabulary.
+
+    Chunks of long texts have about `target_tokens` on average, where the maximum is at least twice that. None
+    is longer than `max_tokens`, without what it repeats: a table's header, a code block's fences, and at most
+    `overlap_tokens` of the end of the chunk before it in the same section.
+    """
 
     target_tokens: int = 256
     max_tokens: int = 512
+    overlap_tokens: int = 0
 
     def __post_init__(self) -> None:
         if not 16 <= self.target_tokens <= self.max_tokens <= 8000:
             raise WrongUse("Chunk sizes must be 16 <= target <= maximum <= 8000 tokens.")
+        if not 0 <= self.overlap_tokens <= self.target_tokens // 2:
+            raise WrongUse("The overlap of chunks must be 0 to half their target size.")
+
+    @classmethod
+    def of_target(cls, target_tokens: int, overlap_tokens: int = 0) -> ChunkerSettings:
+        """Settings for chunks of about this many tokens, at most twice as many."""
+        return cls(target_tokens, 2 * target_tokens, overlap_tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One piece. `text` is shown; `embed_text`, with title and headings before it, is embedded."""
+    """One piece. `text` is shown; `embed_text`, with title and headings before it, is embedded.
+
+    `token_count` is that of `text`.
+    """
 
     position: int
     text: str
@@ -57,198 +99,271 @@ class Chunk:
         return hashlib.blake2b(self.embed_text.encode(), digest_size=16).digest()
 
 
-@dataclass(slots=True)
-class _Unit:
-    block: Block
+@dataclass(frozen=True, slots=True)
+class _Atom:
+    """What is not cut. `level` is that of a heading, `frame` what each piece of its long block repeats.
+
+    `tokens` is counted behind the joint: a word may take more there than at the beginning of a text. So the sum
+    over atoms is that of their text, or a little more.
+    """
+
+    part: Part
+    tokens: int
+    kind: str
+    headings: tuple[str, ...] = ()
+    level: int = 0
+    frame: Frame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    text: str
     headings: tuple[str, ...]
     tokens: int
 
 
-def chunk_document(contents: Mapping[str, Any], settings: ChunkerSettings) -> list[Chunk]:
-    """Cut one version's contents. The first chunk begins with the title, so all text a page shows is in one."""
-    title = str(contents["title"])
-    # Cut in normal form, where a block's kind shows; shown and embedded as a person reads it.
-    pieces = [
-        (tuple(readable(heading) for heading in headings), readable(text))
-        for headings, text in _pieces(str(contents["text"]), settings)
-    ]
-    lead = f"# {title}"
-    properties = _properties_text(contents.get("properties") or {})
-    if properties:
-        pieces = [((), f"{lead}\n\n{part}") for part in _split_lines(properties, settings)] + pieces
-    elif pieces and not pieces[0][0]:
-        pieces[0] = ((), f"{lead}\n\n{pieces[0][1]}")
-    else:
-        pieces.insert(0, ((), lead))
-    return [
-        Chunk(
-            position=position,
-            text=text,
-            embed_text=_embed_text(title, headings, text),
-            heading_path=headings,
-            token_count=estimate_tokens(text),
-        )
-        for position, (headings, text) in enumerate(pieces)
-    ]
+def chunk_document(
+    contents: Mapping[str, Any], settings: ChunkerSettings, vocabulary: Vocabulary | None = None
+) -> list[Chunk]:
+    """Cut one version's contents. The first chunk begins with the title, so all text a page shows is in one.
 
-
-def _embed_text(title: str, headings: tuple[str, ...], text: str) -> str:
-    return (
-        text
-        if text.startswith(f"# {title}\n") or text == f"# {title}"
-        else "\n".join([" > ".join((title, *headings)), text])
-    )
-
-
-def _properties_text(properties: Mapping[str, Mapping[str, Any]]) -> str:
-    return "\n".join(f"{name}: {value['text']}" for name, value in properties.items() if value.get("text"))
-
-
-def _pieces(text: str, settings: ChunkerSettings) -> Iterator[tuple[tuple[str, ...], str]]:
-    for segment in _segments(_units(text), settings):
-        yield from _fit(segment, settings)
-
-
-def _units(text: str) -> list[_Unit]:
-    units: list[_Unit] = []
-    open_headings: list[tuple[int, str]] = []
-    for block in read_blocks(text):
-        if block.level:
-            open_headings = [held for held in open_headings if held[0] < block.level]
-            open_headings.append((block.level, block.text.lstrip("# ").strip()))
-        headings = tuple(heading for _, heading in open_headings)
-        units.append(_Unit(block, headings, estimate_tokens(block.text)))
-    return units
-
-
-def _segments(units: Sequence[_Unit], settings: ChunkerSettings) -> Iterator[list[_Unit]]:
-    """Units grouped between boundaries; each boundary is decided by its own section and block alone."""
-    segment: list[_Unit] = []
-    for section in _sections(units):
-        size = sum(unit.tokens for unit in section)
-        stands_alone = size >= settings.target_tokens // 3
-        for index, unit in enumerate(section):
-            starts = (
-                stands_alone
-                if index == 0 and unit.block.level
-                else index > 0 and size > settings.target_tokens and _is_anchor(unit, settings)
-            )
-            if starts and segment:
-                yield segment
-                segment = []
-            segment.append(unit)
-    if segment:
-        yield segment
-
-
-def _sections(units: Sequence[_Unit]) -> Iterator[list[_Unit]]:
-    section: list[_Unit] = []
-    for unit in units:
-        if unit.block.level and section:
-            yield section
-            section = []
-        section.append(unit)
-    if section:
-        yield section
-
-
-def _is_anchor(unit: _Unit, settings: ChunkerSettings) -> bool:
-    """True for about one block in every target's worth of text; long blocks are likelier than short ones."""
-    beginning = unit.block.text[:_ANCHOR_CHARACTERS].encode()
-    draw = int.from_bytes(hashlib.blake2b(beginning, digest_size=4).digest(), "big") / 2**32
-    # The size is taken in steps, so that an edit of a few words does not change the odds.
-    size = max(1, 1 << (unit.tokens.bit_length() - 1))
-    return draw < size / settings.target_tokens
-
-
-def _fit(segment: Sequence[_Unit], settings: ChunkerSettings) -> Iterator[tuple[tuple[str, ...], str]]:
-    """One segment as one piece, or, when it is too long, as several cut between and inside its units."""
-    if sum(unit.tokens for unit in segment) <= settings.max_tokens:
-        yield _headings_of(segment), "\n\n".join(unit.block.text for unit in segment)
-        return
-    held: list[_Unit] = []
-    for unit in segment:
-        if held and sum(other.tokens for other in held) + unit.tokens > settings.max_tokens:
-            yield _headings_of(held), "\n\n".join(other.block.text for other in held)
-            held = []
-        if unit.tokens > settings.max_tokens:
-            if held:  # a heading alone goes with what follows it
-                yield _headings_of(held), "\n\n".join(other.block.text for other in held)
-                held = []
-            for part in _split(unit.block, settings):
-                yield unit.headings, part
-        else:
-            held.append(unit)
-    if held:
-        yield _headings_of(held), "\n\n".join(unit.block.text for unit in held)
-
-
-def _headings_of(units: Sequence[_Unit]) -> tuple[str, ...]:
-    return units[0].headings
-
-
-def _split(block: Block, settings: ChunkerSettings) -> Iterator[str]:
-    if block.kind == "table":
-        yield from _split_table(block.text, settings)
-    elif block.kind == "code":
-        yield from _split_code(block.text, settings)
-    elif block.kind == "list":
-        yield from _split_lines(block.text, settings)
-    else:
-        yield from _split_text(block.text, settings.max_tokens)
-
-
-def _split_table(text: str, settings: ChunkerSettings) -> Iterator[str]:
-    lines = text.split("\n")
-    header, rows = lines[:2], lines[2:]
-    room = max(16, settings.max_tokens - estimate_tokens("\n".join(header)))
-    for part in _groups(rows, room):
-        yield "\n".join([*header, part])
-
-
-def _split_code(text: str, settings: ChunkerSettings) -> Iterator[str]:
-    lines = text.split("\n")
-    opening = lines[0]
-    closing = opening[: len(opening) - len(opening.lstrip("`~ "))].strip() or "```"
-    body = lines[1:-1] if len(lines) > 1 and lines[-1].strip() == closing else lines[1:]
-    for part in _groups(body, settings.max_tokens):
-        yield "\n".join([opening, part, closing])
-
-
-def _split_lines(text: str, settings: ChunkerSettings) -> Iterator[str]:
-    return _groups(text.split("\n"), settings.max_tokens)
-
-
-def _groups(lines: Sequence[str], room: int) -> Iterator[str]:
-    """Lines joined up to `room` tokens; a line that is longer alone is split inside itself."""
-    held: list[str] = []
-    size = 0
-    for line in lines:
-        tokens = estimate_tokens(line)
-        if held and size + tokens > room:
-            yield "\n".join(held)
-            held, size = [], 0
-        if tokens > room:
-            yield from _split_text(line, room)
-        else:
-            held.append(line)
-            size += tokens
-    if held:
-        yield "\n".join(held)
-
-
-def _split_text(text: str, room: int) -> Iterator[str]:
-    """Prose cut by sentences, then words, into parts of at most about `room` tokens.
-
-    The splitter counts characters, which it does at full speed; counting tokens through a callback took it
-    20 s for 200,000 Korean characters without a space.
+    `vocabulary` is that of the build's model; without one it is the local model's.
     """
-    from semantic_text_splitter import TextSplitter
+    return _Cutter(settings, vocabulary or vocabulary_of(LOCAL_MODEL)).chunks(contents)
 
-    tokens = estimate_tokens(text)
-    if tokens <= room:
-        yield text
-        return
-    characters = max(1, min(len(text) - 1, len(text) * room // tokens))
-    for part in TextSplitter(characters).chunks(text):
-        yield from _split_text(part, room)
+
+class _Cutter:
+    """Cuts documents with one build's settings."""
+
+    def __init__(self, settings: ChunkerSettings, vocabulary: Vocabulary) -> None:
+        self._count = vocabulary.count
+        self._max = settings.max_tokens
+        self._overlap = settings.overlap_tokens
+        # What is cut in two until no piece is longer than this has pieces of about half of it.
+        self._limit = min(settings.max_tokens, 2 * settings.target_tokens)
+        self._least = settings.target_tokens // 4
+
+    def chunks(self, contents: Mapping[str, Any]) -> list[Chunk]:
+        title = str(contents["title"])
+        body = str(contents["text"]).strip("\n")
+        properties = _lines_of(contents.get("properties") or {})
+        pieces = list(self._with_title(title, properties, "" if properties else body))
+        if properties and body:
+            pieces += self._whole(readable(body), body) or self._pieces(self._body(body))
+        return [
+            Chunk(
+                position=position,
+                text=piece.text,
+                embed_text=piece.text if position == 0 else f"{_lead(title, piece.headings)}\n{piece.text}",
+                heading_path=piece.headings,
+                token_count=piece.tokens,
+            )
+            for position, piece in enumerate(pieces)
+        ]
+
+    def _with_title(self, title: str, properties: Sequence[str], body: str) -> Sequence[_Piece]:
+        shown = "\n".join(properties) or readable(body)
+        return self._whole(f"# {title}\n\n{shown}".rstrip(), body) or self._pieces(
+            [*self._title(title), *self._properties(properties), *self._body(body)]
+        )
+
+    def _whole(self, shown: str, body: str) -> list[_Piece]:
+        """A text that is short enough as one piece, else nothing."""
+        if len(shown) > _MOST_CHARACTERS_A_TOKEN * self._limit:
+            return []
+        tokens = self._count([shown])[0]
+        if tokens > self._limit:
+            return []
+        first = next(read_blocks(body.partition("\n")[0]), None)
+        headings = (_heading(readable(first.text)),) if first and first.level else ()
+        return [_Piece(shown, headings, tokens)]
+
+    def _pieces(self, atoms: Sequence[_Atom]) -> list[_Piece]:
+        """A text that is too long, cut."""
+        cuts = list(self._cut(atoms))
+        texts = [_written([*self._repeated(atoms, start), *atoms[start:end]]) for start, end in cuts]
+        return [
+            _Piece(text, _headings(atoms[start:end]), tokens)
+            for text, (start, end), tokens in zip(texts, cuts, self._count(texts), strict=True)
+        ]
+
+    def _title(self, title: str) -> list[_Atom]:
+        atoms = list(self._atoms([Part(f"# {title}", "\n\n", NOWHERE)], "title"))
+        return [_Atom(atom.part, atom.tokens, atom.kind, level=1) for atom in atoms] if len(atoms) == 1 else atoms
+
+    def _properties(self, lines: Sequence[str]) -> list[_Atom]:
+        parts = [Part(line, "\n" if at else "\n\n", AT_LINE if at else NOWHERE) for at, line in enumerate(lines)]
+        return list(self._atoms(parts, "list"))
+
+    def _body(self, text: str) -> list[_Atom]:
+        # In normal form a block's kind shows; it is counted, shown and embedded as a person reads it.
+        blocks = [Block(block.kind, readable(block.text), block.level) for block in read_blocks(text)]
+        atoms: list[_Atom] = []
+        open_headings: list[tuple[int, str]] = []
+        headings: tuple[str, ...] = ()
+        behind_heading = True  # or behind the title
+        for block, tokens in zip(blocks, self._count([f"\n\n{block.text}" for block in blocks]), strict=True):
+            if block.level:
+                open_headings = [held for held in open_headings if held[0] < block.level]
+                open_headings.append((block.level, _heading(block.text)))
+                headings = tuple(heading for _, heading in open_headings)
+            rank = NOWHERE if behind_heading else block.level or AT_BLOCK
+            behind_heading = block.level > 0
+            if tokens <= self._max or self._count([block.text])[0] <= self._max:
+                atoms.append(_Atom(Part(block.text, "\n\n", rank), tokens, block.kind, headings, block.level))
+            else:
+                atoms.extend(self._long(block, rank, headings))
+        return atoms
+
+    def _long(self, block: Block, rank: int, headings: tuple[str, ...]) -> Iterator[_Atom]:
+        """The atoms of a block that is longer than a chunk may be."""
+        frame, parts = split_block(block)
+        if frame is not None and self._count([frame.opening])[0] > self._max // 2:
+            frame, parts = split_block(Block("text", block.text))
+        parts[0] = Part(parts[0].text, "\n\n", rank)
+        return self._atoms(parts, block.kind, headings, frame)
+
+    def _atoms(
+        self,
+        parts: Sequence[Part],
+        kind: str,
+        headings: tuple[str, ...] = (),
+        frame: Frame | None = None,
+        finer: Sequence[Callable[[Part], list[Part]]] = (sentences, words),
+    ) -> Iterator[_Atom]:
+        """The parts as atoms; in place of one that is too long its sentences, words or letters."""
+        for part, tokens in zip(parts, self._count([part.joint + part.text for part in parts]), strict=True):
+            if tokens <= self._max:
+                yield _Atom(part, tokens, kind, headings, frame=frame)
+            elif finer:
+                yield from self._atoms(finer[0](part), kind, headings, frame, finer[1:])
+            else:
+                # No character has more than four tokens.
+                yield from self._atoms(letters(part, self._max // 8), kind, headings, frame)
+
+    def _cut(self, atoms: Sequence[_Atom]) -> Iterator[tuple[int, int]]:
+        """Where each chunk starts and ends among the atoms."""
+        weights = [0, *accumulate(_HEADING_TOKENS if atom.level else atom.tokens for atom in atoms)]
+        keys: list[_Key] = []
+        waiting = [(0, len(atoms))] if atoms else []
+        while waiting:
+            start, end = waiting.pop()
+            fits = end - start == 1 or self._fits(atoms[start:end])
+            if fits and weights[end] - weights[start] <= self._limit:
+                yield start, end
+                continue
+            keys = keys or _keys(atoms)
+            # Not so near an end that a crumb comes off.
+            low = bisect_left(weights, weights[start] + self._least, start + 1, end)
+            high = bisect_right(weights, weights[end] - self._least, start + 1, end)
+            best = min(keys[low:high], default=(NOWHERE,))
+            if best[0] == NOWHERE:
+                if fits:
+                    yield start, end
+                    continue
+                low, high = start + 1, end
+                best = min(keys[low:high])
+            # Atoms that begin alike: nearest to the middle.
+            twice_middle = weights[start] + weights[end]
+            alike = (at for at in range(low, high) if keys[at] == best)
+            at = min(alike, key=lambda at: abs(2 * weights[at] - twice_middle))
+            waiting += [(at, end), (start, at)]
+
+    def _fits(self, atoms: Sequence[_Atom]) -> bool:
+        most = sum(atom.tokens for atom in atoms)
+        if most <= self._max:
+            return True
+        # The sum is too high by little: what is far above needs no exact count.
+        return most <= 2 * self._max and self._count([_joined(atoms)])[0] <= self._max
+
+    def _repeated(self, atoms: Sequence[_Atom], start: int) -> list[_Atom]:
+        """What a chunk repeats of the one before it in the same section."""
+        taken: list[_Atom] = []
+        room = self._overlap
+        if not room or atoms[start].level:
+            return taken
+        for atom in reversed(atoms[:start]):
+            if atom.level:
+                break
+            if atom.tokens > room:
+                taken[:0] = self._tail(atom, room)
+                break
+            taken.insert(0, atom)
+            room -= atom.tokens
+        return taken
+
+    def _tail(self, atom: _Atom, room: int) -> list[_Atom]:
+        """The last sentences and lines of a text or list that fit."""
+        if atom.kind not in ("text", "list"):
+            return []
+        parts = [part for line in split_block(Block(atom.kind, atom.part.text))[1] for part in sentences(line)]
+        taken: list[_Atom] = []
+        counts = self._count([part.joint + part.text for part in parts])
+        for part, tokens in zip(reversed(parts), reversed(counts), strict=True):
+            room -= tokens
+            if room < 0:
+                break
+            taken.insert(0, _Atom(part, tokens, atom.kind))
+        return taken
+
+
+def _lines_of(properties: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return [f"{name}: {value['text']}" for name, value in properties.items() if value.get("text")]
+
+
+def _heading(text: str) -> str:
+    return text.lstrip("# ").strip()
+
+
+def _lead(title: str, headings: Sequence[str]) -> str:
+    return " > ".join(name[:_LEAD_CHARACTERS] for name in (title, *headings))
+
+
+def _keys(atoms: Sequence[_Atom]) -> list[_Key]:
+    """How good a place to cut the beginning of each atom is, least is best.
+
+    Boundaries should outlive edits, and most edits change a word or add one. So the first signs of an atom count
+    before its words, and a word only among atoms that are alike up to it. Of all words one in eight counts for
+    more than the others: where atoms begin alike, a changed word in one of them makes it seldom a better place.
+    """
+    keys: list[_Key] = []
+    beginning: _Key = ()
+    for atom in reversed(atoms):
+        # A heading counts as what follows it does: its own words may change.
+        if not atom.level:
+            text = atom.part.text
+            signs = "".join(sign[0] for sign in islice(_SIGN.finditer(text, 0, 400), 4))
+            first_words = (word[0] for word in islice(_WORD.finditer(text), 8))
+            draws = [crc32(piece.encode()) for piece in (signs, *first_words)]
+            beginning = (*(min(draw, _ORDINARY) for draw in draws), *draws)
+        keys.append((atom.part.rank, *beginning))
+    return keys[::-1]
+
+
+def _headings(atoms: Sequence[_Atom]) -> tuple[str, ...]:
+    """The path of the section in which a chunk begins."""
+    below_title = atoms[0].kind == "title" and len(atoms) > 1 and atoms[1].level
+    return atoms[1 if below_title else 0].headings
+
+
+def _written(atoms: Sequence[_Atom]) -> str:
+    """The text of atoms in a row, long tables with their header and code with its fences."""
+    pieces: list[str] = []
+    frame: Frame | None = None
+    for atom in atoms:
+        if frame is not None and frame.closing and atom.frame is not frame:
+            pieces.append(f"\n{frame.closing}")
+        if pieces:
+            pieces.append(atom.part.joint)
+        if atom.frame is not None and atom.frame is not frame:
+            pieces.append(f"{atom.frame.opening}\n")
+        frame = atom.frame
+        pieces.append(atom.part.text)
+    if frame is not None and frame.closing:
+        pieces.append(f"\n{frame.closing}")
+    return "".join(pieces).rstrip()
+
+
+def _joined(atoms: Sequence[_Atom]) -> str:
+    """The text of atoms in a row without what their pieces repeat."""
+    return "".join((atoms[0].part.text, *(f"{atom.part.joint}{atom.part.text}" for atom in atoms[1:]))).rstrip()

@@ -12,8 +12,10 @@ from arcana_pipelines.cli.output import console, json_option, print_json
 from arcana_pipelines.cli.progress import progress
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
+from arcana_pipelines.embedding.prices import Terms
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.pipeline import ledger, workspaces
+from arcana_pipelines.pipeline.estimate import Estimate, estimate
 from arcana_pipelines.pipeline.reports import is_incomplete, sync_report
 from arcana_pipelines.sources.protocol import Mode
 
@@ -32,16 +34,30 @@ INCOMPLETE = 3
     metavar="N",
     help="Allow a mass removal of up to N pages.",
 )
+@click.option(
+    "--estimate",
+    "only_estimate",
+    is_flag=True,
+    help="Say what embedding would cost: reads the source, calls no embedding provider, publishes nothing.",
+)
 @json_option
 @click.pass_context
-def command(context: click.Context, slug: str, mode: str, allow_removals: int, as_json: bool) -> None:
+def command(
+    context: click.Context, slug: str, mode: str, allow_removals: int, only_estimate: bool, as_json: bool
+) -> None:
     """Bring a workspace's index up to date with its source.
 
     The first sync lists everything; later ones what changed. --mode full lists everything again, --mode audit
     also follows links, and both prove what is gone. Exit code 3: done, but something was left out.
+
+    With --estimate what was read is kept, and the next sync goes on from there; where Dagster's sensors run, they ask
+    for it at once. To see the price of a workspace before anything is paid, set EMBEDDING_MONTHLY_BUDGET_USD=0.
     """
     database = open_database()
     upgrade(database)
+    if only_estimate:
+        _estimate(context, database, slug, Mode(mode), allow_removals, as_json)
+        return
     report = run_sync(database, slug, Mode(mode), allow_removals=allow_removals, show_progress=not as_json)
     show(context, report, as_json)
 
@@ -53,6 +69,41 @@ def show(context: click.Context, report: dict[str, Any], as_json: bool) -> None:
     else:
         _print(report)
     context.exit(INCOMPLETE if is_incomplete(report) else 0)
+
+
+def _estimate(
+    context: click.Context, database: Database, slug: str, mode: Mode, allow_removals: int, as_json: bool
+) -> None:
+    """Read and cut what the next sync would, and print what embedding it would cost."""
+    report = run_sync(
+        database, slug, mode, allow_removals=allow_removals, show_progress=not as_json, job="stage_workspace"
+    )
+    with database.connection() as connection:
+        workspace_id = workspaces.find(connection, slug).workspace_id
+        found = estimate(connection, workspace_id, Terms.of(database.settings))
+    if as_json:
+        told = {name: report[name] for name in ("workspace", "generation", "mode", "listing_complete", "notion")}
+        print_json({**told, "estimate": found.as_dict(), "run_id": report["run_id"]})
+    else:
+        _print_estimate(slug, found)
+    left_out = report["pages"]["quarantined"] or report["pages"]["pending"] or not report["listing_complete"]
+    context.exit(INCOMPLETE if left_out else 0)
+
+
+def _print_estimate(slug: str, found: Estimate) -> None:
+    out = console()
+    price = "at a price that is not known (EMBEDDING_PRICE_PER_MILLION_TOKENS)"
+    if found.cost is not None:
+        price = f"{found.cost:.4f} USD"
+    time_needed = "within a day, in batches" if found.seconds is None else f"about {found.seconds:.0f} s"
+    out.print(f"[bold]{slug}[/bold]: {found.pages} pages to publish, {found.chunks} chunks")
+    out.print(f"{found.texts} texts to embed, {found.tokens} tokens: {price}, {time_needed}")
+    if found.waiting:
+        out.print(f"{found.waiting} texts more wait in batches at the provider")
+    limit = "no limit" if found.limit is None else f"limit {found.limit} USD"
+    out.print(f"{found.spent:.4f} USD spent in {found.month} (UTC), {limit}")
+    if found.limit is not None and found.cost and found.spent + found.cost > found.limit:
+        out.print("[yellow]That is over the limit: the sync would stop before it.[/yellow]")
 
 
 def run_sync(
@@ -99,14 +150,19 @@ def _print(report: dict[str, Any]) -> None:
         f"{pages['added']} added, {pages['updated']} updated, {pages['unchanged']} unchanged, "
         f"{pages['removed']} removed"
     )
+    price = f" for {embeddings['cost']:.4f} USD" if embeddings.get("cost") else ""
     out.print(
         f"{chunks['published']} chunks published, {chunks['retired']} retired; "
-        f"{embeddings['computed']} embeddings computed, {embeddings['reused']} reused; "
+        f"{embeddings['computed']} embeddings computed{price}, {embeddings['reused']} reused; "
         f"{report['notion']['requests']} requests; {report['seconds']:.1f} s"
     )
     for name in ("skipped", "quarantined", "pending"):
         if pages[name]:
             out.print(f"[yellow]{pages[name]} pages {name}[/yellow]: arcana status {report['workspace']} says why")
+    if embeddings.get("waiting"):
+        out.print(f"[yellow]{embeddings['waiting']} texts wait in batches[/yellow] at the embedding provider")
+    for problem in embeddings.get("problems", []):
+        out.print(f"  {problem}", markup=False)
     if not report["listing_complete"]:
         out.print("[yellow]The listing was incomplete; nothing was removed:[/yellow]")
     for problem in report.get("problems", []):

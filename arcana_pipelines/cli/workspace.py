@@ -112,6 +112,36 @@ def show(slug: str, as_json: bool) -> None:
 
 @command.command()
 @click.argument("slug")
+@click.argument("usd", required=False)
+@json_option
+def budget(slug: str, usd: str | None, as_json: bool) -> None:
+    """Show what a workspace's embeddings cost this month, or set its monthly limit: USD dollars, or `default`.
+
+    `default` is EMBEDDING_MONTHLY_BUDGET_USD for every workspace.
+    """
+    from arcana_pipelines.embedding.budget import spending
+
+    database = open_database()
+    upgrade(database)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        if usd is not None:
+            workspaces.set_embedding_budget(connection, workspace.workspace_id, usd)
+        state = spending(connection, workspace.workspace_id)
+    limit = database.settings.embedding_monthly_budget_usd if state.embedding_budget is None else state.embedding_budget
+    spent = float(state.spent + state.reserved)
+    if as_json:
+        print_json(
+            {"workspace": slug, "month": state.month, "spent_usd": spent,
+             "limit_usd": None if limit is None else float(limit)}
+        )  # fmt: skip
+    else:
+        said = "without a limit" if limit is None else f"of {limit} USD"
+        click.echo(f"{slug} spent {spent:.4f} USD {said} in {state.month} (UTC).")
+
+
+@command.command()
+@click.argument("slug")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def remove(slug: str, yes: bool, as_json: bool) -> None:

@@ -19,7 +19,19 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BYTEA, JSONB, TEXT, TIMESTAMP, TSVECTOR, UUID
+from sqlalchemy.dialects.postgresql import (
+    ARRAY,
+    BIGINT,
+    BYTEA,
+    DATE,
+    DOUBLE_PRECISION,
+    JSONB,
+    NUMERIC,
+    TEXT,
+    TIMESTAMP,
+    TSVECTOR,
+    UUID,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import BOOLEAN, INTEGER, REAL, UserDefinedType
 
@@ -112,6 +124,7 @@ class Workspace(Base):
     poll_failures: Mapped[int] = mapped_column(INTEGER, server_default=text("0"))
     poll_problem: Mapped[str | None] = mapped_column(TEXT)
     sync_needed: Mapped[str | None] = mapped_column(TEXT)
+    embedding_budget: Mapped[Any] = mapped_column(NUMERIC, nullable=True)
     created_at: Mapped[Any] = _now()
     updated_at: Mapped[Any] = _now()
 
@@ -372,6 +385,7 @@ class RagIndexBuild(Base):
     __tablename__ = "rag_index_build"
     __table_args__ = (
         _one_of("ann", ("none", "hnsw", "ivfflat")),
+        _one_of("ann_setting", ("auto", "none", "hnsw", "ivfflat")),
         _one_of("state", ("building", "verifying", "active", "retired")),
         CheckConstraint("dimensions BETWEEN 1 AND 16000", name="dimensions"),
         Index("rag_index_build_rag_index_id_idx", "rag_index_id"),
@@ -384,7 +398,12 @@ class RagIndexBuild(Base):
     dimensions: Mapped[int] = mapped_column(INTEGER)
     fingerprint: Mapped[str] = mapped_column(TEXT)
     ann: Mapped[str] = mapped_column(TEXT, server_default=text("'none'"))
+    ann_setting: Mapped[str] = mapped_column(TEXT, server_default=text("'auto'"))
     state: Mapped[str] = mapped_column(TEXT, server_default=text("'building'"))
+    promote_when_verified: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
+    verification: Mapped[Any] = mapped_column(JSONB, nullable=True)
+    promoted_at: Mapped[Any] = _time()
+    fill_requested_at: Mapped[Any] = _time()
     created_at: Mapped[Any] = _now()
     updated_at: Mapped[Any] = _now()
 
@@ -451,7 +470,10 @@ class ChunkStage(Base):
     """Chunks of contents that a build does not serve yet. Rows leave with the publish."""
 
     __tablename__ = "chunk_stage"
-    __table_args__ = (PrimaryKeyConstraint("rag_index_build_id", "document_content_id", "position"),)
+    __table_args__ = (
+        PrimaryKeyConstraint("rag_index_build_id", "document_content_id", "position"),
+        Index("chunk_stage_text_hash_idx", "rag_index_build_id", "text_hash"),
+    )
 
     rag_index_build_id: Mapped[int] = mapped_column(
         INTEGER, ForeignKey("rag_index_build.rag_index_build_id", ondelete="CASCADE"), autoincrement=False
@@ -495,3 +517,58 @@ class EmbeddingRejected(Base):
     text_hash: Mapped[bytes] = mapped_column(BYTEA)
     reason: Mapped[str] = mapped_column(TEXT)
     rejected_at: Mapped[Any] = _now()
+
+
+class EmbeddingUsage(Base):
+    """What a workspace's embeddings cost in one month (UTC), in US dollars. A model without a known price costs 0."""
+
+    __tablename__ = "embedding_usage"
+    __table_args__ = (
+        PrimaryKeyConstraint("workspace_id", "month", "embedding_model", "tier"),
+        _one_of("tier", ("standard", "batch")),
+    )
+
+    workspace_id: Mapped[str] = _workspace()
+    month: Mapped[Any] = mapped_column(DATE)
+    embedding_model: Mapped[str] = mapped_column(TEXT)
+    tier: Mapped[str] = mapped_column(TEXT)
+    texts: Mapped[int] = mapped_column(BIGINT)
+    tokens: Mapped[int] = mapped_column(BIGINT)
+    cost: Mapped[Any] = mapped_column(NUMERIC, nullable=False)
+    seconds: Mapped[float] = mapped_column(DOUBLE_PRECISION)
+
+
+class EmbeddingBatch(Base):
+    """Texts that were sent through a provider's batch interface. `most_cost` is reserved until they are answered."""
+
+    __tablename__ = "embedding_batch"
+    __table_args__ = (
+        _one_of("state", ("sending", "waiting", "done", "failed")),
+        Index("embedding_batch_workspace_id_idx", "workspace_id"),
+    )
+
+    embedding_batch_id: Mapped[str] = _uuid_key()
+    workspace_id: Mapped[str] = _workspace()
+    embedding_model: Mapped[str] = mapped_column(TEXT)
+    dimensions: Mapped[int] = mapped_column(INTEGER)
+    state: Mapped[str] = mapped_column(TEXT, server_default=text("'sending'"))
+    provider_batch_id: Mapped[str | None] = mapped_column(TEXT)
+    input_file_id: Mapped[str | None] = mapped_column(TEXT)
+    texts: Mapped[int] = mapped_column(INTEGER)
+    most_cost: Mapped[Any] = mapped_column(NUMERIC, nullable=False)
+    reason: Mapped[str | None] = mapped_column(TEXT)
+    created_at: Mapped[Any] = _now()
+    checked_at: Mapped[Any] = _time()
+    finished_at: Mapped[Any] = _time()
+
+
+class EmbeddingBatchText(Base):
+    """A text that waits in a batch. It leaves with its answer, or with the end of the batch."""
+
+    __tablename__ = "embedding_batch_text"
+    __table_args__ = (PrimaryKeyConstraint("embedding_batch_id", "text_hash"),)
+
+    embedding_batch_id: Mapped[str] = mapped_column(
+        UUID, ForeignKey("embedding_batch.embedding_batch_id", ondelete="CASCADE")
+    )
+    text_hash: Mapped[bytes] = mapped_column(BYTEA)

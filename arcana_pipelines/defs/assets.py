@@ -13,13 +13,18 @@ from arcana_pipelines.chunking.chunker import CHUNKER_VERSION
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.documents.normalise import NORMALISER_VERSION
+from arcana_pipelines.embedding.prices import Terms
+from arcana_pipelines.errors import BudgetReached
+from arcana_pipelines.indexes.builds import builds_of
+from arcana_pipelines.indexes.health import look_at, pgvector
 from arcana_pipelines.pipeline import ledger
 from arcana_pipelines.pipeline.chunks import stage_chunks
 from arcana_pipelines.pipeline.contents import process_contents
 from arcana_pipelines.pipeline.embeddings import embed_missing
+from arcana_pipelines.pipeline.indexes import drop_builds, superseded
 from arcana_pipelines.pipeline.pages import sync_pages
 from arcana_pipelines.pipeline.publish import publish
-from arcana_pipelines.pipeline.reports import counts_agree, recent_changes, served_counts
+from arcana_pipelines.pipeline.reports import builds_table, counts_agree, recent_changes, served_counts
 from arcana_pipelines.sources.protocol import Mode
 
 OWNERS = ["team:data-platform"]
@@ -67,6 +72,7 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
     """The ledger of a workspace's pages: listed, read where stale, proven where missing."""
     started = time.monotonic()
     session = arcana.session(context.partition_key)
+    session.filling = False
     source = session.source
     if context.run.job_name == RETRY_JOB:
         ledger.release(session.connection, session.workspace.workspace_id, config.page or None)
@@ -161,7 +167,7 @@ def document_chunks(context: dg.AssetExecutionContext, arcana: ArcanaResource) -
     """Chunks of every version that an index does not serve yet, cut along the document's structure."""
     started = time.monotonic()
     session = arcana.session(context.partition_key)
-    report = stage_chunks(session.connection, session.workspace.workspace_id)
+    report = stage_chunks(session.connection, session.workspace.workspace_id, session.filling)
     return dg.MaterializeResult(
         metadata={
             "contents": report.contents,
@@ -184,12 +190,22 @@ def chunk_embeddings(context: dg.AssetExecutionContext, arcana: ArcanaResource) 
     """Embeddings of the texts that the workspace never embedded before, each computed once."""
     started = time.monotonic()
     session = arcana.session(context.partition_key)
-    report = embed_missing(session.connection, session.generation, session.open_embedder, session.settings.batch_size)
+    try:
+        report = embed_missing(
+            session.connection,
+            session.generation,
+            session.open_embedder,
+            session.settings.batch_size,
+            Terms.of(session.settings),
+            session.filling,
+        )
+    except BudgetReached:
+        # Removed pages do not stay searchable until next month, nor do those wait whose texts are embedded.
+        publish(session.connection, session.generation, session.filling)
+        raise
     return dg.MaterializeResult(
         metadata={
-            "computed": report.computed,
-            "reused": report.reused,
-            "tokens": report.tokens,
+            **report.as_dict(),
             "seconds": round(time.monotonic() - started, 3),
         }
     )
@@ -208,16 +224,40 @@ def chunk_embeddings(context: dg.AssetExecutionContext, arcana: ArcanaResource) 
             "published_counts_match",
             asset="rag_indexes",
             description="`object_count` and `vector_count` are what a search can reach.",
-        )
+        ),
+        dg.AssetCheckSpec(
+            "builds_are_verified",
+            asset="rag_indexes",
+            description="No new build of an index was found unfit to serve. Until it is mended the old one serves.",
+        ),
+        dg.AssetCheckSpec(
+            "indexes_are_healthy",
+            asset="rag_indexes",
+            description="pgvector's version, invalid indexes, bloat, and recall against exact search. Looked at in "
+            "full and audit syncs and when builds are filled.",
+        ),
     ],
 )
 def rag_indexes(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult:
-    """The searchable indexes: new versions published whole, removed documents taken out, counts kept true."""
+    """The searchable indexes: new versions published whole, removed documents taken out, counts kept true.
+
+    A run of the last three assets alone fills new builds, verifies them, and lets those serve that may.
+    """
     started = time.monotonic()
     session = arcana.session(context.partition_key)
-    report = publish(session.connection, session.generation)
-    served = served_counts(session.connection, session.workspace.workspace_id)
+    workspace_id = session.workspace.workspace_id
+    report = publish(session.connection, session.generation, session.filling)
+    served = served_counts(session.connection, workspace_id)
+    builds = builds_of(session.connection, workspace_id)
     session.connection.commit()
+    drop_builds(session.database, superseded(builds))
+    looks = session.filling or session.generation.mode is not Mode.INCREMENTAL
+    findings = [pgvector(session.connection), *look_at(session.connection, workspace_id)] if looks else []
+    unfit = {
+        f"{build.index_name}, build {build.rag_index_build_id}": dg.MetadataValue.json(build.verification or {})
+        for build in builds
+        if build.state == "verifying" and not (build.verification or {}).get("passed")
+    }
     return dg.MaterializeResult(
         metadata={
             "published": report.published,
@@ -225,6 +265,7 @@ def rag_indexes(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg
             "object_count": sum(index.object_count for index in served),
             "vector_count": sum(index.vector_count for index in served),
             "dagster/row_count": sum(index.vector_count for index in served),
+            "builds": dg.MetadataValue.md(builds_table(builds)),
             "seconds": round(time.monotonic() - started, 3),
         },
         check_results=[
@@ -232,9 +273,16 @@ def rag_indexes(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg
                 check_name="published_counts_match",
                 passed=counts_agree(served),
                 metadata={index.name: dg.MetadataValue.json(index.as_dict()) for index in served},
-            )
+            ),
+            dg.AssetCheckResult(check_name="builds_are_verified", passed=not unfit, metadata=unfit),
+            dg.AssetCheckResult(
+                check_name="indexes_are_healthy",
+                passed=all(finding.ok for finding in findings),
+                metadata={finding.name: finding.detail for finding in findings} or {"looked at": "not in this run"},
+            ),
         ],
     )
 
 
 ASSETS = [notion_pages, document_content, document_chunks, chunk_embeddings, rag_indexes]
+FILLING = [document_chunks, chunk_embeddings, rag_indexes]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dagster as dg
 
 from arcana_pipelines.defs.assets import ASSETS
-from arcana_pipelines.defs.jobs import retry_pages, sync_workspace
+from arcana_pipelines.defs.index_jobs import INDEX_JOBS
+from arcana_pipelines.defs.jobs import fill_indexes, retry_pages, stage_workspace, sync_workspace
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.defs.schedules import audit_sweep
 from arcana_pipelines.defs.sensors import SENSORS
@@ -15,7 +16,7 @@ def build_defs() -> dg.Definitions:
     """Everything that Dagster shows and runs. Touches no database and no network."""
     return dg.Definitions(
         assets=ASSETS,
-        jobs=[sync_workspace, retry_pages],
+        jobs=[sync_workspace, retry_pages, stage_workspace, fill_indexes, *INDEX_JOBS],
         sensors=SENSORS,
         schedules=[audit_sweep],
         resources={"arcana": ArcanaResource()},

@@ -16,9 +16,12 @@ import dagster as dg
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import current_revision, newest_revision
-from arcana_pipelines.defs.jobs import retry_pages, sync_workspace
+from arcana_pipelines.defs.assets import FILLING
+from arcana_pipelines.defs.backfills import backfill_request
+from arcana_pipelines.defs.jobs import fill_indexes, retry_pages, sync_workspace
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.runs import may_run, report_abandoned_runs, report_dead_runs
+from arcana_pipelines.pipeline.indexes import fill_requested, rebuild_outdated, to_fill
 from arcana_pipelines.pipeline.lock import locked
 from arcana_pipelines.pipeline.polling import look
 from arcana_pipelines.pipeline.workspaces import Workspace, due_for_poll, every, in_need_of_sync
@@ -124,9 +127,38 @@ def _request(workspace: Workspace, run_key: str) -> dg.RunRequest:
     return dg.RunRequest(run_key=run_key, partition_key=workspace.slug, tags={"arcana/workspace": workspace.slug})
 
 
+@dg.sensor(
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    asset_selection=[asset.key for asset in FILLING],
+    description="Begins a new build of indexes that this release would cut otherwise, and asks for a backfill of the "
+    "workspaces whose new builds are to be filled.",
+)
+def index_builds(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Asks for the filling of builds that nobody is filling."""
+    database = Database(load_settings())
+    try:
+        if current_revision(database) != newest_revision():
+            return dg.SkipReason("The database has no current schema yet: run `arcana db upgrade`.")
+        with database.connection() as connection:
+            rows = {row.slug: row for row in every(connection) if row.status == "active"}
+            for row in rows.values():
+                rebuild_outdated(connection, row.workspace_id)
+            connection.commit()
+            waiting = [slug for slug in to_fill(connection) if slug in rows]
+            may = [slug for slug in waiting if may_run(context.instance, slug, rows[slug].generation)]
+            filled = fill_requested(connection, may)
+    finally:
+        database.close()
+    if not filled:
+        return dg.SkipReason(f"{len(waiting)} workspaces have a build to be filled; none can begin now.")
+    keys = [asset.key for asset in FILLING]
+    return dg.SensorResult(run_requests=[backfill_request(keys, filled, {"arcana/fill": "true"})])
+
+
 @dg.run_failure_sensor(
     default_status=dg.DefaultSensorStatus.RUNNING,
-    monitored_jobs=[sync_workspace, retry_pages],
+    monitored_jobs=[sync_workspace, retry_pages, fill_indexes],
     description="Tells people that a sync failed: one error line in the log, and a POST to "
     "ALERT_WEBHOOK_URL when it is set.",
 )
@@ -154,4 +186,4 @@ def _cause(event: dg.DagsterEvent) -> str:
     return (error.message if error else event.message or "no reason given").strip()
 
 
-SENSORS = [workspace_registry, source_changes, failed_syncs]
+SENSORS = [workspace_registry, source_changes, index_builds, failed_syncs]

@@ -1,11 +1,16 @@
-"""Builds: the physical incarnations of an index, each in its own partition of `document_chunk`."""
+"""Builds: the physical incarnations of an index, each in its own partition of `document_chunk`.
+
+A build is `building` until every document is in it, `verifying` until it is promoted, `active` while it serves and
+`retired` when another serves in its place.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 from uuid import UUID
 
 from psycopg import sql
@@ -14,101 +19,148 @@ from psycopg.types.json import Jsonb
 
 from arcana_pipelines.chunking.chunker import CHUNKER_VERSION, ChunkerSettings
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+
+Ann = Literal["auto", "none", "hnsw", "ivfflat"]
 
 
 @dataclass(frozen=True, slots=True)
 class IndexSettings:
-    """What fixes a build: how text is cut, and what embeds it."""
+    """What fixes a build: how text is cut, what embeds it, and how vectors are searched."""
 
     embedding_model: str
     dimensions: int
     chunker: ChunkerSettings
+    ann: Ann = "auto"
 
     @property
     def fingerprint(self) -> str:
-        """Differs when anything that shapes the build's chunks or vectors differs."""
-        facts = json.dumps([CHUNKER_VERSION, asdict(self)], sort_keys=True)
+        """Differs when anything that shapes the build's chunks or vectors differs, this release's chunker included."""
+        facts = json.dumps([CHUNKER_VERSION, self.embedding_model, self.dimensions, asdict(self.chunker)])
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One build that is being kept up to date, with the index it belongs to."""
+    """One build, with the index it belongs to."""
 
     rag_index_build_id: int
     rag_index_id: UUID
+    workspace_id: UUID
     index_name: str
     chunker: dict[str, Any]
     embedding_model: str
     dimensions: int
+    fingerprint: str
+    ann_setting: Ann
+    ann: str
     state: str
+    promote_when_verified: bool
+    verification: dict[str, Any] | None
+    promoted_at: datetime | None
 
     @property
-    def chunker_settings(self) -> ChunkerSettings:
-        """How this build cuts text."""
-        return ChunkerSettings(**self.chunker)
+    def settings(self) -> IndexSettings:
+        """What this build is made of."""
+        return IndexSettings(self.embedding_model, self.dimensions, ChunkerSettings(**self.chunker), self.ann_setting)
 
     @property
-    def partition(self) -> sql.Identifier:
-        """The table that holds this build's chunks."""
-        return sql.Identifier(f"document_chunk_b{self.rag_index_build_id}")
+    def is_outdated(self) -> bool:
+        """True when this release would cut the same settings otherwise than the one that made the build."""
+        return self.fingerprint != self.settings.fingerprint
+
+    @property
+    def table(self) -> str:
+        """The name of the table that holds this build's chunks."""
+        return table_of(self.rag_index_build_id)
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """Parameters of the statements that work on one build."""
+        return {
+            "workspace_id": self.workspace_id,
+            "build": self.rag_index_build_id,
+            "model": self.embedding_model,
+            "dimensions": self.dimensions,
+        }
 
 
-def live_builds(connection: Connection, workspace_id: UUID) -> list[Build]:
-    """The builds of a workspace that follow its documents: the serving ones and those being built."""
+def table_of(build: int) -> str:
+    """The name of a build's partition of `document_chunk`."""
+    return f"document_chunk_b{build}"
+
+
+def builds_of(connection: Connection, workspace_id: UUID, index: str | None = None) -> list[Build]:
+    """All builds of a workspace, or of one of its indexes, the oldest first."""
     with connection.cursor(row_factory=class_row(Build)) as cursor:
-        cursor.execute(
-            "SELECT b.rag_index_build_id, b.rag_index_id, i.name AS index_name, b.chunker, b.embedding_model, "
-            "b.dimensions, b.state "
-            "FROM rag_index_build b JOIN rag_indexes i USING (rag_index_id) "
-            "WHERE i.workspace_id = %s AND b.state <> 'retired' ORDER BY b.rag_index_build_id",
-            [workspace_id],
-        )
+        cursor.execute(load_sql("builds"), {"workspace_id": workspace_id, "index": index})
         return cursor.fetchall()
 
 
-def create_build(connection: Connection, rag_index_id: UUID, settings: IndexSettings, state: str) -> int:
-    """Make a build and its empty partition, and return its id."""
+def live_builds(connection: Connection, workspace_id: UUID, filling: bool = False) -> list[Build]:
+    """The builds that follow a workspace's documents, those that serve first.
+
+    A sync does not fill a new build: that may take long, and readers wait for what changed. `filling` runs do.
+    """
+    states = ["active", "verifying", "building"] if filling else ["active", "verifying"]
+    found = [build for build in builds_of(connection, workspace_id) if build.state in states]
+    return sorted(found, key=lambda build: (states.index(build.state), build.rag_index_build_id))
+
+
+def create_build(
+    connection: Connection, rag_index_id: UUID, settings: IndexSettings, state: str, promote: bool = False
+) -> int:
+    """Make a build and its empty partition, and return its id. `promote`: it may serve as soon as it is verified."""
     row = connection.execute(
-        "INSERT INTO rag_index_build (rag_index_id, chunker, embedding_model, dimensions, fingerprint, state) "
-        "VALUES (%s, %s, %s, %s, %s, %s) RETURNING rag_index_build_id",
+        "INSERT INTO rag_index_build (rag_index_id, chunker, embedding_model, dimensions, fingerprint, ann_setting, "
+        "state, promote_when_verified) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING rag_index_build_id",
         [
             rag_index_id,
             Jsonb(asdict(settings.chunker)),
             settings.embedding_model,
             settings.dimensions,
             settings.fingerprint,
+            settings.ann,
             state,
+            promote,
         ],
     ).fetchone()
     assert row is not None
     build = int(row[0])
-    name = f"document_chunk_b{build}"
-    connection.execute(
-        sql.SQL(
-            "CREATE TABLE {table} PARTITION OF document_chunk "
-            "(CONSTRAINT {check} CHECK (vector_dims(chunk_embedding) = {dimensions})) FOR VALUES IN ({build})"
-        ).format(
-            table=sql.Identifier(name),
-            check=sql.Identifier(f"{name}_dimensions_check"),
-            dimensions=sql.Literal(settings.dimensions),
-            build=sql.Literal(build),
+    name = table_of(build)
+    # Made apart and attached: CREATE TABLE … PARTITION OF would make every reader of every workspace wait.
+    for statement in (
+        "CREATE TABLE {table} (LIKE document_chunk INCLUDING ALL, "
+        "CONSTRAINT {check} CHECK (vector_dims(chunk_embedding) = {dimensions}), "
+        "CONSTRAINT {own} CHECK (rag_index_build_id = {build}))",
+        "ALTER TABLE document_chunk ATTACH PARTITION {table} FOR VALUES IN ({build})",
+        "ALTER TABLE {table} DROP CONSTRAINT {own}",
+        "CREATE INDEX {lexemes} ON {table} USING gin (lexemes) WHERE deleted_at IS NULL",
+    ):
+        connection.execute(
+            sql.SQL(statement).format(
+                table=sql.Identifier(name),
+                check=sql.Identifier(f"{name}_dimensions_check"),
+                own=sql.Identifier(f"{name}_own_check"),
+                lexemes=sql.Identifier(f"{name}_lexemes_idx"),
+                dimensions=sql.Literal(settings.dimensions),
+                build=sql.Literal(build),
+            )
         )
-    )
-    connection.execute(
-        sql.SQL("CREATE INDEX {index} ON {table} USING gin (lexemes) WHERE deleted_at IS NULL").format(
-            index=sql.Identifier(f"{name}_lexemes_idx"), table=sql.Identifier(name)
-        )
-    )
     return build
 
 
-def drop_builds(connection: Connection, workspace_id: UUID) -> None:
-    """Drop every build of a workspace, its chunks with it."""
-    rows = connection.execute(
-        "SELECT b.rag_index_build_id FROM rag_index_build b JOIN rag_indexes i USING (rag_index_id) "
-        "WHERE i.workspace_id = %s",
-        [workspace_id],
-    ).fetchall()
-    for (build,) in rows:
-        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(f"document_chunk_b{build}")))
+def drop_build(connection: Connection, build: int) -> None:
+    """Drop a build with its chunks. `connection` must be in autocommit: readers of other builds do not wait.
+
+    May be repeated after an interruption.
+    """
+    table = sql.Identifier(table_of(build))
+    row = connection.execute(
+        "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass(%s)", [table_of(build)]
+    ).fetchone()
+    if row is not None:
+        how = "FINALIZE" if row[0] else "CONCURRENTLY"
+        connection.execute(sql.SQL(f"ALTER TABLE document_chunk DETACH PARTITION {{}} {how}").format(table))
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
+    connection.execute("DELETE FROM rag_index_build WHERE rag_index_build_id = %s", [build])

@@ -27,13 +27,16 @@ class ChunkReport:
     chunks: int
 
 
-def stage_chunks(connection: Connection, workspace_id: UUID) -> ChunkReport:
-    """Stage the chunks of every content that a live build does not serve. Each batch is one transaction."""
+def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = False) -> ChunkReport:
+    """Stage the chunks of every content that a live build does not serve; with `filling`, for new builds too.
+
+    Each batch is one transaction.
+    """
     contents = chunks = 0
-    for build in live_builds(connection, workspace_id):
+    for build in live_builds(connection, workspace_id, filling):
         connection.execute(load_sql("chunks_outdated"), {"build": build.rag_index_build_id})
         connection.commit()
-        settings = build.chunker_settings
+        settings = build.settings.chunker
         for rows in _missing(connection, workspace_id, build):
             cut = {row["document_content_id"]: (row, chunk_document(row["contents"], settings)) for row in rows}
             _copy(connection, build, cut)

@@ -2,91 +2,132 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import itertools
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from uuid import UUID
+from decimal import Decimal
+from typing import Any
 
-from pgvector.psycopg import register_vector
-
-from arcana_pipelines.chunking.tokens import estimate_tokens
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
-from arcana_pipelines.embedding.batches import Item, batches
-from arcana_pipelines.embedding.provider import Embedded, Embedder
-from arcana_pipelines.errors import EmbeddingFailed, InputRejected
+from arcana_pipelines.embedding.batches import Text, batches, measured
+from arcana_pipelines.embedding.budget import Budget
+from arcana_pipelines.embedding.prices import Terms, cost
+from arcana_pipelines.embedding.provider import Embedder, OffersBatches, OpenEmbedder
+from arcana_pipelines.embedding.requests import Sifted, send
+from arcana_pipelines.embedding.store import StoreKey, Usage, count, store
 from arcana_pipelines.indexes.builds import Build, live_builds
-from arcana_pipelines.pipeline import ledger
+from arcana_pipelines.pipeline import embedding_batches, ledger
 from arcana_pipelines.pipeline.ledger import Generation
+from arcana_pipelines.pipeline.refused_texts import reject
 
+# Texts that are read from the stage at once.
 READ_AHEAD = 1000
-HARMLESS = "hello"
-
-OpenEmbedder = Callable[[str, int], Embedder]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EmbeddingReport:
-    """`computed` texts were sent to the provider, `reused` staged chunks found theirs in the store."""
+    """What a run did about embeddings.
 
-    computed: int
-    reused: int
-    tokens: int
+    Attributes:
+        computed: texts whose embedding came from the provider.
+        reused: staged chunks that found theirs in the store.
+        tokens: what the provider counted for the computed ones.
+        cost: what they cost in US dollars; None when the price is not known.
+        waiting: texts that wait in batches at the provider.
+        problems: batches that ended without all answers.
+    """
+
+    computed: int = 0
+    reused: int = 0
+    tokens: int = 0
+    cost: Decimal | None = Decimal(0)
+    waiting: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, usage: Usage, price: Decimal | None) -> None:
+        """Count what was just stored."""
+        self.computed += usage.texts
+        self.tokens += usage.tokens
+        self.cost = None if price is None or self.cost is None else self.cost + usage.cost
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready; `waiting` and `problems` only when there are any."""
+        known = {
+            "computed": self.computed,
+            "reused": max(0, self.reused),
+            "tokens": self.tokens,
+            "cost": None if self.cost is None else float(round(self.cost, 8)),
+        }
+        return known | {name: value for name in ("waiting", "problems") if (value := getattr(self, name))}
 
 
 def embed_missing(
-    connection: Connection, generation: Generation, open_embedder: OpenEmbedder, batch_size: int
+    connection: Connection,
+    generation: Generation,
+    open_embedder: OpenEmbedder,
+    batch_size: int,
+    terms: Terms | None = None,
+    filling: bool = False,
 ) -> EmbeddingReport:
-    """Embed and store what staged chunks need. Every finished batch is committed at once.
+    """Embed and store what staged chunks need, with `filling` those of new builds too.
+
+    Every finished request is committed at once.
 
     Raises:
         EmbeddingFailed: the provider failed. What was embedded before is stored, and used by the next run.
+        BudgetReached: the next request might cross the workspace's monthly limit. Likewise.
+        InvalidSetting: there is a limit, and the model's price is not known.
     """
-    computed = reused = tokens = 0
+    terms = terms or Terms()
+    report = EmbeddingReport()
+    workspace_id = generation.workspace_id
     try:
-        for build in live_builds(connection, generation.workspace_id):
-            staged = _staged(connection, build)
-            connection.commit()
-            done = 0
+        report.problems = embedding_batches.collect(connection, generation, open_embedder, terms, report.add)
+        staged = refused = 0
+        for build in live_builds(connection, workspace_id, filling):
+            key = StoreKey(workspace_id, build.embedding_model, build.dimensions)
+            staged += _staged(connection, build)
+            missing = missing_texts(connection, key, build)
+            first = list(itertools.islice(missing, terms.batch_above + 1))
             # Opened only when there is something to embed: a sync without news needs no model and no key.
-            embedder: Embedder | None = None
-            for items in _missing(connection, generation.workspace_id, build):
-                embedder = embedder or open_embedder(build.embedding_model, build.dimensions)
-                for sifted in _embed(_Sieve(embedder), batches(items, batch_size)):
-                    for batch, embedded in sifted.embedded:
-                        _store(connection, generation.workspace_id, build, batch, embedded)
-                        done += len(batch)
-                        computed += len(batch)
-                        tokens += embedded.tokens
-                    if sifted.refused:
-                        _reject(connection, generation, build, sifted.refused)
-            reused += staged - done
+            if not first:
+                continue
+            embedder = open_embedder(key.model, key.dimensions)
+            budget = Budget(connection, workspace_id, key.model, terms)
+            texts = itertools.chain(first, missing)
+            if len(first) > terms.batch_above > 0 and _takes_batches(connection, key, embedder):
+                assert isinstance(embedder, OffersBatches)
+                embedding_batches.send(connection, key, embedder.batches(), texts, budget)
+                continue
+            began = time.monotonic()
+            for sifted in send(embedder, batches(texts, batch_size), budget):
+                ended = time.monotonic()
+                report.add(_store(connection, generation, key, sifted, budget.price, ended - began), budget.price)
+                began = ended
+                refused += len(sifted.refused)
+        report.reused = max(0, staged - report.computed - refused - embedding_batches.waiting(connection, workspace_id))
     finally:
         if not connection.closed:
             connection.rollback()
-            report = {"embeddings": {"computed": computed, "reused": max(0, reused), "tokens": tokens}}
-            ledger.note(connection, generation, report)
+            report.waiting = embedding_batches.waiting(connection, workspace_id)
+            ledger.note(connection, generation, {"embeddings": report.as_dict()})
             connection.commit()
-    return EmbeddingReport(computed, reused, tokens)
+    return report
 
 
-def _staged(connection: Connection, build: Build) -> int:
-    row = connection.execute(
-        "SELECT count(*) FROM chunk_stage WHERE rag_index_build_id = %s", [build.rag_index_build_id]
-    ).fetchone()
-    return 0 if row is None else int(row[0])
-
-
-def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterator[Sequence[Item]]:
+def missing_texts(connection: Connection, key: StoreKey, build: Build) -> Iterator[Text]:
+    """The distinct staged texts of a build that have to be sent to the provider, read in bounded pages."""
     after = b""
     while True:
         items = connection.execute(
             load_sql("embeddings_missing"),
             {
-                "workspace_id": workspace_id,
+                "workspace_id": key.workspace_id,
                 "build": build.rag_index_build_id,
-                "model": build.embedding_model,
-                "dimensions": build.dimensions,
+                "model": key.model,
+                "dimensions": key.dimensions,
                 "after": after,
                 "limit": READ_AHEAD,
             },
@@ -95,113 +136,38 @@ def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterat
         if not items:
             return
         after = items[-1][0]
-        yield [(bytes(text_hash), text) for text_hash, text in items]
+        yield from measured(((bytes(text_hash), text) for text_hash, text in items), key.model)
 
 
-@dataclass(slots=True)
-class _Sifted:
-    """What became of one batch: the parts that were embedded, and (hash, reason) of each text that is refused."""
-
-    embedded: list[tuple[list[Item], Embedded]] = field(default_factory=list)
-    refused: list[tuple[bytes, str]] = field(default_factory=list)
-
-
-class _Sieve:
-    """Halves a batch that is refused until the refused texts are alone."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        self.concurrency = embedder.concurrency
-        self._embedder = embedder
-        self._accepted = False
-
-    def sift(self, batch: list[Item]) -> _Sifted:
-        """Embed what is accepted.
-
-        Raises:
-            EmbeddingFailed: the provider failed, or it refuses even a harmless text.
-        """
-        sifted = _Sifted()
-        waiting = [batch]
-        while waiting:
-            part = waiting.pop()
-            try:
-                embedded = self._embedder.embed([text for _, text in part])
-            except InputRejected as error:
-                if len(part) > 1:
-                    waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
-                    continue
-                if not self._accepted:
-                    self._try_harmless()
-                sifted.refused.append((part[0][0], str(error)))
-            else:
-                self._accepted = True
-                sifted.embedded.append((part, embedded))
-        return sifted
-
-    def _try_harmless(self) -> None:
-        """Is it the text that is wrong, or the model, the size, the endpoint?"""
-        try:
-            self._embedder.embed([HARMLESS])
-        except InputRejected as error:
-            raise EmbeddingFailed(f"The provider refuses every text. {error}") from error
-        self._accepted = True
-
-
-def _embed(sieve: _Sieve, groups: Iterator[list[Item]]) -> Iterator[_Sifted]:
-    """Send batches with the provider's concurrency and yield each as it is answered."""
-    if sieve.concurrency == 1:
-        for batch in groups:
-            yield sieve.sift(batch)
-        return
-    with ThreadPoolExecutor(sieve.concurrency, thread_name_prefix="embed") as pool:
-        waiting: set[Future[_Sifted]] = set()
-        failure: BaseException | None = None
-        while True:
-            while failure is None and len(waiting) < sieve.concurrency:
-                following = next(groups, None)
-                if following is None:
-                    break
-                waiting.add(pool.submit(sieve.sift, following))
-            if not waiting:
-                break
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                # Even after a failure, what was asked for is paid for: it is stored before the failure is raised.
-                if (error := future.exception()) is None:
-                    yield future.result()
-                else:
-                    failure = error
-        if failure is not None:
-            raise failure
-
-
-def _reject(connection: Connection, generation: Generation, build: Build, refused: Sequence[tuple[bytes, str]]) -> None:
-    connection.execute(
-        load_sql("embeddings_reject"),
-        {
-            **generation.key,
-            "build": build.rag_index_build_id,
-            "model": build.embedding_model,
-            "dimensions": build.dimensions,
-            "hashes": [text_hash for text_hash, _ in refused],
-            "reasons": [reason for _, reason in refused],
-        },
-    )
+def _staged(connection: Connection, build: Build) -> int:
+    row = connection.execute(
+        "SELECT count(*) FROM chunk_stage WHERE rag_index_build_id = %s", [build.rag_index_build_id]
+    ).fetchone()
     connection.commit()
+    return 0 if row is None else int(row[0])
 
 
-def _store(connection: Connection, workspace_id: UUID, build: Build, batch: Sequence[Item], embedded: Embedded) -> None:
-    register_vector(connection)
-    # Only this workspace's run writes here (it holds the lock), so there is nothing to conflict with.
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(
-            "COPY embedding_store (workspace_id, embedding_model, dimensions, text_hash, embedding, token_count) "
-            "FROM STDIN WITH (FORMAT BINARY)"
-        ) as copy,
-    ):
-        copy.set_types(["uuid", "text", "int4", "bytea", "vector", "int4"])
-        for (text_hash, text), vector in zip(batch, embedded.vectors, strict=True):
-            key = (workspace_id, build.embedding_model, build.dimensions, text_hash)
-            copy.write_row((*key, vector, estimate_tokens(text)))
+def _takes_batches(connection: Connection, key: StoreKey, embedder: Embedder) -> bool:
+    return isinstance(embedder, OffersBatches) and not embedding_batches.failed_lately(connection, key)
+
+
+def _store(
+    connection: Connection,
+    generation: Generation,
+    key: StoreKey,
+    sifted: Sifted,
+    price: Decimal | None,
+    seconds: float,
+) -> Usage:
+    """Store what came of one request, with what it cost, in one transaction."""
+    texts, tokens = 0, sifted.probed
+    for batch, embedded in sifted.embedded:
+        hashes, counts = [text.text_hash for text in batch], [text.tokens for text in batch]
+        store(connection, key, hashes, embedded.vectors, counts)
+        texts += len(batch)
+        tokens += embedded.tokens
+    usage = Usage(texts, tokens, cost(tokens, price), seconds)
+    count(connection, key, usage)
+    reject(connection, generation, key, sifted.refused)
     connection.commit()
+    return usage

@@ -1,4 +1,4 @@
-"""The stage `rag_indexes`: publish document by document, whole, and keep the counts true."""
+"""The stage `rag_indexes`: publish document by document, whole, keep the counts true, and tend the builds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from psycopg.rows import dict_row
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.indexes.builds import Build, live_builds
+from arcana_pipelines.indexes.promotion import hold_index
 from arcana_pipelines.pipeline import ledger
+from arcana_pipelines.pipeline.indexes import tend
 from arcana_pipelines.pipeline.ledger import Generation
 
 # Documents that become visible together: small, so that a crash repeats little and locks are short.
@@ -27,41 +29,47 @@ class PublishReport:
     retired: int
 
 
-def publish(connection: Connection, generation: Generation) -> PublishReport:
+def publish(connection: Connection, generation: Generation, filling: bool = False) -> PublishReport:
     """Publish everything that is staged and embedded, and take out removed documents.
 
     Each batch is one transaction that moves chunks, the pointer to the served content and the index's counts
-    together, so a reader sees a document's old version or its new one.
+    together, so a reader sees a document's old version or its new one. Then each build gets what it needs by now
+    (see `tend`). With `filling`, new builds are filled too.
     """
     published = retired = 0
-    for build in live_builds(connection, generation.workspace_id):
-        removed = _one(connection, "publish_removals", {"build": build.rag_index_build_id})
-        if removed["removed_objects"]:
-            _move_counts(connection, build, -removed["removed_objects"], -removed["retired"])
-        connection.commit()
-        retired += removed["retired"]
-        key = {
-            "workspace_id": generation.workspace_id,
-            "build": build.rag_index_build_id,
-            "model": build.embedding_model,
-            "dimensions": build.dimensions,
-        }
-        ready = [row[0] for row in connection.execute(load_sql("publish_ready"), key).fetchall()]
+    for build in live_builds(connection, generation.workspace_id, filling):
+        retired += _take_out_removed(connection, build)
+        ready = [row[0] for row in connection.execute(load_sql("publish_ready"), build.key).fetchall()]
         connection.commit()
         for batch in _batches(ready):
-            moved = _one(connection, "publish_documents", {**key, "documents": batch})
+            hold_index(connection, build.rag_index_id)
+            moved = _one(connection, "publish_documents", {**build.key, "documents": batch})
             _move_counts(connection, build, moved["new_objects"], moved["published"] - moved["retired"])
             connection.commit()
             published += moved["published"]
             retired += moved["retired"]
-    ledger.note(connection, generation, {"chunks": {"published": published, "retired": retired}})
-    connection.execute(
-        "UPDATE sync_generation SET finished_at = now() "
-        "WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
-        generation.key,
-    )
-    connection.commit()
+        tend(connection, build)
+    if not filling:
+        ledger.note(connection, generation, {"chunks": {"published": published, "retired": retired}})
+        connection.execute(
+            "UPDATE sync_generation SET finished_at = now() "
+            "WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
+            generation.key,
+        )
+        connection.commit()
     return PublishReport(published, retired)
+
+
+def _take_out_removed(connection: Connection, build: Build) -> int:
+    """Returns how many chunks stopped being searchable."""
+    if not _one(connection, "publish_removals_wanted", build.key)["any"]:
+        connection.commit()
+        return 0
+    hold_index(connection, build.rag_index_id)
+    removed = _one(connection, "publish_removals", build.key)
+    _move_counts(connection, build, -removed["removed_objects"], -removed["retired"])
+    connection.commit()
+    return removed["retired"]
 
 
 def _batches(documents: Sequence[UUID]) -> list[list[UUID]]:

@@ -85,8 +85,12 @@ def _proven(connection: Connection, generation: Generation, source: Source) -> t
         if in_trash:
             continue
         presence, ref = source.confirm(external_id)
-        if presence is Presence.TRASHED:
-            _mark_trashed(connection, generation, external_id)
+        if presence is Presence.TRASHED and ref is not None:
+            # A page in a deleted block is in no trash by itself, and no listing of the trash will ever show it.
+            if ref.in_trash:
+                _mark_trashed(connection, generation, external_id)
+            else:
+                _mark_below_trash(connection, generation, ref)
             proven.append(external_id)
         elif presence is Presence.GONE:
             misses = _count_miss(connection, generation, external_id)
@@ -150,6 +154,8 @@ def _bring_back(connection: Connection, generation: Generation, source: Source, 
                 _mark_below_trash(connection, generation, ref)
             else:
                 alive.append(ref)
+        elif presence is Presence.TRASHED and ref is not None and not ref.in_trash:
+            _mark_below_trash(connection, generation, ref)
         elif presence is Presence.GONE:
             gone.append(external_id)
     _forget_trash(connection, generation, gone)

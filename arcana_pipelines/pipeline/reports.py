@@ -12,6 +12,7 @@ from psycopg.rows import class_row, dict_row
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.indexes.builds import Build
 from arcana_pipelines.pipeline import ledger
 from arcana_pipelines.pipeline.ledger import Generation
 from arcana_pipelines.pipeline.workspaces import Workspace
@@ -47,6 +48,20 @@ def served_counts(connection: Connection, workspace_id: UUID) -> list[ServedInde
 def counts_agree(indexes: Sequence[ServedIndex]) -> bool:
     """True when every index's counts are what is there."""
     return all(index.object_count == index.documents and index.vector_count == index.chunks for index in indexes)
+
+
+def builds_table(builds: Sequence[Build]) -> str:
+    """A small Markdown table of a workspace's builds."""
+    lines = ["| index | build | state | model | chunks of about | search | verified |", "|" + " --- |" * 7]
+    for build in builds:
+        found = build.verification or {}
+        said = "" if not found else "yes" if found["passed"] else "; ".join(found["problems"])
+        lines.append(
+            f"| {_cell(build.index_name)} | {build.rag_index_build_id} | {build.state} "
+            f"| {_cell(build.embedding_model)} ({build.dimensions}) | {build.chunker['target_tokens']} tokens "
+            f"| {'exact' if build.ann == 'none' else build.ann} | {_cell(said)} |"
+        )
+    return "\n".join(lines)
 
 
 def recent_changes(connection: Connection, generation: Generation) -> str:
@@ -89,7 +104,7 @@ def sync_report(connection: Connection, workspace: Workspace, generation: Genera
         "listing_complete": bool(row["listing_complete"]),
         "pages": pages,
         "chunks": noted.get("chunks") or {"published": 0, "retired": 0},
-        "embeddings": noted.get("embeddings") or {"computed": 0, "reused": 0, "tokens": 0},
+        "embeddings": noted.get("embeddings") or {"computed": 0, "reused": 0, "tokens": 0, "cost": 0.0},
         "notion": {"requests": 0, "throttled": 0, **(noted.get("notion") or {})},
     }
     if row["problems"]:
@@ -102,7 +117,12 @@ def sync_report(connection: Connection, workspace: Workspace, generation: Genera
 def is_incomplete(report: dict[str, Any]) -> bool:
     """True when a sync ended but left something out: exit code 3."""
     pages = report["pages"]
-    left_out = pages["quarantined"] or pages["pending"] or report.get("waiting_removals")
+    left_out = (
+        pages["quarantined"]
+        or pages["pending"]
+        or report.get("waiting_removals")
+        or report["embeddings"].get("waiting")
+    )
     return not report["listing_complete"] or bool(left_out)
 
 

@@ -20,11 +20,16 @@ from arcana_pipelines.sources.registry import open_source
 
 @dataclass
 class Session:
-    """One workspace being worked on, and nobody else working on it."""
+    """One workspace being worked on, and nobody else working on it.
+
+    A run that does not list the source is there to fill new builds; one that does leaves them for later, so that
+    readers need not wait for what changed.
+    """
 
     database: Database
     connection: Connection
     workspace: Workspace
+    filling: bool = True
 
     @property
     def settings(self) -> Settings:

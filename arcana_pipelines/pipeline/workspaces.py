@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
@@ -15,8 +16,9 @@ from psycopg.types.json import Jsonb
 
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.sql import load_sql
-from arcana_pipelines.errors import ArcanaError, InvalidSlug, UnknownWorkspace
-from arcana_pipelines.indexes.builds import IndexSettings, create_build, drop_builds
+from arcana_pipelines.errors import ArcanaError, InvalidSlug, UnknownWorkspace, WrongUse
+from arcana_pipelines.indexes.builds import IndexSettings, builds_of
+from arcana_pipelines.pipeline.indexes import create_index, drop_builds
 from arcana_pipelines.settings import Settings
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
@@ -116,7 +118,7 @@ def register(
                 [slug, name or slug, platform, Jsonb(source_config or {}), credential_ref, str(directory)],
             )
             workspace = find(connection, slug)
-            create_index(connection, workspace, DEFAULT_INDEX, index)
+            create_index(connection, workspace.workspace_id, DEFAULT_INDEX, index)
             _make_directory(directory)
             made.append(lambda: shutil.rmtree(directory, ignore_errors=True))
             add_partition(slug)
@@ -128,19 +130,22 @@ def register(
     return workspace
 
 
-def create_index(connection: Connection, workspace: Workspace, name: str, index: IndexSettings) -> None:
-    """Make a named index of a workspace with its first build, serving at once (it is empty)."""
-    row = connection.execute(
-        "INSERT INTO rag_indexes (workspace_id, name, storage_uri, embedding_model, dimensions) "
-        "VALUES (%s, %s, %s, %s, %s) RETURNING rag_index_id",
-        [workspace.workspace_id, name, "postgresql:document_chunk", index.embedding_model, index.dimensions],
-    ).fetchone()
-    assert row is not None
-    build = create_build(connection, row[0], index, state="active")
-    connection.execute(
-        "UPDATE rag_indexes SET active_build_id = %s, storage_uri = %s WHERE rag_index_id = %s",
-        [build, f"postgresql:document_chunk_b{build}", row[0]],
-    )
+def set_embedding_budget(connection: Connection, workspace_id: UUID, usd: str) -> None:
+    """Set what a workspace's embeddings may cost in a month; `default` takes its own limit away.
+
+    Raises:
+        WrongUse: it is no amount of money.
+    """
+    limit: Decimal | None = None
+    if usd != "default":
+        try:
+            limit = Decimal(usd)
+        except InvalidOperation:
+            limit = Decimal("NaN")
+        if not limit.is_finite() or limit < 0:
+            raise WrongUse(f"'{usd}' is no monthly limit: give US dollars (5, 0.50, 0), or 'default'.")
+    connection.execute("UPDATE workspace SET embedding_budget = %s WHERE workspace_id = %s", [limit, workspace_id])
+    connection.commit()
 
 
 def remove(database: Database, slug: str, remove_partition: Callable[[str], None]) -> None:
@@ -160,7 +165,13 @@ def remove(database: Database, slug: str, remove_partition: Callable[[str], None
         connection.execute("INSERT INTO retired_slug (slug) VALUES (%s) ON CONFLICT DO NOTHING", [slug])
     remove_partition(slug)
     with database.connection() as connection:
-        drop_builds(connection, row[0])
+        builds = [build.rag_index_build_id for build in builds_of(connection, row[0])]
+        connection.execute(
+            "UPDATE rag_indexes SET active_build_id = NULL WHERE workspace_id = %s AND active_build_id IS NOT NULL",
+            [row[0]],
+        )
+        connection.commit()
+        drop_builds(database, builds)
         connection.execute("DELETE FROM workspace WHERE workspace_id = %s", [row[0]])
     shutil.rmtree(row[1], ignore_errors=True)
 

@@ -6,11 +6,12 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import LiteralString
 from uuid import UUID
 
 from pgvector import Vector
-from psycopg.rows import dict_row
+from psycopg import sql
+from psycopg.rows import class_row, dict_row
 
 from arcana_pipelines.chunking.lexemes import has_cjk, tokens
 from arcana_pipelines.db.engine import Connection
@@ -18,6 +19,7 @@ from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.embedding import local
 from arcana_pipelines.embedding.provider import Embedder, open_embedder
 from arcana_pipelines.errors import EmbeddingFailed, WrongUse
+from arcana_pipelines.indexes.ann import nearest_statement, tune
 from arcana_pipelines.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 CANDIDATES = 100
 LONGEST_QUERY = 4000  # characters; what comes behind adds nothing to a question
 MOST_WORDS = 64
+PATIENCE_SECONDS = 5.0  # of pauses that an embedding provider asks for; then words alone are searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,17 @@ class Results:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Serving:
+    """The build that serves an index now."""
+
+    build: int
+    model: str
+    dimensions: int
+    ann: str
+    vectors: int
+
+
 class Searcher:
     """Searches one named index of one workspace. Nothing outside that workspace can be reached through it."""
 
@@ -59,21 +73,7 @@ class Searcher:
         self._settings = settings
         self._workspace_id = workspace_id
         self._index = index
-
-    @cached_property
-    def _model(self) -> tuple[str, int]:
-        row = self._connection.execute(
-            "SELECT embedding_model, dimensions FROM rag_indexes WHERE workspace_id = %s AND name = %s",
-            [self._workspace_id, self._index],
-        ).fetchone()
-        self._connection.commit()
-        if row is None:
-            raise WrongUse(f"This workspace has no index '{self._index}'. `arcana status` shows its indexes.")
-        return row[0], row[1]
-
-    @cached_property
-    def _embedder(self) -> Embedder:
-        return open_embedder(self._settings, *self._model)
+        self._embedders: dict[tuple[str, int], Embedder] = {}
 
     def search(self, query: str, k: int = 10) -> Results:
         """The `k` best chunks for a query; no hits for one without a word in it.
@@ -81,7 +81,7 @@ class Searcher:
         While the embedding provider fails, words alone are searched.
 
         Raises:
-            WrongUse: the workspace has no such index.
+            WrongUse: the workspace has no such index, or it is still being built.
         """
         started = time.monotonic()
         query = query.encode("utf-8", "replace").decode().replace("\0", " ")[:LONGEST_QUERY].strip()
@@ -90,34 +90,56 @@ class Searcher:
         return Results(hits, time.monotonic() - started)
 
     def _find(self, query: str, words: Sequence[str], k: int) -> list[Hit]:
-        vector = self._embedded(query)
-        # One snapshot for all statements: a publish between them would mix versions.
-        with self._connection.transaction():
-            self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            row = self._connection.execute(
-                "SELECT active_build_id FROM rag_indexes WHERE workspace_id = %s AND name = %s",
-                [self._workspace_id, self._index],
-            ).fetchone()
-            if row is None or row[0] is None:
-                return []
-            key = {"build": row[0], "candidates": max(CANDIDATES, k)}
-            dense = self._scores("search_dense", {**key, "vector": vector}) if vector else {}
-            lexical = self._scores("search_lexical", {**key, "words": list(words)})
-            weight = dense_weight(query, self._model[0]) if dense else 0.0
-            best = fuse(dense, lexical, weight)[:k]
-            return self._described(row[0], best)
+        serving = self._serving()
+        self._connection.commit()
+        while True:
+            vector = self._embedded(query, serving)
+            # One snapshot for all statements: a publish between them would mix versions.
+            with self._connection.transaction():
+                self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                now = self._serving()
+                # Another build was promoted meanwhile: its vectors may be another model's.
+                if now.build == serving.build:
+                    return self._ranked(query, words, vector, now, k)
+            serving = now
 
-    def _embedded(self, query: str) -> str | None:
+    def _serving(self) -> _Serving:
+        with self._connection.cursor(row_factory=class_row(_Serving)) as cursor:
+            cursor.execute(load_sql("search_serving"), {"workspace_id": self._workspace_id, "index": self._index})
+            found = cursor.fetchone()
+        if found is None:
+            raise WrongUse(
+                f"This workspace has no index '{self._index}' that serves. `arcana index list` shows its indexes."
+            )
+        return found
+
+    def _ranked(self, query: str, words: Sequence[str], vector: str | None, serving: _Serving, k: int) -> list[Hit]:
+        candidates = max(CANDIDATES, k)
+        dense: dict[int, float] = {}
+        if vector:
+            tune(self._connection, serving.ann, serving.vectors)
+            statement = nearest_statement(serving.build, serving.dimensions, serving.ann)
+            dense = self._scores(statement, {"vector": vector, "candidates": candidates})
+        lexical = self._scores(
+            load_sql("search_lexical"), {"build": serving.build, "candidates": candidates, "words": list(words)}
+        )
+        weight = dense_weight(query, serving.model) if dense else 0.0
+        return self._described(serving.build, fuse(dense, lexical, weight)[:k])
+
+    def _embedded(self, query: str, serving: _Serving) -> str | None:
         """The query's vector as text; None while the provider fails, so that words alone are searched."""
+        model = (serving.model, serving.dimensions)
         try:
-            vector = self._embedder.embed([query]).vectors[0]
+            if model not in self._embedders:
+                self._embedders[model] = open_embedder(self._settings, *model, patience=PATIENCE_SECONDS)
+            vector = self._embedders[model].embed([query]).vectors[0]
         except EmbeddingFailed as error:
             log.warning("searching by words only: %s", error)
             return None
         return str(Vector(vector).to_text())
 
-    def _scores(self, statement: str, parameters: Mapping[str, object]) -> dict[int, float]:
-        return dict(self._connection.execute(load_sql(statement), parameters).fetchall())
+    def _scores(self, statement: LiteralString | sql.Composed, parameters: Mapping[str, object]) -> dict[int, float]:
+        return dict(self._connection.execute(statement, parameters).fetchall())
 
     def _described(self, build: int, best: Sequence[tuple[int, float]]) -> list[Hit]:
         with self._connection.cursor(row_factory=dict_row) as cursor:

@@ -40,7 +40,7 @@ def test_sensors_and_schedule_run_from_the_start() -> None:
     defs = build_defs()
     statuses = {sensor.name: sensor.default_status for sensor in defs.sensors or ()}
     assert statuses == dict.fromkeys(
-        ("workspace_registry", "source_changes", "failed_syncs"), dg.DefaultSensorStatus.RUNNING
+        ("workspace_registry", "source_changes", "index_builds", "failed_syncs"), dg.DefaultSensorStatus.RUNNING
     )
     assert [schedule.name for schedule in defs.schedules or ()] == ["audit_sweep"]
 

@@ -10,11 +10,14 @@ import pytest
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs.build import build_defs
+from arcana_pipelines.defs.jobs import FILL_JOB
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
 from arcana_pipelines.defs.schedules import sync_config
-from arcana_pipelines.defs.sensors import source_changes, workspace_registry
+from arcana_pipelines.defs.sensors import index_builds, source_changes, workspace_registry
 from arcana_pipelines.errors import TokenRevoked
+from arcana_pipelines.indexes.builds import builds_of
+from arcana_pipelines.pipeline.indexes import create_index, rebuild_index
 from arcana_pipelines.pipeline.lock import workspace_lock
 from arcana_pipelines.pipeline.workspaces import find
 from arcana_pipelines.sources.protocol import Mode
@@ -185,3 +188,41 @@ def test_a_run_through_dagster_reports_its_counters(installed: Harness, instance
     assert content.asset_materialization is not None
     assert content.asset_materialization.metadata["added"].value == len(installed.world.visible_pages())
     installed.assert_matches_world()
+
+
+def test_a_build_to_be_filled_gets_one_backfill_of_its_workspace_and_the_index_serves_after_it(
+    installed: Harness, instance: dg.DagsterInstance
+) -> None:
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
+    execute(instance, "acme", sync_config(Mode.FULL))
+    assert isinstance(_tick(index_builds, instance), dg.SkipReason)
+    with installed.database.connection() as connection:
+        workspace_id = find(connection, "acme").workspace_id
+        (serving,) = builds_of(connection, workspace_id)
+        create_index(connection, workspace_id, "fine", serving.settings)
+    result = _tick(index_builds, instance)
+    assert isinstance(result, dg.SensorResult)
+    (request,) = result.run_requests or []
+    assert request.asset_graph_subset is not None
+    asked = {
+        (each.asset_key.to_user_string(), each.partition_key)
+        for each in request.asset_graph_subset.iterate_asset_partitions()
+    }
+    assert asked == {(name, "acme") for name in ("document_chunks", "chunk_embeddings", "rag_indexes")}
+    assert isinstance(_tick(index_builds, instance), dg.SkipReason), "it is asked for"
+
+    execute(instance, "acme", {}, FILL_JOB)
+    with installed.database.connection() as connection:
+        assert [build.state for build in builds_of(connection, workspace_id, "fine")] == ["active"]
+    assert isinstance(_tick(index_builds, instance), dg.SkipReason)
+
+
+def test_a_backfill_that_nobody_began_is_asked_for_again(installed: Harness, instance: dg.DagsterInstance) -> None:
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
+    execute(instance, "acme", sync_config(Mode.FULL))
+    with installed.database.connection() as connection:
+        rebuild_index(connection, find(connection, "acme").workspace_id, "default")
+    assert isinstance(_tick(index_builds, instance), dg.SensorResult)
+    with installed.database.connection() as connection:
+        connection.execute("UPDATE rag_index_build SET fill_requested_at = now() - interval '6 minutes'")
+    assert isinstance(_tick(index_builds, instance), dg.SensorResult)

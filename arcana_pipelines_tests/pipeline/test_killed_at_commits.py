@@ -1,15 +1,27 @@
-"""`kill -9` right after each commit of a sync: the next sync ends where an uninterrupted one would have."""
+"""`kill -9` right after each commit of a run, and at any moment: the next run ends where an uninterrupted one would."""
 
 from __future__ import annotations
 
+import itertools
+import multiprocessing
 import os
+import random
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from multiprocessing.sharedctypes import Synchronized
 
 import pytest
 
+from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.embedding.provider import Embedded
+from arcana_pipelines.indexes import ann
+from arcana_pipelines.pipeline.indexes import rebuild_index
+from arcana_pipelines.pipeline.workspaces import find
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, blocks, seed_world
@@ -47,6 +59,11 @@ def registered(database: Database, world: NotionWorld, server: NotionServer, slu
 
 def commits_of(harness: Harness, mode: Mode) -> int:
     """How many commits a sync makes when nobody interrupts it."""
+    return commits_made(harness, lambda watched: watched.sync(mode))
+
+
+def commits_made(harness: Harness, run: Callable[[Harness], object]) -> int:
+    """How many commits a run makes when nobody interrupts it."""
     commits = 0
 
     def count() -> None:
@@ -55,13 +72,18 @@ def commits_of(harness: Harness, mode: Mode) -> int:
 
     database = WatchedDatabase(harness.database.settings)
     database.watch = count
-    harness.at(database=database).sync(mode)
+    run(harness.at(database=database))
     database.close()
     return commits
 
 
 def sync_killed_after(harness: Harness, mode: Mode, commits: int) -> None:
     """A sync in a process of its own, killed right after so many commits."""
+    killed_after(harness, commits, lambda dying: dying.sync(mode))
+
+
+def killed_after(harness: Harness, commits: int, run: Callable[[Harness], object]) -> None:
+    """A run in a process of its own, killed right after so many commits."""
     child = os.fork()
     if child == 0:
         left = commits
@@ -75,7 +97,7 @@ def sync_killed_after(harness: Harness, mode: Mode, commits: int) -> None:
         with suppress(BaseException):
             database = WatchedDatabase(harness.database.settings)
             database.watch = die
-            harness.at(database=database).sync(mode)
+            run(harness.at(database=database))
         os._exit(1)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
@@ -125,3 +147,77 @@ def test_a_later_sync_that_is_killed_at_any_commit_is_finished_by_the_next(
         killed.sync()
         assert killed.checksum() == whole.checksum(), f"killed after commit {number} of {commits}"
         assert stored(killed) == stored(whole)
+
+
+def begin_a_build(harness: Harness, tokens: int) -> None:
+    """A new build with other chunks, which serves as soon as it is whole. Nothing is embedded yet."""
+    with harness.database.connection() as connection:
+        workspace_id = find(connection, harness.slug).workspace_id
+        chunker = ChunkerSettings.of_target(tokens)
+        rebuild_index(
+            connection, workspace_id, "default", lambda settings: replace(settings, chunker=chunker), promote=True
+        )
+        connection.execute("DELETE FROM embedding_store")
+
+
+def test_the_filling_of_a_build_that_is_killed_at_any_commit_is_finished_by_the_next(
+    database: Database, world: NotionWorld, server: NotionServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ann, "ANN_FROM", 10)  # so that an approximate index is made as well
+    acme = registered(database, world, server, "acme")
+    acme.sync()
+    sizes = itertools.cycle((64, 96))
+    sums: dict[int, str] = {}
+    commits: dict[int, int] = {}
+    for tokens in (next(sizes), next(sizes)):
+        begin_a_build(acme, tokens)
+        commits[tokens] = commits_made(acme, Harness.fill)
+        sums[tokens] = acme.checksum()
+    assert min(commits.values()) > 12
+    for number in range(1, min(commits.values())):
+        tokens, before = next(sizes), acme.checksum()
+        begin_a_build(acme, tokens)
+        killed_after(acme, number, Harness.fill)
+        assert acme.checksum() in (before, sums[tokens]), "readers see one build or the other"
+        acme.fill()
+        acme.sync()
+        assert acme.checksum() == sums[tokens], f"killed after commit {number} of {commits[tokens]}"
+
+
+class _Counting(HashEmbedder):
+    """Counts, over processes, the texts that were paid for."""
+
+    def __init__(self, model: str, dimensions: int, paid: Synchronized[int]) -> None:
+        super().__init__(model, dimensions)
+        self._paid = paid
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        with self._paid.get_lock():
+            self._paid.value += len(texts)
+        return super().embed(texts)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_sync_that_is_killed_at_random_moments_wastes_one_request_of_embeddings_at_most(
+    database: Database, world: NotionWorld, server: NotionServer, seed: int
+) -> None:
+    whole = registered(database, world, server, "whole")
+    began = time.monotonic()
+    whole.sync()
+    seconds = time.monotonic() - began
+    moments = random.Random(seed)
+    for number in range(10):
+        paid: Synchronized[int] = multiprocessing.Value("i", 0)
+        killed = registered(database, world, server, f"killed-{number}")
+        killed.open_embedder = partial(_Counting, paid=paid)
+        child = os.fork()
+        if child == 0:
+            with suppress(BaseException):
+                killed.at(database=Database(killed.database.settings)).sync()
+            os._exit(0)
+        time.sleep(moments.uniform(0, seconds))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        killed.sync()
+        assert killed.checksum() == whole.checksum()
+        assert paid.value - stored(killed) <= BATCH

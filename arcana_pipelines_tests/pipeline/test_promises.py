@@ -68,7 +68,7 @@ class TestMinimal:
         before = acme.rows("SELECT max(xmin::text::bigint) FROM document_content"), acme.checksum()
         report = acme.sync()
         assert report["notion"]["requests"] == 2
-        assert report["embeddings"] == {"computed": 0, "reused": 0, "tokens": 0}
+        assert report["embeddings"] == {"computed": 0, "reused": 0, "tokens": 0, "cost": 0.0}
         assert report["chunks"] == {"published": 0, "retired": 0}
         assert (acme.rows("SELECT max(xmin::text::bigint) FROM document_content"), acme.checksum()) == before
 

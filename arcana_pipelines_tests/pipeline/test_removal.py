@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from arcana_pipelines.errors import PageRejected, SourceMismatch, TokenRevoked
+from arcana_pipelines.errors import RequestInvalid, SourceMismatch, TokenRevoked
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks
@@ -85,6 +85,20 @@ class TestTrash:
         acme.sync()
         acme.assert_matches_world()
 
+    def test_a_page_in_a_deleted_block_goes_and_is_not_looked_at_for_ever(self, acme: Harness, page: str) -> None:
+        (toggle,) = acme.world.append_blocks(page, [blocks.toggle("Toggle", [blocks.paragraph("in it")])])
+        child = acme.world.add_page("Child", parent=toggle, blocks=[blocks.paragraph("child text")])
+        acme.settle()
+        acme.sync()
+        assert child in acme.published()
+        acme.world.delete_block(toggle)
+        acme.settle()
+        for mode in (Mode.INCREMENTAL, Mode.AUDIT, Mode.INCREMENTAL):
+            acme.sync(mode)
+        assert child not in acme.published()
+        acme.assert_matches_world()
+        assert acme.sync()["notion"]["requests"] == 2
+
     def test_an_api_that_filters_its_trash_only_by_kind_is_asked_so_from_then_on(
         self, acme: Harness, page: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -93,7 +107,7 @@ class TestTrash:
         def strict(api: NotionApi, method: str, path: str, **options: Any) -> dict[str, Any]:
             if path == "search" and "property" not in options["body"]["filter"]:
                 api.traffic.count(400)
-                raise PageRejected("400 validation_error: filter.property should be defined")
+                raise RequestInvalid("400 validation_error: filter.property should be defined")
             return call(api, method, path, **options)
 
         monkeypatch.setattr(NotionApi, "call", strict)
@@ -102,6 +116,18 @@ class TestTrash:
         acme.world.trash(page)
         assert acme.sync()["pages"]["removed"] == 1
         assert acme.sync()["notion"]["requests"] == 2
+        acme.assert_matches_world()
+
+    def test_a_trash_that_is_refused_once_is_asked_for_whole_again(self, acme: Harness, page: str) -> None:
+        database = acme.world.add_database("Tasks", parent=page, schema={"Done": "checkbox"})
+        row = acme.world.add_row(database.data_source_id, "A row", blocks=[blocks.paragraph("row text")])
+        acme.settle()
+        acme.sync()
+        acme.server.faults.add("POST /v1/search", "403", skip=1, times=1)
+        assert not acme.sync()["listing_complete"]
+        acme.world.trash(database.database_id)
+        acme.sync()
+        assert row not in acme.published()
         acme.assert_matches_world()
 
     def test_an_api_that_ignores_the_trash_filter_removes_nothing_and_is_not_read_to_its_end(

@@ -1015,7 +1015,7 @@ class WorldMachine(RuleBasedStateMachine):
         report = self._good_run(Mode.INCREMENTAL)
         asked = [request for request in self.server.requests if not (looks and _LOOK.fullmatch(request.path))]
         assert len(asked) <= 2, f"nothing happened, and it took {self.server.requests}"
-        assert report["embeddings"] == {"computed": 0, "reused": 0, "tokens": 0}
+        assert report["embeddings"] == {"computed": 0, "reused": 0, "tokens": 0, "cost": 0.0}
         assert report["chunks"] == {"published": 0, "retired": 0}
         assert not report.get("waiting_removals")
         assert self._written() == written, "nothing happened, and content was written"

@@ -13,7 +13,10 @@ UPDATE source_page p SET
 FROM (
     SELECT d.document_id, min(refused.reason) AS reason
     FROM refused
-    JOIN chunk_stage s ON s.rag_index_build_id = %(build)s AND s.text_hash = refused.text_hash
+    JOIN chunk_stage s USING (text_hash)
+    JOIN rag_index_build b ON b.rag_index_build_id = s.rag_index_build_id
+        AND b.embedding_model = %(model)s AND b.dimensions = %(dimensions)s
+    JOIN rag_indexes i ON i.rag_index_id = b.rag_index_id AND i.workspace_id = %(workspace_id)s
     JOIN document_content c USING (document_content_id)
     JOIN document d ON d.document_id = c.document_id AND d.latest_content_id = c.document_content_id
     GROUP BY d.document_id

@@ -22,11 +22,17 @@ SELECT CASE
         SELECT 1 FROM source_page WHERE workspace_id = %(workspace_id)s AND state = 'suspect')
         THEN 'missing pages wait for confirmation'
     WHEN EXISTS (
+        SELECT 1 FROM embedding_batch WHERE workspace_id = %(workspace_id)s AND state IN ('sending', 'waiting')
+        AND coalesce(checked_at, created_at) < now() - interval '10 minutes')
+        THEN 'a batch of embeddings may be ready'
+    WHEN NOT EXISTS (
+        SELECT 1 FROM embedding_batch WHERE workspace_id = %(workspace_id)s AND state IN ('sending', 'waiting'))
+    AND EXISTS (
         SELECT 1 FROM rag_index_build b JOIN rag_indexes i USING (rag_index_id)
         CROSS JOIN document d
         LEFT JOIN published_document s
             ON s.rag_index_build_id = b.rag_index_build_id AND s.document_id = d.document_id
-        WHERE i.workspace_id = %(workspace_id)s AND b.state <> 'retired' AND d.workspace_id = %(workspace_id)s
+        WHERE i.workspace_id = %(workspace_id)s AND b.state IN ('active', 'verifying') AND d.workspace_id = %(workspace_id)s
           AND CASE WHEN d.deleted_at IS NULL THEN s.document_content_id IS DISTINCT FROM d.latest_content_id
                    ELSE s.document_id IS NOT NULL END
           AND NOT EXISTS (SELECT 1 FROM source_page p

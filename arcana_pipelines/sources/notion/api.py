@@ -26,7 +26,14 @@ from pydantic import SecretStr
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from arcana_pipelines.errors import PageRejected, PageUnavailable, SourcePaused, SourceUnavailable, TokenRevoked
+from arcana_pipelines.errors import (
+    PageRejected,
+    PageUnavailable,
+    RequestInvalid,
+    SourcePaused,
+    SourceUnavailable,
+    TokenRevoked,
+)
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 
 log = logging.getLogger(__name__)
@@ -121,7 +128,8 @@ class NotionApi:
         Raises:
             TokenRevoked: 401.
             PageUnavailable: 404.
-            PageRejected: 400, 403 and other refusals that concern what was asked for.
+            RequestInvalid: 400.
+            PageRejected: 403 and other refusals that concern what was asked for.
             SourceUnavailable: no proper answer after all attempts, or a pause too long to sit out.
         """
         retrying = Retrying(retry=retry_if_exception_type(_TryAgain), stop=self._stop, wait=_wait, reraise=True)
@@ -186,7 +194,7 @@ class NotionApi:
         if error.status in RETRIED_STATUSES:
             pause = _retry_after(error.headers.get("retry-after"), error.headers.get("date"))
             return _TryAgain(said, pause if pause is None else min(pause, self._patience.longest_pause))
-        return PageRejected(f"{where}: {said}")
+        return (RequestInvalid if error.status == 400 else PageRejected)(f"{where}: {said}")
 
     def _throttled(self, error: HTTPResponseError, details: dict[str, Any], where: str) -> Exception:
         more = details.get("additional_data")

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from arcana_pipelines.errors import PageRejected, PageUnavailable, SourceUnavailable
+from arcana_pipelines.errors import PageRejected, PageUnavailable, RequestInvalid, SourceUnavailable
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.body import BodyReader
 from arcana_pipelines.sources.notion.comments import read_comments
@@ -237,7 +237,7 @@ class NotionSource:
                 if refs and not news:
                     listing.trash_since = refs[-1].last_edited_at if len(answer) == PAGE_SIZE else None
                     break
-        except PageRejected as error:
+        except RequestInvalid as error:
             if self._trash_of_pages:
                 log.warning("this Notion API does not list its trash: %s", error)
                 return
@@ -271,7 +271,7 @@ class NotionSource:
                 listing.problems.append(f"listing refused: {error}")
                 return
             except PageRejected as error:
-                if "in_trash" in json.dumps(body):
+                if isinstance(error, RequestInvalid) and "in_trash" in json.dumps(body):
                     raise  # an older API: the caller goes on without
                 listing.problems.append(f"listing refused: {error}")
                 return

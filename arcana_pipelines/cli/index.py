@@ -1,0 +1,251 @@
+"""`arcana index`: several indexes a workspace, each made anew without anybody noticing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.output import console, json_option, print_json
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.schema import require_current, upgrade
+from arcana_pipelines.embedding.provider import model_of, open_embedder
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of
+from arcana_pipelines.pipeline import indexes, workspaces
+from arcana_pipelines.pipeline.session import workspace_session
+
+NOT_VERIFIED = 3
+
+
+@click.group(name="index")
+def command() -> None:
+    """Make, rebuild, verify, promote, roll back and drop indexes."""
+
+
+def _settings_options(function: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--no-wait", is_flag=True, help="Leave the filling to the running Dagster."),
+        click.option(
+            "--ann",
+            type=click.Choice(["auto", "none", "hnsw", "ivfflat"]),
+            help="How vectors are searched (auto: exactly, and through HNSW above 20,000 chunks).",
+        ),
+        click.option("--overlap", type=click.IntRange(0), metavar="N", help="Tokens of the chunk before, repeated."),
+        click.option("--chunk-tokens", type=click.IntRange(16, 4000), metavar="N", help="Size that chunks aim at."),
+        click.option("--dimensions", type=click.IntRange(1, 16000), metavar="N", help="Size of the vectors."),
+        click.option("--model", metavar="NAME", help="Embedding model."),
+    ):
+        function = option(function)
+    return function
+
+
+@command.command()
+@click.argument("slug")
+@click.argument("name")
+@_settings_options
+@json_option
+def create(
+    slug: str, name: str, model: str | None, dimensions: int | None, chunk_tokens: int | None, overlap: int | None,
+    ann: str | None, no_wait: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Make another index of a workspace and fill it. It serves when it is whole; what is not given is as in `default`.
+
+    Texts that another index has embedded with the same model are not embedded again.
+    """
+    database = open_database()
+    upgrade(database)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        default = builds_of(connection, workspace.workspace_id, workspaces.DEFAULT_INDEX)
+        base = default[-1].settings if default else IndexSettings(*model_of(database.settings), ChunkerSettings())
+        settings = indexes.changed_settings(base, model, dimensions, chunk_tokens, overlap, ann)
+        _probe(database, settings)
+        build = indexes.create_index(connection, workspace.workspace_id, name, settings)
+    _fill(database, slug, build, no_wait, as_json)
+
+
+@command.command()
+@click.argument("slug")
+@click.argument("name", default=workspaces.DEFAULT_INDEX)
+@_settings_options
+@click.option("--promote", is_flag=True, help="Let the new build serve as soon as it is verified.")
+@json_option
+def rebuild(
+    slug: str, name: str, model: str | None, dimensions: int | None, chunk_tokens: int | None, overlap: int | None,
+    ann: str | None, promote: bool, no_wait: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Make an index anew beside the one that serves, with other settings or with the same, fill it and verify it.
+
+    Searches go on in the old build until `arcana index promote`. Called again after an interruption it goes on.
+    """
+    database = open_database()
+    upgrade(database)
+
+    def change(settings: IndexSettings) -> IndexSettings:
+        changed = indexes.changed_settings(settings, model, dimensions, chunk_tokens, overlap, ann)
+        _probe(database, changed)
+        return changed
+
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        build = indexes.rebuild_index(connection, workspace.workspace_id, name, change, promote)
+    _fill(database, slug, build, no_wait, as_json)
+
+
+@command.command(name="list")
+@click.argument("slug")
+@json_option
+def list_(slug: str, as_json: bool) -> None:
+    """List the indexes of a workspace with their builds."""
+    database = open_database()
+    require_current(database)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        found: dict[str, list[dict[str, Any]]] = {}
+        for build in builds_of(connection, workspace.workspace_id):
+            found.setdefault(build.index_name, []).append(indexes.described(connection, build))
+    if as_json:
+        print_json({"workspace": slug, "indexes": [{"name": name, "builds": found[name]} for name in sorted(found)]})
+        return
+    for name in sorted(found):
+        console().print(f"[bold]{name}[/bold]")
+        for build_ in found[name]:
+            console().print(f"  {_line(build_)}", markup=False)
+
+
+@command.command()
+@click.argument("slug")
+@click.argument("name", default=workspaces.DEFAULT_INDEX)
+@json_option
+@click.pass_context
+def verify(context: click.Context, slug: str, name: str, as_json: bool) -> None:
+    """Verify the build that waits for promotion, or else the one that serves; exit 3 when it is not fit to serve."""
+    database = open_database()
+    require_current(database)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        build, found = indexes.verify_index(connection, workspace.workspace_id, name)
+        _print_build(indexes.described(connection, replace(build, verification=found.as_dict())), slug, name, as_json)
+    context.exit(0 if found.passed else NOT_VERIFIED)
+
+
+@command.command()
+@click.argument("slug")
+@click.argument("name", default=workspaces.DEFAULT_INDEX)
+@json_option
+def promote(slug: str, name: str, as_json: bool) -> None:
+    """Let the build that waits serve: verified first, then switched in one transaction."""
+    database = open_database()
+    require_current(database)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        build = indexes.promote(connection, workspace.workspace_id, name)
+        old = indexes.superseded(builds_of(connection, workspace.workspace_id))
+        _print_build(indexes.described(connection, build), slug, name, as_json)
+    indexes.drop_builds(database, old)
+
+
+@command.command()
+@click.argument("slug")
+@click.argument("name", default=workspaces.DEFAULT_INDEX)
+@json_option
+def rollback(slug: str, name: str, as_json: bool) -> None:
+    """Let the build serve again that served before, in one transaction.
+
+    Pages that were removed meanwhile stay removed; those that were edited are brought up to date by the next sync.
+    """
+    database = open_database()
+    require_current(database)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        build = indexes.roll_back(connection, workspace.workspace_id, name)
+        _print_build(indexes.described(connection, build), slug, name, as_json)
+
+
+@command.command()
+@click.argument("slug")
+@click.argument("name")
+@click.option("--build", type=int, metavar="N", help="Only this build, which must not serve.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def drop(slug: str, name: str, build: int | None, yes: bool, as_json: bool) -> None:
+    """Drop an index, or one build of it. The embeddings stay in the store."""
+    database = open_database()
+    require_current(database)
+    what = f"build {build} of the index '{name}'" if build else f"the index '{name}'"
+    if name == workspaces.DEFAULT_INDEX and not build:
+        raise WrongUse("The index 'default' goes with its workspace: arcana workspace remove.")
+    if not (yes or as_json):
+        click.confirm(f"Drop {what} of workspace '{slug}'?", abort=True)
+    # Under the workspace's lock: a run may be filling what is dropped.
+    with workspace_session(database, slug) as session:
+        workspace_id = session.workspace.workspace_id
+        if build:
+            indexes.drop_one_build(database, session.connection, workspace_id, name, build)
+        else:
+            indexes.drop_index(database, session.connection, workspace_id, name)
+    if as_json:
+        print_json({"workspace": slug, "index": name, "build": build, "dropped": True})
+    else:
+        click.echo(f"Dropped {what}.")
+
+
+def _probe(database: Database, settings: IndexSettings) -> None:
+    indexes.probe(open_embedder(database.settings, settings.embedding_model, settings.dimensions))
+
+
+def _fill(database: Database, slug: str, build: Build, no_wait: bool, as_json: bool) -> None:
+    """Run the assets that fill builds, and say how the build is now."""
+    if not no_wait and build.state in ("building", "verifying"):
+        from arcana_pipelines.cli.progress import progress
+        from arcana_pipelines.defs import partitions
+        from arcana_pipelines.defs.instance import open_instance
+        from arcana_pipelines.defs.jobs import FILL_JOB
+        from arcana_pipelines.defs.run import execute
+
+        with database.connection() as connection:
+            workspace = workspaces.find(connection, slug)
+        with open_instance(database) as instance, progress(database, workspace, not as_json):
+            partitions.add(instance, slug)
+            _, failure = execute(instance, slug, {}, FILL_JOB)
+        if failure is not None:
+            raise failure
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        builds = indexes.find_builds(connection, workspace.workspace_id, build.index_name)
+        now = next(each for each in builds if each.rag_index_build_id == build.rag_index_build_id)
+        facts = indexes.described(connection, now)
+        old = indexes.superseded(builds)
+    indexes.drop_builds(database, old)
+    _print_build(facts, slug, build.index_name, as_json)
+    problems = (now.verification or {}).get("problems")
+    if problems or (now.state == "building" and not no_wait):
+        click.get_current_context().exit(NOT_VERIFIED)
+
+
+def _print_build(facts: dict[str, Any], slug: str, name: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"workspace": slug, "index": name, **facts})
+        return
+    console().print(f"[bold]{slug} / {name}[/bold] {_line(facts)}")
+    for problem in (facts["verification"] or {}).get("problems", []):
+        console().print(f"  {problem}", markup=False)
+    if facts["state"] == "building":
+        click.echo("It is not whole yet: Dagster goes on with it, and so does the same command.")
+    elif facts["state"] == "verifying" and not (facts["verification"] or {}).get("problems"):
+        click.echo(f"It is whole and verified. Next: arcana index promote {slug} {name}")
+
+
+def _line(facts: dict[str, Any]) -> str:
+    chunker = facts["chunker"]
+    outdated = ", cut by an older release" if facts["outdated"] else ""
+    return (
+        f"build {facts['build']} {facts['state']}: {facts['documents']} documents, {facts['chunks']} chunks of about "
+        f"{chunker['target_tokens']} tokens, {facts['embedding_model']} ({facts['dimensions']}), "
+        f"{'exact' if facts['ann'] == 'none' else facts['ann']} search{outdated}"
+    )

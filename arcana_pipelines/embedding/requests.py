@@ -1,0 +1,118 @@
+"""Batches of texts to the provider: with its concurrency, within the budget, refused texts sifted out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from arcana_pipelines.embedding.batches import Text
+from arcana_pipelines.embedding.budget import Budget
+from arcana_pipelines.embedding.provider import Embedded, Embedder
+from arcana_pipelines.errors import EmbeddingFailed, InputRejected
+
+HARMLESS = "hello"
+
+
+@dataclass(slots=True)
+class Sifted:
+    """What became of one batch.
+
+    Attributes:
+        embedded: the parts that were embedded.
+        refused: (hash, reason) of each text that the provider refuses.
+        probed: tokens that were spent on finding out whether it refuses everything.
+        failure: what kept the rest from being embedded.
+    """
+
+    embedded: list[tuple[list[Text], Embedded]] = field(default_factory=list)
+    refused: list[tuple[bytes, str]] = field(default_factory=list)
+    probed: int = 0
+    failure: EmbeddingFailed | None = None
+
+
+def send(embedder: Embedder, groups: Iterator[list[Text]], budget: Budget) -> Iterator[Sifted]:
+    """Send batches with the provider's concurrency and yield each as it is answered.
+
+    No batch is taken before there is room for it. A batch counts against the budget until the caller, having
+    stored it, asks for the next.
+
+    Raises:
+        EmbeddingFailed: the provider failed, or it refuses even a harmless text.
+        BudgetReached: the next batch might cross the limit.
+    """
+    sieve = _Sieve(embedder)
+    if embedder.concurrency == 1:
+        for batch in groups:
+            if not budget.admit(batch):
+                raise budget.reached(budget.most(batch))
+            yield (sifted := sieve.sift(batch))
+            budget.settle(batch)
+            if sifted.failure is not None:
+                raise sifted.failure
+        return
+    with ThreadPoolExecutor(embedder.concurrency, thread_name_prefix="embed") as pool:
+        under_way: dict[Future[Sifted], list[Text]] = {}
+        failure: BaseException | None = None
+        following = next(groups, None)
+        while True:
+            while failure is None and following is not None and len(under_way) < embedder.concurrency:
+                if not budget.admit(following):
+                    break
+                under_way[pool.submit(sieve.sift, following)] = following
+                following = next(groups, None)
+            if not under_way:
+                break
+            # Even after a failure, what was asked for is paid for: it is stored before the failure is raised.
+            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                batch = under_way.pop(future)
+                if (error := future.exception()) is not None:
+                    failure = error
+                    continue
+                yield (sifted := future.result())
+                budget.settle(batch)
+                failure = failure or sifted.failure
+    if failure is not None:
+        raise failure
+    if following is not None:
+        raise budget.reached(budget.most(following))
+
+
+class _Sieve:
+    """Halves a batch that is refused until the refused texts are alone."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._accepted = False
+
+    def sift(self, batch: list[Text]) -> Sifted:
+        """Embed what is accepted."""
+        sifted = Sifted()
+        waiting = [batch]
+        try:
+            while waiting:
+                part = waiting.pop()
+                try:
+                    embedded = self._embedder.embed([text.text for text in part])
+                except InputRejected as error:
+                    if len(part) > 1:
+                        waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
+                        continue
+                    if not self._accepted:
+                        sifted.probed += self._try_harmless()
+                    sifted.refused.append((part[0].text_hash, str(error)))
+                else:
+                    self._accepted = True
+                    sifted.embedded.append((part, embedded))
+        except EmbeddingFailed as failure:
+            sifted.failure = failure
+        return sifted
+
+    def _try_harmless(self) -> int:
+        """Is it the text that is wrong, or the model, the size, the endpoint? Returns the tokens it took."""
+        try:
+            tokens = self._embedder.embed([HARMLESS]).tokens
+        except InputRejected as error:
+            raise EmbeddingFailed(f"The provider refuses every text. {error}") from error
+        self._accepted = True
+        return tokens

@@ -1,0 +1,72 @@
+"""The store: every embedding that a workspace paid for, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+from pgvector.psycopg import register_vector
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.embedding.provider import Vectors
+
+Tier = Literal["standard", "batch"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreKey:
+    """What an embedding belongs to besides its text."""
+
+    workspace_id: UUID
+    model: str
+    dimensions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What some texts have cost, in the provider's tokens and in US dollars; `seconds` is the time it took."""
+
+    texts: int
+    tokens: int
+    cost: Decimal
+    seconds: float = 0.0
+    tier: Tier = "standard"
+
+
+def store(
+    connection: Connection, key: StoreKey, hashes: Sequence[bytes], vectors: Vectors, token_counts: Sequence[int]
+) -> None:
+    """Write one embedding a hash. Only this workspace's run writes here (it holds the lock): nothing conflicts."""
+    register_vector(connection)
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY embedding_store (workspace_id, embedding_model, dimensions, text_hash, embedding, token_count) "
+            "FROM STDIN WITH (FORMAT BINARY)"
+        ) as copy,
+    ):
+        copy.set_types(["uuid", "text", "int4", "bytea", "vector", "int4"])
+        for text_hash, vector, tokens in zip(hashes, vectors, token_counts, strict=True):
+            copy.write_row((key.workspace_id, key.model, key.dimensions, text_hash, vector, tokens))
+
+
+def count(connection: Connection, key: StoreKey, usage: Usage) -> None:
+    """Add to the running month's usage; belongs into the transaction that stores what was paid for."""
+    if not usage.texts and not usage.tokens:
+        return
+    connection.execute(
+        load_sql("embeddings_usage"),
+        {
+            "workspace_id": key.workspace_id,
+            "model": key.model,
+            "tier": usage.tier,
+            "texts": usage.texts,
+            "tokens": usage.tokens,
+            "cost": usage.cost,
+            "seconds": usage.seconds,
+        },
+    )

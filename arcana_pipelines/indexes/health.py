@@ -1,0 +1,101 @@
+"""What may go wrong with an index while nobody looks: versions, invalid indexes, bloat, recall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg import sql
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.indexes.ann import recall
+from arcana_pipelines.indexes.builds import Build, builds_of
+from arcana_pipelines.indexes.verification import LEAST_RECALL
+
+# 0.8.3 and 0.8.4 repair HNSW indexes that VACUUM corrupted: https://github.com/pgvector/pgvector/blob/master/CHANGELOG.md
+LOWEST_VECTOR = (0, 8, 4)
+RECOMMENDED_VECTOR = (0, 8, 6)
+# Chunks that nobody can reach any more, against those that a search reads.
+MOST_BLOAT = 1.0
+FEW_ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def pgvector(connection: Connection) -> Finding:
+    """Is pgvector new enough?"""
+    row = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+    connection.commit()
+    if row is None:
+        return Finding("pgvector", False, "not created yet: arcana db upgrade")
+    version = tuple(int(part) for part in str(row[0]).split(".")[:3])
+    if version < LOWEST_VECTOR:
+        return Finding("pgvector", False, f"{row[0]}; {_dotted(LOWEST_VECTOR)} repairs corrupted indexes: upgrade it")
+    advice = "" if version >= RECOMMENDED_VECTOR else f" ({_dotted(RECOMMENDED_VECTOR)} is recommended)"
+    return Finding("pgvector", True, f"{row[0]}{advice}")
+
+
+def look_at(connection: Connection, workspace_id: UUID) -> Iterator[Finding]:
+    """Look at every serving build of a workspace. Recall is measured, which reads some whole partitions."""
+    for build in builds_of(connection, workspace_id):
+        if build.state == "active":
+            yield _indexes(connection, build)
+            yield _bloat(connection, build)
+            if build.ann != "none":
+                yield _recall(connection, build)
+
+
+def _indexes(connection: Connection, build: Build) -> Finding:
+    rows = connection.execute(
+        "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = to_regclass(%s) AND NOT indisvalid",
+        [build.table],
+    ).fetchall()
+    connection.commit()
+    invalid = ", ".join(name for (name,) in rows)
+    detail = (
+        f"invalid: {invalid}; the next sync makes an approximate index again, REINDEX any other" if rows else "valid"
+    )
+    return Finding(f"indexes of {build.index_name}", not rows, detail)
+
+
+def _bloat(connection: Connection, build: Build) -> Finding:
+    row = connection.execute(
+        sql.SQL("SELECT count(*) FILTER (WHERE deleted_at IS NULL), count(*) FROM {}").format(
+            sql.Identifier(build.table)
+        )
+    ).fetchone()
+    connection.commit()
+    assert row is not None
+    live, rows = row
+    retired = rows - live
+    ok = rows < FEW_ROWS or retired <= MOST_BLOAT * live
+    advice = (
+        "" if ok else ": the nightly audit deletes those older than RETENTION_DAYS; a rebuild leaves them all behind"
+    )
+    return Finding(f"size of {build.index_name}", ok, f"{live} chunks, {retired} retired ones beside them{advice}")
+
+
+def _recall(connection: Connection, build: Build) -> Finding:
+    row = connection.execute(
+        "SELECT vector_count FROM rag_indexes WHERE rag_index_id = %s", [build.rag_index_id]
+    ).fetchone()
+    connection.commit()
+    assert row is not None
+    measured = recall(connection, build, row[0])
+    advice = "" if measured >= LEAST_RECALL else f": REINDEX INDEX CONCURRENTLY {build.table}_ann_idx"
+    return Finding(
+        f"recall of {build.index_name}", measured >= LEAST_RECALL,
+        f"{build.ann} finds {measured:.3f} of the nearest neighbours{advice}",
+    )  # fmt: skip
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

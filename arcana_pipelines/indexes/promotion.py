@@ -1,0 +1,65 @@
+"""Which build of an index serves: one transaction moves it, and readers see the one before or the one after."""
+
+from __future__ import annotations
+
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg import sql
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.indexes.builds import Build
+
+
+def hold_index(connection: Connection, rag_index_id: UUID) -> None:
+    """Keep others from publishing to an index, and from promoting its builds, until this transaction ends."""
+    connection.execute("SELECT 1 FROM rag_indexes WHERE rag_index_id = %s FOR NO KEY UPDATE", [rag_index_id])
+
+
+def switch(connection: Connection, build: Build) -> None:
+    """Let a build serve in the place of the one that does, with true counts, and commit.
+
+    Documents that were removed since a retired build last served are taken out of it in the same transaction.
+    """
+    with connection.transaction():
+        hold_index(connection, build.rag_index_id)
+        connection.execute(load_sql("publish_removals"), build.key)
+        connection.execute(
+            "UPDATE rag_index_build SET state = 'retired', updated_at = now() "
+            "WHERE rag_index_id = %s AND state = 'active'",
+            [build.rag_index_id],
+        )
+        _on(
+            connection,
+            build,
+            "UPDATE rag_index_build SET state = 'active', promote_when_verified = false, promoted_at = now(), "
+            "updated_at = now() WHERE rag_index_build_id = %(build)s",
+        )
+        _on(
+            connection,
+            build,
+            "UPDATE rag_indexes SET active_build_id = %(build)s, embedding_model = %(model)s, "
+            "dimensions = %(dimensions)s, storage_uri = 'postgresql:' || {name}, updated = now(), "
+            "object_count = (SELECT count(*) FROM published_document WHERE rag_index_build_id = %(build)s), "
+            "vector_count = (SELECT count(*) FROM {table} WHERE deleted_at IS NULL) "
+            "WHERE rag_index_id = %(rag_index_id)s",
+        )
+        connection.execute(
+            "DELETE FROM chunk_stage t USING rag_index_build b WHERE b.rag_index_build_id = t.rag_index_build_id "
+            "AND b.rag_index_id = %s AND b.state = 'retired'",
+            [build.rag_index_id],
+        )
+    connection.commit()
+
+
+def previous_build(builds: list[Build]) -> Build | None:
+    """Of one index's builds, the one that served before the serving one; None when there is none left."""
+    retired = [build for build in builds if build.state == "retired" and build.promoted_at is not None]
+    return max(retired, key=lambda build: build.promoted_at, default=None)  # type: ignore[arg-type, return-value]
+
+
+def _on(connection: Connection, build: Build, statement: LiteralString) -> None:
+    parameters: dict[str, Any] = {**build.key, "rag_index_id": build.rag_index_id}
+    table = sql.Identifier(build.table)
+    connection.execute(sql.SQL(statement).format(table=table, name=sql.Literal(build.table)), parameters)

@@ -1,0 +1,74 @@
+"""Is a build fit to serve? Its counts are compared with the documents, its vectors looked at, its recall measured."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.indexes.ann import recall
+from arcana_pipelines.indexes.builds import Build
+
+LEAST_RECALL = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found. `left_out` documents wait in quarantine and are no problem of the build."""
+
+    documents: int
+    chunks: int
+    left_out: int
+    recall: float
+    problems: tuple[str, ...]
+    at: str
+
+    @property
+    def passed(self) -> bool:
+        """True when nothing speaks against serving the build."""
+        return not self.problems
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {**asdict(self), "problems": list(self.problems), "passed": self.passed}
+
+
+def verify(connection: Connection, build: Build) -> Verification:
+    """Verify a build and note the result on it."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(sql.SQL(load_sql("build_facts")).format(table=sql.Identifier(build.table)), build.key)
+        facts = cursor.fetchone()
+    assert facts is not None
+    connection.commit()
+    measured = recall(connection, build, facts["chunks"])
+    problems = []
+    if facts["missing"]:
+        problems.append(f"{facts['missing']} documents are not in it in their latest version")
+    if facts["surplus"]:
+        problems.append(f"{facts['surplus']} documents are in it that were removed")
+    if facts["torn"]:
+        problems.append(f"{facts['torn']} documents are in it with other chunks than their version was cut into")
+    if facts["unsound"]:
+        problems.append(f"{facts['unsound']} vectors are zero, infinite or NaN")
+    if measured < LEAST_RECALL:
+        problems.append(f"the approximate index finds {measured:.3f} of the nearest neighbours, not {LEAST_RECALL}")
+    found = Verification(
+        documents=facts["documents"],
+        chunks=facts["chunks"],
+        left_out=facts["left_out"],
+        recall=round(measured, 4),
+        problems=tuple(problems),
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    connection.execute(
+        "UPDATE rag_index_build SET verification = %s, updated_at = now() WHERE rag_index_build_id = %s",
+        [Jsonb(found.as_dict()), build.rag_index_build_id],
+    )
+    connection.commit()
+    return found

@@ -1,0 +1,309 @@
+"""A stand-in of OpenAI's embeddings, files and batches, over real HTTP.
+
+    with EmbeddingServer(dimensions=8) as server:
+        client = openai.OpenAI(api_key="sk-stand-in", base_url=server.base_url)
+
+It keeps OpenAI's limits, counts the tokens that it would bill, and fails on command (`server.fail`). The vector of a
+text is made of its hash: the same text has the same vector. Batches rest until `server.finish_batches`.
+"""
+
+from __future__ import annotations
+
+import base64
+import email
+import hashlib
+import itertools
+import json
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from arcana_pipelines.chunking.tokens import vocabulary
+
+Json = dict[str, Any]
+
+MOST_INPUTS = 2048
+MOST_TOKENS = 300_000
+MOST_TOKENS_OF_AN_INPUT = 8192
+
+
+def tokens_of(text: str) -> int:
+    """The tokens that OpenAI bills for a text."""
+    (tokens,) = vocabulary("text-embedding-3-small").count([text])
+    return tokens
+
+
+@dataclass(slots=True)
+class Fault:
+    """Requests whose `"METHOD /path"` matches get this answer, `times` times; `status` 0 ends the connection.
+
+    The first `skip` of them pass. With `late`, the request does its work first and only its answer is lost.
+    """
+
+    match: re.Pattern[str]
+    status: int
+    times: int = 1
+    skip: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    error: Mapping[str, Any] = field(default_factory=dict)
+    late: bool = False
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, message: str, more: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error = {"message": message, "type": "invalid_request_error", "param": None, "code": None, **(more or {})}
+
+
+class EmbeddingServer:
+    """Serves on a free port of the loopback interface until closed.
+
+    Attributes:
+        base_url: what an OpenAI client takes as `base_url`.
+        refuses: texts that hold this string are refused, and with them every request they are in.
+        requests: `"METHOD /path"` of every request so far, failed ones included.
+        inputs: the texts of each embedding request that was answered, lines of batches not included.
+        tokens: what was answered so far, in tokens; lines of batches count into `batch_tokens`.
+        files: what was uploaded or made and not deleted, by id.
+        batches: the batches, by id.
+    """
+
+    def __init__(self, dimensions: int = 8, refuses: str | None = None) -> None:
+        self.dimensions = dimensions
+        self.refuses = refuses
+        self.requests: list[str] = []
+        self.inputs: list[list[str]] = []
+        self.tokens = 0
+        self.batch_tokens = 0
+        self.files: dict[str, bytes] = {}
+        self.batches: dict[str, Json] = {}
+        self._faults: list[Fault] = []
+        self._lock = threading.RLock()
+        self._numbers = itertools.count(1)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"stand_in": self}))
+        self._server.daemon_threads = True
+        self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.005,), name="embedding-stand-in", daemon=True
+        )
+        self._thread.start()
+
+    def fail(
+        self,
+        match: str,
+        status: int,
+        *,
+        times: int = 1,
+        skip: int = 0,
+        headers: Mapping[str, str] | None = None,
+        late: bool = False,
+        **error: Any,
+    ) -> None:
+        """Let the next requests that match fail (see `Fault`); `error` is what the body says, as `code="…"`."""
+        self._faults.append(Fault(re.compile(match), status, times, skip, headers or {}, error, late))
+
+    def clear_faults(self) -> None:
+        """Let everything go well again."""
+        self._faults.clear()
+
+    def finish_batches(self, status: str = "completed", answered: int | None = None) -> None:
+        """Let every open batch end with this status, after the first `answered` of its lines (default: all)."""
+        with self._lock:
+            for batch in self.batches.values():
+                if batch["status"] == "in_progress":
+                    self._finish(batch, status, answered)
+
+    def embed(self, body: Json) -> tuple[Json, int]:
+        """The answer to one request for embeddings, and its tokens."""
+        given = body["input"]
+        texts = [given] if isinstance(given, str) else list(given)
+        counts = [tokens_of(text) for text in texts]
+        if len(texts) > MOST_INPUTS or sum(counts) > MOST_TOKENS:
+            raise _Refused(400, f"Too much for one request: {len(texts)} inputs, {sum(counts)} tokens.")
+        if max(counts) > MOST_TOKENS_OF_AN_INPUT or "" in texts:
+            raise _Refused(400, "This model's maximum context length is 8192 tokens, and an input cannot be empty.")
+        if self.refuses is not None and any(self.refuses in text for text in texts):
+            raise _Refused(400, "This content is refused.")
+        size = int(body.get("dimensions") or self.dimensions)
+        rows = [
+            {"object": "embedding", "index": index, "embedding": _sent(text, size, body.get("encoding_format"))}
+            for index, text in enumerate(texts)
+        ]
+        usage = {"prompt_tokens": sum(counts), "total_tokens": sum(counts)}
+        # The order of rows is not promised; `index` is.
+        return {"object": "list", "model": body["model"], "data": rows[::-1], "usage": usage}, sum(counts)
+
+    def take_fault(self, request: str) -> Fault | None:
+        """The fault that a request meets, counted."""
+        with self._lock:
+            self.requests.append(request)
+            for fault in self._faults:
+                if not fault.match.search(request):
+                    continue
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
+                fault.times -= 1
+                if fault.times == 0:
+                    self._faults.remove(fault)
+                return fault
+        return None
+
+    def answer(self, method: str, path: str, body: bytes, content_type: str) -> Json | bytes:
+        """What a request gets; refusals are raised."""
+        routes: list[tuple[str, str, Callable[..., Json | bytes]]] = [
+            ("POST", r"/v1/embeddings", lambda: self._embeddings(json.loads(body))),
+            ("POST", r"/v1/files", lambda: self._upload(body, content_type)),
+            ("GET", r"/v1/files/([^/]+)/content", lambda name: self._file(name)),
+            ("DELETE", r"/v1/files/([^/]+)", lambda name: self._delete(name)),
+            ("POST", r"/v1/batches", lambda: self._create(json.loads(body))),
+            ("GET", r"/v1/batches", self._list),
+            ("GET", r"/v1/batches/([^/]+)", lambda name: self._batch(name)),
+        ]
+        with self._lock:
+            for wanted, pattern, serve in routes:
+                found = re.fullmatch(pattern, path.partition("?")[0])
+                if method == wanted and found:
+                    return serve(*found.groups())
+        raise _Refused(404, f"Invalid URL ({method} {path})")
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> EmbeddingServer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _embeddings(self, body: Json) -> Json:
+        answer, tokens = self.embed(body)
+        self.inputs.append([body["input"]] if isinstance(body["input"], str) else body["input"])
+        self.tokens += tokens
+        return answer
+
+    def _upload(self, body: bytes, content_type: str) -> Json:
+        form: Message = email.message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
+        for part in form.walk():
+            if part.get_filename():
+                content = part.get_payload(decode=True)
+                assert isinstance(content, bytes)
+                return self._keep(content)
+        raise _Refused(400, "There is no file.")
+
+    def _keep(self, content: bytes) -> Json:
+        name = f"file-{next(self._numbers)}"
+        self.files[name] = content
+        return {"id": name, "object": "file", "bytes": len(content), "created_at": 0, "filename": name,
+                "purpose": "batch", "status": "processed"}  # fmt: skip
+
+    def _file(self, name: str) -> bytes:
+        if name not in self.files:
+            raise _Refused(404, f"No such File object: {name}")
+        return self.files[name]
+
+    def _delete(self, name: str) -> Json:
+        self._file(name)
+        del self.files[name]
+        return {"id": name, "object": "file", "deleted": True}
+
+    def _create(self, body: Json) -> Json:
+        self._file(body["input_file_id"])
+        name = f"batch_{next(self._numbers)}"
+        self.batches[name] = {
+            "id": name, "object": "batch", "status": "in_progress", "created_at": 0, "errors": None,
+            "output_file_id": None, "error_file_id": None, **body,
+        }  # fmt: skip
+        return self.batches[name]
+
+    def _list(self) -> Json:
+        newest_first = list(self.batches.values())[::-1]
+        return {"object": "list", "data": newest_first, "has_more": False}
+
+    def _batch(self, name: str) -> Json:
+        if name not in self.batches:
+            raise _Refused(404, f"No batch found with id '{name}'.")
+        return self.batches[name]
+
+    def _finish(self, batch: Json, status: str, answered: int | None) -> None:
+        good: list[str] = []
+        bad: list[str] = []
+        for line in self.files[batch["input_file_id"]].splitlines()[:answered]:
+            request = json.loads(line)
+            try:
+                body, tokens = self.embed(request["body"])
+                self.batch_tokens += tokens
+                response, lines = {"status_code": 200, "body": body}, good
+            except _Refused as refused:
+                response, lines = {"status_code": refused.status, "body": {"error": refused.error}}, bad
+            lines.append(json.dumps({"custom_id": request["custom_id"], "response": response, "error": None}))
+        batch["status"] = status
+        for name, lines in (("output_file_id", good), ("error_file_id", bad)):
+            if lines:
+                batch[name] = self._keep("\n".join(lines).encode())["id"]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    stand_in: EmbeddingServer
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        fault = self.stand_in.take_fault(f"{self.command} {self.path}")
+        try:
+            if fault is not None and not fault.late:
+                raise _Refused(fault.status, "A fault.", fault.error)
+            answer = self.stand_in.answer(self.command, self.path, body, self.headers.get("content-type", ""))
+            if fault is not None:
+                raise _Refused(fault.status, "A fault.", fault.error)
+            self._send(200, answer if isinstance(answer, bytes) else json.dumps(answer).encode(), {})
+        except _Refused as refused:
+            if refused.status == 0:
+                self.close_connection = True
+                return
+            said = json.dumps({"error": refused.error}).encode()
+            self._send(refused.status, said, fault.headers if fault is not None else {})
+
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def vector_of(text: str, dimensions: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The embedding that the stand-in gives a text: unit length, float32."""
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+    vector = np.random.default_rng(seed).standard_normal(dimensions).astype(np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def _sent(text: str, dimensions: int, encoding: str | None) -> Any:
+    vector = vector_of(text, dimensions)
+    return base64.b64encode(vector.astype("<f4").tobytes()).decode() if encoding == "base64" else vector.tolist()

@@ -1,0 +1,447 @@
+"""How fast, how large and how undisturbed an index is made: `python benchmarks/index_build.py`.
+
+    python benchmarks/index_build.py                  # everything, about 25 minutes on two cores
+    python benchmarks/index_build.py rate memory      # only these parts: rate, memory, change, search
+    python benchmarks/index_build.py --scale 0.1      # a tenth of each size: a look
+
+Each part has an embedded PostgreSQL of its own in a temporary folder. Exit code 1: a target was missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import json
+import os
+import platform
+import random
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from pgvector.psycopg import register_vector
+
+from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.db import embedded, schema
+from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.embedding import local
+from arcana_pipelines.embedding.provider import open_embedder
+from arcana_pipelines.indexes import ann
+from arcana_pipelines.indexes.builds import IndexSettings, builds_of
+from arcana_pipelines.pipeline import indexes, ledger, workspaces
+from arcana_pipelines.pipeline.chunks import stage_chunks
+from arcana_pipelines.pipeline.embeddings import embed_missing
+from arcana_pipelines.pipeline.publish import publish
+from arcana_pipelines.settings import Settings
+from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.testing.embedding_server import EmbeddingServer
+from arcana_pipelines.testing.notion_server import vocabulary
+
+CHUNKS = 100_000
+CHUNKS_OF_A_DOCUMENT = 10
+LEAST_RATE = 0.60
+MOST_GROWTH = 1.2
+MOST_P99 = 2.0
+LEAST_RECALL = 0.99
+MOST_P50_MS = 5.0
+SEARCHED_SECONDS = 20.0
+_OURS = ("ARCANA_", "DATABASE_", "NOTION_", "EMBEDDING_", "OPENAI_", "BATCH_SIZE", "MAX_CONCURRENT")
+
+
+# The corpus: documents whose chunks are all different, with words as frequent as words are
+
+
+class Writer:
+    """Makes paragraphs of about 900 characters."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        syllables = ["ka", "ro", "mi", "ten", "sol", "ver", "dan", "lu", "pre", "shi", "or", "gan", "tel", "ba", "con"]
+        made = {"".join(self._random.choices(syllables, k=self._random.choice((2, 2, 3)))) for _ in range(30_000)}
+        self._words = [*_sample_words(), *sorted(made)]
+        self._random.shuffle(self._words)
+        # Zipf's law: the n-th word is 1/n as frequent as the first.
+        weights = [1 / (rank + 3) for rank in range(len(self._words))]
+        self._cumulated = list(itertools.accumulate(weights))
+
+    def document(self, number: int) -> str:
+        """Markdown of ten sections, each a chunk of its own."""
+        return "\n\n".join(
+            f"## Section {number}-{section}\n\n{self._paragraph()}" for section in range(CHUNKS_OF_A_DOCUMENT)
+        )
+
+    def query(self) -> str:
+        """Four words."""
+        return " ".join(self._random.choices(self._words, cum_weights=self._cumulated, k=4))
+
+    def _paragraph(self) -> str:
+        return " ".join(self._random.choices(self._words, cum_weights=self._cumulated, k=130)).capitalize() + "."
+
+
+def _sample_words() -> list[str]:
+    text = " ".join(str(getattr(vocabulary, name)) for name in dir(vocabulary) if name.isupper())
+    return sorted(set(re.findall(r"[a-z]{3,}|[가-힣]{2,}", text)))
+
+
+def fill_documents(connection: Connection, slug: str, documents: int, seed: int) -> None:
+    """Documents with one version each, as the stage `document_content` leaves them."""
+    writer = Writer(seed)
+    workspace = workspaces.find(connection, slug)
+    ledger.begin(connection, workspace.workspace_id, Mode.FULL)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE made (number int, contents jsonb) ON COMMIT DROP")
+        with cursor.copy("COPY made FROM STDIN") as copy:
+            for number in range(documents):
+                contents = {
+                    "external_id": f"{slug}-{number}",
+                    "title": f"Document {number}",
+                    "url": None,
+                    "properties": {},
+                    "text": writer.document(number),
+                }
+                copy.write_row((number, json.dumps(contents)))
+        cursor.execute(
+            "WITH made AS (SELECT number, contents, gen_random_uuid() AS document_id, gen_random_uuid() AS content_id "
+            "FROM made), d AS (INSERT INTO document (document_id, workspace_id, user_id, path, latest_content_id) "
+            "SELECT document_id, %(w)s, %(u)s, text2ltree('w.p' || number), content_id FROM made) "
+            "INSERT INTO document_content (document_content_id, document_id, user_id, contents, version) "
+            "SELECT content_id, document_id, %(u)s, contents, 1 FROM made",
+            {"w": workspace.workspace_id, "u": workspace.user_id},
+        )
+    connection.commit()
+
+
+@contextlib.contextmanager
+def installation(**settings: Any) -> Iterator[Database]:
+    """A migrated database on an embedded server of our own, whatever the environment says."""
+    for name in [name for name in os.environ if name.startswith(_OURS)]:
+        del os.environ[name]
+    home = Path(tempfile.mkdtemp(prefix="arcana-bench-"))
+    try:
+        url = embedded.acquire_lease(home)
+        database = Database(Settings(arcana_home=home, database_url=url, **settings))
+        schema.upgrade(database)
+        yield database
+        database.close()
+    finally:
+        embedded.release_lease(home)
+        if embedded.wait_until_stopped(home):
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def registered(database: Database, slug: str, documents: int, seed: int = 1) -> UUID:
+    """A workspace with so many documents, nothing of it indexed yet."""
+    index = IndexSettings(local.MODEL, local.DIMENSIONS, ChunkerSettings())
+    found = workspaces.register(database, slug, "notion_export", index, lambda _: None, lambda _: None)
+    with database.connection() as connection:
+        fill_documents(connection, slug, documents, seed)
+    return found.workspace_id
+
+
+def run_stages(database: Database, slug: str, filling: bool = False) -> dict[str, Any]:
+    """The last three stages as a run executes them; seconds of each, and the peak of this process."""
+    seconds: dict[str, float] = {}
+    with database.connection() as connection:
+        workspace_id = workspaces.find(connection, slug).workspace_id
+        generation = ledger.current(connection, workspace_id)
+        assert generation is not None
+
+        def opener(model: str, dimensions: int) -> Any:
+            return open_embedder(database.settings, model, dimensions)
+
+        for name, stage in (
+            ("chunk", lambda: stage_chunks(connection, workspace_id, filling)),
+            ("embed", lambda: embed_missing(connection, generation, opener, 100, filling=filling)),
+            ("publish", lambda: publish(connection, generation, filling)),
+        ):
+            started = time.monotonic()
+            stage()
+            seconds[name] = time.monotonic() - started
+    return {"seconds": seconds, "megabytes": peak_megabytes()}
+
+
+def peak_megabytes() -> float:
+    """The most memory this process ever had resident (VmHWM: unlike ru_maxrss it knows no parent)."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+# The parts
+
+
+def rate(scale: float) -> bool:
+    """Embedding and publishing, against the bare embedder and a bare COPY one after the other."""
+    with installation() as database:
+        registered(database, "rate", int(CHUNKS * scale / CHUNKS_OF_A_DOCUMENT))
+        local.LocalEmbedder().embed(["the model is loaded"])
+        seconds = run_stages(database, "rate")["seconds"]
+        with database.connection() as connection:
+            texts = [
+                row[0]
+                for row in connection.execute(
+                    "SELECT c.contents->>'title' || ' > ' || array_to_string(k.heading_path, ' > ') || E'\\n' || "
+                    "k.chunk_content FROM document_chunk k JOIN document_content c USING (document_content_id)"
+                )
+            ]
+            embedder = local.LocalEmbedder()
+            started = time.monotonic()
+            vectors = [row for at in range(0, len(texts), 100) for row in embedder.embed(texts[at : at + 100]).vectors]
+            embedding = time.monotonic() - started
+            register_vector(connection)
+            connection.execute("CREATE TABLE bare (id int, text text, embedding vector)")
+            started = time.monotonic()
+            with connection.cursor().copy("COPY bare FROM STDIN WITH (FORMAT BINARY)") as copy:
+                copy.set_types(["int4", "text", "vector"])
+                for at, (text, vector) in enumerate(zip(texts, vectors, strict=True)):
+                    copy.write_row((at, text, vector))
+            connection.commit()
+            copying = time.monotonic() - started
+    ours, bare = seconds["embed"] + seconds["publish"], embedding + copying
+    print(f"\n## Rate, {len(texts):,} chunks of {local.DIMENSIONS} dimensions\n")
+    print("| | seconds | chunks a second |\n| --- | --- | --- |")
+    for name, took in (
+        ("bare embedder", embedding), ("bare COPY", copying), ("the stage chunk_embeddings", seconds["embed"]),
+        ("the stage rag_indexes, with its indexes", seconds["publish"]),
+        ("beside them: the stage document_chunks", seconds["chunk"]),
+    ):  # fmt: skip
+        print(f"| {name} | {took:.1f} | {len(texts) / took:,.0f} |")
+    return met("embedding and publishing, of the bare rate", bare / ours, LEAST_RATE, at_least=True)
+
+
+def memory(scale: float) -> bool:
+    """The peak of a run over ten times as many chunks."""
+    peaks = []
+    for chunks in (int(CHUNKS * scale / 10), int(CHUNKS * scale)):
+        done = subprocess.run(
+            [sys.executable, __file__, "--one-run", str(chunks)], stdout=subprocess.PIPE, text=True, check=True
+        )
+        peaks.append(json.loads(done.stdout.splitlines()[-1])["megabytes"])
+        print(f"\nPeak of a run over {chunks:,} chunks: {peaks[-1]:.0f} MB")
+    return met("growth of the peak", peaks[1] / peaks[0], MOST_GROWTH)
+
+
+def one_run(chunks: int) -> None:
+    """A whole run in this process, whose documents another one made."""
+    with installation() as database:
+        script = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import index_build as b; "
+        script += (
+            f"d = b.Database(b.Settings(arcana_home={str(database.settings.home)!r}, database_url={database.url!r})); "
+        )
+        script += f"b.registered(d, 'one', {chunks // CHUNKS_OF_A_DOCUMENT})"
+        subprocess.run([sys.executable, "-c", script], check=True)
+        print(json.dumps(run_stages(database, "one")))
+
+
+def change(scale: float) -> bool:
+    """Another model for 20,000 chunks, while people search."""
+    chunks = int(CHUNKS * scale / 5)
+    with EmbeddingServer(dimensions=256) as server:
+        settings = {"openai_api_key": "sk-stand-in", "openai_base_url": server.base_url, "batch_size": 2048}
+        with installation(**settings) as database:
+            workspace_id = registered(database, "change", chunks // CHUNKS_OF_A_DOCUMENT)
+            run_stages(database, "change")
+            load = SearchLoad(database.url, str(database.settings.home), server.base_url)
+            before = load.during(SEARCHED_SECONDS)
+            with database.connection() as connection:
+                indexes.rebuild_index(
+                    connection, workspace_id, "default",
+                    lambda held: indexes.changed_settings(
+                        held, "text-embedding-3-small", 256, chunk_tokens=held.chunker.target_tokens // 2
+                    ),
+                    promote=True,
+                )  # fmt: skip
+            asked = len(server.inputs)
+            started = time.monotonic()
+            run_stages(database, "change", filling=True)
+            took = time.monotonic() - started
+            during = load.since()
+            after = load.during(5.0)
+            failed, old, new, mixed = load.stop()
+            embedded_texts = [text for inputs in server.inputs[asked:] for text in inputs]
+            with database.connection() as connection:
+                row = connection.execute(
+                    "SELECT count(DISTINCT text_hash) FROM document_chunk WHERE rag_index_build_id = "
+                    "(SELECT active_build_id FROM rag_indexes)"
+                ).fetchone()
+    assert row is not None
+    # The queries that were embedded with the new model are the server's other inputs.
+    computed = sum(len(text) > 100 for text in embedded_texts)
+    print(f"\n## Another model and other chunks for {chunks:,} chunks, under a constant search load\n")
+    print("| | searches | p50 ms | p99 ms |\n| --- | --- | --- | --- |")
+    for name, times in (("before", before), ("while the new build was made", during), ("after", after)):
+        print(f"| {name} | {len(times)} | {_percentile(times, 50):.1f} | {_percentile(times, 99):.1f} |")
+    print(
+        f"\nThe build took {took:.0f} s. {old} searches saw the old build, {new} the new one, {mixed} both; {failed} "
+        f"failed. {computed:,} texts were embedded, {row[0]:,} are distinct."
+    )
+    return all(
+        [
+            met("failed searches", failed, 0),
+            met("searches that saw both builds", mixed, 0),
+            met("texts embedded, of the distinct ones", computed / row[0], 1.0),
+            met("p99 while the build was made, of before", _percentile(during, 99) / _percentile(before, 99), MOST_P99),
+        ]
+    )
+
+
+class SearchLoad:
+    """A process that searches one query after the other, as an application would."""
+
+    def __init__(self, url: str, home: str, base_url: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "--search-load", url, home, base_url],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
+        self._lines: list[dict[str, Any]] = []
+        self._seen = 0
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def during(self, seconds: float) -> list[float]:
+        """Milliseconds of the searches of so many seconds from now."""
+        self.since()
+        time.sleep(seconds)
+        return self.since()
+
+    def since(self) -> list[float]:
+        """Milliseconds of the searches since the last call."""
+        found = self._lines[self._seen :]
+        self._seen += len(found)
+        return [line["ms"] for line in found]
+
+    def stop(self) -> tuple[int, int, int, int]:
+        """(failed, saw the old build, saw the new one, saw both)."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+        self._reader.join(10)
+        seen = [line["sizes"] for line in self._lines]
+        return (
+            sum(line["failed"] for line in self._lines),
+            sum(sizes == ["long"] for sizes in seen),
+            sum(sizes == ["short"] for sizes in seen),
+            sum(len(sizes) > 1 for sizes in seen),
+        )
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.append(json.loads(line))
+
+
+def search_load(url: str, home: str, base_url: str) -> None:
+    """Search until standard input ends; prints a line a search. The new build's chunks are half as long."""
+    from arcana_pipelines.retrieval.searcher import Searcher
+
+    ended = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+    settings = Settings(
+        arcana_home=Path(home), database_url=url, openai_api_key="sk-stand-in", openai_base_url=base_url
+    )
+    database, writer = Database(settings), Writer(7)
+    with database.connection() as connection:
+        searcher = Searcher(connection, settings, workspaces.find(connection, "change").workspace_id)
+        connection.commit()
+        searcher.search("the model is loaded")
+        print("ready", flush=True)
+        while not ended.is_set():
+            started, failed, sizes = time.monotonic(), False, set()
+            try:
+                hits = searcher.search(writer.query()).hits
+                sizes = {"long" if hit.text.startswith("## ") and hit.text.endswith(".") else "short" for hit in hits}
+                failed = not hits
+            except Exception:  # whatever it is, it is counted
+                failed = True
+                connection.rollback()
+            print(json.dumps({"ms": 1000 * (time.monotonic() - started), "failed": failed, "sizes": sorted(sizes)}),
+                  flush=True)  # fmt: skip
+            time.sleep(0.02)
+
+
+def search(scale: float) -> bool:
+    """Dense search in ten workspaces, in the database: recall and time."""
+    with installation() as database:
+        times: list[float] = []
+        found = wanted = 0
+        embedder = local.LocalEmbedder()
+        writer = Writer(3)
+        for number in range(10):
+            slug = f"tenant-{number}"
+            workspace_id = registered(database, slug, int(CHUNKS * scale / 10 / CHUNKS_OF_A_DOCUMENT), seed=number)
+            run_stages(database, slug)
+        with database.connect(autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE document_chunk")
+            for number in range(10):
+                workspace_id = workspaces.find(connection, f"tenant-{number}").workspace_id
+                (build,) = builds_of(connection, workspace_id)
+                vectors = int(CHUNKS * scale / 10)
+                statement = ann.nearest_statement(build.rag_index_build_id, build.dimensions, build.ann)
+                exact = ann.nearest_statement(build.rag_index_build_id, build.dimensions, "none")
+                for query in [writer.query() for _ in range(30)]:
+                    vector = "[" + ",".join(map(str, embedder.embed([query]).vectors[0])) + "]"
+                    parameters = {"vector": vector, "candidates": 10}
+                    with connection.transaction():
+                        truth = connection.execute(exact, parameters).fetchall()
+                        ann.tune(connection, build.ann, vectors)
+                        started = time.monotonic()
+                        got = connection.execute(statement, parameters).fetchall()
+                        times.append(1000 * (time.monotonic() - started))
+                    wanted += len(truth)
+                    found += sum(score >= truth[-1][1] - 1e-6 for _, score in got)
+    print(f"\n## Dense search, {int(CHUNKS * scale):,} chunks in 10 workspaces ({build.ann})\n")
+    print(f"p50 {_percentile(times, 50):.2f} ms, p99 {_percentile(times, 99):.2f} ms, recall@10 {found / wanted:.4f}")
+    return all(
+        [
+            met("recall@10 against exact search", found / wanted, LEAST_RECALL, at_least=True),
+            met("p50, ms", _percentile(times, 50), MOST_P50_MS),
+        ]
+    )
+
+
+def _percentile(values: list[float], percent: int) -> float:
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def met(name: str, value: float, target: float, at_least: bool = False) -> bool:
+    """Print a figure beside its target; True when it is met."""
+    ok = value >= target if at_least else value <= target
+    print(f"{'met   ' if ok else 'MISSED'} {name}: {value:.3g} (target: {'>=' if at_least else '<='} {target:g})")
+    return ok
+
+
+PARTS = {"rate": rate, "memory": memory, "change": change, "search": search}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure (default: everything)")
+    parser.add_argument("--scale", type=float, default=1.0, help="of all sizes (%(default)s)")
+    parser.add_argument("--one-run", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--search-load", nargs=3, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one_run:
+        one_run(given.one_run)
+        return 0
+    if given.search_load:
+        search_load(*given.search_load)
+        return 0
+    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
+    outcomes = [PARTS[name](given.scale) for name in given.parts or PARTS]  # each, also after a missed target
+    return 0 if all(outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

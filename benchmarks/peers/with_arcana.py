@@ -1,0 +1,70 @@
+"""Arcana: the five stages as a run executes them, without Dagster around them."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from contestant import AT_ONCE, TOKEN, Task, report, task
+
+from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.schema import upgrade
+from arcana_pipelines.embedding.provider import model_of, open_embedder
+from arcana_pipelines.indexes.builds import IndexSettings
+from arcana_pipelines.pipeline import workspaces
+from arcana_pipelines.pipeline.chunks import stage_chunks
+from arcana_pipelines.pipeline.contents import process_contents
+from arcana_pipelines.pipeline.embeddings import embed_missing
+from arcana_pipelines.pipeline.pages import sync_pages
+from arcana_pipelines.pipeline.publish import publish
+from arcana_pipelines.pipeline.session import workspace_session
+from arcana_pipelines.settings import load_settings
+from arcana_pipelines.sources.protocol import Mode
+
+SLUG = "peers"
+
+
+def configure(given: Task) -> None:
+    """Set the environment that the settings are read from."""
+    os.environ.update(
+        ARCANA_HOME=str(given.state),
+        DATABASE_URL=given.database,
+        NOTION_TOKEN=TOKEN,
+        NOTION_BASE_URL=given.server,
+        NOTION_REQUESTS_PER_MINUTE="0",
+        MAX_CONCURRENT_REQUESTS=str(AT_ONCE),
+    )
+
+
+def start_up(database: Database) -> None:
+    """Load what a first sync would: the model, and the vocabulary of the chunker."""
+    open_embedder(database.settings, *model_of(database.settings)).embed(["Start up."])
+    chunk_document({"title": "Start up.", "text": "Start up."}, ChunkerSettings())
+
+
+def main() -> None:
+    """Sync once."""
+    given = task()
+    configure(given)
+    database = Database(load_settings())
+    settings = database.settings
+    if given.phase == "cold":
+        upgrade(database)
+        index = IndexSettings(*model_of(settings), ChunkerSettings())
+        workspaces.register(database, SLUG, "notion", index, lambda _: None, lambda _: None)
+    start_up(database)
+    with workspace_session(database, SLUG) as session:
+        connection, workspace, source = session.connection, session.workspace, session.source
+        started = time.monotonic()
+        sync_pages(connection, workspace, source, Mode.INCREMENTAL, concurrency=settings.max_concurrent_requests)
+        process_contents(connection, session.generation)
+        stage_chunks(connection, workspace.workspace_id)
+        embedded = embed_missing(connection, session.generation, session.open_embedder, settings.batch_size)
+        publish(connection, session.generation)
+        report(time.monotonic() - started, embedded.computed)
+    database.close()
+
+
+if __name__ == "__main__":
+    main()
