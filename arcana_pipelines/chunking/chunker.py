@@ -33,8 +33,7 @@ from arcana_pipelines.chunking.blocks import (
     split_block,
     words,
 )
-from arcana_pipelines.chunking.tokens import LOCAL_MODEL, Vocabulary
-from arcana_pipelines.chunking.tokens import vocabulary as vocabulary_of
+from arcana_pipelines.chunking.tokens import Vocabulary
 from arcana_pipelines.documents.inline import readable
 from arcana_pipelines.errors import WrongUse
 
@@ -122,14 +121,12 @@ class _Piece:
     tokens: int
 
 
-def chunk_document(
-    contents: Mapping[str, Any], settings: ChunkerSettings, vocabulary: Vocabulary | None = None
-) -> list[Chunk]:
+def chunk_document(contents: Mapping[str, Any], settings: ChunkerSettings, vocabulary: Vocabulary) -> list[Chunk]:
     """Cut one version's contents. The first chunk begins with the title, so all text a page shows is in one.
 
-    `vocabulary` is that of the build's model; without one it is the local model's.
+    `vocabulary` is that of the build's model.
     """
-    return _Cutter(settings, vocabulary or vocabulary_of(LOCAL_MODEL)).chunks(contents)
+    return _Cutter(settings, vocabulary).chunks(contents)
 
 
 class _Cutter:

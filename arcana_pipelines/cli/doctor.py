@@ -12,6 +12,8 @@ from arcana_pipelines.cli.output import console, json_option, print_json
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.indexes.health import look_at, pgvector
+from arcana_pipelines.pipeline.workspaces import every
 from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.sources.registry import DEFAULT_TOKEN_VARIABLE, open_notion_api
 
@@ -44,7 +46,10 @@ def _findings() -> Iterator[Finding]:
     database = Database(settings)
     click.get_current_context().call_on_close(database.close)
     yield _tried("database", lambda: _server(database))
-    yield _tried("schema", lambda: _schema(database))
+    schema_found = _tried("schema", lambda: _schema(database))
+    yield schema_found
+    if schema_found[1]:
+        yield from _indexes(database)
     yield _tried("embedder", lambda: _embedder(settings))
     if os.environ.get(DEFAULT_TOKEN_VARIABLE):
         yield _tried("notion", lambda: _notion(database))
@@ -71,10 +76,22 @@ def _writable(settings: Settings) -> str:
 def _server(database: Database) -> str:
     with database.connection() as connection:
         version = connection.info.server_version // 10000
-        row = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
     if version < schema.LOWEST_POSTGRES:
         raise ArcanaError(f"PostgreSQL {version} is too old: {schema.LOWEST_POSTGRES} or newer is needed")
-    return f"PostgreSQL {version}, pgvector {row[0] if row else 'not created yet (arcana db upgrade)'}"
+    return f"PostgreSQL {version}"
+
+
+def _indexes(database: Database) -> Iterator[Finding]:
+    """pgvector, and whatever is wrong with an index; of those that are well only how many there are."""
+    with database.connection() as connection:
+        found = pgvector(connection)
+        yield (found.name, found.ok, found.detail)
+        looked_at = [(row.slug, each) for row in every(connection) for each in look_at(connection, row.workspace_id)]
+    for slug, each in looked_at:
+        if not each.ok:
+            yield (f"{each.name} of {slug}", False, each.detail)
+    well = sum(each.ok for _, each in looked_at)
+    yield ("indexes", well == len(looked_at), f"{well} of {len(looked_at)} looks at validity, size and recall are well")
 
 
 def _schema(database: Database) -> str:

@@ -16,7 +16,5 @@ from dagster._core.definitions.partitions.subset import DefaultPartitionsSubset
 def backfill_request(keys: Collection[dg.AssetKey], partitions: Collection[str], tags: dict[str, str]) -> dg.RunRequest:
     """Ask for a backfill of these assets in these partitions (the sensor has to name an `asset_selection`)."""
     subset = DefaultPartitionsSubset(set(partitions))
-    return dg.RunRequest.for_asset_graph_subset(
-        AssetGraphSubset(partitions_subsets_by_asset_key=dict.fromkeys(keys, subset), non_partitioned_asset_keys=set()),
-        tags,
-    )
+    asked = AssetGraphSubset(dict.fromkeys(keys, subset), set())  # type: ignore[call-arg]  # a decorator hides it
+    return dg.RunRequest.for_asset_graph_subset(asked, tags)

@@ -15,26 +15,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from arcana_pipelines.chunking.tokens import LOCAL_MODEL, vocabulary
 from arcana_pipelines.embedding.provider import Embedded, checked
 
-MODEL = "wordllama-l2-supercat"
+MODEL = LOCAL_MODEL
 DIMENSIONS = 256
 
 _loading = threading.Lock()
 
 
 @cache
-def _model() -> Any:
+def _table() -> NDArray[np.float32]:
+    """One row a token."""
     with _untouched_logging():
         import wordllama
 
     # The loader looks for its weights in the home directory; they are in the package.
     model = wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True, dim=DIMENSIONS)
-    # Padding to the longest text of a batch and a memory for texts that never come again cost hundreds of megabytes.
-    model.tokenizer.no_padding()
-    model.tokenizer.model._resize_cache(0)
-    return model
+    table: NDArray[np.float32] = model.embedding
+    return table
 
 
 @contextmanager
@@ -59,15 +60,17 @@ class LocalEmbedder:
     def embed(self, texts: Sequence[str]) -> Embedded:
         """Embed a batch (see `Embedder.embed`); rows have unit length."""
         with _loading:
-            model = _model()
-        encodings = model.tokenize(list(texts))
-        vectors = np.stack([_mean(model.embedding, encoding.ids) for encoding in encodings])
+            table = _table()
+        # wordllama's own tokeniser takes several times as long, and pads every text to the longest of its batch.
+        encode = vocabulary(MODEL).encode
+        encoded = [encode(text) for text in texts]
+        vectors = np.stack([_mean(table, ids) for ids in encoded])
         # A text without one known token has no direction; any fixed one keeps it storable and unlike others.
         unknown = ~np.isfinite(vectors).all(axis=1) | ~np.any(vectors, axis=1)
         if unknown.any():
             vectors[unknown] = 0.0
             vectors[unknown, 0] = 1.0
-        tokens = sum(len(encoding.ids) for encoding in encodings)
+        tokens = sum(map(len, encoded))
         return Embedded(checked(vectors, texts, DIMENSIONS, MODEL), tokens)
 
 

@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 
 from arcana_pipelines.chunking.chunker import Chunk, chunk_document
 from arcana_pipelines.chunking.lexemes import tsvector
+from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.indexes.builds import Build, live_builds
@@ -36,9 +37,9 @@ def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = Fal
     for build in live_builds(connection, workspace_id, filling):
         connection.execute(load_sql("chunks_outdated"), {"build": build.rag_index_build_id})
         connection.commit()
-        settings = build.settings.chunker
+        settings, words = build.settings.chunker, vocabulary(build.embedding_model)
         for rows in _missing(connection, workspace_id, build):
-            cut = {row["document_content_id"]: (row, chunk_document(row["contents"], settings)) for row in rows}
+            cut = {row["document_content_id"]: (row, chunk_document(row["contents"], settings, words)) for row in rows}
             _copy(connection, build, cut)
             connection.commit()
             contents += len(rows)

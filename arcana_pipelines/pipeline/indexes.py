@@ -142,7 +142,8 @@ def fill_requested(connection: Connection, slugs: list[str]) -> list[str]:
     """Note that the filling of these workspaces' builds is asked for; returns the slugs."""
     connection.execute(
         "UPDATE rag_index_build b SET fill_requested_at = now() "
-        "FROM rag_indexes i JOIN workspace w USING (workspace_id) WHERE i.rag_index_id = b.rag_index_id AND b.state = 'building' AND w.slug = ANY(%s)",
+        "FROM rag_indexes i JOIN workspace w USING (workspace_id) "
+        "WHERE i.rag_index_id = b.rag_index_id AND b.state = 'building' AND w.slug = ANY(%s)",
         [slugs],
     )
     return slugs

@@ -10,13 +10,15 @@ from arcana_pipelines.pipeline.ledger import Generation
 def purge(connection: Connection, generation: Generation, days: int) -> int:
     """Delete pages that were removed more than `days` days ago, with everything made of them; returns how many.
 
-    A page that comes back later is a new page. Old records of syncs go as well.
+    A page that comes back later is a new page. Chunks that were replaced so long ago go as well, and old records of
+    syncs.
     """
     key = {"workspace_id": generation.workspace_id, "days": days}
     row = connection.execute(load_sql("purge_removed"), key).fetchone()
     purged = 0 if row is None else int(row[0])
     if purged:
         connection.execute(load_sql("purge_embeddings"), key)
+    connection.execute(load_sql("purge_chunks"), key)
     connection.execute(load_sql("purge_records"), key)
     connection.commit()
     return purged

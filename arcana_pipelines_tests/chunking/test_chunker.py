@@ -98,7 +98,7 @@ def test_an_empty_page_is_its_title() -> None:
 
 
 def test_a_title_that_is_longer_than_a_chunk_is_cut() -> None:
-    found = chunk_document({"title": "제목 " * 400, "text": "Text."}, SMALL)
+    found = chunk_document({"title": "제목 " * 400, "text": "Text."}, SMALL, vocabulary(LOCAL_MODEL))
     assert len(found) > 5
     assert all(chunk.token_count <= 64 for chunk in found)
 

@@ -42,6 +42,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from pydantic import SecretStr
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
+from arcana_pipelines.chunking.tokens import LOCAL_MODEL, vocabulary
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.provider import Embedded
 from arcana_pipelines.errors import EmbeddingFailed, SourceError
@@ -252,7 +253,8 @@ class Truth:
         self._seen: dict[str, tuple[int, bool]] = {}
         self.bodies: dict[str, set[frozenset[str]]] = {}
         self.labels: dict[str, set[tuple[str, frozenset[tuple[str, str]]]]] = {}
-        # Runs that found a page to be 404 since it could last be seen; pages that were in or below the trash since.
+        # Runs that could find a page to be 404 since one listed everything and it was there (that it was there between
+        # two runs, nobody can know); pages that were in or below the trash since they could last be seen.
         self._misses: Counter[str] = Counter()
         self._trashed: set[str] = set()
 
@@ -273,7 +275,6 @@ class Truth:
                 values = {(name, str(node.values[name])) for name in named if node.values.get(name) is not None}
                 self.labels.setdefault(node.id, set()).add((plain(node.title), frozenset(values)))
             if node.id in visible:
-                self._misses.pop(node.id, None)
                 self._trashed.discard(node.id)
             elif node.in_trash or world.is_buried(node):
                 self._trashed.add(node.id)
@@ -284,6 +285,11 @@ class Truth:
             node = self._world.nodes.get(page)
             if node is None or not self._world.is_shared(node):
                 self._misses[page] += 1
+
+    def note_whole_listing(self) -> None:
+        """A run has listed everything."""
+        for page in self._world.visible_pages():
+            self._misses.pop(page, None)
 
     def may_be_removed(self, page: str) -> bool:
         return page in self._trashed or self._misses[page] >= 2
@@ -367,7 +373,8 @@ class Reader:
         values = {(name, value["text"]) for name, value in contents["properties"].items() if value["text"]}
         label = (contents["title"], frozenset(values))
         assert label in self._truth.labels[page], f"page {page} never had {label}"
-        return tuple((chunk.text, chunk.heading_path) for chunk in chunk_document(contents, ChunkerSettings()))
+        chunks = chunk_document(contents, ChunkerSettings(), vocabulary(LOCAL_MODEL))
+        return tuple((chunk.text, chunk.heading_path) for chunk in chunks)
 
 
 # --- the machine -----------------------------------------------------------------------------------
@@ -891,6 +898,8 @@ class WorldMachine(RuleBasedStateMachine):
             report = self._run(mode, EVERYTHING)
         assert report is not None
         assert report["listing_complete"], report
+        if mode is not Mode.INCREMENTAL:
+            self.truth.note_whole_listing()
         return report
 
     @contextmanager
