@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test fast lint check lock soak clean
+.PHONY: help setup run test fast lint check lock soak bench clean
 
 help:
 	@echo "make setup   the environment in .venv, with the command .venv/bin/arcana"
 	@echo "make run     everything: database, sample workspace, Dagster UI at http://localhost:3000"
 	@echo "make test    all tests (make fast: without those that start processes)"
 	@echo "make soak    the model-based test for 10,000 steps (STEPS=n for another number)"
+	@echo "make bench   every benchmark, about an hour and a half on two quiet cores (benchmarks/README.md)"
 	@echo "make check   what CI runs: format, lint, types, imports, tests, definitions, wheel"
 
 setup: $(STAMP)
@@ -54,6 +55,13 @@ lock: setup
 STEPS ?= 10000
 soak: setup
 	$(BIN)/python benchmarks/soak.py --steps $(STEPS)
+
+# Each prints its figures beside their targets; the others go on when one misses a target.
+BENCHMARKS := chunk_edits index_build sync_requests sensor_tick peers/compare
+bench: setup
+	@missed=; for name in $(BENCHMARKS); do echo; echo "# $$name"; \
+		$(BIN)/python benchmarks/$$name.py || missed="$$missed $$name"; done; \
+	if [ -n "$$missed" ]; then echo "Targets missed in:$$missed"; exit 1; fi
 
 clean:
 	rm -rf $(VENV) .arcana build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

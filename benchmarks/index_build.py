@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import itertools
 import json
 import os
@@ -151,6 +152,7 @@ def registered(database: Database, slug: str, documents: int, seed: int = 1) -> 
 def run_stages(database: Database, slug: str, filling: bool = False) -> dict[str, Any]:
     """The last three stages as a run executes them; seconds of each, and the peak of this process."""
     seconds: dict[str, float] = {}
+    reports: dict[str, Any] = {}
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
         generation = ledger.current(connection, workspace_id)
@@ -165,9 +167,9 @@ def run_stages(database: Database, slug: str, filling: bool = False) -> dict[str
             ("publish", lambda: publish(connection, generation, filling)),
         ):
             started = time.monotonic()
-            stage()
+            reports[name] = stage()
             seconds[name] = time.monotonic() - started
-    return {"seconds": seconds, "megabytes": peak_megabytes()}
+    return {"seconds": seconds, "megabytes": peak_megabytes(), "embedded": reports["embed"].computed}
 
 
 def peak_megabytes() -> float:
@@ -261,22 +263,18 @@ def change(scale: float) -> bool:
                     ),
                     promote=True,
                 )  # fmt: skip
-            asked = len(server.inputs)
             started = time.monotonic()
-            run_stages(database, "change", filling=True)
+            computed = run_stages(database, "change", filling=True)["embedded"]
             took = time.monotonic() - started
             during = load.since()
             after = load.during(5.0)
-            failed, old, new, mixed = load.stop()
-            embedded_texts = [text for inputs in server.inputs[asked:] for text in inputs]
             with database.connection() as connection:
+                failed, old, new, mixed = load.stop(connection)
                 row = connection.execute(
                     "SELECT count(DISTINCT text_hash) FROM document_chunk WHERE rag_index_build_id = "
                     "(SELECT active_build_id FROM rag_indexes)"
                 ).fetchone()
     assert row is not None
-    # The queries that were embedded with the new model are the server's other inputs.
-    computed = sum(len(text) > 100 for text in embedded_texts)
     print(f"\n## Another model and other chunks for {chunks:,} chunks, under a constant search load\n")
     print("| | searches | p50 ms | p99 ms |\n| --- | --- | --- | --- |")
     for name, times in (("before", before), ("while the new build was made", during), ("after", after)):
@@ -322,18 +320,22 @@ class SearchLoad:
         self._seen += len(found)
         return [line["ms"] for line in found]
 
-    def stop(self) -> tuple[int, int, int, int]:
-        """(failed, saw the old build, saw the new one, saw both)."""
+    def stop(self, connection: Connection) -> tuple[int, int, int, int]:
+        """(failed, saw the old build, saw the new one, saw chunks that no one build has all of)."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(30)
         self._reader.join(10)
-        seen = [line["sizes"] for line in self._lines]
+        builds: dict[str, set[int]] = {}
+        for digest, build in connection.execute("SELECT md5(chunk_content), rag_index_build_id FROM document_chunk"):
+            builds.setdefault(digest, set()).add(build)
+        old, new = sorted(set().union(*builds.values()))
+        seen = [set.intersection(*(builds[digest] for digest in line["hits"])) for line in self._lines if line["hits"]]
         return (
             sum(line["failed"] for line in self._lines),
-            sum(sizes == ["long"] for sizes in seen),
-            sum(sizes == ["short"] for sizes in seen),
-            sum(len(sizes) > 1 for sizes in seen),
+            sum(old in found for found in seen),
+            sum(new in found and old not in found for found in seen),
+            sum(not found for found in seen),
         )
 
     def _read(self) -> None:
@@ -343,7 +345,7 @@ class SearchLoad:
 
 
 def search_load(url: str, home: str, base_url: str) -> None:
-    """Search until standard input ends; prints a line a search. The new build's chunks are half as long."""
+    """Search until standard input ends; prints a line a search."""
     from arcana_pipelines.retrieval.searcher import Searcher
 
     ended = threading.Event()
@@ -358,16 +360,16 @@ def search_load(url: str, home: str, base_url: str) -> None:
         searcher.search("the model is loaded")
         print("ready", flush=True)
         while not ended.is_set():
-            started, failed, sizes = time.monotonic(), False, set()
+            started, failed, texts = time.monotonic(), False, list[str]()
             try:
-                hits = searcher.search(writer.query()).hits
-                sizes = {"long" if hit.text.startswith("## ") and hit.text.endswith(".") else "short" for hit in hits}
-                failed = not hits
+                texts = [hit.text for hit in searcher.search(writer.query()).hits]
+                failed = not texts
             except Exception:  # whatever it is, it is counted
                 failed = True
                 connection.rollback()
-            print(json.dumps({"ms": 1000 * (time.monotonic() - started), "failed": failed, "sizes": sorted(sizes)}),
-                  flush=True)  # fmt: skip
+            took = 1000 * (time.monotonic() - started)
+            digests = [hashlib.md5(text.encode()).hexdigest() for text in texts]
+            print(json.dumps({"ms": took, "failed": failed, "hits": digests}), flush=True)
             time.sleep(0.02)
 
 

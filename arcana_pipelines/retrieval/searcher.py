@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import Literal, LiteralString
 from uuid import UUID
 
 from pgvector import Vector
@@ -28,6 +28,9 @@ CANDIDATES = 100
 LONGEST_QUERY = 4000  # characters; what comes behind adds nothing to a question
 MOST_WORDS = 64
 PATIENCE_SECONDS = 5.0  # of pauses that an embedding provider asks for; then words alone are searched
+
+
+Ranking = Literal["fused", "dense", "lexical"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +71,27 @@ class _Serving:
 class Searcher:
     """Searches one named index of one workspace. Nothing outside that workspace can be reached through it."""
 
-    def __init__(self, connection: Connection, settings: Settings, workspace_id: UUID, index: str = "default") -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        settings: Settings,
+        workspace_id: UUID,
+        index: str = "default",
+        build: int | None = None,
+    ) -> None:
+        """`build` is for evaluation: one that does not serve yet, or not any more."""
         self._connection = connection
         self._settings = settings
         self._workspace_id = workspace_id
         self._index = index
+        self._build = build
         self._embedders: dict[tuple[str, int], Embedder] = {}
 
-    def search(self, query: str, k: int = 10) -> Results:
+    def search(self, query: str, k: int = 10, ranking: Ranking = "fused") -> Results:
         """The `k` best chunks for a query; no hits for one without a word in it.
 
-        While the embedding provider fails, words alone are searched.
+        `ranking` is for evaluation: by meaning (`dense`) or by words (`lexical`) alone. While the embedding provider
+        fails, words alone are searched.
 
         Raises:
             WrongUse: the workspace has no such index, or it is still being built.
@@ -86,10 +99,10 @@ class Searcher:
         started = time.monotonic()
         query = query.encode("utf-8", "replace").decode().replace("\0", " ")[:LONGEST_QUERY].strip()
         words = list(dict.fromkeys(tokens(query)))[:MOST_WORDS]
-        hits = self._find(query, words, k) if words else []
+        hits = self._find(query, words, k, ranking) if words else []
         return Results(hits, time.monotonic() - started)
 
-    def _find(self, query: str, words: Sequence[str], k: int) -> list[Hit]:
+    def _find(self, query: str, words: Sequence[str], k: int, ranking: Ranking) -> list[Hit]:
         serving = self._serving()
         self._connection.commit()
         while True:
@@ -100,12 +113,13 @@ class Searcher:
                 now = self._serving()
                 # Another build was promoted meanwhile: its vectors may be another model's.
                 if now.build == serving.build:
-                    return self._ranked(query, words, vector, now, k)
+                    return self._ranked(query, words, vector, now, k, ranking)
             serving = now
 
     def _serving(self) -> _Serving:
         with self._connection.cursor(row_factory=class_row(_Serving)) as cursor:
-            cursor.execute(load_sql("search_serving"), {"workspace_id": self._workspace_id, "index": self._index})
+            key = {"workspace_id": self._workspace_id, "index": self._index, "build": self._build}
+            cursor.execute(load_sql("search_serving"), key)
             found = cursor.fetchone()
         if found is None:
             raise WrongUse(
@@ -113,7 +127,9 @@ class Searcher:
             )
         return found
 
-    def _ranked(self, query: str, words: Sequence[str], vector: str | None, serving: _Serving, k: int) -> list[Hit]:
+    def _ranked(
+        self, query: str, words: Sequence[str], vector: str | None, serving: _Serving, k: int, ranking: Ranking
+    ) -> list[Hit]:
         candidates = max(CANDIDATES, k)
         dense: dict[int, float] = {}
         if vector:
@@ -124,6 +140,7 @@ class Searcher:
             load_sql("search_lexical"), {"build": serving.build, "candidates": candidates, "words": list(words)}
         )
         weight = dense_weight(query, serving.model) if dense else 0.0
+        weight = {"dense": 1.0, "lexical": 0.0}.get(ranking, weight)
         return self._described(serving.build, fuse(dense, lexical, weight)[:k])
 
     def _embedded(self, query: str, serving: _Serving) -> str | None:
