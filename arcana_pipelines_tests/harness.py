@@ -168,9 +168,10 @@ class Harness:
         """Everything that a reader can reach, without ids and times of our own."""
         rows = self.rows(
             "SELECT c.contents->>'external_id', c.version, k.position, k.chunk_content, k.heading_path::text, "
-            "encode(k.text_hash, 'hex'), md5(k.chunk_embedding::text), md5(k.lexemes::text) "
+            "encode(k.text_hash, 'hex'), md5(k.chunk_embedding::text), md5(t.terms::text), t.keys "
             "FROM document_chunk k JOIN rag_indexes i ON i.active_build_id = k.rag_index_build_id "
             "JOIN workspace w USING (workspace_id) JOIN document_content c USING (document_content_id) "
+            "LEFT JOIN chunk_terms t USING (rag_index_build_id, document_chunk_id) "
             "WHERE w.slug = %s AND k.deleted_at IS NULL ORDER BY 1, 2, 3",
             self.slug,
         )

@@ -1,40 +1,133 @@
-"""The words by which a chunk is found: one tokeniser for documents and queries.
+"""The words by which a chunk is found, and how much each says: one tokeniser for documents and queries.
 
-Latin words and numbers as written (lower case, compatibility forms folded); runs of Hangul, kana and CJK
-ideographs as overlapping pairs of characters, which finds Korean words whatever particle follows them.
-Identifiers such as `HR-200` or `user_id` are kept whole and in their parts.
+- Latin words, numbers and other scripts: as written (lower case, compatibility forms folded), and, for words of
+  a-z, their English stem (marked `~`). Both count, so that an exact form beats another form of the same word.
+- Identifiers such as `HR-200`, `user_id` or `v1.2`: whole besides their parts.
+- Runs of Hangul, kana and ideographs: overlapping pairs of characters, and for a Hangul word also what is left
+  without its particles and endings (marked `=`), which carries words of one syllable too.
+
+A chunk's words are kept as two arrays of numbers: `vector`, the BM25 weight of each term without its idf, and
+`keys`, each term with the step of its weight, so that an index can read a common word's strongest chunks alone.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterator
+from bisect import bisect
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from zlib import crc32
 
-# tsvector's limits: https://www.postgresql.org/docs/current/textsearch-limitations.html
-_LONGEST_LEXEME = 64
-_HIGHEST_POSITION = 16383
-_MOST_POSITIONS = 255
+import Stemmer
 
-_RUN = re.compile(r"[぀-ヿ㐀-鿿豈-﫿가-힣ᄀ-ᇿ]+|[^\W_぀-ヿ㐀-鿿豈-﫿가-힣ᄀ-ᇿ]+")
+LEXEMES_VERSION = 1  # of tokens and weights: another number makes new builds
+
+K1 = 1.5
+B = 0.75
+REFERENCE_LENGTH = 300  # weighted words of a chunk; see `Weights`
+HEADING_WEIGHT = 3
+STEPS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)  # borders of a weight's step, as frequency / saturation point
+LEVELS = len(STEPS) + 1
+TERMS = 2**28  # a term is its hash: term * LEVELS + level is a PostgreSQL integer
+LEAST = 0.3  # how much a word counts in a query that says next to nothing
+
+_LONGEST = 64
+_CJK_RANGE = "぀-ヿ㐀-鿿豈-﫿가-힣ᄀ-ᇿ"
+_RUN = re.compile(rf"[{_CJK_RANGE}]+|[^\W_{_CJK_RANGE}]+")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9]+(?:[-_./][A-Za-z0-9]+)+")
-_CJK = re.compile(r"[぀-ヿ㐀-鿿豈-﫿가-힣ᄀ-ᇿ]")
+_CJK = re.compile(rf"[{_CJK_RANGE}]")
+_HANGUL = re.compile(r"[가-힣]+")
+_ENGLISH = re.compile(r"[a-z]+")
+
+_STOP = frozenset(
+    "a an and are as at be been but by can could did do does for from had has have he her his how i if in into is it "
+    "its me my no nor not of on or our should she so such than that the their them then there these they this those "
+    "to too was we were what when where which while who whom why will with would you your am any s t".split()
+)
+_ENDINGS = frozenset(
+    "은 는 이 가 을 를 의 에 에서 에게 에게서 께 께서 한테 으로 로 으로서 로서 으로써 로써 와 과 도 만 까지 부터 "
+    "처럼 보다 마다 조차 밖에 이나 나 이랑 랑 이라는 라는 이란 란 이라고 라고 이며 며 이고 에는 에도 에만 에서는 "
+    "에서도 에서의 에의 으로는 로는 으로도 로도 으로의 로의 와의 과의 까지의 부터의 까지는 들 들은 들이 들을 들의 "
+    "들에 들과 들도 이다 입니다 이었다 였다 인 일 인가요 이에요 예요 이므로 하다 합니다 하는 하기 하고 하여 해서 해 "
+    "했다 했습니다 한 할 함 하면 하려면 하게 하지 하며 하세요 한다 하도록 되다 됩니다 되는 되기 되고 되어 되면 된 될 "
+    "됨 된다 습니다 었습니다 았습니다 는데 지만".split()
+)
+_ENDING = re.compile("(?:" + "|".join(sorted(_ENDINGS, key=len, reverse=True)) + ")$")
+_stemmer = Stemmer.Stemmer("english", 0)
 
 
-def tokens(text: str) -> Iterator[str]:
-    """The lexemes of a text, in order, with repetitions."""
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One term at one place of a text.
+
+    `weight` is how much it counts in a query. `parts` are the indexed terms that it refines: such a term (a written
+    form beside its stem, a whole Korean word beside its pairs) is scored but neither indexed nor counted.
+    """
+
+    term: str
+    weight: float = 1.0
+    parts: tuple[str, ...] = ()
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """The terms of a text with repetitions."""
+    for run in _runs(text):
+        yield from _tokens(run)
+
+
+def _runs(text: str) -> list[str]:
     text = unicodedata.normalize("NFKC", text).lower()
-    for run in _RUN.findall(text):
-        if _CJK.match(run):
-            if len(run) == 1:
-                yield run
-            for index in range(len(run) - 1):
-                yield run[index : index + 2]
-        else:
-            yield run[:_LONGEST_LEXEME]
-    for identifier in _IDENTIFIER.findall(text):
-        yield identifier[:_LONGEST_LEXEME]
+    return [*_RUN.findall(text), *_IDENTIFIER.findall(text)]
+
+
+def _tokens(run: str) -> tuple[Token, ...]:
+    return _cjk(run) if _CJK.match(run) else _word(run[:_LONGEST])
+
+
+def _numbers(run: str) -> tuple[tuple[int, bool], ...]:
+    """The numbers of a run's terms, and which of them are indexed."""
+    return _numbers_of_word(run) if len(run) <= _LONGEST_CACHED else _numbers_of(run)
+
+
+def _numbers_of(run: str) -> tuple[tuple[int, bool], ...]:
+    return tuple((term_id(token.term), not token.parts) for token in _tokens(run))
+
+
+# Words come again and again; sentences of a script without spaces do not.
+_LONGEST_CACHED = 16
+_numbers_of_word = lru_cache(50_000)(_numbers_of)
+
+
+def _word(word: str) -> tuple[Token, ...]:
+    weight = LEAST if word in _STOP else 1.0
+    if _ENGLISH.fullmatch(word) is None:
+        return (Token(word, weight),)
+    stem = "~" + str(_stemmer.stemWord(word))
+    return Token(stem, weight), Token(word, weight, (stem,))
+
+
+def _cjk(run: str) -> tuple[Token, ...]:
+    pairs = [run[index : index + 2] for index in range(len(run) - 1)] or [run]
+    if _HANGUL.fullmatch(run) is None:
+        return tuple(map(Token, pairs))
+    weight = LEAST if run in _ENDINGS else 1.0
+    stem = _without_endings(run)
+    inside = max(len(stem) - 1, 1)  # pairs from there on hold a part of the ending
+    found = [Token(pair, weight if index < inside else LEAST) for index, pair in enumerate(pairs)]
+    return *found, Token("=" + stem[:_LONGEST], weight, tuple(pairs[: len(stem) - 1]))
+
+
+def _without_endings(word: str) -> str:
+    """A Korean word without its last two particles or endings; at least one syllable stays."""
+    for _ in range(2):
+        found = _ENDING.search(word)
+        if found is None or found.start() == 0:
+            break
+        word = word[: found.start()]
+    return word
 
 
 def has_cjk(text: str) -> bool:
@@ -42,15 +135,64 @@ def has_cjk(text: str) -> bool:
     return _CJK.search(text) is not None
 
 
-def tsvector(text: str) -> str:
-    """The text form of a tsvector with every lexeme's positions."""
-    positions: defaultdict[str, list[int]] = defaultdict(list)
-    for position, lexeme in enumerate(tokens(text), start=1):
-        held = positions[lexeme]
-        if len(held) < _MOST_POSITIONS:
-            held.append(min(position, _HIGHEST_POSITION))
-    return " ".join(f"{_quoted(lexeme)}:{','.join(map(str, held))}" for lexeme, held in positions.items())
+def term_id(term: str) -> int:
+    """The number of a term, 0 <= number < `TERMS`. Two of a million terms rarely share one."""
+    return crc32(term.encode()) % TERMS
 
 
-def _quoted(lexeme: str) -> str:
-    return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A chunk's terms for PostgreSQL: `vector` is the text of a sparsevec, `keys` go into an int[]."""
+
+    vector: str
+    keys: list[int]
+
+
+def words_of(texts: Iterable[str]) -> set[str]:
+    """The words as written that a typing error may be near to: letters only, 4 to 30 of them."""
+    return {run for text in texts for run in _runs(text) if 4 <= len(run) <= 30 and run.isalpha() and not has_cjk(run)}
+
+
+def chunk_weights(title: str, headings: Sequence[str], text: str) -> Weights:
+    """BM25 weights of a chunk's terms, without idf (Robertson and Zaragoza, 2009; k1 = 1.5, b = 0.75).
+
+    Words of title and headings count three times (as in BM25F). Lengths are compared with a fixed reference, not
+    with the build's mean: with the mean m that is BM25 with k1' = k1 (1 - b + b m / reference), so a weight
+    never changes after it was published.
+    """
+    runs = Counter(_runs(text))
+    for part in (title, *headings):
+        for run in _runs(part):
+            runs[run] += HEADING_WEIGHT
+    frequencies: defaultdict[int, int] = defaultdict(int)
+    indexed = set()
+    length = 0
+    for run, frequency in runs.items():
+        for number, is_indexed in _numbers(run):
+            frequencies[number] += frequency
+            length += frequency
+            if is_indexed:
+                indexed.add(number)
+    point = K1 * (1 - B + B * length / REFERENCE_LENGTH)
+    entries = ",".join(f"{term + 1}:{f * (K1 + 1) / (f + point):.4g}" for term, f in sorted(frequencies.items()))
+    return Weights(
+        f"{{{entries}}}/{TERMS}", [term * LEVELS + bisect(STEPS, frequencies[term] / point) for term in sorted(indexed)]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTerm:
+    """A term of a query: how much it counts, and the indexed terms that tell how rare it is (itself, or its parts)."""
+
+    weight: float
+    parts: tuple[int, ...]
+
+
+def query_terms(text: str) -> dict[int, QueryTerm]:
+    """The terms of a query by their number, in order."""
+    found: dict[int, QueryTerm] = {}
+    for token in tokens(text):
+        term = term_id(token.term)
+        if term not in found or found[term].weight < token.weight:
+            found[term] = QueryTerm(token.weight, tuple(map(term_id, token.parts)) or (term,))
+    return found

@@ -29,7 +29,6 @@ from sqlalchemy.dialects.postgresql import (
     NUMERIC,
     TEXT,
     TIMESTAMP,
-    TSVECTOR,
     UUID,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -52,6 +51,15 @@ class VECTOR(UserDefinedType[Any]):
 
     def get_col_spec(self, **_: Any) -> str:
         return "VECTOR"
+
+
+class SPARSEVEC(UserDefinedType[Any]):
+    """pgvector's sparse vector."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "SPARSEVEC"
 
 
 class Base(DeclarativeBase):
@@ -460,10 +468,60 @@ class DocumentChunk(Base):
     text_hash: Mapped[bytes] = mapped_column(BYTEA)
     token_count: Mapped[int] = mapped_column(INTEGER)
     chunk_embedding: Mapped[Any] = mapped_column(VECTOR, nullable=False)
-    lexemes: Mapped[Any] = mapped_column(TSVECTOR, nullable=False)
     created_at: Mapped[Any] = _now()
     updated_at: Mapped[Any] = _now()
     deleted_at: Mapped[Any] = _time()
+
+
+class ChunkTerms(Base):
+    """What a search by words reads of a published chunk. Partitioned by build (`chunk_terms_b{id}`).
+
+    `terms` are BM25 weights without idf; `keys`, which an index finds, are terms with the step of their weight
+    (`arcana_pipelines.chunking.lexemes`).
+    """
+
+    __tablename__ = "chunk_terms"
+    __table_args__ = (
+        PrimaryKeyConstraint("rag_index_build_id", "document_chunk_id"),
+        Index("chunk_terms_document_id_idx", "document_id"),
+        {"postgresql_partition_by": "LIST (rag_index_build_id)"},
+    )
+
+    rag_index_build_id: Mapped[int] = mapped_column(
+        INTEGER, ForeignKey("rag_index_build.rag_index_build_id"), autoincrement=False
+    )
+    document_chunk_id: Mapped[int] = mapped_column(BIGINT, autoincrement=False)
+    document_id: Mapped[str] = mapped_column(UUID)
+    terms: Mapped[Any] = mapped_column(SPARSEVEC, nullable=False)
+    keys: Mapped[Any] = mapped_column(ARRAY(INTEGER), nullable=False)
+
+
+class TermCount(Base):
+    """How many chunks of a build have a key."""
+
+    __tablename__ = "term_count"
+    __table_args__ = (PrimaryKeyConstraint("rag_index_build_id", "key"),)
+
+    rag_index_build_id: Mapped[int] = mapped_column(
+        INTEGER, ForeignKey("rag_index_build.rag_index_build_id", ondelete="CASCADE"), autoincrement=False
+    )
+    key: Mapped[int] = mapped_column(INTEGER, autoincrement=False)
+    chunks: Mapped[int] = mapped_column(INTEGER)
+
+
+class IndexWord(Base):
+    """A word that some text of a build has or had: what a typing error may have meant."""
+
+    __tablename__ = "index_word"
+    __table_args__ = (
+        PrimaryKeyConstraint("rag_index_build_id", "word"),
+        Index("index_word_word_idx", "word", postgresql_using="gin", postgresql_ops={"word": "gin_trgm_ops"}),
+    )
+
+    rag_index_build_id: Mapped[int] = mapped_column(
+        INTEGER, ForeignKey("rag_index_build.rag_index_build_id", ondelete="CASCADE"), autoincrement=False
+    )
+    word: Mapped[str] = mapped_column(TEXT)
 
 
 class ChunkStage(Base):
@@ -487,7 +545,8 @@ class ChunkStage(Base):
     heading_path: Mapped[Any] = mapped_column(ARRAY(TEXT), nullable=False)
     text_hash: Mapped[bytes] = mapped_column(BYTEA)
     token_count: Mapped[int] = mapped_column(INTEGER)
-    lexemes: Mapped[Any] = mapped_column(TSVECTOR, nullable=False)
+    terms: Mapped[Any] = mapped_column(SPARSEVEC, nullable=False)
+    keys: Mapped[Any] = mapped_column(ARRAY(INTEGER), nullable=False)
 
 
 class EmbeddingStore(Base):

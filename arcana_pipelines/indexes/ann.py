@@ -20,11 +20,14 @@ from arcana_pipelines.indexes.builds import Build, table_of
 log = logging.getLogger(__name__)
 
 # Comparing so many vectors one by one takes longer than a search may take (benchmarks/README.md).
-ANN_FROM = 20_000
+ANN_FROM = 8_000
 # halfvec indexes hold no more: https://github.com/pgvector/pgvector#half-precision-indexing
 MOST_DIMENSIONS = 4000
 # Candidates that the index keeps in hand, and that are put in order by their exact distance.
 EF_SEARCH = 200
+# An index that is made of many vectors at once is made anew: row by row it takes fifty times as long.
+MANY_AT_ONCE = 2_000
+_HNSW = "WITH (m = 32, ef_construction = 128)"
 SAMPLE = 50
 NEIGHBOURS = 10
 
@@ -54,7 +57,7 @@ def ensure_ann(connection: Connection, build: Build, vectors: int) -> str:
     """
     wanted = wanted_ann(build, vectors)
     usable = _usable(connection, build)
-    if wanted == build.ann and usable == (wanted != "none"):
+    if usable == (wanted != "none") and wanted == _kind(connection, build):
         return wanted
     table, index = sql.Identifier(build.table), sql.Identifier(ann_index_of(build.rag_index_build_id))
     with _autocommit(connection):
@@ -74,13 +77,34 @@ def ensure_ann(connection: Connection, build: Build, vectors: int) -> str:
                 table=table,
                 kind=sql.SQL(wanted),
                 dimensions=sql.Literal(build.dimensions),
-                options=sql.SQL(f"WITH (lists = {_lists(vectors)})" if wanted == "ivfflat" else ""),
+                options=sql.SQL(f"WITH (lists = {_lists(vectors)})" if wanted == "ivfflat" else _HNSW),
             )
             _create(connection, statement, build, vectors)
             connection.execute(
                 "UPDATE rag_index_build SET ann = %s WHERE rag_index_build_id = %s", [wanted, build.rag_index_build_id]
             )
     return wanted
+
+
+def make_way(connection: Connection, build: Build) -> None:
+    """Drop the approximate index of a build that is about to get many new vectors; `ensure_ann` makes it again.
+
+    Meanwhile searches are exact. `connection` must not be in a transaction.
+    """
+    if build.ann == "none":
+        return
+    row = connection.execute(
+        "SELECT count(*) FROM chunk_stage WHERE rag_index_build_id = %s", [build.rag_index_build_id]
+    ).fetchone()
+    connection.commit()
+    if row is None or row[0] < MANY_AT_ONCE:
+        return
+    with _autocommit(connection):
+        connection.execute(
+            "UPDATE rag_index_build SET ann = 'none' WHERE rag_index_build_id = %s", [build.rag_index_build_id]
+        )
+        index = sql.Identifier(ann_index_of(build.rag_index_build_id))
+        connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(index))
 
 
 def nearest_statement(build: int, dimensions: int, ann: str) -> sql.Composed:
@@ -148,6 +172,15 @@ def _nearest(connection: Connection, build: Build, vector: str, ann: str, vector
             {"vector": vector, "candidates": NEIGHBOURS},
         ).fetchall()
     return [score for _, score in rows]
+
+
+def _kind(connection: Connection, build: Build) -> str:
+    """The kind that is noted now: a publish may have dropped the index since the build was read."""
+    row = connection.execute(
+        "SELECT ann FROM rag_index_build WHERE rag_index_build_id = %s", [build.rag_index_build_id]
+    ).fetchone()
+    connection.commit()
+    return "none" if row is None else str(row[0])
 
 
 def _usable(connection: Connection, build: Build) -> bool:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 from psycopg import sql
@@ -18,6 +18,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from arcana_pipelines.chunking.chunker import CHUNKER_VERSION, ChunkerSettings
+from arcana_pipelines.chunking.lexemes import LEXEMES_VERSION
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
 
@@ -36,7 +37,9 @@ class IndexSettings:
     @property
     def fingerprint(self) -> str:
         """Differs when anything that shapes the build's chunks or vectors differs, this release's chunker included."""
-        facts = json.dumps([CHUNKER_VERSION, self.embedding_model, self.dimensions, asdict(self.chunker)])
+        facts = json.dumps(
+            [CHUNKER_VERSION, LEXEMES_VERSION, self.embedding_model, self.dimensions, asdict(self.chunker)]
+        )
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
@@ -90,6 +93,11 @@ def table_of(build: int) -> str:
     return f"document_chunk_b{build}"
 
 
+def terms_of(build: int) -> str:
+    """The name of a build's partition of `chunk_terms`."""
+    return f"chunk_terms_b{build}"
+
+
 def builds_of(connection: Connection, workspace_id: UUID, index: str | None = None) -> list[Build]:
     """All builds of a workspace, or of one of its indexes, the oldest first."""
     with connection.cursor(row_factory=class_row(Build)) as cursor:
@@ -127,27 +135,41 @@ def create_build(
     ).fetchone()
     assert row is not None
     build = int(row[0])
-    name = table_of(build)
     # Made apart and attached: CREATE TABLE … PARTITION OF would make every reader of every workspace wait.
-    for statement in (
-        "CREATE TABLE {table} (LIKE document_chunk INCLUDING ALL, "
-        "CONSTRAINT {check} CHECK (vector_dims(chunk_embedding) = {dimensions}), "
-        "CONSTRAINT {own} CHECK (rag_index_build_id = {build}))",
-        "ALTER TABLE document_chunk ATTACH PARTITION {table} FOR VALUES IN ({build})",
-        "ALTER TABLE {table} DROP CONSTRAINT {own}",
-        "CREATE INDEX {lexemes} ON {table} USING gin (lexemes) WHERE deleted_at IS NULL",
-    ):
+    for parent, name in (("document_chunk", table_of(build)), ("chunk_terms", terms_of(build))):
+        _execute(
+            connection,
+            build,
+            parent,
+            name,
+            "CREATE TABLE {table} (LIKE {parent} INCLUDING ALL, CONSTRAINT {own} CHECK (rag_index_build_id = {build}))",
+            "ALTER TABLE {parent} ATTACH PARTITION {table} FOR VALUES IN ({build})",
+            "ALTER TABLE {table} DROP CONSTRAINT {own}",
+            # Vectors and terms stay in the row as long as it fits a page.
+            "ALTER TABLE {table} SET (toast_tuple_target = 8160)",
+        )
+    _execute(
+        connection,
+        build,
+        "document_chunk",
+        table_of(build),
+        "ALTER TABLE {table} ADD CONSTRAINT {dimensions} CHECK (vector_dims(chunk_embedding) = "
+        f"{int(settings.dimensions)})",
+    )
+    return build
+
+
+def _execute(connection: Connection, build: int, parent: str, name: str, *statements: LiteralString) -> None:
+    for statement in statements:
         connection.execute(
             sql.SQL(statement).format(
+                parent=sql.Identifier(parent),
                 table=sql.Identifier(name),
-                check=sql.Identifier(f"{name}_dimensions_check"),
                 own=sql.Identifier(f"{name}_own_check"),
-                lexemes=sql.Identifier(f"{name}_lexemes_idx"),
-                dimensions=sql.Literal(settings.dimensions),
+                dimensions=sql.Identifier(f"{name}_dimensions_check"),
                 build=sql.Literal(build),
             )
         )
-    return build
 
 
 def drop_build(connection: Connection, build: int) -> None:
@@ -155,12 +177,17 @@ def drop_build(connection: Connection, build: int) -> None:
 
     May be repeated after an interruption.
     """
-    table = sql.Identifier(table_of(build))
+    for parent, name in (("document_chunk", table_of(build)), ("chunk_terms", terms_of(build))):
+        _drop_partition(connection, parent, name)
+    connection.execute("DELETE FROM rag_index_build WHERE rag_index_build_id = %s", [build])
+
+
+def _drop_partition(connection: Connection, parent: LiteralString, name: str) -> None:
     row = connection.execute(
-        "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass(%s)", [table_of(build)]
+        "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass(%s)", [name]
     ).fetchone()
     if row is not None:
-        how = "FINALIZE" if row[0] else "CONCURRENTLY"
-        connection.execute(sql.SQL(f"ALTER TABLE document_chunk DETACH PARTITION {{}} {how}").format(table))
-    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
-    connection.execute("DELETE FROM rag_index_build WHERE rag_index_build_id = %s", [build])
+        how: LiteralString = "FINALIZE" if row[0] else "CONCURRENTLY"
+        statement: LiteralString = f"ALTER TABLE {parent} DETACH PARTITION {{}} {how}"
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))

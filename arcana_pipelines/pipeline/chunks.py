@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from arcana_pipelines.chunking.chunker import Chunk, chunk_document
-from arcana_pipelines.chunking.lexemes import tsvector
+from arcana_pipelines.chunking.lexemes import chunk_weights, words_of
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
@@ -41,6 +41,7 @@ def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = Fal
         for rows in _missing(connection, workspace_id, build):
             cut = {row["document_content_id"]: (row, chunk_document(row["contents"], settings, words)) for row in rows}
             _copy(connection, build, cut)
+            _learn_words(connection, build, cut)
             connection.commit()
             contents += len(rows)
             chunks += sum(len(made) for _, made in cut.values())
@@ -72,13 +73,13 @@ def _copy(connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, 
         connection.cursor() as cursor,
         cursor.copy(
             "COPY chunk_stage (rag_index_build_id, document_content_id, position, chunk_content, embed_text, "
-            "heading_path, text_hash, token_count, lexemes) FROM STDIN"
+            "heading_path, text_hash, token_count, terms, keys) FROM STDIN"
         ) as copy,
     ):
         for content_id, (row, chunks) in cut.items():
             title = row["contents"]["title"]
             for chunk in chunks:
-                words = "\n".join((title, *chunk.heading_path, chunk.text))
+                weights = chunk_weights(title, chunk.heading_path, chunk.text)
                 copy.write_row(
                     (
                         build.rag_index_build_id,
@@ -89,6 +90,16 @@ def _copy(connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, 
                         list(chunk.heading_path),
                         chunk.text_hash,
                         chunk.token_count,
-                        tsvector(words),
+                        weights.vector,
+                        weights.keys,
                     )
                 )
+
+
+def _learn_words(connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, Any], list[Chunk]]]) -> None:
+    """Keep the words as written: what a typing error in a question may have meant."""
+    texts = (text for row, chunks in cut.values() for text in (row["contents"]["title"], *(c.text for c in chunks)))
+    connection.execute(
+        "INSERT INTO index_word (rag_index_build_id, word) SELECT %s, unnest(%s::text[]) ON CONFLICT DO NOTHING",
+        [build.rag_index_build_id, sorted(words_of(texts))],
+    )

@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.indexes import ann, terms
 from arcana_pipelines.indexes.builds import Build, live_builds
 from arcana_pipelines.indexes.promotion import hold_index
 from arcana_pipelines.pipeline import ledger
@@ -18,7 +19,7 @@ from arcana_pipelines.pipeline.indexes import tend
 from arcana_pipelines.pipeline.ledger import Generation
 
 # Documents that become visible together: small, so that a crash repeats little and locks are short.
-BATCH = 200
+BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,12 @@ def publish(connection: Connection, generation: Generation, filling: bool = Fals
         retired += _take_out_removed(connection, build)
         ready = [row[0] for row in connection.execute(load_sql("publish_ready"), build.key).fetchall()]
         connection.commit()
-        for batch in _batches(ready):
-            hold_index(connection, build.rag_index_id)
-            moved = _one(connection, "publish_documents", {**build.key, "documents": batch})
-            _move_counts(connection, build, moved["new_objects"], moved["published"] - moved["retired"])
-            connection.commit()
-            published += moved["published"]
-            retired += moved["retired"]
+        if ready:
+            moved = _publish_ready(connection, build, ready)
+            published += moved.published
+            retired += moved.retired
+        elif terms.is_half_loaded(connection, build):
+            terms.finish_load(connection, build)
         tend(connection, build)
     if not filling:
         ledger.note(connection, generation, {"chunks": {"published": published, "retired": retired}})
@@ -57,6 +57,27 @@ def publish(connection: Connection, generation: Generation, filling: bool = Fals
             generation.key,
         )
         connection.commit()
+    return PublishReport(published, retired)
+
+
+def _publish_ready(connection: Connection, build: Build, ready: Sequence[UUID]) -> PublishReport:
+    """Publish these documents batch by batch."""
+    published = retired = 0
+    # The first load is counted and indexed once it is over. An interrupted one goes on as such.
+    is_loaded = terms.is_loaded(connection, build)
+    connection.commit()
+    ann.make_way(connection, build)
+    for batch in _batches(ready):
+        hold_index(connection, build.rag_index_id)
+        moved = _one(connection, "publish_documents", {**build.key, "documents": batch, "counting": is_loaded})
+        _move_counts(connection, build, moved["new_objects"], moved["published"] - moved["retired"])
+        connection.commit()
+        published += moved["published"]
+        retired += moved["retired"]
+    if is_loaded:
+        terms.tidy(connection, build, published)
+    else:
+        terms.finish_load(connection, build)
     return PublishReport(published, retired)
 
 

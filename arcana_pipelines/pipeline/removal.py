@@ -8,7 +8,7 @@ the blast cap allows wait for a person.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from arcana_pipelines.db.engine import Connection
@@ -54,7 +54,7 @@ def remove_absent(
         connection.execute(load_sql("removal_trashed"), {**generation.key, "ids": list(listing.trash)})
     connection.commit()
     alive = _bring_back(connection, generation, source, listing)
-    proven, kept = _proven(connection, generation, source)
+    proven, kept = _proven(connection, generation, source, listing.trash or set())
     alive += kept
     if not proven:
         return Removal(alive=alive)
@@ -71,18 +71,22 @@ def remove_absent(
     return Removal(removed=len(proven), alive=alive)
 
 
-def _proven(connection: Connection, generation: Generation, source: Source) -> tuple[list[str], int]:
-    """Look at every suspect directly; returns those whose absence is proven, and how many are alive."""
+def _proven(connection: Connection, generation: Generation, source: Source, trash: Set[str]) -> tuple[list[str], int]:
+    """Look at every suspect directly, except those that are listed in the trash now.
+
+    Returns those whose absence is proven, and how many are alive.
+    """
     rows = connection.execute(
-        "SELECT external_id, in_trash FROM source_page "
+        "SELECT external_id FROM source_page "
         "WHERE workspace_id = %s AND state = 'suspect' AND kind <> 'data_source' ORDER BY external_id",
         [generation.workspace_id],
     ).fetchall()
     connection.commit()
-    proven = [external_id for external_id, in_trash in rows if in_trash]
+    # That an interrupted sync saw it there is no proof: it may have been restored since.
+    proven = [external_id for (external_id,) in rows if external_id in trash]
     answered: list[PageRef] = []
-    for external_id, in_trash in rows:
-        if in_trash:
+    for (external_id,) in rows:
+        if external_id in trash:
             continue
         presence, ref = source.confirm(external_id)
         if presence is Presence.TRASHED and ref is not None:

@@ -85,6 +85,22 @@ class TestTrash:
         acme.sync()
         acme.assert_matches_world()
 
+    def test_a_page_that_was_restored_after_an_interrupted_sync_saw_it_in_the_trash_stays(
+        self, acme: Harness, page: str
+    ) -> None:
+        acme.settle()
+        acme.sync()
+        acme.settle()
+        acme.sync()
+        with acme.database.connection() as connection:
+            connection.execute(
+                "UPDATE source_page SET state = 'suspect', in_trash = true, reason = 'in the trash' "
+                "WHERE external_id = %s",
+                [page],
+            )
+        assert acme.sync()["pages"]["removed"] == 0
+        acme.assert_matches_world()
+
     def test_a_page_in_a_deleted_block_goes_and_is_not_looked_at_for_ever(self, acme: Harness, page: str) -> None:
         (toggle,) = acme.world.append_blocks(page, [blocks.toggle("Toggle", [blocks.paragraph("in it")])])
         child = acme.world.add_page("Child", parent=toggle, blocks=[blocks.paragraph("child text")])

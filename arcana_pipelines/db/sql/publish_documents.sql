@@ -1,4 +1,5 @@
--- Publish one batch of documents: new chunks appear and old ones disappear in this one statement.
+-- Publish one batch of documents: new chunks appear and old ones disappear in this one statement, with their words and
+-- the counts of these (not while a build is loaded for the first time: then they are counted once, at the end).
 WITH batch AS (
     SELECT d.document_id, d.latest_content_id, s.document_content_id AS served_content_id
     FROM document d
@@ -9,20 +10,41 @@ WITH batch AS (
     FROM batch
     WHERE k.rag_index_build_id = %(build)s AND k.document_content_id = batch.served_content_id
       AND k.deleted_at IS NULL
-    RETURNING 1
+    RETURNING k.document_chunk_id
+), gone AS (
+    DELETE FROM chunk_terms t USING retired
+    WHERE t.rag_index_build_id = %(build)s AND t.document_chunk_id = retired.document_chunk_id
+    RETURNING t.keys
 ), staged AS (
     DELETE FROM chunk_stage t USING batch
     WHERE t.rag_index_build_id = %(build)s AND t.document_content_id = batch.latest_content_id
     RETURNING t.*
 ), published AS (
     INSERT INTO document_chunk (rag_index_build_id, document_content_id, position, chunk_content, heading_path,
-                                text_hash, token_count, chunk_embedding, lexemes)
+                                text_hash, token_count, chunk_embedding)
     SELECT t.rag_index_build_id, t.document_content_id, t.position, t.chunk_content, t.heading_path,
-           t.text_hash, t.token_count, e.embedding, t.lexemes
+           t.text_hash, t.token_count, e.embedding
     FROM staged t
     JOIN embedding_store e ON e.workspace_id = %(workspace_id)s AND e.embedding_model = %(model)s
         AND e.dimensions = %(dimensions)s AND e.text_hash = t.text_hash
-    RETURNING 1
+    RETURNING document_chunk_id, document_content_id, position
+), come AS (
+    INSERT INTO chunk_terms (rag_index_build_id, document_chunk_id, document_id, terms, keys)
+    SELECT %(build)s, p.document_chunk_id, b.document_id, t.terms, t.keys
+    FROM published p
+    JOIN staged t USING (document_content_id, position)
+    JOIN batch b ON b.latest_content_id = p.document_content_id
+    RETURNING keys
+), moved AS (
+    SELECT key, sum(step)::int AS chunks
+    FROM (SELECT unnest(keys) AS key, 1 AS step FROM come UNION ALL SELECT unnest(keys), -1 FROM gone) k
+    WHERE %(counting)s
+    GROUP BY key
+    HAVING sum(step) <> 0
+), counted AS (
+    INSERT INTO term_count AS held (rag_index_build_id, key, chunks)
+    SELECT %(build)s, key, chunks FROM moved
+    ON CONFLICT (rag_index_build_id, key) DO UPDATE SET chunks = held.chunks + excluded.chunks
 ), served AS (
     INSERT INTO published_document (rag_index_build_id, document_id, document_content_id)
     SELECT %(build)s, document_id, latest_content_id FROM batch

@@ -8,6 +8,14 @@ WITH removed AS (
     FROM removed
     WHERE k.rag_index_build_id = %(build)s AND k.document_content_id = removed.document_content_id
       AND k.deleted_at IS NULL
-    RETURNING 1
+    RETURNING k.document_chunk_id
+), gone AS (
+    DELETE FROM chunk_terms t USING retired
+    WHERE t.rag_index_build_id = %(build)s AND t.document_chunk_id = retired.document_chunk_id
+    RETURNING t.keys
+), counted AS (
+    UPDATE term_count held SET chunks = held.chunks - moved.chunks
+    FROM (SELECT unnest(keys) AS key, count(*) AS chunks FROM gone GROUP BY 1) moved
+    WHERE held.rag_index_build_id = %(build)s AND held.key = moved.key
 )
 SELECT (SELECT count(*) FROM retired) AS retired, (SELECT count(*) FROM removed) AS removed_objects;

@@ -1,0 +1,3 @@
+-- How many chunks have these keys.
+SELECT key, chunks FROM term_count
+WHERE rag_index_build_id = %(build)s AND key = ANY(%(keys)s::int[]) AND chunks > 0;

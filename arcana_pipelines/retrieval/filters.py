@@ -1,0 +1,119 @@
+"""Which documents a search may find."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg import sql
+
+from arcana_pipelines.errors import WrongUse
+
+_CONDITION = re.compile(r"(?P<name>.+?)\s*(?P<operator>>=|<=|!=|=|~|>|<)\s*(?P<value>.*)", re.DOTALL)
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+# What a person sees in a cell, as a number where it is one.
+_TEXT: LiteralString = "c.contents->'properties'->{name}->>'text'"
+_OPERATORS: dict[str, LiteralString] = {">": ">", "<": "<", ">=": ">=", "<=": "<="}
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyCondition:
+    """A condition on a property of a database row; `operator` is one of = != ~ (contains) > < >= <=.
+
+    Values are compared as a person reads them: as numbers where both are, else as text (dates are ISO 8601).
+    """
+
+    name: str
+    operator: str
+    value: str
+
+    @classmethod
+    def parse(cls, text: str) -> PropertyCondition:
+        """`Status=Done`, `Cost>=100`, `Owner~Kim`.
+
+        Raises:
+            WrongUse: it is none of these.
+        """
+        found = _CONDITION.fullmatch(text.strip())
+        if found is None:
+            raise WrongUse(f"'{text}' is no condition: write PROPERTY=VALUE, or with != ~ > < >= <= between the two.")
+        return cls(found["name"].strip(), found["operator"], found["value"].strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Conditions that all have to hold.
+
+    Attributes:
+        below: the id of a page: it and everything below it.
+        kinds: `page`, `row`.
+        properties: conditions on properties of database rows.
+        edited_since: edited at that time or later.
+        links_to: the id of a page: what links to it.
+    """
+
+    below: str | None = None
+    kinds: Sequence[str] = ()
+    properties: Sequence[PropertyCondition] = field(default=())
+    edited_since: datetime | None = None
+    links_to: str | None = None
+
+    def __bool__(self) -> bool:
+        return any((self.below, self.kinds, self.properties, self.edited_since, self.links_to))
+
+    def documents(self) -> tuple[sql.Composable, dict[str, Any]]:
+        """SQL for the ids of the documents, with its parameters besides `workspace_id`."""
+        parameters: dict[str, Any] = {
+            "below": self.below,
+            "kinds": list(self.kinds) or None,
+            "edited_since": self.edited_since,
+            "links_to": self.links_to,
+        }
+        conditions: list[sql.Composable] = [
+            sql.SQL("(%(kinds)s::text[] IS NULL OR p.kind = ANY(%(kinds)s))"),
+            sql.SQL("(%(edited_since)s::timestamptz IS NULL OR p.last_edited_at >= %(edited_since)s)"),
+        ]
+        if self.below:
+            conditions.append(
+                sql.SQL(
+                    "d.path <@ (SELECT above.path FROM source_page a JOIN document above USING (document_id) "
+                    "WHERE a.workspace_id = %(workspace_id)s AND a.external_id = %(below)s)"
+                )
+            )
+        if self.links_to:
+            conditions.append(
+                sql.SQL(
+                    "EXISTS (SELECT 1 FROM document_relation r "
+                    "JOIN source_page t ON t.document_id = r.related_document_id "
+                    "WHERE r.base_document_id = d.document_id AND r.deleted_at IS NULL "
+                    "AND t.workspace_id = %(workspace_id)s AND t.external_id = %(links_to)s)"
+                )
+            )
+        for number, condition in enumerate(self.properties):
+            name, value = f"property_{number}", f"value_{number}"
+            parameters |= {name: condition.name, value: condition.value}
+            conditions.append(_compared(condition, sql.Placeholder(name), sql.Placeholder(value)))
+        statement = sql.SQL(
+            "SELECT d.document_id FROM document d JOIN source_page p USING (document_id) "
+            "JOIN document_content c ON c.document_content_id = d.latest_content_id "
+            "WHERE d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL AND {}"
+        ).format(sql.SQL(" AND ").join(conditions))
+        return statement, parameters
+
+
+def _compared(condition: PropertyCondition, name: sql.Composable, value: sql.Composable) -> sql.Composable:
+    text = sql.SQL(_TEXT).format(name=name)
+    if condition.operator == "~":
+        return sql.SQL("position(lower({}) IN lower({})) > 0").format(value, text)
+    if condition.operator in ("=", "!="):
+        answer = sql.SQL("lower(coalesce({}, '')) = lower({})").format(text, value)
+        return answer if condition.operator == "=" else sql.SQL("NOT ({})").format(answer)
+    operator = sql.SQL(_OPERATORS[condition.operator])
+    if _NUMBER.fullmatch(condition.value):
+        return sql.SQL(
+            "CASE WHEN {text} ~ '^-?[0-9]+([.][0-9]+)?$' THEN ({text})::numeric {op} {value}::numeric END"
+        ).format(text=text, op=operator, value=value)
+    return sql.SQL('{text} COLLATE "C" {op} {value}').format(text=text, op=operator, value=value)
