@@ -87,6 +87,12 @@ def _tokens(run: str) -> tuple[Token, ...]:
     return _cjk(run) if _CJK.match(run) else _word(run[:_LONGEST])
 
 
+@lru_cache(50_000)
+def numbers(word: str) -> tuple[int, ...]:
+    """The numbers of the terms of a word as it stands in a text."""
+    return tuple(number for run in _runs(word) for number, _ in _numbers(run))
+
+
 def _numbers(run: str) -> tuple[tuple[int, bool], ...]:
     """The numbers of a run's terms, and which of them are indexed."""
     return _numbers_of_word(run) if len(run) <= _LONGEST_CACHED else _numbers_of(run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import click
 
@@ -12,7 +13,11 @@ from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import console, json_option, print_json
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.pipeline import workspaces
-from arcana_pipelines.retrieval.searcher import Results, Searcher
+from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
+from arcana_pipelines.retrieval.searcher import Hit, Results, Searcher
+from arcana_pipelines.sources.notion.pages import canonical_id
+
+SHOWN = 400  # characters of a hit on a terminal
 
 
 @click.command(name="search")
@@ -20,12 +25,34 @@ from arcana_pipelines.retrieval.searcher import Results, Searcher
 @click.argument("query")
 @click.option("-k", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many hits.")
 @click.option("--index", default=workspaces.DEFAULT_INDEX, show_default=True, help="Which of the workspace's indexes.")
+@click.option("--below", metavar="PAGE", help="Only this page and what is below it.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(["page", "row"]), help="Only pages of this kind.")
+@click.option(
+    "--where",
+    "conditions",
+    multiple=True,
+    metavar="CONDITION",
+    help="Only rows with such a property: Status=Done, Status!=Done, Owner~Kim (contains), Cost>=100, Due<2026-02-01.",
+)
+@click.option("--edited-since", type=click.DateTime(), help="Only pages edited at that time (UTC) or later.")
+@click.option("--links-to", metavar="PAGE", help="Only pages that link to this one.")
+@click.option("--neighbours", type=click.IntRange(0, 10), default=0, help="Chunks before and after each hit.")
 @json_option
-def command(slug: str, query: str, k: int, index: str, as_json: bool) -> None:
+def command(
+    slug: str, query: str, k: int, index: str, below: str | None, kinds: tuple[str, ...], conditions: tuple[str, ...],
+    edited_since: datetime | None, links_to: str | None, neighbours: int, as_json: bool,
+) -> None:  # fmt: skip
     """Search a workspace. QUERY - reads one query a line from standard input.
 
     With - and --json, one JSON object a line is printed, in order.
     """
+    filters = Filters(
+        below=canonical_id(below) if below else None,
+        kinds=kinds,
+        properties=[PropertyCondition.parse(condition) for condition in conditions],
+        edited_since=edited_since.replace(tzinfo=UTC) if edited_since else None,
+        links_to=canonical_id(links_to) if links_to else None,
+    )
     database = open_database()
     require_current(database)
     with database.connection() as connection:
@@ -33,9 +60,10 @@ def command(slug: str, query: str, k: int, index: str, as_json: bool) -> None:
         connection.commit()
         searcher = Searcher(connection, database.settings, workspace.workspace_id, index)
         for line in _lines() if query == "-" else [query]:
-            results = searcher.search(line.rstrip("\r\n"), k)
+            results = searcher.search(line.rstrip("\r\n"), k, filters=filters, neighbours=neighbours)
             if as_json:
-                print_json({"hits": [asdict(hit) for hit in results.hits], "seconds": round(results.seconds, 4)})
+                found = {"hits": [asdict(hit) for hit in results.hits], "seconds": round(results.seconds, 4)}
+                print_json(found | ({"corrections": results.corrections} if results.corrections else {}))
             else:
                 _print(results)
 
@@ -47,20 +75,40 @@ def _lines() -> Iterator[str]:
 
 def _print(results: Results) -> None:
     out = console()
+    for word, meant in results.corrections.items():
+        out.print(f"[yellow]No text has '{word}'[/yellow]; searched for '{meant}' too.")
     if not results.hits:
-        out.print("Nothing found.")
+        out.print("Nothing was found.")
     for number, hit in enumerate(results.hits, start=1):
-        where = " › ".join(hit.heading_path)
-        out.print(f"[bold]{number}. {_plain(hit.title)}[/bold]  [dim]{hit.score:.2f}  version {hit.version}[/dim]")
-        if where:
-            out.print(f"   [cyan]{_plain(where)}[/cyan]")
-        text = " ".join(hit.text.split())
-        out.print(f"   {_plain(text[:280] + (' …' if len(text) > 280 else ''))}")
-        if hit.url:
-            out.print(f"   [dim]{_plain(hit.url)}[/dim]")
+        _print_hit(number, hit)
+    out.print(f"[dim]{len(results.hits)} hits in {results.seconds * 1000:.0f} ms[/dim]")
 
 
-def _plain(text: str) -> str:
-    from rich.markup import escape
+def _print_hit(number: int, hit: Hit) -> None:
+    from rich.text import Text
 
-    return escape(text)
+    out = console()
+    edited = f", edited {hit.last_edited_at[:10]}" if hit.last_edited_at else ""
+    heading = Text(f"{number}. ") + Text(" > ".join((hit.title, *hit.heading_path)), style="bold")
+    out.print(heading + Text(f"  {hit.score:.2f}  version {hit.version}{edited}", style="dim"))
+    shown, spans = _window(hit)
+    text = Text(shown)
+    for begin, end in spans:
+        text.stylize("bold yellow", begin, end)
+    for before in hit.before:
+        out.print(Text("   … " + " ".join(before.split())[:SHOWN], style="dim"))
+    out.print(Text("   ") + text)
+    for after in hit.after:
+        out.print(Text("   … " + " ".join(after.split())[:SHOWN], style="dim"))
+    for twin in hit.duplicates:
+        out.print(Text(f"   also on: {twin.title} {twin.url or ''}", style="dim"))
+    if hit.link:
+        out.print(Text(f"   {hit.link}", style="blue"))
+
+
+def _window(hit: Hit) -> tuple[str, list[tuple[int, int]]]:
+    """The part of the text around the first marked word, on one line, with the spans in it."""
+    begin = max(0, hit.highlights[0][0] - SHOWN // 4) if hit.highlights else 0
+    shown = hit.text[begin : begin + SHOWN].replace("\n", " ")
+    spans = [(one - begin, other - begin) for one, other in hit.highlights if one >= begin and other <= begin + SHOWN]
+    return shown, spans

@@ -5,24 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Set
 
-from arcana_pipelines.chunking.lexemes import LEAST, Token, tokens
+from arcana_pipelines.chunking.lexemes import LEAST, has_cjk, numbers, query_terms, term_id, tokens
 
 _RUN = re.compile(r"\w+")
 
 
-def terms_of(query: str) -> set[str]:
-    """The terms of a question that are worth marking."""
-    return {token.term for token in tokens(query) if token.weight > LEAST}
+def terms_of(query: str) -> set[int]:
+    """The numbers of a question's terms that are worth marking."""
+    return {number for number, term in query_terms(query).items() if term.weight > LEAST}
 
 
-def highlights(text: str, terms: Set[str]) -> list[tuple[int, int]]:
+def highlights(text: str, terms: Set[int]) -> list[tuple[int, int]]:
     """Spans (begin, end) of a text that hold one of the terms, in order and apart from each other."""
     spans: list[tuple[int, int]] = []
     for run in _RUN.finditer(text):
-        found = [token for token in tokens(run.group()) if token.term in terms]
-        if not found:
+        word = run.group()
+        if terms.isdisjoint(numbers(word)):
             continue
-        begin, end = _inside(run.group(), found)
+        begin, end = _inside(word, terms) if has_cjk(word) else (0, len(word))
         span = (run.start() + begin, run.start() + end)
         if spans and spans[-1][1] >= span[0]:
             spans[-1] = (spans[-1][0], span[1])
@@ -31,9 +31,10 @@ def highlights(text: str, terms: Set[str]) -> list[tuple[int, int]]:
     return spans
 
 
-def _inside(run: str, found: list[Token]) -> tuple[int, int]:
-    """A word whole; of a run of Hangul, kana or ideographs only what matches."""
-    places = [(at, at + len(token.term)) for token in found if (at := run.lower().find(token.term)) >= 0]
-    if len(places) < len(found) or not places:
-        return 0, len(run)
+def _inside(word: str, terms: Set[int]) -> tuple[int, int]:
+    """What matches of a run of Hangul, kana or ideographs; all of it where that cannot be said."""
+    found = [token.term.lstrip("=") for token in tokens(word) if term_id(token.term) in terms]
+    places = [(at, at + len(term)) for term in found if (at := word.lower().find(term)) >= 0]
+    if not places:
+        return 0, len(word)
     return min(begin for begin, _ in places), max(end for _, end in places)

@@ -334,15 +334,16 @@ class _Search:
                 kept.append(hit)
             elif kept[twin].document_id != hit.document_id:
                 kept[twin].duplicates.append(Place(hit.external_id, hit.title, hit.url))
-        return kept[: self._question.k]
+            if len(kept) == self._question.k:
+                break
+        return kept
 
     def _rows(self, statement: Any, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return self._connection.execute(statement, {**self._parameters, **parameters}).fetchall()
 
 
 def _are_alike(one: str, other: str) -> bool:
-    longer = max(len(one), len(other))
-    return abs(len(one) - len(other)) <= longer * (100 - ALIKE) / 100 and fuzz.ratio(one, other) >= ALIKE
+    return one == other or fuzz.ratio(one, other, score_cutoff=ALIKE) > 0
 
 
 def _link(url: str | None, headings: Sequence[str]) -> str | None:

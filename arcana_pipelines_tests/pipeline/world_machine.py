@@ -274,6 +274,9 @@ class Truth:
                 named = columns(world, node)
                 values = {(name, str(node.values[name])) for name in named if node.values.get(name) is not None}
                 self.labels.setdefault(node.id, set()).add((plain(node.title), frozenset(values)))
+            if world.is_buried(node):
+                # In a deleted block a page still answers, without the blocks that were deleted with it.
+                self.bodies.setdefault(node.id, set()).add(frozenset())
             if node.id in visible:
                 self._trashed.discard(node.id)
             elif node.in_trash or world.is_buried(node):

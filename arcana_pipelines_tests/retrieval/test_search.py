@@ -1,0 +1,271 @@
+"""Searching: words in every form, meaning, filters, odd questions; and the statistics that it relies on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arcana_pipelines.chunking.lexemes import TERMS, chunk_weights, query_terms
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.pipeline import workspaces
+from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
+from arcana_pipelines.retrieval.fusion import Scored, fuse, weight_of_meaning
+from arcana_pipelines.retrieval.highlights import highlights, terms_of
+from arcana_pipelines.retrieval.searcher import Results, Searcher
+from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.testing.notion_server import NotionWorld, blocks
+from arcana_pipelines_tests.harness import Harness
+
+
+class Library:
+    """A small world with something of everything that is looked for."""
+
+    def __init__(self, world: NotionWorld) -> None:
+        self.policies = world.add_page("Policies", blocks=[blocks.paragraph("All policies of the company.")])
+        self.leave = world.add_page(
+            "연차 휴가 규정", self.policies, [blocks.paragraph("직원은 휴가를 사흘 전에 신청해야 합니다.")]
+        )
+        self.travel = world.add_page(
+            "Travel",
+            self.policies,
+            [blocks.paragraph("Travelling employees book flights with the agency, code HR-200.")],
+        )
+        self.notice = world.add_page(
+            "Notice", blocks=[blocks.paragraph("The kitchen is closed on Friday."), blocks.link_to_page(self.travel)]
+        )
+        self.twin = world.add_page("Notice", blocks=[blocks.paragraph("Something else about lunch.")])
+        database = world.add_database(
+            "Tasks",
+            schema={"Status": {"type": "select", "options": ["Done", "Open"]}, "Cost": "number", "Due": "date"},
+        )
+        self.rows = [
+            world.add_row(
+                database.data_source_id,
+                f"Task {number}",
+                {"Status": "Done" if number % 2 else "Open", "Cost": number * 50, "Due": f"2026-0{number}-15"},
+                [blocks.paragraph("Repair the elevator.")],
+            )
+            for number in range(1, 6)
+        ]
+        world.clock.advance(600)
+
+
+@pytest.fixture
+def library(acme: Harness) -> Library:
+    library = Library(acme.world)
+    acme.sync()
+    return library
+
+
+def search(acme: Harness, query: str, k: int = 10, **options: object) -> Results:
+    with acme.database.connection() as connection:
+        workspace_id = workspaces.find(connection, acme.slug).workspace_id
+        return Searcher(connection, acme.database.settings, workspace_id).search(query, k, **options)  # type: ignore[arg-type]
+
+
+def pages(results: Results) -> list[str]:
+    return list(dict.fromkeys(hit.external_id for hit in results.hits))
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("query", "page"),
+        [
+            ("휴가는 언제 신청하나요", "leave"),  # another particle, another ending
+            ("휴가에서의", "leave"),
+            ("traveler booked flight", "travel"),  # other forms of the same words
+            ("HR-200", "travel"),
+            ("hr 200", "travel"),
+            ("kitchen friday", "notice"),
+            ("kitchn", "notice"),  # a typing error
+        ],
+    )
+    def test_a_page_is_found_by_its_words_in_other_forms(
+        self, acme: Harness, library: Library, query: str, page: str
+    ) -> None:
+        assert pages(search(acme, query))[0] == getattr(library, page)
+
+    def test_a_word_that_no_text_has_is_named_with_what_was_searched_instead(
+        self, acme: Harness, library: Library
+    ) -> None:
+        assert search(acme, "kitchn").corrections == {"kitchn": "kitchen"}
+        assert search(acme, "kitchen").corrections == {}
+
+    @pytest.mark.parametrize("ranking", ["fused", "dense", "lexical"])
+    def test_scores_are_between_0_and_1_and_best_first(self, acme: Harness, library: Library, ranking: str) -> None:
+        scores = [hit.score for hit in search(acme, "elevator repair", ranking=ranking).hits]
+        assert scores == sorted(scores, reverse=True) and scores
+        assert all(0 <= score <= 1 for score in scores)
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "", "   ", "\0", "😀 🎉", "'; DROP TABLE document; --", "a & b | !c <-> d:*", "\"unclosed", "\\", "%_%",
+            "\ud800",
+            "a" * 100_000, "휴가 " * 30_000, "{}[]()<>@#$^*=+~`?/", "SELECT %(build)s %s", "NULL", "-", "🇰🇷 휴가",
+        ],
+    )  # fmt: skip
+    def test_an_odd_question_has_an_answer(self, acme: Harness, library: Library, query: str) -> None:
+        assert len(search(acme, query).hits) <= 10
+
+    def test_a_question_of_sixty_words_is_answered(self, acme: Harness, library: Library) -> None:
+        assert library.travel in pages(search(acme, "employees book flights " + "the of and kitchen " * 15))
+
+
+class TestAnswers:
+    def test_what_matches_is_marked(self, acme: Harness, library: Library) -> None:
+        hit = search(acme, "book flights").hits[0]
+        assert [hit.text[begin:end] for begin, end in hit.highlights] == ["book", "flights"]
+        assert hit.last_edited_at and hit.url and hit.version == 1
+
+    def test_the_same_text_on_several_pages_is_one_hit(self, acme: Harness, library: Library) -> None:
+        hits = [hit for hit in search(acme, "repair the elevator").hits if "elevator" in hit.text]
+        assert len(hits) == 1
+        assert {hits[0].external_id, *(twin.external_id for twin in hits[0].duplicates)} == set(library.rows)
+
+    def test_neighbours_come_on_request(self, acme: Harness) -> None:
+        text = [blocks.paragraph(f"Sentence {number} " + f"filler{number} words " * 40) for number in range(30)]
+        acme.world.add_page("Long", blocks=text)
+        acme.world.clock.advance(600)
+        acme.sync()
+        hit = search(acme, "filler15", neighbours=1).hits[0]
+        assert len(hit.before) == len(hit.after) == 1
+        assert search(acme, "filler15").hits[0].before == []
+
+    def test_a_link_leads_to_the_nearest_heading(self, acme: Harness) -> None:
+        acme.world.add_page("Guide", blocks=[blocks.heading("휴가 신청"), blocks.paragraph("zebra")])
+        acme.world.clock.advance(600)
+        acme.sync()
+        hit = search(acme, "zebra").hits[0]
+        assert hit.link is not None and (not hit.heading_path or hit.link.startswith(f"{hit.url}#:~:text=%"))
+
+
+class TestFilters:
+    @pytest.mark.parametrize(
+        ("condition", "tasks"),
+        [
+            ("Status=done", [1, 3, 5]),
+            ("Status!=Done", [2, 4]),
+            ("Status~pe", [2, 4]),
+            ("Cost>=150", [3, 4, 5]),
+            ("Cost<100", [1]),
+            ("Due<=2026-02-28", [1, 2]),
+        ],
+    )
+    def test_rows_are_chosen_by_their_properties(
+        self, acme: Harness, library: Library, condition: str, tasks: list[int]
+    ) -> None:
+        filters = Filters(kinds=["row"], properties=[PropertyCondition.parse(condition)])
+        found = search(acme, "elevator Task", 20, filters=filters).hits
+        named = {hit.external_id for hit in found} | {twin.external_id for hit in found for twin in hit.duplicates}
+        assert named == {library.rows[number - 1] for number in tasks}
+
+    def test_a_subtree_is_chosen_by_its_page(self, acme: Harness, library: Library) -> None:
+        found = search(acme, "company", filters=Filters(below=library.policies))
+        assert set(pages(found)) == {library.policies, library.leave, library.travel}, "also what no word matches"
+
+    def test_what_links_to_a_page_is_chosen(self, acme: Harness, library: Library) -> None:
+        found = pages(search(acme, "kitchen", filters=Filters(links_to=library.travel)))
+        assert found == [library.notice, library.policies], "the page around it links to it as well"
+
+    def test_what_was_edited_lately_is_chosen(self, acme: Harness, library: Library) -> None:
+        acme.settle()
+        since = acme.world.clock.now() - timedelta(minutes=1)
+        acme.world.append_blocks(library.twin, [blocks.paragraph("New words.")])
+        acme.settle()
+        acme.sync()
+        assert pages(search(acme, "kitchen", filters=Filters(edited_since=since))) == [library.twin]
+
+    def test_a_removed_page_is_behind_no_filter(self, acme: Harness, library: Library) -> None:
+        acme.world.trash(library.leave)
+        acme.sync()
+        found = search(acme, "휴가", filters=Filters(below=library.policies))
+        assert library.leave not in pages(found)
+
+    @pytest.mark.parametrize("text", ["Status", "=Done", ""])
+    def test_a_condition_that_is_none_is_refused(self, text: str) -> None:
+        with pytest.raises(WrongUse):
+            PropertyCondition.parse(text)
+
+
+def counted(acme: Harness) -> tuple[Counter[int], Counter[int]]:
+    """(what the statistics say, what is there)."""
+    kept = Counter(dict(acme.rows("SELECT key, chunks FROM term_count WHERE chunks <> 0")))
+    there = Counter(
+        dict(
+            acme.rows(
+                "SELECT key, count(*) FROM chunk_terms t "
+                "JOIN document_chunk k USING (rag_index_build_id, document_chunk_id), unnest(t.keys) AS key "
+                "WHERE k.deleted_at IS NULL GROUP BY key"
+            )
+        )
+    )
+    return kept, there
+
+
+def test_the_statistics_are_those_of_what_can_be_searched_after_every_kind_of_change(
+    acme: Harness, library: Library
+) -> None:
+    kept, there = counted(acme)
+    assert kept == there and kept
+    acme.world.append_blocks(library.travel, [blocks.paragraph("Another paragraph about trains.")])
+    acme.world.trash(library.leave)
+    acme.world.add_page("새 글", blocks=[blocks.paragraph("기차를 타고 갑니다.")])
+    acme.settle()
+    acme.sync()
+    kept, there = counted(acme)
+    assert kept == there
+    acme.world.restore(library.leave)
+    acme.settle()
+    acme.sync(Mode.AUDIT)
+    kept, there = counted(acme)
+    assert kept == there
+
+
+class TestTerms:
+    @given(st.text(max_size=300))
+    def test_any_text_has_terms_that_postgresql_can_hold(self, text: str) -> None:
+        weights = chunk_weights("Title", ("Heading",), text)
+        assert weights.vector.endswith(f"/{TERMS}") and all(0 <= key < 2**31 for key in weights.keys)
+        assert all(0 <= number < TERMS for number in query_terms(text))
+
+    def test_a_word_in_the_title_weighs_more_than_one_in_the_text(self) -> None:
+        (term,) = query_terms("zebra").keys() - query_terms("zebras").keys() or query_terms("zebra").keys()
+        in_title = chunk_weights("zebra", (), "other words").vector
+        in_text = chunk_weights("other words", (), "zebra").vector
+
+        def weight(vector: str) -> float:
+            entries = dict(entry.split(":") for entry in vector[1 : vector.index("}")].split(","))
+            return float(entries[str(term + 1)])
+
+        assert weight(in_title) > weight(in_text)
+
+
+class TestFusion:
+    def test_where_words_say_everything_meaning_says_nothing(self) -> None:
+        assert weight_of_meaning(10.0, 10.0, is_cjk=False, is_local=True) == 0
+        assert weight_of_meaning(1.0, 10.0, is_cjk=False, is_local=True) > 0.3
+        assert weight_of_meaning(1.0, 10.0, is_cjk=True, is_local=True) < 0.2
+
+    def test_both_scores_are_scaled_to_the_best(self) -> None:
+        found = fuse([Scored(1, 4.0, 0.1), Scored(2, 2.0, 0.9)], 0.5)
+        assert found == [(2, 0.75), (1, 0.5)]
+        assert fuse([], 0.5) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "marked"),
+    [
+        ("The policies were changed.", "policy change", ["policies", "changed"]),
+        ("직원은 휴가를 신청합니다.", "휴가", ["휴가"]),
+        ("Nothing here.", "elephant", []),
+    ],
+)
+def test_marks_are_where_the_words_are(text: str, query: str, marked: list[str]) -> None:
+    found = [text[begin:end] for begin, end in highlights(text, terms_of(query))]
+    assert len(found) == len(marked)
+    assert all(want in got for want, got in zip(marked, found, strict=True))
