@@ -13,12 +13,12 @@ from pydantic import SecretStr
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding.prices import Terms
-from arcana_pipelines.embedding.provider import Embedder, model_of, open_embedder
+from arcana_pipelines.embedding.provider import Embedder, OpenEmbedder, model_of, open_embedder
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.pipeline import ledger, workspaces
 from arcana_pipelines.pipeline.chunks import stage_chunks
 from arcana_pipelines.pipeline.contents import process_contents
-from arcana_pipelines.pipeline.embeddings import OpenEmbedder, embed_missing
+from arcana_pipelines.pipeline.embeddings import embed_missing
 from arcana_pipelines.pipeline.pages import sync_pages
 from arcana_pipelines.pipeline.publish import publish
 from arcana_pipelines.pipeline.reports import counts_agree, served_counts, sync_report

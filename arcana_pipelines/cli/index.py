@@ -16,7 +16,7 @@ from arcana_pipelines.db.schema import require_current, upgrade
 from arcana_pipelines.embedding.provider import model_of, open_embedder
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of
-from arcana_pipelines.pipeline import indexes, workspaces
+from arcana_pipelines.pipeline import indexes, quality, workspaces
 from arcana_pipelines.pipeline.session import workspace_session
 
 NOT_VERIFIED = 3
@@ -144,7 +144,9 @@ def promote(slug: str, name: str, as_json: bool) -> None:
     require_current(database)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
-        build = indexes.promote(connection, workspace.workspace_id, name)
+        build = indexes.promote(
+            connection, workspace.workspace_id, name, lambda build: quality.gate(connection, database.settings, build)
+        )
         old = indexes.superseded(builds_of(connection, workspace.workspace_id))
         _print_build(indexes.described(connection, build), slug, name, as_json)
     indexes.drop_builds(database, old)

@@ -17,6 +17,7 @@ from arcana_pipelines.errors import ArcanaError
 _COMMANDS = {
     "db": "arcana_pipelines.cli.db",
     "doctor": "arcana_pipelines.cli.doctor",
+    "eval": "arcana_pipelines.cli.eval",
     "index": "arcana_pipelines.cli.index",
     "retry": "arcana_pipelines.cli.retry",
     "search": "arcana_pipelines.cli.search",

@@ -246,7 +246,7 @@ def rag_indexes(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg
     started = time.monotonic()
     session = arcana.session(context.partition_key)
     workspace_id = session.workspace.workspace_id
-    report = publish(session.connection, session.generation, session.filling)
+    report = publish(session.connection, session.generation, session.filling, session.gate)
     served = served_counts(session.connection, workspace_id)
     builds = builds_of(session.connection, workspace_id)
     session.connection.commit()

@@ -57,7 +57,7 @@ def begin_build(context: dg.OpExecutionContext, config: RebuildConfig, arcana: A
 def switch_to_waiting_build(context: dg.OpExecutionContext, config: IndexConfig, arcana: ArcanaResource) -> None:
     """Verify the build that waits and let it serve."""
     session = arcana.session(context.partition_key)
-    build = indexes.promote(session.connection, session.workspace.workspace_id, config.index)
+    build = indexes.promote(session.connection, session.workspace.workspace_id, config.index, session.gate)
     context.log.info(f"Build {build.rag_index_build_id} serves the index '{config.index}'.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from arcana_pipelines.chunking.tokens import estimate_tokens, vocabulary
+from arcana_pipelines.chunking.tokens import LOCAL_MODEL, estimate_tokens, vocabulary
 
 # https://platform.openai.com/docs/api-reference/embeddings/create: at most 2,048 inputs and 300,000 tokens a request.
 MOST_TOKENS = 300_000
@@ -29,7 +29,8 @@ class Text:
 
 def measured(items: Iterable[tuple[bytes, str]], model: str) -> Iterator[Text]:
     """(hash, text) pairs with their tokens for a model."""
-    count = vocabulary(model).count if model in _COUNTED_MODELS else None
+    # The local model has no limit to keep, and its tokeniser is faster than an estimate.
+    count = vocabulary(model).count if model in _COUNTED_MODELS or model == LOCAL_MODEL else None
     for text_hash, text in items:
         if count is None:
             yield Text(text_hash, text, estimate_tokens(text), len(text.encode()) + 4)

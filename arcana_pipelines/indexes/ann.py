@@ -24,10 +24,10 @@ ANN_FROM = 8_000
 # halfvec indexes hold no more: https://github.com/pgvector/pgvector#half-precision-indexing
 MOST_DIMENSIONS = 4000
 # Candidates that the index keeps in hand, and that are put in order by their exact distance.
-EF_SEARCH = 200
+EF_SEARCH = 400
 # An index that is made of many vectors at once is made anew: row by row it takes fifty times as long.
 MANY_AT_ONCE = 2_000
-_HNSW = "WITH (m = 32, ef_construction = 128)"
+_HNSW = "WITH (m = 16, ef_construction = 100)"
 SAMPLE = 50
 NEIGHBOURS = 10
 
@@ -123,7 +123,7 @@ def nearest_statement(build: int, dimensions: int, ann: str) -> sql.Composed:
             "ORDER BY chunk_embedding <=> %(vector)s::vector LIMIT %(candidates)s"
         )
     return sql.SQL(statement).format(
-        table=sql.Identifier(table_of(build)), dimensions=sql.Literal(dimensions), least=sql.Literal(EF_SEARCH // 2)
+        table=sql.Identifier(table_of(build)), dimensions=sql.Literal(dimensions), least=sql.Literal(EF_SEARCH // 4)
     )
 
 

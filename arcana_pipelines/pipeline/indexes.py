@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Connection, Database
@@ -24,6 +25,8 @@ from arcana_pipelines.indexes.verification import Verification, verify
 
 log = logging.getLogger(__name__)
 
+# What speaks against letting a build serve.
+Gate = Callable[[Build], list[str]]
 # A backfill begins within half a minute; one that nobody began was lost with its daemon.
 ASK_AGAIN = timedelta(minutes=5)
 
@@ -149,10 +152,10 @@ def fill_requested(connection: Connection, slugs: list[str]) -> list[str]:
     return slugs
 
 
-def tend(connection: Connection, build: Build) -> Build:
+def tend(connection: Connection, build: Build, gate: Gate = lambda build: []) -> Build:
     """Give a build what it needs after a publish: its index, verification when it is whole, promotion if it may.
 
-    Commits. Returns the build as it is now.
+    `gate` says what speaks against a verified build. Commits. Returns the build as it is now.
     """
     connection.commit()
     if build.state == "building" and _is_whole(connection, build):
@@ -165,7 +168,8 @@ def tend(connection: Connection, build: Build) -> Build:
         build = replace(build, ann=ensure_ann(connection, build, count_vectors(connection, build)))
     elif build.state == "verifying" and build.promote_when_verified:
         build = replace(build, verification=verify(connection, build).as_dict())
-    if build.state == "verifying" and build.promote_when_verified and (build.verification or {}).get("passed"):
+    may_serve = build.state == "verifying" and build.promote_when_verified
+    if may_serve and (build.verification or {}).get("passed") and not _held_back(connection, build, gate(build)):
         promotion.switch(connection, build)
         build = replace(build, state="active", promote_when_verified=False)
     return build
@@ -178,8 +182,10 @@ def verify_index(connection: Connection, workspace_id: UUID, name: str) -> tuple
     return build, verify(connection, build)
 
 
-def promote(connection: Connection, workspace_id: UUID, name: str) -> Build:
+def promote(connection: Connection, workspace_id: UUID, name: str, gate: Gate = lambda build: []) -> Build:
     """Let the build that waits serve from now on, once it is verified. With none waiting nothing happens.
+
+    `gate` says what speaks against a verified build.
 
     Raises:
         NotVerified: something speaks against it.
@@ -196,6 +202,12 @@ def promote(connection: Connection, workspace_id: UUID, name: str) -> Build:
         raise NotVerified(
             f"Build {build.rag_index_build_id} of the index '{name}' is not fit to serve: {'; '.join(found.problems)}. "
             "A sync or `arcana index rebuild` brings it up to date."
+        )
+    worse = gate(build)
+    if worse:
+        raise NotVerified(
+            f"Build {build.rag_index_build_id} of the index '{name}' does not serve: {'; '.join(worse)}. "
+            "`arcana eval` shows which questions; drop it, or take those questions out."
         )
     promotion.switch(connection, build)
     return replace(build, state="active")
@@ -321,6 +333,18 @@ def count_vectors(connection: Connection, build: Build) -> int:
         ).fetchone()
     connection.commit()
     return 0 if row is None else int(row[0])
+
+
+def _held_back(connection: Connection, build: Build, problems: list[str]) -> bool:
+    """Note what speaks against a verified build. From then on a person decides: it is not asked again at every sync."""
+    if problems:
+        noted = {**(build.verification or {}), "passed": False, "problems": problems}
+        connection.execute(
+            "UPDATE rag_index_build SET verification = %s, promote_when_verified = false WHERE rag_index_build_id = %s",
+            [Jsonb(noted), build.rag_index_build_id],
+        )
+        connection.commit()
+    return bool(problems)
 
 
 def _is_whole(connection: Connection, build: Build) -> bool:

@@ -15,7 +15,7 @@ from arcana_pipelines.indexes import ann, terms
 from arcana_pipelines.indexes.builds import Build, live_builds
 from arcana_pipelines.indexes.promotion import hold_index
 from arcana_pipelines.pipeline import ledger
-from arcana_pipelines.pipeline.indexes import tend
+from arcana_pipelines.pipeline.indexes import Gate, tend
 from arcana_pipelines.pipeline.ledger import Generation
 
 # Documents that become visible together: small, so that a crash repeats little and locks are short.
@@ -30,12 +30,14 @@ class PublishReport:
     retired: int
 
 
-def publish(connection: Connection, generation: Generation, filling: bool = False) -> PublishReport:
+def publish(
+    connection: Connection, generation: Generation, filling: bool = False, gate: Gate = lambda build: []
+) -> PublishReport:
     """Publish everything that is staged and embedded, and take out removed documents.
 
     Each batch is one transaction that moves chunks, the pointer to the served content and the index's counts
     together, so a reader sees a document's old version or its new one. Then each build gets what it needs by now
-    (see `tend`). With `filling`, new builds are filled too.
+    (see `tend`, also for `gate`). With `filling`, new builds are filled too.
     """
     published = retired = 0
     for build in live_builds(connection, generation.workspace_id, filling):
@@ -48,7 +50,7 @@ def publish(connection: Connection, generation: Generation, filling: bool = Fals
             retired += moved.retired
         elif terms.is_half_loaded(connection, build):
             terms.finish_load(connection, build)
-        tend(connection, build)
+        tend(connection, build, gate)
     if not filling:
         ledger.note(connection, generation, {"chunks": {"published": published, "retired": retired}})
         connection.execute(

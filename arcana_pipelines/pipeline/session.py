@@ -9,6 +9,7 @@ from functools import cached_property
 
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.provider import Embedder, open_embedder
+from arcana_pipelines.indexes.builds import Build
 from arcana_pipelines.pipeline import ledger, workspaces
 from arcana_pipelines.pipeline.ledger import Generation
 from arcana_pipelines.pipeline.lock import workspace_lock
@@ -52,6 +53,12 @@ class Session:
     def open_embedder(self, model: str, dimensions: int) -> Embedder:
         """The embedder for one model."""
         return open_embedder(self.settings, model, dimensions)
+
+    def gate(self, build: Build) -> list[str]:
+        """What the kept golden questions say against letting a build serve (see `quality.gate`)."""
+        from arcana_pipelines.pipeline import quality
+
+        return quality.gate(self.connection, self.settings, build)
 
     def close(self) -> None:
         """Close the source if it was opened."""

@@ -15,6 +15,7 @@ SPECS = {
     "document_chunks": ("notion_index", {"document_content"}, {"postgres"}),
     "chunk_embeddings": ("notion_index", {"document_chunks"}, {"openai", "postgres"}),
     "rag_indexes": ("notion_index", {"chunk_embeddings"}, {"pgvector", "postgres"}),
+    "retrieval_quality": ("notion_index", {"rag_indexes"}, {"postgres"}),
 }
 
 
@@ -22,7 +23,7 @@ def test_the_definitions_are_loadable() -> None:
     dg.Definitions.validate_loadable(build_defs())
 
 
-def test_the_five_assets_are_what_the_design_says() -> None:
+def test_the_assets_are_what_the_design_says() -> None:
     specs = {spec.key.to_user_string(): spec for spec in build_defs().resolve_all_asset_specs()}
     found = {
         key: (spec.group_name, {dep.asset_key.to_user_string() for dep in spec.deps}, spec.kinds)

@@ -14,7 +14,10 @@ from arcana_pipelines.indexes import ann
 from arcana_pipelines.indexes import builds as builds_module
 from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of
 from arcana_pipelines.indexes.health import look_at, pgvector
-from arcana_pipelines.pipeline import indexes, workspaces
+from arcana_pipelines.pipeline import indexes, ledger, workspaces
+from arcana_pipelines.pipeline.chunks import stage_chunks
+from arcana_pipelines.pipeline.embeddings import embed_missing
+from arcana_pipelines.pipeline.publish import publish
 from arcana_pipelines.pipeline.reports import counts_agree, served_counts
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
 from arcana_pipelines_tests.harness import Harness
@@ -186,6 +189,22 @@ class TestRebuild:
             connection.execute("UPDATE document_chunk SET chunk_embedding = array_fill(0, ARRAY[256])::vector")
         _, found = of_acme.call(indexes.verify_index, "default")
         assert not found.passed and "vectors are zero" in found.problems[0]
+
+    def test_a_verified_build_that_answers_worse_waits_for_a_person(self, synced: Harness, of_acme: Indexes) -> None:
+        worse = ["it answers the golden questions worse"]
+        of_acme.call(indexes.rebuild_index, "default", small, promote=True)
+        with synced.database.connection() as connection:
+            generation = ledger.current(connection, of_acme.workspace_id)
+            assert generation is not None
+            stage_chunks(connection, of_acme.workspace_id, filling=True)
+            embed_missing(connection, generation, synced._local_embedder, 100, filling=True)
+            publish(connection, generation, filling=True, gate=lambda build: worse)
+        assert of_acme.states() == ["active", "verifying"]
+        assert (of_acme.builds()[1].verification or {})["problems"] == worse
+        with pytest.raises(NotVerified, match="golden questions"):
+            of_acme.call(indexes.promote, "default", lambda build: worse)
+        of_acme.call(indexes.promote, "default")
+        assert of_acme.states() == ["retired", "active"]
 
     def test_with_nothing_waiting_promotion_changes_nothing(self, synced: Harness, of_acme: Indexes) -> None:
         before = synced.rows("SELECT updated, active_build_id FROM rag_indexes")

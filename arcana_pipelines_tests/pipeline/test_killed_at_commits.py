@@ -131,7 +131,7 @@ def test_a_later_sync_that_is_killed_at_any_commit_is_finished_by_the_next(
 ) -> None:
     whole = registered(database, world, server, "whole")
     whole.sync()
-    others = [registered(database, world, server, f"killed-{number}") for number in range(1, 40)]
+    others = [registered(database, world, server, f"killed-{number}") for number in range(1, 60)]
     for other in others:
         other.sync()
     pages = world.visible_pages()

@@ -19,21 +19,27 @@ WITH batch AS (
     DELETE FROM chunk_stage t USING batch
     WHERE t.rag_index_build_id = %(build)s AND t.document_content_id = batch.latest_content_id
     RETURNING t.*
-), published AS (
-    INSERT INTO document_chunk (rag_index_build_id, document_content_id, position, chunk_content, heading_path,
-                                text_hash, token_count, chunk_embedding)
-    SELECT t.rag_index_build_id, t.document_content_id, t.position, t.chunk_content, t.heading_path,
-           t.text_hash, t.token_count, e.embedding
+), chunk AS MATERIALIZED (
+    -- Numbered here: two tables get these rows, and joining them again would compare each with each.
+    SELECT nextval('document_chunk_document_chunk_id_seq') AS document_chunk_id, b.document_id, t.*, e.embedding
     FROM staged t
-    JOIN embedding_store e ON e.workspace_id = %(workspace_id)s AND e.embedding_model = %(model)s
-        AND e.dimensions = %(dimensions)s AND e.text_hash = t.text_hash
-    RETURNING document_chunk_id, document_content_id, position
+    JOIN batch b ON b.latest_content_id = t.document_content_id
+    CROSS JOIN LATERAL (
+        SELECT embedding FROM embedding_store e
+        WHERE e.workspace_id = %(workspace_id)s AND e.embedding_model = %(model)s
+          AND e.dimensions = %(dimensions)s AND e.text_hash = t.text_hash
+        OFFSET 0
+    ) e
+), published AS (
+    INSERT INTO document_chunk (rag_index_build_id, document_chunk_id, document_content_id, position, chunk_content,
+                                heading_path, text_hash, token_count, chunk_embedding)
+    SELECT %(build)s, document_chunk_id, document_content_id, position, chunk_content, heading_path, text_hash,
+           token_count, embedding
+    FROM chunk
+    RETURNING 1
 ), come AS (
     INSERT INTO chunk_terms (rag_index_build_id, document_chunk_id, document_id, terms, keys)
-    SELECT %(build)s, p.document_chunk_id, b.document_id, t.terms, t.keys
-    FROM published p
-    JOIN staged t USING (document_content_id, position)
-    JOIN batch b ON b.latest_content_id = p.document_content_id
+    SELECT %(build)s, document_chunk_id, document_id, terms, keys FROM chunk
     RETURNING keys
 ), moved AS (
     SELECT key, sum(step)::int AS chunks
