@@ -17,6 +17,8 @@ from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.indexes.builds import Build, live_builds
 
 BATCH = 200
+# A planner that takes the stage for empty sorts all of it for every page of missing embeddings.
+MANY = 1000
 _FIRST = UUID(int=0)
 
 
@@ -45,6 +47,9 @@ def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = Fal
             connection.commit()
             contents += len(rows)
             chunks += sum(len(made) for _, made in cut.values())
+    if chunks >= MANY:
+        connection.execute("ANALYZE chunk_stage")
+        connection.commit()
     return ChunkReport(contents, chunks)
 
 
