@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import multiprocessing
 import os
@@ -12,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from multiprocessing.sharedctypes import Synchronized
 
 import pytest
 
@@ -26,7 +26,7 @@ from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, blocks, seed_world
 from arcana_pipelines_tests.harness import Harness
-from arcana_pipelines_tests.pipeline.world_machine import HashEmbedder, WatchedDatabase, in_haste
+from arcana_pipelines_tests.pipeline.world_machine import HashEmbedder, WatchedDatabase, end_if_it_hangs, in_haste
 
 BATCH = 4
 
@@ -95,6 +95,7 @@ def killed_after(harness: Harness, commits: int, run: Callable[[Harness], object
                 os.kill(os.getpid(), signal.SIGKILL)
 
         with suppress(BaseException):
+            end_if_it_hangs()
             database = WatchedDatabase(harness.database.settings)
             database.watch = die
             run(harness.at(database=database))
@@ -185,15 +186,17 @@ def test_the_filling_of_a_build_that_is_killed_at_any_commit_is_finished_by_the_
 
 
 class _Counting(HashEmbedder):
-    """Counts, over processes, the texts that were paid for."""
+    """Counts, over processes that follow each other, the texts that were paid for.
 
-    def __init__(self, model: str, dimensions: int, paid: Synchronized[int]) -> None:
+    The count has no lock: a process that is killed while it holds one would leave the next waiting for ever.
+    """
+
+    def __init__(self, model: str, dimensions: int, paid: ctypes.c_int) -> None:
         super().__init__(model, dimensions)
         self._paid = paid
 
     def embed(self, texts: Sequence[str]) -> Embedded:
-        with self._paid.get_lock():
-            self._paid.value += len(texts)
+        self._paid.value += len(texts)
         return super().embed(texts)
 
 
@@ -207,12 +210,13 @@ def test_a_sync_that_is_killed_at_random_moments_wastes_one_request_of_embedding
     seconds = time.monotonic() - began
     moments = random.Random(seed)
     for number in range(10):
-        paid: Synchronized[int] = multiprocessing.Value("i", 0)
+        paid = multiprocessing.RawValue(ctypes.c_int, 0)
         killed = registered(database, world, server, f"killed-{number}")
         killed.open_embedder = partial(_Counting, paid=paid)
         child = os.fork()
         if child == 0:
             with suppress(BaseException):
+                end_if_it_hangs()
                 killed.at(database=Database(killed.database.settings)).sync()
             os._exit(0)
         time.sleep(moments.uniform(0, seconds))

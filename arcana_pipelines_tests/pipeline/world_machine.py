@@ -15,6 +15,7 @@ index equals the world, and equals what a fresh workspace publishes after one sy
 
 from __future__ import annotations
 
+import faulthandler
 import functools
 import hashlib
 import itertools
@@ -124,6 +125,11 @@ def _silence(name: str) -> Iterator[None]:
         yield
     finally:
         log.setLevel(level)
+
+
+def end_if_it_hangs(seconds: float = 120.0) -> None:
+    """In a forked child: say where it is and end, rather than let the parent wait for it for ever."""
+    faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or sys.stderr)
 
 
 class HashEmbedder:
@@ -947,6 +953,7 @@ class WorldMachine(RuleBasedStateMachine):
     def _be_child(self, mode: Mode, writing: int) -> NoReturn:
         code = 0
         try:
+            end_if_it_hangs()
             database = Database(self.database.settings)
             _locked_sync(self.acme.at(database=database), self.workspace_id, mode, 0)
         except BaseException as error:
