@@ -12,19 +12,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import random
 import re
-import shutil
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from arcana_pipelines.db import embedded, schema
+from own_server import own_server
+
+from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, serve
@@ -152,22 +151,14 @@ def measure(edits: Edits, words: int) -> None:
 
 @contextlib.contextmanager
 def synced_world(seed: int) -> Iterator[Edits]:
-    """A world in a workspace of its own, on an embedded server of our own, whatever the environment says."""
-    for name in [name for name in os.environ if name.startswith(("ARCANA_", "DATABASE_", "NOTION_", "EMBEDDING_"))]:
-        del os.environ[name]
-    home = Path(tempfile.mkdtemp(prefix="arcana-bench-"))
-    try:
-        url = embedded.acquire_lease(home)
+    """A world in a workspace of its own, on an embedded server of our own."""
+    with own_server() as (home, url):
         database = Database(Settings(arcana_home=home, database_url=url, notion_requests_per_minute=0))
         schema.upgrade(database)
         world = NotionWorld()
         with serve(world) as server:
             yield Edits(Harness.register(database, world, server, "bench"), random.Random(seed))
         database.close()
-    finally:
-        embedded.release_lease(home)
-        if embedded.wait_until_stopped(home):
-            shutil.rmtree(home, ignore_errors=True)
 
 
 def main() -> int:

@@ -18,11 +18,9 @@ import os
 import platform
 import random
 import re
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -30,10 +28,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from own_server import own_server
 from pgvector.psycopg import register_vector
+from sync_requests import peak_megabytes
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
-from arcana_pipelines.db import embedded, schema
+from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding import local
 from arcana_pipelines.embedding.provider import open_embedder
@@ -56,7 +56,6 @@ MOST_P99 = 2.0
 LEAST_RECALL = 0.99
 MOST_P50_MS = 5.0
 SEARCHED_SECONDS = 20.0
-_OURS = ("ARCANA_", "DATABASE_", "NOTION_", "EMBEDDING_", "OPENAI_", "BATCH_SIZE", "MAX_CONCURRENT")
 
 
 # The corpus: documents whose chunks are all different, with words as frequent as words are
@@ -124,20 +123,12 @@ def fill_documents(connection: Connection, slug: str, documents: int, seed: int)
 
 @contextlib.contextmanager
 def installation(**settings: Any) -> Iterator[Database]:
-    """A migrated database on an embedded server of our own, whatever the environment says."""
-    for name in [name for name in os.environ if name.startswith(_OURS)]:
-        del os.environ[name]
-    home = Path(tempfile.mkdtemp(prefix="arcana-bench-"))
-    try:
-        url = embedded.acquire_lease(home)
+    """A migrated database on an embedded server of our own."""
+    with own_server() as (home, url):
         database = Database(Settings(arcana_home=home, database_url=url, **settings))
         schema.upgrade(database)
         yield database
         database.close()
-    finally:
-        embedded.release_lease(home)
-        if embedded.wait_until_stopped(home):
-            shutil.rmtree(home, ignore_errors=True)
 
 
 def registered(database: Database, slug: str, documents: int, seed: int = 1) -> UUID:
@@ -170,13 +161,6 @@ def run_stages(database: Database, slug: str, filling: bool = False) -> dict[str
             reports[name] = stage()
             seconds[name] = time.monotonic() - started
     return {"seconds": seconds, "megabytes": peak_megabytes(), "embedded": reports["embed"].computed}
-
-
-def peak_megabytes() -> float:
-    """The most memory this process ever had resident (VmHWM: unlike ru_maxrss it knows no parent)."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found is not None
-    return int(found[1]) / 1024
 
 
 # The parts

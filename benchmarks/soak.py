@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import random
-import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,14 +17,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from arcana_pipelines.db import embedded, schema
+from own_server import own_server
+
+from arcana_pipelines.db import schema
 from arcana_pipelines.settings import Settings
 from arcana_pipelines_tests.pipeline.world_machine import Tally, WatchedDatabase, run_histories
 
 STEPS_OF_ONE = 100  # a history; each begins with a new world and ends with a convergence
 HISTORIES = 10  # of one seed
 SAY_EVERY = 250
-_OURS = ("ARCANA_", "DATABASE_", "NOTION_", "EMBEDDING_", "OPENAI_", "BATCH_SIZE", "MAX_CONCURRENT")
 
 
 def main() -> int:
@@ -55,21 +53,13 @@ def main() -> int:
 
 @contextlib.contextmanager
 def _database() -> Iterator[WatchedDatabase]:
-    """A migrated database on an embedded server of our own, whatever the environment says."""
-    for name in [name for name in os.environ if name.startswith(_OURS)]:
-        del os.environ[name]
-    home = Path(tempfile.mkdtemp(prefix="arcana-soak-"))
-    try:
-        url = embedded.acquire_lease(home)
+    """A migrated database on an embedded server of our own."""
+    with own_server() as (home, url):
         settings = Settings(arcana_home=home, database_url=url, batch_size=4, notion_requests_per_minute=0)
         database = WatchedDatabase(settings)
         schema.upgrade(database)
         yield database
         database.close()
-    finally:
-        embedded.release_lease(home)
-        if embedded.wait_until_stopped(home):
-            shutil.rmtree(home, ignore_errors=True)
 
 
 def _say(tally: Tally, steps: int, started: float) -> None:

@@ -103,10 +103,10 @@ def _schema(database: Database) -> str:
 
 
 def _embedder(settings: Settings) -> str:
-    from arcana_pipelines.embedding.provider import model_of, open_embedder
+    from arcana_pipelines.embedding.provider import model_of, probe
 
     model, dimensions = model_of(settings)
-    open_embedder(settings, model, dimensions).embed(["hello"])
+    probe(settings, model, dimensions)
     return f"{model} answers with {dimensions} dimensions"
 
 

@@ -11,13 +11,16 @@ import click
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import console, json_option, print_json
+from arcana_pipelines.cli.sync import run_job
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current, upgrade
-from arcana_pipelines.embedding.provider import model_of, open_embedder
+from arcana_pipelines.embedding.provider import model_of, probe
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.indexes.ann import ANN_FROM
 from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of
 from arcana_pipelines.pipeline import indexes, quality, workspaces
 from arcana_pipelines.pipeline.session import workspace_session
+from arcana_pipelines.pipeline.workspaces import Workspace
 
 NOT_VERIFIED = 3
 
@@ -33,7 +36,7 @@ def _settings_options(function: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--ann",
             type=click.Choice(["auto", "none", "hnsw", "ivfflat"]),
-            help="How vectors are searched (auto: exactly, and through HNSW above 20,000 chunks).",
+            help=f"How vectors are searched (auto: exactly, and through HNSW from {ANN_FROM:,} chunks).",
         ),
         click.option("--overlap", type=click.IntRange(0), metavar="N", help="Tokens of the chunk before, repeated."),
         click.option("--chunk-tokens", type=click.IntRange(16, 4000), metavar="N", help="Size that chunks aim at."),
@@ -64,9 +67,9 @@ def create(
         default = builds_of(connection, workspace.workspace_id, workspaces.DEFAULT_INDEX)
         base = default[-1].settings if default else IndexSettings(*model_of(database.settings), ChunkerSettings())
         settings = indexes.changed_settings(base, model, dimensions, chunk_tokens, overlap, ann)
-        _probe(database, settings)
+        probe(database.settings, settings.embedding_model, settings.dimensions)
         build = indexes.create_index(connection, workspace.workspace_id, name, settings)
-    _fill(database, slug, build, no_wait, as_json)
+    _fill(database, workspace, build, no_wait, as_json)
 
 
 @command.command()
@@ -88,13 +91,13 @@ def rebuild(
 
     def change(settings: IndexSettings) -> IndexSettings:
         changed = indexes.changed_settings(settings, model, dimensions, chunk_tokens, overlap, ann)
-        _probe(database, changed)
+        probe(database.settings, changed.embedding_model, changed.dimensions)
         return changed
 
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
         build = indexes.rebuild_index(connection, workspace.workspace_id, name, change, promote)
-    _fill(database, slug, build, no_wait, as_json)
+    _fill(database, workspace, build, no_wait, as_json)
 
 
 @command.command(name="list")
@@ -197,34 +200,17 @@ def drop(slug: str, name: str, build: int | None, yes: bool, as_json: bool) -> N
         click.echo(f"Dropped {what}.")
 
 
-def _probe(database: Database, settings: IndexSettings) -> None:
-    indexes.probe(open_embedder(database.settings, settings.embedding_model, settings.dimensions))
-
-
-def _fill(database: Database, slug: str, build: Build, no_wait: bool, as_json: bool) -> None:
+def _fill(database: Database, workspace: Workspace, build: Build, no_wait: bool, as_json: bool) -> None:
     """Run the assets that fill builds, and say how the build is now."""
     if not no_wait and build.state in ("building", "verifying"):
-        from arcana_pipelines.cli.progress import progress
-        from arcana_pipelines.defs import partitions
-        from arcana_pipelines.defs.instance import open_instance
-        from arcana_pipelines.defs.jobs import FILL_JOB
-        from arcana_pipelines.defs.run import execute
-
-        with database.connection() as connection:
-            workspace = workspaces.find(connection, slug)
-        with open_instance(database) as instance, progress(database, workspace, not as_json):
-            partitions.add(instance, slug)
-            _, failure = execute(instance, slug, {}, FILL_JOB)
-        if failure is not None:
-            raise failure
+        run_job(database, workspace, "fill_indexes", {}, show_progress=not as_json)
     with database.connection() as connection:
-        workspace = workspaces.find(connection, slug)
         builds = indexes.find_builds(connection, workspace.workspace_id, build.index_name)
         now = next(each for each in builds if each.rag_index_build_id == build.rag_index_build_id)
         facts = indexes.described(connection, now)
         old = indexes.superseded(builds)
     indexes.drop_builds(database, old)
-    _print_build(facts, slug, build.index_name, as_json)
+    _print_build(facts, workspace.slug, build.index_name, as_json)
     problems = (now.verification or {}).get("problems")
     if problems or (now.state == "building" and not no_wait):
         click.get_current_context().exit(NOT_VERIFIED)

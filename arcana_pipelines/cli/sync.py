@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.pipeline import ledger, workspaces
 from arcana_pipelines.pipeline.estimate import Estimate, estimate
 from arcana_pipelines.pipeline.reports import is_incomplete, sync_report
+from arcana_pipelines.pipeline.workspaces import Workspace
 from arcana_pipelines.sources.protocol import Mode
 
 INCOMPLETE = 3
@@ -122,17 +124,10 @@ def run_sync(
     """
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
-    from arcana_pipelines.defs import partitions
-    from arcana_pipelines.defs.instance import open_instance
-    from arcana_pipelines.defs.run import execute
     from arcana_pipelines.defs.schedules import sync_config
 
     started = time.monotonic()
-    with open_instance(database) as instance, progress(database, workspace, show_progress):
-        partitions.add(instance, slug)
-        run_id, failure = execute(instance, slug, sync_config(mode, **config), job)
-    if failure is not None:
-        raise failure
+    run_id = run_job(database, workspace, job, sync_config(mode, **config), show_progress=show_progress)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
         generation = ledger.current(connection, workspace.workspace_id)
@@ -140,6 +135,26 @@ def run_sync(
             raise ArcanaError(f"The run {run_id} ended without a sync of '{slug}'.")
         report = sync_report(connection, workspace, generation)
     return {**report, "seconds": round(time.monotonic() - started, 3), "run_id": run_id}
+
+
+def run_job(
+    database: Database, workspace: Workspace, job: str, config: Mapping[str, object], *, show_progress: bool
+) -> str:
+    """Run a job for one partition in this process and return the run's id.
+
+    Raises:
+        ArcanaError: the run failed; the message is the first failed asset's own.
+    """
+    from arcana_pipelines.defs import partitions
+    from arcana_pipelines.defs.instance import open_instance
+    from arcana_pipelines.defs.run import execute
+
+    with open_instance(database) as instance, progress(database, workspace, show_progress):
+        partitions.add(instance, workspace.slug)
+        run_id, failure = execute(instance, workspace.slug, config, job)
+    if failure is not None:
+        raise failure
+    return run_id
 
 
 def _print(report: dict[str, Any]) -> None:

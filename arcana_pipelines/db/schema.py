@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOWEST_POSTGRES = 15
+# 0.8.3 and 0.8.4 repair HNSW indexes that VACUUM corrupted: https://github.com/pgvector/pgvector/blob/master/CHANGELOG.md
 LOWEST_VECTOR = (0, 8, 4)
 _SCRATCH = "arcana_expected_schema"
 _LOCK = 7270001  # of pg_advisory_lock: one migration at a time in a database

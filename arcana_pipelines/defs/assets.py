@@ -285,4 +285,5 @@ def rag_indexes(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg
 
 
 ASSETS = [notion_pages, document_content, document_chunks, chunk_embeddings, rag_indexes]
+STAGING = [notion_pages, document_content, document_chunks]
 FILLING = [document_chunks, chunk_embeddings, rag_indexes]

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import dagster as dg
 
-from arcana_pipelines.defs.assets import ASSETS, FILLING, RETRY_JOB
+from arcana_pipelines.defs.assets import ASSETS, FILLING, RETRY_JOB, STAGING
 from arcana_pipelines.defs.partitions import workspaces
 
 STAGE_JOB = "stage_workspace"
-STAGED = ("notion_pages", "document_content", "document_chunks")
 FILL_JOB = "fill_indexes"
 
 sync_workspace = dg.define_asset_job(
@@ -34,7 +33,7 @@ retry_pages = dg.define_asset_job(
 
 stage_workspace = dg.define_asset_job(
     STAGE_JOB,
-    selection=[asset for asset in ASSETS if asset.key.to_user_string() in STAGED],
+    selection=STAGING,
     partitions_def=workspaces,
     executor_def=dg.in_process_executor,
     description="The sync up to the chunks: reads the source, calls no embedding provider, publishes nothing. "

@@ -164,6 +164,15 @@ def numbers(embedding: Any) -> Any:
     return np.frombuffer(base64.b64decode(embedding), dtype="<f4") if isinstance(embedding, str) else embedding
 
 
+def probe(settings: Settings, model: str, dimensions: int) -> None:
+    """Ask a model for one vector, so that a wrong name, key or size is found before anything is made of it.
+
+    Raises:
+        EmbeddingFailed, WrongUse: see `open_embedder` and `Embedder.embed`.
+    """
+    open_embedder(settings, model, dimensions).embed(["hello"])
+
+
 def checked(vectors: Any, texts: Sequence[str], dimensions: int, model: str) -> Vectors:
     """The vectors as float32, refused unless there is one finite, non-zero vector of the right size a text.
 

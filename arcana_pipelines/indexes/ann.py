@@ -56,15 +56,12 @@ def ensure_ann(connection: Connection, build: Build, vectors: int) -> str:
     again.
     """
     wanted = wanted_ann(build, vectors)
-    usable = _usable(connection, build)
-    if usable == (wanted != "none") and wanted == _kind(connection, build):
+    noted, is_usable = _state(connection, build)
+    if noted == wanted and is_usable == (wanted != "none"):
         return wanted
     table, index = sql.Identifier(build.table), sql.Identifier(ann_index_of(build.rag_index_build_id))
     with _autocommit(connection):
-        connection.execute(
-            "UPDATE rag_index_build SET ann = 'none' WHERE rag_index_build_id = %s", [build.rag_index_build_id]
-        )
-        connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(index))
+        _drop(connection, build)
         if wanted != "none":
             log.info("making the %s index of %d vectors of the index '%s'", wanted, vectors, build.index_name)
             statement = sql.SQL(
@@ -100,11 +97,7 @@ def make_way(connection: Connection, build: Build) -> None:
     if row is None or row[0] < MANY_AT_ONCE:
         return
     with _autocommit(connection):
-        connection.execute(
-            "UPDATE rag_index_build SET ann = 'none' WHERE rag_index_build_id = %s", [build.rag_index_build_id]
-        )
-        index = sql.Identifier(ann_index_of(build.rag_index_build_id))
-        connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(index))
+        _drop(connection, build)
 
 
 def nearest_statement(build: int, dimensions: int, ann: str) -> sql.Composed:
@@ -128,8 +121,10 @@ def nearest_statement(build: int, dimensions: int, ann: str) -> sql.Composed:
 
 
 def tune(connection: Connection, ann: str, vectors: int) -> None:
-    """Set how hard the approximate index looks, for the rest of the transaction."""
-    if ann == "hnsw":
+    """Set how `nearest_statement` is carried out, for the rest of the transaction: how hard an index looks."""
+    if ann == "none":
+        connection.execute("SET LOCAL enable_seqscan = on")
+    elif ann == "hnsw":
         connection.execute(
             f"SET LOCAL hnsw.ef_search = {EF_SEARCH}; SET LOCAL hnsw.iterative_scan = strict_order; "
             "SET LOCAL enable_seqscan = off"
@@ -174,21 +169,25 @@ def _nearest(connection: Connection, build: Build, vector: str, ann: str, vector
     return [score for _, score in rows]
 
 
-def _kind(connection: Connection, build: Build) -> str:
-    """The kind that is noted now: a publish may have dropped the index since the build was read."""
+def _state(connection: Connection, build: Build) -> tuple[str, bool]:
+    """(the kind that is noted now, is there a valid index?): a publish may have dropped it since the build was read."""
     row = connection.execute(
-        "SELECT ann FROM rag_index_build WHERE rag_index_build_id = %s", [build.rag_index_build_id]
+        "SELECT ann, coalesce((SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)), false) "
+        "FROM rag_index_build WHERE rag_index_build_id = %s",
+        [ann_index_of(build.rag_index_build_id), build.rag_index_build_id],
     ).fetchone()
     connection.commit()
-    return "none" if row is None else str(row[0])
+    assert row is not None
+    return str(row[0]), bool(row[1])
 
 
-def _usable(connection: Connection, build: Build) -> bool:
-    row = connection.execute(
-        "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [ann_index_of(build.rag_index_build_id)]
-    ).fetchone()
-    connection.commit()
-    return row is not None and bool(row[0])
+def _drop(connection: Connection, build: Build) -> None:
+    """Searches are exact from here on, then the index goes. `connection` is in autocommit."""
+    connection.execute(
+        "UPDATE rag_index_build SET ann = 'none' WHERE rag_index_build_id = %s", [build.rag_index_build_id]
+    )
+    index = sql.Identifier(ann_index_of(build.rag_index_build_id))
+    connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(index))
 
 
 def _create(connection: Connection, statement: sql.Composed, build: Build, vectors: int) -> None:
@@ -202,11 +201,7 @@ def _create(connection: Connection, statement: sql.Composed, build: Build, vecto
     except psycopg.errors.DiskFull:
         # Workers share memory through /dev/shm, which is 64 MB in a container that was not given more.
         log.warning("the server has too little shared memory to make an index with several workers; using one")
-        connection.execute(
-            sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(
-                sql.Identifier(ann_index_of(build.rag_index_build_id))
-            )
-        )
+        _drop(connection, build)
         connection.execute("SET max_parallel_maintenance_workers = 0")
         connection.execute(statement)
     finally:

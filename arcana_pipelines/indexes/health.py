@@ -9,12 +9,11 @@ from uuid import UUID
 from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.schema import LOWEST_VECTOR
 from arcana_pipelines.indexes.ann import recall
 from arcana_pipelines.indexes.builds import Build, builds_of
 from arcana_pipelines.indexes.verification import LEAST_RECALL
 
-# 0.8.3 and 0.8.4 repair HNSW indexes that VACUUM corrupted: https://github.com/pgvector/pgvector/blob/master/CHANGELOG.md
-LOWEST_VECTOR = (0, 8, 4)
 RECOMMENDED_VECTOR = (0, 8, 6)
 # Chunks that nobody can reach any more, against those that a search reads.
 MOST_BLOAT = 1.0

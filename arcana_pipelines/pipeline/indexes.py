@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.sql import load_sql
-from arcana_pipelines.embedding.provider import Embedder, dimensions_of
+from arcana_pipelines.embedding.provider import dimensions_of
 from arcana_pipelines.errors import NotVerified, WrongUse
 from arcana_pipelines.indexes import promotion
 from arcana_pipelines.indexes.ann import ensure_ann
@@ -286,11 +286,6 @@ def find_builds(connection: Connection, workspace_id: UUID, name: str) -> list[B
     if not found:
         raise WrongUse(f"There is no index '{name}' in this workspace. `arcana index list` shows those there are.")
     return found
-
-
-def probe(embedder: Embedder) -> None:
-    """Ask the model for one vector, so that a wrong name, key or size is found before anything is made of it."""
-    embedder.embed(["hello"])
 
 
 def described(connection: Connection, build: Build) -> dict[str, Any]:

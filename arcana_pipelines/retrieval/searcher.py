@@ -226,19 +226,20 @@ class _Search:
     def run(self) -> tuple[list[Hit], dict[str, str]]:
         # What the planner guesses of a condition on keys is wrong by orders of magnitude.
         self._connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
-        question, corrections, plan = self._planned()
+        corrections, plan = self._planned()
         self._parameters["vector"] = plan.vector if plan else lexical.NOTHING
-        if self._question.filters and self._is_few():
-            scored = self._scored(self._all_allowed())
-        else:
-            found = self._by_words(plan) if plan and self._question.ranking != "dense" else []
-            scored = self._scored([*found, *(self._by_meaning() if self._needs_meaning(len(found)) else [])])
+        chunks = self._few_allowed()
+        if chunks is None:
+            chunks = self._by_words(plan) if plan and self._question.ranking != "dense" else []
+            if self._needs_meaning(len(chunks)):
+                chunks = [*chunks, *self._by_meaning()]
+        scored = self._scored(chunks)
         best = self._best(scored, plan.attainable if plan else 0.0)
         hits = self._folded(self._described(best[: 2 * self._question.k]))
-        marked = highlights.terms_of(" ".join((question, *corrections.values())))
+        marked = highlights.terms_of(" ".join((self._question.text, *corrections.values())))
         return [replace(hit, highlights=highlights.highlights(hit.text, marked)) for hit in hits], corrections
 
-    def _planned(self) -> tuple[str, dict[str, str], lexical.Plan | None]:
+    def _planned(self) -> tuple[dict[str, str], lexical.Plan | None]:
         """What to look for, with words that no text has replaced by near ones."""
         terms = dict(self._question.terms)
         counts = self._counts(terms)
@@ -252,7 +253,7 @@ class _Search:
                 terms |= {term: replace(each, weight=each.weight * typos.WEIGHT) for term, each in more.items()}
         if corrections:
             counts = self._counts(terms)
-        return self._question.text, corrections, lexical.plan(terms, self._serving.vectors, counts)
+        return corrections, lexical.plan(terms, self._serving.vectors, counts)
 
     def _counts(self, terms: Mapping[int, QueryTerm]) -> dict[int, int]:
         return dict(self._rows(load_sql("search_counts"), {"keys": lexical.keys_of(terms)}))
@@ -279,21 +280,20 @@ class _Search:
     def _by_meaning(self) -> list[int]:
         if self._question.filters:
             statement = sql.SQL(load_sql("search_allowed_by_meaning")).format(**self._names)
-        else:
-            tune(self._connection, self._serving.ann, self._serving.vectors)
-            statement = nearest_statement(self._serving.build, self._serving.dimensions, self._serving.ann)
-            self._connection.execute("SET LOCAL enable_seqscan = on" if self._serving.ann == "none" else "SELECT 1")
+            return [row[0] for row in self._rows(statement, {"vector": self._vector})]
+        tune(self._connection, self._serving.ann, self._serving.vectors)
+        statement = nearest_statement(self._serving.build, self._serving.dimensions, self._serving.ann)
         found = [row[0] for row in self._rows(statement, {"vector": self._vector})]
         self._connection.execute("SET LOCAL enable_seqscan = off")
         return found
 
-    def _is_few(self) -> bool:
+    def _few_allowed(self) -> list[int] | None:
+        """All chunks that a filter leaves, when few enough to be scored; None for many, and without a filter."""
+        if not self._question.filters:
+            return None
         statement = sql.SQL(load_sql("search_allowed")).format(**self._names)
-        return len(self._rows(statement, {"candidates": FEW + 1})) <= FEW
-
-    def _all_allowed(self) -> list[int]:
-        statement = sql.SQL(load_sql("search_allowed")).format(**self._names)
-        return [row[0] for row in self._rows(statement, {"candidates": FEW})]
+        found = [row[0] for row in self._rows(statement, {"candidates": FEW + 1})]
+        return found if len(found) <= FEW else None
 
     def _scored(self, chunks: Sequence[int]) -> list[Scored]:
         statement = sql.SQL(load_sql("search_scores")).format(**self._names)
