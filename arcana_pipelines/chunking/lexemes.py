@@ -16,7 +16,7 @@ import re
 import unicodedata
 from bisect import bisect
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from zlib import crc32
@@ -37,7 +37,10 @@ LEAST = 0.3  # how much a word counts in a query that says next to nothing
 _LONGEST = 64
 _CJK_RANGE = "぀-ヿ㐀-鿿豈-﫿가-힣ᄀ-ᇿ"
 _RUN = re.compile(rf"[{_CJK_RANGE}]+|[^\W_{_CJK_RANGE}]+")
-_IDENTIFIER = re.compile(r"[A-Za-z0-9]+(?:[-_./][A-Za-z0-9]+)+")
+# In ASCII text the same runs, found several times as fast.
+_ASCII_RUN = re.compile(r"[a-z0-9]+")
+# Possessive: a word without a part behind it is given up at once, not letter by letter.
+_IDENTIFIER = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]++(?:[-_./][A-Za-z0-9]++)+")
 _CJK = re.compile(rf"[{_CJK_RANGE}]")
 _HANGUL = re.compile(r"[가-힣]+")
 _ENGLISH = re.compile(r"[a-z]+")
@@ -80,7 +83,7 @@ def tokens(text: str) -> Iterator[Token]:
 
 def _runs(text: str) -> list[str]:
     text = unicodedata.normalize("NFKC", text).lower()
-    return [*_RUN.findall(text), *_IDENTIFIER.findall(text)]
+    return [*(_ASCII_RUN if text.isascii() else _RUN).findall(text), *_IDENTIFIER.findall(text)]
 
 
 def _tokens(run: str) -> tuple[Token, ...]:
@@ -90,16 +93,17 @@ def _tokens(run: str) -> tuple[Token, ...]:
 @lru_cache(50_000)
 def numbers(word: str) -> tuple[int, ...]:
     """The numbers of the terms of a word as it stands in a text."""
-    return tuple(number for run in _runs(word) for number, _ in _numbers(run))
+    return tuple(number for run in _runs(word) for number in _numbers(run)[0])
 
 
-def _numbers(run: str) -> tuple[tuple[int, bool], ...]:
-    """The numbers of a run's terms, and which of them are indexed."""
+def _numbers(run: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The numbers of a run's terms, and of those that are indexed."""
     return _numbers_of_word(run) if len(run) <= _LONGEST_CACHED else _numbers_of(run)
 
 
-def _numbers_of(run: str) -> tuple[tuple[int, bool], ...]:
-    return tuple((term_id(token.term), not token.parts) for token in _tokens(run))
+def _numbers_of(run: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    found = [(term_id(token.term), not token.parts) for token in _tokens(run)]
+    return tuple(number for number, _ in found), tuple(number for number, is_indexed in found if is_indexed)
 
 
 # Words come again and again; sentences of a script without spaces do not.
@@ -148,15 +152,24 @@ def term_id(term: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A chunk's terms for PostgreSQL: `vector` is the text of a sparsevec, `keys` go into an int[]."""
+    """A chunk's terms for PostgreSQL: `vector` is the text of a sparsevec, `keys` go into an int[].
+
+    `runs` are the words as they stand in title, headings and text.
+    """
 
     vector: str
     keys: list[int]
+    runs: Collection[str]
 
 
-def words_of(texts: Iterable[str]) -> set[str]:
-    """The words as written that a typing error may be near to: letters only, 4 to 30 of them."""
-    return {run for text in texts for run in _runs(text) if 4 <= len(run) <= 30 and run.isalpha() and not has_cjk(run)}
+def words_of(text: str) -> set[str]:
+    """The words of a text that a typing error may be near to (see `is_word`)."""
+    return set(filter(is_word, _runs(text)))
+
+
+def is_word(run: str) -> bool:
+    """True for letters only, 4 to 30 of them, of a script that puts spaces between words."""
+    return 4 <= len(run) <= 30 and run.isalpha() and not has_cjk(run)
 
 
 def chunk_weights(title: str, headings: Sequence[str], text: str) -> Weights:
@@ -171,19 +184,21 @@ def chunk_weights(title: str, headings: Sequence[str], text: str) -> Weights:
         for run in _runs(part):
             runs[run] += HEADING_WEIGHT
     frequencies: defaultdict[int, int] = defaultdict(int)
-    indexed = set()
-    length = 0
+    indexed: set[int] = set()
     for run, frequency in runs.items():
-        for number, is_indexed in _numbers(run):
+        found, found_indexed = _numbers(run)
+        for number in found:
             frequencies[number] += frequency
-            length += frequency
-            if is_indexed:
-                indexed.add(number)
+        indexed.update(found_indexed)
+    length = sum(frequencies.values())
     point = K1 * (1 - B + B * length / REFERENCE_LENGTH)
-    entries = ",".join(f"{term + 1}:{f * (K1 + 1) / (f + point):.4g}" for term, f in sorted(frequencies.items()))
-    return Weights(
-        f"{{{entries}}}/{TERMS}", [term * LEVELS + bisect(STEPS, frequencies[term] / point) for term in sorted(indexed)]
-    )
+    # Most terms occur a few times: what a frequency makes is computed once, not once a term.
+    different = set(frequencies.values())
+    weights = {f: f":{f * (K1 + 1) / (f + point):.4g}" for f in different}
+    levels = {f: bisect(STEPS, f / point) for f in different}
+    entries = ",".join([f"{term + 1}{weights[f]}" for term, f in frequencies.items()])  # PostgreSQL sorts them
+    keys = [term * LEVELS + levels[frequencies[term]] for term in sorted(indexed)]
+    return Weights(f"{{{entries}}}/{TERMS}", keys, runs.keys())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from arcana_pipelines.chunking.chunker import Chunk, chunk_document
-from arcana_pipelines.chunking.lexemes import chunk_weights, words_of
+from arcana_pipelines.chunking.lexemes import chunk_weights, is_word
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
@@ -42,8 +42,7 @@ def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = Fal
         settings, words = build.settings.chunker, vocabulary(build.embedding_model)
         for rows in _missing(connection, workspace_id, build):
             cut = {row["document_content_id"]: (row, chunk_document(row["contents"], settings, words)) for row in rows}
-            _copy(connection, build, cut)
-            _learn_words(connection, build, cut)
+            _learn_words(connection, build, _copy(connection, build, cut))
             connection.commit()
             contents += len(rows)
             chunks += sum(len(made) for _, made in cut.values())
@@ -73,7 +72,9 @@ def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterat
         yield rows
 
 
-def _copy(connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, Any], list[Chunk]]]) -> None:
+def _copy(connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, Any], list[Chunk]]]) -> set[str]:
+    """Stage the chunks and return the words in them."""
+    runs: set[str] = set()
     with (
         connection.cursor() as cursor,
         cursor.copy(
@@ -85,6 +86,7 @@ def _copy(connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, 
             title = row["contents"]["title"]
             for chunk in chunks:
                 weights = chunk_weights(title, chunk.heading_path, chunk.text)
+                runs.update(weights.runs)
                 copy.write_row(
                     (
                         build.rag_index_build_id,
@@ -96,15 +98,16 @@ def _copy(connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, 
                         chunk.text_hash,
                         chunk.token_count,
                         weights.vector,
-                        weights.keys,
+                        # Written here: psycopg looks at each of thousands of numbers what it is.
+                        f"{{{','.join(map(str, weights.keys))}}}",
                     )
                 )
+    return runs
 
 
-def _learn_words(connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, Any], list[Chunk]]]) -> None:
+def _learn_words(connection: Connection, build: Build, runs: set[str]) -> None:
     """Keep the words as written: what a typing error in a question may have meant."""
-    texts = (text for row, chunks in cut.values() for text in (row["contents"]["title"], *(c.text for c in chunks)))
     connection.execute(
         "INSERT INTO index_word (rag_index_build_id, word) SELECT %s, unnest(%s::text[]) ON CONFLICT DO NOTHING",
-        [build.rag_index_build_id, sorted(words_of(texts))],
+        [build.rag_index_build_id, sorted(filter(is_word, runs))],
     )

@@ -17,7 +17,7 @@ def unknown_words(query: str, counts: Mapping[int, int]) -> list[str]:
     """The query's words of letters that no chunk has in any form; `counts` are those of its keys."""
     return sorted(
         word
-        for word in words_of([query])
+        for word in words_of(query)
         if not any(
             part * LEVELS + level in counts
             for term in query_terms(word).values()
