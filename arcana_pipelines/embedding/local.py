@@ -78,6 +78,7 @@ def _mean(table: Any, ids: Sequence[int]) -> Any:
     """The mean of the tokens' vectors at unit length: what `WordLlama.embed` computes, without its padding."""
     if not ids:
         return np.zeros(DIMENSIONS, dtype=np.float32)
-    mean = table[np.minimum(ids, len(table) - 1)].mean(axis=0, dtype=np.float32)
-    length = np.linalg.norm(mean)
-    return mean / length if length else mean
+    # A sum has the mean's direction. `take` that clips is several times as fast as an index that was clipped before.
+    total = np.add.reduce(table.take(ids, axis=0, mode="clip"), axis=0)
+    length = np.linalg.norm(total)
+    return total / length if length else total
