@@ -4,6 +4,8 @@ The class says who has to act and whether trying again can help; the message nam
 workspace and the next step, and never a secret.
 """
 
+from __future__ import annotations
+
 
 class ArcanaError(Exception):
     """Anything this package reports instead of a traceback. The command line exits with `exit_code`."""
@@ -17,12 +19,24 @@ class WrongUse(ArcanaError):
     exit_code = 2
 
 
+class NotRemembered(WrongUse):
+    """What an index showed at that time is not known. The message says since when it is."""
+
+
 class InvalidSetting(WrongUse):
     """A variable has a value that cannot be used. The message names the variable, never its value."""
 
 
 class UnknownWorkspace(WrongUse):
     """No workspace has this slug."""
+
+    @classmethod
+    def named(cls, slug: str) -> UnknownWorkspace:
+        """The error, in words."""
+        return cls(
+            f"There is no workspace '{slug}'. `arcana workspace list` shows those there are; "
+            "`arcana workspace add` registers one."
+        )
 
 
 class InvalidSlug(WrongUse):
@@ -79,6 +93,10 @@ class EmbeddingFailed(ArcanaError):
 
 class InputRejected(EmbeddingFailed):
     """The provider refuses this input; another one may be fine. Never raised for what concerns every input."""
+
+
+class RerankingFailed(ArcanaError):
+    """The reranker failed, was too slow or answered with something unusable. Searches go on without it."""
 
 
 class BudgetReached(ArcanaError):

@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     embedding_price_per_million_tokens: Decimal | None = Field(None, ge=0)
     embedding_monthly_budget_usd: Decimal | None = Field(None, ge=0)
 
+    reranker_url: HttpUrl | None = None
+    reranker_model: str | None = None
+    reranker_api_key: SecretStr | None = None
+
     alert_webhook_url: HttpUrl | None = None
 
     retention_days: int = Field(30, ge=1, le=36500)

@@ -23,7 +23,9 @@ _TEMPLATE = "arcana_template"
 _numbers = itertools.count()
 
 # No test may depend on, or touch, what the person who runs it has configured.
-_OURS = ("ARCANA_", "DATABASE_", "NOTION_", "EMBEDDING_", "OPENAI_", "BATCH_SIZE", "MAX_CONCURRENT", "DAGSTER_")
+_OURS = (
+    "ARCANA_", "DATABASE_", "NOTION_", "EMBEDDING_", "OPENAI_", "RERANKER_", "BATCH_SIZE", "MAX_CONCURRENT", "DAGSTER_",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

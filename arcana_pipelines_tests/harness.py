@@ -22,7 +22,8 @@ from arcana_pipelines.pipeline.embeddings import embed_missing
 from arcana_pipelines.pipeline.pages import sync_pages
 from arcana_pipelines.pipeline.publish import publish
 from arcana_pipelines.pipeline.reports import counts_agree, served_counts, sync_report
-from arcana_pipelines.retrieval.searcher import Hit, Searcher
+from arcana_pipelines.retrieval.index_searcher import IndexSearcher
+from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 from arcana_pipelines.sources.notion.source import NotionSource
@@ -115,7 +116,9 @@ class Harness:
     def search(self, query: str, k: int = 10, index: str = "default") -> list[Hit]:
         with self.database.connection() as connection:
             workspace = workspaces.find(connection, self.slug)
-            return Searcher(connection, self.database.settings, workspace.workspace_id, index).search(query, k).hits
+            return (
+                IndexSearcher(connection, self.database.settings, workspace.workspace_id, index).search(query, k).hits
+            )
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with self.database.connection() as connection:

@@ -330,7 +330,7 @@ class SearchLoad:
 
 def search_load(url: str, home: str, base_url: str) -> None:
     """Search until standard input ends; prints a line a search."""
-    from arcana_pipelines.retrieval.searcher import Searcher
+    from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 
     ended = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
@@ -339,7 +339,7 @@ def search_load(url: str, home: str, base_url: str) -> None:
     )
     database, writer = Database(settings), Writer(7)
     with database.connection() as connection:
-        searcher = Searcher(connection, settings, workspaces.find(connection, "change").workspace_id)
+        searcher = IndexSearcher(connection, settings, workspaces.find(connection, "change").workspace_id)
         connection.commit()
         searcher.search("the model is loaded")
         print("ready", flush=True)

@@ -51,6 +51,8 @@ def _findings() -> Iterator[Finding]:
     if schema_found[1]:
         yield from _indexes(database)
     yield _tried("embedder", lambda: _embedder(settings))
+    if settings.reranker_url:
+        yield _tried("reranker", lambda: _reranker(settings))
     if os.environ.get(DEFAULT_TOKEN_VARIABLE):
         yield _tried("notion", lambda: _notion(database))
 
@@ -108,6 +110,17 @@ def _embedder(settings: Settings) -> str:
     model, dimensions = model_of(settings)
     probe(settings, model, dimensions)
     return f"{model} answers with {dimensions} dimensions"
+
+
+def _reranker(settings: Settings) -> str:
+    from arcana_pipelines.retrieval.reranker import open_reranker
+
+    reranker = open_reranker(settings)
+    assert reranker is not None
+    one, other = reranker.scores("Which animal says moo?", ["Cows say moo.", "The invoice is due in May."])
+    if one <= other:
+        raise ArcanaError(f"it answers, and prefers an invoice to a cow: is '{settings.reranker_model}' a reranker?")
+    return f"{settings.reranker_model or 'its model'} answers"
 
 
 def _notion(database: Database) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO
+from typing import IO, get_args
 
 import click
 from rich.markup import escape
@@ -16,8 +16,10 @@ from arcana_pipelines.indexes.builds import Build
 from arcana_pipelines.pipeline import quality, workspaces
 from arcana_pipelines.pipeline.indexes import find_builds
 from arcana_pipelines.pipeline.workspaces import Workspace
+from arcana_pipelines.retrieval.fusion import Fusion
 from arcana_pipelines.retrieval.golden import Question, as_line, described, read_golden
 from arcana_pipelines.retrieval.metrics import DECISIVE
+from arcana_pipelines.retrieval.reranker import open_reranker
 
 BELOW_BASELINE = 3
 
@@ -29,13 +31,21 @@ BELOW_BASELINE = 3
 @click.option("--build", type=int, metavar="N", help="This build of it (default: the one that serves).")
 @click.option("--keep", is_flag=True, help="Keep the questions, instead of those kept before.")
 @click.option("--baseline", is_flag=True, help="Make this result the one that later ones are compared with.")
+@click.option(
+    "--fusion",
+    type=click.Choice(get_args(Fusion)),
+    default="weighted",
+    show_default=True,
+    help="Try another way to make words and meaning one. The result is shown, and not stored.",
+)
+@click.option("--rerank", is_flag=True, help="Try the reranker of RERANKER_URL. The result is shown, and not stored.")
 @click.option("--suggest", is_flag=True, help="Draft questions from titles and headings instead.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many drafts.")
 @json_option
 @click.pass_context
 def command(
     context: click.Context, slug: str, golden: IO[bytes] | None, index: str, build: int | None, keep: bool,
-    baseline: bool, suggest: bool, limit: int, as_json: bool,
+    baseline: bool, fusion: Fusion, rerank: bool, suggest: bool, limit: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure how well an index answers golden questions; exit 3 when it does worse than its baseline.
 
@@ -46,8 +56,14 @@ def command(
         raise WrongUse("--suggest goes with --limit only: it drafts questions and asks none.")
     if keep and not golden:
         raise WrongUse("--keep needs a file of golden questions.")
+    is_trial = rerank or fusion != "weighted"
+    if is_trial and baseline:
+        raise WrongUse("--baseline is of an index as it is searched: it does not go with --fusion rrf or --rerank.")
     database = open_database()
     require_current(database)
+    reranker = open_reranker(database.settings) if rerank else None
+    if rerank and reranker is None:
+        raise WrongUse("--rerank needs a reranker: set RERANKER_URL (.env.example explains it).")
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
         connection.commit()
@@ -57,12 +73,13 @@ def command(
         chosen = _build(connection, workspace, index, build)
         questions = read_golden(golden.read()) if golden else _kept(connection, workspace)
         with error_console().status(f"{slug}: asking {len(questions)} questions …"):
-            evaluation = quality.evaluate(connection, database.settings, chosen, questions)
+            evaluation = quality.evaluate(connection, database.settings, chosen, questions, fusion, reranker)
         if not evaluation.answers:
             raise WrongUse(f"None of the pages that the golden questions name is a document of workspace '{slug}'.")
         held = quality.baseline(connection, chosen)
         compared = quality.compare(evaluation, held) if held is not None else None
-        quality.store(connection, evaluation, is_baseline=baseline)
+        if not is_trial:
+            quality.store(connection, evaluation, is_baseline=baseline)
         if keep:
             quality.keep(connection, workspace.workspace_id, questions)
     if as_json:
@@ -72,9 +89,9 @@ def command(
         _print(evaluation)
         if baseline:
             console().print("This result is the baseline from now on.")
-        else:
+        elif compared is not None or not is_trial:
             _print_comparison(compared, held is not None)
-    if compared and not compared.holds and not baseline:
+    if compared and not compared.holds and not baseline and not is_trial:
         context.exit(BELOW_BASELINE)
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import get_args
 
 import click
 
@@ -14,10 +15,24 @@ from arcana_pipelines.cli.output import console, json_option, print_json
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.pipeline import workspaces
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
-from arcana_pipelines.retrieval.searcher import Hit, Results, Searcher
+from arcana_pipelines.retrieval.fusion import Fusion
+from arcana_pipelines.retrieval.index_searcher import IndexSearcher
+from arcana_pipelines.retrieval.reranker import open_reranker
+from arcana_pipelines.retrieval.results import Hit, Results
 from arcana_pipelines.sources.notion.pages import canonical_id
 
 SHOWN = 400  # characters of a hit on a terminal
+
+
+def _time(text: str) -> datetime:
+    """An ISO 8601 time: UTC, or with an offset."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"'{text}' is no time: write 2026-02-01, 2026-02-01T09:30 or 2026-02-01T09:30+09:00."
+        ) from error
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 @click.command(name="search")
@@ -34,13 +49,32 @@ SHOWN = 400  # characters of a hit on a terminal
     metavar="CONDITION",
     help="Only rows with such a property: Status=Done, Status!=Done, Owner~Kim (contains), Cost>=100, Due<2026-02-01.",
 )
-@click.option("--edited-since", type=click.DateTime(), help="Only pages edited at that time (UTC) or later.")
+@click.option(
+    "--edited-since",
+    type=_time,
+    metavar="TIME",
+    help="Only pages edited at that time (UTC, or with an offset) or later.",
+)
 @click.option("--links-to", metavar="PAGE", help="Only pages that link to this one.")
 @click.option("--neighbours", type=click.IntRange(0, 10), default=0, help="Chunks before and after each hit.")
+@click.option(
+    "--as-of",
+    type=_time,
+    metavar="TIME",
+    help="Search what was searchable at that past time (UTC, or with an offset), in the versions of then. Slower.",
+)
+@click.option(
+    "--fusion",
+    type=click.Choice(get_args(Fusion)),
+    default="weighted",
+    show_default=True,
+    help="How words and meaning are made one: by their scores, or by their ranks (reciprocal rank fusion).",
+)
 @json_option
 def command(
     slug: str, query: str, k: int, index: str, below: str | None, kinds: tuple[str, ...], conditions: tuple[str, ...],
-    edited_since: datetime | None, links_to: str | None, neighbours: int, as_json: bool,
+    edited_since: datetime | None, links_to: str | None, neighbours: int, as_of: datetime | None, fusion: Fusion,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Search a workspace. QUERY - reads one query a line from standard input.
 
@@ -50,7 +84,7 @@ def command(
         below=canonical_id(below) if below else None,
         kinds=kinds,
         properties=[PropertyCondition.parse(condition) for condition in conditions],
-        edited_since=edited_since.replace(tzinfo=UTC) if edited_since else None,
+        edited_since=edited_since,
         links_to=canonical_id(links_to) if links_to else None,
     )
     database = open_database()
@@ -58,9 +92,13 @@ def command(
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
         connection.commit()
-        searcher = Searcher(connection, database.settings, workspace.workspace_id, index)
+        searcher = IndexSearcher(
+            connection, database.settings, workspace.workspace_id, index, reranker=open_reranker(database.settings)
+        )
         for line in _lines() if query == "-" else [query]:
-            results = searcher.search(line.rstrip("\r\n"), k, filters=filters, neighbours=neighbours)
+            results = searcher.search(
+                line.rstrip("\r\n"), k, filters=filters, neighbours=neighbours, as_of=as_of, fusion=fusion
+            )
             if as_json:
                 found = {"hits": [asdict(hit) for hit in results.hits], "seconds": round(results.seconds, 4)}
                 print_json(found | ({"corrections": results.corrections} if results.corrections else {}))

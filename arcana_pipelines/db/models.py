@@ -388,7 +388,10 @@ class RagIndex(Base):
 
 
 class RagIndexBuild(Base):
-    """One physical incarnation of an index: chunker, model and dimensions are fixed for its life."""
+    """One physical incarnation of an index: chunker, model and dimensions are fixed for its life.
+
+    It served last from `promoted_at` to `retired_at`; before `remembers_since` it lacks some of what it showed.
+    """
 
     __tablename__ = "rag_index_build"
     __table_args__ = (
@@ -411,6 +414,8 @@ class RagIndexBuild(Base):
     promote_when_verified: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
     verification: Mapped[Any] = mapped_column(JSONB, nullable=True)
     promoted_at: Mapped[Any] = _time()
+    retired_at: Mapped[Any] = _time()
+    remembers_since: Mapped[Any] = _now()
     fill_requested_at: Mapped[Any] = _time()
     created_at: Mapped[Any] = _now()
     updated_at: Mapped[Any] = _now()
@@ -489,6 +494,21 @@ class ChunkTerms(Base):
 
     rag_index_build_id: Mapped[int] = mapped_column(
         INTEGER, ForeignKey("rag_index_build.rag_index_build_id"), autoincrement=False
+    )
+    document_chunk_id: Mapped[int] = mapped_column(BIGINT, autoincrement=False)
+    document_id: Mapped[str] = mapped_column(UUID)
+    terms: Mapped[Any] = mapped_column(SPARSEVEC, nullable=False)
+    keys: Mapped[Any] = mapped_column(ARRAY(INTEGER), nullable=False)
+
+
+class RetiredChunkTerms(Base):
+    """The words of a chunk that is not searchable any more: what a search of the past reads. Purged with the chunk."""
+
+    __tablename__ = "retired_chunk_terms"
+    __table_args__ = (PrimaryKeyConstraint("rag_index_build_id", "document_chunk_id"),)
+
+    rag_index_build_id: Mapped[int] = mapped_column(
+        INTEGER, ForeignKey("rag_index_build.rag_index_build_id", ondelete="CASCADE"), autoincrement=False
     )
     document_chunk_id: Mapped[int] = mapped_column(BIGINT, autoincrement=False)
     document_id: Mapped[str] = mapped_column(UUID)

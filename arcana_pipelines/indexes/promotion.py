@@ -22,11 +22,12 @@ def switch(connection: Connection, build: Build) -> None:
 
     Documents that were removed since a retired build last served are taken out of it in the same transaction.
     """
+    connection.commit()  # the time of the switch is that of its transaction's beginning
     with connection.transaction():
         hold_index(connection, build.rag_index_id)
         connection.execute(load_sql("publish_removals"), build.key)
         connection.execute(
-            "UPDATE rag_index_build SET state = 'retired', updated_at = now() "
+            "UPDATE rag_index_build SET state = 'retired', retired_at = now(), updated_at = now() "
             "WHERE rag_index_id = %s AND state = 'active'",
             [build.rag_index_id],
         )
@@ -34,7 +35,7 @@ def switch(connection: Connection, build: Build) -> None:
             connection,
             build,
             "UPDATE rag_index_build SET state = 'active', promote_when_verified = false, promoted_at = now(), "
-            "updated_at = now() WHERE rag_index_build_id = %(build)s",
+            "retired_at = NULL, updated_at = now() WHERE rag_index_build_id = %(build)s",
         )
         _on(
             connection,

@@ -19,6 +19,7 @@ def purge(connection: Connection, generation: Generation, days: int) -> int:
     if purged:
         connection.execute(load_sql("purge_embeddings"), key)
     connection.execute(load_sql("purge_chunks"), key)
+    connection.execute(load_sql("purge_terms"), key)
     connection.execute(load_sql("purge_records"), key)
     connection.commit()
     return purged

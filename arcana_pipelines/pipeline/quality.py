@@ -14,13 +14,15 @@ from psycopg.types.json import Jsonb
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
-from arcana_pipelines.errors import EmbeddingFailed
+from arcana_pipelines.errors import EmbeddingFailed, RerankingFailed
 from arcana_pipelines.indexes.builds import Build, builds_of
 from arcana_pipelines.retrieval import golden
 from arcana_pipelines.retrieval.drafts import Page, draft
+from arcana_pipelines.retrieval.fusion import Fusion, Ranking
 from arcana_pipelines.retrieval.golden import Question
+from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.metrics import DECISIVE, mean, measure, percentile
-from arcana_pipelines.retrieval.searcher import Ranking, Searcher
+from arcana_pipelines.retrieval.reranker import Reranker
 from arcana_pipelines.settings import Settings
 
 RANKINGS: tuple[Ranking, ...] = ("fused", "dense", "lexical")
@@ -127,29 +129,47 @@ class Comparison:
         }
 
 
-def evaluate(connection: Connection, settings: Settings, build: Build, questions: Sequence[Question]) -> Evaluation:
+def evaluate(
+    connection: Connection,
+    settings: Settings,
+    build: Build,
+    questions: Sequence[Question],
+    fusion: Fusion = "weighted",
+    reranker: Reranker | None = None,
+) -> Evaluation:
     """Ask a build every question by every ranking. Commits; stores nothing.
+
+    What the settings say of a reranker does not matter here: an index is judged by itself.
 
     Raises:
         EmbeddingFailed: the provider does not embed questions, so that meaning cannot be judged.
+        RerankingFailed: the reranker does not answer, so that it cannot be judged.
     """
     named = {each.external_id for question in questions for each in question.relevant}
     key = {"workspace_id": build.workspace_id, "pages": list(named)}
     known = {page for (page,) in connection.execute(load_sql("quality_known_pages"), key).fetchall()}
     connection.commit()
-    searcher = Searcher(connection, settings, build.workspace_id, build.index_name, build.rag_index_build_id)
+    searcher = IndexSearcher(
+        connection, settings, build.workspace_id, build.index_name, build.rag_index_build_id, reranker=reranker
+    )
     asked = filter(None, (question.among(known) for question in questions))
-    return Evaluation(build, tuple(_answer(searcher, question) for question in asked), tuple(sorted(named - known)))
+    answers = tuple(_answer(searcher, question, fusion, reranker is not None) for question in asked)
+    return Evaluation(build, answers, tuple(sorted(named - known)))
 
 
-def _answer(searcher: Searcher, question: Question) -> Answer:
-    found = {ranking: searcher.search(question.query, DEPTH, ranking).hits for ranking in RANKINGS}
+def _answer(searcher: IndexSearcher, question: Question, fusion: Fusion, with_reranker: bool) -> Answer:
+    results = {ranking: searcher.search(question.query, DEPTH, ranking, fusion=fusion) for ranking in RANKINGS}
+    found = {ranking: each.hits for ranking, each in results.items()}
+    if found["fused"] and with_reranker and not results["fused"].is_reranked:
+        raise RerankingFailed(
+            "The reranker does not answer (the log says why), so it cannot be judged. Evaluate again when it does."
+        )
     if found["fused"] and not found["dense"]:
         raise EmbeddingFailed(
             "The embedding provider does not embed the golden questions, so only words were searched. "
             "Evaluate again when it answers."
         )
-    seconds = searcher.search(question.query).seconds
+    seconds = searcher.search(question.query, fusion=fusion).seconds
     measures = {ranking: measure(golden.gains(question, hits), question.ideal) for ranking, hits in found.items()}
     return Answer(question, measures, seconds)
 
@@ -269,6 +289,12 @@ def kept(connection: Connection, workspace_id: UUID) -> list[Question]:
     ).fetchall()
     connection.commit()
     return [Question(query=query, relevant=relevant) for query, relevant in rows]
+
+
+def asked_workspaces(connection: Connection) -> set[str]:
+    """The slugs of the workspaces that keep golden questions."""
+    rows = connection.execute("SELECT DISTINCT slug FROM golden_question JOIN workspace USING (workspace_id)")
+    return {slug for (slug,) in rows}
 
 
 def suggest(connection: Connection, workspace_id: UUID, limit: int) -> list[Question]:

@@ -58,10 +58,7 @@ def find(connection: Connection, slug: str) -> Workspace:
         cursor.execute(f"SELECT {_COLUMNS} FROM workspace WHERE slug = %s AND status <> 'deleting'", [slug])
         found = cursor.fetchone()
     if found is None:
-        raise UnknownWorkspace(
-            f"There is no workspace '{slug}'. `arcana workspace list` shows those there are; "
-            "`arcana workspace add` registers one."
-        )
+        raise UnknownWorkspace.named(slug)
     return found
 
 

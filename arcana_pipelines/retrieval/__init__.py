@@ -1,0 +1,32 @@
+"""Searching: `Searcher` is for programs; everything it gives and takes is here with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
+    from arcana_pipelines.retrieval.reranker import Reranker
+    from arcana_pipelines.retrieval.results import Hit, Place, Results
+    from arcana_pipelines.retrieval.searcher import Searcher
+
+__all__ = ["Filters", "Hit", "Place", "PropertyCondition", "Reranker", "Results", "Searcher"]
+
+_MODULES = {
+    "Filters": "filters",
+    "Hit": "results",
+    "Place": "results",
+    "PropertyCondition": "filters",
+    "Reranker": "reranker",
+    "Results": "results",
+    "Searcher": "searcher",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when asked for: whoever imports one module of this package does not pay for all of them.
+    if name not in _MODULES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

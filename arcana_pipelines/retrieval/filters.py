@@ -64,8 +64,13 @@ class Filters:
     def __bool__(self) -> bool:
         return any((self.below, self.kinds, self.properties, self.edited_since, self.links_to))
 
-    def documents(self) -> tuple[sql.Composable, dict[str, Any]]:
-        """SQL for the ids of the documents, with its parameters besides `workspace_id`."""
+    def documents(self, chunks_then: sql.Composable | None = None) -> tuple[sql.Composable, dict[str, Any]]:
+        """SQL for the ids of the documents, with its parameters besides `workspace_id`.
+
+        With `chunks_then`, the chunks that were seen at a time, the conditions are on the versions that were seen
+        with them. Only places are those of today: no version has them.
+        """
+        facts = _NOW if chunks_then is None else _THEN
         parameters: dict[str, Any] = {
             "below": self.below,
             "kinds": list(self.kinds) or None,
@@ -73,8 +78,10 @@ class Filters:
             "links_to": self.links_to,
         }
         conditions: list[sql.Composable] = [
-            sql.SQL("(%(kinds)s::text[] IS NULL OR p.kind = ANY(%(kinds)s))"),
-            sql.SQL("(%(edited_since)s::timestamptz IS NULL OR p.last_edited_at >= %(edited_since)s)"),
+            sql.SQL("(%(kinds)s::text[] IS NULL OR {kind} = ANY(%(kinds)s))").format(kind=facts.kind),
+            sql.SQL("(%(edited_since)s::timestamptz IS NULL OR {edited} >= %(edited_since)s)").format(
+                edited=facts.last_edited_at
+            ),
         ]
         if self.below:
             conditions.append(
@@ -84,24 +91,52 @@ class Filters:
                 )
             )
         if self.links_to:
-            conditions.append(
-                sql.SQL(
-                    "EXISTS (SELECT 1 FROM document_relation r "
-                    "JOIN source_page t ON t.document_id = r.related_document_id "
-                    "WHERE r.base_document_id = d.document_id AND r.deleted_at IS NULL "
-                    "AND t.workspace_id = %(workspace_id)s AND t.external_id = %(links_to)s)"
-                )
-            )
+            conditions.append(facts.links)
         for number, condition in enumerate(self.properties):
             name, value = f"property_{number}", f"value_{number}"
             parameters |= {name: condition.name, value: condition.value}
             conditions.append(_compared(condition, sql.Placeholder(name), sql.Placeholder(value)))
-        statement = sql.SQL(
-            "SELECT d.document_id FROM document d JOIN source_page p USING (document_id) "
-            "JOIN document_content c ON c.document_content_id = d.latest_content_id "
-            "WHERE d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL AND {}"
-        ).format(sql.SQL(" AND ").join(conditions))
+        statement = sql.SQL("{versions} AND {conditions}").format(
+            versions=facts.versions.format(chunks=chunks_then), conditions=sql.SQL(" AND ").join(conditions)
+        )
         return statement, parameters
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """Where conditions find what they are about."""
+
+    versions: sql.SQL
+    kind: sql.SQL
+    last_edited_at: sql.SQL
+    links: sql.SQL
+
+
+_NOW = _Facts(
+    versions=sql.SQL(
+        "SELECT d.document_id FROM document d JOIN source_page p USING (document_id) "
+        "JOIN document_content c ON c.document_content_id = d.latest_content_id "
+        "WHERE d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL"
+    ),
+    kind=sql.SQL("p.kind"),
+    last_edited_at=sql.SQL("p.last_edited_at"),
+    links=sql.SQL(
+        "EXISTS (SELECT 1 FROM document_relation r "
+        "JOIN source_page t ON t.document_id = r.related_document_id "
+        "WHERE r.base_document_id = d.document_id AND r.deleted_at IS NULL "
+        "AND t.workspace_id = %(workspace_id)s AND t.external_id = %(links_to)s)"
+    ),
+)
+_THEN = _Facts(
+    versions=sql.SQL(
+        "SELECT d.document_id FROM document d JOIN document_content c USING (document_id) "
+        "WHERE d.workspace_id = %(workspace_id)s "
+        "AND EXISTS (SELECT 1 FROM {chunks} k WHERE k.document_content_id = c.document_content_id)"
+    ),
+    kind=sql.SQL("c.contents->>'kind'"),
+    last_edited_at=sql.SQL("(c.contents->>'last_edited_at')::timestamptz"),
+    links=sql.SQL("(c.contents->'links' ? %(links_to)s AND c.contents->>'external_id' <> %(links_to)s)"),
+)
 
 
 def _compared(condition: PropertyCondition, name: sql.Composable, value: sql.Composable) -> sql.Composable:

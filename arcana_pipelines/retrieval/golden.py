@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, Va
 from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.documents.normalise import normalise
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.retrieval.searcher import Hit
+from arcana_pipelines.retrieval.results import Hit
 
 _WORD = re.compile(r"[^\W_]+")
 # Fewer words in a row may be anywhere.

@@ -22,12 +22,13 @@ from arcana_pipelines.embedding import provider
 from arcana_pipelines.errors import EmbeddingFailed, WrongUse
 from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of
 from arcana_pipelines.pipeline import indexes, quality, workspaces
-from arcana_pipelines.retrieval import searcher
+from arcana_pipelines.retrieval import embedders
 from arcana_pipelines.retrieval.drafts import Page, draft
 from arcana_pipelines.retrieval.golden import Question, gains, holds, read_golden
 from arcana_pipelines.retrieval.metrics import measure, ndcg, percentile, recall, reciprocal_rank
-from arcana_pipelines.retrieval.searcher import Hit, Place
+from arcana_pipelines.retrieval.results import Hit, Place
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks
+from arcana_pipelines.testing.reranking_server import RerankingServer
 from arcana_pipelines_tests.harness import Harness
 
 A, B = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
@@ -339,7 +340,7 @@ class TestEvaluation:
         def fails(*_: Any, **__: Any) -> provider.Embedder:
             raise EmbeddingFailed("down")
 
-        monkeypatch.setattr(searcher, "open_embedder", fails)
+        monkeypatch.setattr(embedders, "open_embedder", fails)
         with pytest.raises(EmbeddingFailed, match="golden questions"):
             of_acme.evaluate(questions)
 
@@ -506,6 +507,23 @@ class TestCommand:
         assert json.loads(run("--json", code=3)[0])["baseline"]["holds"] is False
         run("--baseline")
         run()
+
+    def test_another_fusion_or_a_reranker_is_tried_without_a_trace(
+        self, run: Any, of_acme: Quality, questions: list[Question], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        of_acme.keep(questions)
+        assert "RERANKER_URL" in run("--rerank", code=2)[1]
+        run("--fusion", "rrf", "--baseline", code=2)
+        assert "baseline" not in run("--fusion", "rrf")[0]
+        with RerankingServer() as server:
+            monkeypatch.setenv("RERANKER_URL", server.url)
+            found = json.loads(run("--rerank", "--json")[0])
+            assert found["questions"] == 6 and len(server.requests) == 12, "ranked once, timed once"
+            run()
+            assert len(server.requests) == 12, "an index is judged by itself"
+            server.answers = [(503, "loading")]
+            assert "cannot be judged" in run("--rerank", code=1)[1]
+        assert [row[1:] for row in of_acme.results()] == [(6, False)]
 
     def test_any_build_of_the_index_can_be_asked(self, run: Any, of_acme: Quality, questions: list[Question]) -> None:
         of_acme.keep(questions)

@@ -15,7 +15,8 @@ from arcana_pipelines.pipeline import workspaces
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.fusion import Scored, fuse, weight_of_meaning
 from arcana_pipelines.retrieval.highlights import highlights, terms_of
-from arcana_pipelines.retrieval.searcher import Results, Searcher
+from arcana_pipelines.retrieval.index_searcher import IndexSearcher
+from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks
 from arcana_pipelines_tests.harness import Harness
@@ -64,7 +65,7 @@ def library(acme: Harness) -> Library:
 def search(acme: Harness, query: str, k: int = 10, **options: object) -> Results:
     with acme.database.connection() as connection:
         workspace_id = workspaces.find(connection, acme.slug).workspace_id
-        return Searcher(connection, acme.database.settings, workspace_id).search(query, k, **options)  # type: ignore[arg-type]
+        return IndexSearcher(connection, acme.database.settings, workspace_id).search(query, k, **options)  # type: ignore[arg-type]
 
 
 def pages(results: Results) -> list[str]:

@@ -12,7 +12,11 @@ WITH removed AS (
 ), gone AS (
     DELETE FROM chunk_terms t USING retired
     WHERE t.rag_index_build_id = %(build)s AND t.document_chunk_id = retired.document_chunk_id
-    RETURNING t.keys
+    RETURNING t.document_chunk_id, t.document_id, t.terms, t.keys
+), kept AS (
+    -- For searches of the past.
+    INSERT INTO retired_chunk_terms (rag_index_build_id, document_chunk_id, document_id, terms, keys)
+    SELECT %(build)s, document_chunk_id, document_id, terms, keys FROM gone
 ), counted AS (
     UPDATE term_count held SET chunks = held.chunks - moved.chunks
     FROM (SELECT unnest(keys) AS key, count(*) AS chunks FROM gone GROUP BY 1) moved

@@ -1,6 +1,12 @@
--- Chunks that nobody could search for a long time.
-DELETE FROM document_chunk k
-WHERE k.rag_index_build_id = ANY(ARRAY(
-        SELECT b.rag_index_build_id FROM rag_index_build b JOIN rag_indexes i USING (rag_index_id)
-        WHERE i.workspace_id = %(workspace_id)s))
-  AND k.deleted_at < now() - make_interval(days => %(days)s);
+-- Chunks that nobody could search for a long time. What a build showed before the last of them went is not known then.
+WITH purged AS (
+    DELETE FROM document_chunk k
+    WHERE k.rag_index_build_id = ANY(ARRAY(
+            SELECT b.rag_index_build_id FROM rag_index_build b JOIN rag_indexes i USING (rag_index_id)
+            WHERE i.workspace_id = %(workspace_id)s))
+      AND k.deleted_at < now() - make_interval(days => %(days)s)
+    RETURNING k.rag_index_build_id, k.deleted_at
+)
+UPDATE rag_index_build b SET remembers_since = greatest(b.remembers_since, lost.until)
+FROM (SELECT rag_index_build_id, max(deleted_at) AS until FROM purged GROUP BY 1) lost
+WHERE b.rag_index_build_id = lost.rag_index_build_id;

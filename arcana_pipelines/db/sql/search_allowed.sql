@@ -1,2 +1,2 @@
 -- The chunks of the documents that a filter leaves.
-SELECT document_chunk_id FROM {terms} WHERE true {allowed} LIMIT %(candidates)s;
+SELECT document_chunk_id FROM {terms} t WHERE true {allowed} LIMIT %(candidates)s;

@@ -1,7 +1,7 @@
 -- The best chunks by words: those that an index finds by key, each scored exactly (BM25 as an inner product).
 WITH found AS MATERIALIZED (
     SELECT document_chunk_id, terms <#> %(vector)s::sparsevec AS score
-    FROM {terms}
+    FROM {terms} t
     WHERE {found} {allowed}
 )
 SELECT document_chunk_id FROM found ORDER BY score, document_chunk_id LIMIT %(candidates)s;

@@ -1,0 +1,6 @@
+-- The chunks that a search of a build saw at a time, as those look that it sees now.
+SELECT document_chunk_id, document_content_id, position, chunk_content, heading_path, chunk_embedding,
+       NULL::timestamptz AS deleted_at
+FROM {chunks}
+WHERE rag_index_build_id = %(build)s AND created_at <= %(as_of)s::timestamptz
+  AND (deleted_at IS NULL OR deleted_at > %(as_of)s::timestamptz)

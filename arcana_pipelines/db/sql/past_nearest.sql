@@ -1,0 +1,2 @@
+-- The nearest of the chunks that were seen at a time: each is compared, for no index has those that were retired since.
+SELECT document_chunk_id FROM {chunks} k ORDER BY chunk_embedding <=> %(vector)s::vector LIMIT %(candidates)s;

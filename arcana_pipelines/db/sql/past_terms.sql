@@ -1,0 +1,3 @@
+-- The words of the chunks that a search of a build saw at a time.
+SELECT k.document_chunk_id, t.document_id, t.terms, t.keys
+FROM {words} t JOIN {chunks} k USING (document_chunk_id)

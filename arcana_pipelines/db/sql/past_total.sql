@@ -1,0 +1,2 @@
+-- How many chunks were seen at a time.
+SELECT count(*) FROM {chunks} k;

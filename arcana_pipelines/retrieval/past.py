@@ -1,0 +1,57 @@
+"""The past of an index: what stands for a build's tables in a search of what they showed at a time.
+
+A retired chunk keeps the times from which and until which it was seen, and its words (`retired_chunk_terms`), until
+the purge. So the tables of then are a condition on those of now, written once in `past_chunks.sql`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from psycopg import sql
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.errors import NotRemembered, WrongUse
+from arcana_pipelines.indexes.builds import table_of, terms_of
+
+
+def chunks_then(build: int) -> sql.Composable:
+    """What a build's chunks were at the time in the parameter `as_of`; also wants the parameter `build`."""
+    return _inner("past_chunks", chunks=sql.Identifier(table_of(build)))
+
+
+def terms_then(build: int) -> sql.Composable:
+    """What their words were."""
+    return _inner("past_terms", chunks=chunks_then(build), words=words(build))
+
+
+def words(build: int) -> sql.Composable:
+    """The words of all chunks of a build: for the scores of known chunks, where looking twice would be slow."""
+    return _inner("past_words", terms=sql.Identifier(terms_of(build)))
+
+
+def refusal(connection: Connection, index: str, key: Mapping[str, Any]) -> WrongUse:
+    """Why no build of an index tells what it showed at a time; `key` has the parameters of `past_serving.sql`."""
+    row = connection.execute(load_sql("past_known"), key).fetchone()
+    assert row is not None
+    is_future, now, since = row
+    asked = _shown(key["as_of"])
+    if is_future:
+        return WrongUse(f"{asked} is still to come: by the database's clock it is {_shown(now)}.")
+    known = f"It can be asked for times since {_shown(since)}." if since else "It can be asked for no earlier time."
+    return NotRemembered(
+        f"What the index '{index}' showed at {asked} is not known: it did not serve yet, or what was replaced or "
+        f"removed has been purged. {known} Older versions of pages are kept (table document_content), but not "
+        "searchable."
+    )
+
+
+def _inner(name: str, **names: sql.Composable) -> sql.Composable:
+    return sql.SQL("({})").format(sql.SQL(load_sql(name)).format(**names))
+
+
+def _shown(time: datetime) -> str:
+    return time.isoformat(sep=" ")

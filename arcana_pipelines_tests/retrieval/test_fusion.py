@@ -1,0 +1,39 @@
+"""Reciprocal rank fusion: what the orders say together, whatever the scores are."""
+
+from __future__ import annotations
+
+import pytest
+
+from arcana_pipelines.retrieval.fusion import RRF_CONSTANT, Scored, fuse_by_rank
+
+
+def test_the_score_is_the_sum_of_reciprocal_ranks_over_that_of_the_first_of_both() -> None:
+    found = dict(fuse_by_rank([Scored(1, 9.0, 0.9), Scored(2, 5.0, 0.8), Scored(3, 7.0, 0.1)], constant=60))
+    best = 2 / 61
+    assert found[1] == pytest.approx(1.0)
+    assert found[2] == pytest.approx((1 / 63 + 1 / 62) / best)
+    assert found[3] == pytest.approx((1 / 62 + 1 / 63) / best)
+
+
+def test_only_the_order_of_the_scores_matters() -> None:
+    near = [Scored(1, 1.01, 0.50), Scored(2, 1.00, 0.51)]
+    far = [Scored(1, 99.0, 0.01), Scored(2, 0.10, 0.99)]
+    assert fuse_by_rank(near) == fuse_by_rank(far)
+
+
+def test_what_has_none_of_the_words_has_no_rank_by_words() -> None:
+    found = dict(fuse_by_rank([Scored(1, 4.0, 0.5), Scored(2, 0.0, 0.6), Scored(3, 0.0, 0.4)]))
+    assert found[2] == pytest.approx(0.5)
+    assert found[3] == pytest.approx(0.5 * (RRF_CONSTANT + 1) / (RRF_CONSTANT + 3))
+
+
+def test_equals_share_a_rank_and_stand_in_a_fixed_order() -> None:
+    candidates = [Scored(7, 2.0, 0.5), Scored(5, 2.0, 0.5), Scored(6, 1.0, 0.1)]
+    found = fuse_by_rank(candidates)
+    assert found == fuse_by_rank(candidates[::-1])
+    assert [chunk for chunk, _ in found] == [5, 7, 6]
+    assert found[0][1] == found[1][1] == 1.0
+
+
+def test_no_candidates_have_no_order() -> None:
+    assert fuse_by_rank([]) == []

@@ -1,0 +1,339 @@
+"""The searcher for programs: many threads and tasks, one workspace, connections that come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.embedding.local import LocalEmbedder
+from arcana_pipelines.embedding.provider import Embedded
+from arcana_pipelines.errors import DatabaseUnreachable, InvalidSetting, UnknownWorkspace, WrongUse
+from arcana_pipelines.pipeline import indexes, workspaces
+from arcana_pipelines.retrieval import Filters, Results, Searcher, embedders
+from arcana_pipelines.settings import Settings
+from arcana_pipelines.testing.notion_server import blocks
+from arcana_pipelines_tests.harness import Harness
+
+WORDS = ("zebra", "quartz", "violin", "harbour", "meadow")
+
+
+@pytest.fixture
+def animals(acme: Harness) -> Harness:
+    """A workspace with a page for each word, long enough for several chunks."""
+    fill(acme)
+    return acme
+
+
+def fill(harness: Harness) -> None:
+    for word in WORDS:
+        parts = [f"The {word} of {harness.slug}. " + f"More about it, part {part}. " * 40 for part in range(3)]
+        harness.world.add_page(word.title(), blocks=[blocks.paragraph(part) for part in parts])
+    harness.world.clock.advance(600)
+    harness.sync()
+
+
+@pytest.fixture
+def searcher(animals: Harness, settings: Settings) -> Iterator[Searcher]:
+    with Searcher("acme", settings=settings) as searcher:
+        yield searcher
+
+
+def titles(results: Results) -> list[str]:
+    return [hit.title for hit in results.hits]
+
+
+class Meddling(LocalEmbedder):
+    """The local model; while it embeds, something else happens."""
+
+    def __init__(self, meddle: Callable[[], Any]) -> None:
+        self._meddle = meddle
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        self._meddle()
+        return super().embed(texts)
+
+
+@pytest.fixture
+def while_embedding(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], list[tuple[Any, ...]]]:
+    """Lets something happen in the middle of every search; returns the models that were opened."""
+
+    def install(meddle: Callable[[], Any]) -> list[tuple[Any, ...]]:
+        opened: list[tuple[Any, ...]] = []
+
+        def open_embedder(settings: Settings, model: str, dimensions: int, patience: float) -> LocalEmbedder:
+            opened.append((model, dimensions))
+            return Meddling(meddle)
+
+        monkeypatch.setattr(embedders, "open_embedder", open_embedder)
+        return opened
+
+    return install
+
+
+def drop_connections(harness: Harness) -> None:
+    """What a restart of the server does to everybody who is connected."""
+    with harness.database.connect(autocommit=True) as own:
+        own.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND application_name = 'arcana' AND pid <> pg_backend_pid()"
+        )
+
+
+def open_transactions(harness: Harness) -> int:
+    ((found,),) = harness.rows(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%%'"
+    )
+    return int(found)
+
+
+class TestSearching:
+    def test_it_finds_what_the_workspace_has(self, searcher: Searcher) -> None:
+        found = searcher.search("zebra", k=3, filters=Filters(kinds=["page"]), neighbours=1)
+        assert found.hits[0].title == "Zebra" and found.hits[0].highlights and found.seconds > 0
+        assert any(hit.before or hit.after for hit in found.hits)
+        assert len(searcher.search("zebra", k=1).hits) == 1
+
+    @pytest.mark.parametrize("fusion", ["weighted", "rrf"])
+    def test_either_fusion_finds_it_with_scores_between_0_and_1(self, searcher: Searcher, fusion: Any) -> None:
+        found = searcher.search("zebra harbour", fusion=fusion)
+        assert {hit.title for hit in found.hits[:2]} == {"Zebra", "Harbour"}
+        scores = [hit.score for hit in found.hits]
+        assert scores == sorted(scores, reverse=True) and all(0 <= score <= 1 for score in scores)
+
+    @pytest.mark.parametrize("wrong", [{"k": 0}, {"neighbours": -1}, {"ranking": "best"}, {"fusion": "rff"}])
+    def test_an_argument_that_cannot_be_is_refused_in_a_sentence(self, searcher: Searcher, wrong: Any) -> None:
+        with pytest.raises(WrongUse, match=r"^[A-Z].*\.$"):
+            searcher.search("zebra", **wrong)
+
+    def test_the_environment_says_where_everything_is(
+        self, animals: Harness, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert settings.database_url is not None
+        monkeypatch.setenv("DATABASE_URL", settings.database_url.get_secret_value())
+        with Searcher("acme") as searcher:
+            assert titles(searcher.search("quartz"))[0] == "Quartz"
+        monkeypatch.setenv("DATABASE_URL", "mysql://nowhere")
+        with pytest.raises(InvalidSetting, match="DATABASE_URL"):
+            Searcher("acme")
+
+    def test_searchers_may_share_a_pool_which_stays_open(self, animals: Harness, database: Database) -> None:
+        with Searcher("acme", database=database) as one, Searcher("acme", database=database) as other:
+            assert titles(one.search("violin")) == titles(other.search("violin"))
+        with database.connection() as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+
+    def test_a_closed_one_says_so(self, animals: Harness, settings: Settings) -> None:
+        searcher = Searcher("acme", settings=settings)
+        searcher.search("zebra")
+        searcher.close()
+        searcher.close()
+        with pytest.raises(WrongUse, match="closed"):
+            searcher.search("zebra")
+        with pytest.raises(WrongUse, match="closed"):
+            asyncio.run(searcher.asearch("zebra"))
+
+    def test_the_package_is_cheap_to_import(self) -> None:
+        heavy = {"psycopg", "sqlalchemy", "numpy", "httpx"}
+        code = f"import sys, arcana_pipelines.retrieval; print({heavy} & set(sys.modules))"
+        assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+
+
+class TestWorkspaces:
+    def test_nothing_of_another_workspace_is_found(
+        self, searcher: Searcher, another: Callable[[str], Harness], settings: Settings
+    ) -> None:
+        beta = another("beta")
+        fill(beta)
+        with Searcher("beta", database=beta.database) as of_beta:
+            for word in WORDS:
+                assert all("of beta" in hit.text or "acme" not in hit.text for hit in of_beta.search(word, k=50).hits)
+                assert all("of acme" in hit.text or "beta" not in hit.text for hit in searcher.search(word, k=50).hits)
+            theirs = {hit.document_id for word in WORDS for hit in of_beta.search(word, k=50).hits}
+        ours = {hit.document_id for word in WORDS for hit in searcher.search(word, k=50).hits}
+        assert ours and theirs and not ours & theirs
+
+    def test_an_unknown_workspace_or_index_has_an_error_with_a_sentence(
+        self, animals: Harness, settings: Settings
+    ) -> None:
+        with Searcher("nobody", settings=settings) as searcher, pytest.raises(UnknownWorkspace, match="'nobody'"):
+            searcher.search("zebra")
+        with (
+            Searcher("acme", "nothing", settings=settings) as searcher,
+            pytest.raises(WrongUse, match="no index 'nothing'"),
+        ):
+            searcher.search("zebra")
+
+    def test_a_removed_workspace_is_unknown_from_then_on(self, searcher: Searcher, animals: Harness) -> None:
+        assert searcher.search("zebra").hits
+        workspaces.remove(animals.database, "acme", lambda _: None)
+        with pytest.raises(UnknownWorkspace):
+            searcher.search("zebra")
+
+    def test_a_database_of_another_release_is_refused(self, searcher: Searcher, animals: Harness) -> None:
+        with animals.database.connection() as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        with pytest.raises(WrongUse, match="arcana db upgrade"):
+            searcher.search("zebra")
+
+
+class TestManyAtOnce:
+    def test_twenty_threads_search_with_five_connections(
+        self, animals: Harness, settings: Settings, while_embedding: Any
+    ) -> None:
+        opened = while_embedding(lambda: time.sleep(0.01))
+        few = settings.model_copy(update={"database_pool_size": 3, "database_max_overflow": 2})
+        with Searcher("acme", settings=few) as searcher, ThreadPoolExecutor(20) as threads:
+            found = list(threads.map(lambda number: titles(searcher.search(WORDS[number % 5]))[0], range(60)))
+        assert found == [WORDS[number % 5].title() for number in range(60)]
+        assert len(opened) == 1, "the model is opened once and shared"
+
+    def test_twenty_tasks_search_while_the_event_loop_goes_on(
+        self, animals: Harness, settings: Settings, while_embedding: Any
+    ) -> None:
+        busy: list[int] = []
+        lock = threading.Lock()
+
+        def count() -> None:
+            with lock:
+                busy.append(sum(each.name.startswith("arcana-search") for each in threading.enumerate()))
+            time.sleep(0.02)
+
+        while_embedding(count)
+        few = settings.model_copy(update={"database_pool_size": 2, "database_max_overflow": 2})
+
+        async def main() -> tuple[list[str], int]:
+            beats = 0
+
+            async def beat() -> None:
+                nonlocal beats
+                while True:
+                    await asyncio.sleep(0.005)
+                    beats += 1
+
+            beating = asyncio.create_task(beat())
+            with Searcher("acme", settings=few) as searcher:
+                found = await asyncio.gather(*(searcher.asearch(WORDS[number % 5], k=3) for number in range(20)))
+                beating.cancel()
+            return [titles(each)[0] for each in found], beats
+
+        found, beats = asyncio.run(main())
+        assert found == [WORDS[number % 5].title() for number in range(20)]
+        assert beats > 3 and max(busy) <= 4, "no more threads than connections"
+
+    def test_a_cancelled_search_leaves_its_connection_usable(
+        self, animals: Harness, settings: Settings, while_embedding: Any
+    ) -> None:
+        begun = threading.Event()
+        while_embedding(lambda: (begun.set(), time.sleep(0.05)))
+        one = settings.model_copy(update={"database_pool_size": 1, "database_max_overflow": 0})
+
+        async def main(searcher: Searcher) -> Results:
+            for _ in range(5):
+                task = asyncio.create_task(searcher.asearch("zebra"))
+                waiting = asyncio.create_task(searcher.asearch("zebra"))
+                await asyncio.to_thread(begun.wait, 10)
+                task.cancel()
+                waiting.cancel()
+                assert await asyncio.gather(task, waiting, return_exceptions=True) != []
+                assert task.cancelled() and waiting.cancelled()
+                begun.clear()
+            return await searcher.asearch("zebra")
+
+        with Searcher("acme", settings=one) as searcher:
+            assert titles(asyncio.run(main(searcher)))[0] == "Zebra"
+            assert open_transactions(animals) == 0
+
+    def test_without_a_free_connection_the_error_says_what_to_raise(self, animals: Harness, settings: Settings) -> None:
+        database = Database(settings.model_copy(update={"database_pool_size": 1, "database_max_overflow": 0}))
+        database.engine.pool._timeout = 0.05  # type: ignore[attr-defined]  # nobody waits half a minute here
+        full = pytest.raises(DatabaseUnreachable, match="DATABASE_POOL_SIZE")
+        with database.connection(), Searcher("acme", database=database) as searcher, full:
+            searcher.search("zebra")
+        database.close()
+
+    def test_a_promotion_in_the_middle_is_noticed_by_nobody(self, animals: Harness, searcher: Searcher) -> None:
+        done = threading.Event()
+
+        def ask(word: str) -> int:
+            asked = 0
+            while not done.is_set():
+                assert titles(searcher.search(word, k=3))[0] == word.title()
+                asked += 1
+            return asked
+
+        with ThreadPoolExecutor(4) as threads:
+            asking = [threads.submit(ask, word) for word in WORDS[:4]]
+            try:
+                for tokens in (64, 128):
+                    promote(animals, tokens)
+            finally:
+                done.set()
+            assert all(each.result() > 0 for each in asking)
+
+    def test_a_promotion_between_two_statements_is_answered_from_the_new_build(
+        self, animals: Harness, searcher: Searcher, while_embedding: Any
+    ) -> None:
+        promotions = iter([64])
+
+        def once() -> None:
+            for tokens in promotions:
+                promote(animals, tokens)
+
+        before = max(len(hit.text) for hit in animals.search("zebra"))
+        while_embedding(once)
+        assert max(len(hit.text) for hit in searcher.search("zebra").hits) < before
+
+
+def promote(harness: Harness, tokens: int) -> None:
+    """Let the index serve from another build, with chunks of another size."""
+    with harness.database.connection() as connection:
+        workspace_id = workspaces.find(connection, harness.slug).workspace_id
+        indexes.rebuild_index(
+            connection, workspace_id, "default", lambda held: replace(held, chunker=ChunkerSettings.of_target(tokens))
+        )
+    harness.fill()
+    with harness.database.connection() as connection:
+        indexes.promote(connection, workspace_id, "default")
+
+
+class TestDroppedConnections:
+    def test_the_next_search_works_after_all_connections_were_dropped(
+        self, animals: Harness, searcher: Searcher
+    ) -> None:
+        with ThreadPoolExecutor(5) as threads:
+            list(threads.map(searcher.search, WORDS))
+            drop_connections(animals)
+            assert [titles(each)[0] for each in threads.map(searcher.search, WORDS)] == [word.title() for word in WORDS]
+
+    def test_a_search_whose_connection_is_dropped_is_made_once_more(
+        self, animals: Harness, searcher: Searcher, while_embedding: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        drops = iter(range(1))
+        while_embedding(lambda: [drop_connections(animals) for _ in drops])
+        assert titles(searcher.search("meadow"))[0] == "Meadow"
+        assert "searching once more" in caplog.text and "meadow" not in caplog.text.lower()
+
+    def test_a_server_that_drops_every_connection_is_unreachable(
+        self, animals: Harness, searcher: Searcher, while_embedding: Any
+    ) -> None:
+        while_embedding(lambda: drop_connections(animals))
+        with pytest.raises(DatabaseUnreachable, match="twice"):
+            searcher.search("meadow")
+
+    def test_a_server_that_is_not_there_is_unreachable_in_a_sentence(self, settings: Settings) -> None:
+        nowhere = Settings(arcana_home=settings.home, database_url="postgresql://u:hunter2@127.0.0.1:1/x")
+        with Searcher("acme", settings=nowhere) as searcher, pytest.raises(DatabaseUnreachable) as refused:
+            searcher.search("zebra")
+        assert "hunter2" not in str(refused.value)
