@@ -10,6 +10,7 @@ import dagster as dg
 
 from arcana_pipelines.defs.assets import ASSETS, FILLING, RETRY_JOB, STAGING
 from arcana_pipelines.defs.partitions import workspaces
+from arcana_pipelines.defs.quality import QUALITY_ASSETS
 
 STAGE_JOB = "stage_workspace"
 FILL_JOB = "fill_indexes"
@@ -47,4 +48,12 @@ fill_indexes = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="Fill, verify and, where they may serve, promote the new builds of a workspace's indexes. Reads "
     "nothing from the source.",
+)
+
+measure_quality = dg.define_asset_job(
+    "measure_quality",
+    selection=QUALITY_ASSETS,
+    partitions_def=workspaces,
+    executor_def=dg.in_process_executor,
+    description="Ask the golden questions that a workspace keeps (`arcana eval … --keep`). Fails below the baseline.",
 )

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from arcana_pipelines.defs.jobs import sync_workspace
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.schema import current_revision, newest_revision
+from arcana_pipelines.defs.jobs import measure_quality, sync_workspace
 from arcana_pipelines.defs.partitions import workspaces
+from arcana_pipelines.pipeline.quality import asked_workspaces
+from arcana_pipelines.settings import load_settings
 from arcana_pipelines.sources.protocol import Mode
 
 
@@ -25,6 +29,30 @@ def audit_sweep(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest
             partition_key=slug,
             run_config=sync_config(Mode.AUDIT),
             tags={"arcana/mode": str(Mode.AUDIT)},
+        )
+
+
+@dg.schedule(
+    job=measure_quality,
+    cron_schedule="0 5 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every night, after the audits: ask the golden questions of each workspace that keeps some.",
+)
+def quality_sweep(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """One run a workspace with golden questions."""
+    partitions = workspaces.get_partition_keys(dynamic_partitions_store=context.instance)
+    database = Database(load_settings())
+    try:
+        if current_revision(database) != newest_revision():
+            yield dg.SkipReason("The database has no current schema yet: run `arcana db upgrade`.")
+            return
+        with database.connection() as connection:
+            asked = asked_workspaces(connection)
+    finally:
+        database.close()
+    for slug in sorted(set(partitions) & asked):
+        yield dg.RunRequest(
+            run_key=f"quality:{slug}:{context.scheduled_execution_time.isoformat()}", partition_key=slug
         )
 
 

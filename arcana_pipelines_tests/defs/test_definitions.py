@@ -37,13 +37,14 @@ def test_the_assets_are_what_the_design_says() -> None:
         assert spec.partitions_def == dg.DynamicPartitionsDefinition(name="workspace")
 
 
-def test_sensors_and_schedule_run_from_the_start() -> None:
+def test_sensors_and_schedules_run_from_the_start() -> None:
     defs = build_defs()
     statuses = {sensor.name: sensor.default_status for sensor in defs.sensors or ()}
     assert statuses == dict.fromkeys(
         ("workspace_registry", "source_changes", "index_builds", "failed_syncs"), dg.DefaultSensorStatus.RUNNING
     )
-    assert [schedule.name for schedule in defs.schedules or ()] == ["audit_sweep"]
+    schedules = {schedule.name: schedule.default_status for schedule in defs.schedules or ()}
+    assert schedules == dict.fromkeys(("audit_sweep", "quality_sweep"), dg.DefaultScheduleStatus.RUNNING)
 
 
 def test_loading_the_definitions_imports_nothing_heavy() -> None:

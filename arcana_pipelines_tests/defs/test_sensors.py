@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -13,13 +14,15 @@ from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.jobs import FILL_JOB
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
-from arcana_pipelines.defs.schedules import sync_config
+from arcana_pipelines.defs.schedules import quality_sweep, sync_config
 from arcana_pipelines.defs.sensors import index_builds, source_changes, workspace_registry
 from arcana_pipelines.errors import TokenRevoked
 from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.pipeline.indexes import create_index, rebuild_index
 from arcana_pipelines.pipeline.lock import workspace_lock
+from arcana_pipelines.pipeline.quality import keep
 from arcana_pipelines.pipeline.workspaces import find
+from arcana_pipelines.retrieval.golden import Question, Relevant
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
 from arcana_pipelines_tests.harness import Harness
@@ -226,3 +229,31 @@ def test_a_backfill_that_nobody_began_is_asked_for_again(installed: Harness, ins
     with installed.database.connection() as connection:
         connection.execute("UPDATE rag_index_build SET fill_requested_at = now() - interval '6 minutes'")
     assert isinstance(_tick(index_builds, instance), dg.SensorResult)
+
+
+def test_golden_questions_are_asked_every_night_where_there_are_some(
+    installed: Harness, another: Callable[[str], Harness], tmp_path: Path
+) -> None:
+    another("quiet")
+    instance = dg.DagsterInstance.local_temp(str(tmp_path))  # schedules take no ephemeral one
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme", "quiet"])
+    night = dt.datetime(2026, 1, 6, 5, tzinfo=dt.UTC)
+
+    def asked() -> list[str | None]:
+        repository = build_defs().get_repository_def()
+        context = dg.build_schedule_context(instance, scheduled_execution_time=night, repository_def=repository)
+        return [request.partition_key for request in quality_sweep.evaluate_tick(context).run_requests or []]
+
+    assert asked() == []
+    with installed.database.connection() as connection:
+        page = installed.world.visible_pages()[0]
+        keep(
+            connection,
+            find(connection, "acme").workspace_id,
+            [Question(query="a question", relevant=(Relevant(external_id=page),))],
+        )
+    assert asked() == ["acme"]
+    execute(instance, "acme", sync_config(Mode.FULL))
+    _, failure = execute(instance, "acme", {}, "measure_quality")
+    assert failure is None
+    assert installed.rows("SELECT questions FROM retrieval_quality") == [(1,)]
