@@ -41,7 +41,8 @@ def store(
     connection: Connection, key: StoreKey, hashes: Sequence[bytes], vectors: Vectors, token_counts: Sequence[int]
 ) -> None:
     """Write one embedding a hash. Only this workspace's run writes here (it holds the lock): nothing conflicts."""
-    register_vector(connection)
+    if connection.adapters.types.get("vector") is None:  # four questions to the server, once a connection
+        register_vector(connection)
     with (
         connection.cursor() as cursor,
         cursor.copy(
