@@ -185,8 +185,8 @@ def rate(scale: float) -> bool:
             (build,) = builds_of(connection, workspaces.find(connection, "rate").workspace_id)
             connection.commit()
             started = time.monotonic()
-            ann.ensure_ann(connection, replace(build, ann_setting="hnsw"), len(texts))
-            graph = time.monotonic() - started
+            ann.ensure_ann(connection, replace(build, ann_setting="auto"), len(texts))
+            approximate = time.monotonic() - started
             embedder = local.LocalEmbedder()
             started = time.monotonic()
             vectors = [row for at in range(0, len(texts), 100) for row in embedder.embed(texts[at : at + 100]).vectors]
@@ -205,14 +205,15 @@ def rate(scale: float) -> bool:
     print("| | seconds | chunks a second |\n| --- | --- | --- |")
     for name, took in (
         ("bare embedder", embedding), ("bare COPY", copying), ("the stage chunk_embeddings", seconds["embed"]),
-        ("the stage rag_indexes, with its words", seconds["publish"]), ("its HNSW index", graph),
+        ("the stage rag_indexes, with its words", seconds["publish"]),
+        ("its approximate index, and measuring that", approximate),
         ("beside them: the stage document_chunks", seconds["chunk"]),
     ):  # fmt: skip
         print(f"| {name} | {took:.1f} | {len(texts) / took:,.0f} |")
     return all(
         [
-            met("embedding and publishing, of the bare rate", bare / (ours + graph), LEAST_RATE, at_least=True),
-            met("the same without the HNSW index", bare / ours, LEAST_RATE, at_least=True),
+            met("embedding and publishing, of the bare rate", bare / (ours + approximate), LEAST_RATE, at_least=True),
+            met("the same without the approximate index", bare / ours, LEAST_RATE, at_least=True),
         ]
     )
 
@@ -385,7 +386,6 @@ def search(scale: float) -> bool:
             for number in range(10):
                 workspace_id = workspaces.find(connection, f"tenant-{number}").workspace_id
                 (build,) = builds_of(connection, workspace_id)
-                vectors = int(CHUNKS * scale / 10)
                 statement = ann.nearest_statement(build.rag_index_build_id, build.dimensions, build.ann)
                 exact = ann.nearest_statement(build.rag_index_build_id, build.dimensions, "none")
                 for query in [writer.query() for _ in range(30)]:
@@ -393,7 +393,7 @@ def search(scale: float) -> bool:
                     parameters = {"vector": vector, "candidates": 10}
                     with connection.transaction():
                         truth = connection.execute(exact, parameters).fetchall()
-                        ann.tune(connection, build.ann, vectors)
+                        ann.tune(connection, build.ann, build.ann_effort)
                         started = time.monotonic()
                         got = connection.execute(statement, parameters).fetchall()
                         times.append(1000 * (time.monotonic() - started))

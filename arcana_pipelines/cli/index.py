@@ -36,7 +36,7 @@ def _settings_options(function: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--ann",
             type=click.Choice(["auto", "none", "hnsw", "ivfflat"]),
-            help=f"How vectors are searched (auto: exactly, and through HNSW from {ANN_FROM:,} chunks).",
+            help=f"How vectors are searched (auto: exactly, and through IVFFlat from {ANN_FROM:,} chunks).",
         ),
         click.option("--overlap", type=click.IntRange(0), metavar="N", help="Tokens of the chunk before, repeated."),
         click.option("--chunk-tokens", type=click.IntRange(16, 4000), metavar="N", help="Size that chunks aim at."),

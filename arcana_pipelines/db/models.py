@@ -410,6 +410,7 @@ class RagIndexBuild(Base):
     fingerprint: Mapped[str] = mapped_column(TEXT)
     ann: Mapped[str] = mapped_column(TEXT, server_default=text("'none'"))
     ann_setting: Mapped[str] = mapped_column(TEXT, server_default=text("'auto'"))
+    ann_effort: Mapped[int] = mapped_column(INTEGER, server_default=text("0"))
     state: Mapped[str] = mapped_column(TEXT, server_default=text("'building'"))
     promote_when_verified: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
     verification: Mapped[Any] = mapped_column(JSONB, nullable=True)

@@ -1,15 +1,19 @@
 """Nearest vectors of one build: exact below a size, through an approximate index above it.
 
-pgvector's HNSW and IVFFlat (https://github.com/pgvector/pgvector) index half-precision copies of the vectors, which
-halves the index; what they find is ordered by the exact distance of the whole vectors.
+pgvector's IVFFlat and HNSW (https://github.com/pgvector/pgvector) index half-precision copies of the vectors, which
+halves the index; what they find is ordered by the exact distance of the whole vectors. How hard an index has to look
+differs from corpus to corpus by a factor of ten, so it is measured on the build's own vectors once the index is made.
 """
 
 from __future__ import annotations
 
+import bisect
 import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -20,14 +24,20 @@ from arcana_pipelines.indexes.builds import Build, table_of
 log = logging.getLogger(__name__)
 
 # Comparing so many vectors one by one takes longer than a search may take (benchmarks/README.md).
-ANN_FROM = 8_000
+ANN_FROM = 5_000
 # halfvec indexes hold no more: https://github.com/pgvector/pgvector#half-precision-indexing
 MOST_DIMENSIONS = 4000
-# Candidates that the index keeps in hand, and that are put in order by their exact distance.
-EF_SEARCH = 400
-# An index that is made of many vectors at once is made anew: row by row it takes fifty times as long.
+# What an index finds at least of the nearest neighbours of a sample; the effort for it is measured.
+TUNED_RECALL = 0.995
+# So many of what it finds are put in order by their exact distance.
+REORDERED = 100
+# An HNSW index that is made of many vectors at once is made anew: row by row it takes fifty times as long.
 MANY_AT_ONCE = 2_000
 _HNSW = "WITH (m = 16, ef_construction = 100)"
+# hnsw.ef_search; pgvector takes no more than 1,000.
+_HNSW_EFFORTS = (400, 560, 800, 1000)
+# An IVFFlat index of a build that has grown so much has too few lists, and is made anew.
+_GROWN = 1.5
 SAMPLE = 50
 NEIGHBOURS = 10
 
@@ -45,50 +55,42 @@ def wanted_ann(build: Build, vectors: int) -> str:
         return "none"
     if build.ann_setting == "auto":
         # One that is there stays: a build that shrinks a little would lose and get it again and again.
-        return "hnsw" if vectors >= ANN_FROM else build.ann
+        return "ivfflat" if build.ann == "none" and vectors >= ANN_FROM else build.ann
     return build.ann_setting
 
 
-def ensure_ann(connection: Connection, build: Build, vectors: int) -> str:
-    """Give a build the approximate index that it should have by now; returns the kind it has.
+def ensure_ann(connection: Connection, build: Build, vectors: int) -> Build:
+    """Give a build the approximate index that it should have by now; returns the build with it.
 
     Readers never wait. `connection` must not be in a transaction. An index that an interruption left invalid is made
     again.
     """
+    noted, effort, lists = _state(connection, build)
+    build = replace(build, ann=noted, ann_effort=effort)
     wanted = wanted_ann(build, vectors)
-    noted, is_usable = _state(connection, build)
-    if noted == wanted and is_usable == (wanted != "none"):
-        return wanted
-    table, index = sql.Identifier(build.table), sql.Identifier(ann_index_of(build.rag_index_build_id))
+    is_usable = lists is not None
+    has_grown = noted == "ivfflat" and _lists(vectors) >= _GROWN * (lists or 0)
+    if noted == wanted and is_usable == (wanted != "none") and not has_grown:
+        return build
     with _autocommit(connection):
         _drop(connection, build)
+        build = replace(build, ann=wanted, ann_effort=0)
         if wanted != "none":
-            log.info("making the %s index of %d vectors of the index '%s'", wanted, vectors, build.index_name)
-            statement = sql.SQL(
-                "CREATE INDEX {how} {index} ON {table} USING {kind} "
-                "((chunk_embedding::halfvec({dimensions})) halfvec_cosine_ops) {options} WHERE deleted_at IS NULL"
-            ).format(
-                # Concurrently takes two passes over the table; nobody reads or writes a build that is being filled.
-                how=sql.SQL("" if build.state == "building" else "CONCURRENTLY"),
-                index=index,
-                table=table,
-                kind=sql.SQL(wanted),
-                dimensions=sql.Literal(build.dimensions),
-                options=sql.SQL(f"WITH (lists = {_lists(vectors)})" if wanted == "ivfflat" else _HNSW),
-            )
-            _create(connection, statement, build, vectors)
+            _make(connection, build, vectors)
+            build = replace(build, ann_effort=_least_effort(connection, build, vectors))
             connection.execute(
-                "UPDATE rag_index_build SET ann = %s WHERE rag_index_build_id = %s", [wanted, build.rag_index_build_id]
+                "UPDATE rag_index_build SET ann = %s, ann_effort = %s WHERE rag_index_build_id = %s",
+                [build.ann, build.ann_effort, build.rag_index_build_id],
             )
-    return wanted
+    return build
 
 
 def make_way(connection: Connection, build: Build) -> None:
-    """Drop the approximate index of a build that is about to get many new vectors; `ensure_ann` makes it again.
+    """Drop the HNSW index of a build that is about to get many new vectors; `ensure_ann` makes one again.
 
     Meanwhile searches are exact. `connection` must not be in a transaction.
     """
-    if build.ann == "none":
+    if build.ann != "hnsw":
         return
     row = connection.execute(
         "SELECT count(*) FROM chunk_stage WHERE rag_index_build_id = %s", [build.rag_index_build_id]
@@ -116,52 +118,86 @@ def nearest_statement(build: int, dimensions: int, ann: str) -> sql.Composed:
             "ORDER BY chunk_embedding <=> %(vector)s::vector LIMIT %(candidates)s"
         )
     return sql.SQL(statement).format(
-        table=sql.Identifier(table_of(build)), dimensions=sql.Literal(dimensions), least=sql.Literal(EF_SEARCH // 4)
+        table=sql.Identifier(table_of(build)), dimensions=sql.Literal(dimensions), least=sql.Literal(REORDERED)
     )
 
 
-def tune(connection: Connection, ann: str, vectors: int) -> None:
+def tune(connection: Connection, ann: str, effort: int) -> None:
     """Set how `nearest_statement` is carried out, for the rest of the transaction: how hard an index looks."""
     if ann == "none":
         connection.execute("SET LOCAL enable_seqscan = on")
-    elif ann == "hnsw":
-        connection.execute(
-            f"SET LOCAL hnsw.ef_search = {EF_SEARCH}; SET LOCAL hnsw.iterative_scan = strict_order; "
-            "SET LOCAL enable_seqscan = off"
-        )
+        return
+    # Nothing but the approximate index is left: the planner knows no better, and what is measured is what is served.
+    connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off")
+    if ann == "hnsw":
+        connection.execute(f"SET LOCAL hnsw.ef_search = {effort}; SET LOCAL hnsw.iterative_scan = strict_order")
     elif ann == "ivfflat":
-        connection.execute(
-            f"SET LOCAL ivfflat.probes = {max(16, _lists(vectors) // 4)}; SET LOCAL enable_seqscan = off"
-        )
+        connection.execute(f"SET LOCAL ivfflat.probes = {effort}")
 
 
-def recall(connection: Connection, build: Build, vectors: int, sample: int = SAMPLE) -> float:
+def recall(connection: Connection, build: Build, sample: int = SAMPLE) -> float:
     """The share of the true nearest neighbours that the build's index finds, over a sample of its own vectors.
 
     1.0 without an approximate index. A neighbour as near as the last true one counts as true.
     """
     if build.ann == "none":
         return 1.0
-    probes = connection.execute(
+    probes = _sample(connection, build, sample)
+    found = _found(connection, build, probes, [_nearest(connection, build, probe, "none", 0) for probe in probes])
+    connection.commit()
+    return found
+
+
+def _least_effort(connection: Connection, build: Build, vectors: int) -> int:
+    """The least effort that finds `TUNED_RECALL` of the neighbours; the most there is when none does."""
+    efforts = _efforts(build.ann, _lists(vectors))
+    # Not those by which the build is verified.
+    probes = _sample(connection, build, SAMPLE, "DESC")
+    if build.ann == "ivfflat":
+        # All lists are all vectors: exact, and at half the time of reading whole rows.
+        truths = [_nearest(connection, build, probe, build.ann, efforts[-1]) for probe in probes]
+    else:
+        truths = [_nearest(connection, build, probe, "none", 0) for probe in probes]
+    return efforts[
+        bisect.bisect_left(
+            efforts[:-1],
+            TUNED_RECALL,
+            key=lambda effort: _found(connection, replace(build, ann_effort=effort), probes, truths),
+        )
+    ]
+
+
+def _efforts(ann: str, lists: int) -> Sequence[int]:
+    """What may be tried, ascending: for IVFFlat lists to read, from a thirtieth to all."""
+    if ann == "hnsw":
+        return _HNSW_EFFORTS
+    return sorted({math.ceil(lists * 2 ** (-step / 4)) for step in range(21)})
+
+
+def _sample(connection: Connection, build: Build, sample: int, direction: LiteralString = "ASC") -> list[str]:
+    rows = connection.execute(
         sql.SQL(
             "SELECT chunk_embedding::text FROM {} WHERE deleted_at IS NULL "
-            "ORDER BY hashint8(document_chunk_id) LIMIT %s"
-        ).format(sql.Identifier(build.table)),
+            "ORDER BY hashint8(document_chunk_id) {} LIMIT %s"
+        ).format(sql.Identifier(build.table), sql.SQL(direction)),
         [sample],
     ).fetchall()
+    return [vector for (vector,) in rows]
+
+
+def _found(connection: Connection, build: Build, probes: Sequence[str], truths: Sequence[Sequence[float]]) -> float:
+    """The share of the true neighbours that the build's index finds."""
     found = wanted = 0
-    for (vector,) in probes:
-        exact = _nearest(connection, build, vector, "none", vectors)
-        near = _nearest(connection, build, vector, build.ann, vectors)
+    for probe, exact in zip(probes, truths, strict=True):
+        near = _nearest(connection, build, probe, build.ann, build.ann_effort)
         wanted += len(exact)
         found += min(len(exact), sum(score >= exact[-1] - 1e-6 for score in near))
-    connection.commit()
     return found / wanted if wanted else 1.0
 
 
-def _nearest(connection: Connection, build: Build, vector: str, ann: str, vectors: int) -> Sequence[float]:
+def _nearest(connection: Connection, build: Build, vector: str, ann: str, effort: int) -> Sequence[float]:
     with connection.transaction():
-        tune(connection, ann, vectors)
+        tune(connection, ann, effort)
         rows = connection.execute(
             nearest_statement(build.rag_index_build_id, build.dimensions, ann),
             {"vector": vector, "candidates": NEIGHBOURS},
@@ -169,22 +205,46 @@ def _nearest(connection: Connection, build: Build, vector: str, ann: str, vector
     return [score for _, score in rows]
 
 
-def _state(connection: Connection, build: Build) -> tuple[str, bool]:
-    """(the kind that is noted now, is there a valid index?): a publish may have dropped it since the build was read."""
+def _state(connection: Connection, build: Build) -> tuple[str, int, int | None]:
+    """(kind and effort that are noted now, lists of the valid index): a publish may have dropped it meanwhile.
+
+    An HNSW index has 0 lists, one that is missing or invalid None.
+    """
     row = connection.execute(
-        "SELECT ann, coalesce((SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)), false) "
-        "FROM rag_index_build WHERE rag_index_build_id = %s",
+        "SELECT b.ann, b.ann_effort, CASE WHEN i.indisvalid THEN coalesce((SELECT option_value::int "
+        "FROM pg_options_to_table(c.reloptions) WHERE option_name = 'lists'), 0) END "
+        "FROM rag_index_build b LEFT JOIN pg_class c ON c.oid = to_regclass(%s) "
+        "LEFT JOIN pg_index i ON i.indexrelid = c.oid WHERE b.rag_index_build_id = %s",
         [ann_index_of(build.rag_index_build_id), build.rag_index_build_id],
     ).fetchone()
     connection.commit()
     assert row is not None
-    return str(row[0]), bool(row[1])
+    noted, effort, lists = row
+    return noted, effort, lists
+
+
+def _make(connection: Connection, build: Build, vectors: int) -> None:
+    log.info("making the %s index of %d vectors of the index '%s'", build.ann, vectors, build.index_name)
+    statement = sql.SQL(
+        "CREATE INDEX {how} {index} ON {table} USING {kind} "
+        "((chunk_embedding::halfvec({dimensions})) halfvec_cosine_ops) {options} WHERE deleted_at IS NULL"
+    ).format(
+        # Concurrently takes two passes over the table; nobody reads or writes a build that is being filled.
+        how=sql.SQL("" if build.state == "building" else "CONCURRENTLY"),
+        index=sql.Identifier(ann_index_of(build.rag_index_build_id)),
+        table=sql.Identifier(build.table),
+        kind=sql.SQL(build.ann),
+        dimensions=sql.Literal(build.dimensions),
+        options=sql.SQL(f"WITH (lists = {_lists(vectors)})" if build.ann == "ivfflat" else _HNSW),
+    )
+    _create(connection, statement, build, vectors)
 
 
 def _drop(connection: Connection, build: Build) -> None:
     """Searches are exact from here on, then the index goes. `connection` is in autocommit."""
     connection.execute(
-        "UPDATE rag_index_build SET ann = 'none' WHERE rag_index_build_id = %s", [build.rag_index_build_id]
+        "UPDATE rag_index_build SET ann = 'none', ann_effort = 0 WHERE rag_index_build_id = %s",
+        [build.rag_index_build_id],
     )
     index = sql.Identifier(ann_index_of(build.rag_index_build_id))
     connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(index))
@@ -211,8 +271,11 @@ def _create(connection: Connection, statement: sql.Composed, build: Build, vecto
 
 
 def _lists(vectors: int) -> int:
-    """https://github.com/pgvector/pgvector#ivfflat: rows / 1000 up to a million rows, their root above."""
-    return max(10, vectors // 1000 if vectors <= 1_000_000 else math.isqrt(vectors))
+    """The root of the vectors, as https://github.com/pgvector/pgvector#ivfflat has it for many.
+
+    With as many of the vectors read, more lists find hardly more, and take longer to make.
+    """
+    return max(10, math.isqrt(vectors))
 
 
 @contextmanager

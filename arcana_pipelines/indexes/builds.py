@@ -57,6 +57,7 @@ class Build:
     fingerprint: str
     ann_setting: Ann
     ann: str
+    ann_effort: int
     state: str
     promote_when_verified: bool
     verification: dict[str, Any] | None

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.schema import LOWEST_VECTOR
-from arcana_pipelines.indexes.ann import recall
+from arcana_pipelines.indexes.ann import ann_index_of, recall
 from arcana_pipelines.indexes.builds import Build, builds_of
 from arcana_pipelines.indexes.verification import LEAST_RECALL
 
@@ -83,13 +83,12 @@ def _bloat(connection: Connection, build: Build) -> Finding:
 
 
 def _recall(connection: Connection, build: Build) -> Finding:
-    row = connection.execute(
-        "SELECT vector_count FROM rag_indexes WHERE rag_index_id = %s", [build.rag_index_id]
-    ).fetchone()
-    connection.commit()
-    assert row is not None
-    measured = recall(connection, build, row[0])
-    advice = "" if measured >= LEAST_RECALL else f": REINDEX INDEX CONCURRENTLY {build.table}_ann_idx"
+    measured = recall(connection, build)
+    advice = (
+        ""
+        if measured >= LEAST_RECALL
+        else f": DROP INDEX CONCURRENTLY {ann_index_of(build.rag_index_build_id)}, and the next sync makes it anew"
+    )
     return Finding(
         f"recall of {build.index_name}", measured >= LEAST_RECALL,
         f"{build.ann} finds {measured:.3f} of the nearest neighbours{advice}",

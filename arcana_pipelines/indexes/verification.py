@@ -46,7 +46,7 @@ def verify(connection: Connection, build: Build) -> Verification:
         facts = cursor.fetchone()
     assert facts is not None
     connection.commit()
-    measured = recall(connection, build, facts["chunks"])
+    measured = recall(connection, build)
     problems = []
     if facts["missing"]:
         problems.append(f"{facts['missing']} documents are not in it in their latest version")

@@ -159,13 +159,13 @@ def tend(connection: Connection, build: Build, gate: Gate = lambda build: []) ->
     """
     connection.commit()
     if build.state == "building" and _is_whole(connection, build):
-        ann = ensure_ann(connection, build, count_vectors(connection, build))
+        build = ensure_ann(connection, build, count_vectors(connection, build))
         connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(build.table)))
-        build = _entered(connection, replace(build, ann=ann), "verifying")
+        build = _entered(connection, build, "verifying")
         found = verify(connection, build)
         build = replace(build, verification=found.as_dict())
     elif build.state == "active":
-        build = replace(build, ann=ensure_ann(connection, build, count_vectors(connection, build)))
+        build = ensure_ann(connection, build, count_vectors(connection, build))
     elif build.state == "verifying" and build.promote_when_verified:
         build = replace(build, verification=verify(connection, build).as_dict())
     may_serve = build.state == "verifying" and build.promote_when_verified

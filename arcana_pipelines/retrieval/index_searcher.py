@@ -50,6 +50,7 @@ class _Serving:
     model: str
     dimensions: int
     ann: str
+    effort: int
     vectors: int
 
 
@@ -270,13 +271,15 @@ class _Search:
         if self._question.filters:
             statement = sql.SQL(load_sql("search_allowed_by_meaning")).format(**self._names)
             return [row[0] for row in self._rows(statement, {"vector": self._vector})]
-        tune(self._connection, self._serving.ann, self._serving.vectors)
+        tune(self._connection, self._serving.ann, self._serving.effort)
         if self._question.as_of is None:
             statement = nearest_statement(self._serving.build, self._serving.dimensions, self._serving.ann)
         else:
             statement = sql.SQL(load_sql("past_nearest")).format(**self._names)
         found = [row[0] for row in self._rows(statement, {"vector": self._vector})]
-        self._connection.execute("SET LOCAL enable_seqscan = off")
+        self._connection.execute(
+            "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = on; SET LOCAL enable_sort = on"
+        )
         return found
 
     def _few_allowed(self) -> list[int] | None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from arcana_pipelines.chunking import chunker
 from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import NotVerified, WrongUse
 from arcana_pipelines.indexes import ann
 from arcana_pipelines.indexes import builds as builds_module
 from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of
 from arcana_pipelines.indexes.health import look_at, pgvector
+from arcana_pipelines.indexes.verification import LEAST_RECALL
 from arcana_pipelines.pipeline import indexes, ledger, workspaces
 from arcana_pipelines.pipeline.chunks import stage_chunks
 from arcana_pipelines.pipeline.embeddings import embed_missing
@@ -274,16 +277,31 @@ class TestRollback:
             indexes.drop_one_build(synced.database, connection, of_acme.workspace_id, "default", serving)
 
 
+def scatter(connection: Connection, spread: float) -> None:
+    """Put the vectors around ten places, so far from them."""
+    random = np.random.default_rng(7)
+    places = random.normal(size=(10, 256))
+    chunks = connection.execute("SELECT document_chunk_id FROM document_chunk ORDER BY 1").fetchall()
+    for number, (chunk,) in enumerate(chunks):
+        vector = places[number % 10] + spread * random.normal(size=256)
+        connection.execute(
+            "UPDATE document_chunk SET chunk_embedding = %s::vector WHERE document_chunk_id = %s",
+            [str(list(map(float, vector))), chunk],
+        )
+    connection.commit()
+
+
 class TestApproximateSearch:
     @pytest.mark.parametrize("kind", ["hnsw", "ivfflat"])
     def test_above_a_size_a_build_gets_an_index_that_finds_what_exact_search_finds(
         self, synced: Harness, of_acme: Indexes, monkeypatch: pytest.MonkeyPatch, kind: str
     ) -> None:
+        monkeypatch.setattr(ann, "TUNED_RECALL", 1.0)
         exact = [hit.text for hit in synced.search("holidays", 5)]
-        if kind == "hnsw":
+        if kind == "ivfflat":
             monkeypatch.setattr(ann, "ANN_FROM", 10)
         else:
-            change = lambda held: replace(held, ann="ivfflat")  # noqa: E731
+            change = lambda held: replace(held, ann="hnsw")  # noqa: E731
             of_acme.call(indexes.rebuild_index, "default", change, promote=True)
             synced.fill()
         synced.sync()
@@ -304,7 +322,34 @@ class TestApproximateSearch:
             connection.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [name])
         assert not all(finding.ok for finding in of_acme.call(look_at))
         synced.sync()
-        assert all(finding.ok for finding in of_acme.call(look_at))
+        found = list(of_acme.call(look_at))
+        assert all(finding.ok for finding in found), found
+
+    def test_an_index_looks_as_hard_as_the_vectors_need(
+        self, synced: Harness, of_acme: Indexes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ann, "ANN_FROM", 10)
+        efforts = []
+        for spread in (0.01, 10.0):
+            with synced.database.connection() as connection:
+                scatter(connection, spread)
+                build = ann.ensure_ann(connection, of_acme.builds()[0], 100)
+                assert ann.recall(connection, build) >= LEAST_RECALL
+                efforts.append(of_acme.builds()[0].ann_effort)
+                connection.autocommit = True
+                connection.execute(f"DROP INDEX {ann.ann_index_of(build.rag_index_build_id)}")
+                connection.autocommit = False
+        assert efforts[0] < efforts[1], "vectors that lie in heaps are found in few lists, others nowhere near"
+
+    def test_an_index_of_a_build_that_has_grown_gets_more_lists(
+        self, synced: Harness, of_acme: Indexes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ann, "ANN_FROM", 10)
+        with synced.database.connection() as connection:
+            for vectors, lists in ((100, 10), (200, 10), (400, 20)):
+                ann.ensure_ann(connection, of_acme.builds()[0], vectors)
+                made = synced.rows("SELECT reloptions FROM pg_class WHERE relname = 'document_chunk_b1_ann_idx'")
+                assert made == [([f"lists={lists}"],)]
 
     def test_vectors_longer_than_an_index_takes_are_searched_exactly(self, of_acme: Indexes) -> None:
         assert ann.wanted_ann(replace(of_acme.builds()[0], dimensions=4096), 1_000_000) == "none"
