@@ -57,7 +57,7 @@ soak: setup
 	$(BIN)/python benchmarks/soak.py --steps $(STEPS)
 
 # Each prints its figures beside their targets; the others go on when one misses a target.
-BENCHMARKS := chunk_edits index_build sync_requests sensor_tick peers/compare
+BENCHMARKS := chunk_edits index_build search_speed sync_requests sensor_tick peers/compare
 bench: setup
 	@missed=; for name in $(BENCHMARKS); do echo; echo "# $$name"; \
 		$(BIN)/python benchmarks/$$name.py || missed="$$missed $$name"; done; \

@@ -66,11 +66,11 @@ class Writer:
     """Makes paragraphs of about 900 characters."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
+        self.random = random.Random(seed)
         syllables = ["ka", "ro", "mi", "ten", "sol", "ver", "dan", "lu", "pre", "shi", "or", "gan", "tel", "ba", "con"]
-        made = {"".join(self._random.choices(syllables, k=self._random.choice((2, 2, 3)))) for _ in range(30_000)}
+        made = {"".join(self.random.choices(syllables, k=self.random.choice((2, 2, 3)))) for _ in range(30_000)}
         self._words = [*_sample_words(), *sorted(made)]
-        self._random.shuffle(self._words)
+        self.random.shuffle(self._words)
         # Zipf's law: the n-th word is 1/n as frequent as the first.
         weights = [1 / (rank + 3) for rank in range(len(self._words))]
         self._cumulated = list(itertools.accumulate(weights))
@@ -83,10 +83,18 @@ class Writer:
 
     def query(self) -> str:
         """Four words."""
-        return " ".join(self._random.choices(self._words, cum_weights=self._cumulated, k=4))
+        return " ".join(self.random.choices(self._words, cum_weights=self._cumulated, k=4))
+
+    def common(self, words: int) -> list[str]:
+        """The most frequent words."""
+        return self._words[:words]
+
+    def rare(self, words: int) -> list[str]:
+        """The least frequent words."""
+        return self._words[-words:]
 
     def _paragraph(self) -> str:
-        return " ".join(self._random.choices(self._words, cum_weights=self._cumulated, k=130)).capitalize() + "."
+        return " ".join(self.random.choices(self._words, cum_weights=self._cumulated, k=130)).capitalize() + "."
 
 
 def _sample_words() -> list[str]:

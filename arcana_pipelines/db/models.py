@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
+    Computed,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -270,6 +271,7 @@ class SourcePage(Base):
         ),
         Index("source_page_generation_idx", "workspace_id", "seen_generation"),
         Index("source_page_parent_idx", "workspace_id", "parent_external_id"),
+        Index("source_page_edited_idx", "workspace_id", "last_edited_at"),
         Index("source_page_removed_idx", "workspace_id", "removed_at", postgresql_where=text("state = 'tombstoned'")),
     )
 
@@ -328,6 +330,27 @@ class DocumentContent(Base):
     created_at: Mapped[Any] = _now()
     updated_at: Mapped[Any] = _now()
     deleted_at: Mapped[Any] = _time()
+
+
+class DocumentProperty(Base):
+    """A property of a document's latest content, as a person reads it: what filters look at. Empty ones have no row."""
+
+    __tablename__ = "document_property"
+    __table_args__ = (
+        PrimaryKeyConstraint("document_id", "name"),
+        Index("document_property_text_idx", "workspace_id", "name", text("lower(left(text, 200))")),
+        Index("document_property_number_idx", "workspace_id", "name", "number"),
+    )
+
+    workspace_id: Mapped[str] = _workspace()
+    document_id: Mapped[str] = mapped_column(UUID, ForeignKey("document.document_id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(TEXT)
+    text: Mapped[str] = mapped_column(TEXT)
+    number: Mapped[Any] = mapped_column(
+        NUMERIC,
+        Computed(r"CASE WHEN text ~ '^-?[0-9]{1,50}([.][0-9]{1,50})?$' THEN text::numeric END", persisted=True),
+        nullable=True,
+    )
 
 
 class DocumentRelation(Base):

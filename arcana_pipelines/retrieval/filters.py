@@ -13,8 +13,8 @@ from psycopg import sql
 from arcana_pipelines.errors import WrongUse
 
 _CONDITION = re.compile(r"(?P<name>.+?)\s*(?P<operator>>=|<=|!=|=|~|>|<)\s*(?P<value>.*)", re.DOTALL)
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
-# What a person sees in a cell, as a number where it is one.
+_NUMBER = re.compile(r"-?[0-9]{1,50}(\.[0-9]{1,50})?")
+# What a person sees in a cell.
 _TEXT: LiteralString = "c.contents->'properties'->{name}->>'text'"
 _OPERATORS: dict[str, LiteralString] = {">": ">", "<": "<", ">=": ">=", "<=": "<="}
 
@@ -70,19 +70,18 @@ class Filters:
         With `chunks_then`, the chunks that were seen at a time, the conditions are on the versions that were seen
         with them. Only places are those of today: no version has them.
         """
-        facts = _NOW if chunks_then is None else _THEN
+        facts, compared = (_NOW, _compared) if chunks_then is None else (_THEN, _compared_then)
         parameters: dict[str, Any] = {
             "below": self.below,
-            "kinds": list(self.kinds) or None,
+            "kinds": list(self.kinds),
             "edited_since": self.edited_since,
             "links_to": self.links_to,
         }
-        conditions: list[sql.Composable] = [
-            sql.SQL("(%(kinds)s::text[] IS NULL OR {kind} = ANY(%(kinds)s))").format(kind=facts.kind),
-            sql.SQL("(%(edited_since)s::timestamptz IS NULL OR {edited} >= %(edited_since)s)").format(
-                edited=facts.last_edited_at
-            ),
-        ]
+        conditions: list[sql.Composable] = [facts.versions.format(chunks=chunks_then)]
+        if self.kinds:
+            conditions.append(sql.SQL("{} = ANY(%(kinds)s)").format(facts.kind))
+        if self.edited_since:
+            conditions.append(sql.SQL("{} >= %(edited_since)s::timestamptz").format(facts.last_edited_at))
         if self.below:
             conditions.append(
                 sql.SQL(
@@ -95,11 +94,8 @@ class Filters:
         for number, condition in enumerate(self.properties):
             name, value = f"property_{number}", f"value_{number}"
             parameters |= {name: condition.name, value: condition.value}
-            conditions.append(_compared(condition, sql.Placeholder(name), sql.Placeholder(value)))
-        statement = sql.SQL("{versions} AND {conditions}").format(
-            versions=facts.versions.format(chunks=chunks_then), conditions=sql.SQL(" AND ").join(conditions)
-        )
-        return statement, parameters
+            conditions.append(compared(condition, sql.Placeholder(name), sql.Placeholder(value)))
+        return sql.SQL(" AND ").join(conditions), parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +111,6 @@ class _Facts:
 _NOW = _Facts(
     versions=sql.SQL(
         "SELECT d.document_id FROM document d JOIN source_page p USING (document_id) "
-        "JOIN document_content c ON c.document_content_id = d.latest_content_id "
         "WHERE d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL"
     ),
     kind=sql.SQL("p.kind"),
@@ -140,6 +135,32 @@ _THEN = _Facts(
 
 
 def _compared(condition: PropertyCondition, name: sql.Composable, value: sql.Composable) -> sql.Composable:
+    """A condition on a property of the latest version, by its indexes."""
+    is_wanted = True
+    if condition.operator == "~":
+        holds = sql.SQL("position(lower({value}) IN lower(q.text)) > 0")
+    elif condition.operator in ("=", "!="):
+        is_wanted = condition.operator == "="
+        holds = sql.SQL("lower(left(q.text, 200)) = lower(left({value}, 200)) AND lower(q.text) = lower({value})")
+        if not condition.value:  # an empty cell has no row
+            is_wanted = not is_wanted
+            holds = sql.SQL("true")
+    elif _NUMBER.fullmatch(condition.value):
+        holds = sql.SQL("q.number {operator} {value}::numeric")
+    else:
+        holds = sql.SQL('q.text COLLATE "C" {operator} {value}')
+    return sql.SQL(
+        "d.document_id {is_in} (SELECT q.document_id FROM document_property q "
+        "WHERE q.workspace_id = %(workspace_id)s AND q.name = {name} AND {holds})"
+    ).format(
+        is_in=sql.SQL("IN" if is_wanted else "NOT IN"),
+        name=name,
+        holds=holds.format(value=value, operator=sql.SQL(_OPERATORS.get(condition.operator, "="))),
+    )
+
+
+def _compared_then(condition: PropertyCondition, name: sql.Composable, value: sql.Composable) -> sql.Composable:
+    """A condition on a property of an older version: only its contents have it."""
     text = sql.SQL(_TEXT).format(name=name)
     if condition.operator == "~":
         return sql.SQL("position(lower({}) IN lower({})) > 0").format(value, text)
@@ -149,6 +170,6 @@ def _compared(condition: PropertyCondition, name: sql.Composable, value: sql.Com
     operator = sql.SQL(_OPERATORS[condition.operator])
     if _NUMBER.fullmatch(condition.value):
         return sql.SQL(
-            "CASE WHEN {text} ~ '^-?[0-9]+([.][0-9]+)?$' THEN ({text})::numeric {op} {value}::numeric END"
+            "CASE WHEN {text} ~ '^-?[0-9]{{1,50}}([.][0-9]{{1,50}})?$' THEN ({text})::numeric {op} {value}::numeric END"
         ).format(text=text, op=operator, value=value)
     return sql.SQL('{text} COLLATE "C" {op} {value}').format(text=text, op=operator, value=value)

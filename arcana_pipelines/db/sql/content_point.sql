@@ -1,7 +1,27 @@
--- Point documents at their new contents, and bring back those that were removed.
-UPDATE document d SET
-    latest_content_id = coalesce(t.document_content_id, d.latest_content_id),
-    deleted_at = NULL,
-    updated_at = now()
-FROM unnest(%(documents)s::uuid[], %(contents)s::uuid[]) AS t(document_id, document_content_id)
-WHERE d.document_id = t.document_id;
+-- Point documents at their new contents, with the properties that filters look at, and bring back those that were removed.
+WITH given AS (
+    SELECT * FROM unnest(%(documents)s::uuid[], %(contents)s::uuid[]) AS t(document_id, document_content_id)
+), pointed AS (
+    UPDATE document d SET
+        latest_content_id = coalesce(given.document_content_id, d.latest_content_id),
+        deleted_at = NULL,
+        updated_at = now()
+    FROM given
+    WHERE d.document_id = given.document_id
+    RETURNING d.workspace_id, d.document_id, given.document_content_id
+), property AS (
+    SELECT pointed.workspace_id, pointed.document_id, v.key AS name, v.value->>'text' AS text
+    FROM pointed
+    JOIN document_content c ON c.document_content_id = pointed.document_content_id,
+    LATERAL jsonb_each(coalesce(c.contents->'properties', '{}')) v
+    -- A longer name does not fit an index.
+    WHERE v.value->>'text' <> '' AND octet_length(v.key) <= 1000
+), gone AS (
+    DELETE FROM document_property held
+    USING given
+    WHERE held.document_id = given.document_id AND given.document_content_id IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM property p WHERE p.document_id = held.document_id AND p.name = held.name)
+)
+INSERT INTO document_property AS held (workspace_id, document_id, name, text)
+SELECT workspace_id, document_id, name, text FROM property
+ON CONFLICT (document_id, name) DO UPDATE SET text = excluded.text WHERE held.text <> excluded.text;
