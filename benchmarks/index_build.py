@@ -23,7 +23,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -102,32 +102,36 @@ def _sample_words() -> list[str]:
     return sorted(set(re.findall(r"[a-z]{3,}|[가-힣]{2,}", text)))
 
 
-def fill_documents(connection: Connection, slug: str, documents: int, seed: int) -> None:
-    """Documents with one version each, as the stage `document_content` leaves them."""
-    writer = Writer(seed)
+def fill_documents(connection: Connection, slug: str, documents: Iterable[tuple[str, str, str]]) -> None:
+    """Documents (external id, title, Markdown) with one version each, as the stage `document_content` leaves them."""
     workspace = workspaces.find(connection, slug)
     ledger.begin(connection, workspace.workspace_id, Mode.FULL)
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMP TABLE made (number int, contents jsonb) ON COMMIT DROP")
         with cursor.copy("COPY made FROM STDIN") as copy:
-            for number in range(documents):
-                contents = {
-                    "external_id": f"{slug}-{number}",
-                    "title": f"Document {number}",
-                    "url": None,
-                    "properties": {},
-                    "text": writer.document(number),
-                }
+            for number, (external_id, title, text) in enumerate(documents):
+                contents = {"external_id": external_id, "title": title, "url": None, "properties": {}, "text": text}
                 copy.write_row((number, json.dumps(contents)))
         cursor.execute(
             "WITH made AS (SELECT number, contents, gen_random_uuid() AS document_id, gen_random_uuid() AS content_id "
             "FROM made), d AS (INSERT INTO document (document_id, workspace_id, user_id, path, latest_content_id) "
-            "SELECT document_id, %(w)s, %(u)s, text2ltree('w.p' || number), content_id FROM made) "
-            "INSERT INTO document_content (document_content_id, document_id, user_id, contents, version) "
-            "SELECT content_id, document_id, %(u)s, contents, 1 FROM made",
+            "SELECT document_id, %(w)s, %(u)s, text2ltree('w.p' || number), content_id FROM made), "
+            "c AS (INSERT INTO document_content (document_content_id, document_id, user_id, contents, version) "
+            "SELECT content_id, document_id, %(u)s, contents, 1 FROM made) "
+            "INSERT INTO source_page (workspace_id, external_id, kind, parent_kind, title, revision, state, "
+            "seen_generation, document_id, last_edited_at) "
+            "SELECT %(w)s, contents->>'external_id', 'page', 'workspace', contents->>'title', '1', 'unchanged', 1, "
+            "document_id, timestamptz '2026-01-01' + number * interval '1 minute' FROM made",
             {"w": workspace.workspace_id, "u": workspace.user_id},
         )
     connection.commit()
+
+
+def made_up(slug: str, documents: int, seed: int) -> Iterator[tuple[str, str, str]]:
+    """Documents of ten chunks."""
+    writer = Writer(seed)
+    for number in range(documents):
+        yield f"{slug}-{number}", f"Document {number}", writer.document(number)
 
 
 @contextlib.contextmanager
@@ -142,10 +146,17 @@ def installation(**settings: Any) -> Iterator[Database]:
 
 def registered(database: Database, slug: str, documents: int, seed: int = 1, kind: Ann = "auto") -> UUID:
     """A workspace with so many documents, nothing of it indexed yet."""
+    return registered_with(database, slug, made_up(slug, documents, seed), kind)
+
+
+def registered_with(
+    database: Database, slug: str, documents: Iterable[tuple[str, str, str]], kind: Ann = "auto"
+) -> UUID:
+    """A workspace with these documents, nothing of it indexed yet."""
     index = IndexSettings(local.MODEL, local.DIMENSIONS, ChunkerSettings(), kind)
     found = workspaces.register(database, slug, "notion_export", index, lambda _: None, lambda _: None)
     with database.connection() as connection:
-        fill_documents(connection, slug, documents, seed)
+        fill_documents(connection, slug, documents)
     return found.workspace_id
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from arcana_pipelines.chunking.lexemes import K1, LEVELS, TERMS, QueryTerm
 
-BUDGET = 3000  # rows found by single keys,
-BUDGET_OF_A_TERM = 40  # and so many more for each term: the score of a long query is the sum of many small gains
+BUDGET = 1600  # rows found by single keys,
+BUDGET_OF_A_TERM = 60  # and so many more for each term: the score of a long query is the sum of many small gains
 TOGETHER = 150  # rows that would have several common words, were words independent; it is three to ten times as many
 MOST_TOGETHER = 5
 NOTHING = f"{{}}/{TERMS}"  # the vector of no term

@@ -155,6 +155,10 @@ class TestFilters:
             ("Cost>=150", [3, 4, 5]),
             ("Cost<100", [1]),
             ("Due<=2026-02-28", [1, 2]),
+            ("Due=", []),
+            ("Owner=", [1, 2, 3, 4, 5]),
+            ("Owner!=Kim", [1, 2, 3, 4, 5]),
+            ("Status!=", [1, 2, 3, 4, 5]),
         ],
     )
     def test_rows_are_chosen_by_their_properties(
@@ -164,6 +168,18 @@ class TestFilters:
         found = search(acme, "elevator Task", 20, filters=filters).hits
         named = {hit.external_id for hit in found} | {twin.external_id for hit in found for twin in hit.duplicates}
         assert named == {library.rows[number - 1] for number in tasks}
+
+    def test_a_property_that_was_changed_or_emptied_counts_as_it_is(self, acme: Harness, library: Library) -> None:
+        acme.settle()
+        acme.world.set_property(library.rows[0], "Status", "Open")
+        acme.world.set_property(library.rows[1], "Cost", None)
+        acme.settle()
+        acme.sync()
+        for condition, tasks in (("Status=Open", {1, 2, 4}), ("Cost<100", {1}), ("Cost=", {2})):
+            filters = Filters(kinds=["row"], properties=[PropertyCondition.parse(condition)])
+            found = search(acme, "elevator Task", 20, filters=filters).hits
+            named = {hit.external_id for hit in found} | {twin.external_id for hit in found for twin in hit.duplicates}
+            assert named == {library.rows[number - 1] for number in tasks}, condition
 
     def test_a_subtree_is_chosen_by_its_page(self, acme: Harness, library: Library) -> None:
         found = search(acme, "company", filters=Filters(below=library.policies))
