@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+import psycopg
 from pgvector import Vector
 from psycopg import sql
 from psycopg.rows import class_row, dict_row
@@ -140,13 +141,17 @@ class IndexSearcher:
         self._connection.commit()
         while True:
             vector = None if question.ranking == "lexical" else self._embedded(question.text, serving)
-            # One snapshot for all statements: a publish between them would mix versions.
-            with self._connection.transaction():
-                self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                now = self._serving(question.as_of)
-                # Another build was promoted meanwhile: its vectors may be another model's.
-                if now.build == serving.build:
-                    return _Search(self._connection, self._workspace_id, now, question, vector).run()
+            try:
+                # One snapshot for all statements: a publish between them would mix versions.
+                with self._connection.transaction():
+                    self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    now = self._serving(question.as_of)
+                    # Another build was promoted meanwhile: its vectors may be another model's.
+                    if now.build == serving.build:
+                        return _Search(self._connection, self._workspace_id, now, question, vector).run()
+            except psycopg.errors.UndefinedTable as error:
+                # Dropping waits for searches that are under way; this one began when the tables had just gone.
+                raise WrongUse(f"Build {serving.build} of index '{self._index}' is being dropped.") from error
             serving = now
 
     def _serving(self, as_of: datetime | None) -> _Serving:

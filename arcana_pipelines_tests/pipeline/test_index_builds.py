@@ -22,6 +22,7 @@ from arcana_pipelines.pipeline.chunks import stage_chunks
 from arcana_pipelines.pipeline.embeddings import embed_missing
 from arcana_pipelines.pipeline.publish import publish
 from arcana_pipelines.pipeline.reports import counts_agree, served_counts
+from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
 from arcana_pipelines_tests.harness import Harness
 
@@ -270,6 +271,16 @@ class TestRollback:
         indexes.drop_builds(synced.database, old)
         assert of_acme.states() == ["retired", "active"]
         synced.assert_matches_world()
+
+    def test_a_search_of_a_build_that_is_being_dropped_says_so(self, synced: Harness, of_acme: Indexes) -> None:
+        of_acme.call(indexes.rebuild_index, "default", small, promote=True)
+        synced.fill()
+        old = of_acme.builds()[0].rag_index_build_id
+        with synced.database.connect(autocommit=True) as connection:  # the first of what dropping does
+            connection.execute(f"ALTER TABLE document_chunk DETACH PARTITION document_chunk_b{old} CONCURRENTLY")
+            connection.execute(f"DROP TABLE document_chunk_b{old}")
+        with synced.database.connection() as connection, pytest.raises(WrongUse, match=f"Build {old} .* being dropped"):
+            IndexSearcher(connection, synced.database.settings, of_acme.workspace_id, build=old).search("holidays")
 
     def test_a_serving_build_is_not_dropped(self, synced: Harness, of_acme: Indexes) -> None:
         serving = of_acme.builds()[0].rag_index_build_id
