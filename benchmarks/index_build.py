@@ -294,7 +294,7 @@ def change(scale: float) -> bool:
     print(f"\n## Another model and other chunks for {chunks:,} chunks, under a constant search load\n")
     print("| | searches | p50 ms | p99 ms |\n| --- | --- | --- | --- |")
     for name, times in (("before", before), ("while the new build was made", during), ("after", after)):
-        print(f"| {name} | {len(times)} | {_percentile(times, 50):.1f} | {_percentile(times, 99):.1f} |")
+        print(f"| {name} | {len(times)} | {percentile(times, 50):.1f} | {percentile(times, 99):.1f} |")
     print(
         f"\nThe build took {took:.0f} s. {old} searches saw the old build, {new} the new one, {mixed} both; {failed} "
         f"failed. {computed:,} texts were embedded, {row[0]:,} are distinct."
@@ -304,7 +304,7 @@ def change(scale: float) -> bool:
             met("failed searches", failed, 0),
             met("searches that saw both builds", mixed, 0),
             met("texts embedded, of the distinct ones", computed / row[0], 1.0),
-            met("p99 while the build was made, of before", _percentile(during, 99) / _percentile(before, 99), MOST_P99),
+            met("p99 while the build was made, of before", percentile(during, 99) / percentile(before, 99), MOST_P99),
         ]
     )
 
@@ -419,16 +419,16 @@ def search(scale: float) -> bool:
                     wanted += len(truth)
                     found += sum(score >= truth[-1][1] - 1e-6 for _, score in got)
     print(f"\n## Dense search, {int(CHUNKS * scale):,} chunks in 10 workspaces ({build.ann})\n")
-    print(f"p50 {_percentile(times, 50):.2f} ms, p99 {_percentile(times, 99):.2f} ms, recall@10 {found / wanted:.4f}")
+    print(f"p50 {percentile(times, 50):.2f} ms, p99 {percentile(times, 99):.2f} ms, recall@10 {found / wanted:.4f}")
     return all(
         [
             met("recall@10 against exact search", found / wanted, LEAST_RECALL, at_least=True),
-            met("p50, ms", _percentile(times, 50), MOST_P50_MS),
+            met("p50, ms", percentile(times, 50), MOST_P50_MS),
         ]
     )
 
 
-def _percentile(values: list[float], percent: int) -> float:
+def percentile(values: list[float], percent: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 

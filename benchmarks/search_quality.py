@@ -35,27 +35,7 @@ MOST_QUESTIONS = 200  # of a kind
 Pages = list[tuple[str, str, str]]
 
 _HEADING = re.compile(r"^(#{1,4}) +(.*?)(?: *\{[^}]*\})? *$")
-_PARTICLES = (
-    "에서는",
-    "으로는",
-    "에서",
-    "으로",
-    "에게",
-    "까지",
-    "부터",
-    "은",
-    "는",
-    "이",
-    "가",
-    "을",
-    "를",
-    "의",
-    "에",
-    "와",
-    "과",
-    "도",
-    "로",
-)
+_PARTICLES = "에서는 으로는 에서 으로 에게 까지 부터 은 는 이 가 을 를 의 에 와 과 도 로".split()
 _KOREAN = re.compile(r"[가-힣]{2,}")
 
 

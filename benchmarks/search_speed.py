@@ -24,9 +24,9 @@ from index_build import (
     CHUNKS,
     CHUNKS_OF_A_DOCUMENT,
     Writer,
-    _percentile,
     installation,
     met,
+    percentile,
     registered,
     run_stages,
 )
@@ -121,7 +121,7 @@ class Times:
     def row(self, name: str) -> str:
         """A line of the table."""
         figures = [
-            f"{_percentile(times, 50):.1f} | {_percentile(times, 99):.1f}" for times in (self.database, self.whole)
+            f"{percentile(times, 50):.1f} | {percentile(times, 99):.1f}" for times in (self.database, self.whole)
         ]
         return f"| {name} | {' | '.join(figures)} | {max(self.whole):.1f} |"
 
@@ -152,13 +152,13 @@ def measure(database: Database, workspace_id: UUID, documents: int) -> bool:
             for _ in range(50):
                 hits = times.search(searcher, writer.query(), filters=filters(documents, writer)[name])
                 fewest = min(fewest, hits)
-            slowest = max(slowest, _percentile(times.whole, 50))
+            slowest = max(slowest, percentile(times.whole, 50))
             print(times.row(f"where {name}: 20 chunks"))
     print()
     return all(
         [
-            met("p50 in the database, ms", _percentile(everything.database, 50), MOST_P50_MS),
-            met("p99 in the database, ms", _percentile(everything.database, 99), MOST_P99_MS),
+            met("p50 in the database, ms", percentile(everything.database, 50), MOST_P50_MS),
+            met("p99 in the database, ms", percentile(everything.database, 99), MOST_P99_MS),
             met("the longest as a whole, ms", max(everything.whole), MOST_MS),
             met("fewest hits behind a filter that leaves 20 chunks", fewest, 10, at_least=True),
             met("p50 of the slowest filter as a whole, ms", slowest, MOST_FILTERED_MS),

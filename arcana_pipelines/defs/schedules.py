@@ -6,12 +6,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from arcana_pipelines.db.engine import Database
-from arcana_pipelines.db.schema import current_revision, newest_revision
 from arcana_pipelines.defs.jobs import measure_quality, sync_workspace
 from arcana_pipelines.defs.partitions import workspaces
+from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.pipeline.quality import asked_workspaces
-from arcana_pipelines.settings import load_settings
 from arcana_pipelines.sources.protocol import Mode
 
 
@@ -41,15 +39,12 @@ def audit_sweep(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest
 def quality_sweep(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """One run a workspace with golden questions."""
     partitions = workspaces.get_partition_keys(dynamic_partitions_store=context.instance)
-    database = Database(load_settings())
-    try:
-        if current_revision(database) != newest_revision():
-            yield dg.SkipReason("The database has no current schema yet: run `arcana db upgrade`.")
+    with tick_database() as database:
+        if database is None:
+            yield dg.SkipReason(NO_SCHEMA)
             return
         with database.connection() as connection:
             asked = asked_workspaces(connection)
-    finally:
-        database.close()
     for slug in sorted(set(partitions) & asked):
         yield dg.RunRequest(
             run_key=f"quality:{slug}:{context.scheduled_execution_time.isoformat()}", partition_key=slug

@@ -15,12 +15,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import dagster as dg
 
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.db.schema import current_revision, newest_revision
 from arcana_pipelines.defs.assets import FILLING
 from arcana_pipelines.defs.backfills import backfill_request
 from arcana_pipelines.defs.jobs import fill_indexes, retry_pages, sync_workspace
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.runs import may_run, report_abandoned_runs, report_dead_runs
+from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.pipeline.indexes import fill_requested, rebuild_outdated, to_fill
 from arcana_pipelines.pipeline.lock import locked
 from arcana_pipelines.pipeline.polling import look
@@ -45,17 +45,14 @@ MOST_REQUESTS = 50
 )
 def workspace_registry(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Adds and removes partitions; requests first syncs."""
-    database = Database(load_settings())
-    try:
-        if current_revision(database) != newest_revision():
-            return dg.SkipReason("The database has no current schema yet: run `arcana db upgrade`.")
+    with tick_database() as database:
+        if database is None:
+            return dg.SkipReason(NO_SCHEMA)
         with database.connection() as connection:
             rows = every(connection)
             connection.commit()
             report_dead_runs(context.instance)
             report_abandoned_runs(context.instance, lambda slug: slug in locked(connection))
-    finally:
-        database.close()
     registered = {row.slug for row in rows}
     mirrored = set(workspaces.get_partition_keys(dynamic_partitions_store=context.instance))
     new, gone = sorted(registered - mirrored), sorted(mirrored - registered)
@@ -75,18 +72,15 @@ def workspace_registry(context: dg.SensorEvaluationContext) -> dg.SensorResult |
 )
 def source_changes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Polls workspaces concurrently inside the tick's time budget."""
-    database = Database(load_settings())
-    try:
-        if current_revision(database) != newest_revision():
-            return dg.SkipReason("The database has no current schema yet: run `arcana db upgrade`.")
+    with tick_database() as database:
+        if database is None:
+            return dg.SkipReason(NO_SCHEMA)
         with database.connection() as connection:
             at_work = locked(connection)
             due = [row for row in due_for_poll(connection) if row.slug not in at_work]
         looked_at = _look_at(database, due)
         with database.connection() as connection:
             needy = in_need_of_sync(connection)
-    finally:
-        database.close()
     requests = _requests(context.instance, needy)
     said = f"Looked at {looked_at} of {len(due)} workspaces that were due"
     if not requests:
@@ -136,10 +130,9 @@ def _request(workspace: Workspace, run_key: str) -> dg.RunRequest:
 )
 def index_builds(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Asks for the filling of builds that nobody is filling."""
-    database = Database(load_settings())
-    try:
-        if current_revision(database) != newest_revision():
-            return dg.SkipReason("The database has no current schema yet: run `arcana db upgrade`.")
+    with tick_database() as database:
+        if database is None:
+            return dg.SkipReason(NO_SCHEMA)
         with database.connection() as connection:
             rows = {row.slug: row for row in every(connection) if row.status == "active"}
             for row in rows.values():
@@ -148,8 +141,6 @@ def index_builds(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
             waiting = [slug for slug in to_fill(connection) if slug in rows]
             may = [slug for slug in waiting if may_run(context.instance, slug, rows[slug].generation)]
             filled = fill_requested(connection, may)
-    finally:
-        database.close()
     if not filled:
         return dg.SkipReason(f"{len(waiting)} workspaces have a build to be filled; none can begin now.")
     keys = [asset.key for asset in FILLING]

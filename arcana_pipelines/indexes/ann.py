@@ -135,14 +135,14 @@ def tune(connection: Connection, ann: str, effort: int) -> None:
         connection.execute(f"SET LOCAL ivfflat.probes = {effort}")
 
 
-def recall(connection: Connection, build: Build, sample: int = SAMPLE) -> float:
+def recall(connection: Connection, build: Build) -> float:
     """The share of the true nearest neighbours that the build's index finds, over a sample of its own vectors.
 
     1.0 without an approximate index. A neighbour as near as the last true one counts as true.
     """
     if build.ann == "none":
         return 1.0
-    probes = _sample(connection, build, sample)
+    probes = _sample(connection, build)
     found = _found(connection, build, probes, [_nearest(connection, build, probe, "none", 0) for probe in probes])
     connection.commit()
     return found
@@ -152,7 +152,7 @@ def _least_effort(connection: Connection, build: Build, vectors: int) -> int:
     """The least effort that finds `TUNED_RECALL` of the neighbours; the most there is when none does."""
     efforts = _efforts(build.ann, _lists(vectors))
     # Not those by which the build is verified.
-    probes = _sample(connection, build, SAMPLE, "DESC")
+    probes = _sample(connection, build, "DESC")
     if build.ann == "ivfflat":
         # All lists are all vectors: exact, and at half the time of reading whole rows.
         truths = [_nearest(connection, build, probe, build.ann, efforts[-1]) for probe in probes]
@@ -174,13 +174,13 @@ def _efforts(ann: str, lists: int) -> Sequence[int]:
     return sorted({math.ceil(lists * 2 ** (-step / 4)) for step in range(21)})
 
 
-def _sample(connection: Connection, build: Build, sample: int, direction: LiteralString = "ASC") -> list[str]:
+def _sample(connection: Connection, build: Build, direction: LiteralString = "ASC") -> list[str]:
     rows = connection.execute(
         sql.SQL(
             "SELECT chunk_embedding::text FROM {} WHERE deleted_at IS NULL "
             "ORDER BY hashint8(document_chunk_id) {} LIMIT %s"
         ).format(sql.Identifier(build.table), sql.SQL(direction)),
-        [sample],
+        [SAMPLE],
     ).fetchall()
     return [vector for (vector,) in rows]
 

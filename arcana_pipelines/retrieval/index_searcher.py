@@ -276,16 +276,13 @@ class _Search:
         if self._question.filters:
             statement = sql.SQL(load_sql("search_allowed_by_meaning")).format(**self._names)
             return [row[0] for row in self._rows(statement, {"vector": self._vector})]
-        tune(self._connection, self._serving.ann, self._serving.effort)
         if self._question.as_of is None:
             statement = nearest_statement(self._serving.build, self._serving.dimensions, self._serving.ann)
         else:
             statement = sql.SQL(load_sql("past_nearest")).format(**self._names)
-        found = [row[0] for row in self._rows(statement, {"vector": self._vector})]
-        self._connection.execute(
-            "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = on; SET LOCAL enable_sort = on"
-        )
-        return found
+        with self._connection.transaction(force_rollback=True):  # what is tuned is for this statement only
+            tune(self._connection, self._serving.ann, self._serving.effort)
+            return [row[0] for row in self._rows(statement, {"vector": self._vector})]
 
     def _few_allowed(self) -> list[int] | None:
         """All chunks that a filter leaves, when few enough to be scored; None for many, and without a filter."""

@@ -1,0 +1,22 @@
+"""The database for a tick of a sensor or a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.schema import current_revision, newest_revision
+from arcana_pipelines.settings import load_settings
+
+NO_SCHEMA = "The database has no current schema yet: run `arcana db upgrade`."
+
+
+@contextmanager
+def tick_database() -> Iterator[Database | None]:
+    """Closed when the tick is over; None while the schema is of another release (see `NO_SCHEMA`)."""
+    database = Database(load_settings())
+    try:
+        yield database if current_revision(database) == newest_revision() else None
+    finally:
+        database.close()
