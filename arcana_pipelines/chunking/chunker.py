@@ -81,16 +81,21 @@ class ChunkerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One piece. `text` is shown; `embed_text`, with title and headings before it, is embedded.
+    """One piece. `text` is shown; `embed_text`, with title and headings as its `lead`, is embedded.
 
     `token_count` is that of `text`.
     """
 
     position: int
     text: str
-    embed_text: str
+    lead: str
     heading_path: tuple[str, ...]
     token_count: int
+
+    @property
+    def embed_text(self) -> str:
+        """The text that is embedded."""
+        return self.lead + self.text
 
     @property
     def text_hash(self) -> bytes:
@@ -151,7 +156,7 @@ class _Cutter:
             Chunk(
                 position=position,
                 text=piece.text,
-                embed_text=piece.text if position == 0 else f"{_lead(title, piece.headings)}\n{piece.text}",
+                lead="" if position == 0 else f"{_lead(title, piece.headings)}\n",
                 heading_path=piece.headings,
                 token_count=piece.tokens,
             )

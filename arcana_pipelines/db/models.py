@@ -482,9 +482,7 @@ class DocumentChunk(Base):
         {"postgresql_partition_by": "LIST (rag_index_build_id)"},
     )
 
-    rag_index_build_id: Mapped[int] = mapped_column(
-        INTEGER, ForeignKey("rag_index_build.rag_index_build_id"), autoincrement=False
-    )
+    rag_index_build_id: Mapped[int] = mapped_column(INTEGER, autoincrement=False)
     document_chunk_id: Mapped[int] = mapped_column(
         BIGINT, server_default=text("nextval('document_chunk_document_chunk_id_seq')")
     )
@@ -516,9 +514,7 @@ class ChunkTerms(Base):
         {"postgresql_partition_by": "LIST (rag_index_build_id)"},
     )
 
-    rag_index_build_id: Mapped[int] = mapped_column(
-        INTEGER, ForeignKey("rag_index_build.rag_index_build_id"), autoincrement=False
-    )
+    rag_index_build_id: Mapped[int] = mapped_column(INTEGER, autoincrement=False)
     document_chunk_id: Mapped[int] = mapped_column(BIGINT, autoincrement=False)
     document_id: Mapped[str] = mapped_column(UUID)
     terms: Mapped[Any] = mapped_column(SPARSEVEC, nullable=False)
@@ -569,12 +565,16 @@ class IndexWord(Base):
 
 
 class ChunkStage(Base):
-    """Chunks of contents that a build does not serve yet. Rows leave with the publish."""
+    """Chunks of contents that a build does not serve yet. Rows leave with the publish.
+
+    What is embedded is `lead` and `chunk_content`. Unlogged: after a crash of the server it is empty, and cut again.
+    """
 
     __tablename__ = "chunk_stage"
     __table_args__ = (
         PrimaryKeyConstraint("rag_index_build_id", "document_content_id", "position"),
         Index("chunk_stage_text_hash_idx", "rag_index_build_id", "text_hash"),
+        {"prefixes": ["UNLOGGED"]},
     )
 
     rag_index_build_id: Mapped[int] = mapped_column(
@@ -585,7 +585,7 @@ class ChunkStage(Base):
     )
     position: Mapped[int] = mapped_column(INTEGER, autoincrement=False)
     chunk_content: Mapped[str] = mapped_column(TEXT)
-    embed_text: Mapped[str] = mapped_column(TEXT)
+    lead: Mapped[str] = mapped_column(TEXT)
     heading_path: Mapped[Any] = mapped_column(ARRAY(TEXT), nullable=False)
     text_hash: Mapped[bytes] = mapped_column(BYTEA)
     token_count: Mapped[int] = mapped_column(INTEGER)

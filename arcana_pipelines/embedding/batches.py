@@ -29,7 +29,7 @@ class Text:
 
 def measured(items: Iterable[tuple[bytes, str]], model: str) -> Iterator[Text]:
     """(hash, text) pairs with their tokens for a model."""
-    # The local model has no limit to keep, and its tokeniser is faster than an estimate.
+    # The local model's tokeniser is faster than an estimate.
     count = vocabulary(model).count if model in _COUNTED_MODELS or model == LOCAL_MODEL else None
     for text_hash, text in items:
         if count is None:
@@ -37,6 +37,13 @@ def measured(items: Iterable[tuple[bytes, str]], model: str) -> Iterator[Text]:
         else:
             (tokens,) = count([text])
             yield Text(text_hash, text, tokens, tokens)
+
+
+def sendable(items: Iterable[tuple[bytes, str]], model: str) -> Iterator[Text]:
+    """(hash, text) pairs as they are sent: the local model costs nothing, keeps no limit, and counts while it embeds."""
+    if model != LOCAL_MODEL:
+        return measured(items, model)
+    return (Text(text_hash, text, 0, 0) for text_hash, text in items)
 
 
 def batches(texts: Iterable[Text], most_texts: int) -> Iterator[list[Text]]:

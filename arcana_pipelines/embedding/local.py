@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arcana_pipelines.chunking.tokens import LOCAL_MODEL, vocabulary
+from arcana_pipelines.chunking.tokens import LOCAL_MODEL, local_tokens
 from arcana_pipelines.embedding.provider import Embedded, checked
 
 MODEL = LOCAL_MODEL
@@ -62,23 +62,23 @@ class LocalEmbedder:
         with _loading:
             table = _table()
         # wordllama's own tokeniser takes several times as long, and pads every text to the longest of its batch.
-        encode = vocabulary(MODEL).encode
-        encoded = [encode(text) for text in texts]
-        vectors = np.stack([_mean(table, ids) for ids in encoded])
+        tokens = [local_tokens(text) for text in texts]
+        vectors = np.stack([_mean(table, ids) for ids in tokens])
         # A text without one known token has no direction; any fixed one keeps it storable and unlike others.
         unknown = ~np.isfinite(vectors).all(axis=1) | ~np.any(vectors, axis=1)
         if unknown.any():
             vectors[unknown] = 0.0
             vectors[unknown, 0] = 1.0
-        tokens = sum(map(len, encoded))
-        return Embedded(checked(vectors, texts, DIMENSIONS, MODEL), tokens)
+        counts = [len(ids) for ids in tokens]
+        return Embedded(checked(vectors, texts, DIMENSIONS, MODEL), sum(counts), counts)
 
 
-def _mean(table: Any, ids: Sequence[int]) -> Any:
+def _mean(table: Any, ids: NDArray[np.uint32]) -> Any:
     """The mean of the tokens' vectors at unit length: what `WordLlama.embed` computes, without its padding."""
-    if not ids:
+    if not len(ids):
         return np.zeros(DIMENSIONS, dtype=np.float32)
-    # A sum has the mean's direction. `take` that clips is several times as fast as an index that was clipped before.
-    total = np.add.reduce(table.take(ids, axis=0, mode="clip"), axis=0)
+    # A sum has the mean's direction. `take` that clips is several times as fast as an index that was clipped before,
+    # and BLAS adds rows twice as fast as `sum`.
+    total = np.ones(len(ids), dtype=np.float32) @ table.take(ids, axis=0, mode="clip")
     length = np.linalg.norm(total)
     return total / length if length else total

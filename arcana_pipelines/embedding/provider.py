@@ -20,10 +20,11 @@ RUN_PATIENCE_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """`vectors` has one row a text; `tokens` is what the provider counted for all of them."""
+    """`vectors` has one row a text; `tokens` is what the provider counted for all of them, `counts` for each."""
 
     vectors: Vectors
     tokens: int
+    counts: Sequence[int] | None = None
 
 
 class Embedder(Protocol):

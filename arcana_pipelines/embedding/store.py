@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-from pgvector.psycopg import register_vector
+import numpy as np
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
@@ -41,8 +41,6 @@ def store(
     connection: Connection, key: StoreKey, hashes: Sequence[bytes], vectors: Vectors, token_counts: Sequence[int]
 ) -> None:
     """Write one embedding a hash. Only this workspace's run writes here (it holds the lock): nothing conflicts."""
-    if connection.adapters.types.get("vector") is None:  # four questions to the server, once a connection
-        register_vector(connection)
     with (
         connection.cursor() as cursor,
         cursor.copy(
@@ -50,9 +48,44 @@ def store(
             "FROM STDIN WITH (FORMAT BINARY)"
         ) as copy,
     ):
-        copy.set_types(["uuid", "text", "int4", "bytea", "vector", "int4"])
-        for text_hash, vector, tokens in zip(hashes, vectors, token_counts, strict=True):
-            copy.write_row((key.workspace_id, key.model, key.dimensions, text_hash, vector, tokens))
+        copy.write(_copied(key, hashes, vectors, token_counts))
+
+
+def _copied(key: StoreKey, hashes: Sequence[bytes], vectors: Vectors, token_counts: Sequence[int]) -> bytes:
+    """Rows as binary COPY reads them: made as one array, a tenth of the time of adapting value by value.
+
+    A row is the number of its fields, then each field behind its length, all big-endian
+    (https://www.postgresql.org/docs/current/sql-copy.html, binary format). A vector is two 16-bit numbers, its
+    dimensions and 0, and its elements (https://github.com/pgvector/pgvector/blob/master/src/vector.c: vector_recv).
+    """
+    model, dimensions = key.model.encode(), vectors.shape[1]
+    row = np.dtype(
+        [
+            ("fields", ">i2"),
+            ("workspace_length", ">i4"), ("workspace", "V16"),
+            ("model_length", ">i4"), ("model", f"V{len(model)}"),
+            ("dimensions_length", ">i4"), ("dimensions", ">i4"),
+            ("hash_length", ">i4"), ("hash", f"V{len(hashes[0])}"),
+            ("embedding_length", ">i4"), ("elements", ">i2"), ("unused", ">i2"), ("embedding", ">f4", (dimensions,)),
+            ("tokens_length", ">i4"), ("tokens", ">i4"),
+        ]
+    )  # fmt: skip
+    rows = np.zeros(len(hashes), dtype=row)
+    values = {
+        "workspace": np.void(key.workspace_id.bytes),
+        "model": np.void(model),
+        "dimensions": key.dimensions,
+        "hash": np.array([np.void(text_hash) for text_hash in hashes]),
+        "embedding": vectors,
+        "tokens": np.array(token_counts),
+    }
+    rows["fields"] = len(values)
+    rows["elements"] = dimensions
+    for name, value in values.items():
+        rows[name] = value
+        rows[f"{name}_length"] = row[name].itemsize + (4 if name == "embedding" else 0)
+    # The header: a signature, and no flags, no extension. The trailer: a row of -1 fields.
+    return b"PGCOPY\n\xff\r\n\0" + bytes(8) + rows.tobytes() + b"\xff\xff"
 
 
 def count(connection: Connection, key: StoreKey, usage: Usage) -> None:

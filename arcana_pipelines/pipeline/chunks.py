@@ -78,7 +78,7 @@ def _copy(connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, 
     with (
         connection.cursor() as cursor,
         cursor.copy(
-            "COPY chunk_stage (rag_index_build_id, document_content_id, position, chunk_content, embed_text, "
+            "COPY chunk_stage (rag_index_build_id, document_content_id, position, chunk_content, lead, "
             "heading_path, text_hash, token_count, terms, keys) FROM STDIN"
         ) as copy,
     ):
@@ -93,7 +93,7 @@ def _copy(connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, 
                         content_id,
                         chunk.position,
                         chunk.text,
-                        chunk.embed_text,
+                        chunk.lead,
                         list(chunk.heading_path),
                         chunk.text_hash,
                         chunk.token_count,

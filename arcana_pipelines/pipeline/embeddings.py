@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
-from arcana_pipelines.embedding.batches import Text, batches, measured
+from arcana_pipelines.embedding.batches import batches, sendable
 from arcana_pipelines.embedding.budget import Budget
 from arcana_pipelines.embedding.prices import Terms, cost
 from arcana_pipelines.embedding.provider import Embedder, OffersBatches, OpenEmbedder
@@ -89,7 +90,7 @@ def embed_missing(
         for build in live_builds(connection, workspace_id, filling):
             key = StoreKey(workspace_id, build.embedding_model, build.dimensions)
             staged += _staged(connection, build)
-            missing = missing_texts(connection, key, build)
+            missing = sendable(missing_texts(connection, key, build), key.model)
             first = list(itertools.islice(missing, terms.batch_above + 1))
             # Opened only when there is something to embed: a sync without news needs no model and no key.
             if not first:
@@ -117,9 +118,9 @@ def embed_missing(
     return report
 
 
-def missing_texts(connection: Connection, key: StoreKey, build: Build) -> Iterator[Text]:
-    """The distinct staged texts of a build that have to be sent to the provider, read in bounded pages."""
-    after = b""
+def missing_texts(connection: Connection, key: StoreKey, build: Build) -> Iterator[tuple[bytes, str]]:
+    """Hash and text of what a build's staged chunks lack, each text once, read in bounded pages."""
+    after = UUID(int=0), -1
     while True:
         items = connection.execute(
             load_sql("embeddings_missing"),
@@ -128,15 +129,17 @@ def missing_texts(connection: Connection, key: StoreKey, build: Build) -> Iterat
                 "build": build.rag_index_build_id,
                 "model": key.model,
                 "dimensions": key.dimensions,
-                "after": after,
+                "after_content": after[0],
+                "after_position": after[1],
                 "limit": READ_AHEAD,
             },
         ).fetchall()
         connection.commit()
         if not items:
             return
-        after = items[-1][0]
-        yield from measured(((bytes(text_hash), text) for text_hash, text in items), key.model)
+        after = items[-1][:2]
+        for _, _, text_hash, text in items:
+            yield bytes(text_hash), text
 
 
 def _staged(connection: Connection, build: Build) -> int:
@@ -162,8 +165,8 @@ def _store(
     """Store what came of one request, with what it cost, in one transaction."""
     texts, tokens = 0, sifted.probed
     for batch, embedded in sifted.embedded:
-        hashes, counts = [text.text_hash for text in batch], [text.tokens for text in batch]
-        store(connection, key, hashes, embedded.vectors, counts)
+        counts = embedded.counts or [text.tokens for text in batch]
+        store(connection, key, [text.text_hash for text in batch], embedded.vectors, counts)
         texts += len(batch)
         tokens += embedded.tokens
     usage = Usage(texts, tokens, cost(tokens, price), seconds)

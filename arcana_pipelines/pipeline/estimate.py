@@ -9,6 +9,7 @@ from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.embedding.batches import measured
 from arcana_pipelines.embedding.budget import spending
 from arcana_pipelines.embedding.prices import BATCH_SHARE, PRICES_PER_MILLION_TOKENS, Terms, cost
 from arcana_pipelines.embedding.store import StoreKey
@@ -77,7 +78,7 @@ def estimate(connection: Connection, workspace_id: UUID, terms: Terms) -> Estima
         ).fetchone()
         assert row is not None
         lacking = lacking_tokens = 0
-        for text in missing_texts(connection, key, build):
+        for text in measured(missing_texts(connection, key, build), key.model):
             lacking += 1
             lacking_tokens += text.tokens
         pages, chunks, texts, tokens = pages + row[0], chunks + row[1], texts + lacking, tokens + lacking_tokens

@@ -20,6 +20,8 @@ from arcana_pipelines.pipeline.ledger import Generation
 
 # Documents that become visible together: small, so that a crash repeats little and locks are short.
 BATCH = 500
+# What PostgreSQL may hold of a batch before it writes parts of it to disk.
+MEMORY = "64MB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def _publish_ready(connection: Connection, build: Build, ready: Sequence[UUID]) 
     ann.make_way(connection, build)
     for batch in _batches(ready):
         hold_index(connection, build.rag_index_id)
+        connection.execute(f"SET LOCAL work_mem = '{MEMORY}'")
         moved = _one(connection, "publish_documents", {**build.key, "documents": batch, "counting": is_loaded})
         _move_counts(connection, build, moved["new_objects"], moved["published"] - moved["retired"])
         connection.commit()

@@ -113,7 +113,7 @@ class TestRefusedTexts:
         _stage(acme)
         with acme.database.connection() as connection:
             connection.execute(
-                "UPDATE chunk_stage SET embed_text = repeat('성수 ', 5000) WHERE position = "
+                "UPDATE chunk_stage SET chunk_content = repeat('성수 ', 5000) WHERE position = "
                 "(SELECT max(position) FROM chunk_stage)"
             )
         assert acme.sync()["pages"]["quarantined"] == 1

@@ -1,11 +1,17 @@
 -- Staged texts that the workspace never embedded with the build's model, that the provider does not refuse and
--- that wait in no batch, each once, in key order. OFFSET 0: see publish_ready.sql.
-SELECT DISTINCT ON (t.text_hash) t.text_hash, t.embed_text
+-- that wait in no batch, each where it stands first, in the order of the stage: rows of a page lie side by side.
+-- OFFSET 0: see publish_ready.sql.
+SELECT t.document_content_id, t.position, t.text_hash, t.lead || t.chunk_content
 FROM chunk_stage t
-WHERE t.rag_index_build_id = %(build)s AND t.text_hash > %(after)s
+WHERE t.rag_index_build_id = %(build)s
+  AND (t.document_content_id, t.position) > (%(after_content)s, %(after_position)s)
   AND NOT EXISTS (SELECT 1 FROM embedding_store e
                   WHERE e.workspace_id = %(workspace_id)s AND e.embedding_model = %(model)s
                     AND e.dimensions = %(dimensions)s AND e.text_hash = t.text_hash
+                  OFFSET 0)
+  AND NOT EXISTS (SELECT 1 FROM chunk_stage s
+                  WHERE s.rag_index_build_id = %(build)s AND s.text_hash = t.text_hash
+                    AND (s.document_content_id, s.position) < (t.document_content_id, t.position)
                   OFFSET 0)
   AND NOT EXISTS (SELECT 1 FROM embedding_rejected r
                   WHERE r.workspace_id = %(workspace_id)s AND r.embedding_model = %(model)s
@@ -15,5 +21,5 @@ WHERE t.rag_index_build_id = %(build)s AND t.text_hash > %(after)s
                   WHERE b.workspace_id = %(workspace_id)s AND b.embedding_model = %(model)s
                     AND b.dimensions = %(dimensions)s AND w.text_hash = t.text_hash
                   OFFSET 0)
-ORDER BY t.text_hash
+ORDER BY t.document_content_id, t.position
 LIMIT %(limit)s;

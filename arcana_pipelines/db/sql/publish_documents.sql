@@ -6,10 +6,10 @@ WITH batch AS (
     LEFT JOIN published_document s ON s.rag_index_build_id = %(build)s AND s.document_id = d.document_id
     WHERE d.document_id = ANY(%(documents)s)
 ), retired AS (
+    -- An array is looked up; joined, all chunks would be read while the planner takes the table for small.
     UPDATE document_chunk k SET deleted_at = now(), updated_at = now()
-    FROM batch
-    WHERE k.rag_index_build_id = %(build)s AND k.document_content_id = batch.served_content_id
-      AND k.deleted_at IS NULL
+    WHERE k.rag_index_build_id = %(build)s AND k.deleted_at IS NULL
+      AND k.document_content_id = ANY(ARRAY(SELECT served_content_id FROM batch))
     RETURNING k.document_chunk_id
 ), gone AS (
     DELETE FROM chunk_terms t USING retired
