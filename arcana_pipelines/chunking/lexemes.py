@@ -12,16 +12,19 @@ A chunk's words are kept as two arrays of numbers: `vector`, the BM25 weight of 
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
-from bisect import bisect
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from zlib import crc32
 
+import numpy as np
 import Stemmer
+from numpy.typing import NDArray
 
 LEXEMES_VERSION = 1  # of tokens and weights: another number makes new builds
 
@@ -93,17 +96,13 @@ def _tokens(run: str) -> tuple[Token, ...]:
 @lru_cache(50_000)
 def numbers(word: str) -> tuple[int, ...]:
     """The numbers of the terms of a word as it stands in a text."""
-    return tuple(number for run in _runs(word) for number in _numbers(run)[0])
+    return tuple(number for run in _runs(word) for number in _numbers_of(run)[0])
 
 
-def _numbers(run: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The numbers of a run's terms, and of those that are indexed."""
-    return _numbers_of_word(run) if len(run) <= _LONGEST_CACHED else _numbers_of(run)
-
-
-def _numbers_of(run: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    found = [(term_id(token.term), not token.parts) for token in _tokens(run)]
-    return tuple(number for number, _ in found), tuple(number for number, is_indexed in found if is_indexed)
+def _numbers_of(run: str) -> tuple[tuple[int, ...], tuple[bool, ...]]:
+    """The numbers of a run's terms, and which of them are indexed."""
+    found = list(_tokens(run))
+    return tuple(term_id(token.term) for token in found), tuple(not token.parts for token in found)
 
 
 # Words come again and again; sentences of a script without spaces do not.
@@ -152,13 +151,14 @@ def term_id(term: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A chunk's terms for PostgreSQL: `vector` is the text of a sparsevec, `keys` go into an int[].
+    """A chunk's terms: `terms` ascend, `weights` belong to them, and `keys` ascend.
 
     `runs` are the words as they stand in title, headings and text.
     """
 
-    vector: str
-    keys: list[int]
+    terms: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    keys: NDArray[np.int64]
     runs: Collection[str]
 
 
@@ -172,33 +172,53 @@ def is_word(run: str) -> bool:
     return 4 <= len(run) <= 30 and run.isalpha() and not has_cjk(run)
 
 
-def chunk_weights(title: str, headings: Sequence[str], text: str) -> Weights:
-    """BM25 weights of a chunk's terms, without idf (Robertson and Zaragoza, 2009; k1 = 1.5, b = 0.75).
+def chunk_weights(chunks: Sequence[tuple[str, Sequence[str], str]]) -> list[Weights]:
+    """BM25 weights of the terms of chunks, without idf (Robertson and Zaragoza, 2009; k1 = 1.5, b = 0.75).
 
-    Words of title and headings count three times (as in BM25F). Lengths are compared with a fixed reference, not
-    with the build's mean: with the mean m that is BM25 with k1' = k1 (1 - b + b m / reference), so a weight
-    never changes after it was published.
+    A chunk is its title, headings and text; words of title and headings count three times (as in BM25F). Lengths are
+    compared with a fixed reference, not with the build's mean: with the mean m that is BM25 with k1' = k1 (1 - b + b m
+    / reference), so a weight never changes after it was published.
     """
+    counted = [_counted(*chunk) for chunk in chunks]
+    # All chunks at once, as arrays: of runs first, then of their terms, then of the different terms of each chunk.
+    numbers = [
+        _numbers_of_word(run) if len(run) <= _LONGEST_CACHED else _numbers_of(run) for runs in counted for run in runs
+    ]
+    repeated = _flat((runs.values() for runs in counted), np.float64)
+    sizes = np.array([len(found) for found, _ in numbers], dtype=np.int64)
+    chunk_of_run = np.repeat(np.arange(len(counted)), [len(runs) for runs in counted])
+    places = np.repeat(chunk_of_run, sizes) * TERMS + _flat((found for found, _ in numbers), np.int64)
+    places, inverse = np.unique(places, return_inverse=True)
+    frequencies = np.bincount(inverse, np.repeat(repeated, sizes), len(places))
+    is_indexed = np.bincount(inverse, _flat((indexed for _, indexed in numbers), np.float64), len(places)) > 0
+    chunk, terms = np.divmod(places, TERMS)
+    lengths = np.bincount(chunk, frequencies, len(counted))
+    points = (K1 * (1 - B + B * lengths / REFERENCE_LENGTH))[chunk]
+    weights = frequencies * (K1 + 1) / (frequencies + points)
+    keys = (terms * LEVELS + np.searchsorted(STEPS, frequencies / points, side="right"))[is_indexed]
+    borders = np.arange(1, len(counted))
+    by_chunk = np.searchsorted(chunk, borders)
+    return list(
+        map(
+            Weights,
+            np.split(terms, by_chunk),
+            np.split(weights, by_chunk),
+            np.split(keys, np.searchsorted(chunk[is_indexed], borders)),
+            (runs.keys() for runs in counted),
+        )
+    )
+
+
+def _counted(title: str, headings: Sequence[str], text: str) -> Counter[str]:
     runs = Counter(_runs(text))
     for part in (title, *headings):
         for run in _runs(part):
             runs[run] += HEADING_WEIGHT
-    frequencies: defaultdict[int, int] = defaultdict(int)
-    indexed: set[int] = set()
-    for run, frequency in runs.items():
-        found, found_indexed = _numbers(run)
-        for number in found:
-            frequencies[number] += frequency
-        indexed.update(found_indexed)
-    length = sum(frequencies.values())
-    point = K1 * (1 - B + B * length / REFERENCE_LENGTH)
-    # Most terms occur a few times: what a frequency makes is computed once, not once a term.
-    different = set(frequencies.values())
-    weights = {f: f":{f * (K1 + 1) / (f + point):.4g}" for f in different}
-    levels = {f: bisect(STEPS, f / point) for f in different}
-    entries = ",".join([f"{term + 1}{weights[f]}" for term, f in frequencies.items()])  # PostgreSQL sorts them
-    keys = [term * LEVELS + levels[frequencies[term]] for term in sorted(indexed)]
-    return Weights(f"{{{entries}}}/{TERMS}", keys, runs.keys())
+    return runs
+
+
+def _flat(parts: Iterable[Iterable[float]], kind: type) -> NDArray[Any]:
+    return np.fromiter(itertools.chain.from_iterable(parts), dtype=kind)
 
 
 @dataclass(frozen=True, slots=True)

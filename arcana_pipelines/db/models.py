@@ -320,6 +320,7 @@ class DocumentContent(Base):
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        Index("document_content_document_id_idx", "document_id"),  # the other one does not know all versions
     )
 
     document_content_id: Mapped[str] = _uuid_key()
@@ -542,9 +543,7 @@ class TermCount(Base):
     __tablename__ = "term_count"
     __table_args__ = (PrimaryKeyConstraint("rag_index_build_id", "key"),)
 
-    rag_index_build_id: Mapped[int] = mapped_column(
-        INTEGER, ForeignKey("rag_index_build.rag_index_build_id", ondelete="CASCADE"), autoincrement=False
-    )
+    rag_index_build_id: Mapped[int] = mapped_column(INTEGER, autoincrement=False)
     key: Mapped[int] = mapped_column(INTEGER, autoincrement=False)
     chunks: Mapped[int] = mapped_column(INTEGER)
 
@@ -558,9 +557,7 @@ class IndexWord(Base):
         Index("index_word_word_idx", "word", postgresql_using="gin", postgresql_ops={"word": "gin_trgm_ops"}),
     )
 
-    rag_index_build_id: Mapped[int] = mapped_column(
-        INTEGER, ForeignKey("rag_index_build.rag_index_build_id", ondelete="CASCADE"), autoincrement=False
-    )
+    rag_index_build_id: Mapped[int] = mapped_column(INTEGER, autoincrement=False)
     word: Mapped[str] = mapped_column(TEXT)
 
 

@@ -40,7 +40,7 @@ def measured(items: Iterable[tuple[bytes, str]], model: str) -> Iterator[Text]:
 
 
 def sendable(items: Iterable[tuple[bytes, str]], model: str) -> Iterator[Text]:
-    """(hash, text) pairs as they are sent: the local model costs nothing, keeps no limit, and counts while it embeds."""
+    """(hash, text) pairs as they are sent: the local model has no price and no limit, and counts while it embeds."""
     if model != LOCAL_MODEL:
         return measured(items, model)
     return (Text(text_hash, text, 0, 0) for text_hash, text in items)

@@ -180,7 +180,8 @@ def drop_build(connection: Connection, build: int) -> None:
     """
     for parent, name in (("document_chunk", table_of(build)), ("chunk_terms", terms_of(build))):
         _drop_partition(connection, parent, name)
-    connection.execute("DELETE FROM rag_index_build WHERE rag_index_build_id = %s", [build])
+    for table in ("term_count", "index_word", "rag_index_build"):
+        connection.execute(f"DELETE FROM {table} WHERE rag_index_build_id = %s", [build])
 
 
 def _drop_partition(connection: Connection, parent: LiteralString, name: str) -> None:

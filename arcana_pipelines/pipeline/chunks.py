@@ -10,8 +10,9 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from arcana_pipelines.chunking.chunker import Chunk, chunk_document
-from arcana_pipelines.chunking.lexemes import chunk_weights, is_word
+from arcana_pipelines.chunking.lexemes import TERMS, chunk_weights, is_word
 from arcana_pipelines.chunking.tokens import vocabulary
+from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.indexes.builds import Build, live_builds
@@ -74,35 +75,35 @@ def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterat
 
 def _copy(connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, Any], list[Chunk]]]) -> set[str]:
     """Stage the chunks and return the words in them."""
-    runs: set[str] = set()
+    chunks = [(content_id, chunk) for content_id, (_, made) in cut.items() for chunk in made]
+    weights = chunk_weights(
+        [(row["contents"]["title"], chunk.heading_path, chunk.text) for row, made in cut.values() for chunk in made]
+    )
     with (
         connection.cursor() as cursor,
         cursor.copy(
             "COPY chunk_stage (rag_index_build_id, document_content_id, position, chunk_content, lead, "
-            "heading_path, text_hash, token_count, terms, keys) FROM STDIN"
+            "heading_path, text_hash, token_count, terms, keys) FROM STDIN WITH (FORMAT BINARY)"
         ) as copy,
     ):
-        for content_id, (row, chunks) in cut.items():
-            title = row["contents"]["title"]
-            for chunk in chunks:
-                weights = chunk_weights(title, chunk.heading_path, chunk.text)
-                runs.update(weights.runs)
-                copy.write_row(
-                    (
-                        build.rag_index_build_id,
-                        content_id,
-                        chunk.position,
-                        chunk.text,
-                        chunk.lead,
-                        list(chunk.heading_path),
-                        chunk.text_hash,
-                        chunk.token_count,
-                        weights.vector,
-                        # Written here: psycopg looks at each of thousands of numbers what it is.
-                        f"{{{','.join(map(str, weights.keys))}}}",
-                    )
+        copy.write(binary.HEAD)
+        for (content_id, chunk), weight in zip(chunks, weights, strict=True):
+            copy.write(
+                binary.row(
+                    binary.int4(build.rag_index_build_id),
+                    content_id.bytes,
+                    binary.int4(chunk.position),
+                    chunk.text.encode(),
+                    chunk.lead.encode(),
+                    binary.texts(chunk.heading_path),
+                    chunk.text_hash,
+                    binary.int4(chunk.token_count),
+                    binary.sparsevec(TERMS, weight.terms, weight.weights),
+                    binary.int4s(weight.keys),
                 )
-    return runs
+            )
+        copy.write(binary.TAIL)
+    return {run for weight in weights for run in weight.runs}
 
 
 def _learn_words(connection: Connection, build: Build, runs: set[str]) -> None:

@@ -25,8 +25,7 @@ SETTLE = timedelta(minutes=2)
 # import is going on): then once, when they are.
 FEW_UNSETTLED = 20
 
-_SURROGATES = re.compile(r"\\ud[89a-f][0-9a-f]{2}", re.IGNORECASE)
-_PAIRS = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}", re.IGNORECASE)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -300,7 +299,8 @@ def counts(connection: Connection, generation: Generation) -> dict[str, int]:
 def metadata_hash(ref: PageRef) -> str:
     """Hex digest of what a listing says of a page besides its revision."""
     facts = [ref.kind, ref.parent_kind, ref.parent_id, ref.title, ref.url, ref.properties]
-    return hashlib.blake2b(storable_json(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def count_held(connection: Connection, generation: Generation) -> int:
@@ -312,21 +312,9 @@ def count_held(connection: Connection, generation: Generation) -> int:
     return 0 if row is None else int(row[0])
 
 
-def storable_json(value: Any, sort_keys: bool = False) -> str:
+def storable_json(value: Any) -> str:
     """JSON that PostgreSQL can store: no NUL and no lone surrogates, which its text cannot hold."""
-    text = json.dumps(value, sort_keys=sort_keys, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if "\\u0000" in text:
         text = _ESCAPED_NUL.sub(r"\1", text)
-    if "\\ud" in text:
-        text = _drop_lone_surrogates(text)
-    return text
-
-
-def _drop_lone_surrogates(text: str) -> str:
-    kept: list[str] = []
-    end = 0
-    for pair in _PAIRS.finditer(text):
-        kept += [_SURROGATES.sub("", text[end : pair.start()]), pair.group()]
-        end = pair.end()
-    kept.append(_SURROGATES.sub("", text[end:]))
-    return "".join(kept)
+    return text if _SURROGATE.search(text) is None else text.encode("utf-8", "ignore").decode()

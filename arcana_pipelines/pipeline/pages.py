@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from queue import SimpleQueue
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
@@ -275,6 +276,8 @@ class _Reading:
         self.extra = 0
         self._absent: list[str] = []
         self.paused: str | None = None
+        # One look at a queue for each page; `wait` would look at all that are under way.
+        self._done: SimpleQueue[Future[FetchedPage]] = SimpleQueue()
         self._read: list[tuple[PageRef, FetchedPage]] = []
         self._failures: dict[str, str] = {}
         self._failed_in_a_row = 0
@@ -285,7 +288,9 @@ class _Reading:
             waiting: dict[Future[FetchedPage], PageRef] = {}
             try:
                 for ref in self._stale():
-                    waiting[pool.submit(self.source.fetch, ref)] = ref
+                    future = pool.submit(self.source.fetch, ref)
+                    waiting[future] = ref
+                    future.add_done_callback(self._done.put)
                     # A window twice as wide as the pool keeps it busy without holding the workspace.
                     while len(waiting) >= 2 * self.concurrency:
                         self._collect(waiting)
@@ -304,9 +309,8 @@ class _Reading:
             yield from batch
 
     def _collect(self, waiting: dict[Future[FetchedPage], PageRef]) -> None:
-        done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-        for future in done:
-            self._take(waiting.pop(future), future)
+        future = self._done.get()
+        self._take(waiting.pop(future), future)
         if len(self._read) + len(self._failures) >= COMMIT_PAGES:
             self._commit()
 

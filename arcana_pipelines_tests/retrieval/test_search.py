@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -246,20 +247,25 @@ def test_the_statistics_are_those_of_what_can_be_searched_after_every_kind_of_ch
 class TestTerms:
     @given(st.text(max_size=300))
     def test_any_text_has_terms_that_postgresql_can_hold(self, text: str) -> None:
-        weights = chunk_weights("Title", ("Heading",), text)
-        assert weights.vector.endswith(f"/{TERMS}") and all(0 <= key < 2**31 for key in weights.keys)
+        (weights,) = chunk_weights([("Title", ("Heading",), text)])
+        assert all(0 <= term < TERMS for term in weights.terms) and all(weights.weights > 0)
+        assert all(np.diff(weights.terms) > 0) and all(0 <= key < 2**31 for key in weights.keys)
         assert all(0 <= number < TERMS for number in query_terms(text))
+
+    @given(st.lists(st.text("ab 가나-1", max_size=30), max_size=5))
+    def test_chunks_that_are_weighed_together_weigh_what_they_weigh_alone(self, texts: list[str]) -> None:
+        chunks = [("Title", (), text) for text in ("", *texts)]
+        for together, chunk in zip(chunk_weights(chunks), chunks, strict=True):
+            (alone,) = chunk_weights([chunk])
+            assert together.runs == alone.runs
+            for field in ("terms", "weights", "keys"):
+                assert list(getattr(together, field)) == list(getattr(alone, field))
 
     def test_a_word_in_the_title_weighs_more_than_one_in_the_text(self) -> None:
         (term,) = query_terms("zebra").keys() - query_terms("zebras").keys() or query_terms("zebra").keys()
-        in_title = chunk_weights("zebra", (), "other words").vector
-        in_text = chunk_weights("other words", (), "zebra").vector
-
-        def weight(vector: str) -> float:
-            entries = dict(entry.split(":") for entry in vector[1 : vector.index("}")].split(","))
-            return float(entries[str(term + 1)])
-
-        assert weight(in_title) > weight(in_text)
+        chunks = chunk_weights([("zebra", (), "other words"), ("other words", (), "zebra")])
+        in_title, in_text = (float(chunk.weights[chunk.terms == term][0]) for chunk in chunks)
+        assert in_title > in_text
 
 
 class TestFusion:

@@ -1,4 +1,5 @@
--- Point documents at their new contents, with the properties that filters look at, and bring back those that were removed.
+-- Point documents at their new contents (those that are new already are), keep the properties that filters look at, and
+-- bring back what was removed.
 WITH given AS (
     SELECT * FROM unnest(%(documents)s::uuid[], %(contents)s::uuid[]) AS t(document_id, document_content_id)
 ), pointed AS (
@@ -8,11 +9,12 @@ WITH given AS (
         updated_at = now()
     FROM given
     WHERE d.document_id = given.document_id
-    RETURNING d.workspace_id, d.document_id, given.document_content_id
+      AND (d.latest_content_id IS DISTINCT FROM given.document_content_id OR d.deleted_at IS NOT NULL)
 ), property AS (
-    SELECT pointed.workspace_id, pointed.document_id, v.key AS name, v.value->>'text' AS text
-    FROM pointed
-    JOIN document_content c ON c.document_content_id = pointed.document_content_id,
+    SELECT d.workspace_id, d.document_id, v.key AS name, v.value->>'text' AS text
+    FROM given
+    JOIN document d ON d.document_id = given.document_id
+    JOIN document_content c ON c.document_content_id = given.document_content_id,
     LATERAL jsonb_each(coalesce(c.contents->'properties', '{}')) v
     -- A longer name does not fit an index.
     WHERE v.value->>'text' <> '' AND octet_length(v.key) <= 1000

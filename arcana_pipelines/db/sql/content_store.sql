@@ -4,8 +4,9 @@ WITH processed AS (
         external_id text, content_hash text, contents jsonb, links text[])
 ), page AS (
     SELECT p.external_id, p.document_id, t.contents, t.links, decode(t.content_hash, 'hex') AS content_hash,
-           p.content_hash IS DISTINCT FROM decode(t.content_hash, 'hex') AS is_new,
-           w.user_id, coalesce(p.document_id, gen_random_uuid()) AS target_id, d.deleted_at IS NOT NULL AS is_back,
+           p.document_id IS NULL OR p.content_hash IS DISTINCT FROM decode(t.content_hash, 'hex') AS is_new,
+           w.user_id, coalesce(p.document_id, gen_random_uuid()) AS target_id, gen_random_uuid() AS content_id,
+           d.deleted_at IS NOT NULL AS is_back,
            text2ltree('w' || replace(w.workspace_id::text, '-', '') || '.p' || left(md5(p.external_id), 16)) AS path
     FROM processed t
     JOIN source_page p ON p.workspace_id = %(workspace_id)s AND p.external_id = t.external_id
@@ -14,14 +15,13 @@ WITH processed AS (
     WHERE p.state = 'fetched'
 ), created AS (
     -- The place is provisional: document_paths.sql puts it under its parents.
-    INSERT INTO document (document_id, workspace_id, user_id, path, upload_status)
-    SELECT target_id, %(workspace_id)s, user_id, path, 'uploaded' FROM page WHERE document_id IS NULL
+    INSERT INTO document (document_id, workspace_id, user_id, path, upload_status, latest_content_id)
+    SELECT target_id, %(workspace_id)s, user_id, path, 'uploaded', content_id FROM page WHERE document_id IS NULL
 ), version AS (
-    INSERT INTO document_content (document_id, user_id, contents, version)
-    SELECT target_id, user_id, contents,
+    INSERT INTO document_content (document_content_id, document_id, user_id, contents, version)
+    SELECT content_id, target_id, user_id, contents,
            1 + coalesce((SELECT max(c.version) FROM document_content c WHERE c.document_id = page.document_id), 0)
     FROM page WHERE is_new
-    RETURNING document_content_id, document_id
 ), ledger AS (
     UPDATE source_page p SET
         state = 'unchanged',
@@ -36,6 +36,4 @@ WITH processed AS (
     FROM page
     WHERE p.workspace_id = %(workspace_id)s AND p.external_id = page.external_id
 )
-SELECT p.target_id, v.document_content_id, p.is_back FROM page p
-LEFT JOIN version v ON v.document_id = p.target_id
-WHERE v.document_content_id IS NOT NULL OR p.is_back;
+SELECT target_id, CASE WHEN is_new THEN content_id END FROM page WHERE is_new OR is_back;

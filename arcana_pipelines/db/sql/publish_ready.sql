@@ -14,10 +14,11 @@ FROM (
         OFFSET 0))
 ) staged
 CROSS JOIN LATERAL (
-    SELECT d.document_id
+    SELECT d.*
     FROM document_content c JOIN document d ON d.document_id = c.document_id
-    WHERE c.document_content_id = staged.document_content_id AND d.latest_content_id = c.document_content_id
-      AND d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL
+    WHERE c.document_content_id = staged.document_content_id
     OFFSET 0
 ) d
+WHERE d.latest_content_id = staged.document_content_id
+  AND d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL
 ORDER BY d.document_id;

@@ -1,8 +1,7 @@
 """Every request to Notion goes through `NotionApi.call`: limit, retry, classification, counting.
 
-notion-client retries little (no POST, no 502/504/529, no timeouts), so its own retrying is off and all of
-it happens here. Every request we send is a read, search and query POSTs included, so every one may be
-repeated.
+Every request we send is a read, search and query POSTs included, so every one may be repeated. urllib3 instead of
+notion-client: docs/decisions/014-urllib3-for-notion.md.
 """
 
 from __future__ import annotations
@@ -12,19 +11,23 @@ import functools
 import hashlib
 import json
 import logging
+import os
 import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote, urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-import httpx
-from notion_client import Client
-from notion_client.errors import HTTPResponseError, NotionClientErrorBase, RequestTimeoutError
+import certifi
+import urllib3
 from pydantic import SecretStr
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
+from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import TimeoutError as TimedOut
 
 from arcana_pipelines.errors import (
     PageRejected,
@@ -95,16 +98,19 @@ class NotionApi:
         self._limiter = limiter
         self._patience = patience
         self._server_time: datetime | None = None
-        limits = httpx.Limits(max_connections=connections + 2, max_keepalive_connections=connections + 2)
-        self._client = Client(
-            client=httpx.Client(limits=limits, event_hooks={"response": [self._note]}, verify=_certificates()),
-            auth=token.get_secret_value(),
-            base_url=base_url,
-            notion_version=NOTION_VERSION,
-            timeout_ms=int(patience.timeout * 1000),
-            retry=False,
-            logger=_silent_logger(),
-            log_level=logging.CRITICAL,
+        self._root = f"{base_url.rstrip('/')}/v1/"
+        self._pool = _pool(
+            base_url,
+            maxsize=connections + 2,
+            timeout=patience.timeout,
+            retries=False,
+            headers={
+                "Authorization": f"Bearer {token.get_secret_value()}",
+                "Notion-Version": NOTION_VERSION,
+                "Content-Type": "application/json",
+                "Accept-Encoding": "gzip, deflate",
+                "User-Agent": "arcana-pipelines",
+            },
         )
 
     @property
@@ -114,7 +120,7 @@ class NotionApi:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._pool.clear()
 
     def call(
         self,
@@ -148,62 +154,59 @@ class NotionApi:
         self, method: str, path: str, query: Mapping[str, Any] | None, body: Mapping[str, Any] | None
     ) -> dict[str, Any]:
         self._limiter.acquire()
+        url = f"{self._root}{path}?{urlencode(query, doseq=True)}" if query else self._root + path
         try:
-            answer = self._client.request(
-                path=path,
-                method=method,
-                query=dict(query) if query else None,
-                body=dict(body) if body is not None else None,
-            )
-        except RequestTimeoutError as error:
+            response = self._pool.request(method, url, body=None if body is None else json.dumps(body))
+        except HTTPError as error:
             self.traffic.count(0)
-            raise _TryAgain("it timed out") from error
-        except HTTPResponseError as error:
-            raise self._classified(error, method, path) from error
-        except httpx.TransportError as error:
-            self.traffic.count(0)
+            # urllib3 counts a server that cannot be reached among the timeouts.
+            if isinstance(error, TimedOut) and not isinstance(error, NewConnectionError):
+                raise _TryAgain("it timed out") from error
             raise _TryAgain(f"the connection failed ({type(error).__name__})") from error
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        self._note(response)
+        if response.status >= 300:
+            raise self._classified(response, method, path)
+        try:
+            answer = json.loads(response.data)
+        except ValueError as error:
             raise _TryAgain("status 200 with a body that is not JSON") from error
-        except NotionClientErrorBase as error:
-            raise PageRejected(f"{method} {path} cannot be asked: {error}") from error
         if not isinstance(answer, dict) or "object" not in answer:
             raise _TryAgain("status 200 with a body that is no Notion object")
         return answer
 
-    def _note(self, response: httpx.Response) -> None:
-        self.traffic.count(response.status_code)
+    def _note(self, response: urllib3.BaseHTTPResponse) -> None:
+        self.traffic.count(response.status)
         seen = _http_date(response.headers.get("date"))
         if seen is not None:
             self._server_time = seen
 
-    def _classified(self, error: HTTPResponseError, method: str, path: str) -> Exception:
-        details = _error_details(error)
-        code = details.get("code") or error.status
-        said = f"{error.status} {code}: {str(details.get('message') or '')[:300]}".rstrip(": ")
+    def _classified(self, answer: urllib3.BaseHTTPResponse, method: str, path: str) -> Exception:
+        details = _error_details(answer)
+        code = details.get("code") or answer.status
+        said = f"{answer.status} {code}: {str(details.get('message') or '')[:300]}".rstrip(": ")
         where = f"{method} {path}"
-        if error.status == 401:
+        if answer.status == 401:
             return TokenRevoked(
                 f"Notion does not accept the token (401 {code}). Nothing was removed. Make a new token in Notion's "
                 "integration settings, set the workspace's token variable to it and sync again."
             )
-        if error.status == 404:
+        if answer.status == 404:
             return PageUnavailable(f"{where}: {said}")
-        if error.status == 429:
-            return self._throttled(error, details, where)
-        if error.status in RETRIED_STATUSES:
-            pause = _retry_after(error.headers.get("retry-after"), error.headers.get("date"))
+        if answer.status == 429:
+            return self._throttled(answer, details, where)
+        if answer.status in RETRIED_STATUSES:
+            pause = _retry_after(answer.headers.get("retry-after"), answer.headers.get("date"))
             return _TryAgain(said, pause if pause is None else min(pause, self._patience.longest_pause))
-        return (RequestInvalid if error.status == 400 else PageRejected)(f"{where}: {said}")
+        return (RequestInvalid if answer.status == 400 else PageRejected)(f"{where}: {said}")
 
-    def _throttled(self, error: HTTPResponseError, details: dict[str, Any], where: str) -> Exception:
+    def _throttled(self, answer: urllib3.BaseHTTPResponse, details: dict[str, Any], where: str) -> Exception:
         more = details.get("additional_data")
         more = more if isinstance(more, dict) else {}
         reason = str(more.get("rate_limit_reason") or "rate_limited")
         if reason == "public_api_request_blocked":
             return SourceUnavailable(f"Notion has blocked this connection ({where}: {reason}). Ask Notion's support.")
-        date = error.headers.get("date")
-        pause = _retry_after(error.headers.get("retry-after") or str(more.get("retry_after", "")), date)
+        date = answer.headers.get("date")
+        pause = _retry_after(answer.headers.get("retry-after") or str(more.get("retry_after", "")), date)
         # Others may use up the whole workspace's or one endpoint's allowance: ours is not too large for that.
         ours = reason not in ("public_api_space_request_rate_limit", "public_api_endpoint_rate_limit")
         self._limiter.throttled(pause or 0.0, reason, shrink=ours)
@@ -217,17 +220,25 @@ def fingerprint(token: SecretStr) -> str:
     return hashlib.blake2b(token.get_secret_value().encode(), digest_size=16).hexdigest()
 
 
+def _pool(base_url: str, **options: Any) -> urllib3.PoolManager:
+    """Connections to the API, through the proxy that the environment names for it, if any."""
+    options["ssl_context"] = _certificates()
+    address, proxies = urlsplit(base_url), getproxies()
+    proxy = proxies.get(address.scheme) or proxies.get("all")
+    if proxy is None or proxy_bypass(address.hostname or ""):
+        return urllib3.PoolManager(**options)
+    login = urlsplit(proxy)
+    user = f"{unquote(login.username or '')}:{unquote(login.password or '')}" if login.username else None
+    return urllib3.ProxyManager(proxy, proxy_headers=urllib3.make_headers(proxy_basic_auth=user), **options)
+
+
 @functools.cache
 def _certificates() -> ssl.SSLContext:
-    # Reading the authorities takes 20 ms, and a thousand workspaces are looked at in one go.
-    return httpx.create_ssl_context()
-
-
-def _silent_logger() -> logging.Logger:
-    # notion-client would add a console handler a client and log bodies at DEBUG.
-    logger = logging.getLogger("arcana_pipelines.notion_client")
-    logger.propagate = False
-    return logger
+    # Reading the authorities takes 20 ms, and a thousand workspaces are looked at in one go. Where the environment
+    # names a file or folder of them, it is that one.
+    return ssl.create_default_context(
+        cafile=os.environ.get("SSL_CERT_FILE") or certifi.where(), capath=os.environ.get("SSL_CERT_DIR")
+    )
 
 
 _backoff = wait_random_exponential(multiplier=0.5, max=30)
@@ -240,9 +251,9 @@ def _wait(state: RetryCallState) -> float:
     return 0.25 + _backoff(state)
 
 
-def _error_details(error: HTTPResponseError) -> dict[str, Any]:
+def _error_details(answer: urllib3.BaseHTTPResponse) -> dict[str, Any]:
     try:
-        body = json.loads(error.body)
+        body = json.loads(answer.data)
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
