@@ -143,9 +143,10 @@ def recall(connection: Connection, build: Build) -> float:
     if build.ann == "none":
         return 1.0
     probes = _sample(connection, build)
-    found = _found(connection, build, probes, [_nearest(connection, build, probe, "none", 0) for probe in probes])
+    truths = [_nearest(connection, build, probe, "none", 0) for probe in probes]
+    found = sum(hits for hits, _ in _hits(connection, build, probes, truths))
     connection.commit()
-    return found
+    return found / sum(map(len, truths)) if probes else 1.0
 
 
 def _least_effort(connection: Connection, build: Build, vectors: int) -> int:
@@ -158,13 +159,17 @@ def _least_effort(connection: Connection, build: Build, vectors: int) -> int:
         truths = [_nearest(connection, build, probe, build.ann, efforts[-1]) for probe in probes]
     else:
         truths = [_nearest(connection, build, probe, "none", 0) for probe in probes]
-    return efforts[
-        bisect.bisect_left(
-            efforts[:-1],
-            TUNED_RECALL,
-            key=lambda effort: _found(connection, replace(build, ann_effort=effort), probes, truths),
-        )
-    ]
+    least = TUNED_RECALL * sum(map(len, truths))
+
+    def suffices(effort: int) -> bool:
+        found = sum(map(len, truths))  # so many at most
+        for hits, wanted in _hits(connection, replace(build, ann_effort=effort), probes, truths):
+            found -= wanted - hits
+            if found < least:
+                return False
+        return True
+
+    return efforts[bisect.bisect_left(efforts[:-1], True, key=suffices)]
 
 
 def _efforts(ann: str, lists: int) -> Sequence[int]:
@@ -176,23 +181,23 @@ def _efforts(ann: str, lists: int) -> Sequence[int]:
 
 def _sample(connection: Connection, build: Build, direction: LiteralString = "ASC") -> list[str]:
     rows = connection.execute(
+        # Sorted by themselves: beside them, every vector of the build would be written as text.
         sql.SQL(
-            "SELECT chunk_embedding::text FROM {} WHERE deleted_at IS NULL "
-            "ORDER BY hashint8(document_chunk_id) {} LIMIT %s"
-        ).format(sql.Identifier(build.table), sql.SQL(direction)),
+            "SELECT chunk_embedding::text FROM {table} WHERE document_chunk_id = ANY(ARRAY(SELECT document_chunk_id "
+            "FROM {table} WHERE deleted_at IS NULL ORDER BY hashint8(document_chunk_id) {direction} LIMIT %s))"
+        ).format(table=sql.Identifier(build.table), direction=sql.SQL(direction)),
         [SAMPLE],
     ).fetchall()
     return [vector for (vector,) in rows]
 
 
-def _found(connection: Connection, build: Build, probes: Sequence[str], truths: Sequence[Sequence[float]]) -> float:
-    """The share of the true neighbours that the build's index finds."""
-    found = wanted = 0
+def _hits(
+    connection: Connection, build: Build, probes: Sequence[str], truths: Sequence[Sequence[float]]
+) -> Iterator[tuple[int, int]]:
+    """How many of each probe's true neighbours the build's index finds, and how many there are."""
     for probe, exact in zip(probes, truths, strict=True):
         near = _nearest(connection, build, probe, build.ann, build.ann_effort)
-        wanted += len(exact)
-        found += min(len(exact), sum(score >= exact[-1] - 1e-6 for score in near))
-    return found / wanted if wanted else 1.0
+        yield min(len(exact), sum(score >= exact[-1] - 1e-6 for score in near)), len(exact)
 
 
 def _nearest(connection: Connection, build: Build, vector: str, ann: str, effort: int) -> Sequence[float]:
