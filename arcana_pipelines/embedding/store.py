@@ -75,7 +75,7 @@ def _copied(key: StoreKey, hashes: Sequence[bytes], vectors: Vectors, token_coun
         "workspace": np.void(key.workspace_id.bytes),
         "model": np.void(model),
         "dimensions": key.dimensions,
-        "hash": np.array([np.void(text_hash) for text_hash in hashes]),
+        "hash": np.frombuffer(b"".join(hashes), dtype=row["hash"]),
         "embedding": vectors,
         "tokens": np.array(token_counts),
     }

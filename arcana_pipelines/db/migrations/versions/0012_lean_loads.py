@@ -32,6 +32,8 @@ def upgrade() -> None:
     op.execute("TRUNCATE chunk_stage")
     op.execute("ALTER TABLE chunk_stage DROP COLUMN embed_text, ADD COLUMN lead TEXT NOT NULL")
     op.execute("ALTER TABLE chunk_stage SET UNLOGGED")
+    # Rows that leave soon need no map of which pages everybody sees. Where they have left, space is cleared as ever.
+    op.execute("ALTER TABLE chunk_stage SET (autovacuum_vacuum_insert_threshold = -1)")
     for table in _OF_BUILDS:
         op.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_rag_index_build_id_fkey")
     op.execute("CREATE INDEX document_content_document_id_idx ON document_content (document_id)")
@@ -45,5 +47,6 @@ def downgrade() -> None:
             f"FOREIGN KEY (rag_index_build_id) REFERENCES rag_index_build (rag_index_build_id){action}"
         )
     op.execute("TRUNCATE chunk_stage")
+    op.execute("ALTER TABLE chunk_stage RESET (autovacuum_vacuum_insert_threshold)")
     op.execute("ALTER TABLE chunk_stage SET LOGGED")
     op.execute("ALTER TABLE chunk_stage DROP COLUMN lead, ADD COLUMN embed_text TEXT NOT NULL")
