@@ -139,7 +139,7 @@ def compose(parts: Iterable[Piece]) -> str:
             piece = "$" + " ".join(value.split()) + "$"
         chunks.append(f"\x00{len(pieces)}\x01")
         pieces.append(piece)
-    text = _lines(_signatures_gone("".join(chunks)))
+    text = _lines(without_signatures("".join(chunks)))
     return _written(text, pieces)
 
 
@@ -209,11 +209,7 @@ def _parse(source: str, found: Found) -> tuple[str, list[str]]:
         text = text.translate(_UNSHIELD)
     for url in urls_in(text):
         found.link(url)
-    return _lines(nfc(_signatures_gone(text))), pieces
-
-
-def _signatures_gone(text: str) -> str:
-    return without_signatures(text)
+    return _lines(nfc(without_signatures(text))), pieces
 
 
 def _lines(text: str) -> str:

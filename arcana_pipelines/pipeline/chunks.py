@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from arcana_pipelines.chunking.chunker import Chunk, chunk_document
-from arcana_pipelines.chunking.lexemes import TERMS, chunk_weights, is_word
+from arcana_pipelines.chunking.lexemes import TERMS, Weights, chunk_weights, is_word
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection
@@ -42,11 +42,13 @@ def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = Fal
         connection.commit()
         settings, words = build.settings.chunker, vocabulary(build.embedding_model)
         for rows in _missing(connection, workspace_id, build):
-            cut = {row["document_content_id"]: (row, chunk_document(row["contents"], settings, words)) for row in rows}
-            _learn_words(connection, build, _copy(connection, build, cut))
+            cut = [(row, chunk) for row in rows for chunk in chunk_document(row["contents"], settings, words)]
+            weights = chunk_weights([(row["contents"]["title"], chunk.heading_path, chunk.text) for row, chunk in cut])
+            _copy(connection, build, cut, weights)
+            _learn_words(connection, build, weights)
             connection.commit()
             contents += len(rows)
-            chunks += sum(len(made) for _, made in cut.values())
+            chunks += len(cut)
     if chunks >= MANY:
         connection.execute("ANALYZE chunk_stage")
         connection.commit()
@@ -73,12 +75,9 @@ def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterat
         yield rows
 
 
-def _copy(connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, Any], list[Chunk]]]) -> set[str]:
-    """Stage the chunks and return the words in them."""
-    chunks = [(content_id, chunk) for content_id, (_, made) in cut.items() for chunk in made]
-    weights = chunk_weights(
-        [(row["contents"]["title"], chunk.heading_path, chunk.text) for row, made in cut.values() for chunk in made]
-    )
+def _copy(
+    connection: Connection, build: Build, cut: Sequence[tuple[dict[str, Any], Chunk]], weights: Sequence[Weights]
+) -> None:
     with (
         connection.cursor() as cursor,
         cursor.copy(
@@ -87,11 +86,11 @@ def _copy(connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, 
         ) as copy,
     ):
         copy.write(binary.HEAD)
-        for (content_id, chunk), weight in zip(chunks, weights, strict=True):
+        for (row, chunk), weight in zip(cut, weights, strict=True):
             copy.write(
                 binary.row(
                     binary.int4(build.rag_index_build_id),
-                    content_id.bytes,
+                    row["document_content_id"].bytes,
                     binary.int4(chunk.position),
                     chunk.text.encode(),
                     chunk.lead.encode(),
@@ -103,11 +102,11 @@ def _copy(connection: Connection, build: Build, cut: dict[UUID, tuple[dict[str, 
                 )
             )
         copy.write(binary.TAIL)
-    return {run for weight in weights for run in weight.runs}
 
 
-def _learn_words(connection: Connection, build: Build, runs: set[str]) -> None:
+def _learn_words(connection: Connection, build: Build, weights: Sequence[Weights]) -> None:
     """Keep the words as written: what a typing error in a question may have meant."""
+    runs = {run for weight in weights for run in weight.runs}
     connection.execute(
         "INSERT INTO index_word (rag_index_build_id, word) SELECT %s, unnest(%s::text[]) ON CONFLICT DO NOTHING",
         [build.rag_index_build_id, sorted(filter(is_word, runs))],
