@@ -125,7 +125,8 @@ class TestRefusedTexts:
         configure(acme, batch_size=64, max_concurrent_requests=1)
         provider.refuses = "unspeakable"
         acme.world.add_page("Poison", blocks="An unspeakable text.")
-        provider.fail("embeddings", 401, skip=4, times=99)
+        # Wherever the poison stands among 31 to 64 texts: some are embedded by then, and some are still to be.
+        provider.fail("embeddings", 401, skip=9, times=99)
         with pytest.raises(EmbeddingFailed, match="401"):
             acme.sync()
         assert 0 < sum(map(len, provider.inputs)) == _usage(acme)[0][2]

@@ -19,6 +19,7 @@ import pytest
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding.provider import Embedded
+from arcana_pipelines.errors import EmbeddingFailed
 from arcana_pipelines.indexes import ann
 from arcana_pipelines.pipeline.indexes import rebuild_index
 from arcana_pipelines.pipeline.workspaces import find
@@ -148,6 +149,23 @@ def test_a_later_sync_that_is_killed_at_any_commit_is_finished_by_the_next(
         killed.sync()
         assert killed.checksum() == whole.checksum(), f"killed after commit {number} of {commits}"
         assert stored(killed) == stored(whole)
+
+
+def test_a_stage_that_a_crash_of_the_server_has_emptied_is_cut_again(
+    database: Database, world: NotionWorld, server: NotionServer
+) -> None:
+    whole = registered(database, world, server, "whole")
+    whole.sync()
+    crashed = registered(database, world, server, "crashed")
+    crashed.open_embedder = partial(HashEmbedder, left=1)
+    with pytest.raises(EmbeddingFailed):
+        crashed.sync()
+    paid = stored(crashed)
+    with database.connection() as connection:
+        connection.execute("TRUNCATE chunk_stage")  # as PostgreSQL does with an unlogged table when it recovers
+    crashed.open_embedder = HashEmbedder
+    assert crashed.sync()["embeddings"]["computed"] == stored(whole) - paid > 0
+    assert paid and crashed.checksum() == whole.checksum()
 
 
 def begin_a_build(harness: Harness, tokens: int) -> None:
