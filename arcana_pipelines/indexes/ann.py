@@ -149,6 +149,19 @@ def recall(connection: Connection, build: Build) -> float:
     return found / sum(map(len, truths)) if probes else 1.0
 
 
+def look_harder(connection: Connection, build: Build) -> Build | None:
+    """Note the next effort of a build's index, and return the build with it; None when there is none. Commits."""
+    *_, lists = _state(connection, build)
+    harder = next((effort for effort in _efforts(build.ann, lists or 1) if effort > build.ann_effort), None)
+    if build.ann == "none" or harder is None:
+        return None
+    connection.execute(
+        "UPDATE rag_index_build SET ann_effort = %s WHERE rag_index_build_id = %s", [harder, build.rag_index_build_id]
+    )
+    connection.commit()
+    return replace(build, ann_effort=harder)
+
+
 def _least_effort(connection: Connection, build: Build, vectors: int) -> int:
     """The least effort that finds `TUNED_RECALL` of the neighbours; the most there is when none does."""
     efforts = _efforts(build.ann, _lists(vectors))

@@ -16,7 +16,7 @@ from arcana_pipelines.indexes import ann
 from arcana_pipelines.indexes import builds as builds_module
 from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of
 from arcana_pipelines.indexes.health import look_at, pgvector
-from arcana_pipelines.indexes.verification import LEAST_RECALL
+from arcana_pipelines.indexes.verification import LEAST_RECALL, verify
 from arcana_pipelines.pipeline import indexes, ledger, workspaces
 from arcana_pipelines.pipeline.chunks import stage_chunks
 from arcana_pipelines.pipeline.embeddings import embed_missing
@@ -335,6 +335,21 @@ class TestApproximateSearch:
         synced.sync()
         found = list(of_acme.call(look_at))
         assert all(finding.ok for finding in found), found
+
+    def test_verification_makes_an_index_look_harder_before_it_gives_a_build_up(
+        self, synced: Harness, of_acme: Indexes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ann, "ANN_FROM", 10)
+        with synced.database.connection() as connection:
+            scatter(connection, 10.0)
+            build = ann.ensure_ann(connection, of_acme.builds()[0], 100)
+            connection.execute("UPDATE rag_index_build SET ann_effort = 1")
+            connection.commit()
+            careless = replace(build, ann_effort=1)
+            assert ann.recall(connection, careless) < LEAST_RECALL
+            verified = verify(connection, careless)
+        assert verified.passed and verified.recall >= LEAST_RECALL
+        assert of_acme.builds()[0].ann_effort > 1
 
     def test_an_index_looks_as_hard_as_the_vectors_need(
         self, synced: Harness, of_acme: Indexes, monkeypatch: pytest.MonkeyPatch
