@@ -6,7 +6,7 @@
 - Runs of Hangul, kana and ideographs: overlapping pairs of characters, and for a Hangul word also what is left
   without its particles and endings (marked `=`), which carries words of one syllable too.
 
-A chunk's words are kept as two arrays of numbers: `vector`, the BM25 weight of each term without its idf, and
+A chunk's words are kept as arrays of numbers: `terms` with `weights`, their BM25 weights without idf, and
 `keys`, each term with the step of its weight, so that an index can read a common word's strongest chunks alone.
 """
 
@@ -101,7 +101,7 @@ def numbers(word: str) -> tuple[int, ...]:
 
 def _numbers_of(run: str) -> tuple[tuple[int, ...], tuple[bool, ...]]:
     """The numbers of a run's terms, and which of them are indexed."""
-    found = list(_tokens(run))
+    found = _tokens(run)
     return tuple(term_id(token.term) for token in found), tuple(not token.parts for token in found)
 
 
@@ -181,16 +181,16 @@ def chunk_weights(chunks: Sequence[tuple[str, Sequence[str], str]]) -> list[Weig
     """
     counted = [_counted(*chunk) for chunk in chunks]
     # All chunks at once, as arrays: of runs first, then of their terms, then of the different terms of each chunk.
-    numbers = [
+    found = [
         _numbers_of_word(run) if len(run) <= _LONGEST_CACHED else _numbers_of(run) for runs in counted for run in runs
     ]
     repeated = _flat((runs.values() for runs in counted), np.float64)
-    sizes = np.array([len(found) for found, _ in numbers], dtype=np.int64)
+    sizes = np.array([len(numbers) for numbers, _ in found], dtype=np.int64)
     chunk_of_run = np.repeat(np.arange(len(counted)), [len(runs) for runs in counted])
-    places = np.repeat(chunk_of_run, sizes) * TERMS + _flat((found for found, _ in numbers), np.int64)
+    places = np.repeat(chunk_of_run, sizes) * TERMS + _flat((numbers for numbers, _ in found), np.int64)
     places, inverse = np.unique(places, return_inverse=True)
     frequencies = np.bincount(inverse, np.repeat(repeated, sizes), len(places))
-    is_indexed = np.bincount(inverse, _flat((indexed for _, indexed in numbers), np.float64), len(places)) > 0
+    is_indexed = np.bincount(inverse, _flat((indexed for _, indexed in found), np.float64), len(places)) > 0
     chunk, terms = np.divmod(places, TERMS)
     lengths = np.bincount(chunk, frequencies, len(counted))
     points = (K1 * (1 - B + B * lengths / REFERENCE_LENGTH))[chunk]

@@ -1,21 +1,35 @@
-"""Rows as binary COPY reads them, for tables that are filled by the hundred thousand.
+"""Binary COPY, for tables that are filled by the hundred thousand.
 
-psycopg adapts value by value, which takes several times as long as an array does.
+psycopg adapts value by value, a vector number by number, which takes several times as long as an array does.
 https://www.postgresql.org/docs/current/sql-copy.html (binary format); everything is big-endian.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, LiteralString
 
 import numpy as np
 from numpy.typing import NDArray
 
+from arcana_pipelines.db.engine import Connection
+
 # A signature, no flags, no extension; behind the rows one of -1 fields.
-HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-TAIL = b"\xff\xff"
+_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TAIL = b"\xff\xff"
 _TEXT, _INT4 = 25, 23  # https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat
+
+
+def copy(connection: Connection, target: LiteralString, rows: Iterable[bytes]) -> None:
+    """Append rows (see `row`) to a table; `target` is its name and, in parentheses, the columns in the rows' order."""
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {target} FROM STDIN WITH (FORMAT BINARY)") as stream,
+    ):
+        stream.write(_HEAD)
+        for each in rows:
+            stream.write(each)
+        stream.write(_TAIL)
 
 
 def row(*values: bytes) -> bytes:
@@ -42,6 +56,11 @@ def int4s(numbers: NDArray[Any]) -> bytes:
     elements = np.empty((len(numbers), 2), dtype=">i4")
     elements[:, 0], elements[:, 1] = 4, numbers
     return _array(_INT4, len(numbers)) + elements.tobytes()
+
+
+def vector(values: NDArray[Any]) -> bytes:
+    """A `vector` (https://github.com/pgvector/pgvector/blob/master/src/vector.c: vector_recv)."""
+    return np.array([len(values), 0], dtype=">i2").tobytes() + values.astype(">f4").tobytes()
 
 
 def sparsevec(dimensions: int, indices: NDArray[Any], values: NDArray[Any]) -> bytes:

@@ -140,26 +140,29 @@ def recall(connection: Connection, build: Build) -> float:
 
     1.0 without an approximate index. A neighbour as near as the last true one counts as true.
     """
+    return ensure_recall(connection, build, least=0.0)
+
+
+def ensure_recall(connection: Connection, build: Build, least: float) -> float:
+    """As `recall`; while it is below `least`, the index is made to look harder, which is noted. Commits."""
     if build.ann == "none":
         return 1.0
+    *_, lists = _state(connection, build)
+    harder = (effort for effort in _efforts(build.ann, lists or 1) if effort > build.ann_effort)
     probes = _sample(connection, build)
     truths = [_nearest(connection, build, probe, "none", 0) for probe in probes]
-    found = sum(hits for hits, _ in _hits(connection, build, probes, truths))
-    connection.commit()
-    return found / sum(map(len, truths)) if probes else 1.0
-
-
-def look_harder(connection: Connection, build: Build) -> Build | None:
-    """Note the next effort of a build's index, and return the build with it; None when there is none. Commits."""
-    *_, lists = _state(connection, build)
-    harder = next((effort for effort in _efforts(build.ann, lists or 1) if effort > build.ann_effort), None)
-    if build.ann == "none" or harder is None:
-        return None
-    connection.execute(
-        "UPDATE rag_index_build SET ann_effort = %s WHERE rag_index_build_id = %s", [harder, build.rag_index_build_id]
-    )
-    connection.commit()
-    return replace(build, ann_effort=harder)
+    while True:
+        found = sum(hits for hits, _ in _hits(connection, build, probes, truths))
+        share = found / sum(map(len, truths)) if probes else 1.0
+        effort = next(harder, None) if share < least else None
+        if effort is None:
+            connection.commit()
+            return share
+        build = replace(build, ann_effort=effort)
+        connection.execute(
+            "UPDATE rag_index_build SET ann_effort = %s WHERE rag_index_build_id = %s",
+            [effort, build.rag_index_build_id],
+        )
 
 
 def _least_effort(connection: Connection, build: Build, vectors: int) -> int:

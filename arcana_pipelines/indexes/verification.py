@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
-from arcana_pipelines.indexes.ann import look_harder, recall
+from arcana_pipelines.indexes.ann import ensure_recall
 from arcana_pipelines.indexes.builds import Build
 
 LEAST_RECALL = 0.98
@@ -46,10 +46,8 @@ def verify(connection: Connection, build: Build) -> Verification:
         facts = cursor.fetchone()
     assert facts is not None
     connection.commit()
-    measured = recall(connection, build)
     # The effort was measured on other vectors: where it does not do for these, more of it does.
-    while measured < LEAST_RECALL and (harder := look_harder(connection, build)) is not None:
-        build, measured = harder, recall(connection, harder)
+    measured = ensure_recall(connection, build, LEAST_RECALL)
     problems = []
     if facts["missing"]:
         problems.append(f"{facts['missing']} documents are not in it in their latest version")

@@ -78,30 +78,26 @@ def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterat
 def _copy(
     connection: Connection, build: Build, cut: Sequence[tuple[dict[str, Any], Chunk]], weights: Sequence[Weights]
 ) -> None:
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(
-            "COPY chunk_stage (rag_index_build_id, document_content_id, position, chunk_content, lead, "
-            "heading_path, text_hash, token_count, terms, keys) FROM STDIN WITH (FORMAT BINARY)"
-        ) as copy,
-    ):
-        copy.write(binary.HEAD)
-        for (row, chunk), weight in zip(cut, weights, strict=True):
-            copy.write(
-                binary.row(
-                    binary.int4(build.rag_index_build_id),
-                    row["document_content_id"].bytes,
-                    binary.int4(chunk.position),
-                    chunk.text.encode(),
-                    chunk.lead.encode(),
-                    binary.texts(chunk.heading_path),
-                    chunk.text_hash,
-                    binary.int4(chunk.token_count),
-                    binary.sparsevec(TERMS, weight.terms, weight.weights),
-                    binary.int4s(weight.keys),
-                )
+    binary.copy(
+        connection,
+        "chunk_stage (rag_index_build_id, document_content_id, position, chunk_content, lead, heading_path, text_hash, "
+        "token_count, terms, keys)",
+        (
+            binary.row(
+                binary.int4(build.rag_index_build_id),
+                row["document_content_id"].bytes,
+                binary.int4(chunk.position),
+                chunk.text.encode(),
+                chunk.lead.encode(),
+                binary.texts(chunk.heading_path),
+                chunk.text_hash,
+                binary.int4(chunk.token_count),
+                binary.sparsevec(TERMS, weight.terms, weight.weights),
+                binary.int4s(weight.keys),
             )
-        copy.write(binary.TAIL)
+            for (row, chunk), weight in zip(cut, weights, strict=True)
+        ),
+    )
 
 
 def _learn_words(connection: Connection, build: Build, weights: Sequence[Weights]) -> None:

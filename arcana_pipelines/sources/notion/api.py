@@ -235,10 +235,10 @@ def _pool(base_url: str, **options: Any) -> urllib3.PoolManager:
 @functools.cache
 def _certificates() -> ssl.SSLContext:
     # Reading the authorities takes 20 ms, and a thousand workspaces are looked at in one go. Where the environment
-    # names a file or folder of them, it is that one.
-    return ssl.create_default_context(
-        cafile=os.environ.get("SSL_CERT_FILE") or certifi.where(), capath=os.environ.get("SSL_CERT_DIR")
-    )
+    # names a file or folder of them, it is that one alone.
+    folder = os.environ.get("SSL_CERT_DIR")
+    file = os.environ.get("SSL_CERT_FILE") or (None if folder else certifi.where())
+    return ssl.create_default_context(cafile=file, capath=folder)
 
 
 _backoff = wait_random_exponential(multiplier=0.5, max=30)
