@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import string
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -93,21 +94,39 @@ def _tokens(run: str) -> tuple[Token, ...]:
     return _cjk(run) if _CJK.match(run) else _word(run[:_LONGEST])
 
 
-@lru_cache(50_000)
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What stands between two spaces of a text: the numbers of its terms, which of them are indexed, and `words`."""
+
+    terms: tuple[int, ...]
+    is_indexed: tuple[bool, ...]
+    words: tuple[str, ...]
+
+
+def _read(word: str) -> _Word:
+    runs = _runs(word)
+    found = [token for run in runs for token in _tokens(run)]
+    return _Word(
+        tuple(term_id(token.term) for token in found),
+        tuple(not token.parts for token in found),
+        tuple(filter(is_word, runs)),
+    )
+
+
+# Words come again and again; addresses and sentences of a script without spaces do not.
+_LONGEST_CACHED = 24
+_PUNCTUATION = string.punctuation + "“”‘’…·—–。、「」"
+_read_before = lru_cache(50_000)(_read)
+
+
+def _known(word: str) -> _Word:
+    bare = word.strip(_PUNCTUATION)
+    return _read_before(bare) if len(bare) <= _LONGEST_CACHED else _read(bare)
+
+
 def numbers(word: str) -> tuple[int, ...]:
     """The numbers of the terms of a word as it stands in a text."""
-    return tuple(number for run in _runs(word) for number in _numbers_of(run)[0])
-
-
-def _numbers_of(run: str) -> tuple[tuple[int, ...], tuple[bool, ...]]:
-    """The numbers of a run's terms, and which of them are indexed."""
-    found = _tokens(run)
-    return tuple(term_id(token.term) for token in found), tuple(not token.parts for token in found)
-
-
-# Words come again and again; sentences of a script without spaces do not.
-_LONGEST_CACHED = 16
-_numbers_of_word = lru_cache(50_000)(_numbers_of)
+    return _known(word).terms
 
 
 def _word(word: str) -> tuple[Token, ...]:
@@ -153,13 +172,13 @@ def term_id(term: str) -> int:
 class Weights:
     """A chunk's terms: `terms` ascend, `weights` belong to them, and `keys` ascend.
 
-    `runs` are the words as they stand in title, headings and text.
+    `words` are those of title, headings and text as they are written (see `is_word`).
     """
 
     terms: NDArray[np.int64]
     weights: NDArray[np.float64]
     keys: NDArray[np.int64]
-    runs: Collection[str]
+    words: Collection[str]
 
 
 def words_of(text: str) -> set[str]:
@@ -180,17 +199,16 @@ def chunk_weights(chunks: Sequence[tuple[str, Sequence[str], str]]) -> list[Weig
     / reference), so a weight never changes after it was published.
     """
     counted = [_counted(*chunk) for chunk in chunks]
-    # All chunks at once, as arrays: of runs first, then of their terms, then of the different terms of each chunk.
-    found = [
-        _numbers_of_word(run) if len(run) <= _LONGEST_CACHED else _numbers_of(run) for runs in counted for run in runs
-    ]
-    repeated = _flat((runs.values() for runs in counted), np.float64)
-    sizes = np.array([len(numbers) for numbers, _ in found], dtype=np.int64)
-    chunk_of_run = np.repeat(np.arange(len(counted)), [len(runs) for runs in counted])
-    places = np.repeat(chunk_of_run, sizes) * TERMS + _flat((numbers for numbers, _ in found), np.int64)
+    # All chunks at once, as arrays: of words first, then of their terms, then of the different terms of each chunk.
+    words = [list(map(_known, counts)) for counts in counted]
+    found = list(itertools.chain.from_iterable(words))
+    repeated = _flat((counts.values() for counts in counted), np.float64)
+    sizes = np.array([len(word.terms) for word in found], dtype=np.int64)
+    chunk_of_word = np.repeat(np.arange(len(counted)), list(map(len, words)))
+    places = np.repeat(chunk_of_word, sizes) * TERMS + _flat((word.terms for word in found), np.int64)
     places, inverse = np.unique(places, return_inverse=True)
     frequencies = np.bincount(inverse, np.repeat(repeated, sizes), len(places))
-    is_indexed = np.bincount(inverse, _flat((indexed for _, indexed in found), np.float64), len(places)) > 0
+    is_indexed = np.bincount(inverse, _flat((word.is_indexed for word in found), np.float64), len(places)) > 0
     chunk, terms = np.divmod(places, TERMS)
     lengths = np.bincount(chunk, frequencies, len(counted))
     points = (K1 * (1 - B + B * lengths / REFERENCE_LENGTH))[chunk]
@@ -204,17 +222,17 @@ def chunk_weights(chunks: Sequence[tuple[str, Sequence[str], str]]) -> list[Weig
             np.split(terms, by_chunk),
             np.split(weights, by_chunk),
             np.split(keys, np.searchsorted(chunk[is_indexed], borders)),
-            (runs.keys() for runs in counted),
+            ({written for word in chunk_words for written in word.words} for chunk_words in words),
         )
     )
 
 
 def _counted(title: str, headings: Sequence[str], text: str) -> Counter[str]:
-    runs = Counter(_runs(text))
+    counts = Counter(text.split())
     for part in (title, *headings):
-        for run in _runs(part):
-            runs[run] += HEADING_WEIGHT
-    return runs
+        for word in part.split():
+            counts[word] += HEADING_WEIGHT
+    return counts
 
 
 def _flat(parts: Iterable[Iterable[float]], kind: type) -> NDArray[Any]:

@@ -10,6 +10,7 @@ _HEX32 = re.compile(
     re.I,
 )
 _NOTION_HOST = re.compile(r"https?://(?:[\w-]+\.)*notion\.(?:so|com|site)(?=[/?#:]|$)|notion://", re.I)
+_QUERY_OR_FRAGMENT = re.compile(r"[?#]")
 _PEEK = re.compile(r"[?&]p=([0-9a-fA-F-]{32,36})(?![0-9a-fA-F-])")
 # One of these proves that a query is a signature: S3, CloudFront, Google Cloud, Azure SAS, Notion's proxy.
 _SIGNED = re.compile(
@@ -40,14 +41,14 @@ def page_id_of(url: str | None) -> str | None:
     if host is None:
         if "://" in url or url.startswith(("mailto:", "data:", "tel:", "//", "#")):
             return None
-        path = re.split(r"[?#]", url, maxsplit=1)[0]
+        path = _QUERY_OR_FRAGMENT.split(url, maxsplit=1)[0]
         if not path.startswith("/") and not path.lower().endswith((".md", ".csv", ".html")):
             return None
         return canonical_id(unquote(path).rsplit("/", 1)[-1])
     peek = _PEEK.search(url)
     if peek and (found := canonical_id(peek.group(1))):
         return found
-    return canonical_id(re.split(r"[?#]", url[host.end() :], maxsplit=1)[0])
+    return canonical_id(_QUERY_OR_FRAGMENT.split(url[host.end() :], maxsplit=1)[0])
 
 
 def block_id_of(url: str | None) -> str | None:
@@ -90,7 +91,7 @@ def file_name(url: str) -> str:
         return ""
     if url.startswith("attachment:"):  # attachment:<uuid>:<name>, in Notion's own exports
         return unquote(url.rsplit(":", 1)[-1])
-    path = re.split(r"[?#]", url, maxsplit=1)[0]
+    path = _QUERY_OR_FRAGMENT.split(url, maxsplit=1)[0]
     _, separator, rest = path.partition("://")
     if separator:
         path = rest.partition("/")[2]

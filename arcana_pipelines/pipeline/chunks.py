@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from arcana_pipelines.chunking.chunker import Chunk, chunk_document
-from arcana_pipelines.chunking.lexemes import TERMS, Weights, chunk_weights, is_word
+from arcana_pipelines.chunking.lexemes import TERMS, Weights, chunk_weights
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection
@@ -102,8 +102,8 @@ def _copy(
 
 def _learn_words(connection: Connection, build: Build, weights: Sequence[Weights]) -> None:
     """Keep the words as written: what a typing error in a question may have meant."""
-    runs = {run for weight in weights for run in weight.runs}
+    words = {word for weight in weights for word in weight.words}
     connection.execute(
         "INSERT INTO index_word (rag_index_build_id, word) SELECT %s, unnest(%s::text[]) ON CONFLICT DO NOTHING",
-        [build.rag_index_build_id, sorted(filter(is_word, runs))],
+        [build.rag_index_build_id, sorted(words)],
     )

@@ -257,7 +257,7 @@ class TestTerms:
         chunks = [("Title", (), text) for text in ("", *texts)]
         for together, chunk in zip(chunk_weights(chunks), chunks, strict=True):
             (alone,) = chunk_weights([chunk])
-            assert together.runs == alone.runs
+            assert together.words == alone.words
             for field in ("terms", "weights", "keys"):
                 assert list(getattr(together, field)) == list(getattr(alone, field))
 

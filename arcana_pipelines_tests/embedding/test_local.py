@@ -1,0 +1,55 @@
+"""The embedder in the process: WordLlama's vectors, without its padding and with another tokeniser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arcana_pipelines.embedding.local import DIMENSIONS, LocalEmbedder
+
+TEXTS = [
+    "Remote work policy",
+    "  Two   spaces,\ta tab\n\nand lines.  ",
+    "연차 휴가는 입사일을 기준으로 계산합니다.",
+    "Deploy 절차 v1.2: HR-200 — `kubectl apply -f app.yaml` 🚀",
+    "# Heading\n\n| a | b |\n| --- | --- |\n| 1 | 2 |",
+    "naïve café ﬁne Ⅳ ㈜ 한글",
+    "word " * 400,
+]
+
+
+@pytest.fixture(scope="module")
+def library() -> Any:
+    LocalEmbedder().embed(["It is imported here, so that it does not set up the root logger."])
+    import wordllama
+
+    return wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True, dim=DIMENSIONS)
+
+
+class TestLocalEmbedder:
+    def test_vectors_are_those_of_the_library(self, library: Any) -> None:
+        ours = LocalEmbedder().embed(TEXTS).vectors
+        for text, vector in zip(TEXTS, ours, strict=True):
+            assert vector == pytest.approx(library.embed([text], norm=True)[0], abs=1e-5), text
+
+    @given(text=st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=200))
+    def test_those_of_any_text_are(self, library: Any, text: str) -> None:
+        (theirs,) = library.embed([text], norm=True)
+        (ours,) = LocalEmbedder().embed([text]).vectors
+        if np.isfinite(theirs).all() and theirs.any():
+            assert ours == pytest.approx(theirs, abs=1e-5)
+
+    def test_each_is_alone_in_its_batch(self) -> None:
+        together = LocalEmbedder().embed(TEXTS)
+        for at, text in enumerate(TEXTS):
+            alone = LocalEmbedder().embed([text])
+            assert (together.vectors[at] == alone.vectors[0]).all() and alone.counts == [together.counts[at]]
+
+    def test_a_text_of_which_nothing_is_known_has_a_direction(self) -> None:
+        (vector,) = LocalEmbedder().embed([""]).vectors
+        assert np.linalg.norm(vector) == pytest.approx(1)
