@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcana_pipelines.chunking.lexemes import TERMS, chunk_weights, query_terms
+from arcana_pipelines.chunking.lexemes import TERMS, chunk_weights, query_terms, words_of
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.pipeline import workspaces
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
@@ -251,6 +251,12 @@ class TestTerms:
         assert all(0 <= term < TERMS for term in weights.terms) and all(weights.weights > 0)
         assert all(np.diff(weights.terms) > 0) and all(0 <= key < 2**31 for key in weights.keys)
         assert all(0 <= number < TERMS for number in query_terms(text))
+
+    @given(st.text(max_size=300) | st.text("aΣß가나-._/1\u0301\u00a0\u00a8\n ", max_size=60))
+    def test_a_chunk_has_the_terms_that_its_text_has_as_a_query(self, text: str) -> None:
+        (weights,) = chunk_weights([("", (), text)])
+        assert set(weights.terms) == query_terms(text).keys()
+        assert set(weights.words) == words_of(text)
 
     @given(st.lists(st.text("ab 가나-1", max_size=30), max_size=5))
     def test_chunks_that_are_weighed_together_weigh_what_they_weigh_alone(self, texts: list[str]) -> None:
