@@ -16,6 +16,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate, islice
 from typing import Any
 from zlib import crc32
@@ -246,7 +247,8 @@ class _Cutter:
     def _cut(self, atoms: Sequence[_Atom]) -> Iterator[tuple[int, int]]:
         """Where each chunk starts and ends among the atoms."""
         weights = [0, *accumulate(_HEADING_TOKENS if atom.level else atom.tokens for atom in atoms)]
-        keys: list[_Key] = []
+        ranks = [atom.part.rank for atom in atoms]
+        beginning = cache(lambda at: _beginning(atoms, at))
         waiting = [(0, len(atoms))] if atoms else []
         while waiting:
             start, end = waiting.pop()
@@ -254,21 +256,23 @@ class _Cutter:
             if fits and weights[end] - weights[start] <= self._limit:
                 yield start, end
                 continue
-            keys = keys or _keys(atoms)
             # Not so near an end that a crumb comes off.
             low = bisect_left(weights, weights[start] + self._least, start + 1, end)
             high = bisect_right(weights, weights[end] - self._least, start + 1, end)
-            best = min(keys[low:high], default=(NOWHERE,))
-            if best[0] == NOWHERE:
+            best = min(ranks[low:high], default=NOWHERE)
+            if best == NOWHERE:
                 if fits:
                     yield start, end
                     continue
                 low, high = start + 1, end
-                best = min(keys[low:high])
+                best = min(ranks[low:high])
+            places = [at for at in range(low, high) if ranks[at] == best]
+            if len(places) > 1:
+                first = min(map(beginning, places))
+                places = [at for at in places if beginning(at) == first]
             # Atoms that begin alike: nearest to the middle.
             twice_middle = weights[start] + weights[end]
-            alike = (at for at in range(low, high) if keys[at] == best)
-            at = min(alike, key=lambda at: abs(2 * weights[at] - twice_middle))
+            at = min(places, key=lambda at: abs(2 * weights[at] - twice_middle))
             waiting += [(at, end), (start, at)]
 
     def _fits(self, atoms: Sequence[_Atom]) -> bool:
@@ -321,25 +325,21 @@ def _lead(title: str, headings: Sequence[str]) -> str:
     return " > ".join(name[:_LEAD_CHARACTERS] for name in (title, *headings))
 
 
-def _keys(atoms: Sequence[_Atom]) -> list[_Key]:
-    """How good a place to cut the beginning of each atom is, least is best.
+def _beginning(atoms: Sequence[_Atom], at: int) -> _Key:
+    """How good a place to cut the beginning of an atom is among those of its rank, least is best.
 
     Boundaries should outlive edits, and most edits change a word or add one. So the first signs of an atom count
     before its words, and a word only among atoms that are alike up to it. Of all words one in eight counts for
     more than the others: where atoms begin alike, a changed word in one of them makes it seldom a better place.
     """
-    keys: list[_Key] = []
-    beginning: _Key = ()
-    for atom in reversed(atoms):
-        # A heading counts as what follows it does: its own words may change.
-        if not atom.level:
-            text = atom.part.text
-            signs = "".join(sign[0] for sign in islice(_SIGN.finditer(text, 0, 400), 4))
-            first_words = (word[0] for word in islice(_WORD.finditer(text), 8))
-            draws = [crc32(piece.encode()) for piece in (signs, *first_words)]
-            beginning = (*(min(draw, _ORDINARY) for draw in draws), *draws)
-        keys.append((atom.part.rank, *beginning))
-    return keys[::-1]
+    # A heading counts as what follows it does: its own words may change.
+    text = next((atom.part.text for atom in islice(atoms, at, None) if not atom.level), None)
+    if text is None:
+        return ()
+    signs = "".join(sign[0] for sign in islice(_SIGN.finditer(text, 0, 400), 4))
+    first_words = (word[0] for word in islice(_WORD.finditer(text), 8))
+    draws = [crc32(piece.encode()) for piece in (signs, *first_words)]
+    return (*(min(draw, _ORDINARY) for draw in draws), *draws)
 
 
 def _headings(atoms: Sequence[_Atom]) -> tuple[str, ...]:
