@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -66,8 +66,7 @@ _ENDING = re.compile("(?:" + "|".join(sorted(_ENDINGS, key=len, reverse=True)) +
 _stemmer = Stemmer.Stemmer("english", 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One term at one place of a text.
 
     `weight` is how much it counts in a query. `parts` are the indexed terms that it refines: such a term (a written
@@ -94,8 +93,7 @@ def _tokens(run: str) -> tuple[Token, ...]:
     return _cjk(run) if _CJK.match(run) else _word(run[:_LONGEST])
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(NamedTuple):
     """What stands between two spaces of a text: the numbers of its terms, which of them are indexed, and `words`."""
 
     terms: tuple[int, ...]
