@@ -53,6 +53,9 @@ def cli(verbose: bool) -> None:
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr
     )
+    if not verbose:
+        # It warns, with a traceback, of answers that are asked for again.
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 def main(arguments: list[str] | None = None) -> Any:
