@@ -85,7 +85,10 @@ def counters(connection: Connection, generation: Generation) -> dict[str, Any]:
 
 
 def record(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> None:
-    """Write one batch of listed pages; those whose revision we lack become `pending`."""
+    """Write one batch of listed pages; those whose revision we lack become `pending`.
+
+    A source may list a page twice; the last one counts.
+    """
     pages = [
         {
             "external_id": ref.external_id,
@@ -100,7 +103,7 @@ def record(connection: Connection, generation: Generation, refs: Sequence[PageRe
             "in_trash": ref.in_trash,
             "metadata_hash": metadata_hash(ref),
         }
-        for ref in refs
+        for ref in {ref.external_id: ref for ref in refs}.values()
     ]
     connection.execute(load_sql("ledger_record"), {**generation.key, "pages": storable_json(pages)})
 

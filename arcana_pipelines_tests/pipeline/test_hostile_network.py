@@ -153,6 +153,18 @@ class TestListings:
         assert fresh in acme.published()
         assert acme.rows("SELECT source_cursor FROM workspace") != cursor, "only a whole listing moves the cursor"
 
+    @pytest.mark.parametrize("mode", list(Mode))
+    def test_what_is_listed_twice_is_there_once(self, acme: Harness, mode: Mode) -> None:
+        doomed = acme.world.add_page("Doomed", blocks=[blocks.paragraph("words that go")])
+        acme.sync()
+        acme.world.add_page("Fresh", blocks=[blocks.paragraph("fresh words")])
+        acme.world.trash(doomed)
+        acme.settle()
+        acme.server.faults.add("/search|/query", "twice", times=None)
+        assert acme.sync(mode)["listing_complete"]
+        acme.sync()
+        acme.assert_matches_world()
+
 
 class TestTimes:
     @pytest.mark.parametrize("skew", [-3600, 3600])

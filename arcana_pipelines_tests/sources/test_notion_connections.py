@@ -1,8 +1,9 @@
-"""Where requests to Notion go: to the server itself, or through the proxy that the environment names."""
+"""Where requests to Notion go: to the server itself, or through the proxy that the environment names; odd answers."""
 
 from __future__ import annotations
 
 import base64
+import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.errors import SourceUnavailable
+from arcana_pipelines.errors import ArcanaError, SourceUnavailable
 from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 
@@ -63,18 +64,17 @@ def _no_proxy_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-Ask = Callable[[str], None]
+Ask = Callable[..., None]
 
 
 @pytest.fixture
 def ask(database: Database) -> Ask:
     """Asks a server once who we are."""
 
-    def ask(base_url: str) -> None:
+    def ask(base_url: str, timeout: float = 5.0) -> None:
         token = SecretStr("ntn_secret")
-        api = NotionApi(
-            token, base_url, RateLimiter(database, fingerprint(token), 0), Patience(attempts=1, timeout=5.0)
-        )
+        patience = Patience(attempts=1, throttled_attempts=1, timeout=timeout)
+        api = NotionApi(token, base_url, RateLimiter(database, fingerprint(token), 0), patience)
         try:
             assert api.call("GET", "users/me", query={"page_size": 100})["id"] == "1"
         finally:
@@ -113,3 +113,65 @@ def test_a_host_that_is_not_there_is_named_without_the_token(ask: Ask) -> None:
     with pytest.raises(SourceUnavailable, match="GET users/me: the connection failed") as raised:
         ask("http://notion.invalid")
     assert "ntn_secret" not in str(raised.value)
+
+
+class Odd(BaseHTTPRequestHandler):
+    """Answers everything with what the test says."""
+
+    status = 200
+    body = BODY
+    # Of a body that comes byte by byte, for as long as somebody reads.
+    pause: float | None = None
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        if self.pause is None:
+            self.send_header("Content-Length", str(len(self.body)))
+            self.end_headers()
+            self.wfile.write(self.body)
+            return
+        self.send_header("Content-Length", str(10**9))
+        self.end_headers()
+        try:
+            while not self._ended.wait(self.pause):
+                self.wfile.write(b" ")
+        except OSError:
+            self.close_connection = True
+
+    _ended = threading.Event()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the test prints what it needs."""
+
+
+@pytest.fixture
+def odd(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """Makes the server odd, and returns its address."""
+    monkeypatch.setattr(Odd, "_ended", threading.Event())
+    with ThreadingHTTPServer(("127.0.0.1", 0), Odd) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+
+        def is_odd(**what: object) -> str:
+            for name, value in what.items():
+                monkeypatch.setattr(Odd, name, value)
+            return f"http://127.0.0.1:{server.server_port}"
+
+        yield is_odd
+        Odd._ended.set()
+        server.shutdown()
+        thread.join()
+
+
+def test_an_answer_that_trickles_in_is_given_up(odd: Callable[..., str], ask: Ask) -> None:
+    with pytest.raises(SourceUnavailable, match="it timed out"):
+        ask(odd(pause=0.02), timeout=0.2)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 429, 500])
+def test_what_an_error_says_can_be_kept_and_printed(odd: Callable[..., str], ask: Ask, status: int) -> None:
+    details = {"message": "not \0 so \ud800 fast", "additional_data": {"rate_limit_reason": "\0\ud800"}}
+    with pytest.raises(ArcanaError) as raised:
+        ask(odd(status=status, body=json.dumps(details).encode()))
+    said = str(raised.value)
+    assert "\0" not in said and said.encode()

@@ -14,6 +14,7 @@ import logging
 import os
 import ssl
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from tenacity.wait import wait_random_exponential
 from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as TimedOut
 
+from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.errors import (
     PageRejected,
     PageUnavailable,
@@ -156,7 +158,10 @@ class NotionApi:
         self._limiter.acquire()
         url = f"{self._root}{path}?{urlencode(query, doseq=True)}" if query else self._root + path
         try:
-            response = self._pool.request(method, url, body=None if body is None else json.dumps(body))
+            response = self._pool.request(
+                method, url, body=None if body is None else json.dumps(body), preload_content=False
+            )
+            data = _whole(response, 2 * self._patience.timeout)
         except HTTPError as error:
             self.traffic.count(0)
             # urllib3 counts a server that cannot be reached among the timeouts.
@@ -165,9 +170,9 @@ class NotionApi:
             raise _TryAgain(f"the connection failed ({type(error).__name__})") from error
         self._note(response)
         if response.status >= 300:
-            raise self._classified(response, method, path)
+            raise self._classified(response, data, method, path)
         try:
-            answer = json.loads(response.data)
+            answer = json.loads(data)
         except ValueError as error:
             raise _TryAgain("status 200 with a body that is not JSON") from error
         if not isinstance(answer, dict) or "object" not in answer:
@@ -180,10 +185,10 @@ class NotionApi:
         if seen is not None:
             self._server_time = seen
 
-    def _classified(self, answer: urllib3.BaseHTTPResponse, method: str, path: str) -> Exception:
-        details = _error_details(answer)
+    def _classified(self, answer: urllib3.BaseHTTPResponse, data: bytes, method: str, path: str) -> Exception:
+        details = _error_details(data)
         code = details.get("code") or answer.status
-        said = f"{answer.status} {code}: {str(details.get('message') or '')[:300]}".rstrip(": ")
+        said = clean(f"{answer.status} {code}: {str(details.get('message') or '')[:300]}".rstrip(": "))
         where = f"{method} {path}"
         if answer.status == 401:
             return TokenRevoked(
@@ -202,7 +207,7 @@ class NotionApi:
     def _throttled(self, answer: urllib3.BaseHTTPResponse, details: dict[str, Any], where: str) -> Exception:
         more = details.get("additional_data")
         more = more if isinstance(more, dict) else {}
-        reason = str(more.get("rate_limit_reason") or "rate_limited")
+        reason = clean(str(more.get("rate_limit_reason") or "rate_limited"))
         if reason == "public_api_request_blocked":
             return SourceUnavailable(f"Notion has blocked this connection ({where}: {reason}). Ask Notion's support.")
         date = answer.headers.get("date")
@@ -251,9 +256,25 @@ def _wait(state: RetryCallState) -> float:
     return 0.25 + _backoff(state)
 
 
-def _error_details(answer: urllib3.BaseHTTPResponse) -> dict[str, Any]:
+def _whole(response: urllib3.BaseHTTPResponse, seconds: float) -> bytes:
+    """The body of an answer. urllib3's timeout is that of one read: an answer that trickles in would never end.
+
+    Raises:
+        TimedOut: it took longer than `seconds`.
+    """
+    pieces = []
+    deadline = time.monotonic() + seconds
+    while piece := response.read1():
+        pieces.append(piece)
+        if time.monotonic() > deadline:
+            response.close()
+            raise TimedOut
+    return b"".join(pieces)
+
+
+def _error_details(data: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(answer.data)
+        body = json.loads(data)
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}

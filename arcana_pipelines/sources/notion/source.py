@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.errors import PageRejected, PageUnavailable, RequestInvalid, SourceUnavailable
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.body import BodyReader
@@ -144,13 +145,12 @@ class NotionSource:
     def _everything(self, listing: Listing) -> Iterator[Sequence[PageRef]]:
         """Data sources, all pages oldest first (what is edited meanwhile moves to the end), then all rows."""
         newest = datetime.min.replace(tzinfo=UTC)
-        data_sources: list[str] = []
+        data_sources: dict[str, None] = {}
         for answer in self._pages_of(listing, "search", _search("data_source", "ascending")):
             refs = [data_source_ref(item) for item in answer if item.get("object") == "data_source"]
-            # The default search lists trashed data sources too.
-            alive = [ref for ref in refs if not ref.in_trash]
             listing.source_time = listing.source_time or self.api.server_time
-            data_sources += [ref.external_id for ref in alive]
+            # The default search lists trashed data sources too.
+            data_sources.update((ref.external_id, None) for ref in refs if not ref.in_trash)
             yield refs
         listed: set[str] = set()
         for answer in self._all_listings(listing, data_sources):
@@ -162,7 +162,7 @@ class NotionSource:
         listing.complete = not listing.problems
         listing.cursor = self._cursor(listing.source_time or newest)
 
-    def _all_listings(self, listing: Listing, data_sources: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+    def _all_listings(self, listing: Listing, data_sources: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
         yield from self._pages_of(listing, "search", _search("page", "ascending"))
         for data_source in data_sources:
             yield from self._rows_of(listing, data_source)
@@ -284,7 +284,7 @@ class NotionSource:
             incomplete = status.get("type") == "incomplete"
             if not answer.get("has_more"):
                 if incomplete:
-                    reason = f"{path} is incomplete: {status.get('incomplete_reason') or 'no reason given'}"
+                    reason = clean(f"{path} is incomplete: {status.get('incomplete_reason') or 'no reason given'}")
                     (listing.problems if capped is None else capped).append(reason)
                 return
             cursor = answer.get("next_cursor")

@@ -20,7 +20,7 @@ STATUSES: dict[str, tuple[int, str, str]] = {
     "504": (504, "gateway_timeout", "The request timed out."),
     "529": (529, "service_overload", "Notion is overloaded. Please try again later."),
 }
-LISTING = frozenset({"repeat_cursor", "incomplete", "short"})
+LISTING = frozenset({"repeat_cursor", "incomplete", "short", "twice"})
 KINDS = frozenset({"429", *STATUSES, "401", "403", "html", "empty", "drop", "hang", *LISTING})
 
 RetryAfter = Literal["seconds", "date", "missing"]
@@ -61,6 +61,8 @@ class Fault:
             if self.cursor is None:
                 return body
             return {**body, "next_cursor": self.cursor, "has_more": True}
+        if self.kind == "twice":
+            return {**body, "results": [*body["results"], *body["results"]]}
         kept = len(body["results"]) // 2 if self.keep is None else self.keep
         cut = {**body, "results": body["results"][:kept], "next_cursor": None, "has_more": False}
         if self.kind == "incomplete":
@@ -93,8 +95,9 @@ class Faults:
         Kinds: a status (429, 500, 502, 503, 504, 529, 409, 401, 403); `html` and `empty` (status 200 with
         such a body); `drop` (the connection ends without an answer); `hang` (the answer comes after
         `seconds`); and of lists `repeat_cursor` (all answers name the first one's cursor: needs
-        `times=None`), `incomplete` (cut, saying so) and `short` (cut silently; `keep` results stay, half by
-        default). The options about retrying and rate limits are those of a 429.
+        `times=None`), `incomplete` (cut, saying so), `short` (cut silently; `keep` results stay, half by
+        default) and `twice` (each answer lists everything twice). The options about retrying and rate limits are
+        those of a 429.
         """
         name = str(kind)
         if name not in KINDS:
