@@ -153,7 +153,8 @@ def run_job(
         partitions.add(instance, workspace.slug)
         run_id, failure = execute(instance, workspace.slug, config, job)
     if failure is not None:
-        raise failure
+        named = f"'{workspace.slug}'" in str(failure)
+        raise failure if named else type(failure)(f"Workspace '{workspace.slug}': {failure}")
     return run_id
 
 

@@ -81,7 +81,7 @@ def sync_pages(
     there = _look_at_announced(connection, workspace, generation, source, announced, listing)
     if mode is Mode.AUDIT:
         listed += _follow_links(connection, generation, source)
-    if not listed and mode is not Mode.INCREMENTAL:
+    if listing.complete and not listed and mode is not Mode.INCREMENTAL:
         _distrust_empty(connection, generation, listing, allow_removals)
     # A listing that failed at once tells no time of the source's. Ours would do for neither: then nothing is settled.
     source_now = max(filter(None, [listing.source_time, _newest_edit(connection, generation)]), default=LONG_AGO)

@@ -8,6 +8,7 @@ import pytest
 
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
+from arcana_pipelines.testing.notion_server.rich_text import text
 from arcana_pipelines_tests.harness import Harness
 
 
@@ -218,6 +219,21 @@ class TestOddPages:
         assert "Title" in text
         assert "before" in text
         assert "after 😀" in text
+
+    def test_code_that_speaks_of_placeholders_stays_as_it_is(self, acme: Harness) -> None:
+        other = acme.world.add_page("Other", blocks=[blocks.paragraph("the other's text")])
+        literal = f'<unknown url="https://www.notion.so/x#{other.replace("-", "")}" alt="alias"/>'
+        page = acme.world.add_page(
+            "Code",
+            blocks=[
+                blocks.code(f"first line\n{literal}\nlast line", "html"),
+                blocks.paragraph(text(literal, code=True)),
+                blocks.bookmark("https://example.com/kept"),
+            ],
+        )
+        acme.sync()
+        assert acme.published()[page].count(literal) == 2
+        assert acme.rows("SELECT partial FROM source_page WHERE external_id = %s", page) == [([],)]
 
     def test_an_empty_page_is_found_by_its_title(self, acme: Harness) -> None:
         page = acme.world.add_page("빈 페이지")

@@ -165,6 +165,34 @@ class TestTrash:
         assert report["listing_complete"]
         acme.assert_matches_world()
 
+    def test_a_trash_whose_listing_is_refused_half_way_is_listed_again(
+        self, acme: Harness, page: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("arcana_pipelines.sources.notion.source.PAGE_SIZE", 2)
+        database = acme.world.add_database("Tasks", parent=page, schema={"Done": "checkbox"})
+        row = acme.world.add_row(database.data_source_id, "A row", blocks=[blocks.paragraph("row text")])
+        others = [acme.world.add_page(f"Other {number}") for number in range(3)]
+        acme.settle()
+        acme.sync()
+        for other in others:
+            acme.world.trash(other)
+        call = NotionApi.call
+        refused = []
+
+        def refusing(api: NotionApi, method: str, path: str, **options: Any) -> dict[str, Any]:
+            body = options.get("body") or {}
+            if path == "search" and "in_trash" in body["filter"] and "start_cursor" in body and not refused:
+                refused.append(body)
+                raise RequestInvalid("POST search: 400 validation_error: The start_cursor provided is invalid")
+            return call(api, method, path, **options)
+
+        monkeypatch.setattr(NotionApi, "call", refusing)
+        assert not acme.sync()["listing_complete"] and refused
+        acme.world.trash(database.database_id)
+        assert acme.sync()["listing_complete"]
+        assert row not in acme.published()
+        acme.assert_matches_world()
+
     def test_the_second_sync_after_a_trashing_costs_two_requests_again(self, acme: Harness, page: str) -> None:
         acme.settle()
         acme.sync()

@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.errors import ArcanaError, SourceUnavailable
-from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
+from arcana_pipelines.errors import ArcanaError, InvalidSetting, PageUnavailable, SourceUnavailable
+from arcana_pipelines.sources.notion.api import NotionApi, Patience, _certificates, fingerprint
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 
 BODY = b'{"object": "user", "id": "1"}'
@@ -109,6 +109,37 @@ def test_a_host_that_needs_no_proxy_is_asked_itself(
     assert recorder.asked == ["/v1/users/me?page_size=100"]
 
 
+def test_a_proxy_without_a_scheme_is_asked_by_http(
+    recorder: Recorder, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", recorder.address)
+    ask("http://notion.invalid")
+    assert recorder.asked == ["http://notion.invalid/v1/users/me?page_size=100"]
+
+
+def test_a_host_and_port_that_need_no_proxy_are_asked_themselves(
+    recorder: Recorder, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:3128")
+    monkeypatch.setenv("NO_PROXY", recorder.address)
+    ask(f"http://{recorder.address}")
+    assert recorder.asked == ["/v1/users/me?page_size=100"]
+
+
+def test_a_proxy_of_another_kind_is_named_without_its_password(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://user:secret@127.0.0.1:1080")
+    with pytest.raises(InvalidSetting, match="socks5 proxy for notion") as raised:
+        ask("http://notion.invalid")
+    assert "secret" not in str(raised.value)
+
+
+def test_certificates_that_are_not_there_are_said_to_be(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    _certificates.cache_clear()
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/authorities.pem")
+    with pytest.raises(InvalidSetting, match="SSL_CERT_FILE"):
+        ask("https://notion.invalid")
+
+
 def test_a_host_that_is_not_there_is_named_without_the_token(ask: Ask) -> None:
     with pytest.raises(SourceUnavailable, match="GET users/me: the connection failed") as raised:
         ask("http://notion.invalid")
@@ -175,3 +206,17 @@ def test_what_an_error_says_can_be_kept_and_printed(odd: Callable[..., str], ask
         ask(odd(status=status, body=json.dumps(details).encode()))
     said = str(raised.value)
     assert "\0" not in said and said.encode()
+
+
+@pytest.mark.parametrize("status", [301, 404])
+def test_what_a_gateway_says_in_notions_place_is_said_of_no_page(
+    odd: Callable[..., str], ask: Ask, status: int
+) -> None:
+    with pytest.raises(SourceUnavailable, match=str(status)):
+        ask(odd(status=status, body=b"<html>Not Found</html>"))
+
+
+def test_only_notion_says_that_a_page_is_not_there(odd: Callable[..., str], ask: Ask) -> None:
+    details = {"object": "error", "status": 404, "code": "object_not_found", "message": "Could not find it."}
+    with pytest.raises(PageUnavailable, match="object_not_found"):
+        ask(odd(status=404, body=json.dumps(details).encode()))

@@ -27,11 +27,12 @@ import urllib3
 from pydantic import SecretStr
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
-from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as TimedOut
 
 from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.errors import (
+    InvalidSetting,
     PageRejected,
     PageUnavailable,
     RequestInvalid,
@@ -167,6 +168,8 @@ class NotionApi:
             # urllib3 counts a server that cannot be reached among the timeouts.
             if isinstance(error, TimedOut) and not isinstance(error, NewConnectionError):
                 raise _TryAgain("it timed out") from error
+            if isinstance(error, SSLError):
+                raise _TryAgain(f"{error}; SSL_CERT_FILE may name authorities of your own") from error
             raise _TryAgain(f"the connection failed ({type(error).__name__})") from error
         self._note(response)
         if response.status >= 300:
@@ -195,11 +198,12 @@ class NotionApi:
                 f"Notion does not accept the token (401 {code}). Nothing was removed. Make a new token in Notion's "
                 "integration settings, set the workspace's token variable to it and sync again."
             )
-        if answer.status == 404:
+        if answer.status == 404 and "code" in details:
             return PageUnavailable(f"{where}: {said}")
         if answer.status == 429:
             return self._throttled(answer, details, where)
-        if answer.status in RETRIED_STATUSES:
+        if answer.status in RETRIED_STATUSES or answer.status == 404 or answer.status < 400:
+            # A redirect, or a 404 without Notion's error, is a gateway's, and says nothing of the page.
             pause = _retry_after(answer.headers.get("retry-after"), answer.headers.get("date"))
             return _TryAgain(said, pause if pause is None else min(pause, self._patience.longest_pause))
         return (RequestInvalid if answer.status == 400 else PageRejected)(f"{where}: {said}")
@@ -226,13 +230,23 @@ def fingerprint(token: SecretStr) -> str:
 
 
 def _pool(base_url: str, **options: Any) -> urllib3.PoolManager:
-    """Connections to the API, through the proxy that the environment names for it, if any."""
+    """Connections to the API, through the proxy that the environment names for it, if any.
+
+    Raises:
+        InvalidSetting: the proxy is of another kind, or the environment's certificates cannot be read.
+    """
     options["ssl_context"] = _certificates()
     address, proxies = urlsplit(base_url), getproxies()
     proxy = proxies.get(address.scheme) or proxies.get("all")
-    if proxy is None or proxy_bypass(address.hostname or ""):
+    if proxy is None or proxy_bypass(address.hostname or "") or proxy_bypass(address.netloc):
         return urllib3.PoolManager(**options)
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
     login = urlsplit(proxy)
+    if login.scheme not in ("http", "https"):
+        raise InvalidSetting(
+            f"The environment names a {login.scheme} proxy for {address.hostname}. Notion can be reached through http "
+            "and https proxies: set HTTPS_PROXY to one, or add the host to NO_PROXY."
+        )
     user = f"{unquote(login.username or '')}:{unquote(login.password or '')}" if login.username else None
     return urllib3.ProxyManager(proxy, proxy_headers=urllib3.make_headers(proxy_basic_auth=user), **options)
 
@@ -243,7 +257,12 @@ def _certificates() -> ssl.SSLContext:
     # names a file or folder of them, it is that one alone.
     folder = os.environ.get("SSL_CERT_DIR")
     file = os.environ.get("SSL_CERT_FILE") or (None if folder else certifi.where())
-    return ssl.create_default_context(cafile=file, capath=folder)
+    try:
+        return ssl.create_default_context(cafile=file, capath=folder)
+    except OSError as error:
+        raise InvalidSetting(
+            f"The certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: {error}."
+        ) from error
 
 
 _backoff = wait_random_exponential(multiplier=0.5, max=30)

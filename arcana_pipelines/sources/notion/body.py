@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 # What the Markdown endpoint does not render it names with its type; these have no words of their own.
 _WORDLESS = frozenset({"button", "breadcrumb", "form", "ai_block", "drive", "table_of_contents", "unsupported"})
+_CODE = re.compile(r"^[ \t]*(`{3,})[^`\n]*$.*?^[ \t]*\1[ \t]*$|(?<!`)(`+)(?!`)[^\n]*?(?<!`)\2(?!`)", re.M | re.S)
 _UNKNOWN = re.compile(r"<unknown\b([^>]*?)/?>(?:</unknown>)?")
 _ALT = re.compile(r'\balt="([^"]*)"')
 _ID = re.compile(r"([0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})(?![0-9a-f])", re.IGNORECASE)
@@ -153,7 +154,7 @@ def _unknown_ids(answer: dict[str, Any]) -> list[str]:
 def _unrendered(text: str) -> list[str]:
     """Ids of blocks that the endpoint does not render (a link preview, a link to a page) but that have words."""
     found = []
-    for placeholder in _UNKNOWN.finditer(text):
+    for placeholder in _UNKNOWN.finditer(_without_code(text)):
         alt, ids = _ALT.search(placeholder[1]), _ID.findall(placeholder[1])
         if alt and ids and alt[1] not in _WORDLESS:
             found.append(canonical_id(ids[-1]))
@@ -162,12 +163,19 @@ def _unrendered(text: str) -> list[str]:
 
 def _left_unknown(text: str) -> list[str]:
     """Types of the placeholders that stay: blocks without words of their own."""
-    return [alt[1] for placeholder in _UNKNOWN.finditer(text) if (alt := _ALT.search(placeholder[1]))]
+    return [alt[1] for placeholder in _UNKNOWN.finditer(_without_code(text)) if (alt := _ALT.search(placeholder[1]))]
 
 
 def _fill(text: str, block_id: str, part: str) -> str:
     """Put a subtree where its placeholder stands, or at the end when there is none."""
     bare = block_id.replace("-", "")
     placeholder = re.compile(rf"[ \t]*<unknown\b[^>]*(?:{bare}|{block_id})[^>]*?/?>(?:</unknown>)?")
-    filled, count = placeholder.subn(lambda _: f"\n\n{part}\n\n", text, count=1)
-    return filled if count else f"{text}\n\n{part}"
+    found = placeholder.search(_without_code(text))
+    if found is None:
+        return f"{text}\n\n{part}"
+    return f"{text[: found.start()]}\n\n{part}\n\n{text[found.end() :]}"
+
+
+def _without_code(text: str) -> str:
+    """`text` with blanks in place of its code, which may speak of placeholders."""
+    return _CODE.sub(lambda code: " " * len(code[0]), text) if "`" in text and "<unknown" in text else text

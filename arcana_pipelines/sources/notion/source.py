@@ -73,8 +73,9 @@ class NotionSource:
         """
         listing = Listing()
         held = _read_cursor(cursor)
-        self._trash_of_pages = bool(held.get("trash_of_pages"))
         since = _since(held) if mode is Mode.INCREMENTAL else None
+        # After a full listing the API is asked again what it knows.
+        self._trash_of_pages = since is not None and bool(held.get("trash_of_pages"))
         if mode is Mode.INCREMENTAL and since is None:
             listing.problems.append("the cursor of the last sync is missing or unreadable; everything was listed")
         if since is None:
@@ -271,7 +272,7 @@ class NotionSource:
                 listing.problems.append(f"listing refused: {error}")
                 return
             except PageRejected as error:
-                if isinstance(error, RequestInvalid) and "in_trash" in json.dumps(body):
+                if isinstance(error, RequestInvalid) and cursor is None and "in_trash" in json.dumps(body):
                     raise  # an older API: the caller goes on without
                 listing.problems.append(f"listing refused: {error}")
                 return
