@@ -198,7 +198,7 @@ class NotionApi:
                 f"Notion does not accept the token (401 {code}). Nothing was removed. Make a new token in Notion's "
                 "integration settings, set the workspace's token variable to it and sync again."
             )
-        if answer.status == 404 and "code" in details:
+        if answer.status == 404 and (details.get("object") == "error" or "code" in details):
             return PageUnavailable(f"{where}: {said}")
         if answer.status == 429:
             return self._throttled(answer, details, where)
