@@ -7,6 +7,7 @@ https://www.postgresql.org/docs/current/sql-copy.html (binary format); everythin
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, LiteralString
 
 import numpy as np
@@ -17,6 +18,7 @@ from arcana_pipelines.db.engine import Connection
 # A signature, no flags, no extension; behind the rows one of -1 fields.
 _HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TAIL = b"\xff\xff"
+_ROWS_A_PIECE = 50
 _TEXT, _INT4 = 25, 23  # https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat
 
 
@@ -26,8 +28,12 @@ def copy(connection: Connection, target: LiteralString, rows: Iterable[bytes]) -
         connection.cursor() as cursor,
         cursor.copy(f"COPY {target} FROM STDIN WITH (FORMAT BINARY)") as stream,
     ):
-        # One piece: psycopg hands each to the server by itself.
-        stream.write(_HEAD + b"".join(rows) + _TAIL)
+        stream.write(_HEAD)
+        # psycopg hands each piece to the server by itself: rows alone would be many, all of them much memory.
+        waiting = iter(rows)
+        while piece := b"".join(islice(waiting, _ROWS_A_PIECE)):
+            stream.write(piece)
+        stream.write(_TAIL)
 
 
 def row(*values: bytes) -> bytes:
