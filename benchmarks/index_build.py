@@ -196,8 +196,6 @@ def rate(scale: float) -> bool:
         # The approximate index is made apart, to be seen apart.
         registered(database, "rate", int(CHUNKS * scale / CHUNKS_OF_A_DOCUMENT), kind="none")
         local.LocalEmbedder().embed(["the model is loaded"])
-        import wordllama  # behind the embedder, which keeps it from setting up the root logger
-
         seconds = run_stages(database, "rate")["seconds"]
         with database.connection() as connection:
             texts = [
@@ -212,9 +210,7 @@ def rate(scale: float) -> bool:
             started = time.monotonic()
             ann.ensure_ann(connection, replace(build, ann_setting="auto"), len(texts))
             approximate = time.monotonic() - started
-            library = wordllama.WordLlama.load(
-                cache_dir=Path(wordllama.__file__).parent, disable_download=True, dim=local.DIMENSIONS
-            )
+            library = local.load_library()
             library.embed(["the model is loaded"])
             started = time.monotonic()
             library.embed(texts, norm=True)

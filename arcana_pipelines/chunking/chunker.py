@@ -248,7 +248,8 @@ class _Cutter:
         """Where each chunk starts and ends among the atoms."""
         weights = [0, *accumulate(_HEADING_TOKENS if atom.level else atom.tokens for atom in atoms)]
         ranks = [atom.part.rank for atom in atoms]
-        beginning = cache(lambda at: _beginning(atoms, at))
+        texts = _texts_from(atoms)
+        beginning = cache(lambda at: _beginning(texts[at]))
         waiting = [(0, len(atoms))] if atoms else []
         while waiting:
             start, end = waiting.pop()
@@ -325,15 +326,23 @@ def _lead(title: str, headings: Sequence[str]) -> str:
     return " > ".join(name[:_LEAD_CHARACTERS] for name in (title, *headings))
 
 
-def _beginning(atoms: Sequence[_Atom], at: int) -> _Key:
-    """How good a place to cut the beginning of an atom is among those of its rank, least is best.
+def _texts_from(atoms: Sequence[_Atom]) -> list[str | None]:
+    """Of each atom its text, of a heading that of what follows it: its own words may change."""
+    texts: list[str | None] = []
+    text: str | None = None
+    for atom in reversed(atoms):
+        text = text if atom.level else atom.part.text
+        texts.append(text)
+    return texts[::-1]
+
+
+def _beginning(text: str | None) -> _Key:
+    """How good a place to cut the beginning of a text is among those of its rank, least is best.
 
     Boundaries should outlive edits, and most edits change a word or add one. So the first signs of an atom count
     before its words, and a word only among atoms that are alike up to it. Of all words one in eight counts for
     more than the others: where atoms begin alike, a changed word in one of them makes it seldom a better place.
     """
-    # A heading counts as what follows it does: its own words may change.
-    text = next((atom.part.text for atom in islice(atoms, at, None) if not atom.level), None)
     if text is None:
         return ()
     signs = "".join(sign[0] for sign in islice(_SIGN.finditer(text, 0, 400), 4))

@@ -26,15 +26,19 @@ DIMENSIONS = 256
 _loading = threading.Lock()
 
 
-@cache
-def _table() -> NDArray[np.float32]:
-    """One row a token."""
+def load_library() -> Any:
+    """The library's own embedder, a `wordllama.inference.WordLlamaInference`: slower, for the same vectors."""
     with _untouched_logging():
         import wordllama
 
     # The loader looks for its weights in the home directory; they are in the package.
-    model = wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True, dim=DIMENSIONS)
-    table: NDArray[np.float32] = model.embedding
+    return wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True, dim=DIMENSIONS)
+
+
+@cache
+def _table() -> NDArray[np.float32]:
+    """One row a token."""
+    table: NDArray[np.float32] = load_library().embedding
     return table
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcana_pipelines.embedding.local import DIMENSIONS, LocalEmbedder
+from arcana_pipelines.embedding.local import LocalEmbedder, load_library
 
 TEXTS = [
     "Remote work policy",
@@ -25,10 +24,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def library() -> Any:
-    LocalEmbedder().embed(["It is imported here, so that it does not set up the root logger."])
-    import wordllama
-
-    return wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True, dim=DIMENSIONS)
+    return load_library()
 
 
 class TestLocalEmbedder:
