@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 
 from arcana_pipelines.documents.inline import Found, escape_all, literal_spans, read_inline
 from arcana_pipelines.documents.layout import Layout
@@ -444,16 +445,36 @@ def is_v1(markdown: str, lines: list[str]) -> bool:
     """
     if not ("\n\t" in markdown or markdown.startswith("\t") or any(hint in markdown for hint in _V1_HINTS)):
         return False
-    fence = ""
     broken = False
+    for line, is_code in zip(lines, _in_code(lines), strict=True):
+        if not is_code and (_V1_LINE.match(line) or (not broken and _TABBED_TEXT.match(line))):
+            return True
+        broken = line.endswith("\\")
+    return False
+
+
+def without_literals(markdown: str) -> str:
+    """The Markdown with blanks in place of its code and whatever else a tag is none in (see `literal_spans`)."""
+    lines = markdown.split("\n")
+    kept = []
+    for line, is_code in zip(lines, _in_code(lines), strict=True):
+        for start, end in [(0, len(line))] if is_code else literal_spans(line):
+            line = line[:start] + " " * (end - start) + line[end:]
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def _in_code(lines: Iterable[str]) -> Iterator[bool]:
+    """Of each line, whether it belongs to a code block, fences included."""
+    fence = ""
     for line in lines:
         stripped = line.strip()
         if fence:
             if stripped.startswith(fence) and not stripped.strip(fence[0]):
                 fence = ""
+            yield True
         elif match := _FENCE.match(stripped):
             fence = match.group(1) or match.group(3)
-        elif _V1_LINE.match(line) or (not broken and _TABBED_TEXT.match(line)):
-            return True
-        broken = line.endswith("\\")
-    return False
+            yield True
+        else:
+            yield False

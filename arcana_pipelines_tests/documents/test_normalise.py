@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from arcana_pipelines.documents.inline import readable
 from arcana_pipelines.documents.normalise import normalise
+from arcana_pipelines.documents.reader import without_literals
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 PAGE = "1f7effb2-9211-800a-af32-c10cd6f51abc"
@@ -452,3 +453,16 @@ def test_real_documentation_reads_the_same_twice() -> None:
     for path in sorted(corpus.rglob("*.md"))[::7]:
         once = normalise(path.read_text(encoding="utf-8")).text
         assert normalise(once).text == once, path.name
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        ("```html\n<a/>\n```\n<b/>", "       \n    \n   \n<b/>"),
+        ("`<a/>` <b/>", "       <b/>"),
+        ("\\`<a/>\\` <b/>", "  <a/>   <b/>"),
+        ("````\n```\n<a/>\n````", "    \n   \n    \n    "),
+    ],
+)
+def test_a_tag_in_code_is_none_but_one_between_escaped_ticks_is(source: str, kept: str) -> None:
+    assert without_literals(source) == kept

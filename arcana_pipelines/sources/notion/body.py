@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from arcana_pipelines.documents.reader import without_literals
 from arcana_pipelines.errors import PageRejected, PageUnavailable, SourceUnavailable
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.blocks import render
@@ -24,7 +25,6 @@ log = logging.getLogger(__name__)
 
 # What the Markdown endpoint does not render it names with its type; these have no words of their own.
 _WORDLESS = frozenset({"button", "breadcrumb", "form", "ai_block", "drive", "table_of_contents", "unsupported"})
-_CODE = re.compile(r"^[ \t]*(`{3,})[^`\n]*$.*?^[ \t]*\1[ \t]*$|(?<!`)(`+)(?!`)[^\n]*?(?<!`)\2(?!`)", re.M | re.S)
 _UNKNOWN = re.compile(r"<unknown\b([^>]*?)/?>(?:</unknown>)?")
 _ALT = re.compile(r'\balt="([^"]*)"')
 _ID = re.compile(r"([0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})(?![0-9a-f])", re.IGNORECASE)
@@ -177,5 +177,5 @@ def _fill(text: str, block_id: str, part: str) -> str:
 
 
 def _without_code(text: str) -> str:
-    """`text` with blanks in place of its code, which may speak of placeholders."""
-    return _CODE.sub(lambda code: " " * len(code[0]), text) if "`" in text and "<unknown" in text else text
+    """`text` without its code, which may speak of placeholders; as long as it was."""
+    return without_literals(text) if "`" in text and "<unknown" in text else text
