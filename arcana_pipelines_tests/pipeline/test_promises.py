@@ -246,8 +246,17 @@ class TestOddPages:
         assert acme.published()[page] == "# Untitled"
 
     def test_a_hundred_levels_of_pages_have_a_place(self, acme: Harness) -> None:
-        parent = None
+        pages: list[str] = []
         for level in range(105):
-            parent = acme.world.add_page(f"Level {level}", parent=parent)
+            pages.append(acme.world.add_page(f"Level {level}", parent=pages[-1] if pages else None))
         assert acme.sync(Mode.FULL)["pages"]["added"] == 105
         acme.assert_matches_world()
+
+        [(longest,)] = acme.rows("SELECT max(pg_column_size(path)) FROM document")
+        assert 2 * longest < 4000, "two paths are a key of the GiST index, and two keys have to fit on a page of it"
+        for level in (0, 30, 60):
+            assert acme.rows(
+                "SELECT count(*) FROM document d, source_page p JOIN document top USING (document_id) "
+                "WHERE p.external_id = %s AND d.path <@ top.path",
+                pages[level],
+            ) == [(105 - level,)]

@@ -1,19 +1,20 @@
 -- Put every document below its parents. Labels are made of stable ids, so a rename moves nothing.
--- Deeper than 100 levels (and in a cycle) a document keeps its place right below the workspace: a path is a
--- B-tree key and has to stay below 2.7 kB.
+-- Pages in a cycle keep their place right below the workspace: no root leads to them, so the recursion ends.
+-- From the 64th label on, pages stand beside their parents, still below all pages above those: an inner key of the
+-- GiST index holds two paths, and with room for only one key a page the index cannot be built ("stack depth limit
+-- exceeded"). A label takes 24 bytes, a page 8 kB.
 WITH RECURSIVE place AS (
-    SELECT p.external_id, p.document_id, 1 AS depth,
+    SELECT p.external_id, p.document_id,
            text2ltree('w' || replace(p.workspace_id::text, '-', '') || '.p' || left(md5(p.external_id), 16)) AS path
     FROM source_page p
     LEFT JOIN source_page parent
         ON parent.workspace_id = p.workspace_id AND parent.external_id = p.parent_external_id
     WHERE p.workspace_id = %(workspace_id)s AND parent.external_id IS NULL
     UNION ALL
-    SELECT p.external_id, p.document_id, place.depth + 1,
-           place.path || text2ltree('p' || left(md5(p.external_id), 16))
+    SELECT p.external_id, p.document_id,
+           subpath(place.path, 0, least(nlevel(place.path), 63)) || text2ltree('p' || left(md5(p.external_id), 16))
     FROM place
     JOIN source_page p ON p.workspace_id = %(workspace_id)s AND p.parent_external_id = place.external_id
-    WHERE place.depth < 100
 )
 UPDATE document d SET path = place.path, updated_at = now()
 FROM place
