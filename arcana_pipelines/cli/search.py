@@ -145,8 +145,13 @@ def _print_hit(number: int, hit: Hit) -> None:
 
 
 def _window(hit: Hit) -> tuple[str, list[tuple[int, int]]]:
-    """The part of the text around the first marked word, on one line, with the spans in it."""
-    begin = max(0, hit.highlights[0][0] - SHOWN // 4) if hit.highlights else 0
+    """The part of the text with the most different marked words, on one line, with the spans in it."""
+    begins = [max(0, begin - SHOWN // 4) for begin, _ in hit.highlights] or [0]
+
+    def spans_from(begin: int) -> list[tuple[int, int]]:
+        return [(one, other) for one, other in hit.highlights if one >= begin and other <= begin + SHOWN]
+
+    begin = max(begins, key=lambda at: len({hit.text[one:other].lower() for one, other in spans_from(at)}))
     shown = hit.text[begin : begin + SHOWN].replace("\n", " ")
-    spans = [(one - begin, other - begin) for one, other in hit.highlights if one >= begin and other <= begin + SHOWN]
+    spans = [(one - begin, other - begin) for one, other in spans_from(begin)]
     return shown, spans

@@ -20,7 +20,8 @@ class TestMainPath:
     @pytest.fixture
     def world(self) -> NotionWorld:
         world = seed_world(pages=12, rows=4)
-        world.add_page("Battery handling", blocks=[blocks.paragraph("Swollen batteries go into the red box.")])
+        texts = ["A battery is charged at night.", "Robots rest. " * 40, "Swollen batteries go into the red box."]
+        world.add_page("Battery handling", blocks=[blocks.paragraph(text) for text in texts])
         world.clock.advance(600)
         return world
 
@@ -45,6 +46,8 @@ class TestMainPath:
             "score", "document_id", "external_id", "title", "url", "path", "heading_path", "position", "text",
             "version", "link", "last_edited_at", "highlights",
         }  # fmt: skip
+        shown = arcana("search", "acme", "swollen batteries", "-k", "1").stdout
+        assert "go into the red box" in shown, "people see where the words are, not where the first of them is"
 
         status = arcana.json("status", "acme")
         assert status["indexes"][0]["object_count"] == report["pages"]["added"]
