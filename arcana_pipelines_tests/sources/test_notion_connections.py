@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -47,14 +48,21 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the test prints what it needs."""
 
 
-@pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    with Recorder() as server:
+@contextlib.contextmanager
+def serving(server: ThreadingHTTPServer) -> Iterator[None]:
+    with server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield server
+        yield
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    server = Recorder()
+    with serving(server):
+        yield server
 
 
 @pytest.fixture(autouse=True)
@@ -179,19 +187,16 @@ class Odd(BaseHTTPRequestHandler):
 def odd(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
     """Makes the server odd, and returns its address."""
     monkeypatch.setattr(Odd, "_ended", threading.Event())
-    with ThreadingHTTPServer(("127.0.0.1", 0), Odd) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
 
-        def is_odd(**what: object) -> str:
-            for name, value in what.items():
-                monkeypatch.setattr(Odd, name, value)
-            return f"http://127.0.0.1:{server.server_port}"
+    def is_odd(**what: object) -> str:
+        for name, value in what.items():
+            monkeypatch.setattr(Odd, name, value)
+        return f"http://127.0.0.1:{server.server_port}"
 
+    with serving(server):
         yield is_odd
         Odd._ended.set()
-        server.shutdown()
-        thread.join()
 
 
 def test_an_answer_that_trickles_in_is_given_up(odd: Callable[..., str], ask: Ask) -> None:

@@ -156,7 +156,7 @@ class NotionSource:
         listed: set[str] = set()
         for answer in self._all_listings(listing, data_sources):
             refs = [self._page(item) for item in answer if item.get("object") == "page"]
-            fresh = [ref for ref in _distinct(refs) if not ref.in_trash and ref.external_id not in listed]
+            fresh = [ref for ref in refs if not ref.in_trash and ref.external_id not in listed]
             listed.update(ref.external_id for ref in fresh)
             newest = max([newest, *(ref.last_edited_at for ref in fresh)])
             yield fresh
@@ -228,7 +228,7 @@ class NotionSource:
         search = _search("page" if self._trash_of_pages else None, "descending", in_trash=True)
         try:
             for answer in self._pages_of(side, "search", search):
-                refs = _distinct([_any_ref(item) for item in answer])
+                refs = [_any_ref(item) for item in answer]
                 if not all(ref.in_trash for ref in refs):
                     log.warning("this Notion API ignores the filter for its trash; the nightly audit finds it")
                     return

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -79,6 +79,8 @@ class Gate:
         except ApiError as error:
             entry.status = error.status
             await self.refusal(error)(scope, receive, send)
+        except ClientDisconnect:
+            pass  # hung up while it was late: nobody is there to be answered
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, entry: LoggedRequest) -> None:
         if self.latency_seconds:
