@@ -12,7 +12,7 @@ help:
 	@echo "make run     everything: database, sample workspace, Dagster UI at http://localhost:3000"
 	@echo "make test    all tests (make fast: without those that start processes)"
 	@echo "make soak    the model-based test for 10,000 steps (STEPS=n for another number)"
-	@echo "make bench   every benchmark, about an hour and a half on two quiet cores (benchmarks/README.md)"
+	@echo "make bench   every benchmark, about 50 minutes on two quiet cores (benchmarks/README.md)"
 	@echo "make check   what CI runs: format, lint, types, imports, tests, definitions, wheel"
 
 setup: $(STAMP)
@@ -58,9 +58,11 @@ soak: setup
 
 # Each prints its figures beside their targets; the others go on when one misses a target.
 BENCHMARKS := chunk_edits index_build search_speed sync_requests sensor_tick peers/compare
+KILLS := arcana_pipelines_tests/pipeline/test_killed_at_commits.py
 bench: setup
 	@missed=; for name in $(BENCHMARKS); do echo; echo "# $$name"; \
 		$(BIN)/python benchmarks/$$name.py || missed="$$missed $$name"; done; \
+	echo; echo "# kill -9"; $(BIN)/python -m pytest -q --capture=no $(KILLS) || missed="$$missed kills"; \
 	if [ -n "$$missed" ]; then echo "Targets missed in:$$missed"; exit 1; fi
 
 clean:

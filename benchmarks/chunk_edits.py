@@ -21,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from machine import print_machine
 from own_server import own_server
 
 from arcana_pipelines.db import schema
@@ -167,6 +168,7 @@ def main() -> int:
     parser.add_argument("--words", type=int, default=50, help="random words to change, one a sync (%(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    print_machine()
     with synced_world(given.seed) as edits:
         measure(edits, given.words)
     return 1 if edits.missed else 0

@@ -14,8 +14,6 @@ import contextlib
 import hashlib
 import itertools
 import json
-import os
-import platform
 import random
 import re
 import statistics
@@ -29,6 +27,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from machine import print_machine
 from own_server import own_server
 from pgvector.psycopg import register_vector
 from sync_requests import peak_megabytes
@@ -467,7 +466,7 @@ def main() -> int:
     if given.search_load:
         search_load(*given.search_load)
         return 0
-    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
+    print_machine()
     outcomes = [PARTS[name](given.scale) for name in given.parts or PARTS]  # each, also after a missed target
     return 0 if all(outcomes) else 1
 

@@ -11,8 +11,6 @@ index has the local model. Exit code 1: a target was missed.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -30,6 +28,7 @@ from index_build import (
     registered,
     run_stages,
 )
+from machine import print_machine
 
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
@@ -171,7 +170,7 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="of 100,000 chunks (%(default)s)")
     given = parser.parse_args()
     documents = int(CHUNKS * given.scale / CHUNKS_OF_A_DOCUMENT)
-    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
+    print_machine()
     with installation() as database:
         workspace_id = registered(database, "speed", documents)
         run_stages(database, "speed")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import math
 import os
 import subprocess
@@ -22,6 +23,7 @@ import urllib.request
 from typing import Any
 
 import dagster as dg
+from machine import print_machine
 
 from arcana_pipelines.cli.sync import run_sync
 from arcana_pipelines.cli.workspace import register
@@ -61,6 +63,8 @@ def main() -> int:
     parser.add_argument("--hanging", type=int, default=50)
     parser.add_argument("--revoked", type=int, default=50)
     options = parser.parse_args()
+    print_machine()
+    logging.getLogger("arcana_pipelines").setLevel(logging.ERROR)  # not a line for each revoked token
     command = [sys.executable, "-m", "arcana_pipelines.testing.notion_server", "--pages", "20", "--rows", "5"]
     with tempfile.TemporaryDirectory() as home, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None

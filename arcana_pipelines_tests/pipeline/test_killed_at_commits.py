@@ -126,6 +126,7 @@ def test_a_first_sync_that_is_killed_at_any_commit_is_finished_by_the_next(
         assert killed.checksum() == whole.checksum(), f"killed after commit {number} of {commits}"
         assert report["embeddings"]["computed"] == stored(whole) - paid
         assert killed.sync()["embeddings"]["computed"] == 0
+    print(f"first sync: killed after each of {commits - 1} commits, the next ends like an uninterrupted one")
 
 
 def test_a_later_sync_that_is_killed_at_any_commit_is_finished_by_the_next(
@@ -149,6 +150,7 @@ def test_a_later_sync_that_is_killed_at_any_commit_is_finished_by_the_next(
         killed.sync()
         assert killed.checksum() == whole.checksum(), f"killed after commit {number} of {commits}"
         assert stored(killed) == stored(whole)
+    print(f"later sync: killed after each of {commits - 1} commits, the next ends like an uninterrupted one")
 
 
 def test_a_stage_that_a_crash_of_the_server_has_emptied_is_cut_again(
@@ -201,6 +203,7 @@ def test_the_filling_of_a_build_that_is_killed_at_any_commit_is_finished_by_the_
         acme.fill()
         acme.sync()
         assert acme.checksum() == sums[tokens], f"killed after commit {number} of {commits[tokens]}"
+    print(f"filling of a build: killed after each of {min(commits.values()) - 1} commits, likewise")
 
 
 class _Counting(HashEmbedder):
@@ -215,6 +218,7 @@ class _Counting(HashEmbedder):
 
     def embed(self, texts: Sequence[str]) -> Embedded:
         self._paid.value += len(texts)
+        time.sleep(0.05)  # an answer that is paid for is under way: a kill now loses it
         return super().embed(texts)
 
 
@@ -223,10 +227,12 @@ def test_a_sync_that_is_killed_at_random_moments_wastes_one_request_of_embedding
     database: Database, world: NotionWorld, server: NotionServer, seed: int
 ) -> None:
     whole = registered(database, world, server, "whole")
+    whole.open_embedder = partial(_Counting, paid=multiprocessing.RawValue(ctypes.c_int, 0))
     began = time.monotonic()
     whole.sync()
     seconds = time.monotonic() - began
     moments = random.Random(seed)
+    wasted = []
     for number in range(10):
         paid = multiprocessing.RawValue(ctypes.c_int, 0)
         killed = registered(database, world, server, f"killed-{number}")
@@ -242,4 +248,7 @@ def test_a_sync_that_is_killed_at_random_moments_wastes_one_request_of_embedding
         os.waitpid(child, 0)
         killed.sync()
         assert killed.checksum() == whole.checksum()
-        assert paid.value - stored(killed) <= BATCH
+        wasted.append(paid.value - stored(killed))
+        assert wasted[-1] <= BATCH
+    most = f"{max(wasted)} embeddings wasted at most (a request: {BATCH})"
+    print(f"seed {seed}: killed at {len(wasted)} random moments, likewise; {most}")

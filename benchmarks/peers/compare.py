@@ -25,7 +25,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, LiteralString
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import psycopg
+from machine import print_machine
 from psycopg.sql import SQL, Identifier
 
 from arcana_pipelines.db import embedded
@@ -354,17 +357,11 @@ def missed_goals(results: Mapping[str, Results], pages: int, latency: float) -> 
     return [name for name, measured, most in goals if measured > most]
 
 
-def print_setting(given: Stage, pages: int, results: Mapping[str, Results]) -> None:
+def print_setting(pages: int, results: Mapping[str, Results]) -> None:
     """What was measured on what."""
-    processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    memory = re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())
-    with psycopg.connect(given.server_url) as connection:
-        row = connection.execute("SHOW server_version").fetchone()
-    print(
-        f"\n{pages:,} pages × 20 blocks. {os.cpu_count()} cores ({processor[1] if processor else 'unknown'}), "
-        f"{int(memory[1]) / 2**20 if memory else 0:.0f} GB, Python {sys.version.split()[0]}, "
-        f"PostgreSQL {row[0] if row else 'unknown'}, wordllama {metadata.version('wordllama')}; {peer_versions()}."
-    )
+    print()
+    print_machine()
+    print(f"{pages:,} pages × 20 blocks. wordllama {metadata.version('wordllama')}; {peer_versions()}.")
     made = sum(sync.made for result in results.values() for sync in result.syncs.values())
     print(f"Answers that had to be made while a sync waited: {made}.")
 
@@ -393,7 +390,7 @@ def main() -> None:
     with stage(given.pages) as prepared:
         results = compare(prepared, contestants, latency)
         print_table(contestants, results, latency)
-        print_setting(prepared, given.pages, results)
+        print_setting(given.pages, results)
     if len(contestants) == len(CONTESTANTS):
         sys.exit(bool(missed_goals(results, given.pages, latency)))
 
