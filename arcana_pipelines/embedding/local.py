@@ -67,22 +67,12 @@ class LocalEmbedder:
             table = _table()
         # wordllama's own tokeniser takes several times as long, and pads every text to the longest of its batch.
         tokens = [local_tokens(text) for text in texts]
-        vectors = np.stack([_mean(table, ids) for ids in tokens])
+        # What `WordLlama.embed` computes: the tokens' mean at unit length, for which their sum does. Rows are added
+        # in their order, not by BLAS, so that a text has the same vector on every processor, to the last bit.
+        sums = np.stack([np.add.reduce(table.take(ids, axis=0, mode="clip"), axis=0) for ids in tokens])
+        lengths = np.sqrt(np.square(sums).sum(axis=1, keepdims=True))
+        vectors = np.divide(sums, lengths, out=np.zeros_like(sums), where=lengths > 0)
         # A text without one known token has no direction; any fixed one keeps it storable and unlike others.
-        unknown = ~np.isfinite(vectors).all(axis=1) | ~np.any(vectors, axis=1)
-        if unknown.any():
-            vectors[unknown] = 0.0
-            vectors[unknown, 0] = 1.0
+        vectors[lengths[:, 0] == 0, 0] = 1.0
         counts = [len(ids) for ids in tokens]
         return Embedded(checked(vectors, texts, DIMENSIONS, MODEL), sum(counts), counts)
-
-
-def _mean(table: Any, ids: NDArray[np.uint32]) -> Any:
-    """The mean of the tokens' vectors at unit length: what `WordLlama.embed` computes, without its padding."""
-    if not len(ids):
-        return np.zeros(DIMENSIONS, dtype=np.float32)
-    # A sum has the mean's direction. `take` that clips is several times as fast as an index that was clipped before,
-    # and BLAS adds rows twice as fast as `sum`.
-    total = np.ones(len(ids), dtype=np.float32) @ table.take(ids, axis=0, mode="clip")
-    length = np.linalg.norm(total)
-    return total / length if length else total

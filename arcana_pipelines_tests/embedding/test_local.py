@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -20,6 +24,12 @@ TEXTS = [
     "naïve café ﬁne Ⅳ ㈜ 한글",
     "word " * 400,
 ]
+
+LONG_TEXTS = [" ".join(f"word {number * 7919 % 100_000}" for number in range(length)) for length in range(1, 200)]
+
+
+def print_vectors() -> None:
+    print(json.dumps(LocalEmbedder().embed(LONG_TEXTS).vectors.tolist()))
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +55,17 @@ class TestLocalEmbedder:
         for at, text in enumerate(TEXTS):
             alone = LocalEmbedder().embed([text])
             assert (together.vectors[at] == alone.vectors[0]).all() and alone.counts == [together.counts[at]]
+
+    @pytest.mark.parametrize("kernel", ["Prescott", "Haswell"])  # of OpenBLAS; elsewhere the name is not known
+    def test_vectors_are_the_same_on_every_processor(self, kernel: str) -> None:
+        elsewhere = subprocess.run(
+            [sys.executable, "-c", f"import {__name__} as tests; tests.print_vectors()"],
+            env={**os.environ, "OPENBLAS_CORETYPE": kernel},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(elsewhere.stdout) == LocalEmbedder().embed(LONG_TEXTS).vectors.tolist()
 
     def test_a_text_of_which_nothing_is_known_has_a_direction(self) -> None:
         (vector,) = LocalEmbedder().embed([""]).vectors
