@@ -12,7 +12,7 @@ help:
 	@echo "make run     everything: database, sample workspace, Dagster UI at http://localhost:3000"
 	@echo "make test    all tests (make fast: without those that start processes)"
 	@echo "make soak    the model-based test for 10,000 steps (STEPS=n for another number)"
-	@echo "make bench   every benchmark, about 50 minutes on two quiet cores (benchmarks/README.md)"
+	@echo "make bench   every benchmark, 30 to 50 minutes on two quiet cores (benchmarks/README.md)"
 	@echo "make check   what CI runs: format, lint, types, imports, tests, definitions, wheel"
 
 setup: $(STAMP)
