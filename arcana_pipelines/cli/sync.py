@@ -60,7 +60,8 @@ def command(
     if only_estimate:
         _estimate(context, database, slug, Mode(mode), allow_removals, as_json)
         return
-    report = run_sync(database, slug, Mode(mode), allow_removals=allow_removals, show_progress=not as_json)
+    job = "audit_workspace" if Mode(mode) is Mode.AUDIT else "sync_workspace"
+    report = run_sync(database, slug, Mode(mode), allow_removals=allow_removals, show_progress=not as_json, job=job)
     show(context, report, as_json)
 
 

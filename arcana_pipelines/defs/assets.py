@@ -10,13 +10,13 @@ import time
 import dagster as dg
 
 from arcana_pipelines.chunking.chunker import CHUNKER_VERSION
+from arcana_pipelines.defs.checks import workspace_check
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.documents.normalise import NORMALISER_VERSION
 from arcana_pipelines.embedding.prices import Terms
 from arcana_pipelines.errors import BudgetReached
 from arcana_pipelines.indexes.builds import builds_of
-from arcana_pipelines.indexes.health import look_at, pgvector
 from arcana_pipelines.pipeline import ledger
 from arcana_pipelines.pipeline.chunks import stage_chunks
 from arcana_pipelines.pipeline.contents import process_contents
@@ -50,18 +50,18 @@ class SyncConfig(dg.Config):
     code_version="1",
     metadata={"dagster/table_name": "source_page"},
     check_specs=[
-        dg.AssetCheckSpec(
+        workspace_check(
             "ledger_balances",
             asset="notion_pages",
             blocking=True,
             description="Every page that was listed is indexed, unchanged, skipped, quarantined or pending.",
         ),
-        dg.AssetCheckSpec(
+        workspace_check(
             "listing_is_complete",
             asset="notion_pages",
             description="The source listed everything it was asked for. An incomplete listing removes nothing.",
         ),
-        dg.AssetCheckSpec(
+        workspace_check(
             "removals_are_within_the_cap",
             asset="notion_pages",
             description="No mass removal waits for a person to allow it (`allow_removals`).",
@@ -220,21 +220,15 @@ def chunk_embeddings(context: dg.AssetExecutionContext, arcana: ArcanaResource) 
     code_version="1",
     metadata={"dagster/table_name": "rag_indexes"},
     check_specs=[
-        dg.AssetCheckSpec(
+        workspace_check(
             "published_counts_match",
             asset="rag_indexes",
             description="`object_count` and `vector_count` are what a search can reach.",
         ),
-        dg.AssetCheckSpec(
+        workspace_check(
             "builds_are_verified",
             asset="rag_indexes",
             description="No new build of an index was found unfit to serve. Until it is mended the old one serves.",
-        ),
-        dg.AssetCheckSpec(
-            "indexes_are_healthy",
-            asset="rag_indexes",
-            description="pgvector's version, invalid indexes, bloat, and recall against exact search. Looked at in "
-            "full and audit syncs and when builds are filled.",
         ),
     ],
 )
@@ -251,12 +245,10 @@ def rag_indexes(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg
     builds = builds_of(session.connection, workspace_id)
     session.connection.commit()
     drop_builds(session.database, superseded(builds))
-    looks = session.filling or session.generation.mode is not Mode.INCREMENTAL
-    findings = [pgvector(session.connection), *look_at(session.connection, workspace_id)] if looks else []
     unfit = {
-        f"{build.index_name}, build {build.rag_index_build_id}": dg.MetadataValue.json(build.verification or {})
+        f"{build.index_name}, build {build.rag_index_build_id}": dg.MetadataValue.json(build.verification)
         for build in builds
-        if build.state == "verifying" and not (build.verification or {}).get("passed")
+        if build.state == "verifying" and build.verification is not None and not build.verification["passed"]
     }
     return dg.MaterializeResult(
         metadata={
@@ -275,11 +267,6 @@ def rag_indexes(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg
                 metadata={index.name: dg.MetadataValue.json(index.as_dict()) for index in served},
             ),
             dg.AssetCheckResult(check_name="builds_are_verified", passed=not unfit, metadata=unfit),
-            dg.AssetCheckResult(
-                check_name="indexes_are_healthy",
-                passed=all(finding.ok for finding in findings),
-                metadata={finding.name: finding.detail for finding in findings} or {"looked at": "not in this run"},
-            ),
         ],
     )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dagster as dg
 
 from arcana_pipelines.defs.assets import ASSETS
+from arcana_pipelines.defs.checks import CHECKS
 from arcana_pipelines.defs.index_jobs import INDEX_JOBS
-from arcana_pipelines.defs.jobs import fill_indexes, measure_quality, retry_pages, stage_workspace, sync_workspace
+from arcana_pipelines.defs.jobs import JOBS
 from arcana_pipelines.defs.quality import QUALITY_ASSETS
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.defs.schedules import audit_sweep, quality_sweep
@@ -17,7 +18,8 @@ def build_defs() -> dg.Definitions:
     """Everything that Dagster shows and runs. Touches no database and no network."""
     return dg.Definitions(
         assets=[*ASSETS, *QUALITY_ASSETS],
-        jobs=[sync_workspace, retry_pages, stage_workspace, fill_indexes, measure_quality, *INDEX_JOBS],
+        asset_checks=CHECKS,
+        jobs=[*JOBS, *INDEX_JOBS],
         sensors=SENSORS,
         schedules=[audit_sweep, quality_sweep],
         resources={"arcana": ArcanaResource()},

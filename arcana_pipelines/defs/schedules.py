@@ -6,22 +6,32 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from arcana_pipelines.defs.jobs import measure_quality, sync_workspace
+from arcana_pipelines.defs.jobs import audit_workspace, measure_quality
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.pipeline.quality import asked_workspaces
+from arcana_pipelines.pipeline.workspaces import every
 from arcana_pipelines.sources.protocol import Mode
 
 
 @dg.schedule(
-    job=sync_workspace,
+    job=audit_workspace,
     cron_schedule="0 3 * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every night: list everything, prove what is gone. The only way to see un-shared pages.",
+    description="Every night: list everything, prove what is gone, measure the indexes. The only way to see un-shared "
+    "pages.",
 )
-def audit_sweep(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """One audit run a workspace."""
-    for slug in sorted(workspaces.get_partition_keys(dynamic_partitions_store=context.instance)):
+def audit_sweep(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """One audit run an active workspace."""
+    with tick_database() as database:
+        if database is None:
+            yield dg.SkipReason(NO_SCHEMA)
+            return
+        with database.connection() as connection:
+            active = {row.slug for row in every(connection) if row.status == "active"}
+    # A workspace without its partition yet gets its first, whole, sync from the sensor that makes it.
+    mirrored = set(workspaces.get_partition_keys(dynamic_partitions_store=context.instance))
+    for slug in sorted(active & mirrored):
         yield dg.RunRequest(
             run_key=f"audit:{slug}:{context.scheduled_execution_time.isoformat()}",
             partition_key=slug,
@@ -44,7 +54,8 @@ def quality_sweep(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunReque
             yield dg.SkipReason(NO_SCHEMA)
             return
         with database.connection() as connection:
-            asked = asked_workspaces(connection)
+            active = {row.slug for row in every(connection) if row.status == "active"}
+            asked = asked_workspaces(connection) & active
     for slug in sorted(set(partitions) & asked):
         yield dg.RunRequest(
             run_key=f"quality:{slug}:{context.scheduled_execution_time.isoformat()}", partition_key=slug

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -14,7 +14,7 @@ from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.jobs import FILL_JOB
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
-from arcana_pipelines.defs.schedules import quality_sweep, sync_config
+from arcana_pipelines.defs.schedules import audit_sweep, quality_sweep, sync_config
 from arcana_pipelines.defs.sensors import index_builds, source_changes, workspace_registry
 from arcana_pipelines.errors import TokenRevoked
 from arcana_pipelines.indexes.builds import builds_of
@@ -24,33 +24,8 @@ from arcana_pipelines.pipeline.quality import keep
 from arcana_pipelines.pipeline.workspaces import find
 from arcana_pipelines.retrieval.golden import Question, Relevant
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
+from arcana_pipelines.testing.notion_server import blocks
 from arcana_pipelines_tests.harness import Harness
-
-
-@pytest.fixture
-def world() -> NotionWorld:
-    world = seed_world(pages=8, rows=2)
-    world.clock.advance(600)
-    return world
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
-
-
-@pytest.fixture
-def installed(acme: Harness, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance) -> Harness:
-    """`acme`, reachable through the environment as an installation's own processes reach it."""
-    assert acme.database.settings.database_url is not None
-    monkeypatch.setenv("DATABASE_URL", acme.database.settings.database_url.get_secret_value())
-    monkeypatch.setenv("ARCANA_HOME", str(acme.database.settings.home))
-    monkeypatch.setenv("NOTION_TOKEN", acme.world.token)
-    monkeypatch.setenv("NOTION_BASE_URL", acme.server.base_url)
-    monkeypatch.setenv("NOTION_REQUESTS_PER_MINUTE", "0")
-    return acme
 
 
 def _tick(sensor: dg.SensorDefinition, instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
@@ -257,3 +232,17 @@ def test_golden_questions_are_asked_every_night_where_there_are_some(
     _, failure = execute(instance, "acme", {}, "measure_quality")
     assert failure is None
     assert installed.rows("SELECT questions FROM retrieval_quality") == [(1,)]
+
+
+def test_the_nightly_audit_passes_over_paused_workspaces(
+    installed: Harness, another: Callable[[str], Harness], tmp_path: Path
+) -> None:
+    another("resting")
+    installed.rows("UPDATE workspace SET status = 'paused' WHERE slug = 'resting' RETURNING 1")
+    instance = dg.DagsterInstance.local_temp(str(tmp_path))
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme", "resting", "removed-meanwhile"])
+    night = dt.datetime(2026, 1, 6, 3, tzinfo=dt.UTC)
+    repository = build_defs().get_repository_def()
+    context = dg.build_schedule_context(instance, scheduled_execution_time=night, repository_def=repository)
+    requests = audit_sweep.evaluate_tick(context).run_requests or []
+    assert [request.partition_key for request in requests] == ["acme"]
