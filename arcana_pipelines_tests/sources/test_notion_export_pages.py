@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import arcana_pipelines.demo
 from arcana_pipelines.sources.notion_export.names import clean_name, split_name
 from arcana_pipelines.sources.notion_export.page_text import take_apart
 
-from .test_notion_export_support import A, B, C, D, body, by_title, dashed, listed, source, write
+from .test_notion_export_support import OLD, A, B, C, D, body, by_title, dashed, listed, source, write
 
 HANDBOOK = Path(arcana_pipelines.demo.__file__).parent / "handbook"
 
@@ -63,9 +64,10 @@ def test_the_title_is_the_first_line_and_is_not_in_the_body(tmp_path: Path) -> N
     assert body(tmp_path, "Long name, whole") == "Text\n\n# Second part"
 
 
-def test_a_title_further_down_is_used_but_stays_where_it_is(tmp_path: Path) -> None:
-    write(tmp_path, {"a.md": "Intro\n```\n# comment\n```\n# Real title\ntext"})
-    assert body(tmp_path, "Real title").startswith("Intro\n")
+@pytest.mark.parametrize("above", ["Intro\n\n", "Status: 초안\n\n", "```\n# comment\n```\n", "## Small\n\n"])
+def test_a_page_that_does_not_begin_with_its_title_is_called_as_its_file(tmp_path: Path, above: str) -> None:
+    write(tmp_path, {f"배포 안내 {A}.md": f"{above}# Step one\n\ntext"})
+    assert body(tmp_path, "배포 안내") == f"{above}# Step one\n\ntext"
 
 
 def test_a_page_without_heading_is_called_as_its_file(tmp_path: Path) -> None:
@@ -92,13 +94,28 @@ def test_a_folder_with_an_id_belongs_to_that_id_and_not_to_a_namesake(tmp_path: 
     assert refs["Rules"].parent_kind == "workspace"
 
 
-def test_of_two_files_with_one_id_the_first_in_path_order_is_kept_and_the_other_told(tmp_path: Path) -> None:
+def test_of_two_files_of_one_age_with_one_id_the_first_in_path_order_is_kept_and_the_other_told(tmp_path: Path) -> None:
     write(tmp_path, {f"b/Copy {A}.md": "# Copy", f"a/Original {A}.md": "# Original", f"c/Other {D}.md": "# O"})
     refs, listing = listed(tmp_path)
     assert {ref.title for ref in refs} == {"Original", "O"}
     assert listing.complete
     assert len(listing.problems) == 1
     assert f"b/Copy {A}.md" in listing.problems[0]
+
+
+@pytest.mark.parametrize("kind", ["md", "csv"])
+@pytest.mark.parametrize(("older", "newer"), [("Aardvark", "Zebra"), ("휴가", "가족")])
+def test_of_two_files_with_one_id_the_newer_is_kept_and_the_older_told(
+    tmp_path: Path, older: str, newer: str, kind: str
+) -> None:
+    write(tmp_path, {f"{older} {A}.{kind}": f"# {older}"}, OLD)
+    write(tmp_path, {f"{newer} {A}.{kind}": f"# {newer}"}, OLD + timedelta(days=1))
+    refs, listing = listed(tmp_path)
+    assert [ref.title for ref in refs] == [newer]
+    assert listing.complete
+    assert listing.problems == [
+        f"{older} {A}.{kind}: has the same id as {newer} {A}.{kind}, which is newer; only the latter is indexed"
+    ]
 
 
 def test_hidden_files_and_macos_twins_are_no_pages_but_a_page_called_dot_env_is(tmp_path: Path) -> None:

@@ -93,8 +93,6 @@ def test_a_damaged_part_refuses_the_whole_export(tmp_path: Path) -> None:
         "../evil.md",
         "a/../../evil.md",
         "/etc/evil.md",
-        "C:/evil.md",
-        "C:\\evil.md",
         "..\\evil.md",
         "\\\\host\\x.md",
     ],

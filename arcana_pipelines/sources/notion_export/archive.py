@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 SUFFIXES = (".md", ".csv")
+HTML_SUFFIXES = (".html", ".htm")
 # How long after its last change a file's time is not trusted (see `FolderExport.stamp`).
 RACY_SECONDS = 5.0
 
@@ -38,11 +39,19 @@ class ExportFile:
         return self.path.lower().endswith(".md")
 
 
+@dataclass(frozen=True, slots=True)
+class PackedFile:
+    """A zip among the files of an export. `open` looks into it; None where nobody does."""
+
+    path: str
+    open: Callable[[], Archive] | None
+
+
 class Archive(Protocol):
     """What one look at an export found: the files then, in path order, and how to read them now.
 
     `problems` are sentences about what could not be listed (then the list is not whole); `remarks` are
-    about what was left out on purpose.
+    about what was left out on purpose. `zips` are the zips that lie among the files and were not read.
     """
 
     @property
@@ -53,6 +62,9 @@ class Archive(Protocol):
 
     @property
     def remarks(self) -> Sequence[str]: ...
+
+    @property
+    def zips(self) -> Sequence[PackedFile]: ...
 
     @property
     def last_change(self) -> float:
@@ -77,3 +89,11 @@ class Archive(Protocol):
 def in_path_order(files: Mapping[str, ExportFile]) -> tuple[ExportFile, ...]:
     """All files by path: the order in which the first of two equal ids wins."""
     return tuple(files[path] for path in sorted(files))
+
+
+def html_remark(paths: Sequence[str]) -> list[str]:
+    """What to say of HTML files beside Markdown: pages of an HTML export, or somebody's attachments."""
+    if not paths:
+        return []
+    count = "1 HTML file is" if len(paths) == 1 else f"{len(paths)} HTML files are"
+    return [f"{paths[0]}: {count} not read; if these are pages, export again as Markdown & CSV"]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from arcana_pipelines.sources.notion_export.archive import ExportFile
+from arcana_pipelines.sources.notion_export.folders import TOP, Folders
 from arcana_pipelines.sources.notion_export.names import (
     ExportName,
     dashed,
@@ -23,11 +24,12 @@ from arcana_pipelines.sources.notion_export.names import (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A Markdown file."""
+    """A Markdown file. `folder` is the number of the folder that holds it."""
 
     external_id: str
     name: ExportName
     file: ExportFile
+    folder: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Database:
     """A CSV, or a CSV and its `_all` twin.
 
     `file` is the one to read: `_all` has every row, the other what a view shows. `shown_on` is the page
-    of the very same name, if Notion wrote one to show the database on.
+    of the very same name, if Notion wrote one to show the database on. `folder` is the number of the folder
+    that holds the CSV.
     """
 
     external_id: str
@@ -43,11 +46,7 @@ class Database:
     file: ExportFile
     twin: ExportFile | None
     shown_on: Page | None
-
-    @property
-    def folder(self) -> str:
-        """The folder that holds the CSV."""
-        return self.file.folder
+    folder: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,14 @@ class Parent:
 
     kind: str = "workspace"
     external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Databases that share folders of rows, and those folders; without any, databases beside each other."""
+
+    databases: Sequence[Database]
+    folders: Sequence[int]
 
 
 @dataclass(slots=True)
@@ -67,7 +74,11 @@ class _Owners:
 class Catalogue:
     """The structure of one scan.
 
-    `duplicates` are files whose id another file, earlier in path order, has already taken.
+    Of several files of one id the newest is it (an export may be unpacked over an older one); the others
+    are `duplicates`.
+
+    Raises:
+        ImpossiblePath: there are more folders than any export has.
     """
 
     def __init__(self, files: Sequence[ExportFile]) -> None:
@@ -75,35 +86,66 @@ class Catalogue:
         self.pages: dict[str, Page] = {}
         self.duplicates: list[Page] = []
         self.databases: dict[str, Database] = {}
-        self._in_folder: defaultdict[str, list[Page]] = defaultdict(list)
+        self._folders = Folders()
+        self._in_folder: defaultdict[int, list[Page]] = defaultdict(list)
+        self._at_path: dict[str, str] = {}
         self._add_pages([file for file in files if file.is_page])
         self._add_databases([file for file in files if not file.is_page])
-        self._owners = self._find_owners(_folders(files))
+        self._owners = self._find_owners()
+
+    def page_at(self, path: str) -> str | None:
+        """The id of the page or database whose file has exactly this path."""
+        return self._at_path.get(path)
+
+    def has_folder(self, path: str) -> bool:
+        """Whether a folder of pages has exactly this path."""
+        return self._folders.find(path) is not None
 
     def _add_pages(self, files: Iterable[ExportFile]) -> None:
         for file in files:
             name = split_name(file.stem)
-            page = Page(dashed(name.notion_id) if name.notion_id else path_id(file.path), name, file)
-            self._in_folder[file.folder].append(page)
-            first = self.pages.setdefault(page.external_id, page)
-            if first is not page:
+            external_id = dashed(name.notion_id) if name.notion_id else path_id(file.path)
+            page = Page(external_id, name, file, self._folders.add(file.folder))
+            self._in_folder[page.folder].append(page)
+            self._at_path[file.path] = external_id
+            held = self.pages.setdefault(external_id, page)
+            if held is page:
+                continue
+            if file.modified_at > held.file.modified_at:
+                self.pages[external_id] = page
+                self.duplicates.append(held)
+            else:
                 self.duplicates.append(page)
-                self.remarks.append(f"{file.path}: has the same id as {first.file.path}; only the latter is indexed")
+        for page in self.duplicates:
+            self._tell_older(page.file, self.pages[page.external_id].file)
+
+    def _tell_older(self, file: ExportFile, kept: ExportFile) -> None:
+        newer = ", which is newer" if kept.modified_at > file.modified_at else ""
+        self.remarks.append(f"{file.path}: has the same id as {kept.path}{newer}; only the latter is indexed")
 
     def _add_databases(self, files: Iterable[ExportFile]) -> None:
-        groups: defaultdict[tuple[str, str], list[ExportFile]] = defaultdict(list)
+        groups: defaultdict[tuple[int, str], list[ExportFile]] = defaultdict(list)
         for file in files:
-            groups[file.folder, file.stem.removesuffix("_all")].append(file)
+            groups[self._folders.add(file.folder), file.stem.removesuffix("_all")].append(file)
+        stubs = {(page.folder, page.file.stem): page for page in (*self.duplicates, *self.pages.values())}
         for (folder, stem), twins in groups.items():
             twins.sort(key=lambda file: not file.stem.endswith("_all"))
             name = split_name(stem)
-            shown_on = next((page for page in self._in_folder[folder] if page.file.stem == stem), None)
-            database = Database(self._database_id(name, folder, stem), name, twins[0], (*twins, None)[1], shown_on)
-            first = self.databases.setdefault(database.external_id, database)
-            if first is not database:
-                self.remarks.append(
-                    f"{database.file.path}: has the same id as {first.file.path}; only the latter is indexed"
-                )
+            database = Database(
+                self._database_id(name, twins[0].folder, stem),
+                name,
+                twins[0],
+                (*twins, None)[1],
+                stubs.get((folder, stem)),
+                folder,
+            )
+            for file in twins:
+                self._at_path[file.path] = database.external_id
+            held = self.databases.setdefault(database.external_id, database)
+            if held is not database:
+                if database.file.modified_at > held.file.modified_at:
+                    self.databases[database.external_id], database, held = database, held, database
+                self._tell_older(database.file, held.file)
 
     def _database_id(self, name: ExportName, folder: str, stem: str) -> str:
         if name.notion_id is None:
@@ -112,18 +154,18 @@ class Catalogue:
         # The page that shows a database has the same id in its name; two references must not share one.
         return stable_id("database", own) if own in self.pages else own
 
-    def _find_owners(self, folders: Iterable[str]) -> dict[str, _Owners]:
-        by_name: defaultdict[tuple[str, str], _Owners] = defaultdict(_Owners)
+    def _find_owners(self) -> dict[int, _Owners]:
+        by_name: defaultdict[tuple[int, str], _Owners] = defaultdict(_Owners)
         for database in self.databases.values():
             stem = database.file.stem.removesuffix("_all")
             for key in _keys(stem, database.name):
                 by_name[database.folder, key].databases.append(database)
         for page in (*self.pages.values(), *self.duplicates):
             for key in _keys(page.file.stem, page.name):
-                by_name[page.file.folder, key].pages.append(page)
-        found: dict[str, _Owners] = {}
-        for folder in folders:
-            above, _, last = folder.rpartition("/")
+                by_name[page.folder, key].pages.append(page)
+        found: dict[int, _Owners] = {}
+        for folder in self._folders.all():
+            above, last = self._folders.parent(folder), self._folders.name(folder)
             name = split_name(last)
             keys = _keys(last, name)
             # A folder that names an id belongs to that id or to nobody.
@@ -133,24 +175,48 @@ class Catalogue:
                     break
         return found
 
-    def databases_of(self, folder: str) -> list[Database]:
+    def databases_of(self, folder: int) -> list[Database]:
         """The databases whose rows lie in a folder (several, if they have one name and no id in it)."""
         owners = self._owners.get(folder)
         return owners.databases if owners else []
 
-    def row_folders(self) -> dict[str, list[str]]:
+    def row_folders(self) -> dict[str, list[int]]:
         """For each database, by id, the folders of its rows."""
-        found: dict[str, list[str]] = {external_id: [] for external_id in self.databases}
-        for folder in sorted(self._owners):
-            for database in self._owners[folder].databases:
+        found: dict[str, list[int]] = {external_id: [] for external_id in self.databases}
+        for folder, owners in self._owners.items():
+            for database in owners.databases:
                 found[database.external_id].append(folder)
         return found
 
-    def pages_in(self, folder: str) -> list[Page]:
+    def groups(self) -> list[Group]:
+        """All databases: those that share folders together, then those without folders by the folder of their CSV."""
+        folders = self.row_folders()
+        grouped: set[str] = set()
+        groups: list[Group] = []
+        for external_id in self.databases:
+            if external_id in grouped or not folders[external_id]:
+                continue
+            waiting, own, shared = [external_id], {external_id: None}, dict[int, None]()
+            while waiting:
+                for folder in folders[waiting.pop()]:
+                    shared[folder] = None
+                    for other in self.databases_of(folder):
+                        if other.external_id not in own:
+                            own[other.external_id] = None
+                            waiting.append(other.external_id)
+            grouped.update(own)
+            groups.append(Group([self.databases[one] for one in own], list(shared)))
+        beside: defaultdict[int, list[Database]] = defaultdict(list)
+        for external_id, database in self.databases.items():
+            if not folders[external_id]:
+                beside[database.folder].append(database)
+        return [*groups, *(Group(databases, ()) for databases in beside.values())]
+
+    def pages_in(self, folder: int) -> list[Page]:
         """The pages that lie directly in a folder, duplicates too."""
         return self._in_folder.get(folder, [])
 
-    def page_owner(self, folder: str) -> Page | None:
+    def page_owner(self, folder: int) -> Page | None:
         """The page that a folder belongs to; not the page that only shows the folder's database.
 
         Where pages of one title share a folder without an id, nothing tells them apart: the first is it.
@@ -161,15 +227,24 @@ class Catalogue:
         stubs = [database.shown_on for database in owners.databases]
         return next((page for page in owners.pages if page not in stubs), None)
 
-    def parent_of_folder(self, folder: str) -> Parent:
+    def parent_of_folder(self, folder: int) -> Parent:
         """Who holds what lies in a folder: its owner, or that of the nearest folder above that has one."""
-        while folder:
+        while folder != TOP:
             page = self.page_owner(folder)
             if page is not None:
                 return Parent("page", page.external_id)
             databases = self.databases_of(folder)
             if databases:
                 return Parent("data_source", databases[0].external_id)
+            folder = self._folders.parent(folder)
+        return Parent()
+
+    def parent_of_path(self, folder: str) -> Parent:
+        """The same of a folder's path, which need not hold any page."""
+        while folder:
+            number = self._folders.find(folder)
+            if number is not None:
+                return self.parent_of_folder(number)
             folder = folder.rpartition("/")[0]
         return Parent()
 
@@ -187,13 +262,3 @@ def _keys(stem: str, name: ExportName) -> list[str]:
         keys.append(f"id:{name.notion_id}")
     keys.append(f"title:{exact_key(name.title).strip(' .')}")
     return keys
-
-
-def _folders(files: Iterable[ExportFile]) -> list[str]:
-    found: set[str] = set()
-    for file in files:
-        folder = file.folder
-        while folder and folder not in found:
-            found.add(folder)
-            folder = folder.rpartition("/")[0]
-    return sorted(found)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from arcana_pipelines.errors import InvalidExport, SourceUnavailable
 from arcana_pipelines.sources.notion_export.archive import Archive
+from arcana_pipelines.sources.notion_export.catalogue import Catalogue
 from arcana_pipelines.sources.notion_export.folder import FolderExport
+from arcana_pipelines.sources.notion_export.names import ImpossiblePath
 from arcana_pipelines.sources.notion_export.zipped import ZipExport
 
 logger = logging.getLogger(__name__)
@@ -26,13 +28,20 @@ def open_export(path: Path) -> Archive:
         SourceUnavailable: the disk did not answer; trying again may help.
     """
     try:
-        archive: Archive = FolderExport(path) if _is_folder(path) else ZipExport(path)
+        archive: FolderExport | ZipExport = FolderExport(path) if _is_folder(path) else ZipExport(path)
     except OSError as error:
         raise _refusal(path, error) from error
+    except ImpossiblePath as error:
+        raise not_safe(path, error) from error
     if not archive.files and not archive.problems:
         archive.close()
-        raise InvalidExport(f"The export {path} holds no .md and no .csv file. {_hint(path)}")
+        raise InvalidExport(f"The export {path} holds no .md and no .csv file. {_hint(path, archive)}")
     return archive
+
+
+def not_safe(path: Path, error: ImpossiblePath) -> InvalidExport:
+    """What to say of an export that names or folders could blow up."""
+    return InvalidExport(f"The export {path} is not safe to read: {error}. Export again from Notion.")
 
 
 def validate_export(path: Path) -> None:
@@ -47,7 +56,10 @@ def validate_export(path: Path) -> None:
             raise InvalidExport(
                 f"The export {path} cannot be read: {archive.problems[0]}. Change its permissions and try again."
             )
+        Catalogue(archive.files)
         logger.info("notion export %s: %d files", path, len(archive.files))
+    except ImpossiblePath as error:
+        raise not_safe(path, error) from error
     finally:
         archive.close()
 
@@ -65,6 +77,8 @@ def fingerprint(path: Path) -> str:
         found = path.stat()
     except OSError as error:
         raise _refusal(path, error) from error
+    except ImpossiblePath as error:
+        raise not_safe(path, error) from error
     return hashlib.sha256(f"{path}\0{found.st_size}\0{found.st_mtime_ns}".encode("utf-8", "replace")).hexdigest()
 
 
@@ -89,13 +103,15 @@ def _refusal(path: Path, error: OSError) -> InvalidExport | SourceUnavailable:
     return SourceUnavailable(f"The export {path} cannot be read now ({error}). Check the disk and try again.")
 
 
-def _hint(path: Path) -> str:
+def _hint(path: Path, archive: FolderExport | ZipExport) -> str:
+    if archive.html:
+        return f"It is an HTML export ({archive.html[0]}): export again as Markdown & CSV."
+    if archive.zips:
+        return "It holds zips: unzip them there, or give the zip that came from Notion."
     try:
-        names = [name.lower() for name in os.listdir(path)] if path.is_dir() else []
+        names = os.listdir(path) if path.is_dir() else []
     except OSError:
         names = []
-    if any(name.endswith(".zip") for name in names):
-        return "It holds zips: unzip them there, or give the zip that came from Notion."
-    if any(name.endswith((".html", ".pdf")) for name in names):
-        return "It looks like an HTML or PDF export: export again as Markdown & CSV."
+    if any(name.lower().endswith(".pdf") for name in names):
+        return "It looks like a PDF export: export again as Markdown & CSV."
     return _HOW

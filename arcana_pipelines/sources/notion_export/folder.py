@@ -6,16 +6,21 @@ import hashlib
 import os
 import stat
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from arcana_pipelines.sources.notion_export.archive import (
+    HTML_SUFFIXES,
     MAX_FILE_BYTES,
     RACY_SECONDS,
     SUFFIXES,
     ExportFile,
+    PackedFile,
+    html_remark,
     in_path_order,
 )
-from arcana_pipelines.sources.notion_export.names import clean_name, is_ignored
+from arcana_pipelines.sources.notion_export.names import check_path, clean_name, is_ignored
+from arcana_pipelines.sources.notion_export.zipped import ZipExport
 
 # A file that was swapped for a link or a pipe after the scan must neither be followed nor block us.
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -26,14 +31,19 @@ class FolderExport:
 
     Raises:
         OSError: the folder itself cannot be listed.
+        ImpossiblePath: it is deeper, or a name is longer, than any export's.
     """
 
     def __init__(self, root: Path) -> None:
         self.problems: list[str] = []
         self.remarks: list[str] = []
+        self.zips: list[PackedFile] = []
+        self.html: list[str] = []
+        self._zip_stamps: list[str] = []
         self._found: dict[str, ExportFile] = {}
         self._scan(root)
         self.files = in_path_order(self._found)
+        self.remarks += html_remark(sorted(self.html))
 
     def _scan(self, root: Path) -> None:
         waiting = [(str(root), "")]
@@ -53,17 +63,25 @@ class FolderExport:
                     self._take(entry, prefix + name, waiting)
 
     def _take(self, entry: os.DirEntry[str], path: str, waiting: list[tuple[str, str]]) -> None:
+        check_path(path)
         try:
             if entry.is_dir(follow_symlinks=False):
                 waiting.append((entry.path, path + "/"))
                 return
-            if not path.lower().endswith(SUFFIXES):
+            kind = path.lower()
+            if kind.endswith(HTML_SUFFIXES):
+                self.html.append(path)
+            if not kind.endswith((*SUFFIXES, ".zip")):
                 return
             found = entry.stat(follow_symlinks=False)
         except OSError as error:
             self.problems.append(f"{path}: cannot be looked at ({error.strerror})")
             return
-        if not stat.S_ISREG(found.st_mode):
+        if kind.endswith(".zip"):
+            if stat.S_ISREG(found.st_mode):
+                self.zips.append(PackedFile(path, partial(ZipExport, Path(entry.path))))
+                self._zip_stamps.append(f"{path}\0{found.st_size}\0{found.st_mtime_ns}\n")
+        elif not stat.S_ISREG(found.st_mode):
             self.remarks.append(f"{path}: not an ordinary file (a link?), so it is not read")
         elif path in self._found:
             self.remarks.append(f"{path}: two files have this name, spelled differently; one is read")
@@ -100,10 +118,12 @@ class FolderExport:
         return max((file.locator[1] for file in self.files), default=0) / 1e9
 
     def fingerprint(self) -> str:
-        """A hash over every path, size and time; what could not be listed counts too."""
+        """A hash over every path, size and time, of zips too; what could not be listed counts as well."""
         digest = hashlib.sha256()
         for file in self.files:
             digest.update(f"{file.path}\0{file.size}\0{file.locator[1]}\n".encode())
+        for stamp in sorted(self._zip_stamps):
+            digest.update(stamp.encode())
         for problem in self.problems:
             digest.update(f"{problem}\n".encode())
         return digest.hexdigest()

@@ -7,6 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
+from arcana_pipelines.documents.characters import clean
+
 # Fixed for ever: every id of a page that Notion gave no id hangs on it.
 NAMESPACE = UUID("5f0c1d7e-3a52-5b1e-9c55-0d6f2a9b7e11")
 
@@ -14,6 +16,13 @@ _NAME = re.compile(r"^(?:(?P<title>.*)[ _-])?(?P<id>[0-9a-fA-F]{32})$", re.DOTAL
 _HAS_ID = re.compile(r"[0-9a-fA-F]{32}(_all)?(\.\w+)?$")
 # The folder around a whole export gets a new name at each export; ids made from paths must outlive it.
 _WRAPPER = re.compile(r"^Export-[0-9a-fA-F-]{32,36}(?:-Part-\d+)?/")
+# As Linux has it for a path. A title is cut long before, and nobody nests pages a hundred deep.
+MAX_PATH_BYTES = 4096
+MAX_DEPTH = 100
+
+
+class ImpossiblePath(Exception):
+    """A path that no honest export holds: too long or too deep. The message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,7 @@ def path_id(path: str) -> str:
 
 
 def clean_name(raw: bytes) -> str:
-    """Decode a file name: UTF-8, or code page 437 as zip prescribes; composed (NFC), without NUL.
+    """Decode a file name: UTF-8, or code page 437 as zip prescribes; composed (NFC), without controls.
 
     macOS stores Hangul decomposed and Linux stores what it is given: without one spelling the same page
     would get two ids.
@@ -62,17 +71,32 @@ def clean_name(raw: bytes) -> str:
         name = raw.decode("utf-8")
     except UnicodeDecodeError:
         name = raw.decode("cp437")
-    return unicodedata.normalize("NFC", name.replace("\0", ""))
+    return one_line(name)
+
+
+def one_line(text: str) -> str:
+    """Text for one line: without controls, in NFC."""
+    text = clean(text)
+    return text.replace("\n", " ").replace("\t", " ") if "\n" in text or "\t" in text else text
+
+
+def check_path(path: str) -> None:
+    """Raise ImpossiblePath for a path whose parts alone could fill the memory."""
+    if len(path) * 4 > MAX_PATH_BYTES and (size := len(path.encode("utf-8", "replace"))) > MAX_PATH_BYTES:
+        raise ImpossiblePath(f"it holds a name of {size:,} bytes, {path[:60]}…; {MAX_PATH_BYTES:,} are the most")
+    if (depth := path.count("/")) > MAX_DEPTH:
+        raise ImpossiblePath(f"it holds a file {depth} folders deep, {path[:60]}…; {MAX_DEPTH} are the most")
 
 
 def is_ignored(name: str) -> bool:
     """Whether a file or folder is an operating system's, not Notion's.
 
-    A page may be called `.env`: a dot-name with a Notion id stays, but `._name` is always macOS's twin.
+    A page may be called `.env` or `...`: a dot-name with a Notion id stays, and one of several dots, but
+    `._name` is always macOS's twin.
     """
     if name == "__MACOSX" or name.startswith("._"):
         return True
-    return name.startswith(".") and _HAS_ID.search(name) is None
+    return name.startswith(".") and not name.startswith("..") and _HAS_ID.search(name) is None
 
 
 def exact_key(title: str) -> str:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from arcana_pipelines.documents.characters import clean
+from arcana_pipelines.sources.notion_export.names import loose_key, one_line
+from arcana_pipelines.sources.notion_export.references import shown
+
 HEAD_BYTES = 16 * 1024
-_FENCE = re.compile(r"^\s*(```|~~~)")
 # A relation, file or link is written as a path in the page and as a URL in the CSV, or the other way about.
-_LINKED = re.compile(r"\(\S*(?:://|\.\./|%20|\.md|\.csv)|^\S+://|\]\(")
+_LINKED = re.compile(r"://|\.\./|%20|\.md\b|\.csv\b|\]\(")
+# Notion indents what follows a line break in a title. A list or quote below a heading is indented at times too.
+_CONTINUED = re.compile(r"(?: {2,3}|\t)(?=\S)(?!(?:[-*+>|#]|\d+[.)])(?:\s|$)|```|~~~|\|)")
+_MOST_TITLE_LINES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class PageText:
-    """A page taken apart. `title` is None when the file has none; `rest` lacks the title's line only if
-    that was the first line, as Notion writes it."""
+    """A page taken apart. `title` is None when the file does not begin with one; else `rest` lacks its lines."""
 
     title: str | None
     rest: str
@@ -32,32 +36,26 @@ class PageText:
         return tuple(lines)
 
 
-def decode(data: bytes) -> tuple[str, bool]:
-    """UTF-8 without byte-order mark; and whether something had to be replaced (NUL too: no text holds it)."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("utf-8-sig", "replace").replace("\0", "\ufffd"), True
-    return text.replace("\0", "\ufffd"), "\0" in text
+def take_apart(text: str, called: str = "") -> PageText:
+    """Split the title off: the first line, if it is `# …`, and the lines that go on with it.
 
-
-def take_apart(text: str) -> PageText:
-    """Find the title: the first line if it is `# …`, else the first such line outside of a code block."""
-    stripped = text.lstrip("\r\n \t")
-    first, _, rest = stripped.partition("\n")
-    if first.startswith("# ") or first.rstrip() == "#":
-        return PageText(_title(first), rest)
-    fenced = False
-    for line in text.split("\n"):
-        if _FENCE.match(line):
-            fenced = not fenced
-        elif not fenced and line.startswith("# "):
-            return PageText(_title(line), text)
-    return PageText(None, text)
-
-
-def _title(line: str) -> str | None:
-    return unicodedata.normalize("NFC", line[1:].strip()) or None
+    A heading further down is a section. Of a title with line breaks Notion indents the second line; where it is not
+    indented, the file's name, `called`, tells whether it belongs to the title.
+    """
+    first, _, rest = text.lstrip("\r\n \t").partition("\n")
+    if not (first.startswith("# ") or first.rstrip() == "#"):
+        return PageText(None, text)
+    title = first[1:].strip()
+    name = loose_key(called)
+    for _ in range(_MOST_TITLE_LINES):
+        line, _, below = rest.partition("\n")
+        if not line.strip():
+            break
+        longer = f"{title} {line.strip()}"
+        if _CONTINUED.match(line) is None and not (name and loose_key(line) and name.startswith(loose_key(longer))):
+            break
+        title, rest = longer, below
+    return PageText(" ".join(one_line(title).split()) or None, rest)
 
 
 def named_lines(block: Sequence[str], columns: Iterable[str]) -> list[tuple[str | None, str]]:
@@ -65,7 +63,7 @@ def named_lines(block: Sequence[str], columns: Iterable[str]) -> list[tuple[str 
     names = sorted(columns, key=len, reverse=True)
     pairs: list[tuple[str | None, str]] = []
     for raw in block:
-        line = unicodedata.normalize("NFC", raw)
+        line = clean(raw)
         for name in names:
             if line.startswith(f"{name}: ") or line.rstrip() == f"{name}:":
                 pairs.append((name, line[len(name) + 1 :].strip()))
@@ -125,4 +123,4 @@ def _both_linked(left: str, right: str) -> bool:
 
 
 def _folded(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join(clean(shown(text)).split())

@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from arcana_pipelines.sources.notion_export.archive import Archive
-from arcana_pipelines.sources.notion_export.catalogue import Catalogue, Database, Page
+from arcana_pipelines.sources.notion_export.candidates import UNTITLED, Candidate, read_candidates
+from arcana_pipelines.sources.notion_export.catalogue import Catalogue, Database, Group, Page
+from arcana_pipelines.sources.notion_export.matching import match_rows
 from arcana_pipelines.sources.notion_export.names import exact_key, loose_key, stable_id
-from arcana_pipelines.sources.notion_export.page_text import (
-    HEAD_BYTES,
-    agreement,
-    decode,
-    lone_properties,
-    named_lines,
-    take_apart,
-)
-from arcana_pipelines.sources.notion_export.tables import EMPTY, Table, UnreadableTable, read_table
-
-UNTITLED = "Untitled"
-# Notion cuts long file names; a shorter common beginning is chance.
-_PREFIX_FROM = 20
-# Equal titles are told apart by their properties, pair by pair, up to so many pairs; then by order.
-_MAX_PAIRS = 250_000
+from arcana_pipelines.sources.notion_export.page_text import agreement, lone_properties, named_lines
+from arcana_pipelines.sources.notion_export.row_store import RowRecord, RowStore
+from arcana_pipelines.sources.notion_export.tables import Table, UnreadableTable, read_table
+from arcana_pipelines.sources.notion_export.title_column import comparable, title_column, title_keys
+from arcana_pipelines.sources.notion_export.views import KnownRows, View
 
 
 @dataclass(frozen=True, slots=True)
 class RowFile:
-    """A page file that is a row. Without `row` the CSV lacks it, and `lines` are its properties."""
+    """A page file that is a row. `place` is where its properties are in the store."""
 
     page: Page
     title: str
     database: Database
-    row: int | None
-    lines: Mapping[str, str]
+    place: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +35,7 @@ class LoneRow:
     external_id: str
     title: str
     database: Database
-    row: int
+    place: int
 
 
 @dataclass(slots=True)
@@ -52,164 +43,201 @@ class RowIndex:
     """Every row of an export. It holds titles and places, no bodies and no cells.
 
     `unreadable` names the databases whose CSV could not be read: nothing is known about their rows.
-    `checksums` tells, for each database, the state of the CSV that the row numbers belong to.
+    `views` are the CSVs that are no databases: for each the id of the database that it shows.
     """
 
     files: dict[str, RowFile] = field(default_factory=dict)
     lone: dict[str, LoneRow] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     unreadable: set[str] = field(default_factory=set)
-    checksums: dict[str, str] = field(default_factory=dict)
+    views: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """What is known of a page file when rows are sought: its title and the lines below it.
-
-    `from_text` says that the title is the page's own and not the file's name.
-    """
-
-    page: Page
-    title: str
-    from_text: bool
-    block: Sequence[str]
+def index_rows(archive: Archive, catalogue: Catalogue, store: RowStore) -> RowIndex:
+    """Match all databases with the files in their folders. Reads CSVs and the beginnings of files."""
+    matching = _Matching(archive, catalogue, store)
+    # Databases with a folder first: what lies in a folder is not up for a flat export's guess.
+    for group in catalogue.groups():
+        matching.match_group(group)
+    matching.match_without_files()
+    matching.place_strays()
+    return matching.index
 
 
-class _Heads:
-    """The beginnings of page files, each read once. An unreadable one is left to the listing to report."""
+class _Matching:
+    """One pass over all databases. It holds the candidates of one folder at a time."""
 
-    def __init__(self, archive: Archive, catalogue: Catalogue) -> None:
+    def __init__(self, archive: Archive, catalogue: Catalogue, store: RowStore) -> None:
+        self.index = RowIndex()
         self._archive = archive
         self._catalogue = catalogue
-        self._read: dict[str, Candidate | None] = {}
+        self._store = store
+        self._known = KnownRows(store)
+        self._folders = catalogue.row_folders()
+        self._columns: dict[str, Sequence[str]] = {}
+        self._without_files: list[Database] = []
 
-    def of(self, folders: Iterable[str], taken: Mapping[str, RowFile]) -> list[Candidate]:
-        """The candidates in these folders that are not `taken`."""
-        pages = [page for folder in folders for page in self._catalogue.pages_in(folder)]
-        found = [self._candidate(page) for page in pages if page.file.path not in taken]
-        return [candidate for candidate in found if candidate is not None]
-
-    def _candidate(self, page: Page) -> Candidate | None:
-        path = page.file.path
-        if path not in self._read:
-            try:
-                text = take_apart(decode(self._archive.read(page.file, HEAD_BYTES))[0])
-            except OSError:
-                self._read[path] = None
+    def match_group(self, group: Group) -> None:
+        """Match databases that share folders, the one that says most first."""
+        folders = group.folders or [group.databases[0].folder]
+        pages = (page for folder in folders for page in self._catalogue.pages_in(folder))
+        candidates = read_candidates(self._archive, pages, self.index.files)
+        by_key: defaultdict[str, list[Candidate]] = defaultdict(list)
+        for one in candidates:
+            for key in title_keys(one):
+                by_key[key].append(one)
+        dated = [one for one in candidates if "@" in one.title]
+        alone = len(group.databases) == 1 and bool(group.folders)
+        for database in sorted(group.databases, key=_says_most):
+            table = self._table(database)
+            if table is None:
+                continue
+            at = title_column(table, by_key, count=len(candidates), only_rows=alone)
+            table = replace(table, title_at=at)
+            if group.folders:
+                own = set(self._folders[database.external_id])
+                possible = candidates if alone else [one for one in candidates if one.page.folder in own]
+                free = [one for one in possible if one.page.file.path not in self.index.files]
             else:
-                title = text.title or page.name.title or UNTITLED
-                self._read[path] = Candidate(page, title, text.title is not None, text.block)
-        return self._read[path]
+                # An export "without folders for sub-pages" puts rows beside their CSV, among all other pages.
+                free = self._fitting(table, by_key, dated)
+            matched = match_rows(table, free)
+            if not matched:
+                self._without_files.append(database)
+                continue
+            if not alone and 2 * len(matched) < len(table.rows):
+                view = self._known.view(database, table)
+                if view is not None and not view.known.intersection(matched.values()):
+                    self._join(database, view, free)
+                    continue
+            self._register(database, table, {row: free[number] for number, row in matched.items()})
 
+    def match_without_files(self) -> None:
+        """Take in tables whose rows have no files: views of other databases, or rows without pages."""
+        for database in sorted(self._without_files, key=_says_most):
+            table = self._table(database)
+            if table is None:
+                continue
+            view = self._known.view(database, table)
+            if view is None:
+                self._register(database, replace(table, title_at=title_column(table, {}, count=0, only_rows=False)), {})
+            else:
+                folders = self._folders[view.database.external_id]
+                pages = (page for folder in folders for page in self._catalogue.pages_in(folder))
+                self._join(database, view, read_candidates(self._archive, pages, self.index.files))
 
-def index_rows(archive: Archive, catalogue: Catalogue) -> RowIndex:
-    """Match all databases with the files in their folders. Reads CSVs and the beginnings of files."""
-    index = RowIndex()
-    heads = _Heads(archive, catalogue)
-    columns: dict[str, Sequence[str]] = {}
-    folders = catalogue.row_folders()
-    # Databases with a folder first: what lies in a folder is not up for a flat export's guess.
-    for database in sorted(catalogue.databases.values(), key=lambda one: not folders[one.external_id]):
+    def place_strays(self) -> None:
+        """Files in a database's folder that its CSV does not name: rows too, unless a page shares the folder."""
+        for folder in sorted({folder for own in self._folders.values() for folder in own}):
+            databases = [one for one in self._catalogue.databases_of(folder) if one.external_id not in self.index.views]
+            if not databases or self._catalogue.page_owner(folder) is not None:
+                continue
+            database = databases[0]
+            for one in read_candidates(self._archive, self._catalogue.pages_in(folder), self.index.files):
+                lines = lone_properties(one.block, self._columns.get(database.external_id, ()))
+                self._add_file(one, one.title, database, RowRecord(one.page.file.folder, "", lines))
+
+    def _table(self, database: Database) -> Table | None:
         try:
-            table = read_table(archive, database.file)
+            table = read_table(self._archive, database.file)
         except UnreadableTable as error:
-            index.problems.append(f"{database.file.path}: {error}; its rows are not listed")
-            index.unreadable.add(database.external_id)
-            table = EMPTY
-        columns[database.external_id] = table.columns
-        index.checksums[database.external_id] = table.checksum
-        own = folders[database.external_id]
-        if own:
-            candidates = heads.of(own, index.files)
-        else:
-            # An export "without folders for sub-pages" puts rows beside their CSV, among all other pages:
-            # there only a file whose lines are this table's columns is one of its rows.
-            nearby = heads.of([database.folder], index.files)
-            candidates = [one for one in nearby if _fits(one, table)]
-        matched = match_rows(table, candidates)
-        for number, row in matched.items():
-            one = candidates[number]
-            index.files[one.page.file.path] = RowFile(one.page, one.title, database, row, {})
-        for lone in _lone_rows(database, table, set(matched.values())):
-            index.lone[lone.external_id] = lone
-    _place_strays(index, catalogue, heads, columns)
-    return index
+            if database.external_id not in self.index.unreadable:
+                self.index.problems.append(f"{database.file.path}: {error}; its rows are not listed")
+                self.index.unreadable.add(database.external_id)
+            return None
+        remark = f"{database.file.path}: {table.damage}"
+        if table.damage and remark not in self.index.remarks:
+            self.index.remarks.append(remark)
+        return table
 
-
-def match_rows(table: Table, candidates: Sequence[Candidate]) -> dict[int, int]:
-    """Pair page files with rows: file number to row number.
-
-    By the title in the file; then by that title's letters and digits; then by those of the file name,
-    which Notion sanitises. A file without a title has only its name, which Notion cuts short.
-    """
-    matched: dict[int, int] = {}
-    free = set(range(len(table.rows)))
-    names = [one.page.name.title for one in candidates]
-    titles = [one.title for one in candidates]
-    for comparable, called in ((exact_key, titles), (loose_key, titles), (loose_key, names)):
-        rows: defaultdict[str, list[int]] = defaultdict(list)
-        for row in sorted(free):
-            rows[comparable(table.title(row))].append(row)
-        files: defaultdict[str, list[int]] = defaultdict(list)
-        for number, title in enumerate(called):
-            key = comparable(title)
-            # Titles of emoji alone have no letters in common, and an untitled row is no other's namesake.
-            if number not in matched and key in rows and (key or comparable is exact_key):
-                files[key].append(number)
-        for key, numbers in files.items():
-            matched.update(_pair(table, candidates, numbers, rows[key]))
-        free -= set(matched.values())
-    left = [(loose_key(table.title(row)), row) for row in sorted(free)]
-    for number, one in enumerate(candidates):
-        beginning = loose_key(one.title)
-        if number in matched or one.from_text or len(beginning) < _PREFIX_FROM:
-            continue
-        longer = next((row for key, row in left if row in free and key.startswith(beginning)), None)
-        if longer is not None:
-            matched[number] = longer
-            free.discard(longer)
-    return matched
-
-
-def _pair(table: Table, candidates: Sequence[Candidate], numbers: Sequence[int], rows: Sequence[int]) -> dict[int, int]:
-    """Pair files and rows of one title: those that agree most in their properties first, then in order."""
-    if len(numbers) == len(rows) == 1 or len(numbers) * len(rows) > _MAX_PAIRS:
-        return dict(zip(numbers, rows, strict=False))
-    cells = {row: table.cells(row) for row in rows}
-    scored: list[tuple[int, int, int]] = []
-    for number in numbers:
-        lines = named_lines(candidates[number].block, table.columns)
-        scored += [(-agreement(lines, cells[row]), number, row) for row in rows]
-    paired: dict[int, int] = {}
-    used: set[int] = set()
-    for _, number, row in sorted(scored):
-        if number not in paired and row not in used:
-            paired[number] = row
-            used.add(row)
-    return paired
-
-
-def _fits(one: Candidate, table: Table) -> bool:
-    """Whether a file that lies anywhere looks like a row of this table."""
-    rows = table.by_title.get(exact_key(one.title), [])
-    lines = named_lines(one.block, table.columns)
-    return any(agreement(lines, table.cells(row)) for row in rows)
-
-
-def _lone_rows(database: Database, table: Table, matched: set[int]) -> Iterable[LoneRow]:
-    for row in range(len(table.rows)):
-        if row not in matched:
+    def _register(self, database: Database, table: Table, files: Mapping[int, Candidate]) -> None:
+        """Take in a database of which `files` says which rows have one."""
+        self._columns[database.external_id] = table.columns
+        places: dict[int, int] = {}
+        for row in range(len(table.rows)):
             title = table.title(row)
+            record = _record(database, table, row)
+            one = files.get(row)
+            if one is not None:
+                places[row] = self._add_file(one, _best_title(one, title), database, record)
+                continue
             external_id = stable_id(database.external_id, exact_key(title), str(table.ordinals[row]))
-            yield LoneRow(external_id, title or UNTITLED, database, row)
+            places[row] = self._add_lone(external_id, title, database, record)
+        self._known.add(database, table, places, has_files=bool(files))
+
+    def _join(self, view_of: Database, view: View, candidates: Sequence[Candidate]) -> None:
+        """Take in a view: the rows that only it holds are rows of the database that it shows."""
+        self.index.views[view_of.external_id] = view.database.external_id
+        left = [row for row in range(len(view.table.rows)) if row not in view.known]
+        rest = replace(view.table, rows=[view.table.rows[row] for row in left])
+        free = [one for one in candidates if one.page.file.path not in self.index.files]
+        matched = {row: free[number] for number, row in match_rows(rest, free).items()}
+        places: dict[int, int] = {}
+        for row in range(len(rest.rows)):
+            title = rest.title(row)
+            record = _record(view_of, rest, row)
+            if (one := matched.get(row)) is not None:
+                places[row] = self._add_file(one, _best_title(one, title), view.database, record)
+                continue
+            external_id = stable_id(view.database.external_id, "view", exact_key(title), str(rest.ordinals[row]))
+            if external_id not in self.index.lone:
+                places[row] = self._add_lone(external_id, title, view.database, record)
+        if places:
+            self._known.add_rows(view.database, rest, places)
+
+    def _add_file(self, one: Candidate, title: str, database: Database, record: RowRecord) -> int:
+        place = self._store.add(record)
+        self.index.files[one.page.file.path] = RowFile(one.page, title, database, place)
+        return place
+
+    def _add_lone(self, external_id: str, title: str, database: Database, record: RowRecord) -> int:
+        place = self._store.add(record)
+        self.index.lone[external_id] = LoneRow(external_id, title or UNTITLED, database, place)
+        return place
+
+    def _fitting(
+        self, table: Table, by_key: Mapping[str, Sequence[Candidate]], dated: Sequence[Candidate]
+    ) -> list[Candidate]:
+        """The files that look like rows of this table though they lie among other pages.
+
+        A file proves itself by a property. A row without any property has none to prove: its title must be the only
+        one of its kind in the table and among the files.
+        """
+        found: dict[str, Candidate] = {}
+        rows: defaultdict[str, list[int]] = defaultdict(list)
+        for row in range(len(table.rows)):
+            if key := comparable(table.title(row)):
+                rows[key].append(row)
+        for key, numbers in rows.items():
+            ones = [one for one in by_key.get(key, ()) if one.page.file.path not in self.index.files]
+            for one in ones:
+                lines = named_lines(one.block, table.columns)
+                proven = any(agreement(lines, table.cells(row)) for row in numbers)
+                only = len(ones) == len(numbers) == 1 and not table.cells(numbers[0])
+                if proven or only:
+                    found[one.page.file.path] = one
+        for one in dated:
+            lines = named_lines(one.block, table.columns)
+            if one.page.file.path not in self.index.files and lines and all(name is not None for name, _ in lines):
+                found[one.page.file.path] = one
+        return list(found.values())
 
 
-def _place_strays(index: RowIndex, catalogue: Catalogue, heads: _Heads, columns: Mapping[str, Sequence[str]]) -> None:
-    """Files in a database's folder that its CSV does not name: rows too, unless a page shares the folder."""
-    for folder in sorted({folder for own in catalogue.row_folders().values() for folder in own}):
-        if catalogue.page_owner(folder) is not None:
-            continue
-        database = catalogue.databases_of(folder)[0]
-        for one in heads.of([folder], index.files):
-            lines = lone_properties(one.block, columns[database.external_id])
-            index.files[one.page.file.path] = RowFile(one.page, one.title, database, None, lines)
+def _says_most(database: Database) -> tuple[bool, int, str]:
+    """A view has no `_all` and is no larger than its database."""
+    return not database.file.stem.endswith("_all"), -database.file.size, database.file.path
+
+
+def _record(database: Database, table: Table, row: int) -> RowRecord:
+    cells = table.cells(row)
+    broken = [name for name, text in cells.items() if "\ufffd" in text] if table.damage else []
+    partial = (f"{database.file.path}: {table.damage} (in {', '.join(broken)})",) if broken else ()
+    return RowRecord(database.file.folder, table.title(row), cells, partial)
+
+
+def _best_title(one: Candidate, title: str) -> str:
+    """The file's title, but for a day that the file counts from the day of the export (`@Today`)."""
+    if "@" in one.title and title and loose_key(one.title) != loose_key(title):
+        return title
+    return one.title

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from arcana_pipelines.documents.urls import without_signatures
 from arcana_pipelines.sources.notion_export.archive import RACY_SECONDS, Archive
+from arcana_pipelines.sources.notion_export.candidates import UNTITLED
 from arcana_pipelines.sources.notion_export.catalogue import Catalogue, Database, Page, Parent
-from arcana_pipelines.sources.notion_export.export import open_export
-from arcana_pipelines.sources.notion_export.page_text import HEAD_BYTES, decode, take_apart
-from arcana_pipelines.sources.notion_export.rows import UNTITLED, LoneRow, RowFile, RowIndex, index_rows
-from arcana_pipelines.sources.notion_export.tables import Table, UnreadableTable, read_table
+from arcana_pipelines.sources.notion_export.encodings import decode
+from arcana_pipelines.sources.notion_export.export import not_safe, open_export
+from arcana_pipelines.sources.notion_export.names import ImpossiblePath
+from arcana_pipelines.sources.notion_export.packed import look_at_zips
+from arcana_pipelines.sources.notion_export.page_text import HEAD_BYTES, take_apart
+from arcana_pipelines.sources.notion_export.references import Place, read_cell
+from arcana_pipelines.sources.notion_export.row_store import RowRecord, RowStore
+from arcana_pipelines.sources.notion_export.rows import LoneRow, RowFile, RowIndex, index_rows
 from arcana_pipelines.sources.protocol import PageRef
 
-_TABLES_HELD = 4
+# In every revision: when the reading of exports changes, all pages are read once more. Nothing that reads
+# the same is embedded again.
+READER = "2"
 
 Item = Page | RowFile | LoneRow | Database
 
@@ -31,13 +38,21 @@ class Snapshot:
     def __init__(self, path: Path, seen_as: str) -> None:
         self.seen_as = seen_as
         self.archive: Archive = open_export(path)
-        self.catalogue = Catalogue(self.archive.files)
-        self._tables: OrderedDict[str, Table] = OrderedDict()
+        try:
+            self.catalogue = Catalogue(self.archive.files)
+        except ImpossiblePath as error:
+            self.archive.close()
+            raise not_safe(path, error) from error
+        self._store = RowStore()
 
     @cached_property
     def rows(self) -> RowIndex:
         """The rows of all databases; computing them reads CSVs and the beginnings of row files."""
-        return index_rows(self.archive, self.catalogue)
+        return index_rows(self.archive, self.catalogue, self._store)
+
+    @cached_property
+    def _zips(self) -> tuple[list[str], list[str]]:
+        return look_at_zips(self.archive, self.catalogue)
 
     def cursor(self, now: datetime) -> str:
         """The fingerprint; marked if something was so fresh that an equal one later would prove nothing."""
@@ -55,31 +70,32 @@ class Snapshot:
 
     @property
     def remarks(self) -> list[str]:
-        """What is not indexed, by rule."""
-        return [*self.archive.remarks, *self.catalogue.remarks]
+        """What is not indexed, by rule, and what of a table could not be decoded."""
+        return [*self.archive.remarks, *self.catalogue.remarks, *self._zips[1], *self.rows.remarks]
 
     @property
     def problems(self) -> list[str]:
         """What could not be read: with any of these the listing is not whole."""
-        return [*self.archive.problems, *self.rows.problems]
+        return [*self.archive.problems, *self._zips[0], *self.rows.problems]
 
     def find(self, external_id: str) -> Item | None:
         """Where a page, row or database is."""
         page = self.catalogue.pages.get(external_id)
         if page is not None:
             return self.rows.files.get(page.file.path, page)
+        if external_id in self.rows.views:
+            return None
         return self.catalogue.databases.get(external_id) or self.rows.lone.get(external_id)
 
-    def cells(self, row: RowFile | LoneRow) -> Mapping[str, str]:
-        """The properties of a row that hold something, as text."""
-        if row.row is None:
-            return row.lines if isinstance(row, RowFile) else {}
-        return self._table(row.database).cells(row.row)
+    def record(self, row: RowFile | LoneRow) -> RowRecord:
+        """What the tables say of a row."""
+        return self._store.read(row.place)
 
     def refs(self, now: datetime, problems: list[str]) -> Iterator[PageRef]:
         """Yield databases, then pages, then rows. A file that cannot be read is told in `problems`."""
         for database in self.catalogue.databases.values():
-            yield self._database_ref(database)
+            if database.external_id not in self.rows.views:
+                yield self._database_ref(database)
         placed = self.rows.files
         for page in self.catalogue.pages.values():
             if page.file.path not in placed:
@@ -101,17 +117,16 @@ class Snapshot:
             return []
 
     def _page_ref(self, page: Page, now: datetime) -> PageRef:
-        head = decode(self.archive.read(page.file, HEAD_BYTES))[0]
-        title = take_apart(head).title or page.name.title or UNTITLED
-        parent = self.catalogue.parent_of_folder(page.file.folder)
+        head = self.archive.read(page.file, HEAD_BYTES)
+        text = take_apart(decode(head, whole=len(head) < HEAD_BYTES)[0], page.name.title)
+        title = text.title or page.name.title or UNTITLED
+        parent = self.catalogue.parent_of_folder(page.folder)
         return _ref(page, "page", parent, title, self.archive.stamp(page.file, now))
 
     def _row_ref(self, row: RowFile, now: datetime) -> PageRef:
-        stamp = self.archive.stamp(row.page.file, now)
-        if row.row is not None:
-            stamp += f"-{self._table(row.database).digest(row.row)}"
+        stamp = f"{self.archive.stamp(row.page.file, now)}-{self._store.digest(row.place)}"
         parent = Parent("data_source", row.database.external_id)
-        return _ref(row.page, "row", parent, row.title, stamp, _properties(self.cells(row)))
+        return _ref(row.page, "row", parent, row.title, stamp, self._properties(row))
 
     def _lone_ref(self, row: LoneRow) -> PageRef:
         return PageRef(
@@ -121,10 +136,15 @@ class Snapshot:
             parent_id=row.database.external_id,
             title=row.title,
             url=None,
-            revision=self._table(row.database).digest(row.row),
+            revision=f"{self._store.digest(row.place)}-{READER}",
             last_edited_at=row.database.file.modified_at,
-            properties=_properties(self.cells(row)),
+            properties=self._properties(row),
         )
+
+    def _properties(self, row: RowFile | LoneRow) -> dict[str, dict[str, Any]]:
+        record = self.record(row)
+        place = Place(self.catalogue, record.folder)
+        return {name: _property(text, place) for name, text in record.cells.items()}
 
     def _database_ref(self, database: Database) -> PageRef:
         parent = self.catalogue.parent_of_database(database)
@@ -141,24 +161,10 @@ class Snapshot:
             last_edited_at=max(file.modified_at for file in twins),
         )
 
-    def _table(self, database: Database) -> Table:
-        held = self._tables.pop(database.external_id, None)
-        if held is None:
-            try:
-                held = read_table(self.archive, database.file)
-            except UnreadableTable as error:
-                raise OSError(f"{database.file.path} {error}") from error
-            if held.checksum != self.rows.checksums.get(database.external_id):
-                # Row numbers of the old table would give each page another one's properties.
-                raise OSError(f"{database.file.path} has changed since it was looked at")
-            while len(self._tables) >= _TABLES_HELD:
-                self._tables.popitem(last=False)
-        self._tables[database.external_id] = held
-        return held
-
     def close(self) -> None:
-        """Close the archive."""
+        """Close the archive and remove what was kept of the tables."""
         self.archive.close()
+        self._store.close()
 
 
 def _page_of(item: Page | RowFile) -> Page:
@@ -180,11 +186,14 @@ def _ref(
         parent_id=parent.external_id,
         title=title,
         url=page.name.url,
-        revision=revision,
+        revision=f"{revision}-{READER}",
         last_edited_at=page.file.modified_at,
         properties=properties or {},
     )
 
 
-def _properties(cells: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    return {name: {"type": "text", "text": text, "value": text} for name, text in cells.items()}
+def _property(text: str, place: Place) -> dict[str, Any]:
+    if (found := read_cell(text, place)) is not None:
+        return found
+    text = without_signatures(text)
+    return {"type": "text", "text": text, "value": text}

@@ -17,11 +17,14 @@ from arcana_pipelines.errors import (
     SourceUnavailable,
 )
 from arcana_pipelines.sources.notion_export.archive import MAX_FILE_BYTES
+from arcana_pipelines.sources.notion_export.body_links import read_links
 from arcana_pipelines.sources.notion_export.catalogue import Database
+from arcana_pipelines.sources.notion_export.encodings import decode
 from arcana_pipelines.sources.notion_export.export import fingerprint
-from arcana_pipelines.sources.notion_export.page_text import decode, take_apart, without_properties
+from arcana_pipelines.sources.notion_export.page_text import take_apart, without_properties
+from arcana_pipelines.sources.notion_export.references import Place
 from arcana_pipelines.sources.notion_export.rows import LoneRow, RowFile
-from arcana_pipelines.sources.notion_export.snapshot import Snapshot
+from arcana_pipelines.sources.notion_export.snapshot import READER, Snapshot
 from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence
 
 logger = logging.getLogger(__name__)
@@ -31,6 +34,10 @@ BATCH = 200
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _fingerprint(path: Path) -> str:
+    return f"{READER}-{fingerprint(path)}"
 
 
 class NotionExportSource:
@@ -65,7 +72,8 @@ class NotionExportSource:
         now = self._now()
         with self._lock:
             snapshot = self._look_again()
-        listing = Listing(problems=[*snapshot.remarks], source_time=now, lists_everything=True)
+            remarks = snapshot.remarks
+        listing = Listing(problems=remarks, source_time=now, lists_everything=True)
         listing.batches = self._batches(snapshot, listing, now)
         return listing
 
@@ -120,9 +128,10 @@ class NotionExportSource:
             row = item if isinstance(item, RowFile | LoneRow) else None
             if row is not None and row.database.external_id in snapshot.rows.unreadable:
                 raise OSError(f"the table of its database, {row.database.file.path}, cannot be read")
-            cells = snapshot.cells(row) if row is not None else {}
+            record = snapshot.record(row) if row is not None else None
+        partial = record.partial if record is not None else ()
         if isinstance(item, LoneRow | Database):
-            return FetchedPage("", fetched_at)
+            return FetchedPage("", fetched_at, partial=partial)
         file = item.page.file if isinstance(item, RowFile) else item.file
         data = snapshot.archive.read(file, MAX_FILE_BYTES + 1)
         if len(data) > MAX_FILE_BYTES:
@@ -130,10 +139,14 @@ class NotionExportSource:
                 f"The page {file.path} in {self._path} is larger than {MAX_FILE_BYTES // 1024**2} MiB. "
                 "Split it in Notion and export again."
             )
-        text, damaged = decode(data)
-        body = without_properties(take_apart(text), cells)
-        partial = (f"{file.path}: some bytes are not UTF-8 text and were replaced",) if damaged else ()
-        return FetchedPage(body.strip("\r\n"), fetched_at, partial=partial)
+        text, damage = decode(data)
+        title = (item.page if isinstance(item, RowFile) else item).name.title
+        body = without_properties(take_apart(text, title), record.cells if record is not None else {})
+        body, links = read_links(body.strip("\r\n"), Place(snapshot.catalogue, file.folder))
+        if damage:
+            partial = (f"{file.path}: {damage}", *partial)
+        own = tuple(link for link in links if link != external_id)
+        return FetchedPage(body, fetched_at, links=own, partial=partial)
 
     def confirm(self, external_id: str) -> tuple[Presence, PageRef | None]:
         """Look again whether the export holds a page, and what it says of itself.
@@ -169,13 +182,15 @@ class NotionExportSource:
             return False
 
     def fingerprint(self) -> str:
-        """A hash over path, size and time of every `.md` and `.csv`, or of the zip. No file is read.
+        """A hash over path, size and time of every `.md`, `.csv` and `.zip`, or of the zip. No file is read.
+
+        A release that reads exports otherwise has another one, so that each export is then listed anew.
 
         Raises:
             InvalidExport: there is no export at the path.
             SourceUnavailable: the disk did not answer.
         """
-        return fingerprint(self._path)
+        return _fingerprint(self._path)
 
     def credential(self) -> None:
         """A folder needs none."""
@@ -207,14 +222,14 @@ class NotionExportSource:
         try:
             if self._snapshot is not None and self._snapshot is not known:
                 return self._snapshot
-            if known is not None and known.seen_as == fingerprint(self._path):
+            if known is not None and known.seen_as == _fingerprint(self._path):
                 return known
             return self._look_again()
         except InvalidExport as error:
             raise SourceUnavailable(str(error)) from error
 
     def _look_again(self) -> Snapshot:
-        seen_as = fingerprint(self._path)  # before the look: a change in between is then seen next time
+        seen_as = _fingerprint(self._path)  # before the look: a change in between is then seen next time
         snapshot = Snapshot(self._path, seen_as)
         if self._snapshot is not None:
             self._outdated.append(self._snapshot)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.sources.notion_export.archive import MAX_FILE_BYTES, Archive, ExportFile
-from arcana_pipelines.sources.notion_export.names import exact_key
-from arcana_pipelines.sources.notion_export.page_text import decode
+from arcana_pipelines.sources.notion_export.encodings import decode
+from arcana_pipelines.sources.notion_export.names import exact_key, one_line
+from arcana_pipelines.sources.notion_export.references import shown
+
+# Of a table in an unknown encoding nothing is known; of one with a broken cell all but that cell.
+_BROKEN_SHARE = 0.02
 
 
 class UnreadableTable(Exception):
@@ -22,27 +25,33 @@ class UnreadableTable(Exception):
 
 @dataclass(frozen=True)
 class Table:
-    """Rows as Notion wrote them: the first column is the title, `columns` are the others.
+    """Rows as Notion wrote them. `names` are the columns, `title_at` says which of them is the title.
 
-    `checksum` is the file's: row numbers mean something only beside the same one.
+    `damage` says in words what could not be decoded.
     """
 
-    columns: Sequence[str]
+    names: Sequence[str]
     rows: Sequence[Sequence[str]]
-    checksum: str = ""
+    title_at: int = 0
+    damage: str | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns but for the title's."""
+        return [name for at, name in enumerate(self.names) if at != self.title_at]
+
+    def cell(self, row: int, at: int) -> str:
+        """One cell; a row may be shorter than the header."""
+        return self.rows[row][at] if at < len(self.rows[row]) else ""
 
     def title(self, row: int) -> str:
-        """The row's title, which may be empty."""
-        return " ".join(self.rows[row][0].split())
+        """The row's title as a person sees it, on one line; it may be empty."""
+        return " ".join(shown(self.cell(row, self.title_at)).split())
 
     def cells(self, row: int) -> dict[str, str]:
         """The row's columns that hold something. Notion writes no line for an empty property."""
-        return {name: text for name, text in zip(self.columns, self.rows[row][1:], strict=False) if text}
-
-    def digest(self, row: int) -> str:
-        """A hash of the row with the names of its columns."""
-        whole = repr((self.rows[row][0], self.cells(row)))
-        return hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()[:16]
+        pairs = enumerate(zip(self.names, self.rows[row], strict=False))
+        return {name: text for at, (name, text) in pairs if text and at != self.title_at}
 
     @cached_property
     def by_title(self) -> dict[str, list[int]]:
@@ -62,14 +71,11 @@ class Table:
         return numbers
 
 
-EMPTY = Table((), ())
-
-
 def read_table(archive: Archive, file: ExportFile) -> Table:
-    """Read one CSV whole.
+    """Read one CSV whole. The first column is taken for the title.
 
     Raises:
-        UnreadableTable: it is gone, too large or no CSV.
+        UnreadableTable: it is gone, too large, in an encoding that nothing tells, or no CSV.
     """
     try:
         data = archive.read(file, MAX_FILE_BYTES + 1)
@@ -77,29 +83,31 @@ def read_table(archive: Archive, file: ExportFile) -> Table:
         raise UnreadableTable(f"cannot be read ({error.strerror or error})") from error
     if len(data) > MAX_FILE_BYTES:
         raise UnreadableTable(f"is larger than {MAX_FILE_BYTES // 1024**2} MiB")
+    text, damage = decode(data)
+    if damage and text.count("\ufffd") > max(_BROKEN_SHARE * len(text), 1):
+        raise UnreadableTable("is in an unknown encoding; save it as UTF-8")
     # The default limit of 128 Ki characters a cell is less than a Notion text property may hold.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_FILE_BYTES))
     try:
         lines = [
-            [_clean(cell) for cell in line]
-            for line in csv.reader(io.StringIO(decode(data)[0], newline=""))
+            [clean(cell).strip() for cell in line]
+            for line in csv.reader(io.StringIO(text, newline=""))
             if any(cell.strip() for cell in line)
         ]
     except csv.Error as error:
         raise UnreadableTable(f"is not a proper CSV ({error})") from error
     header, *rows = lines or [[""]]
     kept = [row for row in rows if any(row[: len(header)])]
-    return Table(_column_names(header), kept, hashlib.sha256(data).hexdigest())
-
-
-def _clean(cell: str) -> str:
-    text = unicodedata.normalize("NFC", cell).replace("\r\n", "\n")
-    return text.strip()
+    return Table(_column_names(header), kept, damage=damage)
 
 
 def _column_names(header: Sequence[str]) -> list[str]:
     names: list[str] = []
-    for number, name in enumerate(header[1:], start=2):
-        unique = name or f"Column {number}"
-        names.append(f"{unique} ({number})" if unique in names else unique)
+    taken: set[str] = set()
+    for number, name in enumerate(header, start=1):
+        unique = one_line(name).strip() or f"Column {number}"
+        if unique in taken:
+            unique = f"{unique} ({number})"
+        taken.add(unique)
+        names.append(unique)
     return names

@@ -20,8 +20,15 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from arcana_pipelines.errors import InvalidExport
-from arcana_pipelines.sources.notion_export.archive import SUFFIXES, ExportFile, in_path_order
-from arcana_pipelines.sources.notion_export.names import clean_name, is_ignored
+from arcana_pipelines.sources.notion_export.archive import (
+    HTML_SUFFIXES,
+    SUFFIXES,
+    ExportFile,
+    PackedFile,
+    html_remark,
+    in_path_order,
+)
+from arcana_pipelines.sources.notion_export.names import ImpossiblePath, check_path, clean_name, is_ignored
 
 MAX_MEMBERS = 200_000
 MAX_TOTAL_BYTES = 4 * 1024**3
@@ -31,7 +38,11 @@ MAX_SINGLE_READ = 64 * 1024 * 1024
 _CHUNK = 1024 * 1024
 _UTF8_FLAG = 0x800
 _ENCRYPTED_FLAG = 0x1
-_PART = re.compile(r"Part-\d+\.zip$", re.IGNORECASE)
+# `Export-….zip`, `ExportBlock-…-Part-2.zip`, or what the workspace's id stands before.
+_PART = re.compile(r"Part-\d+\.zip$|(?:^|[/_])Export(?:Block)?-[0-9a-f-]{32,36}[^/]*\.zip$", re.IGNORECASE)
+# A directory of more members than allowed is larger than this: each has 46 bytes beside its name.
+_MEMBER = b"PK\x01\x02"
+_LARGE_DIRECTORY = 46 * MAX_MEMBERS
 _DAMAGE = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
 
 
@@ -46,6 +57,8 @@ class ZipExport:
     def __init__(self, path: Path) -> None:
         self.problems: list[str] = []
         self.remarks: list[str] = []
+        self.zips: list[PackedFile] = []
+        self.html: list[str] = []
         self._path = path
         self._open: list[BinaryIO] = []
         self.last_change = path.stat().st_mtime
@@ -58,6 +71,7 @@ class ZipExport:
             self.close()
             raise
         self.files = in_path_order(self._found)
+        self.remarks += html_remark(sorted(self.html))
 
     def _look(self) -> None:
         file = self._keep(open(self._path, "rb"))  # noqa: SIM115 - lives as long as this export
@@ -67,7 +81,10 @@ class ZipExport:
         # A zip among ordinary pages is somebody's attachment; Notion's parts are named so, or alone.
         alone = not self._found
         for info, name in sorted(members, key=lambda member: member[1]):
-            if _is_hidden(name) or not (_PART.search(name) or (alone and name.lower().endswith(".zip"))):
+            if _is_hidden(name) or not name.lower().endswith(".zip"):
+                continue
+            if not (alone or is_named_like_a_part(name)):
+                self.zips.append(PackedFile(name, None))
                 continue
             nested = self._zip(self._part(outer, info, name, file), name)
             self._collect(nested, [(member, self._safe_name(member)) for member in nested.infolist()])
@@ -79,6 +96,8 @@ class ZipExport:
     def _zip(self, window: _Window, name: str) -> zipfile.ZipFile:
         try:
             archive = zipfile.ZipFile(cast(BinaryIO, window))
+        except _TooManyMembers as error:
+            raise self._unsafe(f"it has more than {MAX_MEMBERS:,} members") from error
         except _OversizedRead as error:
             raise self._unsafe(f"the directory of {name} is too large") from error
         except (*_DAMAGE, struct.error, OSError) as error:
@@ -116,7 +135,11 @@ class ZipExport:
 
     def _collect(self, archive: zipfile.ZipFile, members: list[tuple[zipfile.ZipInfo, str]]) -> None:
         for info, name in members:
-            if info.is_dir() or _is_hidden(name) or not name.lower().endswith(SUFFIXES):
+            if info.is_dir() or _is_hidden(name):
+                continue
+            if name.lower().endswith(HTML_SUFFIXES):
+                self.html.append(name)
+            if not name.lower().endswith(SUFFIXES):
                 continue
             if stat.S_ISLNK(info.external_attr >> 16):
                 self.remarks.append(f"{name}: a link, so it is not read")
@@ -137,11 +160,18 @@ class ZipExport:
     def _safe_name(self, info: zipfile.ZipInfo) -> str:
         raw = info.filename.encode("utf-8" if info.flag_bits & _UTF8_FLAG else "cp437", "replace")
         name = clean_name(raw).replace("\\", "/")
-        if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
-            raise self._unsafe(f"the member {name!r} points outside of it")
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        # Nothing is ever unpacked, so `C:` and `..` may be titles; a path that climbs out of the zip is none.
+        if name.startswith("/") or _climbs_out(parts):
+            raise self._unsafe(f"the member {name[:200]!r} points outside of it")
+        path = "/".join(parts)
+        try:
+            check_path(path)
+        except ImpossiblePath as error:
+            raise self._unsafe(str(error)) from error
         if info.flag_bits & _ENCRYPTED_FLAG:
-            raise InvalidExport(f"The export {self._path} is encrypted ({name}). Unzip it and give the folder instead.")
-        return "/".join(part for part in name.split("/") if part not in ("", "."))
+            raise InvalidExport(f"The export {self._path} is encrypted ({path}). Unzip it and give the folder instead.")
+        return path
 
     def _unsafe(self, why: str) -> InvalidExport:
         return InvalidExport(
@@ -181,8 +211,26 @@ class ZipExport:
         self._open.clear()
 
 
+def is_named_like_a_part(name: str) -> bool:
+    """Whether a zip has the name that Notion gives to an export or to a part of one."""
+    return _PART.search(name) is not None
+
+
 def _is_hidden(name: str) -> bool:
     return any(is_ignored(part) for part in name.split("/"))
+
+
+def _climbs_out(parts: list[str]) -> bool:
+    depth = 0
+    for part in parts:
+        depth += -1 if part == ".." else 1
+        if depth < 0:
+            return True
+    return False
+
+
+class _TooManyMembers(Exception):
+    """A zip's directory names more members than an export has."""
 
 
 class _OversizedRead(Exception):
@@ -226,5 +274,7 @@ class _Window(io.RawIOBase):
             raise _OversizedRead
         self._file.seek(self._start + self._at)
         data = self._file.read(wanted)
+        if len(data) > _LARGE_DIRECTORY and data.count(_MEMBER) > MAX_MEMBERS:
+            raise _TooManyMembers
         self._at += len(data)
         return data

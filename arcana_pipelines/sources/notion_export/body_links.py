@@ -1,0 +1,72 @@
+"""The links and pictures of an exported page's body."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from arcana_pipelines.sources.notion_export.references import Place
+
+_FENCE = re.compile(r"\s*(`{3,}|~{3,})")
+_DESTINATION = re.compile(r"\]\([ \t]*(?:<([^<>\n]*)>|((?:[^()\s<]|\([^()\s]*+\))*+))")
+_ID = re.compile(r"[0-9a-fA-F]{32}/")
+_SPECIAL = re.compile(r"[\\\[\]*_`<>]")
+
+
+def read_links(markdown: str, place: Place) -> tuple[str, tuple[str, ...]]:
+    """A body in which no file is called by its path, and the ids of the pages that it links to.
+
+    Older exports name a picture or file without a caption by its path: `![Page%20id/map.png](Page%20id/map.png)`.
+    """
+    if "](" not in markdown:
+        return markdown, ()
+    links: dict[str, None] = {}
+    lines = markdown.split("\n")
+    fence = ""
+    for number, line in enumerate(lines):
+        if (mark := _FENCE.match(line)) is not None:
+            opening = mark.group(1)
+            if not fence:
+                fence = opening
+            elif opening.startswith(fence) and not line.strip().strip(fence[0]):
+                fence = ""
+        elif not fence and "](" in line:
+            lines[number] = _read_line(line, place, links)
+    return "\n".join(lines), tuple(links)
+
+
+def _read_line(line: str, place: Place, links: dict[str, None]) -> str:
+    out: list[str] = []
+    at = 0
+    for match in _DESTINATION.finditer(line):
+        address = match.group(1) or match.group(2) or ""
+        if "://" not in address and (page := place.page(address)) is not None:
+            links[page] = None
+        opening = _opening(line, at, match.start(), address)
+        if opening is not None and _is_path_of(line[opening + 1 : match.start()], address):
+            name = _SPECIAL.sub(r"\\\g<0>", " ".join(unquote(address).rpartition("/")[2].split()))
+            out += (line[at : opening + 1], name)
+            at = match.start()
+        out.append(line[at : match.end()])
+        at = match.end()
+    out.append(line[at:])
+    return "".join(out)
+
+
+def _opening(line: str, start: int, end: int, address: str) -> int | None:
+    """Where the label that ends at `end` begins: a path may hold brackets, so the address itself is tried first."""
+    for label in dict.fromkeys((address, unquote(address))):
+        if label and line.startswith(f"[{label}", end - len(label) - 1) and end - len(label) - 1 >= start:
+            return end - len(label) - 1
+    found = line.rfind("[", start, end)
+    return found if found >= 0 else None
+
+
+def _is_path_of(label: str, address: str) -> bool:
+    """Whether a label is the path of the file that it links to, and no words of a person."""
+    if "/" not in label or "://" in label or "://" in address:
+        return False
+    path, meant = unquote(address), unquote(label)
+    return (meant == path and (path != address or _ID.search(path) is not None)) or (
+        meant.rpartition("/")[2] == path.rpartition("/")[2] and (meant != label or _ID.search(meant) is not None)
+    )

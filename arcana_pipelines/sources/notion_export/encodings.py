@@ -1,0 +1,140 @@
+"""Bytes of an export as text: UTF-8, UTF-16 with its mark, or a code page that the text proves.
+
+Notion writes UTF-8. A file that another program saved again may be in the code page of its Windows: 949 for
+Korean (a superset of EUC-KR), 932 for Japanese, 1252 for western Europe. Nothing in the file says which, so each
+is decoded strictly, in the order of how much its own rules refuse, and taken only if what comes out reads like its
+language. (charset-normalizer 3.5 takes a Korean page of two words for Big5, and "Crème brûlée" for code page 1250:
+it needs more text than a short page has.)
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable
+
+# UTF-32's mark begins with UTF-16's, so it stands first.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_LONGEST_CHARACTER = 4
+# So much is looked at to tell a code page: enough for any language, and quick for a large table.
+_SAMPLE = 64 * 1024
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_HANGUL = re.compile(r"[가-힣]")
+# The syllables that make up nearly all Korean text. Chinese or Japanese read as Korean has few of them.
+_FREQUENT = frozenset(
+    "다니이에지는시일로은사가고를안습전을기하자수장원보정간서합리비도의인한면요어나상입스주트터무있대개실으월아분과회오출용교팀경봇배드않세영내만까모야제동당린금산급"
+    "부층관없두문후화해계신근람명와라번할현게업데구유승육증치공휴운연충설체건우임베험별직표행조카메재통차존음약담예객테확받소성본단식추목최류파노마립반때년여들물그위"
+    "북저피결됩방말올매열적려칙거청책품크윤량록호생첫넘뒤날바준되격함백항쓰누것작등외점검울택집진접절편님디복먼따웨된멈취곳발밀및료불남걸속참중루길프채환새태키권국필"
+    "미돌란토플코창규타달선같갑율령포능알께변액법박강초특황착째독커버심손레처역양침끝밤천범색짜값씨"
+)
+_KOREAN = re.compile(r"[가-힣一-鿿豈-﫿、-〗！-～·‘’“”…―─-╿①-⓿■-◿★☆←-⇿※℃￦￥]")
+_KANA = re.compile(r"[぀-ヿ]")
+_JAPANESE = re.compile(r"[぀-ヿ一-鿿、-〗！-～ー…―─-╿①-⓿■-◿★☆←-⇿※‘’“”]")
+_WESTERN_LETTER = "A-Za-zÀ-ÖØ-öø-ÿŠšŽžŒœŸ"
+_WESTERN = re.compile(rf"[{_WESTERN_LETTER}‘’‚“”„‹›«»–—…•€£¥§©®™°±²³·¿¡×÷µºª\xa0¼½¾†‡‰¢]")
+# Signs that stand beside letters only where another code page was meant: a superscript inside of a word.
+_BROKEN_WORD = re.compile(
+    rf"[{_WESTERN_LETTER}](?:[¹¼½¾±¥¢†‡¿¡]|[²³µ][{_WESTERN_LETTER}])|[¼½¾±¢†‡][{_WESTERN_LETTER}]"
+)
+
+
+def decode(data: bytes, *, whole: bool = True) -> tuple[str, str | None]:
+    """Text without its byte-order mark, and in words what is wrong with it (None: nothing).
+
+    Args:
+        data: a file, or only its beginning.
+        whole: False for a beginning, which may end inside a character.
+
+    What cannot be decoded is replaced by U+FFFD, and NUL too: no text of ours can hold it.
+    """
+    text, problem = _decoded(data, whole)
+    if "\0" in text:
+        return text.replace("\0", "\ufffd"), problem or "it holds bytes of value 0, which were replaced"
+    return text, problem
+
+
+def _decoded(data: bytes, whole: bool) -> tuple[str, str | None]:
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return _known(data[len(mark) :], encoding, whole)
+    if (text := _strict(data, "utf-8", whole)) is not None:
+        return text, None
+    broken = data.decode("utf-8", "replace")
+    if not _mostly_utf8(broken):
+        for encoding, plausible in _CODE_PAGES:
+            text = _strict(data, encoding, whole)
+            if text is not None and plausible(text[:_SAMPLE]):
+                return text, None
+    return broken, "some bytes are not UTF-8 text and were replaced"
+
+
+def _known(data: bytes, encoding: str, whole: bool) -> tuple[str, str | None]:
+    text = _strict(data, encoding, whole)
+    if text is not None:
+        return text, None
+    return data.decode(encoding, "replace"), f"some bytes are not {encoding.upper()} text and were replaced"
+
+
+def _strict(data: bytes, encoding: str, whole: bool) -> str | None:
+    """All of `data`, or without the character that its end cuts in two; None if it is something else."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        return decoder.decode(data, final=whole)
+    except UnicodeDecodeError:
+        return None
+
+
+def _mostly_utf8(broken: str) -> bool:
+    """Whether a text was UTF-8 before some bytes of it were damaged."""
+    others = len(_NOT_ASCII.findall(broken))
+    return others >= 2 * broken.count("\ufffd")
+
+
+def _korean(text: str) -> bool:
+    """Code page 949 accepts much that is not Korean, and then gives syllables that hardly anybody writes."""
+    others = "".join(_NOT_ASCII.findall(text))
+    hangul = _HANGUL.findall(others)
+    return (
+        len(hangul) >= 2
+        and _CONTROLS.search(text) is None
+        and 2 * len(hangul) >= len(others)
+        and sum(char in _FREQUENT for char in hangul) >= 0.4 * len(hangul)
+        and len(_KOREAN.findall(others)) >= 0.9 * len(others)
+    )
+
+
+def _japanese(text: str) -> bool:
+    others = "".join(_NOT_ASCII.findall(text))
+    return (
+        len(others) >= 4
+        and _CONTROLS.search(text) is None
+        and 4 * len(_KANA.findall(others)) >= len(others)
+        and len(_JAPANESE.findall(others)) >= 0.9 * len(others)
+    )
+
+
+def _western(text: str) -> bool:
+    """A text in Latin letters with some accents and typographic marks."""
+    others = _NOT_ASCII.findall(text)
+    letters = sum(char.isalpha() for char in text)
+    accents = sum(char.isalpha() for char in others)
+    return (
+        _CONTROLS.search(text) is None
+        and all(map(_WESTERN.match, others))
+        and 3 * accents <= letters
+        and _BROKEN_WORD.search(text) is None
+    )
+
+
+_CODE_PAGES: tuple[tuple[str, Callable[[str], bool]], ...] = (
+    ("cp949", _korean),
+    ("cp932", _japanese),
+    ("cp1252", _western),
+)

@@ -1,0 +1,100 @@
+"""Which column of a CSV is the title: a view may show it anywhere.
+
+The row files say it. A file is called by its row's title, and has a line for every other property that holds
+something, but none for the title.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from arcana_pipelines.sources.notion_export.candidates import Candidate
+from arcana_pipelines.sources.notion_export.names import exact_key, loose_key
+from arcana_pipelines.sources.notion_export.page_text import named_lines
+from arcana_pipelines.sources.notion_export.references import shown
+from arcana_pipelines.sources.notion_export.tables import Table
+
+# What Notion calls the title of a new database, and what people call it where no file tells.
+_USUAL = re.compile(
+    r"(?:page |task |project |document |item |event )?(?:name|title)"
+    r"|제목|이름|(?:작업|업무|프로젝트|문서|페이지|회의) ?(?:이름|제목|명)",
+    re.IGNORECASE,
+)
+# What is no title where another column is called one: numbers, dates, amounts, check boxes.
+_BARE = re.compile(r"[\d\s.,:/%+-]*|[$€£¥₩]\s?[\d.,]+|yes|no|true|false|예|아니요|아니오", re.IGNORECASE)
+_SURE = 0.9
+
+
+def title_column(table: Table, files: Mapping[str, Sequence[Candidate]], *, count: int, only_rows: bool) -> int:
+    """The number of the title's column.
+
+    Args:
+        table: any of its columns may be the title.
+        files: the files that may be its rows, under the keys of `title_keys`.
+        count: how many files those are.
+        only_rows: whether all of them are rows of this table, or other pages are among them.
+    """
+    if len(table.names) < 2 or not table.rows:
+        return 0
+    if count:
+        best, most = 0, 0
+        for at in range(len(table.names)):
+            called = _called(table, at, files)
+            if called > most:
+                best, most = at, called
+            if most and most >= _SURE * min(len(table.rows), count):
+                break
+        if most:
+            return best
+        if only_rows and (without_lines := _without_lines(table, files)) is not None:
+            return without_lines
+    return _usual(table)
+
+
+def title_keys(one: Candidate) -> list[str]:
+    """The forms of a file's title under which its row may be found."""
+    return list(dict.fromkeys(key for key in (comparable(one.title), loose_key(one.page.name.title)) if key))
+
+
+def comparable(title: str) -> str:
+    """A title's letters and digits, or, where it has none, the title."""
+    return loose_key(title) or exact_key(title)
+
+
+def _called(table: Table, at: int, files: Mapping[str, Sequence[Candidate]]) -> int:
+    """How many rows have a file that is called as their cell and has no line for this column."""
+    name = table.names[at]
+    count = 0
+    for row in range(len(table.rows)):
+        key = comparable(shown(table.cell(row, at)))
+        ones = files.get(key) if key else None
+        count += ones is not None and not all(_has_line(one, name) for one in ones)
+    return count
+
+
+def _has_line(one: Candidate, name: str) -> bool:
+    return any(line.startswith(f"{name}:") for line in one.block)
+
+
+def _without_lines(table: Table, files: Mapping[str, Sequence[Candidate]]) -> int | None:
+    """The first column that no file has a line for, if all rows hold it and most lines are for other columns."""
+    said: set[str] = set()
+    for ones in files.values():
+        for one in ones:
+            said.update(name for name, _ in named_lines(one.block, table.names) if name is not None)
+    if not said:
+        return None
+    for at, name in enumerate(table.names):
+        if name not in said and all(table.cell(row, at) for row in range(len(table.rows))):
+            return at
+    return None
+
+
+def _usual(table: Table) -> int:
+    """Without any file: the first column, unless it cannot be a title and another one is called so."""
+    if all(_BARE.fullmatch(table.cell(row, 0)) for row in range(len(table.rows))):
+        for at, name in enumerate(table.names):
+            if at and _USUAL.fullmatch(name):
+                return at
+    return 0

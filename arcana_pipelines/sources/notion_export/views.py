@@ -1,0 +1,125 @@
+"""Linked views: a CSV that shows rows of another database once more, on another page.
+
+Notion exports a view like a database, with an id of its own, but without files for its rows. It may show some
+columns and rows only, in another order. Its rows are those of the other database; what only the view holds is one
+more row of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from arcana_pipelines.sources.notion_export.catalogue import Database
+from arcana_pipelines.sources.notion_export.names import exact_key
+from arcana_pipelines.sources.notion_export.references import shown
+from arcana_pipelines.sources.notion_export.row_store import RowStore
+from arcana_pipelines.sources.notion_export.tables import Table
+
+_TRIED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A table that shows `database`: `table` with its title column; `known` are the rows that the database has."""
+
+    database: Database
+    table: Table
+    known: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    database: Database
+    title_name: str
+    columns: frozenset[str]
+    has_files: bool
+
+
+class KnownRows:
+    """The rows of the databases so far: titles and places in the store."""
+
+    def __init__(self, store: RowStore) -> None:
+        self._store = store
+        self._known: list[_Known] = []
+        self._by_title: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+
+    def add(self, database: Database, table: Table, places: Mapping[int, int], *, has_files: bool) -> None:
+        """Take in a database; `places` says where in the store each row of the table is."""
+        number = len(self._known)
+        name = table.names[table.title_at] if table.names else ""
+        self._known.append(_Known(database, name, frozenset(table.columns), has_files))
+        for row, place in places.items():
+            self._by_title[exact_key(table.title(row))].append((number, place))
+
+    def add_rows(self, database: Database, table: Table, places: Mapping[int, int]) -> None:
+        """Take in more rows of a database that was taken in, so that a second view does not add them again."""
+        number = next(at for at, known in enumerate(self._known) if known.database is database)
+        for row, place in places.items():
+            self._by_title[exact_key(table.title(row))].append((number, place))
+
+    def view(self, database: Database, table: Table) -> View | None:
+        """What a table shows, if it is a view of a database that was taken in."""
+        if not table.rows:
+            return None
+        for at, name in enumerate(table.names):
+            titled = replace(table, title_at=at)
+            votes: Counter[int] = Counter()
+            for title in titled.by_title:
+                votes.update({number for number, _ in self._by_title.get(title, ())})
+            votes = Counter({at: count for at, count in votes.items() if self._known[at].title_name == name})
+            same_name = exact_key(database.name.title)
+            ranked = sorted(
+                votes,
+                key=lambda number: (
+                    -votes[number],
+                    exact_key(self._known[number].database.name.title) != same_name,
+                    number,
+                ),
+            )
+            for number in ranked[:_TRIED]:
+                if (known := self._shown_rows(database, titled, number)) is not None:
+                    return View(self._known[number].database, titled, known)
+        return None
+
+    def _shown_rows(self, database: Database, table: Table, number: int) -> frozenset[int] | None:
+        """The table's rows that database `number` has too, or None if the table is no view of it."""
+        known = self._known[number]
+        shared = known.columns.intersection(table.columns)
+        if len(table.columns) > 2 * len(shared):
+            return None
+        found: set[int] = set()
+        proven = 0
+        used: set[int] = set()
+        for title, rows in table.by_title.items():
+            places = [place for one, place in self._by_title.get(title, ()) if one == number]
+            for row in rows:
+                cells = table.cells(row)
+                for place in places:
+                    if place in used:
+                        continue
+                    theirs = self._store.read(place).cells
+                    if all(_same(cells.get(name, ""), theirs.get(name, "")) for name in shared):
+                        used.add(place)
+                        found.add(row)
+                        proven += any(name in cells for name in shared)
+                        break
+        whole = len(found) == len(table.rows)
+        if known.has_files:
+            is_view = 2 * len(found) >= len(table.rows) and (proven > 0 or whole)
+        else:
+            # Neither has files: two views of a database that is not in the export, or two real ones. Only equal
+            # names, columns and rows speak for views.
+            is_view = (
+                whole
+                and proven > 0
+                and shared == set(table.columns)
+                and database.name.notion_id is not None
+                and exact_key(known.database.name.title) == exact_key(database.name.title)
+            )
+        return frozenset(found) if is_view else None
+
+
+def _same(left: str, right: str) -> bool:
+    return left == right or " ".join(shown(left).split()) == " ".join(shown(right).split())
