@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from arcana_pipelines.cli.output import console, json_option, print_json
+from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError
@@ -30,7 +30,7 @@ def command(context: click.Context, as_json: bool) -> None:
         print_json({"checks": [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in findings]})
     else:
         for name, ok, detail in findings:
-            console().print(f"[{'green' if ok else 'red'}]{'ok  ' if ok else 'FAIL'}[/] {name}: {detail}")
+            say(f"[{'green' if ok else 'red'}]{'ok  ' if ok else 'FAIL'}[/] {{}}: {{}}", name, detail)
     context.exit(0 if all(ok for _, ok, _ in findings) else 1)
 
 

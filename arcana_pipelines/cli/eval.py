@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import IO, get_args
 
 import click
-from rich.markup import escape
 
 from arcana_pipelines.cli.database import open_database
-from arcana_pipelines.cli.output import console, error_console, json_option, print_json
+from arcana_pipelines.cli.one_workspace import WorkspaceCommand
+from arcana_pipelines.cli.output import console, error_console, json_option, print_json, printable, say
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import WrongUse
@@ -24,7 +24,7 @@ from arcana_pipelines.retrieval.reranker import open_reranker
 BELOW_BASELINE = 3
 
 
-@click.command(name="eval")
+@click.command(name="eval", cls=WorkspaceCommand)
 @click.argument("slug")
 @click.argument("golden", type=click.File("rb"), required=False)
 @click.option("--index", default=workspaces.DEFAULT_INDEX, show_default=True, help="Which of the workspace's indexes.")
@@ -59,6 +59,8 @@ def command(
     is_trial = rerank or fusion != "weighted"
     if is_trial and baseline:
         raise WrongUse("--baseline is of an index as it is searched: it does not go with --fusion rrf or --rerank.")
+    from rich.text import Text
+
     database = open_database()
     require_current(database)
     reranker = open_reranker(database.settings) if rerank else None
@@ -72,7 +74,7 @@ def command(
             return
         chosen = _build(connection, workspace, index, build)
         questions = read_golden(golden.read()) if golden else _kept(connection, workspace)
-        with error_console().status(f"{slug}: asking {len(questions)} questions …"):
+        with error_console().status(Text(f"{slug}: asking {len(questions)} questions …")):
             evaluation = quality.evaluate(connection, database.settings, chosen, questions, fusion, reranker)
         if not evaluation.answers:
             raise WrongUse(f"None of the pages that the golden questions name is a document of workspace '{slug}'.")
@@ -88,7 +90,7 @@ def command(
     else:
         _print(evaluation)
         if baseline:
-            console().print("This result is the baseline from now on.")
+            say("This result is the baseline from now on.")
         elif compared is not None or not is_trial:
             _print_comparison(compared, held is not None)
     if compared and not compared.holds and not baseline and not is_trial:
@@ -134,39 +136,39 @@ def _print(evaluation: quality.Evaluation) -> None:
 
     out = console()
     build = evaluation.build
-    out.print(f"[bold]{build.index_name}[/bold], build {build.rag_index_build_id}: {len(evaluation.answers)} questions")
+    say("[bold]{}[/bold], build {}: {} questions", build.index_name, build.rag_index_build_id, len(evaluation.answers))
     means = Table("ranking", *evaluation.metrics["fused"])
     for ranking in quality.RANKINGS:
         means.add_row(ranking, *(f"{value:.3f}" for value in evaluation.metrics[ranking].values()))
     out.print(means)
-    out.print(
-        "A fused search takes " + ", ".join(f"{name} {ms} ms" for name, ms in evaluation.metrics["latency_ms"].items())
+    say(
+        "A fused search takes {}", ", ".join(f"{name} {ms} ms" for name, ms in evaluation.metrics["latency_ms"].items())
     )
     _print_worst(evaluation)
     for page in evaluation.unknown:
-        out.print("[yellow]Left out:[/yellow]", f"{escape(page)} is no page of this workspace")
+        say("[yellow]Left out:[/yellow] {} is no page of this workspace", page)
 
 
 def _print_comparison(compared: quality.Comparison | None, has_baseline: bool) -> None:
-    out = console()
     if compared is not None:
-        out.print(
+        say(
             f"{DECISIVE} {'holds' if compared.holds else '[red]is below[/red]'} the baseline: {compared.now:.3f} now, "
             f"{compared.before:.3f} then, on {compared.questions} questions"
         )
     elif has_baseline:
-        out.print("The baseline is of other questions; --baseline sets it anew.")
+        say("The baseline is of other questions; --baseline sets it anew.")
     else:
-        out.print("There is no baseline yet; --baseline makes this result the first.")
+        say("There is no baseline yet; --baseline makes this result the first.")
 
 
 def _print_worst(evaluation: quality.Evaluation) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     if not evaluation.worst:
         return
     table = Table(f"worst queries ({DECISIVE})", *quality.RANKINGS, "fused less the better half")
     for answer in evaluation.worst:
         values = [f"{answer.measures[ranking][DECISIVE]:.3f}" for ranking in quality.RANKINGS]
-        table.add_row(escape(answer.question.query), *values, f"{answer.difference:+.3f}")
+        table.add_row(Text(printable(answer.question.query)), *values, f"{answer.difference:+.3f}")
     console().print(table)

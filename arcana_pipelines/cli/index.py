@@ -10,7 +10,8 @@ import click
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.cli.database import open_database
-from arcana_pipelines.cli.output import console, json_option, print_json
+from arcana_pipelines.cli.one_workspace import WorkspaceCommand
+from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.cli.sync import run_job
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current, upgrade
@@ -47,7 +48,7 @@ def _settings_options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-@command.command()
+@command.command(cls=WorkspaceCommand)
 @click.argument("slug")
 @click.argument("name")
 @_settings_options
@@ -72,7 +73,7 @@ def create(
     _fill(database, workspace, build, no_wait, as_json)
 
 
-@command.command()
+@command.command(cls=WorkspaceCommand)
 @click.argument("slug")
 @click.argument("name", default=workspaces.DEFAULT_INDEX)
 @_settings_options
@@ -100,7 +101,7 @@ def rebuild(
     _fill(database, workspace, build, no_wait, as_json)
 
 
-@command.command(name="list")
+@command.command(name="list", cls=WorkspaceCommand)
 @click.argument("slug")
 @json_option
 def list_(slug: str, as_json: bool) -> None:
@@ -116,12 +117,12 @@ def list_(slug: str, as_json: bool) -> None:
         print_json({"workspace": slug, "indexes": [{"name": name, "builds": found[name]} for name in sorted(found)]})
         return
     for name in sorted(found):
-        console().print(f"[bold]{name}[/bold]")
+        say("[bold]{}[/bold]", name)
         for build_ in found[name]:
-            console().print(f"  {_line(build_)}", markup=False)
+            say("  {}", _line(build_))
 
 
-@command.command()
+@command.command(cls=WorkspaceCommand)
 @click.argument("slug")
 @click.argument("name", default=workspaces.DEFAULT_INDEX)
 @json_option
@@ -137,7 +138,7 @@ def verify(context: click.Context, slug: str, name: str, as_json: bool) -> None:
     context.exit(0 if found.passed else NOT_VERIFIED)
 
 
-@command.command()
+@command.command(cls=WorkspaceCommand)
 @click.argument("slug")
 @click.argument("name", default=workspaces.DEFAULT_INDEX)
 @json_option
@@ -155,7 +156,7 @@ def promote(slug: str, name: str, as_json: bool) -> None:
     indexes.drop_builds(database, old)
 
 
-@command.command()
+@command.command(cls=WorkspaceCommand)
 @click.argument("slug")
 @click.argument("name", default=workspaces.DEFAULT_INDEX)
 @json_option
@@ -172,7 +173,7 @@ def rollback(slug: str, name: str, as_json: bool) -> None:
         _print_build(indexes.described(connection, build), slug, name, as_json)
 
 
-@command.command()
+@command.command(cls=WorkspaceCommand)
 @click.argument("slug")
 @click.argument("name")
 @click.option("--build", type=int, metavar="N", help="Only this build, which must not serve.")
@@ -203,7 +204,7 @@ def drop(slug: str, name: str, build: int | None, yes: bool, as_json: bool) -> N
 def _fill(database: Database, workspace: Workspace, build: Build, no_wait: bool, as_json: bool) -> None:
     """Run the assets that fill builds, and say how the build is now."""
     if not no_wait and build.state in ("building", "verifying"):
-        run_job(database, workspace, "fill_indexes", {}, show_progress=not as_json)
+        run_job(database, workspace, "fill_indexes", {}, as_json=as_json)
     with database.connection() as connection:
         builds = indexes.find_builds(connection, workspace.workspace_id, build.index_name)
         now = next(each for each in builds if each.rag_index_build_id == build.rag_index_build_id)
@@ -220,9 +221,9 @@ def _print_build(facts: dict[str, Any], slug: str, name: str, as_json: bool) -> 
     if as_json:
         print_json({"workspace": slug, "index": name, **facts})
         return
-    console().print(f"[bold]{slug} / {name}[/bold] {_line(facts)}")
+    say("[bold]{} / {}[/bold] {}", slug, name, _line(facts))
     for problem in (facts["verification"] or {}).get("problems", []):
-        console().print(f"  {problem}", markup=False)
+        say("  {}", problem)
     if facts["state"] == "building":
         click.echo("It is not whole yet: Dagster goes on with it, and so does the same command.")
     elif facts["state"] == "verifying" and not (facts["verification"] or {}).get("problems"):

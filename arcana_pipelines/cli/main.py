@@ -10,6 +10,7 @@ import click
 from dotenv import load_dotenv
 
 from arcana_pipelines import __version__
+from arcana_pipelines.cli.interrupts import Interrupted, leave
 from arcana_pipelines.cli.output import fail, print_json
 from arcana_pipelines.errors import ArcanaError
 
@@ -71,6 +72,8 @@ def main(arguments: list[str] | None = None) -> Any:
             print_json({"error": error.format_message()})
         error.show()
         sys.exit(2)
+    except Interrupted as error:
+        leave(error, "--json" in arguments)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         sys.exit(130)

@@ -1,8 +1,14 @@
-"""How commands speak: tables and sentences for people, exactly one JSON object for programs."""
+"""How commands speak: tables and sentences for people, exactly one JSON object for programs.
+
+All text from outside (titles, cells, names, reasons, errors of servers) leaves through `say` or `print_json`: it is
+never taken for markup, and what could command a terminal or hide text from a reader is made visible.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +18,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON object.")
+
+# Controls but tab and line feed, line and paragraph separators, bidirectional controls, tag characters, and halves of
+# surrogate pairs, which no terminal can be sent.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]")
+
+_PLACE = re.compile("\ue000(\\d+)\ue001")
 
 
 @cache
@@ -30,13 +42,53 @@ def error_console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def say(markup: str, /, *texts: object, **named: object) -> None:
+    """Print a line: `markup` is ours, with `{}` or `{name}` where texts go, which are shown as they are."""
+    from rich.text import Span, Text
+
+    shown: list[str] = []
+
+    def place(text: object) -> str:
+        shown.append(printable(str(text)))
+        return f"\ue000{len(shown) - 1}\ue001"
+
+    named = {name: place(text) for name, text in named.items()}
+    styled = Text.from_markup(markup.format(*map(place, texts), **named), emoji=False)
+    # Rich cannot escape every text in markup, so texts are put in when the markup has been read.
+    places = list(_PLACE.finditer(styled.plain))
+
+    def moved(position: int) -> int:
+        before = (place for place in places if place.end() <= position)
+        return position + sum(len(shown[int(place[1])]) - len(place[0]) for place in before)
+
+    spans = [Span(moved(span.start), moved(span.end), span.style) for span in styled.spans]
+    console().print(Text(_PLACE.sub(lambda place: shown[int(place[1])], styled.plain), spans=spans))
+
+
+def printable(text: str) -> str:
+    """The text with each character that a terminal would obey, or hide, replaced by U+FFFD."""
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
 def print_json(value: Any) -> None:
-    """One JSON object on one line."""
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+    """One JSON object on one line. What is not printable stands in it escaped."""
+    click.echo(_UNPRINTABLE.sub(_escaped, json.dumps(value, ensure_ascii=False, default=str)))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1]
+
+
+def local_time(moment: str | datetime) -> str:
+    """A time of the database (ISO 8601 or aware) as this machine's clock shows it, with the offset from UTC."""
+    found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    shown = found.astimezone()
+    zone = "UTC" if shown.utcoffset() == UTC.utcoffset(None) else shown.strftime("%z")
+    return f"{shown:%Y-%m-%d %H:%M:%S} {zone}"
 
 
 def fail(message: str, as_json: bool) -> None:
     """Say what went wrong: on standard error, and as the one JSON object when that was asked for."""
     if as_json:
         print_json({"error": message})
-    click.echo(f"Error: {message}", err=True)
+    click.echo(f"Error: {printable(message)}", err=True)

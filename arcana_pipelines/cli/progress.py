@@ -2,51 +2,106 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from uuid import UUID
+from dataclasses import dataclass, field
 
 import psycopg
 
-from arcana_pipelines.cli.output import error_console
-from arcana_pipelines.db.engine import Connection, Database
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.cli.output import error_console, printable
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.pipeline.reports import Progress, progress_of
 from arcana_pipelines.pipeline.workspaces import Workspace
 
 REFRESH_SECONDS = 0.5
+# Asking costs time at the database; it asks at most this part of the time.
+SHARE_OF_TIME = 0.05
+# Rates are of the last so many seconds: Notion counts requests a minute, so they come in bursts.
+WINDOW_SECONDS = 120.0
 
 
 @contextmanager
 def progress(database: Database, workspace: Workspace, wanted: bool) -> Iterator[None]:
     """Show a line that says how far the workspace's sync is, on a terminal."""
-    console = error_console()
-    if not (wanted and console.is_terminal):
+    if not (wanted and error_console().is_terminal):
         yield
         return
-    stop = threading.Event()
-    with console.status(f"{workspace.slug}: listing …") as status:
+    from rich.console import Console
+    from rich.text import Text
 
-        def watch() -> None:
-            connection = database.connect(autocommit=True)
-            with connection:
-                while not stop.wait(REFRESH_SECONDS):
-                    try:
-                        status.update(f"{workspace.slug}: {_line(connection, workspace.workspace_id)}")
-                    except psycopg.OperationalError:
-                        return  # the database went away: the run itself says so
+    # Dagster may take standard error away while it runs assets; a copy of it still leads to the terminal.
+    with open(os.dup(2), "w", encoding="utf-8", errors="replace") as terminal:
+        console = Console(file=terminal, force_terminal=True, highlight=False)
+        stop = threading.Event()
 
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            watcher.join(timeout=5)
+        def shown(line: str) -> Text:
+            return Text(printable(f"{workspace.slug}: {line}"), no_wrap=True, overflow="ellipsis")
+
+        with console.status(shown("listing …")) as status:
+
+            def watch() -> None:
+                course, pause = Course(), 0.0
+                try:
+                    with database.connect(autocommit=True) as connection:
+                        while not stop.wait(max(REFRESH_SECONDS, pause)):
+                            asked = time.monotonic()
+                            now = progress_of(connection, workspace.workspace_id)
+                            pause = (time.monotonic() - asked) / SHARE_OF_TIME
+                            status.update(shown(course.line(now, asked)))
+                except psycopg.OperationalError:
+                    return  # the database went away: the run itself says so
+
+            watcher = threading.Thread(target=watch, daemon=True)
+            watcher.start()
+            try:
+                yield
+            finally:
+                stop.set()
+                watcher.join(timeout=2)
 
 
-def _line(connection: Connection, workspace_id: UUID) -> str:
-    row = connection.execute(load_sql("progress"), {"workspace_id": workspace_id}).fetchone()
-    assert row is not None
-    total, pending, staged, served = row
-    return f"{total} pages listed, {total - pending} read, {staged} chunks waiting, {served} documents served"
+@dataclass(slots=True)
+class Course:
+    """A sync's figures over time: what there was to read, and how fast it goes."""
+
+    to_read: int = 0
+    _reading: deque[tuple[float, int]] = field(default_factory=deque)
+    _embedding: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def line(self, now: Progress, at: float) -> str:
+        """One line about `now`, which was read at `at` (monotonic seconds)."""
+        self.to_read = max(self.to_read, now.pending)
+        read = self.to_read - now.pending
+        parts = [f"{now.listed} listed", f"{read} of {self.to_read} read"]
+        if now.chunks:
+            parts += [f"{now.chunks} chunks", f"{now.embedded} embedded"]
+        reading = _rate(self._reading, at, read)
+        embedding = _rate(self._embedding, at, now.embedded)
+        left = None
+        if reading and now.pending:
+            parts.append(f"{reading * 60:.0f} pages/min")
+            left = now.pending / reading
+        elif embedding and now.embedded < now.chunks:
+            left = (now.chunks - now.embedded) / embedding
+        if left is not None:
+            parts.append(f"{_duration(left)} left")
+        return ", ".join(parts)
+
+
+def _rate(samples: deque[tuple[float, int]], at: float, count: int) -> float:
+    """Adds a sample; returns how many a second there were lately, 0 while that is not known."""
+    samples.append((at, count))
+    while at - samples[0][0] > WINDOW_SECONDS:
+        samples.popleft()
+    seconds, grown = at - samples[0][0], count - samples[0][1]
+    return grown / seconds if seconds > 0 and grown > 0 else 0.0
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

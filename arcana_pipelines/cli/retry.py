@@ -5,14 +5,16 @@ from __future__ import annotations
 import click
 
 from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option
 from arcana_pipelines.cli.sync import run_sync, show
 from arcana_pipelines.db.schema import upgrade
+from arcana_pipelines.pipeline import ledger, workspaces
 from arcana_pipelines.sources.notion.pages import canonical_id
 from arcana_pipelines.sources.protocol import Mode
 
 
-@click.command(name="retry")
+@click.command(name="retry", cls=WorkspaceCommand)
 @click.argument("slug")
 @click.option("--page", metavar="ID", default="", help="Only this page, whatever its state (default: the quarantine).")
 @json_option
@@ -25,5 +27,8 @@ def command(context: click.Context, slug: str, page: str, as_json: bool) -> None
     database = open_database()
     upgrade(database)
     wanted = canonical_id(page) if page else ""
-    report = run_sync(database, slug, Mode.INCREMENTAL, show_progress=not as_json, job="retry_pages", page=wanted)
+    if wanted:
+        with database.connection() as connection:
+            ledger.require_page(connection, workspaces.find(connection, slug).workspace_id, wanted)
+    report = run_sync(database, slug, Mode.INCREMENTAL, as_json=as_json, job="retry_pages", page=wanted)
     show(context, report, as_json)

@@ -11,7 +11,8 @@ from typing import get_args
 import click
 
 from arcana_pipelines.cli.database import open_database
-from arcana_pipelines.cli.output import console, json_option, print_json
+from arcana_pipelines.cli.one_workspace import WorkspaceCommand
+from arcana_pipelines.cli.output import console, json_option, print_json, printable, say
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.pipeline import workspaces
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
@@ -35,7 +36,7 @@ def _time(text: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-@click.command(name="search")
+@click.command(name="search", cls=WorkspaceCommand)
 @click.argument("slug")
 @click.argument("query")
 @click.option("-k", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many hits.")
@@ -112,36 +113,39 @@ def _lines() -> Iterator[str]:
 
 
 def _print(results: Results) -> None:
-    out = console()
     for word, meant in results.corrections.items():
-        out.print(f"[yellow]No text has '{word}'[/yellow]; searched for '{meant}' too.")
+        say("[yellow]No text has '{}'[/yellow]; searched for '{}' too.", word, meant)
     if not results.hits:
-        out.print("Nothing was found.")
+        say("Nothing was found.")
     for number, hit in enumerate(results.hits, start=1):
         _print_hit(number, hit)
-    out.print(f"[dim]{len(results.hits)} hits in {results.seconds * 1000:.0f} ms[/dim]")
+    say("[dim]{} hits in {} ms[/dim]", len(results.hits), round(results.seconds * 1000))
 
 
 def _print_hit(number: int, hit: Hit) -> None:
     from rich.text import Text
 
     out = console()
+
+    def text(shown: str, style: str = "") -> Text:
+        return Text(printable(shown), style=style)
+
     edited = f", edited {hit.last_edited_at[:10]}" if hit.last_edited_at else ""
-    heading = Text(f"{number}. ") + Text(" > ".join((hit.title, *hit.heading_path)), style="bold")
-    out.print(heading + Text(f"  {hit.score:.2f}  version {hit.version}{edited}", style="dim"))
+    heading = text(f"{number}. ") + text(" > ".join((hit.title, *hit.heading_path)), "bold")
+    out.print(heading + text(f"  {hit.score:.2f}  version {hit.version}{edited}", "dim"))
     shown, spans = _window(hit)
-    text = Text(shown)
+    found = text(shown)
     for begin, end in spans:
-        text.stylize("bold yellow", begin, end)
+        found.stylize("bold yellow", begin, end)
     for before in hit.before:
-        out.print(Text("   … " + " ".join(before.split())[:SHOWN], style="dim"))
-    out.print(Text("   ") + text)
+        out.print(text("   … " + " ".join(before.split())[:SHOWN], "dim"))
+    out.print(Text("   ") + found)
     for after in hit.after:
-        out.print(Text("   … " + " ".join(after.split())[:SHOWN], style="dim"))
+        out.print(text("   … " + " ".join(after.split())[:SHOWN], "dim"))
     for twin in hit.duplicates:
-        out.print(Text(f"   also on: {twin.title} {twin.url or ''}", style="dim"))
+        out.print(text(f"   also on: {twin.title} {twin.url or ''}", "dim"))
     if hit.link:
-        out.print(Text(f"   {hit.link}", style="blue"))
+        out.print(text(f"   {hit.link}", "blue"))
 
 
 def _window(hit: Hit) -> tuple[str, list[tuple[int, int]]]:

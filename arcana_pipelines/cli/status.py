@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from arcana_pipelines.cli.database import open_database
-from arcana_pipelines.cli.output import console, json_option, print_json
+from arcana_pipelines.cli.output import json_option, local_time, print_json, say
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.pipeline import workspaces
 from arcana_pipelines.pipeline.reports import workspace_status
@@ -17,7 +17,7 @@ from arcana_pipelines.pipeline.reports import workspace_status
 @click.argument("slug", required=False)
 @json_option
 def command(slug: str | None, as_json: bool) -> None:
-    """Show what is indexed, and what is not."""
+    """Show what is indexed, what is not and why, and what a sync is doing now. Times are this machine's."""
     database = open_database()
     require_current(database)
     with database.connection() as connection:
@@ -33,33 +33,79 @@ def command(slug: str | None, as_json: bool) -> None:
 
 
 def _print(state: dict[str, Any]) -> None:
-    out = console()
-    out.print(f"[bold]{state['workspace']}[/bold] ({state['platform']}, {state['status']})")
+    say("[bold]{}[/bold] ({}, {})", state["workspace"], state["platform"], state["status"])
     for index in state["indexes"]:
-        out.print(
-            f"  index {index['name']}: {index['object_count']} documents, {index['vector_count']} chunks, "
-            f"{index['embedding_model']} ({index['dimensions']}), updated {index['updated']}"
-        )
+        say(
+            "  index {}: {} documents, {} chunks, {} ({}), updated {}",
+            index["name"], index["object_count"], index["vector_count"], index["embedding_model"],
+            index["dimensions"], local_time(index["updated"]),
+        )  # fmt: skip
+    _print_running(state)
+    _print_last_sync(state)
+    _print_source(state["source"])
+    for group in state["not_indexed"]:
+        if group["state"] == "pending" and state["running"]:
+            continue  # they are being read
+        reason = group["reason"] or "to be read by the next sync"
+        say("  [yellow]{} pages {}[/yellow]: {}", group["pages"], group["state"], reason)
+        for example in group["examples"]:
+            say("    {} ({})", example["title"] or "Untitled", example["external_id"])
+
+
+def _print_running(state: dict[str, Any]) -> None:
+    running, last = state["running"], state["last_sync"]
+    if running is None:
+        return
+    if last is None or last["state"] != "running":
+        say("  [green]a run is at work[/green] on this workspace")
+        return
+    say(
+        "  [green]a sync is running[/green]: generation {}, {}, since {}: {} pages listed, {} to be read, "
+        "{} chunks waiting, {} of them embedded",
+        last["generation"], last["mode"], local_time(last["started_at"]), running["listed"], running["pending"],
+        running["chunks"], running["embedded"],
+    )  # fmt: skip
+
+
+def _print_last_sync(state: dict[str, Any]) -> None:
     last = state["last_sync"]
     if last is None:
-        out.print("  never synced")
-    else:
+        say("  never synced")
+        return
+    if last["state"] != "running":
         whole = "complete" if last["listing_complete"] else "[yellow]incomplete[/yellow]"
-        ended = last["finished_at"] or "[yellow]not finished[/yellow]"
-        out.print(f"  last sync: generation {last['generation']}, {last['mode']}, listing {whole}, ended {ended}")
-        for problem in last["problems"]:
-            out.print(f"    {problem}", markup=False)
-    source = state["source"]
+        ended = f"listing {whole}, ended {{ended}}"
+        if not last["finished_at"]:
+            ended = "[yellow]{state}[/yellow]; the next sync goes on from there"
+        say(
+            f"  last sync: generation {{generation}}, {{mode}}, began {{began}}, {ended}",
+            generation=last["generation"],
+            mode=last["mode"],
+            began=local_time(last["started_at"]),
+            ended=local_time(last["finished_at"]) if last["finished_at"] else "",
+            state=last["state"],
+        )
+    for problem in last["problems"]:
+        say("    {}", problem)
+    if last["waiting_removals"]:
+        say_waiting_removals(state["workspace"], last["mode"], last["waiting_removals"])
+
+
+def say_waiting_removals(slug: str, mode: str, pages: int) -> None:
+    """Pages that are gone from the source, and the command that lets them be removed."""
+    say("[yellow]{} pages are gone from the source, too many to remove unasked.[/yellow] If that is right:", pages)
+    say("  arcana sync {} --mode {} --allow-removals {}", slug, mode, pages)
+
+
+def _print_source(source: dict[str, Any]) -> None:
     if source["paused_until"]:
-        out.print(
-            f"  [yellow]the source asked for a pause[/yellow] until {source['paused_until']}: {source['pause_reason']}"
+        say(
+            "  [yellow]the source asked for a pause[/yellow] until {}: {}",
+            local_time(source["paused_until"]),
+            source["pause_reason"],
         )
     if source["problem"]:
-        out.print("  [yellow]the source could not be looked at:[/yellow]")
-        out.print(f"    {source['problem']}", markup=False)
+        say("  [yellow]the source could not be looked at:[/yellow]")
+        say("    {}", source["problem"])
     for kind, pages in source["unknown_types"].items():
-        out.print(f"  {pages} pages hold '{kind}', which this release does not know", markup=False)
-    for group in state["not_indexed"]:
-        out.print(f"  [yellow]{group['pages']} pages {group['state']}[/yellow]: {group['reason']}")
-        for example in group["examples"]:
-            out.print(f"    {example['title'] or 'Untitled'} ({example['external_id']})", markup=False)
+        say("  {} pages hold '{}', which this release does not know", pages, kind)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 import click
 
 from arcana_pipelines.cli.database import open_database
-from arcana_pipelines.cli.output import console, json_option, print_json
+from arcana_pipelines.cli.interrupts import interruptible
+from arcana_pipelines.cli.one_workspace import WorkspaceCommand
+from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.cli.progress import progress
+from arcana_pipelines.cli.status import say_waiting_removals
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.embedding.prices import Terms
@@ -20,11 +24,12 @@ from arcana_pipelines.pipeline.estimate import Estimate, estimate
 from arcana_pipelines.pipeline.reports import is_incomplete, sync_report
 from arcana_pipelines.pipeline.workspaces import Workspace
 from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.sources.registry import check_source
 
 INCOMPLETE = 3
 
 
-@click.command(name="sync")
+@click.command(name="sync", cls=WorkspaceCommand)
 @click.argument("slug")
 @click.option(
     "--mode", type=click.Choice([str(mode) for mode in Mode]), default=str(Mode.INCREMENTAL), show_default=True
@@ -61,7 +66,7 @@ def command(
         _estimate(context, database, slug, Mode(mode), allow_removals, as_json)
         return
     job = "audit_workspace" if Mode(mode) is Mode.AUDIT else "sync_workspace"
-    report = run_sync(database, slug, Mode(mode), allow_removals=allow_removals, show_progress=not as_json, job=job)
+    report = run_sync(database, slug, Mode(mode), allow_removals=allow_removals, as_json=as_json, job=job)
     show(context, report, as_json)
 
 
@@ -78,9 +83,7 @@ def _estimate(
     context: click.Context, database: Database, slug: str, mode: Mode, allow_removals: int, as_json: bool
 ) -> None:
     """Read and cut what the next sync would, and print what embedding it would cost."""
-    report = run_sync(
-        database, slug, mode, allow_removals=allow_removals, show_progress=not as_json, job="stage_workspace"
-    )
+    report = run_sync(database, slug, mode, allow_removals=allow_removals, as_json=as_json, job="stage_workspace")
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
         found = estimate(connection, workspace_id, Terms.of(database.settings))
@@ -94,19 +97,18 @@ def _estimate(
 
 
 def _print_estimate(slug: str, found: Estimate) -> None:
-    out = console()
     price = "at a price that is not known (EMBEDDING_PRICE_PER_MILLION_TOKENS)"
     if found.cost is not None:
         price = f"{found.cost:.4f} USD"
     time_needed = "within a day, in batches" if found.seconds is None else f"about {found.seconds:.0f} s"
-    out.print(f"[bold]{slug}[/bold]: {found.pages} pages to publish, {found.chunks} chunks")
-    out.print(f"{found.texts} texts to embed, {found.tokens} tokens: {price}, {time_needed}")
+    say("[bold]{}[/bold]: {} pages to publish, {} chunks", slug, found.pages, found.chunks)
+    say("{} texts to embed, {} tokens: {}, {}", found.texts, found.tokens, price, time_needed)
     if found.waiting:
-        out.print(f"{found.waiting} texts more wait in batches at the provider")
+        say("{} texts more wait in batches at the provider", found.waiting)
     limit = "no limit" if found.limit is None else f"limit {found.limit} USD"
-    out.print(f"{found.spent:.4f} USD spent in {found.month} (UTC), {limit}")
+    say("{} USD spent in {} (UTC), {}", f"{found.spent:.4f}", found.month, limit)
     if found.limit is not None and found.cost and found.spent + found.cost > found.limit:
-        out.print("[yellow]That is over the limit: the sync would stop before it.[/yellow]")
+        say("[yellow]That is over the limit: the sync would stop before it.[/yellow]")
 
 
 def run_sync(
@@ -114,24 +116,26 @@ def run_sync(
     slug: str,
     mode: Mode,
     *,
-    show_progress: bool = False,
+    as_json: bool = False,
     job: str = "sync_workspace",
     **config: Any,
 ) -> dict[str, Any]:
     """Run the job for one partition and return its report. `config`: see `SyncConfig`.
 
     Raises:
-        ArcanaError: the run failed; the message is the first failed asset's own.
+        WrongUse: the workspace cannot be synced as it is set up; no run was started.
+        Exception: the first failed asset's own error.
     """
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
+    check_source(workspace.platform, workspace.source_config, workspace.credential_ref, slug)
     from arcana_pipelines.defs.schedules import sync_config
 
     started = time.monotonic()
-    run_id = run_job(database, workspace, job, sync_config(mode, **config), show_progress=show_progress)
+    run_id, number = run_job(database, workspace, job, sync_config(mode, **config), as_json=as_json)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
-        generation = ledger.current(connection, workspace.workspace_id)
+        generation = ledger.numbered(connection, workspace.workspace_id, number)
         if generation is None:
             raise ArcanaError(f"The run {run_id} ended without a sync of '{slug}'.")
         report = sync_report(connection, workspace, generation)
@@ -139,54 +143,67 @@ def run_sync(
 
 
 def run_job(
-    database: Database, workspace: Workspace, job: str, config: Mapping[str, object], *, show_progress: bool
-) -> str:
-    """Run a job for one partition in this process and return the run's id.
+    database: Database, workspace: Workspace, job: str, config: Mapping[str, object], *, as_json: bool
+) -> tuple[str, int | None]:
+    """Run a job for one partition in this process; returns the run's id and the generation that it opened.
 
     Raises:
-        ArcanaError: the run failed; the message is the first failed asset's own.
+        Interrupted: Ctrl-C or SIGTERM.
+        Exception: the first failed asset's own error.
     """
-    from arcana_pipelines.defs import partitions
+    from arcana_pipelines.defs import partitions, run
     from arcana_pipelines.defs.instance import open_instance
-    from arcana_pipelines.defs.run import execute
 
-    with open_instance(database) as instance, progress(database, workspace, show_progress):
+    run_id = str(uuid4())
+    message = (
+        f"Interrupted. What was read and embedded for '{workspace.slug}' is kept; the next sync goes on from there."
+    )
+    with open_instance(database) as instance, progress(database, workspace, not as_json):
         partitions.add(instance, workspace.slug)
-        run_id, failure = execute(instance, workspace.slug, config, job)
-    if failure is not None:
-        named = f"'{workspace.slug}'" in str(failure)
-        raise failure if named else type(failure)(f"Workspace '{workspace.slug}': {failure}")
-    return run_id
+
+        def record() -> None:
+            run.mark_canceled(instance, run_id)
+            with database.connect(autocommit=True) as connection:
+                ledger.note_interrupted(connection, workspace.workspace_id)
+
+        with interruptible(message, record, as_json) as interrupted:
+            try:
+                return run_id, run.execute(instance, workspace.slug, config, job, run_id)
+            except BaseException as error:
+                # Whatever it was doing, and whatever that made of the interrupt.
+                if (signalled := interrupted()) is not None:
+                    record()
+                    raise signalled from error
+                if isinstance(error, ArcanaError) and f"'{workspace.slug}'" not in str(error):
+                    raise type(error)(f"Workspace '{workspace.slug}': {error}") from error
+                raise
 
 
 def _print(report: dict[str, Any]) -> None:
-    pages, chunks, embeddings = report["pages"], report["chunks"], report["embeddings"]
-    out = console()
-    out.print(
-        f"[bold]{report['workspace']}[/bold]: {pages['enumerated']} pages listed ({report['mode']}): "
-        f"{pages['added']} added, {pages['updated']} updated, {pages['unchanged']} unchanged, "
-        f"{pages['removed']} removed"
+    slug, pages, chunks, embeddings = (report[name] for name in ("workspace", "pages", "chunks", "embeddings"))
+    say(
+        "[bold]{slug}[/bold]: {enumerated} pages listed ({mode}): {added} added, {updated} updated, "
+        "{unchanged} unchanged, {removed} removed",
+        slug=slug,
+        mode=report["mode"],
+        **pages,
     )
     price = f" for {embeddings['cost']:.4f} USD" if embeddings.get("cost") else ""
-    out.print(
-        f"{chunks['published']} chunks published, {chunks['retired']} retired; "
-        f"{embeddings['computed']} embeddings computed{price}, {embeddings['reused']} reused; "
-        f"{report['notion']['requests']} requests; {report['seconds']:.1f} s"
-    )
+    say(
+        "{} chunks published, {} retired; {} embeddings computed{}, {} reused; {} requests; {} s",
+        chunks["published"], chunks["retired"], embeddings["computed"], price, embeddings["reused"],
+        report["notion"]["requests"], f"{report['seconds']:.1f}",
+    )  # fmt: skip
     for name in ("skipped", "quarantined", "pending"):
         if pages[name]:
-            out.print(f"[yellow]{pages[name]} pages {name}[/yellow]: arcana status {report['workspace']} says why")
+            say("[yellow]{} pages {}[/yellow]: arcana status {} says why", pages[name], name, slug)
     if embeddings.get("waiting"):
-        out.print(f"[yellow]{embeddings['waiting']} texts wait in batches[/yellow] at the embedding provider")
+        say("[yellow]{} texts wait in batches[/yellow] at the embedding provider", embeddings["waiting"])
     for problem in embeddings.get("problems", []):
-        out.print(f"  {problem}", markup=False)
+        say("  {}", problem)
     if not report["listing_complete"]:
-        out.print("[yellow]The listing was incomplete; nothing was removed:[/yellow]")
+        say("[yellow]The listing was incomplete; nothing was removed:[/yellow]")
     for problem in report.get("problems", []):
-        out.print(f"  {problem}", markup=False)
+        say("  {}", problem)
     if report.get("waiting_removals"):
-        waiting = report["waiting_removals"]
-        out.print(
-            f"[yellow]{waiting} pages are gone from the source, too many to remove unasked.[/yellow] If that is "
-            f"right: arcana sync {report['workspace']} --mode {report['mode']} --allow-removals {waiting}"
-        )
+        say_waiting_removals(slug, report["mode"], report["waiting_removals"])

@@ -79,7 +79,7 @@ def _prepare_demo(database: Database) -> None:
     if not folder.exists():
         shutil.copytree(DEMO_SOURCE, folder)
     register(database, DEMO_SLUG, "notion_export", {"path": str(folder)}, name="Sample handbook")
-    report = run_sync(database, DEMO_SLUG, Mode.FULL, show_progress=True)
+    report = run_sync(database, DEMO_SLUG, Mode.FULL)
     console().print(
         f"Sample workspace '{DEMO_SLUG}' indexed: {report['pages']['added']} pages, "
         f"{report['chunks']['published']} chunks in {report['seconds']:.1f} s"

@@ -1,4 +1,4 @@
-"""`arcana workspace`: register, list, show and remove workspaces."""
+"""`arcana workspace`: register, list, show, change and remove workspaces."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import click
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.cli.database import open_database
-from arcana_pipelines.cli.output import console, json_option, print_json
+from arcana_pipelines.cli.one_workspace import WorkspaceCommand
+from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.embedding.provider import model_of
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.pipeline import workspaces
-from arcana_pipelines.settings import token_from_environment
-from arcana_pipelines.sources.registry import DEFAULT_TOKEN_VARIABLE
+from arcana_pipelines.sources.registry import DEFAULT_TOKEN_VARIABLE, check_source
 
 PLATFORMS = {"notion": "notion", "notion-export": "notion_export"}
 
 
 @click.group(name="workspace")
 def command() -> None:
-    """Register, list, show and remove workspaces."""
+    """Register, list, show, change and remove workspaces."""
 
 
 @command.command()
@@ -94,7 +94,7 @@ def list_(as_json: bool) -> None:
         click.echo(f"{row.slug}\t{row.platform}\t{row.status}\tgeneration {row.generation}")
 
 
-@command.command()
+@command.command(cls=WorkspaceCommand)
 @click.argument("slug")
 @json_option
 def show(slug: str, as_json: bool) -> None:
@@ -107,10 +107,10 @@ def show(slug: str, as_json: bool) -> None:
         print_json(_described(row))
     else:
         for key, value in _described(row).items():
-            console().print(f"[bold]{key}[/bold]: {value}", markup=True)
+            say("[bold]{}[/bold]: {}", key, value)
 
 
-@command.command()
+@command.command(cls=WorkspaceCommand)
 @click.argument("slug")
 @click.argument("usd", required=False)
 @json_option
@@ -138,6 +138,38 @@ def budget(slug: str, usd: str | None, as_json: bool) -> None:
     else:
         said = "without a limit" if limit is None else f"of {limit} USD"
         click.echo(f"{slug} spent {spent:.4f} USD {said} in {state.month} (UTC).")
+
+
+@command.command(name="set", cls=WorkspaceCommand)
+@click.argument("slug")
+@click.option("--name", help="Another name for people.")
+@click.option("--token-env", metavar="NAME", help="Another variable that holds the token (source notion).")
+@click.option("--path", type=click.Path(path_type=Path), help="Where the export lies now (source notion-export).")
+@json_option
+def set_(slug: str, name: str | None, token_env: str | None, path: Path | None, as_json: bool) -> None:
+    """Change a workspace's name, its token's variable or its export's path. The next sync reads from there.
+
+    What was indexed stays: a page of the new place is the page of the old one when its id is. A token of another
+    Notion workspace is refused by the next sync.
+    """
+    if name is None and token_env is None and path is None:
+        raise WrongUse("Nothing to change: give --name, --token-env or --path.")
+    database = open_database()
+    upgrade(database)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        source = next(shown for shown, platform in PLATFORMS.items() if platform == workspace.platform)
+        if token_env is not None or path is not None:
+            config, credential = _source_options(slug, source, token_env, path, comments=False)
+            config = {**workspace.source_config, **config}
+        else:
+            config, credential = workspace.source_config, workspace.credential_ref
+        workspaces.change(connection, workspace, name or workspace.name, config, credential)
+        changed = workspaces.find(connection, slug)
+    if as_json:
+        print_json(_described(changed))
+    else:
+        say("Workspace '{}' is changed. Next: arcana sync {}", slug, slug)
 
 
 @command.command()
@@ -168,7 +200,7 @@ def _source_options(
         if path is not None:
             raise WrongUse("--path belongs to --source notion-export; --source notion reads the API.")
         variable = token_env or DEFAULT_TOKEN_VARIABLE
-        token_from_environment(variable, slug)
+        check_source("notion", {}, variable, slug)
         return ({"comments": True} if comments else {}), variable
     if comments:
         raise WrongUse("--comments belongs to --source notion; an export holds no comments.")
@@ -176,11 +208,9 @@ def _source_options(
         raise WrongUse("--token-env belongs to --source notion; an export needs no token.")
     if path is None:
         raise WrongUse("--source notion-export needs --path: the folder or zip of a Markdown & CSV export.")
-    from arcana_pipelines.sources.notion_export import validate_export
-
-    path = path.expanduser().absolute()
-    validate_export(path)
-    return {"path": str(path)}, None
+    config = {"path": str(path.expanduser().absolute())}
+    check_source("notion_export", config, None, slug)
+    return config, None
 
 
 def _described(row: workspaces.Workspace) -> dict[str, Any]:

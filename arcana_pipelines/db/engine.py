@@ -7,7 +7,7 @@ plain SQL.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -24,6 +24,26 @@ if TYPE_CHECKING:
 Connection = psycopg.Connection[Any]
 
 DAGSTER_SCHEMA = "dagster"
+
+
+class _Interruptible(psycopg.Connection[Any]):
+    """A connection that an interrupt in the middle of a statement ends, there and at the server.
+
+    psycopg does so for Ctrl-C alone; Dagster raises another exception. Left open, the connection would take the late
+    answer for that of its next statement.
+    """
+
+    def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
+        """See `psycopg.Connection.wait`."""
+        try:
+            return super().wait(gen, *arguments, **options)
+        except Exception:
+            raise
+        except BaseException:
+            with suppress(psycopg.Error):
+                self.cancel_safe(timeout=1)
+            self.close()
+            raise
 
 
 class Database:
@@ -86,7 +106,7 @@ class Database:
             DatabaseUnreachable: nothing answers, or it refuses us.
         """
         try:
-            return psycopg.connect(self.url, connect_timeout=10, application_name="arcana", **options)
+            return _Interruptible.connect(self.url, connect_timeout=10, application_name="arcana", **options)
         except psycopg.Error as error:
             # libpq's message names host and port, never the password.
             raise DatabaseUnreachable(

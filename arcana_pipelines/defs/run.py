@@ -1,24 +1,27 @@
-"""Running the job in this process, for the command line."""
+"""Running a job in this process, for the command line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import dagster as dg
 
 from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.runs import PROCESS_TAG, process_tag, report_dead_runs
-from arcana_pipelines.errors import ArcanaError
 
 
 def execute(
-    instance: dg.DagsterInstance, slug: str, config: Mapping[str, object], job_name: str = "sync_workspace"
-) -> tuple[str, ArcanaError | None]:
-    """Sync one partition with this run configuration; returns the run's id and, when it failed, our error.
+    instance: dg.DagsterInstance, slug: str, config: Mapping[str, object], job_name: str, run_id: str
+) -> int | None:
+    """Run a job for one partition; returns the generation that it opened, or None when it listed no source.
 
-    Anything that is not an error of ours is raised as it is, with its traceback.
+    Raises:
+        DagsterExecutionInterruptedError: Ctrl-C, SIGTERM.
+        Exception: what failed, as it was raised; Dagster has recorded the failure.
     """
     report_dead_runs(instance)
+    _leave_output_alone(instance)
     job = build_defs().resolve_job_def(job_name)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     result = job.execute_in_process(
@@ -26,40 +29,36 @@ def execute(
         partition_key=slug,
         instance=instance,
         tags={PROCESS_TAG: process_tag()},
-        raise_on_error=False,
+        run_id=run_id,
+        raise_on_error=True,
     )
-    if result.success:
-        return result.run_id, None
-    return result.run_id, _cause(result)
+    for event in result.get_asset_materialization_events():
+        generation = event.materialization.metadata.get("generation")
+        if generation is not None:
+            return int(generation.value)  # type: ignore[arg-type]
+    return None
 
 
-def _cause(result: dg.ExecuteInProcessResult) -> ArcanaError:
-    """Our exception behind the first failed step."""
-    for event in result.all_events:
-        if not event.is_step_failure:
-            continue
-        data = event.step_failure_data
-        error = data.user_failure_data or data.error
-        chain = data.error
-        while chain is not None:
-            if chain.cls_name in _OURS:
-                return _OURS[chain.cls_name](_message(chain.message, chain.cls_name))
-            chain = chain.cause
-        return ArcanaError(f"The asset {event.step_key} failed: {error}")
-    return ArcanaError(f"The run {result.run_id} failed before its first asset; the Dagster UI shows why.")
+def _leave_output_alone(instance: dg.DagsterInstance) -> None:
+    """Let this process write to its own terminal: what it prints is not captured for the UI.
+
+    Capturing takes four processes more a run, which would hear Ctrl-C too and answer with tracebacks of their own.
+    Dagster has no public switch for it; where the private name is gone, output is captured.
+    """
+    try:
+        from dagster._core.storage.compute_log_manager import CapturedLogContext
+    except ImportError:
+        return
+
+    @contextmanager
+    def capture_nothing(log_key: Sequence[str]) -> Iterator[CapturedLogContext]:
+        yield CapturedLogContext(log_key)
+
+    instance.compute_log_manager.capture_logs = capture_nothing  # type: ignore[method-assign]
 
 
-def _subclasses(kind: type[ArcanaError]) -> dict[str, type[ArcanaError]]:
-    found = {kind.__name__: kind}
-    for child in kind.__subclasses__():
-        found.update(_subclasses(child))
-    return found
-
-
-_OURS = _subclasses(ArcanaError)
-
-
-def _message(text: str, cls_name: str) -> str:
-    # Dagster keeps "package.module.Class: message\n".
-    head, separator, rest = text.partition(f"{cls_name}: ")
-    return (rest if separator else head).strip()
+def mark_canceled(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Note that a person ended a run of this process: it did not fail, whatever Dagster has taken it for."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and run.status is not dg.DagsterRunStatus.SUCCESS:
+        instance.report_run_canceled(run, "Interrupted at the command line.")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
 from arcana_pipelines.embedding.batches import Text
 from arcana_pipelines.embedding.budget import Budget
 from arcana_pipelines.embedding.provider import Embedded, Embedder
 from arcana_pipelines.errors import EmbeddingFailed, InputRejected
+from arcana_pipelines.workers import worker_threads
 
 HARMLESS = "hello"
 
@@ -51,7 +52,7 @@ def send(embedder: Embedder, groups: Iterator[list[Text]], budget: Budget) -> It
             if sifted.failure is not None:
                 raise sifted.failure
         return
-    with ThreadPoolExecutor(embedder.concurrency, thread_name_prefix="embed") as pool:
+    with worker_threads(embedder.concurrency, "embed") as pool:
         under_way: dict[Future[Sifted], list[Text]] = {}
         failure: BaseException | None = None
         following = next(groups, None)

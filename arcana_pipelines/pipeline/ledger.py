@@ -66,6 +66,22 @@ def current(connection: Connection, workspace_id: UUID) -> Generation | None:
     return None if row is None else Generation(workspace_id, row[0], Mode(row[1]))
 
 
+def numbered(connection: Connection, workspace_id: UUID, number: int | None) -> Generation | None:
+    """One generation by its number, or None where there is none with it."""
+    row = connection.execute(
+        "SELECT generation, mode FROM sync_generation WHERE workspace_id = %s AND generation = %s",
+        [workspace_id, number],
+    ).fetchone()
+    return None if row is None else Generation(workspace_id, row[0], Mode(row[1]))
+
+
+def note_interrupted(connection: Connection, workspace_id: UUID) -> None:
+    """Note that a person ended the sync that runs, if one does."""
+    generation = current(connection, workspace_id)
+    if generation is not None:
+        note(connection, generation, {"ended": "interrupted"})
+
+
 def note(connection: Connection, generation: Generation, counters: Mapping[str, Any]) -> None:
     """Merge counters into the generation's record."""
     connection.execute(
@@ -231,14 +247,29 @@ def release(connection: Connection, workspace_id: UUID, page: str | None) -> int
     Raises:
         WrongUse: the workspace has no such page.
     """
+    if page is not None:
+        require_page(connection, workspace_id, page)
     rows = connection.execute(load_sql("ledger_release"), {"workspace_id": workspace_id, "page": page}).fetchall()
     connection.commit()
-    if page is not None and not rows:
+    return len(rows)
+
+
+def require_page(connection: Connection, workspace_id: UUID, page: str) -> None:
+    """Refuse the id of a page that the workspace does not hold.
+
+    Raises:
+        WrongUse: it does not.
+    """
+    row = connection.execute(
+        "SELECT 1 FROM source_page WHERE workspace_id = %s AND external_id = %s "
+        "AND kind <> 'data_source' AND state <> 'tombstoned'",
+        [workspace_id, page],
+    ).fetchone()
+    if row is None:
         raise WrongUse(
             f"The workspace holds no page {page}. `arcana status` names those that are not indexed; a page that was "
             "removed comes back by itself once the source lists it again."
         )
-    return len(rows)
 
 
 def unknown_types(connection: Connection, workspace_id: UUID) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import SimpleQueue
@@ -25,6 +25,7 @@ from arcana_pipelines.pipeline.purge import purge
 from arcana_pipelines.pipeline.removal import is_below_removed, remove_absent
 from arcana_pipelines.pipeline.workspaces import Workspace
 from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence, Source
+from arcana_pipelines.workers import worker_threads
 
 log = logging.getLogger(__name__)
 
@@ -284,7 +285,7 @@ class _Reading:
 
     def run(self) -> None:
         """Read everything that is stale now."""
-        with ThreadPoolExecutor(self.concurrency, thread_name_prefix="fetch") as pool:
+        with worker_threads(self.concurrency, "fetch") as pool:
             waiting: dict[Future[FetchedPage], PageRef] = {}
             try:
                 for ref in self._stale():
@@ -301,7 +302,8 @@ class _Reading:
             finally:
                 for future in waiting:
                     future.cancel()
-                self._commit()
+                if not self.connection.closed:
+                    self._commit()
 
     def _stale(self) -> Iterator[PageRef]:
         for batch in ledger.to_fetch(self.connection, self.generation, self.source_now):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.indexes.builds import Build
 from arcana_pipelines.pipeline import ledger
 from arcana_pipelines.pipeline.ledger import Generation
+from arcana_pipelines.pipeline.lock import locked
 from arcana_pipelines.pipeline.workspaces import Workspace
 
 MOST_CHANGES = 20
@@ -114,6 +115,24 @@ def sync_report(connection: Connection, workspace: Workspace, generation: Genera
     return report
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a sync is: pages, chunks that wait and those of them that are embedded, documents served."""
+
+    listed: int
+    pending: int
+    chunks: int
+    embedded: int
+    served: int
+
+
+def progress_of(connection: Connection, workspace_id: UUID) -> Progress:
+    """What a sync that runs now has done so far."""
+    row = connection.execute(load_sql("progress"), {"workspace_id": workspace_id}).fetchone()
+    assert row is not None
+    return Progress(*row)
+
+
 def is_incomplete(report: dict[str, Any]) -> bool:
     """True when a sync ended but left something out: exit code 3."""
     pages = report["pages"]
@@ -134,15 +153,19 @@ def workspace_status(connection: Connection, workspace: Workspace) -> dict[str, 
         "WHERE workspace_id = %s ORDER BY generation DESC LIMIT 1",
         [workspace.workspace_id],
     ).fetchone()
+    noted = {} if generation is None else ledger.counters(connection, generation)
+    is_running = workspace.slug in locked(connection)
     groups = connection.execute(load_sql("not_indexed"), {"workspace_id": workspace.workspace_id}).fetchall()
     return {
         "workspace": workspace.slug,
         "platform": workspace.platform,
         "status": workspace.status,
         "indexes": [index.as_dict() for index in served_counts(connection, workspace.workspace_id)],
+        "running": asdict(progress_of(connection, workspace.workspace_id)) if is_running else None,
         "last_sync": None
         if last is None or generation is None
         else {
+            "state": _state_of(last[5] is not None, is_running, noted),
             "generation": last[0],
             "mode": last[1],
             "listing_complete": last[2],
@@ -150,6 +173,7 @@ def workspace_status(connection: Connection, workspace: Workspace) -> dict[str, 
             "started_at": last[4].isoformat(),
             "finished_at": last[5].isoformat() if last[5] else None,
             "pages": sync_report(connection, workspace, generation)["pages"],
+            "waiting_removals": noted.get("waiting_removals", 0),
         },
         "source": _source_state(connection, workspace.workspace_id),
         "not_indexed": [
@@ -157,6 +181,12 @@ def workspace_status(connection: Connection, workspace: Workspace) -> dict[str, 
             for state, reason, count, examples in groups
         ],
     }
+
+
+def _state_of(is_finished: bool, is_running: bool, noted: Mapping[str, Any]) -> str:
+    if is_finished:
+        return "done"
+    return "running" if is_running else str(noted.get("ended") or "not finished")
 
 
 def _source_state(connection: Connection, workspace_id: UUID) -> dict[str, Any]:

@@ -127,6 +127,19 @@ def register(
     return workspace
 
 
+def change(
+    connection: Connection, workspace: Workspace, name: str, source_config: dict[str, Any], credential_ref: str | None
+) -> None:
+    """Give a workspace another name, or another place that its source is read from; its next sync lists everything."""
+    moved = (source_config, credential_ref) != (workspace.source_config, workspace.credential_ref)
+    connection.execute(
+        "UPDATE workspace SET name = %s, source_config = %s, credential_ref = %s, "
+        "source_cursor = CASE WHEN %s THEN NULL ELSE source_cursor END, updated_at = now() WHERE workspace_id = %s",
+        [name, Jsonb(source_config), credential_ref, moved, workspace.workspace_id],
+    )
+    connection.commit()
+
+
 def set_embedding_budget(connection: Connection, workspace_id: UUID, usd: str) -> None:
     """Set what a workspace's embeddings may cost in a month; `default` takes its own limit away.
 

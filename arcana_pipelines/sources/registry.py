@@ -42,6 +42,21 @@ def open_source(
     raise WrongUse(f"Workspace '{slug}' has the platform '{platform}', which this release cannot read.")
 
 
+def check_source(platform: str, config: Mapping[str, Any], credential_ref: str | None, slug: str) -> None:
+    """Refuse what can never be read, before anything is begun. Asks no server.
+
+    Raises:
+        MissingToken: the variable that should hold the token is not set.
+        InvalidExport: there is no export at the path, or none that can be read.
+    """
+    if platform == "notion":
+        token_from_environment(credential_ref or DEFAULT_TOKEN_VARIABLE, slug)
+    elif platform == "notion_export":
+        from arcana_pipelines.sources.notion_export import validate_export
+
+        validate_export(Path(config["path"]))
+
+
 def open_notion_api(variable: str, slug: str, database: Database, hurried: bool = False) -> NotionApi:
     """A client of the Notion API with the token that `variable` holds.
 

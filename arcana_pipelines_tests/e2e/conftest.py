@@ -18,6 +18,9 @@ import pytest
 from arcana_pipelines.cli.main import main
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
 
+# The rest of the environment is the person's who runs the tests.
+_KEPT = {"PATH", "HOME", "PYTHONPATH"}
+
 
 @dataclass
 class Arcana:
@@ -25,7 +28,7 @@ class Arcana:
 
     environment: dict[str, str]
     folder: Path
-    clean: dict[str, str] = field(default_factory=lambda: {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]})
+    clean: dict[str, str] = field(default_factory=lambda: {name: os.environ[name] for name in _KEPT & set(os.environ)})
 
     def __call__(self, *arguments: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -1,0 +1,89 @@
+"""Text from outside reaches a terminal as text: it commands nothing, hides nothing and is no markup."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arcana_pipelines.cli.output import local_time, print_json, printable, say
+
+HOSTILE = [
+    "\x1b[31mred\x1b[0m",
+    "\x1b]0;another title\x07",
+    "\x1b]52;c;cm0gLXJm\x07",
+    "\x9b31m and \x85",
+    "a\u202etxt.exe\u202c",
+    "\u2066isolated\u2069",
+    "\U000e0041\U000e0042 hidden orders",
+    "half \ud800 a pair",
+    "[/bold] [red]not markup[/red] [link=https://example.com]x[/link] \\[",
+    "{braces} {0} {}",
+    ":warning: \\\\[bold] :smile:",
+    "한국어 [제목] 그대로",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_a_hostile_text_is_shown_and_obeyed_by_nothing(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    say("[bold]{}[/bold] is {state}", text, state=text)
+    shown = capsys.readouterr().out
+    assert shown.replace("\n", "").isprintable()
+    assert shown.strip() == f"{printable(text)} is {printable(text)}"
+
+
+def test_our_own_styles_stand_where_they_were_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    from io import StringIO
+
+    from rich.console import Console
+
+    out = StringIO()
+    terminal = Console(file=out, force_terminal=True, color_system="standard", soft_wrap=True, highlight=False)
+    monkeypatch.setattr("arcana_pipelines.cli.output.console", lambda: terminal)
+    say("[bold]{}[/bold] is [red]{state}[/red].", "[제목]", state="gone")
+    assert out.getvalue() == "\x1b[1m[제목]\x1b[0m is \x1b[31mgone\x1b[0m.\n"
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_json_escapes_what_a_terminal_would_obey_and_means_the_same(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_json({text: [text]})
+    line = capsys.readouterr().out
+    assert line.removesuffix("\n").isprintable()
+    assert json.loads(line) == {text: [text]}
+
+
+@given(st.text(st.characters()))
+def test_what_is_printed_holds_no_controls_and_keeps_every_other_character(text: str) -> None:
+    shown = printable(text)
+    assert len(shown) == len(text)
+    for before, after in zip(text, shown, strict=True):
+        if before in "\n\t":
+            assert after == before
+        elif unicodedata.category(before) in ("Cc", "Cs") or unicodedata.bidirectional(before) in (
+            "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI",
+        ):  # fmt: skip
+            assert after == "\ufffd"
+        elif after != before:
+            assert unicodedata.category(before) in ("Cf", "Cn", "Zl", "Zp")
+
+
+def test_times_are_shown_as_this_machine_counts_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "Asia/Seoul")
+    time.tzset()
+    try:
+        assert local_time(datetime(2026, 3, 5, 18, 30, tzinfo=UTC)) == "2026-03-06 03:30:00 +0900"
+        assert local_time("2026-03-05T18:30:00+00:00") == "2026-03-06 03:30:00 +0900"
+        monkeypatch.setenv("TZ", "UTC")
+        time.tzset()
+        assert local_time("2026-03-05T18:30:00+00:00") == "2026-03-05 18:30:00 UTC"
+    finally:
+        monkeypatch.undo()
+        time.tzset()

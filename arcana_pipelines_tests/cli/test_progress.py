@@ -1,0 +1,44 @@
+"""The line that moves while a sync works."""
+
+from __future__ import annotations
+
+from arcana_pipelines.cli.progress import Course
+from arcana_pipelines.pipeline.reports import Progress
+
+
+def progress(listed: int = 0, pending: int = 0, chunks: int = 0, embedded: int = 0) -> Progress:
+    return Progress(listed, pending, chunks, embedded, served=0)
+
+
+def test_it_says_how_many_of_the_pages_that_need_it_are_read_how_fast_and_how_long_it_takes() -> None:
+    course = Course()
+    assert course.line(progress(1000, 1000), at=0) == "1000 listed, 0 of 1000 read"
+    assert course.line(progress(1000, 700), at=60) == "1000 listed, 300 of 1000 read, 300 pages/min, 2:20 left"
+
+
+def test_pages_that_are_unchanged_are_not_counted_as_to_be_read() -> None:
+    course = Course()
+    course.line(progress(1000, 20), at=0)
+    assert course.line(progress(1000, 10), at=30) == "1000 listed, 10 of 20 read, 20 pages/min, 0:30 left"
+
+
+def test_after_reading_the_time_left_is_that_of_embedding() -> None:
+    course = Course()
+    course.line(progress(10, 10), at=0)
+    course.line(progress(10, 0, chunks=500, embedded=0), at=10)
+    line = course.line(progress(10, 0, chunks=500, embedded=100), at=20)
+    assert line.startswith("10 listed, 10 of 10 read, 500 chunks, 100 embedded, ")
+    assert line.endswith("1:20 left") and "pages/min" not in line
+
+
+def test_a_rate_is_that_of_the_last_minutes() -> None:
+    course = Course()
+    for minute, pending in enumerate([7000, 4000, 1000, 900, 800, 700]):
+        line = course.line(progress(7000, pending), at=60 * minute)
+    assert "100 pages/min, 7:00 left" in line
+
+
+def test_an_hour_is_an_hour() -> None:
+    course = Course()
+    course.line(progress(9000, 9000), at=0)
+    assert course.line(progress(9000, 8990), at=10).endswith("2:29:50 left")

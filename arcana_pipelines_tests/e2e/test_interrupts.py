@@ -1,0 +1,97 @@
+"""Ctrl-C and SIGTERM: one sentence, the exit code that shells expect, and the next sync goes on."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, seed_world
+from arcana_pipelines_tests.e2e.conftest import Arcana
+
+pytestmark = pytest.mark.e2e
+
+Rows = Callable[..., list[tuple[Any, ...]]]
+# A run that does not hear the signal would go on for a minute or more.
+PATIENCE = 30
+
+
+@pytest.fixture
+def world() -> NotionWorld:
+    world = seed_world(pages=60, rows=0)
+    world.clock.advance(600)
+    return world
+
+
+@pytest.fixture(autouse=True)
+def registered(arcana: Arcana) -> None:
+    arcana.json("workspace", "add", "acme", "--source", "notion")
+
+
+def interrupted(run: subprocess.Popen[str], number: int) -> list[str]:
+    """Send the signal; the run ends with the signal's exit code, and these lines are what it said."""
+    run.send_signal(number)
+    said, _ = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 128 + number, said
+    return [line for line in said.splitlines() if line.strip()]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "the sync never came so far"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_sync_that_waits_for_its_turn_at_the_limit_ends_with_one_sentence(
+    arcana: Arcana, rows: Rows, number: int
+) -> None:
+    run = arcana.start("sync", "acme", NOTION_REQUESTS_PER_MINUTE="12")
+    wait_for(lambda: rows("SELECT count(*) FROM source_page WHERE state = 'fetched'") != [(0,)] or _is_waiting(rows))
+    said = interrupted(run, number)
+    assert len(said) == 1, said
+    line = said[0]
+    assert line.startswith("Interrupted.") and "'acme'" in line
+
+    status = arcana.json("status", "acme")
+    assert status["last_sync"]["state"] == "interrupted" and status["running"] is None
+    assert "interrupted" in arcana("status").stdout
+    assert rows("SELECT status FROM dagster.runs") == [("CANCELED",)], "a person ended it: it did not fail"
+    assert arcana.json("sync", "acme")["pages"]["added"] == 60
+    assert arcana.json("status", "acme")["last_sync"]["state"] == "done"
+
+
+def test_a_sync_that_waits_for_a_late_answer_ends_at_once(arcana: Arcana, rows: Rows, server: NotionServer) -> None:
+    server.faults.add("/markdown", "hang", times=None, seconds=45)
+    run = arcana.start("sync", "acme")
+    wait_for(lambda: any("/markdown" in request.path for request in server.requests))
+    (line,) = interrupted(run, signal.SIGINT)
+    assert line.startswith("Interrupted.")
+
+
+def test_a_sync_that_waits_for_another_run_ends_at_once(arcana: Arcana, database_url: str, rows: Rows) -> None:
+    with psycopg.connect(database_url, autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(7270002, hashtext(workspace_id::text)) FROM workspace")
+        run = arcana.start("sync", "acme")
+        wait_for(lambda: rows("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") != [(0,)])
+        said = interrupted(run, signal.SIGTERM)
+    assert said[-1].startswith("Interrupted.")
+    assert "Traceback" not in "\n".join(said)
+
+
+def test_with_json_the_one_object_says_that_it_was_interrupted(arcana: Arcana, server: NotionServer) -> None:
+    server.faults.add("/markdown", "hang", times=None, seconds=45)
+    run = arcana.start("sync", "acme", "--json")
+    wait_for(lambda: any("/markdown" in request.path for request in server.requests))
+    assert any(line.startswith('{"error": "Interrupted.') for line in interrupted(run, signal.SIGINT))
+
+
+def _is_waiting(rows: Rows) -> bool:
+    """The window of 12 requests is used up."""
+    return bool(rows("SELECT 1 FROM source_page HAVING count(*) >= 60"))
