@@ -12,7 +12,11 @@ from arcana_pipelines.defs.runs import PROCESS_TAG, process_tag, report_dead_run
 
 
 def execute(
-    instance: dg.DagsterInstance, slug: str, config: Mapping[str, object], job_name: str, run_id: str
+    instance: dg.DagsterInstance,
+    slug: str,
+    config: Mapping[str, object],
+    job_name: str = "sync_workspace",
+    run_id: str | None = None,
 ) -> int | None:
     """Run a job for one partition; returns the generation that it opened, or None when it listed no source.
 
