@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 
 help:
 	@echo "make setup   the environment in .venv, with the command .venv/bin/arcana"
-	@echo "make run     everything: database, sample workspace, Dagster UI at http://localhost:3000"
+	@echo "make run     everything: database, sample workspace, Dagster UI at http://localhost:3000 (PORT=n: another port)"
 	@echo "make test    all tests (make fast: without those that start processes)"
 	@echo "make soak    the model-based test for 10,000 steps (STEPS=n for another number)"
 	@echo "make bench   every benchmark, 30 to 50 minutes on two quiet cores (benchmarks/README.md)"
@@ -25,8 +25,9 @@ $(STAMP): requirements.lock pyproject.toml setup.cfg
 	$(BIN)/python -m compileall -q arcana_pipelines
 	touch $@
 
+PORT ?= 3000
 run: setup
-	@exec $(BIN)/arcana up
+	@exec $(BIN)/arcana up --port $(PORT)
 
 test: setup
 	$(BIN)/python -m pytest -n auto

@@ -120,6 +120,8 @@ def list_(slug: str, as_json: bool) -> None:
         say("[bold]{}[/bold]", name)
         for build_ in found[name]:
             say("  {}", _line(build_))
+            for reason in build_["not_serving"]:
+                say("    does not serve: {}", reason)
 
 
 @command.command(cls=WorkspaceCommand)
@@ -222,12 +224,17 @@ def _print_build(facts: dict[str, Any], slug: str, name: str, as_json: bool) -> 
         print_json({"workspace": slug, "index": name, **facts})
         return
     say("[bold]{} / {}[/bold] {}", slug, name, _line(facts))
-    for problem in (facts["verification"] or {}).get("problems", []):
+    problems = (facts["verification"] or {}).get("problems", [])
+    for problem in problems if facts["state"] not in ("building", "verifying") else []:
         say("  {}", problem)
+    if facts["not_serving"]:
+        say("It does not serve:")
+    for reason in facts["not_serving"]:
+        say("  {}", reason)
     if facts["state"] == "building":
-        click.echo("It is not whole yet: Dagster goes on with it, and so does the same command.")
-    elif facts["state"] == "verifying" and not (facts["verification"] or {}).get("problems"):
-        click.echo(f"It is whole and verified. Next: arcana index promote {slug} {name}")
+        say("Dagster goes on with it, and so does the same command.")
+    elif facts["state"] == "verifying" and not problems:
+        say("Next: arcana index promote {} {}", slug, name)
 
 
 def _line(facts: dict[str, Any]) -> str:

@@ -40,6 +40,7 @@ def _print(state: dict[str, Any]) -> None:
             index["name"], index["object_count"], index["vector_count"], index["embedding_model"],
             index["dimensions"], local_time(index["updated"]),
         )  # fmt: skip
+    say_not_serving(state["builds_not_serving"])
     _print_running(state)
     _print_last_sync(state)
     _print_source(state["source"])
@@ -89,6 +90,12 @@ def _print_last_sync(state: dict[str, Any]) -> None:
         say("    {}", problem)
     if last["waiting_removals"]:
         say_waiting_removals(state["workspace"], last["mode"], last["waiting_removals"])
+
+
+def say_not_serving(builds: list[dict[str, Any]]) -> None:
+    """Builds that are being made, and why they do not serve."""
+    for build in builds:
+        say("  index {index}: build {build} does not serve: {}", "; ".join(build["reasons"]), **build)
 
 
 def say_waiting_removals(slug: str, mode: str, pages: int) -> None:

@@ -14,7 +14,7 @@ from arcana_pipelines.cli.interrupts import interruptible
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.cli.progress import progress
-from arcana_pipelines.cli.status import say_waiting_removals
+from arcana_pipelines.cli.status import say_not_serving, say_waiting_removals
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.embedding.prices import Terms
@@ -205,5 +205,6 @@ def _print(report: dict[str, Any]) -> None:
         say("[yellow]The listing was incomplete; nothing was removed:[/yellow]")
     for problem in report.get("problems", []):
         say("  {}", problem)
+    say_not_serving(report.get("builds_not_serving", []))
     if report.get("waiting_removals"):
         say_waiting_removals(slug, report["mode"], report["waiting_removals"])

@@ -313,7 +313,27 @@ def described(connection: Connection, build: Build) -> dict[str, Any]:
         "created_at": created_at.isoformat(),
         "promoted_at": promoted_at.isoformat() if promoted_at else None,
         "verification": build.verification,
+        "not_serving": why_not_serving(connection, build),
     }
+
+
+def why_not_serving(connection: Connection, build: Build) -> list[str]:
+    """What keeps a build that is being made from serving, in words; nothing for one that serves or has served."""
+    if build.state == "building":
+        row = connection.execute(
+            load_sql("build_waits"),
+            {**build.key, "model": build.embedding_model, "dimensions": build.dimensions},
+        ).fetchone()
+        assert row is not None
+        documents, texts = row
+        lacks = [f"{documents} documents are not in it yet"] if documents else ["it is whole and not verified yet"]
+        return lacks + ([f"{texts} texts wait in batches at the embedding provider"] if texts else [])
+    if build.state != "verifying":
+        return []
+    problems = (build.verification or {}).get("problems")
+    if problems:
+        return list(problems)
+    return ["it waits for verification" if build.promote_when_verified else "it is verified and waits for promotion"]
 
 
 def count_vectors(connection: Connection, build: Build) -> int:

@@ -12,8 +12,9 @@ from psycopg.rows import class_row, dict_row
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
-from arcana_pipelines.indexes.builds import Build
+from arcana_pipelines.indexes.builds import Build, builds_of
 from arcana_pipelines.pipeline import ledger
+from arcana_pipelines.pipeline.indexes import why_not_serving
 from arcana_pipelines.pipeline.ledger import Generation
 from arcana_pipelines.pipeline.lock import locked
 from arcana_pipelines.pipeline.workspaces import Workspace
@@ -112,7 +113,18 @@ def sync_report(connection: Connection, workspace: Workspace, generation: Genera
         report["problems"] = row["problems"]
     if noted.get("waiting_removals"):
         report["waiting_removals"] = noted["waiting_removals"]
+    if not_serving := builds_not_serving(connection, workspace.workspace_id):
+        report["builds_not_serving"] = not_serving
     return report
+
+
+def builds_not_serving(connection: Connection, workspace_id: UUID) -> list[dict[str, Any]]:
+    """Builds that are being made, with what keeps each from serving (JSON-ready)."""
+    return [
+        {"index": build.index_name, "build": build.rag_index_build_id, "reasons": reasons}
+        for build in builds_of(connection, workspace_id)
+        if (reasons := why_not_serving(connection, build))
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +187,7 @@ def workspace_status(connection: Connection, workspace: Workspace) -> dict[str, 
             "pages": sync_report(connection, workspace, generation)["pages"],
             "waiting_removals": noted.get("waiting_removals", 0),
         },
+        "builds_not_serving": builds_not_serving(connection, workspace.workspace_id),
         "source": _source_state(connection, workspace.workspace_id),
         "not_indexed": [
             {"state": state, "reason": reason, "pages": count, "examples": examples}

@@ -21,7 +21,7 @@ from arcana_pipelines.pipeline import indexes, ledger, workspaces
 from arcana_pipelines.pipeline.chunks import stage_chunks
 from arcana_pipelines.pipeline.embeddings import embed_missing
 from arcana_pipelines.pipeline.publish import publish
-from arcana_pipelines.pipeline.reports import counts_agree, served_counts
+from arcana_pipelines.pipeline.reports import builds_not_serving, counts_agree, served_counts
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
 from arcana_pipelines_tests.harness import Harness
@@ -145,6 +145,19 @@ class TestRebuild:
         assert synced.checksum() != before and of_acme.counts_are_true()
         synced.assert_matches_world()
 
+    def test_why_a_new_build_does_not_serve_is_said_until_it_does(self, synced: Harness, of_acme: Indexes) -> None:
+        def why() -> list[list[str]]:
+            return [build["reasons"] for build in of_acme.call(builds_not_serving)]
+
+        assert why() == []
+        pages = len(synced.world.visible_pages())
+        of_acme.call(indexes.rebuild_index, "default", small)
+        assert why() == [[f"{pages} documents are not in it yet"]]
+        synced.fill()
+        assert why() == [["it is verified and waits for promotion"]]
+        of_acme.call(indexes.promote, "default")
+        assert why() == []
+
     def test_while_it_waits_a_new_build_follows_the_source(self, synced: Harness, of_acme: Indexes) -> None:
         of_acme.call(indexes.rebuild_index, "default", small)
         synced.fill()
@@ -205,6 +218,7 @@ class TestRebuild:
             publish(connection, generation, filling=True, gate=lambda build: worse)
         assert of_acme.states() == ["active", "verifying"]
         assert (of_acme.builds()[1].verification or {})["problems"] == worse
+        assert [build["reasons"] for build in of_acme.call(builds_not_serving)] == [worse]
         with pytest.raises(NotVerified, match="golden questions"):
             of_acme.call(indexes.promote, "default", lambda build: worse)
         of_acme.call(indexes.promote, "default")
