@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from arcana_pipelines.errors import InvalidExport, PageRejected
-from arcana_pipelines.sources.notion_export import validate_export, zipped
+from arcana_pipelines.sources.notion_export import folders, validate_export, zipped
 from arcana_pipelines.sources.protocol import Presence
 
 from .test_notion_export_support import (
@@ -241,3 +241,108 @@ def test_a_zip_replaced_while_open_is_seen_by_confirm(tmp_path: Path) -> None:
     assert opened.confirm(dashed(C))[0] is Presence.GONE
     assert opened.confirm(dashed(A))[0] is Presence.ALIVE
     opened.close()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Q: 어떻게 배포하나? {}.md", "A: yes {}.md", ".. {}.md", "… {}.md", "... {}.md", "C:/Sub {}.md", "a/../Sub {}.md"],
+)
+def test_a_title_that_looks_like_a_path_is_a_title_because_nothing_is_unpacked(tmp_path: Path, name: str) -> None:
+    export = write_zip(tmp_path / "e.zip", {name.format(B): "# Sub\n\ntext", f"Home {A}.md": "# Home"})
+    assert set(by_title(export)) == {"Sub", "Home"}
+
+
+def test_pages_called_by_dots_are_pages_also_without_an_id(tmp_path: Path) -> None:
+    assert set(by_title(write(tmp_path, {"...md": "# ..", "....md": "# ...", ".hidden.md": "# no"}))) == {"..", "..."}
+
+
+def deep(depth: int) -> str:
+    return "d/" * depth + "x.md"
+
+
+def long(size: int) -> str:
+    return "가" * (size // 3) + "x" * (size % 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [(deep(101), "101 folders deep"), (deep(32_000), "32000 folders deep"), (long(4094) + ".md", "4,097")],
+)
+def test_a_name_that_no_export_has_refuses_the_zip(tmp_path: Path, name: str, why: str) -> None:
+    export = write_zip(tmp_path / "e.zip", {"fine.md": "# fine", name: "# x"})
+    with pytest.raises(InvalidExport, match="not safe to read") as refusal:
+        validate_export(export)
+    assert why in str(refusal.value) or "4,096 are the most" in str(refusal.value)
+    assert len(str(refusal.value)) < 600
+
+
+def test_the_longest_and_deepest_names_that_are_allowed_are_read(tmp_path: Path) -> None:
+    export = write_zip(tmp_path / "e.zip", {deep(100): "# deep", long(4092) + ".md": "# long"})
+    assert set(by_title(export)) == {"deep", "long"}
+
+
+def test_a_folder_deeper_than_any_export_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "export", {"fine.md": "# fine", deep(101): "# x"})
+    for look in (validate_export, lambda path: listed(path), lambda path: source(path).fingerprint()):
+        with pytest.raises(InvalidExport, match="101 folders deep"):
+            look(tmp_path / "export")
+
+
+def test_more_folders_than_any_export_has_are_refused_before_the_catalogue_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "MAX_FOLDERS", 50)
+    export = write_zip(tmp_path / "e.zip", {f"{number}/" + deep(20): "# x" for number in range(3)})
+    with pytest.raises(InvalidExport, match="more than 50 folders"):
+        validate_export(export)
+
+
+def test_the_memory_of_a_catalogue_grows_with_the_names_and_not_with_their_depth() -> None:
+    tree = folders.Folders()
+    for number in range(200):
+        tree.add(f"{number}/" + "/".join(["folder"] * 99))
+    assert len(list(tree.all())) == 200 * 100
+    names = [tree.name(number) for number in tree.all()]
+    assert max(map(len, names)) == len("folder")
+
+
+def test_too_many_members_are_refused_before_their_names_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zipped, "MAX_MEMBERS", 100)
+    monkeypatch.setattr(zipped, "_LARGE_DIRECTORY", 100 * 46)
+    export = write_zip(tmp_path / "e.zip", {f"{number}.md": "" for number in range(101)})
+
+    def refusing(*args: object) -> None:
+        raise AssertionError("a member was read")
+
+    monkeypatch.setattr(zipfile.ZipInfo, "__init__", refusing)
+    with pytest.raises(InvalidExport, match="more than 100 members"):
+        validate_export(export)
+
+
+@pytest.mark.parametrize("inside", ["Export-0f1e2d3c-4b5a-4697-8899-aabbccddeeff/Notes/", ""])
+@pytest.mark.parametrize("suffix", ["html", "HTM"])
+def test_an_html_export_is_called_so_at_any_depth_in_folder_zip_and_part(
+    tmp_path: Path, inside: str, suffix: str
+) -> None:
+    pages = {f"{inside}Notes {A}.{suffix}": "<html><body>Milk</body></html>"}
+    parts = {"Export-1-Part-1.zip": zip_bytes(pages)}
+    for export in (
+        write(tmp_path / "folder", pages),
+        write_zip(tmp_path / "e.zip", pages),
+        write_zip(tmp_path / "parts.zip", parts),
+    ):
+        with pytest.raises(InvalidExport, match=r"It is an HTML export .*Markdown & CSV"):
+            validate_export(export)
+
+
+def test_html_among_markdown_is_told(tmp_path: Path) -> None:
+    files = {f"Page {A}.md": "# Page", f"b/Old {B}.html": "<html>", f"a/Old {C}.html": "<html>"}
+    for export in (write(tmp_path / "folder", files), write_zip(tmp_path / "e.zip", files)):
+        refs, listing = listed(export)
+        assert [ref.title for ref in refs] == ["Page"]
+        assert listing.complete
+        assert listing.problems == [
+            f"a/Old {C}.html: 2 HTML files are not read; if these are pages, export again as Markdown & CSV"
+        ]

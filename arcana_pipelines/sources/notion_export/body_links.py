@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+from arcana_pipelines.documents.urls import file_name
 from arcana_pipelines.sources.notion_export.references import Place
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})")
@@ -43,10 +44,13 @@ def _read_line(line: str, place: Place, links: dict[str, None]) -> str:
         if "://" not in address and (page := place.page(address)) is not None:
             links[page] = None
         opening = _opening(line, at, match.start(), address)
-        if opening is not None and _is_path_of(line[opening + 1 : match.start()], address):
-            name = _SPECIAL.sub(r"\\\g<0>", " ".join(unquote(address).rpartition("/")[2].split()))
-            out += (line[at : opening + 1], name)
-            at = match.start()
+        if opening is not None:
+            label = line[opening + 1 : match.start()]
+            picture = opening > at and line[opening - 1] == "!"
+            name = file_name(address) if "://" in address else unquote(address).rpartition("/")[2]
+            if name and (_is_path_of(label, address) or (picture and label == address)):
+                out += (line[at : opening + 1], _SPECIAL.sub(r"\\\g<0>", " ".join(name.split())))
+                at = match.start()
         out.append(line[at : match.end()])
         at = match.end()
     out.append(line[at:])

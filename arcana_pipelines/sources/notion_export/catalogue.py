@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from arcana_pipelines.sources.notion_export.archive import ExportFile
+from arcana_pipelines.sources.notion_export.archive import ExportFile, PackedFile
 from arcana_pipelines.sources.notion_export.folders import TOP, Folders
 from arcana_pipelines.sources.notion_export.names import (
     ExportName,
@@ -81,7 +81,7 @@ class Catalogue:
         ImpossiblePath: there are more folders than any export has.
     """
 
-    def __init__(self, files: Sequence[ExportFile]) -> None:
+    def __init__(self, files: Sequence[ExportFile], zips: Sequence[PackedFile] = ()) -> None:
         self.remarks: list[str] = []
         self.pages: dict[str, Page] = {}
         self.duplicates: list[Page] = []
@@ -91,6 +91,8 @@ class Catalogue:
         self._at_path: dict[str, str] = {}
         self._add_pages([file for file in files if file.is_page])
         self._add_databases([file for file in files if not file.is_page])
+        for packed in zips:
+            self._folders.add(packed.path.rpartition("/")[0])
         self._owners = self._find_owners()
 
     def page_at(self, path: str) -> str | None:
@@ -98,7 +100,7 @@ class Catalogue:
         return self._at_path.get(path)
 
     def has_folder(self, path: str) -> bool:
-        """Whether a folder of pages has exactly this path."""
+        """Whether a folder that was catalogued has exactly this path."""
         return self._folders.find(path) is not None
 
     def _add_pages(self, files: Iterable[ExportFile]) -> None:
@@ -239,14 +241,9 @@ class Catalogue:
             folder = self._folders.parent(folder)
         return Parent()
 
-    def parent_of_path(self, folder: str) -> Parent:
-        """The same of a folder's path, which need not hold any page."""
-        while folder:
-            number = self._folders.find(folder)
-            if number is not None:
-                return self.parent_of_folder(number)
-            folder = folder.rpartition("/")[0]
-        return Parent()
+    def holder_of(self, packed: PackedFile) -> Parent:
+        """The page or database in whose folder a zip lies."""
+        return self.parent_of_folder(self._folders.add(packed.path.rpartition("/")[0]))
 
     def parent_of_database(self, database: Database) -> Parent:
         """The page that shows it, else the owner of the folder that its CSV is in."""

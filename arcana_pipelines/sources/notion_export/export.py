@@ -56,7 +56,7 @@ def validate_export(path: Path) -> None:
             raise InvalidExport(
                 f"The export {path} cannot be read: {archive.problems[0]}. Change its permissions and try again."
             )
-        Catalogue(archive.files)
+        Catalogue(archive.files, archive.zips)
         logger.info("notion export %s: %d files", path, len(archive.files))
     except ImpossiblePath as error:
         raise not_safe(path, error) from error

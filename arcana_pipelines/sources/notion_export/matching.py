@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from arcana_pipelines.sources.notion_export.candidates import Candidate
 from arcana_pipelines.sources.notion_export.names import exact_key, loose_key
 from arcana_pipelines.sources.notion_export.page_text import agreement, named_lines
+from arcana_pipelines.sources.notion_export.references import shown
 from arcana_pipelines.sources.notion_export.tables import Table
 
 # Notion cuts long file names; a shorter common beginning is chance.
@@ -22,6 +23,7 @@ _DATE = re.compile(
     r"(?P<month>[A-Za-z]{3})[a-z]* (?P<day>\d{1,2}),? (?P<year>\d{4})"
     r"|(?P<y>\d{4})(?:년 ?|[-/.] ?)(?P<m>\d{1,2})(?:월 ?|[-/.] ?)(?P<d>\d{1,2})"
 )
+Day = tuple[int, int, int]
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
@@ -113,19 +115,31 @@ def _by_date(table: Table, candidates: Sequence[Candidate], matched: dict[int, i
         return {}
     scored = [pair for pair in _scores(table, candidates, files, dated) if pair[0]]
     found = _best_first([pair for pair in scored if _compatible(table, candidates, pair[1], pair[2])])
-    files = [number for number in files if number not in found]
-    dated = [row for row in dated if row not in found.values()]
-    # Without properties that tell: as many of each, in the order of their days.
-    days = [_day(table.title(row)) for row in dated]
-    ranks = [_rank(candidates[number].title) for number in files]
-    if len(files) == len(dated) and None not in ranks and None not in days:
-        in_order = zip(
-            sorted(files, key=lambda number: _rank(candidates[number].title) or 0),
-            sorted(dated, key=lambda row: _day(table.title(row)) or ()),
-            strict=True,
-        )
-        found.update((number, row) for number, row in in_order if _compatible(table, candidates, number, row))
+    found.update(_by_order_of_days(table, candidates, set(files) - found.keys(), set(dated) - set(found.values())))
     return found
+
+
+def _by_order_of_days(table: Table, candidates: Sequence[Candidate], files: Set[int], rows: Set[int]) -> dict[int, int]:
+    """Pair files and rows whose properties do not tell them apart: as many of each, in the order of their days."""
+    alike: defaultdict[frozenset[tuple[str, str]], tuple[list[tuple[int, int]], list[tuple[Day, int]]]]
+    alike = defaultdict(lambda: ([], []))
+    for number in sorted(files):
+        title, block = candidates[number].title, candidates[number].block
+        if (rank := _rank(title)) is not None:
+            said = {name: text for name, text in named_lines(block, table.columns) if name is not None}
+            alike[_facts(said)][0].append((rank, number))
+    for row in sorted(rows):
+        if (day := _day(table.title(row))) is not None:
+            alike[_facts(table.cells(row))][1].append((day, row))
+    found: dict[int, int] = {}
+    for ranked, days in alike.values():
+        if len(ranked) == len(days):
+            found.update((number, row) for (_, number), (_, row) in zip(sorted(ranked), sorted(days), strict=True))
+    return found
+
+
+def _facts(cells: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    return frozenset((name, " ".join(shown(text).split())) for name, text in cells.items() if text)
 
 
 def _compatible(table: Table, candidates: Sequence[Candidate], number: int, row: int) -> bool:
@@ -140,7 +154,7 @@ def _rank(title: str) -> int | None:
     return _RELATIVE.get(word.group(1).casefold()) if word else None
 
 
-def _day(title: str) -> tuple[int, int, int] | None:
+def _day(title: str) -> Day | None:
     found = _DATE.search(title)
     if found is None:
         return None

@@ -19,7 +19,7 @@ def look_at_zips(archive: Archive, catalogue: Catalogue) -> tuple[list[str], lis
     problems: list[str] = []
     remarks: list[str] = []
     for packed in archive.zips:
-        if catalogue.parent_of_path(packed.path.rpartition("/")[0]) == Parent():
+        if catalogue.holder_of(packed) == Parent():
             problem, remark = _look_at(packed, catalogue)
             problems += problem
             remarks += remark

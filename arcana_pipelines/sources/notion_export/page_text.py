@@ -75,8 +75,8 @@ def named_lines(block: Sequence[str], columns: Iterable[str]) -> list[tuple[str 
 
 def agreement(pairs: Iterable[tuple[str | None, str]], cells: Mapping[str, str]) -> int:
     """How many property lines say exactly what the row says."""
-    said = ((_folded(text), _folded(cells.get(name, ""))) for name, text in pairs if name is not None)
-    return sum(here == there != "" for here, there in said)
+    said = ((text, cells.get(name, "")) for name, text in pairs if name is not None)
+    return sum(bool(here and there) and _alike(here, there) for here, there in said)
 
 
 def without_properties(page: PageText, cells: Mapping[str, str]) -> str:
@@ -95,13 +95,13 @@ def without_properties(page: PageText, cells: Mapping[str, str]) -> str:
         if name is None:
             break
         lines = cells[name].split("\n")
-        same = _folded(lines[0]) == _folded(text)
+        same = _alike(lines[0], text)
         if not (same or proven or _both_linked(text, cells[name])):
             break
         cut += 1
         # A value of several lines goes on below its name.
         for more in lines[1:]:
-            if not same or cut >= len(pairs) or _folded(more) != _folded(block[cut]):
+            if not same or cut >= len(pairs) or not _alike(more, block[cut]):
                 break
             cut += 1
     if not cut:
@@ -120,6 +120,11 @@ def lone_properties(block: Sequence[str], columns: Sequence[str]) -> dict[str, s
 
 def _both_linked(left: str, right: str) -> bool:
     return bool(_LINKED.search(left) and _LINKED.search(right))
+
+
+def _alike(left: str, right: str) -> bool:
+    """Whether a person sees the same in both: paths and blanks aside."""
+    return left == right or _folded(left) == _folded(right)
 
 
 def _folded(text: str) -> str:

@@ -21,7 +21,7 @@ _PAGE_END = re.compile(r"\.(?:md|csv)(?=$|[#?])", re.IGNORECASE)
 _OTHER_SCHEME = re.compile(r"(?:mailto|tel|sms|data|javascript|attachment|ftp|file|notion|about):|//", re.IGNORECASE)
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
-_CLOSING = re.compile(r"\)(?=,|\s|$)")
+_CLOSING = re.compile(r"\)(?=,?(?:\s|$))")
 _SEPARATOR = re.compile(r",\s+")
 _ID = re.compile(r"[0-9a-fA-F]{32}(?:/|$)")
 # A reference is short. A longer cell is somebody's text, and is not searched for any.
@@ -115,6 +115,11 @@ def read_cell(text: str, place: Place) -> dict[str, Any] | None:
     return None
 
 
+def mentioned_pages(text: str, place: Place) -> list[str]:
+    """The ids of the pages whose addresses stand in brackets in a text."""
+    return [page for _, _, page in _bracketed(text, place.page)] if _may_refer(text) else []
+
+
 def shown(text: str, page: Callable[[str], str | None] = _page_by_name) -> str:
     """A cell or line as a person sees it: titles and file names in the place of paths."""
     if not _may_refer(text):
@@ -164,10 +169,9 @@ def _relation(text: str, page: Callable[[str], str | None]) -> tuple[list[str], 
     for start, end, found in _bracketed(text, page):
         title = text[at:start]
         if pages:
-            separator = _SEPARATOR.match(title)
-            if separator is None:
+            if not title.startswith(","):
                 return None  # a sentence that mentions pages
-            title = title[separator.end() :]
+            title = title[1:]
         titles.append(title.strip())
         pages.append(found)
         at = end

@@ -93,8 +93,8 @@ class _Matching:
             table = self._table(database)
             if table is None:
                 continue
-            at = title_column(table, by_key, count=len(candidates), only_rows=alone)
-            table = replace(table, title_at=at)
+            certain = candidates if alone else [one for one in dated if _only_says(one, table.names)]
+            table = replace(table, title_at=title_column(table, by_key, len(candidates), certain))
             if group.folders:
                 own = set(self._folders[database.external_id])
                 possible = candidates if alone else [one for one in candidates if one.page.folder in own]
@@ -121,7 +121,7 @@ class _Matching:
                 continue
             view = self._known.view(database, table)
             if view is None:
-                self._register(database, replace(table, title_at=title_column(table, {}, count=0, only_rows=False)), {})
+                self._register(database, replace(table, title_at=title_column(table, {})), {})
             else:
                 folders = self._folders[view.database.external_id]
                 pages = (page for folder in folders for page in self._catalogue.pages_in(folder))
@@ -218,8 +218,7 @@ class _Matching:
                 if proven or only:
                     found[one.page.file.path] = one
         for one in dated:
-            lines = named_lines(one.block, table.columns)
-            if one.page.file.path not in self.index.files and lines and all(name is not None for name, _ in lines):
+            if one.page.file.path not in self.index.files and _only_says(one, table.columns):
                 found[one.page.file.path] = one
         return list(found.values())
 
@@ -233,7 +232,13 @@ def _record(database: Database, table: Table, row: int) -> RowRecord:
     cells = table.cells(row)
     broken = [name for name, text in cells.items() if "\ufffd" in text] if table.damage else []
     partial = (f"{database.file.path}: {table.damage} (in {', '.join(broken)})",) if broken else ()
-    return RowRecord(database.file.folder, table.title(row), cells, partial)
+    return RowRecord(database.file.folder, table.cell(row, table.title_at), cells, partial)
+
+
+def _only_says(one: Candidate, columns: Sequence[str]) -> bool:
+    """Whether a file begins with properties of a table and with nothing else."""
+    lines = named_lines(one.block, columns)
+    return bool(lines) and all(name is not None for name, _ in lines)
 
 
 def _best_title(one: Candidate, title: str) -> str:

@@ -17,7 +17,7 @@ from arcana_pipelines.sources.notion_export.export import not_safe, open_export
 from arcana_pipelines.sources.notion_export.names import ImpossiblePath
 from arcana_pipelines.sources.notion_export.packed import look_at_zips
 from arcana_pipelines.sources.notion_export.page_text import HEAD_BYTES, take_apart
-from arcana_pipelines.sources.notion_export.references import Place, read_cell
+from arcana_pipelines.sources.notion_export.references import Place, mentioned_pages, read_cell, shown
 from arcana_pipelines.sources.notion_export.row_store import RowRecord, RowStore
 from arcana_pipelines.sources.notion_export.rows import LoneRow, RowFile, RowIndex, index_rows
 from arcana_pipelines.sources.protocol import PageRef
@@ -39,7 +39,7 @@ class Snapshot:
         self.seen_as = seen_as
         self.archive: Archive = open_export(path)
         try:
-            self.catalogue = Catalogue(self.archive.files)
+            self.catalogue = Catalogue(self.archive.files, self.archive.zips)
         except ImpossiblePath as error:
             self.archive.close()
             raise not_safe(path, error) from error
@@ -90,6 +90,11 @@ class Snapshot:
     def record(self, row: RowFile | LoneRow) -> RowRecord:
         """What the tables say of a row."""
         return self._store.read(row.place)
+
+    def mentioned(self, record: RowRecord) -> list[str]:
+        """The pages that a row's title and cells name inside of a text, which no relation says."""
+        place = Place(self.catalogue, record.folder)
+        return [page for text in (record.title, *record.cells.values()) for page in mentioned_pages(text, place)]
 
     def refs(self, now: datetime, problems: list[str]) -> Iterator[PageRef]:
         """Yield databases, then pages, then rows. A file that cannot be read is told in `problems`."""
@@ -195,5 +200,5 @@ def _ref(
 def _property(text: str, place: Place) -> dict[str, Any]:
     if (found := read_cell(text, place)) is not None:
         return found
-    text = without_signatures(text)
+    text = without_signatures(shown(text, place.page))
     return {"type": "text", "text": text, "value": text}

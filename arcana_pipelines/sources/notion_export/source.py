@@ -129,9 +129,10 @@ class NotionExportSource:
             if row is not None and row.database.external_id in snapshot.rows.unreadable:
                 raise OSError(f"the table of its database, {row.database.file.path}, cannot be read")
             record = snapshot.record(row) if row is not None else None
+            mentioned = snapshot.mentioned(record) if record is not None else []
         partial = record.partial if record is not None else ()
         if isinstance(item, LoneRow | Database):
-            return FetchedPage("", fetched_at, partial=partial)
+            return FetchedPage("", fetched_at, links=tuple(dict.fromkeys(mentioned)), partial=partial)
         file = item.page.file if isinstance(item, RowFile) else item.file
         data = snapshot.archive.read(file, MAX_FILE_BYTES + 1)
         if len(data) > MAX_FILE_BYTES:
@@ -145,8 +146,8 @@ class NotionExportSource:
         body, links = read_links(body.strip("\r\n"), Place(snapshot.catalogue, file.folder))
         if damage:
             partial = (f"{file.path}: {damage}", *partial)
-        own = tuple(link for link in links if link != external_id)
-        return FetchedPage(body, fetched_at, links=own, partial=partial)
+        others = tuple(link for link in dict.fromkeys((*links, *mentioned)) if link != external_id)
+        return FetchedPage(body, fetched_at, links=others, partial=partial)
 
     def confirm(self, external_id: str) -> tuple[Presence, PageRef | None]:
         """Look again whether the export holds a page, and what it says of itself.

@@ -26,30 +26,30 @@ _BARE = re.compile(r"[\d\s.,:/%+-]*|[$€£¥₩]\s?[\d.,]+|yes|no|true|false|�
 _SURE = 0.9
 
 
-def title_column(table: Table, files: Mapping[str, Sequence[Candidate]], *, count: int, only_rows: bool) -> int:
+def title_column(
+    table: Table, files: Mapping[str, Sequence[Candidate]], count: int = 0, rows: Sequence[Candidate] = ()
+) -> int:
     """The number of the title's column.
 
     Args:
         table: any of its columns may be the title.
         files: the files that may be its rows, under the keys of `title_keys`.
         count: how many files those are.
-        only_rows: whether all of them are rows of this table, or other pages are among them.
+        rows: those of the files that are rows whatever they are called.
     """
     if len(table.names) < 2 or not table.rows:
         return 0
-    if count:
-        best, most = 0, 0
-        for at in range(len(table.names)):
-            called = _called(table, at, files)
-            if called > most:
-                best, most = at, called
-            if most and most >= _SURE * min(len(table.rows), count):
-                break
-        if most:
-            return best
-        if only_rows and (without_lines := _without_lines(table, files)) is not None:
-            return without_lines
-    return _usual(table)
+    best, most = 0, 0
+    for at in range(len(table.names) if count else 0):
+        called = _called(table, at, files)
+        if called > most:
+            best, most = at, called
+        if most and most >= _SURE * min(len(table.rows), count):
+            break
+    if most:
+        return best
+    without_lines = _without_lines(table, rows)
+    return _usual(table) if without_lines is None else without_lines
 
 
 def title_keys(one: Candidate) -> list[str]:
@@ -77,12 +77,11 @@ def _has_line(one: Candidate, name: str) -> bool:
     return any(line.startswith(f"{name}:") for line in one.block)
 
 
-def _without_lines(table: Table, files: Mapping[str, Sequence[Candidate]]) -> int | None:
-    """The first column that no file has a line for, if all rows hold it and most lines are for other columns."""
+def _without_lines(table: Table, rows: Sequence[Candidate]) -> int | None:
+    """The first column that no file has a line for, if all rows of the table hold it and other columns have lines."""
     said: set[str] = set()
-    for ones in files.values():
-        for one in ones:
-            said.update(name for name, _ in named_lines(one.block, table.names) if name is not None)
+    for one in rows:
+        said.update(name for name, _ in named_lines(one.block, table.names) if name is not None)
     if not said:
         return None
     for at, name in enumerate(table.names):

@@ -1,0 +1,123 @@
+"""Files that another program saved again: which text their bytes are, and what is said where nothing tells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arcana_pipelines.sources.notion_export.encodings import decode
+
+from .test_notion_export_support import A, B, C, by_title, listed, source, texts, write
+
+KOREAN = [
+    "메모",
+    "# 회의록\n\n안건을 정했다.",
+    "이름,상태\n출시,완료\n",
+    "참고 ★ (memo) — 2026년…",
+    "漢字와 한글을 섞은 글이다",
+]
+JAPANESE = ["# 会議の記録\n\nきょうは予算について話した。", "価格表ヤマダ"]
+WESTERN = [
+    "# Café menu\n\nCrème brûlée – 5 €",
+    "Größe L, ±5 µm, 20 °C",
+    "it’s “fine”…",
+    "¿Qué tal? Ángel – São Paulo, 12 m²",
+]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig", "cp949", "euc_kr"])
+@pytest.mark.parametrize("text", KOREAN)
+def test_korean_is_read_in_the_encodings_that_programs_save_it_in(text: str, encoding: str) -> None:
+    try:
+        data = text.encode(encoding)
+    except UnicodeEncodeError:
+        pytest.skip(f"{encoding} cannot write this text")
+    assert decode(data) == (text, None)
+
+
+@pytest.mark.parametrize(("text", "encoding"), [(t, "cp932") for t in JAPANESE] + [(t, "cp1252") for t in WESTERN])
+def test_japanese_and_western_code_pages_are_read(text: str, encoding: str) -> None:
+    assert decode(text.encode(encoding)) == (text, None)
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_utf16_of_either_order_is_read_by_its_mark(order: str) -> None:
+    assert decode("\ufeff본문 text".encode(order)) == ("본문 text", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Привет, мир. Это русский текст.", "cp1251"),
+        ("zażółć gęślą jaźń", "cp1250"),
+        ("会议记录：今天讨论了预算。", "gb18030"),
+        ("価格,状態\n出荷,完了\n", "euc_jp"),
+        ("価格,状態\n出荷,完了\n", "cp932"),
+    ],
+)
+def test_an_encoding_that_nothing_proves_is_told_and_never_read_as_another_language(text: str, encoding: str) -> None:
+    found, problem = decode(text.encode(encoding))
+    assert "\ufffd" in found
+    assert problem is not None
+
+
+def test_a_broken_byte_does_not_make_utf8_another_encoding() -> None:
+    found, problem = decode("휴가는 십오일이다. Café".encode() + b"\xff" + "끝".encode())
+    assert found == "휴가는 십오일이다. Café\ufffd끝"
+    assert problem == "some bytes are not UTF-8 text and were replaced"
+
+
+def test_bytes_of_no_text_are_replaced_and_told() -> None:
+    assert decode(b"ok \x93\x00\x01\x02\xff") == (
+        "ok \ufffd\ufffd\x01\x02\ufffd",
+        "some bytes are not UTF-8 text and were replaced",
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949", "utf-16"])
+@pytest.mark.parametrize("cut", range(4))
+def test_a_beginning_that_ends_inside_a_character_is_no_damage(encoding: str, cut: int) -> None:
+    text = "안전 수칙을 지킨다. " * 40
+    found, problem = decode(text.encode(encoding)[: 200 + cut], whole=False)
+    assert problem is None
+    assert text.startswith(found)
+
+
+def test_a_page_in_a_korean_code_page_is_read_whole(tmp_path: Path) -> None:
+    write(tmp_path, {f"Rules {A}.md": ("# 사내 규정\n\n" + "휴가는 십오일이다. " * 2000).encode("cp949")})
+    opened = source(tmp_path)
+    page = opened.fetch(by_title(opened)["사내 규정"])
+    assert page.markdown.startswith("휴가는 십오일이다.")
+    assert page.partial == ()
+
+
+@pytest.mark.parametrize("encoding", ["cp949", "utf-16"])
+def test_a_table_in_another_encoding_finds_its_row_files(tmp_path: Path, encoding: str) -> None:
+    csv = "이름,등급,메모\r\n한빛상사,우수,매월 방문\r\n"
+    files = {
+        f"고객 {A}.csv": csv.encode(encoding),
+        f"고객/한빛상사 {B}.md": "# 한빛상사\n\n등급: 우수\n메모: 매월 방문\n\n본문\n",
+    }
+    refs, listing = listed(write(tmp_path, files))
+    assert [texts(ref) for ref in refs if ref.kind == "row"] == [{"등급": "우수", "메모": "매월 방문"}]
+    assert (listing.complete, listing.problems) == (True, [])
+
+
+def test_a_table_in_an_unknown_encoding_is_told_and_removes_nothing(tmp_path: Path) -> None:
+    write(tmp_path, {f"Prices {A}.csv": "цена,товар\nдорого,хлеб\n".encode("cp1251"), f"Page {C}.md": "# Page"})
+    refs, listing = listed(tmp_path)
+    assert {ref.title for ref in refs} == {"Prices", "Page"}
+    assert not listing.complete
+    assert listing.problems == [f"Prices {A}.csv: is in an unknown encoding; save it as UTF-8; its rows are not listed"]
+
+
+def test_a_broken_cell_makes_its_own_row_partial_and_is_told(tmp_path: Path) -> None:
+    rows = "".join(f"행 {number},좋음\n" for number in range(30))
+    write(tmp_path, {f"T {A}.csv": f"이름,상태\n{rows}".encode() + "끝,나".encode() + b"\xff\n"})
+    opened = source(tmp_path)
+    refs, listing = listed(opened)
+    assert listing.complete
+    assert listing.problems == [f"T {A}.csv: some bytes are not UTF-8 text and were replaced"]
+    partial = {ref.title: opened.fetch(ref).partial for ref in refs if opened.fetch(ref).partial}
+    assert partial == {"끝": (f"T {A}.csv: some bytes are not UTF-8 text and were replaced (in 상태)",)}
