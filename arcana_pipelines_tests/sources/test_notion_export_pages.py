@@ -50,6 +50,11 @@ def test_names_in_decomposed_hangul_are_the_same_page_as_composed_ones(tmp_path:
     assert theirs.title == "회의록"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949"])
+def test_a_zip_made_on_korean_windows_has_korean_names(encoding: str) -> None:
+    assert clean_name("2026년 회의록.md".encode(encoding)) == "2026년 회의록.md"
+
+
 def test_a_file_name_that_is_not_utf8_is_still_listed_and_read(tmp_path: Path) -> None:
     (tmp_path / "f").mkdir()
     try:

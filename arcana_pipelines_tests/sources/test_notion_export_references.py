@@ -20,6 +20,9 @@ class Nowhere:
     def page_at(self, path: str) -> str | None:
         return None
 
+    def holds(self, external_id: str) -> bool:
+        return False
+
     def has_folder(self, path: str) -> bool:
         return False
 
@@ -72,6 +75,7 @@ def test_relations_of_older_exports_are_relations_too(cell: str, pages: list[str
     [
         (f"Bakery%20{A}/receipt.png", "receipt.png"),
         ("../../receipt.png", "receipt.png"),
+        (f"B {A}/영수증 1.png, B {A}/b.png", "영수증 1.png, b.png"),
         (f"B%20{A}/%EC%98%81%EC%88%98%EC%A6%9D.pdf, B%20{A}/a,%20b.png", "영수증.pdf, a, b.png"),
         (f"B%20{A}/a.png, https://example.com/x%20y.pdf?X-Amz-Signature=secret", "a.png, x y.pdf"),
     ],
@@ -166,6 +170,8 @@ def test_a_path_in_a_code_block_is_no_link_and_keeps_its_label() -> None:
         (f"![여행 {A}/지도 1.png](%EC%97%AC%ED%96%89%20{A}/%EC%A7%80%EB%8F%84%201.png)", "![지도 1.png]"),
         (f"- [A%20{A}/route_1.pdf](A%20{A}/route_1.pdf) 참고", "- [route\\_1.pdf]"),
         ("![photos/a.png](photos/a.png)", "![a.png]"),
+        (f"![map%201.png](H%20{A}/map%201.png)", "![map 1.png]"),
+        (f"[H%20{A}/my\\_plan.pdf](H%20{A}/my_plan.pdf)", "[my\\_plan.pdf]"),
         ("![https://s3.example.com/x/pic.png](https://s3.example.com/x/pic.png)", "![pic.png]"),
         (f"![Boats at noon](H%20{A}/boats.png)", "![Boats at noon]"),
         (f"![either/or](H%20{A}/boats.png)", "![either/or]"),
@@ -175,3 +181,15 @@ def test_a_path_in_a_code_block_is_no_link_and_keeps_its_label() -> None:
 )
 def test_a_file_is_called_by_its_caption_and_never_by_its_path(markdown: str, expected: str) -> None:
     assert read_links(markdown, NOWHERE)[0].startswith(expected)
+
+
+def test_a_relation_of_paths_alone_is_shown_by_titles_that_are_known_or_by_file_names(tmp_path: Path) -> None:
+    cell = f"../P%20{B}/Known%20{C}.md, ../P%20{B}/Left%20out%20{D}.md"
+    files = {
+        f"T {A}.csv": f'Name,Both,One\nRow,"{cell}",P%20{B}/Known%20{C}.md\n',
+        f"P {B}/Known {C}.md": "# Known, whole",
+    }
+    row = by_title(write(tmp_path, files))["Row"]
+    assert texts(row) == {"Both": "Known, Left out", "One": ""}
+    assert relation_targets(row.properties["Both"]) == [dashed(C), dashed(D)]
+    assert relation_targets(row.properties["One"]) == [dashed(C)]

@@ -104,6 +104,7 @@ def test_a_file_without_heading_is_matched_by_the_beginning_of_its_row_title(tmp
     }
     row = next(ref for ref in listed(write(tmp_path, files))[0] if ref.kind == "row")
     assert (row.external_id, texts(row)) == (dashed(B), {"K": "v"})
+    assert row.title == "Quarterly review of the warehouse: results"
 
 
 def test_a_sub_page_of_a_row_is_a_page_under_that_row(tmp_path: Path) -> None:
@@ -213,9 +214,10 @@ def test_in_an_export_without_folders_rows_are_known_by_their_properties(tmp_pat
     assert len(refs) == 5
 
 
-def test_untitled_rows_and_files_find_each_other(tmp_path: Path) -> None:
-    files = {f"T {A}.csv": "Name,K\n,7\n", f"T/Untitled {B}.md": "# Untitled\n\nK: 7\n\ntext"}
-    row = by_title(write(tmp_path, files))["Untitled"]
+@pytest.mark.parametrize("untitled", ["Untitled", "제목 없음"])
+def test_untitled_rows_and_files_find_each_other(tmp_path: Path, untitled: str) -> None:
+    files = {f"T {A}.csv": "Name,K\n,7\n", f"T/{untitled} {B}.md": f"# {untitled}\n\nK: 7\n\ntext"}
+    row = by_title(write(tmp_path, files))[untitled]
     assert (row.external_id, texts(row)) == (dashed(B), {"K": "7"})
 
 

@@ -30,10 +30,11 @@ def rows(refs: list[PageRef]) -> list[str]:
         "담당,이름\n하늘,우유 사기\n지은,빵 굽기\n",
         "상태,이름\n완료,빵 굽기\n",
         "이름\n우유 사기\n빵 굽기\n",
+        "상태,이름\n",
     ],
-    ids=["all of it", "another order", "some rows", "titles only"],
+    ids=["all of it", "another order", "some rows", "titles only", "no rows now"],
 )
-@pytest.mark.parametrize("name", [f"집 {A}/할 일 {E}.csv", f"집 {A}/부엌 {F}/이번 주 {E}_all.csv"])
+@pytest.mark.parametrize("name", [f"집 {A}/할 일 {E}.csv", f"집 {A}/부엌 {F}/할 일 {E}_all.csv"])
 def test_a_view_is_no_second_database_and_its_rows_are_no_second_pages(tmp_path: Path, view: str, name: str) -> None:
     opened = source(write(tmp_path, {**CHORES, name: view}))
     refs, listing = listed(opened)
@@ -115,3 +116,22 @@ def test_the_view_and_its_database_may_share_a_folder_without_an_id(tmp_path: Pa
     refs, _ = listed(write(tmp_path, files))
     assert rows(refs) == ["One", "Three", "Two"]
     assert {ref.parent_id for ref in refs if ref.kind == "row"} == {dashed(B)}
+
+
+def test_a_view_of_another_name_is_known_by_its_rows(tmp_path: Path) -> None:
+    files = {**CHORES, f"집 {A}/부엌 {F}/이번 주 {E}.csv": "상태,이름\n진행 중,우유 사기\n완료,빵 굽기\n"}
+    assert set(by_title(write(tmp_path, files))) == {"집", "할 일", "빵 굽기", "우유 사기"}
+
+
+def test_a_view_that_holds_more_than_a_filtered_table_adds_no_second_page_of_a_row_file(tmp_path: Path) -> None:
+    bodies = {
+        f"T {A}/{title} {number:032x}.md": f"# {title}\n\nStatus: Done\n" for number, title in enumerate("가나다라")
+    }
+    files = {
+        f"T {A}.csv": "Status,Name\nDone,가\n",
+        f"Team {B}/All {C}.csv": "Name,Status\n" + "".join(f"{title},Done\n" for title in "가나다라마"),
+        **bodies,
+    }
+    refs, _ = listed(write(tmp_path, files))
+    assert rows(refs) == ["가", "나", "다", "라", "마"]
+    assert all(texts(ref) == {"Status": "Done"} for ref in refs if ref.kind == "row")

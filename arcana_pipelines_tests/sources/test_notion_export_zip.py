@@ -337,6 +337,12 @@ def test_an_html_export_is_called_so_at_any_depth_in_folder_zip_and_part(
             validate_export(export)
 
 
+def test_tables_beside_html_pages_are_an_html_export_too(tmp_path: Path) -> None:
+    files = {f"Tasks {A}.csv": "Name\nOne\n", f"Tasks {A}/One {B}.html": "<html>"}
+    with pytest.raises(InvalidExport, match="It is an HTML export"):
+        validate_export(write(tmp_path, files))
+
+
 def test_html_among_markdown_is_told(tmp_path: Path) -> None:
     files = {f"Page {A}.md": "# Page", f"b/Old {B}.html": "<html>", f"a/Old {C}.html": "<html>"}
     for export in (write(tmp_path / "folder", files), write_zip(tmp_path / "e.zip", files)):

@@ -68,9 +68,12 @@ def _opening(line: str, start: int, end: int, address: str) -> int | None:
 
 def _is_path_of(label: str, address: str) -> bool:
     """Whether a label is the path of the file that it links to, and no words of a person."""
-    if "/" not in label or "://" in label or "://" in address:
+    if "://" in label or "://" in address:
         return False
+    label = label.replace("\\", "")
     path, meant = unquote(address), unquote(label)
+    if "/" not in label:
+        return meant != label and meant == path.rpartition("/")[2]
     return (meant == path and (path != address or _ID.search(path) is not None)) or (
         meant.rpartition("/")[2] == path.rpartition("/")[2] and (meant != label or _ID.search(meant) is not None)
     )

@@ -99,6 +99,10 @@ class Catalogue:
         """The id of the page or database whose file has exactly this path."""
         return self._at_path.get(path)
 
+    def holds(self, external_id: str) -> bool:
+        """Whether the export has a page or database of this id."""
+        return external_id in self.pages or external_id in self.databases
+
     def has_folder(self, path: str) -> bool:
         """Whether a folder that was catalogued has exactly this path."""
         return self._folders.find(path) is not None

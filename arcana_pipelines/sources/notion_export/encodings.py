@@ -97,7 +97,7 @@ def _mostly_utf8(broken: str) -> bool:
     return others >= 2 * broken.count("\ufffd")
 
 
-def _korean(text: str) -> bool:
+def reads_as_korean(text: str) -> bool:
     """Code page 949 accepts much that is not Korean, and then gives syllables that hardly anybody writes."""
     others = "".join(_NOT_ASCII.findall(text))
     hangul = _HANGUL.findall(others)
@@ -134,7 +134,7 @@ def _western(text: str) -> bool:
 
 
 _CODE_PAGES: tuple[tuple[str, Callable[[str], bool]], ...] = (
-    ("cp949", _korean),
+    ("cp949", reads_as_korean),
     ("cp932", _japanese),
     ("cp1252", _western),
 )

@@ -12,7 +12,7 @@ from arcana_pipelines.errors import InvalidExport, SourceUnavailable
 from arcana_pipelines.sources.notion_export.archive import Archive
 from arcana_pipelines.sources.notion_export.catalogue import Catalogue
 from arcana_pipelines.sources.notion_export.folder import FolderExport
-from arcana_pipelines.sources.notion_export.names import ImpossiblePath
+from arcana_pipelines.sources.notion_export.names import ImpossiblePath, split_name
 from arcana_pipelines.sources.notion_export.zipped import ZipExport
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,17 @@ def open_export(path: Path) -> Archive:
     if not archive.files and not archive.problems:
         archive.close()
         raise InvalidExport(f"The export {path} holds no .md and no .csv file. {_hint(path, archive)}")
+    if _is_html(archive):
+        archive.close()
+        raise InvalidExport(f"The export {path} holds no .md file. {_hint(path, archive)}")
     return archive
+
+
+def _is_html(archive: FolderExport | ZipExport) -> bool:
+    """Whether the pages are HTML, with tables as CSV beside them."""
+    if any(file.is_page for file in archive.files):
+        return False
+    return any(split_name(name.rpartition("/")[2].rpartition(".")[0]).notion_id for name in archive.html)
 
 
 def not_safe(path: Path, error: ImpossiblePath) -> InvalidExport:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from arcana_pipelines.documents.characters import clean
+from arcana_pipelines.sources.notion_export.encodings import reads_as_korean
 
 # Fixed for ever: every id of a page that Notion gave no id hangs on it.
 NAMESPACE = UUID("5f0c1d7e-3a52-5b1e-9c55-0d6f2a9b7e11")
@@ -16,6 +18,8 @@ _NAME = re.compile(r"^(?:(?P<title>.*)[ _-])?(?P<id>[0-9a-fA-F]{32})$", re.DOTAL
 _HAS_ID = re.compile(r"[0-9a-fA-F]{32}(_all)?(\.\w+)?$")
 # The folder around a whole export gets a new name at each export; ids made from paths must outlive it.
 _WRAPPER = re.compile(r"^Export-[0-9a-fA-F-]{32,36}(?:-Part-\d+)?/")
+# How Notion calls a page without a title.
+_NO_TITLE = frozenset({"Untitled", "제목 없음"})
 # As Linux has it for a path. A title is cut long before, and nobody nests pages a hundred deep.
 MAX_PATH_BYTES = 4096
 MAX_DEPTH = 100
@@ -62,7 +66,9 @@ def path_id(path: str) -> str:
 
 
 def clean_name(raw: bytes) -> str:
-    """Decode a file name: UTF-8, or code page 437 as zip prescribes; composed (NFC), without controls.
+    """Decode a file name: UTF-8, Korean of code page 949, or code page 437 as zip prescribes.
+
+    It is composed (NFC) and without controls.
 
     macOS stores Hangul decomposed and Linux stores what it is given: without one spelling the same page
     would get two ids.
@@ -71,6 +77,9 @@ def clean_name(raw: bytes) -> str:
         name = raw.decode("utf-8")
     except UnicodeDecodeError:
         name = raw.decode("cp437")
+        with suppress(UnicodeDecodeError):  # zip programs of Korean Windows name files in its code page
+            if reads_as_korean(korean := raw.decode("cp949")):
+                name = korean
     return one_line(name)
 
 
@@ -103,7 +112,7 @@ def exact_key(title: str) -> str:
     """For comparing titles that should be equal: one Unicode form, no escapes, single spaces."""
     text = unicodedata.normalize("NFC", title).replace("\\", "")
     key = " ".join(text.split())
-    return "" if key == "Untitled" else key
+    return "" if key in _NO_TITLE else key
 
 
 def loose_key(title: str) -> str:

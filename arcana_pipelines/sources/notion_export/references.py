@@ -35,6 +35,10 @@ class Targets(Protocol):
         """The id of the page or database whose file has exactly this path."""
         ...
 
+    def holds(self, external_id: str) -> bool:
+        """Whether the export has a page or database of this id."""
+        ...
+
     def has_folder(self, path: str) -> bool:
         """Whether a folder of the export has exactly this path."""
         ...
@@ -102,14 +106,18 @@ def read_cell(text: str, place: Place) -> dict[str, Any] | None:
     """A relation or files as a property `{"type", "text", "value"}`, or None for a cell of another kind.
 
     A relation's value is the ids of the pages; its text is their titles as the cell has them, or empty where it has
-    only paths (then titles are known elsewhere). A file's value is a list of `{"name", "url"}`, the url None for a
-    file of the export.
+    only paths to pages of the export (then titles are known elsewhere). A file's value is a list of `{"name", "url"}`,
+    the url None for a file of the export.
     """
     if not _may_refer(text):
         return None
+    if (bare := _bare_pages(text, place.page)) is not None:
+        # Titles in file names are cut short. Where every page is known they are shown by their own titles.
+        known = all(place.targets.holds(page) for _, page in bare)
+        titles = "" if known else ", ".join(title for title, _ in bare)
+        return {"type": "relation", "text": titles, "value": list(dict.fromkeys(page for _, page in bare))}
     if (relation := _relation(text, place.page)) is not None:
-        titles, pages = relation
-        return {"type": "relation", "text": ", ".join(titles), "value": list(dict.fromkeys(pages))}
+        return {"type": "relation", "text": ", ".join(relation[0]), "value": list(dict.fromkeys(relation[1]))}
     if (files := _files(text, place.folder_of)) is not None:
         return {"type": "files", "text": _names(files), "value": files}
     return None
@@ -160,9 +168,6 @@ def _bracketed(text: str, page: Callable[[str], str | None]) -> Iterator[tuple[i
 
 def _relation(text: str, page: Callable[[str], str | None]) -> tuple[list[str], list[str]] | None:
     """Titles and ids, if the text is references from its beginning to its end."""
-    if (bare := _bare_pages(text, page)) is not None:
-        # Titles from file names are cut short. Where every page is known they are shown by their own titles.
-        return [], [found for _, found in bare]
     titles: list[str] = []
     pages: list[str] = []
     at = 0
@@ -199,7 +204,8 @@ def _files(text: str, in_export: Callable[[str], bool]) -> list[dict[str, str | 
     files: list[dict[str, str | None]] = []
     proven = False
     for token in _SEPARATOR.split(text.strip(" ,\n")):
-        if any(map(str.isspace, token)):
+        above = unquote(token).rpartition("/")[0]
+        if any(map(str.isspace, token)) and _ID.search(above) is None:
             return None
         if "://" in token:
             url = without_signature(token)
@@ -207,7 +213,6 @@ def _files(text: str, in_export: Callable[[str], bool]) -> list[dict[str, str | 
             continue
         if _OTHER_SCHEME.match(token) or not _EXTENSION.search(token) or _PAGE_END.search(token):
             return None
-        above = unquote(token).rpartition("/")[0]
         proven = (
             proven
             or _ENCODED.search(token) is not None

@@ -81,7 +81,9 @@ class _Matching:
     def match_group(self, group: Group) -> None:
         """Match databases that share folders, the one that says most first."""
         folders = group.folders or [group.databases[0].folder]
-        pages = (page for folder in folders for page in self._catalogue.pages_in(folder))
+        pages = [page for folder in folders for page in self._catalogue.pages_in(folder)]
+        # Where two files are one page, the newer is to be the row.
+        pages.sort(key=lambda page: self._catalogue.pages[page.external_id] is not page)
         candidates = read_candidates(self._archive, pages, self.index.files)
         by_key: defaultdict[str, list[Candidate]] = defaultdict(list)
         for one in candidates:
@@ -112,6 +114,13 @@ class _Matching:
                     self._join(database, view, free)
                     continue
             self._register(database, table, {row: free[number] for number, row in matched.items()})
+        for folder in group.folders:
+            left = [
+                one for one in candidates if one.page.folder == folder and one.page.file.path not in self.index.files
+            ]
+            if left and self._catalogue.page_owner(folder) is None:
+                for database in self._catalogue.databases_of(folder):
+                    self._known.add_files(database, (one.title for one in left))
 
     def match_without_files(self) -> None:
         """Take in tables whose rows have no files: views of other databases, or rows without pages."""
@@ -242,7 +251,6 @@ def _only_says(one: Candidate, columns: Sequence[str]) -> bool:
 
 
 def _best_title(one: Candidate, title: str) -> str:
-    """The file's title, but for a day that the file counts from the day of the export (`@Today`)."""
-    if "@" in one.title and title and loose_key(one.title) != loose_key(title):
-        return title
-    return one.title
+    """The file's own title, but for a day that it counts from the day of the export (`@Today`)."""
+    counted = "@" in one.title and loose_key(one.title) != loose_key(title)
+    return title if title and (counted or not one.from_text) else one.title

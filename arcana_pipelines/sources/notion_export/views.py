@@ -8,7 +8,7 @@ more row of it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from arcana_pipelines.sources.notion_export.catalogue import Database
@@ -43,31 +43,50 @@ class KnownRows:
     def __init__(self, store: RowStore) -> None:
         self._store = store
         self._known: list[_Known] = []
+        self._numbers: dict[str, int] = {}
         self._by_title: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._by_name: defaultdict[str, list[int]] = defaultdict(list)
+        self._unnamed: defaultdict[str, set[int]] = defaultdict(set)
+        self._title_names: set[str] = set()
 
     def add(self, database: Database, table: Table, places: Mapping[int, int], *, has_files: bool) -> None:
         """Take in a database; `places` says where in the store each row of the table is."""
-        number = len(self._known)
+        number = self._numbers[database.external_id] = len(self._known)
         name = table.names[table.title_at] if table.names else ""
+        self._title_names.add(name)
+        self._by_name[exact_key(database.name.title)].append(number)
         self._known.append(_Known(database, name, frozenset(table.columns), has_files))
         for row, place in places.items():
             self._by_title[exact_key(table.title(row))].append((number, place))
 
+    def add_files(self, database: Database, titles: Iterable[str]) -> None:
+        """Take in files in the folder of a database that its table does not name: a view may."""
+        number = self._number(database)
+        if number is not None:
+            for title in titles:
+                self._unnamed[exact_key(title)].add(number)
+
     def add_rows(self, database: Database, table: Table, places: Mapping[int, int]) -> None:
         """Take in more rows of a database that was taken in, so that a second view does not add them again."""
-        number = next(at for at, known in enumerate(self._known) if known.database is database)
-        for row, place in places.items():
-            self._by_title[exact_key(table.title(row))].append((number, place))
+        number = self._number(database)
+        if number is not None:
+            for row, place in places.items():
+                self._by_title[exact_key(table.title(row))].append((number, place))
+
+    def _number(self, database: Database) -> int | None:
+        return self._numbers.get(database.external_id)
 
     def view(self, database: Database, table: Table) -> View | None:
         """What a table shows, if it is a view of a database that was taken in."""
         if not table.rows:
-            return None
+            return self._empty_view(database, table)
         for at, name in enumerate(table.names):
+            if name not in self._title_names:
+                continue
             titled = replace(table, title_at=at)
             votes: Counter[int] = Counter()
             for title in titled.by_title:
-                votes.update({number for number, _ in self._by_title.get(title, ())})
+                votes.update({number for number, _ in self._by_title.get(title, ())} | self._unnamed.get(title, set()))
             votes = Counter({at: count for at, count in votes.items() if self._known[at].title_name == name})
             same_name = exact_key(database.name.title)
             ranked = sorted(
@@ -81,6 +100,14 @@ class KnownRows:
             for number in ranked[:_TRIED]:
                 if (known := self._shown_rows(database, titled, number)) is not None:
                     return View(self._known[number].database, titled, known)
+        return None
+
+    def _empty_view(self, database: Database, table: Table) -> View | None:
+        """A view that shows no row now can be told by its name and columns alone."""
+        for number in self._by_name.get(exact_key(database.name.title), ()):
+            known = self._known[number]
+            if known.has_files and known.columns.union([known.title_name]).issuperset(table.names):
+                return View(known.database, table, frozenset())
         return None
 
     def _shown_rows(self, database: Database, table: Table, number: int) -> frozenset[int] | None:
@@ -105,9 +132,10 @@ class KnownRows:
                         found.add(row)
                         proven += any(name in cells for name in shared)
                         break
+        unnamed = sum(len(rows) for title, rows in table.by_title.items() if number in self._unnamed.get(title, ()))
         whole = len(found) == len(table.rows)
         if known.has_files:
-            is_view = 2 * len(found) >= len(table.rows) and (proven > 0 or whole)
+            is_view = 2 * (len(found) + unnamed) >= len(table.rows) and (proven > 0 or unnamed > 0 or whole)
         else:
             # Neither has files: two views of a database that is not in the export, or two real ones. Only equal
             # names, columns and rows speak for views.
