@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     reranker_model: str | None = None
     reranker_api_key: SecretStr | None = None
 
+    # pydantic-settings would read a list as JSON; people write names with commas.
+    arcana_ui_hosts: str = ""
+
     alert_webhook_url: HttpUrl | None = None
 
     retention_days: int = Field(30, ge=1, le=36500)
@@ -80,6 +83,11 @@ class Settings(BaseSettings):
     def home(self) -> Path:
         """`ARCANA_HOME` as an absolute path."""
         return self.arcana_home.expanduser().absolute()
+
+    @property
+    def ui_hosts(self) -> list[str]:
+        """The names in `ARCANA_UI_HOSTS`."""
+        return [name.strip() for name in self.arcana_ui_hosts.split(",") if name.strip()]
 
     @property
     def storage_root(self) -> Path:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import closing
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import FrameType
 
 import click
 
-from arcana_pipelines.cli.output import console
+from arcana_pipelines.cli.output import say
 from arcana_pipelines.cli.sync import run_sync
 from arcana_pipelines.cli.workspace import register
 from arcana_pipelines.db import embedded
@@ -32,6 +36,8 @@ DEMO_SLUG = "handbook"
 DEMO_SOURCE = Path(__file__).parents[1] / "demo" / "handbook"
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
+LOG_BYTES = 10 * 1024 * 1024
+LOGS_KEPT = 3
 
 
 @click.command(name="up")
@@ -45,7 +51,7 @@ def command(port: int, host: str, no_demo: bool) -> None:
     settings = load_settings()
     database = Database(settings)
     upgrade(database)
-    console().print(f"Database ready ({database.safe_url})", markup=False)
+    say("Database ready ({})", database.safe_url)
     from arcana_pipelines.defs.instance import prepare
 
     prepare(database)
@@ -62,7 +68,7 @@ def command(port: int, host: str, no_demo: bool) -> None:
         _stop(server)
     embedded.release_lease(settings.home)
     if settings.database_url is None and embedded.wait_until_stopped(settings.home):
-        console().print("The database is stopped too.")
+        say("The database is stopped too.")
     if not stopping and code != 0:
         raise ArcanaError(f"Dagster ended by itself with code {code}; its log says why.")
 
@@ -80,28 +86,42 @@ def _prepare_demo(database: Database) -> None:
         shutil.copytree(DEMO_SOURCE, folder)
     register(database, DEMO_SLUG, "notion_export", {"path": str(folder)}, name="Sample handbook")
     report = run_sync(database, DEMO_SLUG, Mode.FULL)
-    console().print(
-        f"Sample workspace '{DEMO_SLUG}' indexed: {report['pages']['added']} pages, "
-        f"{report['chunks']['published']} chunks in {report['seconds']:.1f} s"
-    )
+    say(
+        "Sample workspace '{}' indexed: {} pages, {} chunks in {} s",
+        DEMO_SLUG, report["pages"]["added"], report["chunks"]["published"], f"{report['seconds']:.1f}",
+    )  # fmt: skip
 
 
-def _start_dagster(host: str, port: int, home: Path) -> subprocess.Popen[bytes]:
+def _start_dagster(host: str, port: int, home: Path) -> subprocess.Popen[str]:
     log = home / "dagster.log"
-    console().print(f"Starting Dagster … (it writes to {log})", markup=False)
+    say("Starting Dagster … (it writes to {})", log)
     # A session of its own: Ctrl-C reaches us alone and we stop it in order; PR_SET_PDEATHSIG stops it even
     # when we are killed. `dagster dev` holds a lease on the embedded database through its code server.
-    dagster_dev = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", "--log-level", "warning"]
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            [*dagster_dev, "-m", "arcana_pipelines.definitions", "-h", host, "-p", str(port)],
-            env={**os.environ, "ARCANA_HOME": str(home), "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            preexec_fn=_listen_to_parent,
-        )
+    dagster_dev = [sys.executable, "-W", "ignore", "-m", "arcana_pipelines.defs.dev", "--log-level", "warning"]
+    server = subprocess.Popen(
+        [*dagster_dev, "-m", "arcana_pipelines.definitions", "-h", host, "-p", str(port)],
+        # Safe path: no process imports a module of the directory that it was started in.
+        env={**os.environ, "ARCANA_HOME": str(home), "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"},
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+        preexec_fn=_listen_to_parent,
+    )
+    threading.Thread(target=_keep_log, args=(server, log), daemon=True).start()
+    return server
+
+
+def _keep_log(server: subprocess.Popen[str], path: Path) -> None:
+    """Write what Dagster says to a file that is turned over when it has grown large."""
+    file = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8", delay=True)
+    assert server.stdout is not None
+    with server.stdout as lines, closing(file):
+        for line in lines:
+            file.emit(logging.LogRecord("dagster", logging.INFO, "", 0, line.rstrip("\n"), None, None))
 
 
 def _listen_to_parent() -> None:
@@ -111,12 +131,12 @@ def _listen_to_parent() -> None:
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)
 
 
-def _forward_signals(server: subprocess.Popen[bytes]) -> list[int]:
+def _forward_signals(server: subprocess.Popen[str]) -> list[int]:
     received: list[int] = []
 
     def stop(number: int, _: FrameType | None) -> None:
         if not received:
-            console().print("\nStopping …")
+            say("\nStopping …")
         server.send_signal(signal.SIGTERM if received else signal.SIGINT)
         received.append(number)
 
@@ -125,33 +145,52 @@ def _forward_signals(server: subprocess.Popen[bytes]) -> list[int]:
     return received
 
 
-def _wait_until_up(server: subprocess.Popen[bytes], host: str, port: int) -> bool:
+def _wait_until_up(server: subprocess.Popen[str], host: str, port: int) -> bool:
     shown = "127.0.0.1" if host == "0.0.0.0" else host
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(f"http://{shown}:{port}/server_info", timeout=2) as answer:
                 if answer.status == 200:
+                    _refuse_unguarded(shown, port)
                     return True
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
     return False
 
 
+def _refuse_unguarded(host: str, port: int) -> None:
+    """Raise unless the UI refuses a name that nobody gave it (docs/operating.md, "Security")."""
+    stranger = urllib.request.Request(f"http://{host}:{port}/server_info", headers={"Host": "stranger.invalid"})
+    try:
+        with urllib.request.urlopen(stranger, timeout=10):
+            pass
+    except urllib.error.HTTPError as refused:
+        with refused:
+            if refused.code == 403:
+                return
+    raise ArcanaError(
+        "This release of Dagster starts its web server without our guard, so any web page could reach it. Nothing is "
+        "served: install a release that pyproject.toml allows."
+    )
+
+
 def _say_where(host: str, port: int, seconds: float, demo: bool) -> None:
-    out = console()
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
-    out.print(f"\n[bold]Dagster UI:[/bold] http://{shown}:{port}   (up after {seconds:.0f} s; Ctrl-C stops everything)")
+    say(
+        "\n[bold]Dagster UI:[/bold] {}   (up after {} s; Ctrl-C stops everything)",
+        f"http://{shown}:{port}", round(seconds),
+    )  # fmt: skip
     if demo:
-        out.print("[bold]Try:[/bold]")
-        out.print(f'  arcana search {DEMO_SLUG} "How many vacation days carry over?"', markup=False)
-        out.print(f'  arcana search {DEMO_SLUG} "부풀어 오른 배터리"', markup=False)
-        out.print(f"  edit a file in {load_settings().home / 'handbook'} and search again half a minute later")
+        say("[bold]Try:[/bold]")
+        say('  arcana search {} "How many vacation days carry over?"', DEMO_SLUG)
+        say('  arcana search {} "부풀어 오른 배터리"', DEMO_SLUG)
+        say("  edit a file in {} and search again half a minute later", load_settings().home / "handbook")
     else:
-        out.print("Next: arcana workspace add SLUG --source notion")
+        say("Next: arcana workspace add SLUG --source notion")
 
 
-def _stop(server: subprocess.Popen[bytes]) -> None:
+def _stop(server: subprocess.Popen[str]) -> None:
     if server.poll() is None:
         server.send_signal(signal.SIGINT)
     try:
