@@ -51,6 +51,10 @@ def _print(state: dict[str, Any]) -> None:
         say("  [yellow]{} pages {}[/yellow]: {}", group["pages"], group["state"], reason)
         for example in group["examples"]:
             say("    {} ({})", example["title"] or "Untitled", example["external_id"])
+    for group in state["partial"]["reasons"]:
+        say("  [yellow]{} pages are incomplete[/yellow]: {}", group["pages"], group["reason"])
+        for example in group["examples"]:
+            say("    {} ({})", example["title"] or "Untitled", example["external_id"])
 
 
 def _print_running(state: dict[str, Any]) -> None:

@@ -197,6 +197,8 @@ def _print(report: dict[str, Any]) -> None:
     for name in ("skipped", "quarantined", "pending"):
         if pages[name]:
             say("[yellow]{} pages {}[/yellow]: arcana status {} says why", pages[name], name, slug)
+    if incomplete := report["partial"]["pages"]:
+        say("[yellow]{} pages are incomplete[/yellow] in the index: arcana status {} says why", incomplete, slug)
     if embeddings.get("waiting"):
         say("[yellow]{} texts wait in batches[/yellow] at the embedding provider", embeddings["waiting"])
     for problem in embeddings.get("problems", []):

@@ -24,7 +24,13 @@ from arcana_pipelines.pipeline.embeddings import embed_missing
 from arcana_pipelines.pipeline.indexes import drop_builds, superseded
 from arcana_pipelines.pipeline.pages import sync_pages
 from arcana_pipelines.pipeline.publish import publish
-from arcana_pipelines.pipeline.reports import builds_table, counts_agree, recent_changes, served_counts
+from arcana_pipelines.pipeline.reports import (
+    builds_table,
+    counts_agree,
+    partial_table,
+    recent_changes,
+    served_counts,
+)
 from arcana_pipelines.sources.protocol import Mode
 
 OWNERS = ["team:data-platform"]
@@ -91,6 +97,7 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
     requests = {"requests": traffic.requests, "throttled": traffic.throttled} if traffic else {}
     ledger.note(session.connection, generation, {"notion": requests})
     unknown_types = ledger.unknown_types(session.connection, session.workspace.workspace_id)
+    partial = ledger.partial_pages(session.connection, session.workspace.workspace_id)
     session.connection.commit()
     accounted = sum(value for name, value in counts.items() if name != "enumerated")
     return dg.MaterializeResult(
@@ -102,6 +109,8 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
             "generation": report.generation,
             "listing_complete": report.listing_complete,
             "unknown_types": dg.MetadataValue.json(unknown_types),
+            "partial": partial["pages"],
+            "partial_pages": dg.MetadataValue.md(partial_table(partial)),
             "seconds": round(time.monotonic() - started, 3),
         },
         check_results=[

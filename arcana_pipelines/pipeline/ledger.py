@@ -282,6 +282,15 @@ def unknown_types(connection: Connection, workspace_id: UUID) -> dict[str, int]:
     return dict(rows)
 
 
+def partial_pages(connection: Connection, workspace_id: UUID) -> dict[str, Any]:
+    """How many pages are known to be incomplete, and why: grouped by the reason, with a few pages each."""
+    rows = connection.execute(load_sql("partial_pages"), {"workspace_id": workspace_id}).fetchall()
+    return {
+        "pages": rows[0][3] if rows else 0,
+        "reasons": [{"reason": reason, "pages": pages, "examples": examples} for reason, pages, examples, _ in rows],
+    }
+
+
 def not_listed(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> set[str]:
     """Those of the pages that this generation has not seen in a listing."""
     rows = connection.execute(

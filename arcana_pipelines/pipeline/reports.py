@@ -79,11 +79,21 @@ def recent_changes(connection: Connection, generation: Generation) -> str:
         return "Nothing changed."
     lines = ["| what | page | note |", "| --- | --- | --- |"]
     for outcome, title, url, reason in rows[:MOST_CHANGES]:
-        shown = _cell(title or "Untitled")
-        lines.append(f"| {outcome} | {f'[{shown}]({url})' if url else shown} | {_cell(reason or '')} |")
+        lines.append(f"| {outcome} | {_linked(title, url)} | {_cell(reason or '')} |")
     if len(rows) > MOST_CHANGES:
         lines.append(f"| … | the first {MOST_CHANGES} are shown | |")
     return "\n".join(lines)
+
+
+def partial_table(partial: dict[str, Any]) -> str:
+    """A small Markdown table of pages that are known to be incomplete, and why."""
+    lines = ["| page | what is missing |", "| --- | --- |"]
+    for group in partial["reasons"]:
+        for page in group["examples"]:
+            lines.append(f"| {_linked(page['title'], page['url'])} | {_cell(page['reason'])} |")
+        if group["pages"] > len(group["examples"]):
+            lines.append(f"| … | {_cell(group['reason'])}: {group['pages']} pages |")
+    return "\n".join(lines) if partial["pages"] else "No page is known to be incomplete."
 
 
 def sync_report(connection: Connection, workspace: Workspace, generation: Generation) -> dict[str, Any]:
@@ -108,6 +118,7 @@ def sync_report(connection: Connection, workspace: Workspace, generation: Genera
         "chunks": noted.get("chunks") or {"published": 0, "retired": 0},
         "embeddings": noted.get("embeddings") or {"computed": 0, "reused": 0, "tokens": 0, "cost": 0.0},
         "notion": {"requests": 0, "throttled": 0, **(noted.get("notion") or {})},
+        "partial": ledger.partial_pages(connection, workspace.workspace_id),
     }
     if row["problems"]:
         report["problems"] = row["problems"]
@@ -193,6 +204,7 @@ def workspace_status(connection: Connection, workspace: Workspace) -> dict[str, 
             {"state": state, "reason": reason, "pages": count, "examples": examples}
             for state, reason, count, examples in groups
         ],
+        "partial": ledger.partial_pages(connection, workspace.workspace_id),
     }
 
 
@@ -217,6 +229,11 @@ def _source_state(connection: Connection, workspace_id: UUID) -> dict[str, Any]:
         "pause_reason": reason,
         "unknown_types": ledger.unknown_types(connection, workspace_id),
     }
+
+
+def _linked(title: str, url: str | None) -> str:
+    shown = _cell(title or "Untitled")
+    return f"[{shown}]({url})" if url else shown
 
 
 def _cell(text: str) -> str:

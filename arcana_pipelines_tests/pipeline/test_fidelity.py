@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from arcana_pipelines.pipeline import ledger
+from arcana_pipelines.pipeline.reports import is_incomplete, partial_table, workspace_status
 from arcana_pipelines.pipeline.workspaces import find
 from arcana_pipelines.sources.notion.comments import comment_line
 from arcana_pipelines.sources.notion.pages import page_ref
@@ -102,6 +103,58 @@ class TestNames:
         ref = page_ref(self.page({"object": "user", "id": "somebody"}))
         assert UserNames(source.api).complete(ref) == ref
         source.close()
+
+
+class TestIncompletePages:
+    @pytest.fixture
+    def copies(self, acme: Harness) -> list[str]:
+        """Two pages that show a synced block whose original is not shared."""
+        hidden = acme.world.add_page("Hidden", blocks=[blocks.synced([blocks.paragraph("nur innen")])])
+        original = acme.world.nodes[hidden].children[0]
+        pages = [
+            acme.world.add_page(title, blocks=[blocks.paragraph("words"), blocks.synced_copy(original)])
+            for title in ("Synced copy", "동기화된 사본")
+        ]
+        acme.world.unshare(hidden)
+        acme.settle()
+        return pages
+
+    def test_what_the_source_kept_back_is_told_with_the_pages_and_the_reason(
+        self, acme: Harness, copies: list[str]
+    ) -> None:
+        report = acme.sync()
+        assert report["partial"]["pages"] == 2
+        (group,) = report["partial"]["reasons"]
+        assert group["pages"] == 2 and "not shared with the connection" in group["reason"]
+        assert {(page["external_id"], page["title"]) for page in group["examples"]} == set(
+            zip(copies, ("Synced copy", "동기화된 사본"), strict=True)
+        )
+        assert not is_incomplete(report), "what is not shared is meant so"
+        with acme.database.connection() as connection:
+            assert workspace_status(connection, find(connection, "acme"))["partial"] == report["partial"]
+        table = partial_table(report["partial"])
+        assert "[동기화된 사본](https://" in table and "not shared" in table
+
+    def test_the_same_reason_with_other_ids_and_numbers_is_one_group_with_few_examples(self, acme: Harness) -> None:
+        for number in range(9):
+            acme.world.add_page(f"Page {number}", blocks=[blocks.paragraph("words")])
+        acme.settle()
+        acme.sync()
+        acme.rows(
+            "UPDATE source_page SET partial = jsonb_build_array('block ' || external_id || ': HTTP 403', 'bytes lost') "
+            "WHERE title LIKE 'Page %%' RETURNING 1"
+        )
+        partial = acme.sync()["partial"]
+        assert partial["pages"] == 9
+        assert sorted(group["reason"] for group in partial["reasons"]) == ["block …: HTTP …", "bytes lost"]
+        assert all(group["pages"] == 9 and len(group["examples"]) == 5 for group in partial["reasons"])
+
+    def test_a_page_that_is_whole_again_and_a_removed_one_are_not_told(self, acme: Harness, copies: list[str]) -> None:
+        acme.sync()
+        acme.world.trash(copies[0])
+        acme.world.delete_block(acme.world.nodes[copies[1]].children[1])
+        acme.settle()
+        assert acme.sync()["partial"] == {"pages": 0, "reasons": []}
 
 
 class TestUnknownTypes:

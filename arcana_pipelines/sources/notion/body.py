@@ -29,6 +29,9 @@ _UNKNOWN = re.compile(r"<unknown\b([^>]*?)/?>(?:</unknown>)?")
 _ALT = re.compile(r'\balt="([^"]*)"')
 _ID = re.compile(r"([0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})(?![0-9a-f])", re.IGNORECASE)
 
+# A synced copy whose original the connection cannot see comes without its content.
+_EMPTY_COPY = re.compile(r"<synced[-_]block[-_]reference\b[^>]*>\s*</synced[-_]block[-_]reference>")
+
 # More placeholders than this in one answer, or subtrees than that in all, and the block tree is cheaper.
 FEW_SUBTREES = 20
 MAX_SUBTREES = 200
@@ -117,7 +120,8 @@ class BodyReader:
                 links += subtree.links
                 unknown_types += subtree.unknown_types
                 text = _fill(text, block_id, subtree.markdown)
-        hidden = f"{unreadable} parts are not shared with the connection"
+        unreadable += len(_EMPTY_COPY.findall(_without_code(text, "<synced")))
+        hidden = f"parts that are not shared with the connection: {unreadable}"
         return Body(text, tuple(links), (hidden,) if unreadable else (), (*unknown_types, *_left_unknown(text)))
 
     def _markdown(self, any_id: str) -> dict[str, Any]:
@@ -176,6 +180,6 @@ def _fill(text: str, block_id: str, part: str) -> str:
     return f"{text[: found.start()]}\n\n{part}\n\n{text[found.end() :]}"
 
 
-def _without_code(text: str) -> str:
-    """`text` without its code, which may speak of placeholders; as long as it was."""
-    return without_literals(text) if "`" in text and "<unknown" in text else text
+def _without_code(text: str, tag: str = "<unknown") -> str:
+    """`text` without its code, which may speak of such tags; as long as it was."""
+    return without_literals(text) if "`" in text and tag in text else text
