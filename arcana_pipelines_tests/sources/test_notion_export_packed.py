@@ -105,3 +105,27 @@ def test_in_a_zip_what_is_named_as_a_part_is_read_and_any_other_zip_is_told(tmp_
     _, listing = listed(export)
     assert listing.complete
     assert [problem.partition(":")[0] for problem in listing.problems] == ["other.zip"]
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "Export-0f1e2d3c-4b5a-4697-8899-aabbccddeeff-Part-{}/",
+        "ExportBlock-0f1e2d3c-4b5a-4697-8899-aabbccddeeff-Part-{}/",
+        "1c2d3e4f_Export-0f1e2d3c-4b5a-4697-8899-aabbccddeeff/Export-0f1e2d3c-4b5a-4697-8899-aabbccddeeff-Part-{}/",
+    ],
+)
+def test_parts_that_were_unpacked_into_folders_of_their_own_are_one_export(tmp_path: Path, around: str) -> None:
+    one, two = around.format(1), around.format(2)
+    files = {
+        f"{one}팀 {A}.md": "# 팀\n\n[하위](하위/글.md)",
+        f"{one}업무 {B}.csv": "이름,상태\n출시,완료\n",
+        f"{two}팀 {A}/규칙.md": f"# 규칙\n\n[팀](../팀%20{A}.md)",
+        f"{two}업무 {B}/출시 {C}.md": "# 출시\n\n상태: 완료\n\n본문",
+    }
+    opened = source(write(tmp_path, files))
+    refs = by_title(opened)
+    assert set(refs) == {"팀", "업무", "규칙", "출시"}
+    assert refs["규칙"].parent_id == dashed(A)
+    assert opened.fetch(refs["규칙"]).links == (dashed(A),)
+    assert (refs["출시"].parent_id, opened.fetch(refs["출시"]).markdown) == (dashed(B), "본문")

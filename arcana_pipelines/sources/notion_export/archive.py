@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from arcana_pipelines.sources.notion_export.names import without_wrapper
+
 MAX_FILE_BYTES = 64 * 1024 * 1024
 SUFFIXES = (".md", ".csv")
 HTML_SUFFIXES = (".html", ".htm")
@@ -25,8 +27,8 @@ class ExportFile:
 
     @property
     def folder(self) -> str:
-        """The path of the folder that holds the file; empty at the top."""
-        return self.path.rpartition("/")[0]
+        """The path of the folder that holds the file, from the top of the export; empty there."""
+        return without_wrapper(self.path).rpartition("/")[0]
 
     @property
     def stem(self) -> str:

@@ -19,6 +19,7 @@ from arcana_pipelines.sources.notion_export.names import (
     path_id,
     split_name,
     stable_id,
+    without_wrapper,
 )
 
 
@@ -92,12 +93,12 @@ class Catalogue:
         self._add_pages([file for file in files if file.is_page])
         self._add_databases([file for file in files if not file.is_page])
         for packed in zips:
-            self._folders.add(packed.path.rpartition("/")[0])
+            self._folders.add(_folder_of(packed))
         self._owners = self._find_owners()
 
     def page_at(self, path: str) -> str | None:
         """The id of the page or database whose file has exactly this path."""
-        return self._at_path.get(path)
+        return self._at_path.get(without_wrapper(path))
 
     def holds(self, external_id: str) -> bool:
         """Whether the export has a page or database of this id."""
@@ -113,7 +114,7 @@ class Catalogue:
             external_id = dashed(name.notion_id) if name.notion_id else path_id(file.path)
             page = Page(external_id, name, file, self._folders.add(file.folder))
             self._in_folder[page.folder].append(page)
-            self._at_path[file.path] = external_id
+            self._at_path[without_wrapper(file.path)] = external_id
             held = self.pages.setdefault(external_id, page)
             if held is page:
                 continue
@@ -135,7 +136,7 @@ class Catalogue:
             groups[self._folders.add(file.folder), file.stem.removesuffix("_all")].append(file)
         stubs = {(page.folder, page.file.stem): page for page in (*self.duplicates, *self.pages.values())}
         for (folder, stem), twins in groups.items():
-            twins.sort(key=lambda file: not file.stem.endswith("_all"))
+            twins = self._without_older(twins)
             name = split_name(stem)
             database = Database(
                 self._database_id(name, twins[0].folder, stem),
@@ -146,12 +147,21 @@ class Catalogue:
                 folder,
             )
             for file in twins:
-                self._at_path[file.path] = database.external_id
+                self._at_path[without_wrapper(file.path)] = database.external_id
             held = self.databases.setdefault(database.external_id, database)
             if held is not database:
                 if database.file.modified_at > held.file.modified_at:
                     self.databases[database.external_id], database, held = database, held, database
                 self._tell_older(database.file, held.file)
+
+    def _without_older(self, files: list[ExportFile]) -> list[ExportFile]:
+        """The `_all` and the other, the newest of each where parts of several exports hold them."""
+        kept: dict[bool, ExportFile] = {}
+        for file in sorted(files, key=lambda file: file.modified_at, reverse=True):
+            held = kept.setdefault(not file.stem.endswith("_all"), file)
+            if held is not file:
+                self._tell_older(file, held)
+        return [kept[shown] for shown in sorted(kept)]
 
     def _database_id(self, name: ExportName, folder: str, stem: str) -> str:
         if name.notion_id is None:
@@ -247,13 +257,17 @@ class Catalogue:
 
     def holder_of(self, packed: PackedFile) -> Parent:
         """The page or database in whose folder a zip lies."""
-        return self.parent_of_folder(self._folders.add(packed.path.rpartition("/")[0]))
+        return self.parent_of_folder(self._folders.add(_folder_of(packed)))
 
     def parent_of_database(self, database: Database) -> Parent:
         """The page that shows it, else the owner of the folder that its CSV is in."""
         if database.shown_on is not None:
             return Parent("page", database.shown_on.external_id)
         return self.parent_of_folder(database.folder)
+
+
+def _folder_of(packed: PackedFile) -> str:
+    return without_wrapper(packed.path).rpartition("/")[0]
 
 
 def _keys(stem: str, name: ExportName) -> list[str]:

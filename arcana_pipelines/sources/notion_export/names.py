@@ -16,8 +16,8 @@ NAMESPACE = UUID("5f0c1d7e-3a52-5b1e-9c55-0d6f2a9b7e11")
 
 _NAME = re.compile(r"^(?:(?P<title>.*)[ _-])?(?P<id>[0-9a-fA-F]{32})$", re.DOTALL)
 _HAS_ID = re.compile(r"[0-9a-fA-F]{32}(_all)?(\.\w+)?$")
-# The folder around a whole export gets a new name at each export; ids made from paths must outlive it.
-_WRAPPER = re.compile(r"^Export-[0-9a-fA-F-]{32,36}(?:-Part-\d+)?/")
+# The folder around a whole export, or around a part of it, that programs make when they unpack one.
+_WRAPPER = re.compile(r"^(?:(?:[0-9a-fA-F-]{8,36}_)?Export(?:Block)?-[0-9a-fA-F-]{32,36}(?:-Part-\d+)?/)+")
 # How Notion calls a page without a title.
 _NO_TITLE = frozenset({"Untitled", "제목 없음"})
 # As Linux has it for a path. A title is cut long before, and nobody nests pages a hundred deep.
@@ -62,7 +62,16 @@ def stable_id(*parts: str) -> str:
 
 def path_id(path: str) -> str:
     """The id of a file whose name holds none."""
-    return stable_id(_WRAPPER.sub("", path))
+    return stable_id(without_wrapper(path))
+
+
+def without_wrapper(path: str) -> str:
+    """A path as it was in the export.
+
+    The folder around it gets a new name at each export, and ids made from paths must outlive it. Parts that were
+    unpacked into folders of their own are one export: the rows of a table may lie in another part than the table.
+    """
+    return _WRAPPER.sub("", path)
 
 
 def clean_name(raw: bytes) -> str:
