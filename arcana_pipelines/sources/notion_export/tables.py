@@ -20,7 +20,11 @@ _BROKEN_SHARE = 0.02
 
 
 class UnreadableTable(Exception):
-    """A CSV that cannot be read. The message says why."""
+    """A CSV that cannot be read now. The message says why."""
+
+
+class UndecodableTable(UnreadableTable):
+    """A CSV in an encoding that nothing tells: reading it again does not help."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ def read_table(archive: Archive, file: ExportFile) -> Table:
     """Read one CSV whole. The first column is taken for the title.
 
     Raises:
-        UnreadableTable: it is gone, too large, in an encoding that nothing tells, or no CSV.
+        UnreadableTable: it is gone, too large or no CSV.
+        UndecodableTable: nothing tells its encoding.
     """
     try:
         data = archive.read(file, MAX_FILE_BYTES + 1)
@@ -85,7 +90,7 @@ def read_table(archive: Archive, file: ExportFile) -> Table:
         raise UnreadableTable(f"is larger than {MAX_FILE_BYTES // 1024**2} MiB")
     text, damage = decode(data)
     if damage and text.count("\ufffd") > max(_BROKEN_SHARE * len(text), 1):
-        raise UnreadableTable("is in an unknown encoding; save it as UTF-8")
+        raise UndecodableTable("is in an unknown encoding; save it as UTF-8")
     # The default limit of 128 Ki characters a cell is less than a Notion text property may hold.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_FILE_BYTES))
     try:
