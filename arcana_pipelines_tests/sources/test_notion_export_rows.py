@@ -158,6 +158,14 @@ def test_a_property_of_several_lines_goes_whole(tmp_path: Path) -> None:
     assert body(write(tmp_path, files), "Row") == "text"
 
 
+def test_a_property_with_an_empty_line_goes_whole_and_so_does_what_follows(tmp_path: Path) -> None:
+    files = {
+        f"T {A}.csv": 'Name,메모,Status\nRow,"하나\n\n셋",Open\n',
+        f"T/Row {B}.md": "# Row\r\n\r\n메모: 하나\r\n\r\n셋\r\nStatus: Open\r\n\r\ntext\r\n",
+    }
+    assert body(write(tmp_path, files), "Row") == "text"
+
+
 def test_a_column_name_with_a_colon_is_one_name(tmp_path: Path) -> None:
     files = {f"T {A}.csv": "Name,A,A: B\nRow,1,2\n", f"T/Row {B}.md": "# Row\n\nA: 1\nA: B: 2\n\ntext"}
     assert body(write(tmp_path, files), "Row") == "text"

@@ -86,28 +86,27 @@ def without_properties(page: PageText, cells: Mapping[str, str]) -> str:
     search. So a line goes if it says what the CSV says; a line in another spelling goes only in a block
     where some other line proved that these are the properties, or where both sides are links.
     """
-    block = page.block
-    pairs = named_lines(block, cells)
+    pairs = named_lines(page.block, cells)
+    if not pairs or pairs[0][0] is None:
+        return page.rest
     proven = agreement(pairs, cells) > 0
+    lines = page.rest.lstrip("\r\n").split("\n")
     cut = 0
-    while cut < len(pairs):
-        name, text = pairs[cut]
+    while cut < len(lines) and lines[cut].strip():
+        ((name, text),) = pairs[cut : cut + 1] or named_lines([lines[cut].rstrip("\r")], cells)
         if name is None:
             break
-        lines = cells[name].split("\n")
-        same = _alike(lines[0], text)
+        first, *others = cells[name].split("\n")
+        same = _alike(first, text)
         if not (same or proven or _both_linked(text, cells[name])):
             break
         cut += 1
-        # A value of several lines goes on below its name.
-        for more in lines[1:]:
-            if not same or cut >= len(pairs) or not _alike(more, block[cut]):
+        # A value of several lines goes on below its name, and may hold empty ones.
+        for more in others if same else ():
+            if cut >= len(lines) or not _alike(more, lines[cut]):
                 break
             cut += 1
-    if not cut:
-        return page.rest
-    body = page.rest.lstrip("\r\n").split("\n")
-    return "\n".join(body[cut:])
+    return "\n".join(lines[cut:]) if cut else page.rest
 
 
 def lone_properties(block: Sequence[str], columns: Sequence[str]) -> dict[str, str]:
