@@ -16,17 +16,17 @@ from arcana_pipelines.sources.protocol import Mode
 
 @click.command(name="retry", cls=WorkspaceCommand)
 @click.argument("slug")
-@click.option("--page", metavar="ID", default="", help="Only this page, whatever its state (default: the quarantine).")
+@click.option("--page", metavar="ID", help="Only this page, whatever its state (default: the quarantine).")
 @json_option
 @click.pass_context
-def command(context: click.Context, slug: str, page: str, as_json: bool) -> None:
+def command(context: click.Context, slug: str, page: str | None, as_json: bool) -> None:
     """Sync a workspace and take up what waits in quarantine, without waiting for its time.
 
     Meanwhile the old version of each page stays searchable. `arcana status SLUG` shows what waits and why.
     """
     database = open_database()
     upgrade(database)
-    wanted = canonical_id(page) if page else ""
+    wanted = canonical_id(page) if page else None
     if wanted:
         with database.connection() as connection:
             ledger.require_page(connection, workspaces.find(connection, slug).workspace_id, wanted)

@@ -129,7 +129,7 @@ def run_sync(
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
     check_source(workspace.platform, workspace.source_config, workspace.credential_ref, slug)
-    from arcana_pipelines.defs.schedules import sync_config
+    from arcana_pipelines.defs.config import sync_config
 
     started = time.monotonic()
     run_id, number = run_job(database, workspace, job, sync_config(mode, **config), as_json=as_json)

@@ -11,6 +11,9 @@ import dagster as dg
 
 from arcana_pipelines.chunking.chunker import CHUNKER_VERSION
 from arcana_pipelines.defs.checks import workspace_check
+from arcana_pipelines.defs.config import SyncConfig
+from arcana_pipelines.defs.jobs import RETRY_JOB
+from arcana_pipelines.defs.names import ASSET_TAG
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.documents.normalise import NORMALISER_VERSION
@@ -34,24 +37,13 @@ from arcana_pipelines.pipeline.reports import (
 from arcana_pipelines.sources.protocol import Mode
 
 OWNERS = ["team:data-platform"]
-RETRY_JOB = "retry_pages"
-
-
-class SyncConfig(dg.Config):
-    """How one sync looks at the source."""
-
-    mode: Mode = Mode.INCREMENTAL
-    """incremental: what changed; full: list everything; audit: list everything and prove what is gone."""
-    allow_removals: int = 0
-    """How many pages this run may remove although they exceed the cap on mass removal."""
-    page: str = ""
-    """In the job `retry_pages`: the id of the one page to read again, whatever its state (default: the quarantine)."""
 
 
 @dg.asset(
     partitions_def=workspaces,
     group_name="notion_index",
     kinds={"notion", "postgres"},
+    tags={ASSET_TAG: "notion_pages"},
     owners=OWNERS,
     code_version="1",
     metadata={"dagster/table_name": "source_page"},
@@ -77,16 +69,15 @@ class SyncConfig(dg.Config):
 def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: ArcanaResource) -> dg.MaterializeResult:
     """The ledger of a workspace's pages: listed, read where stale, proven where missing."""
     started = time.monotonic()
-    session = arcana.session(context.partition_key)
-    session.filling = False
+    session = arcana.session(context)
     source = session.source
     if context.run.job_name == RETRY_JOB:
-        ledger.release(session.connection, session.workspace.workspace_id, config.page or None)
+        ledger.release(session.connection, session.workspace.workspace_id, config.page)
     report = sync_pages(
         session.connection,
         session.workspace,
         source,
-        config.mode,
+        Mode(config.mode),
         allow_removals=config.allow_removals,
         concurrency=session.settings.max_concurrent_requests,
         retention_days=session.settings.retention_days,
@@ -138,6 +129,7 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
     partitions_def=workspaces,
     group_name="notion_index",
     kinds={"markdown", "postgres"},
+    tags={ASSET_TAG: "document_content"},
     owners=OWNERS,
     code_version=str(NORMALISER_VERSION),
     metadata={"dagster/table_name": "document_content"},
@@ -145,7 +137,7 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
 def document_content(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult:
     """Documents and their versions: normalised text, properties, place in the tree, references."""
     started = time.monotonic()
-    session = arcana.session(context.partition_key)
+    session = arcana.session(context)
     generation = session.generation
     report = process_contents(session.connection, generation)
     counts = ledger.counts(session.connection, generation)
@@ -168,6 +160,7 @@ def document_content(context: dg.AssetExecutionContext, arcana: ArcanaResource) 
     partitions_def=workspaces,
     group_name="notion_index",
     kinds={"postgres"},
+    tags={ASSET_TAG: "document_chunks"},
     owners=OWNERS,
     code_version=str(CHUNKER_VERSION),
     metadata={"dagster/table_name": "chunk_stage"},
@@ -175,7 +168,7 @@ def document_content(context: dg.AssetExecutionContext, arcana: ArcanaResource) 
 def document_chunks(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult:
     """Chunks of every version that an index does not serve yet, cut along the document's structure."""
     started = time.monotonic()
-    session = arcana.session(context.partition_key)
+    session = arcana.session(context)
     report = stage_chunks(session.connection, session.workspace.workspace_id, session.filling)
     return dg.MaterializeResult(
         metadata={
@@ -191,6 +184,7 @@ def document_chunks(context: dg.AssetExecutionContext, arcana: ArcanaResource) -
     partitions_def=workspaces,
     group_name="notion_index",
     kinds={"openai", "postgres"},
+    tags={ASSET_TAG: "chunk_embeddings"},
     owners=OWNERS,
     code_version="1",
     metadata={"dagster/table_name": "embedding_store"},
@@ -198,7 +192,7 @@ def document_chunks(context: dg.AssetExecutionContext, arcana: ArcanaResource) -
 def chunk_embeddings(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult:
     """Embeddings of the texts that the workspace never embedded before, each computed once."""
     started = time.monotonic()
-    session = arcana.session(context.partition_key)
+    session = arcana.session(context)
     try:
         report = embed_missing(
             session.connection,
@@ -225,6 +219,7 @@ def chunk_embeddings(context: dg.AssetExecutionContext, arcana: ArcanaResource) 
     partitions_def=workspaces,
     group_name="notion_index",
     kinds={"pgvector", "postgres"},
+    tags={ASSET_TAG: "rag_indexes"},
     owners=OWNERS,
     code_version="1",
     metadata={"dagster/table_name": "rag_indexes"},
@@ -247,7 +242,7 @@ def rag_indexes(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg
     A run of the last three assets alone fills new builds, verifies them, and lets those serve that may.
     """
     started = time.monotonic()
-    session = arcana.session(context.partition_key)
+    session = arcana.session(context)
     workspace_id = session.workspace.workspace_id
     report = publish(session.connection, session.generation, session.filling, session.gate)
     served = served_counts(session.connection, workspace_id)
@@ -278,8 +273,3 @@ def rag_indexes(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg
             dg.AssetCheckResult(check_name="builds_are_verified", passed=not unfit, metadata=unfit),
         ],
     )
-
-
-ASSETS = [notion_pages, document_content, document_chunks, chunk_embeddings, rag_indexes]
-STAGING = [notion_pages, document_content, document_chunks]
-FILLING = [document_chunks, chunk_embeddings, rag_indexes]

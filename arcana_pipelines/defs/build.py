@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import dagster as dg
 
-from arcana_pipelines.defs.assets import ASSETS
-from arcana_pipelines.defs.checks import CHECKS
+from arcana_pipelines.defs import assets, checks, quality
 from arcana_pipelines.defs.index_jobs import INDEX_JOBS
-from arcana_pipelines.defs.jobs import JOBS
-from arcana_pipelines.defs.quality import QUALITY_ASSETS
+from arcana_pipelines.defs.jobs import workspace_jobs
 from arcana_pipelines.defs.resources import ArcanaResource
-from arcana_pipelines.defs.schedules import audit_sweep, quality_sweep
+from arcana_pipelines.defs.schedules import SCHEDULES
 from arcana_pipelines.defs.sensors import SENSORS
 
 
-def build_defs() -> dg.Definitions:
-    """Everything that Dagster shows and runs. Touches no database and no network."""
+def build_defs(
+    *,
+    key_prefix: str | Sequence[str] | None = None,
+    resources: Mapping[str, object] | None = None,
+    schedules: Sequence[dg.ScheduleDefinition] | None = None,
+    sensors: Sequence[dg.SensorDefinition] | None = None,
+) -> dg.Definitions:
+    """Everything that Dagster shows and runs, to be used alone or merged into somebody's own definitions.
+
+    Touches no database and no network, and sets no executor, logger or IO manager: those stay the host's.
+    docs/embedding-in-dagster.md shows it at work.
+
+    Args:
+        key_prefix: stands before the key of each asset, for a host that has such keys already.
+        resources: in the place of ours, by key; what is not named stays. `arcana` is the one there is.
+        schedules: in the place of ours; `[]` for none.
+        sensors: in the place of ours; `[]` for none, and then nothing is synced but by hand.
+    """
+    health = dg.load_asset_checks_from_modules([checks], asset_key_prefix=key_prefix)
     return dg.Definitions(
-        assets=[*ASSETS, *QUALITY_ASSETS],
-        asset_checks=CHECKS,
-        jobs=[*JOBS, *INDEX_JOBS],
-        sensors=SENSORS,
-        schedules=[audit_sweep, quality_sweep],
-        resources={"arcana": ArcanaResource()},
-        executor=dg.in_process_executor,
+        assets=dg.load_assets_from_modules([assets, quality], key_prefix=key_prefix),
+        asset_checks=health,
+        jobs=[*workspace_jobs(health), *INDEX_JOBS],
+        sensors=SENSORS if sensors is None else sensors,
+        schedules=SCHEDULES if schedules is None else schedules,
+        resources={"arcana": ArcanaResource(), **(resources or {})},
     )

@@ -43,12 +43,9 @@ with _preview():
     )
     def indexes_are_healthy(context: dg.AssetCheckExecutionContext, arcana: ArcanaResource) -> dg.AssetCheckResult:
         """What may go wrong with an index while nobody looks."""
-        session = arcana.session(context.partition_key)
+        session = arcana.session(context)
         findings = [pgvector(session.connection), *look_at(session.connection, session.workspace.workspace_id)]
         return dg.AssetCheckResult(
             passed=all(finding.ok for finding in findings),
             metadata={finding.name: finding.detail for finding in findings},
         )
-
-
-CHECKS = [indexes_are_healthy]

@@ -33,8 +33,8 @@ concurrency:
   runs:
     max_concurrent_runs: 4
     tag_concurrency_limits:
-      # One run a workspace at a time.
-      - key: dagster/partition
+      # One run a workspace at a time (of the jobs; what else reaches our assets waits for the lock in the database).
+      - key: arcana/workspace
         value:
           applyLimitPerUniqueValue: true
         limit: 1

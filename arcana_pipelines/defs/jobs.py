@@ -1,77 +1,80 @@
 """Syncing a workspace from source to index, in one process; and what is done with its indexes besides.
 
 In-process, five assets cost 0.5 s of overhead instead of 6; parallelism lives inside the assets and between
-workspaces.
+workspaces. The jobs carry that executor themselves, so that they keep it beside anybody's code.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import dagster as dg
 
-from arcana_pipelines.defs.assets import ASSETS, FILLING, RETRY_JOB, STAGING
-from arcana_pipelines.defs.checks import CHECKS
-from arcana_pipelines.defs.partitions import workspaces
-from arcana_pipelines.defs.quality import QUALITY_ASSETS
+from arcana_pipelines.defs.names import FILLING, STAGING, SYNCING, selection
+from arcana_pipelines.defs.partitions import partitioned, workspaces
+from arcana_pipelines.defs.runs import JOB_TAG
 from arcana_pipelines.sources.protocol import Mode
 
+SYNC_JOB = "sync_workspace"
+RETRY_JOB = "retry_pages"
 STAGE_JOB = "stage_workspace"
 FILL_JOB = "fill_indexes"
 AUDIT_JOB = "audit_workspace"
+QUALITY_JOB = "measure_quality"
 
-# Measuring an index costs seconds: an ordinary sync leaves it to the audit, and plans no check that it would not run.
-_SYNC = dg.AssetSelection.assets(*ASSETS) - dg.AssetSelection.checks(*CHECKS)
 
-sync_workspace = dg.define_asset_job(
-    "sync_workspace",
-    selection=_SYNC,
-    partitions_def=workspaces,
-    executor_def=dg.in_process_executor,
-    description="List, read, normalise, chunk, embed and publish one workspace. Costs two requests when "
-    "nothing changed.",
-)
+def workspace_jobs(checks: Sequence[dg.AssetChecksDefinition]) -> list[dg.UnresolvedAssetJobDefinition]:
+    """The jobs over our assets, whatever prefix their keys have; `checks` are those with a step of their own."""
+    # Measuring an index costs seconds: an ordinary sync leaves it to the audit, and plans no check that it would not
+    # run.
+    syncing = selection(*SYNCING) - dg.AssetSelection.checks(*checks)
+    return [
+        _job(
+            SYNC_JOB,
+            syncing,
+            "List, read, normalise, chunk, embed and publish one workspace. Costs two requests when nothing changed.",
+        ),
+        _job(
+            AUDIT_JOB,
+            selection(*SYNCING),
+            "The same sync, in the mode `audit`, and besides the check of the indexes' health. The schedule "
+            "`audit_sweep` and `arcana sync --mode audit` run it.",
+            {"ops": {"notion_pages": {"config": {"mode": str(Mode.AUDIT)}}}},
+        ),
+        _job(
+            RETRY_JOB,
+            syncing,
+            "The same sync, which first takes up what waits in quarantine (or the one page that `page` names).",
+        ),
+        _job(
+            STAGE_JOB,
+            selection(*STAGING),
+            "The sync up to the chunks: reads the source, calls no embedding provider, publishes nothing. "
+            "`arcana sync --estimate` runs it.",
+        ),
+        _job(
+            FILL_JOB,
+            selection(*FILLING),
+            "Fill, verify and, where they may serve, promote the new builds of a workspace's indexes. Reads "
+            "nothing from the source.",
+        ),
+        _job(
+            QUALITY_JOB,
+            selection("retrieval_quality"),
+            "Ask the golden questions that a workspace keeps (`arcana eval … --keep`). Fails below the baseline.",
+        ),
+    ]
 
-audit_workspace = dg.define_asset_job(
-    AUDIT_JOB,
-    selection=ASSETS,
-    partitions_def=workspaces,
-    executor_def=dg.in_process_executor,
-    description="The same sync, in the mode `audit`, and besides the check of the indexes' health. The schedule "
-    "`audit_sweep` and `arcana sync --mode audit` run it.",
-    config={"ops": {"notion_pages": {"config": {"mode": Mode.AUDIT.name}}}},
-)
 
-retry_pages = dg.define_asset_job(
-    RETRY_JOB,
-    selection=_SYNC,
-    partitions_def=workspaces,
-    executor_def=dg.in_process_executor,
-    description="The same sync, which first takes up what waits in quarantine (or the one page that `page` names).",
-)
-
-stage_workspace = dg.define_asset_job(
-    STAGE_JOB,
-    selection=STAGING,
-    partitions_def=workspaces,
-    executor_def=dg.in_process_executor,
-    description="The sync up to the chunks: reads the source, calls no embedding provider, publishes nothing. "
-    "`arcana sync --estimate` runs it.",
-)
-
-fill_indexes = dg.define_asset_job(
-    FILL_JOB,
-    selection=FILLING,
-    partitions_def=workspaces,
-    executor_def=dg.in_process_executor,
-    description="Fill, verify and, where they may serve, promote the new builds of a workspace's indexes. Reads "
-    "nothing from the source.",
-)
-
-measure_quality = dg.define_asset_job(
-    "measure_quality",
-    selection=QUALITY_ASSETS,
-    partitions_def=workspaces,
-    executor_def=dg.in_process_executor,
-    description="Ask the golden questions that a workspace keeps (`arcana eval … --keep`). Fails below the baseline.",
-)
-
-JOBS = [sync_workspace, audit_workspace, retry_pages, stage_workspace, fill_indexes, measure_quality]
+def _job(
+    name: str, assets: dg.AssetSelection, description: str, config: Mapping[str, object] | None = None
+) -> dg.UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(
+        name,
+        selection=assets,
+        partitions_def=workspaces,
+        config=partitioned(config),
+        tags={JOB_TAG: name},
+        executor_def=dg.in_process_executor,
+        description=description,
+    )

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import dagster as dg
 
-workspaces = dg.DynamicPartitionsDefinition(name="workspace")
+from arcana_pipelines.defs.runs import WORKSPACE_TAG
+
+# Dagster keeps the keys of a dynamic partitions definition by its name alone, for all code of an instance.
+workspaces = dg.DynamicPartitionsDefinition(name="arcana_workspace")
+
+
+def partitioned(config: Mapping[str, object] | None = None) -> dg.PartitionedConfig[dg.DynamicPartitionsDefinition]:
+    """Run configuration for any partition, with the tag that makes its run one of ours."""
+    return dg.PartitionedConfig(
+        workspaces,
+        run_config_for_partition_key_fn=lambda slug: config or {},
+        tags_for_partition_key_fn=lambda slug: {WORKSPACE_TAG: slug},
+    )
 
 
 def add(instance: dg.DagsterInstance, slug: str) -> None:

@@ -10,6 +10,7 @@ import dagster as dg
 
 from arcana_pipelines.defs.assets import OWNERS, rag_indexes
 from arcana_pipelines.defs.checks import workspace_check
+from arcana_pipelines.defs.names import ASSET_TAG
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.pipeline import quality
@@ -24,6 +25,7 @@ from arcana_pipelines.retrieval.metrics import DECISIVE
             deps=[rag_indexes],
             group_name="notion_index",
             kinds={"postgres"},
+            tags={ASSET_TAG: "retrieval_quality"},
             owners=OWNERS,
             code_version="1",
             metadata={"dagster/table_name": "retrieval_quality"},
@@ -45,7 +47,7 @@ from arcana_pipelines.retrieval.metrics import DECISIVE
 def retrieval_quality(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]  # Dagster recognises no subscripted one beside check specs
     """How well the serving build of each index answers the kept golden questions (`arcana eval … --keep`)."""
     started = time.monotonic()
-    session = arcana.session(context.partition_key)
+    session = arcana.session(context)
     results = quality.evaluate_serving(session.connection, session.settings, session.workspace.workspace_id)
     metadata: dict[str, dg.MetadataValue | float] = {
         "questions": dg.MetadataValue.int(max((len(each.answers) for each, _ in results), default=0))
@@ -68,6 +70,3 @@ def retrieval_quality(context: dg.AssetExecutionContext, arcana: ArcanaResource)
         metadata={**metadata, "compared": len(compared), "seconds": round(time.monotonic() - started, 3)},
         check_results=[check] if compared else [],
     )
-
-
-QUALITY_ASSETS = [retrieval_quality]

@@ -9,15 +9,21 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.defs.runs import at_work
 from arcana_pipelines.pipeline.session import Session, workspace_session
 from arcana_pipelines.settings import Settings, load_settings
+
+LISTING_ASSET = "notion_pages"
+
+Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
 
 
 class ArcanaResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Settings come from the environment (`.env.example`); nothing here is run configuration.
 
     The in-process executor makes one of these a run, so a workspace stays locked from a run's first asset to
-    its last.
+    its last. An executor that gives each step a process of its own makes one a step: then another run of the same
+    workspace may come between two steps, which each find their work in the database.
     """
 
     _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
@@ -42,8 +48,17 @@ class ArcanaResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._stack.callback(self._database.close)
         return self._database
 
-    def session(self, slug: str) -> Session:
-        """The workspace, locked until the run ends."""
+    def session(self, context: Context) -> Session:
+        """The workspace of this run's partition, locked until the run (or the step's process) ends."""
+        slug = context.partition_key
         if slug not in self._sessions:
-            self._sessions[slug] = self._stack.enter_context(workspace_session(self.database, slug))
+            session = self._stack.enter_context(workspace_session(self.database, slug))
+            self._stack.enter_context(at_work(context.instance, context.run, session.workspace))
+            session.filling = not _lists_source(context.job_def)
+            self._sessions[slug] = session
         return self._sessions[slug]
+
+
+def _lists_source(job: dg.JobDefinition) -> bool:
+    """Whether the source is listed in this run, in whatever process and under whatever asset key."""
+    return any(node.definition.name == LISTING_ASSET for node in job.nodes)

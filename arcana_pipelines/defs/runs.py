@@ -1,4 +1,10 @@
-"""Runs of one workspace as Dagster remembers them: may another start, and did one die unnoticed?"""
+"""Runs of our workspaces as Dagster remembers them: may another start, and did one die unnoticed?
+
+An instance of Dagster may be shared with anybody's code, in our code location and in others. A run is ours when it
+carries `WORKSPACE_TAG`: our jobs give it to each run of a partition, and a run that reaches one of our assets in
+another way (the Materialize button, a backfill, a job of the host) gets it there. Until then such a run is known by the
+assets that it selects in our code location. No other run is looked at.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +12,29 @@ import datetime as dt
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import dagster as dg
-from dagster import DagsterRunStatus, RunRecord, RunsFilter
+from dagster import DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
+
+from arcana_pipelines.defs.names import our_assets
+from arcana_pipelines.pipeline.workspaces import Workspace
 
 PARTITION_TAG = "dagster/partition"
+# The slug of the workspace that a run of ours works on.
+WORKSPACE_TAG = "arcana/workspace"
+# Which of our jobs it is; other jobs have it never.
+JOB_TAG = "arcana/job"
+# The workspace whose lock a process of the run holds now (see `at_work`).
+AT_WORK_TAG = "arcana/at-work"
 PROCESS_TAG = "arcana/process"
+
+# How long a run must have been started before it can be taken for dead.
+GRACE = dt.timedelta(minutes=1)
+# After which it is looked at once more.
+SECOND_LOOK_SECONDS = 3.0
 
 _UNFINISHED = [
     DagsterRunStatus.QUEUED,
@@ -23,19 +45,55 @@ _UNFINISHED = [
 ]
 _FIRST_PAUSE = dt.timedelta(seconds=30)
 _LONGEST_PAUSE = dt.timedelta(minutes=30)
-_GRACE = dt.timedelta(minutes=1)
-_SECOND_LOOK_SECONDS = 3.0
 
 
-def may_run(instance: dg.DagsterInstance, slug: str, generation: int) -> str | None:
-    """A run key for the workspace's next sync, or None while one runs or pauses after failures.
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where our definitions are loaded: the code location, and our assets' keys in it."""
+
+    location: str | None
+    assets: frozenset[dg.AssetKey]
+
+    @classmethod
+    def of(cls, context: dg.SensorEvaluationContext | dg.RunStatusSensorContext) -> Home:
+        """That of the sensor which is evaluated."""
+        repository = context.repository_def
+        origin = getattr(context, "code_location_origin", None)
+        return cls(
+            origin.location_name if origin else None, frozenset(our_assets(repository).values() if repository else ())
+        )
+
+    def owns(self, run: DagsterRun) -> bool:
+        """Whether the run is one of ours: also a Materialize, a backfill or a host's job, begun or not."""
+        selected = WORKSPACE_TAG in run.tags or not self.assets.isdisjoint(run.asset_selection or ())
+        return selected and self.holds(run) is not False
+
+    def holds(self, run: DagsterRun) -> bool | None:
+        """Whether the run is of our code location; None: it came from none (the command line), or ours is not known."""
+        origin = run.remote_job_origin
+        return None if origin is None or self.location is None else origin.location_name == self.location
+
+
+def busy(instance: dg.DagsterInstance, slugs: Collection[str], home: Home) -> set[str]:
+    """Those of the workspaces for which a run of ours waits or is at work."""
+    if not slugs:
+        return set()
+    found = set()
+    for tag in (WORKSPACE_TAG, PARTITION_TAG):
+        for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED, tags={tag: sorted(slugs)})):
+            if home.owns(run):
+                found.add(run.tags[tag])
+    return found
+
+
+def run_key(instance: dg.DagsterInstance, slug: str, generation: int, home: Home) -> str | None:
+    """A run key for the workspace's next sync, or None while it pauses after failures.
 
     The key holds the generation and the last run, because Dagster never runs the same key twice. After n
     failures in a row the next try waits 30 s * 2^(n-1), half an hour at most.
     """
-    records = instance.get_run_records(RunsFilter(tags={PARTITION_TAG: slug}), limit=8)
-    if any(record.dagster_run.status in _UNFINISHED for record in records):
-        return None
+    found = instance.get_run_records(RunsFilter(tags={WORKSPACE_TAG: slug}), limit=8)
+    records = [record for record in found if home.owns(record.dagster_run)]
     failures = 0
     for record in records:
         if record.dagster_run.status is not DagsterRunStatus.FAILURE:
@@ -47,6 +105,21 @@ def may_run(instance: dg.DagsterInstance, slug: str, generation: int) -> str | N
             return None
     last = records[0].dagster_run.run_id if records else "none"
     return f"{slug}:{generation}:{last}"
+
+
+@contextmanager
+def at_work(instance: dg.DagsterInstance, run: DagsterRun, workspace: Workspace) -> Iterator[None]:
+    """Note in Dagster that the run holds the workspace's lock, and when it has let go in order."""
+    instance.add_run_tags(run.run_id, {WORKSPACE_TAG: workspace.slug, AT_WORK_TAG: _note(run, workspace)})
+    try:
+        yield
+    finally:
+        instance.add_run_tags(run.run_id, {AT_WORK_TAG: _note(run, None)})
+
+
+def _note(run: DagsterRun, holds: Workspace | None) -> str:
+    # Names the run, because a run that is executed again takes over the tags of the first.
+    return f"{holds.workspace_id if holds else 'ended'}/{run.run_id[:8]}"
 
 
 def process_tag() -> str:
@@ -62,36 +135,50 @@ def report_dead_runs(instance: dg.DagsterInstance) -> None:
     """
     host = socket.gethostname()
     for run in instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.STARTING])):
+        if run.remote_job_origin is not None:  # Executed again through Dagster, with the tags of the first.
+            continue
         owner, _, pid = run.tags.get(PROCESS_TAG, "").rpartition(":")
         if owner == host and pid.isdigit() and not _is_alive(int(pid)):
             instance.report_run_failed(run, "The process of this run ended without reporting (it was killed).")
 
 
-def report_abandoned_runs(instance: dg.DagsterInstance, is_locked: Callable[[str], bool]) -> None:
-    """Mark runs failed that nobody works on any more.
+def report_abandoned_runs(
+    instance: dg.DagsterInstance, workspaces: Mapping[str, Workspace], is_locked: Callable[[str], bool], home: Home
+) -> None:
+    """Mark runs of ours failed that nobody works on any more.
 
     A run that died together with its code server stays "started" and would keep the sensors from its workspace.
-    A living run holds its workspace's lock from its first asset to its last, so one that is well under way
-    without it is dead. It is looked at twice, because a run lets go of the lock just before it reports success.
+    What it has noted (`at_work`) says that it holds its workspace's lock; the database says that nobody does. A run
+    of our own jobs that has noted nothing died before its first asset; what other jobs do before ours is not our
+    business. It is looked at twice, because the note and the lock are two things.
     """
-    suspects = [run_id for run_id, slug in _running_for(instance, _GRACE) if not is_locked(slug)]
+    suspects = [run_id for run_id, slug in _running_for(instance, workspaces, home) if not is_locked(slug)]
     if not suspects:
         return
-    time.sleep(_SECOND_LOOK_SECONDS)
-    for run_id, slug in _running_for(instance, _GRACE):
+    time.sleep(SECOND_LOOK_SECONDS)
+    for run_id, slug in _running_for(instance, workspaces, home):
         run = instance.get_run_by_id(run_id)
         if run is not None and run_id in suspects and not is_locked(slug):
             instance.report_run_failed(run, "This run ended without reporting: nothing holds its workspace's lock.")
 
 
-def _running_for(instance: dg.DagsterInstance, at_least: dt.timedelta) -> list[tuple[str, str]]:
-    """(run id, workspace) of the runs that started so long ago and have not ended."""
+def _running_for(
+    instance: dg.DagsterInstance, workspaces: Mapping[str, Workspace], home: Home
+) -> list[tuple[str, str]]:
+    """(run id, workspace) of the runs that should hold a lock by now: started `GRACE` ago and not ended."""
     found = []
-    for record in instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.STARTED])):
+    filters = RunsFilter(statuses=[DagsterRunStatus.STARTED], tags={WORKSPACE_TAG: sorted(workspaces)})
+    for record in instance.get_run_records(filters) if workspaces else ():
+        run = record.dagster_run
+        slug = run.tags[WORKSPACE_TAG]
+        noted = run.tags.get(AT_WORK_TAG)
+        if noted in (_note(run, workspaces[slug]), _note(run, None)):
+            holds = noted == _note(run, workspaces[slug])
+        else:
+            holds = JOB_TAG in run.tags and home.holds(run) is True
         began = dt.datetime.fromtimestamp(record.start_time, dt.UTC) if record.start_time else _aware(record)
-        slug = record.dagster_run.tags.get(PARTITION_TAG)
-        if slug and dt.datetime.now(dt.UTC) - began >= at_least:
-            found.append((record.dagster_run.run_id, slug))
+        if holds and dt.datetime.now(dt.UTC) - began >= GRACE:
+            found.append((run.run_id, slug))
     return found
 
 

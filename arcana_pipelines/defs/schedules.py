@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from arcana_pipelines.defs.jobs import audit_workspace, measure_quality
+from arcana_pipelines.defs.config import sync_config
+from arcana_pipelines.defs.jobs import AUDIT_JOB, QUALITY_JOB
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.pipeline.quality import asked_workspaces
@@ -15,7 +16,7 @@ from arcana_pipelines.sources.protocol import Mode
 
 
 @dg.schedule(
-    job=audit_workspace,
+    job_name=AUDIT_JOB,
     cron_schedule="0 3 * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Every night: list everything, prove what is gone, measure the indexes. The only way to see un-shared "
@@ -41,7 +42,7 @@ def audit_sweep(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest
 
 
 @dg.schedule(
-    job=measure_quality,
+    job_name=QUALITY_JOB,
     cron_schedule="0 5 * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Every night, after the audits: ask the golden questions of each workspace that keeps some.",
@@ -62,7 +63,4 @@ def quality_sweep(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunReque
         )
 
 
-def sync_config(mode: Mode, allow_removals: int = 0, page: str = "") -> dict[str, object]:
-    """Run configuration of a sync (see `SyncConfig`)."""
-    config = {"mode": mode.name, "allow_removals": allow_removals, "page": page}
-    return {"ops": {"notion_pages": {"config": config}}}
+SCHEDULES = [audit_sweep, quality_sweep]

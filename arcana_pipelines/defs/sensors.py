@@ -10,21 +10,30 @@ import json
 import logging
 import time
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import dagster as dg
 
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.defs.assets import FILLING
 from arcana_pipelines.defs.backfills import backfill_request
-from arcana_pipelines.defs.jobs import fill_indexes, retry_pages, sync_workspace
+from arcana_pipelines.defs.jobs import FILL_JOB, SYNC_JOB
+from arcana_pipelines.defs.names import FILLING, our_assets, selection
 from arcana_pipelines.defs.partitions import workspaces
-from arcana_pipelines.defs.runs import may_run, report_abandoned_runs, report_dead_runs
+from arcana_pipelines.defs.runs import (
+    PARTITION_TAG,
+    WORKSPACE_TAG,
+    Home,
+    busy,
+    report_abandoned_runs,
+    report_dead_runs,
+    run_key,
+)
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.pipeline.indexes import fill_requested, rebuild_outdated, to_fill
 from arcana_pipelines.pipeline.lock import locked
 from arcana_pipelines.pipeline.polling import look
-from arcana_pipelines.pipeline.workspaces import Workspace, due_for_poll, every, in_need_of_sync
+from arcana_pipelines.pipeline.workspaces import Workspace, due_for_poll, every, in_need_of_sync, retired_slugs
 from arcana_pipelines.settings import load_settings
 
 log = logging.getLogger(__name__)
@@ -40,7 +49,7 @@ MOST_REQUESTS = 50
 @dg.sensor(
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    job=sync_workspace,
+    job_name=SYNC_JOB,
     description="Mirrors the workspace table into partitions and asks for each new workspace's first sync.",
 )
 def workspace_registry(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
@@ -52,13 +61,16 @@ def workspace_registry(context: dg.SensorEvaluationContext) -> dg.SensorResult |
             rows = every(connection)
             connection.commit()
             report_dead_runs(context.instance)
-            report_abandoned_runs(context.instance, lambda slug: slug in locked(connection))
-    registered = {row.slug for row in rows}
+            known = {row.slug: row for row in rows}
+            report_abandoned_runs(context.instance, known, lambda slug: slug in locked(connection), Home.of(context))
+            retired = retired_slugs(connection)
+    registered = set(known)
     mirrored = set(workspaces.get_partition_keys(dynamic_partitions_store=context.instance))
-    new, gone = sorted(registered - mirrored), sorted(mirrored - registered)
+    # What was never a workspace here is not ours to drop: another installation may use the same instance.
+    new, gone = sorted(registered - mirrored), sorted(mirrored & retired)
     changes = [workspaces.build_add_request(new)] if new else []
     removals = [workspaces.build_delete_request(gone)] if gone else []
-    requests = _requests(context.instance, [row for row in rows if row.generation == 0 and row.status == "active"])
+    requests = _requests(context, [row for row in rows if row.generation == 0 and row.status == "active"])
     if not (new or gone or requests):
         return dg.SkipReason(f"{len(registered)} workspaces, all mirrored.")
     return dg.SensorResult(run_requests=requests, dynamic_partitions_requests=[*changes, *removals])
@@ -67,7 +79,7 @@ def workspace_registry(context: dg.SensorEvaluationContext) -> dg.SensorResult |
 @dg.sensor(
     minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    job=sync_workspace,
+    job_name=SYNC_JOB,
     description="Looks at every source, least recently polled first, and asks for a sync where something changed.",
 )
 def source_changes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
@@ -81,7 +93,7 @@ def source_changes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
         looked_at = _look_at(database, due)
         with database.connection() as connection:
             needy = in_need_of_sync(connection)
-    requests = _requests(context.instance, needy)
+    requests = _requests(context, needy)
     said = f"Looked at {looked_at} of {len(due)} workspaces that were due"
     if not requests:
         waiting = f"; {len(needy)} need a sync that runs already or pauses after a failure" if needy else ""
@@ -111,20 +123,29 @@ def _look_at(database: Database, due: list[Workspace]) -> int:
     return sum(future.result() for future in done) + len(late)
 
 
-def _requests(instance: dg.DagsterInstance, rows: list[Workspace]) -> list[dg.RunRequest]:
+def _may_run(context: dg.SensorEvaluationContext, rows: list[Workspace]) -> Iterator[tuple[Workspace, str]]:
+    """Those that may run now, each with the key of its run."""
+    home = Home.of(context)
+    at_work = busy(context.instance, [row.slug for row in rows], home)
+    for row in rows:
+        if row.slug not in at_work and (key := run_key(context.instance, row.slug, row.generation, home)):
+            yield row, key
+
+
+def _requests(context: dg.SensorEvaluationContext, rows: list[Workspace]) -> list[dg.RunRequest]:
     """Run requests for those that may run now, so many at a time that the queue stays readable."""
-    may = ((row, may_run(instance, row.slug, row.generation)) for row in rows)
-    return list(itertools.islice((_request(row, key) for row, key in may if key), MOST_REQUESTS))
+    may = itertools.islice(_may_run(context, rows), MOST_REQUESTS)
+    return [_request(row.slug, key) for row, key in may]
 
 
-def _request(workspace: Workspace, run_key: str) -> dg.RunRequest:
-    return dg.RunRequest(run_key=run_key, partition_key=workspace.slug, tags={"arcana/workspace": workspace.slug})
+def _request(slug: str, key: str | None = None, job: str | None = None) -> dg.RunRequest:
+    return dg.RunRequest(run_key=key, job_name=job, partition_key=slug, tags={WORKSPACE_TAG: slug})
 
 
 @dg.sensor(
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    asset_selection=[asset.key for asset in FILLING],
+    asset_selection=selection(*FILLING),
     description="Begins a new build of indexes that this release would cut otherwise, and asks for a backfill of the "
     "workspaces whose new builds are to be filled.",
 )
@@ -138,24 +159,25 @@ def index_builds(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
             for row in rows.values():
                 rebuild_outdated(connection, row.workspace_id)
             connection.commit()
-            waiting = [slug for slug in to_fill(connection) if slug in rows]
-            may = [slug for slug in waiting if may_run(context.instance, slug, rows[slug].generation)]
-            filled = fill_requested(connection, may)
+            waiting = [rows[slug] for slug in to_fill(connection) if slug in rows]
+            filled = fill_requested(connection, [row.slug for row, _ in _may_run(context, waiting)])
     if not filled:
         return dg.SkipReason(f"{len(waiting)} workspaces have a build to be filled; none can begin now.")
-    keys = [asset.key for asset in FILLING]
-    return dg.SensorResult(run_requests=[backfill_request(keys, filled, {"arcana/fill": "true"})])
+    ours = our_assets(context.repository_def) if context.repository_def else {}
+    backfill = backfill_request([ours[name] for name in FILLING], filled, {"arcana/fill": "true"}) if ours else None
+    return dg.SensorResult(run_requests=[backfill] if backfill else [_request(slug, job=FILL_JOB) for slug in filled])
 
 
 @dg.run_failure_sensor(
     default_status=dg.DefaultSensorStatus.RUNNING,
-    monitored_jobs=[sync_workspace, retry_pages, fill_indexes],
     description="Tells people that a sync failed: one error line in the log, and a POST to "
     "ALERT_WEBHOOK_URL when it is set.",
 )
 def failed_syncs(context: dg.RunFailureSensorContext) -> None:
     """Reports one failed run."""
-    slug = context.dagster_run.tags.get("dagster/partition", "?")
+    if not Home.of(context).owns(context.dagster_run):
+        return
+    slug = context.dagster_run.tags.get(WORKSPACE_TAG) or context.dagster_run.tags.get(PARTITION_TAG, "?")
     causes = [_cause(event) for event in context.get_step_failure_events()]
     text = f"The sync of workspace '{slug}' failed (run {context.dagster_run.run_id}): "
     text += causes[0] if causes else context.failure_event.message or "no reason given"

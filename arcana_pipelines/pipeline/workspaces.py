@@ -69,6 +69,11 @@ def every(connection: Connection) -> list[Workspace]:
         return cursor.fetchall()
 
 
+def retired_slugs(connection: Connection) -> set[str]:
+    """The slugs of workspaces that were removed."""
+    return {slug for (slug,) in connection.execute("SELECT slug FROM retired_slug").fetchall()}
+
+
 def due_for_poll(connection: Connection) -> list[Workspace]:
     """Active workspaces whose source may be looked at now, least recently polled first."""
     return _those(connection, load_sql("workspaces_due"))

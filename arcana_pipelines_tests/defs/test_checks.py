@@ -6,9 +6,9 @@ import dagster as dg
 import pytest
 from dagster._core.event_api import PartitionKeyFilter
 
+from arcana_pipelines.defs.config import sync_config
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
-from arcana_pipelines.defs.schedules import sync_config
 from arcana_pipelines.indexes.health import Finding
 from arcana_pipelines.pipeline.quality import evaluate_serving, keep, store
 from arcana_pipelines.pipeline.workspaces import find

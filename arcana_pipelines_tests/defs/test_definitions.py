@@ -34,7 +34,7 @@ def test_the_assets_are_what_the_design_says() -> None:
         assert spec.description
         assert spec.owners
         assert spec.code_version
-        assert spec.partitions_def == dg.DynamicPartitionsDefinition(name="workspace")
+        assert spec.partitions_def == dg.DynamicPartitionsDefinition(name="arcana_workspace")
 
 
 def test_sensors_and_schedules_run_from_the_start() -> None:

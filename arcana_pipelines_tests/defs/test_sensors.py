@@ -12,10 +12,12 @@ import pytest
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs.build import build_defs
+from arcana_pipelines.defs.config import sync_config
 from arcana_pipelines.defs.jobs import FILL_JOB
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
-from arcana_pipelines.defs.schedules import audit_sweep, quality_sweep, sync_config
+from arcana_pipelines.defs.runs import at_work
+from arcana_pipelines.defs.schedules import audit_sweep, quality_sweep
 from arcana_pipelines.defs.sensors import index_builds, source_changes, workspace_registry
 from arcana_pipelines.errors import TokenRevoked
 from arcana_pipelines.indexes.builds import builds_of
@@ -56,8 +58,12 @@ def test_a_new_workspace_gets_its_partition_and_its_first_sync(
     assert _requested(result) == ["acme"]
 
 
-def test_a_partition_without_a_workspace_is_dropped(installed: Harness, instance: dg.DagsterInstance) -> None:
-    instance.add_dynamic_partitions(str(workspaces.name), ["acme", "ghost"])
+def test_the_partition_of_a_removed_workspace_is_dropped_and_no_other(
+    installed: Harness, instance: dg.DagsterInstance
+) -> None:
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme", "ghost", "of-another-installation"])
+    with installed.database.connection() as connection:
+        connection.execute("INSERT INTO retired_slug (slug) VALUES ('ghost')")
     result = _tick(workspace_registry, instance)
     assert isinstance(result, dg.SensorResult)
     (request,) = result.dynamic_partitions_requests or []
@@ -135,8 +141,8 @@ def test_a_failed_workspace_pauses_before_it_is_tried_again(installed: Harness, 
 def test_a_run_that_died_with_its_code_server_is_noticed_and_a_living_one_is_not(
     installed: Harness, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("arcana_pipelines.defs.runs._GRACE", dt.timedelta())
-    monkeypatch.setattr("arcana_pipelines.defs.runs._SECOND_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("arcana_pipelines.defs.runs.GRACE", dt.timedelta())
+    monkeypatch.setattr("arcana_pipelines.defs.runs.SECOND_LOOK_SECONDS", 0.0)
     instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
     job = build_defs().resolve_job_def("sync_workspace")
     run = instance.create_run_for_job(
@@ -144,6 +150,8 @@ def test_a_run_that_died_with_its_code_server_is_noticed_and_a_living_one_is_not
     )
     with installed.database.connection() as connection:
         acme = find(connection, "acme")
+    held = at_work(instance, run, acme)
+    held.__enter__()  # and then its process is gone
     with workspace_lock(installed.database, acme.workspace_id, "acme"):
         assert _requested(_tick(workspace_registry, instance)) == []
         assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]

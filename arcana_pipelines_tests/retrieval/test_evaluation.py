@@ -545,7 +545,7 @@ class TestCommand:
 class TestAsset:
     def materialized(self) -> dg.ExecuteInProcessResult:
         with dg.DagsterInstance.ephemeral() as instance:
-            instance.add_dynamic_partitions("workspace", ["acme"])
+            instance.add_dynamic_partitions("arcana_workspace", ["acme"])
             return dg.materialize(
                 [retrieval_quality],
                 partition_key="acme",

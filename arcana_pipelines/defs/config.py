@@ -1,0 +1,73 @@
+"""What can be set for one run, as the Launchpad shows it.
+
+No postponed annotations here: Dagster reads the types at run time.
+"""
+
+from enum import Enum
+from typing import Literal
+
+import dagster as dg
+from pydantic import Field
+
+from arcana_pipelines.indexes.builds import IndexSettings
+from arcana_pipelines.pipeline import indexes
+from arcana_pipelines.sources.protocol import Mode
+
+
+class SyncConfig(dg.Config):
+    """How one sync lists the source."""
+
+    mode: Literal["incremental", "full", "audit"] = Field(
+        "incremental",
+        description="incremental: what changed; full: list everything; audit: list everything, follow links, and prove "
+        "what is gone.",
+    )
+    allow_removals: int = Field(
+        0, ge=0, description="How many pages this run may remove although they exceed the cap on mass removal."
+    )
+    page: str | None = Field(
+        None,
+        description="In the job `retry_pages` only: the id of the one page to read again, whatever its state. "
+        "Left out: all pages that wait in quarantine.",
+    )
+
+
+def sync_config(mode: Mode, allow_removals: int = 0, page: str | None = None) -> dict[str, object]:
+    """Run configuration of a sync (see `SyncConfig`)."""
+    config: dict[str, object] = {"mode": str(mode), "allow_removals": allow_removals}
+    if page is not None:
+        config["page"] = page
+    return {"ops": {"notion_pages": {"config": config}}}
+
+
+class IndexConfig(dg.Config):
+    """Which index."""
+
+    index: str = Field("default", min_length=1, description="The name of the index, as `arcana index list` shows it.")
+
+
+class Ann(Enum):
+    """Kinds of approximate index. Dagster writes a member by its name, so name and value are one."""
+
+    auto = "auto"
+    none = "none"
+    hnsw = "hnsw"
+    ivfflat = "ivfflat"
+
+
+class RebuildConfig(IndexConfig):
+    """Which index, and what is to be otherwise in the new build. What is left out is as in the serving one."""
+
+    embedding_model: str | None = Field(None, min_length=1, description="The model that embeds the new build.")
+    dimensions: int | None = Field(None, ge=1, description="The size of its vectors.")
+    chunk_tokens: int | None = Field(None, ge=1, description="The target size of a chunk, in tokens.")
+    overlap_tokens: int | None = Field(None, ge=0, description="How many tokens two chunks share.")
+    ann: Ann | None = Field(None, description="The kind of approximate index; auto: by the number of vectors.")
+    promote: bool = Field(False, description="Let the new build serve as soon as it is verified.")
+
+    def changed(self, settings: IndexSettings) -> IndexSettings:
+        """The settings of the new build."""
+        ann = self.ann.value if self.ann else None
+        return indexes.changed_settings(
+            settings, self.embedding_model, self.dimensions, self.chunk_tokens, self.overlap_tokens, ann
+        )

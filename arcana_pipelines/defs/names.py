@@ -1,0 +1,29 @@
+"""Our assets by name. A host may put a prefix before their keys; the tag that each carries stays."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+ASSET_TAG = "arcana/asset"
+
+SYNCING = ("notion_pages", "document_content", "document_chunks", "chunk_embeddings", "rag_indexes")
+STAGING = SYNCING[:3]
+FILLING = SYNCING[2:]
+
+
+def selection(*names: str) -> dg.AssetSelection:
+    """Our assets of these names, with their checks."""
+    first, *others = (dg.AssetSelection.tag(ASSET_TAG, name) for name in names)
+    for other in others:
+        first = first | other
+    return first
+
+
+def our_assets(repository: dg.RepositoryDefinition) -> dict[str, dg.AssetKey]:
+    """The keys of our assets in a code location, by name."""
+    return {
+        spec.tags[ASSET_TAG]: spec.key
+        for assets in repository.assets_defs_by_key.values()
+        for spec in assets.specs
+        if ASSET_TAG in spec.tags
+    }
