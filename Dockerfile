@@ -1,25 +1,28 @@
-# One image for the services migrate, code, webserver and daemon of docker-compose.yml.
+# One image for the services migrate, code, webserver, daemon and webhooks of docker-compose.yml.
 
 FROM python:3.11-slim AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 
-RUN python -m venv /opt/arcana/venv
-ENV PATH="/opt/arcana/venv/bin:$PATH"
+# What builds the project lives in one environment, what runs it in another, which gets no pip and no build tools.
+RUN python -m venv /opt/build && python -m venv --without-pip /opt/arcana/venv
+ENV PATH="/opt/build/bin:$PATH"
 
 WORKDIR /build
 
 # The dependencies change rarely and are a layer of their own.
-COPY requirements.lock ./
-RUN pip install --no-compile --no-deps --require-hashes -r requirements.lock
+COPY requirements.lock requirements-build.lock ./
+RUN pip install --no-compile --no-deps --require-hashes -r requirements-build.lock \
+    && pip --python /opt/arcana/venv/bin/python install --no-compile --no-deps --require-hashes -r requirements.lock
 
 COPY pyproject.toml setup.cfg README.md LICENSE ./
 COPY arcana_pipelines ./arcana_pipelines
-RUN pip install --no-compile --no-deps --no-build-isolation .
+RUN pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
+    && pip --python /opt/arcana/venv/bin/python install --no-compile --no-deps --no-index /dist/*.whl
 
 # Every run is a new process: without compiled bytecode it starts seconds later.
-RUN python -m compileall -q -j 0 /opt/arcana/venv/lib
+RUN /opt/arcana/venv/bin/python -m compileall -q -j 0 /opt/arcana/venv/lib
 
 
 FROM python:3.11-slim
@@ -37,7 +40,6 @@ COPY --from=build /opt/arcana/venv /opt/arcana/venv
 
 WORKDIR /opt/arcana
 COPY workspace.yaml ./
-COPY deploy ./deploy
 
 USER arcana
 

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test fast lint check lock soak bench clean
+.PHONY: help setup run test fast lint check lock newest-dagster soak bench clean
 
 help:
 	@echo "make setup   the environment in .venv, with the command .venv/bin/arcana"
@@ -18,9 +18,9 @@ help:
 setup: $(STAMP)
 
 # Compiled bytecode makes every start seconds faster: pip compiles what it installs, the project is ours to do.
-$(STAMP): requirements.lock pyproject.toml setup.cfg
+$(STAMP): requirements-dev.lock pyproject.toml setup.cfg
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m compileall -q arcana_pipelines
 	touch $@
@@ -45,12 +45,22 @@ check: lint
 	$(MAKE) test
 	$(BIN)/dg check defs
 	$(BIN)/python -m arcana_pipelines_tests.wheel_check
+	$(MAKE) newest-dagster
 
-# The lock names versions and hashes, no registry, and it is whole: nothing is resolved when it is installed.
+# A lock names versions and hashes, no registry, and it is whole: nothing is resolved when it is installed.
+# requirements.lock: what runs (the image); requirements-dev.lock: that, and what tests and builds it (.venv);
+# requirements-build.lock: what builds the wheel. What two of them name, they name in the same version.
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
+	--no-emit-find-links --no-emit-trusted-host
 lock: setup
 	$(BIN)/python -m pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra dev --no-emit-index-url \
-		--no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml requirements.in
+	$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml requirements.in
+	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+	$(COMPILE) --constraint requirements-dev.lock --output-file requirements-build.lock requirements.in
+
+# What pyproject.toml allows is tested at both ends: the lock, and the newest Dagster that is served.
+newest-dagster: setup
+	$(BIN)/python -m arcana_pipelines_tests.newest_dagster
 
 # Random histories, thousands of steps long, with every fault there is; ends with a count of differences.
 STEPS ?= 10000
