@@ -20,7 +20,7 @@ from arcana_pipelines_tests.e2e.conftest import Arcana
 pytestmark = pytest.mark.e2e
 
 # The host's job: daily partitions, and longer under way than the grace that a run of ours has.
-HOST = '''
+HOST = """
 import time
 import dagster as dg
 
@@ -30,9 +30,9 @@ def orders(context: dg.AssetExecutionContext) -> None:
 
 daily_orders = dg.define_asset_job("daily_orders", selection=[orders])
 defs = dg.Definitions(assets=[orders], jobs=[daily_orders], executor=dg.multiprocess_executor)
-'''
+"""
 # What is patched is `GRACE` alone, so that the test needs seconds instead of minutes.
-OURS = '''
+OURS = """
 import datetime as dt
 import dagster as dg
 from arcana_pipelines.defs import runs
@@ -41,13 +41,13 @@ from arcana_pipelines.defs.build import build_defs
 runs.GRACE = dt.timedelta(seconds=1)
 runs.SECOND_LOOK_SECONDS = 0.5
 defs = build_defs()
-'''
-MERGED = '''
+"""
+MERGED = """
 import dagster as dg
 import host, ours
 
 defs = dg.Definitions.merge(host.defs, ours.defs)
-'''
+"""
 
 
 @pytest.fixture
