@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
+from arcana_pipelines.defs.runs import AT_WORK_TAG, at_work
+from arcana_pipelines.pipeline.workspaces import Workspace
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
 from arcana_pipelines_tests.harness import Harness
 
@@ -34,3 +36,12 @@ def installed(acme: Harness, monkeypatch: pytest.MonkeyPatch, instance: dg.Dagst
     monkeypatch.setenv("NOTION_BASE_URL", acme.server.base_url)
     monkeypatch.setenv("NOTION_REQUESTS_PER_MINUTE", "0")
     return acme
+
+
+def dies_at_work(instance: dg.DagsterInstance, run: dg.DagsterRun, workspace: Workspace) -> None:
+    """Leave a run as it is found when its process was killed while it held the workspace's lock."""
+    with at_work(instance, run, workspace):
+        noted = instance.get_run_by_id(run.run_id)
+        assert noted is not None
+        left = noted.tags[AT_WORK_TAG]
+    instance.add_run_tags(run.run_id, {AT_WORK_TAG: left})

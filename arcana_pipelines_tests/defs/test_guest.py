@@ -25,6 +25,7 @@ from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.pipeline.indexes import rebuild_index
 from arcana_pipelines.pipeline.workspaces import Workspace, find
 from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines_tests.defs.conftest import dies_at_work
 from arcana_pipelines_tests.harness import Harness
 
 STARTED = dg.DagsterRunStatus.STARTED
@@ -137,8 +138,7 @@ class TestForeignRuns:
         job = merged.resolve_job_def("__ASSET_JOB")
         first = instance.get_run_by_id(_start(instance, job, {}, OURS))
         assert first is not None
-        held = at_work(instance, first, acme_row)
-        held.__enter__()  # and then its process is gone
+        dies_at_work(instance, first, acme_row)
         died = instance.get_run_by_id(first.run_id)
         assert died is not None and died.tags[WORKSPACE_TAG] == "acme"
         again = _start(instance, job, {name: died.tags[name] for name in (WORKSPACE_TAG, AT_WORK_TAG)}, OURS)
@@ -153,9 +153,7 @@ class TestForeignRuns:
         job = build_defs().resolve_job_def("sync_workspace")
         run = instance.get_run_by_id(_start(instance, job, {WORKSPACE_TAG: "acme"}))
         assert run is not None
-        theirs = find_like(acme_row)
-        held = at_work(instance, run, theirs)
-        held.__enter__()
+        dies_at_work(instance, run, find_like(acme_row))
         report_abandoned_runs(instance, {"acme": acme_row}, lambda slug: False, Home("ours", frozenset()))
         assert _status(instance, run.run_id) is STARTED
 

@@ -16,7 +16,6 @@ from arcana_pipelines.defs.config import sync_config
 from arcana_pipelines.defs.jobs import FILL_JOB
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
-from arcana_pipelines.defs.runs import at_work
 from arcana_pipelines.defs.schedules import audit_sweep, quality_sweep
 from arcana_pipelines.defs.sensors import index_builds, source_changes, workspace_registry
 from arcana_pipelines.errors import TokenRevoked
@@ -28,6 +27,7 @@ from arcana_pipelines.pipeline.workspaces import find
 from arcana_pipelines.retrieval.golden import Question, Relevant
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import blocks
+from arcana_pipelines_tests.defs.conftest import dies_at_work
 from arcana_pipelines_tests.harness import Harness
 
 
@@ -150,8 +150,7 @@ def test_a_run_that_died_with_its_code_server_is_noticed_and_a_living_one_is_not
     )
     with installed.database.connection() as connection:
         acme = find(connection, "acme")
-    held = at_work(instance, run, acme)
-    held.__enter__()  # and then its process is gone
+    dies_at_work(instance, run, acme)
     with workspace_lock(installed.database, acme.workspace_id, "acme"):
         assert _requested(_tick(workspace_registry, instance)) == []
         assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]

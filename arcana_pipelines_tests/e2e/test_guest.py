@@ -92,8 +92,8 @@ def daemon(arcana: Arcana, folder: Path) -> Iterator[Path]:
 def launch(arcana: Arcana, folder: Path, module: str, job: str, *options: str) -> None:
     """Put a run into the queue, as the UI does."""
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "dagster", "job", "launch", "-w", "workspace.yaml", "-l", module, "-j", job,
-         *options],
+        [sys.executable, "-W", "ignore", "-m", "dagster", "job", "launch", "-w", "workspace.yaml", "-l", module,
+         "-j", job, *options],
         cwd=folder, env={**arcana.merged({}), "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
