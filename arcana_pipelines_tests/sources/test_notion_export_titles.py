@@ -44,6 +44,15 @@ def test_a_column_that_repeats_the_title_is_not_it_when_files_have_a_line_for_it
     assert texts(by_title(write(tmp_path, files))["Ann"]) == {"Alias": "Ann"}
 
 
+def test_a_column_that_names_other_rows_is_not_the_title(tmp_path: Path) -> None:
+    names = [f"할 일 {number}" for number in range(12)]
+    table = "상위,작업\n,큰 일\n" + "".join(f"큰 일,{name}\n" for name in names)
+    bodies = {f"T {A}/{name} {number:032x}.md": f"# {name}\n\n상위: 큰 일\n" for number, name in enumerate(names)}
+    refs = by_title(write(tmp_path, {f"T {A}.csv": table, f"T {A}/큰 일 {B}.md": "# 큰 일\n", **bodies}))
+    assert set(refs) == {"T", "큰 일", *names}
+    assert texts(refs["할 일 3"]) == {"상위": "큰 일"}
+
+
 @pytest.mark.parametrize("header", ["번호,이름", "No.,Name", "No.,Task name", "날짜,회의 제목"])
 def test_without_any_file_numbers_are_no_titles_where_a_column_is_called_one(tmp_path: Path, header: str) -> None:
     refs = by_title(write(tmp_path, {f"T {A}.csv": f"{header}\n1,하나\n2,둘\n"}))

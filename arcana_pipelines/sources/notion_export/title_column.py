@@ -7,6 +7,7 @@ something, but none for the title.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from arcana_pipelines.sources.notion_export.candidates import Candidate
@@ -63,14 +64,15 @@ def comparable(title: str) -> str:
 
 
 def _called(table: Table, at: int, files: Mapping[str, Sequence[Candidate]]) -> int:
-    """How many rows have a file that is called as their cell and has no line for this column."""
+    """How many files are called as a row's cell and have no line for this column."""
     name = table.names[at]
-    count = 0
-    for row in range(len(table.rows)):
-        key = comparable(shown(table.cell(row, at)))
-        ones = files.get(key) if key else None
-        count += ones is not None and not all(_has_line(one, name) for one in ones)
-    return count
+    # A column may name other rows (`Parent`): many rows then name the few files that are called so.
+    rows = Counter(comparable(shown(table.cell(row, at))) for row in range(len(table.rows)))
+    return sum(
+        min(count, sum(not _has_line(one, name) for one in files[key]))
+        for key, count in rows.items()
+        if key and key in files
+    )
 
 
 def _has_line(one: Candidate, name: str) -> bool:
