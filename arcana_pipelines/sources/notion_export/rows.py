@@ -93,7 +93,7 @@ class _Matching:
                 by_key[key].append(one)
         dated = [one for one in candidates if "@" in one.title]
         alone = len(group.databases) == 1 and bool(group.folders)
-        for database in sorted(group.databases, key=_says_most):
+        for database in group.databases if alone else sorted(group.databases, key=self._says_most):
             table = self._table(database)
             if table is None:
                 continue
@@ -126,7 +126,7 @@ class _Matching:
 
     def match_without_files(self) -> None:
         """Take in tables whose rows have no files: views of other databases, or rows without pages."""
-        for database in sorted(self._without_files, key=_says_most):
+        for database in sorted(self._without_files, key=self._says_most):
             table = self._table(database)
             if table is None:
                 continue
@@ -150,6 +150,12 @@ class _Matching:
                 untold = self.index.undecodable.get(database.external_id)
                 partial = (untold,) if untold else ()
                 self._add_file(one, one.title, database, RowRecord(one.page.file.folder, "", lines, partial))
+
+    def _says_most(self, database: Database) -> tuple[int, bool, str]:
+        """For sorting: a view has no more rows and columns than its database, and mostly no `_all`."""
+        table = self._table(database)
+        cells = len(table.rows) * len(table.names) if table is not None else 0
+        return -cells, not database.file.stem.endswith("_all"), database.file.path
 
     def _table(self, database: Database) -> Table | None:
         try:
@@ -240,11 +246,6 @@ class _Matching:
             if one.page.file.path not in self.index.files and _only_says(one, table.columns):
                 found[one.page.file.path] = one
         return list(found.values())
-
-
-def _says_most(database: Database) -> tuple[bool, int, str]:
-    """A view has no `_all` and is no larger than its database."""
-    return not database.file.stem.endswith("_all"), -database.file.size, database.file.path
 
 
 def _record(database: Database, table: Table, row: int) -> RowRecord:
