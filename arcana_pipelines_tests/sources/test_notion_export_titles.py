@@ -53,6 +53,21 @@ def test_a_column_that_names_other_rows_is_not_the_title(tmp_path: Path) -> None
     assert texts(refs["할 일 3"]) == {"상위": "큰 일"}
 
 
+def test_a_relation_to_files_that_lie_beside_the_table_is_not_its_title(tmp_path: Path) -> None:
+    files = {
+        f"일 {A}.csv": f"관련,작업\n새 오븐 (%EC%83%88%20{B}.md),하나\n새 오븐 (%EC%83%88%20{B}.md),둘\n",
+        f"새 오븐 {B}.md": "# 새 오븐",
+        f"하나 {C}.md": f"# 하나\n\n관련: 새 오븐 (%EC%83%88%20{B}.md)\n\n본문",
+    }
+    refs = by_title(write(tmp_path, files))
+    assert {title: ref.kind for title, ref in refs.items()} == {
+        "일": "data_source",
+        "새 오븐": "page",
+        "하나": "row",
+        "둘": "row",
+    }
+
+
 @pytest.mark.parametrize("header", ["번호,이름", "No.,Name", "No.,Task name", "날짜,회의 제목"])
 def test_without_any_file_numbers_are_no_titles_where_a_column_is_called_one(tmp_path: Path, header: str) -> None:
     refs = by_title(write(tmp_path, {f"T {A}.csv": f"{header}\n1,하나\n2,둘\n"}))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from arcana_pipelines.sources.protocol import PageRef, Presence
 
@@ -135,3 +140,44 @@ def test_a_view_that_holds_more_than_a_filtered_table_adds_no_second_page_of_a_r
     refs, _ = listed(write(tmp_path, files))
     assert rows(refs) == ["가", "나", "다", "라", "마"]
     assert all(texts(ref) == {"Status": "Done"} for ref in refs if ref.kind == "row")
+
+
+WORDS = ("주문", "oven", "예산", "lamp", "a (b)", "c, d", "#1?", "100%")
+
+
+@given(data=st.data(), flat=st.booleans())
+@settings(max_examples=60, derandomize=True, deadline=None)
+def test_however_columns_and_views_are_arranged_each_row_is_one_page_with_its_properties(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, flat: bool
+) -> None:
+    columns = data.draw(st.permutations(["이름", "상태", "No.", "Owner"]))
+    titles = data.draw(
+        st.lists(st.sampled_from([f"{one} {two}" for one in WORDS for two in WORDS]), min_size=1, unique=True)
+    )
+    table = [
+        {"이름": title, "No.": str(number), "상태": data.draw(st.sampled_from(["", "열림", "oven"])), "Owner": "하늘"}
+        for number, title in enumerate(titles)
+    ]
+    files = {f"표 {A}.csv": written(columns, table)}
+    for number, row in enumerate(table):
+        if number == 0 or data.draw(st.booleans()):
+            lines = "\n".join(f"{name}: {row[name]}" for name in columns if row[name] and name != "이름")
+            files[f"{'' if flat else f'표 {A}/'}{number:032x}.md"] = f"# {row['이름']}\n\n{lines}\n\n본문"
+    shown = data.draw(st.permutations(sorted(data.draw(st.sets(st.sampled_from(columns))) | {"이름"})))
+    some = data.draw(st.lists(st.sampled_from(table), min_size=1, unique_by=lambda row: row["이름"]))
+    files[f"팀 {B}/보기 {C}.csv"] = written(shown, some)
+    opened = source(write(tmp_path_factory.mktemp("export"), files))
+    refs, listing = listed(opened)
+    assert listing.problems == []
+    assert rows(refs) == sorted(titles)
+    for ref in refs:
+        if ref.kind == "row":
+            (row,) = [row for row in table if row["이름"] == ref.title]
+            assert texts(ref) == {name: text for name, text in row.items() if text and name != "이름"}
+            assert opened.fetch(ref).markdown in ("", "본문")
+
+
+def written(columns: Sequence[str], table: Sequence[Mapping[str, str]]) -> str:
+    lines = io.StringIO()
+    csv.writer(lines).writerows([columns, *([row[name] for name in columns] for row in table)])
+    return lines.getvalue()

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence, Set
 
 from arcana_pipelines.sources.notion_export.candidates import Candidate
 from arcana_pipelines.sources.notion_export.names import exact_key, loose_key
-from arcana_pipelines.sources.notion_export.page_text import agreement, named_lines
+from arcana_pipelines.sources.notion_export.page_text import agreement, alike, named_lines
 from arcana_pipelines.sources.notion_export.references import shown
 from arcana_pipelines.sources.notion_export.tables import Table
 
@@ -143,10 +143,14 @@ def _facts(cells: Mapping[str, str]) -> frozenset[tuple[str, str]]:
 
 
 def _compatible(table: Table, candidates: Sequence[Candidate], number: int, row: int) -> bool:
-    """Whether most of what a file says of itself is what the row says."""
+    """Whether nothing that a file says of itself is otherwise in the row."""
     cells = table.cells(row)
-    lines = [(name, text) for name, text in named_lines(candidates[number].block, table.columns) if name is not None]
-    return 2 * agreement(lines, cells) >= len(lines)
+    for name, text in named_lines(candidates[number].block, table.columns):
+        cell = cells.get(name, "") if name is not None else text
+        # Of a value of several lines the first stands behind the name.
+        if text and not (alike(text, cell) or alike(text, cell.partition("\n")[0])):
+            return False
+    return True
 
 
 def _rank(title: str) -> int | None:

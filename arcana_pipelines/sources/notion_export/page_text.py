@@ -76,7 +76,7 @@ def named_lines(block: Sequence[str], columns: Iterable[str]) -> list[tuple[str 
 def agreement(pairs: Iterable[tuple[str | None, str]], cells: Mapping[str, str]) -> int:
     """How many property lines say exactly what the row says."""
     said = ((text, cells.get(name, "")) for name, text in pairs if name is not None)
-    return sum(bool(here and there) and _alike(here, there) for here, there in said)
+    return sum(bool(here and there) and alike(here, there) for here, there in said)
 
 
 def without_properties(page: PageText, cells: Mapping[str, str]) -> str:
@@ -97,13 +97,13 @@ def without_properties(page: PageText, cells: Mapping[str, str]) -> str:
         if name is None:
             break
         first, *others = cells[name].split("\n")
-        same = _alike(first, text)
+        same = alike(first, text)
         if not (same or proven or _both_linked(text, cells[name])):
             break
         cut += 1
         # A value of several lines goes on below its name, and may hold empty ones.
         for more in others if same else ():
-            if cut >= len(lines) or not _alike(more, lines[cut]):
+            if cut >= len(lines) or not alike(more, lines[cut]):
                 break
             cut += 1
     return "\n".join(lines[cut:]) if cut else page.rest
@@ -121,7 +121,7 @@ def _both_linked(left: str, right: str) -> bool:
     return bool(_LINKED.search(left) and _LINKED.search(right))
 
 
-def _alike(left: str, right: str) -> bool:
+def alike(left: str, right: str) -> bool:
     """Whether a person sees the same in both: paths and blanks aside."""
     return left == right or _folded(left) == _folded(right)
 

@@ -123,9 +123,9 @@ def read_cell(text: str, place: Place) -> dict[str, Any] | None:
     return None
 
 
-def mentioned_pages(text: str, place: Place) -> list[str]:
+def mentioned_pages(text: str, page: Callable[[str], str | None] = _page_by_name) -> list[str]:
     """The ids of the pages whose addresses stand in brackets in a text."""
-    return [page for _, _, page in _bracketed(text, place.page)] if _may_refer(text) else []
+    return [found for _, _, found in _bracketed(text, page)] if _may_refer(text) else []
 
 
 def shown(text: str, page: Callable[[str], str | None] = _page_by_name) -> str:

@@ -94,7 +94,7 @@ class Snapshot:
     def mentioned(self, record: RowRecord) -> list[str]:
         """The pages that a row's title and cells name inside of a text, which no relation says."""
         place = Place(self.catalogue, record.folder)
-        return [page for text in (record.title, *record.cells.values()) for page in mentioned_pages(text, place)]
+        return [page for text in (record.title, *record.cells.values()) for page in mentioned_pages(text, place.page)]
 
     def refs(self, now: datetime, problems: list[str]) -> Iterator[PageRef]:
         """Yield databases, then pages, then rows. A file that cannot be read is told in `problems`."""

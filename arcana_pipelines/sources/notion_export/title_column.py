@@ -7,13 +7,13 @@ something, but none for the title.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from arcana_pipelines.sources.notion_export.candidates import Candidate
 from arcana_pipelines.sources.notion_export.names import exact_key, loose_key
 from arcana_pipelines.sources.notion_export.page_text import named_lines
-from arcana_pipelines.sources.notion_export.references import shown
+from arcana_pipelines.sources.notion_export.references import mentioned_pages, shown
 from arcana_pipelines.sources.notion_export.tables import Table
 
 # What Notion calls the title of a new database, and what people call it where no file tells.
@@ -64,14 +64,20 @@ def comparable(title: str) -> str:
 
 
 def _called(table: Table, at: int, files: Mapping[str, Sequence[Candidate]]) -> int:
-    """How many files are called as a row's cell and have no line for this column."""
+    """How many files are called as a row's cell, have no line for this column, and are not what the cell links to."""
     name = table.names[at]
     # A column may name other rows (`Parent`): many rows then name the few files that are called so.
-    rows = Counter(comparable(shown(table.cell(row, at))) for row in range(len(table.rows)))
+    rows: Counter[str] = Counter()
+    linked: defaultdict[str, set[str]] = defaultdict(set)
+    for row in range(len(table.rows)):
+        cell = table.cell(row, at)
+        key = comparable(shown(cell))
+        if key and key in files:
+            rows[key] += 1
+            linked[key].update(mentioned_pages(cell))
     return sum(
-        min(count, sum(not _has_line(one, name) for one in files[key]))
+        min(count, sum(not _has_line(one, name) and one.page.external_id not in linked[key] for one in files[key]))
         for key, count in rows.items()
-        if key and key in files
     )
 
 
