@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from arcana_pipelines.documents.characters import clean
@@ -60,17 +60,18 @@ def take_apart(text: str, called: str = "") -> PageText:
 
 def named_lines(block: Sequence[str], columns: Iterable[str]) -> list[tuple[str | None, str]]:
     """Pair each line with the column it is for, or with None. Of `A` and `A: B` the longer name wins."""
-    names = sorted(columns, key=len, reverse=True)
-    pairs: list[tuple[str | None, str]] = []
-    for raw in block:
-        line = clean(raw)
-        for name in names:
-            if line.startswith(f"{name}: ") or line.rstrip() == f"{name}:":
-                pairs.append((name, line[len(name) + 1 :].strip()))
-                break
-        else:
-            pairs.append((None, line.strip()))
-    return pairs
+    names = frozenset(columns)
+    longest = max(map(len, names), default=0)
+    return [_named(clean(line), names, longest) for line in block]
+
+
+def _named(line: str, names: Set[str], longest: int) -> tuple[str | None, str]:
+    at = line.rfind(":", 0, longest + 1)
+    while at >= 0:
+        if line[:at] in names and (line.startswith(" ", at + 1) or not line[at + 1 :].strip()):
+            return line[:at], line[at + 1 :].strip()
+        at = line.rfind(":", 0, at)
+    return None, line.strip()
 
 
 def agreement(pairs: Iterable[tuple[str | None, str]], cells: Mapping[str, str]) -> int:
