@@ -126,4 +126,4 @@ def exact_key(title: str) -> str:
 
 def loose_key(title: str) -> str:
     """For comparing a title with a file name that Notion has sanitised: letters and digits alone."""
-    return "".join(c for c in unicodedata.normalize("NFC", title).casefold() if c.isalnum())
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFC", title).casefold()))

@@ -46,6 +46,8 @@ def take_apart(text: str, called: str = "") -> PageText:
     if not (first.startswith("# ") or first.rstrip() == "#"):
         return PageText(None, text)
     title = first[1:].strip()
+    if rest[:1] in ("", "\n", "\r"):
+        return PageText(" ".join(one_line(title).split()) or None, rest)
     name = loose_key(called)
     for _ in range(_MOST_TITLE_LINES):
         line, _, below = rest.partition("\n")
