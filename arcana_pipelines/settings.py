@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     arcana_home: Path = Path(".arcana")
+    arcana_key_prefix: str | None = Field(None, pattern=r"^[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*$")
 
     database_url: PostgresUrl | None = None
     database_pool_size: int = Field(10, ge=1, le=1000)
@@ -93,6 +94,11 @@ class Settings(BaseSettings):
     def storage_root(self) -> Path:
         """Where every workspace has its directory `workspace/{slug}`."""
         return self.home / "storage"
+
+    @property
+    def key_prefix(self) -> list[str] | None:
+        """The parts of `ARCANA_KEY_PREFIX`."""
+        return self.arcana_key_prefix.split("/") if self.arcana_key_prefix else None
 
     @property
     def dagster_home(self) -> Path:

@@ -9,6 +9,7 @@ import dagster as dg
 
 from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.runs import PROCESS_TAG, process_tag, report_dead_runs
+from arcana_pipelines.settings import load_settings
 
 
 def execute(
@@ -26,7 +27,7 @@ def execute(
     """
     report_dead_runs(instance)
     _leave_output_alone(instance)
-    job = build_defs().resolve_job_def(job_name)
+    job = build_defs(key_prefix=load_settings().key_prefix).resolve_job_def(job_name)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     result = job.execute_in_process(
         run_config={**config, **quiet},

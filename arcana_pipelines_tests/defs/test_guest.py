@@ -232,9 +232,8 @@ class TestMerge:
 class TestPrefix:
     @pytest.fixture
     def prefixed(self, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
-        defs = build_defs(key_prefix="kb")
-        monkeypatch.setattr("arcana_pipelines.defs.run.build_defs", lambda: defs)
-        return defs
+        monkeypatch.setenv("ARCANA_KEY_PREFIX", "company/kb")
+        return build_defs(key_prefix=["company", "kb"])
 
     def test_syncs_checks_and_backfills_find_the_assets_under_their_prefix(
         self, installed: Harness, instance: dg.DagsterInstance, prefixed: dg.Definitions
@@ -242,14 +241,14 @@ class TestPrefix:
         instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
         execute(instance, "acme", sync_config(Mode.AUDIT), "audit_workspace")
         installed.assert_matches_world()
-        assert instance.get_latest_materialization_event(dg.AssetKey(["kb", "rag_indexes"])) is not None
+        assert instance.get_latest_materialization_event(dg.AssetKey(["company", "kb", "rag_indexes"])) is not None
         _rebuild(installed.database)
         result = index_builds(_context(instance, prefixed))
         assert isinstance(result, dg.SensorResult)
         (request,) = result.run_requests or []
         assert request.asset_graph_subset is not None
         asked = {each.asset_key.to_user_string() for each in request.asset_graph_subset.iterate_asset_partitions()}
-        assert asked == {"kb/document_chunks", "kb/chunk_embeddings", "kb/rag_indexes"}
+        assert asked == {f"company/kb/{name}" for name in ("document_chunks", "chunk_embeddings", "rag_indexes")}
 
     def test_a_sync_leaves_new_builds_to_be_filled_and_the_job_that_lists_nothing_fills_them(
         self, installed: Harness, instance: dg.DagsterInstance, prefixed: dg.Definitions
