@@ -55,6 +55,17 @@ def test_a_zip_made_on_korean_windows_has_korean_names(encoding: str) -> None:
     assert clean_name("2026년 회의록.md".encode(encoding)) == "2026년 회의록.md"
 
 
+@pytest.mark.parametrize("newer", ["NFC", "NFD"])
+def test_of_two_spellings_of_one_name_the_newer_file_is_read_and_the_other_told(tmp_path: Path, newer: str) -> None:
+    for form in ("NFC", "NFD"):
+        when = OLD + timedelta(days=form == newer)
+        write(tmp_path, {unicodedata.normalize(form, "회의록.md"): form}, when)
+    if len(list(tmp_path.iterdir())) == 1:
+        pytest.skip("this file system has one spelling for a name")
+    assert body(tmp_path, "회의록") == newer
+    assert "the newer is read" in listed(tmp_path)[1].problems[0]
+
+
 def test_a_file_name_that_is_not_utf8_is_still_listed_and_read(tmp_path: Path) -> None:
     (tmp_path / "f").mkdir()
     try:

@@ -352,3 +352,16 @@ def test_html_among_markdown_is_told(tmp_path: Path) -> None:
         assert listing.problems == [
             f"a/Old {C}.html: 2 HTML files are not read; if these are pages, export again as Markdown & CSV"
         ]
+
+
+@pytest.mark.parametrize("years", [(2025, 2026), (2026, 2025)])
+def test_of_a_member_that_is_in_two_parts_the_newest_is_read_and_told(tmp_path: Path, years: tuple[int, int]) -> None:
+    parts: dict[str, bytes] = {}
+    for number, year in enumerate(years, start=1):
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as archive:
+            archive.writestr(zipfile.ZipInfo(f"Page {A}.md", (year, 1, 2, 3, 4, 6)), f"# Page\n\nof {year}")
+        parts[f"Export-Part-{number}.zip"] = data.getvalue()
+    export = write_zip(tmp_path / "e.zip", parts)
+    assert body(export, "Page") == "of 2026"
+    assert listed(export)[1].problems == [f"Page {A}.md: is in the zip more than once; the newest is read"]

@@ -83,12 +83,14 @@ class FolderExport:
                 self._zip_stamps.append(f"{path}\0{found.st_size}\0{found.st_mtime_ns}\n")
         elif not stat.S_ISREG(found.st_mode):
             self.remarks.append(f"{path}: not an ordinary file (a link?), so it is not read")
-        elif path in self._found:
-            self.remarks.append(f"{path}: two files have this name, spelled differently; one is read")
         else:
             modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
-            locator = (entry.path, found.st_mtime_ns)
-            self._found[path] = ExportFile(path, found.st_size, modified_at, locator)
+            file = ExportFile(path, found.st_size, modified_at, (entry.path, found.st_mtime_ns))
+            held = self._found.setdefault(path, file)
+            if held is not file:
+                self.remarks.append(f"{path}: two files have this name, spelled differently; the newer is read")
+                if file.modified_at > held.modified_at:
+                    self._found[path] = file
 
     def read(self, file: ExportFile, limit: int) -> bytes:
         """Return the first `limit` bytes of a file as it is now."""

@@ -145,10 +145,12 @@ class ZipExport:
                 self.remarks.append(f"{name}: a link, so it is not read")
                 continue
             self._check(info, name)
-            if name in self._found:
-                self.remarks.append(f"{name}: is in the zip more than once; the first is read")
-                continue
-            self._found[name] = ExportFile(name, info.file_size, self._date(info), (archive, info))
+            file = ExportFile(name, info.file_size, self._date(info), (archive, info))
+            held = self._found.setdefault(name, file)
+            if held is not file:
+                self.remarks.append(f"{name}: is in the zip more than once; the newest is read")
+                if file.modified_at > held.modified_at:
+                    self._found[name] = file
 
     def _check(self, info: zipfile.ZipInfo, name: str) -> None:
         if info.file_size >= RATIO_MATTERS_FROM and info.file_size > MAX_RATIO * max(info.compress_size, 1):
