@@ -9,8 +9,8 @@ from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option
 from arcana_pipelines.cli.sync import run_sync, show
 from arcana_pipelines.db.schema import upgrade
+from arcana_pipelines.documents.urls import canonical_id
 from arcana_pipelines.pipeline import ledger, workspaces
-from arcana_pipelines.sources.notion.pages import canonical_id
 from arcana_pipelines.sources.protocol import Mode
 
 
@@ -26,7 +26,7 @@ def command(context: click.Context, slug: str, page: str | None, as_json: bool) 
     """
     database = open_database()
     upgrade(database)
-    wanted = canonical_id(page) if page else None
+    wanted = (canonical_id(page) or page) if page else None
     if wanted:
         with database.connection() as connection:
             ledger.require_page(connection, workspaces.find(connection, slug).workspace_id, wanted)

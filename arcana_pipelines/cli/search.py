@@ -14,13 +14,13 @@ from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import console, json_option, print_json, printable, say
 from arcana_pipelines.db.schema import require_current
+from arcana_pipelines.documents.urls import canonical_id
 from arcana_pipelines.pipeline import workspaces
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.fusion import Fusion
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.reranker import open_reranker
 from arcana_pipelines.retrieval.results import Hit, Results
-from arcana_pipelines.sources.notion.pages import canonical_id
 
 SHOWN = 400  # characters of a hit on a terminal
 
@@ -82,11 +82,11 @@ def command(
     With - and --json, one JSON object a line is printed, in order.
     """
     filters = Filters(
-        below=canonical_id(below) if below else None,
+        below=(canonical_id(below) or below) if below else None,
         kinds=kinds,
         properties=[PropertyCondition.parse(condition) for condition in conditions],
         edited_since=edited_since,
-        links_to=canonical_id(links_to) if links_to else None,
+        links_to=(canonical_id(links_to) or links_to) if links_to else None,
     )
     database = open_database()
     require_current(database)

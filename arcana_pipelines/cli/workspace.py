@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -170,6 +170,33 @@ def set_(slug: str, name: str | None, token_env: str | None, path: Path | None, 
         print_json(_described(changed))
     else:
         say("Workspace '{}' is changed. Next: arcana sync {}", slug, slug)
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@json_option
+def pause(slug: str, as_json: bool) -> None:
+    """Let no sensor and no schedule sync a workspace. It stays searchable, and `arcana sync` still works."""
+    _set_status(slug, "paused", as_json)
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@json_option
+def resume(slug: str, as_json: bool) -> None:
+    """Let sensors and schedules sync a paused workspace again."""
+    _set_status(slug, "active", as_json)
+
+
+def _set_status(slug: str, status: Literal["active", "paused"], as_json: bool) -> None:
+    database = open_database()
+    upgrade(database)
+    with database.connection() as connection:
+        workspaces.set_status(connection, workspaces.find(connection, slug).workspace_id, status)
+    if as_json:
+        print_json({"workspace": slug, "status": status})
+    else:
+        click.echo(f"Workspace '{slug}' is {status}.")
 
 
 @command.command()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -141,6 +141,14 @@ def change(
         "UPDATE workspace SET name = %s, source_config = %s, credential_ref = %s, "
         "source_cursor = CASE WHEN %s THEN NULL ELSE source_cursor END, updated_at = now() WHERE workspace_id = %s",
         [name, Jsonb(source_config), credential_ref, moved, workspace.workspace_id],
+    )
+    connection.commit()
+
+
+def set_status(connection: Connection, workspace_id: UUID, status: Literal["active", "paused"]) -> None:
+    """Say whether sensors and schedules may sync a workspace."""
+    connection.execute(
+        "UPDATE workspace SET status = %s, updated_at = now() WHERE workspace_id = %s", [status, workspace_id]
     )
     connection.commit()
 

@@ -23,7 +23,7 @@ from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.pipeline.indexes import create_index, rebuild_index
 from arcana_pipelines.pipeline.lock import workspace_lock
 from arcana_pipelines.pipeline.quality import keep
-from arcana_pipelines.pipeline.workspaces import find
+from arcana_pipelines.pipeline.workspaces import find, set_status
 from arcana_pipelines.retrieval.golden import Question, Relevant
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import blocks
@@ -239,6 +239,23 @@ def test_golden_questions_are_asked_every_night_where_there_are_some(
     execute(instance, "acme", sync_config(Mode.FULL))
     execute(instance, "acme", {}, "measure_quality")
     assert installed.rows("SELECT questions FROM retrieval_quality") == [(1,)]
+
+
+def test_no_sensor_syncs_a_paused_workspace_until_it_is_resumed(
+    installed: Harness, instance: dg.DagsterInstance
+) -> None:
+    with installed.database.connection() as connection:
+        set_status(connection, find(connection, "acme").workspace_id, "paused")
+    assert _requested(_tick(workspace_registry, instance)) == [], "its first sync waits"
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
+    execute(instance, "acme", sync_config(Mode.FULL))
+    installed.settle()
+    installed.world.append_blocks(installed.world.visible_pages()[0], [blocks.paragraph("new words")])
+    _forget_last_poll(installed.database)
+    assert _requested(_tick(source_changes, instance)) == []
+    with installed.database.connection() as connection:
+        set_status(connection, find(connection, "acme").workspace_id, "active")
+    assert _requested(_tick(source_changes, instance)) == ["acme"]
 
 
 def test_the_nightly_audit_passes_over_paused_workspaces(

@@ -104,6 +104,13 @@ class TestChangingAWorkspace:
         )
         assert arcana.json("sync", NOTION_TOKEN=None, OTHER_TOKEN=world.token)["pages"]["unchanged"] == 6
 
+    def test_a_workspace_is_paused_and_resumed(self, arcana: Arcana, export: Path) -> None:
+        added(arcana, "acme", export)
+        for command, status in (("pause", "paused"), ("resume", "active")):
+            assert json.loads(arcana.here("workspace", command, "acme", "--json").stdout)["status"] == status
+            assert json.loads(arcana.here("workspace", "show", "--json").stdout)["status"] == status
+        assert arcana.here("workspace", "pause", "nobody").returncode == 2
+
     @pytest.mark.parametrize("options", [["--token-env", "X"], ["--path", "no/such/folder"], []])
     def test_what_does_not_fit_the_source_changes_nothing(
         self, arcana: Arcana, export: Path, options: list[str]
