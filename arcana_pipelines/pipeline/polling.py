@@ -91,7 +91,7 @@ def poll(database: Database, workspace: Workspace, source: Source) -> Poll:
     Raises:
         SourceError: the source could not be asked.
     """
-    if workspace.generation == 0 or workspace.source_cursor is None:
+    if workspace.generation == 0:
         return Poll(True, "never listed completely")
     with database.connection() as connection:
         row = connection.execute(load_sql("work_left"), {"workspace_id": workspace.workspace_id}).fetchone()
@@ -108,6 +108,8 @@ def _compare(database: Database, workspace: Workspace, source: Source) -> Poll:
             return ledger.are_unchanged(connection, workspace.workspace_id, refs)
 
     listing = source.enumerate(Mode.INCREMENTAL, workspace.source_cursor, is_unchanged)
+    if workspace.source_cursor is None and not listing.lists_everything:
+        return Poll(True, "never listed completely")
     listed = 0
     for batch in listing.batches:
         listed += sum(not ref.in_trash and ref.kind != "data_source" for ref in batch)
@@ -116,6 +118,8 @@ def _compare(database: Database, workspace: Workspace, source: Source) -> Poll:
             return Poll(True, f"{changed} pages changed")
     if listing.problems and not listed:
         raise SourceUnavailable("; ".join(listing.problems))
+    if workspace.source_cursor is None and listing.complete:
+        return Poll(True, "can be listed completely now")
     known = _known(database, workspace.workspace_id)
     if listing.trash is not None and listing.trash_since is None and known.trashed - listing.trash:
         return Poll(True, "pages left the trash")

@@ -1,0 +1,123 @@
+"""An export of which a part is still zipped: nothing is removed, and nobody syncs it in vain."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.embedding.provider import model_of, open_embedder
+from arcana_pipelines.indexes.builds import IndexSettings
+from arcana_pipelines.pipeline import ledger, workspaces
+from arcana_pipelines.pipeline.chunks import stage_chunks
+from arcana_pipelines.pipeline.contents import process_contents
+from arcana_pipelines.pipeline.embeddings import embed_missing
+from arcana_pipelines.pipeline.pages import sync_pages
+from arcana_pipelines.pipeline.polling import Poll, poll
+from arcana_pipelines.pipeline.publish import publish
+from arcana_pipelines.sources.notion_export import NotionExportSource
+from arcana_pipelines.sources.protocol import Mode
+
+PART = "Export-ab-Part-2.zip"
+
+
+@pytest.fixture
+def export(database: Database, tmp_path: Path) -> Path:
+    """A workspace whose first part is unpacked and whose second is not."""
+    root = tmp_path / "export"
+    write(root / "Part 1", {f"하나 {1:032x}.md": "# 하나\n\n첫째"})
+    with zipfile.ZipFile(root / PART, "w") as part:
+        part.writestr(f"둘 {2:032x}.md", "# 둘\n\n둘째")
+    model, dimensions = model_of(database.settings)
+    settings = IndexSettings(model, dimensions, ChunkerSettings())
+    workspaces.register(
+        database,
+        "archive",
+        "notion_export",
+        settings,
+        lambda _: None,
+        lambda _: None,
+        source_config={"path": str(root)},
+    )
+    return root
+
+
+def write(folder: Path, files: Mapping[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+
+
+def unpack(export: Path) -> None:
+    with zipfile.ZipFile(export / PART) as part:
+        part.extractall(export / "Part 2")
+
+
+def sync(database: Database, export: Path) -> bool:
+    """The five stages; returns whether the listing was whole."""
+    source = NotionExportSource(export)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, "archive")
+        sync_pages(connection, workspace, source, Mode.INCREMENTAL)
+        generation = ledger.current(connection, workspace.workspace_id)
+        assert generation is not None
+        process_contents(connection, generation)
+        stage_chunks(connection, workspace.workspace_id)
+        embed_missing(connection, generation, partial(open_embedder, database.settings), database.settings.batch_size)
+        publish(connection, generation)
+        ((complete,),) = connection.execute(
+            "SELECT listing_complete FROM sync_generation ORDER BY generation DESC LIMIT 1"
+        ).fetchall()
+    source.close()
+    return bool(complete)
+
+
+def documents(database: Database) -> list[str]:
+    with database.connection() as connection:
+        found = connection.execute(
+            "SELECT c.contents->>'title' FROM document d JOIN document_content c "
+            "ON c.document_content_id = d.latest_content_id WHERE d.deleted_at IS NULL ORDER BY 1"
+        ).fetchall()
+    return [title for (title,) in found]
+
+
+def polled(database: Database, export: Path) -> Poll:
+    source = NotionExportSource(export)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, "archive")
+    try:
+        return poll(database, workspace, source)
+    finally:
+        source.close()
+
+
+def test_pages_of_a_part_that_is_zipped_again_stay(database: Database, export: Path) -> None:
+    unpack(export)
+    assert sync(database, export)
+    assert documents(database) == ["둘", "하나"]
+    shutil.rmtree(export / "Part 2")
+    for _ in range(3):
+        assert not sync(database, export)
+    assert documents(database) == ["둘", "하나"]
+
+
+def test_an_export_that_was_never_whole_is_synced_again_when_something_changes_and_not_before(
+    database: Database, export: Path
+) -> None:
+    assert polled(database, export) == Poll(True, "never listed completely")
+    assert not sync(database, export)
+    assert not polled(database, export).needed
+    write(export / "Part 1", {f"셋 {3:032x}.md": "# 셋"})
+    assert polled(database, export).needed
+    assert not sync(database, export)
+    assert not polled(database, export).needed
+    (export / PART).unlink()
+    assert polled(database, export) == Poll(True, "can be listed completely now")
+    assert sync(database, export)
+    assert documents(database) == ["셋", "하나"]
