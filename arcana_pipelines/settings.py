@@ -26,8 +26,9 @@ def _is_http(url: str) -> str:
 
 
 def _is_postgres(url: SecretStr) -> SecretStr:
-    if urlsplit(url.get_secret_value()).scheme not in ("postgresql", "postgres"):
-        raise ValueError("must look like postgresql://user:password@host:5432/database")
+    from arcana_pipelines.postgres_address import Address
+
+    Address.parse(url.get_secret_value())
     return url
 
 

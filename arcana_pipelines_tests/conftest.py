@@ -80,7 +80,7 @@ def template(server_home: Path) -> str:
                     connection.execute(f"ALTER SYSTEM SET {setting} = off")
                 connection.execute("SELECT pg_reload_conf()")
                 connection.execute(f"CREATE DATABASE {_TEMPLATE}")
-                database = Database(Settings(database_url=_named(url, _TEMPLATE)))
+                database = Database(Settings(database_url=named(url, _TEMPLATE)))
                 schema.upgrade(database)
                 database.close()
     return url
@@ -92,7 +92,7 @@ def database_url(template: str) -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(template, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
-        yield _named(template, name)
+        yield named(template, name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -144,5 +144,5 @@ def another(database: Database) -> Iterator[Callable[[str], Harness]]:
         running.close()
 
 
-def _named(url: str, name: str) -> str:
+def named(url: str, name: str) -> str:
     return url.replace(f"/{embedded.DATABASE}?", f"/{name}?")

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 
 from arcana_pipelines.db import embedded
 from arcana_pipelines.errors import DatabaseUnreachable
+from arcana_pipelines.postgres_address import Address
 from arcana_pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,15 +63,15 @@ class Database:
             return self.settings.database_url.get_secret_value()
         return embedded.acquire_lease(self.settings.home)
 
+    @cached_property
+    def address(self) -> Address:
+        """The parts of the URL."""
+        return Address.parse(self.url)
+
     @property
     def safe_url(self) -> str:
-        """The URL without its password, for people to read."""
-        parts = urlsplit(self.url)
-        if parts.password is None:
-            return self.url
-        user = quote(parts.username or "")
-        address = f"{parts.hostname}:{parts.port}" if parts.port else f"{parts.hostname}"
-        return urlunsplit(parts._replace(netloc=f"{user}:***@{address}"))
+        """The URL without secrets, for people to read."""
+        return self.address.shown
 
     @property
     def dagster_url(self) -> str:
@@ -80,10 +80,7 @@ class Database:
         psycopg 2 is named because dagster-postgres closes psycopg 3 connections
         (https://github.com/dagster-io/dagster/issues/33958).
         """
-        parts = urlsplit(self.url)
-        option = "options=" + quote(f"-c search_path={DAGSTER_SCHEMA}")
-        query = f"{parts.query}&{option}" if parts.query else option
-        return f"postgresql+psycopg2://{parts.netloc}{parts.path}?{query}"
+        return self.address.sqlalchemy("psycopg2", f"-c search_path={DAGSTER_SCHEMA}")
 
     @cached_property
     def engine(self) -> Engine:
@@ -108,9 +105,9 @@ class Database:
         try:
             return _Interruptible.connect(self.url, connect_timeout=10, application_name="arcana", **options)
         except psycopg.Error as error:
-            # libpq's message names host and port, never the password.
+            said = " ".join(self.address.without_secrets(str(error)).split())
             raise DatabaseUnreachable(
-                f"The database at {self.safe_url} cannot be used: {str(error).strip()}. "
+                f"The database at {self.safe_url} cannot be used: {said}. "
                 "Check DATABASE_URL (unset, the embedded PostgreSQL is used)."
             ) from error
 

@@ -9,16 +9,14 @@ import psycopg
 from sqlalchemy import Connection
 
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.server import check_server
 from arcana_pipelines.db.sql import load_sql
-from arcana_pipelines.errors import ArcanaError, WrongUse
+from arcana_pipelines.errors import WrongUse
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-LOWEST_POSTGRES = 15
-# 0.8.3 and 0.8.4 repair HNSW indexes that VACUUM corrupted: https://github.com/pgvector/pgvector/blob/master/CHANGELOG.md
-LOWEST_VECTOR = (0, 8, 4)
 _SCRATCH = "arcana_expected_schema"
 _LOCK = 7270001  # of pg_advisory_lock: one migration at a time in a database
 
@@ -31,9 +29,13 @@ def newest_revision() -> str:
 def current_revision(database: Database) -> str | None:
     """The revision the database is at, or None for an empty one."""
     with database.connection() as connection:
-        if connection.execute("SELECT to_regclass('public.alembic_version')").fetchone() == (None,):
+        try:
+            if connection.execute("SELECT to_regclass('public.alembic_version')").fetchone() == (None,):
+                return None
+            row = connection.execute("SELECT version_num FROM public.alembic_version").fetchone()
+        except psycopg.errors.InsufficientPrivilege:
+            connection.rollback()  # `check_server` says which right is missing
             return None
-        row = connection.execute("SELECT version_num FROM public.alembic_version").fetchone()
         return None if row is None else str(row[0])
 
 
@@ -42,7 +44,7 @@ def upgrade(database: Database, revision: str = "head") -> str:
     target = newest_revision() if revision == "head" else revision
     if current_revision(database) != target:
         with database.connection() as connection:
-            _check_server(connection)
+            check_server(connection)
         from alembic import command
 
         _migrate(database, lambda config: command.upgrade(config, revision))
@@ -79,7 +81,10 @@ def drift(database: Database) -> list[str]:
     with database.engine.connect() as connection:
         live = _described(connection, "public")
         connection.exec_driver_sql(f"CREATE SCHEMA {_SCRATCH}")
-        connection.exec_driver_sql(f"SET LOCAL search_path TO {_SCRATCH}, public")
+        # The schemas of before stay behind it: extensions may be in any of them.
+        connection.exec_driver_sql(
+            f"SELECT set_config('search_path', '{_SCRATCH}, ' || current_setting('search_path'), true)"
+        )
         Base.metadata.create_all(connection, checkfirst=False)
         expected = _described(connection, _SCRATCH)
         connection.rollback()
@@ -114,21 +119,3 @@ def _unlock(connection: Connection) -> None:
     connection.rollback()
     connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOCK})")
     connection.commit()
-
-
-def _check_server(connection: psycopg.Connection[Any]) -> None:
-    version = connection.info.server_version // 10000
-    if version < LOWEST_POSTGRES:
-        raise ArcanaError(f"PostgreSQL {version} is too old: {LOWEST_POSTGRES} or newer is needed.")
-    for extension in ("ltree", "pg_trgm", "vector"):
-        row = connection.execute(
-            "SELECT default_version FROM pg_available_extensions WHERE name = %s", [extension]
-        ).fetchone()
-        if row is None:
-            raise ArcanaError(
-                f"The PostgreSQL server does not offer the extension '{extension}'. Install it on the server "
-                "(pgvector for 'vector', postgresql-contrib for the others) and run `arcana db upgrade` again."
-            )
-        if extension == "vector" and tuple(int(part) for part in row[0].split(".")) < LOWEST_VECTOR:
-            lowest = ".".join(str(part) for part in LOWEST_VECTOR)
-            raise ArcanaError(f"pgvector {row[0]} can corrupt its indexes under VACUUM: {lowest} or newer is needed.")

@@ -1,0 +1,94 @@
+"""The database's address: read by libpq, which uses it, and shown without any secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+_SECRETS = ("password", "sslpassword")
+# libpq ends host, port and database where it meets the next of these, so one that stands in them was meant otherwise.
+_RESERVED = frozenset("/@#?:")
+_ENCODE = "In a password each of / @ : # ? % has to be written percent-encoded (@ as %40, # as %23)"
+
+
+class InvalidAddress(ValueError):
+    """The address cannot be used. The message shows nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A libpq address and its parts, as libpq reads them."""
+
+    url: str
+    parts: dict[str, str]
+
+    @classmethod
+    def parse(cls, url: str) -> Address:
+        """Read `postgresql://…`.
+
+        Raises:
+            InvalidAddress: libpq cannot read it, or reads something else than was meant.
+        """
+        if not url.startswith(("postgresql://", "postgres://")):
+            raise InvalidAddress("must look like postgresql://user:password@host:5432/database")
+        try:
+            parts = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+        except psycopg.Error:
+            raise InvalidAddress(
+                f"cannot be read as postgresql://user:password@host:5432/database. {_ENCODE}"
+            ) from None
+        ports = parts.get("port", "").split(",")
+        if not all(port == "" or (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536) for port in ports):
+            raise InvalidAddress(f"has a port that is no number from 1 to 65535. {_ENCODE}")
+        hosts = parts.get("host", "").split(",")
+        if any(_RESERVED & set(host) for host in hosts if not host.startswith("/") and host.count(":") < 2):
+            raise InvalidAddress(f"has a host that cannot be one. {_ENCODE}")
+        if _RESERVED & set(parts.get("dbname", "")):
+            raise InvalidAddress(f"has a database name with one of / @ : # ? in it. {_ENCODE}")
+        return cls(url, parts)
+
+    @property
+    def shown(self) -> str:
+        """User, hosts, ports and database, for people to read."""
+        hosts, ports = self.parts.get("host", "").split(","), self.parts.get("port", "").split(",")
+        places = [
+            f"{_bracketed(host)}:{port}" if port else _bracketed(host)
+            for host, port in zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=False)
+            if not host.startswith("/")
+        ]
+        user = f"{quote(self.parts['user'])}@" if "user" in self.parts else ""
+        sockets = [quote(host) for host in hosts if host.startswith("/")]
+        query = f"?host={','.join(sockets)}" if sockets else ""
+        return f"postgresql://{user}{','.join(places)}/{quote(self.parts.get('dbname', ''))}{query}"
+
+    def without_secrets(self, text: str) -> str:
+        """A message of the server or of libpq, in case it repeats a secret."""
+        for name in _SECRETS:
+            secret = self.parts.get(name, "")
+            if secret:
+                text = text.replace(secret, "***")
+        return text
+
+    def sqlalchemy(self, driver: str, options: str) -> str:
+        """The address for SQLAlchemy, with more of libpq's `options`."""
+        from sqlalchemy import URL
+
+        parts = dict(self.parts)
+        parts["options"] = f"{parts['options']} {options}" if "options" in parts else options
+        user = parts.pop("user", None)
+        return URL.create(
+            f"postgresql+{driver}",
+            username=user,
+            # Without a user there is no place for it but among the options.
+            password=parts.pop("password", None) if user else None,
+            database=parts.pop("dbname", None),
+            # Hosts and ports too: there may be several, and a host may be a socket's folder.
+            query=parts,
+        ).render_as_string(hide_password=False)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
