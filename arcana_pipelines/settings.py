@@ -7,6 +7,7 @@ is data, so `token_from_environment` looks it up.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -107,12 +108,41 @@ class Settings(BaseSettings):
         return self.home / "dagster"
 
 
+# Names of variables that came from a file `.env`, for this process and those that it starts.
+_FROM_FILE = "ARCANA_FROM_ENV_FILE"
+# What is sent where.
+_SENT_TO = (("OPENAI_API_KEY", "OPENAI_BASE_URL"), ("RERANKER_API_KEY", "RERANKER_URL"), ("PGPASSWORD", "DATABASE_URL"))
+
+
+def note_from_file(names: Iterable[str]) -> None:
+    """Remember that these variables were set by a file `.env` (see `refuse_to_send`)."""
+    known = {*os.environ.get(_FROM_FILE, "").split(","), *names} - {""}
+    if known:
+        os.environ[_FROM_FILE] = ",".join(sorted(known))
+
+
+def refuse_to_send(secret: str, address: str) -> None:
+    """Refuse to send a secret of the environment to an address that only a file `.env` names.
+
+    Raises:
+        InvalidSetting: the secret is set in the environment, and the address in the file alone.
+    """
+    from_file = os.environ.get(_FROM_FILE, "").split(",")
+    if address in from_file and secret not in from_file and os.environ.get(secret):
+        raise InvalidSetting(
+            f"{address} is set in a file .env, and {secret} in the environment: a file alone does not say where a "
+            f"secret is sent. Set {address} in the environment too, or put {secret} beside it into the file."
+        )
+
+
 def load_settings() -> Settings:
     """Read the environment.
 
     Raises:
         InvalidSetting: a variable is malformed; the message names it and says what it should be.
     """
+    for secret, address in _SENT_TO:
+        refuse_to_send(secret, address)
     try:
         return Settings()  # type: ignore[call-arg]  # the mypy plug-in would need pydantic at lint time
     except ValidationError as error:
@@ -131,11 +161,12 @@ def token_from_environment(variable: str, workspace: str) -> SecretStr:
     Raises:
         MissingToken: the variable is unset or empty.
     """
+    refuse_to_send(variable, "NOTION_BASE_URL")
     value = os.environ.get(variable, "").strip()
     if not value:
         raise MissingToken(
             f"Workspace '{workspace}' reads its Notion token from {variable}, which is not set. "
-            f"Set {variable} in the environment or in the .env file and run the command again."
+            f"Set {variable} in the environment or in .env (its name then has to hold TOKEN) and run the command again."
         )
     if not value.isascii() or any(character.isspace() for character in value):
         raise MissingToken(

@@ -22,7 +22,7 @@ def upgrade(as_json: bool) -> None:
     """Create the schema and Dagster's tables, or bring both up to this release."""
     from arcana_pipelines.defs.instance import open_instance
 
-    database = open_database()
+    database = open_database(may_create=True)
     revision = schema.upgrade(database)
     with open_instance(database) as instance:
         instance.upgrade()

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
+import psycopg
+from sqlalchemy.exc import SQLAlchemyError
 
+from arcana_pipelines.cli.database import require_installation
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.server import check_server
+from arcana_pipelines.environment import read_env_files
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.health import look_at, pgvector
 from arcana_pipelines.pipeline.workspaces import every
@@ -18,6 +24,9 @@ from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.sources.registry import DEFAULT_TOKEN_VARIABLE, open_notion_api
 
 Finding = tuple[str, bool, str]
+
+# What one check may take.
+SECONDS = 3
 
 
 @click.command(name="doctor")
@@ -42,45 +51,88 @@ def _findings() -> Iterator[Finding]:
         yield ("settings", False, str(error))
         return
     yield ("settings", True, f"ARCANA_HOME is {settings.home}")
-    yield _tried("home", lambda: _writable(settings))
-    database = Database(settings)
-    click.get_current_context().call_on_close(database.close)
-    yield _tried("database", lambda: _server(database))
-    schema_found = _tried("schema", lambda: _schema(database))
-    yield schema_found
-    if schema_found[1]:
-        yield from _indexes(database)
+    yield from _env_files()
+    yield _tried("home", lambda: _writable(settings.home))
+    yield _tried("dagster", _dagster_home)
+    installed = _tried("installation", lambda: _installation(settings))
+    yield installed
+    if installed[1]:
+        database = Database(settings)
+        click.get_current_context().call_on_close(database.close)
+        yield from _database(database)
     yield _tried("embedder", lambda: _embedder(settings))
     if settings.reranker_url:
         yield _tried("reranker", lambda: _reranker(settings))
+
+
+def _database(database: Database) -> Iterator[Finding]:
+    """The server, the schema, and what needs both; what cannot be reached is told once."""
+    server = _tried("database", lambda: _server(database))
+    yield server
+    if not server[1]:
+        return
+    schema_found = _tried("schema", lambda: _schema(database))
+    yield schema_found
+    if not schema_found[1]:
+        return
+    yield from _indexes(database)
     if os.environ.get(DEFAULT_TOKEN_VARIABLE):
         yield _tried("notion", lambda: _notion(database))
+
+
+def _env_files() -> Iterator[Finding]:
+    """The files `.env` that were read, and what is wrong with them."""
+    for file in read_env_files():
+        if file.refused:
+            yield (".env", False, f"{file.path} is not read: {file.refused}")
+        elif file.is_readable_by_others:
+            yield (".env", False, f"others can read the secrets in {file.path}: chmod 600 {file.path}")
+        else:
+            left_out = f"; not ours and left out: {', '.join(file.left_out)}" if file.left_out else ""
+            yield (".env", True, f"{file.path} is read{left_out}")
 
 
 def _tried(name: str, check: Callable[[], str]) -> Finding:
     try:
         return (name, True, check())
-    except ArcanaError as error:
-        return (name, False, str(error))
+    except (ArcanaError, psycopg.Error, SQLAlchemyError, OSError) as error:
+        return (name, False, next(iter(str(error).splitlines()), type(error).__name__))
 
 
-def _writable(settings: Settings) -> str:
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-        probe = settings.home / ".doctor"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ArcanaError(f"{settings.home} is not writable ({error.strerror}): set ARCANA_HOME") from error
-    return f"{settings.home} is writable"
+def _writable(home: Path) -> str:
+    if home.is_dir():
+        if not os.access(home, os.W_OK | os.X_OK):
+            raise ArcanaError(f"{home} is not writable: set ARCANA_HOME, or give yourself the right")
+        return f"{home} is writable"
+    if home.exists() or home.is_symlink():
+        raise ArcanaError(f"{home} is no folder: set ARCANA_HOME to one")
+    parent = next(folder for folder in home.parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise ArcanaError(f"{home} cannot be made: {parent} is no folder that can be written. Set ARCANA_HOME")
+    return f"{home} will be made"
+
+
+def _dagster_home() -> str:
+    from arcana_pipelines.defs.instance import check_home
+
+    check_home()
+    home = os.environ.get("DAGSTER_HOME")
+    if home and not (Path(home) / "dagster.yaml").exists():
+        raise ArcanaError(
+            f"DAGSTER_HOME is {home}, which has no dagster.yaml: runs would be kept in files there. Unset it"
+        )
+    return f"its home is {home} (DAGSTER_HOME)" if home else "its home is in ARCANA_HOME"
+
+
+def _installation(settings: Settings) -> str:
+    require_installation(settings)
+    return "an embedded database" if settings.database_url is None else "the database of DATABASE_URL"
 
 
 def _server(database: Database) -> str:
-    with database.connection() as connection:
-        version = connection.info.server_version // 10000
-    if version < schema.LOWEST_POSTGRES:
-        raise ArcanaError(f"PostgreSQL {version} is too old: {schema.LOWEST_POSTGRES} or newer is needed")
-    return f"PostgreSQL {version}"
+    with database.connect(connect_timeout=SECONDS, autocommit=True) as connection:
+        check_server(connection)
+        return f"PostgreSQL {connection.info.server_version // 10000} at {database.safe_url}"
 
 
 def _indexes(database: Database) -> Iterator[Finding]:
@@ -108,7 +160,7 @@ def _embedder(settings: Settings) -> str:
     from arcana_pipelines.embedding.provider import model_of, probe
 
     model, dimensions = model_of(settings)
-    probe(settings, model, dimensions)
+    probe(settings.model_copy(update={"openai_timeout": SECONDS, "openai_max_retries": 0}), model, dimensions)
     return f"{model} answers with {dimensions} dimensions"
 
 
@@ -125,7 +177,7 @@ def _reranker(settings: Settings) -> str:
 
 def _notion(database: Database) -> str:
     schema.require_current(database)
-    api = open_notion_api(DEFAULT_TOKEN_VARIABLE, "doctor", database)
+    api = open_notion_api(DEFAULT_TOKEN_VARIABLE, "doctor", database, hurried=True)
     try:
         bot = api.call("GET", "users/me").get("bot") or {}
     finally:

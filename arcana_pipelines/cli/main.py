@@ -7,11 +7,11 @@ import sys
 from typing import Any
 
 import click
-from dotenv import load_dotenv
 
 from arcana_pipelines import __version__
 from arcana_pipelines.cli.interrupts import Interrupted, leave
-from arcana_pipelines.cli.output import fail, print_json
+from arcana_pipelines.cli.output import fail, print_json, printable
+from arcana_pipelines.environment import read_env_files
 from arcana_pipelines.errors import ArcanaError
 
 # Command modules are imported when they are used: Dagster alone costs half a second.
@@ -50,7 +50,9 @@ class _LazyGroup(click.Group):
 @click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
 def cli(verbose: bool) -> None:
     """Keep a company's Notion searchable: complete, fresh, cited, yours."""
-    load_dotenv(".env")
+    for file in read_env_files():
+        if file.refused:
+            click.echo(f"Warning: {file.path} is not read: {printable(file.refused)}.", err=True)
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr
     )
@@ -80,4 +82,24 @@ def main(arguments: list[str] | None = None) -> Any:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except Exception as error:
+        said = _operational(error)
+        if said is None or {"-v", "--verbose"} & set(arguments):
+            raise
+        fail(f"{said} (arcana -v … shows where)", "--json" in arguments)
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _operational(error: Exception) -> str | None:
+    """What the database, the disk or Dagster said, in one line; None for an error that is a fault of ours."""
+    import psycopg
+
+    kinds: list[type[Exception]] = [psycopg.Error, OSError]
+    for module, name in (("sqlalchemy.exc", "SQLAlchemyError"), ("dagster", "DagsterError")):
+        if module in sys.modules:
+            kinds.append(getattr(sys.modules[module], name))
+    if not isinstance(error, tuple(kinds)):
+        return None
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no reason given'}"

@@ -17,6 +17,7 @@ from arcana_pipelines.embedding.provider import model_of
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.pipeline import workspaces
+from arcana_pipelines.settings import load_settings
 from arcana_pipelines.sources.registry import DEFAULT_TOKEN_VARIABLE, check_source
 
 PLATFORMS = {"notion": "notion", "notion-export": "notion_export"}
@@ -40,12 +41,18 @@ def add(
 ) -> None:
     """Register a workspace: its row, directory, default index and partition, all or nothing."""
     workspaces.check_slug(slug)
-    database = open_database()
+    database = open_database(may_create=True)
     config, credential = _source_options(slug, source, token_env, path, comments)
     upgrade(database)
     workspace = register(database, slug, PLATFORMS[source], config, credential, name)
     if as_json:
-        print_json({"workspace": slug, "platform": workspace.platform, "storage_path": workspace.storage_path})
+        print_json(
+            {
+                "workspace": slug,
+                "platform": workspace.platform,
+                "storage_path": str(workspaces.storage_path(database.settings, slug)),
+            }
+        )
     else:
         click.echo(f"Workspace '{slug}' is registered. Next: arcana sync {slug}")
 
@@ -248,5 +255,5 @@ def _described(row: workspaces.Workspace) -> dict[str, Any]:
         "status": row.status,
         "generation": row.generation,
         "source": row.source_config.get("path") or f"token in {row.credential_ref}",
-        "storage_path": row.storage_path,
+        "storage_path": str(workspaces.storage_path(load_settings(), row.slug)),
     }

@@ -58,6 +58,11 @@ def server_folder(home: Path) -> Path:
     return home / "postgres"
 
 
+def exists(home: Path) -> bool:
+    """True when this `ARCANA_HOME` has an embedded database."""
+    return (server_folder(home) / "data" / "PG_VERSION").exists()
+
+
 def acquire_lease(home: Path) -> str:
     """Make sure the server runs, keep it running until this process ends, and return its URL.
 

@@ -103,7 +103,8 @@ class Database:
             DatabaseUnreachable: nothing answers, or it refuses us.
         """
         try:
-            return _Interruptible.connect(self.url, connect_timeout=10, application_name="arcana", **options)
+            options.setdefault("connect_timeout", 10)
+            return _Interruptible.connect(self.url, application_name="arcana", **options)
         except psycopg.Error as error:
             said = " ".join(self.address.without_secrets(str(error)).split())
             raise DatabaseUnreachable(

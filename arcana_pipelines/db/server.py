@@ -95,4 +95,4 @@ def _lacks_of(connection: psycopg.Connection[Any], extension: str, kind: str, us
 
 
 def _one(connection: psycopg.Connection[Any], statement: str, parameters: dict[str, str] | None = None) -> Any:
-    return connection.execute(statement, parameters).fetchone()  # type: ignore[arg-type]
+    return connection.execute(statement, parameters).fetchone()

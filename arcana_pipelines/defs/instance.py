@@ -6,10 +6,14 @@ import os
 from pathlib import Path
 
 import dagster as dg
+import yaml
 
 from arcana_pipelines.db.engine import DAGSTER_SCHEMA, Database
+from arcana_pipelines.errors import InvalidSetting
 
 STORAGE_VARIABLE = "ARCANA_DAGSTER_PG_URL"
+
+_MEND_HOME = "Unset it, and ARCANA_HOME/dagster is used, or make the folder and give its absolute path."
 
 # https://docs.dagster.io/deployment/oss/dagster-yaml
 DAGSTER_YAML = """\
@@ -107,12 +111,37 @@ def prepare(database: Database) -> None:
         home = database.settings.dagster_home
         _write_yaml(home)
         os.environ["DAGSTER_HOME"] = str(home)
+    check_home()
+
+
+def check_home() -> None:
+    """Refuse a DAGSTER_HOME that Dagster could not use.
+
+    Raises:
+        InvalidSetting: it is no absolute path of a folder.
+    """
+    home = os.environ.get("DAGSTER_HOME", "")
+    if home and not Path(home).is_absolute():
+        raise InvalidSetting(f"DAGSTER_HOME is '{home}', which is no absolute path. {_MEND_HOME}")
+    if home and not Path(home).is_dir():
+        raise InvalidSetting(f"DAGSTER_HOME is '{home}', where there is no folder. {_MEND_HOME}")
 
 
 def open_instance(database: Database) -> dg.DagsterInstance:
-    """Dagster's instance, its tables created."""
+    """Dagster's instance, its tables created.
+
+    Raises:
+        InvalidSetting: DAGSTER_HOME is no folder, or its dagster.yaml cannot be used.
+    """
     prepare(database)
-    return dg.DagsterInstance.get()
+    try:
+        return dg.DagsterInstance.get()
+    except (dg.DagsterError, yaml.YAMLError, ImportError, AttributeError) as error:
+        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise InvalidSetting(
+            f"The file {Path(os.environ['DAGSTER_HOME']) / 'dagster.yaml'} cannot be used: {said} Mend it, delete it "
+            f"to get the defaults back, or unset DAGSTER_HOME."
+        ) from error
 
 
 def _write_yaml(home: Path) -> None:

@@ -27,7 +27,11 @@ DEFAULT_INDEX = "default"
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """One tenant, as its row says."""
+    """One tenant, as its row says.
+
+    `storage_path` is where its directory was made; after a restore on another machine it is below the new ARCANA_HOME
+    (see `storage_path`).
+    """
 
     workspace_id: UUID
     slug: str
@@ -178,8 +182,7 @@ def remove(database: Database, slug: str, remove_partition: Callable[[str], None
     """
     with database.connection() as connection:
         row = connection.execute(
-            "UPDATE workspace SET status = 'deleting', updated_at = now() WHERE slug = %s "
-            "RETURNING workspace_id, storage_path",
+            "UPDATE workspace SET status = 'deleting', updated_at = now() WHERE slug = %s RETURNING workspace_id",
             [slug],
         ).fetchone()
         if row is None:
@@ -196,7 +199,7 @@ def remove(database: Database, slug: str, remove_partition: Callable[[str], None
         connection.commit()
         drop_builds(database, builds)
         connection.execute("DELETE FROM workspace WHERE workspace_id = %s", [row[0]])
-    shutil.rmtree(row[1], ignore_errors=True)
+    _remove_directory(database.settings, slug)
 
 
 def check_slug(slug: str) -> None:
@@ -211,6 +214,30 @@ def check_slug(slug: str) -> None:
 def storage_path(settings: Settings, slug: str) -> Path:
     """The directory of one workspace."""
     return settings.storage_root / "workspace" / slug
+
+
+def _remove_directory(settings: Settings, slug: str) -> None:
+    """Delete a workspace's directory below our own storage root. What the row says of it does not count.
+
+    Raises:
+        ArcanaError: something else stands there, or it cannot be deleted. The workspace itself is removed.
+    """
+    directory = storage_path(settings, slug)
+    root = directory.parent
+    if not SLUG.fullmatch(slug) or directory.is_symlink() or root.is_symlink() or settings.storage_root.is_symlink():
+        raise ArcanaError(
+            f"Workspace '{slug}' is removed. Its directory {directory} is not deleted, because a link leads to it: "
+            "delete what it holds by hand."
+        )
+    try:
+        shutil.rmtree(directory)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ArcanaError(
+            f"Workspace '{slug}' is removed. Its directory {directory} could not be deleted ({error.strerror}): delete "
+            "it by hand."
+        ) from error
 
 
 def _refuse_used(connection: Connection, slug: str) -> None:

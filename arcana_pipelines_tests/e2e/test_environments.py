@@ -1,0 +1,147 @@
+"""Installations in odd places: each is one sentence, foreseen by `arcana doctor`, and nothing is made by the way."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from arcana_pipelines_tests.e2e.conftest import Arcana
+
+pytestmark = pytest.mark.e2e
+
+
+def doctor(arcana: Arcana, **variables: str | None) -> dict[str, dict[str, Any]]:
+    done = arcana.here("doctor", "--json", **variables)
+    assert "Traceback" not in done.stderr
+    return {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+
+
+def said_once(arcana: Arcana, *arguments: str, **variables: str | None) -> str:
+    """The one sentence that a command ends with."""
+    done = arcana.here(*arguments, **variables)
+    assert done.returncode in (1, 2), done.stdout
+    assert done.stderr.startswith("Error: ") and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    return done.stderr
+
+
+class TestADirectoryWithoutAnInstallation:
+    @pytest.mark.parametrize(
+        "command", [["status"], ["sync", "acme"], ["search", "acme", "x"], ["workspace", "list"], ["db", "check"],
+                    ["db", "url"], ["index", "list", "acme"], ["retry", "acme"], ["eval", "acme"]]
+    )  # fmt: skip
+    def test_is_told_and_no_database_is_made(self, arcana: Arcana, tmp_path: Path, command: list[str]) -> None:
+        said = said_once(arcana, *command, DATABASE_URL=None)
+        assert str(tmp_path / "home") in said and "ARCANA_HOME" in said
+        assert not (tmp_path / "home").exists()
+
+    def test_is_told_by_doctor_which_makes_nothing_either(self, arcana: Arcana, tmp_path: Path) -> None:
+        checks = doctor(arcana, DATABASE_URL=None)
+        assert not checks["installation"]["ok"] and "arcana workspace add" in checks["installation"]["detail"]
+        assert "database" not in checks
+        assert not (tmp_path / "home").exists()
+
+
+class TestDagsterHome:
+    @pytest.mark.parametrize("home", ["relative_dir", "~/somewhere", "/no/such/folder"])
+    def test_of_a_form_that_dagster_cannot_use(self, arcana: Arcana, home: str) -> None:
+        arcana.here("workspace", "add", "acme", "--source", "notion")
+        assert "DAGSTER_HOME" in said_once(arcana, "sync", "acme", DAGSTER_HOME=home)
+        assert not doctor(arcana, DAGSTER_HOME=home)["dagster"]["ok"]
+
+    @pytest.mark.parametrize("yaml", ["storage: [", "no_such_setting: 1\n"])
+    def test_with_a_dagster_yaml_that_is_broken(self, arcana: Arcana, tmp_path: Path, yaml: str) -> None:
+        arcana.here("workspace", "add", "acme", "--source", "notion")
+        (tmp_path / "theirs").mkdir()
+        (tmp_path / "theirs" / "dagster.yaml").write_text(yaml)
+        assert "dagster.yaml" in said_once(arcana, "sync", "acme", DAGSTER_HOME=str(tmp_path / "theirs"))
+
+    def test_without_a_dagster_yaml_is_noticed_by_doctor(self, arcana: Arcana, tmp_path: Path) -> None:
+        assert not doctor(arcana, DAGSTER_HOME=str(tmp_path))["dagster"]["ok"]
+
+
+class TestArcanaHome:
+    @pytest.mark.parametrize("name", ["with a blank", "한글 폴더", "trailing/", "a/b/c", "quote'\"", "per%cent"])
+    def test_of_any_form_works(self, arcana: Arcana, tmp_path: Path, name: str) -> None:
+        home = f"{tmp_path}/{name}"
+        done = arcana.here("workspace", "add", "acme", "--source", "notion", "--json", ARCANA_HOME=home)
+        assert Path(json.loads(done.stdout)["storage_path"]).is_dir(), done.stderr
+        assert Path(json.loads(done.stdout)["storage_path"]).is_relative_to(home)
+
+    def test_that_is_a_file_is_told(self, arcana: Arcana, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("x")
+        home = str(tmp_path / "file")
+        assert home in said_once(arcana, "workspace", "add", "acme", "--source", "notion", ARCANA_HOME=home)
+        assert not doctor(arcana, ARCANA_HOME=home)["home"]["ok"]
+        inside = str(tmp_path / "file" / "home")
+        assert not doctor(arcana, ARCANA_HOME=inside)["home"]["ok"]
+
+
+class TestEnvFile:
+    def test_of_the_current_directory_sends_the_token_nowhere(self, arcana: Arcana, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_text("NOTION_BASE_URL=http://127.0.0.1:1\nDATABASE_URL=postgresql://127.0.0.1:1/x\n")
+        assert arcana.here("db", "upgrade", ARCANA_ENV_FILE=None, NOTION_BASE_URL=None).returncode == 0
+
+    def test_that_others_can_read_is_named_by_doctor(self, arcana: Arcana, tmp_path: Path) -> None:
+        (tmp_path / "home").mkdir()
+        (tmp_path / "home" / ".env").write_text("BATCH_SIZE=9\nLD_PRELOAD=/x\n")
+        (tmp_path / "home" / ".env").chmod(0o644)
+        assert "chmod 600" in doctor(arcana, ARCANA_ENV_FILE=None)[".env"]["detail"]
+        (tmp_path / "home" / ".env").chmod(0o600)
+        found = doctor(arcana, ARCANA_ENV_FILE=None)[".env"]
+        assert found["ok"] and "LD_PRELOAD" in found["detail"]
+
+
+class TestRemovingAWorkspace:
+    @pytest.fixture(autouse=True)
+    def registered(self, arcana: Arcana) -> None:
+        assert arcana.here("workspace", "add", "acme", "--source", "notion").returncode == 0
+
+    def test_deletes_its_directory_wherever_the_row_points(
+        self, arcana: Arcana, tmp_path: Path, database_url: str
+    ) -> None:
+        precious = tmp_path / "precious"
+        precious.mkdir()
+        (precious / "file").touch()
+        with psycopg.connect(database_url) as connection:
+            connection.execute("UPDATE workspace SET storage_path = %s", [str(precious)])
+        assert arcana.here("workspace", "remove", "acme", "--yes").returncode == 0
+        assert (precious / "file").exists()
+        assert not (tmp_path / "home" / "storage" / "workspace" / "acme").exists()
+
+    def test_follows_no_link(self, arcana: Arcana, tmp_path: Path) -> None:
+        precious = tmp_path / "precious"
+        precious.mkdir()
+        (precious / "file").touch()
+        directory = tmp_path / "home" / "storage" / "workspace" / "acme"
+        directory.rmdir()
+        directory.symlink_to(precious)
+        done = arcana.here("workspace", "remove", "acme", "--yes")
+        assert done.returncode == 1 and str(directory) in done.stderr
+        assert (precious / "file").exists()
+        assert json.loads(arcana.here("workspace", "list", "--json").stdout) == {"workspaces": []}
+
+    def test_after_a_move_to_another_machine_the_directory_is_below_the_new_home(
+        self, arcana: Arcana, tmp_path: Path
+    ) -> None:
+        os.rename(tmp_path / "home", tmp_path / "moved")
+        home = str(tmp_path / "moved")
+        shown = json.loads(arcana.here("workspace", "show", "acme", "--json", ARCANA_HOME=home).stdout)
+        assert shown["storage_path"] == str(tmp_path / "moved" / "storage" / "workspace" / "acme")
+        assert arcana.here("workspace", "remove", "acme", "--yes", ARCANA_HOME=home).returncode == 0
+        assert not Path(shown["storage_path"]).exists()
+
+
+def test_what_the_database_refuses_is_one_line_and_the_traceback_is_a_choice(arcana: Arcana, database_url: str) -> None:
+    arcana.here("workspace", "add", "acme", "--source", "notion")
+    with psycopg.connect(database_url) as connection:
+        connection.execute("DROP TABLE sync_generation CASCADE")
+    said = said_once(arcana, "status")
+    assert "UndefinedTable" in said and "arcana -v" in said
+    assert isinstance(json.loads(arcana.here("status", "--json").stdout)["error"], str)
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        arcana.here("-v", "status")

@@ -1,0 +1,154 @@
+"""`.env`: from our own folders, our own variables, and never a way to send a secret elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from arcana_pipelines import environment
+from arcana_pipelines.environment import read_env_files
+from arcana_pipelines.errors import InvalidSetting
+from arcana_pipelines.settings import load_settings, token_from_environment
+
+
+@pytest.fixture(autouse=True)
+def _restored_environment() -> Iterator[None]:
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An ARCANA_HOME; the package lies in no checkout, and the current directory is elsewhere."""
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    for folder in (home, elsewhere, tmp_path / "site" / "arcana_pipelines"):
+        folder.mkdir(mode=0o755, parents=True)
+    monkeypatch.setattr(environment, "__file__", str(tmp_path / "site" / "arcana_pipelines" / "environment.py"))
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("ARCANA_HOME", str(home))
+    return home
+
+
+def write(folder: Path, text: str, mode: int = 0o600) -> Path:
+    path = folder / ".env"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    return path
+
+
+def test_the_file_in_arcana_home_is_read_and_the_environment_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCH_SIZE", "7")
+    write(home, "BATCH_SIZE=8\nRETENTION_DAYS=9\nGLOBEX_TOKEN=ntn_글로벡스\nOPENAI_API_KEY=\n")
+    assert [file.path for file in read_env_files()] == [home / ".env"]
+    settings = load_settings()
+    assert (settings.batch_size, settings.retention_days) == (7, 9)
+    assert os.environ["GLOBEX_TOKEN"] == "ntn_글로벡스" and "OPENAI_API_KEY" not in os.environ
+
+
+def test_a_file_in_the_current_directory_is_not_read(home: Path, tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere", "NOTION_TOKEN=x\nNOTION_BASE_URL=http://127.0.0.1:1\n")
+    assert read_env_files() == []
+    assert "NOTION_BASE_URL" not in os.environ
+
+
+def test_a_checkouts_own_file_is_read_and_may_say_where_arcana_home_is(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = tmp_path / "site"
+    (checkout / ".env.example").touch()
+    (checkout / "pyproject.toml").touch()
+    monkeypatch.delenv("ARCANA_HOME")
+    write(checkout, f"ARCANA_HOME={home}\nBATCH_SIZE=8\nRETENTION_DAYS=8\n")
+    write(home, "BATCH_SIZE=9\n")
+    assert len(read_env_files()) == 2
+    settings = load_settings()
+    assert (settings.home, settings.batch_size, settings.retention_days) == (home, 9, 8)
+
+
+def test_variables_that_are_not_ours_are_left_out_and_named(home: Path) -> None:
+    write(
+        home, "LD_PRELOAD=/tmp/x.so\nPYTHONPATH=/tmp\nHTTPS_PROXY=http://x\nPATH=/tmp\nBATCH_SIZE=9\nSSL_CERT_FILE=/x\n"
+    )
+    (file,) = read_env_files()
+    assert file.left_out == ("HTTPS_PROXY", "LD_PRELOAD", "PATH", "PYTHONPATH", "SSL_CERT_FILE")
+    assert load_settings().batch_size == 9
+    assert "LD_PRELOAD" not in os.environ and os.environ["PATH"] != "/tmp"
+
+
+@pytest.mark.parametrize("mode", [0o602, 0o666, 0o646])
+def test_a_file_that_others_can_write_is_refused_and_why_is_said(home: Path, mode: int) -> None:
+    path = write(home, "BATCH_SIZE=9\n", mode)
+    (file,) = read_env_files()
+    assert file.refused == f"others can write {path}: chmod go-w {path}"
+    assert load_settings().batch_size != 9
+
+
+def test_a_file_in_a_folder_that_others_can_write_is_refused(home: Path) -> None:
+    write(home, "BATCH_SIZE=9\n")
+    home.chmod(0o777)
+    (file,) = read_env_files()
+    assert file.refused and "others can write" in file.refused
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_somebody_else_is_refused(home: Path) -> None:
+    os.chown(write(home, "BATCH_SIZE=9\n"), 12345, 12345)
+    (file,) = read_env_files()
+    assert file.refused and "belongs to another user" in file.refused
+
+
+def test_a_file_that_others_can_read_is_known(home: Path) -> None:
+    write(home, "BATCH_SIZE=9\n", 0o644)
+    assert read_env_files()[0].is_readable_by_others
+
+
+def test_bytes_that_are_no_text_are_told(home: Path) -> None:
+    path = write(home, "")
+    path.write_bytes(b"\xff\xfeB\x00")
+    (file,) = read_env_files()
+    assert file.refused and "cannot be read" in file.refused
+
+
+class TestAnAddressInAFile:
+    """Alone it gets no secret of the environment."""
+
+    @pytest.mark.parametrize(
+        ("address", "secret"),
+        [("OPENAI_BASE_URL", "OPENAI_API_KEY"), ("RERANKER_URL", "RERANKER_API_KEY"), ("DATABASE_URL", "PGPASSWORD")],
+    )
+    def test_gets_no_key_of_the_environment(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch, address: str, secret: str
+    ) -> None:
+        value = "postgresql://127.0.0.1:1/x" if address == "DATABASE_URL" else "http://127.0.0.1:1/v1"
+        monkeypatch.setenv(secret, "hunter2")
+        write(home, f"{address}={value}\n")
+        read_env_files()
+        with pytest.raises(InvalidSetting, match=address) as refused:
+            load_settings()
+        assert "hunter2" not in str(refused.value)
+
+    def test_gets_no_token_of_the_environment_even_with_another_beside_it(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("GLOBEX_TOKEN", "hunter2")
+        write(home, "NOTION_BASE_URL=http://127.0.0.1:1\nNOTION_TOKEN=theirs\n")
+        read_env_files()
+        with pytest.raises(InvalidSetting, match="NOTION_BASE_URL"):
+            token_from_environment("GLOBEX_TOKEN", "globex")
+        assert token_from_environment("NOTION_TOKEN", "acme").get_secret_value() == "theirs"
+
+    def test_is_remembered_by_processes_that_are_started_with_its_variables(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write(home, "NOTION_BASE_URL=http://127.0.0.1:1\n")
+        read_env_files()
+        (home / ".env").unlink()
+        read_env_files()  # a child: all is in the environment now
+        monkeypatch.setenv("NOTION_TOKEN", "hunter2")
+        with pytest.raises(InvalidSetting, match="NOTION_BASE_URL"):
+            token_from_environment("NOTION_TOKEN", "acme")
