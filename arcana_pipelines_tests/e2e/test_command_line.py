@@ -33,7 +33,7 @@ class TestMainPath:
 
         report = arcana.json("sync", "acme")
         assert set(report) == {
-            "workspace", "generation", "mode", "listing_complete", "pages", "chunks", "embeddings", "notion",
+            "workspace", "generation", "mode", "listing_complete", "pages", "partial", "chunks", "embeddings", "notion",
             "seconds", "run_id",
         }  # fmt: skip
         assert report["pages"]["added"] == len(world.visible_pages())
