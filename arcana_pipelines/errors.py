@@ -83,6 +83,10 @@ class SourceUnavailable(SourceError):
     """The source did not answer properly (429, 5xx, timeout, dropped connection) after all retries."""
 
 
+class AnswerUnusable(SourceUnavailable):
+    """The source answered one request with something that cannot be used. It says nothing about other requests."""
+
+
 class SourcePaused(SourceUnavailable):
     """The source asks for a pause too long to sit out. What is left is read by a later sync."""
 

@@ -62,8 +62,8 @@ class Settings(BaseSettings):
     openai_organization: str | None = None
     openai_embedding_model: str = "text-embedding-3-small"
     openai_embedding_dimensions: int = Field(1536, ge=1, le=16000)
-    openai_max_retries: int = Field(5, ge=0, le=20)
-    openai_timeout: float = Field(60.0, gt=0)
+    openai_max_retries: int = Field(3, ge=0, le=20)
+    openai_timeout: float = Field(30.0, gt=0)
     openai_batch_above: int = Field(0, ge=0)
     embedding_price_per_million_tokens: Decimal | None = Field(None, ge=0)
     embedding_monthly_budget_usd: Decimal | None = Field(None, ge=0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -12,11 +14,17 @@ from typing import IO, Any, Literal
 import openai
 from openai.types import Batch
 
+from arcana_pipelines.embedding.batches import MOST_TOKENS
 from arcana_pipelines.embedding.openai_client import OpenAIClient
-from arcana_pipelines.embedding.provider import BatchAnswer, SentBatch, checked, numbers
+from arcana_pipelines.embedding.provider import BatchAnswer, SentBatch, checked, numbers, sane_tokens
 from arcana_pipelines.errors import EmbeddingFailed
 
+log = logging.getLogger(__name__)
+
 _KEY = "arcana_batch"
+_ID = re.compile(r"[\w.:-]{1,200}")
+# Of one line of answers; a vector of 3,072 numbers is 70 kB as text.
+MOST_LINE_BYTES = 2**20
 # An account's newest batches that are looked through for ours.
 _LISTED = 1000
 _ENDED: Mapping[str, Literal["done", "failed"]] = {
@@ -88,11 +96,11 @@ class OpenAIBatches:
         """Download and read the answers (see `Batches.answers`)."""
         for file_id in batch.answers:
             with tempfile.TemporaryFile() as file:
-                self._client.ask(partial(_download, file_id, file), f"the file {file_id}")
+                self._client.ask(partial(_download, file_id, file), f"the file {file_id}", self._client.files)
                 file.seek(0)
-                for line in file:
-                    if line.strip():
-                        yield self._answer(json.loads(line))
+                while line := file.readline(MOST_LINE_BYTES):
+                    if (answer := self._answer(line)) is not None:
+                        yield answer
 
     def forget(self, batch: SentBatch) -> None:
         """Delete its files (see `Batches.forget`)."""
@@ -110,20 +118,30 @@ class OpenAIBatches:
         listed = itertools.islice(sdk.batches.list(limit=100), _LISTED)
         return next((_sent(batch) for batch in listed if (batch.metadata or {}).get(_KEY) == key), None)
 
-    def _answer(self, line: Mapping[str, Any]) -> BatchAnswer:
-        text_hash = bytes.fromhex(line["custom_id"])
-        response = line.get("response") or {}
-        body = response.get("body") or {}
-        tokens = int((body.get("usage") or {}).get("total_tokens") or 0)
-        if response.get("status_code") == 200:
-            try:
-                vector = numbers(body["data"][0]["embedding"])
-                return BatchAnswer(text_hash, checked([vector], [""], self._dimensions, self._body["model"])[0], tokens)
-            except (EmbeddingFailed, LookupError, TypeError, ValueError):
-                return BatchAnswer(text_hash, tokens=tokens)
-        if response.get("status_code") in (400, 413, 422):
-            said = (body.get("error") or {}).get("message") or ""
-            return BatchAnswer(text_hash, refused=f"HTTP {response['status_code']} {str(said)[:300]}".strip())
+    def _answer(self, line: bytes) -> BatchAnswer | None:
+        """One line of a file of answers; None for what is none. Its text counts as one of which nothing was said."""
+        try:
+            said = json.loads(line)
+            text_hash = bytes.fromhex(said["custom_id"])
+            response = said.get("response") or {}
+            status, body = response.get("status_code"), response.get("body") or {}
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+            if line.strip():
+                log.warning("a line of a batch's answers is no answer")
+            return None
+        try:
+            if status == 200:
+                tokens = sane_tokens((body.get("usage") or {}).get("total_tokens"), MOST_TOKENS)
+                vector = checked([numbers(body["data"][0]["embedding"])], [""], self._dimensions, self._body["model"])[
+                    0
+                ]
+                return BatchAnswer(text_hash, vector, tokens)
+            if status in (400, 413, 422):
+                message = (body.get("error") or {}).get("message")
+                message = message[:300] if isinstance(message, str) else ""
+                return BatchAnswer(text_hash, refused=f"HTTP {status} {message}".strip())
+        except (EmbeddingFailed, LookupError, TypeError, ValueError, AttributeError, RecursionError):
+            pass
         return BatchAnswer(text_hash)
 
 
@@ -140,4 +158,6 @@ def _sent(batch: Batch) -> SentBatch:
     reasons = [error.message for error in (batch.errors.data if batch.errors else None) or [] if error.message]
     answers = tuple(file for file in (batch.output_file_id, batch.error_file_id) if file)
     reason = "; ".join([batch.status, *reasons])[:300] if state == "failed" else ""
+    if not all(isinstance(each, str) and _ID.fullmatch(each) for each in (batch.id, batch.input_file_id, *answers)):
+        raise ValueError("the ids of the batch and its files are none")
     return SentBatch(batch.id, state, reason, answers, (batch.input_file_id, *answers))

@@ -14,11 +14,14 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+import httpx
 import openai
 from tenacity import RetryCallState, Retrying, nap, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
 
+from arcana_pipelines.embedding.bounded_http import bounded_client
 from arcana_pipelines.errors import EmbeddingFailed, InputRejected
+from arcana_pipelines.outgoing import AnswerTooLarge
 from arcana_pipelines.settings import Settings
 
 Answer = TypeVar("Answer")
@@ -30,6 +33,13 @@ _RETRIED_STATUSES = frozenset({408, 409, 429})
 _INPUT_STATUSES = frozenset({400, 413, 422})
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+
+
+# Of one answer: 2,048 vectors of 3,072 numbers are 25 MiB in base64.
+MOST_BYTES = 32 * 2**20
+# Of one file of a batch: 50,000 vectors of 3,072 numbers are 3.3 GB as text.
+MOST_FILE_BYTES = 8 * 2**30
+MOST_FILE_SECONDS = 3600.0
 
 
 class _TryAgain(Exception):
@@ -52,18 +62,28 @@ class OpenAIClient:
         self._retries = settings.openai_max_retries
         self._pause = _SharedPause()
         self._key = settings.openai_api_key.get_secret_value()
-        self.sdk = openai.OpenAI(
-            api_key=self._key,
-            base_url=settings.openai_base_url,
-            organization=settings.openai_organization,
-            max_retries=0,
-            timeout=settings.openai_timeout,
-        )
-        # Embedders are dropped, not closed; their connections must not wait for the garbage collector's order.
-        weakref.finalize(self, self.sdk.close)
 
-    def ask(self, request: Callable[[openai.OpenAI], Answer], what: str) -> Answer:
+        def sdk(most_bytes: int, seconds: float) -> openai.OpenAI:
+            client = openai.OpenAI(
+                api_key=self._key,
+                base_url=settings.openai_base_url,
+                organization=settings.openai_organization,
+                max_retries=0,
+                timeout=settings.openai_timeout,
+                http_client=bounded_client(settings, most_bytes, seconds),
+            )
+            # Embedders are dropped, not closed; their connections must not wait for the garbage collector's order.
+            weakref.finalize(self, client.close)
+            return client
+
+        self.sdk = sdk(MOST_BYTES, 2 * settings.openai_timeout)
+        # Files of answers are gigabytes; they are written to disk piece by piece.
+        self.files = sdk(MOST_FILE_BYTES, MOST_FILE_SECONDS)
+
+    def ask(self, request: Callable[[openai.OpenAI], Answer], what: str, over: openai.OpenAI | None = None) -> Answer:
         """Send a request and return its answer; it may be sent several times. `what` names it in errors.
+
+        `over` is `files` where the answer is a file, and `sdk` otherwise.
 
         Raises:
             InputRejected: the endpoint refuses what was sent.
@@ -71,29 +91,38 @@ class OpenAIClient:
         """
         retrying = Retrying(retry=retry_if_exception_type(_TryAgain), stop=self._stop, wait=_wait, reraise=True)
         try:
-            answer: Answer = retrying(self._attempt, request, what)
+            answer: Answer = retrying(self._attempt, request, what, over or self.sdk)
             return answer
         except _TryAgain as error:
             raise EmbeddingFailed(
                 f"The embedding provider failed for {what}: {error}. The next sync goes on from here."
             ) from error
 
-    def _attempt(self, request: Callable[[openai.OpenAI], Answer], what: str) -> Answer:
+    def _attempt(self, request: Callable[[openai.OpenAI], Answer], what: str, over: openai.OpenAI) -> Answer:
         self._pause.sit_out()
         try:
-            return request(self.sdk)
+            return request(over)
         except openai.APIStatusError as error:
             raise self._classified(error, what) from error
         except openai.APIConnectionError as error:
-            raise _TryAgain(self._quiet(f"{type(error).__name__}: {error.__cause__ or error}")) from error
-        except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
-            # An endpoint that is no embedding API may answer 200 with anything.
+            raise self._unanswered(error.__cause__ or error, what) from error
+        except httpx.RequestError as error:  # while a file was read
+            raise self._unanswered(error, what) from error
+        except Exception as error:
+            # An endpoint that is no embedding API may answer 200 with anything, which the SDK meets with any error.
             said = self._quiet(f"{type(error).__name__}: {error}")
             raise EmbeddingFailed(f"The embedding provider failed for {what}: {said}") from error
 
+    def _unanswered(self, error: BaseException, what: str) -> Exception:
+        said = self._quiet(f"{type(error).__name__}: {error}")
+        if isinstance(error.__cause__, AnswerTooLarge):  # it would be as large again
+            return EmbeddingFailed(f"The embedding provider failed for {what}: {said}")
+        return _TryAgain(said)
+
     def _classified(self, error: openai.APIStatusError, what: str) -> Exception:
         body = error.body if isinstance(error.body, dict) else {}
-        said = self._quiet(f"HTTP {error.status_code} {body.get('message') or ''}".strip())
+        message = body.get("message")
+        said = self._quiet(f"HTTP {error.status_code} {message if isinstance(message, str) else ''}".strip())
         if error.status_code == 429 and _OUT_OF_CREDIT & {error.code, error.type}:
             return EmbeddingFailed(
                 f"The account of the embedding provider has no credit left ({said}). Trying again does not help: add "
@@ -163,11 +192,17 @@ def pause_asked_for(headers: Mapping[str, str]) -> float | None:
             return max(0.0, float(headers.get(name, "")) * unit)
         except ValueError:
             continue
-    when = email.utils.parsedate_tz(headers.get("retry-after", ""))
+    when = _http_date(headers.get("retry-after", ""))
     if when is not None:
-        sent = email.utils.parsedate_tz(headers.get("date", ""))
-        now = email.utils.mktime_tz(sent) if sent is not None else time.time()
-        return max(0.0, email.utils.mktime_tz(when) - now)
+        return max(0.0, when - (_http_date(headers.get("date", "")) or time.time()))
     used_up = [name for name in ("requests", "tokens") if headers.get(f"x-ratelimit-remaining-{name}") == "0"]
     resets = [_DURATION.findall(headers.get(f"x-ratelimit-reset-{name}", "")) for name in used_up]
     return max((sum(float(number) * _UNITS[unit] for number, unit in reset) for reset in resets), default=None)
+
+
+def _http_date(text: str) -> float | None:
+    found = email.utils.parsedate_tz(text)
+    try:
+        return None if found is None else float(email.utils.mktime_tz(found))
+    except (ValueError, OverflowError):
+        return None

@@ -11,7 +11,7 @@ import openai
 from arcana_pipelines.chunking.tokens import estimate_tokens
 from arcana_pipelines.embedding.openai_batches import OpenAIBatches
 from arcana_pipelines.embedding.openai_client import OpenAIClient
-from arcana_pipelines.embedding.provider import Embedded, checked, numbers
+from arcana_pipelines.embedding.provider import Embedded, checked, numbers, sane_tokens
 from arcana_pipelines.settings import Settings
 
 # Models before the third generation refuse the parameter `dimensions`.
@@ -38,9 +38,15 @@ class OpenAIEmbedder:
             answer = sdk.embeddings.create(
                 model=self.model, input=list(texts), dimensions=size, encoding_format=self.encoding
             )
-            rows = sorted(answer.data, key=lambda row: row.index)
-            return [numbers(row.embedding) for row in rows], answer.usage.total_tokens if answer.usage else 0
+            rows = {row.index: row.embedding for row in answer.data if type(row.index) is int}
+            if len(answer.data) == len(texts) and rows.keys() != set(range(len(texts))):
+                raise ValueError("the index of its rows does not say which text each belongs to")
+            return [numbers(rows[index]) for index in sorted(rows)], sane_tokens(
+                answer.usage.total_tokens if answer.usage else 0, most
+            )
 
+        # A token is a byte at least, and a text has few that are none of it.
+        most = sum(len(text.encode()) + 16 for text in texts)
         vectors, tokens = self.client.ask(request, f"the model '{self.model}'")
         # Some endpoints count nothing; the monthly limit needs a number.
         tokens = tokens or sum(estimate_tokens(text) for text in texts)

@@ -165,6 +165,19 @@ def numbers(embedding: Any) -> Any:
     return np.frombuffer(base64.b64decode(embedding), dtype="<f4") if isinstance(embedding, str) else embedding
 
 
+def sane_tokens(said: Any, most: int) -> int:
+    """What an endpoint counted; 0 when it counts nothing. A monthly limit is kept by this number.
+
+    Raises:
+        ValueError: it is no count of at most `most` tokens.
+    """
+    if said is None:
+        return 0
+    if type(said) is not int or not 0 <= said <= most:
+        raise ValueError(f"it counts {str(said)[:40]} tokens where there are {most} at most")
+    return said
+
+
 def probe(settings: Settings, model: str, dimensions: int) -> None:
     """Ask a model for one vector, so that a wrong name, key or size is found before anything is made of it.
 
@@ -182,7 +195,7 @@ def checked(vectors: Any, texts: Sequence[str], dimensions: int, model: str) -> 
     """
     try:
         array = np.asarray(vectors, dtype=np.float32)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise EmbeddingFailed(f"The model '{model}' answered with something that is no list of vectors.") from error
     if len(array) != len(texts):
         raise EmbeddingFailed(f"The model '{model}' answered {len(array)} vectors for {len(texts)} texts.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +10,15 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from arcana_pipelines.chunking.chunker import Chunk, chunk_document
+from arcana_pipelines.chunking.chunker import Chunk, ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.lexemes import TERMS, Weights, chunk_weights
-from arcana_pipelines.chunking.tokens import vocabulary
+from arcana_pipelines.chunking.tokens import Vocabulary, vocabulary
 from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.indexes.builds import Build, live_builds
+
+log = logging.getLogger(__name__)
 
 BATCH = 200
 # A planner that takes the stage for empty sorts all of it for every page of missing embeddings.
@@ -42,17 +45,44 @@ def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = Fal
         connection.commit()
         settings, words = build.settings.chunker, vocabulary(build.embedding_model)
         for rows in _missing(connection, workspace_id, build):
-            cut = [(row, chunk) for row in rows for chunk in chunk_document(row["contents"], settings, words)]
+            cut, failures = _cut(rows, settings, words)
             weights = chunk_weights([(row["contents"]["title"], chunk.heading_path, chunk.text) for row, chunk in cut])
             _copy(connection, build, cut, weights)
             _learn_words(connection, build, weights)
+            if failures:
+                _quarantine(connection, workspace_id, failures)
             connection.commit()
-            contents += len(rows)
+            contents += len(rows) - len(failures)
             chunks += len(cut)
     if chunks >= MANY:
         connection.execute("ANALYZE chunk_stage")
         connection.commit()
     return ChunkReport(contents, chunks)
+
+
+def _cut(
+    rows: Sequence[dict[str, Any]], settings: ChunkerSettings, words: Vocabulary
+) -> tuple[list[tuple[dict[str, Any], Chunk]], dict[UUID, str]]:
+    """The chunks of each content, and the documents that cannot be cut, with the reason."""
+    cut: list[tuple[dict[str, Any], Chunk]] = []
+    failures: dict[UUID, str] = {}
+    for row in rows:
+        try:
+            cut += [(row, chunk) for chunk in chunk_document(row["contents"], settings, words)]
+        except Exception as error:  # the edge of a page: one that cannot be cut delays no other
+            log.exception("document %s cannot be cut", row["document_id"])
+            failures[row["document_id"]] = f"cannot be cut: {type(error).__name__}: {error}"
+    return cut, failures
+
+
+def _quarantine(connection: Connection, workspace_id: UUID, failures: dict[UUID, str]) -> None:
+    """Only an edit or a person brings these pages back; what is served of them stays."""
+    connection.execute(
+        "UPDATE source_page p SET state = 'quarantined', next_attempt_at = NULL, outcome = NULL, reason = t.reason "
+        "FROM unnest(%s::uuid[], %s::text[]) AS t(document_id, reason) "
+        "WHERE p.workspace_id = %s AND p.document_id = t.document_id",
+        [list(failures), [reason.replace("\0", "") for reason in failures.values()], workspace_id],
+    )
 
 
 def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterator[list[dict[str, Any]]]:

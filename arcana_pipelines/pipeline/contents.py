@@ -37,11 +37,13 @@ def process_contents(connection: Connection, generation: Generation) -> ContentR
     processed = versions = failed = 0
     for rows in _fetched(connection, generation.workspace_id):
         contents, failures = _make(connection, generation.workspace_id, rows)
-        versions += _store(connection, generation, contents)
+        made, refused = _store(connection, generation, contents)
+        versions += made
+        failures |= refused
         if failures:
             ledger.store_failed(connection, generation, failures)
         connection.commit()
-        processed += len(contents)
+        processed += len(contents) - len(refused)
         failed += len(failures)
     if processed or _documents_were_removed(connection, generation):
         connection.execute(load_sql("document_paths"), {"workspace_id": generation.workspace_id})
@@ -97,7 +99,19 @@ def _make(
     return contents, failures
 
 
-def _store(connection: Connection, generation: Generation, contents: dict[str, Contents]) -> int:
+def _store(connection: Connection, generation: Generation, contents: dict[str, Contents]) -> tuple[int, dict[str, str]]:
+    """Returns how many versions that made, and the pages that cannot be stored, with the reason."""
+    versions = 0
+
+    def write(part: Sequence[tuple[str, Contents]]) -> None:
+        nonlocal versions
+        versions += _store_together(connection, generation, dict(part))
+
+    refused = ledger.each_alone(connection, list(contents.items()), write)
+    return versions, {external_id: reason for (external_id, _), reason in refused}
+
+
+def _store_together(connection: Connection, generation: Generation, contents: dict[str, Contents]) -> int:
     pages = [
         {
             "external_id": external_id,
@@ -107,8 +121,6 @@ def _store(connection: Connection, generation: Generation, contents: dict[str, C
         }
         for external_id, made in contents.items()
     ]
-    if not pages:
-        return 0
     rows = connection.execute(
         load_sql("content_store"),
         {

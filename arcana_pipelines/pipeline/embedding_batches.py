@@ -196,7 +196,7 @@ def _store_answers(
             load_sql("embeddings_answered"), {"batch": batch_id, "hashes": [answer.text_hash for answer in part]}
         ).fetchall()
         open_hashes = {bytes(row[0]) for row in rows}
-        part = [answer for answer in part if answer.text_hash in open_hashes]
+        part = list({answer.text_hash: answer for answer in part if answer.text_hash in open_hashes}.values())
         good = [(answer.text_hash, answer.vector, answer.tokens) for answer in part if answer.vector is not None]
         refused = [(answer.text_hash, answer.refused) for answer in part if answer.refused is not None]
         tokens = sum(answer.tokens for answer in part)

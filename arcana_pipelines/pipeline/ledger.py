@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+import psycopg
+from psycopg.errors import ProgramLimitExceeded
 from psycopg.rows import dict_row
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.sources.protocol import FetchedPage, Mode, PageRef
+
+log = logging.getLogger(__name__)
+
+Row = TypeVar("Row")
 
 # Notion rounds edit times down to the minute; a page read this long after its edit minute cannot have been
 # edited again without its time showing it.
@@ -103,8 +110,20 @@ def counters(connection: Connection, generation: Generation) -> dict[str, Any]:
 def record(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> None:
     """Write one batch of listed pages; those whose revision we lack become `pending`.
 
-    A source may list a page twice; the last one counts.
+    A source may list a page twice; the last one counts. One that cannot be understood or stored goes to quarantine,
+    and what is known of it stays.
     """
+    distinct = {ref.external_id: ref for ref in refs}.values()
+    unclear = {ref.external_id: (ref.kind, ref.problem) for ref in distinct if ref.problem}
+    clear = [ref for ref in distinct if not ref.problem]
+    for ref, reason in each_alone(connection, clear, lambda part: _record(connection, generation, part)):
+        unclear[ref.external_id] = (ref.kind, reason)
+    if unclear:
+        rows = [{"external_id": page, "kind": kind, "reason": why} for page, (kind, why) in unclear.items()]
+        connection.execute(load_sql("ledger_unclear"), {**generation.key, "pages": storable_json(rows)})
+
+
+def _record(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> None:
     pages = [
         {
             "external_id": ref.external_id,
@@ -119,9 +138,29 @@ def record(connection: Connection, generation: Generation, refs: Sequence[PageRe
             "in_trash": ref.in_trash,
             "metadata_hash": metadata_hash(ref),
         }
-        for ref in {ref.external_id: ref for ref in refs}.values()
+        for ref in refs
     ]
     connection.execute(load_sql("ledger_record"), {**generation.key, "pages": storable_json(pages)})
+
+
+def each_alone(
+    connection: Connection, rows: Sequence[Row], write: Callable[[Sequence[Row]], None]
+) -> list[tuple[Row, str]]:
+    """Write rows together; where that fails because of what is in one of them, each by itself.
+
+    Returns those that cannot be written, with the reason.
+    """
+    if not rows:
+        return []
+    try:
+        with connection.transaction():
+            write(rows)
+    except (psycopg.DataError, ProgramLimitExceeded, ValueError, TypeError, RecursionError) as error:
+        if len(rows) == 1:
+            log.exception("a page cannot be stored")
+            return [(rows[0], f"cannot be stored: {type(error).__name__}: {error}")]
+        return [refused for row in rows for refused in each_alone(connection, [row], write)]
+    return []
 
 
 def are_unchanged(connection: Connection, workspace_id: UUID, refs: Sequence[PageRef]) -> list[bool]:
@@ -142,6 +181,8 @@ def are_unchanged(connection: Connection, workspace_id: UUID, refs: Sequence[Pag
         state, revision, known, in_trash = held.get(ref.external_id, (None, None, None, False))
         if ref.external_id in orphaned:
             return False
+        if ref.problem:  # nothing to compare; a sync has said so already, or will
+            return bool(state == "quarantined")
         if ref.in_trash:
             return state in (None, "tombstoned") or (ref.kind == "data_source" and in_trash)
         if state not in ("unchanged", "skipped") or revision != ref.revision:
@@ -215,7 +256,22 @@ def store_fetched(
     pages: Sequence[tuple[PageRef, FetchedPage]],
     source_now: datetime,
 ) -> None:
-    """Store bodies that were read."""
+    """Store bodies that were read. One that cannot be stored puts its page into quarantine."""
+
+    def write(part: Sequence[tuple[PageRef, FetchedPage]]) -> None:
+        _store_fetched(connection, generation, part, source_now)
+
+    refused = each_alone(connection, pages, write)
+    if refused:
+        store_failed(connection, generation, {ref.external_id: reason for (ref, _), reason in refused})
+
+
+def _store_fetched(
+    connection: Connection,
+    generation: Generation,
+    pages: Sequence[tuple[PageRef, FetchedPage]],
+    source_now: datetime,
+) -> None:
     rows = [
         {
             "external_id": ref.external_id,
@@ -225,6 +281,7 @@ def store_fetched(
             "fetched_at": page.fetched_at.isoformat(),
             "partial": page.partial,
             "properties": page.properties,
+            "title": page.title,
             "unknown_types": page.unknown_types,
         }
         for ref, page in pages

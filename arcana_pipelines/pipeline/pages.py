@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import SimpleQueue
 
+import psycopg
+
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.errors import (
+    AnswerUnusable,
+    ArcanaError,
     PageRejected,
     PageUnavailable,
     SourceMismatch,
@@ -85,7 +89,7 @@ def sync_pages(
     if listing.complete and not listed and mode is not Mode.INCREMENTAL:
         _distrust_empty(connection, generation, listing, allow_removals)
     # A listing that failed at once tells no time of the source's. Ours would do for neither: then nothing is settled.
-    source_now = max(filter(None, [listing.source_time, _newest_edit(connection, generation)]), default=LONG_AGO)
+    source_now = listing.source_time or _newest_edit(connection, generation) or LONG_AGO
     # Removal comes first: reading a page that the trash or a whole listing speaks against proves nothing.
     removal = remove_absent(connection, generation, source, listing, allow_removals)
     listed += _take_up(connection, generation, there)
@@ -328,6 +332,8 @@ class _Reading:
                 self._failures[ref.external_id] = str(error)
         except PageRejected as error:
             self._failures[ref.external_id] = str(error)
+        except AnswerUnusable as error:
+            self._failures[ref.external_id] = str(error)
         except SourceUnavailable as error:
             self._failures[ref.external_id] = str(error)
             self._failed_in_a_row += 1
@@ -336,6 +342,11 @@ class _Reading:
                     f"{self._failed_in_a_row} pages in a row could not be read ({error}). "
                     "What was read is kept; the next sync goes on from here."
                 ) from error
+        except (ArcanaError, psycopg.Error):
+            raise
+        except Exception as error:  # the edge of a page: one that nobody can read delays no other
+            log.exception("%s %s cannot be read", ref.kind, ref.external_id)
+            self._failures[ref.external_id] = f"cannot be read: {type(error).__name__}: {error}"
         else:
             self._read.append((ref, page))
             self._failed_in_a_row = 0

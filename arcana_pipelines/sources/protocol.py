@@ -33,7 +33,8 @@ class PageRef:
     `external_id` is the source's id in one canonical spelling (Notion: lower-case dashed UUID).
     `kind` is `page`, `row` (a page of a database) or `data_source` (a database: it holds rows and is no
     document itself). `revision` changes whenever the body may have changed. `properties` maps a
-    property's name to `{"type": str, "text": str, "value": JSON}`; the title is not among them.
+    property's name to `{"type": str, "text": str, "value": JSON}`; the title is not among them. `problem` says in words
+    why nothing but the id can be relied on: such a page goes to quarantine, and what is known of it stays.
     """
 
     external_id: str
@@ -46,6 +47,7 @@ class PageRef:
     last_edited_at: datetime
     in_trash: bool = False
     properties: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,8 @@ class FetchedPage:
     `fetched_at` is read from the source's clock. `links` names pages that the body points to where its
     Markdown does not show it. `partial` says in words what could not be read (a
     child that is not shared), and is empty for a whole page. `properties`, when given, replace the
-    listed ones (a listing may cut long relations short). `unknown_types` names what the source has and we do
-    not know; its text is kept as far as there is any.
+    listed ones (a listing may cut long relations short), and so does `title`. `unknown_types` names what the source
+    has and we do not know; its text is kept as far as there is any.
     """
 
     markdown: str
@@ -65,6 +67,7 @@ class FetchedPage:
     partial: tuple[str, ...] = ()
     properties: Mapping[str, Mapping[str, Any]] | None = None
     unknown_types: tuple[str, ...] = ()
+    title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

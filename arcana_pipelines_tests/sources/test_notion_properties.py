@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcana_pipelines.sources.notion.properties import (
-    complete_property,
     incomplete_properties,
     read_properties,
     title_of,
 )
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
-ADA = {"object": "user", "id": "u1", "name": "Ada", "avatar_url": "https://s3/x?sig=1", "type": "person"}
+ADA_ID = "1f7effb2-0000-4000-8000-0000000000a1"
+BOB_ID = "1f7effb2-0000-4000-8000-0000000000a2"
+ADA = {"object": "user", "id": ADA_ID, "name": "Ada", "avatar_url": "https://s3/x?sig=1", "type": "person"}
 FILE = {
     "name": "plan.pdf",
     "type": "file",
@@ -56,9 +57,9 @@ CELLS: list[tuple[str, Any, str, Any]] = [
     ),
     (
         "people",
-        [ADA, {"object": "user", "id": "u2"}],
+        [ADA, {"object": "user", "id": BOB_ID}],
         "Ada",
-        [{"id": "u1", "name": "Ada"}, {"id": "u2", "name": None}],
+        [{"id": ADA_ID, "name": "Ada"}, {"id": BOB_ID, "name": None}],
     ),
     ("files", [FILE], "plan.pdf", [{"name": "plan.pdf", "url": "https://s3/plan.pdf"}]),
     ("url", "https://x.y/?sig=1", "https://x.y/", "https://x.y/"),
@@ -67,7 +68,6 @@ CELLS: list[tuple[str, Any, str, Any]] = [
     ("formula", {"type": "string", "string": "✅"}, "✅", "✅"),
     ("formula", {"type": "boolean", "boolean": True}, "Yes", True),
     ("formula", {"type": "number", "number": 2.0}, "2", 2.0),
-    ("formula", {"type": "unsupported", "unsupported": {}}, "", None),
     ("relation", [{"id": PAGE.replace("-", "")}], "", [PAGE]),
     ("rollup", {"type": "number", "number": 4, "function": "count"}, "4", 4),
     (
@@ -79,15 +79,15 @@ CELLS: list[tuple[str, Any, str, Any]] = [
     ("rollup", {"type": "incomplete", "incomplete": {}}, "", None),
     ("created_time", "2026-06-27T17:11:00.000Z", "2026-06-27T17:11:00.000Z", "2026-06-27T17:11:00.000Z"),
     ("last_edited_time", "2026-06-27T17:11:00.000Z", "2026-06-27", "2026-06-27T17:11:00.000Z"),
-    ("created_by", ADA, "Ada", {"id": "u1", "name": "Ada"}),
-    ("last_edited_by", {"object": "user", "id": "u2"}, "", {"id": "u2", "name": None}),
+    ("created_by", ADA, "Ada", {"id": ADA_ID, "name": "Ada"}),
+    ("last_edited_by", {"object": "user", "id": BOB_ID}, "", {"id": BOB_ID, "name": None}),
     ("unique_id", {"prefix": "TASK", "number": 3}, "TASK-3", {"prefix": "TASK", "number": 3}),
     ("unique_id", {"prefix": None, "number": 3}, "3", {"prefix": None, "number": 3}),
     (
         "verification",
         {"state": "verified", "verified_by": ADA, "date": None},
         "verified",
-        {"state": "verified", "verified_by": {"id": "u1", "name": "Ada"}, "date": None},
+        {"state": "verified", "verified_by": {"id": ADA_ID, "name": "Ada"}, "date": None},
     ),
     (
         "place",
@@ -133,22 +133,58 @@ def test_a_formula_in_a_rollup_in_a_formula_is_read() -> None:
     assert read_properties({"P": deep})["P"]["text"] == ""
 
 
-def test_cut_references_are_noticed_and_completed() -> None:
-    raw: dict[str, Any] = {
-        "R": {"id": "r%3A", "type": "relation", "relation": [{"id": "1"}] * 25, "has_more": True},
-        "P": {"id": "p", "type": "people", "people": [ADA] * 25},
-        "T": {"id": "t", "type": "rich_text", "rich_text": [{"type": "mention", "plain_text": "x"}] * 25},
-        "ok": {"id": "o", "type": "relation", "relation": [{"id": "1"}], "has_more": False},
-        "few": {"id": "f", "type": "people", "people": [ADA]},
-    }
-    assert incomplete_properties(raw) == [("R", "r%3A"), ("P", "p"), ("T", "t")]
-    items = [{"object": "property_item", "type": "relation", "relation": {"id": str(n)}} for n in range(40)]
-    whole = complete_property(raw["R"], items)
-    assert read_properties({"R": whole})["R"]["value"] == [str(n) for n in range(40)]
-    assert incomplete_properties({"R": whole}) == []
-    assert complete_property(raw["R"], []) == raw["R"]
-    texts = [{"type": "rich_text", "rich_text": segment} for segment in rich("a", "b")]
-    assert read_properties({"T": complete_property(raw["T"], texts)})["T"]["text"] == "ab"
+@pytest.mark.parametrize("kind", ["formula", "rollup"])
+def test_what_the_api_does_not_compute_is_marked(kind: str) -> None:
+    raw = {"P": {"id": "x", "type": kind, kind: {"type": "unsupported", "unsupported": {}}}}
+    assert read_properties(raw)["P"] == {"type": kind, "text": "", "value": None, "unsupported": True}
+
+
+def relation(count: int, has_more: bool = False, property_id: str = "r%3A") -> dict[str, Any]:
+    return {"id": property_id, "type": "relation", "relation": [{"id": PAGE}] * count, "has_more": has_more}
+
+
+def shown(*cells: dict[str, Any], property_id: str = "s") -> dict[str, Any]:
+    rollup = {"type": "array", "array": list(cells), "function": "show_original"}
+    return {"id": property_id, "type": "rollup", "rollup": rollup}
+
+
+TITLE_CELL = {"type": "title", "title": rich("마일스톤")}
+MENTIONS = [{"type": "mention", "plain_text": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("cut", "whole"),
+    [
+        (relation(25, has_more=True), relation(25)),
+        ({"id": "p", "type": "people", "people": [ADA] * 25}, {"id": "p", "type": "people", "people": [ADA] * 24}),
+        (
+            {"id": "t", "type": "rich_text", "rich_text": MENTIONS * 25},
+            {"id": "t", "type": "rich_text", "rich_text": MENTIONS * 24 + rich("x") * 9},
+        ),
+        ({"id": "title", "type": "title", "title": MENTIONS * 25}, {"id": "title", "type": "title", "title": MENTIONS}),
+        (shown(*[TITLE_CELL] * 25), shown(*[TITLE_CELL] * 24)),
+        (shown(relation(25, has_more=True)), shown(relation(25))),
+        (
+            {"id": "i", "type": "rollup", "rollup": {"type": "incomplete", "incomplete": {}, "function": "sum"}},
+            {"id": "i", "type": "rollup", "rollup": {"type": "number", "number": 3, "function": "sum"}},
+        ),
+    ],
+)
+def test_what_a_page_object_cuts_is_noticed_whether_or_not_it_says_so(
+    cut: dict[str, Any], whole: dict[str, Any]
+) -> None:
+    assert incomplete_properties({"P": cut}) == [("P", cut["id"])]
+    assert incomplete_properties({"P": whole}) == []
+
+
+def test_what_is_computed_beside_a_cut_relation_is_not_trusted() -> None:
+    total = {"id": "s", "type": "rollup", "rollup": {"type": "number", "number": 25, "function": "sum"}}
+    text = {"id": "f", "type": "formula", "formula": {"type": "string", "string": "25 of them"}}
+    plain_cell = {"id": "n", "type": "number", "number": 1}
+    columns = {"Total": total, "Said": text, "N": plain_cell}
+    assert incomplete_properties({"R": relation(3), **columns}) == []
+    found = incomplete_properties({**columns, "R": relation(25, has_more=True)})
+    assert found == [("Total", "s"), ("Said", "f"), ("R", "r%3A")]
 
 
 JSON = st.recursive(

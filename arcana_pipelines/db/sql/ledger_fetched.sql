@@ -2,7 +2,7 @@
 WITH read AS (
     SELECT * FROM json_to_recordset(%(pages)s::json) AS t(
         external_id text, revision text, body text, links text[], fetched_at timestamptz, partial jsonb,
-        properties jsonb, unknown_types text[])
+        properties jsonb, title text, unknown_types text[])
 )
 UPDATE source_page p SET
     body = read.body,
@@ -12,6 +12,7 @@ UPDATE source_page p SET
     settled = p.last_edited_at <= %(settled_before)s,
     partial = read.partial,
     properties = coalesce(read.properties, p.properties),
+    title = coalesce(read.title, p.title),
     unknown_types = read.unknown_types,
     state = 'fetched',
     attempts = 0,

@@ -18,7 +18,8 @@ WITH listed AS (
         kind = excluded.kind,
         parent_kind = excluded.parent_kind,
         parent_external_id = excluded.parent_external_id,
-        title = excluded.title,
+        -- A long title is cut in listings, like long properties; the one that was read to its end stays.
+        title = CASE WHEN held.metadata_hash = excluded.metadata_hash THEN held.title ELSE excluded.title END,
         url = excluded.url,
         properties = CASE WHEN held.metadata_hash = excluded.metadata_hash THEN held.properties
                           ELSE excluded.properties END,

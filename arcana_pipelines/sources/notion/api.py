@@ -7,23 +7,18 @@ notion-client: docs/decisions/014-urllib3-for-notion.md.
 from __future__ import annotations
 
 import email.utils
-import functools
 import hashlib
 import json
 import logging
-import os
-import ssl
+import math
+import re
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote, urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import urlencode
 
-import certifi
-import urllib3
 from pydantic import SecretStr
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
@@ -32,7 +27,7 @@ from urllib3.exceptions import TimeoutError as TimedOut
 
 from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.errors import (
-    InvalidSetting,
+    AnswerUnusable,
     PageRejected,
     PageUnavailable,
     RequestInvalid,
@@ -40,6 +35,7 @@ from arcana_pipelines.errors import (
     SourceUnavailable,
     TokenRevoked,
 )
+from arcana_pipelines.outgoing import Answer, AnswerTooLarge, Server
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 
 log = logging.getLogger(__name__)
@@ -48,9 +44,13 @@ NOTION_VERSION = "2026-03-11"
 # https://developers.notion.com/reference/status-codes: up to six attempts, 2^n seconds, capped at 30.
 MAX_ATTEMPTS = 6
 MAX_THROTTLED_ATTEMPTS = 20
+# Of one answer: a page of 20,000 blocks has a few.
+MOST_BYTES = 64 * 2**20
 RETRIED_STATUSES = frozenset({409, 429, 500, 502, 503, 504, 529})
 # A longer Retry-After means that the run should give up its place; what is left is picked up later.
 LONGEST_PAUSE_SECONDS = 60.0
+# Names and ids. What comes from outside must not lead to another path of the API's host: no dots, no empty parts.
+_PATH = re.compile(r"[a-z_]+(?:/[A-Za-z0-9_~%-]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +102,12 @@ class NotionApi:
         self._patience = patience
         self._server_time: datetime | None = None
         self._root = f"{base_url.rstrip('/')}/v1/"
-        self._pool = _pool(
+        self._server = Server(
             base_url,
-            maxsize=connections + 2,
             timeout=patience.timeout,
-            retries=False,
+            seconds=2 * patience.timeout,
+            most_bytes=MOST_BYTES,
+            connections=connections + 2,
             headers={
                 "Authorization": f"Bearer {token.get_secret_value()}",
                 "Notion-Version": NOTION_VERSION,
@@ -123,7 +124,7 @@ class NotionApi:
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.clear()
+        self._server.close()
 
     def call(
         self,
@@ -135,10 +136,11 @@ class NotionApi:
         """Send one read and return its JSON object.
 
         Raises:
+            AnswerUnusable: the answer is JSON, and nothing that Notion says.
             TokenRevoked: 401.
             PageUnavailable: 404.
             RequestInvalid: 400.
-            PageRejected: 403 and other refusals that concern what was asked for.
+            PageRejected: 403 and other refusals that concern what was asked for; the answer is too large.
             SourceUnavailable: no proper answer after all attempts, or a pause too long to sit out.
         """
         retrying = Retrying(retry=retry_if_exception_type(_TryAgain), stop=self._stop, wait=_wait, reraise=True)
@@ -156,13 +158,15 @@ class NotionApi:
     def _attempt(
         self, method: str, path: str, query: Mapping[str, Any] | None, body: Mapping[str, Any] | None
     ) -> dict[str, Any]:
+        if not _PATH.fullmatch(path):
+            raise PageRejected(f"{clean(path)[:200]!r} is no path of Notion's API: an id in it is none.")
         self._limiter.acquire()
         url = f"{self._root}{path}?{urlencode(query, doseq=True)}" if query else self._root + path
         try:
-            response = self._pool.request(
-                method, url, body=None if body is None else json.dumps(body), preload_content=False
-            )
-            data = _whole(response, 2 * self._patience.timeout)
+            answer = self._server.send(method, url, None if body is None else json.dumps(body).encode())
+        except AnswerTooLarge as error:
+            self.traffic.count(0)
+            raise PageRejected(f"{method} {path}: {error}") from error
         except HTTPError as error:
             self.traffic.count(0)
             # urllib3 counts a server that cannot be reached among the timeouts.
@@ -171,35 +175,38 @@ class NotionApi:
             if isinstance(error, SSLError):
                 raise _TryAgain(f"{error}; SSL_CERT_FILE may name authorities of your own") from error
             raise _TryAgain(f"the connection failed ({type(error).__name__})") from error
-        self._note(response)
-        if response.status >= 300:
-            raise self._classified(response, data, method, path)
+        self._note(answer)
+        if answer.status >= 300:
+            raise self._classified(answer, method, path)
         try:
-            answer = json.loads(data)
+            found = _json(answer.data)
         except ValueError as error:
             raise _TryAgain("status 200 with a body that is not JSON") from error
-        if not isinstance(answer, dict) or "object" not in answer:
+        except RecursionError as error:
+            raise AnswerUnusable(f"Notion answered {method} {path} with JSON that is nested too deeply.") from error
+        if not isinstance(found, dict) or not isinstance(found.get("object"), str):
             raise _TryAgain("status 200 with a body that is no Notion object")
-        return answer
+        return found
 
-    def _note(self, response: urllib3.BaseHTTPResponse) -> None:
-        self.traffic.count(response.status)
-        seen = _http_date(response.headers.get("date"))
+    def _note(self, answer: Answer) -> None:
+        self.traffic.count(answer.status)
+        seen = _http_date(answer.headers.get("date"))
         if seen is not None:
             self._server_time = seen
 
-    def _classified(self, answer: urllib3.BaseHTTPResponse, data: bytes, method: str, path: str) -> Exception:
-        details = _error_details(data)
-        code = details.get("code") or answer.status
-        said = clean(f"{answer.status} {code}: {str(details.get('message') or '')[:300]}".rstrip(": "))
+    def _classified(self, answer: Answer, method: str, path: str) -> Exception:
+        details = _error_details(answer.data)
+        code = _string(details.get("code")) or answer.status
+        said = clean(f"{answer.status} {code}: {_string(details.get('message'))[:300]}".rstrip(": "))
         where = f"{method} {path}"
         if answer.status == 401:
             return TokenRevoked(
                 f"Notion does not accept the token (401 {code}). Nothing was removed. Make a new token in Notion's "
                 "integration settings, set the workspace's token variable to it and sync again."
             )
-        if answer.status == 404 and (details.get("object") == "error" or "code" in details):
-            return PageUnavailable(f"{where}: {said}")
+        if answer.status == 404 and details.get("object") == "error":
+            # Only this code says that the page is not there; a path that is none answers 404 as well.
+            return (PageUnavailable if code == "object_not_found" else PageRejected)(f"{where}: {said}")
         if answer.status == 429:
             return self._throttled(answer, details, where)
         if answer.status in RETRIED_STATUSES or answer.status == 404 or answer.status < 400:
@@ -208,14 +215,17 @@ class NotionApi:
             return _TryAgain(said, pause if pause is None else min(pause, self._patience.longest_pause))
         return (RequestInvalid if answer.status == 400 else PageRejected)(f"{where}: {said}")
 
-    def _throttled(self, answer: urllib3.BaseHTTPResponse, details: dict[str, Any], where: str) -> Exception:
+    def _throttled(self, answer: Answer, details: dict[str, Any], where: str) -> Exception:
         more = details.get("additional_data")
         more = more if isinstance(more, dict) else {}
-        reason = clean(str(more.get("rate_limit_reason") or "rate_limited"))
+        reason = clean(_string(more.get("rate_limit_reason"))[:100] or "rate_limited")
         if reason == "public_api_request_blocked":
             return SourceUnavailable(f"Notion has blocked this connection ({where}: {reason}). Ask Notion's support.")
         date = answer.headers.get("date")
-        pause = _retry_after(answer.headers.get("retry-after") or str(more.get("retry_after", "")), date)
+        said = more.get("retry_after")
+        pause = _retry_after(
+            answer.headers.get("retry-after") or (str(said) if isinstance(said, str | int | float) else None), date
+        )
         # Others may use up the whole workspace's or one endpoint's allowance: ours is not too large for that.
         ours = reason not in ("public_api_space_request_rate_limit", "public_api_endpoint_rate_limit")
         self._limiter.throttled(pause or 0.0, reason, shrink=ours)
@@ -229,42 +239,6 @@ def fingerprint(token: SecretStr) -> str:
     return hashlib.blake2b(token.get_secret_value().encode(), digest_size=16).hexdigest()
 
 
-def _pool(base_url: str, **options: Any) -> urllib3.PoolManager:
-    """Connections to the API, through the proxy that the environment names for it, if any.
-
-    Raises:
-        InvalidSetting: the proxy is of another kind, or the environment's certificates cannot be read.
-    """
-    options["ssl_context"] = _certificates()
-    address, proxies = urlsplit(base_url), getproxies()
-    proxy = proxies.get(address.scheme) or proxies.get("all")
-    if proxy is None or proxy_bypass(address.hostname or "") or proxy_bypass(address.netloc):
-        return urllib3.PoolManager(**options)
-    proxy = proxy if "://" in proxy else f"http://{proxy}"
-    login = urlsplit(proxy)
-    if login.scheme not in ("http", "https"):
-        raise InvalidSetting(
-            f"The environment names a {login.scheme} proxy for {address.hostname}. Notion can be reached through http "
-            "and https proxies: set HTTPS_PROXY to one, or add the host to NO_PROXY."
-        )
-    user = f"{unquote(login.username or '')}:{unquote(login.password or '')}" if login.username else None
-    return urllib3.ProxyManager(proxy, proxy_headers=urllib3.make_headers(proxy_basic_auth=user), **options)
-
-
-@functools.cache
-def _certificates() -> ssl.SSLContext:
-    # Reading the authorities takes 20 ms, and a thousand workspaces are looked at in one go. Where the environment
-    # names a file or folder of them, it is that one alone.
-    folder = os.environ.get("SSL_CERT_DIR")
-    file = os.environ.get("SSL_CERT_FILE") or (None if folder else certifi.where())
-    try:
-        return ssl.create_default_context(cafile=file, capath=folder)
-    except OSError as error:
-        raise InvalidSetting(
-            f"The certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: {error}."
-        ) from error
-
-
 _backoff = wait_random_exponential(multiplier=0.5, max=30)
 
 
@@ -275,28 +249,31 @@ def _wait(state: RetryCallState) -> float:
     return 0.25 + _backoff(state)
 
 
-def _whole(response: urllib3.BaseHTTPResponse, seconds: float) -> bytes:
-    """The body of an answer. urllib3's timeout is that of one read: an answer that trickles in would never end.
+def _json(data: bytes) -> Any:
+    """What an answer holds. A number that JSON does not have (NaN, 1e999) is null: nothing could store it.
 
     Raises:
-        TimedOut: it took longer than `seconds`.
+        ValueError: it is no JSON.
+        RecursionError: it is nested so deeply that it cannot be read.
     """
-    pieces = []
-    deadline = time.monotonic() + seconds
-    while piece := response.read1():
-        pieces.append(piece)
-        if time.monotonic() > deadline:
-            response.close()
-            raise TimedOut
-    return b"".join(pieces)
+    return json.loads(data, parse_constant=lambda _: None, parse_float=_finite)
 
 
 def _error_details(data: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(data)
-    except ValueError:
+        body = _json(data)
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _retry_after(value: str | None, date: str | None) -> float | None:
@@ -307,7 +284,8 @@ def _retry_after(value: str | None, date: str | None) -> float | None:
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         when, now = _http_date(value), _http_date(date) or datetime.now(UTC)
         return None if when is None else max(0.0, (when - now).total_seconds())
@@ -318,6 +296,6 @@ def _http_date(value: str | None) -> datetime | None:
         return None
     try:
         when = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)

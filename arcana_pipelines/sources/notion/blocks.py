@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.documents.inline import compose
 from arcana_pipelines.documents.layout import Layout
 from arcana_pipelines.documents.media import MEDIA, media_label
@@ -129,7 +130,7 @@ class _Renderer:
 
     def failed(self, name: str, block_id: str, error: Exception) -> None:
         self.synced.discard(block_id)
-        self.problems.append(f"{name} {block_id}: {error}")
+        self.problems.append(f"{clean(name)[:100]} {clean(block_id)[:100]}: {error}")
 
     def enter(self, name: str, block_id: str, depth: int, owner: str = "", spare: str | None = None) -> None:
         """Go on with the children of a block, unless we are already inside it."""
@@ -213,7 +214,7 @@ class _Renderer:
 
     def unfamiliar(self, kind: str, payload: Block) -> None:
         """A type we do not know, or that the API does not show: count it, keep any text it has."""
-        name = _string(payload.get("block_type")) or kind or "untyped"
+        name = clean(_string(payload.get("block_type")) or kind or "untyped")[:100]
         self.unknown[name] = self.unknown.get(name, 0) + 1
         for text in _texts(payload):
             self.layout.paragraph(text)

@@ -8,18 +8,19 @@ answer for a page that is there, the block tree is read instead.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from arcana_pipelines.documents.reader import without_literals
-from arcana_pipelines.errors import PageRejected, PageUnavailable, SourceUnavailable
+from arcana_pipelines.errors import AnswerUnusable, PageRejected, PageUnavailable
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.blocks import render
 from arcana_pipelines.sources.notion.lists import items
-from arcana_pipelines.sources.notion.pages import canonical_id
+from arcana_pipelines.sources.notion.pages import notion_id, path_id
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ _EMPTY_COPY = re.compile(r"<synced[-_]block[-_]reference\b[^>]*>\s*</synced[-_]b
 # More placeholders than this in one answer, or subtrees than that in all, and the block tree is cheaper.
 FEW_SUBTREES = 20
 MAX_SUBTREES = 200
+# Blocks of one page whose children are asked for, one request each.
+MOST_PARENTS = 20_000
 # After so many pages in a row without an answer, the endpoint is taken to be missing.
 GIVE_UP_MARKDOWN_AFTER = 5
 
@@ -81,8 +84,8 @@ class BodyReader:
 
     def _from_markdown(self, page_id: str) -> Body:
         answer = self._markdown(page_id)
-        if canonical_id(str(answer.get("id") or page_id)) != page_id:
-            raise SourceUnavailable(f"Notion answered the markdown of {page_id} with another page's")
+        if notion_id(answer.get("id")) != page_id:
+            raise AnswerUnusable(f"Notion answered the markdown of {page_id} with another page's")
         text: str = answer["markdown"]
         waiting = _unknown_ids(answer)
         if len(waiting) > FEW_SUBTREES:
@@ -90,6 +93,7 @@ class BodyReader:
         seen = {page_id}
         links: list[str] = []
         unknown_types: list[str] = []
+        problems: list[str] = []
         unreadable = 0
         while waiting:
             block_id = waiting.pop(0)
@@ -107,8 +111,8 @@ class BodyReader:
                 subtree = self._subtree(block_id)
                 links += subtree.links
                 unknown_types += subtree.unknown_types
+                problems += subtree.partial
                 part = {"markdown": subtree.markdown}
-                unreadable += bool(subtree.partial)
             if part["markdown"].lstrip().startswith("<unknown"):
                 return self._from_blocks(page_id)  # it renders no such part (a table's row) by itself
             text = _fill(text, block_id, part["markdown"])
@@ -119,40 +123,61 @@ class BodyReader:
                 subtree = self._subtree(block_id)
                 links += subtree.links
                 unknown_types += subtree.unknown_types
+                problems += subtree.partial
                 text = _fill(text, block_id, subtree.markdown)
         unreadable += len(_EMPTY_COPY.findall(_without_code(text, "<synced")))
-        hidden = f"parts that are not shared with the connection: {unreadable}"
-        return Body(text, tuple(links), (hidden,) if unreadable else (), (*unknown_types, *_left_unknown(text)))
+        if unreadable:
+            problems.append(f"parts that are not shared with the connection: {unreadable}")
+        return Body(text, tuple(links), tuple(problems), (*unknown_types, *_left_unknown(text)))
 
     def _markdown(self, any_id: str) -> dict[str, Any]:
         # notion-client 3.1 has a method for this path, but drops markdown_version.
-        answer = self._api.call("GET", f"pages/{any_id}/markdown", query={"markdown_version": "v2"})
-        if answer.get("object") != "page_markdown" or not isinstance(answer.get("markdown"), str):
-            raise SourceUnavailable(f"Notion answered the markdown of {any_id} with something else")
+        answer = self._api.call("GET", f"pages/{path_id(any_id)}/markdown", query={"markdown_version": "v2"})
+        if answer["object"] != "page_markdown" or not isinstance(answer.get("markdown"), str):
+            raise AnswerUnusable(f"Notion answered the markdown of {any_id} with something else")
         return answer
 
     def _from_blocks(self, page_id: str) -> Body:
-        rendered = render(page_id, self._children)
+        rendered = render(page_id, self._children_of_one_page())
         return Body(rendered.markdown, rendered.links, rendered.problems, tuple(rendered.unknown_types))
 
     def _subtree(self, block_id: str) -> Body:
         try:
-            block = self._api.call("GET", f"blocks/{block_id}")
+            block = self._api.call("GET", f"blocks/{path_id(block_id)}")
         except (PageUnavailable, PageRejected) as error:
             return Body("", partial=(str(error),))
+        if block["object"] != "block" or notion_id(block.get("id")) != block_id:
+            raise AnswerUnusable(f"Notion answered the block {block_id} with something else")
+
+        below = self._children_of_one_page()
 
         def children(any_id: str) -> Iterator[dict[str, Any]]:
-            return iter([block]) if any_id == "" else self._children(any_id)
+            return iter([block]) if any_id == "" else below(any_id)
 
         rendered = render("", children)
         return Body(rendered.markdown, rendered.links, rendered.problems, tuple(rendered.unknown_types))
 
-    def _children(self, block_id: str) -> Iterator[dict[str, Any]]:
-        return items(self._api, f"blocks/{block_id}/children")
+    def _children_of_one_page(self) -> Callable[[str], Iterator[dict[str, Any]]]:
+        asked = itertools.count(1)
+
+        def children(block_id: str) -> Iterator[dict[str, Any]]:
+            if next(asked) > MOST_PARENTS:
+                raise PageRejected(f"the page has more than {MOST_PARENTS} blocks with others in them")
+            return items(self._api, f"blocks/{path_id(block_id)}/children")
+
+        return children
 
 
 def _unknown_ids(answer: dict[str, Any]) -> list[str]:
-    return [canonical_id(str(value)) for value in answer.get("unknown_block_ids") or []]
+    """
+    Raises:
+        AnswerUnusable: it names parts by what is no id; without them the page would be shorter.
+    """
+    listed = answer.get("unknown_block_ids") or []
+    found = [notion_id(value) for value in listed] if isinstance(listed, list) else [None]
+    if None in found:
+        raise AnswerUnusable("Notion names parts of a page by something that is no id")
+    return [block_id for block_id in found if block_id is not None]
 
 
 def _unrendered(text: str) -> list[str]:
@@ -161,7 +186,7 @@ def _unrendered(text: str) -> list[str]:
     for placeholder in _UNKNOWN.finditer(_without_code(text)):
         alt, ids = _ALT.search(placeholder[1]), _ID.findall(placeholder[1])
         if alt and ids and alt[1] not in _WORDLESS:
-            found.append(canonical_id(ids[-1]))
+            found.append(path_id(ids[-1]))
     return found
 
 

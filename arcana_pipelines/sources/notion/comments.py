@@ -32,7 +32,7 @@ def read_comments(api: NotionApi, names: UserNames, page_id: str, markdown: str)
     problem = None
     for anchor in dict.fromkeys([page_id, *_DISCUSSION.findall(markdown)]):
         try:
-            lines += [comment_line(comment, names) for comment in items(api, "comments", {"block_id": anchor})]
+            lines += [comment_line(comment, names) for comment in items(api, "comments", block_id=anchor)]
         except (PageRejected, PageUnavailable) as error:
             problem = f"comments could not be read: {error}"
     said = [line for line in lines if line]

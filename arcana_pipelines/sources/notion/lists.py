@@ -5,27 +5,74 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from arcana_pipelines.errors import SourceUnavailable
+from arcana_pipelines.errors import AnswerUnusable
 from arcana_pipelines.sources.notion.api import NotionApi
 
+# Answers without anything new after which a list is taken to have no end. One or two happen: what the connection may
+# not see is left out of an answer, and what moves meanwhile is shown twice.
+MOST_IDLE = 10
+# Of any one list: a hundred items each.
+MOST_ANSWERS = 2_000
 
-def items(api: NotionApi, path: str, query: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
-    """Every item of a list, to its end.
+
+class Progress:
+    """Whether a list that is read answer after answer still brings anything new. `most` is a number of answers."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._idle = 0
+        self._cursors: set[str] = set()
+        self._items: set[str] = set()
+
+    def next(self, answer: Mapping[str, Any], results: list[dict[str, Any]]) -> str:
+        """The cursor to go on with.
+
+        Raises:
+            AnswerUnusable: there is none, it was used before, or the list has no end.
+        """
+        new = {item["id"] for item in results if isinstance(item.get("id"), str)} - self._items
+        self._items |= new
+        # Items of one property share an id: a full answer of them is news as well.
+        self._idle = 0 if new or (results and results[0].get("object") == "property_item") else self._idle + 1
+        self._left -= 1
+        cursor = answer.get("next_cursor")
+        if not isinstance(cursor, str) or not cursor or cursor in self._cursors:
+            raise AnswerUnusable("it says there is more but repeats its cursor")
+        if self._idle >= MOST_IDLE or self._left <= 0:
+            raise AnswerUnusable("it says there is more and more, and brings nothing new")
+        self._cursors.add(cursor)
+        return cursor
+
+
+def follow(api: NotionApi, path: str, first: dict[str, Any], **query: Any) -> Iterator[dict[str, Any]]:
+    """Every answer of a list to its end, from its first one on.
 
     Raises:
-        SourceUnavailable: the list repeats its cursor, so that its end cannot be reached now. Part of a list is never
-            taken for all of it.
-        PageRejected, PageUnavailable, TokenRevoked: see `NotionApi.call`.
+        AnswerUnusable: it is no list, or its end cannot be reached. Part of a list is never taken for all of it.
+        SourceUnavailable, PageRejected, PageUnavailable, TokenRevoked: see `NotionApi.call`.
     """
-    cursor: str | None = None
-    seen: set[str] = set()
+    answer = first
+    progress = Progress(MOST_ANSWERS)
     while True:
-        more = {"start_cursor": cursor} if cursor else {}
-        answer = api.call("GET", path, query={"page_size": 100, **(query or {}), **more})
-        yield from (item for item in answer.get("results") or [] if isinstance(item, dict))
+        results = answer.get("results")
+        if answer["object"] != "list" or not isinstance(results, list) or len(mappings(results)) < len(results):
+            raise AnswerUnusable(f"{path} answered with something that is no list of objects")
+        yield answer
         if not answer.get("has_more"):
             return
-        cursor = answer.get("next_cursor")
-        if not cursor or cursor in seen:
-            raise SourceUnavailable(f"{path} says there is more but repeats its cursor")
-        seen.add(cursor)
+        try:
+            cursor = progress.next(answer, results)
+        except AnswerUnusable as error:
+            raise AnswerUnusable(f"{path}: {error}") from error
+        answer = api.call("GET", path, query={"page_size": 100, **query, "start_cursor": cursor})
+
+
+def items(api: NotionApi, path: str, **query: Any) -> Iterator[dict[str, Any]]:
+    """Every item of a list, to its end (see `follow`)."""
+    for answer in follow(api, path, api.call("GET", path, query={"page_size": 100, **query}), **query):
+        yield from answer["results"]
+
+
+def mappings(results: list[Any]) -> list[dict[str, Any]]:
+    """The items of a list that are objects."""
+    return [item for item in results if isinstance(item, dict)]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
+from arcana_pipelines.documents.characters import clean
+from arcana_pipelines.errors import AnswerUnusable, PageRejected, PageUnavailable
 from arcana_pipelines.sources.notion.api import NotionApi
-from arcana_pipelines.sources.notion.lists import items
-from arcana_pipelines.sources.notion.properties import (
-    complete_property,
-    incomplete_properties,
-    read_properties,
-    title_of,
-)
+from arcana_pipelines.sources.notion.properties import incomplete_properties, read_properties, title_of
+from arcana_pipelines.sources.notion.property_items import read_property
 from arcana_pipelines.sources.notion.rich_text import plain
 from arcana_pipelines.sources.protocol import PageRef
 
@@ -22,81 +21,154 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def page_ref(page: Mapping[str, Any]) -> PageRef:
-    """The reference of a page object (https://developers.notion.com/reference/page)."""
+    """The reference of a page object (https://developers.notion.com/reference/page).
+
+    Raises:
+        AnswerUnusable: it has no proper id.
+
+    One that is otherwise no page object gives a reference that says so (`problem`).
+    """
     raw = page.get("properties")
     raw = raw if isinstance(raw, dict) else {}
+    title = title_of(raw)
     properties = read_properties(raw)
     for name, property_id in incomplete_properties(raw):
-        if name in properties:
-            properties[name] = {**properties[name], "incomplete": property_id}
+        # The title is none of the properties, unless it has to be read to its end.
+        held = properties.get(name, {"type": "title", "text": title, "value": title})
+        properties[name] = {**held, "incomplete": property_id}
     kind, parent = parent_of(page.get("parent"))
     return PageRef(
-        external_id=canonical_id(str(page.get("id"))),
+        external_id=_id_of(page),
         kind="row" if kind in ("data_source", "database") else "page",
         parent_kind=kind,
         parent_id=parent,
-        title=title_of(raw),
-        url=page.get("url"),
-        revision=str(page.get("last_edited_time")),
+        title=title,
+        url=_string(page.get("url")) or None,
+        revision=_string(page.get("last_edited_time")),
         last_edited_at=parse_time(page.get("last_edited_time")),
-        in_trash=bool(page.get("in_trash") or page.get("archived")),
+        in_trash=_is_trashed(page),
         properties=properties,
+        problem=_problem(page, ("properties", dict), ("parent", dict), ("last_edited_time", str)),
     )
 
 
 def data_source_ref(item: Mapping[str, Any]) -> PageRef:
-    """The reference of a data source object. Its parent is the page its database stands on."""
+    """The reference of a data source object. Its parent is the page its database stands on.
+
+    Raises:
+        AnswerUnusable: it has no proper id.
+    """
     kind, parent = parent_of(item.get("database_parent") or item.get("parent"))
     return PageRef(
-        external_id=canonical_id(str(item.get("id"))),
+        external_id=_id_of(item),
         kind="data_source",
         parent_kind=kind,
         parent_id=parent,
         title=plain(item.get("title") or []),
-        url=item.get("url"),
-        revision=str(item.get("last_edited_time")),
+        url=_string(item.get("url")) or None,
+        revision=_string(item.get("last_edited_time")),
         last_edited_at=parse_time(item.get("last_edited_time")),
-        in_trash=bool(item.get("in_trash") or item.get("archived")),
+        in_trash=_is_trashed(item),
     )
 
 
-def completed_properties(api: NotionApi, ref: PageRef) -> Mapping[str, Mapping[str, Any]] | None:
-    """The reference's properties with long relations and people read to their end, or None if none is cut."""
-    cut = {name: value for name, value in ref.properties.items() if "incomplete" in value}
-    if not cut:
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What the property endpoint says of properties that the listing cut short. `partial`: see `FetchedPage`."""
+
+    title: str | None
+    properties: Mapping[str, Mapping[str, Any]]
+    partial: tuple[str, ...] = ()
+
+
+def completed(api: NotionApi, ref: PageRef) -> Completed | None:
+    """The reference's title and properties read to their end, or None if none is cut.
+
+    Raises:
+        SourceUnavailable, TokenRevoked: see `NotionApi.call`.
+    """
+    cut = [name for name, value in ref.properties.items() if "incomplete" in value]
+    hopeless = [name for name, value in ref.properties.items() if value.get("unsupported")]
+    if not cut and not hopeless:
         return None
+    title = None
     whole = {name: dict(value) for name, value in ref.properties.items()}
-    for name, value in cut.items():
-        kind = str(value["type"])
-        references = list(items(api, f"pages/{ref.external_id}/properties/{value['incomplete']}"))
-        completed = complete_property({"id": value["incomplete"], "type": kind, kind: []}, references)
-        whole[name] = read_properties({name: completed}).get(name, whole[name])
-    return whole
+    partial = [f"property '{name}' depends on more than Notion's API computes" for name in hopeless]
+    for name in cut:
+        held = whole[name]
+        property_id = quote(_string(held["incomplete"]), safe="%~")  # encoded by the API, as a rule
+        try:
+            found = read_property(api, f"pages/{path_id(ref.external_id)}/properties/{property_id}", held)
+        except (PageRejected, PageUnavailable, AnswerUnusable) as error:
+            partial.append(f"property '{name}' could not be read to its end: {error}")
+            continue
+        if held["type"] == "title":
+            title = found["text"]
+        whole[name] = {key: value for key, value in found.items() if key != "incomplete"}
+    shown = {name: value for name, value in whole.items() if value["type"] != "title"}
+    return Completed(title, shown, tuple(partial))
+
+
+def notion_id(value: object) -> str | None:
+    """Notion's ids come with and without dashes: always with, in lower case. None for what is no id."""
+    try:
+        return str(uuid.UUID(value)) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def path_id(value: object) -> str:
+    """An id as a part of a path.
+
+    Raises:
+        PageRejected: it is none; it would lead elsewhere on the API's host.
+    """
+    found = notion_id(value)
+    if found is None:
+        raise PageRejected(f"{clean(str(value)[:100])!r} is no id of Notion's")
+    return found
 
 
 def canonical_id(value: str) -> str:
-    """Notion's ids come with and without dashes: always with, in lower case."""
-    try:
-        return str(uuid.UUID(value))
-    except ValueError:
-        return value
+    """What a person gives as an id: an id in our spelling, anything else as it is."""
+    return notion_id(value) or value
 
 
-def parse_time(value: Any) -> datetime:
+def parse_time(value: object) -> datetime:
     """An ISO time as aware UTC; something unreadable is long ago, so that it never hides an edit."""
     try:
-        when = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-    except ValueError:
+        when = datetime.fromisoformat(_string(value))
+        when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return LONG_AGO
-    return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(when, LONG_AGO)
 
 
-def parent_of(parent: Any) -> tuple[str, str | None]:
+def parent_of(parent: object) -> tuple[str, str | None]:
     """(kind, id) of a parent object; kinds we do not know are kept under their own name."""
     if not isinstance(parent, dict):
         return "workspace", None
-    kind = str(parent.get("type") or "workspace")
-    value = parent.get(kind)
-    if not isinstance(value, str):
-        return "workspace", None
-    return kind.removesuffix("_id"), canonical_id(value)
+    kind = _string(parent.get("type"))
+    value = notion_id(parent.get(kind))
+    return (kind.removesuffix("_id"), value) if value else ("workspace", None)
+
+
+def _id_of(item: Mapping[str, Any]) -> str:
+    found = notion_id(item.get("id"))
+    if found is None:
+        raise AnswerUnusable(f"the id of a {clean(_string(item.get('object'))[:50])} is no id of Notion's")
+    return found
+
+
+def _is_trashed(item: Mapping[str, Any]) -> bool:
+    # Only a plain yes: what is no boolean says nothing, and a page that is taken for trashed is removed.
+    return item.get("in_trash") is True or item.get("archived") is True
+
+
+def _problem(page: Mapping[str, Any], *needed: tuple[str, type]) -> str:
+    wrong = [name for name, kind in needed if not isinstance(page.get(name), kind)]
+    return f"the source lists it without {' and '.join(wrong)} that can be read" if wrong else ""
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -38,9 +38,17 @@ def read_properties(raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         kind = _string(_mapping(value).get("type"))
         if kind == "title":
             continue
-        text, typed = _cell(value, 0)
-        found[clean(str(name))] = {"type": kind or "unknown", "text": text, "value": typed}
+        found[clean(str(name))] = read_value(value)
     return found
+
+
+def read_value(raw: object) -> dict[str, Any]:
+    """One property as `{"type", "text", "value"}`; with `"unsupported": True` when the API computes no value of it."""
+    text, typed = _cell(raw, 0)
+    kind = _string(_mapping(raw).get("type"))
+    found = {"type": kind or "unknown", "text": text, "value": typed}
+    computed = _mapping(_mapping(raw).get(kind)) if kind in ("formula", "rollup") else {}
+    return {**found, "unsupported": True} if computed.get("type") == "unsupported" else found
 
 
 def unknown_kinds(properties: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -49,40 +57,45 @@ def unknown_kinds(properties: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def incomplete_properties(raw: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Names and ids of the properties whose references the page object cut short."""
-    cut = []
+    """Names and ids of the properties that the page object may have cut short, in its order.
+
+    Only a relation says so itself (`has_more`). Formulas and rollups are computed from the same first 25 references
+    (docs: reference/page-property-values), so beside anything that is cut they cannot be trusted either.
+    """
+    cut: list[str] = []
+    computed: list[str] = []
+    ids: dict[str, str] = {}
     for name, value in _mapping(raw).items():
         value = _mapping(value)
         kind = _string(value.get("type"))
-        content = value.get(kind)
-        items = content if isinstance(content, list) else []
-        if kind == "people":
-            incomplete = len(items) == CUT_AT
-        elif kind in ("rich_text", "title"):
-            incomplete = sum(_mapping(item).get("type") == "mention" for item in items) >= CUT_AT
-        else:
-            incomplete = kind == "relation" and value.get("has_more") is True
-        if incomplete and (property_id := _string(value.get("id"))):
-            cut.append((name, property_id))
-    return cut
+        name = clean(str(name))
+        ids[name] = _string(value.get("id"))
+        if kind in ("rollup", "formula"):
+            computed.append(name)
+        if _is_cut(kind, value):
+            cut.append(name)
+    doubtful = set(cut) | set(computed if cut else ())
+    return [(name, property_id) for name, property_id in ids.items() if name in doubtful and property_id]
 
 
-def complete_property(raw_property: Mapping[str, Any], items: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The property with all of its references.
-
-    Args:
-        raw_property: as the page object has it.
-        items: all `results` of the property endpoint: `{"type": "relation", "relation": {"id": …}}` and the
-            like, one reference each. Without any the property stays as it is.
-    """
-    kind = _string(raw_property.get("type"))
-    merged = [item[kind] for item in items if isinstance(item, Mapping) and item.get(kind) is not None]
-    if not merged:
-        return dict(raw_property)
-    completed = {**raw_property, kind: merged}
-    if "has_more" in completed:
-        completed["has_more"] = False
-    return completed
+def _is_cut(kind: str, value: Mapping[str, Any], depth: int = 0) -> bool:
+    content = value.get(kind)
+    if kind == "relation":
+        more = value.get("has_more")
+        return bool(more is True or (more is not False and len(_list(content)) >= CUT_AT))
+    if kind == "people":
+        return len(_list(content)) >= CUT_AT
+    if kind in ("rich_text", "title"):
+        return [_mapping(item).get("type") for item in _list(content)].count("mention") >= CUT_AT
+    if kind == "rollup" and depth < _DEEPEST:
+        rollup = _mapping(content)
+        if rollup.get("type") == "incomplete":
+            return True
+        array = _list(rollup.get("array"))
+        return len(array) >= CUT_AT or any(
+            _is_cut(_string(_mapping(item).get("type")), _mapping(item), depth + 1) for item in array
+        )
+    return False
 
 
 def _cell(raw: object, depth: int) -> Cell:
@@ -161,7 +174,7 @@ def _moment(iso: str) -> str:
 def _person(content: object) -> Cell:
     person = _mapping(content)
     name = clean(_string(person.get("name")))
-    return name, {"id": _string(person.get("id")) or None, "name": name or None} if person else None
+    return name, {"id": canonical_id(_string(person.get("id"))), "name": name or None} if person else None
 
 
 def _people(content: object) -> Cell:
@@ -187,8 +200,8 @@ def _address(content: object) -> Cell:
 
 
 def _relation(content: object) -> Cell:
-    ids = [_string(_mapping(item).get("id")) for item in _list(content)]
-    return "", [canonical_id(page) or page for page in ids if page]
+    ids = [canonical_id(_string(_mapping(item).get("id"))) for item in _list(content)]
+    return "", [page for page in ids if page]
 
 
 def _day(content: object) -> Cell:
@@ -214,7 +227,7 @@ def _verification(content: object) -> Cell:
 def _place(content: object) -> Cell:
     place = _mapping(content)
     name, address = clean(_string(place.get("name"))), clean(_string(place.get("address")))
-    value = {key: place.get(key) for key in ("lat", "lon") if isinstance(place.get(key), int | float)}
+    value = {key: _number(place.get(key))[1] for key in ("lat", "lon") if isinstance(place.get(key), int | float)}
     return _joined([name, address]), {**value, "name": name or None, "address": address or None}
 
 

@@ -18,12 +18,30 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import psycopg
+
 from arcana_pipelines.documents.characters import clean
-from arcana_pipelines.errors import PageRejected, PageUnavailable, RequestInvalid, SourceUnavailable
+from arcana_pipelines.errors import (
+    AnswerUnusable,
+    ArcanaError,
+    PageRejected,
+    PageUnavailable,
+    RequestInvalid,
+    SourceUnavailable,
+)
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.body import BodyReader
 from arcana_pipelines.sources.notion.comments import read_comments
-from arcana_pipelines.sources.notion.pages import completed_properties, data_source_ref, page_ref, parent_of
+from arcana_pipelines.sources.notion.lists import Progress, mappings
+from arcana_pipelines.sources.notion.pages import (
+    LONG_AGO,
+    completed,
+    data_source_ref,
+    notion_id,
+    page_ref,
+    parent_of,
+    path_id,
+)
 from arcana_pipelines.sources.notion.properties import unknown_kinds
 from arcana_pipelines.sources.notion.users import UserNames
 from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence
@@ -35,6 +53,10 @@ DEEPEST_BLOCK = 50  # levels of blocks between a page and the page around it
 # Minute rounding and the lag of the search index. An edit that the index shows later than this is found by
 # the next full listing.
 OVERLAP = timedelta(minutes=10)
+
+A_DAY = timedelta(days=1)
+# Answers of one listing, a hundred pages each.
+MOST_LISTED = 100_000
 
 IsUnchanged = Callable[[Sequence[PageRef]], Sequence[bool]]
 
@@ -58,8 +80,9 @@ class NotionSource:
 
     def identity(self) -> str | None:
         """The Notion workspace that the token belongs to."""
-        bot = self.api.call("GET", "users/me").get("bot")
-        return bot.get("workspace_id") if isinstance(bot, dict) else None
+        answer = self.api.call("GET", "users/me")
+        bot = answer.get("bot") if answer["object"] == "user" else None
+        return notion_id(bot.get("workspace_id")) if isinstance(bot, dict) else None
 
     def close(self) -> None:
         """Close the connections."""
@@ -88,28 +111,55 @@ class NotionSource:
         """Read one page (see `Source.fetch`)."""
         body = self._body.read(ref.external_id)
         fetched_at = self.api.server_time or datetime.now(UTC)
-        properties = completed_properties(self.api, ref)
-        if properties is not None:
-            properties = self._names.complete(replace(ref, properties=properties)).properties
         markdown, partial = body.markdown, body.partial
+        title = properties = None
+        if (whole := completed(self.api, ref)) is not None:
+            title, partial = whole.title, (*partial, *whole.partial)
+            properties = self._names.complete(replace(ref, properties=whole.properties)).properties
         if self._with_comments:
             comments, problem = read_comments(self.api, self._names, ref.external_id, markdown)
             markdown = "\n\n".join(filter(None, [markdown, comments]))
             partial += (problem,) if problem else ()
         unknown = (*body.unknown_types, *(f"property {kind}" for kind in unknown_kinds(ref.properties)))
-        return FetchedPage(markdown, fetched_at, body.links, partial, properties, unknown)
+        return FetchedPage(markdown, fetched_at, body.links, partial, properties, unknown, title)
 
     def _page(self, item: Mapping[str, Any]) -> PageRef:
-        return self._names.complete(page_ref(item))
+        """The reference of a listed page.
+
+        Raises:
+            AnswerUnusable: it has no proper id.
+        """
+        try:
+            ref = self._names.complete(page_ref(item))
+        except (ArcanaError, psycopg.Error):
+            raise
+        except Exception as error:  # the edge of a page: one that cannot be understood delays no other
+            external_id = path_id(item.get("id"))
+            log.exception("page %s cannot be understood", external_id)
+            problem = f"cannot be understood: {type(error).__name__}: {error}"
+            return PageRef(external_id, "page", "workspace", None, "", None, "", LONG_AGO, problem=problem)
+        now = self.api.server_time
+        if now is not None and ref.last_edited_at > now + A_DAY:
+            # Nothing was edited tomorrow. Taken as it is, it would never be settled.
+            ref = replace(ref, last_edited_at=LONG_AGO)
+        return ref
+
+    def _pages(self, listing: Listing, answer: Sequence[Mapping[str, Any]]) -> list[PageRef]:
+        """The pages of one answer. One without an id cannot be named: the listing is not whole."""
+        return _understood(listing, answer, "page", self._page)
 
     def confirm(self, external_id: str) -> tuple[Presence, PageRef | None]:
         """Look at one page directly (see `Source.confirm`)."""
         try:
-            ref = self._page(self.api.call("GET", f"pages/{external_id}"))
+            answer = self.api.call("GET", f"pages/{path_id(external_id)}")
+            ref = self._page(answer)
         except PageUnavailable:
             return Presence.GONE, None
         except (PageRejected, SourceUnavailable) as error:
             log.warning("page %s could not be confirmed: %s", external_id, error)
+            return Presence.UNKNOWN, None
+        if answer["object"] != "page" or ref.external_id != notion_id(external_id) or ref.problem:
+            log.warning("page %s could not be confirmed: Notion answered with something else", external_id)
             return Presence.UNKNOWN, None
         if ref.in_trash:
             return Presence.TRASHED, ref
@@ -122,11 +172,14 @@ class NotionSource:
             if kind != "block" or parent is None:
                 return Presence.ALIVE, replace(ref, parent_kind=kind, parent_id=parent)
             try:
-                block = self.api.call("GET", f"blocks/{parent}")
+                block = self.api.call("GET", f"blocks/{path_id(parent)}")
             except (PageUnavailable, PageRejected, SourceUnavailable) as error:
                 log.info("page %s: the block around it cannot be read: %s", ref.external_id, error)
                 return Presence.ALIVE, ref
-            if block.get("in_trash") or block.get("archived"):
+            if block["object"] != "block" or notion_id(block.get("id")) != parent:
+                log.info("page %s: Notion answered with something else than the block around it", ref.external_id)
+                return Presence.ALIVE, ref
+            if block.get("in_trash") is True or block.get("archived") is True:
                 return Presence.TRASHED, ref
             kind, parent = parent_of(block.get("parent"))
         return Presence.ALIVE, ref
@@ -134,10 +187,12 @@ class NotionSource:
     def container(self, external_id: str) -> PageRef | None:
         """The data source of a row (see `Source.container`)."""
         try:
-            return data_source_ref(self.api.call("GET", f"data_sources/{external_id}"))
+            answer = self.api.call("GET", f"data_sources/{path_id(external_id)}")
+            ref = data_source_ref(answer)
         except (PageUnavailable, PageRejected, SourceUnavailable) as error:
             log.info("data source %s cannot be looked at: %s", external_id, error)
             return None
+        return ref if answer["object"] == "data_source" and ref.external_id == notion_id(external_id) else None
 
     def unchanged_since(self, cursor: str | None) -> bool:
         """Never known without asking: a listing of the newest pages is as cheap as any other look."""
@@ -148,14 +203,14 @@ class NotionSource:
         newest = datetime.min.replace(tzinfo=UTC)
         data_sources: dict[str, None] = {}
         for answer in self._pages_of(listing, "search", _search("data_source", "ascending")):
-            refs = [data_source_ref(item) for item in answer if item.get("object") == "data_source"]
+            refs = _understood(listing, answer, "data_source", data_source_ref)
             listing.source_time = listing.source_time or self.api.server_time
             # The default search lists trashed data sources too.
             data_sources.update((ref.external_id, None) for ref in refs if not ref.in_trash)
             yield refs
         listed: set[str] = set()
         for answer in self._all_listings(listing, data_sources):
-            refs = [self._page(item) for item in answer if item.get("object") == "page"]
+            refs = self._pages(listing, answer)
             fresh = [ref for ref in refs if not ref.in_trash and ref.external_id not in listed]
             listed.update(ref.external_id for ref in fresh)
             newest = max([newest, *(ref.last_edited_at for ref in fresh)])
@@ -182,7 +237,8 @@ class NotionSource:
             if start is not None:
                 body["filter"] = {"timestamp": "created_time", "created_time": {"on_or_after": start}}
             for rows in self._pages_of(listing, path, body, capped):
-                last = rows[-1].get("created_time") or last if rows else last
+                times = [made for row in rows if isinstance(made := row.get("created_time"), str)]
+                last = times[-1] if times else last
                 yield rows
             if not capped:
                 return
@@ -197,17 +253,17 @@ class NotionSource:
         before = datetime.max.replace(tzinfo=UTC)
         for answer in self._pages_of(listing, "search", _search("page", "descending")):
             listing.source_time = listing.source_time or self.api.server_time
-            refs = [ref for ref in _distinct([self._page(item) for item in answer]) if not ref.in_trash]
+            refs = [ref for ref in _distinct(self._pages(listing, answer)) if not ref.in_trash]
             if not refs:
                 continue
             last = refs[-1]
             stop = (
-                last.last_edited_at < since - OVERLAP
+                LONG_AGO < last.last_edited_at < since - OVERLAP
                 and _descends(refs, before)
                 # A cursor alone is not trusted: clocks differ, and pages are shared late.
                 and all(is_unchanged([last]))
             )
-            before = last.last_edited_at
+            before = min([before, *(ref.last_edited_at for ref in refs if ref.last_edited_at > LONG_AGO)])
             newest = max([newest, *(ref.last_edited_at for ref in refs)])
             yield refs
             if stop:
@@ -228,7 +284,8 @@ class NotionSource:
         search = _search("page" if self._trash_of_pages else None, "descending", in_trash=True)
         try:
             for answer in self._pages_of(side, "search", search):
-                refs = [_any_ref(item) for item in answer]
+                refs = _understood(side, answer, "data_source", data_source_ref)
+                refs = _newest_first([*refs, *self._pages(side, answer)])
                 if not all(ref.in_trash for ref in refs):
                     log.warning("this Notion API ignores the filter for its trash; the nightly audit finds it")
                     return
@@ -261,7 +318,7 @@ class NotionSource:
         A result cap is appended to `capped` when given (the caller knows a way around), else to the problems.
         """
         cursor: str | None = None
-        seen: set[str] = set()
+        progress = Progress(MOST_LISTED)
         while True:
             try:
                 answer = self.api.call("POST", path, body={**body, "start_cursor": cursor} if cursor else body)
@@ -276,27 +333,50 @@ class NotionSource:
                     raise  # an older API: the caller goes on without
                 listing.problems.append(f"listing refused: {error}")
                 return
-            results = answer.get("results")
-            if answer.get("object") != "list" or not isinstance(results, list):
+            listed = answer.get("results")
+            if answer["object"] != "list" or not isinstance(listed, list):
                 listing.problems.append(f"{path} answered with something that is no list")
                 return
-            yield [item for item in results if isinstance(item, dict)]
-            status = answer.get("request_status") or {}
-            incomplete = status.get("type") == "incomplete"
+            results = mappings(listed)
+            if len(results) < len(listed):
+                listing.problems.append(f"{path} listed {len(listed) - len(results)} things that are no objects")
+            yield results
+            status = answer.get("request_status")
+            status = status if isinstance(status, dict) else {}
             if not answer.get("has_more"):
-                if incomplete:
-                    reason = clean(f"{path} is incomplete: {status.get('incomplete_reason') or 'no reason given'}")
-                    (listing.problems if capped is None else capped).append(reason)
+                if status.get("type") == "incomplete":
+                    said = status.get("incomplete_reason")
+                    reason = said[:200] if isinstance(said, str) else "no reason given"
+                    (listing.problems if capped is None else capped).append(clean(f"{path} is incomplete: {reason}"))
                 return
-            cursor = answer.get("next_cursor")
-            if not cursor or cursor in seen:
-                listing.problems.append(f"{path} says there is more but repeats its cursor")
+            try:
+                cursor = progress.next(answer, results)
+            except AnswerUnusable as error:
+                listing.problems.append(f"{path}: {error}")
                 return
-            seen.add(cursor)
 
 
-def _any_ref(item: Mapping[str, Any]) -> PageRef:
-    return data_source_ref(item) if item.get("object") == "data_source" else page_ref(item)
+def _understood(
+    listing: Listing, answer: Sequence[Mapping[str, Any]], kind: str, read: Callable[[Mapping[str, Any]], PageRef]
+) -> list[PageRef]:
+    """The objects of one kind in an answer; other kinds are data that a later release may know.
+
+    What does not say of what kind it is, or has no proper id, may be one that we look for: a problem of the listing.
+    """
+    refs: list[PageRef] = []
+    for item in answer:
+        try:
+            if not isinstance(item.get("object"), str):
+                raise AnswerUnusable("an item does not say what it is")
+            if item["object"] == kind:
+                refs.append(read(item))
+        except (AnswerUnusable, PageRejected) as error:
+            listing.problems.append(f"an item of the listing cannot be used: {error}")
+    return refs
+
+
+def _newest_first(refs: Sequence[PageRef]) -> list[PageRef]:
+    return sorted(refs, key=lambda ref: ref.last_edited_at, reverse=True)
 
 
 def _search(kind: str | None, direction: str, in_trash: bool = False) -> dict[str, Any]:
@@ -331,5 +411,5 @@ def _distinct(refs: Sequence[PageRef]) -> list[PageRef]:
 
 def _descends(refs: Sequence[PageRef], before: datetime) -> bool:
     """True when the server honoured the sort; stopping early would lose edits otherwise."""
-    times = [before, *(ref.last_edited_at for ref in refs)]
+    times = [before, *(ref.last_edited_at for ref in refs if ref.last_edited_at > LONG_AGO)]
     return all(earlier >= later for earlier, later in pairwise(times))

@@ -265,6 +265,8 @@ class Api:
         end = start + size
         cursor = checks.counting_cursor(end) if end < len(items) else None
         body = envelope("property_item", items[start:end], cursor)
+        if cursor and about.get("type") in ("number", "date"):
+            about = {"type": "incomplete", "incomplete": {}, "function": about["function"]}
         path = f"https://api.notion.com/v1/pages/{page.id}/properties/{declared.id}"
         body["property_item"] = {
             "id": declared.id,

@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import Any
@@ -53,6 +54,7 @@ class Gate:
         self.faults = Faults()
         self.requests: list[LoggedRequest] = []
         self.latency_seconds = 0.0
+        self.alter: Callable[[str, Json], Json | bytes] | None = None
         self._limit: _Limit | None = None
         self._recent: deque[float] = deque()
         self._date: tuple[int, str] = (0, "")
@@ -119,6 +121,12 @@ class Gate:
         entry: LoggedRequest = request.state.entry
         entry.status = 200
         fault: Fault | None = request.state.spoil
+        if self.alter is not None:
+            whole = json.loads(answer + b"}") if isinstance(answer, bytes) else answer
+            altered = self.alter(f"{entry.method} {entry.path}", whole)
+            if isinstance(altered, bytes):
+                return Response(altered, 200, {"Content-Type": _JSON, "Date": self.date()})
+            answer = altered
         if isinstance(answer, dict):
             if fault is not None and answer.get("object") == "list":
                 answer = fault.spoil(answer)

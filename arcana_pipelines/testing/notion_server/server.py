@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 import uvicorn
@@ -19,6 +20,7 @@ from arcana_pipelines.testing.notion_server.control import Control
 from arcana_pipelines.testing.notion_server.errors import ApiError, invalid_url
 from arcana_pipelines.testing.notion_server.faults import Faults
 from arcana_pipelines.testing.notion_server.gate import Gate, LoggedRequest
+from arcana_pipelines.testing.notion_server.objects import Json
 from arcana_pipelines.testing.notion_server.world import NotionWorld
 
 _PATIENCE_SECONDS = 10.0
@@ -106,6 +108,10 @@ class NotionServer:
     ) -> None:
         """Answer 429 beyond so many requests a window; None lifts the limit."""
         self._gate.limit(per_minute, window_seconds, by_world_clock)
+
+    def alter(self, change: Callable[[str, Json], Json | bytes] | None) -> None:
+        """Let every good answer be what `change` makes of it, given `"METHOD /path"` and the answer; None: as it is."""
+        self._gate.alter = change
 
     def latency(self, seconds: float) -> None:
         """Let every answer take so much longer."""

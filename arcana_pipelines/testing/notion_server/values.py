@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -13,6 +14,7 @@ from arcana_pipelines.testing.notion_server.properties import (
     formula_value,
     simple,
 )
+from arcana_pipelines.testing.notion_server.rich_text import RichText
 
 if TYPE_CHECKING:
     from arcana_pipelines.testing.notion_server.tree import Tree
@@ -38,19 +40,48 @@ def find_column(tree: Tree, page: Page, wanted: str) -> Property | None:
 
 
 def properties(wire: Wire, page: Page, only: set[str] | None = None) -> Json:
-    """The `properties` of a page object; references are cut at 25."""
+    """The `properties` of a page object: nothing in it counts more than 25 references."""
     sent = {}
     for name, declared in columns(wire.tree, page).items():
         if only is not None and not only & {name, declared.id, unquote(declared.id)}:
             continue
-        value = whole_value(wire, page, declared)
-        entry = {"id": declared.id, "type": declared.type, declared.type: value}
+        entry = {"id": declared.id, "type": declared.type, declared.type: _shown_value(wire, page, declared)}
         if declared.type == "relation":
-            entry["has_more"] = len(value) > REFERENCE_LIMIT
-        if declared.type in ("relation", "people"):
-            entry[declared.type] = value[:REFERENCE_LIMIT]
+            entry["has_more"] = len(page.values.get(name) or ()) > REFERENCE_LIMIT
         sent[name] = entry
     return sent
+
+
+def _shown_value(wire: Wire, page: Page, declared: Property) -> Any:
+    """What a page object has of a property; only a relation says there that it is cut."""
+    kind = declared.type
+    if kind in ("rollup", "formula"):
+        return whole_value(wire, _with_few_references(page), declared)
+    value = whole_value(wire, page, declared)
+    if kind in ("relation", "people"):
+        return value[:REFERENCE_LIMIT]
+    return _with_few_names(value) if kind in ("title", "rich_text") else value
+
+
+def _with_few_references(page: Page) -> Page:
+    values = page.values.items()
+    return replace(
+        page, values={name: value[:REFERENCE_LIMIT] if isinstance(value, list) else value for name, value in values}
+    )
+
+
+def _with_few_names(segments: RichText) -> RichText:
+    """Mentions beyond the limit are there, but nobody looks up what they are called."""
+    seen = 0
+    shown = []
+    for segment in segments:
+        seen += segment["type"] == "mention"
+        shown.append(
+            {**segment, "plain_text": "Untitled"}
+            if segment["type"] == "mention" and seen > REFERENCE_LIMIT
+            else segment
+        )
+    return shown
 
 
 def whole_value(wire: Wire, page: Page, declared: Property) -> Any:
