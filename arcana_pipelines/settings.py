@@ -33,7 +33,12 @@ def _is_postgres(url: SecretStr) -> SecretStr:
     return url
 
 
+def _is_secret_http(url: SecretStr) -> SecretStr:
+    return SecretStr(_is_http(url.get_secret_value()))
+
+
 HttpUrl = Annotated[str, AfterValidator(_is_http)]
+SecretHttpUrl = Annotated[SecretStr, AfterValidator(_is_secret_http)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_is_postgres)]
 
 
@@ -75,7 +80,8 @@ class Settings(BaseSettings):
     # pydantic-settings would read a list as JSON; people write names with commas.
     arcana_ui_hosts: str = ""
 
-    alert_webhook_url: HttpUrl | None = None
+    alert_webhook_url: SecretHttpUrl | None = None
+    arcana_ui_url: HttpUrl | None = None
 
     retention_days: int = Field(30, ge=1, le=36500)
 

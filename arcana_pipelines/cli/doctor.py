@@ -19,6 +19,7 @@ from arcana_pipelines.db.server import check_server
 from arcana_pipelines.environment import read_env_files
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.health import look_at, pgvector
+from arcana_pipelines.operations.http import host_of
 from arcana_pipelines.pipeline.workspaces import every
 from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.sources.registry import DEFAULT_TOKEN_VARIABLE, open_notion_api
@@ -63,6 +64,7 @@ def _findings() -> Iterator[Finding]:
     yield _tried("embedder", lambda: _embedder(settings))
     if settings.reranker_url:
         yield _tried("reranker", lambda: _reranker(settings))
+    yield ("alerts", True, _alerts(settings))
 
 
 def _database(database: Database) -> Iterator[Finding]:
@@ -173,6 +175,14 @@ def _reranker(settings: Settings) -> str:
     if one <= other:
         raise ArcanaError(f"it answers, and prefers an invoice to a cow: is '{settings.reranker_model}' a reranker?")
     return f"{settings.reranker_model or 'its model'} answers"
+
+
+def _alerts(settings: Settings) -> str:
+    if settings.alert_webhook_url is None:
+        return "nobody is told: set ALERT_WEBHOOK_URL, or watch `arcana status --check`"
+    host = host_of(settings.alert_webhook_url.get_secret_value())
+    runs = f"with links to {settings.arcana_ui_url}" if settings.arcana_ui_url else "without links (ARCANA_UI_URL)"
+    return f"posted to {host}, {runs}"
 
 
 def _notion(database: Database) -> str:

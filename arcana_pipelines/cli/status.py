@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from arcana_pipelines.cli.check import show_check
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import json_option, local_time, print_json, say
 from arcana_pipelines.db.schema import require_current
@@ -15,11 +16,21 @@ from arcana_pipelines.pipeline.reports import workspace_status
 
 @click.command(name="status")
 @click.argument("slug", required=False)
+@click.option(
+    "--check",
+    "only_check",
+    is_flag=True,
+    help="For a monitor: print only what is wrong, one cause a line. Exit code 0: nothing; 1: something is broken; "
+    "3: something waits for a person, or is incomplete or stale.",
+)
 @json_option
-def command(slug: str | None, as_json: bool) -> None:
+@click.pass_context
+def command(context: click.Context, slug: str | None, only_check: bool, as_json: bool) -> None:
     """Show what is indexed, what is not and why, and what a sync is doing now. Times are this machine's."""
     database = open_database()
     require_current(database)
+    if only_check:
+        context.exit(show_check(database, slug, as_json))
     with database.connection() as connection:
         rows = [workspaces.find(connection, slug)] if slug else workspaces.every(connection)
         states = [workspace_status(connection, row) for row in rows]

@@ -101,7 +101,13 @@ def _start_dagster(host: str, port: int, home: Path) -> subprocess.Popen[str]:
     server = subprocess.Popen(
         [*dagster_dev, "-m", "arcana_pipelines.definitions", "-h", host, "-p", str(port)],
         # Safe path: no process imports a module of the directory that it was started in.
-        env={**os.environ, "ARCANA_HOME": str(home), "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"},
+        env={
+            "ARCANA_UI_URL": f"http://{_shown(host)}:{port}",
+            **os.environ,
+            "ARCANA_HOME": str(home),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONSAFEPATH": "1",
+        },
         cwd=home,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -175,11 +181,14 @@ def _refuse_unguarded(host: str, port: int) -> None:
     )
 
 
+def _shown(host: str) -> str:
+    return "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
+
+
 def _say_where(host: str, port: int, seconds: float, demo: bool) -> None:
-    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
     say(
         "\n[bold]Dagster UI:[/bold] {}   (up after {} s; Ctrl-C stops everything)",
-        f"http://{shown}:{port}", round(seconds),
+        f"http://{_shown(host)}:{port}", round(seconds),
     )  # fmt: skip
     if demo:
         say("[bold]Try:[/bold]")

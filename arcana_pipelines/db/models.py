@@ -707,3 +707,33 @@ class RetrievalQuality(Base):
     metrics: Mapped[Any] = mapped_column(JSONB, nullable=False)
     by_question: Mapped[Any] = mapped_column(JSONB, nullable=False)
     is_baseline: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
+
+
+class Alert(Base):
+    """Something that a person should know: one row for each cause while it lasts, told once.
+
+    `workspace` is a slug, and empty for what concerns the installation; the row outlives its workspace, so that the end
+    can be told. `subject` tells causes of the same kind apart. `detail` is text from outside.
+    """
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        Index(
+            "alert_open_key", "cause", "workspace", "subject", unique=True,
+            postgresql_where=text("resolved_at IS NULL"),
+        ),
+    )  # fmt: skip
+
+    alert_id: Mapped[int] = mapped_column(BIGINT, Identity(always=True), primary_key=True)
+    cause: Mapped[str] = mapped_column(TEXT)
+    workspace: Mapped[str] = mapped_column(TEXT)
+    subject: Mapped[str] = mapped_column(TEXT, server_default=text("''"))
+    detail: Mapped[str] = mapped_column(TEXT, server_default=text("''"))
+    next_step: Mapped[str] = mapped_column(TEXT, server_default=text("''"))
+    run_id: Mapped[str | None] = mapped_column(TEXT)
+    since: Mapped[Any] = _now()
+    last_seen_at: Mapped[Any] = _now()
+    resolved_at: Mapped[Any] = _time()
+    told_at: Mapped[Any] = _time()
+    resolved_told_at: Mapped[Any] = _time()
+    text: Mapped[str] = mapped_column(TEXT)

@@ -66,6 +66,10 @@ schedules:
   use_threads: true
   num_workers: 2
 
+# Warnings of ours are kept with the run's events ("40 pages are gone, more than …"). They are few.
+python_logs:
+  managed_python_loggers: [arcana_pipelines]
+
 retention:
   schedule:
     purge_after_days: 90

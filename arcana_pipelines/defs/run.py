@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import dagster as dg
 
 from arcana_pipelines.defs.build import build_defs
-from arcana_pipelines.defs.runs import PROCESS_TAG, process_tag, report_dead_runs
+from arcana_pipelines.defs.names import our_assets
+from arcana_pipelines.defs.runs import PROCESS_TAG, Home, process_tag, report_dead_runs
 from arcana_pipelines.settings import load_settings
 
 
@@ -42,6 +43,12 @@ def execute(
         if generation is not None:
             return int(generation.value)  # type: ignore[arg-type]
     return None
+
+
+def our_home() -> Home:
+    """Our assets as the settings name them, in whatever code location."""
+    repository = build_defs(key_prefix=load_settings().key_prefix).get_repository_def()
+    return Home(None, frozenset(our_assets(repository).values()))
 
 
 def _leave_output_alone(instance: dg.DagsterInstance) -> None:

@@ -6,22 +6,20 @@ https://docs.dagster.io/guides/automate/sensors
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import time
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import dagster as dg
 
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.defs.alerts import alerts
 from arcana_pipelines.defs.backfills import backfill_request
 from arcana_pipelines.defs.jobs import FILL_JOB, SYNC_JOB
 from arcana_pipelines.defs.names import FILLING, our_assets, selection
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.runs import (
-    PARTITION_TAG,
     WORKSPACE_TAG,
     Home,
     busy,
@@ -34,7 +32,6 @@ from arcana_pipelines.pipeline.indexes import fill_requested, rebuild_outdated, 
 from arcana_pipelines.pipeline.lock import locked
 from arcana_pipelines.pipeline.polling import look
 from arcana_pipelines.pipeline.workspaces import Workspace, due_for_poll, every, in_need_of_sync, retired_slugs
-from arcana_pipelines.settings import load_settings
 
 log = logging.getLogger(__name__)
 
@@ -168,35 +165,4 @@ def index_builds(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     return dg.SensorResult(run_requests=[backfill] if backfill else [_request(slug, job=FILL_JOB) for slug in filled])
 
 
-@dg.run_failure_sensor(
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells people that a sync failed: one error line in the log, and a POST to "
-    "ALERT_WEBHOOK_URL when it is set.",
-)
-def failed_syncs(context: dg.RunFailureSensorContext) -> None:
-    """Reports one failed run."""
-    if not Home.of(context).owns(context.dagster_run):
-        return
-    slug = context.dagster_run.tags.get(WORKSPACE_TAG) or context.dagster_run.tags.get(PARTITION_TAG, "?")
-    causes = [_cause(event) for event in context.get_step_failure_events()]
-    text = f"The sync of workspace '{slug}' failed (run {context.dagster_run.run_id}): "
-    text += causes[0] if causes else context.failure_event.message or "no reason given"
-    context.log.error(text)
-    url = load_settings().alert_webhook_url
-    if url:
-        request = urllib.request.Request(
-            url, data=json.dumps({"text": text}).encode(), headers={"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=10):
-            pass
-
-
-def _cause(event: dg.DagsterEvent) -> str:
-    """The innermost error of a failed step, which is ours."""
-    error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return (error.message if error else event.message or "no reason given").strip()
-
-
-SENSORS = [workspace_registry, source_changes, index_builds, failed_syncs]
+SENSORS = [workspace_registry, source_changes, index_builds, alerts]

@@ -56,7 +56,9 @@ def publish(
     if not filling:
         ledger.note(connection, generation, {"chunks": {"published": published, "retired": retired}})
         connection.execute(
-            "UPDATE sync_generation SET finished_at = now() "
+            # How many pages are in quarantine is noted, so that a later look can tell whether they become more.
+            "UPDATE sync_generation SET finished_at = now(), counters = counters || jsonb_build_object('quarantined', "
+            "(SELECT count(*) FROM source_page WHERE workspace_id = %(workspace_id)s AND state = 'quarantined')) "
             "WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
             generation.key,
         )

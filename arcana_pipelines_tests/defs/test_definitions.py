@@ -41,7 +41,7 @@ def test_sensors_and_schedules_run_from_the_start() -> None:
     defs = build_defs()
     statuses = {sensor.name: sensor.default_status for sensor in defs.sensors or ()}
     assert statuses == dict.fromkeys(
-        ("workspace_registry", "source_changes", "index_builds", "failed_syncs"), dg.DefaultSensorStatus.RUNNING
+        ("workspace_registry", "source_changes", "index_builds", "alerts"), dg.DefaultSensorStatus.RUNNING
     )
     schedules = {schedule.name: schedule.default_status for schedule in defs.schedules or ()}
     assert schedules == dict.fromkeys(("audit_sweep", "quality_sweep"), dg.DefaultScheduleStatus.RUNNING)

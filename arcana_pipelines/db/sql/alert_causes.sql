@@ -1,0 +1,74 @@
+-- in: monthly_budget (USD or null)
+-- out: cause, workspace, facts (what the text of the cause is made of)
+-- What is wrong now with active workspaces, as far as our own rows say it.
+WITH active AS MATERIALIZED (
+    SELECT workspace_id, slug, generation, created_at, polled_at, poll_failures, poll_problem, sync_needed,
+           coalesce(embedding_budget, %(monthly_budget)s::numeric) AS budget
+    FROM workspace WHERE status = 'active'
+), newest_listings AS (
+    -- The newest listing, and the newest whole one: an incremental listing that went well says nothing of what an
+    -- audit that was cut short has not seen.
+    SELECT a.slug, g.* FROM active a CROSS JOIN LATERAL (
+        (SELECT generation, mode, listing_complete, problems FROM sync_generation g
+         WHERE g.workspace_id = a.workspace_id AND listing_complete IS NOT NULL
+         ORDER BY generation DESC LIMIT 1)
+        UNION
+        (SELECT generation, mode, listing_complete, problems FROM sync_generation g
+         WHERE g.workspace_id = a.workspace_id AND listing_complete IS NOT NULL AND mode <> 'incremental'
+           AND generation > a.generation - 1000
+         ORDER BY generation DESC LIMIT 1)
+    ) g
+), quarantine AS (
+    -- Pages that failed twice, or that nothing but an edit or a person brings back.
+    SELECT p.workspace_id, count(*) AS pages,
+           (array_agg(p.title ORDER BY p.external_id))[1:3] AS titles, min(p.reason) AS reason
+    FROM source_page p JOIN active a USING (workspace_id)
+    WHERE p.state = 'quarantined' AND (p.attempts >= 2 OR p.next_attempt_at IS NULL)
+    GROUP BY p.workspace_id
+)
+SELECT 'incomplete_listing' AS cause, slug AS workspace,
+       jsonb_build_object('mode', mode, 'problem', problems->>0) AS facts
+FROM (SELECT DISTINCT ON (slug) * FROM newest_listings WHERE NOT listing_complete
+      ORDER BY slug, generation DESC) AS incomplete
+UNION ALL
+SELECT 'waiting_removals', a.slug, jsonb_build_object('mode', g.mode, 'pages', g.waiting)
+FROM active a CROSS JOIN LATERAL (
+    SELECT mode, (counters->>'waiting_removals')::bigint AS waiting FROM sync_generation g
+    WHERE g.workspace_id = a.workspace_id AND counters ? 'waiting_removals'
+    ORDER BY generation DESC LIMIT 1
+) g
+WHERE g.waiting > 0
+UNION ALL
+SELECT 'quarantine_growing', a.slug,
+       jsonb_build_object('pages', q.pages, 'before', before.pages, 'titles', q.titles, 'reason', q.reason)
+FROM quarantine q JOIN active a USING (workspace_id) CROSS JOIN LATERAL (
+    SELECT coalesce((
+        SELECT (counters->>'quarantined')::bigint FROM sync_generation g
+        WHERE g.workspace_id = q.workspace_id AND finished_at < now() - interval '1 day' AND counters ? 'quarantined'
+        ORDER BY generation DESC LIMIT 1
+    ), 0) AS pages
+) before
+WHERE q.pages > before.pages
+UNION ALL
+SELECT 'source_unreachable', slug, jsonb_build_object('problem', poll_problem, 'failures', poll_failures)
+FROM active WHERE poll_failures >= 3
+UNION ALL
+SELECT 'budget_reached', a.slug, jsonb_build_object('spent', s.spent, 'limit', a.budget)
+FROM active a CROSS JOIN LATERAL (
+    SELECT coalesce(sum(cost), 0) AS spent FROM embedding_usage u
+    WHERE u.workspace_id = a.workspace_id AND u.month = date_trunc('month', now() AT TIME ZONE 'UTC')
+) s
+WHERE a.budget > 0 AND s.spent >= a.budget
+UNION ALL
+-- Fresh is what a sync has finished, or what a look found to be as the source has it.
+SELECT 'stale', a.slug, jsonb_build_object('hours', floor(extract(epoch FROM now() - f.fresh) / 3600))
+FROM active a CROSS JOIN LATERAL (
+    SELECT greatest(
+        a.created_at,
+        (SELECT finished_at FROM sync_generation g
+         WHERE g.workspace_id = a.workspace_id AND finished_at IS NOT NULL ORDER BY generation DESC LIMIT 1),
+        CASE WHEN a.generation > 0 AND a.poll_failures = 0 AND a.sync_needed IS NULL THEN a.polled_at END
+    ) AS fresh
+) f
+WHERE f.fresh < now() - interval '26 hours'
+ORDER BY workspace, cause;

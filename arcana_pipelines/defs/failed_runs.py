@@ -1,0 +1,98 @@
+"""Runs of ours that failed and were not made good since, from Dagster's own records."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+import dagster as dg
+from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
+
+from arcana_pipelines.defs.jobs import AUDIT_JOB, FILL_JOB, QUALITY_JOB, RETRY_JOB, STAGE_JOB, SYNC_JOB
+from arcana_pipelines.defs.names import FILLING
+from arcana_pipelines.defs.runs import JOB_TAG, PARTITION_TAG, WORKSPACE_TAG, Home
+from arcana_pipelines.operations.alerts import FailedRun
+
+# What each job is for: a failure is made good by a later success of the same purpose.
+PURPOSES = {
+    SYNC_JOB: "sync",
+    AUDIT_JOB: "sync",
+    RETRY_JOB: "sync",
+    STAGE_JOB: "estimate",
+    FILL_JOB: "fill",
+    QUALITY_JOB: "quality",
+}
+RANGE_TAG = "dagster/asset_partition_range_start"
+LONGEST_AGO = dt.timedelta(days=7)
+MOST_RUNS = 200
+
+
+def failed_runs(instance: dg.DagsterInstance, known: Mapping[tuple[str, str], str], home: Home) -> list[FailedRun]:
+    """The newest failed run of each workspace and purpose, unless one of the same purpose has succeeded since.
+
+    Failures of the last week are found, and `known` ones, (workspace, purpose) to run id, however old they are.
+    Runs of other people's jobs and of other code locations do not count.
+    """
+    week = RunsFilter(statuses=[DagsterRunStatus.FAILURE], updated_after=dt.datetime.now(dt.UTC) - LONGEST_AGO)
+    newest: dict[tuple[str, str], RunRecord] = {}
+    for record in instance.get_run_records(week, limit=MOST_RUNS):
+        key = _workspace_and_purpose(record.dagster_run, home)
+        if key is not None:
+            newest.setdefault(key, record)
+    for key, run_id in known.items():
+        if key not in newest and (kept := instance.get_run_record_by_id(run_id)) is not None:
+            newest[key] = kept
+    return [
+        _described(instance, record, *key)
+        for key, record in newest.items()
+        if not _made_good(instance, record, key, home)
+    ]
+
+
+def _workspace_and_purpose(run: DagsterRun, home: Home) -> tuple[str, str] | None:
+    slug = run.tags.get(WORKSPACE_TAG) or run.tags.get(PARTITION_TAG) or run.tags.get(RANGE_TAG)
+    if slug is None or not home.owns(run):
+        return None
+    job = run.tags.get(JOB_TAG)
+    return slug, PURPOSES.get(job, job) if job else _purpose_of({key.path[-1] for key in run.asset_selection or ()})
+
+
+def _purpose_of(assets: set[str]) -> str:
+    """That of a run of "Materialize", of a backfill or of a host's job."""
+    if assets == {"retrieval_quality"}:
+        return "quality"
+    return "fill" if assets and assets <= {*FILLING, "retrieval_quality"} else "sync"
+
+
+def _made_good(instance: dg.DagsterInstance, failure: RunRecord, key: tuple[str, str], home: Home) -> bool:
+    """Whether a run of the same workspace and purpose has succeeded since."""
+    for tag in (WORKSPACE_TAG, PARTITION_TAG):
+        later = RunsFilter(tags={tag: key[0]}, statuses=[DagsterRunStatus.SUCCESS], updated_after=_ended(failure))
+        records = instance.get_run_records(later, limit=MOST_RUNS)
+        if any(_workspace_and_purpose(record.dagster_run, home) == key for record in records):
+            return True
+    return False
+
+
+def _ended(record: RunRecord) -> dt.datetime:
+    return dt.datetime.fromtimestamp(record.end_time or record.create_timestamp.timestamp(), dt.UTC)
+
+
+def _described(instance: dg.DagsterInstance, record: RunRecord, slug: str, purpose: str) -> FailedRun:
+    run_id = record.dagster_run.run_id
+    for entry in instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
+        if entry.dagster_event is not None:
+            error = entry.dagster_event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            if error is not None:
+                return FailedRun(slug, purpose, run_id, error.cls_name or "", _own_words(error.message, error.cls_name))
+    for entry in instance.all_logs(run_id, of_type=DagsterEventType.PIPELINE_FAILURE):
+        return FailedRun(slug, purpose, run_id, "", entry.message or entry.user_message)
+    return FailedRun(slug, purpose, run_id, "", "no reason given")
+
+
+def _own_words(text: str, cls_name: str | None) -> str:
+    # Dagster keeps "package.module.Class: message\n".
+    _, separator, words = text.partition(f"{cls_name}: ")
+    return (words if separator else text).strip()

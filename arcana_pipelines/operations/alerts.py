@@ -1,0 +1,279 @@
+"""What a person should know: causes found in the database, one row for each while it lasts, each told once.
+
+A cause is derived from rows at every evaluation, so a lost tick loses nothing. What was not looked for at an
+evaluation is left as it is. Where alerts are sent belongs to `webhook.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from psycopg.rows import class_row
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+
+log = logging.getLogger(__name__)
+
+BROKEN, WAITING = 1, 3
+# What an open cause means for whoever watches from outside: the exit code of `arcana status --check`.
+LEVELS = {
+    "failed_run": BROKEN,
+    "source_unreachable": BROKEN,
+    "embedder_unreachable": BROKEN,
+    "incomplete_listing": WAITING,
+    "waiting_removals": WAITING,
+    "quarantine_growing": WAITING,
+    "budget_reached": WAITING,
+    "stale": WAITING,
+}
+# The embedding provider is not asked at every evaluation.
+OF_OUR_ROWS = frozenset(LEVELS) - {"embedder_unreachable"}
+
+MOST_DETAIL = 500
+MOST_TITLE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Something that is wrong now. `text` and `next_step` are our words, `detail` is text from outside."""
+
+    cause: str
+    workspace: str
+    text: str
+    next_step: str
+    detail: str = ""
+    subject: str = ""
+    run_id: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it the same cause at the next evaluation."""
+        return self.cause, self.workspace, self.subject
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRun:
+    """A run that failed, and nothing has succeeded since that was to do the same (`purpose`)."""
+
+    workspace: str
+    purpose: str
+    run_id: str
+    error: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """An alert that is not resolved."""
+
+    cause: str
+    workspace: str
+    subject: str
+    text: str
+    detail: str
+    next_step: str
+    run_id: str | None
+    since: datetime
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """As that of `Cause`."""
+        return self.cause, self.workspace, self.subject
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert that is to be told: that it began, or, with `resolved_at`, that it is over."""
+
+    alert_id: int
+    cause: str
+    workspace: str
+    text: str
+    detail: str
+    next_step: str
+    run_id: str | None
+    since: datetime
+    last_seen_at: datetime
+    resolved_at: datetime | None
+
+
+def open_alerts(connection: Connection) -> list[OpenAlert]:
+    """Every alert that is not resolved, the oldest first."""
+    with connection.cursor(row_factory=class_row(OpenAlert)) as cursor:
+        cursor.execute(
+            "SELECT cause, workspace, subject, text, detail, next_step, run_id, since FROM alert "
+            "WHERE resolved_at IS NULL ORDER BY since, alert_id"
+        )
+        return cursor.fetchall()
+
+
+def find_causes(connection: Connection, monthly_budget: Decimal | None, failed: Iterable[FailedRun]) -> list[Cause]:
+    """What is wrong now, by our own rows and the runs that failed."""
+    rows = connection.execute(load_sql("alert_causes"), {"monthly_budget": monthly_budget}).fetchall()
+    active = {slug for (slug,) in connection.execute("SELECT slug FROM workspace WHERE status = 'active'")}
+    known = {alert.key for alert in open_alerts(connection)}
+    of_runs = [_of_run(run) for run in failed if run.workspace in active]
+    failing = {cause.workspace for cause in of_runs}
+    found = {cause.key: cause for cause in of_runs}
+    for name, workspace, facts in rows:
+        cause = _CAUSES[name](workspace, facts)
+        # A source that cannot be reached and so fails the sync is told once, by the failed run; unless it came first.
+        if name == "source_unreachable" and workspace in failing and cause.key not in known:
+            continue
+        found.setdefault(cause.key, cause)
+    return list(found.values())
+
+
+def failed_known(connection: Connection) -> dict[tuple[str, str], str]:
+    """(workspace, purpose) to run id of the failed runs that are on record."""
+    return {
+        (alert.workspace, alert.subject): alert.run_id
+        for alert in open_alerts(connection)
+        if alert.cause == "failed_run" and alert.run_id
+    }
+
+
+def embedder_cause(problem: str | None) -> list[Cause]:
+    """The cause that the embedding provider does not answer, or none."""
+    if problem is None:
+        return []
+    return [
+        Cause(
+            "embedder_unreachable",
+            "",
+            "the embedding provider does not answer. Syncs without new texts stay green; searches go by words alone.",
+            "arcana doctor",
+            problem,
+        )
+    ]
+
+
+def record(connection: Connection, causes: Sequence[Cause], looked_at: Collection[str], retention_days: int) -> None:
+    """Bring the table up to date: new causes get a row, those that were looked for and are gone are resolved."""
+    found = json.dumps([{**asdict(cause), "detail": shorten(cause.detail, MOST_DETAIL)} for cause in causes])
+    new = connection.execute(load_sql("alert_record"), {"found": found, "looked_at": sorted(looked_at)}).fetchall()
+    connection.execute("DELETE FROM alert WHERE resolved_at < now() - make_interval(days => %s)", [retention_days])
+    connection.commit()
+    for name, workspace, text, detail in new:
+        log.error("alert %s, %s: %s %s", name, workspace or "this installation", text, detail)
+
+
+def tell(connection: Connection, send: Callable[[Alert], None]) -> bool:
+    """Send the next alert that is to be told; False when there is none. What `send` raises leaves it untold.
+
+    Its row is locked meanwhile, so that nobody else sends it.
+    """
+    with connection.transaction(), connection.cursor(row_factory=class_row(Alert)) as cursor:
+        cursor.execute(load_sql("alert_to_tell"))
+        alert = cursor.fetchone()
+        if alert is None:
+            return False
+        send(alert)
+        column = "told_at" if alert.resolved_at is None else "resolved_told_at"
+        cursor.execute(f"UPDATE alert SET {column} = now() WHERE alert_id = %s", [alert.alert_id])
+    return True
+
+
+def shorten(text: str, most: int) -> str:
+    """Text from outside on one line of at most `most` characters, without what is not printable."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+_OF_PURPOSE = {
+    "sync": ("the last sync failed. What was published stays, and the sensors try again by themselves.", "sync {}"),
+    "fill": ("a new build of an index could not be filled. The old one serves.", "index list {}"),
+    "quality": ("the golden questions could not be asked, or are answered worse than the baseline.", "eval {}"),
+    "estimate": ("the estimate of a sync failed.", "sync {} --estimate"),
+}
+
+
+def _of_run(run: FailedRun) -> Cause:
+    if run.error == "BudgetReached":
+        return Cause(
+            "budget_reached", run.workspace, _BUDGET_TEXT, _budget_step(run.workspace), run.message, run_id=run.run_id
+        )
+    text, command = _OF_PURPOSE.get(run.purpose, (f"the job {run.purpose} failed.", "status {}"))
+    step = f"arcana {command.format(run.workspace)}"
+    return Cause("failed_run", run.workspace, text, step, run.message, run.purpose, run.run_id)
+
+
+_BUDGET_TEXT = "the monthly limit for embeddings is reached. What is new waits; readers keep what was published."
+
+
+def _budget_step(slug: str) -> str:
+    return f"arcana workspace budget {slug}"
+
+
+def _incomplete_listing(slug: str, facts: Mapping[str, Any]) -> Cause:
+    mode = facts["mode"]
+    return Cause(
+        "incomplete_listing",
+        slug,
+        f"the source's last {mode} listing was cut short. Nothing was removed, and pages may be missing.",
+        f"arcana sync {slug} --mode {'audit' if mode == 'audit' else 'full'}",
+        facts["problem"] or "",
+    )
+
+
+def _waiting_removals(slug: str, facts: Mapping[str, Any]) -> Cause:
+    pages = facts["pages"]
+    return Cause(
+        "waiting_removals",
+        slug,
+        f"{pages} pages are gone from the source, too many to remove unasked. Look whether the connection still sees "
+        "everything; if they are really gone, allow it.",
+        f"arcana sync {slug} --mode {facts['mode']} --allow-removals {pages}",
+    )
+
+
+def _quarantine_growing(slug: str, facts: Mapping[str, Any]) -> Cause:
+    titles = ", ".join(shorten(title or "Untitled", MOST_TITLE) for title in facts["titles"])
+    return Cause(
+        "quarantine_growing",
+        slug,
+        f"{facts['pages']} pages cannot be read, {facts['before']} a day ago. Readers keep their last version.",
+        f"arcana status {slug}, then arcana retry {slug}",
+        f"{titles}: {facts['reason'] or 'no reason given'}",
+    )
+
+
+def _source_unreachable(slug: str, facts: Mapping[str, Any]) -> Cause:
+    return Cause(
+        "source_unreachable",
+        slug,
+        f"the source could not be asked {facts['failures']} times in a row. Changes are not seen meanwhile.",
+        f"arcana sync {slug}",
+        facts["problem"] or "",
+    )
+
+
+def _budget_reached(slug: str, facts: Mapping[str, Any]) -> Cause:
+    spent = f"{facts['spent']:.4f} of {facts['limit']} USD are spent"
+    return Cause("budget_reached", slug, _BUDGET_TEXT, _budget_step(slug), spent)
+
+
+def _stale(slug: str, facts: Mapping[str, Any]) -> Cause:
+    return Cause(
+        "stale",
+        slug,
+        f"nothing has compared the index with its source for {facts['hours']} hours.",
+        f"arcana sync {slug}",
+    )
+
+
+_CAUSES: Mapping[str, Callable[[str, Mapping[str, Any]], Cause]] = {
+    "incomplete_listing": _incomplete_listing,
+    "waiting_removals": _waiting_removals,
+    "quarantine_growing": _quarantine_growing,
+    "source_unreachable": _source_unreachable,
+    "budget_reached": _budget_reached,
+    "stale": _stale,
+}

@@ -1,0 +1,74 @@
+"""What `arcana status --check` tells a monitor: every cause that is open now, and one number for all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.operations.alerts import (
+    BROKEN,
+    LEVELS,
+    OF_OUR_ROWS,
+    Cause,
+    FailedRun,
+    OpenAlert,
+    find_causes,
+    open_alerts,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCause:
+    """A cause that is open now. `since` is when the sensor first saw it, or None when it has not yet."""
+
+    cause: str
+    workspace: str
+    text: str
+    detail: str
+    next_step: str
+    run_id: str | None
+    since: datetime | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {**asdict(self), "since": self.since.isoformat() if self.since else None}
+
+
+def check(
+    connection: Connection,
+    monthly_budget: Decimal | None,
+    failed: Iterable[FailedRun],
+    runs_elsewhere: Collection[str] = (),
+    slug: str | None = None,
+) -> list[OpenCause]:
+    """Every open cause, found now in our rows; of one workspace (and the installation) with `slug`.
+
+    What cannot be found in our rows is taken as the sensor recorded it: whether the embedding provider answers, and the
+    failures among `runs_elsewhere`, runs of a Dagster that this process does not see.
+    """
+    recorded = {alert.key: alert for alert in open_alerts(connection)}
+    now = {cause.key: cause for cause in find_causes(connection, monthly_budget, failed)}
+    kept = {
+        key: alert
+        for key, alert in recorded.items()
+        if alert.cause not in OF_OUR_ROWS or (alert.cause == "failed_run" and alert.run_id in runs_elsewhere)
+    }
+    open_now: dict[tuple[str, str, str], Cause | OpenAlert] = {**kept, **now}
+    return [
+        OpenCause(
+            each.cause, each.workspace, each.text, each.detail, each.next_step, each.run_id,
+            recorded[key].since if key in recorded else None,
+        )
+        for key, each in sorted(open_now.items(), key=lambda item: (item[0][1], item[0]))
+        if slug is None or each.workspace in (slug, "")
+    ]  # fmt: skip
+
+
+def level(causes: Sequence[OpenCause]) -> int:
+    """0: nothing is open. 1: something is broken. 3: something waits for a person, or is incomplete or stale."""
+    levels = {LEVELS[cause.cause] for cause in causes}
+    return BROKEN if BROKEN in levels else max(levels, default=0)

@@ -1,0 +1,360 @@
+"""Alerts: a cause is one row while it lasts, is told once, and its end is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from pydantic import SecretStr
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.operations.alerts import (
+    LEVELS,
+    OF_OUR_ROWS,
+    Alert,
+    Cause,
+    FailedRun,
+    embedder_cause,
+    find_causes,
+    open_alerts,
+    record,
+    tell,
+)
+from arcana_pipelines.operations.check import check, level
+from arcana_pipelines.operations.webhook import NotDelivered, message, sender
+from arcana_pipelines.pipeline import workspaces
+from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
+from arcana_pipelines_tests.harness import Harness
+from arcana_pipelines_tests.operations.conftest import Receiver
+
+FAILED = FailedRun("acme", "sync", "run-1", "TokenRevoked", "Notion answers 401: the token is not accepted.")
+
+
+@pytest.fixture
+def world() -> NotionWorld:
+    world = seed_world(pages=8, rows=2)
+    world.clock.advance(600)
+    return world
+
+
+class Watch:
+    """One tick after another, as the sensor makes them."""
+
+    def __init__(self, database: Database, receiver: Receiver) -> None:
+        self.database = database
+        self.receiver = receiver
+        self.budget: Decimal | None = None
+
+    def tick(self, failed: Sequence[FailedRun] = (), embedder: str | None = None) -> list[str]:
+        """Evaluate, record, tell; returns what the receiver got in this tick."""
+        before = len(self.receiver.texts)
+        with self.database.connection() as connection:
+            causes = [*find_causes(connection, self.budget, failed), *embedder_cause(embedder)]
+            record(connection, causes, LEVELS, retention_days=30)
+            while tell(connection, sender(self.receiver.url, "http://localhost:3000")):
+                pass
+        return self.receiver.texts[before:]
+
+    def execute(self, statement: str) -> None:
+        with self.database.connection() as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+
+@pytest.fixture
+def watch(acme: Harness, receiver: Receiver) -> Watch:
+    return Watch(acme.database, receiver)
+
+
+def _incomplete(acme: Harness) -> Callable[[], None]:
+    acme.sync()
+    acme.server.faults.add("POST /v1/search", "500", times=None)
+    acme.sync(Mode.FULL)
+    acme.server.faults.clear()
+    return lambda: acme.sync(Mode.FULL) and None
+
+
+def _waiting(acme: Harness) -> Callable[[], None]:
+    acme.sync()
+    acme.rows(
+        "UPDATE sync_generation SET counters = counters || '{\"waiting_removals\": 80}' WHERE generation = 1 RETURNING 1"
+    )
+    return lambda: acme.sync() and None
+
+
+def _quarantined(acme: Harness) -> Callable[[], None]:
+    acme.server.faults.add("/markdown", "500", times=None)
+    acme.sync()
+    acme.sync()
+    acme.server.faults.clear()
+    return lambda: acme.sync() and None
+
+
+def _unreachable(acme: Harness) -> Callable[[], None]:
+    acme.sync()
+    acme.rows("UPDATE workspace SET poll_failures = 3, poll_problem = 'Notion answered 503' RETURNING 1")
+    return lambda: acme.rows("UPDATE workspace SET poll_failures = 0, poll_problem = NULL RETURNING 1") and None
+
+
+def _spent(acme: Harness) -> Callable[[], None]:
+    acme.sync()
+    acme.rows(
+        "INSERT INTO embedding_usage SELECT workspace_id, date_trunc('month', now() AT TIME ZONE 'UTC'), 'm', 'standard', "
+        "1, 1, 2.5, 1 FROM workspace RETURNING 1"
+    )
+    acme.rows("UPDATE workspace SET embedding_budget = 2 RETURNING 1")
+    return lambda: acme.rows("UPDATE workspace SET embedding_budget = 20 RETURNING 1") and None
+
+
+def _stale(acme: Harness) -> Callable[[], None]:
+    acme.sync()
+    acme.rows("UPDATE sync_generation SET finished_at = now() - interval '27 hours' RETURNING 1")
+    acme.rows("UPDATE workspace SET created_at = now() - interval '9 days', polled_at = NULL RETURNING 1")
+    return lambda: acme.sync() and None
+
+
+ARRANGED = {
+    "incomplete_listing": (_incomplete, "arcana sync acme --mode full"),
+    "waiting_removals": (_waiting, "arcana sync acme --mode full --allow-removals 80"),
+    "quarantine_growing": (_quarantined, "arcana status acme, then arcana retry acme"),
+    "source_unreachable": (_unreachable, "arcana sync acme"),
+    "budget_reached": (_spent, "arcana workspace budget acme"),
+    "stale": (_stale, "arcana sync acme"),
+}
+
+
+@pytest.mark.parametrize("cause", ARRANGED)
+def test_a_cause_is_one_row_told_once_and_its_end_is_told(acme: Harness, watch: Watch, cause: str) -> None:
+    arrange, step = ARRANGED[cause]
+    mend = arrange(acme)
+    if cause == "stale":
+        assert watch.tick() == [], "a machine that was off catches up before anybody is told"
+        watch.execute("UPDATE alert SET since = now() - interval '11 minutes'")
+    (text,) = watch.tick()
+    assert text.startswith("acme: ") and f"Next: {step}" in text
+    assert watch.tick() == []
+    assert watch.tick() == []
+    assert acme.rows("SELECT cause, workspace FROM alert") == [(cause, "acme")]
+
+    mend()
+    (text,) = watch.tick()
+    assert text.startswith("acme: resolved after ") and cause.replace("_", " ") in text
+    assert watch.tick() == []
+    assert acme.rows("SELECT cause FROM alert WHERE resolved_at IS NULL") == []
+
+
+def test_a_cause_that_comes_back_is_told_again(acme: Harness, watch: Watch) -> None:
+    acme.sync()
+    assert len(watch.tick([FAILED])) == 1
+    assert watch.tick([FailedRun("acme", "sync", "run-2", "TokenRevoked", "again")]) == [], "the same cause goes on"
+    assert acme.rows("SELECT run_id FROM alert") == [("run-2",)]
+    assert len(watch.tick()) == 1
+    assert len(watch.tick([FAILED])) == 1
+    assert acme.rows("SELECT count(*) FROM alert") == [(2,)]
+
+
+def test_a_failed_run_is_told_with_its_reason_the_next_step_and_a_link(acme: Harness, watch: Watch) -> None:
+    (text,) = watch.tick([FAILED])
+    assert "Why: Notion answers 401: the token is not accepted." in text
+    assert "Next: arcana sync acme" in text
+    assert "Run: http://localhost:3000/runs/run-1" in text
+
+
+def test_a_run_that_the_budget_ended_is_told_as_the_budget(acme: Harness, watch: Watch) -> None:
+    acme.sync()
+    (text,) = watch.tick([FailedRun("acme", "sync", "run-1", "BudgetReached", "spent 1.99 of 2 USD")])
+    assert "monthly limit" in text and "spent 1.99 of 2 USD" in text
+    assert acme.rows("SELECT cause FROM alert") == [("budget_reached",)]
+
+
+def test_a_source_that_fails_the_sync_as_well_is_told_once(acme: Harness, watch: Watch) -> None:
+    _unreachable(acme)
+    assert len(watch.tick([FAILED])) == 1
+    assert acme.rows("SELECT cause FROM alert") == [("failed_run",)]
+    assert len(watch.tick()) == 2, "the run is made good, and now the source alone is the cause"
+
+
+def test_a_source_that_was_told_stays_told_when_a_run_fails_too(acme: Harness, watch: Watch) -> None:
+    _unreachable(acme)
+    assert len(watch.tick()) == 1
+    (text,) = watch.tick([FAILED])
+    assert "the last sync failed" in text and "resolved" not in text
+
+
+def test_an_embedding_provider_that_failed_once_is_not_told(acme: Harness, watch: Watch) -> None:
+    assert watch.tick(embedder="it answered 503") == []
+    assert watch.tick() == []
+    assert watch.tick(embedder="it answered 503") == []
+    watch.execute("UPDATE alert SET since = now() - interval '2 minutes' WHERE resolved_at IS NULL")
+    (text,) = watch.tick(embedder="it answered 503")
+    assert text.startswith("Arcana: the embedding provider does not answer") and "503" in text
+    (text,) = watch.tick()
+    assert text.startswith("Arcana: resolved")
+
+
+def test_what_was_not_looked_for_is_neither_new_nor_over(acme: Harness, watch: Watch) -> None:
+    watch.tick(embedder="it answered 503")
+    with acme.database.connection() as connection:
+        record(connection, [], OF_OUR_ROWS, retention_days=30)
+        assert [alert.cause for alert in open_alerts(connection)] == ["embedder_unreachable"]
+
+
+@pytest.mark.parametrize("trouble", ["down", "500", "redirect"])
+def test_a_receiver_that_takes_nothing_gets_everything_once_when_it_does(
+    acme: Harness, watch: Watch, receiver: Receiver, trouble: str
+) -> None:
+    receiver.status = 302 if trouble == "redirect" else 500
+    receiver.location = receiver.url.get_secret_value() if trouble == "redirect" else None
+    url = SecretStr("http://127.0.0.1:9/x") if trouble == "down" else receiver.url
+    with acme.database.connection() as connection:
+        record(connection, find_causes(connection, None, [FAILED]), LEVELS, retention_days=30)
+        for _ in range(2):
+            with pytest.raises(NotDelivered) as refused:
+                tell(connection, sender(url, None))
+            assert "secret-path" not in str(refused.value)
+    assert acme.rows("SELECT told_at FROM alert") == [(None,)]
+
+    receiver.status, receiver.location = 200, None
+    assert len(watch.tick([FAILED])) == 1
+    assert watch.tick([FAILED]) == []
+
+
+def test_a_receiver_that_never_answers_costs_its_deadline(
+    acme: Harness, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.silent.set()
+    monkeypatch.setattr("arcana_pipelines.operations.http.DEADLINE_SECONDS", 0.2)
+    with acme.database.connection() as connection:
+        record(connection, find_causes(connection, None, [FAILED]), LEVELS, retention_days=30)
+        with pytest.raises(NotDelivered, match="did not answer"):
+            tell(connection, sender(receiver.url, None))
+
+
+def test_an_alert_that_is_over_before_anybody_could_be_told_is_not_told(acme: Harness, watch: Watch) -> None:
+    with acme.database.connection() as connection:
+        record(connection, find_causes(connection, None, [FAILED]), LEVELS, retention_days=30)
+    assert watch.tick() == []
+
+
+def test_the_causes_of_a_removed_workspace_are_resolved(acme: Harness, watch: Watch) -> None:
+    _incomplete(acme)
+    assert len(watch.tick([FAILED])) == 2
+    workspaces.remove(acme.database, "acme")
+    assert {text.split(" after")[0] for text in watch.tick([FAILED])} == {"acme: resolved"}
+    assert acme.rows("SELECT 1 FROM alert WHERE resolved_at IS NULL") == []
+
+
+def test_a_paused_workspace_has_no_causes(acme: Harness, watch: Watch) -> None:
+    _incomplete(acme)
+    watch.execute("UPDATE workspace SET status = 'paused'")
+    assert watch.tick([FAILED]) == []
+
+
+def test_one_workspaces_recovery_leaves_the_others_alert_open(
+    acme: Harness, another: Callable[[str], Harness], watch: Watch
+) -> None:
+    globex = another("globex")
+    for each in (acme, globex):
+        _incomplete(each)
+    assert len(watch.tick()) == 2
+    acme.sync(Mode.FULL)
+    assert [text.split(":")[0] for text in watch.tick()] == ["acme"]
+    assert acme.rows("SELECT workspace FROM alert WHERE resolved_at IS NULL") == [("globex",)]
+
+
+def test_an_audit_that_was_cut_short_is_not_made_good_by_an_incremental_sync(acme: Harness, watch: Watch) -> None:
+    acme.sync()
+    acme.server.faults.add("POST /v1/search", "500", times=None)
+    acme.sync(Mode.AUDIT)
+    acme.server.faults.clear()
+    assert len(watch.tick()) == 1
+    assert acme.sync(Mode.INCREMENTAL)["listing_complete"]
+    assert watch.tick() == []
+    acme.sync(Mode.AUDIT)
+    assert len(watch.tick()) == 1
+
+
+def test_a_quarantine_that_is_no_larger_than_a_day_ago_is_not_growing(acme: Harness, watch: Watch) -> None:
+    _quarantined(acme)
+    acme.rows("UPDATE sync_generation SET finished_at = finished_at - interval '25 hours' RETURNING 1")
+    assert watch.tick() == []
+    acme.server.faults.add("/markdown", "500", times=None)
+    page = acme.world.add_page("One more", blocks=[blocks.paragraph("words")])
+    for _ in range(2):
+        acme.settle()
+        acme.sync()
+    assert acme.page_state(page)[0] == "quarantined"
+    (text,) = watch.tick()
+    assert "cannot be read" in text
+
+
+def test_an_index_that_a_look_found_unchanged_is_not_stale(acme: Harness, watch: Watch) -> None:
+    _stale(acme)
+    watch.execute("UPDATE workspace SET polled_at = now()")
+    with acme.database.connection() as connection:
+        assert find_causes(connection, None, []) == []
+    watch.execute("UPDATE workspace SET sync_needed = '3 pages changed'")
+    with acme.database.connection() as connection:
+        assert [cause.cause for cause in find_causes(connection, None, [])] == ["stale"]
+
+
+@pytest.mark.parametrize(
+    "hostile", ["<!channel> pay now", "<http://evil.example|click>", "a & b <@U123>", "줄\n바꿈 <!here>", "\x1b[2J‮txt"]
+)
+def test_text_from_outside_is_only_text(acme: Harness, watch: Watch, hostile: str) -> None:
+    (text,) = watch.tick([FailedRun("acme", "sync", "run-1", "X", hostile)])
+    (why,) = [line for line in text.split("\n") if line.startswith("Why: ")]
+    assert "<" not in text and ">" not in text
+    assert all(letter.isprintable() for letter in why)
+    assert len(text.split("\n")) == 4
+
+
+def test_long_texts_are_cut(acme: Harness, watch: Watch) -> None:
+    (text,) = watch.tick([FailedRun("acme", "sync", "run-1", "X", "가" * 100_000)])
+    assert len(text) < 1000
+
+
+def test_a_message_without_an_address_of_the_ui_has_no_link() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    alert = Alert(1, "failed_run", "acme", "it failed.", "", "arcana sync acme", "run-1", now, now, None)
+    assert message(alert, None) == "acme: it failed.\nNext: arcana sync acme"
+
+
+class TestCheck:
+    def test_nothing_wrong_is_0(self, acme: Harness) -> None:
+        acme.sync()
+        with acme.database.connection() as connection:
+            assert check(connection, None, []) == []
+        assert level([]) == 0
+
+    @pytest.mark.parametrize(("cause", "code"), [("stale", 3), ("incomplete_listing", 3), ("source_unreachable", 1)])
+    def test_it_is_found_now_although_no_sensor_runs(self, acme: Harness, cause: str, code: int) -> None:
+        ARRANGED[cause][0](acme)
+        with acme.database.connection() as connection:
+            found = check(connection, None, [])
+        assert [(each.cause, each.workspace, each.since) for each in found] == [(cause, "acme", None)]
+        assert level(found) == code
+
+    def test_what_is_broken_counts_more_than_what_waits(self, acme: Harness) -> None:
+        _incomplete(acme)
+        with acme.database.connection() as connection:
+            assert level(check(connection, None, [FAILED])) == 1
+
+    def test_one_workspace_is_asked_alone(self, acme: Harness, another: Callable[[str], Harness]) -> None:
+        _incomplete(acme)
+        another("globex").sync()
+        with acme.database.connection() as connection:
+            assert check(connection, None, [], slug="globex") == []
+            assert len(check(connection, None, [], slug="acme")) == 1
+
+    def test_what_only_the_sensor_can_know_is_taken_from_its_rows(self, acme: Harness) -> None:
+        acme.sync()
+        with acme.database.connection() as connection:
+            causes: list[Cause] = [*embedder_cause("503"), *find_causes(connection, None, [FAILED])]
+            record(connection, causes, LEVELS, retention_days=30)
+            assert {each.cause for each in check(connection, None, [], {"run-1"})} == {
+                "failed_run", "embedder_unreachable",
+            }  # fmt: skip
+            assert {each.cause for each in check(connection, None, [])} == {"embedder_unreachable"}
