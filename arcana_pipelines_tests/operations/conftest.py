@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 
 class Receiver:
-    """Keeps what it was posted. `status` is what it answers from now on; with `silent` it takes the post and is mute."""
+    """Keeps what it was posted. `status` is what it answers from now on; `silent`, it takes the post and is mute."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []

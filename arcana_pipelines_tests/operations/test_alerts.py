@@ -79,7 +79,8 @@ def _incomplete(acme: Harness) -> Callable[[], None]:
 def _waiting(acme: Harness) -> Callable[[], None]:
     acme.sync()
     acme.rows(
-        "UPDATE sync_generation SET counters = counters || '{\"waiting_removals\": 80}' WHERE generation = 1 RETURNING 1"
+        "UPDATE sync_generation SET counters = counters || '{\"waiting_removals\": 80}' "
+        "WHERE generation = 1 RETURNING 1"
     )
     return lambda: acme.sync() and None
 
@@ -101,8 +102,8 @@ def _unreachable(acme: Harness) -> Callable[[], None]:
 def _spent(acme: Harness) -> Callable[[], None]:
     acme.sync()
     acme.rows(
-        "INSERT INTO embedding_usage SELECT workspace_id, date_trunc('month', now() AT TIME ZONE 'UTC'), 'm', 'standard', "
-        "1, 1, 2.5, 1 FROM workspace RETURNING 1"
+        "INSERT INTO embedding_usage SELECT workspace_id, date_trunc('month', now() AT TIME ZONE 'UTC'), 'm', "
+        "'standard', 1, 1, 2.5, 1 FROM workspace RETURNING 1"
     )
     acme.rows("UPDATE workspace SET embedding_budget = 2 RETURNING 1")
     return lambda: acme.rows("UPDATE workspace SET embedding_budget = 20 RETURNING 1") and None
@@ -241,7 +242,7 @@ def test_an_alert_that_is_over_before_anybody_could_be_told_is_not_told(acme: Ha
 def test_the_causes_of_a_removed_workspace_are_resolved(acme: Harness, watch: Watch) -> None:
     _incomplete(acme)
     assert len(watch.tick([FAILED])) == 2
-    workspaces.remove(acme.database, "acme")
+    workspaces.remove(acme.database, "acme", lambda slug: None)
     assert {text.split(" after")[0] for text in watch.tick([FAILED])} == {"acme: resolved"}
     assert acme.rows("SELECT 1 FROM alert WHERE resolved_at IS NULL") == []
 
