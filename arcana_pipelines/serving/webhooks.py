@@ -6,12 +6,11 @@ https://developers.notion.com/reference/webhooks
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import os
-from pathlib import Path
+import time
 
 import psycopg
-from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -22,32 +21,36 @@ from starlette.routing import Route
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError, WrongUse
 from arcana_pipelines.pipeline import inbox
-from arcana_pipelines.settings import Settings
-from arcana_pipelines.sources.notion.webhooks import (
-    SIGNATURE_HEADER,
-    announcement,
-    is_signed,
-    read_payload,
-    verification_token,
-)
+from arcana_pipelines.serving import handshake
+from arcana_pipelines.sources.notion.webhooks import SIGNATURE_HEADER, announcement, is_signed, read_payload
 
 log = logging.getLogger(__name__)
 
 PATH = "/webhooks/notion"
-# An event is a few hundred bytes.
-LARGEST_BODY = 1_000_000
+# An event is a few hundred bytes, and some more for each block that it names.
+LARGEST_BODY = 256 * 1024
+BODY_SECONDS = 10.0
+# Requests that are looked at in so many seconds; an import makes some hundred events a minute.
+MOST_REQUESTS = 1000
+WINDOW_SECONDS = 10.0
 
 
 def make_app(database: Database) -> Starlette:
     """The application; it accepts POST at `PATH`."""
+    rate = _Rate()
 
     async def receive(request: Request) -> Response:
+        if not rate.admits():
+            return PlainTextResponse("Too many requests.", 429, {"Retry-After": str(int(WINDOW_SECONDS))})
         body = bytearray()
         try:
-            async for part in request.stream():
-                body += part
-                if len(body) > LARGEST_BODY:
-                    return PlainTextResponse("The body is too large.", 413)
+            async with asyncio.timeout(BODY_SECONDS):
+                async for part in request.stream():
+                    body += part
+                    if len(body) > LARGEST_BODY:
+                        return PlainTextResponse("The body is too large.", 413)
+        except TimeoutError:
+            return PlainTextResponse("The body did not come in time.", 408)
         except ClientDisconnect:
             return Response(status_code=400)
         signature = request.headers.get(SIGNATURE_HEADER)
@@ -56,47 +59,40 @@ def make_app(database: Database) -> Starlette:
     return Starlette(routes=[Route(PATH, receive, methods=["POST"])])
 
 
-def token_file(settings: Settings) -> Path:
-    """Where the handshake's token is kept when the environment names none."""
-    return settings.storage_root / "notion_webhook_token"
+class _Rate:
+    """How many requests came lately; used by the one thread of the event loop."""
+
+    def __init__(self) -> None:
+        self._began = float("-inf")
+        self._count = 0
+
+    def admits(self) -> bool:
+        now = time.monotonic()
+        if now - self._began >= WINDOW_SECONDS:
+            self._began, self._count = now, 0
+        self._count += 1
+        return self._count <= MOST_REQUESTS
 
 
 def _answer(database: Database, body: bytes, signature: str | None) -> Response:
+    settings = database.settings
     try:
-        known = _known_token(database.settings)
-        if known is None:
-            return _shake_hands(database.settings, body)
-        if not is_signed(body, signature, known):
+        key = handshake.known_key(settings)
+        if key is not None and is_signed(body, signature, key):
+            concerned = inbox.receive(database, announcement(read_payload(body)))
+            return PlainTextResponse(f"{concerned} workspaces are concerned.")
+        if not handshake.is_open(settings):
+            if key is None:
+                return PlainTextResponse("Nobody is subscribed, and nobody is subscribing.", 404)
             return PlainTextResponse("The signature is missing or wrong.", 401)
-        concerned = inbox.receive(database, announcement(read_payload(body)))
+        payload = read_payload(body)
+        if "verification_token" not in payload or "type" in payload:
+            return PlainTextResponse("The signature is missing or wrong.", 401)
+        if not handshake.take(settings, payload["verification_token"]):
+            return PlainTextResponse("Another subscription was faster.", 409)
     except WrongUse as error:
         return PlainTextResponse(str(error), 400)
     except (ArcanaError, psycopg.Error, SQLAlchemyError, OSError):
         log.exception("an event could not be written down; Notion sends it again")
         return PlainTextResponse("The event could not be written down; send it again later.", 503)
-    return PlainTextResponse(f"{concerned} workspaces are concerned.")
-
-
-def _known_token(settings: Settings) -> SecretStr | None:
-    if settings.notion_webhook_token is not None:
-        return settings.notion_webhook_token
-    try:
-        return SecretStr(token_file(settings).read_text(encoding="utf-8").strip())
-    except FileNotFoundError:
-        return None
-
-
-def _shake_hands(settings: Settings, body: bytes) -> Response:
-    """Keep the token of the first handshake; whoever subscribes later is refused until a person removes it."""
-    token = verification_token(read_payload(body))
-    if token is None:
-        return PlainTextResponse("No subscription is known yet: the handshake comes first.", 401)
-    path = token_file(settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
-            file.write(token.get_secret_value())
-    except FileExistsError:
-        return PlainTextResponse("Another subscription was faster.", 409)
-    log.warning("Notion opened a subscription. Paste the token in %s into Notion to confirm it.", path)
     return PlainTextResponse("Welcome.")

@@ -7,7 +7,7 @@ import hmac
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,12 +16,14 @@ from starlette.testclient import TestClient
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.pipeline.polling import poll
 from arcana_pipelines.pipeline.workspaces import find
-from arcana_pipelines.serving.webhooks import LARGEST_BODY, PATH, make_app, token_file
+from arcana_pipelines.serving import handshake
+from arcana_pipelines.serving.webhooks import PATH, make_app
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
 from arcana_pipelines_tests.harness import Harness
 
 TOKEN = "secret_of_the_subscription"
+PAGE = "c0ffee00-0000-4000-8000-00000000000f"
 Event = Callable[..., dict[str, Any]]
 
 
@@ -68,8 +70,11 @@ def event(indexed: Harness) -> Event:
     return make
 
 
-def shake_hands(receiver: TestClient) -> None:
-    assert receiver.post(PATH, json={"verification_token": TOKEN}).status_code == 200
+@pytest.fixture
+def _subscribed(database: Database) -> None:
+    """The key of a subscription is known."""
+    handshake.invite(database.settings)
+    assert handshake.take(database.settings, TOKEN)
 
 
 def post(receiver: TestClient, event: dict[str, Any], token: str = TOKEN) -> int:
@@ -83,46 +88,9 @@ def waits(harness: Harness) -> int:
     return int(count)
 
 
+@pytest.mark.usefixtures("_subscribed")
 class TestReceiver:
-    def test_the_first_handshake_is_kept_where_only_its_owner_reads_it(
-        self, receiver: TestClient, database: Database
-    ) -> None:
-        shake_hands(receiver)
-        path = token_file(database.settings)
-        assert path.read_text() == TOKEN and path.stat().st_mode & 0o077 == 0
-        assert receiver.post(PATH, json={"verification_token": "secret_of_another"}).status_code == 401
-        assert path.read_text() == TOKEN
-
-    def test_before_a_handshake_nothing_is_accepted(self, receiver: TestClient, event: Event) -> None:
-        assert post(receiver, event("page.created", "x")) == 401
-
-    @pytest.mark.parametrize("signature", [None, "", "sha256=", "sha256=00", "nonsense", "sha256=é"])
-    def test_a_wrong_signature_is_refused(
-        self, receiver: TestClient, event: Event, indexed: Harness, signature: str | None
-    ) -> None:
-        shake_hands(receiver)
-        headers = {} if signature is None else {"X-Notion-Signature": signature.encode()}
-        assert receiver.post(PATH, json=event("page.created", "x"), headers=headers).status_code == 401
-        assert post(receiver, event("page.created", "x"), token="another") == 401
-        assert waits(indexed) == 0
-
-    @pytest.mark.parametrize("payload", [[], "text", 1, None, {}, {"id": 1, "type": "x"}, {"id": "1", "type": "x"}])
-    def test_what_is_no_event_is_refused_in_words(self, receiver: TestClient, payload: Any) -> None:
-        shake_hands(receiver)
-        assert post(receiver, payload) == 400
-
-    def test_a_body_that_is_too_large_is_not_read_to_its_end(self, receiver: TestClient) -> None:
-        assert receiver.post(PATH, content=b" " * (LARGEST_BODY + 1)).status_code == 413
-
-    def test_an_event_of_a_workspace_that_nobody_indexes_is_taken_and_forgotten(
-        self, receiver: TestClient, event: Event, indexed: Harness
-    ) -> None:
-        shake_hands(receiver)
-        assert post(receiver, {**event("page.created", "x"), "workspace_id": "somebody-else"}) == 200
-        assert waits(indexed) == 0
-
     def test_the_same_event_twice_is_one(self, receiver: TestClient, event: Event, indexed: Harness) -> None:
-        shake_hands(receiver)
         page = indexed.world.visible_pages()[0]
         for attempt in (1, 2):
             again = {**event("page.content_updated", page, event_id="one"), "attempt_number": attempt}
@@ -132,12 +100,61 @@ class TestReceiver:
         assert post(receiver, event("page.content_updated", page, event_id="one")) == 200
         assert waits(indexed) == 0
 
+    def test_an_event_of_a_workspace_that_nobody_indexes_is_taken_and_forgotten(
+        self, receiver: TestClient, event: Event, indexed: Harness
+    ) -> None:
+        elsewhere = {**event("page.created", PAGE), "workspace_id": "11111111-1111-4111-8111-111111111111"}
+        assert post(receiver, elsewhere) == 200
+        assert waits(indexed) == 0
 
+    @pytest.mark.parametrize("signature", [None, "", "sha256=", "sha256=00", "nonsense", "sha256=é"])
+    def test_a_wrong_signature_is_refused(
+        self, receiver: TestClient, event: Event, indexed: Harness, signature: str | None
+    ) -> None:
+        headers = {} if signature is None else {"X-Notion-Signature": signature.encode()}
+        assert receiver.post(PATH, json=event("page.created", PAGE), headers=headers).status_code == 401
+        assert post(receiver, event("page.created", PAGE), token="another") == 401
+        assert waits(indexed) == 0
+
+    @pytest.mark.parametrize("payload", [[], "text", 1, None, {}, {"id": 1, "type": "x"}, {"id": "1", "type": "x"}])
+    def test_what_is_no_event_is_refused_in_words(self, receiver: TestClient, payload: Any) -> None:
+        assert post(receiver, payload) == 400
+
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            {"id": "a\x00b"},
+            {"id": "\ud800"},
+            {"id": "x" * 201},
+            {"id": ""},
+            {"type": "t\x00"},
+            {"type": "x" * 101},
+            {"workspace_id": "somebody-else"},
+            {"workspace_id": "\ud800"},
+            {"entity": {"type": "page", "id": "../users?x="}},
+            {"entity": {"type": "page", "id": "\x00"}},
+            {"entity": {"type": "page", "id": None}},
+            {"timestamp": "2020-01-01T00:00:00.000Z"},
+            {"timestamp": "0001-01-02T00:00:00+05:00"},
+            {"timestamp": "2999-01-01T00:00:00.000Z"},
+        ],
+    )
+    def test_ids_that_are_none_and_times_of_other_days_are_refused(
+        self, receiver: TestClient, event: Event, indexed: Harness, odd: dict[str, Any]
+    ) -> None:
+        assert post(receiver, {**event("page.created", PAGE), **odd}) == 400
+        assert waits(indexed) == 0
+
+    def test_an_event_that_notion_repeats_a_day_later_is_taken(
+        self, receiver: TestClient, event: Event, indexed: Harness
+    ) -> None:
+        yesterday = (datetime.now(UTC) - timedelta(hours=25)).isoformat()
+        assert post(receiver, {**event("page.created", PAGE), "timestamp": yesterday}) == 200
+        assert waits(indexed) == 1
+
+
+@pytest.mark.usefixtures("_subscribed")
 class TestFollowing:
-    @pytest.fixture(autouse=True)
-    def _subscribed(self, receiver: TestClient) -> None:
-        shake_hands(receiver)
-
     def test_an_announced_workspace_is_the_next_to_be_synced_and_costs_no_look(
         self, receiver: TestClient, event: Event, indexed: Harness
     ) -> None:

@@ -9,28 +9,28 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
 
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.sources.notion.pages import canonical_id
+from arcana_pipelines.sources.notion.pages import notion_id
 from arcana_pipelines.sources.protocol import Announcement
 
 SIGNATURE_HEADER = "X-Notion-Signature"
+# Characters of an event's id and type.
+MOST_ID = 200
+MOST_TYPE = 100
+# Notion repeats an event for a day (8 attempts); what was recorded and is sent again later is refused. Clocks differ.
+OLDEST = timedelta(days=2)
+NEWEST = timedelta(hours=1)
 
 
 def is_signed(body: bytes, signature: str | None, token: SecretStr) -> bool:
     """True when `sha256=<hex>` is the HMAC of the raw body under the subscription's verification token."""
     expected = "sha256=" + hmac.new(token.get_secret_value().encode(), body, hashlib.sha256).hexdigest()
     return hmac.compare_digest(expected.encode(), (signature or "").encode())
-
-
-def verification_token(payload: Mapping[str, Any]) -> SecretStr | None:
-    """The token of the handshake that opens a subscription; None for anything else."""
-    token = payload.get("verification_token")
-    return SecretStr(token) if isinstance(token, str) and token and "type" not in payload else None
 
 
 def read_payload(body: bytes) -> dict[str, Any]:
@@ -52,12 +52,21 @@ def announcement(payload: Mapping[str, Any]) -> Announcement:
     """What an event announces. One about anything but a page or its comments names no page.
 
     Raises:
-        WrongUse: it has no id, type or workspace.
+        WrongUse: it lacks its id, type or workspace, something in it is no id, or it is too old to be one of now.
     """
-    event_id, kind, workspace = (payload.get(name) for name in ("id", "type", "workspace_id"))
-    if not (isinstance(event_id, str) and isinstance(kind, str) and isinstance(workspace, str)):
-        raise WrongUse("The event lacks its id, type or workspace_id.")
-    return Announcement(event_id, kind, canonical_id(workspace), _page(payload), _moment(payload.get("timestamp")))
+    event_id, kind = _name(payload.get("id"), MOST_ID), _name(payload.get("type"), MOST_TYPE)
+    workspace = notion_id(payload.get("workspace_id"))
+    if event_id is None or kind is None or workspace is None:
+        raise WrongUse("The event lacks its id, type or workspace_id, or one of them is none.")
+    occurred_at = _moment(payload.get("timestamp"))
+    if occurred_at is not None and not -OLDEST <= occurred_at - datetime.now(UTC) <= NEWEST:
+        raise WrongUse("The event's timestamp is not of these days.")
+    return Announcement(event_id, kind, workspace, _page(payload), occurred_at)
+
+
+def _name(value: object, longest: int) -> str | None:
+    """A short text that can be stored and printed; no NUL, no halves of surrogate pairs."""
+    return value if isinstance(value, str) and 0 < len(value) <= longest and value.isprintable() else None
 
 
 def _page(payload: Mapping[str, Any]) -> str | None:
@@ -65,19 +74,24 @@ def _page(payload: Mapping[str, Any]) -> str | None:
     parent = _mapping(data.get("parent"))
     if entity.get("type") == "page":
         found = entity.get("id")
-    elif isinstance(data.get("page_id"), str):
+    elif data.get("page_id") is not None:
         found = data["page_id"]
+    elif parent.get("type") == "page" and entity.get("type") != "database":
+        found = parent.get("id")
     else:
-        found = parent.get("id") if parent.get("type") == "page" and entity.get("type") != "database" else None
-    return canonical_id(found) if isinstance(found, str) and found else None
+        return None
+    page = notion_id(found)
+    if page is None:
+        raise WrongUse("The event names a page by what is no id.")
+    return page
 
 
 def _moment(value: object) -> datetime | None:
     try:
-        when = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-    except ValueError:
+        when = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return when.astimezone(UTC) if when is not None and when.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return when if when.tzinfo else None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

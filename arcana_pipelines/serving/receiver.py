@@ -1,0 +1,73 @@
+"""The HTTP server of the receiver: it faces the Internet, so nobody may hold its connections or its memory.
+
+A connection serves one request and lives a few seconds, whatever is sent over it and however slowly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+# Seconds for the headers, and for everything together; Notion sends an event at once and wants an answer quickly.
+HEADER_SECONDS = 5.0
+CONNECTION_SECONDS = 20.0
+MOST_CONNECTIONS = 100
+
+
+class _Brief(H11Protocol):
+    """A connection that ends by itself (https://www.uvicorn.org/settings/#implementation: `http` takes a class)."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+            return
+        self.loop.call_later(HEADER_SECONDS, self._end_without_request, transport)
+        self.loop.call_later(CONNECTION_SECONDS, transport.abort)
+
+    def _end_without_request(self, transport: asyncio.Transport) -> None:
+        if self.cycle is None:
+            transport.abort()
+
+
+def config(app: Starlette) -> uvicorn.Config:
+    """How the receiver is served. One request a connection: a second one's headers would have no limit."""
+    return uvicorn.Config(
+        app,
+        http=_Brief,
+        ws="none",
+        lifespan="off",
+        headers=[("Connection", "close")],
+        limit_concurrency=MOST_CONNECTIONS,
+        server_header=False,
+        log_level="warning",
+        access_log=False,
+    )
+
+
+def serve(app: Starlette, sock: socket.socket) -> None:
+    """Serve until interrupted."""
+    uvicorn.Server(config(app)).run(sockets=[sock])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """
+    Raises:
+        OSError: the address is taken, or is none of this host.
+    """
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    sock: Any = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(MOST_CONNECTIONS)
+    except BaseException:
+        sock.close()
+        raise
+    bound: socket.socket = sock
+    return bound
