@@ -9,14 +9,18 @@ from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option
 from arcana_pipelines.cli.sync import run_sync, show
 from arcana_pipelines.db.schema import upgrade
-from arcana_pipelines.documents.urls import canonical_id
 from arcana_pipelines.pipeline import ledger, workspaces
+from arcana_pipelines.retrieval.places import find_place
 from arcana_pipelines.sources.protocol import Mode
 
 
 @click.command(name="retry", cls=WorkspaceCommand)
 @click.argument("slug")
-@click.option("--page", metavar="ID", help="Only this page, whatever its state (default: the quarantine).")
+@click.option(
+    "--page",
+    metavar="PAGE",
+    help="Only this page (an id, an address from Notion, or a title), whatever its state.",
+)
 @json_option
 @click.pass_context
 def command(context: click.Context, slug: str, page: str | None, as_json: bool) -> None:
@@ -26,9 +30,11 @@ def command(context: click.Context, slug: str, page: str | None, as_json: bool) 
     """
     database = open_database()
     upgrade(database)
-    wanted = (canonical_id(page) or page) if page else None
-    if wanted:
+    wanted = None
+    if page:
         with database.connection() as connection:
-            ledger.require_page(connection, workspaces.find(connection, slug).workspace_id, wanted)
+            workspace_id = workspaces.find(connection, slug).workspace_id
+            wanted = find_place(connection, workspace_id, page).external_id
+            ledger.require_page(connection, workspace_id, wanted)
     report = run_sync(database, slug, Mode.INCREMENTAL, as_json=as_json, job="retry_pages", page=wanted)
     show(context, report, as_json)

@@ -14,11 +14,11 @@ from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import console, json_option, print_json, printable, say
 from arcana_pipelines.db.schema import require_current
-from arcana_pipelines.documents.urls import canonical_id
 from arcana_pipelines.pipeline import workspaces
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.fusion import Fusion
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
+from arcana_pipelines.retrieval.limits import MOST_HITS, check_question, check_text
 from arcana_pipelines.retrieval.reranker import open_reranker
 from arcana_pipelines.retrieval.results import Hit, Results
 
@@ -39,16 +39,20 @@ def _time(text: str) -> datetime:
 @click.command(name="search", cls=WorkspaceCommand)
 @click.argument("slug")
 @click.argument("query")
-@click.option("-k", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many hits.")
+@click.option("-k", type=click.IntRange(1, MOST_HITS), default=10, show_default=True, help="How many hits.")
 @click.option("--index", default=workspaces.DEFAULT_INDEX, show_default=True, help="Which of the workspace's indexes.")
-@click.option("--below", metavar="PAGE", help="Only this page and what is below it.")
+@click.option(
+    "--below", metavar="PAGE", help="Only this page and what is below it: an id, an address from Notion, or a title."
+)
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(["page", "row"]), help="Only pages of this kind.")
 @click.option(
     "--where",
     "conditions",
     multiple=True,
     metavar="CONDITION",
-    help="Only rows with such a property: Status=Done, Status!=Done, Owner~Kim (contains), Cost>=100, Due<2026-02-01.",
+    help="Only rows with such a property: Status=Done, Status!=Done, Status= (empty), Owner~Kim (contains), "
+    "Tags=urgent (one of several), Cost>=100, Ratio>=50%, Due<2026-02-01, Due=2026-02 (in that month), Done=yes. "
+    "Alike for Notion's API and for exports, whose cells are read in English and Korean. Several: all have to hold.",
 )
 @click.option(
     "--edited-since",
@@ -56,7 +60,7 @@ def _time(text: str) -> datetime:
     metavar="TIME",
     help="Only pages edited at that time (UTC, or with an offset) or later.",
 )
-@click.option("--links-to", metavar="PAGE", help="Only pages that link to this one.")
+@click.option("--links-to", metavar="PAGE", help="Only pages that link to this one (as in --below).")
 @click.option("--neighbours", type=click.IntRange(0, 10), default=0, help="Chunks before and after each hit.")
 @click.option(
     "--as-of",
@@ -82,12 +86,15 @@ def command(
     With - and --json, one JSON object a line is printed, in order.
     """
     filters = Filters(
-        below=(canonical_id(below) or below) if below else None,
+        below=below,
         kinds=kinds,
         properties=[PropertyCondition.parse(condition) for condition in conditions],
         edited_since=edited_since,
-        links_to=(canonical_id(links_to) or links_to) if links_to else None,
+        links_to=links_to,
     )
+    check_text("The workspace's name", slug)
+    if query != "-":
+        check_question(query, k, neighbours)
     database = open_database()
     require_current(database)
     with database.connection() as connection:
@@ -96,20 +103,25 @@ def command(
         searcher = IndexSearcher(
             connection, database.settings, workspace.workspace_id, index, reranker=open_reranker(database.settings)
         )
-        for line in _lines() if query == "-" else [query]:
+        for line in _lines(k, neighbours) if query == "-" else [query]:
             results = searcher.search(
                 line.rstrip("\r\n"), k, filters=filters, neighbours=neighbours, as_of=as_of, fusion=fusion
             )
             if as_json:
                 found = {"hits": [asdict(hit) for hit in results.hits], "seconds": round(results.seconds, 4)}
-                print_json(found | ({"corrections": results.corrections} if results.corrections else {}))
+                told = {"corrections": results.corrections, "notes": results.notes}
+                print_json(found | {name: value for name, value in told.items() if value})
             else:
+                for note in dict.fromkeys(results.notes):
+                    click.echo(printable(note), err=True)
                 _print(results)
 
 
-def _lines() -> Iterator[str]:
+def _lines(k: int, neighbours: int) -> Iterator[str]:
     sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
-    yield from sys.stdin
+    for line in sys.stdin:
+        check_question(line, k, neighbours)
+        yield line
 
 
 def _print(results: Results) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
-    Computed,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -28,6 +27,7 @@ from sqlalchemy.dialects.postgresql import (
     DOUBLE_PRECISION,
     JSONB,
     NUMERIC,
+    SMALLINT,
     TEXT,
     TIMESTAMP,
     UUID,
@@ -272,6 +272,8 @@ class SourcePage(Base):
         Index("source_page_generation_idx", "workspace_id", "seen_generation"),
         Index("source_page_parent_idx", "workspace_id", "parent_external_id"),
         Index("source_page_edited_idx", "workspace_id", "last_edited_at"),
+        Index("source_page_title_idx", "workspace_id", text("lower(left(title, 200))")),
+        Index("source_page_database_idx", "workspace_id", postgresql_where=text("kind = 'data_source'")),
         Index("source_page_removed_idx", "workspace_id", "removed_at", postgresql_where=text("state = 'tombstoned'")),
     )
 
@@ -334,24 +336,37 @@ class DocumentContent(Base):
 
 
 class DocumentProperty(Base):
-    """A property of a document's latest content, as a person reads it: what filters look at. Empty ones have no row."""
+    """A property of a document's latest content, as what it is compared: what filters look at. Empty ones have no row.
+
+    The whole cell stands at position 0, the items of a list behind it. `starts` and `ends` (the first moment after) are
+    of a date, as the clock on the wall says; `truth` is of a check box.
+    """
 
     __tablename__ = "document_property"
     __table_args__ = (
-        PrimaryKeyConstraint("document_id", "name"),
+        PrimaryKeyConstraint("document_id", "name", "position"),
         Index("document_property_text_idx", "workspace_id", "name", text("lower(left(text, 200))")),
-        Index("document_property_number_idx", "workspace_id", "name", "number"),
+        *(
+            Index(
+                f"document_property_{column}_idx",
+                "workspace_id",
+                "name",
+                column,
+                postgresql_where=text(f"{column} IS NOT NULL"),
+            )
+            for column in ("number", "starts", "ends")
+        ),
     )
 
     workspace_id: Mapped[str] = _workspace()
     document_id: Mapped[str] = mapped_column(UUID, ForeignKey("document.document_id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(TEXT)
+    position: Mapped[int] = mapped_column(SMALLINT, server_default=text("0"))
     text: Mapped[str] = mapped_column(TEXT)
-    number: Mapped[Any] = mapped_column(
-        NUMERIC,
-        Computed(r"CASE WHEN text ~ '^-?[0-9]{1,50}([.][0-9]{1,50})?$' THEN text::numeric END", persisted=True),
-        nullable=True,
-    )
+    number: Mapped[Any] = mapped_column(NUMERIC, nullable=True)
+    truth: Mapped[bool | None] = mapped_column(BOOLEAN)
+    starts: Mapped[Any] = mapped_column(TIMESTAMP, nullable=True)
+    ends: Mapped[Any] = mapped_column(TIMESTAMP, nullable=True)
 
 
 class DocumentRelation(Base):

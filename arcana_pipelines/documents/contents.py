@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from arcana_pipelines.documents.comparables import comparable
 from arcana_pipelines.documents.normalise import NORMALISER_VERSION, normalise
 
 UNTITLED = "Untitled"  # what Notion shows for a page without a title
@@ -43,12 +44,13 @@ def make_contents(page: Mapping[str, Any], titles: Mapping[str, str]) -> Content
         "last_edited_at": page["last_edited_at"].isoformat() if page["last_edited_at"] else None,
         "normaliser": NORMALISER_VERSION,
     }
-    # Only what a person reads, and where links lead, makes a version: not times, addresses or typed values.
+    # Only what a person reads, and where links lead, makes a version: not times or addresses. What a property is
+    # compared as does too, for a search of the past finds it in the versions.
     facts = [
         NORMALISER_VERSION,
         title,
         body.text,
-        [[name, value["text"]] for name, value in properties.items()],
+        [[name, value["text"], value.get("means")] for name, value in properties.items()],
         sorted(links),
     ]
     digest = hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
@@ -57,9 +59,12 @@ def make_contents(page: Mapping[str, Any], titles: Mapping[str, str]) -> Content
 
 def _shown(value: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:
     text = str(value.get("text") or "")
+    named = [titles[target] for target in relation_targets(value) if titles.get(target)]
     if value.get("type") == "relation" and not text:
-        text = ", ".join(titles[target] for target in relation_targets(value) if titles.get(target))
-    return {"type": value.get("type"), "text": text, "value": value.get("value")}
+        text = ", ".join(named)
+    shown = {"type": value.get("type"), "text": text, "value": value.get("value")}
+    means = comparable(shown, named)
+    return {**shown, "means": means} if means else shown
 
 
 def relation_targets(value: Mapping[str, Any]) -> list[str]:

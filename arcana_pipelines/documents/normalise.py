@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from arcana_pipelines.documents.characters import clean, nfc
 from arcana_pipelines.documents.reader import Reader, is_v1
 
-NORMALISER_VERSION = 1
+NORMALISER_VERSION = 2
 """Part of the key of every stored text: raise it when the same Markdown gives another text."""
 
 

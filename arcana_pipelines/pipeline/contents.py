@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from arcana_pipelines.db.engine import Connection
@@ -130,9 +131,8 @@ def _store_together(connection: Connection, generation: Generation, contents: di
         },
     ).fetchall()
     if rows:
-        connection.execute(
-            load_sql("content_point"), {"documents": [row[0] for row in rows], "contents": [row[1] for row in rows]}
-        )
+        statement = sql.SQL(load_sql("content_point")).format(property_values=sql.SQL(load_sql("property_values")))
+        connection.execute(statement, {"documents": [row[0] for row in rows], "contents": [row[1] for row in rows]})
     return sum(row[1] is not None for row in rows)
 
 

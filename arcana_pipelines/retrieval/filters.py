@@ -6,29 +6,37 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
 from arcana_pipelines.errors import WrongUse
 
-_CONDITION = re.compile(r"(?P<name>.+?)\s*(?P<operator>>=|<=|!=|=|~|>|<)\s*(?P<value>.*)", re.DOTALL)
-_NUMBER = re.compile(r"-?[0-9]{1,50}(\.[0-9]{1,50})?")
-# What a person sees in a cell.
-_TEXT: LiteralString = "c.contents->'properties'->{name}->>'text'"
-_OPERATORS: dict[str, LiteralString] = {">": ">", "<": "<", ">=": ">=", "<=": "<="}
+if TYPE_CHECKING:
+    from arcana_pipelines.retrieval.conditions import KnownCondition
+
+OPERATORS = (">=", "<=", "!=", "=", "~", ">", "<")
+_OPERATOR = re.compile("|".join(OPERATORS))
 
 
 @dataclass(frozen=True, slots=True)
 class PropertyCondition:
     """A condition on a property of a database row; `operator` is one of = != ~ (contains) > < >= <=.
 
-    Values are compared as a person reads them: as numbers where both are, else as text (dates are ISO 8601).
+    Numbers, amounts, percentages, dates and check boxes are compared as what they are, all others as text without
+    regard to case. A list is equal to each of its items, and a range of dates to each of its days.
+
+    Attributes:
+        name: the property's, or that of the title's column.
+        operator: see above.
+        value: what a person would type: `1,200`, `50%`, `2026-03-05`, `2026-03`, `yes`; empty for cells that are.
+        written: the whole condition where it was parsed: a name may hold signs that look like an operator.
     """
 
     name: str
     operator: str
     value: str
+    written: str | None = field(default=None, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> PropertyCondition:
@@ -37,10 +45,23 @@ class PropertyCondition:
         Raises:
             WrongUse: it is none of these.
         """
-        found = _CONDITION.fullmatch(text.strip())
-        if found is None:
+        condition = next(iter(_readings(text)), None)
+        if condition is None:
             raise WrongUse(f"'{text}' is no condition: write PROPERTY=VALUE, or with != ~ > < >= <= between the two.")
-        return cls(found["name"].strip(), found["operator"], found["value"].strip())
+        return condition
+
+    def readings(self) -> list[PropertyCondition]:
+        """The conditions that it may be, the one with the shortest name first."""
+        return [self] if self.written is None else _readings(self.written)
+
+
+def _readings(text: str) -> list[PropertyCondition]:
+    found = []
+    for operator in _OPERATOR.finditer(text):
+        name, value = text[: operator.start()].strip(), text[operator.end() :].strip()
+        if name:
+            found.append(PropertyCondition(name, operator.group(), value, text))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +69,11 @@ class Filters:
     """Conditions that all have to hold.
 
     Attributes:
-        below: the id of a page: it and everything below it.
+        below: a page, by its id, its address in Notion or its exact title: it and everything below it.
         kinds: `page`, `row`.
         properties: conditions on properties of database rows.
-        edited_since: edited at that time or later.
-        links_to: the id of a page: what links to it.
+        edited_since: edited at that time or later; an aware time.
+        links_to: a page, as in `below`: what links to it.
     """
 
     below: str | None = None
@@ -64,38 +85,50 @@ class Filters:
     def __bool__(self) -> bool:
         return any((self.below, self.kinds, self.properties, self.edited_since, self.links_to))
 
-    def documents(self, chunks_then: sql.Composable | None = None) -> tuple[sql.Composable, dict[str, Any]]:
+    def documents(
+        self,
+        conditions: Sequence[KnownCondition] = (),
+        chunks_then: sql.Composable | None = None,
+        is_below_database: bool = False,
+    ) -> tuple[sql.Composable, dict[str, Any]]:
         """SQL for the ids of the documents, with its parameters besides `workspace_id`.
 
-        With `chunks_then`, the chunks that were seen at a time, the conditions are on the versions that were seen
-        with them. Only places are those of today: no version has them.
+        `below` and `links_to` are ids here, and `conditions` those on `properties` as `known_conditions` gives them.
+        `is_below_database` says what `below` is the id of: a database is no document and has no path.
+
+        With `chunks_then`, the chunks that were seen at a time, the conditions are on the versions that were seen with
+        them. Only places are those of today: no version has them.
         """
-        facts, compared = (_NOW, _compared) if chunks_then is None else (_THEN, _compared_then)
+        facts = _NOW if chunks_then is None else _THEN
         parameters: dict[str, Any] = {
             "below": self.below,
             "kinds": list(self.kinds),
             "edited_since": self.edited_since,
             "links_to": self.links_to,
         }
-        conditions: list[sql.Composable] = [facts.versions.format(chunks=chunks_then)]
+        wanted: list[sql.Composable] = [facts.versions.format(chunks=chunks_then)]
         if self.kinds:
-            conditions.append(sql.SQL("{} = ANY(%(kinds)s)").format(facts.kind))
+            wanted.append(sql.SQL("{} = ANY(%(kinds)s)").format(facts.kind))
         if self.edited_since:
-            conditions.append(sql.SQL("{} >= %(edited_since)s::timestamptz").format(facts.last_edited_at))
-        if self.below:
-            conditions.append(
+            wanted.append(sql.SQL("{} >= %(edited_since)s::timestamptz").format(facts.last_edited_at))
+        if self.below and is_below_database:
+            wanted.append(
+                sql.SQL("d.path ~ ('*.p' || left(md5(%(below)s), 16) || '.*')::lquery")  # as in document_paths.sql
+            )
+        elif self.below:
+            wanted.append(
                 sql.SQL(
                     "d.path <@ (SELECT above.path FROM source_page a JOIN document above USING (document_id) "
                     "WHERE a.workspace_id = %(workspace_id)s AND a.external_id = %(below)s)"
                 )
             )
         if self.links_to:
-            conditions.append(facts.links)
-        for number, condition in enumerate(self.properties):
-            name, value = f"property_{number}", f"value_{number}"
-            parameters |= {name: condition.name, value: condition.value}
-            conditions.append(compared(condition, sql.Placeholder(name), sql.Placeholder(value)))
-        return sql.SQL(" AND ").join(conditions), parameters
+            wanted.append(facts.links)
+        for number, condition in enumerate(conditions):
+            holds, values = condition.holds(f"condition_{number}", is_past=chunks_then is not None)
+            wanted.append(holds)
+            parameters |= values
+        return sql.SQL(" AND ").join(wanted), parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +158,7 @@ _NOW = _Facts(
 _THEN = _Facts(
     versions=sql.SQL(
         "SELECT d.document_id FROM document d JOIN document_content c USING (document_id) "
+        "LEFT JOIN source_page p ON p.document_id = d.document_id "
         "WHERE d.workspace_id = %(workspace_id)s "
         "AND EXISTS (SELECT 1 FROM {chunks} k WHERE k.document_content_id = c.document_content_id)"
     ),
@@ -132,44 +166,3 @@ _THEN = _Facts(
     last_edited_at=sql.SQL("(c.contents->>'last_edited_at')::timestamptz"),
     links=sql.SQL("(c.contents->'links' ? %(links_to)s AND c.contents->>'external_id' <> %(links_to)s)"),
 )
-
-
-def _compared(condition: PropertyCondition, name: sql.Composable, value: sql.Composable) -> sql.Composable:
-    """A condition on a property of the latest version, by its indexes."""
-    is_wanted = True
-    if condition.operator == "~":
-        holds = sql.SQL("position(lower({value}) IN lower(q.text)) > 0")
-    elif condition.operator in ("=", "!="):
-        is_wanted = condition.operator == "="
-        holds = sql.SQL("lower(left(q.text, 200)) = lower(left({value}, 200)) AND lower(q.text) = lower({value})")
-        if not condition.value:  # an empty cell has no row
-            is_wanted = not is_wanted
-            holds = sql.SQL("true")
-    elif _NUMBER.fullmatch(condition.value):
-        holds = sql.SQL("q.number {operator} {value}::numeric")
-    else:
-        holds = sql.SQL('q.text COLLATE "C" {operator} {value}')
-    return sql.SQL(
-        "d.document_id {is_in} (SELECT q.document_id FROM document_property q "
-        "WHERE q.workspace_id = %(workspace_id)s AND q.name = {name} AND {holds})"
-    ).format(
-        is_in=sql.SQL("IN" if is_wanted else "NOT IN"),
-        name=name,
-        holds=holds.format(value=value, operator=sql.SQL(_OPERATORS.get(condition.operator, "="))),
-    )
-
-
-def _compared_then(condition: PropertyCondition, name: sql.Composable, value: sql.Composable) -> sql.Composable:
-    """A condition on a property of an older version: only its contents have it."""
-    text = sql.SQL(_TEXT).format(name=name)
-    if condition.operator == "~":
-        return sql.SQL("position(lower({}) IN lower({})) > 0").format(value, text)
-    if condition.operator in ("=", "!="):
-        answer = sql.SQL("lower(coalesce({}, '')) = lower({})").format(text, value)
-        return answer if condition.operator == "=" else sql.SQL("NOT ({})").format(answer)
-    operator = sql.SQL(_OPERATORS[condition.operator])
-    if _NUMBER.fullmatch(condition.value):
-        return sql.SQL(
-            "CASE WHEN {text} ~ '^-?[0-9]{{1,50}}([.][0-9]{{1,50}})?$' THEN ({text})::numeric {op} {value}::numeric END"
-        ).format(text=text, op=operator, value=value)
-    return sql.SQL('{text} COLLATE "C" {op} {value}').format(text=text, op=operator, value=value)

@@ -24,18 +24,21 @@ from arcana_pipelines.errors import EmbeddingFailed, WrongUse
 from arcana_pipelines.indexes.ann import nearest_statement, tune
 from arcana_pipelines.indexes.builds import table_of, terms_of
 from arcana_pipelines.retrieval import highlights, lexical, past, typos
+from arcana_pipelines.retrieval.conditions import known_conditions
 from arcana_pipelines.retrieval.embedders import Embedders
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.retrieval.folding import fold
 from arcana_pipelines.retrieval.fusion import Fusion, Ranking, Scored, fuse, fuse_by_rank, weight_of_meaning
+from arcana_pipelines.retrieval.limits import LONGEST_QUERY, MOST_HITS, check_text
+from arcana_pipelines.retrieval.places import find_indexed, find_place
 from arcana_pipelines.retrieval.reranker import RERANKED, Reranker, reranked
 from arcana_pipelines.retrieval.results import Hit, Results
+from arcana_pipelines.retrieval.shown import safe_address, shown
 from arcana_pipelines.settings import Settings
 
 log = logging.getLogger(__name__)
 
 CANDIDATES = 100
-LONGEST_QUERY = 4000  # characters; what comes behind adds nothing to a question
 MOST_TERMS = 128
 # With the local model, meaning re-orders what words found; above this size it looks further only for lack of words.
 SMALL = 8_000
@@ -115,28 +118,35 @@ class IndexSearcher:
         documents' places are those of today. All chunks are compared, so it is slower than a search of today.
 
         Raises:
-            WrongUse: the workspace has no such index, or it is still being built; or `as_of` is still to come
-                or has no zone.
+            WrongUse: the workspace has no such index, or it is still being built; a filter names a page or a property
+                that is not there or compares what cannot be compared; or a time is still to come or has no zone.
             NotRemembered: what the index showed at that time is not known.
         """
         if as_of is not None and as_of.tzinfo is None:
             raise WrongUse("as_of is a time without a zone: give an aware one, as datetime(2026, 1, 5, tzinfo=UTC).")
+        if filters is not None and filters.edited_since is not None and filters.edited_since.tzinfo is None:
+            raise WrongUse(
+                "edited_since is a time without a zone: give an aware one, as datetime(2026, 1, 5, tzinfo=UTC)."
+            )
+        if k > MOST_HITS:
+            raise WrongUse(f"A search gives at most {MOST_HITS} hits, not {k}.")
+        check_text("The name of the index", self._index)
         started = time.monotonic()
         text = query.encode("utf-8", "replace").decode().replace("\0", " ")[:LONGEST_QUERY].strip()
         terms = dict(list(query_terms(text).items())[:MOST_TERMS])
         reranker = self._reranker if ranking == "fused" else None
         most = max(k, RERANKED) if reranker else k
         question = _Question(text, terms, k, ranking, filters or Filters(), neighbours, as_of, fusion, most)
-        hits, corrections = self._find(question) if terms else ([], {})
+        hits, corrections, notes = self._find(question) if terms else ([], {}, [])
         is_reranked = False
         if reranker is not None and hits:
             # After the snapshot: nothing in the database waits for another server.
             hits, is_reranked = reranked(reranker, text, hits)
         marked = highlights.terms_of(" ".join((text, *corrections.values())))
         hits = [replace(hit, highlights=highlights.highlights(hit.text, marked)) for hit in hits[:k]]
-        return Results(hits, time.monotonic() - started, corrections, is_reranked)
+        return Results(hits, time.monotonic() - started, corrections, is_reranked, notes)
 
-    def _find(self, question: _Question) -> tuple[list[Hit], dict[str, str]]:
+    def _find(self, question: _Question) -> tuple[list[Hit], dict[str, str], list[str]]:
         serving = self._serving(question.as_of)
         self._connection.commit()
         while True:
@@ -196,10 +206,12 @@ class _Search:
         self._question = question
         self._vector = vector
         self._most = max(CANDIDATES, 2 * question.most)
+        # What the planner guesses of a condition on keys is wrong by orders of magnitude.
+        connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
         is_past = question.as_of is not None
         chunks = past.chunks_then(serving.build) if is_past else sql.Identifier(table_of(serving.build))
         terms = past.terms_then(serving.build) if is_past else sql.Identifier(terms_of(serving.build))
-        documents, parameters = question.filters.documents(chunks if is_past else None)
+        documents, parameters = self._allowed(chunks if is_past else None)
         self._names = {
             "chunks": chunks,
             "terms": terms,
@@ -214,12 +226,26 @@ class _Search:
             "candidates": self._most,
         }
 
-    def run(self) -> tuple[list[Hit], dict[str, str]]:
+    def _allowed(self, chunks_then: sql.Composable | None) -> tuple[sql.Composable, dict[str, Any]]:
+        """The documents that the filters leave, and the notes on what they say."""
+        filters = self._question.filters
+        is_below_database = False
+        find = find_indexed if self._question.as_of is None else find_place
+        if filters.below:
+            place = find(self._connection, self._workspace_id, filters.below)
+            filters = replace(filters, below=place.external_id)
+            is_below_database = place.kind == "data_source"
+        if filters.links_to:
+            place = find(self._connection, self._workspace_id, filters.links_to)
+            filters = replace(filters, links_to=place.external_id)
+        past_key = {"build": self._serving.build, "as_of": self._question.as_of}
+        known, self._notes = known_conditions(self._connection, self._workspace_id, filters, past_key, chunks_then)
+        return filters.documents(known, chunks_then, is_below_database)
+
+    def run(self) -> tuple[list[Hit], dict[str, str], list[str]]:
         if self._question.as_of is not None:
             ((vectors,),) = self._rows(sql.SQL(load_sql("past_total")).format(**self._names), {})
             self._serving = replace(self._serving, vectors=vectors)
-        # What the planner guesses of a condition on keys is wrong by orders of magnitude.
-        self._connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
         corrections, plan = self._planned()
         self._parameters["vector"] = plan.vector if plan else lexical.NOTHING
         chunks = self._few_allowed()
@@ -229,7 +255,7 @@ class _Search:
                 chunks = [*chunks, *self._by_meaning()]
         scored = self._scored(chunks)
         best = self._best(scored, plan.attainable if plan else 0.0)
-        return fold(self._described(best[: 2 * self._question.most]), self._question.most), corrections
+        return fold(self._described(best[: 2 * self._question.most]), self._question.most), corrections, self._notes
 
     def _planned(self) -> tuple[dict[str, str], lexical.Plan | None]:
         """What to look for, with words that no text has replaced by near ones."""
@@ -321,12 +347,21 @@ class _Search:
         hits = []
         for chunk, score in best:
             if (row := rows.get(chunk)) is not None:
-                row["document_id"] = str(row["document_id"])
-                hits.append(Hit(score=round(score, 6), link=_link(row["url"], row["heading_path"]), **row))
+                hits.append(_hit(score, row))
         return hits
 
     def _rows(self, statement: Any, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return self._connection.execute(statement, {**self._parameters, **parameters}).fetchall()
+
+
+def _hit(score: float, row: dict[str, Any]) -> Hit:
+    """A row as a hit that can be shown and followed wherever it goes."""
+    row["document_id"] = str(row["document_id"])
+    row["title"], row["text"] = shown(row["title"] or ""), shown(row["text"])
+    for texts in ("heading_path", "before", "after"):
+        row[texts] = [shown(text) for text in row[texts]]
+    row["url"] = safe_address(row["url"])
+    return Hit(score=round(score, 6), link=_link(row["url"], row["heading_path"]), **row)
 
 
 def _link(url: str | None, headings: Sequence[str]) -> str | None:

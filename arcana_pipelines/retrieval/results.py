@@ -20,7 +20,8 @@ class Hit:
 
     Attributes:
         score: 0 to 1, comparable within one answer.
-        url: the page's address; `link` leads to the nearest heading where the browser can.
+        url: the page's address, where it is one of http, https, mailto or notion; `link` leads to the nearest
+            heading where the browser can.
         path: the document's place, an ltree of stable labels.
         version: the version of the document that the text is of.
         highlights: spans (begin, end) of `text` that hold the query's words.
@@ -54,9 +55,11 @@ class Results:
         seconds: how long they took.
         corrections: words that no text has, with what was searched instead.
         is_reranked: the order is a reranker's.
+        notes: what to know of the filters, in sentences: a value that no row has, with what is near it.
     """
 
     hits: list[Hit]
     seconds: float
     corrections: dict[str, str] = field(default_factory=dict)
     is_reranked: bool = False
+    notes: list[str] = field(default_factory=list)

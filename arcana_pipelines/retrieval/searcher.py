@@ -22,6 +22,7 @@ from arcana_pipelines.retrieval.embedders import Embedders
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.retrieval.fusion import Fusion, Ranking
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
+from arcana_pipelines.retrieval.limits import check_question, check_text
 from arcana_pipelines.retrieval.reranker import Reranker, open_reranker
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.settings import Settings, load_settings
@@ -91,24 +92,24 @@ class Searcher:
         the pool has connections wait for each other, 30 seconds at most.
 
         Args:
-            query: what a reader would type; what is behind 4,000 characters is not looked at.
-            k: hits, at least one. Pages that repeat a text are named in `Hit.duplicates` and do not count.
+            query: what a reader would type, at most 4,000 characters.
+            k: hits, 1 to 1,000. Pages that repeat a text are named in `Hit.duplicates` and do not count.
             ranking: `fused`, or for comparison by meaning (`dense`) or words (`lexical`) alone.
             fusion: how words and meaning are made one: by their scores (`weighted`), or by their ranks (`rrf`).
             filters: which pages may be found.
-            neighbours: chunks before and after each hit that come with it.
+            neighbours: chunks before and after each hit that come with it, at most 100.
             as_of: an aware time: what was found then, in the versions of then.
 
         Raises:
             UnknownWorkspace: there is no such workspace (any more).
             WrongUse: the workspace has no such index, it is still being built, an argument cannot be, the schema is of
-                another release, or the searcher is closed.
+                another release, a filter names a page or property that is not there, or the searcher is closed.
             NotRemembered: what the index showed at `as_of` is not known.
             DatabaseUnreachable: the database does not answer, or no connection gets free.
             InvalidSetting: the index's model needs a key that is not set.
         """
-        if k < 1 or neighbours < 0:
-            raise WrongUse(f"A search needs k of at least 1 and neighbours of at least 0, not {k} and {neighbours}.")
+        check_question(query, k, neighbours)
+        check_text("The workspace's name", self._workspace)
         for name, value, known in (("ranking", ranking, get_args(Ranking)), ("fusion", fusion, get_args(Fusion))):
             if value not in known:
                 raise WrongUse(f"There is no {name} '{value}', only {', '.join(known)}.")

@@ -33,8 +33,9 @@ class PageRef:
     `external_id` is the source's id in one canonical spelling (Notion: lower-case dashed UUID).
     `kind` is `page`, `row` (a page of a database) or `data_source` (a database: it holds rows and is no
     document itself). `revision` changes whenever the body may have changed. `properties` maps a
-    property's name to `{"type": str, "text": str, "value": JSON}`; the title is not among them. `problem` says in words
-    why nothing but the id can be relied on: such a page goes to quarantine, and what is known of it stays.
+    property's name to `{"type": str, "text": str, "value": JSON}`; the title is not among them. Those of a
+    database are its columns, without text and value, the title (type `title`) among them. `problem` says in
+    words why nothing but the id can be relied on: such a page goes to quarantine, and what is known of it stays.
     """
 
     external_id: str

@@ -279,7 +279,7 @@ def test_a_csv_that_changes_while_it_is_listed_gives_no_row_the_properties_of_an
     write(tmp_path, {f"T {A}.csv": "Name,K\nTwo,2\nOne,1\n"})
     problems: list[str] = []
     refs = {ref.title: texts(ref) for ref in snapshot.refs(NOW, problems)}
-    assert refs == {"T": {}, "P": {}, "One": {"K": "1"}, "Two": {"K": "2"}}
+    assert refs == {"T": {"Name": "", "K": ""}, "P": {}, "One": {"K": "1"}, "Two": {"K": "2"}}
     assert problems == []
     snapshot.close()
 

@@ -11,19 +11,22 @@ WITH given AS (
     WHERE d.document_id = given.document_id
       AND (d.latest_content_id IS DISTINCT FROM given.document_content_id OR d.deleted_at IS NOT NULL)
 ), property AS (
-    SELECT d.workspace_id, d.document_id, v.key AS name, v.value->>'text' AS text
+    SELECT d.workspace_id, d.document_id, held.*
     FROM given
     JOIN document d ON d.document_id = given.document_id
     JOIN document_content c ON c.document_content_id = given.document_content_id,
-    LATERAL jsonb_each(coalesce(c.contents->'properties', '{}')) v
-    -- A longer name does not fit an index.
-    WHERE v.value->>'text' <> '' AND octet_length(v.key) <= 1000
+    LATERAL jsonb_each(coalesce(c.contents->'properties', jsonb_build_object())) v,
+    LATERAL ({property_values}) held
 ), gone AS (
     DELETE FROM document_property held
     USING given
     WHERE held.document_id = given.document_id AND given.document_content_id IS NOT NULL
-      AND NOT EXISTS (SELECT 1 FROM property p WHERE p.document_id = held.document_id AND p.name = held.name)
+      AND NOT EXISTS (SELECT 1 FROM property p WHERE p.document_id = held.document_id AND p.name = held.name
+                                                 AND p.position = held.position)
 )
-INSERT INTO document_property AS held (workspace_id, document_id, name, text)
-SELECT workspace_id, document_id, name, text FROM property
-ON CONFLICT (document_id, name) DO UPDATE SET text = excluded.text WHERE held.text <> excluded.text;
+INSERT INTO document_property AS held (workspace_id, document_id, name, position, text, number, truth, starts, ends)
+SELECT workspace_id, document_id, name, position, text, number, truth, starts, ends FROM property
+ON CONFLICT (document_id, name, position) DO UPDATE SET
+    text = excluded.text, number = excluded.number, truth = excluded.truth, starts = excluded.starts, ends = excluded.ends
+WHERE (held.text, held.number, held.truth, held.starts, held.ends)
+    IS DISTINCT FROM (excluded.text, excluded.number, excluded.truth, excluded.starts, excluded.ends);

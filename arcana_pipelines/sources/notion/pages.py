@@ -12,7 +12,12 @@ from urllib.parse import quote
 from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.errors import AnswerUnusable, PageRejected, PageUnavailable
 from arcana_pipelines.sources.notion.api import NotionApi
-from arcana_pipelines.sources.notion.properties import incomplete_properties, read_properties, title_of
+from arcana_pipelines.sources.notion.properties import (
+    incomplete_properties,
+    read_properties,
+    read_schema,
+    title_of,
+)
 from arcana_pipelines.sources.notion.property_items import read_property
 from arcana_pipelines.sources.notion.rich_text import plain
 from arcana_pipelines.sources.protocol import PageRef
@@ -69,6 +74,7 @@ def data_source_ref(item: Mapping[str, Any]) -> PageRef:
         revision=_string(item.get("last_edited_time")),
         last_edited_at=parse_time(item.get("last_edited_time")),
         in_trash=_is_trashed(item),
+        properties=read_schema(item.get("properties")),
     )
 
 

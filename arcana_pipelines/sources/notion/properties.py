@@ -51,6 +51,12 @@ def read_value(raw: object) -> dict[str, Any]:
     return {**found, "unsupported": True} if computed.get("type") == "unsupported" else found
 
 
+def read_schema(raw: object) -> dict[str, dict[str, Any]]:
+    """The columns of a database in the same shape, without text and value. The title's is among them."""
+    columns = {clean(str(name)): _string(_mapping(column).get("type")) for name, column in _mapping(raw).items()}
+    return {name: {"type": kind or "unknown", "text": "", "value": None} for name, kind in columns.items()}
+
+
 def unknown_kinds(properties: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The types among read properties that this release does not know."""
     return sorted({str(value["type"]) for value in properties.values()} - _READERS.keys() - {"formula", "rollup"})

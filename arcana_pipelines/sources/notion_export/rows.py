@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from arcana_pipelines.sources.notion_export.archive import Archive
 from arcana_pipelines.sources.notion_export.candidates import UNTITLED, Candidate, read_candidates
 from arcana_pipelines.sources.notion_export.catalogue import Catalogue, Database, Group, Page
+from arcana_pipelines.sources.notion_export.cells import Column, read_column
 from arcana_pipelines.sources.notion_export.matching import match_rows
 from arcana_pipelines.sources.notion_export.names import exact_key, loose_key, stable_id
 from arcana_pipelines.sources.notion_export.page_text import agreement, lone_properties, named_lines
@@ -45,6 +46,7 @@ class RowIndex:
     `unreadable` names the databases whose CSV could not be read: nothing is known about their rows. `undecodable` says
     of those whose CSV is in an unknown encoding what to tell: their row files are listed, without properties.
     `views` are the CSVs that are no databases: for each the id of the database that it shows.
+    `columns` are what each database's columns are by name, and `titles` the name of its title's column.
     """
 
     files: dict[str, RowFile] = field(default_factory=dict)
@@ -54,6 +56,8 @@ class RowIndex:
     unreadable: set[str] = field(default_factory=set)
     undecodable: dict[str, str] = field(default_factory=dict)
     views: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, dict[str, Column]] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
 
 
 def index_rows(archive: Archive, catalogue: Catalogue, store: RowStore) -> RowIndex:
@@ -179,6 +183,7 @@ class _Matching:
     def _register(self, database: Database, table: Table, files: Mapping[int, Candidate]) -> None:
         """Take in a database of which `files` says which rows have one."""
         self._columns[database.external_id] = table.columns
+        self._read_columns(database, table)
         places: dict[int, int] = {}
         for row in range(len(table.rows)):
             title = table.title(row)
@@ -190,6 +195,26 @@ class _Matching:
             external_id = stable_id(database.external_id, exact_key(title), str(table.ordinals[row]))
             places[row] = self._add_lone(external_id, title, database, record)
         self._known.add(database, table, places, has_files=bool(files))
+
+    def _read_columns(self, database: Database, table: Table) -> None:
+        """Decide what the columns are, and tell what of them cannot be read as that."""
+        columns: dict[str, Column] = {}
+        for at, name in enumerate(table.names):
+            if at == table.title_at:
+                self.index.titles[database.external_id] = name
+                continue
+            cells = (table.cell(row, at) for row in range(len(table.rows)))
+            column = columns[name] = read_column(cell for cell in cells if cell)
+            where = f"{database.file.path}: in column '{name}'"
+            if column.unread:
+                cells_are = "1 cell is" if column.unread == 1 else f"{column.unread} cells are"
+                kind = "dates" if column.type == "date" else "numbers"
+                self.index.remarks.append(f"{where} of {kind}, {cells_are} none; --where finds them as text only")
+            if column.is_guess:
+                self.index.remarks.append(
+                    f"{where} of dates, no cell tells whether the day or the month is first; the month is taken for it"
+                )
+        self.index.columns[database.external_id] = columns
 
     def _join(self, view_of: Database, view: View, candidates: Sequence[Candidate]) -> None:
         """Take in a view: the rows that only it holds are rows of the database that it shows."""

@@ -12,6 +12,7 @@ from arcana_pipelines.documents.urls import without_signatures
 from arcana_pipelines.sources.notion_export.archive import RACY_SECONDS, Archive
 from arcana_pipelines.sources.notion_export.candidates import UNTITLED
 from arcana_pipelines.sources.notion_export.catalogue import Catalogue, Database, Page, Parent
+from arcana_pipelines.sources.notion_export.cells import TEXT, Column, read_value
 from arcana_pipelines.sources.notion_export.encodings import decode
 from arcana_pipelines.sources.notion_export.export import not_safe, open_export
 from arcana_pipelines.sources.notion_export.names import ImpossiblePath
@@ -24,7 +25,7 @@ from arcana_pipelines.sources.protocol import PageRef
 
 # In every revision: when the reading of exports changes, all pages are read once more. Nothing that reads
 # the same is embedded again.
-READER = "2"
+READER = "3"
 
 Item = Page | RowFile | LoneRow | Database
 
@@ -149,7 +150,8 @@ class Snapshot:
     def _properties(self, row: RowFile | LoneRow) -> dict[str, dict[str, Any]]:
         record = self.record(row)
         place = Place(self.catalogue, record.folder)
-        return {name: _property(text, place) for name, text in record.cells.items()}
+        columns = self.rows.columns.get(row.database.external_id, {})
+        return {name: _property(text, place, columns.get(name, TEXT)) for name, text in record.cells.items()}
 
     def _database_ref(self, database: Database) -> PageRef:
         parent = self.catalogue.parent_of_database(database)
@@ -164,7 +166,14 @@ class Snapshot:
             # It has no body: nothing is read for it, so a time without a hash will do.
             revision=" ".join(f"{file.size}-{file.modified_at.timestamp()}" for file in twins),
             last_edited_at=max(file.modified_at for file in twins),
+            properties=self._columns(database.external_id),
         )
+
+    def _columns(self, database_id: str) -> dict[str, dict[str, Any]]:
+        kinds: dict[str, str] = {name: column.type for name, column in self.rows.columns.get(database_id, {}).items()}
+        if (title := self.rows.titles.get(database_id)) is not None:
+            kinds = {title: "title", **kinds}
+        return {name: {"type": kind, "text": "", "value": None} for name, kind in kinds.items()}
 
     def close(self) -> None:
         """Close the archive and remove what was kept of the tables."""
@@ -197,8 +206,7 @@ def _ref(
     )
 
 
-def _property(text: str, place: Place) -> dict[str, Any]:
+def _property(text: str, place: Place, column: Column) -> dict[str, Any]:
     if (found := read_cell(text, place)) is not None:
         return found
-    text = without_signatures(shown(text, place.page))
-    return {"type": "text", "text": text, "value": text}
+    return read_value(column, without_signatures(shown(text, place.page)))

@@ -1,0 +1,316 @@
+"""Numbers, dates and check boxes as people and Notion write them, in English and Korean: what they mean.
+
+The forms are those of Notion's exports: `March 5, 2026 9:00 AM (GMT+9) → 10:00 AM`, `2026년 3월 5일 오후 3:30`,
+`2026/03/05`, `05/03/2026`, `$1,200.50`, `1.200,50 €`, `₩1,000,000`, `50%`, `Yes`. Whatever is none gives None.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+
+LONGEST = 120  # characters of a number or a date with its end; a longer text is neither
+
+_SIGNS = r"[$€£¥₩￦₹₽₺₫₪₱฿₴₦]"
+_LETTERS = (
+    "USD|EUR|GBP|JPY|KRW|CNY|CAD|AUD|NZD|HKD|SGD|TWD|INR|CHF|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|TRY|RUB|THB|IDR|MYR|"
+    "PHP|VND|AED|SAR|ILS|kr|zł|Kč|Ft|Rp|RM|Fr"
+)
+_UNITS = "원|엔|유로|달러|위안|파운드"
+_BEFORE = rf"(?:(?:[A-Z]{{1,3}})?\s*{_SIGNS}|(?:{_LETTERS})\.?\s)\s*"
+_AFTER = rf"\s*(?:{_SIGNS}|{_LETTERS}|{_UNITS})"
+_AMOUNT = re.compile(
+    rf"(?P<minus>[-−+]?)\s*(?P<before>{_BEFORE})?(?P<minus2>[-−]?)\s*"
+    rf"(?P<digits>\d(?:[\d.,'’ \u00a0\u202f]*\d)?|\.\d+)(?:[eE](?P<exponent>[+-]?\d{{1,2}}))?"
+    rf"(?:(?P<percent>\s*%)|(?P<after>{_AFTER}))?"
+)
+_GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})*,\d{3}")  # the second is India's
+# 1억 2,000만원, 300만 원
+_KOREAN_AMOUNT = re.compile(
+    r"(?P<minus>[-−]?)(?:(?P<trillions>\d[\d,]*(?:\.\d+)?)조)?\s*(?:(?P<hundreds>\d[\d,]*(?:\.\d+)?)억)?\s*"
+    r"(?:(?P<tens>\d[\d,]*(?:\.\d+)?)만)?\s*(?P<ones>\d[\d,]*)?\s*(?P<unit>원)?"
+)
+_KOREAN_UNITS = {"trillions": 10**12, "hundreds": 10**8, "tens": 10**4, "ones": 1}
+
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul", "august aug",
+            "september sept sep", "october oct", "november nov", "december dec",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}  # fmt: skip
+_MONTH = rf"(?P<month_name>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})\.?"
+_WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+)?"
+_DATE_FORMS = [
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?!\d)",
+        r"(?P<year>\d{4})\s*[년年]\s*(?P<month>\d{1,2})\s*[월月]\s*(?P<day>\d{1,2})\s*[일日]"
+        r"(?:\s*\(?[월화수목금토일](?:요일)?\)?(?=\s|$))?",
+        r"(?P<year>\d{4})\.\s(?P<month>\d{1,2})\.\s(?P<day>\d{1,2})\.?",
+        rf"{_WEEKDAY}{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})(?!\d)",
+        rf"{_WEEKDAY}(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\.?\s+{_MONTH},?\s+(?P<year>\d{{4}})(?!\d)",
+        r"(?P<first>\d{1,2})(?P<mark>[-/.])(?P<second>\d{1,2})(?P=mark)(?P<year>\d{4})(?!\d)",
+    )
+]
+_HALF = r"(?:a\.?m\.?|p\.?m\.?|오전|오후)"
+_TIME = re.compile(
+    rf"(?:at\s+)?(?:(?P<before>{_HALF})\s*)?(?P<hour>\d{{1,2}})"
+    r"(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?|시(?:\s*(?P<minutes>\d{1,2})분)?)?"
+    rf"(?:\s*(?P<after>{_HALF}))?\s*(?P<zone>Z|[+-]\d{{2}}:?\d{{2}})?(?![\w:])",
+    re.IGNORECASE,
+)
+_ZONE = re.compile(r"\(\s*(?:(?P<known>GMT|UTC|Z)?(?P<offset>[+−-]\d{1,2}(?::?\d{2})?)?|[A-Za-z_/+-]{2,40})\s*\)")
+_KST = {"KST": "+9", "JST": "+9"}
+_MONTH_ALONE = re.compile(r"(?P<year>\d{4})(?:[-/.](?P<month>\d{1,2})|\s*년(?:\s*(?P<month2>\d{1,2})\s*월)?)?")
+
+_TRUE = {"yes", "true", "예", "네", "참", "checked", "__yes__", "✓", "✔", "✅", "☑", "☑️", "y", "t"}
+_FALSE = {"no", "false", "아니요", "아니오", "거짓", "unchecked", "__no__", "☐", "⬜", "n", "f"}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A day, or a minute of one.
+
+    `day_first` is None where the form leaves no doubt; else the order of `05/03/2026` that was read: True is the
+    fifth of March. `is_proven` says that only one order is possible.
+    """
+
+    at: datetime
+    has_time: bool
+    day_first: bool | None = None
+    is_proven: bool = True
+
+    @property
+    def iso(self) -> str:
+        """As the API writes it: `2026-03-05`, or `2026-03-05T09:00:00.000+09:00`."""
+        return self.at.isoformat(timespec="milliseconds") if self.has_time else self.at.date().isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A date, or a range of two."""
+
+    start: Moment
+    end: Moment | None = None
+
+    @property
+    def value(self) -> dict[str, str | None]:
+        """As the API has it."""
+        return {"start": self.start.iso, "end": self.end.iso if self.end else None, "time_zone": None}
+
+
+def read_checkbox(text: str) -> bool | None:
+    """`Yes`, `No`, `예`, `아니요`, `true` and the like."""
+    word = text.strip().casefold()
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+def read_number(text: str, decimal_comma: bool = False) -> Decimal | None:
+    """A number, an amount of money, or a percentage (`50%` is 0.5, as in the API).
+
+    A single separator before three digits separates thousands if it is a comma, and decimals if it is a point; with
+    `decimal_comma` the other way about.
+    """
+    text = text.strip()
+    if not text or len(text) > LONGEST:
+        return None
+    negative = text.startswith("(") and text.endswith(")")
+    found = _AMOUNT.fullmatch(text[1:-1].strip() if negative else text)
+    if found is None:
+        return _korean_amount(text)
+    digits = _digits(found["digits"], decimal_comma)
+    if digits is None or (found["minus"] and found["minus2"]) or (negative and not found["before"]):
+        return None
+    number = Decimal(digits)
+    if found["exponent"]:
+        number = number.scaleb(int(found["exponent"]))
+    if found["percent"]:
+        number /= 100
+    return -number if negative or "-" in (minus := found["minus"] + found["minus2"]) or "−" in minus else number
+
+
+def is_decimal_comma(text: str) -> bool | None:
+    """Whether the decimals of a number stand behind a comma; None when it does not tell."""
+    found = _AMOUNT.fullmatch(text.strip())
+    if found is None:
+        return None
+    digits = found["digits"]
+    comma, point = digits.rfind(","), digits.rfind(".")
+    if comma >= 0 and point >= 0:
+        return comma > point
+    if comma >= 0:
+        return None if _GROUPED.fullmatch(digits) and digits.count(",") == 1 else digits.count(",") == 1
+    if point >= 0:
+        return True if digits.count(".") > 1 else None if len(digits) - point == 4 else False
+    return None
+
+
+def is_formatted(text: str) -> bool:
+    """Whether a number says by a currency, a percent sign or separators of thousands that it is one."""
+    found = _AMOUNT.fullmatch(text.strip())
+    return found is None or bool(found["before"] or found["after"] or found["percent"] or "," in found["digits"])
+
+
+def _digits(written: str, decimal_comma: bool) -> str | None:
+    """Digits with a point before the decimals."""
+    written = re.sub(r"(?<=\d)['’ \u00a0\u202f](?=\d{3}(?:\D|$))", "", written)
+    if not re.fullmatch(r"[\d.,]+", written):
+        return None
+    comma, point = written.rfind(","), written.rfind(".")
+    if comma < 0 and point < 0:
+        return written
+    if comma >= 0 and point >= 0:
+        decimal = "," if comma > point else "."
+    else:
+        mark = "," if comma >= 0 else "."
+        if written.count(mark) > 1:
+            decimal = "." if mark == "," else ","
+        elif re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", written):
+            decimal = "," if decimal_comma else "."
+        else:
+            decimal = mark
+    if decimal == ",":
+        written = written.translate(str.maketrans(",.", ".,"))
+    whole, _, fraction = written.partition(".")
+    if "," in fraction or "." in fraction or ("," in whole and not _GROUPED.fullmatch(whole)):
+        return None
+    return f"{whole.replace(',', '') or '0'}.{fraction}" if fraction else whole.replace(",", "")
+
+
+def _korean_amount(text: str) -> Decimal | None:
+    found = _KOREAN_AMOUNT.fullmatch(text)
+    if found is None:
+        return None
+    parts = {name: found[name] for name in _KOREAN_UNITS if found[name]}
+    if not parts or (parts.keys() == {"ones"} and not found["unit"]):
+        return None
+    number = sum((Decimal(text.replace(",", "")) * _KOREAN_UNITS[name] for name, text in parts.items()), Decimal(0))
+    return -number if found["minus"] else number
+
+
+def read_period(text: str, day_first: bool | None = None) -> Period | None:
+    """A date, with or without a time, or a range of two.
+
+    Args:
+        text: what is written.
+        day_first: how `05/03/2026` is read where both orders are possible: True is the fifth of March, None is no date.
+    """
+    text = text.strip().removeprefix("@").strip()
+    if not text or len(text) > LONGEST or not any(map(str.isdigit, text)):
+        return None
+    first, arrow, second = text.partition("→")
+    named = _ZONE.search(text)
+    zone = _offset(named) if named else None
+    if named:
+        first, second = _ZONE.sub(" ", first), _ZONE.sub(" ", second)
+    start = _moment(first.strip(), day_first, zone)
+    if start is None or not arrow:
+        return Period(start) if start else None
+    end = _moment(second.strip().removeprefix("@").strip(), day_first, zone)
+    if end is None and start.has_time and (clock := _clock(second.strip())) is not None:
+        end = Moment(start.at.replace(hour=clock[0], minute=clock[1], second=clock[2]), True)
+    if end is None or end.at.replace(tzinfo=None) < start.at.replace(tzinfo=None):
+        return None
+    return Period(start, end)
+
+
+def _moment(text: str, day_first: bool | None, zone: timezone | None) -> Moment | None:
+    found = next((match for form in _DATE_FORMS if (match := form.match(text))), None)
+    if found is None:
+        return None
+    parts = found.groupdict()
+    order, proven = None, True
+    if parts.get("first"):
+        first, second = int(parts["first"]), int(parts["second"])
+        proven = first > 12 or second > 12 or first == second
+        # 5.3.2026 is German and the like: the day is always first.
+        order = first > 12 if first > 12 or second > 12 else True if parts["mark"] == "." else day_first
+        if order is None and first != second:
+            return None
+        day, month = (first, second) if order else (second, first)
+    else:
+        month = int(parts["month"]) if parts.get("month") else _MONTHS[parts["month_name"].lower()]
+        day = int(parts["day"])
+    rest = text[found.end() :].lstrip(", T\u00a0\u202f") if len(text) > found.end() else ""
+    clock = _clock(rest)
+    if rest and clock is None:
+        return None
+    hour, minute, second, own = clock or (0, 0, 0, None)
+    try:
+        at = datetime(int(parts["year"]), month, day, hour, minute, second)
+        at = at.replace(tzinfo=own or zone) if clock else at
+    except ValueError:
+        return None
+    return Moment(at, clock is not None, order, proven)
+
+
+def _clock(text: str) -> tuple[int, int, int, timezone | None] | None:
+    """Hour, minute, second and zone."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return None
+    half = (found["before"] or found["after"] or "").replace(".", "").lower()
+    minute = int(found["minute"] or found["minutes"] or 0)
+    hour = int(found["hour"])
+    is_clock = found["minute"] or half or "시" in text
+    if not is_clock or hour > (12 if half else 23) or minute > 59 or int(found["second"] or 0) > 59:
+        return None
+    if half in ("pm", "오후"):
+        hour = hour % 12 + 12
+    elif half:
+        hour %= 12
+    zone = _zone(found["zone"]) if found["zone"] else None
+    return hour, minute, int(found["second"] or 0), zone
+
+
+def _offset(named: re.Match[str]) -> timezone | None:
+    """`(GMT+9)`, `(UTC)`; a zone by another name has no offset that is known here."""
+    name = named[0].strip("( )")
+    if name.upper() in _KST:
+        return _zone(_KST[name.upper()])
+    if named["known"] or named["offset"]:
+        return _zone(named["offset"] or "+0")
+    return None
+
+
+def _zone(text: str) -> timezone | None:
+    if text in ("Z", "z"):
+        return timezone.utc  # noqa: UP017 - the type of the others
+    sign = -1 if text[0] in "-−" else 1
+    digits = text[1:].replace(":", "")
+    hours, minutes = (int(digits[:-2]), int(digits[-2:])) if len(digits) > 2 else (int(digits), 0)
+    if hours > 14 or minutes > 59:
+        return None
+    return timezone(sign * timedelta(hours=hours, minutes=minutes))
+
+
+def read_span(text: str) -> tuple[datetime, datetime] | None:
+    """The time that a typed date means, from its beginning to its end: a year, a month, a day, a minute.
+
+    Times are as the clock on the wall says, without a zone. `05/03/2026`, which may be March or May, is None.
+    """
+    text = text.strip()
+    alone = _MONTH_ALONE.fullmatch(text)
+    try:
+        if alone is not None:
+            year, month = int(alone["year"]), int(alone["month"] or alone["month2"] or 0)
+            if not month:
+                return datetime(year, 1, 1), datetime(year + 1, 1, 1)
+            return datetime(year, month, 1), datetime(year + month // 12, month % 12 + 1, 1)
+        period = read_period(text)
+        return None if period is None or period.end else span_of(period.start)
+    except (ValueError, OverflowError):
+        return None
+
+
+def span_of(moment: Moment) -> tuple[datetime, datetime]:
+    """From its beginning to its end, without a zone."""
+    at = moment.at.replace(tzinfo=None)
+    return at, at + (timedelta(minutes=1) if moment.has_time else timedelta(days=1))

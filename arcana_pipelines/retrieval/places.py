@@ -1,0 +1,84 @@
+"""The page that somebody means: by its id, by an address that was copied from Notion, or by its title."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.documents.urls import canonical_id, page_id_of
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.retrieval.limits import check_text
+
+_WITHOUT_SCHEME = re.compile(r"(?:[\w-]+\.)*notion\.(?:so|com|site)/", re.IGNORECASE)
+_ID_ALONE = re.compile(r"(?:.*[-/ ])?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE | re.DOTALL)
+_HOW = "Give its id, its address in Notion, or its exact title."
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page or database of the ledger."""
+
+    external_id: str
+    kind: str
+    title: str
+    state: str
+    is_indexed: bool
+
+
+def find_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
+    """The page or database of a workspace that `asked` means, removed and waiting ones included.
+
+    Raises:
+        WrongUse: there is none, or several have this title.
+    """
+    check_text("The page", asked)
+    asked = asked.strip()
+    external_id = _id_in(asked)
+    parameters = {
+        "workspace_id": workspace_id,
+        "asked": asked,
+        "external_id": external_id,
+        "hex": external_id.replace("-", "") if external_id else None,
+        "title": asked,
+    }
+    with connection.cursor(row_factory=class_row(Place)) as cursor:
+        found = cursor.execute(load_sql("search_page"), parameters).fetchall()
+    by_id = [place for place in found if place.external_id in (asked, external_id)]
+    found = by_id or ([place for place in found if place.kind == "data_source"] if external_id else found)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise WrongUse(f"There is no page '{asked}' in this workspace. {_HOW}")
+    named = ", ".join(place.external_id for place in found[:5])
+    raise WrongUse(f"{len(found)} pages are called '{asked}' ({named}): give the id of the one that is meant.")
+
+
+def find_indexed(connection: Connection, workspace_id: UUID, asked: str) -> Place:
+    """The same, if it can be found by a search, or a database, whose rows can.
+
+    Raises:
+        WrongUse: see `find_place`; or it is not in the index.
+    """
+    place = find_place(connection, workspace_id, asked)
+    if place.state == "tombstoned":
+        raise WrongUse(f"The page '{place.title or place.external_id}' was removed; nothing of it is in the index.")
+    if not place.is_indexed and place.kind != "data_source":
+        raise WrongUse(
+            f"The page '{place.title or place.external_id}' is not in the index ({place.state}): "
+            "`arcana status` says why, and `arcana sync` tries again."
+        )
+    return place
+
+
+def _id_in(asked: str) -> str | None:
+    """The id in an address, a file's name, or an id in any spelling."""
+    if "://" not in asked and _WITHOUT_SCHEME.match(asked):
+        asked = f"https://{asked}"
+    if "://" in asked:
+        return page_id_of(asked)
+    return canonical_id(asked) if _ID_ALONE.fullmatch(asked) else None
