@@ -153,6 +153,8 @@ def _options(text: str) -> list[str] | None:
     """The options of a cell; None for one that is prose."""
     if len(text) > 20 * LONGEST or "\n" in text:
         return None
+    if read_period(text, True) or read_number(text) is not None:
+        return [text]  # March 5, 2026 is one
     options = [option.strip() for option in text.split(", ")]
     for option in options:
         if not option or len(option) > _LONGEST_OPTION or "," in option or len(option.split()) > _MOST_WORDS:
