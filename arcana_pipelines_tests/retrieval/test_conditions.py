@@ -50,7 +50,7 @@ class Indexed:
         self.folder = folder
         model, dimensions = model_of(database.settings)
         settings = IndexSettings(model, dimensions, ChunkerSettings())
-        workspaces.register(database, "export", "notion-export", settings, lambda _: None, lambda _: None)
+        workspaces.register(database, "export", "notion_export", settings, lambda _: None, lambda _: None)
         self.sync()
 
     def sync(self) -> None:
