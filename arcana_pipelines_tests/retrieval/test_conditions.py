@@ -202,7 +202,8 @@ def test_a_condition_that_cannot_mean_anything_is_refused_in_a_sentence(
 
 
 @pytest.mark.parametrize(
-    ("condition", "near"), [("Stage=Dnoe", "'Done'"), ("Stage!=Dnoe", "'Done'"), ("Code=7", "'007'"), ("Task=Roof", ROOF)]
+    ("condition", "near"),
+    [("Stage=Dnoe", "'Done'"), ("Stage!=Dnoe", "'Done'"), ("Code=7", "'007'"), ("Task=Roof", ROOF)],
 )
 def test_a_value_that_no_row_has_is_told_with_what_is_near(english: Indexed, condition: str, near: str) -> None:
     (note,) = english.find(condition).notes
