@@ -127,7 +127,6 @@ class Workspace(Base):
     status: Mapped[str] = mapped_column(TEXT, server_default=text("'active'"))
     generation: Mapped[int] = mapped_column(BIGINT, server_default=text("0"))
     source_cursor: Mapped[str | None] = mapped_column(TEXT)
-    source_fingerprint: Mapped[str | None] = mapped_column(TEXT)
     polled_at: Mapped[Any] = _time()
     poll_after: Mapped[Any] = _time()
     poll_failures: Mapped[int] = mapped_column(INTEGER, server_default=text("0"))
