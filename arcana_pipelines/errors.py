@@ -51,6 +51,14 @@ class DatabaseUnreachable(WrongUse):
     """No PostgreSQL answers at the configured address, or it refuses us."""
 
 
+class DatabaseBusy(ArcanaError):
+    """A statement, or its wait for a lock, took longer than it may. Nothing was changed; trying again can help."""
+
+
+class DatabaseFull(ArcanaError):
+    """The database's disk is full. What was stored stays; trying again helps when there is space."""
+
+
 class InvalidExport(WrongUse):
     """The export folder or zip is missing, malformed or unsafe."""
 

@@ -68,8 +68,8 @@ def server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def template(server_home: Path) -> str:
-    """The URL of the server, with a migrated template database in it."""
-    url = embedded.server_url(server_home)
+    """The URL of the server, for its superuser, with a migrated template database in it."""
+    url = embedded.server_url(server_home, embedded.SUPERUSER)
     with (server_home / "template.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with psycopg.connect(url, autocommit=True) as connection:
@@ -79,7 +79,8 @@ def template(server_home: Path) -> str:
                 for setting in ("fsync", "synchronous_commit", "full_page_writes"):
                     connection.execute(f"ALTER SYSTEM SET {setting} = off")
                 connection.execute("SELECT pg_reload_conf()")
-                connection.execute(f"CREATE DATABASE {_TEMPLATE}")
+                # The installation's own database is empty, and has the extensions and the owner.
+                connection.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE {embedded.DATABASE} OWNER arcana_owner")
                 database = Database(Settings(database_url=named(url, _TEMPLATE)))
                 schema.upgrade(database)
                 database.close()
@@ -88,10 +89,10 @@ def template(server_home: Path) -> str:
 
 @pytest.fixture
 def database_url(template: str) -> Iterator[str]:
-    """The URL of a database of this test's own."""
+    """The URL of a database of this test's own, for the role that works with it."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(template, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} OWNER arcana_owner")
         yield named(template, name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -145,4 +146,6 @@ def another(database: Database) -> Iterator[Callable[[str], Harness]]:
 
 
 def named(url: str, name: str) -> str:
-    return url.replace(f"/{embedded.DATABASE}?", f"/{name}?")
+    """The URL of another database, for the role that works with it."""
+    role = f"{embedded.WRITER}@/"
+    return url.replace(f"{embedded.SUPERUSER}@/", role).replace(f"@/{embedded.DATABASE}?", f"@/{name}?")

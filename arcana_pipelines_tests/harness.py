@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 from pydantic import SecretStr
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db import embedded
+from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.prices import Terms
 from arcana_pipelines.embedding.provider import Embedder, OpenEmbedder, model_of, open_embedder
 from arcana_pipelines.indexes.builds import IndexSettings
@@ -24,6 +26,7 @@ from arcana_pipelines.pipeline.publish import publish
 from arcana_pipelines.pipeline.reports import counts_agree, served_counts, sync_report
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.results import Hit
+from arcana_pipelines.retrieval.searcher import workspace_named
 from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 from arcana_pipelines.sources.notion.source import NotionSource
@@ -114,11 +117,13 @@ class Harness:
         self.world.clock.advance(2 * TWO_MINUTES)
 
     def search(self, query: str, k: int = 10, index: str = "default") -> list[Hit]:
-        with self.database.connection() as connection:
-            workspace = workspaces.find(connection, self.slug)
-            return (
-                IndexSearcher(connection, self.database.settings, workspace.workspace_id, index).search(query, k).hits
-            )
+        with self.reader() as connection:
+            workspace_id = workspace_named(connection, self.slug)
+            return IndexSearcher(connection, self.database.settings, workspace_id, index).search(query, k).hits
+
+    def reader(self) -> Connection:
+        """A connection of the role that may search and nothing else."""
+        return psycopg.connect(self.database.url.replace(f"{embedded.WRITER}@", f"{embedded.READER}@"))
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with self.database.connection() as connection:

@@ -24,6 +24,7 @@ def upgrade(as_json: bool) -> None:
 
     database = open_database(may_create=True)
     revision = schema.upgrade(database)
+    schema.grant_reads(database)
     with open_instance(database) as instance:
         instance.upgrade()
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Any
 
@@ -64,6 +65,7 @@ def cli(verbose: bool) -> None:
 def main(arguments: list[str] | None = None) -> Any:
     """The entry point: errors of ours become a sentence and an exit code, never a traceback."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    os.umask(0o077)  # what we write, and what the processes that we start write, is for this user
     try:
         code = cli.main(arguments, prog_name="arcana", standalone_mode=False)
     except ArcanaError as error:

@@ -21,6 +21,7 @@ from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.limits import MOST_HITS, check_question, check_text
 from arcana_pipelines.retrieval.reranker import open_reranker
 from arcana_pipelines.retrieval.results import Hit, Results
+from arcana_pipelines.retrieval.searcher import workspace_named
 
 SHOWN = 400  # characters of a hit on a terminal
 
@@ -96,13 +97,12 @@ def command(
     if query != "-":
         check_question(query, k, neighbours)
     database = open_database()
+    database.only_searches = True
     require_current(database)
     with database.connection() as connection:
-        workspace = workspaces.find(connection, slug)
-        connection.commit()
-        searcher = IndexSearcher(
-            connection, database.settings, workspace.workspace_id, index, reranker=open_reranker(database.settings)
-        )
+        workspace_id = workspace_named(connection, slug)
+        reranker = open_reranker(database.settings)
+        searcher = IndexSearcher(connection, database.settings, workspace_id, index, reranker=reranker)
         for line in _lines(k, neighbours) if query == "-" else [query]:
             results = searcher.search(
                 line.rstrip("\r\n"), k, filters=filters, neighbours=neighbours, as_of=as_of, fusion=fusion
@@ -115,6 +115,7 @@ def command(
                 for note in dict.fromkeys(results.notes):
                     click.echo(printable(note), err=True)
                 _print(results)
+            connection.commit()  # the next line may be long in coming
 
 
 def _lines(k: int, neighbours: int) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from arcana_pipelines.db import embedded
-from arcana_pipelines.errors import DatabaseUnreachable
+from arcana_pipelines.errors import ArcanaError, DatabaseBusy, DatabaseFull, DatabaseUnreachable
 from arcana_pipelines.postgres_address import Address
 from arcana_pipelines.settings import Settings
 
@@ -46,11 +46,33 @@ class _Interruptible(psycopg.Connection[Any]):
             raise
 
 
-class Database:
-    """The PostgreSQL that holds everything: the one at `DATABASE_URL`, or the embedded one."""
+_TAKES_TOO_LONG = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
 
-    def __init__(self, settings: Settings) -> None:
+# How long a statement, a wait for a lock, and a transaction that does nothing may take ('0': for ever). A sync holds a
+# transaction while it asks others, and waits for the readers that an index is made beside. What the server, the
+# database or the role says already is left.
+_OF_WORK = {"statement_timeout": "0", "lock_timeout": "15min", "idle_in_transaction_session_timeout": "1h"}
+_OF_SEARCHES = {"statement_timeout": "30s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "10min"}
+_LIMIT = (
+    "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS wanted (name, value) "
+    "WHERE current_setting(name) = '0'"
+)
+
+
+class Database:
+    """The PostgreSQL that holds everything: the one at `DATABASE_URL`, or the embedded one.
+
+    For searches alone (`only_searches`) the embedded one is used as a role that can read what they need and nothing
+    else, and nothing takes long: 30 seconds a statement, 5 seconds for a lock.
+    """
+
+    def __init__(self, settings: Settings, only_searches: bool = False) -> None:
         self.settings = settings
+        self.only_searches = only_searches
 
     @cached_property
     def url(self) -> str:
@@ -61,7 +83,7 @@ class Database:
         """
         if self.settings.database_url is not None:
             return self.settings.database_url.get_secret_value()
-        return embedded.acquire_lease(self.settings.home)
+        return embedded.acquire_lease(self.settings.home, self._role)
 
     @cached_property
     def address(self) -> Address:
@@ -104,7 +126,13 @@ class Database:
         """
         try:
             options.setdefault("connect_timeout", 10)
-            return _Interruptible.connect(self.url, application_name="arcana", **options)
+            try:
+                return self._connected(**options)
+            except psycopg.OperationalError:
+                if self.settings.database_url is not None:
+                    raise
+                embedded.acquire_lease(self.settings.home, self._role)  # it was killed, and is started again
+                return self._connected(**options)
         except psycopg.Error as error:
             said = " ".join(self.address.without_secrets(str(error)).split())
             raise DatabaseUnreachable(
@@ -112,12 +140,25 @@ class Database:
                 "Check DATABASE_URL (unset, the embedded PostgreSQL is used)."
             ) from error
 
+    @property
+    def _role(self) -> str:
+        return embedded.READER if self.only_searches else embedded.WRITER
+
+    def _connected(self, autocommit: bool = False, **options: Any) -> Connection:
+        connection = _Interruptible.connect(self.url, application_name="arcana", autocommit=True, **options)
+        limits = _OF_SEARCHES if self.only_searches else _OF_WORK
+        connection.execute(_LIMIT, [list(limits), list(limits.values())])
+        connection.autocommit = autocommit
+        return connection
+
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """A pooled connection: committed at the end, rolled back on an exception.
 
         Raises:
-            DatabaseUnreachable: nothing answers, it refuses us, or all connections are in use for too long.
+            DatabaseUnreachable: nothing answers, it refuses us, it ends, or all connections are in use for too long.
+            DatabaseBusy: a lock or a statement took longer than it may.
+            DatabaseFull: the server's disk is full.
         """
         from sqlalchemy.exc import TimeoutError as NoneIsFree
 
@@ -134,12 +175,35 @@ class Database:
         try:
             yield connection
             connection.commit()
-        except BaseException:
-            if not connection.closed:
+        except BaseException as error:
+            lost = connection.closed
+            if not lost:
                 connection.rollback()
+            told = self._in_words(error, lost) if isinstance(error, psycopg.Error) else None
+            if told is not None:
+                raise told from error
             raise
         finally:
             pooled.close()
+
+    def _in_words(self, error: psycopg.Error, lost: bool) -> ArcanaError | None:
+        """What the server said, where it is about the server and no fault of ours."""
+        said = " ".join(str(error).split())
+        at = f"The database at {self.safe_url}"
+        own_disk = lost and self.settings.database_url is None and embedded.disk_was_full(self.settings.home)
+        if own_disk or isinstance(error, psycopg.errors.DiskFull):
+            return DatabaseFull(
+                f"{at} has no space left on its disk. Make some, and run this again: what was stored is kept, and "
+                "searches show the last whole version."
+            )
+        if isinstance(error, _TAKES_TOO_LONG) and "timeout" in said:
+            return DatabaseBusy(
+                f"{at} took too long: {said}. Somebody else may hold a lock: `SELECT pid, state, query, "
+                "pg_blocking_pids(pid) FROM pg_stat_activity` shows who. Nothing was changed; try again."
+            )
+        if lost:
+            return DatabaseUnreachable(f"{at} ended the connection in the middle of the work: {said}. Try again.")
+        return None
 
     def close(self) -> None:
         """Close pooled connections (the lease on an embedded server stays until the process ends)."""

@@ -48,7 +48,14 @@ def upgrade(database: Database, revision: str = "head") -> str:
         from alembic import command
 
         _migrate(database, lambda config: command.upgrade(config, revision))
+        grant_reads(database)
     return target
+
+
+def grant_reads(database: Database) -> None:
+    """Let the role `arcana_reader`, where there is one, read what searches read."""
+    with database.connection() as connection:
+        connection.execute(load_sql("roles_reader"))
 
 
 def downgrade(database: Database, revision: str) -> None:

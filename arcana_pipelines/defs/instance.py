@@ -149,7 +149,7 @@ def open_instance(database: Database) -> dg.DagsterInstance:
 
 
 def _write_yaml(home: Path) -> None:
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = home / "dagster.yaml"
     if not path.exists():
         path.write_text(DAGSTER_YAML.format(home=home), encoding="utf-8")

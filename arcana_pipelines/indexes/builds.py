@@ -157,6 +157,7 @@ def create_build(
         "ALTER TABLE {table} ADD CONSTRAINT {dimensions} CHECK (vector_dims(chunk_embedding) = "
         f"{int(settings.dimensions)})",
     )
+    connection.execute(load_sql("roles_reader"))
     return build
 
 

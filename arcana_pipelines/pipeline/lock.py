@@ -39,6 +39,7 @@ def workspace_lock(database: Database, workspace_id: UUID, slug: str) -> Iterato
         row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", key).fetchone()
         if row != (True,):
             log.warning("workspace '%s' is being synced by another run; waiting for it to end", slug)
+            connection.execute("SET lock_timeout = 0")  # a run may take hours
             connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", key)
         yield
     finally:

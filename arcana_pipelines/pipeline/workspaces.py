@@ -252,7 +252,7 @@ def _refuse_used(connection: Connection, slug: str) -> None:
 
 def _make_directory(directory: Path) -> None:
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(directory.iterdir()):
             raise ArcanaError(
                 f"{directory} holds files although no workspace uses it. Move it away and register again."

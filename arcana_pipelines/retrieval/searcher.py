@@ -64,7 +64,7 @@ class Searcher:
             InvalidSetting: a variable of the environment is malformed.
         """
         self._owns_database = database is None
-        self._database = database or Database(settings or load_settings())
+        self._database = database or Database(settings or load_settings(), only_searches=True)
         self._settings = settings or self._database.settings
         self._workspace = workspace
         self._index = index
@@ -192,7 +192,7 @@ class Searcher:
                 searcher = IndexSearcher(
                     connection,
                     self._settings,
-                    self._find(connection),
+                    workspace_named(connection, self._workspace),
                     self._index,
                     embedders=self._embedders,
                     reranker=self._reranker,
@@ -203,14 +203,20 @@ class Searcher:
                     raise _Dropped(str(error).strip()) from error
                 raise
 
-    def _find(self, connection: Connection) -> UUID:
-        row = connection.execute(
-            "SELECT workspace_id FROM workspace WHERE slug = %s AND status <> 'deleting'", [self._workspace]
-        ).fetchone()
-        if row is None:
-            raise UnknownWorkspace.named(self._workspace)
-        workspace_id: UUID = row[0]
-        return workspace_id
+
+def workspace_named(connection: Connection, slug: str) -> UUID:
+    """The id of the workspace with this slug. Reads no more of it than a search may.
+
+    Raises:
+        UnknownWorkspace: there is none.
+    """
+    row = connection.execute(
+        "SELECT workspace_id FROM workspace WHERE slug = %s AND status <> 'deleting'", [slug]
+    ).fetchone()
+    if row is None:
+        raise UnknownWorkspace.named(slug)
+    workspace_id: UUID = row[0]
+    return workspace_id
 
 
 class _Dropped(Exception):

@@ -1,17 +1,27 @@
-"""The embedded server: started once, shared, stopped when its last user ends, however that ends."""
+"""The embedded server: shared, started again when it dies, stopped with its last user, closed to others."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import pwd
+import shutil
 import signal
+import stat
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from arcana_pipelines.db import embedded
+from arcana_pipelines.db import embedded, keeper
+from arcana_pipelines.db.private_folders import let_pass, make_socket_folder, require_private
+from arcana_pipelines.errors import DatabaseUnreachable
 
 pytestmark = pytest.mark.e2e
 
@@ -20,44 +30,305 @@ import sys
 from pathlib import Path
 from arcana_pipelines.db import embedded
 print(embedded.acquire_lease(Path(sys.argv[1])), flush=True)
-sys.stdin.read()
+for line in sys.stdin:
+    print(embedded.acquire_lease(Path(sys.argv[1])), flush=True)
 """
+_SECRET = "planted-in-the-environment"
 
 
-def _use(home: Path) -> subprocess.Popen[str]:
-    user = subprocess.Popen(
-        [sys.executable, "-c", _USER, str(home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert user.stdout
-    assert user.stdout.readline().startswith("postgresql://")
-    return user
+class _User:
+    """A process that uses the server."""
+
+    def __init__(self, home: Path, **options: int) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _USER, str(home)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "NOTION_TOKEN": _SECRET, "PGPORT": "6543", "PYTHONPATH": os.pathsep.join(sys.path)},
+            **options,  # type: ignore[call-overload]
+        )
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline().startswith("postgresql://arcana@/")
+
+    def end(self) -> None:
+        self.process.communicate("")
+
+
+@contextlib.contextmanager
+def _used(home: Path) -> Iterator[_User]:
+    user = _User(home)
+    try:
+        yield user
+    finally:
+        user.end()
+        assert embedded.wait_until_stopped(home)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home whose path is short enough for a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="arcana-test-"))
+    yield folder / "home"
+    shutil.rmtree(folder)
 
 
 def _answers(home: Path) -> bool:
     try:
         psycopg.connect(embedded.server_url(home)).close()
-    except psycopg.OperationalError:
+    except (psycopg.OperationalError, DatabaseUnreachable):
         return False
     return True
 
 
-def test_users_share_one_server_that_ends_with_the_last_of_them(tmp_path: Path) -> None:
-    first, second = _use(tmp_path), _use(tmp_path)
-    first.communicate("")
-    assert not embedded.wait_until_stopped(tmp_path, timeout=1)
-    assert _answers(tmp_path)
-    os.kill(second.pid, signal.SIGKILL)
-    second.communicate()
-    assert embedded.wait_until_stopped(tmp_path)
-    assert not _answers(tmp_path)
-    third = _use(tmp_path)
-    assert _answers(tmp_path)
-    third.communicate("")
-    assert embedded.wait_until_stopped(tmp_path)
+def _postmaster(home: Path) -> int:
+    return int((home / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
 
 
-def test_a_home_with_a_long_name_works(tmp_path: Path) -> None:
-    home = tmp_path / ("long" * 30)
-    user = _use(home)
-    user.communicate("")
-    assert embedded.wait_until_stopped(home)
+def _keeper(home: Path) -> int:
+    """The process that has the keeper's lock, or gets it in a moment."""
+    inode = (home / "postgres" / "keeper.lock").stat().st_ino
+    while True:
+        locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+        for words in locks:
+            if words[1] == "FLOCK" and words[5].endswith(f":{inode}"):
+                return int(words[4])
+        time.sleep(0.02)
+
+
+def _names_in_environment(process: int) -> set[str]:
+    entries = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+    return {entry.partition(b"=")[0].decode() for entry in entries if entry}
+
+
+class TestLife:
+    def test_users_share_one_server_that_ends_with_the_last_of_them(self, home: Path) -> None:
+        first, second = _User(home), _User(home)
+        first.end()
+        assert not embedded.wait_until_stopped(home, timeout=1)
+        assert _answers(home)
+        os.kill(second.process.pid, signal.SIGKILL)
+        second.process.communicate()
+        assert embedded.wait_until_stopped(home)
+        assert not _answers(home)
+        with _used(home):
+            assert _answers(home)
+
+    def test_whatever_is_killed_the_next_user_is_served(self, home: Path) -> None:
+        with _used(home):
+            for victims in ((_postmaster,), (_postmaster,), (_keeper,), (_keeper, _postmaster), (_postmaster, _keeper)):
+                before = [victim(home) for victim in victims]
+                for process in before:
+                    os.kill(process, signal.SIGKILL)
+                another = _User(home)
+                assert _answers(home)
+                another.end()
+                assert [victim(home) for victim in victims] != before
+
+    def test_a_server_that_cannot_start_is_told_in_postgresql_s_words_and_starts_when_it_can(self, home: Path) -> None:
+        with _used(home):
+            pass
+        control = home / "postgres" / "data" / "global" / "pg_control"
+        control.rename(control.with_name("away"))
+        with pytest.raises(DatabaseUnreachable, match=r"does not run: .*pg_control.*server\.log"):
+            embedded.acquire_lease(home)
+        embedded.release_lease(home)
+        control.with_name("away").rename(control)
+        with _used(home):
+            assert _answers(home)
+
+    def test_one_that_dies_for_good_is_not_started_over_and_over(self, home: Path) -> None:
+        with _used(home):
+            control = home / "postgres" / "data" / "global" / "pg_control"
+            control.rename(control.with_name("away"))
+            os.kill(_postmaster(home), signal.SIGKILL)
+            with pytest.raises(DatabaseUnreachable, match="pg_control"):
+                embedded.acquire_lease(home)
+            attempts = (home / "postgres" / "keeper.log").read_text().count("starting it again")
+            assert attempts <= 4
+            control.with_name("away").rename(control)
+            deadline = time.monotonic() + 60
+            while not _answers(home) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert _answers(home)
+            embedded.release_lease(home)
+
+    def test_the_keeper_of_an_older_release_is_named_as_the_reason(self, home: Path) -> None:
+        folder = home / "postgres"
+        folder.mkdir(parents=True)
+        (folder / "ready").touch()
+        with (folder / "keeper.lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with pytest.raises(DatabaseUnreachable, match="older release"):
+                embedded.acquire_lease(home)
+        embedded.release_lease(home)
+
+
+class TestWhoGetsIn:
+    def test_keeper_and_server_have_nothing_of_the_environment_but_this_list(self, home: Path) -> None:
+        with _used(home):
+            for process in (_keeper(home), _postmaster(home)):
+                names = _names_in_environment(process)
+                assert "PATH" in names
+                assert names <= {*embedded.ENVIRONMENT, "PG_OOM_ADJUST_FILE", "PG_OOM_ADJUST_VALUE"}
+
+    def test_no_role_but_the_superuser_may_leave_the_database(self, home: Path) -> None:
+        with _used(home):
+            for role in (embedded.WRITER, embedded.READER):
+                with psycopg.connect(embedded.server_url(home, role), autocommit=True) as connection:
+                    for statement in (
+                        "COPY (SELECT 1) TO PROGRAM 'env'",
+                        "COPY (SELECT 1) TO '/tmp/arcana-never'",
+                        "SELECT pg_read_file('/etc/passwd')",
+                        "SELECT lo_import('/etc/passwd')",
+                        "SELECT pg_ls_dir('/')",
+                        "ALTER SYSTEM SET fsync = off",
+                        "CREATE ROLE other",
+                        "CREATE DATABASE other",
+                        f"SET ROLE {embedded.SUPERUSER}",
+                        "CREATE EXTENSION file_fdw",
+                    ):
+                        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                            connection.execute(statement)
+
+    def test_nothing_trusts_and_nothing_listens_on_a_port(self, home: Path) -> None:
+        with _used(home), psycopg.connect(embedded.server_url(home, embedded.SUPERUSER)) as connection:
+            rules = connection.execute("SELECT type, auth_method FROM pg_hba_file_rules").fetchall()
+            assert rules == [("local", "peer")]
+            assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
+            assert connection.execute("SHOW unix_socket_permissions").fetchone() == ("0700",)
+
+    def test_a_database_that_the_superuser_owned_is_taken_over_with_all_that_is_in_it(self, home: Path) -> None:
+        """As releases before the roles made it: everything belongs to the superuser, and everybody is trusted."""
+        with (
+            _used(home),
+            psycopg.connect(embedded.server_url(home, embedded.SUPERUSER), autocommit=True) as connection,
+        ):
+            connection.execute("CREATE SCHEMA dagster; CREATE TABLE dagster.runs (id bigserial, body text)")
+            connection.execute("CREATE TYPE mood AS ENUM ('well'); CREATE VIEW seen AS SELECT id FROM dagster.runs")
+            connection.execute("CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+            connection.execute("INSERT INTO dagster.runs (body) VALUES ('kept')")
+            connection.execute("ALTER DATABASE arcana OWNER TO postgres; DROP OWNED BY arcana, arcana_reader")
+            connection.execute("REASSIGN OWNED BY arcana_owner TO postgres; DROP OWNED BY arcana_owner")
+            connection.execute("DROP ROLE arcana, arcana_reader; DROP ROLE arcana_owner")
+        data = home / "postgres" / "data"
+        (data / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 trust\n")
+        with _used(home), psycopg.connect(embedded.server_url(home), autocommit=True) as connection:
+            assert connection.execute("SELECT body FROM dagster.runs").fetchall() == [("kept",)]
+            connection.execute("ALTER TABLE dagster.runs ADD COLUMN more int; DROP VIEW seen; DROP TYPE mood")
+            connection.execute("DROP FUNCTION one(); CREATE TABLE new (id int)")
+            owners = connection.execute(
+                "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname IN ('public', 'dagster')"
+            ).fetchall()
+            assert owners == [("arcana_owner",)]
+            assert "trust" not in (data / "pg_hba.conf").read_text()
+
+
+class TestFolders:
+    def test_a_home_with_a_long_name_has_a_socket_in_a_folder_of_a_new_name_for_us_alone(self, tmp_path: Path) -> None:
+        home = tmp_path / ("long" * 30)
+        guessable = {entry.name for entry in Path(tempfile.gettempdir()).iterdir()}
+        with _used(home):
+            sockets = Path((home / "postgres" / "socket_folder").read_text())
+            assert sockets.name not in guessable
+            assert stat.S_IMODE(sockets.lstat().st_mode) == 0o700
+            assert sockets.lstat().st_uid == (home / "postgres" / "data").stat().st_uid
+            assert _answers(home)
+        shutil.rmtree(sockets)
+        with _used(home):
+            assert _answers(home)
+
+    @pytest.mark.parametrize("made", ["open", "link", "file"])
+    def test_a_socket_folder_that_others_could_have_made_is_refused(self, tmp_path: Path, made: str) -> None:
+        sockets = tmp_path / "run"
+        if made == "open":
+            sockets.mkdir()
+            sockets.chmod(0o777)
+        elif made == "link":
+            (tmp_path / "elsewhere").mkdir(mode=0o700)
+            sockets.symlink_to(tmp_path / "elsewhere")
+        else:
+            sockets.touch(mode=0o600)
+        with pytest.raises(DatabaseUnreachable, match="Remove it and run the command again"):
+            require_private(sockets, os.geteuid())
+
+    def test_a_socket_folder_of_somebody_else_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "run").mkdir(mode=0o700)
+        with pytest.raises(DatabaseUnreachable, match="belongs to the user"):
+            require_private(tmp_path / "run", os.geteuid() + 1)
+
+    def test_a_link_in_the_place_of_the_socket_folder_gives_nothing_away(self, tmp_path: Path) -> None:
+        short = Path(tempfile.mkdtemp(prefix="arcana-test-"))
+        try:
+            (tmp_path / "target").mkdir(mode=0o755)
+            (short / "run").symlink_to(tmp_path / "target")
+            with pytest.raises(DatabaseUnreachable, match="is no folder"):
+                make_socket_folder(short, os.geteuid(), os.getegid())
+            assert stat.S_IMODE((tmp_path / "target").stat().st_mode) == 0o755
+        finally:
+            shutil.rmtree(short)
+
+    def test_a_noted_folder_that_is_not_ours_any_more_is_replaced_by_a_new_one(self, tmp_path: Path) -> None:
+        folder = tmp_path / ("long" * 30)
+        folder.mkdir()
+        first = make_socket_folder(folder, os.geteuid(), os.getegid())
+        first.chmod(0o777)
+        second = make_socket_folder(folder, os.geteuid(), os.getegid())
+        assert second != first
+        for made in (first, second):
+            made.rmdir()
+
+    def test_what_we_make_is_for_us_alone(self, home: Path) -> None:
+        (home / "dagster").mkdir(parents=True)
+        (home / "dagster").chmod(0o755)  # of an older release
+        with _used(home):
+            for path in (home / "postgres", home / "dagster", home / "postgres" / "data", home / "postgres" / "run"):
+                assert path.stat().st_mode & stat.S_IRWXO == 0
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="the server runs as another user under root alone")
+    def test_nobody_but_the_server_gets_through_folders_that_were_closed(self, home: Path) -> None:
+        private = home.parent
+        private.chmod(0o700)
+        (private / ".env").write_text("NOTION_TOKEN=secret")
+        (private / ".env").chmod(0o644)
+        with _used(home):
+            assert _answers(home)
+            assert private.stat().st_mode & stat.S_IRWXO == 0
+            for user in ("nobody", "daemon"):
+                read = subprocess.run(
+                    ["cat", private / ".env"], user=pwd.getpwnam(user).pw_uid, capture_output=True, check=False
+                )
+                assert read.returncode != 0
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give rights to others")
+    def test_passing_through_gives_no_group_what_it_did_not_have(self, tmp_path: Path) -> None:
+        closed = tmp_path / "closed"
+        (closed / "data").mkdir(parents=True)
+        closed.chmod(0o700)
+        nobody = pwd.getpwnam("nobody")
+        for _ in range(2):
+            let_pass(closed / "data", nobody.pw_uid, nobody.pw_gid, tmp_path)
+        as_nobody = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": [], "check": False}
+        assert subprocess.run(["ls", closed], capture_output=True, **as_nobody).returncode != 0  # type: ignore[call-overload]
+        daemon = pwd.getpwnam("daemon")
+        passed = subprocess.run(
+            ["test", "-d", closed / "data"], user=daemon.pw_uid, group=daemon.pw_gid, extra_groups=[], check=False
+        )
+        assert passed.returncode != 0
+
+    def test_the_home_of_somebody_else_is_refused(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (home / "postgres").mkdir(parents=True)
+        monkeypatch.setattr(os, "geteuid", lambda: (home / "postgres").stat().st_uid + 1)
+        with pytest.raises(DatabaseUnreachable, match="run as that user"):
+            embedded.acquire_lease(home)
+
+
+def test_the_reason_of_a_start_that_failed_is_the_server_s_and_not_a_client_s(tmp_path: Path) -> None:
+    (tmp_path / "server.log").write_text(
+        '10:00 UTC [1] PANIC:  could not write to file "pg_wal/xlogtemp.1": No space left on device\n'
+        "10:00 UTC [2] FATAL:  the database system is starting up\n"
+        '10:00 UTC [2] FATAL:  role "arcana" is not permitted to log in\n'
+    )
+    assert keeper.last_words(tmp_path / "server.log", 0) == (
+        'could not write to file "pg_wal/xlogtemp.1": No space left on device'
+    )

@@ -1,0 +1,192 @@
+"""Folders that are closed to other users, and the way of one system user through closed folders to its own.
+
+A folder in a place that others can write to is never taken as found: it is ours, no link and closed, or refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import stat
+import struct
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from arcana_pipelines.errors import DatabaseUnreachable
+
+log = logging.getLogger(__name__)
+
+# A path in a sockaddr_un holds 107 bytes; PostgreSQL adds "/.s.PGSQL.5432.lock".
+MAX_SOCKET_FOLDER_BYTES = 85
+
+# The layout of access lists: linux/posix_acl_xattr.h. Written here because the program setfacl is mostly missing.
+_ACL = "system.posix_acl_access"
+_VERSION, _ENTRY = struct.Struct("<I"), struct.Struct("<HHI")
+_USER_OBJ, _USER, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
+_NOBODY = 0xFFFFFFFF
+_SEARCH = 1
+
+
+def require_own(folder: Path) -> None:
+    """Refuse to work in a folder that is somebody else's.
+
+    Raises:
+        DatabaseUnreachable: it is.
+    """
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        raise DatabaseUnreachable(
+            f"{folder}, the folder of the embedded PostgreSQL, belongs to the user {found.st_uid}, and this is the "
+            f"user {os.geteuid()}: run as that user, or set ARCANA_HOME to a folder of your own."
+        )
+
+
+def close_to_others(paths: Iterable[Path]) -> None:
+    """Take the rights of group and others away from what is ours, but for passing through by an access list."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            found = path.lstat()
+            if found.st_uid != os.geteuid() or stat.S_ISLNK(found.st_mode):
+                continue
+            # With an access list, the bits of the group are what its entries may have at most.
+            open_bits = found.st_mode & (0o067 if _ACL in os.listxattr(path) else 0o077)
+            if open_bits:
+                path.chmod(stat.S_IMODE(found.st_mode) & ~open_bits)
+
+
+def require_private(folder: Path, owner: int) -> None:
+    """Refuse a folder that is a link, not `owner`'s (a user id), or open to anybody else.
+
+    Raises:
+        DatabaseUnreachable: it is.
+        FileNotFoundError: there is none.
+    """
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        wrong = "is no folder"
+    elif found.st_uid != owner:
+        wrong = f"belongs to the user {found.st_uid}, not {owner}"
+    elif found.st_mode & 0o077:
+        wrong = f"is open to others (mode {stat.S_IMODE(found.st_mode):o})"
+    else:
+        return
+    raise DatabaseUnreachable(
+        f"{folder}, where the embedded PostgreSQL has its socket, {wrong}: it is not used, as whoever made it could "
+        "read and change everything. Remove it and run the command again."
+    )
+
+
+def socket_folder(folder: Path) -> Path | None:
+    """Where the server of this folder has its socket: `run` inside it, or the noted one where that is too long a path.
+
+    None: it is too long, and none was made yet.
+    """
+    inside = folder / "run"
+    if len(os.fsencode(inside)) <= MAX_SOCKET_FOLDER_BYTES:
+        return inside
+    note = folder / "socket_folder"
+    return Path(os.fsdecode(note.read_bytes())) if note.exists() else None
+
+
+def make_socket_folder(folder: Path, owner: int, group: int) -> Path:
+    """Make the socket's folder, for this user and group alone, where it is missing, and return it.
+
+    In the temporary directory it has a new, random name, which is noted: nobody can have made it before us.
+
+    Raises:
+        DatabaseUnreachable: something that cannot be trusted is in its place.
+    """
+    sockets = socket_folder(folder)
+    if sockets is None or (sockets.parent != folder and not _is_private(sockets, owner)):
+        sockets = Path(tempfile.mkdtemp(prefix="arcana-", dir=_short_temporary()))
+        (folder / "socket_folder").write_bytes(os.fsencode(sockets))
+        os.chown(sockets, owner, group)
+    elif not sockets.is_symlink() and not sockets.exists():
+        sockets.mkdir(mode=0o700)
+        os.chown(sockets, owner, group)
+    elif sockets.is_dir() and not sockets.is_symlink() and sockets.stat().st_uid == owner:
+        sockets.chmod(0o700)  # inside our own folder: a copy of the installation may have lost the mode
+    require_private(sockets, owner)
+    return sockets
+
+
+def _is_private(folder: Path, owner: int) -> bool:
+    try:
+        require_private(folder, owner)
+    except (OSError, DatabaseUnreachable):
+        return False
+    return True
+
+
+def _short_temporary() -> str:
+    for candidate in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
+        if (
+            len(os.fsencode(candidate)) <= MAX_SOCKET_FOLDER_BYTES - len("/arcana-12345678")
+            and Path(candidate).is_dir()
+        ):
+            return candidate
+    raise DatabaseUnreachable("No temporary directory has a path short enough for a socket: set TMPDIR to one.")
+
+
+def let_pass(path: Path, user: int, group: int, ours: Path) -> None:
+    """Let one user walk through the parents of `path` that are closed: him alone, and without reading.
+
+    It is an entry of the folder's access list. Where the file system has none, folders from `ours` downwards are
+    opened to that user's group instead.
+
+    Raises:
+        DatabaseUnreachable: another folder is closed, and its file system has no access lists.
+    """
+    for parent in sorted({*path.absolute().parents, *path.resolve().parents}, key=lambda folder: len(folder.parts)):
+        if parent.stat().st_mode & stat.S_IXOTH:
+            continue
+        try:
+            _allow_search(parent, user)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EPERM, errno.ENOSYS, errno.EINVAL):
+                raise
+            if not parent.is_relative_to(ours):
+                raise DatabaseUnreachable(
+                    f"PostgreSQL does not run as root, and {parent} is closed to the user it runs as. Its file system "
+                    "has no access lists by which that user alone could pass. Run Arcana as an ordinary user, set "
+                    "ARCANA_HOME to a folder outside, or set DATABASE_URL to a server of your own."
+                ) from error
+            os.chown(parent, -1, group)
+            parent.chmod(stat.S_IMODE(parent.stat().st_mode) & ~0o077 | stat.S_IXGRP)
+
+
+def _allow_search(folder: Path, user: int) -> None:
+    entries = _access_list(folder)
+    mask = next((rights for tag, rights, _ in entries if tag == _MASK), 7)
+    mine = next((rights for tag, rights, who in entries if (tag, who) == (_USER, user)), 0)
+    if mine & mask & _SEARCH:
+        return
+    log.info("letting the user %s, and nobody else, pass through %s", user, folder)
+    # What the old mask took away stays away when the new one is wider.
+    others = [
+        (tag, rights & mask if tag in (_USER, _GROUP_OBJ, _GROUP) else rights, who)
+        for tag, rights, who in entries
+        if tag != _MASK and (tag, who) != (_USER, user)
+    ]
+    entries = [*others, (_USER, mine & mask | _SEARCH, user)]
+    mask = 0
+    for tag, rights, _ in entries:
+        if tag in (_USER, _GROUP_OBJ, _GROUP):
+            mask |= rights
+    entries.append((_MASK, mask, _NOBODY))
+    packed = [_ENTRY.pack(*entry) for entry in sorted(entries, key=lambda entry: (entry[0], entry[2]))]
+    os.setxattr(folder, _ACL, _VERSION.pack(2) + b"".join(packed))
+
+
+def _access_list(folder: Path) -> list[tuple[int, int, int]]:
+    try:
+        packed = os.getxattr(folder, _ACL)
+    except OSError as error:
+        if error.errno != errno.ENODATA:
+            raise
+        mode = folder.stat().st_mode
+        return [(_USER_OBJ, mode >> 6 & 7, _NOBODY), (_GROUP_OBJ, mode >> 3 & 7, _NOBODY), (_OTHER, mode & 7, _NOBODY)]
+    return [(tag, rights, who) for tag, rights, who in _ENTRY.iter_unpack(packed[_VERSION.size :])]

@@ -1,0 +1,47 @@
+-- Extensions, and one owner for everything in the database, as the superuser. An older release owned all as superuser.
+CREATE EXTENSION IF NOT EXISTS ltree SCHEMA public;
+CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;
+CREATE EXTENSION IF NOT EXISTS vector SCHEMA public;
+DO $$
+DECLARE
+    superuser CONSTANT oid := (SELECT oid FROM pg_roles WHERE rolname = current_user);
+    statement text;
+BEGIN
+    FOR statement IN
+        WITH theirs AS (
+            SELECT n.oid, n.nspname FROM pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+        ), of_extensions AS (
+            SELECT d.classid, d.objid FROM pg_depend d WHERE d.deptype = 'e'
+        ), wrong AS (
+            SELECT 'SCHEMA' AS kind, quote_ident(n.nspname) AS name, 'pg_namespace'::regclass AS class, n.oid
+            FROM pg_namespace n JOIN theirs USING (oid) WHERE n.nspowner = superuser
+            UNION ALL
+            -- A sequence of a column and the type of a table go with the table.
+            SELECT 'TABLE', c.oid::regclass::text, 'pg_class'::regclass, c.oid
+            FROM pg_class c JOIN theirs t ON t.oid = c.relnamespace
+            WHERE c.relowner = superuser AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+              AND NOT (c.relkind = 'S' AND EXISTS (
+                  SELECT FROM pg_depend d
+                  WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')))
+            UNION ALL
+            SELECT 'ROUTINE', p.oid::regprocedure::text, 'pg_proc'::regclass, p.oid
+            FROM pg_proc p JOIN theirs t ON t.oid = p.pronamespace WHERE p.proowner = superuser
+            UNION ALL
+            SELECT 'TYPE', y.oid::regtype::text, 'pg_type'::regclass, y.oid
+            FROM pg_type y JOIN theirs t ON t.oid = y.typnamespace
+            WHERE y.typowner = superuser AND y.typtype IN ('e', 'd')
+        )
+        SELECT format('ALTER %s %s OWNER TO arcana_owner', kind, name)
+        FROM wrong w
+        WHERE NOT EXISTS (SELECT FROM of_extensions e WHERE e.classid = w.class AND e.objid = w.oid)
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+    IF (SELECT datdba FROM pg_database WHERE datname = current_database()) = superuser THEN
+        EXECUTE format('ALTER DATABASE %I OWNER TO arcana_owner', current_database());
+    END IF;
+    IF has_database_privilege('arcana_reader', current_database(), 'TEMPORARY') THEN
+        EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    END IF;
+END
+$$;

@@ -1,0 +1,34 @@
+-- What a search reads, for the role arcana_reader where there is one: no settings, no tokens' names, no stored bodies.
+-- May be repeated: what is granted is left alone. Searches name partitions, so each has the right itself.
+DO $$
+DECLARE
+    statement text;
+BEGIN
+    IF to_regrole('arcana_reader') IS NULL THEN
+        RETURN;
+    END IF;
+    FOR statement IN
+        SELECT format('GRANT SELECT ON %s TO arcana_reader', part.relid)
+        FROM unnest(ARRAY[
+            'alembic_version', 'rag_indexes', 'rag_index_build', 'document', 'document_content', 'document_property',
+            'document_relation', 'published_document', 'document_chunk', 'chunk_terms', 'term_count', 'index_word'
+        ]) AS name,
+        LATERAL (
+            SELECT tree.relid FROM pg_partition_tree(to_regclass(name)) tree
+            UNION
+            SELECT to_regclass(name)
+        ) part
+        WHERE part.relid IS NOT NULL AND NOT has_table_privilege('arcana_reader', part.relid, 'SELECT')
+        UNION ALL
+        SELECT format('GRANT SELECT (%I) ON %s TO arcana_reader', a.attname, a.attrelid::regclass)
+        FROM (VALUES
+            ('workspace', ARRAY['workspace_id', 'slug', 'name', 'status']),
+            ('source_page', ARRAY['workspace_id', 'document_id', 'external_id', 'kind', 'title', 'url', 'state'])
+        ) AS wanted (name, columns)
+        JOIN pg_attribute a ON a.attrelid = to_regclass(wanted.name) AND a.attname = ANY (wanted.columns)
+        WHERE NOT has_column_privilege('arcana_reader', a.attrelid, a.attnum, 'SELECT')
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+END
+$$;
