@@ -145,7 +145,6 @@ def another(database: Database) -> Iterator[Callable[[str], Harness]]:
         running.close()
 
 
-def named(url: str, name: str) -> str:
-    """The URL of another database, for the role that works with it."""
-    role = f"{embedded.WRITER}@/"
-    return url.replace(f"{embedded.SUPERUSER}@/", role).replace(f"@/{embedded.DATABASE}?", f"@/{name}?")
+def named(url: str, name: str, role: str = embedded.WRITER) -> str:
+    """The URL of another database, for a role of the server."""
+    return url.replace(f"{embedded.SUPERUSER}@/", f"{role}@/").replace(f"@/{embedded.DATABASE}?", f"@/{name}?")

@@ -123,7 +123,14 @@ class Harness:
 
     def reader(self) -> Connection:
         """A connection of the role that may search and nothing else."""
-        return psycopg.connect(self.database.url.replace(f"{embedded.WRITER}@", f"{embedded.READER}@"))
+        return self.connected_as(embedded.READER)
+
+    def superuser(self) -> Connection:
+        """A connection that may do what no role of ours may."""
+        return self.connected_as(embedded.SUPERUSER)
+
+    def connected_as(self, role: str) -> Connection:
+        return psycopg.connect(self.database.url.replace(f"{embedded.WRITER}@", f"{role}@"))
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with self.database.connection() as connection:

@@ -137,7 +137,8 @@ def note_problem(folder: Path, problem: str | None) -> None:
         path.unlink(missing_ok=True)
         return
     with contextlib.suppress(OSError):  # the disk may be full: then there is no note but the log
-        path.write_text(problem, encoding="utf-8")
+        path.with_suffix(".new").write_text(problem, encoding="utf-8")
+        path.with_suffix(".new").replace(path)
 
 
 def _locked(path: Path, how: int) -> IO[bytes]:

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from arcana_pipelines.db import schema
+from arcana_pipelines.db.embedded import SUPERUSER
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.server import check_server
 from arcana_pipelines.errors import DatabaseUnreachable, WrongUse
@@ -39,7 +40,7 @@ class Own:
         return f"postgresql://{self.user}:{quote(PASSWORD, safe='')}@{address}"
 
     def superuser(self, statement: str) -> None:
-        with psycopg.connect(named(self._server, self.name), autocommit=True) as connection:
+        with psycopg.connect(named(self._server, self.name, SUPERUSER), autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[arg-type]
 
     def close(self) -> None:

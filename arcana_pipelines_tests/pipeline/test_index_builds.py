@@ -343,7 +343,7 @@ class TestApproximateSearch:
         monkeypatch.setattr(ann, "ANN_FROM", 10)
         synced.sync()
         name = ann.ann_index_of(of_acme.builds()[0].rag_index_build_id)
-        with synced.database.connection() as connection:
+        with synced.superuser() as connection:
             connection.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [name])
         assert not all(finding.ok for finding in of_acme.call(look_at))
         synced.sync()
@@ -396,7 +396,7 @@ class TestApproximateSearch:
 
 
 def test_an_old_pgvector_is_named(synced: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    with synced.database.connection() as connection:
+    with synced.superuser() as connection:
         assert pgvector(connection).ok
         connection.execute("UPDATE pg_extension SET extversion = '0.8.2' WHERE extname = 'vector'")
         assert not pgvector(connection).ok

@@ -17,4 +17,6 @@ ALTER ROLE arcana LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPA
 ALTER ROLE arcana_reader LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
 -- Syncs make and drop the partitions of builds, so they act as the owner; whatever they make is the owner's.
 GRANT arcana_owner TO arcana;
+-- Who holds a lock can be seen, and ended; the server has no sessions but ours.
+GRANT pg_read_all_stats, pg_signal_backend TO arcana_owner;
 ALTER ROLE arcana SET role = 'arcana_owner';
