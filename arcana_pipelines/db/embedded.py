@@ -130,6 +130,11 @@ def try_lock(path: Path) -> IO[bytes] | None:
         return None
 
 
+def bare_environment() -> dict[str, str]:
+    """What a process that executes SQL, or starts one, gets of our environment: no token of anybody's."""
+    return {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+
+
 def note_problem(folder: Path, problem: str | None) -> None:
     """What keeps the server from starting, for the commands that wait for it; None: nothing."""
     path = folder / "problem"
@@ -231,7 +236,6 @@ def _not_started(folder: Path, problem: str | None = None) -> DatabaseUnreachabl
 
 
 def _start_keeper(folder: Path) -> subprocess.Popen[bytes]:
-    bare = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     with (folder / "keeper.log").open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-c", _KEEPER, str(folder), *(path for path in sys.path if path)],
@@ -240,5 +244,5 @@ def _start_keeper(folder: Path) -> subprocess.Popen[bytes]:
             stderr=output,
             start_new_session=True,
             cwd="/",
-            env=bare,
+            env=bare_environment(),
         )

@@ -25,7 +25,16 @@ from typing import IO, Any
 
 import psycopg
 
-from arcana_pipelines.db.embedded import DATABASE, PORT, SUPERUSER, locked, note_problem, try_lock
+from arcana_pipelines.db.embedded import (
+    DATABASE,
+    ENVIRONMENT,
+    PORT,
+    SUPERUSER,
+    bare_environment,
+    locked,
+    note_problem,
+    try_lock,
+)
 from arcana_pipelines.db.private_folders import let_pass, make_socket_folder
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.errors import ArcanaError, DatabaseUnreachable
@@ -54,6 +63,9 @@ SERVER_OPTIONS = {
     "jit": "off",
     "logging_collector": "off",
 }
+
+# Backends put their own score back to that of any process.
+_OOM = {"PG_OOM_ADJUST_FILE": "/proc/self/oom_score_adj", "PG_OOM_ADJUST_VALUE": "0"}
 
 # Whoever reaches the socket is known by the kernel, and may be any role: he owns the files of the database.
 _HBA = "# Written by arcana at every start of the server: changes are lost.\nlocal all all peer map=arcana\n"
@@ -238,8 +250,7 @@ class _Server:
         other = self.user.pw_uid != os.geteuid()
         return {
             "cwd": self.data,
-            # Backends put their own score back to that of any process.
-            "env": {**os.environ, "PG_OOM_ADJUST_FILE": "/proc/self/oom_score_adj", "PG_OOM_ADJUST_VALUE": "0"},
+            "env": bare_environment() | _OOM,
             "user": self.user.pw_uid if other else None,
             "group": self.user.pw_gid if other else None,
             "extra_groups": [] if other else None,
@@ -304,7 +315,7 @@ class _Server:
         except OSError:
             return True
         names = {entry.partition(b"=")[0].decode(errors="replace") for entry in found.split(b"\0") if entry}
-        return names <= {*os.environ, "PG_OOM_ADJUST_FILE", "PG_OOM_ADJUST_VALUE"}
+        return names <= {*ENVIRONMENT, *_OOM}
 
     def _log_size(self) -> int:
         return self.log_file.stat().st_size if self.log_file.exists() else 0

@@ -191,6 +191,12 @@ class TestWhoGetsIn:
                         with pytest.raises(psycopg.errors.InsufficientPrivilege):
                             connection.execute(statement)
 
+    def test_the_reader_of_an_installation_makes_nothing_at_all(self, home: Path) -> None:
+        with _used(home), psycopg.connect(embedded.server_url(home, embedded.READER), autocommit=True) as connection:
+            for statement in ("CREATE TEMP TABLE mine (id int)", "CREATE TABLE mine (id int)", "CREATE SCHEMA mine"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(statement)
+
     def test_nothing_trusts_and_nothing_listens_on_a_port(self, home: Path) -> None:
         with _used(home), psycopg.connect(embedded.server_url(home, embedded.SUPERUSER)) as connection:
             rules = connection.execute("SELECT type, auth_method FROM pg_hba_file_rules").fetchall()
