@@ -130,7 +130,6 @@ class TestReader:
             "SELECT source_config FROM workspace",
             "SELECT credential_ref FROM workspace",
             "SELECT body FROM source_page",
-            "SELECT properties FROM source_page",
             "SELECT * FROM source_limit",
             "SELECT * FROM sync_generation",
             "SELECT * FROM webhook_event",

@@ -11,7 +11,8 @@ BEGIN
         SELECT format('GRANT SELECT ON %s TO arcana_reader', part.relid)
         FROM unnest(ARRAY[
             'alembic_version', 'rag_indexes', 'rag_index_build', 'document', 'document_content', 'document_property',
-            'document_relation', 'published_document', 'document_chunk', 'chunk_terms', 'term_count', 'index_word'
+            'document_relation', 'published_document', 'document_chunk', 'chunk_terms', 'retired_chunk_terms',
+            'term_count', 'index_word'
         ]) AS name,
         LATERAL (
             SELECT tree.relid FROM pg_partition_tree(to_regclass(name)) tree
@@ -23,7 +24,10 @@ BEGIN
         SELECT format('GRANT SELECT (%I) ON %s TO arcana_reader', a.attname, a.attrelid::regclass)
         FROM (VALUES
             ('workspace', ARRAY['workspace_id', 'slug', 'name', 'status']),
-            ('source_page', ARRAY['workspace_id', 'document_id', 'external_id', 'kind', 'title', 'url', 'state'])
+            ('source_page', ARRAY[
+                'workspace_id', 'document_id', 'external_id', 'kind', 'parent_kind', 'parent_external_id', 'title', 'url',
+                'last_edited_at', 'in_trash', 'state', 'properties'
+            ])
         ) AS wanted (name, columns)
         JOIN pg_attribute a ON a.attrelid = to_regclass(wanted.name) AND a.attname = ANY (wanted.columns)
         WHERE NOT has_column_privilege('arcana_reader', a.attrelid, a.attnum, 'SELECT')
