@@ -18,6 +18,7 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding import openai_client
 from arcana_pipelines.embedding.openai_compatible import OpenAIEmbedder
 from arcana_pipelines.errors import EmbeddingFailed, PageRejected, RerankingFailed, SourceUnavailable
+from arcana_pipelines.operations import http as requests_for_alerts
 from arcana_pipelines.outgoing import AnswerTooLarge, Server
 from arcana_pipelines.retrieval import reranking_endpoint
 from arcana_pipelines.retrieval.reranker import open_reranker
@@ -297,3 +298,20 @@ class TestReranker:
         assert reranker is not None
         with pytest.raises(RerankingFailed):
             reranker.scores("q", ["a"])
+
+
+class TestAlerts:
+    @pytest.mark.parametrize("kind", ["one header", "headers", "continue", "status", "nothing"])
+    def test_an_answer_without_an_end_is_given_up(
+        self, hostile: Hostile, kind: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(requests_for_alerts, "DEADLINE_SECONDS", 0.4)
+        hostile.talk = ENDLESS[kind]
+        with pytest.raises(requests_for_alerts.NoAnswer) as raised:
+            requests_for_alerts.status_of(f"{hostile.url}/services/secret", {}, b"{}")
+        assert "secret" not in str(raised.value)
+
+    @pytest.mark.parametrize("kind", TOO_LARGE)
+    def test_nobody_reads_what_else_is_said(self, hostile: Hostile, kind: str) -> None:
+        hostile.talk = TOO_LARGE[kind]
+        assert requests_for_alerts.status_of(hostile.url, {}, b"{}") == 200

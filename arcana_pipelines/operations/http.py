@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import urllib.error
-import urllib.request
-from queue import Empty, SimpleQueue
-from typing import Any
 from urllib.parse import urlsplit
 
-from arcana_pipelines.errors import ArcanaError
+from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import TimeoutError as TimedOut
+
+from arcana_pipelines.errors import ArcanaError, InvalidSetting
+from arcana_pipelines.outgoing import Server
 
 DEADLINE_SECONDS = 10.0
 
@@ -18,43 +17,27 @@ class NoAnswer(ArcanaError):
     """Nothing answered in time. The message names the host, never the path: that of a webhook is its secret."""
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer like any other: nothing is sent to another address."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
 def status_of(url: str, headers: dict[str, str], body: bytes | None = None) -> int:
     """Send a request (POST with a body) and return the answer's status. The answer's body is not read.
 
-    Proxies are those of the environment.
+    Proxies are those of the environment. A redirect is an answer like any other.
 
     Raises:
         NoAnswer: nothing answered, or not within the deadline, all in all.
     """
-    answers: SimpleQueue[int | Exception] = SimpleQueue()
-
-    def ask() -> None:
-        request = urllib.request.Request(url, data=body, headers={"User-Agent": "arcana-pipelines", **headers})
-        try:
-            with urllib.request.build_opener(_Stay).open(request, timeout=DEADLINE_SECONDS) as answer:
-                answers.put(int(answer.status))
-        except urllib.error.HTTPError as error:
-            error.close()
-            answers.put(error.code)
-        except Exception as error:  # whatever a stranger's server provokes, it is put into words below
-            answers.put(error)
-
-    # The timeout of a socket begins anew with each byte: a thread that is left behind keeps the deadline.
-    threading.Thread(target=ask, name="request", daemon=True).start()
+    half = DEADLINE_SECONDS / 2  # one to connect and send, one for the answer
     try:
-        answer = answers.get(timeout=DEADLINE_SECONDS)
-    except Empty:
-        raise NoAnswer(f"{host_of(url)} did not answer within {DEADLINE_SECONDS:.0f} seconds") from None
-    if isinstance(answer, Exception):
-        raise NoAnswer(f"{host_of(url)} cannot be reached ({_in_words(answer)})") from None
-    return answer
+        server = Server(url, timeout=half, seconds=half, most_bytes=0, headers={"User-Agent": "arcana-pipelines"})
+        try:
+            response = server.open("GET" if body is None else "POST", url, body, headers)
+            response.close()
+        finally:
+            server.close()
+    except (HTTPError, InvalidSetting, ValueError) as error:
+        if isinstance(error, TimedOut) and not isinstance(error, NewConnectionError):
+            raise NoAnswer(f"{host_of(url)} did not answer within {DEADLINE_SECONDS:.0f} seconds") from None
+        raise NoAnswer(f"{host_of(url)} cannot be reached ({_in_words(error)})") from None
+    return response.status
 
 
 def host_of(url: str) -> str:
@@ -64,6 +47,9 @@ def host_of(url: str) -> str:
 
 
 def _in_words(error: Exception) -> str:
-    reason = error.reason if isinstance(error, urllib.error.URLError) else error
-    words = reason.strerror if isinstance(reason, OSError) else None
-    return words or type(reason).__name__
+    """Without what the libraries say, which may name the whole address."""
+    if isinstance(error, NameResolutionError):
+        return "its name is not known"
+    cause = error.__cause__
+    words = cause.strerror if isinstance(cause, OSError) else None
+    return words or type(error).__name__

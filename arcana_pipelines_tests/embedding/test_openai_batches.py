@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -225,3 +226,28 @@ class TestWhatGoesWrong:
         provider.refuses = None
         acme.sync()
         acme.assert_matches_world()
+
+
+class TestOddAnswers:
+    def test_lines_that_are_none_delay_no_other_and_one_twice_counts_once(
+        self, acme: Harness, provider: EmbeddingServer
+    ) -> None:
+        acme.sync()
+        provider.finish_batches()
+        (batch,) = provider.batches.values()
+        good = provider.files[batch["output_file_id"]].splitlines()
+        insane = json.loads(good[-1])
+        insane["response"]["body"]["usage"]["total_tokens"] = -(10**9)
+        odd = [
+            b"[" * 100_000, b"not json", b"null", b"7", b'{"custom_id": "zz"}', b'{"custom_id": 7}', b"",
+            b'{"custom_id": "00", "response": []}',
+            b'{"custom_id": "00", "response": {"status_code": 200, "body": [1]}}',
+        ]  # fmt: skip
+        lines = [*odd, *good[:-1], good[0], json.dumps(insane).encode()]
+        provider.files[batch["output_file_id"]] = b"\n".join(lines)
+        report = acme.sync()
+        assert "without an answer to 1 texts" in report["embeddings"]["problems"][0]
+        acme.sync()
+        acme.assert_matches_world()
+        ((tokens,),) = acme.rows("SELECT min(tokens) FROM embedding_usage")
+        assert tokens >= 0

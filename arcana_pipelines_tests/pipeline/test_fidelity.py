@@ -12,6 +12,7 @@ from arcana_pipelines.pipeline.workspaces import find
 from arcana_pipelines.sources.notion.comments import comment_line
 from arcana_pipelines.sources.notion.pages import page_ref
 from arcana_pipelines.sources.notion.users import UserNames
+from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import blocks
 from arcana_pipelines_tests.harness import Harness
 
@@ -167,3 +168,61 @@ class TestUnknownTypes:
             found = ledger.unknown_types(connection, find(connection, "acme").workspace_id)
         assert sum(found.values()) == 2 and len(found) == 1
         acme.assert_matches_world()
+
+
+class TestSilentLimits:
+    """What docs/fidelity.md says of limits that no answer speaks of."""
+
+    def test_rows_beyond_the_cap_of_one_query_are_listed_in_windows(self, acme: Harness) -> None:
+        table = acme.world.add_database("Table", schema={"Name": "title"}).data_source_id
+        for number in range(25):
+            acme.world.add_row(table, f"Row {number}", {}, [blocks.paragraph(f"words {number}")])
+            acme.world.clock.advance(60)
+        acme.world.query_result_limit = 10
+        acme.settle()
+        assert acme.sync()["listing_complete"]
+        acme.assert_matches_world()
+
+    def test_rows_that_cannot_be_told_apart_by_time_make_the_listing_incomplete(self, acme: Harness) -> None:
+        table = acme.world.add_database("Table", schema={"Name": "title"}).data_source_id
+        for number in range(25):
+            acme.world.add_row(table, f"Row {number}", {}, [])
+        acme.world.query_result_limit = 10
+        acme.settle()
+        report = acme.sync()
+        assert not report["listing_complete"] and "cannot be windowed" in report["problems"][0]
+
+    def test_a_row_that_is_archived_later_is_not_taken_for_gone(self, acme: Harness) -> None:
+        table = acme.world.add_database("Table", schema={"Name": "title"}).data_source_id
+        row = acme.world.add_row(table, "Old row", {}, [blocks.paragraph("kept words")])
+        acme.settle()
+        acme.sync()
+        acme.world.archive_row(row)
+        acme.settle()
+        for _ in range(2):
+            acme.sync(Mode.FULL)
+        assert "kept words" in acme.published()[row]
+
+    def test_a_transcript_is_not_asked_for_and_the_notes_are_there(self, acme: Harness) -> None:
+        notes = blocks.meeting_notes(
+            "Weekly", notes=[blocks.paragraph("Noted")], transcript=[blocks.paragraph("Word for word")]
+        )
+        page = acme.world.add_page("Meeting", blocks=[notes])
+        acme.settle()
+        acme.sync()
+        text = acme.published()[page]
+        assert "Noted" in text and "Word for word" not in text
+
+    def test_markdown_that_is_cut_is_read_to_its_end(self, acme: Harness) -> None:
+        acme.world.markdown_block_limit = 20
+        page = acme.world.add_page("Long", blocks=[blocks.paragraph(f"line{number}") for number in range(90)])
+        acme.settle()
+        report = acme.sync()
+        assert all(f"line{number}" in acme.published()[page] for number in range(90))
+        assert report["partial"]["pages"] == 0
+
+    def test_a_copy_without_its_original_is_told_and_code_that_looks_like_one_is_not(self, acme: Harness) -> None:
+        tag = '<synced-block-reference url="https://app.notion.com/p/x"></synced-block-reference>'
+        acme.world.add_page("Docs", blocks=[blocks.code(tag, "html")])
+        acme.settle()
+        assert acme.sync()["partial"]["pages"] == 0
