@@ -16,7 +16,7 @@ from typing import Literal
 
 from arcana_pipelines.documents.characters import clean, nfc
 from arcana_pipelines.documents.emphasis import without_emphasis
-from arcana_pipelines.documents.tags import BLOCK_NAME, TAG, attributes, date_text
+from arcana_pipelines.documents.tags import BLOCK_NAME, TAG, attributes, closed_names, date_text, is_tag
 from arcana_pipelines.documents.urls import (
     block_id_of,
     file_name,
@@ -201,7 +201,8 @@ def _parse(source: str, found: Found) -> tuple[str, list[str]]:
         text = _CITATION.sub(lambda m: _citation(m, found), text)
     if "<" in text:
         text = _AUTOLINK.sub(lambda m: without_signature(m.group(1)).translate(_SHIELD), text)
-        text = TAG.sub(lambda m: _tag(m, found), text)
+        closed = closed_names(text)
+        text = TAG.sub(lambda m: _tag(m, found) if is_tag(m, closed) else m.group(), text)
     text = without_emphasis(text)
     if "&" in text:
         text = _ENTITY.sub(_entity, text)

@@ -72,8 +72,8 @@ class Layout:
     def item(self, marker: str, level: int, text: str) -> None:
         """A list item. `marker` is `- `, `- [ ] `, `- [x] ` or its number as written, `7. `.
 
-        Numbers that only count on are written `1. `, so that an item put in above changes one line; a
-        number that says something (`2026. 7. 1.`, a list that begins at 5) stays.
+        Numbers that only count on from 1 are written `1. `, so that an item put in above changes one line; a
+        number that says something (`2026. 7. 1.`, a list that begins at 5 or goes on after a block) stays.
         """
         if not text:
             return
@@ -90,7 +90,7 @@ class Layout:
         if marker[0].isdigit():
             number = int(marker[:-2])
             read, written = self._numbers.get(level, (-1, -1))
-            if number != 1 and (number == read + 1 or number == written + 1) and read >= 0:
+            if written == 1 and number in (read + 1, 2):
                 marker = "1. "
             self._numbers[level] = (number, int(marker[:-2]))
         else:

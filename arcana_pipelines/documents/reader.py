@@ -15,7 +15,7 @@ from arcana_pipelines.documents.inline import Found, escape_all, literal_spans, 
 from arcana_pipelines.documents.layout import Layout
 from arcana_pipelines.documents.media import MEDIA, media_label
 from arcana_pipelines.documents.tables import html_cells, is_delimiter, pipe_cells, read_cell, write_table
-from arcana_pipelines.documents.tags import BLOCK_TAG, attributes
+from arcana_pipelines.documents.tags import BLOCK_TAG, attributes, closed_names, is_tag
 from arcana_pipelines.documents.urls import block_id_of
 
 _FENCE = re.compile(r"(`{3,})([^`]*)$|(~{3,})(.*)$")
@@ -43,7 +43,7 @@ class Reader:
     """Walks over the lines once and hands finished blocks to a `Layout`."""
 
     __slots__ = (
-        "balanced", "found", "indent", "indents", "kind", "layout", "level", "lines", "marker", "media",
+        "balanced", "closed", "found", "indent", "indents", "kind", "layout", "level", "lines", "marker", "media",
         "pending", "quote_until", "raw", "rules", "seen", "tag_lists", "tagged", "unclosed", "v1",
     )  # fmt: skip
 
@@ -60,10 +60,11 @@ class Reader:
         self.pending: tuple[str, str] | None = None  # what the next text will be, said by a tag
         self.media: tuple[str, str] | None = None  # tag name and address of an open <image>, <file> …
         self.indents: list[int] = []  # of the list items around the present line
-        self.tag_lists = 0
+        self.tag_lists: list[int | None] = []  # open <ul> and <ol>: the number of the next item, None for a bullet
         self.quote_until = -1
         self.seen: set[str] = set()  # synced blocks already shown
         self.balanced = True
+        self.closed = closed_names("\n".join(line for line in lines if "</" in line))
         self.unclosed: set[str] = set()  # tags that are never closed from here on
         self.rules: list[int] | None = None  # lines that are just $$
         self.v1 = v1
@@ -201,7 +202,7 @@ class Reader:
         self.indents.append(indent)
         self.kind = "item"
         self.marker = marker
-        self.level = len(self.indents) - 1 + self.tag_lists
+        self.level = len(self.indents) - 1 + len(self.tag_lists)
         self.indent = indent
         self.raw = [source]
 
@@ -284,16 +285,8 @@ class Reader:
         line = self.lines[i]
         indent = _width(line, line.lstrip(" \t"))
         spans = literal_spans(line)
-        while (match := BLOCK_TAG.search(line, column)) is not None:
+        while (match := self.next_tag(line, column, spans)) is not None:
             start, end = match.span()
-            if _literal(start, spans):
-                # Skip what is only text, but keep it for the piece that ends at the next tag.
-                following = end
-                while (match := BLOCK_TAG.search(line, following)) and _literal(match.start(), spans):
-                    following = match.end()
-                if match is None:
-                    break
-                start, end = match.span()
             self.between(line[column:start], indent)
             name = match.group("name")
             if match.group("closing"):
@@ -314,11 +307,19 @@ class Reader:
         self.between(line[column:], indent)
         return i + 1, 0
 
+    def next_tag(self, line: str, column: int, spans: list[tuple[int, int]]) -> re.Match[str] | None:
+        """The first tag from `column` on; what is in code or only looks like one stays in the text before it."""
+        for match in BLOCK_TAG.finditer(line, column):
+            if is_tag(match, self.closed) and not _literal(match.start(), spans):
+                return match
+        return None
+
     def between(self, text: str, indent: int) -> None:
         if text and not text.isspace():
             self.piece(text.strip(" \t"), indent)
 
     def opening(self, name: str, values: dict[str, str], empty: bool) -> None:
+        is_item = self.pending is not None and self.pending[0] == "item"
         self.close()
         self.pending = None
         self.indents.clear()
@@ -333,7 +334,7 @@ class Reader:
         elif name == "unknown":
             self.found.unknown(values.get("url") or values.get("id"))
         elif name in ("ul", "ol"):
-            self.tag_lists += 1
+            self.tag_lists.append(_number(values.get("start")) if name == "ol" else None)
         elif name == "mail":
             for key, label in _MAIL:
                 if value := values.get(key):
@@ -341,6 +342,8 @@ class Reader:
             self.pending = ("p", "")
         elif name == "hr":
             self.block("---")
+        elif name == "p" and is_item:
+            self.pending = ("item", "")  # its text is a paragraph of its own
         elif not empty:
             self.pending = self.title(name, values)
 
@@ -352,20 +355,31 @@ class Reader:
             heading = values.get("heading", "")
             return ("#" * int(heading[1]) if re.fullmatch("h[1-6]", heading) else "p"), ""
         if name in ("li", "todo"):
-            self.level = max(self.tag_lists - 1, 0)
-            self.marker = "- "
+            self.level = max(len(self.tag_lists) - 1, 0)
             if name == "todo":
                 self.marker = "- [x] " if values.get("checked") == "true" else "- [ ] "
+            else:
+                self.marker = self.next_marker(values.get("value"))
             return "item", ""
         if name == "callout" and (icon := values.get("icon", "")) and not icon.isascii() and len(icon) < 12:
             return "p", escape_all(icon) + " "
         return (_TITLED.get(name, "p"), "")
 
+    def next_marker(self, value: str | None) -> str:
+        """The marker of the next `<li>`; every kind of number (`type="a"`, `"i"`) is written in digits."""
+        number = self.tag_lists[-1] if self.tag_lists else None
+        if number is None:
+            return "- "
+        if value is not None:
+            number = _number(value)
+        self.tag_lists[-1] = number + 1
+        return f"{number}. "
+
     def closing(self, name: str) -> None:
         self.close()
         self.pending = None
-        if name in ("ul", "ol"):
-            self.tag_lists = max(self.tag_lists - 1, 0)
+        if name in ("ul", "ol") and self.tag_lists:
+            self.tag_lists.pop()
         self.indents.clear()
 
     def verbatim(self, name: str, i: int, column: int) -> tuple[int, int] | None:
@@ -425,6 +439,11 @@ def _width(line: str, stripped: str) -> int:
     """How far a line is indented; a tab counts as four spaces."""
     lead = len(line) - len(stripped)
     return lead if not lead or "\t" not in line[:lead] else lead + 3 * line.count("\t", 0, lead)
+
+
+def _number(value: str | None) -> int:
+    """The number a list or item begins with; 1 where none is said, or none that a list may have."""
+    return int(value) if value and value.isascii() and value.isdigit() and len(value) <= 9 else 1
 
 
 def _with_label(caption: str, name: str, url: str) -> str:
