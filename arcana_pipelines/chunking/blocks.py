@@ -11,7 +11,7 @@ _BLANK_LINES = re.compile(r"\n\s*\n")
 _HEADING = re.compile(r"(#{1,6}) +(.*)")
 _FENCE = re.compile(r" *(`{3,}|~{3,})")
 _LIST_ITEM = re.compile(r" *(?:[-*+]|\d+[.)]) ")
-_SENTENCE = re.compile(r"""[.!?…]+["'”’)\]*_]*\s+|[。！？]+[」』”’）]*\s*""")
+_SENTENCE = re.compile(r"""(?<![.!?…])[.!?…]++["'”’)\]*_]*+\s+|[。！？]+[」』”’）]*\s*""")
 _WORD = re.compile(r"\s+")
 
 # How good a place to cut is, best first; headings stand before these with their level, 1 to 6.

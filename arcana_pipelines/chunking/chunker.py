@@ -16,7 +16,6 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import accumulate, islice
 from typing import Any
 from zlib import crc32
@@ -34,6 +33,7 @@ from arcana_pipelines.chunking.blocks import (
     split_block,
     words,
 )
+from arcana_pipelines.chunking.places import Key, Places
 from arcana_pipelines.chunking.tokens import Vocabulary
 from arcana_pipelines.documents.inline import readable
 from arcana_pipelines.errors import WrongUse
@@ -51,8 +51,6 @@ _MOST_CHARACTERS_A_TOKEN = 8
 _ORDINARY = 1 << 29
 _SIGN = re.compile(r"[^\w\s]")
 _WORD = re.compile(r"\w+")
-
-_Key = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,41 +245,33 @@ class _Cutter:
     def _cut(self, atoms: Sequence[_Atom]) -> Iterator[tuple[int, int]]:
         """Where each chunk starts and ends among the atoms."""
         weights = [0, *accumulate(_HEADING_TOKENS if atom.level else atom.tokens for atom in atoms)]
-        ranks = [atom.part.rank for atom in atoms]
-        texts = _texts_from(atoms)
-        beginning = cache(lambda at: _beginning(texts[at]))
+        sizes = [0, *accumulate(atom.tokens for atom in atoms)]
+        places = Places(_keys(atoms), weights)
         waiting = [(0, len(atoms))] if atoms else []
         while waiting:
             start, end = waiting.pop()
-            fits = end - start == 1 or self._fits(atoms[start:end])
+            fits = end - start == 1 or self._fits(atoms, start, end, sizes[end] - sizes[start])
             if fits and weights[end] - weights[start] <= self._limit:
                 yield start, end
                 continue
-            # Not so near an end that a crumb comes off.
+            # Not so near an end that a crumb comes off. Atoms that begin alike: nearest to the middle.
             low = bisect_left(weights, weights[start] + self._least, start + 1, end)
             high = bisect_right(weights, weights[end] - self._least, start + 1, end)
-            best = min(ranks[low:high], default=NOWHERE)
-            if best == NOWHERE:
+            twice_middle = weights[start] + weights[end]
+            at = places.best(low, high, twice_middle)
+            if at is None or atoms[at].part.rank == NOWHERE:
                 if fits:
                     yield start, end
                     continue
-                low, high = start + 1, end
-                best = min(ranks[low:high])
-            places = [at for at in range(low, high) if ranks[at] == best]
-            if len(places) > 1:
-                first = min(map(beginning, places))
-                places = [at for at in places if beginning(at) == first]
-            # Atoms that begin alike: nearest to the middle.
-            twice_middle = weights[start] + weights[end]
-            at = min(places, key=lambda at: abs(2 * weights[at] - twice_middle))
+                at = places.best(start + 1, end, twice_middle)
+                assert at is not None
             waiting += [(at, end), (start, at)]
 
-    def _fits(self, atoms: Sequence[_Atom]) -> bool:
-        most = sum(atom.tokens for atom in atoms)
+    def _fits(self, atoms: Sequence[_Atom], start: int, end: int, most: int) -> bool:
         if most <= self._max:
             return True
         # The sum is too high by little: what is far above needs no exact count.
-        return most <= 2 * self._max and self._count([_joined(atoms)])[0] <= self._max
+        return most <= 2 * self._max and self._count([_joined(atoms[start:end])])[0] <= self._max
 
     def _repeated(self, atoms: Sequence[_Atom], start: int) -> list[_Atom]:
         """What a chunk repeats of the one before it in the same section."""
@@ -289,15 +279,16 @@ class _Cutter:
         room = self._overlap
         if not room or atoms[start].level:
             return taken
-        for atom in reversed(atoms[:start]):
+        for at in range(start - 1, -1, -1):
+            atom = atoms[at]
             if atom.level:
                 break
             if atom.tokens > room:
-                taken[:0] = self._tail(atom, room)
+                taken += reversed(self._tail(atom, room))
                 break
-            taken.insert(0, atom)
+            taken.append(atom)
             room -= atom.tokens
-        return taken
+        return taken[::-1]
 
     def _tail(self, atom: _Atom, room: int) -> list[_Atom]:
         """The last sentences and lines of a text or list that fit."""
@@ -326,25 +317,29 @@ def _lead(title: str, headings: Sequence[str]) -> str:
     return " > ".join(name[:_LEAD_CHARACTERS] for name in (title, *headings))
 
 
-def _texts_from(atoms: Sequence[_Atom]) -> list[str | None]:
-    """Of each atom its text, of a heading that of what follows it: its own words may change."""
-    texts: list[str | None] = []
+def _keys(atoms: Sequence[_Atom]) -> list[Key]:
+    """How good a place to cut each atom's beginning is, least is best.
+
+    A heading counts by the text that follows it: its own words may change.
+    """
+    known: dict[str | None, Key] = {None: ()}
+    keys: list[Key] = []
     text: str | None = None
     for atom in reversed(atoms):
         text = text if atom.level else atom.part.text
-        texts.append(text)
-    return texts[::-1]
+        if text not in known:
+            known[text] = _beginning(text)
+        keys.append((atom.part.rank, *known[text]))
+    return keys[::-1]
 
 
-def _beginning(text: str | None) -> _Key:
+def _beginning(text: str) -> Key:
     """How good a place to cut the beginning of a text is among those of its rank, least is best.
 
     Boundaries should outlive edits, and most edits change a word or add one. So the first signs of an atom count
     before its words, and a word only among atoms that are alike up to it. Of all words one in eight counts for
     more than the others: where atoms begin alike, a changed word in one of them makes it seldom a better place.
     """
-    if text is None:
-        return ()
     signs = "".join(sign[0] for sign in islice(_SIGN.finditer(text, 0, 400), 4))
     first_words = (word[0] for word in islice(_WORD.finditer(text), 8))
     draws = [crc32(piece.encode()) for piece in (signs, *first_words)]

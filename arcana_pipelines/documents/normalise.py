@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arcana_pipelines.documents.characters import clean, nfc
+from arcana_pipelines.documents.encoded import without_encoded
 from arcana_pipelines.documents.reader import Reader, is_v1
+from arcana_pipelines.documents.references import resolve_references
 
 NORMALISER_VERSION = 2
 """Part of the key of every stored text: raise it when the same Markdown gives another text."""
@@ -27,7 +29,7 @@ class Normalised:
 
 def normalise(markdown: str) -> Normalised:
     """`markdown` in the normal form. Never raises on any text."""
-    markdown = clean(markdown)
+    markdown = without_encoded(resolve_references(clean(markdown)))
     lines = markdown.split("\n")
     reader = Reader(lines, is_v1(markdown, lines))
     text = nfc(reader.read())

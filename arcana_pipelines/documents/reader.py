@@ -9,26 +9,22 @@ from __future__ import annotations
 import html
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
 
 from arcana_pipelines.documents.inline import Found, escape_all, literal_spans, read_inline
 from arcana_pipelines.documents.layout import Layout
+from arcana_pipelines.documents.lines import FENCE, in_code, is_literal
 from arcana_pipelines.documents.media import MEDIA, media_label
 from arcana_pipelines.documents.tables import html_cells, is_delimiter, pipe_cells, read_cell, write_table
 from arcana_pipelines.documents.tags import BLOCK_TAG, attributes, closed_names, is_tag
 from arcana_pipelines.documents.urls import block_id_of
 
-_FENCE = re.compile(r"(`{3,})([^`]*)$|(~{3,})(.*)$")
 _HEADING = re.compile(r"(#{1,6})(?:[ \t]+|$)")
 _RULE = re.compile(r"([-*_])[ \t]*+(?:\1[ \t]*+){2,}$")
 _BULLET = re.compile(r"[-*+](?:[ \t]+(?:\[([ xX])\](?:[ \t]+|$))?|$)")
 _NUMBER = re.compile(r"(\d{1,9})[.)](?:[ \t]+|$)")
 _QUOTE = re.compile(r"[ \t]*(?:(?:>[ \t]*){16,}|>[ \t]?)")
 _V1_HINTS = ('{color="', '{toggle="', "<details", "<empty-block", "<synced_block", "<table_of", "<mention-")
-_V1_LINE = re.compile(
-    r"[ \t]*</?(?:details|empty-block|synced_block|table_of_contents|mention-)"
-    r"|[^`\\]*\{(?:color|toggle)=\"[^`\\]*\}[ \t]*$"
-)
+_V1_LINE = re.compile(r"[ \t]*+</?(?:details|empty-block|synced_block|table_of_contents|mention-)")
 _TABBED_TEXT = re.compile(r"\t+(?![-*+](?:[ \t]|$)|\d+[.)](?:[ \t]|$)|\s)")
 # A line that begins with none of these and has no "<" is text.
 _MARKED = frozenset(" \t#>-*+_0123456789|`~$")
@@ -114,7 +110,7 @@ class Reader:
             return self.table(i) if i + 1 < len(self.lines) and is_delimiter(self.lines[i + 1]) else None
         if first == "$":
             return self.equation(i, stripped) if stripped.startswith("$$") else None
-        fence = _FENCE.match(stripped)
+        fence = FENCE.match(stripped)
         return self.fence(i, line[: len(line) - len(stripped)], fence) if fence else None
 
     def piece(self, text: str, indent: int) -> None:
@@ -310,7 +306,7 @@ class Reader:
     def next_tag(self, line: str, column: int, spans: list[tuple[int, int]]) -> re.Match[str] | None:
         """The first tag from `column` on; what is in code or only looks like one stays in the text before it."""
         for match in BLOCK_TAG.finditer(line, column):
-            if is_tag(match, self.closed) and not _literal(match.start(), spans):
+            if is_tag(match, self.closed) and not is_literal(match.start(), spans):
                 return match
         return None
 
@@ -451,11 +447,6 @@ def _with_label(caption: str, name: str, url: str) -> str:
     return f"{caption} {escape_all(label)}" if label else caption
 
 
-def _literal(start: int, spans: list[tuple[int, int]]) -> bool:
-    at = bisect_left(spans, (start + 1, 0)) - 1
-    return at >= 0 and spans[at][0] <= start < spans[at][1]
-
-
 def is_v1(markdown: str, lines: list[str]) -> bool:
     """Whether this is enhanced Markdown v1, where every line is a block of its own.
 
@@ -465,35 +456,29 @@ def is_v1(markdown: str, lines: list[str]) -> bool:
     if not ("\n\t" in markdown or markdown.startswith("\t") or any(hint in markdown for hint in _V1_HINTS)):
         return False
     broken = False
-    for line, is_code in zip(lines, _in_code(lines), strict=True):
-        if not is_code and (_V1_LINE.match(line) or (not broken and _TABBED_TEXT.match(line))):
+    for line, is_code in zip(lines, in_code(lines), strict=True):
+        if not is_code and (
+            _V1_LINE.match(line) or _has_attributes(line) or (not broken and _TABBED_TEXT.match(line))
+        ):
             return True
         broken = line.endswith("\\")
     return False
+
+
+def _has_attributes(line: str) -> bool:
+    """Whether a line ends with a block's `{color="…"}`."""
+    line = line.rstrip(" \t")
+    if not line.endswith('"}'):
+        return False
+    return line.startswith(('{color="', '{toggle="'), line.rfind("{")) and "`" not in line and "\\" not in line
 
 
 def without_literals(markdown: str) -> str:
     """The Markdown with blanks in place of its code and whatever else a tag is none in (see `literal_spans`)."""
     lines = markdown.split("\n")
     kept = []
-    for line, is_code in zip(lines, _in_code(lines), strict=True):
+    for line, is_code in zip(lines, in_code(lines), strict=True):
         for start, end in [(0, len(line))] if is_code else literal_spans(line):
             line = line[:start] + " " * (end - start) + line[end:]
         kept.append(line)
     return "\n".join(kept)
-
-
-def _in_code(lines: Iterable[str]) -> Iterator[bool]:
-    """Of each line, whether it belongs to a code block, fences included."""
-    fence = ""
-    for line in lines:
-        stripped = line.strip()
-        if fence:
-            if stripped.startswith(fence) and not stripped.strip(fence[0]):
-                fence = ""
-            yield True
-        elif match := _FENCE.match(stripped):
-            fence = match.group(1) or match.group(3)
-            yield True
-        else:
-            yield False

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from arcana_pipelines.documents.inline import Found, read_inline
 from arcana_pipelines.documents.tags import tag_pattern
 
-_DELIMITER = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*+\|?[ \t]*$")
+_DELIMITER = re.compile(r"\|?+[ \t]*+:?+-++:?+[ \t]*+(?:\|[ \t]*+:?+-++:?+[ \t]*+)*+\|?+$")
 _BAR = re.compile(r"(?<!\\)\|")
 _CELL_TAG = tag_pattern("tr|td|th")
 _CELL_TOKEN = re.compile(rf"`[^`\n]*`|{_CELL_TAG.pattern}")
@@ -65,7 +65,9 @@ def write_table(rows: Iterable[Sequence[str]]) -> str:
     if not lines:
         return ""
     width = max(len(row) for row in lines)
-    written = [_row(row + [""] * (width - len(row))) for row in lines]
+    # One wide row among many short ones would make a text of their product.
+    is_even = width * len(lines) <= 10_000 + 10 * sum(map(len, lines))
+    written = [_row(row + [""] * (width - len(row)) if is_even else row) for row in lines]
     written.insert(1, _row(["---"] * width))
     return "\n".join(written)
 

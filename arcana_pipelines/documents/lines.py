@@ -1,0 +1,31 @@
+"""Which lines of a page, and which places of a line, are literal."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+
+FENCE = re.compile(r"(`{3,})([^`]*)$|(~{3,})(.*)$")
+
+
+def in_code(lines: Iterable[str]) -> Iterator[bool]:
+    """Of each line, whether it belongs to a code block, fences included."""
+    fence = ""
+    for line in lines:
+        stripped = line.strip()
+        if fence:
+            if stripped.startswith(fence) and not stripped.strip(fence[0]):
+                fence = ""
+            yield True
+        elif match := FENCE.match(stripped):
+            fence = match.group(1) or match.group(3)
+            yield True
+        else:
+            yield False
+
+
+def is_literal(at: int, spans: Sequence[tuple[int, int]]) -> bool:
+    """Whether a place lies in one of the spans, which ascend."""
+    span = bisect_left(spans, (at + 1, 0)) - 1
+    return span >= 0 and spans[span][0] <= at < spans[span][1]

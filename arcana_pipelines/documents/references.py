@@ -1,0 +1,102 @@
+"""Markdown's reference links: `[text][label]`, with `[label]: address` elsewhere (CommonMark, sections 4.7 and 6.3)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from arcana_pipelines.documents.inline import literal_spans
+from arcana_pipelines.documents.lines import in_code, is_literal
+from arcana_pipelines.documents.urls import file_name, page_id_of
+
+_LABEL = r"\[(?!\^)((?:[^\[\]\\\n]|\\.){1,300}+)\]"
+_DEFINITION = re.compile(
+    rf"^[ \t>]*+{_LABEL}:[ \t]*+(?:\n[ \t>]*+)?(<[^<>\n]*+>|[^\s<\[]\S*+)"
+    r"(?:[ \t]++(?:\"[^\"\n]*+\"|'[^'\n]*+'|\([^()\n]*+\)))?[ \t]*+$",
+    re.M,
+)
+_BRACKETS = re.compile(_LABEL)
+_LONGEST_NAME = 60  # it stands wherever a picture without words refers to it
+
+
+def resolve_references(markdown: str) -> str:
+    """`markdown` with its references written as links, and without the definitions that are used.
+
+    A definition that nothing refers to is a line that somebody typed: it stays, unless it is data.
+    """
+    if "]:" not in markdown or _DEFINITION.search(markdown) is None:
+        return markdown
+    mentioned = Counter(_key(label) for label in _BRACKETS.findall(markdown))
+    found = list(_outside_code(markdown))
+    defined = Counter(_key(match.group(1)) for match in found)
+    addresses: dict[str, str] = {}
+    kept: list[str] = []
+    position = 0
+    for match in found:
+        label, address = _key(match.group(1)), match.group(2).strip("<>")
+        is_used = mentioned[label] > defined[label]
+        if is_used:
+            addresses.setdefault(label, address)
+        if is_used or address[:5].lower() == "data:":
+            # The line stays, empty: what stands above it and below it are two blocks.
+            kept += [markdown[position : match.start()], "\n" * match.group().count("\n")]
+            position = match.end()
+    markdown = "".join([*kept, markdown[position:]])
+    return _with_links(markdown.split("\n"), addresses) if addresses else markdown
+
+
+def _outside_code(markdown: str) -> Iterator[re.Match[str]]:
+    code = list(in_code(markdown.split("\n")))
+    line = position = 0
+    for match in _DEFINITION.finditer(markdown):
+        line += markdown.count("\n", position, match.start())
+        position = match.start()
+        if not code[line]:
+            yield match
+
+
+def _with_links(lines: Sequence[str], addresses: dict[str, str]) -> str:
+    out = []
+    for line, is_code in zip(lines, in_code(lines), strict=True):
+        out.append(line if is_code or "[" not in line else _line_with_links(line, addresses))
+    return "\n".join(out)
+
+
+def _line_with_links(line: str, addresses: dict[str, str]) -> str:
+    spans = literal_spans(line)
+    out: list[str] = []
+    position = 0
+    for match in _BRACKETS.finditer(line):
+        start, end = match.span()
+        address = addresses.get(_key(match.group(1)))
+        if start < position or address is None or is_literal(start, spans):
+            continue
+        out.append(line[position:start])
+        if start and line[start - 1] == "]" and position < start:  # [text][label]
+            out.append(_destination(address, is_empty=line[start - 2 : start] == "[]"))
+        elif line.startswith("(", end) or _refers(line, end, addresses):
+            out.append(match.group())
+        else:
+            if line.startswith("[]", end):
+                end += 2
+            out += [match.group(), _destination(address)]
+        position = end
+    out.append(line[position:])
+    return "".join(out)
+
+
+def _refers(line: str, at: int, addresses: dict[str, str]) -> bool:
+    following = _BRACKETS.match(line, at)
+    return following is not None and _key(following.group(1)) in addresses
+
+
+def _destination(address: str, is_empty: bool = False) -> str:
+    """What is needed of an address: where it leads inside Notion, or the name of what has no words."""
+    if page := page_id_of(address):
+        return f"(/{page})"
+    return f"(<{file_name(address)[:_LONGEST_NAME]}>)" if is_empty else "()"
+
+
+def _key(label: str) -> str:
+    return " ".join(label.split()).casefold()
