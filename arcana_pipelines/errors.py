@@ -99,6 +99,10 @@ class SourcePaused(SourceUnavailable):
     """The source asks for a pause too long to sit out. What is left is read by a later sync."""
 
 
+class PageTooLarge(ArcanaError):
+    """A page is larger, or takes longer, than one page may. It goes to quarantine."""
+
+
 class EmbeddingFailed(ArcanaError):
     """The embedding provider failed or answered with something unusable. What was stored stays stored."""
 

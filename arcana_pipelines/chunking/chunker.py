@@ -36,6 +36,7 @@ from arcana_pipelines.chunking.blocks import (
 from arcana_pipelines.chunking.places import Key, Places
 from arcana_pipelines.chunking.tokens import Vocabulary
 from arcana_pipelines.documents.inline import readable
+from arcana_pipelines.documents.share import Share
 from arcana_pipelines.errors import WrongUse
 
 CHUNKER_VERSION = 2
@@ -129,6 +130,9 @@ def chunk_document(contents: Mapping[str, Any], settings: ChunkerSettings, vocab
     """Cut one version's contents. The first chunk begins with the title, so all text a page shows is in one.
 
     `vocabulary` is that of the build's model.
+
+    Raises:
+        PageTooLarge: it takes more time than one page may.
     """
     return _Cutter(settings, vocabulary).chunks(contents)
 
@@ -138,6 +142,7 @@ class _Cutter:
 
     def __init__(self, settings: ChunkerSettings, vocabulary: Vocabulary) -> None:
         self._count = vocabulary.count
+        self._share = Share()
         self._max = settings.max_tokens
         self._overlap = settings.overlap_tokens
         # What is cut in two until no piece is longer than this has pieces of about half of it.
@@ -233,6 +238,7 @@ class _Cutter:
         finer: Sequence[Callable[[Part], list[Part]]] = (sentences, words),
     ) -> Iterator[_Atom]:
         """The parts as atoms; in place of one that is too long its sentences, words or letters."""
+        self._share.check()
         for part, tokens in zip(parts, self._count([part.joint + part.text for part in parts]), strict=True):
             if tokens <= self._max:
                 yield _Atom(part, tokens, kind, headings, frame=frame)
@@ -250,6 +256,7 @@ class _Cutter:
         waiting = [(0, len(atoms))] if atoms else []
         while waiting:
             start, end = waiting.pop()
+            self._share.check()
             fits = end - start == 1 or self._fits(atoms, start, end, sizes[end] - sizes[start])
             if fits and weights[end] - weights[start] <= self._limit:
                 yield start, end

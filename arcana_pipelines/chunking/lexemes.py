@@ -2,7 +2,9 @@
 
 - Latin words, numbers and other scripts: as written (lower case, compatibility forms folded), and, for words of
   a-z, their English stem (marked `~`). Both count, so that an exact form beats another form of the same word.
-- Identifiers such as `HR-200`, `user_id` or `v1.2`: whole besides their parts.
+- Identifiers such as `HR-200`, `R&D` or `v1.2`: whole besides their parts.
+- Names that a sign makes, such as `C++`, `.NET`, `@alice`, `#4711` or `--flag`: whole besides their letters. Where the
+  sign ends the name, those count little in a query: `C#` finds C# before C.
 - Runs of Hangul, kana and ideographs: overlapping pairs of characters, and for a Hangul word also what is left
   without its particles and endings (marked `=`), which carries words of one syllable too.
 
@@ -27,7 +29,7 @@ import numpy as np
 import Stemmer
 from numpy.typing import NDArray
 
-LEXEMES_VERSION = 1  # of tokens and weights: another number makes new builds
+LEXEMES_VERSION = 2  # of tokens and weights: another number makes new builds
 
 K1 = 1.5
 B = 0.75
@@ -44,7 +46,20 @@ _RUN = re.compile(rf"[{_CJK_RANGE}]+|[^\W_{_CJK_RANGE}]+")
 # In ASCII text the same runs, found several times as fast.
 _ASCII_RUN = re.compile(r"[a-z0-9]+")
 # Possessive: a word without a part behind it is given up at once, not letter by letter.
-_IDENTIFIER = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]++(?:[-_./][A-Za-z0-9]++)+")
+_IDENTIFIER = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]++(?:[-_./&][A-Za-z0-9]++)+")
+# The sign belongs to the name that stands right beside it. `c++17` is `c++` as well.
+_SIGNED = re.compile(
+    r"(?<![a-z0-9])(?P<name>(?:[a-z0-9]++[-_./&])*+[a-z0-9]++)(?P<sign>\+{1,2}|\#)(?P<edition>\d{1,4}+)?(?![\w+#&])"
+    r"|(?<![\w.&#@-])(?:\.[a-z]|[@#][a-z0-9]|--[a-z])[a-z0-9]*+(?:[-_.][a-z0-9]++)*+",
+    re.ASCII,
+)
+_SIGNS = re.compile(r"[-+#@.]")
+# Seen by nobody: soft hyphens, joiners, marks of direction, selectors of an emoji's look (Unicode, general category Cf,
+# and default ignorable code points). ♯ is what `C♯` is sometimes written with.
+_UNSEEN = re.compile(
+    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e01ff]+"
+)
 _CJK = re.compile(rf"[{_CJK_RANGE}]")
 _HANGUL = re.compile(r"[가-힣]+")
 _ENGLISH = re.compile(r"[a-z]+")
@@ -80,13 +95,39 @@ class Token(NamedTuple):
 
 def tokens(text: str) -> Iterator[Token]:
     """The terms of a text with repetitions."""
-    for run in _runs(text):
-        yield from _tokens(run)
+    runs = _runs(text)
+    parts = {part for run in runs if not run.isalnum() for part in _ASCII_RUN.findall(run) if _has_sign(run)}
+    for run in runs:
+        for token in _tokens(run):
+            yield token._replace(weight=min(token.weight, LEAST)) if run in parts else token
+
+
+def _folded(text: str) -> str:
+    """`text` in lower case and compatibility form, without what cannot be seen."""
+    if text.isascii():
+        return text.lower()
+    text = unicodedata.normalize("NFKC", text).replace("♯", "#")
+    if _UNSEEN.search(text) is not None:
+        text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
+    return text.lower()
 
 
 def _runs(text: str) -> list[str]:
-    text = unicodedata.normalize("NFKC", text).lower()
-    return [*(_ASCII_RUN if text.isascii() else _RUN).findall(text), *_IDENTIFIER.findall(text)]
+    text = _folded(text)
+    return [*(_ASCII_RUN if text.isascii() else _RUN).findall(text), *_IDENTIFIER.findall(text), *_signed(text)]
+
+
+def _signed(text: str) -> list[str]:
+    """The names in a folded text that a sign makes."""
+    if _SIGNS.search(text) is None:
+        return []
+    found: list[str] = []
+    for match in _SIGNED.finditer(text):
+        whole = match.group()
+        if match["edition"]:
+            found.append(match["name"] + match["sign"])
+        found.append(whole)
+    return found
 
 
 def _tokens(run: str) -> tuple[Token, ...]:
@@ -111,15 +152,21 @@ def _read(word: str) -> _Word:
     )
 
 
+def _has_sign(run: str) -> bool:
+    return run[-1] in "+#" or "+" in run or "#" in run[1:]
+
+
 # Words come again and again; addresses and sentences of a script without spaces do not. So many of them are found
 # nearly as often as without a limit, and weigh about 5 MB.
 _LONGEST_CACHED = 24
 _PUNCTUATION = string.punctuation + "“”‘’…·—–。、「」"
+_BEFORE = "".join(set(_PUNCTUATION) - set(".@#-"))  # a sign may begin a name
+_BEHIND = "".join(set(_PUNCTUATION) - set("+#"))  # or end it
 _read_before = lru_cache(20_000)(_read)
 
 
 def _known(word: str) -> _Word:
-    bare = word.strip(_PUNCTUATION)
+    bare = word.lstrip(_BEFORE).rstrip(_BEHIND)
     return _read_before(bare) if len(bare) <= _LONGEST_CACHED else _read(bare)
 
 

@@ -31,7 +31,7 @@ class Places:
             width *= 2
 
     def best(self, low: int, high: int, twice_middle: int) -> int | None:
-        """The best place from `low` to before `high`, of equals the one nearest to the middle; None if there is none."""
+        """The best place from `low` to before `high`, of equals the nearest to the middle; None if there is none."""
         if low >= high:
             return None
         level = (high - low).bit_length() - 1

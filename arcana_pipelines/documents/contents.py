@@ -11,6 +11,7 @@ from typing import Any
 from arcana_pipelines.documents.comparables import comparable
 from arcana_pipelines.documents.normalise import NORMALISER_VERSION, normalise
 
+_HASH_FORM = 1  # another number makes new versions of all pages
 UNTITLED = "Untitled"  # what Notion shows for a page without a title
 
 
@@ -46,8 +47,9 @@ def make_contents(page: Mapping[str, Any], titles: Mapping[str, str]) -> Content
     }
     # Only what a person reads, and where links lead, makes a version: not times or addresses. What a property is
     # compared as does too, for a search of the past finds it in the versions.
+    # Not the normaliser's number: a page that a new one reads as before keeps its version and its chunks.
     facts = [
-        NORMALISER_VERSION,
+        _HASH_FORM,
         title,
         body.text,
         [[name, value["text"], value.get("means")] for name, value in properties.items()],

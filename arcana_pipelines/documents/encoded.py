@@ -8,19 +8,19 @@ import re
 # style sheet). Only registered kinds of media: `data:` is a word too.
 _MEDIA = r"(?:application|audio|example|font|image|message|model|multipart|text|video|x-[\w-]+)/[\w.+*-]++"
 _PARAMETERS = r"(?:;[\w=.+-]+)*+"
+_LINE = r"[A-Za-z0-9+/_-]{60,}+={0,2}"
+_LAST_LINE = r"(?:[ \t]*+\n[ \t>]*+(?:[A-Za-z0-9+/]{20,}+=*+|[A-Za-z0-9+/]++=+)(?!\S))?"
 _DATA = re.compile(
     rf"<data:(?:{_MEDIA})?{_PARAMETERS},[^<>\n]*+>"
-    rf"|(?<!\w)data:(?:{_MEDIA})?(?:;(?!base64,)[\w=.+-]+)*+;base64,[\w+/=%-]*+(?:[ \t]*+\n[ \t>]*+[\w+/]{{60,}}+=*+)*+"
+    rf"|(?<!\w)data:(?:{_MEDIA})?(?:;(?!base64,)[\w=.+-]+)*+;base64,[\w+/=%-]*+"
+    rf"(?:[ \t]*+\n[ \t>]*+[\w+/]{{60,}}+=*+)*+{_LAST_LINE}"
     rf"|(?<=\")data:{_MEDIA}{_PARAMETERS},[^\"\n]*+"
     rf"|(?<=')data:{_MEDIA}{_PARAMETERS},[^'\n]*+"
     rf"|(?<!\w)data:{_MEDIA}{_PARAMETERS},[^\s\"'()<>\[\]|`]*+",
     re.I | re.ASCII,
 )
-_LINE = r"[A-Za-z0-9+/_-]{60,}+={0,2}"
 # An address is read past: what stands in it is a part of it.
-_RUN = re.compile(
-    rf"https?://[^\s<>\"]++|(?<![\w+/-]){_LINE}(?:[ \t]*+\n[ \t>]*+{_LINE})*+(?:[ \t]*+\n[ \t>]*+[A-Za-z0-9+/]++=+)?"
-)
+_RUN = re.compile(rf"https?://[^\s<>\"]++|(?<![\w+/-]){_LINE}(?:[ \t]*+\n[ \t>]*+{_LINE})*+{_LAST_LINE}")
 # A hash has up to 128 characters; so much is a key, a certificate, a file.
 _LONGEST_SHOWN = 512
 _KEPT = 24

@@ -47,9 +47,7 @@ _DESTINATION = re.compile(
 )
 _SIMPLE_LINK = re.compile(r"!?\[([^\[\]\n]*[^\s\[\]][^\[\]\n]*)\]\(([^()\s<>\"]*+)\)")
 _CITATION = re.compile(r"(\s?)\[\^((?:https?:)?/[^\]\s]+)\]")
-_BLOCK_ATTRIBUTES = re.compile(
-    r"(?<![ \t])[ \t]*+\{(?:(?:color|toggle)=\"[^\"\n{}]*+\"[ \t]*+)++\}[ \t]*+$", re.M
-)
+_BLOCK_ATTRIBUTES = re.compile(r"(?<![ \t])[ \t]*+\{(?:(?:color|toggle)=\"[^\"\n{}]*+\"[ \t]*+)++\}[ \t]*+$", re.M)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _PIECE = re.compile("\x00(\\d+)\x01")
 _BLANKS = re.compile(r"[^\S\n]{2,}|[^\S\n ]")

@@ -13,9 +13,10 @@ from arcana_pipelines.documents.characters import clean, nfc
 from arcana_pipelines.documents.encoded import without_encoded
 from arcana_pipelines.documents.reader import Reader, is_v1
 from arcana_pipelines.documents.references import resolve_references
+from arcana_pipelines.documents.share import Share, check_size
 
 NORMALISER_VERSION = 2
-"""Part of the key of every stored text: raise it when the same Markdown gives another text."""
+"""Raise it when the same Markdown gives another text: all bodies are read again, and what differs is a new version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,14 @@ class Normalised:
 
 
 def normalise(markdown: str) -> Normalised:
-    """`markdown` in the normal form. Never raises on any text."""
+    """`markdown` in the normal form.
+
+    Raises:
+        PageTooLarge: it has more characters, or takes more time, than one page may.
+    """
+    check_size(len(markdown))
     markdown = without_encoded(resolve_references(clean(markdown)))
     lines = markdown.split("\n")
-    reader = Reader(lines, is_v1(markdown, lines))
+    reader = Reader(lines, is_v1(markdown, lines), Share())
     text = nfc(reader.read())
     return Normalised(text, tuple(reader.found.links), tuple(reader.found.unresolved))

@@ -14,6 +14,7 @@ from arcana_pipelines.documents.inline import Found, escape_all, literal_spans, 
 from arcana_pipelines.documents.layout import Layout
 from arcana_pipelines.documents.lines import FENCE, in_code, is_literal
 from arcana_pipelines.documents.media import MEDIA, media_label
+from arcana_pipelines.documents.share import Share
 from arcana_pipelines.documents.tables import html_cells, is_delimiter, pipe_cells, read_cell, write_table
 from arcana_pipelines.documents.tags import BLOCK_TAG, attributes, closed_names, is_tag
 from arcana_pipelines.documents.urls import block_id_of
@@ -40,10 +41,10 @@ class Reader:
 
     __slots__ = (
         "balanced", "closed", "found", "indent", "indents", "kind", "layout", "level", "lines", "marker", "media",
-        "pending", "quote_until", "raw", "rules", "seen", "tag_lists", "tagged", "unclosed", "v1",
+        "pending", "quote_until", "raw", "rules", "seen", "share", "tag_lists", "tagged", "unclosed", "v1",
     )  # fmt: skip
 
-    def __init__(self, lines: list[str], v1: bool) -> None:
+    def __init__(self, lines: list[str], v1: bool, share: Share) -> None:
         self.lines = lines
         self.found = Found()
         self.layout = Layout()
@@ -64,6 +65,7 @@ class Reader:
         self.unclosed: set[str] = set()  # tags that are never closed from here on
         self.rules: list[int] | None = None  # lines that are just $$
         self.v1 = v1
+        self.share = share
 
     # --- the walk ------------------------------------------------------------------------------
 
@@ -72,6 +74,8 @@ class Reader:
         i = column = 0
         count = len(lines)
         while i < count:
+            if not i & 63:
+                self.share.check()
             line = lines[i]
             if i == self.quote_until:
                 self.leave_quote()
@@ -457,9 +461,7 @@ def is_v1(markdown: str, lines: list[str]) -> bool:
         return False
     broken = False
     for line, is_code in zip(lines, in_code(lines), strict=True):
-        if not is_code and (
-            _V1_LINE.match(line) or _has_attributes(line) or (not broken and _TABBED_TEXT.match(line))
-        ):
+        if not is_code and (_V1_LINE.match(line) or _has_attributes(line) or (not broken and _TABBED_TEXT.match(line))):
             return True
         broken = line.endswith("\\")
     return False

@@ -16,6 +16,7 @@ from arcana_pipelines.chunking.tokens import Vocabulary, vocabulary
 from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.indexes.builds import Build, live_builds
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ def _cut(
     for row in rows:
         try:
             cut += [(row, chunk) for chunk in chunk_document(row["contents"], settings, words)]
+        except PageTooLarge as error:
+            failures[row["document_id"]] = str(error)
         except Exception as error:  # the edge of a page: one that cannot be cut delays no other
             log.exception("document %s cannot be cut", row["document_id"])
             failures[row["document_id"]] = f"cannot be cut: {type(error).__name__}: {error}"

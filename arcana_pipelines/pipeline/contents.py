@@ -15,6 +15,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.documents.contents import Contents, make_contents, relation_targets
 from arcana_pipelines.documents.normalise import NORMALISER_VERSION
+from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.pipeline import ledger
 from arcana_pipelines.pipeline.ledger import Generation
 
@@ -94,6 +95,8 @@ def _make(
     for row in rows:
         try:
             contents[row["external_id"]] = make_contents(row, titles)
+        except PageTooLarge as error:
+            failures[row["external_id"]] = str(error)
         except Exception as error:  # the edge of a page: one that cannot be processed delays no other
             log.exception("page %s cannot be processed", row["external_id"])
             failures[row["external_id"]] = f"cannot be processed: {type(error).__name__}: {error}"

@@ -7,7 +7,8 @@ from collections.abc import Set
 
 from arcana_pipelines.chunking.lexemes import LEAST, has_cjk, numbers, query_terms, term_id, tokens
 
-_RUN = re.compile(r"\w+")
+# With the signs that may belong to a name: `C++`, `.NET`, `--flag`.
+_RUN = re.compile(r"(?:(?<![\w.])[.@#]|(?<![\w-])--)?\w+(?:\+{1,2}|#)?")
 
 
 def terms_of(query: str) -> set[int]:
