@@ -13,12 +13,17 @@ _FENCE = re.compile(r" *(`{3,}|~{3,})")
 _LIST_ITEM = re.compile(r" *(?:[-*+]|\d+[.)]) ")
 _SENTENCE = re.compile(r"""(?<![.!?…])[.!?…]++["'”’)\]*_]*+\s+|[。！？]+[」』”’）]*\s*""")
 _WORD = re.compile(r"\s+")
+# Of a line without a blank: what parts its values and clauses first, then any sign but those inside a number or name.
+_VALUE = re.compile(r"[,;|&?!)\]}>\"'、，；？！。」』）》]+")
+_NAME = re.compile(r"(?:[^\w\s.]|\.(?!\w))+")
 
 # How good a place to cut is, best first; headings stand before these with their level, 1 to 6.
 AT_BLOCK = 7
 AT_LINE = 8  # of a list, table, code or text; deeper items and indented code come after
 AT_SENTENCE = 40
 AT_WORD = 50
+AT_VALUE = 52
+AT_NAME = 54
 AT_LETTER = 60
 NOWHERE = 99  # only where there is no other place
 
@@ -133,6 +138,16 @@ def sentences(part: Part) -> list[Part]:
 def words(part: Part) -> list[Part]:
     """A part by its words."""
     return _split_behind(part, _WORD, AT_WORD)
+
+
+def values(part: Part) -> list[Part]:
+    """A part without a space by its values: `5185,6874` behind the comma."""
+    return _split_behind(part, _VALUE, AT_VALUE)
+
+
+def names(part: Part) -> list[Part]:
+    """A part without a space behind its signs; numbers and dotted names stay whole."""
+    return _split_behind(part, _NAME, AT_NAME)
 
 
 def _split_behind(part: Part, separator: re.Pattern[str], rank: int) -> list[Part]:

@@ -28,9 +28,11 @@ from arcana_pipelines.chunking.blocks import (
     Frame,
     Part,
     letters,
+    names,
     read_blocks,
     sentences,
     split_block,
+    values,
     words,
 )
 from arcana_pipelines.chunking.places import Key, Places
@@ -39,7 +41,7 @@ from arcana_pipelines.documents.inline import readable
 from arcana_pipelines.documents.share import Share
 from arcana_pipelines.errors import WrongUse
 
-CHUNKER_VERSION = 2
+CHUNKER_VERSION = 3
 
 # A heading weighs the same whatever it says, as much as a long one, so that renaming it moves no boundary.
 _HEADING_TOKENS = 24
@@ -235,9 +237,9 @@ class _Cutter:
         kind: str,
         headings: tuple[str, ...] = (),
         frame: Frame | None = None,
-        finer: Sequence[Callable[[Part], list[Part]]] = (sentences, words),
+        finer: Sequence[Callable[[Part], list[Part]]] = (sentences, words, values, names),
     ) -> Iterator[_Atom]:
-        """The parts as atoms; in place of one that is too long its sentences, words or letters."""
+        """The parts as atoms; in place of one that is too long its sentences, words, values or letters."""
         self._share.check()
         for part, tokens in zip(parts, self._count([part.joint + part.text for part in parts]), strict=True):
             if tokens <= self._max:

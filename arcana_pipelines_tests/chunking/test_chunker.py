@@ -225,6 +225,13 @@ def test_sizes_that_cannot_be_are_refused(sizes: tuple[int, int, int]) -> None:
         ChunkerSettings(*sizes)
 
 
+@pytest.mark.parametrize("sign", [",", ";", "|", "&", "/", ":"])
+def test_a_line_without_spaces_is_cut_inside_no_number_and_no_word(sign: str) -> None:
+    whole = [f"{number * 7919 % 9973}.{number % 7}" if number % 3 else WORDS[number % 7] for number in range(1500)]
+    found = "".join(f"{chunk.text}{sign}" for chunk in chunks(f"```\n{sign.join(whole)}\n```"))
+    assert set(whole) <= set(re.split(rf"[{re.escape(sign)}\n`]+", found))
+
+
 # Overlap
 
 _LONG = "\n\n".join(
@@ -273,4 +280,4 @@ def test_other_boundaries_are_another_version() -> None:
     starts = [re.split(r"[,\n]", chunk.text)[0] for chunk in chunks(text, ChunkerSettings.of_target(128))]
     in_text = ["769", "968", "569", "## Two", "369", "568", "169", "368", "966", "567", "396"]
     in_list = ["- 769", "- 85", "- 569", "- 882", "- 369", "- 682", "- 938", "- 482", "- 738"]
-    assert (CHUNKER_VERSION, starts) == (2, ["# Title", *in_text, *in_list])
+    assert (CHUNKER_VERSION, starts) == (3, ["# Title", *in_text, *in_list])

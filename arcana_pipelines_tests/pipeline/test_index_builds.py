@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arcana_pipelines.chunking import chunker
+from arcana_pipelines.chunking import chunker, lexemes
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import NotVerified, WrongUse
@@ -228,6 +228,22 @@ class TestRebuild:
         before = synced.rows("SELECT updated, active_build_id FROM rag_indexes")
         of_acme.call(indexes.promote, "default")
         assert synced.rows("SELECT updated, active_build_id FROM rag_indexes") == before
+
+    def test_other_terms_make_new_builds_and_no_embedding(
+        self, synced: Harness, of_acme: Indexes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        embedded = synced.rows("SELECT count(*) FROM embedding_store")
+        monkeypatch.setattr(builds_module, "LEXEMES_VERSION", lexemes.LEXEMES_VERSION + 1)
+        monkeypatch.setattr(lexemes, "HEADING_WEIGHT", 7)
+        (_,) = of_acme.call(indexes.rebuild_outdated)
+        synced.fill()
+        assert [each.state for each in of_acme.builds()] == ["retired", "active"]
+        assert synced.rows("SELECT count(*) FROM embedding_store") == embedded
+        before, after = (
+            synced.rows(f"SELECT terms::text FROM chunk_terms_b{each.rag_index_build_id} ORDER BY 1")
+            for each in of_acme.builds()
+        )
+        assert len(before) == len(after) and before != after
 
     def test_a_new_chunker_makes_new_builds_that_serve_when_they_are_whole(
         self, synced: Harness, of_acme: Indexes, monkeypatch: pytest.MonkeyPatch

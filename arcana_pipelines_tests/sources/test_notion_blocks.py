@@ -51,7 +51,7 @@ class Tree:
 
 
 SIMPLE: list[tuple[str, dict[str, Any], str]] = [
-    ("paragraph", {"rich_text": rich("a*b*", " <c>")}, "a\\*b\\* \\<c>"),
+    ("paragraph", {"rich_text": rich("a*b*", " <em>")}, "a\\*b\\* \\<em>"),
     ("heading_1", {"rich_text": rich("a")}, "# a"),
     ("heading_4", {"rich_text": rich("a\nb")}, "#### a b"),
     ("bulleted_list_item", {"rich_text": rich("a\nb")}, "- a\n  b"),

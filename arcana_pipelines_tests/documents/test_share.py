@@ -1,0 +1,66 @@
+"""No page takes more than its share."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
+from arcana_pipelines.chunking.tokens import vocabulary
+from arcana_pipelines.documents import share
+from arcana_pipelines.documents.normalise import normalise
+from arcana_pipelines.embedding.local import LOCAL_MODEL
+from arcana_pipelines.errors import PageTooLarge
+
+# Work, not time, would be compared best; but it is done inside patterns, which do not count. So: four times the text
+# may take ten times the processor's time, and only where it takes any. What grows with the square takes sixteen.
+_COMPARE = """
+import json, sys, time
+from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
+from arcana_pipelines.chunking.lexemes import chunk_weights
+from arcana_pipelines.chunking.tokens import vocabulary
+from arcana_pipelines.documents.normalise import normalise
+from arcana_pipelines_tests.documents.hostile import patterns
+
+words, settings = vocabulary("wordllama-l2-supercat"), ChunkerSettings()
+
+def seconds(text):
+    started = time.process_time()
+    made = chunk_document({"title": "T", "text": normalise(text).text, "properties": {}}, settings, words)
+    chunk_weights([("T", chunk.heading_path, chunk.text) for chunk in made])
+    return time.process_time() - started
+
+seconds("# warm up\\n\\nwith words")
+worse = {}
+for name, make in patterns():
+    if seconds(make(64_000)) > 0.5:
+        long, short = (min(seconds(make(size)) for _ in range(3)) for size in (64_000, 16_000))
+        if long > 10 * short:
+            worse[name] = [short, long]
+print(json.dumps(worse))
+"""
+
+
+@pytest.mark.e2e
+def test_four_times_a_hostile_page_takes_about_four_times_as_long() -> None:
+    done = subprocess.run([sys.executable, "-c", _COMPARE], capture_output=True, text=True, timeout=600, check=True)
+    assert json.loads(done.stdout) == {}
+
+
+def test_a_page_that_is_too_large_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(share, "LARGEST_PAGE", 1000)
+    assert normalise("a" * 1000).text
+    with pytest.raises(PageTooLarge, match=r"1,001 characters.*Divide it"):
+        normalise("a" * 1001)
+
+
+def test_a_page_whose_time_is_used_up_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(share, "thread_time", iter(range(0, 10_000, 20)).__next__)
+    with pytest.raises(PageTooLarge, match="30 seconds"):
+        normalise("a\n\n" * 1000)
+    words = "\n\n".join(f"word {number} of many" for number in range(2000))
+    with pytest.raises(PageTooLarge, match="30 seconds"):
+        chunk_document({"title": "T", "text": words}, ChunkerSettings(), vocabulary(LOCAL_MODEL))
