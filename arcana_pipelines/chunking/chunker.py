@@ -336,7 +336,7 @@ def _keys(atoms: Sequence[_Atom]) -> list[Key]:
     text: str | None = None
     for atom in reversed(atoms):
         text = text if atom.level else atom.part.text
-        if text not in known:
+        if text is not None and text not in known:
             known[text] = _beginning(text)
         keys.append((atom.part.rank, *known[text]))
     return keys[::-1]
