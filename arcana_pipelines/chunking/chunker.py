@@ -154,7 +154,7 @@ class _Cutter:
     def chunks(self, contents: Mapping[str, Any]) -> list[Chunk]:
         title = str(contents["title"])
         body = str(contents["text"]).strip("\n")
-        properties = _lines_of(contents.get("properties") or {})
+        properties = _lines_of(contents)
         pieces = list(self._with_title(title, properties, "" if properties else body))
         if properties and body:
             pieces += self._whole(readable(body), body) or self._pieces(self._body(body))
@@ -314,8 +314,12 @@ class _Cutter:
         return taken
 
 
-def _lines_of(properties: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    return [f"{name}: {value['text']}" for name, value in properties.items() if value.get("text")]
+def _lines_of(contents: Mapping[str, Any]) -> list[str]:
+    """What stands between a row's title and its body: its database, by which it is found too, and its properties."""
+    properties = contents.get("properties") or {}
+    database = contents.get("database")
+    lines = [f"{name}: {value['text']}" for name, value in properties.items() if value.get("text")]
+    return [f"Database: {database}", *lines] if database else lines
 
 
 def _heading(text: str) -> str:

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.documents.comparables import comparable
 from arcana_pipelines.documents.normalise import NORMALISER_VERSION, normalise
+from arcana_pipelines.documents.urls import safe_url
 
 _HASH_FORM = 1  # another number makes new versions of all pages
 UNTITLED = "Untitled"  # what Notion shows for a page without a title
@@ -32,14 +34,17 @@ def make_contents(page: Mapping[str, Any], titles: Mapping[str, str]) -> Content
     body = normalise(page["body"] or "")
     links = tuple(dict.fromkeys((*body.links, *page["body_links"])))
     properties = {name: _shown(value, titles) for name, value in page["properties"].items()}
-    title = page["title"].strip() or UNTITLED
+    title = clean(page["title"]).strip() or UNTITLED
+    # A person sees it above the row's title, and asks for "the task that …".
+    database = clean(page.get("database") or "").strip()
     data = {
         "title": title,
         "text": body.text,
+        "database": database,
         "properties": properties,
         "external_id": page["external_id"],
         "kind": page["kind"],
-        "url": page["url"],
+        "url": safe_url(page["url"]),
         "links": list(links),
         "partial": page["partial"],
         "last_edited_at": page["last_edited_at"].isoformat() if page["last_edited_at"] else None,
@@ -54,6 +59,7 @@ def make_contents(page: Mapping[str, Any], titles: Mapping[str, str]) -> Content
         body.text,
         [[name, value["text"], value.get("means")] for name, value in properties.items()],
         sorted(links),
+        *([database] if database else []),
     ]
     digest = hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
     return Contents(data, links, digest)

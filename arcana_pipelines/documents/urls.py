@@ -18,6 +18,7 @@ _SIGNED = re.compile(
     r"|expirationTimestamp|sig|signature)=",
     re.I,
 )
+_SAFE = re.compile(r"https?://|mailto:|notion:", re.I)
 _URL_IN_TEXT = re.compile(r"https?://[^\s<>\"'`\x00-\x20]+")
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
@@ -49,6 +50,11 @@ def page_id_of(url: str | None) -> str | None:
     if peek and (found := canonical_id(peek.group(1))):
         return found
     return canonical_id(_QUERY_OR_FRAGMENT.split(url[host.end() :], maxsplit=1)[0])
+
+
+def safe_url(url: str | None) -> str | None:
+    """The address, if it is one that a person may follow: of a web page, a mailbox or Notion. Else None."""
+    return url if url and _SAFE.match(url) and url.isprintable() else None
 
 
 def block_id_of(url: str | None) -> str | None:

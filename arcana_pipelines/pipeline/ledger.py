@@ -124,6 +124,10 @@ def record(connection: Connection, generation: Generation, refs: Sequence[PageRe
 
 
 def _record(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> None:
+    titles = {ref.external_id: ref.title for ref in refs if ref.kind == "data_source"}
+    if titles:
+        databases = [{"external_id": database, "title": title} for database, title in titles.items()]
+        connection.execute(load_sql("ledger_renamed"), {**generation.key, "databases": storable_json(databases)})
     pages = [
         {
             "external_id": ref.external_id,

@@ -232,6 +232,12 @@ def test_a_line_without_spaces_is_cut_inside_no_number_and_no_word(sign: str) ->
     assert set(whole) <= set(re.split(rf"[{re.escape(sign)}\n`]+", found))
 
 
+def test_the_first_chunk_of_a_row_names_its_database() -> None:
+    row = {"title": "Robot", "database": "할 일", "properties": {"State": {"text": "open"}}, "text": "Its body."}
+    found = chunk_document(row, ChunkerSettings(), vocabulary(LOCAL_MODEL))
+    assert [chunk.text for chunk in found] == ["# Robot\n\nDatabase: 할 일\nState: open", "Its body."]
+
+
 # Overlap
 
 _LONG = "\n\n".join(

@@ -105,6 +105,25 @@ class TestMinimal:
         acme.world.edit_page(page, [blocks.paragraph(line) for line in lines])
         assert acme.sync()["embeddings"]["computed"] == 1
 
+    def test_a_renamed_database_embeds_one_text_a_row_and_reads_no_page(self, acme: Harness) -> None:
+        root = acme.world.add_page("Company")
+        database = acme.world.add_database("Obstacles", root, {"Name": "title", "State": "rich_text"})
+        body = [blocks.paragraph(f"sentence {number} of the body " * 20) for number in range(20)]
+        rows = [
+            acme.world.add_row(database.data_source_id, name, {"State": "open"}, [*body, blocks.paragraph(name)])
+            for name in ("Robot", "Lamp")
+        ]
+        acme.settle()
+        acme.sync()
+        assert {hit.external_id for hit in acme.search("obstacles") if "Database: Obstacles" in hit.text} == set(rows)
+        acme.world.set_title(database.data_source_id, "Hindernisse")
+        acme.settle()
+        report = acme.sync()
+        assert report["embeddings"]["computed"] == len(rows)
+        assert not [request for request in acme.server.requests if request.path.endswith("/markdown")]
+        assert {hit.external_id for hit in acme.search("hindernisse") if "Hindernisse" in hit.text} == set(rows)
+        assert not [hit for hit in acme.search("obstacles") if "Obstacles" in hit.text]
+
     def test_new_signatures_on_file_addresses_are_no_change(self, acme: Harness) -> None:
         page = acme.world.add_page("Picture", blocks=[blocks.image(hosted="plan.png", caption="The plan of the hall")])
         acme.sync()

@@ -1,6 +1,9 @@
 -- Pages whose body or metadata is newer than their content, in key order.
-SELECT external_id, kind, title, url, properties, body, body_links, partial, last_edited_at, content_hash
-FROM source_page
-WHERE workspace_id = %(workspace_id)s AND state = 'fetched' AND external_id > %(after)s
-ORDER BY external_id
+-- `database` is the title of a row's database.
+SELECT p.external_id, p.kind, p.title, p.url, p.properties, p.body, p.body_links, p.partial, p.last_edited_at,
+       p.content_hash, CASE WHEN p.kind = 'row' THEN parent.title END AS database
+FROM source_page p
+LEFT JOIN source_page parent ON parent.workspace_id = p.workspace_id AND parent.external_id = p.parent_external_id
+WHERE p.workspace_id = %(workspace_id)s AND p.state = 'fetched' AND p.external_id > %(after)s
+ORDER BY p.external_id
 LIMIT %(limit)s;
