@@ -86,6 +86,9 @@ def sync_pages(
     there = _look_at_announced(connection, workspace, generation, source, announced, listing)
     if mode is Mode.AUDIT:
         listed += _follow_links(connection, generation, source)
+    elif mode is Mode.INCREMENTAL:
+        # That lists pages alone, and the text of a row names its database.
+        _record_databases(connection, generation, source)
     if listing.complete and not listed and mode is not Mode.INCREMENTAL:
         _distrust_empty(connection, generation, listing, allow_removals)
     # A listing that failed at once tells no time of the source's. Ours would do for neither: then nothing is settled.
@@ -141,6 +144,18 @@ def _list(connection: Connection, workspace: Workspace, source: Source, generati
             listed.update(ref.external_id for ref in shown if ref.kind != "data_source")
         connection.commit()
     return listing, len(listed)
+
+
+def _record_databases(connection: Connection, generation: Generation, source: Source) -> None:
+    """Ask for each database that new rows name but no listing has shown."""
+    rows = connection.execute(
+        load_sql("databases_unknown"), {"workspace_id": generation.workspace_id, "limit": MOST_LINKS}
+    ).fetchall()
+    connection.commit()
+    found = [ref for (external_id,) in rows if (ref := source.container(external_id)) is not None and not ref.in_trash]
+    if found:
+        ledger.record(connection, generation, found)
+        connection.commit()
 
 
 def _follow_links(connection: Connection, generation: Generation, source: Source) -> int:

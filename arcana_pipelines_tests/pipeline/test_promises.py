@@ -105,6 +105,19 @@ class TestMinimal:
         acme.world.edit_page(page, [blocks.paragraph(line) for line in lines])
         assert acme.sync()["embeddings"]["computed"] == 1
 
+    def test_a_row_of_a_database_that_no_listing_has_shown_yet_names_it(self, acme: Harness) -> None:
+        acme.sync()
+        database = acme.world.add_database("Obstacles", schema={"State": "rich_text"})
+        row = acme.world.add_row(database.data_source_id, "Robot")
+        acme.settle()
+        acme.sync()
+        assert "Database: Obstacles" in acme.published()[row]
+        acme.world.set_title(row, "Lamp")
+        acme.settle()
+        acme.server.requests.clear()
+        acme.sync()
+        assert not [request for request in acme.server.requests if "/data_sources/" in request.path], "it is known now"
+
     def test_a_renamed_database_embeds_one_text_a_row_and_reads_no_page(self, acme: Harness) -> None:
         root = acme.world.add_page("Company")
         database = acme.world.add_database("Obstacles", root, {"Name": "title", "State": "rich_text"})
@@ -118,11 +131,12 @@ class TestMinimal:
         assert {hit.external_id for hit in acme.search("obstacles") if "Database: Obstacles" in hit.text} == set(rows)
         acme.world.set_title(database.data_source_id, "Hindernisse")
         acme.settle()
-        report = acme.sync()
+        acme.server.requests.clear()
+        report = acme.sync(Mode.FULL)  # others list no databases
         assert report["embeddings"]["computed"] == len(rows)
         assert not [request for request in acme.server.requests if request.path.endswith("/markdown")]
         assert {hit.external_id for hit in acme.search("hindernisse") if "Hindernisse" in hit.text} == set(rows)
-        assert not [hit for hit in acme.search("obstacles") if "Obstacles" in hit.text]
+        assert not [row for row in rows if "Obstacles" in acme.published()[row]]
 
     def test_new_signatures_on_file_addresses_are_no_change(self, acme: Harness) -> None:
         page = acme.world.add_page("Picture", blocks=[blocks.image(hosted="plan.png", caption="The plan of the hall")])
