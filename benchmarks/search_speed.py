@@ -48,9 +48,9 @@ def mark(connection: Connection, workspace_id: UUID) -> None:
             SELECT document_id, split_part(external_id, '-', 2)::int AS number
             FROM source_page WHERE workspace_id = %(workspace)s
         ), property AS (
-            INSERT INTO document_property (workspace_id, document_id, name, text)
-            SELECT %(workspace)s, document_id, 'Team', 'Team ' || number / %(left)s FROM numbered
-            UNION ALL SELECT %(workspace)s, document_id, 'Number', number::text FROM numbered
+            INSERT INTO document_property (workspace_id, document_id, name, text, number)
+            SELECT %(workspace)s, document_id, 'Team', 'Team ' || number / %(left)s, NULL FROM numbered
+            UNION ALL SELECT %(workspace)s, document_id, 'Number', number::text, number FROM numbered
         ), place AS (
             UPDATE document d SET path = text2ltree(
                 'w.p' || number - number %% %(left)s
