@@ -20,8 +20,6 @@ from arcana_pipelines.operations.alerts import (
     record,
     tell,
 )
-from arcana_pipelines.operations.embedder import embedder_problem
-from arcana_pipelines.operations.webhook import sender
 from arcana_pipelines.settings import Settings
 
 # A tick sends for so long; the rest is sent by the next.
@@ -39,6 +37,8 @@ EMBEDDER_PAUSE_SECONDS = 600.0
 )
 def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Evaluates all causes and tells what is new or over. The cursor is when the provider last answered."""
+    from arcana_pipelines.operations.embedder import embedder_problem  # brings urllib3
+
     with tick_database() as database:
         if database is None:
             return dg.SkipReason(NO_SCHEMA)
@@ -59,6 +59,8 @@ def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReas
 
 
 def _tell(connection: Connection, settings: Settings) -> str:
+    from arcana_pipelines.operations.webhook import sender
+
     url = settings.alert_webhook_url
     if url is None:
         return "Nobody is told: ALERT_WEBHOOK_URL is not set."
