@@ -41,8 +41,11 @@ class _Transport(httpx.BaseTransport):
         assert isinstance(request.stream, httpx.SyncByteStream)
         # httpx offers whatever it can unpack; here it is urllib3 that unpacks.
         sent = {**request.headers, "accept-encoding": "gzip, deflate"}
+        # Without either header there is no body; urllib3 would send an empty one in chunks.
+        has_body = "content-length" in sent or "transfer-encoding" in sent
+        body = iter(request.stream) if has_body else None
         try:
-            response = self._server.open(request.method, str(request.url), iter(request.stream), sent)
+            response = self._server.open(request.method, str(request.url), body, sent)
         except HTTPError as error:
             raise _as_httpx(error, request) from error
         headers = [(name, value) for name, value in response.headers.items() if name.lower() not in _NOT_PASSED_ON]

@@ -132,9 +132,8 @@ class OpenAIBatches:
         try:
             if status == 200:
                 tokens = sane_tokens((body.get("usage") or {}).get("total_tokens"), MOST_TOKENS)
-                vector = checked([numbers(body["data"][0]["embedding"])], [""], self._dimensions, self._body["model"])[
-                    0
-                ]
+                found = numbers(body["data"][0]["embedding"])
+                (vector,) = checked([found], [""], self._dimensions, self._body["model"])
                 return BatchAnswer(text_hash, vector, tokens)
             if status in (400, 413, 422):
                 message = (body.get("error") or {}).get("message")

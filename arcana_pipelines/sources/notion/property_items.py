@@ -57,7 +57,9 @@ def _rollup(about: object, results: list[dict[str, Any]], held: Mapping[str, Any
     """
     rollup = about.get("rollup") if isinstance(about, Mapping) else None
     if not isinstance(rollup, Mapping):
-        raise AnswerUnusable(f"{path} answered with something else than rollup")
+        if not isinstance(held.get("value"), list):
+            raise AnswerUnusable(f"{path} answered with something else than rollup")
+        rollup = {"type": "array"}  # what is listed beside others in the page object is a list here as well
     if rollup.get("type") in _LISTED:
         raise AnswerUnusable(f"{path}: it depends on more than Notion's API computes")
     if rollup.get("type") != "array":

@@ -12,6 +12,7 @@ from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.errors import PageRejected, PageUnavailable, SourceUnavailable
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.lists import items
+from arcana_pipelines.sources.notion.pages import notion_id
 from arcana_pipelines.sources.protocol import PageRef
 
 log = logging.getLogger(__name__)
@@ -56,4 +57,5 @@ class UserNames:
         except (PageRejected, PageUnavailable, SourceUnavailable) as error:
             log.warning("the names of users cannot be read: %s", error)
             return {}
-        return {str(user["id"]): clean(str(user["name"])) for user in users if user.get("id") and user.get("name")}
+        named = [(notion_id(user.get("id")), user.get("name")) for user in users]
+        return {user_id: clean(name) for user_id, name in named if user_id and isinstance(name, str) and name}
