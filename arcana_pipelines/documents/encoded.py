@@ -24,16 +24,23 @@ _RUN = re.compile(rf"https?://[^\s<>\"]++|(?<![\w+/-]){_LINE}(?:[ \t]*+\n[ \t>]*
 # A hash has up to 128 characters; so much is a key, a certificate, a file.
 _LONGEST_SHOWN = 512
 _KEPT = 24
+_WRAPPED = 60  # the least length of a line of data that goes on
 
 
 def without_encoded(text: str) -> str:
     """`text` without the data in it; of a long run of base64 its beginning stays, by which it may be found."""
     if "ata:" in text or "ATA:" in text:
         text = _DATA.sub(_nothing, text)
-    # Splitting is several times as fast as the pattern.
-    if sum(len(word) for word in text.split() if word[59:] and "://" not in word) >= _LONGEST_SHOWN:
-        text = _RUN.sub(_beginning, text)
-    return text
+    return _RUN.sub(_beginning, text) if any(map(_may_hold_data, text.split("\n"))) else text
+
+
+def _may_hold_data(line: str) -> bool:
+    """Whether a long run may stand in a line, or go on in it; many times as fast as the pattern."""
+    if len(line) < _WRAPPED:
+        return False
+    if len(line) < _LONGEST_SHOWN:
+        return " " not in line.strip("> \t") and "://" not in line
+    return any(len(word) >= _LONGEST_SHOWN for word in line.split())
 
 
 def _nothing(match: re.Match[str]) -> str:

@@ -61,7 +61,7 @@ class Reader:
         self.quote_until = -1
         self.seen: set[str] = set()  # synced blocks already shown
         self.balanced = True
-        self.closed = closed_names("\n".join(line for line in lines if "</" in line))
+        self.closed = closed_names("\n".join([line for line in lines if "</" in line]))
         self.unclosed: set[str] = set()  # tags that are never closed from here on
         self.rules: list[int] | None = None  # lines that are just $$
         self.v1 = v1
