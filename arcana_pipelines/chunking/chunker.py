@@ -16,6 +16,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import accumulate, islice
 from typing import Any
 from zlib import crc32
@@ -35,7 +36,7 @@ from arcana_pipelines.chunking.blocks import (
     values,
     words,
 )
-from arcana_pipelines.chunking.places import Key, Places
+from arcana_pipelines.chunking.places import Key, Places, best_of_few
 from arcana_pipelines.chunking.tokens import Vocabulary
 from arcana_pipelines.documents.inline import readable
 from arcana_pipelines.documents.share import Share
@@ -50,6 +51,9 @@ _LEAD_CHARACTERS = 200
 
 # A text with more of them is longer than the limit, or so odd that it is cut though it need not be.
 _MOST_CHARACTERS_A_TOKEN = 8
+
+# A row of so many atoms is cut by comparing them; a longer one would take the square of its length.
+_FEW = 1000
 
 _ORDINARY = 1 << 29
 _SIGN = re.compile(r"[^\w\s]")
@@ -254,7 +258,16 @@ class _Cutter:
         """Where each chunk starts and ends among the atoms."""
         weights = [0, *accumulate(_HEADING_TOKENS if atom.level else atom.tokens for atom in atoms)]
         sizes = [0, *accumulate(atom.tokens for atom in atoms)]
-        places = Places(_keys(atoms), weights)
+        texts = _texts_from(atoms)
+        best: Callable[[int, int, int], int | None]
+        if len(atoms) <= _FEW:
+            beginning = cache(lambda at: _beginning(texts[at]))
+            best = partial(best_of_few, [atom.part.rank for atom in atoms], beginning, weights)
+        else:
+            known = cache(_beginning)
+            best = Places(
+                [(atom.part.rank, *known(text)) for atom, text in zip(atoms, texts, strict=True)], weights
+            ).best
         waiting = [(0, len(atoms))] if atoms else []
         while waiting:
             start, end = waiting.pop()
@@ -267,12 +280,12 @@ class _Cutter:
             low = bisect_left(weights, weights[start] + self._least, start + 1, end)
             high = bisect_right(weights, weights[end] - self._least, start + 1, end)
             twice_middle = weights[start] + weights[end]
-            at = places.best(low, high, twice_middle)
+            at = best(low, high, twice_middle)
             if at is None or atoms[at].part.rank == NOWHERE:
                 if fits:
                     yield start, end
                     continue
-                at = places.best(start + 1, end, twice_middle)
+                at = best(start + 1, end, twice_middle)
                 assert at is not None
             waiting += [(at, end), (start, at)]
 
@@ -330,29 +343,25 @@ def _lead(title: str, headings: Sequence[str]) -> str:
     return " > ".join(name[:_LEAD_CHARACTERS] for name in (title, *headings))
 
 
-def _keys(atoms: Sequence[_Atom]) -> list[Key]:
-    """How good a place to cut each atom's beginning is, least is best.
-
-    A heading counts by the text that follows it: its own words may change.
-    """
-    known: dict[str | None, Key] = {None: ()}
-    keys: list[Key] = []
+def _texts_from(atoms: Sequence[_Atom]) -> list[str | None]:
+    """Of each atom its text, of a heading that of what follows it: its own words may change."""
+    texts: list[str | None] = []
     text: str | None = None
     for atom in reversed(atoms):
         text = text if atom.level else atom.part.text
-        if text is not None and text not in known:
-            known[text] = _beginning(text)
-        keys.append((atom.part.rank, *known[text]))
-    return keys[::-1]
+        texts.append(text)
+    return texts[::-1]
 
 
-def _beginning(text: str) -> Key:
+def _beginning(text: str | None) -> Key:
     """How good a place to cut the beginning of a text is among those of its rank, least is best.
 
     Boundaries should outlive edits, and most edits change a word or add one. So the first signs of an atom count
     before its words, and a word only among atoms that are alike up to it. Of all words one in eight counts for
     more than the others: where atoms begin alike, a changed word in one of them makes it seldom a better place.
     """
+    if text is None:
+        return ()
     signs = "".join(sign[0] for sign in islice(_SIGN.finditer(text, 0, 400), 4))
     first_words = (word[0] for word in islice(_WORD.finditer(text), 8))
     draws = [crc32(piece.encode()) for piece in (signs, *first_words)]

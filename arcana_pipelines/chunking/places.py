@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 Key = tuple[int, ...]
+
+
+def best_of_few(
+    ranks: Sequence[int],
+    beginning: Callable[[int], Key],
+    positions: Sequence[int],
+    low: int,
+    high: int,
+    twice_middle: int,
+) -> int | None:
+    """What `Places.best` finds, by comparing all places: faster in a short row, for few beginnings are read."""
+    if low >= high:
+        return None
+    best = min(ranks[low:high])
+    places = [at for at in range(low, high) if ranks[at] == best]
+    if len(places) > 1:
+        first = min(map(beginning, places))
+        places = [at for at in places if beginning(at) == first]
+    return min(places, key=lambda at: abs(2 * positions[at] - twice_middle))
 
 
 class Places:

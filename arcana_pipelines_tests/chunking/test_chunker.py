@@ -232,6 +232,13 @@ def test_a_line_without_spaces_is_cut_inside_no_number_and_no_word(sign: str) ->
     assert set(whole) <= set(re.split(rf"[{re.escape(sign)}\n`]+", found))
 
 
+def test_a_long_row_of_blocks_is_cut_as_by_comparing_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "\n\n".join(f"{'## ' * (n % 40 == 0)}{n * 7919 % 97} words and {n % 13} more" for n in range(900))
+    compared = chunks(text, ChunkerSettings.of_target(64))
+    monkeypatch.setattr("arcana_pipelines.chunking.chunker._FEW", 0)
+    assert chunks(text, ChunkerSettings.of_target(64)) == compared
+
+
 def test_the_first_chunk_of_a_row_names_its_database() -> None:
     row = {"title": "Robot", "database": "할 일", "properties": {"State": {"text": "open"}}, "text": "Its body."}
     found = chunk_document(row, ChunkerSettings(), vocabulary(LOCAL_MODEL))
