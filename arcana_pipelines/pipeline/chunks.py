@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 BATCH = 200
 # A planner that takes the stage for empty sorts all of it for every page of missing embeddings.
 MANY = 1000
+# How the reason of a page begins whose text cannot be cut.
+UNCUT = "cannot be cut:"
 _FIRST = UUID(int=0)
 
 
@@ -71,10 +73,10 @@ def _cut(
         try:
             cut += [(row, chunk) for chunk in chunk_document(row["contents"], settings, words)]
         except PageTooLarge as error:
-            failures[row["document_id"]] = str(error)
+            failures[row["document_id"]] = f"{UNCUT} {error}"
         except Exception as error:  # the edge of a page: one that cannot be cut delays no other
             log.exception("document %s cannot be cut", row["document_id"])
-            failures[row["document_id"]] = f"cannot be cut: {type(error).__name__}: {error}"
+            failures[row["document_id"]] = f"{UNCUT} {type(error).__name__}: {error}"
     return cut, failures
 
 
@@ -96,6 +98,7 @@ def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterat
                 load_sql("chunks_missing"),
                 {
                     "workspace_id": workspace_id,
+                    "uncut": UNCUT,
                     "build": build.rag_index_build_id,
                     "after": after,
                     "limit": BATCH,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.pipeline import ledger
+from arcana_pipelines.errors import PageTooLarge, WrongUse
+from arcana_pipelines.pipeline import chunks, ledger
 from arcana_pipelines.pipeline.workspaces import find
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
@@ -56,6 +58,35 @@ class TestPoisonPages:
         )
         assert attempts == 3 and waits
         assert acme.published()[page] == before
+
+    def test_a_page_that_takes_too_long_to_cut_is_cut_once_and_delays_no_other(
+        self, acme: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        page = acme.world.visible_pages()[3]
+        tried: list[str] = []
+        real = chunks.chunk_document
+
+        def cut(contents: dict[str, Any], *arguments: Any) -> Any:
+            if contents["external_id"] == page:
+                tried.append(page)
+                raise PageTooLarge("It took more than 30 seconds.")
+            return real(contents, *arguments)
+
+        monkeypatch.setattr(chunks, "chunk_document", cut)
+        acme.sync()
+        acme.settle()
+        acme.sync(Mode.FULL)
+        acme.sync(Mode.FULL)
+        assert acme.page_state(page)[0] == "quarantined" and tried == [page]
+        assert len(acme.published()) == len(acme.world.visible_pages()) - 1
+
+        assert release(acme, page) == 1
+        acme.sync()
+        assert tried == [page, page]
+        monkeypatch.setattr(chunks, "chunk_document", real)
+        release(acme, page)
+        acme.sync()
+        assert page in acme.published()
 
     def test_a_retry_brings_the_quarantine_back_at_once(self, poisoned: tuple[Harness, str]) -> None:
         acme, page = poisoned

@@ -1,4 +1,5 @@
--- Documents whose latest content a build neither serves nor has staged, in key order.
+-- Documents whose latest content a build neither serves nor has staged, in key order. One that was found impossible to
+-- cut is not tried again until its page is read again: that may take seconds each time.
 SELECT d.document_id, c.document_content_id, c.contents
 FROM document d
 JOIN document_content c ON c.document_content_id = d.latest_content_id
@@ -8,5 +9,8 @@ WHERE d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL AND d.document_
   AND s.document_content_id IS DISTINCT FROM d.latest_content_id
   AND NOT EXISTS (SELECT 1 FROM chunk_stage t
                   WHERE t.rag_index_build_id = %(build)s AND t.document_content_id = d.latest_content_id)
+  AND NOT EXISTS (SELECT 1 FROM source_page p
+                  WHERE p.document_id = d.document_id AND p.state = 'quarantined'
+                    AND starts_with(p.reason, %(uncut)s))
 ORDER BY d.document_id
 LIMIT %(limit)s;
