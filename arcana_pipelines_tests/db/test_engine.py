@@ -111,6 +111,8 @@ class TestReader:
 
     def test_it_can_search_in_every_way(self, acme: Harness, reading: Searcher) -> None:
         top = acme.world.add_page("Harbour", blocks=[blocks.paragraph("A grey heron. 회색 왜가리가 있다.")])
+        database = acme.world.add_database("Tasks", schema={"Status": "select"})
+        acme.world.add_row(database.data_source_id, "Task", {"Status": "Open"})
         acme.sync()
         ((now,),) = acme.rows("SELECT now()")
         with reading:
@@ -118,11 +120,12 @@ class TestReader:
             assert reading.search("왜가리").hits
             assert reading.search("herron").hits
             assert not reading.search("heron", filters=Filters(links_to=top)).hits
-            assert not reading.search("heron", filters=Filters(properties=[PropertyCondition.parse("A=b")])).hits
+            assert reading.search("task", filters=Filters(properties=[PropertyCondition.parse("Status=Open")])).hits
+            assert reading.search("task", filters=Filters(properties=[PropertyCondition.parse("Status=Opn")])).notes
             assert reading.search("heron", as_of=now).hits
             assert reading.search("heron", fusion="rrf", filters=Filters(edited_since=now.replace(year=2000))).hits
-        with pytest.raises(UnknownWorkspace):
-            Searcher("nowhere", settings=reading._settings).search("x")
+        with pytest.raises(UnknownWorkspace), Searcher("nowhere", settings=reading._settings) as nowhere:
+            nowhere.search("x")
 
     @pytest.mark.parametrize(
         "statement",

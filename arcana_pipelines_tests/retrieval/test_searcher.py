@@ -21,6 +21,7 @@ from arcana_pipelines.embedding.provider import Embedded
 from arcana_pipelines.errors import DatabaseUnreachable, InvalidSetting, UnknownWorkspace, WrongUse
 from arcana_pipelines.pipeline import indexes, workspaces
 from arcana_pipelines.retrieval import Filters, Results, Searcher, embedders
+from arcana_pipelines.retrieval.filters import PropertyCondition
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server import blocks
 from arcana_pipelines_tests.harness import Harness
@@ -116,6 +117,37 @@ class TestSearching:
     def test_an_argument_that_cannot_be_is_refused_in_a_sentence(self, searcher: Searcher, wrong: Any) -> None:
         with pytest.raises(WrongUse, match=r"^[A-Z].*\.$"):
             searcher.search("zebra", **wrong)
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"query": "a\0b"}, {"query": "half \ud800 a pair"}, {"query": "x" * 5000}, {"k": 2**63},
+            {"neighbours": 2**63},
+            {"filters": Filters(below="a\0b")}, {"filters": Filters(links_to="\udfff")},
+            {"filters": Filters(properties=[PropertyCondition("a\0", "=", "b")])},
+            {"filters": Filters(properties=[PropertyCondition("a", "=", "\ud800")])},
+        ],
+        ids=ascii,
+    )  # fmt: skip
+    def test_what_no_database_holds_is_refused_in_a_sentence(self, searcher: Searcher, wrong: Any) -> None:
+        with pytest.raises(WrongUse, match=r"^[A-Z].*\.$"):
+            searcher.search(**{"query": "zebra"} | wrong)
+
+    @pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 5000])
+    def test_names_that_no_database_holds_are_those_of_nothing(self, settings: Settings, name: str) -> None:
+        for asked in ({"workspace": name}, {"workspace": "acme", "index": name}):
+            with pytest.raises(WrongUse), Searcher(**asked, settings=settings) as searcher:
+                searcher.search("zebra")
+
+    @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "\x1bhttps://x"])
+    def test_an_address_that_a_browser_must_not_be_sent_to_is_none(
+        self, searcher: Searcher, animals: Harness, url: str
+    ) -> None:
+        animals.rows(
+            "UPDATE document_content SET contents = jsonb_set(contents, '{url}', to_jsonb(%s::text)) RETURNING 1", url
+        )
+        found = searcher.search("zebra", k=20)
+        assert found.hits and {(hit.url, hit.link) for hit in found.hits} == {(None, None)}
 
     def test_the_environment_says_where_everything_is(
         self, animals: Harness, settings: Settings, monkeypatch: pytest.MonkeyPatch
