@@ -1,7 +1,8 @@
 """Numbers, dates and check boxes as people and Notion write them, in English and Korean: what they mean.
 
 The forms are those of Notion's exports: `March 5, 2026 9:00 AM (GMT+9) → 10:00 AM`, `2026년 3월 5일 오후 3:30`,
-`2026/03/05`, `05/03/2026`, `$1,200.50`, `1.200,50 €`, `₩1,000,000`, `50%`, `Yes`. Whatever is none gives None.
+`2026/03/05`, `05/03/2026`, `$1,200.50`, `1.200,50 €`, `₩1,000,000`, `50%`, `Yes`. Digits and signs may be wide ones
+(`￥５，０００`). Whatever is none gives None.
 """
 
 from __future__ import annotations
@@ -13,26 +14,37 @@ from decimal import Decimal
 
 LONGEST = 120  # characters of a number or a date with its end; a longer text is neither
 
-_SIGNS = r"[$€£¥₩￦₹₽₺₫₪₱฿₴₦]"
-_LETTERS = (
-    "USD|EUR|GBP|JPY|KRW|CNY|CAD|AUD|NZD|HKD|SGD|TWD|INR|CHF|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|TRY|RUB|THB|IDR|MYR|"
-    "PHP|VND|AED|SAR|ILS|kr|zł|Kč|Ft|Rp|RM|Fr"
+_SIGNS = "[$£¥元֏؋৳฿៛₠-⃀﷼]"
+_CODES = (
+    "USD|EUR|GBP|JPY|KRW|CNY|CAD|AUD|NZD|HKD|SGD|TWD|INR|CHF|SEK|NOK|DKK|PLN|CZK|HUF|RON|BRL|MXN|CLP|COP|ARS|UYU|PEN|ZAR|"
+    "TRY|RUB|THB|IDR|MYR|PHP|VND|AED|SAR|ILS|RM|Fr"
 )
-_UNITS = "원|엔|유로|달러|위안|파운드"
-_BEFORE = rf"(?:(?:[A-Z]{{1,3}})?\s*{_SIGNS}|(?:{_LETTERS})\.?\s)\s*"
-_AFTER = rf"\s*(?:{_SIGNS}|{_LETTERS}|{_UNITS})"
+_LETTERS = "kr|zł|Kč|Ft|lei|Rp|S/"
+_UNITS = "원|엔|유로|달러|위안|파운드|루피|바트|페소|프랑|루블|円"
+_BEFORE = rf"(?:(?:[A-Z]{{1,3}})?\s*{_SIGNS}|(?:{_CODES})\s|(?P<glued>{_CODES})|(?:{_LETTERS})\.?)\s*"
+_AFTER = rf"\s*(?:(?:[A-Z]{{1,3}})?{_SIGNS}(?:[A-Z]{{2}})?|{_CODES}|{_LETTERS}|{_UNITS})\.?"
 _AMOUNT = re.compile(
     rf"(?P<minus>[-−+]?)\s*(?P<before>{_BEFORE})?(?P<minus2>[-−]?)\s*"
     rf"(?P<digits>\d(?:[\d.,'’ \u00a0\u202f]*\d)?|\.\d+)(?:[eE](?P<exponent>[+-]?\d{{1,2}}))?"
-    rf"(?:(?P<percent>\s*%)|(?P<after>{_AFTER}))?"
+    rf"(?:(?P<percent>\s*(?:%|퍼센트))|(?P<after>{_AFTER}))?"
 )
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})*,\d{3}")  # the second is India's
-# 1억 2,000만원, 300만 원
+# 1억 2,000만원, 300만 원, 3천만원, 1만 5천원
+_COUNT = r"\d[\d,]*(?:\.\d+)?"
+_BELOW_10000 = rf"(?:(?:{_COUNT})?천)?\s*(?:\d?백)?\s*(?:\d?십)?\s*(?:{_COUNT})?"
 _KOREAN_AMOUNT = re.compile(
-    r"(?P<minus>[-−]?)(?:(?P<trillions>\d[\d,]*(?:\.\d+)?)조)?\s*(?:(?P<hundreds>\d[\d,]*(?:\.\d+)?)억)?\s*"
-    r"(?:(?P<tens>\d[\d,]*(?:\.\d+)?)만)?\s*(?P<ones>\d[\d,]*)?\s*(?P<unit>원)?"
+    rf"(?P<minus>[-−]?)(?:(?P<trillions>{_BELOW_10000})조)?\s*(?:(?P<hundreds>{_BELOW_10000})억)?\s*"
+    rf"(?:(?P<tens>{_BELOW_10000})만)?\s*(?P<ones>{_BELOW_10000})\s*(?P<unit>원)?"
 )
+_KOREAN_PART = re.compile(rf"(?P<count>{_COUNT})?\s*(?P<unit>[천백십])?")
 _KOREAN_UNITS = {"trillions": 10**12, "hundreds": 10**8, "tens": 10**4, "ones": 1}
+_KOREAN_DIGITS = {"천": 1000, "백": 100, "십": 10, None: 1}
+# Signs as wide as a Korean letter, other dashes that stand for a minus, and marks that nobody sees.
+_HALFWIDTH = {
+    **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
+    **dict(zip(map(ord, "\u3000￡￥￦﹣﹩﹪\u2010\u2011\u2012\u2013"), " £¥₩-$%----", strict=True)),
+    **dict.fromkeys((0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF)),
+}
 
 _MONTHS = {
     name: number
@@ -106,19 +118,24 @@ class Period:
         return {"start": self.start.iso, "end": self.end.iso if self.end else None, "time_zone": None}
 
 
+def halfwidth(text: str) -> str:
+    """Digits, signs and letters of East Asian width (`￥５，０００`) as a keyboard has them; marks nobody sees go."""
+    return text if text.isascii() else text.translate(_HALFWIDTH)
+
+
 def read_checkbox(text: str) -> bool | None:
     """`Yes`, `No`, `예`, `아니요`, `true` and the like."""
-    word = text.strip().casefold()
+    word = halfwidth(text).strip().casefold()
     return True if word in _TRUE else False if word in _FALSE else None
 
 
 def read_number(text: str, decimal_comma: bool = False) -> Decimal | None:
-    """A number, an amount of money, or a percentage (`50%` is 0.5, as in the API).
+    """A number, an amount of money, or a percentage (`50%` is 0.5, as in the API). `(5.00)` is less than nothing.
 
     A single separator before three digits separates thousands if it is a comma, and decimals if it is a point; with
     `decimal_comma` the other way about.
     """
-    text = text.strip()
+    text = halfwidth(text).strip()
     if not text or len(text) > LONGEST:
         return None
     negative = text.startswith("(") and text.endswith(")")
@@ -126,19 +143,20 @@ def read_number(text: str, decimal_comma: bool = False) -> Decimal | None:
     if found is None:
         return _korean_amount(text)
     digits = _digits(found["digits"], decimal_comma)
-    if digits is None or (found["minus"] and found["minus2"]) or (negative and not found["before"]):
-        return None
+    signs = bool(found["minus"]) + bool(found["minus2"]) + negative
+    if digits is None or signs > 1 or (found["glued"] and not signs and found["digits"].isdigit()):
+        return None  # PEN5, TRY2 may be names; PEN5.00, PEN 5 and -PEN5 are money
     number = Decimal(digits)
     if found["exponent"]:
         number = number.scaleb(int(found["exponent"]))
     if found["percent"]:
         number /= 100
-    return -number if negative or "-" in (minus := found["minus"] + found["minus2"]) or "−" in minus else number
+    return -number if negative or (found["minus"] + found["minus2"]).strip("+") else number
 
 
 def is_decimal_comma(text: str) -> bool | None:
     """Whether the decimals of a number stand behind a comma; None when it does not tell."""
-    found = _AMOUNT.fullmatch(text.strip())
+    found = _AMOUNT.fullmatch(halfwidth(text).strip("() "))
     if found is None:
         return None
     digits = found["digits"]
@@ -154,7 +172,7 @@ def is_decimal_comma(text: str) -> bool | None:
 
 def is_formatted(text: str) -> bool:
     """Whether a number says by a currency, a percent sign or separators of thousands that it is one."""
-    found = _AMOUNT.fullmatch(text.strip())
+    found = _AMOUNT.fullmatch(halfwidth(text).strip("() "))
     return found is None or bool(found["before"] or found["after"] or found["percent"] or "," in found["digits"])
 
 
@@ -189,10 +207,20 @@ def _korean_amount(text: str) -> Decimal | None:
     if found is None:
         return None
     parts = {name: found[name] for name in _KOREAN_UNITS if found[name]}
-    if not parts or (parts.keys() == {"ones"} and not found["unit"]):
+    if not any(map(str.isdigit, text)) or (
+        parts.keys() == {"ones"} and not found["unit"] and parts["ones"][-1].isdigit()
+    ):
         return None
-    number = sum((Decimal(text.replace(",", "")) * _KOREAN_UNITS[name] for name, text in parts.items()), Decimal(0))
+    number = sum((_below_10000(text) * _KOREAN_UNITS[name] for name, text in parts.items()), Decimal(0))
     return -number if found["minus"] else number
+
+
+def _below_10000(text: str) -> Decimal:
+    """`3천 5백` is 3500, `천` is 1000, `2,000` is what it says."""
+    parts = (part for part in _KOREAN_PART.finditer(text) if part["count"] or part["unit"])
+    return sum(
+        (Decimal((part["count"] or "1").replace(",", "")) * _KOREAN_DIGITS[part["unit"]] for part in parts), Decimal(0)
+    )
 
 
 def read_period(text: str, day_first: bool | None = None) -> Period | None:
@@ -202,7 +230,7 @@ def read_period(text: str, day_first: bool | None = None) -> Period | None:
         text: what is written.
         day_first: how `05/03/2026` is read where both orders are possible: True is the fifth of March, None is no date.
     """
-    text = text.strip().removeprefix("@").strip()
+    text = halfwidth(text).strip().removeprefix("@").strip()
     if not text or len(text) > LONGEST or not any(map(str.isdigit, text)):
         return None
     first, arrow, second = text.partition("→")
@@ -296,7 +324,7 @@ def read_span(text: str) -> tuple[datetime, datetime] | None:
 
     Times are as the clock on the wall says, without a zone. `05/03/2026`, which may be March or May, is None.
     """
-    text = text.strip()
+    text = halfwidth(text).strip()
     alone = _MONTH_ALONE.fullmatch(text)
     try:
         if alone is not None:

@@ -20,14 +20,55 @@ from arcana_pipelines.documents.values import read_checkbox, read_number, read_p
         ("1 200,50 €", "1200.5"), ("£3.20", "3.2"), ("¥12,000", "12000"), ("₩1,000,000", "1000000"), ("US$3", "3"),
         ("CHF 1'200.00", "1200"), ("₹1,00,000", "100000"), ("12,000원", "12000"), ("300만원", "3000000"),
         ("1억 2,000만원", "120000000"), ("50%", "0.5"), ("12.5 %", "0.125"), ("-3%", "-0.03"), ("1e3", "1000"),
+        ("￥5000", "5000"), ("￦１，２００", "1200"), ("１２．５％", "0.125"), ("－5", "-5"), ("–5", "-5"),
+        ("﹣７", "-7"),         ("5,000円", "5000"), ("500元", "500"), ("5천원", "5000"), ("3천만 원", "30000000"),
+        ("1만 5천원", "15000"),
+                ("50 퍼센트", "0.5"), ("US$ 5", "5"), ("(5.00)", "-5"), ("（１，０００）", "-1000"), ("(500)", "-500"),
+        ("\u200e-5", "-5"),
     ],
 )  # fmt: skip
 def test_numbers_amounts_and_percentages_are_read(text: str, number: str) -> None:
     assert read_number(text) == Decimal(number)
 
 
+# How Unicode's CLDR writes five of each currency that Notion's numbers can have, where the reader is English or Korean.
 @pytest.mark.parametrize(
-    "text", ["", "원", "1.2.3", "1,2,3", "v1", "10 apples", "12-34", "1,23,4", "$", "%", "--5", "a1", "1" * 500]
+    "text",
+    """$5.00 US$5.00 CA$5.00 €5.00 £5.00 ¥5 JP¥5 ₹5.00 ₩5 CN¥5.00 R$5.00 HK$5.00 NZ$5.00 MX$5.00 NT$5.00 ฿5.00 ₪5.00
+    ₱5.00 元5.00 A$5.00 AU$5.00 ₽5.00 ₺5.00 RUB_5.00 TRY_5.00 IDR_5.00 CHF_5.00 SEK_5.00 NOK_5.00 ZAR_5.00 DKK_5.00
+    PLN_5.00 HUF_5.00 CZK_5.00 CLP_5 AED_5.00 COP_5.00 SAR_5.00 MYR_5.00 RON_5.00 ARS_5.00 UYU_5.00 SGD_5.00 PEN_5.00
+    THB_5.00 PHP_5.00 ILS_5.00 RON5.00 SEK5.00 5.00_RON 5,00_AU$ kr_5 5_kr. RM5.00 S/5.00 Rp5""".split(),
+)
+def test_every_currency_of_notion_is_money(text: str) -> None:
+    for space in ("\u00a0", " "):
+        written = text.replace("_", space)
+        amounts = {read_number(written), -read_number(f"-{written}"), -read_number(f"({written})")}  # type: ignore[operator]
+        assert amounts == {Decimal(5)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PEN5",
+        "RM12",
+        "만원",
+        "천",
+        "(-5)",
+        "5-",
+        "",
+        "원",
+        "1.2.3",
+        "1,2,3",
+        "v1",
+        "10 apples",
+        "12-34",
+        "1,23,4",
+        "$",
+        "%",
+        "--5",
+        "a1",
+        "1" * 500,
+    ],
 )
 def test_what_is_no_number_is_none(text: str) -> None:
     assert read_number(text) is None
@@ -48,6 +89,8 @@ def test_a_single_separator_before_three_digits_is_read_as_it_is_told() -> None:
         ("2026/03/05", "2026-03-05", None),
         ("2026년 3월 5일", "2026-03-05", None),
         ("2026년 3월 5일 (목)", "2026-03-05", None),
+        ("２０２６年３月５日", "2026-03-05", None),
+        ("２０２６／０３／０５", "2026-03-05", None),
         ("2026. 3. 5.", "2026-03-05", None),
         ("25/03/2026", "2026-03-25", None),
         ("03/25/2026", "2026-03-25", None),
@@ -103,11 +146,11 @@ def test_a_typed_date_means_all_of_the_time_that_it_names(text: str, span: objec
 
 
 def test_check_boxes_are_read_in_both_languages() -> None:
-    assert [read_checkbox(text) for text in ("Yes", "예", "true", "No", "아니요", "false", "maybe", "")] == [
+    assert [read_checkbox(text) for text in ("Yes", "예", "true", "ＮＯ", "아니요", "false", "maybe", "")] == [
         True, True, True, False, False, False, None, None,
     ]  # fmt: skip
 
 
-@given(st.text(max_size=80) | st.text("0123456789,.-/:%$원만억년월일오후전 →()GMT+", max_size=40))
+@given(st.text(max_size=80) | st.text("0123456789,.-/:%$￥５원천만억년월일오후전 →()GMT+", max_size=40))
 def test_no_text_is_too_odd_to_be_asked(text: str) -> None:
     read_number(text), read_number(text, True), read_period(text, True), read_span(text), read_checkbox(text)

@@ -69,8 +69,11 @@ def test_a_relation_to_files_that_lie_beside_the_table_is_not_its_title(tmp_path
 
 
 @pytest.mark.parametrize("header", ["번호,이름", "No.,Name", "No.,Task name", "날짜,회의 제목"])
-def test_without_any_file_numbers_are_no_titles_where_a_column_is_called_one(tmp_path: Path, header: str) -> None:
-    refs = by_title(write(tmp_path, {f"T {A}.csv": f"{header}\n1,하나\n2,둘\n"}))
+@pytest.mark.parametrize("bare", ["1", "5천원", "￥500", "2026년 3월 5일", "Yes"])
+def test_without_any_file_numbers_are_no_titles_where_a_column_is_called_one(
+    tmp_path: Path, header: str, bare: str
+) -> None:
+    refs = by_title(write(tmp_path, {f"T {A}.csv": f"{header}\n{bare},하나\n2,둘\n"}))
     assert set(refs) == {"T", "하나", "둘"}
 
 

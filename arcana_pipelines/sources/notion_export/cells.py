@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from arcana_pipelines.documents.values import (
     LONGEST,
+    halfwidth,
     is_decimal_comma,
     is_formatted,
     read_checkbox,
@@ -29,6 +30,7 @@ _LONGEST_OPTION = 60
 _MOST_WORDS = 4  # of an option; a longer one is a phrase with a comma in it
 _PHRASE_ENDS = (".", "!", "?", ":", ";", "니다", "어요", "세요")
 _LEADING_ZERO = re.compile(r"[-+]?0\d")
+_LISTED = re.compile(r"\(\d+\)")  # (1), (2): the numbers of a list, or less than nothing beside other amounts
 _PLAIN = re.compile(r"-?(\d+)(?:\.(\d+))?")
 _LONG_ID = 9  # digits: a telephone number or an id
 
@@ -110,7 +112,9 @@ def _numbers(cells: Sequence[str], few: int) -> Column | None:
     unread = 0
     commas: set[bool | None] = set()
     plain: list[re.Match[str]] = []
-    for cell in cells:
+    listed = 0
+    for cell in map(halfwidth, cells):
+        listed += _LISTED.fullmatch(cell) is not None
         if _LEADING_ZERO.match(cell):
             return None  # 007, 010-1234-5678: a name made of digits
         if read_number(cell) is None and read_number(cell, True) is None:
@@ -122,7 +126,7 @@ def _numbers(cells: Sequence[str], few: int) -> Column | None:
             plain.append(match)
         commas.add(is_decimal_comma(cell))
     decimal_comma = True in commas and False not in commas
-    if not decimal_comma and _are_names(plain, len(cells)):
+    if listed + unread == len(cells) or (not decimal_comma and _are_names(plain, len(cells))):
         return None
     return Column("number", decimal_comma=decimal_comma, unread=unread)
 

@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
+from arcana_pipelines.documents.values import halfwidth, read_checkbox, read_number, read_period
 from arcana_pipelines.sources.notion_export.candidates import Candidate
 from arcana_pipelines.sources.notion_export.names import exact_key, loose_key
 from arcana_pipelines.sources.notion_export.page_text import named_lines
@@ -22,8 +23,8 @@ _USUAL = re.compile(
     r"|제목|이름|(?:작업|업무|프로젝트|문서|페이지|회의) ?(?:이름|제목|명)",
     re.IGNORECASE,
 )
-# What is no title where another column is called one: numbers, dates, amounts, check boxes.
-_BARE = re.compile(r"[\d\s.,:/%+-]*|[$€£¥₩]\s?[\d.,]+|yes|no|true|false|예|아니요|아니오", re.IGNORECASE)
+# Of a title this is not all.
+_SIGNS_ALONE = re.compile(r"[\d\s.,:/%+-]*")
 _SURE = 0.9
 
 
@@ -100,8 +101,14 @@ def _without_lines(table: Table, rows: Sequence[Candidate]) -> int | None:
 
 def _usual(table: Table) -> int:
     """Without any file: the first column, unless it cannot be a title and another one is called so."""
-    if all(_BARE.fullmatch(table.cell(row, 0)) for row in range(len(table.rows))):
+    if all(_is_bare(table.cell(row, 0)) for row in range(len(table.rows))):
         for at, name in enumerate(table.names):
             if at and _USUAL.fullmatch(name):
                 return at
     return 0
+
+
+def _is_bare(cell: str) -> bool:
+    """Whether a cell is a number, a date or a check box: no title where another column is called one."""
+    read = (read_number(cell), read_period(cell, True), read_checkbox(cell))
+    return _SIGNS_ALONE.fullmatch(halfwidth(cell)) is not None or any(value is not None for value in read)
