@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from arcana_pipelines.db import embedded
+from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.errors import ArcanaError, DatabaseBusy, DatabaseFull, DatabaseUnreachable
 from arcana_pipelines.postgres_address import Address
 from arcana_pipelines.settings import Settings
@@ -60,6 +61,12 @@ _OF_SEARCHES = {"statement_timeout": "30s", "lock_timeout": "5s", "idle_in_trans
 _LIMIT = (
     "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS wanted (name, value) "
     "WHERE current_setting(name) = '0'"
+)
+# A schema that somebody makes later and that comes first on the path (one named like the user, say) hides no table of
+# ours and gets none.
+_OUR_SCHEMA_FIRST = (
+    "SELECT set_config('search_path', format('%I, %s', ours.name, current_setting('search_path')), false) "
+    f"FROM ({load_sql('our_schema')}) ours WHERE ours.name <> current_schema()"
 )
 
 
@@ -148,6 +155,7 @@ class Database:
         connection = _Interruptible.connect(self.url, application_name="arcana", autocommit=True, **options)
         limits = _OF_SEARCHES if self.only_searches else _OF_WORK
         connection.execute(_LIMIT, [list(limits), list(limits.values())])
+        connection.execute(_OUR_SCHEMA_FIRST)
         connection.autocommit = autocommit
         return connection
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import sql
 from sqlalchemy import Connection
 
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.db.server import check_server
+from arcana_pipelines.db.server import check_server, tables_out_of_reach
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.errors import WrongUse
 
@@ -29,10 +30,12 @@ def newest_revision() -> str:
 def current_revision(database: Database) -> str | None:
     """The revision the database is at, or None for an empty one."""
     with database.connection() as connection:
+        ours = connection.execute(load_sql("our_schema")).fetchone()
+        if ours is None:
+            return None
+        version = sql.Identifier(ours[0], "alembic_version")
         try:
-            if connection.execute("SELECT to_regclass('public.alembic_version')").fetchone() == (None,):
-                return None
-            row = connection.execute("SELECT version_num FROM public.alembic_version").fetchone()
+            row = connection.execute(sql.SQL("SELECT version_num FROM {}").format(version)).fetchone()
         except psycopg.errors.InsufficientPrivilege:
             connection.rollback()  # `check_server` says which right is missing
             return None
@@ -72,6 +75,9 @@ def require_current(database: Database) -> None:
         WrongUse: the schema is older or newer than this release's; the message says what to run.
     """
     current = current_revision(database)
+    if current is None:
+        with database.connection() as connection:
+            tables_out_of_reach(connection)
     if current != newest_revision():
         state = "has no tables of ours yet" if current is None else f"has the schema {current}"
         raise WrongUse(f"The database {state}; this release needs {newest_revision()}. Run `arcana db upgrade`.")
@@ -86,24 +92,24 @@ def drift(database: Database) -> list[str]:
     from arcana_pipelines.db.models import Base
 
     with database.engine.connect() as connection:
-        live = _described(connection, "public")
+        live = _described(connection)
         connection.exec_driver_sql(f"CREATE SCHEMA {_SCRATCH}")
         # The schemas of before stay behind it: extensions may be in any of them.
         connection.exec_driver_sql(
             f"SELECT set_config('search_path', '{_SCRATCH}, ' || current_setting('search_path'), true)"
         )
         Base.metadata.create_all(connection, checkfirst=False)
-        expected = _described(connection, _SCRATCH)
+        expected = _described(connection)
         connection.rollback()
     missing = [f"missing: {line}" for line in sorted(expected - live)]
     return missing + [f"unexpected: {line}" for line in sorted(live - expected)]
 
 
-def _described(connection: Connection, schema: str) -> set[str]:
+def _described(connection: Connection) -> set[str]:
+    """What is in the schema that is first on the search path."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
-    rows = driver.execute(load_sql("describe_schema"), {"schema": schema}).fetchall()
-    return {row[0].replace(f"{_SCRATCH}.", "").replace("public.", "") for row in rows}
+    return {row[0] for row in driver.execute(load_sql("describe_schema"))}
 
 
 def _migrate(database: Database, run: Any) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
+from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.errors import WrongUse
 
 LOWEST_POSTGRES = 15
@@ -26,18 +29,27 @@ def check_server(connection: psycopg.Connection[Any]) -> None:
         raise WrongUse(lack)
 
 
+def tables_out_of_reach(connection: psycopg.Connection[Any]) -> None:
+    """Refuse to work where our tables are in a schema that this user's search path does not find. Reads only.
+
+    Raises:
+        WrongUse: the message says which schema, and what to run.
+    """
+    for lack in _tables_out_of_reach(connection):
+        raise WrongUse(lack)
+
+
 def _lacks(connection: psycopg.Connection[Any]) -> Iterator[str]:
     """What is missing, the most fundamental first."""
     version = connection.info.server_version // 10000
     if version < LOWEST_POSTGRES:
         yield f"PostgreSQL {version} is too old: {LOWEST_POSTGRES} or newer is needed."
-    database, user, encoding, read_only, may_make_schemas, may_use_public = _one(
+    database, database_id, user, encoding, read_only, may_make_schemas = _one(
         connection,
-        "SELECT current_database(), current_user, current_setting('server_encoding'), "
+        "SELECT current_database(), quote_ident(current_database()), current_user, "
+        "current_setting('server_encoding'), "
         "current_setting('transaction_read_only') = 'on' OR pg_is_in_recovery(), "
-        "has_database_privilege(current_database(), 'CREATE'), "
-        "coalesce(has_schema_privilege(to_regnamespace('public')::oid, 'CREATE') "
-        "         AND has_schema_privilege(to_regnamespace('public')::oid, 'USAGE'), false)",
+        "has_database_privilege(current_database(), 'CREATE')",
     )
     if encoding != "UTF8":
         yield (
@@ -46,18 +58,80 @@ def _lacks(connection: psycopg.Connection[Any]) -> Iterator[str]:
         )
     if read_only:
         yield f"The database '{database}' is read-only (a standby, or default_transaction_read_only): use its primary."
-    if not may_use_public:
-        yield (
-            f"The user '{user}' may not make tables in the schema public of '{database}'. Let its owner run: "
-            f'GRANT ALL ON SCHEMA public TO "{user}";'
-        )
+    yield from _lacks_of_a_schema(connection, database, user)
     if not may_make_schemas and _one(connection, "SELECT to_regnamespace('dagster') IS NULL")[0]:
         yield (
             f"The user '{user}' may not make the schema dagster in '{database}'. Let its owner run: "
-            f'GRANT CREATE ON DATABASE "{database}" TO "{user}";'
+            f"GRANT CREATE ON DATABASE {database_id} TO {_quoted(user)};"
         )
     for extension, kind in _EXTENSIONS.items():
         yield from _lacks_of(connection, extension, kind, user)
+
+
+def _lacks_of_a_schema(connection: psycopg.Connection[Any], database: str, user: str) -> Iterator[str]:
+    """Tables are made in the first schema on the search path that there is and that the user may use."""
+    yield from _tables_out_of_reach(connection)
+    schema, schema_id, may_make_tables = _one(
+        connection,
+        "SELECT current_schema(), quote_ident(current_schema()), has_schema_privilege(current_schema(), 'CREATE')",
+    )
+    if schema is None:
+        names = _search_path(connection, user)
+        named = ", ".join(names) or "empty"
+        known = connection.execute(
+            "SELECT quote_ident(name) FROM unnest(%s::text[]) WITH ORDINALITY AS path (name, place) "
+            "WHERE to_regnamespace(quote_ident(name)) IS NOT NULL ORDER BY place LIMIT 1",
+            [names],
+        ).fetchone()
+        if known is None:
+            make = f"CREATE SCHEMA {_quoted(names[0] if names else user)} AUTHORIZATION {_quoted(user)};"
+            yield f"No schema on the search path of '{user}' ({named}) is in '{database}'. Let its owner run: {make}"
+            return
+        schema_id, may_make_tables = known[0], False
+    if not may_make_tables:
+        yield (
+            f"The user '{user}' may not make tables in the schema {schema_id} of '{database}'. Let its owner run: "
+            f"GRANT ALL ON SCHEMA {schema_id} TO {_quoted(user)};"
+        )
+    if schema is not None and _one(connection, f"SELECT NOT EXISTS ({load_sql('our_schema')})")[0]:
+        theirs = _tables_of_others(connection, schema)
+        if theirs:
+            yield (
+                f"The schema {schema_id} of '{database}' holds another application's {', '.join(theirs)}. Give Arcana "
+                f"a schema of its own: CREATE SCHEMA arcana AUTHORIZATION {_quoted(user)}; and name it first in "
+                "DATABASE_URL: …?options=-c%20search_path%3Darcana,public"
+            )
+
+
+def _tables_of_others(connection: psycopg.Connection[Any], schema: str) -> list[str]:
+    """Names that our tables need and that others have taken."""
+    from arcana_pipelines.db.models import Base
+
+    rows = connection.execute(
+        "SELECT relname, has_table_privilege(oid, 'SELECT') FROM pg_class "
+        "WHERE relnamespace = to_regnamespace(quote_ident(%s)) AND relname = ANY (%s) ORDER BY relname",
+        [schema, [*Base.metadata.tables, "alembic_version"]],
+    ).fetchall()
+    may_read = dict(rows)
+    if may_read.get("alembic_version"):
+        # An empty one is what is left when all migrations were taken back.
+        versions = sql.Identifier(schema, "alembic_version")
+        if connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(versions)).fetchone() is None:
+            del may_read["alembic_version"]
+    return list(may_read)
+
+
+def _tables_out_of_reach(connection: psycopg.Connection[Any]) -> Iterator[str]:
+    row = connection.execute(
+        "SELECT n.nspname, current_database(), current_user FROM pg_namespace n "
+        f"WHERE NOT EXISTS ({load_sql('our_schema')}) AND 2 = ("
+        "  SELECT count(*) FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind = 'r' "
+        "  AND c.relname IN ('alembic_version', 'rag_index_build')) "
+        "ORDER BY n.nspname LIMIT 1"
+    ).fetchone()
+    if row is not None:
+        schema, database, user = row
+        yield f"Arcana's tables in '{database}' are in {_out_of_reach(connection, schema, user)}"
 
 
 def _lacks_of(connection: psycopg.Connection[Any], extension: str, kind: str, user: str) -> Iterator[str]:
@@ -83,15 +157,48 @@ def _lacks_of(connection: psycopg.Connection[Any], extension: str, kind: str, us
             f"CREATE EXTENSION {extension};"
         )
     elif installed is not None and not is_found:
-        yield (
-            f"The extension '{extension}' is in the schema {schema}, which is not on the search path of '{user}'. Run: "
-            f'ALTER ROLE "{user}" SET search_path = "$user", public, {schema};'
-        )
+        yield f"The extension '{extension}' is in {_out_of_reach(connection, schema, user)}"
     version = installed or offered
     if extension == "vector" and version and tuple(int(part) for part in version.split(".")) < LOWEST_VECTOR:
         lowest = ".".join(str(part) for part in LOWEST_VECTOR)
         mend = " Run: ALTER EXTENSION vector UPDATE;" if installed and offered != installed else ""
         yield f"pgvector {version} can corrupt its indexes under VACUUM: {lowest} or newer is needed.{mend}"
+
+
+def _out_of_reach(connection: psycopg.Connection[Any], schema: str, user: str) -> str:
+    """Why what is in a schema is not found, and what makes it so. It follows "is in"."""
+    schema_id, may_use, path, source = _one(
+        connection,
+        "SELECT quote_ident(%(schema)s), has_schema_privilege(to_regnamespace(quote_ident(%(schema)s)), 'USAGE'), "
+        "reset_val, source FROM pg_settings WHERE name = 'search_path'",
+        {"schema": schema},
+    )
+    is_named = schema in _search_path(connection, user)
+    wrong, mend = [], []
+    if not may_use:
+        wrong.append(f"which '{user}' may not use")
+        mend.append(f"Let its owner run: GRANT USAGE ON SCHEMA {schema_id} TO {_quoted(user)};")
+    if not is_named and source == "client":
+        wrong.append(f"which is not on the search path that DATABASE_URL or PGOPTIONS gives '{user}'")
+        mend.append(f"Name it there: search_path={path},{schema_id}")
+    elif not is_named:
+        wrong.append(f"which is not on the search path of '{user}'")
+        within = " IN DATABASE " + _quoted(connection.info.dbname) if source == "database user" else ""
+        paths = ", ".join(part for part in (path, schema_id) if part)
+        mend.append(f"Run: ALTER ROLE {_quoted(user)}{within} SET search_path = {paths};")
+    return f"the schema {schema_id}, {' and '.join(wrong)}. {' '.join(mend)}"
+
+
+def _search_path(connection: psycopg.Connection[Any], user: str) -> list[str]:
+    """The names on the search path, whether there are such schemas or not."""
+    path = _one(connection, "SELECT current_setting('search_path')")[0]
+    parts = re.findall(r'"((?:[^"]|"")*)"|([^\s,"]+)', path)
+    names = [quoted.replace('""', '"') if quoted else plain.lower() for quoted, plain in parts]
+    return [user if name == "$user" else name for name in names if name]
+
+
+def _quoted(name: str) -> str:
+    return sql.Identifier(name).as_string(None)
 
 
 def _one(connection: psycopg.Connection[Any], statement: str, parameters: dict[str, str] | None = None) -> Any:

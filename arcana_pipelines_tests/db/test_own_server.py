@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from psycopg.sql import Identifier
 
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.embedded import SUPERUSER
@@ -42,6 +43,15 @@ class Own:
     def superuser(self, statement: str) -> None:
         with psycopg.connect(named(self._server, self.name, SUPERUSER), autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[arg-type]
+
+    def url_of(self, role: str) -> str:
+        """The address for another role of the server."""
+        return named(self._server, self.name, role)
+
+    def reconnect(self, options: str = "") -> None:
+        """What was changed for the user holds for new connections."""
+        self.database.close()
+        self.database = Database(Settings(database_url=self.url + options))
 
     def close(self) -> None:
         self.database.close()
@@ -78,10 +88,110 @@ def test_extensions_in_a_schema_of_their_own_work_where_the_search_path_finds_th
     said = own.refused()
     assert "search path" in said and f'ALTER ROLE "{own.user}" SET search_path' in said
     own.superuser(said.partition("Run: ")[2])
-    own.database.close()
-    own.database = Database(Settings(database_url=own.url))
+    own.reconnect()
     schema.upgrade(own.database)
     assert schema.drift(own.database) == []
+
+
+@pytest.mark.parametrize("schema_name", ["the user's", 'Arcana "Index"', "document"])
+class TestASchemaOfItsOwn:
+    """Tables are made in the first schema on the search path, and found there by everything."""
+
+    @pytest.fixture(autouse=True)
+    def made(self, own: Own, schema_name: str) -> str:
+        for extension in ("ltree", "pg_trgm", "vector"):
+            own.superuser(f"CREATE EXTENSION {extension} SCHEMA public")
+        name = own.user if schema_name == "the user's" else schema_name
+        quoted = Identifier(name).as_string(None)
+        own.superuser(f"CREATE SCHEMA {quoted} AUTHORIZATION {own.user}")
+        if name != own.user:
+            own.superuser(f"ALTER ROLE {own.user} SET search_path = {quoted}, public")
+        return name
+
+    def test_holds_the_tables_without_drift(self, own: Own, made: str) -> None:
+        schema.upgrade(own.database)
+        schema.require_current(own.database)
+        assert schema.drift(own.database) == []
+        assert schemas_of_tables(own) == {made}
+
+    def test_that_comes_later_hides_nothing_and_gets_no_table(self, own: Own, made: str) -> None:
+        quoted = Identifier(made).as_string(None)
+        own.superuser(f"ALTER SCHEMA {quoted} RENAME TO later")
+        own.superuser(f"GRANT ALL ON SCHEMA public TO {own.user}")
+        schema.upgrade(own.database, "0007")
+        own.superuser(f"ALTER SCHEMA later RENAME TO {quoted}")
+        own.superuser(f"CREATE TABLE {quoted}.document (theirs int)")
+        own.reconnect()
+        schema.upgrade(own.database)
+        schema.require_current(own.database)
+        assert schema.drift(own.database) == []
+        assert schemas_of_tables(own) == {"public"}
+
+    def test_is_given_to_the_role_that_searches_which_is_told_where_it_is(self, own: Own, made: str) -> None:
+        schema.upgrade(own.database)
+        reader = Database(Settings(database_url=own.url_of("arcana_reader")), only_searches=True)
+        with pytest.raises(WrongUse) as refused:
+            schema.require_current(reader)
+        reader.close()
+        assert "may not use" not in str(refused.value)
+        mend = str(refused.value).partition("Run: ")[2].replace(" SET ", f" IN DATABASE {own.name} SET ")
+        own.superuser(mend)
+        schema.require_current(reader)
+        with reader.connection() as connection:
+            connection.execute("SELECT FROM document")
+        reader.close()
+
+
+def schemas_of_tables(own: Own) -> set[str]:
+    with own.database.connection() as connection:
+        wanted = ["alembic_version", "workspace", "document_chunk", "document_property", "alert"]
+        return {
+            row[0]
+            for row in connection.execute(
+                "SELECT schemaname FROM pg_tables WHERE tablename = ANY (%s) AND tableowner = %s "
+                "AND NOT (tablename = 'document')", [wanted, own.user]
+            )
+        }  # fmt: skip
+
+
+def test_no_second_set_of_tables_is_made_beside_one_that_is_out_of_reach(own: Own) -> None:
+    for extension in ("ltree", "pg_trgm", "vector"):
+        own.superuser(f"CREATE EXTENSION {extension}")
+    own.superuser(f"CREATE SCHEMA apart AUTHORIZATION {own.user}; GRANT ALL ON SCHEMA public TO {own.user}")
+    own.superuser(f"ALTER ROLE {own.user} SET search_path = apart, public")
+    schema.upgrade(own.database)
+    own.superuser(f"ALTER ROLE {own.user} RESET search_path")
+    own.reconnect()
+    assert "in the schema apart, which is not on the search path" in own.refused()
+
+
+def test_another_application_s_tables_are_told_and_left_alone(own: Own) -> None:
+    own.superuser(f"GRANT ALL ON SCHEMA public TO {own.user}")
+    for extension in ("ltree", "pg_trgm", "vector"):
+        own.superuser(f"CREATE EXTENSION {extension}")
+    own.superuser(
+        "CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_version VALUES ('7e2f3204cf8e')"
+    )
+    own.superuser(f"GRANT ALL ON alembic_version TO {own.user}")
+    said = own.refused()
+    assert "another application's alembic_version" in said
+    own.superuser(said.partition("of its own: ")[2].partition(" and name")[0])
+    own.reconnect("&" + said.partition("?")[2])
+    schema.upgrade(own.database)
+    schema.require_current(own.database)
+    assert schema.drift(own.database) == []
+    assert schemas_of_tables(own) == {"arcana"}
+
+
+def test_a_search_path_on_which_no_schema_is_gets_the_statement_that_makes_one(own: Own) -> None:
+    for extension in ("ltree", "pg_trgm", "vector"):
+        own.superuser(f"CREATE EXTENSION {extension} SCHEMA pg_catalog")
+    own.superuser(f'ALTER ROLE {own.user} SET search_path = "Not there"')
+    said = own.refused()
+    own.superuser(said.partition("run: ")[2])
+    own.reconnect()
+    schema.upgrade(own.database)
+    assert schemas_of_tables(own) == {"Not there"}
 
 
 def test_a_user_who_may_not_install_an_extension_is_told_who_may(own: Own) -> None:

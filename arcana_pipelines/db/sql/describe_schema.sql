@@ -1,13 +1,13 @@
--- Every column, constraint and index of our tables in one schema, a line each.
+-- out: a line for each column, constraint and index of the tables in the current schema, which no line names
 -- Partitions of document_chunk come and go with builds: they are data, not schema.
 WITH tables AS (
     SELECT c.oid, c.relname
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = %(schema)s AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND NOT c.relispartition
       AND c.relname <> 'alembic_version'
 )
-SELECT format('column %%s.%%s %%s %%s default %%s %%s', t.relname, a.attname,
+SELECT format('column %s.%s %s %s default %s %s', t.relname, a.attname,
               format_type(a.atttypid, a.atttypmod),
               CASE WHEN a.attnotnull THEN 'not null' ELSE 'null' END,
               coalesce(pg_get_expr(d.adbin, d.adrelid), '-'),
@@ -16,15 +16,16 @@ FROM tables t
 JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 UNION ALL
-SELECT format('constraint %%s.%%s %%s', t.relname, o.conname, pg_get_constraintdef(o.oid))
+SELECT format('constraint %s.%s %s', t.relname, o.conname, pg_get_constraintdef(o.oid))
 FROM tables t
 JOIN pg_constraint o ON o.conrelid = t.oid
 WHERE o.contype <> 'n'
 UNION ALL
-SELECT 'index ' || pg_get_indexdef(i.indexrelid)
+SELECT 'index ' || replace(pg_get_indexdef(i.indexrelid), format(' %I.%I USING ', current_schema(), t.relname),
+                           format(' %I USING ', t.relname))
 FROM tables t
 JOIN pg_index i ON i.indrelid = t.oid
 UNION ALL
-SELECT format('table %%s partitioned by %%s', t.relname, pg_get_partkeydef(t.oid))
+SELECT format('table %s partitioned by %s', t.relname, pg_get_partkeydef(t.oid))
 FROM tables t
 WHERE pg_get_partkeydef(t.oid) IS NOT NULL;

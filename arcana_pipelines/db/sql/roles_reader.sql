@@ -8,6 +8,11 @@ BEGIN
         RETURN;
     END IF;
     FOR statement IN
+        SELECT format('GRANT USAGE ON SCHEMA %I TO arcana_reader', n.nspname)
+        FROM pg_namespace n
+        WHERE n.nspname = current_schema() AND NOT has_schema_privilege('arcana_reader', n.oid, 'USAGE')
+          AND has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION')
+        UNION ALL
         SELECT format('GRANT SELECT ON %s TO arcana_reader', part.relid)
         FROM unnest(ARRAY[
             'alembic_version', 'rag_indexes', 'rag_index_build', 'document', 'document_content', 'document_property',

@@ -1,4 +1,4 @@
--- Extensions are made in the schema public, where the tables are.
+-- Extensions that are missing are made where the tables are: in the first schema on the search path.
 CREATE EXTENSION IF NOT EXISTS ltree;
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE EXTENSION IF NOT EXISTS vector;
