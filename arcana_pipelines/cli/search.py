@@ -20,7 +20,7 @@ from arcana_pipelines.retrieval.fusion import Fusion
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.limits import MOST_HITS, check_question, check_text
 from arcana_pipelines.retrieval.reranker import open_reranker
-from arcana_pipelines.retrieval.results import Hit, Results
+from arcana_pipelines.retrieval.results import Hit, Place, Results
 from arcana_pipelines.retrieval.searcher import workspace_named
 
 SHOWN = 400  # characters of a hit on a terminal
@@ -156,9 +156,16 @@ def _print_hit(number: int, hit: Hit) -> None:
     for after in hit.after:
         out.print(text("   … " + " ".join(after.split())[:SHOWN], "dim"))
     for twin in hit.duplicates:
-        out.print(text(f"   also on: {twin.title} {twin.url or ''}", "dim"))
+        out.print(text(f"   also on: {twin.title} {twin.url or twin.external_id}{_wording(twin)}", "dim"))
     if hit.link:
         out.print(text(f"   {hit.link}", "blue"))
+
+
+def _wording(twin: Place) -> str:
+    """How the other page says it, where it says it differently."""
+    shown = [f"'{there}' for '{here}'" if here else f"and '{there}'" for here, there in twin.differences if there]
+    left_out = [f"no '{here}'" for here, there in twin.differences if not there]
+    return f" (there: {', '.join((*shown, *left_out))})" if twin.differences else ""
 
 
 def _window(hit: Hit) -> tuple[str, list[tuple[int, int]]]:

@@ -1,18 +1,28 @@
-"""Each text once: pages repeat each other, and a reader wants to read a thing once."""
+"""Each text once: pages repeat each other, and a reader wants to read a thing once.
+
+Not each form of words once. `Code of the door: 4711` and `Code of the door: 4712` are nearly the same text and two
+answers, and so are two rows of a database. So texts with other numbers are never one hit, rows only when nothing tells
+them apart, and where other pages word it differently, the hit says how.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz
+from rapidfuzz.distance import Levenshtein
 
 from arcana_pipelines.retrieval.results import Hit, Place
 
 # Texts as alike as this are one hit (percent of characters, `rapidfuzz.fuzz.ratio`).
 ALIKE = 95.0
 _BUCKETS = 512
+# A word with a digit in it, with what belongs to it: a sign, a unit, a currency, the rest of a date or a time.
+_NUMBER = re.compile(r"\S*\d\S*")
+_AROUND_NUMBERS = ".,;:!?()[]{}<>\"'`*_~|"
 
 _Counts = NDArray[np.int32]
 
@@ -28,15 +38,41 @@ def fold(hits: Sequence[Hit], most: int) -> list[Hit]:
             counts[len(kept)] = pairs
             kept.append(hit)
         elif twin.document_id != hit.document_id:
-            twin.duplicates.append(Place(hit.external_id, hit.title, hit.url))
+            twin.duplicates.append(Place(hit.external_id, hit.title, hit.url, _differences(twin, hit)))
         if len(kept) == most:
             break
     return kept
 
 
 def are_alike(one: Hit, other: Hit) -> bool:
-    """Are their texts nearly the same?"""
-    return one.text == other.text or fuzz.ratio(one.text, other.text, score_cutoff=ALIKE) > 0
+    """Do they say the same: nearly the same text with the same numbers, or rows that nothing tells apart?"""
+    if "row" in (one.kind, other.kind):
+        return one.text == other.text and one.title == other.title
+    if one.text == other.text:
+        return True
+    if fuzz.ratio(one.text, other.text, score_cutoff=ALIKE) == 0:
+        return False
+    return _numbers(_below_title(one)) == _numbers(_below_title(other))
+
+
+def _below_title(hit: Hit) -> str:
+    """The text without the page's title, which is shown with it anyway: `Copy 2` repeats `Copy 1`."""
+    return hit.text.removeprefix(f"# {hit.title}\n")
+
+
+def _numbers(text: str) -> list[str]:
+    """The different numbers, in the order in which they come."""
+    return list(dict.fromkeys(word.strip(_AROUND_NUMBERS) for word in _NUMBER.findall(text)))
+
+
+def _differences(hit: Hit, other: Hit) -> list[tuple[str, str]]:
+    """The words of `hit` that are others in `other`, with those."""
+    words, others = _below_title(hit).split(), _below_title(other).split()
+    return [
+        (" ".join(words[part.src_start : part.src_end]), " ".join(others[part.dest_start : part.dest_end]))
+        for part in Levenshtein.opcodes(words, others)
+        if part.tag != "equal"
+    ]
 
 
 def _pairs(text: str) -> _Counts:

@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Another page with the same text."""
+    """Another page with nearly the same text.
+
+    Attributes:
+        differences: the hit's words that are others there, with those: `[("archive", "archives")]`.
+    """
 
     external_id: str
     title: str
     url: str | None
+    differences: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +31,15 @@ class Hit:
         version: the version of the document that the text is of.
         highlights: spans (begin, end) of `text` that hold the query's words.
         before, after: the texts of neighbouring chunks, when asked for.
-        duplicates: other pages with nearly the same text.
+        kind: `page`, or `row` of a database.
+        duplicates: other pages with nearly the same text and the same numbers. A row is never one, unless all its
+            cells are equal.
     """
 
     score: float
     document_id: str
     external_id: str
+    kind: str
     title: str
     url: str | None
     link: str | None

@@ -144,8 +144,8 @@ class TestGains:
     def hit(self, page: str, text: str, *duplicates: str) -> Hit:
         twins = [Place(twin, "", None) for twin in duplicates]
         return Hit(
-            score=0.5, document_id="", external_id=page, title="", url=None, link=None, path="", heading_path=[],
-            position=0, text=text, version=1, last_edited_at=None, duplicates=twins,
+            score=0.5, document_id="", external_id=page, kind="page", title="", url=None, link=None, path="",
+            heading_path=[], position=0, text=text, version=1, last_edited_at=None, duplicates=twins,
         )  # fmt: skip
 
     def question(self, *relevant: dict[str, Any]) -> Question:

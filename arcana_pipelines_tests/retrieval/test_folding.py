@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,11 +10,11 @@ from arcana_pipelines.retrieval.folding import are_alike, fold
 from arcana_pipelines.retrieval.results import Hit
 
 
-def hit(number: int, text: str) -> Hit:
+def hit(number: int, text: str, kind: str = "page", title: str = "") -> Hit:
     page = f"page-{number}"
     return Hit(
-        score=0.5, document_id=page, external_id=page, title=f"Title {number}", url=None, link=None, path="a",
-        heading_path=[], position=0, text=text, version=1, last_edited_at=None,
+        score=0.5, document_id=page, external_id=page, kind=kind, title=title or f"Title {number}", url=None,
+        link=None, path="a", heading_path=[], position=0, text=text, version=1, last_edited_at=None,
     )  # fmt: skip
 
 
@@ -68,3 +69,52 @@ def test_a_text_with_one_other_word_in_thirty_is_the_same_text() -> None:
 def test_no_more_is_looked_at_than_is_asked_for() -> None:
     assert folded(["one", "two", "two", "three"], 2) == [("page-0", []), ("page-1", [])]
     assert fold([], 10) == []
+
+
+LONG = "Whoever finds the door of the archive open closes it and tells the reception. {} It is locked at night. "
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        ("The code is 4711.", "The code is 4712."),
+        ("It opens at 9:30.", "It opens at 9:00."),
+        ("Fine: €5", "Fine: $5"),
+        ("출입 번호는 4711입니다.", "출입 번호는 4117입니다."),
+        ("Lowest: -5°", "Lowest: 5°"),
+        ("Since 2026-01-01.", ""),
+        ("Room A1, then B2.", "Room B2, then A1."),
+    ],
+)
+def test_other_numbers_are_another_answer_however_alike_the_texts_are(here: str, there: str) -> None:
+    texts = [LONG.format(here) * 3, LONG.format(here) * 2 + LONG.format(there)]
+    assert folded(texts, 10) == [("page-0", []), ("page-1", [])]
+
+
+def test_a_number_between_other_marks_is_the_same_number() -> None:
+    texts = [LONG.format("The code is **4711**.") * 3, LONG.format("The code is 4711.") * 3]
+    assert folded(texts, 10) == [("page-0", ["page-1"])]
+
+
+def test_where_a_page_words_it_differently_the_hit_says_how() -> None:
+    here, there = LONG.format("Smoking is allowed.") * 3, LONG.format("Smoking is not allowed.") * 3
+    (only,) = fold([hit(0, here), hit(1, there)], 10)
+    assert only.duplicates[0].differences == [("", "not")] * 3
+    (only,) = fold([hit(0, here), hit(1, here)], 10)
+    assert only.duplicates[0].differences == []
+
+
+def test_rows_are_hits_of_their_own_unless_nothing_tells_them_apart() -> None:
+    text = "Offices\nPerson: {}\nHouse rules: " + LONG.format("") * 3
+    kim, lee = text.format("김하나"), text.format("이두리")
+    assert [each.external_id for each in fold([hit(0, kim, "row", "Seoul"), hit(1, lee, "row", "Seoul")], 10)] == [
+        "page-0", "page-1"
+    ]  # fmt: skip
+    assert len(fold([hit(0, kim, "row", "Seoul"), hit(1, kim, "row", "Busan")], 10)) == 2
+    assert len(fold([hit(0, kim, "row", "Seoul"), hit(1, kim, "row", "Seoul")], 10)) == 1
+
+
+def test_a_title_is_shown_with_its_page_so_its_number_makes_no_other_text() -> None:
+    body = LONG.format("The code is 4711.") * 3
+    hits = fold([hit(0, f"# Notes 1\n\n{body}", title="Notes 1"), hit(1, f"# Notes 2\n\n{body}", title="Notes 2")], 10)
+    assert [(twin.title, twin.differences) for twin in hits[0].duplicates] == [("Notes 2", [])]

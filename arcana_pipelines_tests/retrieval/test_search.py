@@ -124,10 +124,21 @@ class TestAnswers:
         assert [hit.text[begin:end] for begin, end in hit.highlights] == ["book", "flights"]
         assert hit.last_edited_at and hit.url and hit.version == 1
 
-    def test_the_same_text_on_several_pages_is_one_hit(self, acme: Harness, library: Library) -> None:
+    def test_nearly_the_same_text_on_several_pages_is_one_hit_that_names_them(self, acme: Harness) -> None:
+        rules = "The boiler of the building is drained before the first frost, by the house keeper alone. " * 8
+        texts = {"East": rules, "West": rules.replace("alone", "only", 1)}
+        for title, text in texts.items():
+            acme.world.add_page(title, blocks=[blocks.paragraph(text)])
+        acme.world.clock.advance(600)
+        acme.sync()
+        (hit,) = [hit for hit in search(acme, "drain the boiler").hits if "boiler" in hit.text]
+        (twin,) = hit.duplicates
+        assert {hit.title, twin.title} == {"East", "West"} and len(twin.differences) == 1
+
+    def test_rows_are_hits_of_their_own(self, acme: Harness, library: Library) -> None:
         hits = [hit for hit in search(acme, "repair the elevator").hits if "elevator" in hit.text]
-        assert len(hits) == 1
-        assert {hits[0].external_id, *(twin.external_id for twin in hits[0].duplicates)} == set(library.rows)
+        assert {hit.external_id for hit in hits} == set(library.rows) and len(hits) == len(library.rows)
+        assert {hit.kind for hit in hits} == {"row"} and not any(hit.duplicates for hit in hits)
 
     def test_neighbours_come_on_request(self, acme: Harness) -> None:
         text = [blocks.paragraph(f"Sentence {number} " + f"filler{number} words " * 40) for number in range(30)]

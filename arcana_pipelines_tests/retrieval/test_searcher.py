@@ -109,7 +109,7 @@ class TestSearching:
     @pytest.mark.parametrize("fusion", ["weighted", "rrf"])
     def test_either_fusion_finds_it_with_scores_between_0_and_1(self, searcher: Searcher, fusion: Any) -> None:
         found = searcher.search("zebra harbour", fusion=fusion)
-        assert {hit.title for hit in found.hits[:2]} == {"Zebra", "Harbour"}
+        assert set(titles(found)[:6]) == {"Zebra", "Harbour"}
         scores = [hit.score for hit in found.hits]
         assert scores == sorted(scores, reverse=True) and all(0 <= score <= 1 for score in scores)
 

@@ -1,6 +1,6 @@
 -- What a reader needs to know of the chosen chunks. Title, address and text are of one version.
 -- Taken apart once: each -> would decompress the whole text of the page.
-SELECT k.document_chunk_id, c.document_id, page.external_id, page.title, page.url, d.path::text AS path,
+SELECT k.document_chunk_id, c.document_id, page.external_id, page.kind, page.title, page.url, d.path::text AS path,
        k.heading_path, k.position, k.chunk_content AS text, c.version, page.last_edited_at,
        ARRAY(SELECT n.chunk_content FROM {chunks} n
              WHERE %(neighbours)s::int > 0 AND n.document_content_id = k.document_content_id AND n.deleted_at IS NULL
@@ -12,6 +12,7 @@ SELECT k.document_chunk_id, c.document_id, page.external_id, page.title, page.ur
              ORDER BY n.position) AS after
 FROM {chunks} k
 JOIN document_content c USING (document_content_id)
-CROSS JOIN LATERAL jsonb_to_record(c.contents) AS page(external_id text, title text, url text, last_edited_at text)
+CROSS JOIN LATERAL jsonb_to_record(c.contents)
+    AS page(external_id text, kind text, title text, url text, last_edited_at text)
 JOIN document d ON d.document_id = c.document_id
 WHERE k.document_chunk_id = ANY(%(chunks)s::bigint[]) AND k.deleted_at IS NULL AND d.workspace_id = %(workspace_id)s;
