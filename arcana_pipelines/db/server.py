@@ -167,10 +167,11 @@ def _lacks_of(connection: psycopg.Connection[Any], extension: str, kind: str, us
 
 def _out_of_reach(connection: psycopg.Connection[Any], schema: str, user: str) -> str:
     """Why what is in a schema is not found, and what makes it so. It follows "is in"."""
-    schema_id, may_use, path, source = _one(
+    # What is set for a role holds for the one that logs in, whichever role it then works as.
+    schema_id, may_use, path, source, login = _one(
         connection,
         "SELECT quote_ident(%(schema)s), has_schema_privilege(to_regnamespace(quote_ident(%(schema)s)), 'USAGE'), "
-        "reset_val, source FROM pg_settings WHERE name = 'search_path'",
+        "reset_val, source, session_user FROM pg_settings WHERE name = 'search_path'",
         {"schema": schema},
     )
     is_named = schema in _search_path(connection, user)
@@ -179,13 +180,13 @@ def _out_of_reach(connection: psycopg.Connection[Any], schema: str, user: str) -
         wrong.append(f"which '{user}' may not use")
         mend.append(f"Let its owner run: GRANT USAGE ON SCHEMA {schema_id} TO {_quoted(user)};")
     if not is_named and source == "client":
-        wrong.append(f"which is not on the search path that DATABASE_URL or PGOPTIONS gives '{user}'")
+        wrong.append(f"which is not on the search path that DATABASE_URL or PGOPTIONS gives '{login}'")
         mend.append(f"Name it there: search_path={path},{schema_id}")
     elif not is_named:
-        wrong.append(f"which is not on the search path of '{user}'")
+        wrong.append(f"which is not on the search path of '{login}'")
         within = " IN DATABASE " + _quoted(connection.info.dbname) if source == "database user" else ""
         paths = ", ".join(part for part in (path, schema_id) if part)
-        mend.append(f"Run: ALTER ROLE {_quoted(user)}{within} SET search_path = {paths};")
+        mend.append(f"Run: ALTER ROLE {_quoted(login)}{within} SET search_path = {paths};")
     return f"the schema {schema_id}, {' and '.join(wrong)}. {' '.join(mend)}"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -81,16 +83,88 @@ def test_an_ordinary_owner_with_the_extensions_gets_the_schema_without_drift(own
     assert schema.drift(own.database) == []
 
 
-def test_extensions_in_a_schema_of_their_own_work_where_the_search_path_finds_them(own: Own) -> None:
-    own.superuser(f"CREATE SCHEMA extensions; GRANT USAGE ON SCHEMA extensions TO {own.user}")
+STATEMENT = re.compile(r"\b(?:ALTER|GRANT|CREATE)\b[^;]*;")
+
+
+class TestExtensionsInASchemaOfTheirOwn:
+    """The statements that are printed are run as they stand, until nothing is missing."""
+
+    @pytest.fixture(autouse=True, params=["extensions", "Our Extensions", 'a "b"', "select"])
+    def apart(self, own: Own, request: pytest.FixtureRequest) -> str:
+        quoted = Identifier(request.param).as_string(None)
+        own.superuser(f"CREATE SCHEMA {quoted}")
+        for extension in ("ltree", "pg_trgm", "vector"):
+            own.superuser(f"CREATE EXTENSION {extension} SCHEMA {quoted}")
+        return quoted
+
+    def mended(self, own: Own) -> str:
+        said = own.refused()
+        assert STATEMENT.search(said), said
+        for statement in STATEMENT.findall(said):
+            own.superuser(statement)
+        own.reconnect()
+        schema.upgrade(own.database)
+        assert schema.drift(own.database) == []
+        return said
+
+    def test_neither_named_nor_to_be_used(self, own: Own) -> None:
+        said = self.mended(own)
+        assert "may not use" in said and "not on the search path" in said
+
+    def test_to_be_used_but_not_named(self, own: Own, apart: str) -> None:
+        own.superuser(f"GRANT USAGE ON SCHEMA {apart} TO {own.user}")
+        own.superuser("CREATE SCHEMA kept")
+        own.superuser(f"ALTER ROLE {own.user} IN DATABASE {own.name} SET search_path = public, kept")
+        own.reconnect()
+        assert "GRANT" not in self.mended(own)
+        with own.database.connection() as connection:
+            row = connection.execute("SHOW search_path").fetchone()
+        assert row is not None and row[0].startswith("public, kept, ")
+
+    def test_named_but_not_to_be_used(self, own: Own, apart: str) -> None:
+        own.superuser(f'ALTER ROLE {own.user} SET search_path = "$user", public, {apart}')
+        own.reconnect()
+        said = self.mended(own)
+        assert "GRANT USAGE" in said and "search path" not in said
+
+    def test_for_who_logs_in_and_works_as_the_owner(self, own: Own) -> None:
+        owner = f"{own.user}_owner"
+        own.superuser(f"CREATE ROLE {owner}; GRANT {owner} TO {own.user}; ALTER ROLE {own.user} SET role = {owner}")
+        own.superuser(f"ALTER DATABASE {own.name} OWNER TO {owner}")
+        try:
+            own.reconnect()
+            self.mended(own)
+        finally:
+            own.superuser(f"REASSIGN OWNED BY {owner} TO {own.user}; DROP OWNED BY {owner}; DROP ROLE {owner}")
+
+    def test_where_the_address_gives_the_path(self, own: Own, apart: str) -> None:
+        own.superuser(f"GRANT USAGE ON SCHEMA {apart} TO {own.user}")
+        own.reconnect("&options=-c%20search_path%3Dpublic")
+        said = own.refused()
+        path = said.partition("search_path=")[2].replace(" ", "\\ ")
+        own.reconnect("&options=" + quote(f"-c search_path={path}"))
+        schema.upgrade(own.database)
+
+
+def test_a_user_and_a_database_of_any_name_get_statements_that_run(own: Own) -> None:
+    odd = 'it\'s "Odd"; x'
+    quoted = Identifier(odd).as_string(None)
+    own.superuser(f"CREATE ROLE {quoted} LOGIN; ALTER DATABASE {own.name} OWNER TO postgres")
     for extension in ("ltree", "pg_trgm", "vector"):
-        own.superuser(f"CREATE EXTENSION {extension} SCHEMA extensions")
-    said = own.refused()
-    assert "search path" in said and f'ALTER ROLE "{own.user}" SET search_path' in said
-    own.superuser(said.partition("Run: ")[2])
-    own.reconnect()
-    schema.upgrade(own.database)
-    assert schema.drift(own.database) == []
+        own.superuser(f"CREATE EXTENSION {extension}")
+    database = Database(Settings(database_url=own.url_of(quote(odd, safe=""))))
+    try:
+        for _ in range(5):
+            with database.connect() as connection, contextlib.suppress(WrongUse):
+                check_server(connection)
+                break
+            with database.connect() as connection, pytest.raises(WrongUse) as refused:
+                check_server(connection)
+            own.superuser(str(refused.value).partition("run: ")[2])
+        schema.upgrade(database)
+    finally:
+        database.close()
+        own.superuser(f"REASSIGN OWNED BY {quoted} TO {own.user}; DROP OWNED BY {quoted}; DROP ROLE {quoted}")
 
 
 @pytest.mark.parametrize("schema_name", ["the user's", 'Arcana "Index"', "document"])
