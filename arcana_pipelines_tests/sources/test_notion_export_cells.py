@@ -40,7 +40,16 @@ def values(cells: list[str]) -> list[object]:
         (["1.10", "1.9", "2.0"], "text"),
         (["v1.2", "v1.3"], "text"),
         (["A-17", "A-18"], "text"),
-        (["10", "soon"], "text"),
+        (["10", "soon"], "number"),
+        (["March 5, 2026"], "date"),
+        (["나중에", "2026년 3월 5일"], "date"),
+        (["2026-03-05", "soon", "later"], "text"),
+        (["12", "3", "S", "M"], "number"),
+        (["12", "S", "M"], "text"),
+        (["12", "3", "40", "S", "M"], "number"),
+        (["12", "3", "S", "M", "L"], "text"),
+        (["2026", "backend, urgent"], "multi_select"),
+        (["007", "soon"], "text"),
         (["March 5, 2026", "12", "later", "Yes"], "text"),
         (["We met, talked about it and went home.", "Nothing"], "text"),
         (["Yes", "No", "Maybe"], "text"),
@@ -67,6 +76,29 @@ def test_a_cell_that_is_not_of_its_column_s_type_keeps_its_text_and_is_counted()
     column = read_column(cells)
     assert column.unread == 1
     assert read_value(column, cells[1]) == {"type": "text", "text": cells[1], "value": cells[1]}
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["soon"], None),
+        (["2026-03-05", "soon"], "of dates, 1 of 2 cells is none"),
+        (["10", "미정"], "of numbers, 1 of 2 cells is none"),
+        (["2026-03-05", "soon", "later"], "1 of 3 cells is a date"),
+        (["1,000원", "미정", "협의"], "1 of 3 cells is a number"),
+        (["5%", "S", "7%", "M"], "of numbers, 2 of 4 cells are none"),
+        (["2026-03-05", "a", "2026-03-06", "b", "c"], "2 of 5 cells are dates"),
+        (["2026-03-05", "a", "b", "c", "d"], "1 of 5 cells is a date"),
+        (["010-1234-5678", "none"], None),
+        (["v1", "3", "a long story", "another one", "and more", "of it"], None),
+    ],
+)
+def test_a_column_of_which_a_part_is_something_else_is_told_however_small_it_is(
+    cells: list[str], said: str | None
+) -> None:
+    remarks = read_column(cells).remarks()
+    assert len(remarks) == (said is not None)
+    assert said is None or said in remarks[0]
 
 
 def listed(folder: Path) -> tuple[dict[str, PageRef], list[str]]:
@@ -104,5 +136,33 @@ def test_cells_that_cannot_be_read_are_told_with_the_database_and_the_column(tmp
     (tmp_path / f"Tasks {'b' * 32}.csv").write_text(table, encoding="utf-8")
     _, problems = listed(tmp_path)
     assert len(problems) == 2 and all("Tasks" in problem for problem in problems)
-    assert "'Due'" in problems[0] and "1 cell" in problems[0]
+    assert "'Due'" in problems[0] and "1 of 3 cells" in problems[0]
     assert "'Start'" in problems[1] and "month" in problems[1]
+
+
+def test_cells_of_rows_that_the_table_lacks_are_told_too(tmp_path: Path) -> None:
+    table = f"할 일 {'a' * 32}"
+    (tmp_path / table).mkdir()
+    (tmp_path / f"{table}.csv").write_text("이름,기한\n하나,2026년 3월 5일\n둘,2026년 3월 6일\n", encoding="utf-8")
+    (tmp_path / table / f"셋 {'b' * 32}.md").write_text("# 셋\n\n기한: 곧\n\n본문", encoding="utf-8")
+    refs, problems = listed(tmp_path)
+    assert refs["셋"].properties["기한"]["type"] == "text"
+    (told,) = problems
+    assert table in told and "'기한'" in told and "1 of 1 cell is none" in told
+
+
+def test_cells_of_rows_that_only_a_view_has_are_told_too(tmp_path: Path) -> None:
+    names = [f"행 {number}" for number in range(6)]
+    rows = [f"{name},2026년 3월 {number + 1}일\n" for number, name in enumerate(names)]
+    folder = tmp_path / f"표 {'a' * 32}"
+    folder.mkdir()
+    (tmp_path / f"표 {'a' * 32}.csv").write_text("이름,기한\n" + "".join(rows), encoding="utf-8")
+    for number, name in enumerate(names):
+        text = f"# {name}\n\n기한: 2026년 3월 {number + 1}일\n"
+        (folder / f"{name} {number:032x}.md").write_text(text, encoding="utf-8")
+    view = "이름,기한\n" + "".join(rows[:4]) + "새것,언젠가\n"
+    (tmp_path / f"보기 {'c' * 32}.csv").write_text(view, encoding="utf-8")
+    refs, problems = listed(tmp_path)
+    assert refs["새것"].kind == "row"
+    (told,) = problems
+    assert "보기" in told and "'기한'" in told

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from arcana_pipelines.sources.notion_export.archive import Archive
 from arcana_pipelines.sources.notion_export.candidates import UNTITLED, Candidate, read_candidates
 from arcana_pipelines.sources.notion_export.catalogue import Catalogue, Database, Group, Page
-from arcana_pipelines.sources.notion_export.cells import Column, read_column
+from arcana_pipelines.sources.notion_export.cells import Column, read_column, unread_in
 from arcana_pipelines.sources.notion_export.matching import match_rows
 from arcana_pipelines.sources.notion_export.names import exact_key, loose_key, stable_id
 from arcana_pipelines.sources.notion_export.page_text import agreement, lone_properties, named_lines
@@ -149,11 +149,14 @@ class _Matching:
             if not databases or self._catalogue.page_owner(folder) is not None:
                 continue
             database = databases[0]
+            strays: list[Mapping[str, str]] = []
             for one in read_candidates(self._archive, self._catalogue.pages_in(folder), self.index.files):
                 lines = lone_properties(one.block, self._columns.get(database.external_id, ()))
                 untold = self.index.undecodable.get(database.external_id)
                 partial = (untold,) if untold else ()
                 self._add_file(one, one.title, database, RowRecord(one.page.file.folder, "", lines, partial))
+                strays.append(lines)
+            self._tell_more(f"pages that {database.file.path} lacks", database, strays)
 
     def _says_most(self, database: Database) -> tuple[int, bool, str]:
         """For sorting: a view has no more rows and columns than its database, and mostly no `_all`."""
@@ -205,16 +208,17 @@ class _Matching:
                 continue
             cells = (table.cell(row, at) for row in range(len(table.rows)))
             column = columns[name] = read_column(cell for cell in cells if cell)
-            where = f"{database.file.path}: in column '{name}'"
-            if column.unread:
-                cells_are = "1 cell is" if column.unread == 1 else f"{column.unread} cells are"
-                kind = "dates" if column.type == "date" else "numbers"
-                self.index.remarks.append(f"{where} of {kind}, {cells_are} none; --where finds them as text only")
-            if column.is_guess:
-                self.index.remarks.append(
-                    f"{where} of dates, no cell tells whether the day or the month is first; the month is taken for it"
-                )
+            self._tell_column(database.file.path, name, column)
         self.index.columns[database.external_id] = columns
+
+    def _tell_column(self, path: str, name: str, column: Column) -> None:
+        self.index.remarks += [f"{path}: in column '{name}' {said}" for said in column.remarks()]
+
+    def _tell_more(self, path: str, database: Database, rows: Sequence[Mapping[str, str]]) -> None:
+        """Tell what of rows that the database's own table lacks is not what its columns are."""
+        for name, column in self.index.columns.get(database.external_id, {}).items():
+            if column.type != "text":
+                self._tell_column(path, name, unread_in(column, [cells.get(name, "") for cells in rows]))
 
     def _join(self, view_of: Database, view: View, candidates: Sequence[Candidate]) -> None:
         """Take in a view: the rows that only it holds are rows of the database that it shows."""
@@ -224,6 +228,7 @@ class _Matching:
         free = [one for one in candidates if one.page.file.path not in self.index.files]
         matched = {row: free[number] for number, row in match_rows(rest, free).items()}
         places: dict[int, int] = {}
+        self._tell_more(view_of.file.path, view.database, [rest.cells(row) for row in range(len(rest.rows))])
         for row in range(len(rest.rows)):
             title = rest.title(row)
             record = _record(view_of, rest, row)
