@@ -8,7 +8,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-_SECRETS = ("password", "sslpassword")
+_SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 # libpq ends host, port and database where it meets the next of these, so one that stands in them was meant otherwise.
 _RESERVED = frozenset("/@#?:")
 _ENCODE = "In a password each of / @ : # ? % has to be written percent-encoded (@ as %40, # as %23)"
@@ -52,17 +52,19 @@ class Address:
 
     @property
     def shown(self) -> str:
-        """User, hosts, ports and database, for people to read."""
-        hosts, ports = self.parts.get("host", "").split(","), self.parts.get("port", "").split(",")
-        places = [
-            f"{_bracketed(host)}:{port}" if port else _bracketed(host)
-            for host, port in zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=False)
-            if not host.startswith("/")
-        ]
-        user = f"{quote(self.parts['user'])}@" if "user" in self.parts else ""
-        sockets = [quote(host) for host in hosts if host.startswith("/")]
-        query = f"?host={','.join(sockets)}" if sockets else ""
-        return f"postgresql://{user}{','.join(places)}/{quote(self.parts.get('dbname', ''))}{query}"
+        """The whole address but for secrets: for people to read, and for libpq to use."""
+        parts = {name: value for name, value in self.parts.items() if name not in _SECRETS}
+        user = f"{quote(parts.pop('user'), safe='')}@" if "user" in parts else ""
+        database = quote(parts.pop("dbname", ""), safe="")
+        hosts, ports = parts.get("host", "").split(","), parts.get("port", "").split(",")
+        places = ""
+        # The folder of a socket cannot stand before the database's name; then no host and no port does.
+        if hosts != [""] and not any(host.startswith("/") for host in hosts) and len(ports) in (1, len(hosts)):
+            ports = ports * len(hosts) if len(ports) == 1 else ports
+            places = ",".join(f"{_place(host)}:{port}".rstrip(":") for host, port in zip(hosts, ports, strict=True))
+            parts = {name: value for name, value in parts.items() if name not in ("host", "port")}
+        options = "&".join(f"{name}={quote(value, safe='/,:')}" for name, value in parts.items())
+        return f"postgresql://{user}{places}/{database}{'?' if options else ''}{options}"
 
     def without_secrets(self, text: str) -> str:
         """A message of the server or of libpq, in case it repeats a secret."""
@@ -90,5 +92,6 @@ class Address:
         ).render_as_string(hide_password=False)
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def _place(host: str) -> str:
+    encoded = quote(host, safe=":")
+    return f"[{encoded}]" if ":" in host else encoded

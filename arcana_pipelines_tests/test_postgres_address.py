@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.pq import Conninfo
 from sqlalchemy import make_url
 from sqlalchemy.dialects.postgresql import psycopg2
 
@@ -27,10 +28,28 @@ from arcana_pipelines.settings import load_settings
         ("postgresql://app:SECRET@one:1,two:2/x", "postgresql://app@one:1,two:2/x"),
         ("postgresql://app:SECRET@[::1]:5432/x", "postgresql://app@[::1]:5432/x"),
         ("postgres://app:SECRET@/x?host=/a%20b", "postgresql://app@/x?host=/a%20b"),
+        ("postgresql://app:SECRET@/x?host=/run/pg&port=5433", "postgresql://app@/x?host=/run/pg&port=5433"),
+        ("postgresql://app:SECRET@%2Frun%2Fpg:5433/x", "postgresql://app@/x?host=/run/pg&port=5433"),
+        ("postgresql://%2Frun%2Fpg:1,two:2/x", "postgresql:///x?host=/run/pg,two&port=1,2"),
+        ("postgresql://db/x?port=5433&hostaddr=::1", "postgresql://db:5433/x?hostaddr=::1"),
+        ("postgresql:///x?hostaddr=::1&port=5433", "postgresql:///x?hostaddr=::1&port=5433"),
+        ("postgresql://a%2Fb:SECRET@[fe80::1%25eth0]/x", "postgresql://a%2Fb@[fe80::1%25eth0]/x"),
+        (
+            "postgresql://app:SECRET@db/x?sslmode=verify-full&sslrootcert=/a%20b.pem&options=-c%20a%3Db&sslpassword=SECRET",
+            "postgresql://app@db/x?options=-c%20a%3Db&sslmode=verify-full&sslrootcert=/a%20b.pem",
+        ),
+        ("postgresql://app@db/x?oauth_client_secret=SECRET&scram_client_key=SECRET", "postgresql://app@db/x"),
     ],
 )
-def test_user_hosts_ports_and_database_are_shown_and_nothing_else(url: str, shown: str) -> None:
+def test_all_is_shown_but_secrets(url: str, shown: str) -> None:
     assert Address.parse(url).shown == shown
+
+
+def test_what_libpq_hides_is_a_secret() -> None:
+    hidden = [option.keyword.decode() for option in Conninfo.get_defaults() if option.dispchar == b"*"]
+    assert {"password", "sslpassword"} <= set(hidden)
+    for name in hidden:
+        assert "SECRET" not in Address.parse(f"postgresql://db/x?{name}=SECRET").shown
 
 
 @pytest.mark.parametrize(
@@ -68,6 +87,35 @@ def test_any_user_and_password_reach_sqlalchemy_as_they_are(user: str, password:
         "user": user, "password": password, "host": "db", "port": "5432", "dbname": "x", "sslmode": "require",
         "options": "-c a=b",
     }  # fmt: skip
+
+
+hosts = st.lists(st.sampled_from(["one", "10.0.0.1", "::1", "fe80::1%eth0", "/run/pg", "/a b", ""]), max_size=3)
+
+
+@given(
+    user=words | st.none(),
+    hosts=hosts,
+    port=st.sampled_from(["", "5433", "1,2", "1,2,3"]),
+    others=st.dictionaries(
+        st.sampled_from(["options", "sslmode", "sslrootcert", "application_name", "service"]), words
+    ),
+)
+def test_what_is_shown_says_to_libpq_what_the_address_says(
+    user: str | None, hosts: list[str], port: str, others: dict[str, str]
+) -> None:
+    parts = {"user": user, "host": ",".join(hosts), "port": port, **others}
+    given = {name: value for name, value in parts.items() if value}
+    address = Address.parse(
+        "postgresql:///x?password=s&" + "&".join(f"{n}={quote(v, safe='')}" for n, v in given.items())
+    )
+    again = Address.parse(address.shown).parts
+    assert _per_host(again) == _per_host({name: value for name, value in address.parts.items() if name != "password"})
+
+
+def _per_host(parts: dict[str, str]) -> dict[str, object]:
+    """One port is that of all hosts."""
+    hosts, ports = parts.get("host", "").split(","), parts.get("port", "").split(",")
+    return {**parts, "host": hosts, "port": ports * len(hosts) if len(ports) == 1 else ports}
 
 
 def test_several_hosts_reach_sqlalchemy() -> None:

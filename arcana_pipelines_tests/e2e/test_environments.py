@@ -136,6 +136,24 @@ class TestRemovingAWorkspace:
         assert not Path(shown["storage_path"]).exists()
 
 
+def test_the_printed_address_leads_where_the_configured_one_does(
+    arcana: Arcana, database_url: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        socket = f"{connection.info.host}/.s.PGSQL.{connection.info.port}"
+        user, name = connection.info.user, connection.info.dbname
+    (tmp_path / ".s.PGSQL.5433").symlink_to(socket)
+    options = "options=-c%20search_path%3Dpublic,%22Some%20where%22&application_name=theirs&sslmode=disable"
+    url = f"postgresql://{user}:hunter2@/{name}?host={tmp_path}&port=5433&{options}"
+    done = arcana.here("db", "url", DATABASE_URL=url)
+    assert done.returncode == 0 and "hunter2" not in done.stdout
+    with psycopg.connect(done.stdout.strip()) as connection:
+        row = connection.execute(
+            "SELECT current_setting('search_path'), current_setting('application_name')"
+        ).fetchone()
+    assert row == ('public,"Some where"', "theirs")
+
+
 def test_what_the_database_refuses_is_one_line_and_the_traceback_is_a_choice(arcana: Arcana, database_url: str) -> None:
     arcana.here("workspace", "add", "acme", "--source", "notion")
     with psycopg.connect(database_url) as connection:
