@@ -143,7 +143,7 @@ def test_the_printed_address_leads_where_the_configured_one_does(
         socket = f"{connection.info.host}/.s.PGSQL.{connection.info.port}"
         user, name = connection.info.user, connection.info.dbname
     (tmp_path / ".s.PGSQL.5433").symlink_to(socket)
-    options = "options=-c%20search_path%3Dpublic,%22Some%20where%22&application_name=theirs&sslmode=disable"
+    options = "options=-c%20search_path%3Dpublic,%22Some%5C%20where%22&application_name=theirs&sslmode=disable"
     url = f"postgresql://{user}:hunter2@/{name}?host={tmp_path}&port=5433&{options}"
     done = arcana.here("db", "url", DATABASE_URL=url)
     assert done.returncode == 0 and "hunter2" not in done.stdout
