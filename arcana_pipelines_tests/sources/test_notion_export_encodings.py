@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from arcana_pipelines.errors import PageRejected
 from arcana_pipelines.sources.notion_export.encodings import decode
 
-from .test_notion_export_support import A, B, C, by_title, listed, source, texts, write
+from .test_notion_export_support import A, B, C, by_title, dashed, listed, source, texts, write
 
 KOREAN = [
     "메모",
@@ -17,7 +18,12 @@ KOREAN = [
     "참고 ★ (memo) ― 2026년…",
     "漢字와 한글을 섞은 글이다",
 ]
-JAPANESE = ["# 会議の記録\n\nきょうは予算について話した。", "価格表ヤマダ"]
+JAPANESE = [
+    "# 会議の記録\n\nきょうは予算について話した。",
+    "価格表ヤマダ",
+    "価格,状態\n出荷,完了\n",
+    "番号,会社名,担当\n1,東京商事,田中\n2,大阪電機,佐藤\n",
+]
 WESTERN = [
     "# Café menu\n\nCrème brûlée – 5 €",
     "Größe L, ±5 µm, 20 °C",
@@ -42,6 +48,34 @@ def test_utf16_of_either_order_is_read_by_its_mark(order: str) -> None:
     assert decode("\ufeff본문 text".encode(order)) == ("본문 text", None)
 
 
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text",
+    [text for text in KOREAN if not text.isalpha()]
+    + [
+        "Name,K\r\nRow,1\r\n",
+        "가가\n",
+        "가, 각, 간\n",
+        "# 会議の記録\n" + "予算について話した。" * 40,
+        "Привет, мир",
+        "é\n",
+        "a😀\n",
+    ],
+)
+def test_utf16_without_a_mark_is_known_by_the_zeros_of_its_blanks_and_line_ends(text: str, order: str) -> None:
+    assert decode(text.encode(order)) == (text, None)
+    damaged = f"{text}{text}".encode(order)[:-1]
+    what = f"some bytes are not {order.upper()} text and were replaced"
+    assert decode(damaged) == (f"{text}{text[:-1]}\ufffd", what)
+
+
+def test_zeros_among_other_text_make_it_no_utf16() -> None:
+    for data in (b"some text\0with a zero in it", "한글\0과 글".encode(), b"\0" * 40, bytes(range(256)) * 4):
+        found, problem = decode(data)
+        assert "\ufffd" in found and problem is not None
+        assert not any("\u4e00" <= char <= "\u9fff" for char in found)
+
+
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [
@@ -49,7 +83,9 @@ def test_utf16_of_either_order_is_read_by_its_mark(order: str) -> None:
         ("zażółć gęślą jaźń", "cp1250"),
         ("会议记录：今天讨论了预算。", "gb18030"),
         ("価格,状態\n出荷,完了\n", "euc_jp"),
-        ("価格,状態\n出荷,完了\n", "cp932"),
+        ("姓名,部门\n张伟,销售\n", "gb18030"),
+        ("姓名,部門\n張偉,銷售\n", "big5"),
+        ("ДОМ, СВЕТ\nдом, свет\n", "cp866"),
     ],
 )
 def test_an_encoding_that_nothing_proves_is_told_and_never_read_as_another_language(text: str, encoding: str) -> None:
@@ -71,7 +107,7 @@ def test_bytes_of_no_text_are_replaced_and_told() -> None:
     )
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "cp949", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949", "utf-16", "utf-16-le"])
 @pytest.mark.parametrize("cut", range(4))
 def test_a_beginning_that_ends_inside_a_character_is_no_damage(encoding: str, cut: int) -> None:
     text = "안전 수칙을 지킨다. " * 40
@@ -88,7 +124,7 @@ def test_a_page_in_a_korean_code_page_is_read_whole(tmp_path: Path) -> None:
     assert page.partial == ()
 
 
-@pytest.mark.parametrize("encoding", ["cp949", "utf-16"])
+@pytest.mark.parametrize("encoding", ["cp949", "utf-16", "utf-16-le", "utf-16-be"])
 def test_a_table_in_another_encoding_finds_its_row_files(tmp_path: Path, encoding: str) -> None:
     csv = "이름,등급,메모\r\n한빛상사,우수,매월 방문\r\n"
     files = {
@@ -115,6 +151,23 @@ def test_a_table_in_an_unknown_encoding_is_told_removes_nothing_and_hides_no_pag
     assert (page.markdown, page.partial) == ("цена: дорого\n\nсвежий", (f"{why}; its properties are not known",))
     _, listing = listed(opened)
     assert (listing.complete, listing.problems) == (False, [f"{why}; its rows without pages are not listed"])
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["# Отчёт\n\nРабота сделана.".encode("cp1251"), b"# x\n\n" + bytes(range(256)) * 20],
+    ids=["text", "no text"],
+)
+def test_a_page_that_nothing_can_decode_is_refused_by_its_name_and_published_nowhere(
+    tmp_path: Path, data: bytes
+) -> None:
+    write(tmp_path, {f"Report {A}.md": data, f"Page {B}.md": "# Page\n\nbody"})
+    opened = source(tmp_path)
+    refs = {ref.external_id: ref for ref in listed(opened)[0]}
+    assert "\ufffd" not in "".join(ref.title for ref in refs.values())
+    with pytest.raises(PageRejected, match=rf"Report {A}\.md .*unknown encoding.*UTF-8"):
+        opened.fetch(refs[dashed(A)])
+    assert opened.fetch(refs[dashed(B)]).markdown == "body"
 
 
 def test_a_broken_cell_makes_its_own_row_partial_and_is_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Bytes of an export as text: UTF-8, UTF-16 with its mark, or a code page that the text proves.
+"""Bytes of an export as text: UTF-8, UTF-16, or a code page that the text proves.
 
 Notion writes UTF-8. A file that another program saved again may be in the code page of its Windows: 949 for
 Korean (a superset of EUC-KR), 932 for Japanese, 1252 for western Europe. Nothing in the file says which, so each
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Callable
 
 # UTF-32's mark begins with UTF-16's, so it stands first.
@@ -26,6 +27,10 @@ _LONGEST_CHARACTER = 4
 _SAMPLE = 64 * 1024
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_NOT_ASCII_RUN = re.compile(r"[^\x00-\x7f]+")
+# Text of another encoding, or no text at all, once a fifth of it could not be decoded.
+_RUBBISH_SHARE = 0.2
+_BROKEN_SHARE = 0.02
 _HANGUL = re.compile(r"[가-힣]")
 # The syllables that make up nearly all Korean text. Chinese or Japanese read as Korean has few of them.
 _FREQUENT = frozenset(
@@ -60,19 +65,45 @@ def decode(data: bytes, *, whole: bool = True) -> tuple[str, str | None]:
     return text, problem
 
 
+def is_rubbish(text: str) -> bool:
+    """Whether so much of a text could not be decoded that nobody should find it."""
+    replaced = text.count("\ufffd")
+    return replaced > 0 and replaced > _RUBBISH_SHARE * sum(not char.isspace() for char in text)
+
+
 def _decoded(data: bytes, whole: bool) -> tuple[str, str | None]:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _known(data[len(mark) :], encoding, whole)
-    if (text := _strict(data, "utf-8", whole)) is not None:
+    text = _strict(data, "utf-8", whole)
+    # In UTF-16 every second byte of an English text is 0, of a Russian one 4, which is UTF-8 as well.
+    if text is not None and 4 * len(_CONTROLS.findall(text)) < len(data):
         return text, None
     broken = data.decode("utf-8", "replace")
+    if 0 in data and (text is not None or not _mostly_utf8(broken)) and (found := _utf16(data, whole)):
+        return _known(data, found, whole)
+    if text is not None:
+        return text, None
     if not _mostly_utf8(broken):
         for encoding, plausible in _CODE_PAGES:
             text = _strict(data, encoding, whole)
             if text is not None and plausible(text[:_SAMPLE]):
                 return text, None
     return broken, "some bytes are not UTF-8 text and were replaced"
+
+
+def _utf16(data: bytes, whole: bool) -> str | None:
+    """Which UTF-16 a text without a mark is in: its blanks, commas and ends of lines have a byte of value 0."""
+    sample = data[: _SAMPLE & ~1]
+    read: dict[int, str] = {}
+    for encoding in ("utf-16-be", "utf-16-le"):
+        text = codecs.getincrementaldecoder(encoding)("replace").decode(sample)
+        unknown = any(unicodedata.category(char) in ("Cc", "Cn", "Co", "Cs") for char in set(text) - set("\t\n\r"))
+        if not unknown and text.count("\ufffd") <= _BROKEN_SHARE * len(text):
+            read[len(text) - len(_NOT_ASCII.findall(text))] = encoding
+    # In the wrong order the zeros are the last halves of other characters.
+    most = max(read, default=0)
+    return read[most] if most else None
 
 
 def _known(data: bytes, encoding: str, whole: bool) -> tuple[str, str | None]:
@@ -111,13 +142,22 @@ def reads_as_korean(text: str) -> bool:
 
 
 def _japanese(text: str) -> bool:
+    """Kana among Chinese characters, or words of common Chinese characters alone, as in a small table."""
     others = "".join(_NOT_ASCII.findall(text))
+    kana = len(_KANA.findall(others))
     return (
         len(others) >= 4
         and _CONTROLS.search(text) is None
-        and 4 * len(_KANA.findall(others)) >= len(others)
         and len(_JAPANESE.findall(others)) >= 0.9 * len(others)
+        and (4 * kana >= len(others) or _is_common_japanese(text, others))
     )
+
+
+def _is_common_japanese(text: str, others: str) -> bool:
+    """Characters of the first level begin with bytes that other encodings have for single signs between letters."""
+    common = sum(b"\x81" <= char.encode("cp932")[:1] <= b"\x97" for char in others)
+    in_words = sum(len(run) for run in _NOT_ASCII_RUN.findall(text) if len(run) > 1)
+    return common >= 0.9 * len(others) and in_words >= 0.8 * len(others)
 
 
 def _western(text: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from arcana_pipelines.documents.characters import clean
+from arcana_pipelines.sources.notion_export.encodings import is_rubbish
 from arcana_pipelines.sources.notion_export.names import loose_key, one_line
 from arcana_pipelines.sources.notion_export.references import shown
 
@@ -43,7 +44,7 @@ def take_apart(text: str, called: str = "") -> PageText:
     indented, the file's name, `called`, tells whether it belongs to the title.
     """
     first, _, rest = text.lstrip("\r\n \t").partition("\n")
-    if not (first.startswith("# ") or first.rstrip() == "#"):
+    if not (first.startswith("# ") or first.rstrip() == "#") or is_rubbish(first):
         return PageText(None, text)
     title = first[1:].strip()
     if rest[:1] in ("", "\n", "\r"):

@@ -19,7 +19,7 @@ from arcana_pipelines.errors import (
 from arcana_pipelines.sources.notion_export.archive import MAX_FILE_BYTES
 from arcana_pipelines.sources.notion_export.body_links import read_links
 from arcana_pipelines.sources.notion_export.catalogue import Database
-from arcana_pipelines.sources.notion_export.encodings import decode
+from arcana_pipelines.sources.notion_export.encodings import decode, is_rubbish
 from arcana_pipelines.sources.notion_export.export import fingerprint
 from arcana_pipelines.sources.notion_export.page_text import take_apart, without_properties
 from arcana_pipelines.sources.notion_export.references import Place
@@ -141,6 +141,10 @@ class NotionExportSource:
                 "Split it in Notion and export again."
             )
         text, damage = decode(data)
+        if is_rubbish(text):
+            raise PageRejected(
+                f"The page {file.path} in {self._path} is in an unknown encoding, or is no text. Save it as UTF-8."
+            )
         title = (item.page if isinstance(item, RowFile) else item).name.title
         body = without_properties(take_apart(text, title), record.cells if record is not None else {})
         body, links = read_links(body.strip("\r\n"), Place(snapshot.catalogue, file.folder))
