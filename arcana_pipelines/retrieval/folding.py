@@ -1,20 +1,21 @@
 """Each text once: pages repeat each other, and a reader wants to read a thing once.
 
 Not each form of words once. `Code of the door: 4711` and `Code of the door: 4712` are nearly the same text and two
-answers, and so are two rows of a database. So texts with other numbers are never one hit, rows only when nothing tells
-them apart, and where other pages word it differently, the hit says how.
+answers, and so are two rows of a database. So texts that differ in a number or in a word of the question are never one
+hit, rows only when nothing tells them apart, and where other pages word it differently, the hit says how.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
+from arcana_pipelines.retrieval.highlights import terms_in
 from arcana_pipelines.retrieval.results import Hit, Place
 
 # Texts as alike as this are one hit (percent of characters, `rapidfuzz.fuzz.ratio`).
@@ -27,42 +28,47 @@ _AROUND_NUMBERS = ".,;:!?()[]{}<>\"'`*_~|"
 _Counts = NDArray[np.int32]
 
 
-def fold(hits: Sequence[Hit], most: int) -> list[Hit]:
-    """The first `most` different texts: what is nearly the same on other pages is named with the best of them."""
+def fold(hits: Sequence[Hit], most: int, asked: Set[int]) -> list[Hit]:
+    """The first `most` different texts: what is nearly the same on other pages is named with the best of them.
+
+    `asked` are the numbers of the question's terms.
+    """
     kept: list[Hit] = []
     counts = np.empty((min(most, len(hits)), _BUCKETS), dtype=np.int32)
     for hit in hits:
         pairs = _pairs(hit.text)
-        twin = next((kept[at] for at in _may_be_alike(pairs, counts[: len(kept)]) if are_alike(hit, kept[at])), None)
+        twin = next(
+            (kept[at] for at in _may_be_alike(pairs, counts[: len(kept)]) if are_alike(hit, kept[at], asked)), None
+        )
         if twin is None:
             counts[len(kept)] = pairs
             kept.append(hit)
-        elif twin.document_id != hit.document_id:
+        elif hit.external_id not in (twin.external_id, *(place.external_id for place in twin.duplicates)):
             twin.duplicates.append(Place(hit.external_id, hit.title, hit.url, _differences(twin, hit)))
         if len(kept) == most:
             break
     return kept
 
 
-def are_alike(one: Hit, other: Hit) -> bool:
-    """Do they say the same: nearly the same text with the same numbers, or rows that nothing tells apart?"""
+def are_alike(one: Hit, other: Hit, asked: Set[int]) -> bool:
+    """Do they say the same: nearly the same text and no other facts, or rows that nothing tells apart?"""
     if "row" in (one.kind, other.kind):
         return one.text == other.text and one.title == other.title
     if one.text == other.text:
         return True
-    if fuzz.ratio(one.text, other.text, score_cutoff=ALIKE) == 0:
-        return False
-    return _numbers(_below_title(one)) == _numbers(_below_title(other))
+    return fuzz.ratio(one.text, other.text, score_cutoff=ALIKE) > 0 and _facts(one, asked) == _facts(other, asked)
+
+
+def _facts(hit: Hit, asked: Set[int]) -> tuple[list[str], Set[int]]:
+    """What may not differ: the different numbers in their order, and which words of the question there are."""
+    text = _below_title(hit)
+    in_order = dict.fromkeys(word.strip(_AROUND_NUMBERS) for word in _NUMBER.findall(text))
+    return list(in_order), terms_in(text, asked)
 
 
 def _below_title(hit: Hit) -> str:
     """The text without the page's title, which is shown with it anyway: `Copy 2` repeats `Copy 1`."""
     return hit.text.removeprefix(f"# {hit.title}\n")
-
-
-def _numbers(text: str) -> list[str]:
-    """The different numbers, in the order in which they come."""
-    return list(dict.fromkeys(word.strip(_AROUND_NUMBERS) for word in _NUMBER.findall(text)))
 
 
 def _differences(hit: Hit, other: Hit) -> list[tuple[str, str]]:

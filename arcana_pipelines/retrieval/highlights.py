@@ -32,6 +32,11 @@ def highlights(text: str, terms: Set[int]) -> list[tuple[int, int]]:
     return spans
 
 
+def terms_in(text: str, terms: Set[int]) -> set[int]:
+    """Which of the terms a text holds."""
+    return {number for run in _RUN.finditer(text) for number in numbers(run.group())} & terms
+
+
 def _inside(word: str, terms: Set[int]) -> tuple[int, int]:
     """What matches of a run of Hangul, kana or ideographs; all of it where that cannot be said."""
     found = [token.term.lstrip("=") for token in tokens(word) if term_id(token.term) in terms]

@@ -255,7 +255,9 @@ class _Search:
                 chunks = [*chunks, *self._by_meaning()]
         scored = self._scored(chunks)
         best = self._best(scored, plan.attainable if plan else 0.0)
-        return fold(self._described(best[: 2 * self._question.most]), self._question.most), corrections, self._notes
+        asked = highlights.terms_of(" ".join((self._question.text, *corrections.values())))
+        hits = fold(self._described(best[: 2 * self._question.most]), self._question.most, asked)
+        return hits, corrections, self._notes
 
     def _planned(self) -> tuple[dict[str, str], lexical.Plan | None]:
         """What to look for, with words that no text has replaced by near ones."""

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcana_pipelines.retrieval.folding import are_alike, fold
+from arcana_pipelines.retrieval.highlights import terms_of
 from arcana_pipelines.retrieval.results import Hit
 
 
@@ -20,7 +21,7 @@ def hit(number: int, text: str, kind: str = "page", title: str = "") -> Hit:
 
 def folded(texts: list[str], most: int) -> list[tuple[str, list[str]]]:
     """(page, the pages that are folded into it)."""
-    hits = fold([hit(number, text) for number, text in enumerate(texts)], most)
+    hits = fold([hit(number, text) for number, text in enumerate(texts)], most, asked=set())
     return [(each.external_id, [twin.external_id for twin in each.duplicates]) for each in hits]
 
 
@@ -29,7 +30,7 @@ def compared_in_full(texts: list[str], most: int) -> list[tuple[str, list[str]]]
     kept: list[tuple[Hit, list[str]]] = []
     for number, text in enumerate(texts):
         one = hit(number, text)
-        twin = next((twins for other, twins in kept if are_alike(one, other)), None)
+        twin = next((twins for other, twins in kept if are_alike(one, other, set())), None)
         if twin is None:
             kept.append((one, []))
         else:
@@ -42,7 +43,7 @@ def compared_in_full(texts: list[str], most: int) -> list[tuple[str, list[str]]]
 @st.composite
 def repetitive(draw: st.DrawFn) -> list[str]:
     """Texts of which many are others with a few characters changed, around the limit of what is alike."""
-    texts = draw(st.lists(st.text(alphabet="abc 휴가\ud800", max_size=60), min_size=1, max_size=5))
+    texts = draw(st.lists(st.text(alphabet="abc 휴가😀", max_size=60), min_size=1, max_size=5))
     for _ in range(draw(st.integers(0, 15))):
         text = draw(st.sampled_from(texts)) * draw(st.integers(1, 3))
         for _ in range(draw(st.integers(0, 5))):
@@ -68,7 +69,7 @@ def test_a_text_with_one_other_word_in_thirty_is_the_same_text() -> None:
 
 def test_no_more_is_looked_at_than_is_asked_for() -> None:
     assert folded(["one", "two", "two", "three"], 2) == [("page-0", []), ("page-1", [])]
-    assert fold([], 10) == []
+    assert fold([], 10, set()) == []
 
 
 LONG = "Whoever finds the door of the archive open closes it and tells the reception. {} It is locked at night. "
@@ -87,7 +88,7 @@ LONG = "Whoever finds the door of the archive open closes it and tells the recep
     ],
 )
 def test_other_numbers_are_another_answer_however_alike_the_texts_are(here: str, there: str) -> None:
-    texts = [LONG.format(here) * 3, LONG.format(here) * 2 + LONG.format(there)]
+    texts = [LONG.format("") * 4 + LONG.format(each) for each in (here, there)]
     assert folded(texts, 10) == [("page-0", []), ("page-1", [])]
 
 
@@ -98,23 +99,38 @@ def test_a_number_between_other_marks_is_the_same_number() -> None:
 
 def test_where_a_page_words_it_differently_the_hit_says_how() -> None:
     here, there = LONG.format("Smoking is allowed.") * 3, LONG.format("Smoking is not allowed.") * 3
-    (only,) = fold([hit(0, here), hit(1, there)], 10)
+    (only,) = fold([hit(0, here), hit(1, there)], 10, set())
     assert only.duplicates[0].differences == [("", "not")] * 3
-    (only,) = fold([hit(0, here), hit(1, here)], 10)
+    (only,) = fold([hit(0, here), hit(1, here)], 10, set())
     assert only.duplicates[0].differences == []
 
 
 def test_rows_are_hits_of_their_own_unless_nothing_tells_them_apart() -> None:
     text = "Offices\nPerson: {}\nHouse rules: " + LONG.format("") * 3
     kim, lee = text.format("김하나"), text.format("이두리")
-    assert [each.external_id for each in fold([hit(0, kim, "row", "Seoul"), hit(1, lee, "row", "Seoul")], 10)] == [
-        "page-0", "page-1"
-    ]  # fmt: skip
-    assert len(fold([hit(0, kim, "row", "Seoul"), hit(1, kim, "row", "Busan")], 10)) == 2
-    assert len(fold([hit(0, kim, "row", "Seoul"), hit(1, kim, "row", "Seoul")], 10)) == 1
+    assert len(fold([hit(0, kim, "row", "Seoul"), hit(1, lee, "row", "Seoul")], 10, set())) == 2
+    assert len(fold([hit(0, kim, "row", "Seoul"), hit(1, kim, "row", "Busan")], 10, set())) == 2
+    assert len(fold([hit(0, kim, "row", "Seoul"), hit(1, kim, "row", "Seoul")], 10, set())) == 1
 
 
 def test_a_title_is_shown_with_its_page_so_its_number_makes_no_other_text() -> None:
     body = LONG.format("The code is 4711.") * 3
-    hits = fold([hit(0, f"# Notes 1\n\n{body}", title="Notes 1"), hit(1, f"# Notes 2\n\n{body}", title="Notes 2")], 10)
+    hits = fold(
+        [hit(0, f"# Notes 1\n\n{body}", title="Notes 1"), hit(1, f"# Notes 2\n\n{body}", title="Notes 2")], 10, set()
+    )
     assert [(twin.title, twin.differences) for twin in hits[0].duplicates] == [("Notes 2", [])]
+
+
+def test_a_word_of_the_question_that_one_of_them_has_makes_them_two_answers() -> None:
+    seoul, busan = (
+        LONG.format("The house keeper lives in Seoul.") * 3,
+        LONG.format("The house keeper lives in Busan.") * 3,
+    )
+    assert len(fold([hit(0, seoul), hit(1, busan)], 10, terms_of("door of the archive"))) == 1
+    assert len(fold([hit(0, seoul), hit(1, busan)], 10, terms_of("house keepers in Busan"))) == 2
+
+
+def test_a_page_is_named_once_however_many_of_its_chunks_repeat_the_text() -> None:
+    text = LONG.format("") * 4
+    (only,) = fold([hit(0, text), hit(1, text), hit(1, text + " ")], 10, set())
+    assert [twin.external_id for twin in only.duplicates] == ["page-1"]
