@@ -16,7 +16,7 @@ from typing import Literal
 
 from arcana_pipelines.documents.characters import clean, nfc
 from arcana_pipelines.documents.emphasis import without_emphasis
-from arcana_pipelines.documents.tags import BLOCK_NAME, TAG, attributes, closed_names, date_text, is_tag
+from arcana_pipelines.documents.tags import SPANS, TAG, attributes, date_text
 from arcana_pipelines.documents.urls import (
     block_id_of,
     file_name,
@@ -30,6 +30,8 @@ _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _SHIELD = {ord(c): 0xFDD0 + i for i, c in enumerate(_PUNCTUATION)}
 _UNSHIELD = {shield: char for char, shield in _SHIELD.items()}
 _SHIELDED = re.compile("[\ufdd0-\ufdef]")
+SHIELDED_ANGLE = chr(_SHIELD[ord("<")])
+"""Stands for a `<` that is text (see `documents.typed`)."""
 
 _MARKUP = "\\`*~$<&[{"
 # A block of this length with so many characters of markup is no text; it is kept as it stands.
@@ -64,12 +66,13 @@ _ESCAPABLE = {
     "]": re.compile(r"\](?=\()"),
     "{": re.compile(r"\{(?=[a-z])"),
 }
-_EVERYTHING = re.compile(r"[\\`*~$<&\[\]{]")
+_EVERYTHING = {ord(character): "\\" + character for character in "\\`*~$<&[]{"}
 _LINE_START = re.compile(
-    r"(?:(?=\#{1,6}(?:[ \t]|$)|>|[-*+](?:[ \t]|$)|([-*_])[ \t]*+(?:\1[ \t]*+){2,}$|`{3,}[^`]*$|~~~|\$\$|\|)"
+    r"(?:(?=\#{1,6}(?:[ \t]|$)|>|[-*+](?:[ \t]|$)|([-*_])[ \t]*+(?:\1[ \t]*+){2,}$|`{3,}[^`]*$|~~~|\$\$|\|"
+    r"|\[(?!\^)(?:[^\[\]\\]|\\.){1,300}+\]:)"
     r"|(\d{1,9})(?=[.)](?:[ \t]|$)))"
 )
-_LINE_OPENERS = frozenset("#>-*+_`~$|0123456789")
+_LINE_OPENERS = frozenset("#>-*+_`~$|[0123456789")
 # What an item's text may not begin with: a task's box, or dashes that make `- --` a divider.
 _TASK = re.compile(r"\[[ xX]\](?= |$)|(?:-[ \t]*)+$")
 
@@ -117,6 +120,7 @@ def _marked(source: str) -> bool:
         or "~" in source
         or "{" in source
         or "://" in source
+        or SHIELDED_ANGLE in source
     )
 
 
@@ -167,7 +171,7 @@ def readable(text: str) -> str:
 
 
 def guard_line(line: str) -> str:
-    """`line` with a backslash before what would open a heading, list, quote, fence, table or equation."""
+    """`line` with a backslash before what would open a heading, list, quote, fence, table, equation or reference."""
     if not line or line[0] not in _LINE_OPENERS or (match := _LINE_START.match(line)) is None:
         return line
     at = match.end(2) if match.group(2) else 0
@@ -181,14 +185,17 @@ def guard_task(line: str) -> str:
 
 def escape_all(text: str) -> str:
     """Literal text in a form that every dialect reads as that text."""
-    return _EVERYTHING.sub(r"\\\g<0>", text)
+    return text.translate(_EVERYTHING)
 
 
 # --- reading ---------------------------------------------------------------------------------------
 
 
-def _parse(source: str, found: Found) -> tuple[str, list[str]]:
-    """Literal text with `\\x00n\\x01` where code or an equation stands, and those pieces as written."""
+def _parse(source: str, found: Found, is_meant: bool = True) -> tuple[str, list[str]]:
+    """Literal text with `\\x00n\\x01` where code or an equation stands, and those pieces as written.
+
+    Of what is not meant to have tags it is only asked whether it would read as if it had.
+    """
     pieces: list[str] = []
     text = source
     if "\\" in source or "`" in source or "$" in source or "<mention" in source:
@@ -201,8 +208,7 @@ def _parse(source: str, found: Found) -> tuple[str, list[str]]:
         text = _CITATION.sub(lambda m: _citation(m, found), text)
     if "<" in text:
         text = _AUTOLINK.sub(lambda m: without_signature(m.group(1)).translate(_SHIELD), text)
-        closed = closed_names(text)
-        text = TAG.sub(lambda m: _tag(m, found) if is_tag(m, closed) else m.group(), text)
+        text = TAG.sub((lambda m: _tag(m, found)) if is_meant else "", text)
     text = without_emphasis(text)
     if "&" in text:
         text = _ENTITY.sub(_entity, text)
@@ -211,6 +217,11 @@ def _parse(source: str, found: Found) -> tuple[str, list[str]]:
     for url in urls_in(text):
         found.link(url)
     return _lines(nfc(without_signatures(text))), pieces
+
+
+def unshielded(text: str) -> str:
+    """`text` with each shield as the character that it stands for."""
+    return text.replace(SHIELDED_ANGLE, "<")
 
 
 def _lines(text: str) -> str:
@@ -277,6 +288,8 @@ def _protect(
             out.append(label[0])
         else:
             out.append(match.group())
+            position = end
+            continue
         if piece is not None:
             out.append(f"\x00{len(pieces)}\x01")
             pieces.append(piece)
@@ -373,7 +386,7 @@ def _tag(match: re.Match[str], found: Found) -> str:
     name = match.group("name")
     if name == "br":
         return "\n"
-    gap = "\n" if BLOCK_NAME.match(name) else ""
+    gap = "" if name in SPANS else "\n"
     if match.group("closing"):
         return gap
     values = attributes(match.group("attributes"))
@@ -399,7 +412,7 @@ def _restore(text: str, pieces: list[str]) -> str:
 
 
 def _reads_as(text: str, meant: str, pieces: int) -> bool:
-    again, found_pieces = _parse(text, Found())
+    again, found_pieces = _parse(text, Found(), is_meant=False)
     return len(found_pieces) == pieces and _restore(again, found_pieces) == meant
 
 
@@ -408,12 +421,12 @@ def _written(text: str, pieces: list[str]) -> str:
     meant = _restore(text, pieces)
     if not _risky(text, pieces):
         return meant
-    again, found_pieces = _parse(meant, Found())
+    again, found_pieces = _parse(meant, Found(), is_meant=False)
     read = _restore(again, found_pieces)
     if read == meant:
         return meant
     kinds = [c for c in _ESCAPABLE if read.count(c) != meant.count(c)]
-    for candidate in (_escaped(text, kinds), _EVERYTHING.sub(r"\\\g<0>", text)):
+    for candidate in (_escaped(text, kinds), text.translate(_EVERYTHING)):
         written = _restore(candidate, pieces)
         if _reads_as(written, meant, len(pieces)):
             return written
@@ -439,7 +452,7 @@ def _escaped(text: str, kinds: list[str]) -> str:
     text = _BACKSLASH.sub(r"\\\\", text)
     text = text.replace("`", "\\`")
     for kind in kinds:
-        text = _ESCAPABLE[kind].sub(r"\\\g<0>", text)
+        text = _ESCAPABLE[kind].sub(rf"\\{kind}", text)
     return text
 
 

@@ -12,14 +12,21 @@ FENCE = re.compile(r"(`{3,})([^`]*)$|(~{3,})(.*)$")
 def in_code(lines: Iterable[str]) -> Iterator[bool]:
     """Of each line, whether it belongs to a code block, fences included."""
     fence = ""
+    in_quote = False
     for line in lines:
         stripped = line.strip()
+        is_quoted = stripped.startswith(">")
+        if fence and in_quote and not is_quoted:
+            fence = ""  # it ends with its quote
+        if is_quoted and (in_quote or not fence):
+            stripped = stripped.lstrip("> \t")
         if fence:
             if stripped.startswith(fence) and not stripped.strip(fence[0]):
                 fence = ""
             yield True
         elif match := FENCE.match(stripped):
             fence = match.group(1) or match.group(3)
+            in_quote = is_quoted
             yield True
         else:
             yield False

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from arcana_pipelines.documents.characters import clean, nfc
 from arcana_pipelines.documents.encoded import without_encoded
+from arcana_pipelines.documents.inline import unshielded
 from arcana_pipelines.documents.reader import Reader, is_v1
 from arcana_pipelines.documents.references import resolve_references
 from arcana_pipelines.documents.share import Share, check_size
+from arcana_pipelines.documents.typed import shield_typed
 
 NORMALISER_VERSION = 2
 """Raise it when the same Markdown gives another text: all bodies are read again, and what differs is a new version."""
@@ -35,8 +37,8 @@ def normalise(markdown: str) -> Normalised:
         PageTooLarge: it has more characters, or takes more time, than one page may.
     """
     check_size(len(markdown))
-    markdown = without_encoded(resolve_references(clean(markdown)))
+    markdown = shield_typed(without_encoded(resolve_references(clean(markdown))))
     lines = markdown.split("\n")
     reader = Reader(lines, is_v1(markdown, lines), Share())
-    text = nfc(reader.read())
+    text = nfc(unshielded(reader.read()))
     return Normalised(text, tuple(reader.found.links), tuple(reader.found.unresolved))

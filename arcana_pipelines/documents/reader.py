@@ -16,7 +16,7 @@ from arcana_pipelines.documents.lines import FENCE, in_code, is_literal
 from arcana_pipelines.documents.media import MEDIA, media_label
 from arcana_pipelines.documents.share import Share
 from arcana_pipelines.documents.tables import html_cells, is_delimiter, pipe_cells, read_cell, write_table
-from arcana_pipelines.documents.tags import BLOCK_TAG, attributes, closed_names, is_tag
+from arcana_pipelines.documents.tags import BLOCK_TAG, attributes
 from arcana_pipelines.documents.urls import block_id_of
 
 _HEADING = re.compile(r"(#{1,6})(?:[ \t]+|$)")
@@ -31,7 +31,7 @@ _TABBED_TEXT = re.compile(r"\t+(?![-*+](?:[ \t]|$)|\d+[.)](?:[ \t]|$)|\s)")
 _MARKED = frozenset(" \t#>-*+_0123456789|`~$")
 _OPENS_MANY = frozenset(">|$`~")
 
-_TITLED = {"p": "p", "quote": "quote", "blockquote": "quote", "summary": "p", "tab": "p", "callout": "p"}
+_TITLED = {"p": "p", "quote": "quote", "summary": "p", "tab": "p", "callout": "p"}
 _CHILD = frozenset({"page", "folder", "database"})
 _MAIL = (("subject", "Subject"), ("from", "From"), ("to", "To"), ("cc", "Cc"), ("bcc", "Bcc"))
 
@@ -40,7 +40,7 @@ class Reader:
     """Walks over the lines once and hands finished blocks to a `Layout`."""
 
     __slots__ = (
-        "balanced", "closed", "found", "indent", "indents", "kind", "layout", "level", "lines", "marker", "media",
+        "balanced", "found", "indent", "indents", "kind", "layout", "level", "lines", "marker", "media",
         "pending", "quote_until", "raw", "rules", "seen", "share", "tag_lists", "tagged", "unclosed", "v1",
     )  # fmt: skip
 
@@ -61,7 +61,6 @@ class Reader:
         self.quote_until = -1
         self.seen: set[str] = set()  # synced blocks already shown
         self.balanced = True
-        self.closed = closed_names("\n".join([line for line in lines if "</" in line]))
         self.unclosed: set[str] = set()  # tags that are never closed from here on
         self.rules: list[int] | None = None  # lines that are just $$
         self.v1 = v1
@@ -308,9 +307,9 @@ class Reader:
         return i + 1, 0
 
     def next_tag(self, line: str, column: int, spans: list[tuple[int, int]]) -> re.Match[str] | None:
-        """The first tag from `column` on; what is in code or only looks like one stays in the text before it."""
+        """The first tag from `column` on; what is in code or escaped stays in the text before it."""
         for match in BLOCK_TAG.finditer(line, column):
-            if is_tag(match, self.closed) and not is_literal(match.start(), spans):
+            if not is_literal(match.start(), spans):
                 return match
         return None
 
@@ -340,8 +339,6 @@ class Reader:
                 if value := values.get(key):
                     self.layout.paragraph(read_inline(f"{label}: {escape_all(value)}"))
             self.pending = ("p", "")
-        elif name == "hr":
-            self.block("---")
         elif name == "p" and is_item:
             self.pending = ("item", "")  # its text is a paragraph of its own
         elif not empty:
@@ -353,7 +350,7 @@ class Reader:
             return "#" * int(name[1:]), ""
         if name == "toggle":
             heading = values.get("heading", "")
-            return ("#" * int(heading[1]) if re.fullmatch("h[1-6]", heading) else "p"), ""
+            return ("#" * int(heading[1]) if re.fullmatch("h[1-4]", heading) else "p"), ""
         if name in ("li", "todo"):
             self.level = max(len(self.tag_lists) - 1, 0)
             if name == "todo":
@@ -388,11 +385,11 @@ class Reader:
             self.close()
             return None
         closing = f"</{name}>"
-        at = self.lines[i].find(closing, column)
+        at = _find(self.lines[i], closing, column)
         end = i
         if at < 0:
             end += 1
-            while end < len(self.lines) and (at := self.lines[end].find(closing)) < 0:
+            while end < len(self.lines) and (at := _find(self.lines[end], closing, 0)) < 0:
                 end += 1
             if end == len(self.lines):
                 self.unclosed.add(name)  # there is none further down either
@@ -433,6 +430,13 @@ class Reader:
             column = 0
         self.balanced = False
         return None
+
+
+def _find(line: str, tag: str, at: int) -> int:
+    """Where a tag stands that is not escaped, or -1. One in code is shielded."""
+    while (at := line.find(tag, at)) > 0 and line[at - 1] == "\\":
+        at += 1
+    return at
 
 
 def _width(line: str, stripped: str) -> int:

@@ -11,7 +11,7 @@ from arcana_pipelines.documents.tags import tag_pattern
 _DELIMITER = re.compile(r"\|?+[ \t]*+:?+-++:?+[ \t]*+(?:\|[ \t]*+:?+-++:?+[ \t]*+)*+\|?+$")
 _BAR = re.compile(r"(?<!\\)\|")
 _CELL_TAG = tag_pattern("tr|td|th")
-_CELL_TOKEN = re.compile(rf"`[^`\n]*`|{_CELL_TAG.pattern}")
+_CELL_TOKEN = re.compile(rf"\\[!-/:-@\[-`{{-~]|`[^`\n]*`|{_CELL_TAG.pattern}")
 
 
 def is_delimiter(line: str) -> bool:

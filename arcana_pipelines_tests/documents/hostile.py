@@ -45,6 +45,10 @@ _UNITS = {
     "quotes": "<p a='",
     "closing tags": "</p>",
     "placeholders": "<a-b>",
+    "typed tags": "the <p> tag ",
+    "weak openings": "<p> a\n",
+    "weak openings and ends": "<p> <li> a</p>\n",
+    "blanks in tags": "<p>    </p>",
     "open angles": "<",
     "closed angles": ">a",
     "autolinks": "<http://a",
@@ -212,6 +216,10 @@ _LATE_ENDS = {
     "definitions that come late": ("[a][b] ", "\n[c]: /d"),
     "names without ends": ("<code>", "</kbd>"),
     "words closed late": ("<quote>", "</toggle>"),
+    "weak openings that end late": ("<p> a\n", "</p>\n"),
+    "tags with blanks that end late": ("<p>   ", "   </p>"),
+    "spans that end late": ("<u>a", "a</u>"),
+    "escaped ends": ("<table>\n", "\\</table>"),
 }
 
 

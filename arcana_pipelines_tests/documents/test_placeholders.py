@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from arcana_pipelines.documents.inline import readable
 from arcana_pipelines.documents.normalise import normalise
@@ -37,15 +41,18 @@ def test_what_somebody_typed_in_angle_brackets_stays_wherever_it_stands(typed: s
 @pytest.mark.parametrize(
     ("source", "text"),
     [
-        ("Press <kbd>Ctrl</kbd>, H<sub>2</sub>O, <b>bold</b>", "Press Ctrl, H2O, bold"),
-        ('<a href="https://x.y">there</a><br/><time datetime="2026">noon</time>', "there\nnoon"),
-        ("<mark>a</mark> <code>b</code> <u>c</u> <small>d</small>", "a b c d"),
-        ("<section>\na\n</section>\n\n<quote>\nb\n</quote>", "a\n\n> b"),
+        (
+            "Press <b>Ctrl</b>, <u>no</u><i>w</i> or <s>later </s>or <b>never: </b>",
+            "Press Ctrl, now or later or never:",
+        ),
+        ('say <b>"no"</b> <span color="red">a</span><br/>b <br>c', 'say "no" a\nb\nc'),
+        ("<quote>\nb\n</quote>\n<p> a</p>\n<p>c </p>\n<p></p><p>(d)</p>", "> b\n\na\n\nc\n\n(d)"),
         ('<file source="https://x.y/a.pdf">plan</file>', "plan a.pdf"),
-        ("<summary>a</summary> and <summary>", "a\n\nand"),
+        ("<details>\n<summary>a</summary>\n\nb\n</details>", "a\n\nb"),
+        ("<table>\n<tr> <td> a </td><td> </td> <td><br></td></tr>\n</table>", "| a |  |  |\n| --- | --- | --- |"),
     ],
 )
-def test_known_tags_go_and_their_text_stays(source: str, text: str) -> None:
+def test_what_notion_writes_is_markup_and_its_text_stays(source: str, text: str) -> None:
     assert normalise(source).text == text
 
 
@@ -64,4 +71,32 @@ def test_known_tags_go_and_their_text_stays(source: str, text: str) -> None:
 )  # fmt: skip
 def test_ordered_lists_written_with_tags_stay_numbered(source: str, text: str) -> None:
     assert normalise(source).text == text
+    assert normalise(text).text == text
+
+
+# Tags of Notion and of HTML, and what only looks like one, as somebody writes about them.
+NAMES = (
+    "b i s u p h1 ul ol li td tr th table details summary callout quote toggle column columns tabs todo equation aside"
+    " col hr wbr img input link meta source area a code kbd mark span div section br date page file image database"
+    " mention unknown synced_block bookmark your-team T string"
+).split()
+TYPED_TAGS = st.builds(
+    str.format,
+    st.sampled_from(["<{}>", "</{}>", "<{}/>", "List<{}>", "(<{}>)", '"<{}>"', "<{}>,", "</{}>.", "<{}>을", "</{}>로"]),
+    st.sampled_from(NAMES),
+).filter(lambda word: word != "List<br>")  # as Notion writes a line break
+PROSE = st.lists(st.sampled_from(["use", "the", "태그는", "and"]) | TYPED_TAGS, min_size=1, max_size=7).map(" ".join)
+FORMS = ["{} end", "see {}", "# {} end", "- {} end", "> {} end", "| a | {} end |\n| --- | --- |\n| b | c |"]
+
+
+def spelled(text: str) -> list[str]:
+    return re.findall(r"[\w<>/]+", text.replace("\\", ""))
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(st.lists(st.builds(str.format, st.sampled_from(FORMS), PROSE), min_size=1, max_size=5))
+def test_prose_about_tags_loses_no_word(paragraphs: list[str]) -> None:
+    source = "\n\n".join(paragraphs)
+    text = normalise(source).text
+    assert spelled(readable(text)) == spelled(source)
     assert normalise(text).text == text

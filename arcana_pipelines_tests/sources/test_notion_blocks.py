@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from arcana_pipelines.documents.inline import readable
 from arcana_pipelines.documents.normalise import normalise
 from arcana_pipelines.errors import PageUnavailable, SourceUnavailable
 from arcana_pipelines.sources.notion.blocks import Rendered, render
@@ -51,7 +54,7 @@ class Tree:
 
 
 SIMPLE: list[tuple[str, dict[str, Any], str]] = [
-    ("paragraph", {"rich_text": rich("a*b*", " <em>")}, "a\\*b\\* \\<em>"),
+    ("paragraph", {"rich_text": rich("a*b*", " <u>")}, "a\\*b\\* \\<u>"),
     ("heading_1", {"rich_text": rich("a")}, "# a"),
     ("heading_4", {"rich_text": rich("a\nb")}, "#### a b"),
     ("bulleted_list_item", {"rich_text": rich("a\nb")}, "- a\n  b"),
@@ -388,3 +391,34 @@ def test_every_recorded_block_shape_is_known() -> None:
         assert rendered.unknown_types == ({"ai_block": 1} if kind == "unsupported" else {})
         for segment in objects(block):
             assert segment.get("plain_text", "") in rendered.markdown
+
+
+TYPED = st.sampled_from(
+    [
+        form.format(name)
+        for name in "p b ul li table td details summary callout col hr img br a page your-team".split()
+        for form in ("<{}>", "</{}>", "<{}/>", '<{} color="red">')
+    ]
+    + ["[docs]", "[docs]: https://x.y", "see", "the", "태그"] * 3
+)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["paragraph", "heading_1", "quote", "bulleted_list_item", "to_do", "callout", "toggle"]),
+            st.lists(TYPED, min_size=1, max_size=5).map(" ".join),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_what_somebody_typed_in_blocks_is_never_markup(blocks: list[tuple[str, str]]) -> None:
+    tree = Tree()
+    for kind, text in blocks:
+        tree.add(kind, rich_text=rich(text))
+    shown = readable(tree.render().markdown)
+    assert re.findall(r"[\w<>/:=]+", shown.replace("\n> ", "\n").removeprefix("> ")) == [
+        word for _, text in blocks for word in re.findall(r"[\w<>/:=]+", text)
+    ]

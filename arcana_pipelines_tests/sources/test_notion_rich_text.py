@@ -41,8 +41,8 @@ def test_code_and_equations_keep_their_marks() -> None:
 
 
 def test_literal_markup_stays_text() -> None:
-    assert inline([text("a <b> *c* 5 * 3 snake_case "), text("[d](e)")]) == r"a <b> \*c\* 5 \* 3 snake_case [d\](e)"
-    assert inline([text("a <b>c</b>, <em>d")]) == r"a \<b>c\</b>, \<em>d", "what would read as a tag is escaped"
+    assert inline([text("a <b> *c* 5 * 3 snake_case "), text("[d](e)")]) == r"a \<b> \*c\* 5 \* 3 snake_case [d\](e)"
+    assert inline([text("a <p>, <em>d</em>")]) == r"a \<p>, \<em>d\</em>", "what may read as a tag is escaped"
     assert inline([text("5 * 3 < 4 & [x] a_b")]) == "5 * 3 < 4 & [x] a_b"
 
 

@@ -206,5 +206,5 @@ def _fill(text: str, block_id: str, part: str) -> str:
 
 
 def _without_code(text: str, tag: str = "<unknown") -> str:
-    """`text` without its code, which may speak of such tags; as long as it was."""
-    return without_literals(text) if "`" in text and tag in text else text
+    """`text` without its code and escapes, which may speak of such tags; as long as it was."""
+    return without_literals(text) if ("`" in text or "\\" in text) and tag in text else text
