@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -115,6 +117,141 @@ def test_days_without_other_properties_are_paired_in_their_order(tmp_path: Path)
     refs = by_title(write(tmp_path, files))
     assert set(refs) == {"Log", "@May 4, 2026", "@May 5, 2026", "@May 6, 2026"}
     assert (refs["@May 5, 2026"].external_id, refs["@May 4, 2026"].external_id) == (dashed(B), dashed(C))
+
+
+SEVEN = "일곱"
+# What a file calls the days around Tuesday, May 12, 2026, and what the table has for them.
+COUNTED = [
+    (("@Tomorrow", "@Last Friday"), ("@May 13, 2026", "@May 8, 2026")),
+    (("@Last Friday", "@Today"), ("@May 8, 2026", "@May 12, 2026")),
+    (("@Next Monday", "@Last Monday"), ("@May 18, 2026", "@May 11, 2026")),
+    (("@내일", "@지난주 금요일"), ("@2026년 5월 13일", "@2026년 5월 8일")),
+    (("@오늘", "@다음 주 화요일"), ("@2026년 5월 12일", "@2026년 5월 19일")),
+    (("@Today 9:00 AM", "@Today 3:30 PM"), ("@May 12, 2026 9:00 AM (GMT+9)", "@May 12, 2026 3:30 PM (GMT+9)")),
+    (("@오늘 오후 3:30", "@오늘 오전 9:00"), ("@2026년 5월 12일 오후 3:30", "@2026년 5월 12일 오전 9:00")),
+    (("회의 @Today", "Retro @Today"), ("회의 @May 12, 2026", "Retro @May 12, 2026")),
+    (("@어제의 회의", "@오늘의 회의"), ("@2026/05/11의 회의", "@2026/05/12의 회의")),
+    (("@Yesterday → Tomorrow", "@Today → Tomorrow"), ("@05/11/2026 → 05/13/2026", "@05/12/2026 → 05/13/2026")),
+]
+
+
+@pytest.mark.parametrize(("called", "titles"), COUNTED)
+@pytest.mark.parametrize("turned", [False, True])
+def test_rows_of_equal_properties_are_told_apart_by_the_day_that_their_files_count_to(
+    tmp_path: Path, called: tuple[str, str], titles: tuple[str, str], turned: bool
+) -> None:
+    ids = (C, B) if turned else (B, C)
+    rows = [f'"{title} ",{SEVEN}\n' for title in titles]
+    files = {f"Log {A}.csv": "날,수\n" + "".join(reversed(rows) if turned else rows)}
+    for name, notion_id in zip(called, ids, strict=True):
+        files[f"Log {A}/{name.replace(':', '')} {notion_id}.md"] = f"# {name}\n\n수: {SEVEN}\n\nbody of {name}"
+    refs, listing = listed(write(tmp_path, files))
+    assert {ref.external_id: ref.title for ref in refs if ref.kind == "row"} == {
+        dashed(notion_id): title for notion_id, title in zip(ids, titles, strict=True)
+    }
+    assert listing.problems == []
+
+
+def test_one_row_that_its_properties_tell_says_the_day_of_the_export_for_all(tmp_path: Path) -> None:
+    days = ("@May 4, 2026", "@May 5, 2026", "@May 6, 2026")
+    rows = [f'"{day}",{number}\n' for day in days for number in (1, 1)]
+    files = {
+        f"Log {A}.csv": "Day,N\n" + "".join(rows) + '"@May 3, 2026",2\n',
+        f"Log {A}/@Today {B}.md": "# @Today\n\nN: 1\n\ntext",
+        f"Log {A}/@Last Sunday {C}.md": "# @Last Sunday\n\nN: 2\n",
+        f"Log {A}/@Yesterday {D}.md": "# @Yesterday\n\nN: 1\n\nolder",
+        f"Log {A}/@Tomorrow {E}.md": "# @Tomorrow\n\nN: 1\n\nnewer",
+    }
+    refs, listing = listed(write(tmp_path, files))
+    titles = {ref.external_id: ref.title for ref in refs}
+    assert [titles[dashed(one)] for one in (D, B, E, C)] == [*days, "@May 3, 2026"]
+    assert len(titles) == 8 and listing.problems == []
+
+
+@pytest.mark.parametrize("called", [("@Last Friday", "@Last Friday"), ("@昨日", "@明日")])
+def test_files_that_nothing_tells_apart_keep_their_own_titles_and_are_counted_and_named(
+    tmp_path: Path, called: tuple[str, str]
+) -> None:
+    files = {
+        f"Log {A}.csv": f'날,수\n"@May 1, 2026",{SEVEN}\n"@May 8, 2026",{SEVEN}\n',
+        f"Log {A}/{called[0]} {B}.md": f"# {called[0]}\n\n수: {SEVEN}\n\n하나",
+        f"Log {A}/{called[1]} {C}.md": f"# {called[1]}\n\n수: {SEVEN}\n\n둘",
+    }
+    opened = source(write(tmp_path, files))
+    refs, listing = listed(opened)
+    rows = {ref.external_id: ref for ref in refs if ref.kind == "row"}
+    assert {key: (row.title, texts(row)) for key, row in rows.items()} == {
+        dashed(B): (called[0], {"수": SEVEN}),
+        dashed(C): (called[1], {"수": SEVEN}),
+    }
+    assert opened.fetch(rows[dashed(B)]).markdown == "하나"
+    assert listing.complete and len(listing.problems) == 1
+    for said in ("2 files", *called, "2 rows", "@May 1, 2026", "@May 8, 2026", "nothing tells"):
+        assert said in listing.problems[0]
+
+
+def test_fewer_files_than_rows_that_may_be_theirs_are_listed_beside_them(tmp_path: Path) -> None:
+    files = {
+        f"Log {A}.csv": 'Day,N\n"@May 4, 2026",1\n"@May 5, 2026",1\n"@May 6, 2026",1\n',
+        f"Log {A}/@Today {B}.md": "# @Today\n\nN: 1\n\nnew",
+        f"Log {A}/@Yesterday {C}.md": "# @Yesterday\n\nN: 1\n\nold",
+    }
+    refs, listing = listed(write(tmp_path, files))
+    rows = sorted(ref.title for ref in refs if ref.kind == "row")
+    assert rows == ["@May 4, 2026", "@May 5, 2026", "@May 6, 2026", "@Today", "@Yesterday"]
+    assert all(texts(ref) == {"N": "1"} for ref in refs if ref.kind == "row")
+    (told,) = listing.problems
+    assert "2 files (@Today, @Yesterday) belong to 3 rows" in told
+
+
+def test_rows_of_one_title_of_which_no_file_says_which_it_is_are_never_paired_at_random(tmp_path: Path) -> None:
+    files = {
+        f"T {A}.csv": "이름,요일\n회의,월\n회의,금\n",
+        f"T {A}/회의 {B}.md": "# 회의\n\n하나",
+        f"T {A}/회의 {C}.md": "# 회의\n\n둘",
+    }
+    refs, listing = listed(write(tmp_path, files))
+    rows = {ref.external_id: texts(ref) for ref in refs if ref.kind == "row"}
+    assert rows[dashed(B)] == rows[dashed(C)] == {}
+    assert sorted(cells["요일"] for cells in rows.values() if cells) == ["금", "월"]
+    (told,) = listing.problems
+    assert "2 files (회의, 회의) belong to 2 rows" in told
+
+
+def test_one_of_two_rows_that_says_less_is_the_file_that_says_less(tmp_path: Path) -> None:
+    files = {
+        f"T {A}.csv": "이름,요일,곳\n회의,월,서울\n회의,월,\n",
+        f"T {A}/회의 {B}.md": "# 회의\n\n요일: 월\n\n하나",
+    }
+    refs = {ref.external_id: texts(ref) for ref in listed(write(tmp_path, files))[0]}
+    assert refs[dashed(B)] == {"요일": "월"}
+
+
+def test_whatever_days_a_table_has_no_file_becomes_another_row(tmp_path: Path) -> None:
+    chance = Random(20260512)
+    for attempt in range(60):
+        today = date(2026, 5, 1) + timedelta(days=chance.randrange(28))
+        days = [today + timedelta(days=count) for count in range(-6, 7)]
+        chosen = chance.sample(days, chance.randrange(1, 7))
+        cells = [chance.choice(["가", "나", ""]) for _ in chosen]
+        lines = [f'"@{day:%B} {day.day}, {day.year}",{cell}\n' for day, cell in zip(chosen, cells, strict=True)]
+        files = {f"Log {A}.csv": "Day,K\n" + "".join(lines)}
+        true: dict[str, str] = {}
+        for number, (day, cell) in enumerate(zip(chosen, cells, strict=True)):
+            if chance.random() < 0.25:
+                continue  # a row without a file
+            offset = (day - today).days
+            near = {-1: "Yesterday", 0: "Today", 1: "Tomorrow"}
+            name = near.get(offset, f"{'Last' if offset < 0 else 'Next'} {day:%A}")
+            line = f"K: {cell}\n\n" if cell else ""
+            notion_id = f"{chance.getrandbits(64):016x}{number:016x}"
+            files[f"Log {A}/@{name} {notion_id}.md"] = f"# @{name}\n\n{line}body"
+            true[dashed(notion_id)] = f"@{day:%B} {day.day}, {day.year}"
+        refs, listing = listed(write(tmp_path / str(attempt), files))
+        for ref in refs:
+            if ref.external_id in true and ref.title != true[ref.external_id]:
+                assert ref.title.startswith(("@Last", "@Next", "@Today", "@Tomorrow", "@Yesterday"))
+                assert any(ref.title in problem for problem in listing.problems)
 
 
 def test_a_file_called_by_a_day_is_no_row_that_says_otherwise(tmp_path: Path) -> None:

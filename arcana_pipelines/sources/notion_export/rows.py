@@ -10,13 +10,16 @@ from arcana_pipelines.sources.notion_export.archive import Archive
 from arcana_pipelines.sources.notion_export.candidates import UNTITLED, Candidate, read_candidates
 from arcana_pipelines.sources.notion_export.catalogue import Catalogue, Database, Group, Page
 from arcana_pipelines.sources.notion_export.cells import Column, read_column, unread_in
-from arcana_pipelines.sources.notion_export.matching import match_rows
+from arcana_pipelines.sources.notion_export.matching import Matches, match_rows
 from arcana_pipelines.sources.notion_export.names import exact_key, loose_key, stable_id
 from arcana_pipelines.sources.notion_export.page_text import agreement, lone_properties, named_lines
 from arcana_pipelines.sources.notion_export.row_store import RowRecord, RowStore
 from arcana_pipelines.sources.notion_export.tables import Table, UndecodableTable, UnreadableTable, read_table
 from arcana_pipelines.sources.notion_export.title_column import comparable, title_column, title_keys
 from arcana_pipelines.sources.notion_export.views import KnownRows, View
+
+# So many files or rows of one doubt are named.
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,21 @@ def index_rows(archive: Archive, catalogue: Catalogue, store: RowStore) -> RowIn
     return matching.index
 
 
+@dataclass(frozen=True, slots=True)
+class _Matched:
+    """The file of a row. The row's title is not known where several rows differ in their titles alone."""
+
+    candidate: Candidate
+    is_title_known: bool
+
+    def title(self, of_row: str) -> str:
+        """The file's own title, but for a day that it counts from the day of the export (`@Today`)."""
+        own = self.candidate.title
+        counted = "@" in own and loose_key(own) != loose_key(of_row)
+        is_rows = of_row and self.is_title_known and (counted or not self.candidate.from_text)
+        return of_row if is_rows else own
+
+
 class _Matching:
     """One pass over all databases. It holds the candidates of one folder at a time."""
 
@@ -110,16 +128,18 @@ class _Matching:
             else:
                 # An export "without folders for sub-pages" puts rows beside their CSV, among all other pages.
                 free = self._fitting(table, by_key, dated)
-            matched = match_rows(table, free)
-            if not matched:
+            matches = match_rows(table, free)
+            rows = {*matches.rows.values(), *(row for doubt in matches.doubts for row in doubt.rows)}
+            if not rows:
                 self._without_files.append(database)
                 continue
-            if not alone and 2 * len(matched) < len(table.rows):
+            if not alone and 2 * len(rows) < len(table.rows):
                 view = self._known.view(database, table)
-                if view is not None and not view.known.intersection(matched.values()):
+                if view is not None and not view.known.intersection(rows):
                     self._join(database, view, free)
                     continue
-            self._register(database, table, {row: free[number] for number, row in matched.items()})
+            self._tell_doubts(database, table, free, matches)
+            self._register(database, table, _files_of_rows(free, matches))
         for folder in group.folders:
             left = [
                 one for one in candidates if one.page.folder == folder and one.page.file.path not in self.index.files
@@ -183,7 +203,19 @@ class _Matching:
             self.index.remarks.append(remark)
         return table
 
-    def _register(self, database: Database, table: Table, files: Mapping[int, Candidate]) -> None:
+    def _tell_doubts(self, database: Database, table: Table, files: Sequence[Candidate], matches: Matches) -> None:
+        """Say which files could not be told apart. They are never given to some row at random."""
+        for doubt in matches.doubts:
+            ones = _counted([files[number].title for number in doubt.files], "file")
+            rows = _counted([table.title(row) for row in doubt.rows], "row")
+            said = (
+                "all of one and the same content; nothing tells which title is whose, so each has its file's own"
+                if doubt.same_cells
+                else "and nothing tells which is which; the files are listed beside these rows"
+            )
+            self.index.remarks.append(f"{database.file.path}: {ones} belong to {rows}, {said}")
+
+    def _register(self, database: Database, table: Table, files: Mapping[int, _Matched]) -> None:
         """Take in a database of which `files` says which rows have one."""
         self._columns[database.external_id] = table.columns
         self._read_columns(database, table)
@@ -193,7 +225,7 @@ class _Matching:
             record = _record(database, table, row)
             one = files.get(row)
             if one is not None:
-                places[row] = self._add_file(one, _best_title(one, title), database, record)
+                places[row] = self._add_file(one.candidate, one.title(title), database, record)
                 continue
             external_id = stable_id(database.external_id, exact_key(title), str(table.ordinals[row]))
             places[row] = self._add_lone(external_id, title, database, record)
@@ -226,14 +258,16 @@ class _Matching:
         left = [row for row in range(len(view.table.rows)) if row not in view.known]
         rest = replace(view.table, rows=[view.table.rows[row] for row in left])
         free = [one for one in candidates if one.page.file.path not in self.index.files]
-        matched = {row: free[number] for number, row in match_rows(rest, free).items()}
+        matches = match_rows(rest, free)
+        self._tell_doubts(view_of, rest, free, matches)
+        matched = _files_of_rows(free, matches)
         places: dict[int, int] = {}
         self._tell_more(view_of.file.path, view.database, [rest.cells(row) for row in range(len(rest.rows))])
         for row in range(len(rest.rows)):
             title = rest.title(row)
             record = _record(view_of, rest, row)
             if (one := matched.get(row)) is not None:
-                places[row] = self._add_file(one, _best_title(one, title), view.database, record)
+                places[row] = self._add_file(one.candidate, one.title(title), view.database, record)
                 continue
             external_id = stable_id(view.database.external_id, "view", exact_key(title), str(rest.ordinals[row]))
             if external_id not in self.index.lone:
@@ -291,7 +325,12 @@ def _only_says(one: Candidate, columns: Sequence[str]) -> bool:
     return bool(lines) and all(name is not None for name, _ in lines)
 
 
-def _best_title(one: Candidate, title: str) -> str:
-    """The file's own title, but for a day that it counts from the day of the export (`@Today`)."""
-    counted = "@" in one.title and loose_key(one.title) != loose_key(title)
-    return title if title and (counted or not one.from_text) else one.title
+def _files_of_rows(files: Sequence[Candidate], matches: Matches) -> dict[int, _Matched]:
+    return {row: _Matched(files[number], number not in matches.untitled) for number, row in matches.rows.items()}
+
+
+def _counted(titles: Sequence[str], what: str) -> str:
+    """`2 files (@Today, @Tomorrow)`; of many only the first are named."""
+    named = ", ".join(title or UNTITLED for title in titles[:_MOST_NAMED])
+    more = f" and {len(titles) - _MOST_NAMED} more" if len(titles) > _MOST_NAMED else ""
+    return f"{len(titles)} {what}{'' if len(titles) == 1 else 's'} ({named}{more})"
