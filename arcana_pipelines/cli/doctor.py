@@ -54,7 +54,7 @@ def _findings() -> Iterator[Finding]:
     yield ("settings", True, f"ARCANA_HOME is {settings.home}")
     yield from _env_files()
     yield _tried("home", lambda: _writable(settings.home))
-    yield _tried("dagster", _dagster_home)
+    yield _tried("dagster", lambda: _dagster_home(settings))
     installed = _tried("installation", lambda: _installation(settings))
     yield installed
     if installed[1]:
@@ -114,16 +114,17 @@ def _writable(home: Path) -> str:
     return f"{home} will be made"
 
 
-def _dagster_home() -> str:
+def _dagster_home(settings: Settings) -> str:
     from arcana_pipelines.defs.instance import check_home
 
-    check_home()
-    home = os.environ.get("DAGSTER_HOME")
-    if home and not (Path(home) / "dagster.yaml").exists():
+    home = check_home(settings)
+    if not os.environ.get("DAGSTER_HOME"):
+        return "its home is in ARCANA_HOME"
+    if not (home / "dagster.yaml").exists():
         raise ArcanaError(
             f"DAGSTER_HOME is {home}, which has no dagster.yaml: runs would be kept in files there. Unset it"
         )
-    return f"its home is {home} (DAGSTER_HOME)" if home else "its home is in ARCANA_HOME"
+    return f"its home is {home} (DAGSTER_HOME)"
 
 
 def _installation(settings: Settings) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import dagster as dg
-import yaml
 
 from arcana_pipelines.db.engine import DAGSTER_SCHEMA, Database
+from arcana_pipelines.defs.instance_file import fault
 from arcana_pipelines.errors import InvalidSetting
+from arcana_pipelines.settings import Settings
 
 STORAGE_VARIABLE = "ARCANA_DAGSTER_PG_URL"
 
@@ -83,7 +85,7 @@ compute_logs:
   module: dagster.core.storage.local_compute_log_manager
   class: LocalComputeLogManager
   config:
-    base_dir: {home}/logs
+    base_dir: {logs}
 
 local_artifact_storage:
   module: dagster.core.storage.root
@@ -103,6 +105,12 @@ nux:
 """
 
 
+def dagster_yaml(home: Path) -> str:
+    """The text of our `dagster.yaml`. Every JSON text is a YAML text, whatever a path holds."""
+    logs, home_text = (json.dumps(str(path), ensure_ascii=False) for path in (home / "logs", home))
+    return DAGSTER_YAML.format(logs=logs, home=home_text)
+
+
 def prepare(database: Database) -> None:
     """Write `dagster.yaml` if it is missing, make the schema, and point this process's environment at both.
 
@@ -115,20 +123,37 @@ def prepare(database: Database) -> None:
         home = database.settings.dagster_home
         _write_yaml(home)
         os.environ["DAGSTER_HOME"] = str(home)
-    check_home()
+    check_home(database.settings)
 
 
-def check_home() -> None:
-    """Refuse a DAGSTER_HOME that Dagster could not use.
+def check_home(settings: Settings) -> Path:
+    """Where Dagster's instance is; refused where Dagster could not use it. Nothing is made or opened.
 
     Raises:
-        InvalidSetting: it is no absolute path of a folder.
+        InvalidSetting: DAGSTER_HOME is no absolute path of a folder, or the `dagster.yaml` cannot be used.
     """
-    home = os.environ.get("DAGSTER_HOME", "")
-    if home and not Path(home).is_absolute():
-        raise InvalidSetting(f"DAGSTER_HOME is '{home}', which is no absolute path. {_MEND_HOME}")
-    if home and not Path(home).is_dir():
-        raise InvalidSetting(f"DAGSTER_HOME is '{home}', where there is no folder. {_MEND_HOME}")
+    named = os.environ.get("DAGSTER_HOME", "")
+    if named and not Path(named).is_absolute():
+        raise InvalidSetting(f"DAGSTER_HOME is '{named}', which is no absolute path. {_MEND_HOME}")
+    if named and not Path(named).is_dir():
+        raise InvalidSetting(f"DAGSTER_HOME is '{named}', where there is no folder. {_MEND_HOME}")
+    home = Path(named) if named else settings.dagster_home
+    is_ours = home == settings.dagster_home
+    found = _fault(home / "dagster.yaml")
+    if found is not None:
+        mend = "or delete it to get the defaults back" if is_ours else "or unset DAGSTER_HOME to use Arcana's own"
+        raise InvalidSetting(f"The file {home / 'dagster.yaml'} cannot be used: {found}. Mend it, {mend}.")
+    return home
+
+
+def _fault(file: Path) -> str | None:
+    known = os.environ.get(STORAGE_VARIABLE)
+    os.environ.setdefault(STORAGE_VARIABLE, "postgresql+psycopg2:///")  # what our file reads: each command sets it
+    try:
+        return fault(file)
+    finally:
+        if known is None:
+            del os.environ[STORAGE_VARIABLE]
 
 
 def open_instance(database: Database) -> dg.DagsterInstance:
@@ -140,11 +165,10 @@ def open_instance(database: Database) -> dg.DagsterInstance:
     prepare(database)
     try:
         return dg.DagsterInstance.get()
-    except (dg.DagsterError, yaml.YAMLError, ImportError, AttributeError) as error:
-        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    except (dg.DagsterError, ImportError, AttributeError) as error:
+        said = " ".join(str(error).split()) or type(error).__name__
         raise InvalidSetting(
-            f"The file {Path(os.environ['DAGSTER_HOME']) / 'dagster.yaml'} cannot be used: {said} Mend it, delete it "
-            f"to get the defaults back, or unset DAGSTER_HOME."
+            f"Dagster cannot be opened as {Path(os.environ['DAGSTER_HOME']) / 'dagster.yaml'} says: {said}"
         ) from error
 
 
@@ -152,4 +176,4 @@ def _write_yaml(home: Path) -> None:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = home / "dagster.yaml"
     if not path.exists():
-        path.write_text(DAGSTER_YAML.format(home=home), encoding="utf-8")
+        path.write_text(dagster_yaml(home), encoding="utf-8")

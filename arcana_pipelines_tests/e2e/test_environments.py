@@ -53,12 +53,24 @@ class TestDagsterHome:
         assert "DAGSTER_HOME" in said_once(arcana, "sync", "acme", DAGSTER_HOME=home)
         assert not doctor(arcana, DAGSTER_HOME=home)["dagster"]["ok"]
 
-    @pytest.mark.parametrize("yaml", ["storage: [", "no_such_setting: 1\n"])
-    def test_with_a_dagster_yaml_that_is_broken(self, arcana: Arcana, tmp_path: Path, yaml: str) -> None:
+    @pytest.mark.parametrize(
+        ("yaml", "line"),
+        [("storage: [", 1), ("nux: {}\nno_such_setting: 1\n", 2), ("nux:\n  enabled: maybe\n", 2), ("storage: 5", 1)],
+    )
+    @pytest.mark.parametrize("place", ["home/dagster", "theirs"])
+    def test_with_a_dagster_yaml_that_is_broken(
+        self, arcana: Arcana, tmp_path: Path, yaml: str, line: int, place: str
+    ) -> None:
         arcana.here("workspace", "add", "acme", "--source", "notion")
-        (tmp_path / "theirs").mkdir()
-        (tmp_path / "theirs" / "dagster.yaml").write_text(yaml)
-        assert "dagster.yaml" in said_once(arcana, "sync", "acme", DAGSTER_HOME=str(tmp_path / "theirs"))
+        folder = tmp_path / place
+        folder.mkdir(exist_ok=True)
+        (folder / "dagster.yaml").write_text(yaml)
+        home = None if place == "home/dagster" else str(folder)
+        said = said_once(arcana, "sync", "acme", DAGSTER_HOME=home)
+        assert f"{folder / 'dagster.yaml'} cannot be used: line {line}: " in said
+        assert ("delete it" in said) == (home is None) and ("unset DAGSTER_HOME" in said) == (home is not None)
+        found = doctor(arcana, DAGSTER_HOME=home)["dagster"]
+        assert not found["ok"] and found["detail"] in said
 
     def test_without_a_dagster_yaml_is_noticed_by_doctor(self, arcana: Arcana, tmp_path: Path) -> None:
         assert not doctor(arcana, DAGSTER_HOME=str(tmp_path))["dagster"]["ok"]
