@@ -121,9 +121,7 @@ def _dagster_home(settings: Settings) -> str:
     if not os.environ.get("DAGSTER_HOME"):
         return "its home is in ARCANA_HOME"
     if not (home / "dagster.yaml").exists():
-        raise ArcanaError(
-            f"DAGSTER_HOME is {home}, which has no dagster.yaml: runs would be kept in files there. Unset it"
-        )
+        return f"its home is {home} (DAGSTER_HOME), which has no dagster.yaml: Dagster keeps its runs in files there"
     return f"its home is {home} (DAGSTER_HOME)"
 
 

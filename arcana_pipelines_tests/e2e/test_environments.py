@@ -72,8 +72,22 @@ class TestDagsterHome:
         found = doctor(arcana, DAGSTER_HOME=home)["dagster"]
         assert not found["ok"] and found["detail"] in said
 
-    def test_without_a_dagster_yaml_is_noticed_by_doctor(self, arcana: Arcana, tmp_path: Path) -> None:
-        assert not doctor(arcana, DAGSTER_HOME=str(tmp_path))["dagster"]["ok"]
+    @pytest.mark.parametrize("yaml", [None, "", "nux:\n  enabled: false\n"])
+    def test_that_says_little_is_used_as_it_is_and_no_statistics_are_sent(
+        self, arcana: Arcana, tmp_path: Path, yaml: str | None
+    ) -> None:
+        theirs = tmp_path / "theirs"
+        theirs.mkdir()
+        if yaml is not None:
+            (theirs / "dagster.yaml").write_text(yaml)
+        assert doctor(arcana, DAGSTER_HOME=str(theirs))["dagster"]["ok"]
+        assert list(theirs.iterdir()) == ([] if yaml is None else [theirs / "dagster.yaml"])
+        assert arcana.here("workspace", "add", "acme", "--source", "notion", DAGSTER_HOME=str(theirs)).returncode == 0
+        done = arcana.here("sync", "acme", DAGSTER_HOME=str(theirs))
+        assert done.returncode == 0, done.stderr
+        assert "Telemetry" not in done.stderr + done.stdout and not (theirs / ".telemetry").exists()
+        assert (theirs / "history").is_dir() and not (tmp_path / "home" / "dagster").exists()
+        assert (theirs / "dagster.yaml").exists() == (yaml is not None)
 
 
 class TestArcanaHome:
