@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -11,6 +12,8 @@ from psycopg.conninfo import conninfo_to_dict
 _SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 # libpq ends host, port and database where it meets the next of these, so one that stands in them was meant otherwise.
 _RESERVED = frozenset("/@#?:")
+# SQLAlchemy names the driver, too; which one Arcana uses is its own affair.
+_SCHEME = re.compile(r"^postgres(?:ql)?(?:\+\w+)?://")
 _ENCODE = "In a password each of / @ : # ? % has to be written percent-encoded (@ as %40, # as %23)"
 
 
@@ -27,18 +30,20 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> Address:
-        """Read `postgresql://…`.
+        """Read `postgresql://…`, or as SQLAlchemy spells it (`postgresql+psycopg://…`).
 
         Raises:
             InvalidAddress: libpq cannot read it, or reads something else than was meant.
         """
-        if not url.startswith(("postgresql://", "postgres://")):
+        url = _SCHEME.sub("postgresql://", url)
+        if not url.startswith("postgresql://"):
             raise InvalidAddress("must look like postgresql://user:password@host:5432/database")
         try:
             parts = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
         except psycopg.Error:
             raise InvalidAddress(
-                f"cannot be read as postgresql://user:password@host:5432/database. {_ENCODE}"
+                f"cannot be read as postgresql://user:password@host:5432/database, or has an option that libpq does "
+                f"not know (sslmode=require is one, ssl=require is none). {_ENCODE}"
             ) from None
         ports = parts.get("port", "").split(",")
         if not all(port == "" or (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536) for port in ports):

@@ -29,8 +29,7 @@ def _is_http(url: str) -> str:
 def _is_postgres(url: SecretStr) -> SecretStr:
     from arcana_pipelines.postgres_address import Address
 
-    Address.parse(url.get_secret_value())
-    return url
+    return SecretStr(Address.parse(url.get_secret_value()).url)
 
 
 def _is_secret_http(url: SecretStr) -> SecretStr:

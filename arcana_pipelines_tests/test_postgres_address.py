@@ -45,6 +45,26 @@ def test_all_is_shown_but_secrets(url: str, shown: str) -> None:
     assert Address.parse(url).shown == shown
 
 
+@pytest.mark.parametrize(
+    "driver", ["", "+psycopg", "+psycopg2", "+psycopg_async", "+psycopg2cffi", "+asyncpg", "+pg8000"]
+)
+@pytest.mark.parametrize("name", ["postgresql", "postgres"])
+def test_an_address_as_sqlalchemy_spells_it_is_one(name: str, driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rest = "app:postgres+psycopg%3A%2F%2F@db:5433/x?sslmode=require"
+    monkeypatch.setenv("DATABASE_URL", f"{name}{driver}://{rest}")
+    url = load_settings().database_url
+    assert url is not None and url.get_secret_value() == f"postgresql://{rest}"
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql+psycopg://db/x", "postgresql+://db/x", "jdbc:postgresql://db/x", "postgresql:/db/x"]
+)
+def test_another_kind_of_address_is_told_how_one_looks(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(InvalidSetting, match="must look like postgresql://user:password@host:5432/database"):
+        load_settings()
+
+
 def test_what_libpq_hides_is_a_secret() -> None:
     hidden = [option.keyword.decode() for option in Conninfo.get_defaults() if option.dispchar == b"*"]
     assert {"password", "sslpassword"} <= set(hidden)
