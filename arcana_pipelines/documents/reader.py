@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 from bisect import bisect_left
+from dataclasses import dataclass
 
 from arcana_pipelines.documents.inline import Found, escape_all, literal_spans, read_inline
 from arcana_pipelines.documents.layout import Layout
@@ -33,7 +34,17 @@ _OPENS_MANY = frozenset(">|$`~")
 
 _TITLED = {"p": "p", "quote": "quote", "summary": "p", "tab": "p", "callout": "p"}
 _CHILD = frozenset({"page", "folder", "database"})
+_LISTS = frozenset({"ul", "ol", "todo"})  # what holds items, or is one that holds others
 _MAIL = (("subject", "Subject"), ("from", "From"), ("to", "To"), ("cc", "Cc"), ("bcc", "Bcc"))
+
+
+@dataclass(slots=True)
+class _TagList:
+    """An open `<ul>`, `<ol>` or `<todo>`."""
+
+    level: int  # of its items
+    number: int | None  # of its next item; None for a bullet
+    indents: list[int]  # of the Markdown items around it
 
 
 class Reader:
@@ -57,7 +68,7 @@ class Reader:
         self.pending: tuple[str, str] | None = None  # what the next text will be, said by a tag
         self.media: tuple[str, str] | None = None  # tag name and address of an open <image>, <file> …
         self.indents: list[int] = []  # of the list items around the present line
-        self.tag_lists: list[int | None] = []  # open <ul> and <ol>: the number of the next item, None for a bullet
+        self.tag_lists: list[_TagList] = []
         self.quote_until = -1
         self.seen: set[str] = set()  # synced blocks already shown
         self.balanced = True
@@ -82,7 +93,8 @@ class Reader:
                 i, column = self.tags(i, column)
             elif not line or line.isspace():
                 self.close()
-                self.pending = None
+                if self.pending and self.pending[0] != "item":  # an item is one wherever its text begins
+                    self.pending = None
                 i += 1
             elif line[0] not in _MARKED and "<" not in line:
                 self.text(line, 0)
@@ -196,14 +208,18 @@ class Reader:
     def item(self, marker: str, indent: int, source: str) -> None:
         self.close()
         self.pending = None
-        while self.indents and self.indents[-1] >= indent:
-            self.indents.pop()
+        self.level = self.level_at(indent)
         self.indents.append(indent)
         self.kind = "item"
         self.marker = marker
-        self.level = len(self.indents) - 1 + len(self.tag_lists)
         self.indent = indent
         self.raw = [source]
+
+    def level_at(self, indent: int) -> int:
+        """The level of an item that begins here, among the lists of both kinds around it."""
+        while self.indents and self.indents[-1] >= indent:
+            self.indents.pop()
+        return len(self.indents) + (self.tag_lists[-1].level + 1 if self.tag_lists else 0)
 
     # --- blocks of several lines ---------------------------------------------------------------
 
@@ -301,7 +317,7 @@ class Reader:
                         return after
                     end = after[1]
             else:
-                self.opening(name, attributes(match.group("attributes")), bool(match.group("self")))
+                self.opening(name, attributes(match.group("attributes")), bool(match.group("self")), indent)
             column = end
         self.between(line[column:], indent)
         return i + 1, 0
@@ -317,11 +333,16 @@ class Reader:
         if text and not text.isspace():
             self.piece(text.strip(" \t"), indent)
 
-    def opening(self, name: str, values: dict[str, str], empty: bool) -> None:
+    def opening(self, name: str, values: dict[str, str], empty: bool, indent: int) -> None:
         is_item = self.pending is not None and self.pending[0] == "item"
         self.close()
         self.pending = None
-        self.indents.clear()
+        if name in _LISTS and not empty:
+            number = _number(values.get("start")) if name == "ol" else None
+            self.tag_lists.append(_TagList(self.level_at(indent), number, self.indents))
+            self.indents = []
+        else:
+            self.indents.clear()
         if name in MEDIA:
             self.media = (name, values.get("source") or values.get("src") or values.get("url") or "")
             self.tagged = True
@@ -332,8 +353,6 @@ class Reader:
             self.pending = ("p", "")
         elif name == "unknown":
             self.found.unknown(values.get("url") or values.get("id"))
-        elif name in ("ul", "ol"):
-            self.tag_lists.append(_number(values.get("start")) if name == "ol" else None)
         elif name == "mail":
             for key, label in _MAIL:
                 if value := values.get(key):
@@ -341,7 +360,7 @@ class Reader:
             self.pending = ("p", "")
         elif name == "p" and is_item:
             self.pending = ("item", "")  # its text is a paragraph of its own
-        elif not empty:
+        elif name not in ("ul", "ol") and not empty:
             self.pending = self.title(name, values)
 
     def title(self, name: str, values: dict[str, str]) -> tuple[str, str] | None:
@@ -352,7 +371,7 @@ class Reader:
             heading = values.get("heading", "")
             return ("#" * int(heading[1]) if re.fullmatch("h[1-4]", heading) else "p"), ""
         if name in ("li", "todo"):
-            self.level = max(len(self.tag_lists) - 1, 0)
+            self.level = self.tag_lists[-1].level if self.tag_lists else 0
             if name == "todo":
                 self.marker = "- [x] " if values.get("checked") == "true" else "- [ ] "
             else:
@@ -364,20 +383,20 @@ class Reader:
 
     def next_marker(self, value: str | None) -> str:
         """The marker of the next `<li>`; every kind of number (`type="a"`, `"i"`) is written in digits."""
-        number = self.tag_lists[-1] if self.tag_lists else None
+        number = self.tag_lists[-1].number if self.tag_lists else None
         if number is None:
             return "- "
         if value is not None:
             number = _number(value)
-        self.tag_lists[-1] = number + 1
+        self.tag_lists[-1].number = number + 1
         return f"{number}. "
 
     def closing(self, name: str) -> None:
         self.close()
         self.pending = None
-        if name in ("ul", "ol") and self.tag_lists:
-            self.tag_lists.pop()
         self.indents.clear()
+        if name in _LISTS and self.tag_lists:
+            self.indents = self.tag_lists.pop().indents
 
     def verbatim(self, name: str, i: int, column: int) -> tuple[int, int] | None:
         """A `<table>` or `<equation>` up to its closing tag; None when it has none."""

@@ -67,9 +67,15 @@ def test_what_notion_writes_is_markup_and_its_text_stays(source: str, text: str)
         ('<ol><li><p>a</p></li><li value="7">b</li></ol>', "1. a\n7. b"),
         ("<ol><li>a</li></ol>\n\nbetween\n\n<ol start=\"2\"><li>b</li></ol>", "1. a\n\nbetween\n\n2. b"),
         ("3. a\n4. b", "3. a\n4. b"),
+        ('1. a\n   <ol type="a">\n   <li>x</li>\n   <li>y</li>\n   </ol>\n2. b', "1. a\n  1. x\n  1. y\n1. b"),
+        ('1. a\n\n\t<ul>\n\t<li color="red">x</li>\n\t</ul>\n\n2. b\n   - c', "1. a\n  - x\n1. b\n  - c"),
+        ('- a\n  - b\n    <ol type="i"><li>x\n\n    - y\n    </li></ol>\n- c', "- a\n  - b\n    1. x\n      - y\n- c"),
+        ("<ol>\n<li>\n\na\n\n<ol>\n<li>\n\nx\n\n</li>\n</ol>\n\n</li>\n</ol>", "1. a\n  1. x"),
+        ('1. a\n   <todo checked="true">x\n\n   - y\n   </todo>\n2. b', "1. a\n  - [x] x\n    - y\n1. b"),
+        ('> 1. a\n>    <ol type="a">\n>    <li>x</li>\n>    </ol>\n> 2. b', "1. a\n  1. x\n1. b"),
     ],
 )  # fmt: skip
-def test_ordered_lists_written_with_tags_stay_numbered(source: str, text: str) -> None:
+def test_lists_written_with_tags_stay_numbered_and_nested(source: str, text: str) -> None:
     assert normalise(source).text == text
     assert normalise(text).text == text
 
