@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from arcana_pipelines.cli.database import require_installation
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.private_folders import closing_mode
 from arcana_pipelines.db.server import check_server
 from arcana_pipelines.environment import read_env_files
 from arcana_pipelines.errors import ArcanaError
@@ -105,6 +108,12 @@ def _writable(home: Path) -> str:
     if home.is_dir():
         if not os.access(home, os.W_OK | os.X_OK):
             raise ArcanaError(f"{home} is not writable: set ARCANA_HOME, or give yourself the right")
+        mode = closing_mode(home)
+        if mode is not None:
+            raise ArcanaError(
+                f"others can get into {home} (mode {stat.S_IMODE(home.stat().st_mode):o}), where an older release may "
+                f"have left files that they can read: chmod {mode} {shlex.quote(str(home))}"
+            )
         return f"{home} is writable"
     if home.exists() or home.is_symlink():
         raise ArcanaError(f"{home} is no folder: set ARCANA_HOME to one")

@@ -51,10 +51,29 @@ def close_to_others(paths: Iterable[Path]) -> None:
             found = path.lstat()
             if found.st_uid != os.geteuid() or stat.S_ISLNK(found.st_mode):
                 continue
-            # With an access list, the bits of the group are what its entries may have at most.
-            open_bits = found.st_mode & (0o067 if _ACL in os.listxattr(path) else 0o077)
-            if open_bits:
+            if open_bits := _open_bits(path, found):
                 path.chmod(stat.S_IMODE(found.st_mode) & ~open_bits)
+
+
+def closing_mode(folder: Path) -> str | None:
+    """What `chmod` has to be told to close a folder of ours to others. None: it is closed, or not ours.
+
+    A folder that the group can pass through and not list counts as closed: `let_pass` leaves it so.
+    """
+    found = folder.stat()
+    open_bits = _open_bits(folder, found)
+    if found.st_uid != os.geteuid() or open_bits in (0, stat.S_IXGRP):
+        return None
+    return "700" if open_bits == found.st_mode & 0o077 else "g-rw,o="
+
+
+def _open_bits(path: Path, found: os.stat_result) -> int:
+    """The rights of group and others. With an access list, those of the group are what its entries have at most."""
+    try:
+        has_list = _ACL in os.listxattr(path)
+    except OSError:  # the file system has none
+        has_list = False
+    return found.st_mode & (0o067 if has_list else 0o077)
 
 
 def require_private(folder: Path, owner: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,22 @@ class TestArcanaHome:
         assert not doctor(arcana, ARCANA_HOME=home)["home"]["ok"]
         inside = str(tmp_path / "file" / "home")
         assert not doctor(arcana, ARCANA_HOME=inside)["home"]["ok"]
+
+    @pytest.mark.parametrize("mode", [0o755, 0o750, 0o701, 0o711, 0o770, 0o710, 0o700])
+    @pytest.mark.parametrize("name", ["home", "my home"])
+    def test_that_others_can_get_into_is_told_with_what_closes_it(
+        self, arcana: Arcana, tmp_path: Path, mode: int, name: str
+    ) -> None:
+        home = tmp_path / name
+        home.mkdir()
+        home.chmod(mode)
+        found = doctor(arcana, ARCANA_HOME=str(home))["home"]
+        assert found["ok"] == (mode in (0o700, 0o710)), found
+        if not found["ok"]:
+            assert f"(mode {mode:o})" in found["detail"]
+            subprocess.run(found["detail"].rpartition(": ")[2], shell=True, check=True)
+            assert home.stat().st_mode & 0o777 == 0o700
+            assert doctor(arcana, ARCANA_HOME=str(home))["home"]["ok"]
 
 
 class TestEnvFile:
