@@ -7,7 +7,6 @@ import shlex
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import click
 import psycopg
@@ -56,7 +55,7 @@ def _findings() -> Iterator[Finding]:
         return
     yield ("settings", True, f"ARCANA_HOME is {settings.home}")
     yield from _env_files()
-    yield _tried("home", lambda: _writable(settings.home))
+    yield _tried("home", lambda: _writable(settings))
     yield _tried("dagster", lambda: _dagster_home(settings))
     installed = _tried("installation", lambda: _installation(settings))
     yield installed
@@ -104,9 +103,13 @@ def _tried(name: str, check: Callable[[], str]) -> Finding:
         return (name, False, next(iter(str(error).splitlines()), type(error).__name__))
 
 
-def _writable(home: Path) -> str:
+def _writable(settings: Settings) -> str:
+    home = settings.home
     if home.is_dir():
         if not os.access(home, os.W_OK | os.X_OK):
+            # As in a container with a read-only root, whose volumes are mounted below it.
+            if settings.database_url is not None and os.access(settings.storage_root, os.W_OK | os.X_OK):
+                return f"{settings.storage_root} is writable"
             raise ArcanaError(f"{home} is not writable: set ARCANA_HOME, or give yourself the right")
         mode = closing_mode(home)
         if mode is not None:

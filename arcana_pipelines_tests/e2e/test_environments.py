@@ -107,6 +107,19 @@ class TestArcanaHome:
         inside = str(tmp_path / "file" / "home")
         assert not doctor(arcana, ARCANA_HOME=inside)["home"]["ok"]
 
+    def test_that_is_read_only_around_folders_that_are_not_is_well(
+        self, arcana: Arcana, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        home = tmp_path / "home"
+        (home / "storage").mkdir(parents=True, mode=0o700)
+        home.chmod(0o700)
+        access = os.access
+        monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != home and access(path, mode))
+        assert doctor(arcana)["home"]["ok"], "as in a container, whose volumes are mounted below a root of its own"
+        assert not doctor(arcana, DATABASE_URL=None)["home"]["ok"], "the embedded database writes into it"
+        (home / "storage").rmdir()
+        assert not doctor(arcana)["home"]["ok"]
+
     @pytest.mark.parametrize("mode", [0o755, 0o750, 0o701, 0o711, 0o770, 0o710, 0o700])
     @pytest.mark.parametrize("name", ["home", "my home"])
     def test_that_others_can_get_into_is_told_with_what_closes_it(
