@@ -26,6 +26,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 from arcana_pipelines.errors import InvalidSetting
+from arcana_pipelines.workers import ended_by_interrupt
 
 _PIECE = 2**16
 
@@ -138,8 +139,14 @@ class _DeadlineRaw(io.RawIOBase):
         if left <= 0:
             raise TimeoutError("the answer goes on and on")
         self._sock.settimeout(left if self._timeout is None else min(left, self._timeout))
-        count: int | None = self._raw.readinto(buffer)
+        with ended_by_interrupt(self._shut_down):
+            count: int | None = self._raw.readinto(buffer)
         return count
+
+    def _shut_down(self) -> None:
+        # The connection below TLS, which another thread may be reading; that read meets its end. Of TLS inside the TLS
+        # of a proxy, urllib3's object is no socket and has one.
+        socket.socket.shutdown(getattr(self._sock, "socket", self._sock), socket.SHUT_RDWR)
 
     def close(self) -> None:
         if not self.closed:

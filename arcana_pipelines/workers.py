@@ -1,20 +1,63 @@
-"""Threads for a stage's requests."""
+"""Threads for a stage's requests, and waiting in them, which an interrupt of the run ends.
+
+Ctrl-C and Dagster's "Terminate" reach the main thread alone. A process ends when its last thread has, and a thread may
+be in the middle of a minute's pause, so everything that waits does it by `pause` or inside `ended_by_interrupt`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+
+class Abandoned(BaseException):
+    """Nobody needs what this thread does any more. No page and no text failed: nothing may take it for an error."""
+
+
+class _Interrupt:
+    """Whether the threads of one pool are to end, and how to end what they wait for."""
+
+    def __init__(self) -> None:
+        self.came = threading.Event()
+        self._lock = threading.Lock()
+        self._ends: list[Callable[[], None]] = []
+
+    def come(self) -> None:
+        self.came.set()
+        with self._lock:
+            ends = list(self._ends)
+        for end in ends:
+            with suppress(OSError):
+                end()
+
+    @contextmanager
+    def ends(self, end: Callable[[], None]) -> Iterator[None]:
+        with self._lock:
+            self._ends.append(end)
+        try:
+            if self.came.is_set():
+                raise Abandoned
+            yield
+        finally:
+            with self._lock:
+                self._ends.remove(end)
+
+
+_of_thread = threading.local()
 
 
 @contextmanager
 def worker_threads(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
-    """A pool that is waited for when its work ends or fails, and not after an interrupt.
+    """A pool that is waited for when its work ends or fails, and told to end after an interrupt.
 
-    Ctrl-C and Dagster's "Terminate" raise what is no `Exception`. A thread may then wait a minute for an answer or for
-    its turn; nobody needs that answer any more.
+    What raises no `Exception` is an interrupt. Nobody needs the answers any more then that its threads wait for.
     """
-    pool = ThreadPoolExecutor(count, thread_name_prefix=name)
+    interrupt = _Interrupt()
+    pool = ThreadPoolExecutor(
+        count, thread_name_prefix=name, initializer=lambda: setattr(_of_thread, "interrupt", interrupt)
+    )
     try:
         yield pool
     except Exception:
@@ -22,5 +65,32 @@ def worker_threads(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
         raise
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
+        interrupt.come()
         raise
     pool.shutdown()
+
+
+def pause(seconds: float) -> None:
+    """Wait. With 0 seconds it is only seen whether there is a reason to go on.
+
+    Raises:
+        Abandoned: this thread belongs to a pool whose run was interrupted.
+    """
+    interrupt = getattr(_of_thread, "interrupt", None) or _Interrupt()
+    if interrupt.came.wait(max(0.0, seconds)):
+        raise Abandoned
+
+
+@contextmanager
+def ended_by_interrupt(end: Callable[[], None]) -> Iterator[None]:
+    """Call `end`, from another thread, when an interrupt comes while this thread is inside.
+
+    Raises:
+        Abandoned: one has come already.
+    """
+    interrupt = getattr(_of_thread, "interrupt", None)
+    if interrupt is None:
+        yield
+        return
+    with interrupt.ends(end):
+        yield

@@ -36,20 +36,21 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Naps:
-    """Stands for the module `time` where tenacity sleeps between attempts: nobody waits, and it is noted."""
+    """Stands for the waiting between attempts: nobody waits, and it is noted."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
 
-    def sleep(self, seconds: float) -> None:
-        self.seconds.append(seconds)
+    def pause(self, seconds: float) -> None:
+        if seconds > 0:
+            self.seconds.append(seconds)
 
 
 @pytest.fixture(autouse=True)
 def naps(monkeypatch: pytest.MonkeyPatch) -> Naps:
     """What would have been slept between attempts."""
     naps = Naps()
-    monkeypatch.setattr("tenacity.nap.time", naps)
+    monkeypatch.setattr("arcana_pipelines.workers.pause", naps.pause)
     return naps
 
 

@@ -16,9 +16,10 @@ from typing import TypeVar
 
 import httpx
 import openai
-from tenacity import RetryCallState, Retrying, nap, retry_if_exception_type
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
 
+from arcana_pipelines import workers
 from arcana_pipelines.embedding.bounded_http import bounded_client
 from arcana_pipelines.errors import EmbeddingFailed, InputRejected
 from arcana_pipelines.outgoing import AnswerTooLarge
@@ -89,7 +90,9 @@ class OpenAIClient:
             InputRejected: the endpoint refuses what was sent.
             EmbeddingFailed: no proper answer after all attempts, or none to be had.
         """
-        retrying = Retrying(retry=retry_if_exception_type(_TryAgain), stop=self._stop, wait=_wait, reraise=True)
+        retrying = Retrying(
+            retry=retry_if_exception_type(_TryAgain), stop=self._stop, wait=_wait, sleep=workers.pause, reraise=True
+        )
         try:
             answer: Answer = retrying(self._attempt, request, what, over or self.sdk)
             return answer
@@ -160,9 +163,7 @@ class _SharedPause:
             self._until = max(self._until, time.monotonic() + seconds)
 
     def sit_out(self) -> None:
-        left = self._until - time.monotonic()
-        if left > 0:
-            nap.sleep(left)
+        workers.pause(self._until - time.monotonic())
 
 
 def _may_help(status: int, said: str | None) -> bool:

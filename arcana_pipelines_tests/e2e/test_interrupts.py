@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -83,6 +84,38 @@ def test_a_sync_that_waits_for_another_run_ends_at_once(arcana: Arcana, database
         said = interrupted(run, signal.SIGTERM)
     assert said[-1].startswith("Interrupted.")
     assert "Traceback" not in "\n".join(said)
+
+
+RUN_OF_DAGSTER = """
+import sys
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.defs.instance import open_instance
+from arcana_pipelines.defs.run import execute
+from arcana_pipelines.settings import load_settings
+
+with open_instance(Database(load_settings())) as instance:
+    execute(instance, "acme", {})
+"""
+
+
+@pytest.mark.parametrize("wait", ["limit", "attempts", "answer"])
+def test_the_process_of_a_run_that_dagster_terminates_ends_within_seconds(
+    arcana: Arcana, rows: Rows, server: NotionServer, wait: str
+) -> None:
+    """Unlike the command line, such a process ends when its last thread has."""
+    environment = arcana.merged({"NOTION_REQUESTS_PER_MINUTE": "12" if wait == "limit" else "0"})
+    if wait == "attempts":
+        server.faults.add("/markdown", "503", times=None, retry_after=50)
+    elif wait == "answer":
+        server.faults.add("/markdown", "hang", times=None, seconds=45)
+    run = subprocess.Popen([sys.executable, "-c", RUN_OF_DAGSTER], env=environment, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: any("/markdown" in request.path for request in server.requests))
+    time.sleep(3)
+    assert run.poll() is None
+    began = time.monotonic()
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=PATIENCE)
+    assert time.monotonic() - began < 5 and "Interrupt" in said, said
 
 
 def test_with_json_the_one_object_says_that_it_was_interrupted(arcana: Arcana, server: NotionServer) -> None:

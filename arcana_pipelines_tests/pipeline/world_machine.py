@@ -94,19 +94,11 @@ class Tally:
 # --- small batches, no waiting ---------------------------------------------------------------------
 
 
-class _NoClock:
-    """Stands for the module `time` where tenacity sleeps between attempts."""
-
-    @staticmethod
-    def sleep(seconds: float) -> None:
-        """Sleep no time at all."""
-
-
 @contextmanager
 def in_haste() -> Iterator[None]:
     """Nobody sleeps between attempts, and batches are so small that a small world has many of each."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tenacity.nap.time", _NoClock)
+        patch.setattr("arcana_pipelines.workers.pause", lambda seconds: None)
         patch.setattr("arcana_pipelines.pipeline.pages.COMMIT_PAGES", 4)
         for stage in ("contents", "chunks", "publish"):
             patch.setattr(f"arcana_pipelines.pipeline.{stage}.BATCH", 4)

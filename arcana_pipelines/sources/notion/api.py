@@ -25,6 +25,7 @@ from tenacity.wait import wait_random_exponential
 from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as TimedOut
 
+from arcana_pipelines import workers
 from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.errors import (
     AnswerUnusable,
@@ -143,7 +144,9 @@ class NotionApi:
             PageRejected: 403 and other refusals that concern what was asked for; the answer is too large.
             SourceUnavailable: no proper answer after all attempts, or a pause too long to sit out.
         """
-        retrying = Retrying(retry=retry_if_exception_type(_TryAgain), stop=self._stop, wait=_wait, reraise=True)
+        retrying = Retrying(
+            retry=retry_if_exception_type(_TryAgain), stop=self._stop, wait=_wait, sleep=workers.pause, reraise=True
+        )
         try:
             return retrying(self._attempt, method, path, query, body)
         except _TryAgain as error:
@@ -160,6 +163,7 @@ class NotionApi:
     ) -> dict[str, Any]:
         if not _PATH.fullmatch(path):
             raise PageRejected(f"{clean(path)[:200]!r} is no path of Notion's API: an id in it is none.")
+        workers.pause(0)
         self._limiter.acquire()
         url = f"{self._root}{path}?{urlencode(query, doseq=True)}" if query else self._root + path
         try:

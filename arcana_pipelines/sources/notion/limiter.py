@@ -16,6 +16,7 @@ from typing import Any
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.errors import SourcePaused
+from arcana_pipelines.workers import pause
 
 LOWEST_PER_MINUTE = 10
 # Business and Enterprise plans allow 600 a minute; nothing in a response says which plan it is.
@@ -35,7 +36,7 @@ class RateLimiter:
         credential: str,
         per_minute: int,
         longest_wait: float = 60.0,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = pause,
     ) -> None:
         self._database = database
         self._configured = per_minute
