@@ -70,7 +70,7 @@ class Column:
             said.append(f"{some} and the others are none; all are taken as text")
         elif self.unread:
             said.append(
-                f"of {_KINDS[self.type]}, {_of(self.unread, self.count, 'none')}; --where finds them as text only"
+                f"of {_KINDS[self.type]}, {_of(self.unread, self.count, 'none')}; --where finds such cells as text only"
             )
         if self.is_guess:
             said.append("of dates, no cell tells whether the day or the month is first; the month is taken for it")
