@@ -55,7 +55,7 @@ class Server:
         self,
         base_url: str,
         *,
-        timeout: float,
+        timeout: float | urllib3.Timeout,
         seconds: float,
         most_bytes: int,
         connections: int = 1,

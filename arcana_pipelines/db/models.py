@@ -727,7 +727,8 @@ class Alert(Base):
     """Something that a person should know: one row for each cause while it lasts, told once.
 
     `workspace` is a slug, and empty for what concerns the installation; the row outlives its workspace, so that the end
-    can be told. `subject` tells causes of the same kind apart. `detail` is text from outside.
+    can be told. `subject` tells causes of the same kind apart. `detail` is text from outside. `unanswered_at` is when
+    it, or its end, was last sent to a receiver that did not answer.
     """
 
     __tablename__ = "alert"
@@ -751,3 +752,4 @@ class Alert(Base):
     told_at: Mapped[Any] = _time()
     resolved_told_at: Mapped[Any] = _time()
     text: Mapped[str] = mapped_column(TEXT)
+    unanswered_at: Mapped[Any] = _time()

@@ -18,6 +18,7 @@ from psycopg.rows import class_row
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.errors import ArcanaError
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,10 @@ OF_OUR_ROWS = frozenset(LEVELS) - {"embedder_unreachable"}
 
 MOST_DETAIL = 500
 MOST_TITLE = 60
+
+
+class Unanswered(ArcanaError):
+    """An alert was sent, and whether it arrived is not known. It is sent again, but not soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,16 +173,24 @@ def record(connection: Connection, causes: Sequence[Cause], looked_at: Collectio
 def tell(connection: Connection, send: Callable[[Alert], None]) -> bool:
     """Send the next alert that is to be told; False when there is none. What `send` raises leaves it untold.
 
-    Its row is locked meanwhile, so that nobody else sends it.
+    Its row is locked meanwhile, so that nobody else sends it. One that was sent without an answer waits: it most likely
+    arrived, and a slow receiver is not to get it at every tick.
     """
+    silence: Unanswered | None = None
     with connection.transaction(), connection.cursor(row_factory=class_row(Alert)) as cursor:
         cursor.execute(load_sql("alert_to_tell"))
         alert = cursor.fetchone()
         if alert is None:
             return False
-        send(alert)
         column = "told_at" if alert.resolved_at is None else "resolved_told_at"
+        try:
+            send(alert)
+        except Unanswered as error:
+            silence, column = error, "unanswered_at"
+        # now() is when the transaction began: before an end that is found while the receiver is silent.
         cursor.execute(f"UPDATE alert SET {column} = now() WHERE alert_id = %s", [alert.alert_id])
+    if silence is not None:
+        raise silence
     return True
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
+from urllib3 import Timeout
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 from urllib3.exceptions import TimeoutError as TimedOut
 
 from arcana_pipelines.errors import ArcanaError, InvalidSetting
@@ -14,20 +15,35 @@ DEADLINE_SECONDS = 10.0
 
 
 class NoAnswer(ArcanaError):
-    """Nothing answered in time. The message names the host, never the path: that of a webhook is its secret."""
+    """Nothing answered in time. The message names the host, never the path: that of a webhook is its secret.
+
+    `was_sent` says that the server was connected and is silent: it has got the request, most likely.
+    """
+
+    def __init__(self, message: str, *, was_sent: bool = False) -> None:
+        super().__init__(message)
+        self.was_sent = was_sent
 
 
-def status_of(url: str, headers: dict[str, str], body: bytes | None = None) -> int:
+def status_of(url: str, headers: dict[str, str], body: bytes | None = None, answer_seconds: float | None = None) -> int:
     """Send a request (POST with a body) and return the answer's status. The answer's body is not read.
 
-    Proxies are those of the environment. A redirect is an answer like any other.
+    Proxies are those of the environment. A redirect is an answer like any other. One half of `DEADLINE_SECONDS` is for
+    connecting and sending, the other, or `answer_seconds`, for the answer.
 
     Raises:
         NoAnswer: nothing answered, or not within the deadline, all in all.
     """
-    half = DEADLINE_SECONDS / 2  # one to connect and send, one for the answer
+    half = DEADLINE_SECONDS / 2
+    answer = answer_seconds or half
     try:
-        server = Server(url, timeout=half, seconds=half, most_bytes=0, headers={"User-Agent": "arcana-pipelines"})
+        server = Server(
+            url,
+            timeout=Timeout(connect=half, read=answer),
+            seconds=answer,
+            most_bytes=0,
+            headers={"User-Agent": "arcana-pipelines"},
+        )
         try:
             response = server.open("GET" if body is None else "POST", url, body, headers)
             response.close()
@@ -35,7 +51,8 @@ def status_of(url: str, headers: dict[str, str], body: bytes | None = None) -> i
             server.close()
     except (HTTPError, InvalidSetting, ValueError) as error:
         if isinstance(error, TimedOut) and not isinstance(error, NewConnectionError):
-            raise NoAnswer(f"{host_of(url)} did not answer within {DEADLINE_SECONDS:.0f} seconds") from None
+            sent = not isinstance(error, ConnectTimeoutError)
+            raise NoAnswer(f"{host_of(url)} did not answer within {half + answer:.0f} seconds", was_sent=sent) from None
         raise NoAnswer(f"{host_of(url)} cannot be reached ({_in_words(error)})") from None
     return response.status
 

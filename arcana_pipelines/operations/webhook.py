@@ -8,8 +8,12 @@ from functools import partial
 from pydantic import SecretStr
 
 from arcana_pipelines.errors import ArcanaError
-from arcana_pipelines.operations.alerts import Alert
+from arcana_pipelines.operations.alerts import Alert, Unanswered
 from arcana_pipelines.operations.http import NoAnswer, host_of, status_of
+
+# A receiver that passes alerts on may take long. A tick of the sensor may take a minute.
+ANSWER_SECONDS = 20.0
+GATEWAY_TIMEOUT = 504
 
 
 class NotDelivered(ArcanaError):
@@ -20,19 +24,30 @@ def send(url: SecretStr, ui_url: str | None, alert: Alert) -> None:
     """Post one alert.
 
     Raises:
-        NotDelivered: no answer in time, or one that is not 2xx.
+        Unanswered: it was sent, and no answer came in time.
+        NotDelivered: it could not be sent, or the answer is not 2xx.
     """
     address = url.get_secret_value()
     body = json.dumps({"text": message(alert, ui_url)}).encode()
     try:
-        status = status_of(address, {"Content-Type": "application/json"}, body)
+        status = status_of(address, {"Content-Type": "application/json"}, body, ANSWER_SECONDS)
     except NoAnswer as error:
+        if error.was_sent:
+            raise _unanswered(str(error)) from None
         raise NotDelivered(f"The receiver of alerts: {error}. They are sent again. Check ALERT_WEBHOOK_URL.") from None
+    if status == GATEWAY_TIMEOUT:
+        raise _unanswered(f"{host_of(address)} answered {status}")
     if not 200 <= status < 300:
         raise NotDelivered(
             f"The receiver of alerts ({host_of(address)}) answered {status}. They are sent again. "
             "Check ALERT_WEBHOOK_URL."
         )
+
+
+def _unanswered(what: str) -> Unanswered:
+    return Unanswered(
+        f"The receiver of alerts: {what}. What it was sent counts as arrived for an hour. Check ALERT_WEBHOOK_URL."
+    )
 
 
 def sender(url: SecretStr, ui_url: str | None) -> partial[None]:

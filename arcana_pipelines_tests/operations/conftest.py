@@ -12,10 +12,14 @@ from pydantic import SecretStr
 
 
 class Receiver:
-    """Keeps what it was posted. `status` is what it answers from now on; `silent`, it takes the post and is mute."""
+    """Keeps what it was posted. `status` is what it answers from now on; `silent`, it takes the post and is mute.
+
+    `unanswered` is what it was posted while it was mute.
+    """
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+        self.unanswered: list[str] = []
         self.status = 200
         self.location: str | None = None
         self.silent = threading.Event()
@@ -26,6 +30,7 @@ class Receiver:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 if receiver.silent.is_set():
+                    receiver.unanswered.append(body["text"])
                     receiver.released.wait(30)
                     return
                 if receiver.status == 200:

@@ -16,6 +16,7 @@ from arcana_pipelines.operations.alerts import (
     Alert,
     Cause,
     FailedRun,
+    Unanswered,
     embedder_cause,
     find_causes,
     open_alerts,
@@ -226,11 +227,65 @@ def test_a_receiver_that_never_answers_costs_its_deadline(
     acme: Harness, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receiver.silent.set()
-    monkeypatch.setattr("arcana_pipelines.operations.http.DEADLINE_SECONDS", 0.2)
+    monkeypatch.setattr("arcana_pipelines.operations.webhook.ANSWER_SECONDS", 0.1)
     with acme.database.connection() as connection:
         record(connection, find_causes(connection, None, [FAILED]), LEVELS, retention_days=30)
-        with pytest.raises(NotDelivered, match="did not answer"):
+        with pytest.raises(Unanswered, match="did not answer"):
             tell(connection, sender(receiver.url, None))
+
+
+@pytest.mark.parametrize("silence", ["no answer in time", "a gateway's 504"])
+def test_a_receiver_that_took_an_alert_and_is_silent_does_not_get_it_at_every_tick(
+    acme: Harness, watch: Watch, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, silence: str
+) -> None:
+    monkeypatch.setattr("arcana_pipelines.operations.webhook.ANSWER_SECONDS", 0.1)
+    second = FailedRun("acme", "fill", "run-2", "X", "another cause")
+    if silence == "no answer in time":
+        receiver.silent.set()
+    else:
+        receiver.status = 504
+
+    def quiet_tick(failed: Sequence[FailedRun]) -> None:
+        with pytest.raises(Unanswered):
+            watch.tick(failed)
+
+    quiet_tick([FAILED])
+    for _ in range(3):
+        assert watch.tick([FAILED]) == [], "it has got it, most likely"
+    quiet_tick([FAILED, second])  # another alert is sent nevertheless
+    assert watch.tick([FAILED, second]) == []
+    assert len(receiver.unanswered) == (2 if receiver.silent.is_set() else 0)
+
+    for hours in (1, 2, 4):
+        watch.execute(
+            f"UPDATE alert SET since = now() - interval '{2 * hours} hours', "
+            f"unanswered_at = now() - interval '{hours} hours' + interval '1 minute'"
+        )
+        assert watch.tick([FAILED, second]) == []
+        watch.execute("UPDATE alert SET unanswered_at = unanswered_at - interval '2 minutes'")
+        quiet_tick([FAILED, second])
+    receiver.silent.clear()
+    receiver.status = 200
+    watch.execute("UPDATE alert SET since = now() - interval '9 hours', unanswered_at = now() - interval '5 hours'")
+    assert len(watch.tick([FAILED, second])) == 2
+    assert watch.tick([FAILED, second]) == []
+    assert len(watch.tick()) == 2, "their ends are told at once"
+
+
+def test_the_end_of_an_alert_that_nobody_answered_is_told_and_not_at_every_tick(
+    acme: Harness, watch: Watch, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arcana_pipelines.operations.webhook.ANSWER_SECONDS", 0.1)
+    receiver.silent.set()
+    with pytest.raises(Unanswered):
+        watch.tick([FAILED])
+    with pytest.raises(Unanswered):
+        watch.tick()
+    assert watch.tick() == []
+    assert ["resolved" in text for text in receiver.unanswered] == [False, True]
+    receiver.silent.clear()
+    watch.execute("UPDATE alert SET unanswered_at = unanswered_at - interval '2 hours', resolved_at = now()")
+    assert len(watch.tick()) == 1
 
 
 def test_an_alert_that_is_over_before_anybody_could_be_told_is_not_told(acme: Harness, watch: Watch) -> None:

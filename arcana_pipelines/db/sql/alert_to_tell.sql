@@ -1,14 +1,18 @@
 -- in: nothing
 -- out: the next alert to tell, locked: one that is open and untold, or one that was told and is over
 -- An index counts as stale, and a provider as unreachable, for a while before anybody is told: a machine that was off
--- catches up within minutes, and one request may fail.
+-- catches up within minutes, and one request may fail. What was sent and not answered has arrived, most likely: it waits
+-- an hour, and each time twice as long.
 SELECT alert_id, cause, workspace, text, detail, next_step, run_id, since, last_seen_at, resolved_at
-FROM alert
-WHERE (resolved_at IS NULL AND told_at IS NULL AND since <= now() - CASE cause
-           WHEN 'stale' THEN interval '10 minutes'
-           WHEN 'embedder_unreachable' THEN interval '1 minute'
-           ELSE interval '0' END)
-   OR (resolved_at IS NOT NULL AND told_at IS NOT NULL AND resolved_told_at IS NULL)
-ORDER BY coalesce(resolved_at, since), alert_id
+FROM alert a
+CROSS JOIN LATERAL (SELECT coalesce(resolved_at, since) AS happened_at) news
+WHERE ((resolved_at IS NULL AND told_at IS NULL AND since <= now() - CASE cause
+            WHEN 'stale' THEN interval '10 minutes'
+            WHEN 'embedder_unreachable' THEN interval '1 minute'
+            ELSE interval '0' END)
+       OR (resolved_at IS NOT NULL AND coalesce(told_at, unanswered_at) IS NOT NULL AND resolved_told_at IS NULL))
+  AND (unanswered_at IS NULL OR unanswered_at < happened_at
+       OR unanswered_at + greatest(interval '1 hour', unanswered_at - happened_at) <= now())
+ORDER BY happened_at, alert_id
 LIMIT 1
-FOR UPDATE SKIP LOCKED;
+FOR UPDATE OF a SKIP LOCKED;
