@@ -88,10 +88,21 @@ def drift(database: Database) -> list[str]:
 
     The models are created in a scratch schema inside a transaction that is rolled back, and PostgreSQL's
     own descriptions of columns, constraints and indexes are compared.
+
+    Raises:
+        WrongUse: this user may make no schema.
     """
     from arcana_pipelines.db.models import Base
 
     with database.engine.connect() as connection:
+        if not connection.exec_driver_sql("SELECT has_database_privilege(current_database(), 'CREATE')").scalar_one():
+            grant = connection.exec_driver_sql(
+                "SELECT format('GRANT CREATE ON DATABASE %%I TO %%I;', current_database(), current_user)"
+            ).scalar_one()
+            raise WrongUse(
+                f"To compare the tables with the models, a schema is made for a moment. Let the database's "
+                f"owner allow it: {grant}"
+            )
         live = _described(connection)
         connection.exec_driver_sql(f"CREATE SCHEMA {_SCRATCH}")
         # The schemas of before stay behind it: extensions may be in any of them.

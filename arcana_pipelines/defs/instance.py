@@ -118,7 +118,9 @@ def prepare(database: Database) -> None:
     """
     os.environ[STORAGE_VARIABLE] = database.dagster_url
     with database.connection() as connection:
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {DAGSTER_SCHEMA}")
+        # IF NOT EXISTS asks for the right to make one even where there is one.
+        if connection.execute("SELECT to_regnamespace(%s)", [DAGSTER_SCHEMA]).fetchone() == (None,):
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {DAGSTER_SCHEMA}")
     if not os.environ.get("DAGSTER_HOME"):
         home = database.settings.dagster_home
         _write_yaml(home)

@@ -7,6 +7,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
@@ -17,6 +18,7 @@ from arcana_pipelines.db import schema
 from arcana_pipelines.db.embedded import SUPERUSER
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.server import check_server
+from arcana_pipelines.defs import instance
 from arcana_pipelines.errors import DatabaseUnreachable, WrongUse
 from arcana_pipelines.settings import Settings
 from arcana_pipelines_tests.conftest import named
@@ -144,6 +146,23 @@ class TestExtensionsInASchemaOfTheirOwn:
         path = said.partition("search_path=")[2].replace(" ", "\\ ")
         own.reconnect("&options=" + quote(f"-c search_path={path}"))
         schema.upgrade(own.database)
+
+
+def test_a_user_whose_schemas_were_made_for_him_needs_no_right_to_make_any_but_to_compare(
+    own: Own, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv(instance.STORAGE_VARIABLE, "")
+    for extension in ("ltree", "pg_trgm", "vector"):
+        own.superuser(f"CREATE EXTENSION {extension}")
+    own.superuser(f"ALTER DATABASE {own.name} OWNER TO postgres; GRANT ALL ON SCHEMA public TO {own.user}")
+    own.superuser(f"CREATE SCHEMA dagster AUTHORIZATION {own.user}")
+    schema.upgrade(own.database)
+    instance.prepare(own.database)
+    with pytest.raises(WrongUse) as refused:
+        schema.drift(own.database)
+    own.superuser(str(refused.value).partition("allow it: ")[2])
+    assert schema.drift(own.database) == []
 
 
 def test_a_user_and_a_database_of_any_name_get_statements_that_run(own: Own) -> None:
