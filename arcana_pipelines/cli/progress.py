@@ -82,7 +82,11 @@ class Course:
         reading = _rate(self._reading, at, read)
         embedding = _rate(self._embedding, at, now.embedded)
         left = None
-        if reading and now.pending:
+        if now.is_indexing:
+            parts.append("making the index of the vectors")
+        elif now.chunks and not now.pending and now.embedded == now.chunks:
+            parts.append("publishing")
+        elif reading and now.pending:
             parts.append(f"{reading * 60:.0f} pages/min")
             left = now.pending / reading
         elif embedding and now.embedded < now.chunks:

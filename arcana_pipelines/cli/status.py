@@ -77,9 +77,10 @@ def _print_running(state: dict[str, Any]) -> None:
         return
     say(
         "  [green]a sync is running[/green]: generation {}, {}, since {}: {} pages listed, {} to be read, "
-        "{} chunks waiting, {} of them embedded",
+        "{} chunks waiting, {} of them embedded{}",
         last["generation"], last["mode"], local_time(last["started_at"]), running["listed"], running["pending"],
         running["chunks"], running["embedded"],
+        "; the index of the vectors is being made" if running["is_indexing"] else "",
     )  # fmt: skip
 
 

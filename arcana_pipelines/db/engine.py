@@ -181,18 +181,37 @@ class Database:
         connection = pooled.driver_connection
         assert isinstance(connection, psycopg.Connection)
         try:
-            yield connection
-            connection.commit()
-        except BaseException as error:
-            lost = connection.closed
-            if not lost:
-                connection.rollback()
-            told = self._in_words(error, lost) if isinstance(error, psycopg.Error) else None
-            if told is not None:
-                raise told from error
-            raise
+            with self._telling_in_words(connection):
+                try:
+                    yield connection
+                    connection.commit()
+                except BaseException:
+                    if not connection.closed:
+                        with suppress(psycopg.OperationalError):  # the server is gone, and the transaction with it
+                            connection.rollback()
+                    raise
         finally:
             pooled.close()
+
+    @contextmanager
+    def own_connection(self) -> Iterator[Connection]:
+        """A connection of its own in autocommit, for statements that no transaction may hold and for locks.
+
+        Raises:
+            ArcanaError: see `connection`.
+        """
+        with self.connect(autocommit=True) as connection, self._telling_in_words(connection):
+            yield connection
+
+    @contextmanager
+    def _telling_in_words(self, connection: Connection) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            told = self._in_words(error, connection.closed)
+            if told is None:
+                raise
+            raise told from error
 
     def _in_words(self, error: psycopg.Error, lost: bool) -> ArcanaError | None:
         """What the server said, where it is about the server and no fault of ours."""

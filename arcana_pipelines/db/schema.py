@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from psycopg import sql
 from sqlalchemy import Connection
 
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.locks import wait_for_advisory_lock
 from arcana_pipelines.db.server import check_server, tables_out_of_reach
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.errors import WrongUse
@@ -17,9 +19,11 @@ from arcana_pipelines.errors import WrongUse
 if TYPE_CHECKING:
     from alembic.config import Config
 
+log = logging.getLogger(__name__)
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 _SCRATCH = "arcana_expected_schema"
-_LOCK = 7270001  # of pg_advisory_lock: one migration at a time in a database
+_LOCK = 7270001  # an advisory lock: one migration at a time in a database
 
 
 def newest_revision() -> str:
@@ -128,18 +132,11 @@ def _migrate(database: Database, run: Any) -> None:
 
     config: Config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
-        connection.commit()
-        config.attributes["connection"] = connection
-        try:
+    with database.own_connection() as lock:
+        wait_for_advisory_lock(
+            lock, "%s", [_LOCK], lambda: log.warning("another process changes the schema; waiting for it to end")
+        )
+        with database.engine.connect() as connection:
+            config.attributes["connection"] = connection
             run(config)
             connection.commit()
-        finally:
-            _unlock(connection)
-
-
-def _unlock(connection: Connection) -> None:
-    connection.rollback()
-    connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOCK})")
-    connection.commit()

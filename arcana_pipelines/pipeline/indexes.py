@@ -258,7 +258,7 @@ def drop_builds(database: Database, builds: list[int]) -> None:
     """Drop builds, with their chunks, without making other readers wait."""
     if not builds:
         return
-    with database.connect(autocommit=True) as own:
+    with database.own_connection() as own:
         for build in builds:
             drop_build(own, build)
 

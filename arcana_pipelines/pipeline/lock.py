@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.locks import wait_for_advisory_lock
 
 log = logging.getLogger(__name__)
 
@@ -32,15 +33,12 @@ def locked(connection: Connection) -> set[str]:
 
 @contextmanager
 def workspace_lock(database: Database, workspace_id: UUID, slug: str) -> Iterator[None]:
-    """Hold the workspace's lock; waits for whoever holds it now."""
-    key = [_NAMESPACE, str(workspace_id)]
-    connection = database.connect(autocommit=True)
-    try:
-        row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", key).fetchone()
-        if row != (True,):
-            log.warning("workspace '%s' is being synced by another run; waiting for it to end", slug)
-            connection.execute("SET lock_timeout = 0")  # a run may take hours
-            connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", key)
+    """Hold the workspace's lock; waits for whoever holds it now, for hours if need be."""
+    with database.own_connection() as connection:
+        wait_for_advisory_lock(
+            connection,
+            "%s, hashtext(%s)",
+            [_NAMESPACE, str(workspace_id)],
+            lambda: log.warning("workspace '%s' is being synced by another run; waiting for it to end", slug),
+        )
         yield
-    finally:
-        connection.close()

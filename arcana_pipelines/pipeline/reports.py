@@ -140,13 +140,17 @@ def builds_not_serving(connection: Connection, workspace_id: UUID) -> list[dict[
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a sync is: pages, chunks that wait and those of them that are embedded, documents served."""
+    """How far a sync is: pages, chunks that wait and those of them that are embedded, documents served.
+
+    `is_indexing`: the index over the vectors is being made, which may take minutes.
+    """
 
     listed: int
     pending: int
     chunks: int
     embedded: int
     served: int
+    is_indexing: bool
 
 
 def progress_of(connection: Connection, workspace_id: UUID) -> Progress:

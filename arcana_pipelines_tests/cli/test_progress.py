@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from arcana_pipelines.cli.progress import Course
 from arcana_pipelines.pipeline.reports import Progress
 
 
 def progress(listed: int = 0, pending: int = 0, chunks: int = 0, embedded: int = 0) -> Progress:
-    return Progress(listed, pending, chunks, embedded, served=0)
+    return Progress(listed, pending, chunks, embedded, served=0, is_indexing=False)
 
 
 def test_it_says_how_many_of_the_pages_that_need_it_are_read_how_fast_and_how_long_it_takes() -> None:
@@ -42,3 +44,11 @@ def test_an_hour_is_an_hour() -> None:
     course = Course()
     course.line(progress(9000, 9000), at=0)
     assert course.line(progress(9000, 8990), at=10).endswith("2:29:50 left")
+
+
+def test_what_takes_long_at_the_end_is_named() -> None:
+    course, all_embedded = Course(), progress(10, 0, chunks=500, embedded=500)
+    course.line(progress(10, 0, chunks=500, embedded=499), at=0)
+    assert course.line(all_embedded, at=1).endswith("500 embedded, publishing")
+    line = course.line(replace(progress(10, 0), is_indexing=True), at=2)
+    assert line == "10 listed, 0 of 0 read, making the index of the vectors"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import LiteralString
 
@@ -67,9 +68,13 @@ class TestLimits:
         with pytest.raises(DatabaseBusy, match="statement timeout"):
             wait()
 
-    def test_the_wait_for_another_run_has_no_limit(self, acme: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_whoever_waits_for_a_run_waits_without_limit_and_holds_up_no_index(
+        self, acme: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         ((workspace_id,),) = acme.rows("SELECT workspace_id FROM workspace")
-        monkeypatch.setattr("arcana_pipelines.db.engine._OF_WORK", {"lock_timeout": "10ms"})
+        monkeypatch.setattr("arcana_pipelines.db.engine._OF_WORK", {"lock_timeout": "500ms"})
+        waits = threading.Event()
+        monkeypatch.setattr("arcana_pipelines.pipeline.lock.log.warning", lambda *_: waits.set())
 
         def take() -> None:
             with workspace_lock(acme.database, workspace_id, "acme"):
@@ -78,9 +83,11 @@ class TestLimits:
         with ThreadPoolExecutor(1) as pool:
             with workspace_lock(acme.database, workspace_id, "acme"):
                 waiting = pool.submit(take)
-                while not waiting.done() and not acme.rows("SELECT FROM pg_locks WHERE NOT granted"):
-                    pass
-                acme.rows("SELECT pg_sleep(0.1)")
+                assert waits.wait(timeout=30)
+                with acme.database.own_connection() as own:
+                    own.execute("CREATE INDEX CONCURRENTLY of_a_test ON workspace (created_at)")
+                    own.execute("DROP INDEX of_a_test")
+                assert not waiting.done()
             waiting.result()
 
 
