@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 
 import psycopg
@@ -30,18 +31,17 @@ PATH = "/webhooks/notion"
 # An event is a few hundred bytes, and some more for each block that it names.
 LARGEST_BODY = 256 * 1024
 BODY_SECONDS = 10.0
-# Requests that are looked at in so many seconds; an import makes some hundred events a minute.
-MOST_REQUESTS = 1000
+# Requests without a proper signature that are looked at in so many seconds. Signed ones are Notion's and not counted:
+# whatever strangers send, an event is taken.
+MOST_UNSIGNED = 1000
 WINDOW_SECONDS = 10.0
 
 
 def make_app(database: Database) -> Starlette:
     """The application; it accepts POST at `PATH`."""
-    rate = _Rate()
+    unsigned = _Rate()
 
     async def receive(request: Request) -> Response:
-        if not rate.admits():
-            return PlainTextResponse("Too many requests.", 429, {"Retry-After": str(int(WINDOW_SECONDS))})
         body = bytearray()
         try:
             async with asyncio.timeout(BODY_SECONDS):
@@ -54,33 +54,37 @@ def make_app(database: Database) -> Starlette:
         except ClientDisconnect:
             return Response(status_code=400)
         signature = request.headers.get(SIGNATURE_HEADER)
-        return await run_in_threadpool(_answer, database, bytes(body), signature)
+        return await run_in_threadpool(_answer, database, bytes(body), signature, unsigned)
 
     return Starlette(routes=[Route(PATH, receive, methods=["POST"])])
 
 
 class _Rate:
-    """How many requests came lately; used by the one thread of the event loop."""
+    """How many requests without a proper signature came lately."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._began = float("-inf")
         self._count = 0
 
     def admits(self) -> bool:
         now = time.monotonic()
-        if now - self._began >= WINDOW_SECONDS:
-            self._began, self._count = now, 0
-        self._count += 1
-        return self._count <= MOST_REQUESTS
+        with self._lock:
+            if now - self._began >= WINDOW_SECONDS:
+                self._began, self._count = now, 0
+            self._count += 1
+            return self._count <= MOST_UNSIGNED
 
 
-def _answer(database: Database, body: bytes, signature: str | None) -> Response:
+def _answer(database: Database, body: bytes, signature: str | None, unsigned: _Rate) -> Response:
     settings = database.settings
     try:
         key = handshake.known_key(settings)
         if key is not None and is_signed(body, signature, key):
             concerned = inbox.receive(database, announcement(read_payload(body)))
             return PlainTextResponse(f"{concerned} workspaces are concerned.")
+        if not unsigned.admits():
+            return PlainTextResponse("Too many requests.", 429, {"Retry-After": str(int(WINDOW_SECONDS))})
         if not handshake.is_open(settings):
             if key is None:
                 return PlainTextResponse("Nobody is subscribed, and nobody is subscribing.", 404)

@@ -171,10 +171,25 @@ class TestLimits:
     def test_more_requests_than_anybody_needs_are_refused(
         self, client: TestClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(webhooks, "MOST_REQUESTS", 3)
+        monkeypatch.setattr(webhooks, "MOST_UNSIGNED", 3)
         monkeypatch.setattr(webhooks, "WINDOW_SECONDS", 3600.0)
         statuses = [client.post(PATH, content=b"{}").status_code for _ in range(5)]
         assert statuses == [404, 404, 404, 429, 429]
+
+    @pytest.mark.parametrize("signature", [None, "", "sha256=", "sha256=" + "0" * 64, "한"])
+    def test_events_are_taken_however_many_requests_without_a_signature_come(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch, signature: str | None
+    ) -> None:
+        monkeypatch.setattr(webhooks, "MOST_UNSIGNED", 3)
+        monkeypatch.setattr(webhooks, "WINDOW_SECONDS", 3600.0)
+        settings = database.settings.model_copy(update={"notion_webhook_token": SecretStr(KEY)})
+        monkeypatch.setattr(database, "settings", settings)
+        headers = {} if signature is None else {"X-Notion-Signature": signature.encode()}
+        with TestClient(make_app(database)) as client:
+            for _ in range(5):
+                statuses = [client.post(PATH, content=b"{}", headers=headers).status_code for _ in range(2)]
+                assert signed(client, KEY) == 200
+            assert statuses == [429, 429]
 
     @pytest.fixture
     def address(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
@@ -217,6 +232,47 @@ class TestLimits:
         one = b"POST /webhooks/notion HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
         answer = self.read(address, one + b"POST /webhooks/notion HTTP/1.1\r\nX-Half: ")
         assert answer.count(b"HTTP/1.1 ") == 1 and b" 404 " in answer and b"connection: close" in answer.lower()
+
+    @pytest.mark.parametrize(
+        "half",
+        [
+            b"",
+            b"POST /webhooks/notion HTTP/1.1\r\nHost: x\r\nX-Half: ",
+            b"POST /webhooks/notion HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+            b"POST /webhooks/notion HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+        ],
+    )
+    def test_whole_requests_are_answered_while_all_connections_are_held_by_halves(
+        self, address: tuple[str, int], monkeypatch: pytest.MonkeyPatch, half: bytes
+    ) -> None:
+        monkeypatch.setattr(receiver, "MOST_CONNECTIONS", 20)
+        monkeypatch.setattr(receiver, "HEADER_SECONDS", 60.0)
+        monkeypatch.setattr(receiver, "CONNECTION_SECONDS", 60.0)
+        monkeypatch.setattr(webhooks, "BODY_SECONDS", 60.0)
+        one = b"POST /webhooks/notion HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+        held = []
+        for _ in range(6):
+            for _ in range(10):
+                held.append(connection := socket.create_connection(address, 10))
+                connection.sendall(half)
+            assert b" 404 " in self.read(address, one)
+        for connection in held:
+            connection.close()
+
+    def test_an_address_that_holds_many_connections_loses_its_own(
+        self, address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(receiver, "MOST_CONNECTIONS", 20)
+        monkeypatch.setattr(receiver, "HEADER_SECONDS", 60.0)
+        monkeypatch.setattr(receiver, "CONNECTION_SECONDS", 60.0)
+        one = b"POST /webhooks/notion HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+        with socket.create_connection(address, 10, source_address=("127.0.0.2", 0)) as slow:
+            slow.sendall(one[:40])
+            held = [socket.create_connection(address, 10) for _ in range(60)]
+            slow.sendall(one[40:])
+            assert b" 404 " in slow.recv(65536)
+        for connection in held:
+            connection.close()
 
     def test_honest_callers_are_served_beside_many_idle_ones(
         self, address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
