@@ -52,7 +52,7 @@ def command(
     GOLDEN holds a question a line: {"query": "…", "relevant": [{"external_id": "…", "passage": "…", "grade": 1}]}.
     Without it the kept questions are asked. `arcana eval SLUG --suggest > golden.jsonl` drafts some to begin with.
     """
-    if suggest and (golden or keep or baseline or build):
+    if suggest and (golden or keep or baseline or build is not None):
         raise WrongUse("--suggest goes with --limit only: it drafts questions and asks none.")
     if keep and not golden:
         raise WrongUse("--keep needs a file of golden questions.")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
@@ -182,18 +183,22 @@ def rollback(slug: str, name: str, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def drop(slug: str, name: str, build: int | None, yes: bool, as_json: bool) -> None:
-    """Drop an index, or one build of it. The embeddings stay in the store."""
+    """Drop an index, or one build of it. The embeddings stay in the store.
+
+    It cannot be undone: it is asked first, and needs --yes with --json and where nobody can be asked.
+    """
     database = open_database()
     require_current(database)
-    what = f"build {build} of the index '{name}'" if build else f"the index '{name}'"
-    if name == workspaces.DEFAULT_INDEX and not build:
+    what = f"the index '{name}'" if build is None else f"build {build} of the index '{name}'"
+    if name == workspaces.DEFAULT_INDEX and build is None:
         raise WrongUse("The index 'default' goes with its workspace: arcana workspace remove.")
-    if not (yes or as_json):
-        click.confirm(f"Drop {what} of workspace '{slug}'?", abort=True)
+    with database.connection() as connection:
+        indexes.find_builds(connection, workspaces.find(connection, slug).workspace_id, name)
+    confirm(f"Drop {what} of workspace '{slug}'?", yes, as_json)
     # Under the workspace's lock: a run may be filling what is dropped.
     with workspace_session(database, slug) as session:
         workspace_id = session.workspace.workspace_id
-        if build:
+        if build is not None:
             indexes.drop_one_build(database, session.connection, workspace_id, name, build)
         else:
             indexes.drop_index(database, session.connection, workspace_id, name)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import click
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
@@ -211,14 +212,18 @@ def _set_status(slug: str, status: Literal["active", "paused"], as_json: bool) -
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def remove(slug: str, yes: bool, as_json: bool) -> None:
-    """Remove a workspace: its partition, documents, indexes and directory. The slug is not given again."""
+    """Remove a workspace: its partition, documents, indexes and directory. The slug is not given again.
+
+    It cannot be undone: it is asked first, and needs --yes with --json and where nobody can be asked.
+    """
     from arcana_pipelines.defs import partitions
     from arcana_pipelines.defs.instance import open_instance
 
     database = open_database()
     upgrade(database)
-    if not (yes or as_json):
-        click.confirm(f"Remove workspace '{slug}' with everything that was indexed for it?", abort=True)
+    with database.connection() as connection:
+        workspaces.require_known(connection, slug)
+    confirm(f"Remove workspace '{slug}' with everything that was indexed for it?", yes, as_json)
     with open_instance(database) as instance:
         workspaces.remove(database, slug, lambda key: partitions.remove(instance, key))
     if as_json:

@@ -66,6 +66,16 @@ def find(connection: Connection, slug: str) -> Workspace:
     return found
 
 
+def require_known(connection: Connection, slug: str) -> None:
+    """Refuse a slug that no workspace has, one that is half removed included.
+
+    Raises:
+        UnknownWorkspace: there is none.
+    """
+    if connection.execute("SELECT 1 FROM workspace WHERE slug = %s", [slug]).fetchone() is None:
+        raise UnknownWorkspace.named(slug)
+
+
 def every(connection: Connection) -> list[Workspace]:
     """All workspaces, by slug."""
     with connection.cursor(row_factory=class_row(Workspace)) as cursor:
@@ -186,8 +196,7 @@ def remove(database: Database, slug: str, remove_partition: Callable[[str], None
             [slug],
         ).fetchone()
         if row is None:
-            find(connection, slug)
-            raise AssertionError("unreachable")
+            raise UnknownWorkspace.named(slug)
         connection.execute("INSERT INTO retired_slug (slug) VALUES (%s) ON CONFLICT DO NOTHING", [slug])
     remove_partition(slug)
     with database.connection() as connection:

@@ -53,7 +53,7 @@ class TestMainPath:
         assert status["indexes"][0]["object_count"] == report["pages"]["added"]
         assert status["not_indexed"] == []
 
-        assert arcana.json("workspace", "remove", "acme")["removed"]
+        assert arcana.json("workspace", "remove", "acme", "--yes")["removed"]
         assert not Path(added["storage_path"]).exists()
         assert arcana.json("workspace", "list") == {"workspaces": []}
         again = arcana("workspace", "add", "acme", "--source", "notion")
