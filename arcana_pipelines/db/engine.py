@@ -34,6 +34,8 @@ class _Interruptible(psycopg.Connection[Any]):
     answer for that of its next statement.
     """
 
+    was_interrupted = False
+
     def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
         """See `psycopg.Connection.wait`."""
         try:
@@ -44,6 +46,7 @@ class _Interruptible(psycopg.Connection[Any]):
             with suppress(psycopg.Error):
                 self.cancel_safe(timeout=1)
             self.close()
+            self.was_interrupted = True
             raise
 
 
@@ -179,18 +182,22 @@ class Database:
                 "DATABASE_POOL_SIZE."
             ) from error
         connection = pooled.driver_connection
-        assert isinstance(connection, psycopg.Connection)
+        assert isinstance(connection, _Interruptible)
         try:
             with self._telling_in_words(connection):
                 try:
                     yield connection
-                    connection.commit()
+                    # Dagster ends its resources in peace after an interrupt; there is nothing left to commit.
+                    if not connection.was_interrupted:
+                        connection.commit()
                 except BaseException:
                     if not connection.closed:
                         with suppress(psycopg.OperationalError):  # the server is gone, and the transaction with it
                             connection.rollback()
                     raise
         finally:
+            if connection.closed:
+                pooled.invalidate()  # or the pool would try to use it once more, and log that it cannot
             pooled.close()
 
     @contextmanager

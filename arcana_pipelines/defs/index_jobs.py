@@ -28,6 +28,7 @@ def switch_to_waiting_build(context: dg.OpExecutionContext, config: IndexConfig,
     """Verify the build that waits and let it serve."""
     session = arcana.session(context)
     build = indexes.promote(session.connection, session.workspace.workspace_id, config.index, session.gate)
+    session.connection.commit()
     context.log.info(f"Build {build.rag_index_build_id} serves the index '{config.index}'.")
 
 
@@ -36,6 +37,7 @@ def switch_to_previous_build(context: dg.OpExecutionContext, config: IndexConfig
     """Let the build serve that served before."""
     session = arcana.session(context)
     build = indexes.roll_back(session.connection, session.workspace.workspace_id, config.index)
+    session.connection.commit()
     context.log.info(f"Build {build.rag_index_build_id} serves the index '{config.index}' again.")
 
 

@@ -83,4 +83,8 @@ def workspace_session(database: Database, slug: str) -> Iterator[Session]:
             try:
                 yield session
             finally:
+                # Stages commit what is whole. A run may end here without an exception although one of them failed
+                # (Dagster tears its resources down so): what it left open is half of something.
+                if not connection.closed:
+                    connection.rollback()
                 session.close()
