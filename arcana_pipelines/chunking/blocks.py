@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
 
 _BLANK_LINES = re.compile(r"\n\s*\n")
 _HEADING = re.compile(r"(#{1,6}) +(.*)")
@@ -45,8 +48,7 @@ class Frame:
     closing: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A part of a block: `joint` stands between it and the part before, `rank` says how good a cut there is."""
 
     text: str
@@ -157,12 +159,13 @@ def _split_behind(part: Part, separator: re.Pattern[str], rank: int) -> list[Par
 
 def letters(part: Part, longest: int) -> list[Part]:
     """A part without a space in pieces of at most `longest` characters, cut behind characters of some values."""
+    codes = np.frombuffer(part.text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     ends: list[int] = []
     start = 0
-    for index, character in enumerate(part.text, start=1):
-        if ord(character) % 32 == 7 or index - start == longest:
-            ends.append(index)
-            start = index
+    for end in [*(np.flatnonzero(codes % 32 == 7) + 1).tolist(), len(part.text)]:
+        ends += range(start + longest, end, longest)
+        ends.append(end)
+        start = end
     return _slices(part, ends, AT_LETTER)
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import accumulate, islice
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from arcana_pipelines.chunking.blocks import (
@@ -49,11 +49,20 @@ _HEADING_TOKENS = 24
 # So much of a title and of each heading stands before the embedded text. Any of them may be as long as a page.
 _LEAD_CHARACTERS = 200
 
+# In characters: cl100k_base has one for 128 spaces.
+_LONGEST_TOKEN = 128
+
+# So many texts are counted between two looks at the time.
+_AT_ONCE = 10_000
+
 # A text with more of them is longer than the limit, or so odd that it is cut though it need not be.
 _MOST_CHARACTERS_A_TOKEN = 8
 
 # A row of so many atoms is cut by comparing them; a longer one would take the square of its length.
 _FEW = 1000
+
+# What a part is cut into that is too long, one after the other; letters come last.
+_FINER = (sentences, words, values, names)
 
 _ORDINARY = 1 << 29
 _SIGN = re.compile(r"[^\w\s]")
@@ -109,8 +118,7 @@ class Chunk:
         return hashlib.blake2b(self.embed_text.encode(), digest_size=16).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class _Atom:
+class _Atom(NamedTuple):
     """What is not cut. `level` is that of a heading, `frame` what each piece of its long block repeats.
 
     `tokens` is counted behind the joint: a word may take more there than at the beginning of a text. So the sum
@@ -147,7 +155,7 @@ class _Cutter:
     """Cuts documents with one build's settings."""
 
     def __init__(self, settings: ChunkerSettings, vocabulary: Vocabulary) -> None:
-        self._count = vocabulary.count
+        self._vocabulary = vocabulary
         self._share = Share()
         self._max = settings.max_tokens
         self._overlap = settings.overlap_tokens
@@ -190,6 +198,15 @@ class _Cutter:
         headings = (_heading(readable(first.text)),) if first and first.level else ()
         return [_Piece(shown, headings, tokens)]
 
+    def _count(self, texts: Sequence[str]) -> list[int]:
+        """The number of tokens of each text; of one that is longer than any chunk that of its beginning."""
+        most = _LONGEST_TOKEN * self._max + 1
+        counts: list[int] = []
+        for start in range(0, len(texts), _AT_ONCE):
+            self._share.check()
+            counts += self._vocabulary.count([text[:most] for text in texts[start : start + _AT_ONCE]])
+        return counts
+
     def _pieces(self, atoms: Sequence[_Atom]) -> list[_Piece]:
         """A text that is too long, cut."""
         cuts = list(self._cut(atoms))
@@ -200,12 +217,12 @@ class _Cutter:
         ]
 
     def _title(self, title: str) -> list[_Atom]:
-        atoms = list(self._atoms([Part(f"# {title}", "\n\n", NOWHERE)], "title"))
+        atoms = self._atoms([Part(f"# {title}", "\n\n", NOWHERE)], "title")
         return [_Atom(atom.part, atom.tokens, atom.kind, level=1) for atom in atoms] if len(atoms) == 1 else atoms
 
     def _properties(self, lines: Sequence[str]) -> list[_Atom]:
         parts = [Part(line, "\n" if at else "\n\n", AT_LINE if at else NOWHERE) for at, line in enumerate(lines)]
-        return list(self._atoms(parts, "list"))
+        return self._atoms(parts, "list")
 
     def _body(self, text: str) -> list[_Atom]:
         # In normal form a block's kind shows; it is counted, shown and embedded as a person reads it.
@@ -227,7 +244,7 @@ class _Cutter:
                 atoms.extend(self._long(block, rank, headings))
         return atoms
 
-    def _long(self, block: Block, rank: int, headings: tuple[str, ...]) -> Iterator[_Atom]:
+    def _long(self, block: Block, rank: int, headings: tuple[str, ...]) -> list[_Atom]:
         """The atoms of a block that is longer than a chunk may be."""
         frame, parts = split_block(block)
         if frame is not None and self._count([frame.opening])[0] > self._max // 2:
@@ -236,23 +253,36 @@ class _Cutter:
         return self._atoms(parts, block.kind, headings, frame)
 
     def _atoms(
-        self,
-        parts: Sequence[Part],
-        kind: str,
-        headings: tuple[str, ...] = (),
-        frame: Frame | None = None,
-        finer: Sequence[Callable[[Part], list[Part]]] = (sentences, words, values, names),
-    ) -> Iterator[_Atom]:
+        self, parts: Sequence[Part], kind: str, headings: tuple[str, ...] = (), frame: Frame | None = None
+    ) -> list[_Atom]:
         """The parts as atoms; in place of one that is too long its sentences, words, values or letters."""
-        self._share.check()
-        for part, tokens in zip(parts, self._count([part.joint + part.text for part in parts]), strict=True):
-            if tokens <= self._max:
-                yield _Atom(part, tokens, kind, headings, frame=frame)
-            elif finer:
-                yield from self._atoms(finer[0](part), kind, headings, frame, finer[1:])
+        atoms: list[_Atom] = []
+        waiting = [(self._counted(parts), 0)]
+        while waiting:
+            counted, depth = waiting[-1]
+            for part, tokens in counted:
+                if tokens > self._max:
+                    finer, depth = self._finer(part, depth)
+                    waiting.append((self._counted(finer), depth))
+                    break
+                atoms.append(_Atom(part, tokens, kind, headings, 0, frame))
             else:
-                # No character has more than four tokens.
-                yield from self._atoms(letters(part, self._max // 8), kind, headings, frame)
+                waiting.pop()
+        return atoms
+
+    def _finer(self, part: Part, depth: int) -> tuple[list[Part], int]:
+        """A part that is too long, cut by the first way from `depth` on that finds a place; and the next way."""
+        while depth < len(_FINER):
+            found = _FINER[depth](part)
+            depth += 1
+            if len(found) > 1:
+                return found, depth
+        # No character has more than four tokens.
+        return letters(part, self._max // 8), depth
+
+    def _counted(self, parts: Sequence[Part]) -> Iterator[tuple[Part, int]]:
+        """Each part with its number of tokens behind its joint."""
+        return zip(parts, self._count([part.joint + part.text for part in parts]), strict=True)
 
     def _cut(self, atoms: Sequence[_Atom]) -> Iterator[tuple[int, int]]:
         """Where each chunk starts and ends among the atoms."""
@@ -264,10 +294,8 @@ class _Cutter:
             beginning = cache(lambda at: _beginning(texts[at]))
             best = partial(best_of_few, [atom.part.rank for atom in atoms], beginning, weights)
         else:
-            known = cache(_beginning)
-            best = Places(
-                [(atom.part.rank, *known(text)) for atom, text in zip(atoms, texts, strict=True)], weights
-            ).best
+            known = cache(lambda rank, text: (rank, *_beginning(text)))
+            best = Places([known(atom.part.rank, text) for atom, text in zip(atoms, texts, strict=True)], weights).best
         waiting = [(0, len(atoms))] if atoms else []
         while waiting:
             start, end = waiting.pop()

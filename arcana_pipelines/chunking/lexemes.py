@@ -47,9 +47,11 @@ _RUN = re.compile(rf"[{_CJK_RANGE}]+|[^\W_{_CJK_RANGE}]+")
 _ASCII_RUN = re.compile(r"[a-z0-9]+")
 # Possessive: a word without a part behind it is given up at once, not letter by letter.
 _IDENTIFIER = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]++(?:[-_./&][A-Za-z0-9]++)+")
-# The sign belongs to the name that stands right beside it. `c++17` is `c++` as well.
+# The sign belongs to the name that stands right beside it. `c++17` is `c++` as well. A name is not tried again from its
+# parts on: they end where it ends.
 _SIGNED = re.compile(
-    r"(?<![a-z0-9])(?P<name>(?:[a-z0-9]++[-_./&])*+[a-z0-9]++)(?P<sign>\+{1,2}|\#)(?P<edition>\d{1,4}+)?(?![\w+#&])"
+    r"(?<![a-z0-9])(?<![a-z0-9][-_./&])(?P<name>(?:[a-z0-9]++[-_./&])*+[a-z0-9]++)(?P<sign>\+{1,2}|\#)"
+    r"(?P<edition>\d{1,4}+)?(?![\w+#&])"
     r"|(?<![\w.&#@-])(?:\.[a-z]|[@#][a-z0-9]|--[a-z])[a-z0-9]*+(?:[-_.][a-z0-9]++)*+",
     re.ASCII,
 )
@@ -59,6 +61,11 @@ _SIGNS = re.compile(r"[-+#@.]")
 _UNSEEN = re.compile(
     "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e01ff]+"
+)
+# Characters that stand for four and more, as ﷺ does for 18. Nobody writes many in a row; of those that are, some count.
+_WIDENING = re.compile(
+    "([\u2057\u2152\u2167\u2177\u247d-\u2487\u2a0c\u321d\u321e\u3300-\u33ff\ufdf2-\ufdf8\ufdfa-\ufdfc]{8})"
+    "[\u2057\u2152\u2167\u2177\u247d-\u2487\u2a0c\u321d\u321e\u3300-\u33ff\ufdf2-\ufdf8\ufdfa-\ufdfc]+"
 )
 _CJK = re.compile(rf"[{_CJK_RANGE}]")
 _HANGUL = re.compile(r"[가-힣]+")
@@ -106,7 +113,7 @@ def _folded(text: str) -> str:
     """`text` in lower case and compatibility form, without what cannot be seen."""
     if text.isascii():
         return text.lower()
-    text = unicodedata.normalize("NFKC", text).replace("♯", "#")
+    text = unicodedata.normalize("NFKC", _WIDENING.sub(r"\1", text)).replace("♯", "#")
     if _UNSEEN.search(text) is not None:
         text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
     return text.lower()
@@ -144,11 +151,25 @@ class _Word(NamedTuple):
 
 def _read(word: str) -> _Word:
     runs = _runs(word)
-    found = [token for run in runs for token in _tokens(run)]
+    found = [_read_run_before(run) if len(run) <= _LONGEST_CACHED else _read_run(run) for run in runs]
+    if len(found) == 1:
+        return found[0]
+    return (
+        _Word(*(tuple(itertools.chain.from_iterable(column)) for column in zip(*found, strict=True)))
+        if found
+        else _NOTHING
+    )
+
+
+def _read_run(run: str) -> _Word:
+    if _CJK.match(run) and _HANGUL.fullmatch(run) is None:
+        terms = tuple(map(_pair_id, _pairs(run)))  # as `_cjk` says
+        return _Word(terms, (True,) * len(terms), ())
+    found = _tokens(run)
     return _Word(
         tuple(term_id(token.term) for token in found),
         tuple(not token.parts for token in found),
-        tuple(filter(is_word, runs)),
+        (run,) if is_word(run) else (),
     )
 
 
@@ -162,7 +183,10 @@ _LONGEST_CACHED = 24
 _PUNCTUATION = string.punctuation + "“”‘’…·—–。、「」"
 _BEFORE = "".join(set(_PUNCTUATION) - set(".@#-"))  # a sign may begin a name
 _BEHIND = "".join(set(_PUNCTUATION) - set("+#"))  # or end it
+_NOTHING = _Word((), (), ())
 _read_before = lru_cache(20_000)(_read)
+# In a long word the same runs come again and again.
+_read_run_before = lru_cache(5_000)(_read_run)
 
 
 def _known(word: str) -> _Word:
@@ -184,7 +208,7 @@ def _word(word: str) -> tuple[Token, ...]:
 
 
 def _cjk(run: str) -> tuple[Token, ...]:
-    pairs = [run[index : index + 2] for index in range(len(run) - 1)] or [run]
+    pairs = _pairs(run)
     if _HANGUL.fullmatch(run) is None:
         return tuple(map(Token, pairs))
     weight = LEAST if run in _ENDINGS else 1.0
@@ -192,6 +216,10 @@ def _cjk(run: str) -> tuple[Token, ...]:
     inside = max(len(stem) - 1, 1)  # pairs from there on hold a part of the ending
     found = [Token(pair, weight if index < inside else LEAST) for index, pair in enumerate(pairs)]
     return *found, Token("=" + stem[:_LONGEST], weight, tuple(pairs[: len(stem) - 1]))
+
+
+def _pairs(run: str) -> list[str]:
+    return [first + second for first, second in itertools.pairwise(run)] or [run]
 
 
 def _without_endings(word: str) -> str:
@@ -212,6 +240,9 @@ def has_cjk(text: str) -> bool:
 def term_id(term: str) -> int:
     """The number of a term, 0 <= number < `TERMS`. Two of a million terms rarely share one."""
     return crc32(term.encode()) % TERMS
+
+
+_pair_id = lru_cache(20_000)(term_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ _LONG, _DENSE = 50_000, 5_000
 _PROTECTED = re.compile(
     r"(?P<escape>(?:\\[!-/:-@\[-`{-~])+)|(?P<break>\\\n)|(?P<code>`+)|(?P<math>\$+)|(?P<mention><mention(?=[\s>]))"
 )
+_ESCAPE = re.compile(r"\\[!-/:-@\[-`{-~]")
 _CODE = re.compile(r"`+")
 _MATH_TICKS = re.compile(r"\$(`+)([^`\n]+)\1\$")
 _MATH = re.compile(r"\$(?![\s$])[^$\\\n]*+(?:\\.[^$\\\n]*+)*+\$")
@@ -164,10 +165,17 @@ def readable(text: str) -> str:
         elif line == "$$":
             closing = line
         elif "\\" in line:
-            kept, pieces = _protect(line)
-            line = _restore(kept.translate(_UNSHIELD), pieces)
+            if "`" in line or "$" in line or "<mention" in line:
+                kept, pieces = _protect(line)
+                line = _restore(kept.translate(_UNSHIELD), pieces)
+            else:
+                line = _ESCAPE.sub(_character, line)
         out.append(line)
     return "\n".join(out)
+
+
+def _character(escape: re.Match[str]) -> str:
+    return escape.group()[1]
 
 
 def guard_line(line: str) -> str:

@@ -37,8 +37,9 @@ def normalise(markdown: str) -> Normalised:
         PageTooLarge: it has more characters, or takes more time, than one page may.
     """
     check_size(len(markdown))
-    markdown = shield_typed(without_encoded(resolve_references(clean(markdown))))
+    share = Share()
+    markdown = shield_typed(without_encoded(resolve_references(clean(markdown))), share)
     lines = markdown.split("\n")
-    reader = Reader(lines, is_v1(markdown, lines), Share())
+    reader = Reader(lines, is_v1(markdown, lines), share)
     text = nfc(unshielded(reader.read()))
     return Normalised(text, tuple(reader.found.links), tuple(reader.found.unresolved))

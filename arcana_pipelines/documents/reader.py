@@ -301,6 +301,7 @@ class Reader:
         indent = _width(line, line.lstrip(" \t"))
         spans = literal_spans(line)
         while (match := self.next_tag(line, column, spans)) is not None:
+            self.share.check()
             start, end = match.span()
             self.between(line[column:start], indent)
             name = match.group("name")

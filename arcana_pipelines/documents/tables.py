@@ -68,7 +68,7 @@ def write_table(rows: Iterable[Sequence[str]]) -> str:
     # One wide row among many short ones would make a text of their product.
     is_even = width * len(lines) <= 10_000 + 10 * sum(map(len, lines))
     written = [_row(row + [""] * (width - len(row)) if is_even else row) for row in lines]
-    written.insert(1, _row(["---"] * width))
+    written.insert(1, _row(["---"] * (width if is_even else 1)))
     return "\n".join(written)
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from arcana_pipelines.documents.inline import SHIELDED_ANGLE, literal_spans
 from arcana_pipelines.documents.lines import in_code, is_literal
+from arcana_pipelines.documents.share import Share
 from arcana_pipelines.documents.tags import CELL_NAMES, HOLDERS, SPANS, TAG
 
 # What stands before a word, behind it, and on both sides.
@@ -39,7 +40,7 @@ class _Opening(NamedTuple):
     cells: list[int] | None  # of a table: they are tags if it is one
 
 
-def shield_typed(markdown: str) -> str:
+def shield_typed(markdown: str, share: Share) -> str:
     """`markdown` with a shield in place of the `<` of each tag that somebody typed or that stands in code."""
     if "<" not in markdown or TAG.search(markdown) is None:
         return markdown
@@ -51,6 +52,7 @@ def shield_typed(markdown: str) -> str:
         if is_code or not line or line.isspace():
             walk.end_of_paragraph()
         elif "<" in line and (found := list(TAG.finditer(line))):
+            share.check()
             spans = literal_spans(line)
             outside = [match for match in found if not is_literal(match.start(), spans)] if spans else found
             walk.line(at, line, outside)

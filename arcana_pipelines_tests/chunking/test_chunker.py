@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcana_pipelines.chunking.chunker import CHUNKER_VERSION, Chunk, ChunkerSettings, chunk_document
-from arcana_pipelines.chunking.tokens import LOCAL_MODEL, vocabulary
+from arcana_pipelines.chunking.tokens import LOCAL_MODEL, Vocabulary, vocabulary
 from arcana_pipelines.errors import WrongUse
 
 DEFAULT = ChunkerSettings()
@@ -294,3 +294,17 @@ def test_other_boundaries_are_another_version() -> None:
     in_text = ["769", "968", "569", "## Two", "369", "568", "169", "368", "966", "567", "396"]
     in_list = ["- 769", "- 85", "- 569", "- 882", "- 369", "- 682", "- 938", "- 482", "- 738"]
     assert (CHUNKER_VERSION, starts) == (3, ["# Title", *in_text, *in_list])
+
+
+@pytest.mark.parametrize("unit", ["中文", "a-", "[a](", "가나다라마바사", "word "])
+def test_a_text_without_places_to_cut_is_not_counted_again_and_again(unit: str) -> None:
+    counted = 0
+
+    def length(text: str) -> int:
+        nonlocal counted
+        counted += len(text)
+        return len(text) // 2
+
+    text = unit * (400_000 // len(unit))
+    assert len(chunk_document(page(text), DEFAULT, Vocabulary("pairs", length))) > 300
+    assert counted < 5 * len(text)

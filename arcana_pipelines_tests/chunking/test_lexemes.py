@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+import unicodedata
+
 import pytest
 
 from arcana_pipelines.chunking.lexemes import LEAST, chunk_weights, numbers, query_terms, term_id, tokens
@@ -49,3 +52,17 @@ def test_what_nobody_sees_is_part_of_no_term(hidden: str, word: str, at: int) ->
     assert query_terms(f"the {written}") == query_terms(f"the {word}")
     one, other = (chunk_weights([("", (), text)])[0] for text in (written, word))
     assert list(one.terms) == list(other.terms)
+
+
+@pytest.mark.parametrize("character", "ﷺﷻ㌖⑽㏂")
+def test_characters_that_stand_for_many_are_found_by_those_and_do_not_make_a_text_of_thousands(character: str) -> None:
+    assert set(numbers(character)) == set(numbers(unicodedata.normalize("NFKC", character)))
+    many = f"a{character * 5000}b"
+    assert len(numbers(many)) < 200
+    assert {term_id(token.term) for token in tokens(many)} == set(numbers(many)), "a page and a question agree"
+
+
+def test_a_name_of_thousands_of_parts_takes_no_square_of_time() -> None:
+    started = time.process_time()
+    assert len(numbers("a-" * 40_000 + "b")) > 40_000
+    assert time.process_time() - started < 2

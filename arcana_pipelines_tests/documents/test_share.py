@@ -61,6 +61,10 @@ def test_a_page_whose_time_is_used_up_is_given_up(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(share, "thread_time", iter(range(0, 10_000, 20)).__next__)
     with pytest.raises(PageTooLarge, match="30 seconds"):
         normalise("a\n\n" * 1000)
+    with pytest.raises(PageTooLarge, match="30 seconds"):
+        normalise('<callout icon="a">b' * 100 + "</callout>" * 100)
+    with pytest.raises(PageTooLarge, match="30 seconds"):
+        chunk_document({"title": "T", "text": "中文，" * 50_000}, ChunkerSettings(), vocabulary(LOCAL_MODEL))
     words = "\n\n".join(f"word {number} of many" for number in range(2000))
     with pytest.raises(PageTooLarge, match="30 seconds"):
         chunk_document({"title": "T", "text": words}, ChunkerSettings(), vocabulary(LOCAL_MODEL))
