@@ -39,7 +39,7 @@ from arcana_pipelines.chunking.blocks import (
 from arcana_pipelines.chunking.places import Key, Places, best_of_few
 from arcana_pipelines.chunking.tokens import Vocabulary
 from arcana_pipelines.documents.inline import readable
-from arcana_pipelines.documents.share import Share
+from arcana_pipelines.documents.share import LONGEST_NAME, Share, check_chunks
 from arcana_pipelines.errors import WrongUse
 
 CHUNKER_VERSION = 3
@@ -146,7 +146,7 @@ def chunk_document(contents: Mapping[str, Any], settings: ChunkerSettings, vocab
     `vocabulary` is that of the build's model.
 
     Raises:
-        PageTooLarge: it takes more time than one page may.
+        PageTooLarge: it takes more time than one page may, or makes more chunks.
     """
     return _Cutter(settings, vocabulary).chunks(contents)
 
@@ -170,6 +170,7 @@ class _Cutter:
         pieces = list(self._with_title(title, properties, "" if properties else body))
         if properties and body:
             pieces += self._whole(readable(body), body) or self._pieces(self._body(body))
+        check_chunks(len(pieces))
         return [
             Chunk(
                 position=position,
@@ -359,8 +360,8 @@ def _lines_of(contents: Mapping[str, Any]) -> list[str]:
     """What stands between a row's title and its body: its database, by which it is found too, and its properties."""
     properties = contents.get("properties") or {}
     database = contents.get("database")
-    lines = [f"{name}: {value['text']}" for name, value in properties.items() if value.get("text")]
-    return [f"Database: {database}", *lines] if database else lines
+    lines = [f"{name[:LONGEST_NAME]}: {value['text']}" for name, value in properties.items() if value.get("text")]
+    return [f"Database: {database[:LONGEST_NAME]}", *lines] if database else lines
 
 
 def _heading(text: str) -> str:

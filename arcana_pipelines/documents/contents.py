@@ -11,6 +11,7 @@ from typing import Any
 from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.documents.comparables import comparable
 from arcana_pipelines.documents.normalise import NORMALISER_VERSION, normalise
+from arcana_pipelines.documents.share import check_size
 from arcana_pipelines.documents.urls import safe_url
 
 _HASH_FORM = 1  # another number makes new versions of all pages
@@ -30,7 +31,12 @@ def make_contents(page: Mapping[str, Any], titles: Mapping[str, str]) -> Content
     """Normalise one ledger row into a version's contents.
 
     `titles` resolves the ids in relation properties to what a person sees in the cell.
+
+    Raises:
+        PageTooLarge: it has more characters, those of its properties included, or takes more time, than a page may.
     """
+    named = sum(len(name) + len(str(value.get("text") or "")) for name, value in page["properties"].items())
+    check_size(len(page["body"] or "") + len(page["title"]) + named)
     body = normalise(page["body"] or "")
     links = tuple(dict.fromkeys((*body.links, *page["body_links"])))
     properties = {name: _shown(value, titles) for name, value in page["properties"].items()}

@@ -8,6 +8,10 @@ from arcana_pipelines.errors import PageTooLarge
 
 LARGEST_PAGE = 16 * 2**20
 """In characters. Notion's API gives a page of 20,000 blocks at most; a book has one million characters."""
+LONGEST_NAME = 200
+"""Characters of a property's and of a database's name in the text of a row, which each row repeats."""
+MOST_CHUNKS = 20_000
+"""Of one page. A book of one million characters has one to four thousand."""
 MOST_SECONDS = 30.0
 """Of the processor, for each of the two steps: the normal form, and the chunks. Both take about one a megabyte."""
 
@@ -22,6 +26,19 @@ def check_size(characters: int) -> None:
         raise PageTooLarge(
             f"The page has {characters:,} characters, and {LARGEST_PAGE:,} is the most that is indexed. "
             "Divide it into several pages."
+        )
+
+
+def check_chunks(chunks: int) -> None:
+    """Refuse a page that would be more of an index than any page is.
+
+    Raises:
+        PageTooLarge: it would.
+    """
+    if chunks > MOST_CHUNKS:
+        raise PageTooLarge(
+            f"The page makes {chunks:,} chunks, and {MOST_CHUNKS:,} is the most that is indexed. "
+            "Divide it into several pages, or choose larger chunks."
         )
 
 

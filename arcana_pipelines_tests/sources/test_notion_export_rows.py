@@ -272,6 +272,39 @@ def test_an_unreadable_csv_makes_the_listing_incomplete_and_hides_its_rows_only(
     assert f"T {A}.csv" in listing.problems[0]
 
 
+@pytest.mark.parametrize(
+    ("limit", "table", "why"),
+    [
+        ("MOST_COLUMNS", "Name,K,L\nRow,1,2\n", "has 3 columns"),
+        ("MOST_COLUMNS", "Name" + "," * 500 + "\nRow,1\n", "has 501 columns"),
+        ("MOST_CELLS", "Name,K\n" + "Row,1\n" * 20, "more than 2 cells"),
+        ("MOST_CELLS", "Name,K\nRow" + ",1" * 500 + "\n", "more than 2 cells"),
+        ("MOST_CHARACTERS", "Name," + "K" * 50 + "\nRow,1\n", "characters"),
+        ("MOST_CHARACTERS", "Name,K\n" + "Row,1\n" * 20, "characters"),
+        ("MOST_CHARACTERS", "Name,K\nRow," + "가" * 50 + "\n", "characters"),
+    ],
+)
+def test_a_table_that_would_become_more_than_any_is_told_and_hides_no_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, table: str, why: str
+) -> None:
+    monkeypatch.setattr(f"arcana_pipelines.sources.notion_export.tables.{limit}", 2)
+    opened = source(write(tmp_path, {f"T {A}.csv": table, f"T/Row {B}.md": "# Row\n\ntext", f"Page {E}.md": "# Page"}))
+    refs, listing = listed(opened)
+    assert {ref.title for ref in refs} == {"T", "Row", "Page"}
+    assert not listing.complete
+    assert [said.startswith(f"T {A}.csv: has ") and why in said for said in listing.problems] == [True]
+    (row,) = (ref for ref in refs if ref.title == "Row")
+    (partial,) = opened.fetch(row).partial
+    assert why in partial
+
+
+def test_a_table_of_the_size_that_databases_have_is_read(tmp_path: Path) -> None:
+    names = [f"Property number {number} of a wide database" for number in range(500)]
+    table = ",".join(["Name", *names]) + "\n" + ("R,1,2,3" + "," * 497 + "\n") * 2000
+    refs, listing = listed(write(tmp_path, {f"T {A}.csv": table}))
+    assert (len(refs), listing.complete) == (2001, True)
+
+
 def test_a_csv_that_changes_while_it_is_listed_gives_no_row_the_properties_of_another(tmp_path: Path) -> None:
     write(tmp_path, {f"T {A}.csv": "Name,K\nOne,1\nTwo,2\n", f"T/Two {B}.md": "# Two", f"P {C}.md": "# P"})
     snapshot = Snapshot(tmp_path, "")

@@ -14,7 +14,7 @@ from arcana_pipelines.sources.notion_export.matching import Matches, match_rows
 from arcana_pipelines.sources.notion_export.names import exact_key, loose_key, stable_id
 from arcana_pipelines.sources.notion_export.page_text import agreement, lone_properties, named_lines
 from arcana_pipelines.sources.notion_export.row_store import RowRecord, RowStore
-from arcana_pipelines.sources.notion_export.tables import Table, UndecodableTable, UnreadableTable, read_table
+from arcana_pipelines.sources.notion_export.tables import Table, UnreadableTable, UnusableTable, read_table
 from arcana_pipelines.sources.notion_export.title_column import comparable, title_column, title_keys
 from arcana_pipelines.sources.notion_export.views import KnownRows, View
 
@@ -46,8 +46,9 @@ class LoneRow:
 class RowIndex:
     """Every row of an export. It holds titles and places, no bodies and no cells.
 
-    `unreadable` names the databases whose CSV could not be read: nothing is known about their rows. `undecodable` says
-    of those whose CSV is in an unknown encoding what to tell: their row files are listed, without properties.
+    `unreadable` names the databases whose CSV could not be read: nothing is known about their rows. `unusable` says
+    of those whose CSV is in an unknown encoding, or too large, what to tell: their row files are listed, without
+    properties.
     `views` are the CSVs that are no databases: for each the id of the database that it shows.
     `columns` are what each database's columns are by name, and `titles` the name of its title's column.
     """
@@ -57,7 +58,7 @@ class RowIndex:
     problems: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     unreadable: set[str] = field(default_factory=set)
-    undecodable: dict[str, str] = field(default_factory=dict)
+    unusable: dict[str, str] = field(default_factory=dict)
     views: dict[str, str] = field(default_factory=dict)
     columns: dict[str, dict[str, Column]] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
@@ -172,8 +173,8 @@ class _Matching:
             strays: list[Mapping[str, str]] = []
             for one in read_candidates(self._archive, self._catalogue.pages_in(folder), self.index.files):
                 lines = lone_properties(one.block, self._columns.get(database.external_id, ()))
-                untold = self.index.undecodable.get(database.external_id)
-                partial = (untold,) if untold else ()
+                said = self.index.unusable.get(database.external_id)
+                partial = (said,) if said else ()
                 self._add_file(one, one.title, database, RowRecord(one.page.file.folder, "", lines, partial))
                 strays.append(lines)
             self._tell_more(f"pages that {database.file.path} lacks", database, strays)
@@ -187,11 +188,11 @@ class _Matching:
     def _table(self, database: Database) -> Table | None:
         try:
             table = read_table(self._archive, database.file)
-        except UndecodableTable as error:
+        except UnusableTable as error:
             said = f"{database.file.path}: {error}"
-            if database.external_id not in self.index.undecodable:
+            if database.external_id not in self.index.unusable:
                 self.index.problems.append(f"{said}; its rows without pages are not listed")
-                self.index.undecodable[database.external_id] = f"{said}; its properties are not known"
+                self.index.unusable[database.external_id] = f"{said}; its properties are not known"
             return None
         except UnreadableTable as error:
             if database.external_id not in self.index.unreadable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +18,21 @@ from arcana_pipelines.sources.notion_export.references import shown
 # Of a table in an unknown encoding nothing is known; of one with a broken cell all but that cell.
 _BROKEN_SHARE = 0.02
 
+# A small file can ask for much: each cell becomes an object, and each row repeats the names of its columns. Notion's
+# databases have some hundred properties, and the largest that are known some hundred thousand rows.
+MOST_COLUMNS = 1000
+MOST_CELLS = 5_000_000
+MOST_CHARACTERS = 2 * MAX_FILE_BYTES  # of all rows, each with the names of its columns
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n|\Z)")
+
 
 class UnreadableTable(Exception):
     """A CSV that cannot be read now. The message says why."""
 
 
-class UndecodableTable(UnreadableTable):
-    """A CSV in an encoding that nothing tells: reading it again does not help."""
+class UnusableTable(UnreadableTable):
+    """A CSV in an encoding that nothing tells, or of a size that is not read: reading it again does not help."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ def read_table(archive: Archive, file: ExportFile) -> Table:
 
     Raises:
         UnreadableTable: it is gone, too large or no CSV.
-        UndecodableTable: nothing tells its encoding.
+        UnusableTable: nothing tells its encoding, or it has more columns, cells or text than a table may.
     """
     try:
         data = archive.read(file, MAX_FILE_BYTES + 1)
@@ -90,20 +98,44 @@ def read_table(archive: Archive, file: ExportFile) -> Table:
         raise UnreadableTable(f"is larger than {MAX_FILE_BYTES // 1024**2} MiB")
     text, damage = decode(data)
     if damage and text.count("\ufffd") > max(_BROKEN_SHARE * len(text), 1):
-        raise UndecodableTable("is in an unknown encoding; save it as UTF-8")
+        raise UnusableTable("is in an unknown encoding; save it as UTF-8")
     # The default limit of 128 Ki characters a cell is less than a Notion text property may hold.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_FILE_BYTES))
+    del data
     try:
-        lines = [
-            [clean(cell).strip() for cell in line]
-            for line in csv.reader(io.StringIO(text, newline=""))
-            if any(cell.strip() for cell in line)
-        ]
+        lines = _lines(text)
     except csv.Error as error:
         raise UnreadableTable(f"is not a proper CSV ({error})") from error
     header, *rows = lines or [[""]]
+    names = _column_names(header)
     kept = [row for row in rows if any(row[: len(header)])]
-    return Table(_column_names(header), kept, damage=damage)
+    written = sum(len(file.stem) + _characters(names, row) for row in kept)
+    if written > MOST_CHARACTERS:
+        raise UnusableTable(
+            f"has rows of {written:,} characters in all, with the names of their columns in each; at most "
+            f"{MOST_CHARACTERS:,} are read. Shorten the names, or divide the table"
+        )
+    return Table(names, kept, damage=damage)
+
+
+def _characters(names: Sequence[str], row: Sequence[str]) -> int:
+    """How much is kept of a row: each property that holds something, with its name."""
+    return sum(len(name) + len(cell) for name, cell in zip(names, row, strict=False) if cell)
+
+
+def _lines(text: str) -> list[list[str]]:
+    lines: list[list[str]] = []
+    cells = 0
+    for line in csv.reader(found[0] for found in _LINE.finditer(text)):
+        if not any(cell.strip() for cell in line):
+            continue
+        cells += len(line)
+        if not lines and len(line) > MOST_COLUMNS:
+            raise UnusableTable(f"has {len(line):,} columns; at most {MOST_COLUMNS:,} are read. Remove some")
+        if cells > MOST_CELLS:
+            raise UnusableTable(f"has more than {MOST_CELLS:,} cells, and no more are read. Divide the table")
+        lines.append([clean(cell).strip() for cell in line])
+    return lines
 
 
 def _column_names(header: Sequence[str]) -> list[str]:
