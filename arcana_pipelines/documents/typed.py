@@ -26,6 +26,7 @@ _PARTICLE = re.compile(
     "(?:은|는|을|를|가|의|에|로|와|과|도|만|나|에서|으로|까지|부터|처럼|보다|하고|이나|이다|입니다|이?라[고는]|이?란)(?![가-힣])"
 )
 _MARKERS = re.compile(r"[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])(?:[ \t]+\[[ xX]\])?[ \t]+)?")
+_CLOSING = re.compile(r"</([a-z][\w-]*+)")
 _REST = re.compile(r"[ \t]*+$|<")
 
 
@@ -45,7 +46,7 @@ def shield_typed(markdown: str, share: Share) -> str:
     if "<" not in markdown or TAG.search(markdown) is None:
         return markdown
     lines = markdown.split("\n")
-    walk = _Walk()
+    walk = _Walk(frozenset(_CLOSING.findall(markdown)))
     suspects: list[int] = []
     at = 0
     for line, is_code in zip(lines, in_code(lines), strict=True):
@@ -76,7 +77,8 @@ def shield_typed(markdown: str, share: Share) -> str:
 class _Walk:
     """Pairs the tags of a page, line by line."""
 
-    def __init__(self) -> None:
+    def __init__(self, closed: frozenset[str]) -> None:
+        self.closed = closed  # names of which some tag is closed: of the others only empty tags can be any
         self.real: set[int] = set()  # where the tags begin that are markup
         self.open: dict[str, list[_Opening]] = defaultdict(list)
 
@@ -92,6 +94,8 @@ class _Walk:
             if name == "br":
                 if not match["closing"] and (not _is_word(line, match) or _is_alone(line, match, first)):
                     self.real.add(at + start)
+            elif name not in self.closed and not match["self"] and not tables:
+                pass
             elif name in SPANS:
                 self.span(at, line, match)
             elif name in CELL_NAMES and tables and (not _is_word(line, match) or not line[behind:start].strip()):
