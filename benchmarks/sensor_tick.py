@@ -73,7 +73,7 @@ def main() -> int:
             ARCANA_HOME=home, NOTION_REQUESTS_PER_MINUTE="0", NOTION_BASE_URL=url, NOTION_TOKEN=DEFAULT_TOKEN,
             REVOKED_TOKEN="ntn_revoked",
         )  # fmt: skip
-        database = Database(load_settings())
+        database = Database(load_settings(), may_create=True)
         try:
             return 1 if measure(database, url, options) else 0
         finally:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import click
 
-from arcana_pipelines.db import embedded
-from arcana_pipelines.db.engine import Database
-from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.settings import Settings, load_settings
+from arcana_pipelines.db.engine import Database, require_installation
+from arcana_pipelines.settings import load_settings
 
 
 def open_database(may_create: bool = False) -> Database:
@@ -19,20 +17,6 @@ def open_database(may_create: bool = False) -> Database:
     settings = load_settings()
     if not may_create:
         require_installation(settings)
-    database = Database(settings)
+    database = Database(settings, may_create=may_create)
     click.get_current_context().call_on_close(database.close)
     return database
-
-
-def require_installation(settings: Settings) -> None:
-    """Refuse to go on where nothing was installed yet: a wrong directory is no reason to make a database.
-
-    Raises:
-        WrongUse: DATABASE_URL is not set, and ARCANA_HOME holds no embedded database.
-    """
-    if settings.database_url is None and not embedded.exists(settings.home):
-        raise WrongUse(
-            f"There is no installation in {settings.home} (ARCANA_HOME; by default .arcana in the current directory), "
-            "and DATABASE_URL is not set. Go to the directory of your installation or set ARCANA_HOME. `arcana up`, "
-            "`arcana workspace add` and `arcana db upgrade` make a new one."
-        )

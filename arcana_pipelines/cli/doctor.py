@@ -12,10 +12,9 @@ import click
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
-from arcana_pipelines.cli.database import require_installation
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.db import schema
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Database, require_installation
 from arcana_pipelines.db.private_folders import closing_mode
 from arcana_pipelines.db.server import check_server
 from arcana_pipelines.environment import read_env_files

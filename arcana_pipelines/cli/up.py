@@ -49,7 +49,7 @@ def command(port: int, host: str, no_demo: bool) -> None:
     started = time.monotonic()
     _refuse_taken_port(host, port)
     settings = load_settings()
-    database = Database(settings)
+    database = Database(settings, may_create=True)
     upgrade(database)
     say("Database ready ({})", database.safe_url)
     from arcana_pipelines.defs.instance import prepare

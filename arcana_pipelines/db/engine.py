@@ -15,7 +15,7 @@ import psycopg
 
 from arcana_pipelines.db import embedded
 from arcana_pipelines.db.sql import load_sql
-from arcana_pipelines.errors import ArcanaError, DatabaseBusy, DatabaseFull, DatabaseUnreachable
+from arcana_pipelines.errors import ArcanaError, DatabaseBusy, DatabaseFull, DatabaseUnreachable, WrongUse
 from arcana_pipelines.postgres_address import Address
 from arcana_pipelines.settings import Settings
 
@@ -73,26 +73,46 @@ _OUR_SCHEMA_FIRST = (
 )
 
 
+def require_installation(settings: Settings) -> None:
+    """Refuse to go on where nothing was installed yet.
+
+    Raises:
+        WrongUse: DATABASE_URL is not set, and ARCANA_HOME holds no embedded database.
+    """
+    if settings.database_url is None and not embedded.exists(settings.home):
+        raise WrongUse(
+            f"There is no installation in {settings.home} (ARCANA_HOME; by default .arcana in the current directory), "
+            "and DATABASE_URL is not set. Go to the directory of your installation or set ARCANA_HOME. `arcana up`, "
+            "`arcana workspace add` and `arcana db upgrade` make a new one."
+        )
+
+
 class Database:
-    """The PostgreSQL that holds everything: the one at `DATABASE_URL`, or the embedded one.
+    """The PostgreSQL that holds everything: the one at `DATABASE_URL`, or the embedded one of `ARCANA_HOME`.
+
+    An embedded one that is not there yet is made with `may_create` only: a wrong directory is no reason to make one.
 
     For searches alone (`only_searches`) the embedded one is used as a role that can read what they need and nothing
     else, and nothing takes long: 30 seconds a statement, 5 seconds for a lock.
     """
 
-    def __init__(self, settings: Settings, only_searches: bool = False) -> None:
+    def __init__(self, settings: Settings, only_searches: bool = False, may_create: bool = False) -> None:
         self.settings = settings
         self.only_searches = only_searches
+        self._may_create = may_create
 
     @cached_property
     def url(self) -> str:
         """The libpq URL, with its password. Starts the embedded server when there is no other.
 
         Raises:
+            WrongUse: there is no embedded database, and none may be made.
             DatabaseUnreachable: the embedded server does not start.
         """
         if self.settings.database_url is not None:
             return self.settings.database_url.get_secret_value()
+        if not self._may_create:
+            require_installation(self.settings)
         return embedded.acquire_lease(self.settings.home, self._role)
 
     @cached_property

@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.embedding.local import LocalEmbedder
 from arcana_pipelines.embedding.provider import Embedded
 from arcana_pipelines.errors import DatabaseUnreachable, InvalidSetting, UnknownWorkspace, WrongUse
@@ -97,6 +99,37 @@ def open_transactions(harness: Harness) -> int:
         "AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%%'"
     )
     return int(found)
+
+
+class TestADirectoryWithoutAnInstallation:
+    """A wrong directory is told in a sentence to programs too, and nothing is made in it."""
+
+    @pytest.fixture
+    def nowhere(self, tmp_path: Path) -> Settings:
+        return Settings(arcana_home=tmp_path / "home")
+
+    def told(self, nowhere: Settings, use: Callable[[], Any]) -> None:
+        with pytest.raises(WrongUse, match=r"There is no installation in .*ARCANA_HOME"):
+            use()
+        assert not nowhere.home.exists()
+
+    def test_a_search(self, nowhere: Settings) -> None:
+        with Searcher("handbook", settings=nowhere) as searcher:
+            self.told(nowhere, lambda: searcher.search("battery"))
+            self.told(nowhere, lambda: asyncio.run(searcher.asearch("battery")))
+
+    def test_a_search_in_the_current_directory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        with Searcher("handbook") as searcher:
+            self.told(Settings(), lambda: searcher.search("battery"))
+
+    def test_a_shared_pool(self, nowhere: Settings) -> None:
+        database = Database(nowhere)
+        with Searcher("handbook", database=database) as searcher:
+            self.told(nowhere, lambda: searcher.search("battery"))
+        uses: list[Callable[[], Any]] = [lambda: database.safe_url, database.connect, lambda: upgrade(database)]
+        for use in uses:
+            self.told(nowhere, use)
 
 
 class TestSearching:
