@@ -251,6 +251,13 @@ def _finish(
         "WHERE workspace_id = %s AND generation = %s",
         [listing.complete, listing.problems, generation.workspace_id, generation.number],
     )
+    if listing.complete:
+        # The source has answered: what the looks have found before is over, and they need not wait any more.
+        connection.execute(
+            "UPDATE workspace SET poll_failures = 0, poll_problem = NULL, poll_after = NULL "
+            "WHERE workspace_id = %s AND poll_failures > 0",
+            [generation.workspace_id],
+        )
     connection.execute(
         "UPDATE workspace SET source_cursor = CASE WHEN %s THEN %s ELSE source_cursor END, "
         "source_workspace_id = coalesce(source_workspace_id, %s), credential_hash = %s, updated_at = now() "

@@ -178,6 +178,16 @@ def test_a_source_that_fails_the_sync_as_well_is_told_once(acme: Harness, watch:
     assert len(watch.tick()) == 2, "the run is made good, and now the source alone is the cause"
 
 
+def test_a_sync_that_succeeds_ends_the_failures_of_looks_too(acme: Harness, watch: Watch) -> None:
+    _unreachable(acme)
+    acme.rows("UPDATE workspace SET poll_after = now() + interval '30 minutes' RETURNING 1")
+    assert len(watch.tick([FAILED])) == 1
+    acme.sync()
+    (text,) = watch.tick()
+    assert text.startswith("acme: resolved") and "failed run" in text
+    assert acme.rows("SELECT poll_failures, poll_after FROM workspace") == [(0, None)]
+
+
 def test_a_source_that_was_told_stays_told_when_a_run_fails_too(acme: Harness, watch: Watch) -> None:
     _unreachable(acme)
     assert len(watch.tick()) == 1
