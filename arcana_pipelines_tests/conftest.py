@@ -23,9 +23,7 @@ _TEMPLATE = "arcana_template"
 _numbers = itertools.count()
 
 # No test may depend on, or touch, what the person who runs it has configured.
-_OURS = (
-    "ARCANA_", "DATABASE_", "NOTION_", "EMBEDDING_", "OPENAI_", "RERANKER_", "BATCH_SIZE", "MAX_CONCURRENT", "DAGSTER_",
-)  # fmt: skip
+_OURS = ("ARCANA_", "DAGSTER_", "NOTION_", "OPENAI_", *(name.upper() for name in Settings.model_fields))
 
 
 @pytest.fixture(autouse=True)
