@@ -10,11 +10,13 @@ import functools
 import http.client
 import io
 import os
+import re
 import socket
 import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -29,10 +31,23 @@ from arcana_pipelines.errors import InvalidSetting
 from arcana_pipelines.workers import ended_by_interrupt
 
 _PIECE = 2**16
+# Of JSON, what announces a value, and strings, in which the same signs announce none.
+_SIGN = re.compile(rb'[\[{,]|"[^"\\]*+(?:\\[\s\S][^"\\]*+)*+"?')
 
 
 class AnswerTooLarge(HTTPError):
-    """An answer has more bytes, unpacked, than anything that was asked for can have."""
+    """An answer has more bytes, unpacked, or more values than anything that was asked for can have."""
+
+
+def check_values(data: bytes, most: int) -> None:
+    """Refuse JSON of more values than `most` before it is read: `[],` is three bytes, and an object of some sixty.
+
+    Raises:
+        AnswerTooLarge: it has them.
+    """
+    # Nearly always the cheap count is enough; a long text may have as many commas.
+    if sum(map(data.count, (b"[", b"{", b","))) > most and any(True for _ in islice(_SIGN.finditer(data), most, None)):
+        raise AnswerTooLarge(f"the answer has more than {most:,} values")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +86,20 @@ class Server:
         self._pool.pool_classes_by_scheme = _pool_classes(seconds)
 
     def send(
-        self, method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        most_bytes: int | None = None,
     ) -> Answer:
-        """Send one request, once, and read its answer.
+        """Send one request, once, and read its answer; `most_bytes` is for this one.
 
         Raises:
             AnswerTooLarge, urllib3.exceptions.HTTPError: there is none, or none of this size in this time.
         """
         response = self.open(method, url, body, headers)
-        data = b"".join(self.pieces(response))
+        data = b"".join(self.pieces(response, most_bytes))
         return Answer(response.status, response.headers, data)
 
     def open(
@@ -100,18 +120,18 @@ class Server:
             preload_content=False,
         )
 
-    def pieces(self, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    def pieces(self, response: urllib3.BaseHTTPResponse, most_bytes: int | None = None) -> Iterator[bytes]:
         """The body of an answer, unpacked, in small pieces.
 
         Raises:
             AnswerTooLarge, urllib3.exceptions.HTTPError: see `send`.
         """
-        size = 0
+        size, most = 0, self._most_bytes if most_bytes is None else most_bytes
         try:
             for piece in response.stream(_PIECE, decode_content=True):
                 size += len(piece)
-                if size > self._most_bytes:
-                    raise AnswerTooLarge(f"the answer has more than {self._most_bytes >> 20} MiB")
+                if size > most:
+                    raise AnswerTooLarge(f"the answer has more than {most >> 20} MiB")
                 yield piece
         except BaseException:
             response.close()  # what is left of it must not be taken for the next answer

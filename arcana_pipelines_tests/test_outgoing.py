@@ -6,8 +6,10 @@ import gzip
 import json
 import socket
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding import openai_client
 from arcana_pipelines.embedding.openai_compatible import OpenAIEmbedder
-from arcana_pipelines.errors import EmbeddingFailed, PageRejected, RerankingFailed, SourceUnavailable
+from arcana_pipelines.errors import EmbeddingFailed, PageRejected, RerankingFailed, SourceError, SourceUnavailable
 from arcana_pipelines.operations import http as requests_for_alerts
 from arcana_pipelines.outgoing import AnswerTooLarge, Server
 from arcana_pipelines.retrieval import reranking_endpoint
@@ -105,6 +107,11 @@ TOO_LARGE: dict[str, Talk] = {
     "chunks": says(in_chunks(BOMB)),
     "until_the_end": says(HEAD + b"Connection: close\r\n\r\n" + BOMB),
 }
+# A few bytes each, and as objects many times that.
+MANY = {
+    "lists": b"[]", "objects": b"{}", "numbers": b"1", "strings": b'""', "pairs": b'{"":0,"b":[]}',
+    "nested": b"[[[[]]]]", "escaped": b'"\\""', "nulls": b"null",
+}  # fmt: skip
 ENDLESS: dict[str, Talk] = {
     "body": trickles(b" ", HEAD + b"Content-Length: 1000000\r\n\r\n"),
     "chunks": trickles(b"1\r\n \r\n", HEAD + b"Transfer-Encoding: chunked\r\n\r\n"),
@@ -161,23 +168,85 @@ def test_a_redirect_is_an_answer_and_not_an_order(hostile: Hostile) -> None:
 
 
 class TestNotion:
-    def ask(self, hostile: Hostile, database: Database, timeout: float = 5.0) -> Any:
+    def ask(self, hostile: Hostile, database: Database, timeout: float = 5.0, path: str = "users/me") -> Any:
         token = SecretStr("ntn_secret")
         patience = Patience(attempts=1, throttled_attempts=1, timeout=timeout)
         notion = NotionApi(token, hostile.url, RateLimiter(database, fingerprint(token), 0), patience)
         try:
-            return notion.call("GET", "users/me")
+            return notion.call("GET", path)
         finally:
             notion.close()
 
     def test_an_answer_that_unpacks_to_too_much_is_refused(
         self, hostile: Hostile, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        assert api.MOST_BYTES == 64 * MIB
+        assert (api.MOST_BYTES, api.MOST_MARKDOWN_BYTES) == (16 * MIB, 64 * MIB)
         monkeypatch.setattr(api, "MOST_BYTES", MIB)
         hostile.talk = TOO_LARGE["gzip"]
         with pytest.raises(PageRejected, match="more than 1 MiB"):
             self.ask(hostile, database)
+
+    @pytest.mark.parametrize("kind", MANY)
+    @pytest.mark.parametrize("status", [b"200", b"400", b"429"])
+    def test_an_answer_of_too_many_values_is_refused_before_they_are_made(
+        self, hostile: Hostile, database: Database, monkeypatch: pytest.MonkeyPatch, kind: str, status: bytes
+    ) -> None:
+        monkeypatch.setattr(api, "MOST_VALUES", 1000)
+        read: list[int] = []
+        monkeypatch.setattr(api, "_finite", lambda digits: read.append(1))
+        body = b'{"object": "list", "first": 0.5, "results": [%s]}' % b",".join([MANY[kind]] * 1000)
+        hostile.talk = says(HEAD.replace(b"200", status) + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        with (
+            pytest.raises(PageRejected, match="more than 1,000 values")
+            if status == b"200"
+            else pytest.raises(SourceError)
+        ):
+            self.ask(hostile, database)
+        assert read == []
+
+    @pytest.mark.parametrize(
+        "text", [",[{" * 5000, '\\",[' * 5000, "쉼표, [대괄호], {중괄호}" * 500, "\\" * 9999 + ","]
+    )
+    def test_signs_in_a_text_are_no_values(
+        self, hostile: Hostile, database: Database, monkeypatch: pytest.MonkeyPatch, text: str
+    ) -> None:
+        monkeypatch.setattr(api, "MOST_VALUES", 100)
+        body = json.dumps({"object": "page_markdown", "markdown": text}).encode()
+        hostile.talk = says(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        assert self.ask(hostile, database)["markdown"] == text
+
+    def test_only_markdown_may_be_as_long_as_a_page(
+        self, hostile: Hostile, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(api, "MOST_BYTES", MIB)
+        body = json.dumps({"object": "page_markdown", "markdown": "a" * 2 * MIB}).encode()
+        hostile.talk = says(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        assert len(self.ask(hostile, database, path="pages/0/markdown")["markdown"]) == 2 * MIB
+        with pytest.raises(PageRejected, match="more than 1 MiB"):
+            self.ask(hostile, database, path="blocks/0/children")
+
+    def test_large_answers_are_read_one_after_the_other(
+        self, hostile: Hostile, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reading: list[int] = []
+        most = []
+
+        def slow(data: bytes) -> Any:
+            reading.append(1)
+            most.append(len(reading))
+            time.sleep(0.05)
+            reading.pop()
+            return json.loads(data)
+
+        monkeypatch.setattr(api, "_json", slow)
+        for large, together in ((10, False), (10**6, True)):
+            monkeypatch.setattr(api, "_LARGE", large)
+            most.clear()
+            body = b'{"object": "user"}'
+            hostile.talk = says(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            with ThreadPoolExecutor(4) as threads:
+                list(threads.map(lambda _: self.ask(hostile, database), range(4)))
+            assert (max(most) > 1) == together
 
     @pytest.mark.parametrize("kind", ENDLESS)
     def test_an_answer_without_an_end_is_given_up(self, hostile: Hostile, database: Database, kind: str) -> None:
@@ -212,6 +281,16 @@ class TestEmbedder:
         hostile.talk = ENDLESS[kind]
         with pytest.raises(EmbeddingFailed):
             self.embedder(hostile, openai_timeout=0.2).embed(["text"])
+
+    @pytest.mark.parametrize("kind", MANY)
+    def test_an_answer_of_too_many_values_is_asked_for_once(
+        self, hostile: Hostile, monkeypatch: pytest.MonkeyPatch, kind: str
+    ) -> None:
+        monkeypatch.setattr(openai_client, "MOST_VALUES", 1000)
+        self.answered(hostile, b'{"data": [%s]}' % b",".join([MANY[kind]] * 1000))
+        with pytest.raises(EmbeddingFailed, match="more than 1,000 values"):
+            self.embedder(hostile, openai_max_retries=5).embed(["text"])
+        assert len(hostile.requests) == 1
 
     def test_a_file_of_answers_without_an_end_is_given_up(
         self, hostile: Hostile, monkeypatch: pytest.MonkeyPatch
@@ -277,6 +356,18 @@ class TestEmbedder:
 
 
 class TestReranker:
+    @pytest.mark.parametrize("kind", MANY)
+    def test_an_answer_of_too_many_values_is_refused(
+        self, hostile: Hostile, monkeypatch: pytest.MonkeyPatch, kind: str
+    ) -> None:
+        monkeypatch.setattr(reranking_endpoint, "MOST_VALUES", 1000)
+        body = b'{"results": [%s]}' % b",".join([MANY[kind]] * 1000)
+        hostile.talk = says(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        reranker = open_reranker(Settings(reranker_url=hostile.url))
+        assert reranker is not None
+        with pytest.raises(RerankingFailed, match="more than 1,000 values"):
+            reranker.scores("q", ["a"])
+
     def test_an_answer_that_unpacks_to_too_much_is_refused(
         self, hostile: Hostile, monkeypatch: pytest.MonkeyPatch
     ) -> None:

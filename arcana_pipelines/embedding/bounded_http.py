@@ -11,16 +11,17 @@ import urllib3
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as TimedOut
 
-from arcana_pipelines.outgoing import Server
+from arcana_pipelines.outgoing import Server, check_values
 from arcana_pipelines.settings import Settings
 
 # Hop by hop, or no longer true of a body that is unpacked.
 _NOT_PASSED_ON = frozenset({"content-encoding", "content-length", "transfer-encoding", "connection"})
 
 
-def bounded_client(settings: Settings, most_bytes: int, seconds: float) -> Any:
+def bounded_client(settings: Settings, most_bytes: int, seconds: float, most_values: int | None = None) -> Any:
     """An `http_client` for `openai.OpenAI`, which takes httpx's whichever release of it (httpx, httpx2) it uses itself.
 
+    With `most_values` an answer is JSON that holds no more of them, without it is a file.
     A redirect is an error: texts and the organisation's name must not go to a host that nobody has set.
     """
     server = Server(
@@ -30,12 +31,15 @@ def bounded_client(settings: Settings, most_bytes: int, seconds: float) -> Any:
         most_bytes=most_bytes,
         connections=settings.max_concurrent_requests,
     )
-    return httpx.Client(transport=_Transport(server), follow_redirects=False, timeout=settings.openai_timeout)
+    return httpx.Client(
+        transport=_Transport(server, most_values), follow_redirects=False, timeout=settings.openai_timeout
+    )
 
 
 class _Transport(httpx.BaseTransport):
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, most_values: int | None) -> None:
         self._server = server
+        self._most_values = most_values
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         assert isinstance(request.stream, httpx.SyncByteStream)
@@ -50,7 +54,10 @@ class _Transport(httpx.BaseTransport):
             raise _as_httpx(error, request) from error
         headers = [(name, value) for name, value in response.headers.items() if name.lower() not in _NOT_PASSED_ON]
         return httpx.Response(
-            response.status, headers=headers, stream=_Body(self._server, response, request), request=request
+            response.status,
+            headers=headers,
+            stream=_Body(self._server, response, request, self._most_values),
+            request=request,
         )
 
     def close(self) -> None:
@@ -58,14 +65,22 @@ class _Transport(httpx.BaseTransport):
 
 
 class _Body(httpx.SyncByteStream):
-    def __init__(self, server: Server, response: urllib3.BaseHTTPResponse, request: httpx.Request) -> None:
+    def __init__(
+        self, server: Server, response: urllib3.BaseHTTPResponse, request: httpx.Request, most_values: int | None
+    ) -> None:
         self._server = server
         self._response = response
         self._request = request
+        self._most_values = most_values
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            yield from self._server.pieces(self._response)
+            if self._most_values is None:
+                yield from self._server.pieces(self._response)
+                return
+            whole = b"".join(self._server.pieces(self._response))
+            check_values(whole, self._most_values)
+            yield whole
         except HTTPError as error:
             raise _as_httpx(error, self._request) from error
 

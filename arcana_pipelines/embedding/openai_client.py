@@ -38,6 +38,8 @@ _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 # Of one answer: 2,048 vectors of 3,072 numbers are 25 MiB in base64.
 MOST_BYTES = 32 * 2**20
+# Of one answer: as many numbers as fit into that as text.
+MOST_VALUES = 4_000_000
 # Of one file of a batch: 50,000 vectors of 3,072 numbers are 3.3 GB as text.
 MOST_FILE_BYTES = 8 * 2**30
 MOST_FILE_SECONDS = 3600.0
@@ -64,20 +66,20 @@ class OpenAIClient:
         self._pause = _SharedPause()
         self._key = settings.openai_api_key.get_secret_value()
 
-        def sdk(most_bytes: int, seconds: float) -> openai.OpenAI:
+        def sdk(most_bytes: int, seconds: float, most_values: int | None = None) -> openai.OpenAI:
             client = openai.OpenAI(
                 api_key=self._key,
                 base_url=settings.openai_base_url,
                 organization=settings.openai_organization,
                 max_retries=0,
                 timeout=settings.openai_timeout,
-                http_client=bounded_client(settings, most_bytes, seconds),
+                http_client=bounded_client(settings, most_bytes, seconds, most_values),
             )
             # Embedders are dropped, not closed; their connections must not wait for the garbage collector's order.
             weakref.finalize(self, client.close)
             return client
 
-        self.sdk = sdk(MOST_BYTES, 2 * settings.openai_timeout)
+        self.sdk = sdk(MOST_BYTES, 2 * settings.openai_timeout, MOST_VALUES)
         # Files of answers are gigabytes; they are written to disk piece by piece.
         self.files = sdk(MOST_FILE_BYTES, MOST_FILE_SECONDS)
 

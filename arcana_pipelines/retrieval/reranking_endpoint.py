@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
 from urllib3.exceptions import TimeoutError as TimedOut
 
 from arcana_pipelines.errors import InvalidSetting, RerankingFailed
-from arcana_pipelines.outgoing import AnswerTooLarge, Server
+from arcana_pipelines.outgoing import AnswerTooLarge, Server, check_values
 from arcana_pipelines.settings import Settings
 
 DEADLINE_SECONDS = 5.0  # for the whole answer; a reader waits for it
@@ -22,6 +22,7 @@ AT_ONCE_SECONDS = 0.5
 REST_SECONDS = 30.0
 CONNECTIONS = 10
 MOST_BYTES = 16 * 2**20  # of an answer; some endpoints send the documents back
+MOST_VALUES = 100_000  # of a thousand documents, with what an endpoint says of each
 
 
 class EndpointReranker:
@@ -82,6 +83,7 @@ class EndpointReranker:
         if answer.status != HTTPStatus.OK:
             said = self._quiet(answer.data[:2000].decode(errors="replace"))
             raise RerankingFailed(f"The reranker failed: HTTP {answer.status} {said}".rstrip())
+        check_values(answer.data, MOST_VALUES)
         return answer.data
 
     def _quiet(self, text: str) -> str:

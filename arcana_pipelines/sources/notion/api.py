@@ -14,6 +14,7 @@ import math
 import re
 import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -36,7 +37,7 @@ from arcana_pipelines.errors import (
     SourceUnavailable,
     TokenRevoked,
 )
-from arcana_pipelines.outgoing import Answer, AnswerTooLarge, Server
+from arcana_pipelines.outgoing import Answer, AnswerTooLarge, Server, check_values
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 
 log = logging.getLogger(__name__)
@@ -45,8 +46,14 @@ NOTION_VERSION = "2026-03-11"
 # https://developers.notion.com/reference/status-codes: up to six attempts, 2^n seconds, capped at 30.
 MAX_ATTEMPTS = 6
 MAX_THROTTLED_ATTEMPTS = 20
-# Of one answer: a page of 20,000 blocks has a few.
-MOST_BYTES = 64 * 2**20
+# Of one answer: a hundred rows or blocks have a few. Markdown is a whole page, of `LARGEST_PAGE` characters at most.
+MOST_BYTES = 16 * 2**20
+MOST_MARKDOWN_BYTES = 64 * 2**20
+# A hundred rows of five hundred properties have some six hundred thousand.
+MOST_VALUES = 1_000_000
+# Larger answers are read one after the other: read, they take many times their size of memory.
+_LARGE = 4 * 2**20
+_one_large = threading.Lock()
 RETRIED_STATUSES = frozenset({409, 429, 500, 502, 503, 504, 529})
 # A longer Retry-After means that the run should give up its place; what is left is picked up later.
 LONGEST_PAUSE_SECONDS = 60.0
@@ -167,7 +174,9 @@ class NotionApi:
         self._limiter.acquire()
         url = f"{self._root}{path}?{urlencode(query, doseq=True)}" if query else self._root + path
         try:
-            answer = self._server.send(method, url, None if body is None else json.dumps(body).encode())
+            sent = None if body is None else json.dumps(body).encode()
+            most = MOST_MARKDOWN_BYTES if path.endswith("/markdown") else MOST_BYTES
+            answer = self._server.send(method, url, sent, most_bytes=most)
         except AnswerTooLarge as error:
             self.traffic.count(0)
             raise PageRejected(f"{method} {path}: {error}") from error
@@ -183,7 +192,10 @@ class NotionApi:
         if answer.status >= 300:
             raise self._classified(answer, method, path)
         try:
-            found = _json(answer.data)
+            with _one_large if len(answer.data) > _LARGE else nullcontext():
+                found = _json(answer.data)
+        except AnswerTooLarge as error:
+            raise PageRejected(f"{method} {path}: {error}") from error
         except ValueError as error:
             raise _TryAgain("status 200 with a body that is not JSON") from error
         except RecursionError as error:
@@ -257,16 +269,18 @@ def _json(data: bytes) -> Any:
     """What an answer holds. A number that JSON does not have (NaN, 1e999) is null: nothing could store it.
 
     Raises:
+        AnswerTooLarge: it has more values than anything that Notion says.
         ValueError: it is no JSON.
         RecursionError: it is nested so deeply that it cannot be read.
     """
+    check_values(data, MOST_VALUES)
     return json.loads(data, parse_constant=lambda _: None, parse_float=_finite)
 
 
 def _error_details(data: bytes) -> dict[str, Any]:
     try:
         body = _json(data)
-    except (ValueError, RecursionError):
+    except (AnswerTooLarge, ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 
