@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from arcana_pipelines.home import DEFAULT, is_known
 from arcana_pipelines.settings import Settings, note_from_file
 
 # Ours, and tokens that workspaces name; nothing that steers the interpreter, the loader or other programs.
@@ -56,10 +57,11 @@ def _files(values: dict[str, str]) -> Iterator[Path]:
     project = Path(__file__).resolve().parents[1]
     if (project / ".env.example").exists() and (project / "pyproject.toml").exists():
         yield project / ".env"
-    home = (
-        os.environ.get("ARCANA_HOME") or values.get("ARCANA_HOME") or str(Settings.model_fields["arcana_home"].default)
-    )
-    yield Path(home).expanduser().absolute() / ".env"
+    named = os.environ.get("ARCANA_HOME") or values.get("ARCANA_HOME")
+    home = Path(named or DEFAULT).expanduser().absolute()
+    # One that nobody named and that was not made here is refused when the settings are read.
+    if named or is_known(home):
+        yield home / ".env"
 
 
 def _read(path: Path, values: dict[str, str]) -> EnvFile:

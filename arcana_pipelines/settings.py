@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from arcana_pipelines.errors import InvalidSetting, MissingToken
+from arcana_pipelines.home import DEFAULT, require_known
 
 
 def _is_http(url: str) -> str:
@@ -46,7 +47,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
 
-    arcana_home: Path = Path(".arcana")
+    arcana_home: Path = DEFAULT
     arcana_key_prefix: str | None = Field(None, pattern=r"^[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*$")
 
     database_url: PostgresUrl | None = None
@@ -149,7 +150,7 @@ def load_settings() -> Settings:
     for secret, address in _SENT_TO:
         refuse_to_send(secret, address)
     try:
-        return Settings()  # type: ignore[call-arg]  # the mypy plug-in would need pydantic at lint time
+        settings = Settings()  # type: ignore[call-arg]  # the mypy plug-in would need pydantic at lint time
     except ValidationError as error:
         lines = []
         for problem in error.errors(include_input=False, include_url=False):
@@ -158,6 +159,9 @@ def load_settings() -> Settings:
         raise InvalidSetting(
             "; ".join(lines) + ". Mend the environment or the .env file (.env.example explains each variable)."
         ) from None
+    if "arcana_home" not in settings.model_fields_set:
+        require_known(settings.home)
+    return settings
 
 
 def token_from_environment(variable: str, workspace: str) -> SecretStr:

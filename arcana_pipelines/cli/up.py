@@ -28,6 +28,7 @@ from arcana_pipelines.db import embedded
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.errors import ArcanaError, WrongUse
+from arcana_pipelines.home import make_home
 from arcana_pipelines.pipeline import workspaces
 from arcana_pipelines.settings import load_settings
 from arcana_pipelines.sources.protocol import Mode
@@ -83,6 +84,7 @@ def _prepare_demo(database: Database) -> None:
         return
     folder = database.settings.home / "handbook"
     if not folder.exists():
+        make_home(database.settings.home)
         shutil.copytree(DEMO_SOURCE, folder)
     register(database, DEMO_SLUG, "notion_export", {"path": str(folder)}, name="Sample handbook")
     report = run_sync(database, DEMO_SLUG, Mode.FULL)

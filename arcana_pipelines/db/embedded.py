@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from arcana_pipelines.db.private_folders import close_to_others, require_own, require_private, socket_folder
 from arcana_pipelines.errors import DatabaseUnreachable, InvalidSetting
+from arcana_pipelines.home import make_home
 
 DATABASE = "arcana"
 # Of the socket's name. Said to both sides, so that PGPORT in somebody's environment changes neither.
@@ -58,8 +59,8 @@ def acquire_lease(home: Path, role: str = WRITER) -> str:
     folder = server_folder(home)
     if folder not in _leases:
         try:
-            for missing in (home, folder):
-                missing.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_home(home)
+            folder.mkdir(mode=0o700, exist_ok=True)
             require_own(folder)
             close_to_others(home / name for name in _PRIVATE)
             # Waits here while a keeper that found no users is still stopping the server.

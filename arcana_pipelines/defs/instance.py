@@ -11,6 +11,7 @@ import dagster as dg
 from arcana_pipelines.db.engine import DAGSTER_SCHEMA, Database
 from arcana_pipelines.defs.instance_file import fault
 from arcana_pipelines.errors import InvalidSetting
+from arcana_pipelines.home import make_home
 from arcana_pipelines.settings import Settings
 
 STORAGE_VARIABLE = "ARCANA_DAGSTER_PG_URL"
@@ -123,6 +124,7 @@ def prepare(database: Database) -> None:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {DAGSTER_SCHEMA}")
     if not os.environ.get("DAGSTER_HOME"):
         home = database.settings.dagster_home
+        make_home(database.settings.home)
         _write_yaml(home)
         os.environ["DAGSTER_HOME"] = str(home)
     check_home(database.settings)

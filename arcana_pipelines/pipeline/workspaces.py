@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.errors import ArcanaError, InvalidSlug, UnknownWorkspace, WrongUse
+from arcana_pipelines.home import make_home
 from arcana_pipelines.indexes.builds import IndexSettings, builds_of
 from arcana_pipelines.pipeline.indexes import create_index, drop_builds
 from arcana_pipelines.settings import Settings
@@ -135,6 +136,7 @@ def register(
             )
             workspace = find(connection, slug)
             create_index(connection, workspace.workspace_id, DEFAULT_INDEX, index)
+            make_home(database.settings.home)
             _make_directory(directory)
             made.append(lambda: shutil.rmtree(directory, ignore_errors=True))
             add_partition(slug)

@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.home import make_home
 from arcana_pipelines.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ def invite(settings: Settings) -> None:
             "NOTION_WEBHOOK_TOKEN holds the key of a subscription. Unset it for a new one, which is kept in "
             f"{key_file(settings)}."
         )
+    make_home(settings.home)
     _write(_invitation(settings), str(time.time() + OPEN_SECONDS))
 
 
@@ -94,7 +96,7 @@ def _invitation(settings: Settings) -> Path:
 
 def _write(path: Path, text: str) -> None:
     """Put a file in place whole, readable by its owner alone: half a key would be another key."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:

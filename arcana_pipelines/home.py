@@ -1,0 +1,73 @@
+"""The folder of an installation, and how one that was made here is told from one that came with other people's files.
+
+What stands in it is trusted: `.env`, `dagster.yaml` and PostgreSQL's configuration can name programs. By default it is
+`.arcana` in the current directory, and people unpack exports and go into their folders. So that folder is used when
+ARCANA_HOME names it, or when it bears our mark: its own inode in an extended attribute, which no archive can foretell,
+or, where a file system has none, a line in the user's own state.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from arcana_pipelines.errors import InvalidSetting
+
+DEFAULT = Path(".arcana")
+_MARK = "user.arcana.home"
+
+
+def make_home(home: Path) -> None:
+    """Make the folder, closed to others, and mark it as made here. Nothing is done to one that is there.
+
+    Raises:
+        OSError: it cannot be made, or not be marked.
+    """
+    if home.exists():
+        return
+    home.mkdir(mode=0o700, parents=True)
+    try:
+        os.setxattr(home, _MARK, _inode(home))  # type: ignore[attr-defined, unused-ignore]
+    except (OSError, AttributeError):  # AttributeError: macOS
+        _write_down(home)
+
+
+def require_known(home: Path) -> None:
+    """Refuse a default folder that bears no mark.
+
+    Raises:
+        InvalidSetting: it may have been unpacked; the message says how to use it all the same.
+    """
+    if home.exists() and not is_known(home):
+        raise InvalidSetting(
+            f"{home} was not made here by arcana (an unpacked archive may have brought it, or it was copied), and what "
+            f"stands in it can run programs. If it is yours, name it: export ARCANA_HOME={home}"
+        )
+
+
+def is_known(home: Path) -> bool:
+    """Was this folder made by `make_home`, where it is?"""
+    try:
+        if os.getxattr(home, _MARK) == _inode(home):  # type: ignore[attr-defined, unused-ignore]
+            return True
+    except (OSError, AttributeError):
+        pass
+    try:
+        return str(home.resolve()) in _written_down().read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return False
+
+
+def _inode(home: Path) -> bytes:
+    return str(home.stat().st_ino).encode()
+
+
+def _written_down() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "arcana" / "homes"
+
+
+def _write_down(home: Path) -> None:
+    file = _written_down()
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with file.open("a", encoding="utf-8") as homes:
+        homes.write(f"{home.resolve()}\n")
