@@ -13,7 +13,7 @@ from arcana_pipelines import __version__
 from arcana_pipelines.cli.interrupts import Interrupted, leave
 from arcana_pipelines.cli.output import fail, print_json, printable
 from arcana_pipelines.environment import read_env_files
-from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.errors import ArcanaError, WrongUse
 
 # Command modules are imported when they are used: Dagster alone costs half a second.
 _COMMANDS = {
@@ -67,6 +67,7 @@ def main(arguments: list[str] | None = None) -> Any:
     arguments = sys.argv[1:] if arguments is None else arguments
     os.umask(0o077)  # what we write, and what the processes that we start write, is for this user
     try:
+        _refuse_empty(arguments)
         code = cli.main(arguments, prog_name="arcana", standalone_mode=False)
     except ArcanaError as error:
         fail(str(error), "--json" in arguments)
@@ -91,6 +92,23 @@ def main(arguments: list[str] | None = None) -> Any:
         fail(f"{said} (arcana -v … shows where)", "--json" in arguments)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse_empty(arguments: list[str]) -> None:
+    """Refuse an argument without a character in it, whatever the command.
+
+    It comes from a script whose variable is empty, and would widen what the command does: no scope, another token,
+    the current directory, every address of the machine.
+
+    Raises:
+        WrongUse: there is one.
+    """
+    for before, argument in zip(["arcana", *arguments], arguments, strict=False):
+        option, assigned, value = argument.partition("=")
+        is_assigned = bool(assigned) and option.startswith("--")
+        if not (value if is_assigned else argument).strip():
+            where = f"{option} is" if is_assigned else f"The argument behind '{before}' is"
+            raise WrongUse(f"{where} empty. Give it a value or leave it out; a variable of a script may not be set.")
 
 
 def _operational(error: Exception) -> str | None:

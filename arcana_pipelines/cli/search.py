@@ -15,7 +15,7 @@ from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import console, json_option, print_json, printable, say
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.pipeline import workspaces
-from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
+from arcana_pipelines.retrieval.filters import KINDS, Filters, PropertyCondition
 from arcana_pipelines.retrieval.fusion import Fusion
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.limits import MOST_HITS, check_question, check_text
@@ -45,7 +45,7 @@ def _time(text: str) -> datetime:
 @click.option(
     "--below", metavar="PAGE", help="Only this page and what is below it: an id, an address from Notion, or a title."
 )
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(["page", "row"]), help="Only pages of this kind.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only pages of this kind.")
 @click.option(
     "--where",
     "conditions",

@@ -27,6 +27,7 @@ class SyncConfig(dg.Config):
     )
     page: str | None = Field(
         None,
+        min_length=1,
         description="In the job `retry_pages` only: the id of the one page to read again, whatever its state. "
         "Left out: all pages that wait in quarantine.",
     )

@@ -15,6 +15,7 @@ from arcana_pipelines.errors import WrongUse
 if TYPE_CHECKING:
     from arcana_pipelines.retrieval.conditions import KnownCondition
 
+KINDS = ("page", "row")
 OPERATORS = (">=", "<=", "!=", "=", "~", ">", "<")
 _OPERATOR = re.compile("|".join(OPERATORS))
 
@@ -81,6 +82,27 @@ class Filters:
     properties: Sequence[PropertyCondition] = field(default=())
     edited_since: datetime | None = None
     links_to: str | None = None
+
+    def check(self) -> None:
+        """Refuse what cannot be meant: an empty text is a forgotten value, and never means every page.
+
+        Raises:
+            WrongUse: a page or a property is an empty text, a kind is none that there is, or a time has no zone.
+        """
+        for name, page in (("below", self.below), ("links_to", self.links_to)):
+            if page is not None and not page.strip():
+                raise WrongUse(
+                    f"The filter {name} is empty: name a page by its id, its address or its title, or leave it out."
+                )
+        for kind in self.kinds:  # of a text: its letters, none of which is a kind
+            if kind not in KINDS:
+                raise WrongUse(f"There is no kind '{kind}': give a list with one or more of {', '.join(KINDS)}.")
+        if any(not condition.name.strip() for condition in self.properties):
+            raise WrongUse("A condition on a property has no name of a property.")
+        if self.edited_since is not None and self.edited_since.tzinfo is None:
+            raise WrongUse(
+                "edited_since is a time without a zone: give an aware one, as datetime(2026, 1, 5, tzinfo=UTC)."
+            )
 
     def __bool__(self) -> bool:
         return any((self.below, self.kinds, self.properties, self.edited_since, self.links_to))

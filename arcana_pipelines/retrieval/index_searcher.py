@@ -118,16 +118,15 @@ class IndexSearcher:
         documents' places are those of today. All chunks are compared, so it is slower than a search of today.
 
         Raises:
-            WrongUse: the workspace has no such index, or it is still being built; a filter names a page or a property
-                that is not there or compares what cannot be compared; or a time is still to come or has no zone.
+            WrongUse: the workspace has no such index, or it is still being built; a filter is empty, names a page or a
+                property that is not there or compares what cannot be compared; or a time is still to come or has no
+                zone.
             NotRemembered: what the index showed at that time is not known.
         """
         if as_of is not None and as_of.tzinfo is None:
             raise WrongUse("as_of is a time without a zone: give an aware one, as datetime(2026, 1, 5, tzinfo=UTC).")
-        if filters is not None and filters.edited_since is not None and filters.edited_since.tzinfo is None:
-            raise WrongUse(
-                "edited_since is a time without a zone: give an aware one, as datetime(2026, 1, 5, tzinfo=UTC)."
-            )
+        if filters is not None:
+            filters.check()
         if k > MOST_HITS:
             raise WrongUse(f"A search gives at most {MOST_HITS} hits, not {k}.")
         check_text("The name of the index", self._index)

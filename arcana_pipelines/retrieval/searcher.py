@@ -103,8 +103,8 @@ class Searcher:
         Raises:
             UnknownWorkspace: there is no such workspace (any more).
             WrongUse: there is no installation, the workspace has no such index, it is still being built, an argument
-                cannot be, the schema is of another release, a filter names a page or property that is not there, or the
-                searcher is closed.
+                cannot be, the schema is of another release, a filter is empty or names a page or property that is
+                not there, or the searcher is closed.
             NotRemembered: what the index showed at `as_of` is not known.
             DatabaseUnreachable: the database does not answer, or no connection gets free.
             InvalidSetting: the index's model needs a key that is not set.

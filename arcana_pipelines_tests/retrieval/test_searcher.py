@@ -156,6 +156,9 @@ class TestSearching:
         [
             {"query": "a\0b"}, {"query": "half \ud800 a pair"}, {"query": "x" * 5000}, {"k": 2**63},
             {"neighbours": 2**63},
+            {"filters": Filters(below="")}, {"filters": Filters(links_to=" ")}, {"filters": Filters(kinds=[""])},
+            {"filters": Filters(kinds="row")}, {"filters": Filters(kinds=["rows"])},
+            {"filters": Filters(properties=[PropertyCondition("", "=", "b")])},
             {"filters": Filters(below="a\0b")}, {"filters": Filters(links_to="\udfff")},
             {"filters": Filters(properties=[PropertyCondition("a\0", "=", "b")])},
             {"filters": Filters(properties=[PropertyCondition("a", "=", "\ud800")])},
