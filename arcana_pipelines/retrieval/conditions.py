@@ -200,6 +200,10 @@ class _Properties:
             statement = sql.SQL(load_sql("past_properties")).format(chunks=chunks)
             for (name,) in connection.execute(statement, self._parameters):
                 self._databases.setdefault(name, [])
+        # A condition of many signs has as many readings, and each is compared with every name.
+        self._alike: dict[str, list[str]] = {}
+        for name in sorted(self._databases.keys() | self._titled.keys()):
+            self._alike.setdefault(_folded(name), []).append(name)
 
     def known(self, condition: PropertyCondition) -> KnownCondition:
         """The condition with the property that it means."""
@@ -233,7 +237,7 @@ class _Properties:
             if (spelled := nfc(reading.name)) in names:
                 return replace(reading, name=spelled)
         for reading in readings:
-            alike = sorted(name for name in names if _folded(name) == _folded(reading.name))
+            alike = self._alike.get(_folded(reading.name), [])
             if len(alike) == 1:
                 return replace(reading, name=alike[0])
             if alike:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.retrieval.limits import check_text
 
 if TYPE_CHECKING:
     from arcana_pipelines.retrieval.conditions import KnownCondition
@@ -44,25 +45,31 @@ class PropertyCondition:
         """`Status=Done`, `Cost>=100`, `Owner~Kim`.
 
         Raises:
-            WrongUse: it is none of these.
+            WrongUse: it is none of these, or longer than any.
         """
-        condition = next(iter(_readings(text)), None)
+        check_text("A condition", text)
+        condition = next(_readings(text), None)
         if condition is None:
             raise WrongUse(f"'{text}' is no condition: write PROPERTY=VALUE, or with != ~ > < >= <= between the two.")
         return condition
 
     def readings(self) -> list[PropertyCondition]:
-        """The conditions that it may be, the one with the shortest name first."""
-        return [self] if self.written is None else _readings(self.written)
+        """The conditions that it may be, the one with the shortest name first.
+
+        Raises:
+            WrongUse: it is longer than any condition.
+        """
+        if self.written is None:
+            return [self]
+        check_text("A condition", self.written)
+        return list(_readings(self.written))
 
 
-def _readings(text: str) -> list[PropertyCondition]:
-    found = []
+def _readings(text: str) -> Iterator[PropertyCondition]:
     for operator in _OPERATOR.finditer(text):
         name, value = text[: operator.start()].strip(), text[operator.end() :].strip()
         if name:
-            found.append(PropertyCondition(name, operator.group(), value, text))
-    return found
+            yield PropertyCondition(name, operator.group(), value, text)
 
 
 @dataclass(frozen=True, slots=True)

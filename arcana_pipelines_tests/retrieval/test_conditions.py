@@ -18,6 +18,7 @@ from arcana_pipelines.pipeline.contents import process_contents
 from arcana_pipelines.pipeline.embeddings import embed_missing
 from arcana_pipelines.pipeline.pages import sync_pages
 from arcana_pipelines.pipeline.publish import publish
+from arcana_pipelines.retrieval import conditions, filters
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.results import Results
@@ -297,6 +298,39 @@ class TestApi:
             filters = Filters(properties=[PropertyCondition.parse(condition)])
             searcher = IndexSearcher(connection, acme.database.settings, workspace_id)
             assert names(searcher.search("repair", 20, filters=filters)) == tasks
+
+
+LONG = ["a=b" * 30_000, "a" * 30_000 + "=b", "a=" + "b" * 30_000, "a" + "=" * 30_000, "가>=" * 10_000, "=" * 30_000]
+
+
+class TestLimits:
+    @pytest.mark.parametrize("text", LONG, ids=lambda text: text[:6])
+    def test_a_long_condition_is_refused_before_it_is_taken_apart(
+        self, monkeypatch: pytest.MonkeyPatch, text: str
+    ) -> None:
+        monkeypatch.setattr(filters, "_OPERATOR", None)
+        with pytest.raises(WrongUse, match=r"at most 2,000"):
+            PropertyCondition.parse(text)
+        with pytest.raises(WrongUse, match=r"at most 2,000"):
+            PropertyCondition("a", "=", "b", written=text).readings()
+
+    def test_many_signs_do_not_multiply_with_the_names(self, acme: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+        names = [f"Column {number}" for number in range(50)]
+        table = acme.world.add_database("Table", schema={"Name": "title", **dict.fromkeys(names, "rich_text")})
+        acme.world.add_row(table.data_source_id, "Row", dict.fromkeys(names, "x"), [blocks.paragraph("Repair.")])
+        acme.world.clock.advance(600)
+        acme.sync()
+        folded: list[str] = []
+        fold = conditions._folded
+        monkeypatch.setattr(conditions, "_folded", lambda text: folded.append(text) or fold(text))
+        with acme.database.connection() as connection:
+            searcher = IndexSearcher(
+                connection, acme.database.settings, workspaces.find(connection, acme.slug).workspace_id
+            )
+            asked = PropertyCondition.parse("column=" * 200)
+            with pytest.raises(WrongUse, match="There is no property 'column'"):
+                searcher.search("repair", filters=Filters(properties=[asked]))
+        assert len(folded) < 1000
 
 
 CASES = SHARED_DATA.parent / "cases" / "bugs"
