@@ -34,7 +34,7 @@ class Searcher:
     """Searches one index of one workspace. Safe to share between threads and tasks; make one and keep it.
 
         with Searcher("handbook") as searcher:
-            for hit in searcher.search("swollen battery", k=5).hits:
+            for hit in searcher.search("vacation days in Berlin", k=5).hits:
                 print(hit.score, hit.title, hit.link)
 
     Nothing outside the workspace can be reached through it. It opens nothing before the first search: make it before

@@ -266,7 +266,8 @@ class TestFolders:
     def test_a_link_in_the_place_of_the_socket_folder_gives_nothing_away(self, tmp_path: Path) -> None:
         short = Path(tempfile.mkdtemp(prefix="arcana-test-"))
         try:
-            (tmp_path / "target").mkdir(mode=0o755)
+            (tmp_path / "target").mkdir()
+            (tmp_path / "target").chmod(0o755)
             (short / "run").symlink_to(tmp_path / "target")
             with pytest.raises(DatabaseUnreachable, match="is no folder"):
                 make_socket_folder(short, os.geteuid(), os.getegid())
