@@ -51,6 +51,10 @@ class DatabaseUnreachable(WrongUse):
     """No PostgreSQL answers at the configured address, or it refuses us."""
 
 
+class OnlySearches(WrongUse):
+    """The user of the database may search and nothing else."""
+
+
 class DatabaseBusy(ArcanaError):
     """A statement, or its wait for a lock, took longer than it may. Nothing was changed; trying again can help."""
 

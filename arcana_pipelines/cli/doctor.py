@@ -16,7 +16,7 @@ from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Database, require_installation
 from arcana_pipelines.db.private_folders import closing_mode
-from arcana_pipelines.db.server import check_server
+from arcana_pipelines.db.server import check_server, reader
 from arcana_pipelines.environment import read_env_files
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.health import look_at, pgvector
@@ -73,6 +73,11 @@ def _database(database: Database) -> Iterator[Finding]:
     server = _tried("database", lambda: _server(database))
     yield server
     if not server[1]:
+        return
+    with database.connection() as connection:
+        only_searches = reader(connection) is not None
+    if only_searches:
+        yield _tried("schema", lambda: _schema_of_reader(database))
         return
     schema_found = _tried("schema", lambda: _schema(database))
     yield schema_found
@@ -143,8 +148,11 @@ def _installation(settings: Settings) -> str:
 
 def _server(database: Database) -> str:
     with database.connect(connect_timeout=SECONDS, autocommit=True) as connection:
-        check_server(connection)
-        return f"PostgreSQL {connection.info.server_version // 10000} at {database.safe_url}"
+        user = reader(connection)
+        if user is None:
+            check_server(connection)
+        may = "" if user is None else f"; '{user}' may only search, and commands that sync or change need the owner's"
+        return f"PostgreSQL {connection.info.server_version // 10000} at {database.safe_url}{may}"
 
 
 def _indexes(database: Database) -> Iterator[Finding]:
@@ -166,6 +174,11 @@ def _schema(database: Database) -> str:
     if differences:
         raise ArcanaError(f"{len(differences)} differences from the models: `arcana db check` lists them")
     return f"revision {schema.newest_revision()}, no drift"
+
+
+def _schema_of_reader(database: Database) -> str:
+    schema.require_current(database)
+    return f"revision {schema.newest_revision()}, which searches can read; the owner's doctor looks at the rest"
 
 
 def _embedder(settings: Settings) -> str:

@@ -48,7 +48,7 @@ def _only_slug(ctx: click.Context, first: str | None) -> str | None:
     try:
         require_current(database)
         with database.connection() as connection:
-            slugs = [workspace.slug for workspace in workspaces.every(connection)]
+            slugs = workspaces.slugs(connection)
     finally:
         database.close()  # click closes nothing where parsing ends in an error
     if first in slugs:

@@ -27,6 +27,7 @@ def command(host: str, port: int, subscribe: bool) -> None:
     from arcana_pipelines.serving.webhooks import PATH, make_app
 
     database = open_database()
+    upgrade(database)
     if subscribe:
         handshake.invite(database.settings)
         minutes = handshake.OPEN_SECONDS / 60
@@ -44,7 +45,6 @@ def command(host: str, port: int, subscribe: bool) -> None:
         raise WrongUse(
             f"{host}:{port} cannot be listened at ({error.strerror or error}): choose --host or --port."
         ) from error
-    upgrade(database)
     if not subscribe and handshake.known_key(database.settings) is None:
         click.echo(
             "No subscription is known yet: everything is refused. `arcana webhooks --subscribe` takes one.", err=True

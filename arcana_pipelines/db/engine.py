@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from arcana_pipelines.db import embedded
+from arcana_pipelines.db.server import refuse_reader
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.errors import ArcanaError, DatabaseBusy, DatabaseFull, DatabaseUnreachable, WrongUse
 from arcana_pipelines.postgres_address import Address
@@ -190,6 +191,7 @@ class Database:
             DatabaseUnreachable: nothing answers, it refuses us, it ends, or all connections are in use for too long.
             DatabaseBusy: a lock or a statement took longer than it may.
             DatabaseFull: the server's disk is full.
+            OnlySearches: the user may only search.
         """
         from sqlalchemy.exc import TimeoutError as NoneIsFree
 
@@ -235,6 +237,8 @@ class Database:
         try:
             yield
         except psycopg.Error as error:
+            if isinstance(error, psycopg.errors.InsufficientPrivilege) and not connection.closed:
+                refuse_reader(connection)
             told = self._in_words(error, connection.closed)
             if told is None:
                 raise

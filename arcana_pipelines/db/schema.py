@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.locks import wait_for_advisory_lock
-from arcana_pipelines.db.server import check_server, tables_out_of_reach
+from arcana_pipelines.db.server import check_server, refuse_reader, tables_out_of_reach
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.errors import WrongUse
 
@@ -47,7 +47,13 @@ def current_revision(database: Database) -> str | None:
 
 
 def upgrade(database: Database, revision: str = "head") -> str:
-    """Bring the schema to `revision` (default: the newest) and return it. Does nothing when it is there."""
+    """Bring the schema to `revision` (default: the newest) and return it. Does nothing when it is there.
+
+    Raises:
+        OnlySearches: the user may only search, so that nothing that begins with this could go on.
+    """
+    with database.connection() as connection:
+        refuse_reader(connection)
     target = newest_revision() if revision == "head" else revision
     if current_revision(database) != target:
         with database.connection() as connection:
@@ -98,6 +104,8 @@ def drift(database: Database) -> list[str]:
     """
     from arcana_pipelines.db.models import Base
 
+    with database.connection() as own:
+        refuse_reader(own)
     with database.engine.connect() as connection:
         if not connection.exec_driver_sql("SELECT has_database_privilege(current_database(), 'CREATE')").scalar_one():
             grant = connection.exec_driver_sql(

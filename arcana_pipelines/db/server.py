@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from arcana_pipelines.db.sql import load_sql
-from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.errors import OnlySearches, WrongUse
 
 LOWEST_POSTGRES = 15
 # 0.8.3 and 0.8.4 repair HNSW indexes that VACUUM corrupted: https://github.com/pgvector/pgvector/blob/master/CHANGELOG.md
@@ -19,12 +19,38 @@ LOWEST_VECTOR = (0, 8, 4)
 _EXTENSIONS = {"ltree": "ltree", "pg_trgm": "gtrgm", "vector": "vector"}
 
 
+def reader(connection: psycopg.Connection[Any]) -> str | None:
+    """The user, if it may read what searches read and write nothing, as `arcana_reader`; None for all others."""
+    user, may_read, may_write = _one(
+        connection,
+        "SELECT current_user, has_table_privilege(to_regclass('document'), 'SELECT'), "
+        "has_table_privilege(to_regclass('document'), 'INSERT')",
+    )
+    return str(user) if may_read and not may_write else None
+
+
+def refuse_reader(connection: psycopg.Connection[Any]) -> None:
+    """Refuse a user who may only search: what it lacks is meant, and no statement should give it more.
+
+    Raises:
+        OnlySearches: it may.
+    """
+    user = reader(connection)
+    if user is not None:
+        raise OnlySearches(
+            f"The database's user '{user}' may only search. For everything else put the address of the owner into "
+            "DATABASE_URL."
+        )
+
+
 def check_server(connection: psycopg.Connection[Any]) -> None:
     """Refuse a server or a database that the schema cannot be made in. Reads only.
 
     Raises:
+        OnlySearches: the schema is there, and this user may only search.
         WrongUse: the message says what is missing and who can mend it how.
     """
+    refuse_reader(connection)
     for lack in _lacks(connection):
         raise WrongUse(lack)
 

@@ -84,6 +84,12 @@ def every(connection: Connection) -> list[Workspace]:
         return cursor.fetchall()
 
 
+def slugs(connection: Connection) -> list[str]:
+    """The slugs of all workspaces, in order. Who may only search may read them, too."""
+    rows = connection.execute("SELECT slug FROM workspace WHERE status <> 'deleting' ORDER BY slug")
+    return [slug for (slug,) in rows]
+
+
 def retired_slugs(connection: Connection) -> set[str]:
     """The slugs of workspaces that were removed."""
     return {slug for (slug,) in connection.execute("SELECT slug FROM retired_slug").fetchall()}
