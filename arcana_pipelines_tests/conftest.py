@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -78,8 +79,8 @@ def template(server_home: Path) -> str:
                 for setting in ("fsync", "synchronous_commit", "full_page_writes"):
                     connection.execute(f"ALTER SYSTEM SET {setting} = off")
                 connection.execute("SELECT pg_reload_conf()")
-                # The installation's own database is empty, and has the extensions and the owner.
-                connection.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE {embedded.DATABASE} OWNER arcana_owner")
+                # The installation's own database is empty, and has the extensions and the rights.
+                _make_database(connection, _TEMPLATE, embedded.DATABASE)
                 database = Database(Settings(database_url=named(url, _TEMPLATE)))
                 schema.upgrade(database)
                 database.close()
@@ -91,7 +92,7 @@ def database_url(template: str) -> Iterator[str]:
     """The URL of a database of this test's own, for the role that works with it."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(template, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} OWNER arcana_owner")
+        _make_database(connection, name, _TEMPLATE)
         yield named(template, name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -142,6 +143,12 @@ def another(database: Database) -> Iterator[Callable[[str], Harness]]:
     yield make
     for running in servers:
         running.close()
+
+
+def _make_database(connection: psycopg.Connection[Any], name: str, template: str) -> None:
+    """A copy of a database. It is the superuser's, as the installation's own is."""
+    connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[arg-type]
+    connection.execute(f"GRANT ALL ON DATABASE {name} TO arcana_owner")  # type: ignore[arg-type]
 
 
 def named(url: str, name: str, role: str = embedded.WRITER) -> str:

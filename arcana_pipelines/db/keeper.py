@@ -29,7 +29,9 @@ from arcana_pipelines.db.embedded import (
     DATABASE,
     ENVIRONMENT,
     PORT,
+    READER,
     SUPERUSER,
+    WRITER,
     bare_environment,
     locked,
     note_problem,
@@ -66,6 +68,12 @@ SERVER_OPTIONS = {
 
 # Backends put their own score back to that of any process.
 _OOM = {"PG_OOM_ADJUST_FILE": "/proc/self/oom_score_adj", "PG_OOM_ADJUST_VALUE": "0"}
+
+# The superuser's session finds and obeys nothing that a role of ours can make or set in its database: an operator in
+# the schema public would run as him.
+_SUPERUSER_OPTIONS = "-c search_path=pg_catalog,pg_temp -c role=none -c local_preload_libraries="
+# What the role arcana made may also wait for ever.
+_WRITER_OPTIONS = "-c statement_timeout=60s"
 
 # Whoever reaches the socket is known by the kernel, and may be any role: he owns the files of the database.
 _HBA = "# Written by arcana at every start of the server: changes are lost.\nlocal all all peer map=arcana\n"
@@ -279,17 +287,29 @@ class _Server:
                     self._launch()
                 time.sleep(0.02)  # it starts, or recovers, which may take its time
 
-    def _connected(self, database: str) -> psycopg.Connection[Any]:
-        return psycopg.connect(host=str(self.sockets), port=PORT, user=SUPERUSER, dbname=database, autocommit=True)
+    def _connected(self, database: str, role: str = SUPERUSER) -> psycopg.Connection[Any]:
+        return psycopg.connect(
+            host=str(self.sockets),
+            port=PORT,
+            user=role,
+            dbname=database,
+            autocommit=True,
+            options=_SUPERUSER_OPTIONS if role == SUPERUSER else _WRITER_OPTIONS,
+        )
 
     def _prepare_database(self, connection: psycopg.Connection[Any]) -> None:
         with contextlib.closing(connection):
-            connection.execute(load_sql("roles"))
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
-                connection.execute(f"CREATE DATABASE {DATABASE} OWNER arcana_owner")
+                connection.execute(f"CREATE DATABASE {DATABASE}")
+            connection.execute(load_sql("roles"))
         with contextlib.closing(self._connected(DATABASE)) as connection:
             connection.execute(load_sql("roles_database"))
-            connection.execute(load_sql("roles_reader"))
+        try:
+            # The tables are found by the search path, so whatever is on it may run: not as the superuser.
+            with contextlib.closing(self._connected(DATABASE, WRITER)) as connection:
+                connection.execute(load_sql("roles_reader"))
+        except psycopg.Error as error:
+            log.warning("the role %s may lack rights: %s", READER, error)
 
     def _pid(self) -> int | None:
         """The postmaster's process id, None when it does not run."""

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -34,6 +35,59 @@ for line in sys.stdin:
     print(embedded.acquire_lease(Path(sys.argv[1])), flush=True)
 """
 _SECRET = "planted-in-the-environment"
+
+
+# What the owner of tables can make so that it is taken in the place of PostgreSQL's own, where `public` is searched:
+# operators and functions for the very types, of those that PostgreSQL has for wider types only.
+_PLANT = """
+CREATE FUNCTION public.caught() RETURNS text LANGUAGE plpgsql AS $f$
+BEGIN
+    IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+        ALTER ROLE arcana SUPERUSER;
+    END IF;
+    RETURN NULL;
+END $f$;
+CREATE TYPE public.planted AS (body text);
+DO $do$
+DECLARE
+    types CONSTANT text[] := ARRAY['name', 'text', 'oid', 'regclass', 'text[]', 'name[]', '"char"'];
+    wanted record;
+    number int := 0;
+BEGIN
+    FOR wanted IN
+        SELECT o.name, l, r
+        FROM unnest(ARRAY['=', '<>', '!~', '~', '||', '@>']) AS o (name), unnest(types) l, unnest(types) r
+        WHERE NOT EXISTS (
+            SELECT FROM pg_operator p WHERE p.oprname = o.name AND p.oprnamespace = 'pg_catalog'::regnamespace
+            AND p.oprleft = l::regtype AND p.oprright = r::regtype)
+    LOOP
+        number := number + 1;
+        EXECUTE format('CREATE FUNCTION public.planted_%s(l %s, r %s) RETURNS boolean LANGUAGE plpgsql AS '
+                       '$f$BEGIN PERFORM public.caught(); RETURN true; END$f$', number, wanted.l, wanted.r);
+        EXECUTE format('CREATE OPERATOR public.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = public.planted_%s)',
+                       wanted.name, wanted.l, wanted.r, number);
+    END LOOP;
+    FOR wanted IN
+        SELECT f.name, a.arguments
+        FROM unnest(ARRAY['format', 'quote_ident', 'to_regrole', 'to_regclass', 'to_regnamespace',
+                          'has_table_privilege', 'has_database_privilege', 'has_schema_privilege']) AS f (name),
+        (SELECT l FROM unnest(types) l UNION ALL SELECT l || ',' || r FROM unnest(types) l, unnest(types) r
+         UNION ALL SELECT 'text,' || l || ',' || r FROM unnest(types) l, unnest(types) r) AS a (arguments)
+        WHERE to_regprocedure(format('pg_catalog.%I(%s)', f.name, a.arguments)) IS NULL
+    LOOP
+        EXECUTE format('CREATE FUNCTION public.%I(%s) RETURNS %s LANGUAGE plpgsql AS '
+                       '$f$BEGIN PERFORM public.caught(); RETURN %L; END$f$', wanted.name, wanted.arguments,
+                       CASE WHEN wanted.name LIKE 'has%' THEN 'boolean' ELSE 'text' END,
+                       CASE WHEN wanted.name LIKE 'has%' THEN 'true' ELSE 'SELECT 1' END);
+    END LOOP;
+END
+$do$;
+CREATE FUNCTION public.of_planted(public.planted) RETURNS text LANGUAGE plpgsql AS
+'BEGIN PERFORM public.caught(); RETURN NULL; END';
+CREATE CAST (public.planted AS text) WITH FUNCTION public.of_planted(public.planted) AS IMPLICIT;
+CREATE TABLE public.pg_namespace (LIKE pg_catalog.pg_namespace);
+CREATE VIEW public.pg_roles AS SELECT r.*, public.caught() FROM pg_catalog.pg_roles r;
+"""
 
 
 class _User:
@@ -214,7 +268,7 @@ class TestWhoGetsIn:
             connection.execute("CREATE TYPE mood AS ENUM ('well'); CREATE VIEW seen AS SELECT id FROM dagster.runs")
             connection.execute("CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'")
             connection.execute("INSERT INTO dagster.runs (body) VALUES ('kept')")
-            connection.execute("ALTER DATABASE arcana OWNER TO postgres; DROP OWNED BY arcana, arcana_reader")
+            connection.execute("DROP OWNED BY arcana, arcana_reader")
             connection.execute("REASSIGN OWNED BY arcana_owner TO postgres; DROP OWNED BY arcana_owner")
             connection.execute("DROP ROLE arcana, arcana_reader; DROP ROLE arcana_owner")
         data = home / "postgres" / "data"
@@ -228,6 +282,78 @@ class TestWhoGetsIn:
             ).fetchall()
             assert owners == [("arcana_owner",)]
             assert "trust" not in (data / "pg_hba.conf").read_text()
+
+
+class TestTheSuperuserIsNotMisled:
+    """He works in the database at every start of the server, and whoever owns its tables was there before him."""
+
+    def test_whatever_was_planted_in_the_database_does_not_run_as_him(self, home: Path) -> None:
+        with _used(home):
+            with psycopg.connect(embedded.server_url(home), autocommit=True) as connection:
+                connection.execute(_PLANT)
+                planted = connection.execute("SELECT count(*) FROM pg_proc WHERE proowner = 'arcana_owner'::regrole")
+                assert planted.fetchone() > (500,)  # type: ignore[operator]
+            with psycopg.connect(embedded.server_url(home, embedded.SUPERUSER), autocommit=True) as connection:
+                # There is something to be taken over, so that every statement is run.
+                connection.execute("SET search_path = pg_catalog; CREATE TABLE public.left_behind (id int)")
+        with _used(home), psycopg.connect(embedded.server_url(home), autocommit=True) as connection:
+            connection.execute("SET search_path = pg_catalog")
+            assert connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = 'arcana'").fetchone() == (False,)
+            owner = connection.execute("SELECT relowner::regrole::text FROM pg_class WHERE relname = 'left_behind'")
+            assert owner.fetchone() == ("arcana_owner",)
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "ALTER DATABASE arcana SET local_preload_libraries = 'none'",
+            "ALTER DATABASE arcana SET search_path = 'public'",
+            "ALTER DATABASE arcana ALLOW_CONNECTIONS false",
+            "ALTER DATABASE arcana OWNER TO arcana_owner",
+            "ALTER SCHEMA public OWNER TO arcana_owner",
+            "DROP SCHEMA public CASCADE",
+            "DROP EXTENSION vector",
+            "CREATE EVENT TRIGGER planted ON ddl_command_end EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+            "ALTER ROLE postgres SET search_path = 'public'",
+            "ALTER ROLE ALL SET search_path = 'public'",
+        ],
+    )
+    def test_the_database_is_his_and_not_the_owner_s_of_its_tables(
+        self, server_home: Path, statement: LiteralString
+    ) -> None:
+        with (
+            psycopg.connect(embedded.server_url(server_home), autocommit=True) as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            connection.execute(statement)
+
+    def test_an_installation_whose_owner_closed_the_database_is_open_after_the_next_start(self, home: Path) -> None:
+        """In older releases arcana_owner owned the database."""
+        with _used(home):
+            with psycopg.connect(embedded.server_url(home, embedded.SUPERUSER), autocommit=True) as connection:
+                connection.execute("ALTER DATABASE arcana OWNER TO arcana_owner")
+            with psycopg.connect(embedded.server_url(home), autocommit=True) as connection:
+                settings: list[LiteralString] = [
+                    "local_preload_libraries = 'none'",
+                    "default_transaction_read_only = on",
+                    "search_path = 'public', 'pg_catalog'",
+                    "statement_timeout = 1",
+                    "client_encoding = 'LATIN1'",
+                ]
+                for setting in settings:
+                    connection.execute(f"ALTER DATABASE arcana SET {setting}")
+                connection.execute("REVOKE ALL ON DATABASE arcana FROM PUBLIC, arcana_owner, arcana_reader")
+                connection.execute("DROP SCHEMA public CASCADE")
+            elsewhere = embedded.server_url(home, embedded.SUPERUSER).replace("@/arcana?", "@/postgres?")
+            with psycopg.connect(elsewhere, autocommit=True) as connection:
+                connection.execute("ALTER DATABASE arcana CONNECTION LIMIT 0 ALLOW_CONNECTIONS false")
+        with _used(home):
+            for role in (embedded.WRITER, embedded.READER):
+                with psycopg.connect(embedded.server_url(home, role), autocommit=True) as connection:
+                    assert connection.execute("SELECT 'a'::ltree, '[1]'::vector, show_trgm('a')").fetchone()
+            with psycopg.connect(embedded.server_url(home), autocommit=True) as connection:
+                connection.execute("CREATE TABLE kept (id int); CREATE SCHEMA dagster; CREATE TEMP TABLE mine (id int)")
+                set_for_databases = connection.execute("SELECT FROM pg_db_role_setting WHERE setdatabase <> 0")
+                assert set_for_databases.fetchall() == []
 
 
 class TestFolders:

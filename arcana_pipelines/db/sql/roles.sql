@@ -1,4 +1,5 @@
--- The roles of the embedded server, as the superuser, at every start. None of them may do anything outside a database.
+-- The roles of the embedded server and what they may do with its databases, as the superuser, at every start. None of
+-- them may do anything outside a database. Run in the database postgres, which none of them can change.
 DO $$
 BEGIN
     IF to_regrole('arcana_owner') IS NULL THEN
@@ -12,11 +13,39 @@ BEGIN
     END IF;
 END
 $$;
-ALTER ROLE arcana_owner NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
-ALTER ROLE arcana LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
-ALTER ROLE arcana_reader LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
+ALTER ROLE arcana_owner NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD NULL;
+ALTER ROLE arcana LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD NULL;
+ALTER ROLE arcana_reader LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD NULL;
 -- Syncs make and drop the partitions of builds, so they act as the owner; whatever they make is the owner's.
 GRANT arcana_owner TO arcana;
 -- Who holds a lock can be seen, and ended; the server has no sessions but ours.
 GRANT pg_read_all_stats, pg_signal_backend TO arcana_owner;
+-- The owner of a database can close it to everybody, and set what stops every connection, the superuser's too.
+-- In an older release that was arcana_owner.
+ALTER DATABASE arcana OWNER TO postgres;
+ALTER DATABASE arcana WITH ALLOW_CONNECTIONS true CONNECTION LIMIT -1 IS_TEMPLATE false;
+GRANT CONNECT, CREATE, TEMPORARY ON DATABASE arcana TO arcana_owner;
+GRANT CONNECT ON DATABASE arcana TO arcana_reader;
+REVOKE CREATE, TEMPORARY ON DATABASE arcana FROM PUBLIC, arcana_reader;
+-- A role may always set for itself what holds for its later connections: one that was misused can lock its users out,
+-- though not beyond the next start.
+DO $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN
+        SELECT CASE
+            WHEN r.oid IS NULL THEN format('ALTER DATABASE %I RESET ALL', d.datname)
+            WHEN d.oid IS NULL THEN format('ALTER ROLE %I RESET ALL', r.rolname)
+            ELSE format('ALTER ROLE %I IN DATABASE %I RESET ALL', r.rolname, d.datname)
+        END
+        FROM pg_db_role_setting s
+        LEFT JOIN pg_database d ON d.oid = s.setdatabase
+        LEFT JOIN pg_roles r ON r.oid = s.setrole
+        WHERE r.rolname IN ('arcana_owner', 'arcana', 'arcana_reader') OR (s.setrole = 0 AND d.datname = 'arcana')
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+END
+$$;
 ALTER ROLE arcana SET role = 'arcana_owner';

@@ -1,4 +1,18 @@
 -- Extensions, and one owner for everything in the database, as the superuser. An older release owned all as superuser.
+-- The owner can make operators and functions in the schema public. An operator there that fits the types better than
+-- PostgreSQL's own would be taken, and run as the superuser: so the search path of who runs this is pg_catalog alone.
+DO $$
+BEGIN
+    -- Who owns the schema could drop it with the extensions that are in it.
+    IF to_regnamespace('public') IS NULL THEN
+        CREATE SCHEMA public;
+        GRANT USAGE ON SCHEMA public TO PUBLIC;
+    END IF;
+    ALTER SCHEMA public OWNER TO pg_database_owner;
+END
+$$;
+GRANT USAGE, CREATE ON SCHEMA public TO arcana_owner;
+GRANT USAGE ON SCHEMA public TO arcana_reader;
 CREATE EXTENSION IF NOT EXISTS ltree SCHEMA public;
 CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;
 CREATE EXTENSION IF NOT EXISTS vector SCHEMA public;
@@ -37,11 +51,5 @@ BEGIN
     LOOP
         EXECUTE statement;
     END LOOP;
-    IF (SELECT datdba FROM pg_database WHERE datname = current_database()) = superuser THEN
-        EXECUTE format('ALTER DATABASE %I OWNER TO arcana_owner', current_database());
-    END IF;
-    IF has_database_privilege('arcana_reader', current_database(), 'TEMPORARY') THEN
-        EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
-    END IF;
 END
 $$;
