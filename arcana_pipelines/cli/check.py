@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arcana_pipelines.cli.output import local_time, print_json, say
+from arcana_pipelines.cli.output import local_time, print_json, runnable, say
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.operations.alerts import FailedRun, failed_known
 from arcana_pipelines.operations.check import check, level
@@ -29,7 +29,7 @@ def show_check(database: Database, slug: str | None, as_json: bool) -> int:
         detail = f" ({cause.detail})" if cause.detail else ""
         say(
             "{}: {}{}: {}{} Next: {}", cause.workspace or "Arcana", cause.cause, since, cause.text,
-            detail.replace("\n", " "), cause.next_step,
+            detail.replace("\n", " "), runnable(cause.next_step),
         )  # fmt: skip
     return code
 

@@ -12,7 +12,7 @@ import click
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
-from arcana_pipelines.cli.output import json_option, print_json, say
+from arcana_pipelines.cli.output import json_option, print_json, runnable, say
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Database, require_installation
 from arcana_pipelines.db.private_folders import closing_mode
@@ -41,7 +41,7 @@ def command(context: click.Context, as_json: bool) -> None:
         print_json({"checks": [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in findings]})
     else:
         for name, ok, detail in findings:
-            say(f"[{'green' if ok else 'red'}]{'ok  ' if ok else 'FAIL'}[/] {{}}: {{}}", name, detail)
+            say(f"[{'green' if ok else 'red'}]{'ok  ' if ok else 'FAIL'}[/] {{}}: {{}}", name, runnable(detail))
     context.exit(0 if all(ok for _, ok, _ in findings) else 1)
 
 

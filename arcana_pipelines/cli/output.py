@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import shutil
+import sys
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +26,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print exactl
 # Controls but tab and line feed, line and paragraph separators, bidirectional controls, tag characters, and halves of
 # surrogate pairs, which no terminal can be sent.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]")
+
+# A command of ours in a text of ours.
+_COMMAND = re.compile(r"\barcana (?=(?:db|doctor|eval|index|retry|search|status|sync|up|webhooks|workspace)\b|-v )")
 
 _PLACE = re.compile("\ue000(\\d+)\ue001")
 
@@ -43,7 +50,10 @@ def error_console() -> Console:
 
 
 def say(markup: str, /, *texts: object, **named: object) -> None:
-    """Print a line: `markup` is ours, with `{}` or `{name}` where texts go, which are shown as they are."""
+    """Print a line: `markup` is ours, with `{}` or `{name}` where texts go, which are shown as they are.
+
+    Commands in `markup` (`arcana sync …`) are printed so that they can be run here.
+    """
     from rich.text import Span, Text
 
     shown: list[str] = []
@@ -52,7 +62,8 @@ def say(markup: str, /, *texts: object, **named: object) -> None:
         shown.append(printable(str(text)))
         return f"\ue000{len(shown) - 1}\ue001"
 
-    named = {name: place(text) for name, text in named.items()}
+    markup = _COMMAND.sub("{called} ", markup)
+    named = {name: place(text) for name, text in {**named, "called": called()}.items()}
     styled = Text.from_markup(markup.format(*map(place, texts), **named), emoji=False)
     # Rich cannot escape every text in markup, so texts are put in when the markup has been read.
     places = list(_PLACE.finditer(styled.plain))
@@ -63,6 +74,22 @@ def say(markup: str, /, *texts: object, **named: object) -> None:
 
     spans = [Span(moved(span.start), moved(span.end), span.style) for span in styled.spans]
     console().print(Text(_PLACE.sub(lambda place: shown[int(place[1])], styled.plain), spans=spans))
+
+
+def called() -> str:
+    """How `arcana` is called here: by its name where that is on PATH, otherwise as this process was called."""
+    if shutil.which("arcana") is None:
+        program = Path(sys.argv[0])
+        if program.name == "arcana":
+            return shlex.quote(sys.argv[0])
+        if program.name == "__main__.py" and program.parent == Path(__file__).parent:
+            return f"{shlex.quote(sys.executable)} -m arcana_pipelines.cli"
+    return "arcana"
+
+
+def runnable(text: str) -> str:
+    """A text of ours with its commands as they can be run here."""
+    return _COMMAND.sub(lambda _: f"{called()} ", text)
 
 
 def printable(text: str) -> str:
@@ -91,4 +118,4 @@ def fail(message: str, as_json: bool) -> None:
     """Say what went wrong: on standard error, and as the one JSON object when that was asked for."""
     if as_json:
         print_json({"error": message})
-    click.echo(f"Error: {printable(message)}", err=True)
+    click.echo(f"Error: {printable(runnable(message))}", err=True)

@@ -12,7 +12,7 @@ import click
 
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import console, json_option, print_json, printable, say
+from arcana_pipelines.cli.output import console, json_option, print_json, printable, runnable, say
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.pipeline import workspaces
 from arcana_pipelines.retrieval.filters import KINDS, Filters, PropertyCondition
@@ -113,7 +113,7 @@ def command(
                 print_json(found | {name: value for name, value in told.items() if value})
             else:
                 for note in dict.fromkeys(results.notes):
-                    click.echo(printable(note), err=True)
+                    click.echo(printable(runnable(note)), err=True)
                 _print(results)
             connection.commit()  # the next line may be long in coming
 

@@ -38,7 +38,7 @@ def command(context: click.Context, slug: str | None, only_check: bool, as_json:
         print_json(states[0] if slug else {"workspaces": states})
         return
     if not states:
-        click.echo("No workspaces yet. `arcana workspace add` registers one.")
+        say("No workspaces yet. `arcana workspace add` registers one.")
     for state in states:
         _print(state)
 

@@ -44,26 +44,33 @@ LOGS_KEPT = 3
 @click.command(name="up")
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The UI has no log-in: mind who can reach it.")
-@click.option("--no-demo", is_flag=True, help="Do not register the sample workspace.")
+@click.option("--no-demo", is_flag=True, help="Do not register the sample workspace in a new installation.")
 def command(port: int, host: str, no_demo: bool) -> None:
-    """Start everything: database, Dagster UI and daemon, sensors running. Ctrl-C stops it all."""
+    """Start everything: database, Dagster UI and daemon, sensors running. Ctrl-C stops it all.
+
+    A new installation with the embedded database gets a sample workspace, 'handbook'; a database of DATABASE_URL does
+    not.
+    """
     started = time.monotonic()
     _refuse_taken_port(host, port)
     settings = load_settings()
+    from arcana_pipelines.defs.instance import prepare, require_own_home
+
+    require_own_home(settings)
     database = Database(settings, may_create=True)
     upgrade(database)
     say("Database ready ({})", database.safe_url)
-    from arcana_pipelines.defs.instance import prepare
-
     prepare(database)
-    if not no_demo:
+    if not no_demo and settings.database_url is None:
         _prepare_demo(database)
+    with database.connection() as connection:
+        has_demo = DEMO_SLUG in workspaces.slugs(connection)
     database.close()
     server = _start_dagster(host, port, settings.home)
     stopping = _forward_signals(server)
     try:
         if _wait_until_up(server, host, port):
-            _say_where(host, port, time.monotonic() - started, demo=not no_demo)
+            _say_where(host, port, time.monotonic() - started, has_demo)
         code = server.wait()
     finally:
         _stop(server)
@@ -75,9 +82,9 @@ def command(port: int, host: str, no_demo: bool) -> None:
 
 
 def _prepare_demo(database: Database) -> None:
-    """Register and index the sample handbook once; later starts find it there."""
+    """Register and index the sample handbook in an installation that has no workspace and had none of this name."""
     with database.connection() as connection:
-        if any(row.slug == DEMO_SLUG for row in workspaces.every(connection)):
+        if workspaces.slugs(connection):
             return
         retired = connection.execute("SELECT 1 FROM retired_slug WHERE slug = %s", [DEMO_SLUG]).fetchone()
     if retired:
@@ -187,18 +194,18 @@ def _shown(host: str) -> str:
     return "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
 
 
-def _say_where(host: str, port: int, seconds: float, demo: bool) -> None:
+def _say_where(host: str, port: int, seconds: float, has_demo: bool) -> None:
     say(
         "\n[bold]Dagster UI:[/bold] {}   (up after {} s; Ctrl-C stops everything)",
         f"http://{_shown(host)}:{port}", round(seconds),
     )  # fmt: skip
-    if demo:
+    if has_demo:
         say("[bold]Try:[/bold]")
         say('  arcana search {} "How many vacation days carry over?"', DEMO_SLUG)
         say('  arcana search {} "부풀어 오른 배터리"', DEMO_SLUG)
         say("  edit a file in {} and search again half a minute later", load_settings().home / "handbook")
     else:
-        say("Next: arcana workspace add SLUG --source notion")
+        say("Next: arcana workspace add SLUG --source notion (or --source notion-export --path EXPORT)")
 
 
 def _stop(server: subprocess.Popen[str]) -> None:

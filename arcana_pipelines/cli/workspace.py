@@ -55,7 +55,7 @@ def add(
             }
         )
     else:
-        click.echo(f"Workspace '{slug}' is registered. Next: arcana sync {slug}")
+        say("Workspace '{}' is registered. Next: arcana sync {}", slug, slug)
 
 
 def register(
@@ -97,7 +97,7 @@ def list_(as_json: bool) -> None:
         print_json({"workspaces": [_described(row) for row in rows]})
         return
     if not rows:
-        click.echo("No workspaces yet. `arcana workspace add` registers one.")
+        say("No workspaces yet. `arcana workspace add` registers one.")
     for row in rows:
         click.echo(f"{row.slug}\t{row.platform}\t{row.status}\tgeneration {row.generation}")
 

@@ -150,6 +150,24 @@ def check_home(settings: Settings) -> Path:
     return home
 
 
+def require_own_home(settings: Settings) -> None:
+    """Refuse to start a daemon on somebody's Dagster, whose runs and schedules it would start, too.
+
+    Raises:
+        InvalidSetting: DAGSTER_HOME names another folder than ours, and its `dagster.yaml` is not made from ours.
+    """
+    home = check_home(settings)
+    if home == settings.dagster_home or home.resolve() == settings.dagster_home.resolve():
+        return
+    file = home / "dagster.yaml"
+    if not file.exists() or STORAGE_VARIABLE not in file.read_text(encoding="utf-8-sig"):
+        raise InvalidSetting(
+            f"DAGSTER_HOME is {home}, a Dagster that is not Arcana's: `arcana up` would start a second daemon on it, "
+            "which takes its runs and schedules, too. Unset DAGSTER_HOME, and ARCANA_HOME/dagster is used; or add "
+            "Arcana to that Dagster (docs/embedding-in-dagster.md)."
+        )
+
+
 def _fault(file: Path) -> str | None:
     known = os.environ.get(STORAGE_VARIABLE)
     os.environ.setdefault(STORAGE_VARIABLE, "postgresql+psycopg2:///")  # what our file reads: each command sets it

@@ -1,0 +1,114 @@
+"""What `arcana up` makes and starts, and where: never in what is somebody else's."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from arcana_pipelines.cli import output, up
+from arcana_pipelines.db import embedded
+from arcana_pipelines.defs.instance import dagster_yaml
+from arcana_pipelines_tests.e2e.conftest import Arcana
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(autouse=True)
+def no_dagster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """In the place of Dagster's server stands a process that ends at once."""
+    monkeypatch.setattr(up, "_start_dagster", lambda *_: subprocess.Popen([sys.executable, "-c", ""], text=True))
+    monkeypatch.setattr(up, "_wait_until_up", lambda *_: True)
+    monkeypatch.setattr(up, "_forward_signals", lambda _: [])
+    yield
+    embedded.release_lease(tmp_path / "home")
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / f"Badges {'0' * 31}1.md").write_text("# Badges\n\nA badge opens the door.\n")
+    return tmp_path / "export"
+
+
+def started(arcana: Arcana, **variables: str | None) -> subprocess.CompletedProcess[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return arcana.here("up", "--port", str(port), **variables)
+
+
+def slugs(arcana: Arcana, **variables: str | None) -> list[str]:
+    listed = json.loads(arcana.here("workspace", "list", "--json", **variables).stdout)
+    return [row["workspace"] for row in listed["workspaces"]]
+
+
+class TestTheSampleWorkspace:
+    def test_goes_into_no_database_of_somebody_s_own(self, arcana: Arcana) -> None:
+        done = started(arcana)
+        assert done.returncode == 0, done.stderr
+        assert slugs(arcana) == []
+        assert "workspace add SLUG" in done.stdout and "search handbook" not in done.stdout
+
+    def test_goes_into_no_installation_that_has_a_workspace(self, arcana: Arcana, export: Path) -> None:
+        own: dict[str, str | None] = {"DATABASE_URL": None}
+        added = arcana.here("workspace", "add", "acme", "--source", "notion-export", "--path", str(export), **own)
+        assert added.returncode == 0, added.stderr
+        assert started(arcana, **own).returncode == 0
+        assert slugs(arcana, **own) == ["acme"]
+
+    def test_goes_into_a_new_installation_once(self, arcana: Arcana) -> None:
+        for _ in range(2):
+            done = started(arcana, DATABASE_URL=None)
+            assert done.returncode == 0, done.stderr
+            assert "search handbook" in done.stdout
+        assert slugs(arcana, DATABASE_URL=None) == ["handbook"]
+
+
+class TestDagsterHome:
+    @pytest.mark.parametrize("yaml", [None, "", "telemetry:\n  enabled: false\n"])
+    def test_of_somebody_else_gets_no_second_daemon(self, arcana: Arcana, tmp_path: Path, yaml: str | None) -> None:
+        theirs = tmp_path / "theirs"
+        theirs.mkdir()
+        if yaml is not None:
+            (theirs / "dagster.yaml").write_text(yaml)
+        before = sorted(theirs.iterdir())
+        done = started(arcana, DAGSTER_HOME=str(theirs), DATABASE_URL=None)
+        assert done.returncode == 2 and "DAGSTER_HOME" in done.stderr and "Unset" in done.stderr, done.stderr
+        assert sorted(theirs.iterdir()) == before and not (tmp_path / "home").exists()
+
+    def test_of_ours_may_be_named(self, arcana: Arcana, tmp_path: Path) -> None:
+        for home in (tmp_path / "home" / "dagster", tmp_path / "elsewhere"):
+            home.mkdir(parents=True, exist_ok=True)
+            (home / "dagster.yaml").write_text(dagster_yaml(home))
+            done = started(arcana, DAGSTER_HOME=str(home))
+            assert done.returncode == 0, done.stderr
+
+
+class TestPrintedCommands:
+    @pytest.mark.parametrize(
+        ("called", "shown"),
+        [
+            (".venv/bin/arcana", ".venv/bin/arcana"), ("/my tools/arcana", "'/my tools/arcana'"), ("pytest", "arcana"),
+            (str(Path(output.__file__).with_name("__main__.py")), f"{sys.executable} -m arcana_pipelines.cli"),
+        ],
+    )  # fmt: skip
+    def test_are_called_as_this_one_was_where_it_is_not_on_path(
+        self, arcana: Arcana, export: Path, monkeypatch: pytest.MonkeyPatch, called: str, shown: str
+    ) -> None:
+        monkeypatch.setattr("sys.argv", [called])
+        added = arcana.here("workspace", "add", "acme", "--source", "notion-export", "--path", str(export), PATH="/")
+        assert f"Next: {shown} sync acme" in added.stdout, added.stdout + added.stderr
+        assert f"`{shown} workspace list`" in arcana.here("sync", "nobody", PATH="/").stderr
+
+    def test_are_called_by_the_name_that_is_on_path(
+        self, arcana: Arcana, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "arcana").touch(mode=0o755)
+        monkeypatch.setattr("sys.argv", ["/elsewhere/arcana"])
+        assert "Next: arcana workspace add SLUG" in started(arcana, PATH=f"/bin:{tmp_path}").stdout
