@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.retrieval.limits import check_text
+from arcana_pipelines.retrieval.limits import check_text, moment, told
 
 if TYPE_CHECKING:
     from arcana_pipelines.retrieval.conditions import KnownCondition
@@ -65,6 +65,20 @@ class PropertyCondition:
         return list(_readings(self.written))
 
 
+def _check_condition(condition: object) -> None:
+    if not isinstance(condition, PropertyCondition):
+        raise WrongUse(
+            f"A condition has to be a PropertyCondition, not {told(condition)}: use PropertyCondition.parse."
+        )
+    check_text("The name of a property", condition.name)
+    check_text("An operator", condition.operator)
+    check_text("The value of a condition", condition.value)
+    if condition.written is not None:
+        check_text("A condition", condition.written)
+    if not condition.name.strip():
+        raise WrongUse("A condition on a property has no name of a property.")
+
+
 def _readings(text: str) -> Iterator[PropertyCondition]:
     for operator in _OPERATOR.finditer(text):
         name, value = text[: operator.start()].strip(), text[operator.end() :].strip()
@@ -90,26 +104,33 @@ class Filters:
     edited_since: datetime | None = None
     links_to: str | None = None
 
-    def check(self) -> None:
-        """Refuse what cannot be meant: an empty text is a forgotten value, and never means every page.
+    def checked(self) -> Filters:
+        """These filters, fit for the database.
+
+        What cannot be meant is refused: an empty text is a forgotten value, and never means every page.
 
         Raises:
-            WrongUse: a page or a property is an empty text, a kind is none that there is, or a time has no zone.
+            WrongUse: a page or a property is no text or an empty one, a kind is none that there is, or a time has no
+                zone.
         """
         for name, page in (("below", self.below), ("links_to", self.links_to)):
-            if page is not None and not page.strip():
+            if page is None:
+                continue
+            check_text(f"The filter {name}", page)
+            if not page.strip():
                 raise WrongUse(
                     f"The filter {name} is empty: name a page by its id, its address or its title, or leave it out."
                 )
-        for kind in self.kinds:  # of a text: its letters, none of which is a kind
-            if kind not in KINDS:
-                raise WrongUse(f"There is no kind '{kind}': give a list with one or more of {', '.join(KINDS)}.")
-        if any(not condition.name.strip() for condition in self.properties):
-            raise WrongUse("A condition on a property has no name of a property.")
-        if self.edited_since is not None and self.edited_since.tzinfo is None:
-            raise WrongUse(
-                "edited_since is a time without a zone: give an aware one, as datetime(2026, 1, 5, tzinfo=UTC)."
-            )
+        for name, several in (("kinds", self.kinds), ("properties", self.properties)):
+            if not isinstance(several, Collection) or isinstance(several, str | bytes):
+                raise WrongUse(f"The filter {name} has to be a list, not {told(several)}.")
+        for kind in self.kinds:
+            if not isinstance(kind, str) or kind not in KINDS:
+                raise WrongUse(f"There is no kind {told(kind)}: give a list with one or more of {', '.join(KINDS)}.")
+        for condition in self.properties:
+            _check_condition(condition)
+        since = self.edited_since
+        return self if since is None else replace(self, edited_since=moment("edited_since", since))
 
     def __bool__(self) -> bool:
         return any((self.below, self.kinds, self.properties, self.edited_since, self.links_to))
@@ -158,6 +179,19 @@ class Filters:
             wanted.append(holds)
             parameters |= values
         return sql.SQL(" AND ").join(wanted), parameters
+
+
+def checked(filters: object) -> Filters:
+    """The filters of a search (see `Filters.checked`); None is none.
+
+    Raises:
+        WrongUse: they are no filters, or cannot be meant.
+    """
+    if filters is None:
+        return Filters()
+    if not isinstance(filters, Filters):
+        raise WrongUse(f"filters has to be a Filters, not {told(filters)}.")
+    return filters.checked()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,10 @@ from arcana_pipelines.indexes.builds import table_of, terms_of
 from arcana_pipelines.retrieval import highlights, lexical, past, typos
 from arcana_pipelines.retrieval.conditions import known_conditions
 from arcana_pipelines.retrieval.embedders import Embedders
-from arcana_pipelines.retrieval.filters import Filters
+from arcana_pipelines.retrieval.filters import Filters, checked
 from arcana_pipelines.retrieval.folding import fold
 from arcana_pipelines.retrieval.fusion import Fusion, Ranking, Scored, fuse, fuse_by_rank, weight_of_meaning
-from arcana_pipelines.retrieval.limits import LONGEST_QUERY, MOST_HITS, check_text
+from arcana_pipelines.retrieval.limits import LONGEST_QUERY, MOST_HITS, check_text, moment
 from arcana_pipelines.retrieval.places import find_indexed, find_place
 from arcana_pipelines.retrieval.reranker import RERANKED, Reranker, reranked
 from arcana_pipelines.retrieval.results import Hit, Results
@@ -123,10 +123,8 @@ class IndexSearcher:
                 zone.
             NotRemembered: what the index showed at that time is not known.
         """
-        if as_of is not None and as_of.tzinfo is None:
-            raise WrongUse("as_of is a time without a zone: give an aware one, as datetime(2026, 1, 5, tzinfo=UTC).")
-        if filters is not None:
-            filters.check()
+        filters = checked(filters)
+        as_of = None if as_of is None else moment("as_of", as_of)
         if k > MOST_HITS:
             raise WrongUse(f"A search gives at most {MOST_HITS} hits, not {k}.")
         check_text("The name of the index", self._index)
@@ -135,7 +133,7 @@ class IndexSearcher:
         terms = dict(list(query_terms(text).items())[:MOST_TERMS])
         reranker = self._reranker if ranking == "fused" else None
         most = max(k, RERANKED) if reranker else k
-        question = _Question(text, terms, k, ranking, filters or Filters(), neighbours, as_of, fusion, most)
+        question = _Question(text, terms, k, ranking, filters, neighbours, as_of, fusion, most)
         hits, corrections, notes = self._find(question) if terms else ([], {}, [])
         is_reranked = False
         if reranker is not None and hits:

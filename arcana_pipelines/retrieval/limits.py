@@ -1,8 +1,12 @@
-"""What a search may be asked: texts that a database can hold, and numbers within bounds."""
+"""What a search may be asked: texts and times that a database can hold, and numbers within bounds.
+
+Programs pass on what their users send: whatever it is, the answer is a sentence and no error of the driver's.
+"""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from arcana_pipelines.errors import WrongUse
 
@@ -15,19 +19,21 @@ LONGEST_VALUE = 2000  # characters of a name, a value, an address
 _IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")
 
 
-def check_text(what: str, text: str, longest: int = LONGEST_VALUE) -> None:
-    """Refuse a text that no database holds or that is too long.
+def check_text(what: str, text: object, longest: int = LONGEST_VALUE) -> None:
+    """Refuse what is no text, a text that no database holds, and one that is too long.
 
     Raises:
-        WrongUse: it does.
+        WrongUse: it is.
     """
+    if not isinstance(text, str):
+        raise WrongUse(f"{what} has to be a text, not {told(text)}.")
     if _IMPOSSIBLE.search(text):
         raise WrongUse(f"{what} holds NUL or half of a surrogate pair, which no text has: remove it.")
     if len(text) > longest:
         raise WrongUse(f"{what} has {len(text):,} characters; at most {longest:,} can be. Shorten it.")
 
 
-def check_question(query: str, k: int, neighbours: int) -> None:
+def check_question(query: object, k: object, neighbours: object) -> None:
     """Refuse a question that is too long, holds what no text has, or asks for too much.
 
     Raises:
@@ -35,5 +41,30 @@ def check_question(query: str, k: int, neighbours: int) -> None:
     """
     check_text("The query", query, LONGEST_QUERY)
     for name, value, least, most in (("k", k, 1, MOST_HITS), ("neighbours", neighbours, 0, MOST_NEIGHBOURS)):
-        if not isinstance(value, int) or not least <= value <= most:
-            raise WrongUse(f"A search needs {name} of at least {least} and at most {most}, not {value}.")
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise WrongUse(f"A search needs {name} of at least {least} and at most {most}, not {told(value)}.")
+
+
+def moment(what: str, time: object) -> datetime:
+    """An aware time in UTC: of zones further from it than 16 hours PostgreSQL knows nothing.
+
+    Raises:
+        WrongUse: it is no time, or has no zone.
+    """
+    if not isinstance(time, datetime):
+        raise WrongUse(f"{what} has to be a datetime, not {told(time)}.")
+    if time.utcoffset() is None:
+        raise WrongUse(f"{what} is a time without a zone: give an aware one, as datetime(2026, 1, 5, tzinfo=UTC).")
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise WrongUse(f"{what} is a time before the first year or after the last.") from error
+
+
+def told(value: object) -> str:
+    """A wrong argument in words, however long it is and whatever it holds."""
+    if isinstance(value, str):
+        return repr(value[:60])
+    if isinstance(value, int) and abs(value) < 10**20:
+        return str(value)
+    return f"what Python calls {type(value).__name__}"

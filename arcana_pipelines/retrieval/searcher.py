@@ -19,10 +19,10 @@ from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import DatabaseUnreachable, UnknownWorkspace, WrongUse
 from arcana_pipelines.retrieval.embedders import Embedders
-from arcana_pipelines.retrieval.filters import Filters
+from arcana_pipelines.retrieval.filters import Filters, checked
 from arcana_pipelines.retrieval.fusion import Fusion, Ranking
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
-from arcana_pipelines.retrieval.limits import check_question, check_text
+from arcana_pipelines.retrieval.limits import check_question, check_text, moment, told
 from arcana_pipelines.retrieval.reranker import Reranker, open_reranker
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.settings import Settings, load_settings
@@ -112,8 +112,10 @@ class Searcher:
         check_question(query, k, neighbours)
         check_text("The workspace's name", self._workspace)
         for name, value, known in (("ranking", ranking, get_args(Ranking)), ("fusion", fusion, get_args(Fusion))):
-            if value not in known:
-                raise WrongUse(f"There is no {name} '{value}', only {', '.join(known)}.")
+            if not isinstance(value, str) or value not in known:
+                raise WrongUse(f"There is no {name} {told(value)}, only {', '.join(known)}.")
+        filters = checked(filters)
+        as_of = None if as_of is None else moment("as_of", as_of)
         self._make_ready()
         search = partial(
             self._search, query, k, ranking=ranking, filters=filters, neighbours=neighbours, as_of=as_of, fusion=fusion

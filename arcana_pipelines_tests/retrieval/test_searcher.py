@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,58 @@ class TestADirectoryWithoutAnInstallation:
             self.told(nowhere, use)
 
 
+ODD = [7, True, b"zebra", ["zebra"], {}, object(), 1.5, (), "x" * 5000, "\0", "\ud800", 10**5000]
+ODD_OFFSETS = [timedelta(hours=20), timedelta(hours=-23), timedelta(microseconds=1)]
+
+
+class TestOddArguments:
+    """What a program passes on of what its users send."""
+
+    @pytest.fixture
+    def refusing(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Searcher]:
+        """A searcher that must not come to its database."""
+        with Searcher("handbook", settings=Settings()) as searcher:
+            monkeypatch.setattr(searcher, "_make_ready", None)
+            yield searcher
+
+    def refused(self, searcher: Searcher, **asked: Any) -> None:
+        with pytest.raises(WrongUse, match=r"(?s)^[A-Za-z].*\.$") as refused:
+            searcher.search(**{"query": "zebra"} | asked)
+        assert len(str(refused.value)) < 300 and str(refused.value).encode()
+
+    @pytest.mark.parametrize("name", ["query", "k", "neighbours", "ranking", "fusion", "filters", "as_of"])
+    def test_of_a_search_are_refused_in_a_sentence(self, refusing: Searcher, name: str) -> None:
+        for odd in ODD:
+            if not (name in ("k", "neighbours") and type(odd) is int and odd == 7):
+                self.refused(refusing, **{name: odd})
+
+    @pytest.mark.parametrize("name", ["below", "links_to", "kinds", "properties", "edited_since"])
+    def test_of_filters_are_refused_in_a_sentence(self, refusing: Searcher, name: str) -> None:
+        for odd in ODD:
+            if not (name in ("kinds", "properties") and odd in ((), {})):
+                self.refused(refusing, filters=Filters(**{name: odd}))
+            if name in ("kinds", "properties"):
+                self.refused(refusing, filters=Filters(**{name: [odd]}))
+
+    @pytest.mark.parametrize("name", ["name", "operator", "value", "written"])
+    def test_of_conditions_are_refused_in_a_sentence(self, refusing: Searcher, name: str) -> None:
+        for odd in ODD:
+            condition: Any = {"name": "Status", "operator": "=", "value": "Done", name: odd}
+            self.refused(refusing, filters=Filters(properties=[PropertyCondition(**condition)]))
+            with pytest.raises(WrongUse):
+                PropertyCondition.parse(odd)
+
+    def test_times_without_a_zone_or_beyond_all_years_are_refused(self, refusing: Searcher) -> None:
+        hour = timedelta(hours=1)
+        for when in (
+            datetime(2020, 1, 1),
+            datetime.min.replace(tzinfo=timezone(hour)),
+            datetime.max.replace(tzinfo=timezone(-hour)),
+        ):
+            self.refused(refusing, as_of=when)
+            self.refused(refusing, filters=Filters(edited_since=when))
+
+
 class TestSearching:
     def test_it_finds_what_the_workspace_has(self, searcher: Searcher) -> None:
         found = searcher.search("zebra", k=3, filters=Filters(kinds=["page"]), neighbours=1)
@@ -169,7 +222,12 @@ class TestSearching:
         with pytest.raises(WrongUse, match=r"^[A-Z].*\.$"):
             searcher.search(**{"query": "zebra"} | wrong)
 
-    @pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 5000])
+    def test_a_time_in_any_zone_is_compared(self, searcher: Searcher) -> None:
+        first = datetime.min.replace(tzinfo=UTC)
+        for when in (first, *(datetime(2020, 1, 1, tzinfo=timezone(offset)) for offset in ODD_OFFSETS)):
+            assert searcher.search("zebra", filters=Filters(edited_since=when)).hits
+
+    @pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 5000, 7, None, b"acme"])
     def test_names_that_no_database_holds_are_those_of_nothing(self, settings: Settings, name: str) -> None:
         for asked in ({"workspace": name}, {"workspace": "acme", "index": name}):
             with pytest.raises(WrongUse), Searcher(**asked, settings=settings) as searcher:
