@@ -45,11 +45,15 @@ _MATH_TICKS = re.compile(r"\$(`+)([^`\n]+)\1\$")
 _MATH = re.compile(r"\$(?![\s$])[^$\\\n]*+(?:\\.[^$\\\n]*+)*+\$")
 _AUTOLINK = re.compile(r"<((?:https?|ftp)://[^<>\s]+|mailto:[^<>\s]+)>")
 _BRACKET = re.compile(r"!?\[|\]\(?")
+# No two runs of the same characters stand side by side: they could be divided in as many ways as they are long. A
+# title alone is an address that is empty.
+_TITLE = r"(?:\"[^\"\n]*+\"|'[^'\n]*+')"
 _DESTINATION = re.compile(
-    r"\(\s*(?:<([^<>\n]*)>|((?:[^\s()]++|\([^\s()]*+\))*+))(?:\s+(?:\"[^\"\n]*\"|'[^'\n]*'))?\s*\)"
+    rf"\((?:\s*+(?:<([^<>\n]*+)>|((?:[^\s()]++|\([^\s()]*+\))*+))(?:\s++{_TITLE})?+|\s++{_TITLE})\s*+\)"
 )
-_SIMPLE_LINK = re.compile(r"!?\[([^\[\]\n]*[^\s\[\]][^\[\]\n]*)\]\(([^()\s<>\"]*+)\)")
-_CITATION = re.compile(r"(\s?)\[\^((?:https?:)?/[^\]\s]+)\]")
+_SIMPLE_LINK = re.compile(r"!?\[([^\S\n]*+[^\s\[\]][^\[\]\n]*+)\]\(([^()\s<>\"]*+)\)")
+# One without an end is read as well, so that what stands in it is not tried again: it has no end either.
+_CITATION = re.compile(r"(\s?)\[\^((?:https?:)?/[^\]\s]++)(\]?)")
 _BLOCK_ATTRIBUTES = re.compile(r"(?<![ \t])[ \t]*+\{(?:(?:color|toggle)=\"[^\"\n{}]*+\"[ \t]*+)++\}[ \t]*+$", re.M)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _PIECE = re.compile("\x00(\\d+)\x01")
@@ -379,6 +383,8 @@ def _simple_link(match: re.Match[str], found: Found) -> str:
 
 
 def _citation(match: re.Match[str], found: Found) -> str:
+    if not match.group(3):
+        return match.group()
     url = match.group(2).translate(_UNSHIELD)
     found.link(url)
     space = match.group(1) or (" " if match.start() else "")

@@ -38,7 +38,7 @@ def normalise(markdown: str) -> Normalised:
     """
     check_size(len(markdown))
     share = Share()
-    markdown = shield_typed(without_encoded(resolve_references(clean(markdown))), share)
+    markdown = shield_typed(without_encoded(resolve_references(clean(markdown), share)), share)
     lines = markdown.split("\n")
     reader = Reader(lines, is_v1(markdown, lines), share)
     text = nfc(unshielded(reader.read()))

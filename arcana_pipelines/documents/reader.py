@@ -28,6 +28,7 @@ _QUOTE = re.compile(r"[ \t]*(?:(?:>[ \t]*){16,}|>[ \t]?)")
 _V1_HINTS = ('{color="', '{toggle="', "<details", "<empty-block", "<synced_block", "<table_of", "<mention-")
 _V1_LINE = re.compile(r"[ \t]*+</?(?:details|empty-block|synced_block|table_of_contents|mention-)")
 _TABBED_TEXT = re.compile(r"\t+(?![-*+](?:[ \t]|$)|\d+[.)](?:[ \t]|$)|\s)")
+_LONG = 1000  # characters of a block before which the time is looked at
 # A line that begins with none of these and has no "<" is text.
 _MARKED = frozenset(" \t#>-*+_0123456789|`~$")
 _OPENS_MANY = frozenset(">|$`~")
@@ -179,7 +180,7 @@ class Reader:
             if media:
                 self.media = None
                 source = _with_label(source, *media)
-            text = read_inline(source, self.found)
+            text = self.inline(source)
             kind = self.kind
             if not text:
                 pass
@@ -202,8 +203,14 @@ class Reader:
             self.layout.block(text)
 
     def heading(self, level: int, source: str) -> None:
-        if text := read_inline(source, self.found):
+        if text := self.inline(source):
             self.layout.heading(level, text)
+
+    def inline(self, source: str) -> str:
+        """A block's text in the normal form; a long one takes as long as many blocks."""
+        if len(source) > _LONG:
+            self.share.check()
+        return read_inline(source, self.found)
 
     def item(self, marker: str, indent: int, source: str) -> None:
         self.close()
@@ -291,7 +298,11 @@ class Reader:
         return i
 
     def write_rows(self, rows: list[list[str]]) -> None:
-        self.block(write_table([[read_cell(cell, self.found) for cell in row] for row in rows]))
+        written = []
+        for row in rows:
+            self.share.check()
+            written.append([read_cell(cell, self.found) for cell in row])
+        self.block(write_table(written))
 
     # --- tags ----------------------------------------------------------------------------------
 
@@ -357,7 +368,7 @@ class Reader:
         elif name == "mail":
             for key, label in _MAIL:
                 if value := values.get(key):
-                    self.layout.paragraph(read_inline(f"{label}: {escape_all(value)}"))
+                    self.layout.paragraph(self.inline(f"{label}: {escape_all(value)}"))
             self.pending = ("p", "")
         elif name == "p" and is_item:
             self.pending = ("item", "")  # its text is a paragraph of its own
@@ -502,9 +513,11 @@ def _has_attributes(line: str) -> bool:
 def without_literals(markdown: str) -> str:
     """The Markdown with blanks in place of its code and whatever else a tag is none in (see `literal_spans`)."""
     lines = markdown.split("\n")
-    kept = []
+    kept: list[str] = []
     for line, is_code in zip(lines, in_code(lines), strict=True):
+        at = 0
         for start, end in [(0, len(line))] if is_code else literal_spans(line):
-            line = line[:start] + " " * (end - start) + line[end:]
-        kept.append(line)
-    return "\n".join(kept)
+            kept += [line[at:start], " " * (end - start)]
+            at = end
+        kept += [line[at:], "\n"]
+    return "".join(kept[:-1])

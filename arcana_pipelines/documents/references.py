@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from arcana_pipelines.documents.inline import literal_spans
 from arcana_pipelines.documents.lines import in_code, is_literal
+from arcana_pipelines.documents.share import Share
 from arcana_pipelines.documents.urls import file_name, page_id_of
 
 _LABEL = r"\[(?!\^)((?:[^\[\]\\\n]|\\.){1,300}+)\]"
@@ -20,10 +22,24 @@ _BRACKETS = re.compile(_LABEL)
 _LONGEST_NAME = 60  # it stands wherever a picture without words refers to it
 
 
-def resolve_references(markdown: str) -> str:
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    """What is needed of an address: where it leads inside Notion, or the name of what has no words.
+
+    It is made once for each label: an address may be as long as a page, and have a thousand references.
+    """
+
+    behind_words: str
+    behind_none: str
+
+
+def resolve_references(markdown: str, share: Share) -> str:
     """`markdown` with its references written as links, and without the definitions that are used.
 
     A definition that nothing refers to is a line that somebody typed: it stays, unless it is data.
+
+    Raises:
+        PageTooLarge: the page's share is used up.
     """
     if "]:" not in markdown or _DEFINITION.search(markdown) is None:
         return markdown
@@ -43,7 +59,10 @@ def resolve_references(markdown: str) -> str:
             kept += [markdown[position : match.start()], "\n" * match.group().count("\n")]
             position = match.end()
     markdown = "".join([*kept, markdown[position:]])
-    return _with_links(markdown.split("\n"), addresses) if addresses else markdown
+    if not addresses:
+        return markdown
+    share.check()
+    return _with_links(markdown.split("\n"), {label: _destination(one) for label, one in addresses.items()}, share)
 
 
 def _outside_code(markdown: str) -> Iterator[re.Match[str]]:
@@ -56,46 +75,49 @@ def _outside_code(markdown: str) -> Iterator[re.Match[str]]:
             yield match
 
 
-def _with_links(lines: Sequence[str], addresses: dict[str, str]) -> str:
+def _with_links(lines: Sequence[str], destinations: dict[str, _Destination], share: Share) -> str:
     out = []
     for line, is_code in zip(lines, in_code(lines), strict=True):
-        out.append(line if is_code or "[" not in line else _line_with_links(line, addresses))
+        if not is_code and "[" in line:
+            share.check()
+            line = _line_with_links(line, destinations)
+        out.append(line)
     return "\n".join(out)
 
 
-def _line_with_links(line: str, addresses: dict[str, str]) -> str:
+def _line_with_links(line: str, destinations: dict[str, _Destination]) -> str:
     spans = literal_spans(line)
     out: list[str] = []
     position = 0
     for match in _BRACKETS.finditer(line):
         start, end = match.span()
-        address = addresses.get(_key(match.group(1)))
-        if start < position or address is None or is_literal(start, spans):
+        destination = destinations.get(_key(match.group(1)))
+        if start < position or destination is None or is_literal(start, spans):
             continue
         out.append(line[position:start])
         if start and line[start - 1] == "]" and position < start:  # [text][label]
-            out.append(_destination(address, is_empty=line[start - 2 : start] == "[]"))
-        elif line.startswith("(", end) or _refers(line, end, addresses):
+            is_empty = line[start - 2 : start] == "[]"
+            out.append(destination.behind_none if is_empty else destination.behind_words)
+        elif line.startswith("(", end) or _refers(line, end, destinations):
             out.append(match.group())
         else:
             if line.startswith("[]", end):
                 end += 2
-            out += [match.group(), _destination(address)]
+            out += [match.group(), destination.behind_words]
         position = end
     out.append(line[position:])
     return "".join(out)
 
 
-def _refers(line: str, at: int, addresses: dict[str, str]) -> bool:
+def _refers(line: str, at: int, destinations: dict[str, _Destination]) -> bool:
     following = _BRACKETS.match(line, at)
-    return following is not None and _key(following.group(1)) in addresses
+    return following is not None and _key(following.group(1)) in destinations
 
 
-def _destination(address: str, is_empty: bool = False) -> str:
-    """What is needed of an address: where it leads inside Notion, or the name of what has no words."""
+def _destination(address: str) -> _Destination:
     if page := page_id_of(address):
-        return f"(/{page})"
-    return f"(<{file_name(address)[:_LONGEST_NAME]}>)" if is_empty else "()"
+        return _Destination(f"(/{page})", f"(/{page})")
+    return _Destination("()", f"(<{file_name(address)[:_LONGEST_NAME]}>)")
 
 
 def _key(label: str) -> str:

@@ -32,6 +32,8 @@ _UNITS = {
     "definition labels": "[a\\",
     "citations": "[^http://a",
     "citations without an end": " [^/",
+    "citations in citations": "[^/",
+    "citations of the web in citations": "[^http://",
     "closed brackets": "[a]",
     "nested pictures": "[![a](b)](c) ",
     # tags
@@ -220,6 +222,32 @@ _LATE_ENDS = {
     "tags with blanks that end late": ("<p>   ", "   </p>"),
     "spans that end late": ("<u>a", "a</u>"),
     "escaped ends": ("<table>\n", "\\</table>"),
+    "escapes and code": ("\\<", "`a`"),
+}
+
+# What is repeated behind a beginning that stands once. Then comes a letter that ends nothing.
+_BEGUN = {
+    "a label without an end": ("](b)[", "a"),
+    "a label of signs": ("](b)[", ";"),
+    "a label of blanks": ("](b)[", " "),
+    "a destination of blanks": ("[a](", " "),
+    "a destination of blanks and lines": ("[a](", " \n"),
+    "blanks behind a destination": ("[a](b", " "),
+    "blanks behind an angle": ("[a](<b>", " "),
+    "blanks behind a title": ("[a](b 'c'", " "),
+    "a title without an end": ("[a](b 'c", " "),
+    "an address of parentheses": ("[a](b", "(c)"),
+    "blanks in a tag": ("<p", " "),
+    "blanks behind an attribute": ("<p a", " "),
+    "blanks behind an equals sign": ("<p a=", " "),
+    "blanks behind a tag": ("<p>", " "),
+    "blanks and a bar": ("a |", " "),
+    "an equation of escapes": ("$a", "\\$"),
+    "a signature and more": ("https://a/b?sig=", "&a="),
+    "data of parameters": ("data:text/plain", ";a"),
+    "blanks of many kinds": ("a", " \u00a0"),
+    "a definition of blanks": ("[a]:", " "),
+    "a definition and blanks": ("[a]: b", " "),
 }
 
 
@@ -264,6 +292,16 @@ def patterns() -> Iterator[tuple[str, Callable[[int], str]]]:
             yield name, lambda size, unit=unit: _repeated(unit, size)
     for name, (first, second) in _LATE_ENDS.items():
         yield name, lambda size, first=first, second=second: _halves(first, second, size)
+    for name, (beginning, unit) in _BEGUN.items():
+        yield name, lambda size, beginning=beginning, unit=unit: beginning + _repeated(unit, size) + "x"
+    for name, address, reference in (
+        ("pictures of one long address", "http://", "[][a] "),
+        ("pictures of one long path", "", "![][a] "),
+        ("links to one long address", "http://a/", "[b][a] "),
+        ("links to one long path", "/%41", "[a] "),
+        ("links to one long title", "/1f7effb29211800aaf32c10cd6f51abc?", "[a] "),
+    ):
+        yield name, lambda size, a=address, r=reference: f"[a]: {a}{'b' * (size // 2)}\n{_repeated(r, size // 2)}"
     for character in "`*$~#[<-_":
         yield f"growing runs of {character}", lambda size, c=character: _growing(c, "a ", size)
     yield "growing fences", lambda size: _growing("`", "\n", size)

@@ -115,6 +115,9 @@ def test_a_page_whose_time_is_used_up_is_given_up(monkeypatch: pytest.MonkeyPatc
         normalise("a\n\n" * 1000)
     with pytest.raises(PageTooLarge, match="30 seconds"):
         normalise('<callout icon="a">b' * 100 + "</callout>" * 100)
+    for few_long in ("a " * 1000, "# " + "a " * 1000, "| a |\n|-|\n" + "| b |\n" * 9, "[a]: b\n" + "[a]\n" * 9):
+        with pytest.raises(PageTooLarge, match="30 seconds"):
+            normalise(few_long)
     with pytest.raises(PageTooLarge, match="30 seconds"):
         chunk_document({"title": "T", "text": "中文，" * 50_000}, ChunkerSettings(), vocabulary(LOCAL_MODEL))
     words = "\n\n".join(f"word {number} of many" for number in range(2000))

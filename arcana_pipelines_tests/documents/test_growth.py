@@ -1,0 +1,44 @@
+"""Whatever reads text from outside takes a time that grows as the text does, whatever the text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import thread_time
+
+import pytest
+
+from arcana_pipelines.documents.normalise import normalise
+from arcana_pipelines.documents.reader import without_literals
+from arcana_pipelines_tests.documents.hostile import patterns
+
+_SHORT, _LONG = 8_000, 32_000
+
+READERS: dict[str, Callable[[str], object]] = {
+    "the normal form": normalise,
+    "what is literal": without_literals,
+}
+
+
+def _seconds(read: Callable[[str], object], text: str) -> float:
+    started = thread_time()
+    read(text)
+    return thread_time() - started
+
+
+def _grows_too_fast(read: Callable[[str], object], make: Callable[[int], str]) -> bool:
+    """Four times the text takes sixteen times as long where each part is read again for each other.
+
+    Short times are not compared, and one that seems too long is measured again.
+    """
+    text = make(_LONG)
+    if _seconds(read, text) < 0.1:
+        return False
+    long, short = (min(_seconds(read, text) for _ in range(3)) for text in (text, make(_SHORT)))
+    return long > 9 * short
+
+
+@pytest.mark.parametrize(
+    "reader", [pytest.param(name, marks=[pytest.mark.e2e] if name == "the normal form" else []) for name in READERS]
+)
+def test_four_times_the_text_takes_about_four_times_as_long(reader: str) -> None:
+    assert [name for name, make in patterns() if _grows_too_fast(READERS[reader], make)] == []
