@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import click
 
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.pipeline import workspaces
+
+_LEFT_OUT = "arcana.slug_left_out"
 
 
 class WorkspaceCommand(click.Command):
@@ -19,7 +25,17 @@ class WorkspaceCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """See `click.Command.parse_args`."""
-        return super().parse_args(ctx, self._completed(ctx, args))
+        with _both_readings(ctx):
+            return super().parse_args(ctx, self._completed(ctx, args))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """See `click.Command.invoke`."""
+        with _both_readings(ctx):
+            return super().invoke(ctx)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """See `click.Command.collect_usage_pieces`."""
+        return ["[SLUG]" if piece == "SLUG" else piece for piece in super().collect_usage_pieces(ctx)]
 
     def _completed(self, ctx: click.Context, args: list[str]) -> list[str]:
         takes = [parameter for parameter in self.params if isinstance(parameter, click.Argument)]
@@ -33,15 +49,35 @@ class WorkspaceCommand(click.Command):
         asks_for_help = any(parameter.is_eager for parameter in order)
         if asks_for_help or len(given) == len(takes):
             return args
-        slug = _only_slug(ctx, given[0] if given else None)
-        return args if slug is None else [slug, *args]
+        first = given[0] if given else None
+        slug = _only_slug(ctx, first, is_enough=len(given) >= sum(argument.required for argument in takes))
+        if slug is None:
+            return args
+        if first is not None:
+            ctx.meta[_LEFT_OUT] = (first, slug)
+        return [slug, *args]
 
 
-def _only_slug(ctx: click.Context, first: str | None) -> str | None:
+@contextmanager
+def _both_readings(ctx: click.Context) -> Iterator[None]:
+    """Where the slug was taken as left out, a complaint about the argument in its place says so."""
+    try:
+        yield
+    except (WrongUse, click.UsageError) as error:
+        first, slug = ctx.meta.get(_LEFT_OUT, (None, None))
+        said = error.format_message() if isinstance(error, click.UsageError) else str(error)
+        if first is None or f"'{first}'" not in said:
+            raise
+        raise WrongUse(
+            f"{said} (There is no workspace '{first}' either, so '{slug}', the only one, was meant.)"
+        ) from error
+
+
+def _only_slug(ctx: click.Context, first: str | None, is_enough: bool) -> str | None:
     """The slug of the only workspace, unless `first` names one.
 
     Raises:
-        WrongUse: there is not one alone, and nothing else was given that could be a slug.
+        WrongUse: there is not one alone, and what was given is not enough (`is_enough`) to hold a slug.
     """
     with ctx.scope(cleanup=False):
         database = open_database()
@@ -55,7 +91,7 @@ def _only_slug(ctx: click.Context, first: str | None) -> str | None:
         return None
     if len(slugs) == 1:
         return slugs[0]
-    if first is not None:
+    if first is not None and is_enough:
         return None
     if not slugs:
         raise WrongUse("There is no workspace yet: `arcana workspace add` registers one.")

@@ -57,6 +57,29 @@ class TestTheSlugThatIsLeftOut:
         done = arcana.here("sync")
         assert done.returncode == 2 and "There are 2: acme, globex" in done.stderr
 
+    @pytest.mark.parametrize("command", [["search", "vacation"], ["search"], ["index", "create", "fine"]], ids=" ".join)
+    def test_of_several_none_is_guessed_from_too_few_arguments(
+        self, arcana: Arcana, export: Path, command: list[str]
+    ) -> None:
+        added(arcana, "acme", export)
+        added(arcana, "globex", export)
+        done = arcana.here(*command)
+        assert done.returncode == 2 and "Which workspace? There are 2: acme, globex" in done.stderr, done.stderr
+
+    @pytest.mark.parametrize(
+        "command", [["index", "rollback"], ["index", "promote"], ["index", "drop"], ["workspace", "budget"], ["eval"]],
+        ids=" ".join,
+    )  # fmt: skip
+    def test_both_readings_of_a_wrong_argument_are_said(self, arcana: Arcana, export: Path, command: list[str]) -> None:
+        added(arcana, "acme", export)
+        done = arcana.here(*command, "bakery")
+        assert done.returncode == 2 and "no workspace 'bakery' either" in done.stderr, done.stderr
+        assert "'acme', the only one" in done.stderr
+
+    @pytest.mark.parametrize("command", [["search"], ["sync"], ["index", "rollback"], ["eval"], ["workspace", "show"]])
+    def test_usage_shows_that_it_may_be(self, arcana: Arcana, command: list[str]) -> None:
+        assert "[SLUG]" in arcana.here(*command, "--help").stdout.splitlines()[0]
+
     def test_without_any_the_next_step_is_said(self, arcana: Arcana) -> None:
         assert arcana.here("db", "upgrade").returncode == 0
         done = arcana.here("sync")
