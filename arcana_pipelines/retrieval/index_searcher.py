@@ -155,11 +155,24 @@ class IndexSearcher:
                     now = self._serving(question.as_of)
                     # Another build was promoted meanwhile: its vectors may be another model's.
                     if now.build == serving.build:
-                        return _Search(self._connection, self._workspace_id, now, question, vector).run()
+                        hits, corrections, notes = _Search(
+                            self._connection, self._workspace_id, now, question, vector
+                        ).run()
+                        if now.vectors == 0 and question.as_of is None and self._build is None:
+                            notes = [self._nothing_indexed(), *notes]
+                        return hits, corrections, notes
             except psycopg.errors.UndefinedTable as error:
                 # Dropping waits for searches that are under way; this one began when the tables had just gone.
                 raise WrongUse(f"Build {serving.build} of index '{self._index}' is being dropped.") from error
             serving = now
+
+    def _nothing_indexed(self) -> str:
+        """What to say of a search in an index that holds nothing: "nothing was found" would be taken for an answer."""
+        row = self._connection.execute(
+            "SELECT slug FROM workspace WHERE workspace_id = %s", [self._workspace_id]
+        ).fetchone()
+        slug = row[0] if row else "SLUG"
+        return f"Nothing is indexed yet in the index '{self._index}' of workspace '{slug}': arcana sync {slug}"
 
     def _serving(self, as_of: datetime | None) -> _Serving:
         key = {"workspace_id": self._workspace_id, "index": self._index, "build": self._build}

@@ -185,6 +185,14 @@ class TestOddArguments:
             self.refused(refusing, filters=Filters(edited_since=when))
 
 
+def test_a_workspace_that_was_never_synced_is_no_answer_but_told(acme: Harness, settings: Settings) -> None:
+    with Searcher("acme", settings=settings) as searcher:
+        (note,) = searcher.search("zebra").notes
+        assert "Nothing is indexed yet" in note and note.endswith("arcana sync acme")
+        fill(acme)
+        assert not searcher.search("zebra").notes and not searcher.search("unheard-of").notes
+
+
 class TestSearching:
     def test_it_finds_what_the_workspace_has(self, searcher: Searcher) -> None:
         found = searcher.search("zebra", k=3, filters=Filters(kinds=["page"]), neighbours=1)
