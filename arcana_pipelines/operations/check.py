@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +19,8 @@ from arcana_pipelines.operations.alerts import (
     find_causes,
     open_alerts,
 )
+from arcana_pipelines.pipeline.workspaces import every
+from arcana_pipelines.sources.registry import out_of_reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ def check(
         for key, alert in recorded.items()
         if alert.cause not in OF_OUR_ROWS or (alert.cause == "failed_run" and alert.run_id in runs_elsewhere)
     }
+    for cause in _out_of_reach(connection):
+        now.setdefault(cause.key, cause)
     open_now: dict[tuple[str, str, str], Cause | OpenAlert] = {**kept, **now}
     return [
         OpenCause(
@@ -66,6 +70,16 @@ def check(
         for key, each in sorted(open_now.items(), key=lambda item: (item[0][1], item[0]))
         if slug is None or each.workspace in (slug, "")
     ]  # fmt: skip
+
+
+def _out_of_reach(connection: Connection) -> Iterator[Cause]:
+    """Exports that are not there: a command that finds none ends before there is a run that could fail."""
+    for workspace in every(connection):
+        problem = out_of_reach(workspace.platform, workspace.source_config)
+        if problem is not None and workspace.status == "active":
+            step = f"arcana workspace set {workspace.slug} --path …, or put it back"
+            text = "the source cannot be read. What was published stays; changes are not seen meanwhile."
+            yield Cause("source_unreachable", workspace.slug, text, step, problem)
 
 
 def level(causes: Sequence[OpenCause]) -> int:

@@ -18,6 +18,7 @@ from arcana_pipelines.pipeline.indexes import why_not_serving
 from arcana_pipelines.pipeline.ledger import Generation
 from arcana_pipelines.pipeline.lock import locked
 from arcana_pipelines.pipeline.workspaces import Workspace
+from arcana_pipelines.sources.registry import out_of_reach
 
 MOST_CHANGES = 20
 
@@ -203,7 +204,7 @@ def workspace_status(connection: Connection, workspace: Workspace) -> dict[str, 
             "waiting_removals": noted.get("waiting_removals", 0),
         },
         "builds_not_serving": builds_not_serving(connection, workspace.workspace_id),
-        "source": _source_state(connection, workspace.workspace_id),
+        "source": _source_state(connection, workspace),
         "not_indexed": [
             {"state": state, "reason": reason, "pages": count, "examples": examples}
             for state, reason, count, examples in groups
@@ -218,20 +219,21 @@ def _state_of(is_finished: bool, is_running: bool, noted: Mapping[str, Any]) -> 
     return "running" if is_running else str(noted.get("ended") or "not finished")
 
 
-def _source_state(connection: Connection, workspace_id: UUID) -> dict[str, Any]:
+def _source_state(connection: Connection, workspace: Workspace) -> dict[str, Any]:
     """What keeps the workspace from its source, if anything, and what the source has that we do not know."""
     row = connection.execute(
         "SELECT w.poll_problem, l.paused_until, l.reason FROM workspace w LEFT JOIN source_limit l "
         "ON l.credential_hash = w.credential_hash AND l.paused_until > now() WHERE w.workspace_id = %s",
-        [workspace_id],
+        [workspace.workspace_id],
     ).fetchone()
     assert row is not None
     problem, paused_until, reason = row
     return {
-        "problem": problem,
+        # A missing export is seen here first, where no sensor runs.
+        "problem": out_of_reach(workspace.platform, workspace.source_config) or problem,
         "paused_until": paused_until.isoformat() if paused_until else None,
         "pause_reason": reason,
-        "unknown_types": ledger.unknown_types(connection, workspace_id),
+        "unknown_types": ledger.unknown_types(connection, workspace.workspace_id),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,16 @@ def check_source(platform: str, config: Mapping[str, Any], credential_ref: str |
         from arcana_pipelines.sources.notion_export import validate_export
 
         validate_export(Path(config["path"]))
+
+
+def out_of_reach(platform: str, config: Mapping[str, Any]) -> str | None:
+    """Why a source cannot be read, where that can be seen without opening it or asking anybody; else None."""
+    if platform != "notion_export":
+        return None
+    path = Path(config["path"])
+    if not path.exists():
+        return f"There is no export at {path}."
+    return None if os.access(path, os.R_OK) else f"The export {path} may not be read by this user."
 
 
 def open_notion_api(variable: str, slug: str, database: Database, hurried: bool = False) -> NotionApi:

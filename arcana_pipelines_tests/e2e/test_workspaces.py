@@ -159,6 +159,26 @@ class TestWrongUse:
 
 
 class TestStatus:
+    def test_a_search_before_the_first_sync_says_so(self, arcana: Arcana, export: Path) -> None:
+        added(arcana, "acme", export)
+        assert "arcana sync acme" in arcana.here("search", "acme", "badge").stderr
+        (note,) = json.loads(arcana.here("search", "acme", "badge", "--json").stdout)["notes"]
+        assert note.endswith("arcana sync acme")
+
+    def test_an_export_that_is_gone_is_told_at_once(self, arcana: Arcana, export: Path, tmp_path: Path) -> None:
+        added(arcana, "acme", export)
+        arcana.json("sync")
+        assert arcana.here("status", "--check").returncode == 0
+        moved = shutil.move(export, tmp_path / "elsewhere")
+        for arguments in (["status"], ["status", "--check"]):
+            said = arcana.here(*arguments)
+            assert str(export) in said.stdout, said.stdout
+        assert said.returncode == 1 and "workspace set acme --path" in said.stdout
+        assert json.loads(arcana.here("status", "acme", "--json").stdout)["source"]["problem"]
+        assert arcana.here("workspace", "set", "acme", "--path", str(moved)).returncode == 0
+        assert arcana.here("status", "--check").returncode == 0
+        assert "could not be looked at" not in arcana.here("status").stdout
+
     def test_hostile_texts_are_shown_as_they_are(self, arcana: Arcana, database_url: str, export: Path) -> None:
         added(arcana, "acme", export)
         arcana.json("sync")
