@@ -190,12 +190,13 @@ def _ensure_server(home: Path) -> None:
         keeper: subprocess.Popen[bytes] | None = None
         try:
             while True:
-                refusal = _refusal(home)
-                if keeper is None and not _is_kept(folder):
+                # In this order: a keeper is one only while it prepares the server, or has.
+                kept, refusal = _is_kept(folder), _refusal(home)
+                if keeper is None and not kept:
                     note_problem(folder, None)
                     (folder / "ready").unlink(missing_ok=True)  # of an older release, whose keeper was killed
                     keeper = _start_keeper(folder)
-                elif refusal is None:
+                elif kept and refusal is None:
                     return
                 elif (folder / "problem").exists() or (keeper is not None and keeper.poll() is not None):
                     raise _not_started(folder)

@@ -3,8 +3,9 @@
 It and the server get an environment of their own: no token of the user's ever reaches a process that executes SQL.
 
 PostgreSQL refuses to run as root. Under root it runs as the system user `arcana_postgres` (made once with useradd),
-which owns nothing but the data directory and the socket's folder. All installations of root share that user; their
-servers hold no secrets, and no role that we hand out may read a server's files.
+which owns nothing but the data directory and the socket's folder. Root takes nothing in these as found: it writes
+nothing there, follows no link, and signals no process but that user's. All installations of root share that user;
+their servers hold no secrets, and no role that we hand out may read a server's files.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from arcana_pipelines.db.embedded import (
     note_problem,
     try_lock,
 )
-from arcana_pipelines.db.private_folders import let_pass, make_socket_folder
+from arcana_pipelines.db.private_folders import let_pass, make_socket_folder, read_of_owner, write_for_reader
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.errors import ArcanaError, DatabaseUnreachable
 
@@ -77,6 +78,8 @@ _WRITER_OPTIONS = "-c statement_timeout=60s"
 
 # Whoever reaches the socket is known by the kernel, and may be any role: he owns the files of the database.
 _HBA = "# Written by arcana at every start of the server: changes are lost.\nlocal all all peer map=arcana\n"
+# What a server says that will let us in later; everything else that it says to us is its last word.
+_LATER = re.compile(r"the database system is |too many clients|connection slots are reserved|terminating connection")
 # What was said to clients that came too early is not why it ended.
 _FATAL = re.compile(rb"(?:FATAL|PANIC|error):\s++(?!the database system |role |database |Peer )(.+)")
 
@@ -86,17 +89,19 @@ def keep(folder: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # Ctrl-C ends the users; the server ends after them.
     os.umask(0o077)
-    kept = _take(folder / "keeper.lock")
-    if kept is None:
-        return
-    try:
-        server = _Server(folder)
-        server.start()
-    except (ArcanaError, OSError, psycopg.Error) as error:
-        log.exception("the server did not start")
-        note_problem(folder, str(error))
-        sys.exit(1)
-    note_problem(folder, None)
+    # First this lock: who finds a keeper, and this one free, has a server that was prepared.
+    with contextlib.closing(locked(folder / "preparing.lock", exclusive=True)):
+        kept = _take(folder / "keeper.lock")
+        if kept is None:
+            return
+        try:
+            server = _Server(folder)
+            server.prepare()
+        except (ArcanaError, OSError, psycopg.Error) as error:
+            log.exception("the server did not start")
+            note_problem(folder, str(error))
+            sys.exit(1)
+        note_problem(folder, None)
     ended = threading.Event()
     watcher = threading.Thread(target=_watch, args=(server, folder, ended))
     watcher.start()
@@ -155,20 +160,27 @@ class _Server:
         self.user = _system_user() if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
 
     def start(self) -> None:
+        """`prepare` it, while whoever waits for the server sees by the lock that it is not ready."""
+        with contextlib.closing(locked(self.folder / "preparing.lock", exclusive=True)):
+            self.prepare()
+
+    def prepare(self) -> None:
         """Start it, or take over the one that a killed keeper left, and bring the roles up to date.
 
         Raises:
             DatabaseUnreachable: it does not start; the message has PostgreSQL's own words.
         """
-        # Whoever waits for the server goes on when it answers and nobody has this lock.
-        with contextlib.closing(locked(self.folder / "preparing.lock", exclusive=True)):
-            self._prepare_folders()
-            if not (self.data / "PG_VERSION").exists():
-                self._initialise()
-            self._say_who_may_connect()
-            if self.is_alive() and not self._has_bare_environment():
-                self.stop()  # an older release started it
+        self._prepare_folders()
+        if not (self.data / "PG_VERSION").exists():
+            self._initialise()
+        self._say_who_may_connect()
+        if self.is_alive() and not self._is_as_we_start_it():
+            self.stop()  # an older release started it
+        try:
             self._prepare_database(self._connect())
+        except BaseException:
+            self.stop()  # nobody shall work with a database that is not prepared
+            raise
 
     def is_alive(self) -> bool:
         """False when the postmaster has ended, whoever started it."""
@@ -198,7 +210,7 @@ class _Server:
         if self.data.stat().st_uid != uid:
             if self.data.is_symlink():
                 raise DatabaseUnreachable(f"{self.data} is a link to a folder that is not {self.user.pw_name}'s.")
-            os.chown(self.data, uid, gid)
+            os.chown(self.data, uid, gid, follow_symlinks=False)
         if uid != os.geteuid():
             for path in (self.data, self.sockets, self.programs / "postgres"):
                 let_pass(path, uid, gid, self.folder.parent)
@@ -228,17 +240,19 @@ class _Server:
             raise DatabaseUnreachable(last_words(self.log_file, begin) or f"initdb ended with {made.returncode}")
 
     def _say_who_may_connect(self) -> None:
-        """The user we run as (root, or the owner of the files), named by the kernel; nobody else, and no passwords."""
+        """The user we run as (root, or the owner of the files), named by the kernel; nobody else, and no passwords.
+
+        The files are in our own folder: the server reads them, and cannot change them.
+        """
         us = pwd.getpwuid(os.geteuid()).pw_name.replace('"', '""')
         for name, text in (("pg_hba.conf", _HBA), ("pg_ident.conf", f'arcana "{us}" all\n')):
-            path = self.data / name
-            if not path.exists() or path.read_text(encoding="utf-8") != text:
-                path.write_text(text, encoding="utf-8")
-                path.chmod(0o600)
-                os.chown(path, self.user.pw_uid, self.user.pw_gid)
+            write_for_reader(self.folder / name, text, self.user.pw_uid, self.user.pw_gid)
+
+    def _access_options(self) -> dict[str, str]:
+        return {"hba_file": str(self.folder / "pg_hba.conf"), "ident_file": str(self.folder / "pg_ident.conf")}
 
     def _launch(self) -> None:
-        options = {**SERVER_OPTIONS, "unix_socket_directories": str(self.sockets)}
+        options = {**SERVER_OPTIONS, **self._access_options(), "unix_socket_directories": str(self.sockets)}
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with self.log_file.open("ab") as output:
             self.process = subprocess.Popen(
@@ -274,10 +288,13 @@ class _Server:
             try:
                 return self._connected("postgres")
             except psycopg.OperationalError as error:
+                said = " ".join(str(error).split())
                 if time.monotonic() > deadline:
                     raise
+                if "FATAL:" in said and not _LATER.search(said):
+                    raise DatabaseUnreachable(said) from error
                 if not self.is_alive():
-                    reason = last_words(self.log_file, begin) or " ".join(str(error).split())
+                    reason = last_words(self.log_file, begin) or said
                     # A killed server and its backends are gone a moment later.
                     lingers = "shared memory block" in reason or "postmaster.pid" in reason
                     if not lingers or time.monotonic() > deadline - STUCK_SECONDS + 10:
@@ -291,6 +308,7 @@ class _Server:
         return psycopg.connect(
             host=str(self.sockets),
             port=PORT,
+            requirepeer=self.user.pw_name,
             user=role,
             dbname=database,
             autocommit=True,
@@ -313,12 +331,17 @@ class _Server:
 
     def _pid(self) -> int | None:
         """The postmaster's process id, None when it does not run."""
+        uid = self.user.pw_uid
         try:
-            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
-            name, state = re.match(r"\d+ \((.*)\) (.)", Path(f"/proc/{pid}/stat").read_text(), re.S).groups()  # type: ignore[union-attr]
-        except (OSError, ValueError):
+            note = read_of_owner(self.data, "postmaster.pid", uid, 1024) or b""
+            pid = int(note.partition(b"\n")[0])
+            status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+            users = {int(user) for user in status["Uid"].split()}
+        except (OSError, ValueError, KeyError):
             return None
-        return pid if name == "postgres" and state not in "ZX" and self._is_at_home(pid) else None
+        # Whatever the file says, no process of another user is the server.
+        is_server = status["Name"] == "postgres" and status["State"][0] not in "ZX" and users == {uid}
+        return pid if pid > 0 and is_server and self._is_at_home(pid) else None
 
     def _is_at_home(self, pid: int) -> bool:
         """A process id may have been given to another server: this one works in our data directory."""
@@ -329,13 +352,16 @@ class _Server:
         except OSError:
             return False
 
-    def _has_bare_environment(self) -> bool:
+    def _is_as_we_start_it(self) -> bool:
+        """True when the running server has a bare environment, and lets in whom the files in our folder name."""
         try:
-            found = Path(f"/proc/{self._pid()}/environ").read_bytes()
+            process = Path(f"/proc/{self._pid()}")
+            environment, arguments = (process / "environ").read_bytes(), (process / "cmdline").read_bytes().split(b"\0")
         except OSError:
             return True
-        names = {entry.partition(b"=")[0].decode(errors="replace") for entry in found.split(b"\0") if entry}
-        return names <= {*ENVIRONMENT, *_OOM}
+        names = {entry.partition(b"=")[0].decode(errors="replace") for entry in environment.split(b"\0") if entry}
+        access = {os.fsencode(f"{name}={value}") for name, value in self._access_options().items()}
+        return names <= {*ENVIRONMENT, *_OOM} and access <= set(arguments)
 
     def _log_size(self) -> int:
         return self.log_file.stat().st_size if self.log_file.exists() else 0

@@ -110,6 +110,40 @@ def socket_folder(folder: Path) -> Path | None:
     return Path(os.fsdecode(note.read_bytes())) if note.exists() else None
 
 
+def write_for_reader(path: Path, text: str, reader: int, group: int) -> None:
+    """Write a file into a folder of ours, whole or not at all, that the user `reader` may read by this group of his."""
+    mode = 0o600 if reader == os.geteuid() else 0o640
+    if not path.is_symlink() and path.is_file():
+        found = path.stat()
+        is_for_reader = stat.S_IMODE(found.st_mode) == mode and (mode == 0o600 or found.st_gid == group)
+        if found.st_uid == os.geteuid() and is_for_reader and path.read_text(encoding="utf-8") == text:
+            return
+    descriptor, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        if mode == 0o640:
+            os.fchown(descriptor, -1, group)
+        os.fchmod(descriptor, mode)
+    os.replace(new, path)
+
+
+def read_of_owner(folder: Path, name: str, owner: int, most_bytes: int) -> bytes | None:
+    """The beginning of a file in a folder where `owner` may have put anything: None unless it is his own plain file."""
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Without O_NONBLOCK a pipe in its place would be waited for.
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
+    finally:
+        os.close(directory)
+    try:
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != owner:
+            return None
+        return os.read(file, most_bytes)
+    finally:
+        os.close(file)
+
+
 def make_socket_folder(folder: Path, owner: int, group: int) -> Path:
     """Make the socket's folder, for this user and group alone, where it is missing, and return it.
 

@@ -207,6 +207,27 @@ class TestLife:
             assert _answers(home)
             embedded.release_lease(home)
 
+    def test_one_that_refuses_the_superuser_is_told_at_once_and_stopped(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (home / "postgres").mkdir(parents=True)
+        monkeypatch.setattr(keeper, "_HBA", "local all all reject\n")
+        server = keeper._Server(home / "postgres")
+        begin = time.monotonic()
+        with pytest.raises(DatabaseUnreachable, match=r"pg_hba\.conf rejects connection"):
+            server.start()
+        assert time.monotonic() - begin < 60
+        assert not server.is_alive()
+
+    def test_one_that_cannot_be_prepared_says_why_and_does_not_stay(self, home: Path) -> None:
+        with _used(home), psycopg.connect(embedded.server_url(home, embedded.SUPERUSER)) as connection:
+            connection.execute("DROP EXTENSION vector; CREATE TABLE public.vector (id int)")
+        with pytest.raises(DatabaseUnreachable, match=r"does not run: .*vector.* already exists"):
+            embedded.acquire_lease(home)
+        embedded.release_lease(home)
+        assert embedded.wait_until_stopped(home)
+        assert not _answers(home)
+
     def test_the_keeper_of_an_older_release_is_named_as_the_reason(self, home: Path) -> None:
         folder = home / "postgres"
         folder.mkdir(parents=True)
@@ -271,8 +292,7 @@ class TestWhoGetsIn:
             connection.execute("DROP OWNED BY arcana, arcana_reader")
             connection.execute("REASSIGN OWNED BY arcana_owner TO postgres; DROP OWNED BY arcana_owner")
             connection.execute("DROP ROLE arcana, arcana_reader; DROP ROLE arcana_owner")
-        data = home / "postgres" / "data"
-        (data / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 trust\n")
+        (home / "postgres" / "data" / "pg_hba.conf").write_text("local all all trust\nhost all all ::1/32 trust\n")
         with _used(home), psycopg.connect(embedded.server_url(home), autocommit=True) as connection:
             assert connection.execute("SELECT body FROM dagster.runs").fetchall() == [("kept",)]
             connection.execute("ALTER TABLE dagster.runs ADD COLUMN more int; DROP VIEW seen; DROP TYPE mood")
@@ -281,7 +301,107 @@ class TestWhoGetsIn:
                 "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname IN ('public', 'dagster')"
             ).fetchall()
             assert owners == [("arcana_owner",)]
-            assert "trust" not in (data / "pg_hba.conf").read_text()
+        with _used(home), psycopg.connect(embedded.server_url(home, embedded.SUPERUSER)) as connection:
+            assert connection.execute("SELECT DISTINCT auth_method FROM pg_hba_file_rules").fetchall() == [("peer",)]
+
+
+class TestNothingInTheDataFolderIsTakenAsFound:
+    """The server's user may put anything there, and the keeper may be root."""
+
+    def test_what_is_linked_from_there_is_not_read_written_or_given_away(self, home: Path) -> None:
+        with _used(home):
+            pass
+        victim = home / "victim"
+        victim.write_text("secret")
+        victim.chmod(0o600)
+        before = victim.stat()
+        data = home / "postgres" / "data"
+        for name in ("pg_hba.conf", "pg_ident.conf"):
+            (data / name).unlink()
+            (data / name).symlink_to(victim)
+        with _used(home):
+            assert _answers(home)
+        after = victim.stat()
+        assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+        assert victim.read_text() == "secret"
+
+    def test_the_server_cannot_change_who_may_connect(self, home: Path) -> None:
+        with _used(home), psycopg.connect(embedded.server_url(home, embedded.SUPERUSER)) as connection:
+            for setting in ("hba_file", "ident_file"):
+                row = connection.execute("SELECT current_setting(%s)", [setting]).fetchone()
+                assert row is not None
+                path = Path(row[0])
+                assert path.parent == home / "postgres"
+                for entry in (path, path.parent):
+                    assert entry.stat().st_uid == os.geteuid()
+                    assert entry.stat().st_mode & (stat.S_IWGRP | stat.S_IRWXO) == 0
+
+    @pytest.fixture
+    def server(self, tmp_path: Path) -> keeper._Server:
+        """A data folder of our own, which only says which process would be its server."""
+        server = keeper._Server(tmp_path)
+        server.user = pwd.getpwuid(os.geteuid())
+        server.data.mkdir()
+        return server
+
+    @pytest.fixture
+    def process(self, server: keeper._Server) -> Iterator[subprocess.Popen[bytes]]:
+        """One that is called as the server is, and works where it does."""
+        program = server.folder / "postgres"
+        shutil.copy(shutil.which("sleep") or "", program)
+        with subprocess.Popen([program, "60"], cwd=server.data) as process:
+            yield process
+            process.kill()
+
+    def test_a_process_of_another_user_is_not_the_server(
+        self, server: keeper._Server, process: subprocess.Popen[bytes]
+    ) -> None:
+        (server.data / "postmaster.pid").write_text(f"{process.pid}\n")
+        deadline = time.monotonic() + 5
+        while server._pid() is None and time.monotonic() < deadline:
+            time.sleep(0.01)  # until it is called so
+        assert server._pid() == process.pid
+        note = server.data / "postmaster.pid"
+        server.user = pwd.getpwnam("nobody")
+        if os.geteuid() == 0:
+            os.chown(note, server.user.pw_uid, -1)
+        assert server._pid() is None
+
+    def test_a_note_of_the_process_that_is_no_plain_file_of_the_server_s_is_not_read(
+        self, server: keeper._Server, process: subprocess.Popen[bytes]
+    ) -> None:
+        note, elsewhere = server.data / "postmaster.pid", server.folder / "elsewhere"
+        elsewhere.write_text(f"{process.pid}\n")
+        time.sleep(0.2)
+        note.symlink_to(elsewhere)
+        assert server._pid() is None
+        note.unlink()
+        os.mkfifo(note)
+        assert server._pid() is None  # and nobody waits for who writes it
+        note.unlink()
+        for text in ("", "-1\n", "0\n", "1\n", "x" * 5000, "9" * 100):
+            note.write_text(text)
+            assert server._pid() is None
+
+    def test_a_server_that_was_started_otherwise_is_started_anew(self, home: Path) -> None:
+        """As an older release started it: who may connect is said in the data folder."""
+        with _used(home):
+            pass
+        server = keeper._Server(home / "postgres")
+        (server.data / "pg_hba.conf").write_text("local all all trust\n")
+        environment = {name: os.environ[name] for name in ("PATH",)}
+        sockets = home / "postgres" / "run"
+        options = ["-D", server.data, "-k", sockets, "-c", "listen_addresses=", "-c", "unix_socket_permissions=0700"]
+        started = subprocess.Popen(
+            [server.programs / "postgres", *options],
+            **{**server._as_user(), "env": environment},
+            stderr=subprocess.DEVNULL,
+        )
+        while not _answers(home):
+            time.sleep(0.1)
+        with _used(home), psycopg.connect(embedded.server_url(home, embedded.SUPERUSER)) as connection:
+            assert started.wait(30) == 0
+            assert connection.execute("SELECT DISTINCT auth_method FROM pg_hba_file_rules").fetchall() == [("peer",)]
 
 
 class TestTheSuperuserIsNotMisled:
