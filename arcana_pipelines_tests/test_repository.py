@@ -1,0 +1,36 @@
+"""What stands beside the code is true: the index of decisions, and what the workflows call."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+DECISIONS = ROOT / "docs" / "decisions"
+
+
+def test_the_index_of_decisions_has_each_with_its_title() -> None:
+    listed = re.findall(r"^\| \[(\d{3})\]\((\S+?)\) \| (.+?) \|", (DECISIONS / "README.md").read_text(), re.MULTILINE)
+    records = sorted(path for path in DECISIONS.glob("*.md") if path.name != "README.md")
+    titles = [path.read_text(encoding="utf-8").splitlines()[0] for path in records]
+    assert [name for _, name, _ in listed] == [path.name for path in records]
+    assert [f"# {number}: {title}" for number, _, title in listed] == titles
+
+
+def test_workflows_and_hooks_call_what_is_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    steps = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    called = {target for step in steps for target in re.findall(r"^make ([a-z-]+)", step, re.MULTILINE)}
+    assert called == {"setup", "check"} and called <= targets
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    tools = {hook["entry"].split()[0] for hook in local["hooks"]}
+    assert tools == {".venv/bin/ruff", ".venv/bin/mypy", ".venv/bin/lint-imports"}
+
+
+def test_owners_are_of_folders_that_are_there() -> None:
+    lines = (ROOT / ".github" / "CODEOWNERS").read_text().splitlines()
+    folders = [line.split()[0] for line in lines if line.startswith("/")]
+    assert folders and all((ROOT / folder.strip("/")).exists() for folder in folders)
