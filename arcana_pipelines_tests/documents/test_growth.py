@@ -4,18 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import thread_time
+from typing import Any
 
 import pytest
 
 from arcana_pipelines.documents.normalise import normalise
 from arcana_pipelines.documents.reader import without_literals
+from arcana_pipelines.sources.notion.body import BodyReader
 from arcana_pipelines_tests.documents.hostile import patterns
 
 _SHORT, _LONG = 8_000, 32_000
+_PAGE = "1f7effb2-9211-800a-af32-c10cd6f51abc"
+
+
+class _Answers:
+    """An API that has one page, and nothing in any block."""
+
+    def __init__(self, markdown: str) -> None:
+        self._markdown = markdown
+
+    def call(self, method: str, path: str, **_: Any) -> dict[str, Any]:
+        if path.startswith("pages/"):
+            return {"object": "page_markdown", "id": _PAGE, "markdown": self._markdown}
+        return {"object": "block", "id": path.partition("/")[2], "type": "divider", "has_children": False}
+
+
+def _body(markdown: str) -> None:
+    BodyReader(_Answers(markdown)).read(_PAGE)  # type: ignore[arg-type]
+
 
 READERS: dict[str, Callable[[str], object]] = {
     "the normal form": normalise,
     "what is literal": without_literals,
+    "Notion's Markdown": _body,
 }
 
 

@@ -10,28 +10,19 @@ from __future__ import annotations
 
 import itertools
 import logging
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from arcana_pipelines.documents.reader import without_literals
-from arcana_pipelines.errors import AnswerUnusable, PageRejected, PageUnavailable
+from arcana_pipelines.documents.share import Share
+from arcana_pipelines.errors import AnswerUnusable, PageRejected, PageTooLarge, PageUnavailable
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.blocks import render
 from arcana_pipelines.sources.notion.lists import items
 from arcana_pipelines.sources.notion.pages import notion_id, path_id
+from arcana_pipelines.sources.notion.placeholders import empty_copies, fill, left_unknown, unrendered
 
 log = logging.getLogger(__name__)
-
-# What the Markdown endpoint does not render it names with its type; these have no words of their own.
-_WORDLESS = frozenset({"button", "breadcrumb", "form", "ai_block", "drive", "table_of_contents", "unsupported"})
-_UNKNOWN = re.compile(r"<unknown\b([^>]*?)/?>(?:</unknown>)?")
-_ALT = re.compile(r'\balt="([^"]*)"')
-_ID = re.compile(r"([0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})(?![0-9a-f])", re.IGNORECASE)
-
-# A synced copy whose original the connection cannot see comes without its content.
-_EMPTY_COPY = re.compile(r"<synced[-_]block[-_]reference\b[^>]*>\s*</synced[-_]block[-_]reference>")
 
 # More placeholders than this in one answer, or subtrees than that in all, and the block tree is cheaper.
 FEW_SUBTREES = 20
@@ -67,12 +58,14 @@ class BodyReader:
 
         Raises:
             PageUnavailable: there is no such page for this token.
-            PageRejected: neither way could read it.
+            PageRejected: neither way could read it, or it takes more time than one page may.
             SourceUnavailable, TokenRevoked: see `NotionApi.call`.
         """
         if self._refusals < GIVE_UP_MARKDOWN_AFTER:
             try:
                 body = self._from_markdown(page_id)
+            except PageTooLarge as error:
+                raise PageRejected(str(error)) from error
             except (PageUnavailable, PageRejected) as error:
                 log.info("page %s: no markdown (%s), reading its blocks", page_id, error)
                 body = self._from_blocks(page_id)
@@ -90,45 +83,55 @@ class BodyReader:
         waiting = _unknown_ids(answer)
         if len(waiting) > FEW_SUBTREES:
             return self._from_blocks(page_id)  # a hundred children cost one request there
+        share = Share()
         seen = {page_id}
         links: list[str] = []
         unknown_types: list[str] = []
         problems: list[str] = []
         unreadable = 0
         while waiting:
-            block_id = waiting.pop(0)
-            if block_id in seen:
-                continue
-            if len(seen) > MAX_SUBTREES:
-                return self._from_blocks(page_id)
-            seen.add(block_id)
-            try:
-                part = self._markdown(block_id)
-            except PageUnavailable:
-                unreadable += 1  # not shared with the connection: not ours to show
-                continue
-            except PageRejected:
-                subtree = self._subtree(block_id)
-                links += subtree.links
-                unknown_types += subtree.unknown_types
-                problems += subtree.partial
-                part = {"markdown": subtree.markdown}
-            if part["markdown"].lstrip().startswith("<unknown"):
-                return self._from_blocks(page_id)  # it renders no such part (a table's row) by itself
-            text = _fill(text, block_id, part["markdown"])
-            waiting += _unknown_ids(part)
-        for block_id in _unrendered(text):
+            parts: dict[str, str] = {}
+            listed: list[str] = []
+            for block_id in waiting:
+                if block_id in seen:
+                    continue
+                if len(seen) > MAX_SUBTREES:
+                    return self._from_blocks(page_id)
+                seen.add(block_id)
+                try:
+                    part = self._markdown(block_id)
+                except PageUnavailable:
+                    unreadable += 1  # not shared with the connection: not ours to show
+                    continue
+                except PageRejected:
+                    subtree = self._subtree(block_id)
+                    links += subtree.links
+                    unknown_types += subtree.unknown_types
+                    problems += subtree.partial
+                    part = {"markdown": subtree.markdown}
+                if part["markdown"].lstrip().startswith("<unknown"):
+                    return self._from_blocks(page_id)  # it renders no such part (a table's row) by itself
+                parts[block_id] = part["markdown"]
+                listed += _unknown_ids(part)
+            share.check()
+            text = fill(text, parts)
+            waiting = listed
+        parts = {}
+        share.check()
+        for block_id in unrendered(text):
             if block_id not in seen:
                 seen.add(block_id)
                 subtree = self._subtree(block_id)
                 links += subtree.links
                 unknown_types += subtree.unknown_types
                 problems += subtree.partial
-                text = _fill(text, block_id, subtree.markdown)
-        unreadable += len(_EMPTY_COPY.findall(_without_code(text, "<synced")))
+                parts[block_id] = subtree.markdown
+        share.check()
+        text = fill(text, parts)
+        unreadable += empty_copies(text)
         if unreadable:
             problems.append(f"parts that are not shared with the connection: {unreadable}")
-        return Body(text, tuple(links), tuple(problems), (*unknown_types, *_left_unknown(text)))
+        return Body(text, tuple(links), tuple(problems), (*unknown_types, *left_unknown(text)))
 
     def _markdown(self, any_id: str) -> dict[str, Any]:
         # notion-client 3.1 has a method for this path, but drops markdown_version.
@@ -178,33 +181,3 @@ def _unknown_ids(answer: dict[str, Any]) -> list[str]:
     if None in found:
         raise AnswerUnusable("Notion names parts of a page by something that is no id")
     return [block_id for block_id in found if block_id is not None]
-
-
-def _unrendered(text: str) -> list[str]:
-    """Ids of blocks that the endpoint does not render (a link preview, a link to a page) but that have words."""
-    found = []
-    for placeholder in _UNKNOWN.finditer(_without_code(text)):
-        alt, ids = _ALT.search(placeholder[1]), _ID.findall(placeholder[1])
-        if alt and ids and alt[1] not in _WORDLESS:
-            found.append(path_id(ids[-1]))
-    return found
-
-
-def _left_unknown(text: str) -> list[str]:
-    """Types of the placeholders that stay: blocks without words of their own."""
-    return [alt[1] for placeholder in _UNKNOWN.finditer(_without_code(text)) if (alt := _ALT.search(placeholder[1]))]
-
-
-def _fill(text: str, block_id: str, part: str) -> str:
-    """Put a subtree where its placeholder stands, or at the end when there is none."""
-    bare = block_id.replace("-", "")
-    placeholder = re.compile(rf"[ \t]*<unknown\b[^>]*(?:{bare}|{block_id})[^>]*?/?>(?:</unknown>)?")
-    found = placeholder.search(_without_code(text))
-    if found is None:
-        return f"{text}\n\n{part}"
-    return f"{text[: found.start()]}\n\n{part}\n\n{text[found.end() :]}"
-
-
-def _without_code(text: str, tag: str = "<unknown") -> str:
-    """`text` without its code and escapes, which may speak of such tags; as long as it was."""
-    return without_literals(text) if ("`" in text or "\\" in text) and tag in text else text
