@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import struct
 import zipfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,41 @@ def test_the_parts_in_a_zip_of_zips_are_one_export(tmp_path: Path, outer: int) -
     assert refs["업무"].parent_id == dashed(A)
     assert texts(refs["출시"]) == {"상태": "완료"}
     assert body(export, "출시") == "본문"
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+def test_many_parts_take_no_more_open_files_than_one(tmp_path: Path, compression: int) -> None:
+    pages = {
+        f"Export-{number:032x}-Part-1.zip": zip_bytes({f"P {number:032x}.md": f"# P{number}"}) for number in range(300)
+    }
+    write_zip(tmp_path / "export.zip", pages, compression)
+    before = len(os.listdir("/dev/fd"))
+    export = zipped.ZipExport(tmp_path / "export.zip")
+    assert len(os.listdir("/dev/fd")) - before <= 2
+    assert [export.read(file, 100) for file in export.files] == [f"# P{number}".encode() for number in range(300)]
+    export.close()
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+def test_parts_are_read_by_several_threads_at_once(tmp_path: Path, compression: int) -> None:
+    pages = {f"{part}/P {part:032x}.md": f"# P\n\n{part}" + f" {part}" * 20_000 for part in range(8)}
+    parts = {
+        f"Part-{part}.zip": zip_bytes({name: text}, zipfile.ZIP_STORED)
+        for part, (name, text) in enumerate(pages.items())
+    }
+    write_zip(tmp_path / "export.zip", parts, compression)
+    export = zipped.ZipExport(tmp_path / "export.zip")
+    with ThreadPoolExecutor(8) as threads:
+        read = list(threads.map(lambda file: (file.path, export.read(file, 10**6).decode()), [*export.files] * 50))
+    assert read == [(file.path, pages[file.path]) for file in export.files] * 50
+    export.close()
+
+
+def test_more_parts_than_any_export_has_refuse_the_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zipped, "MAX_PARTS", 2)
+    write_zip(tmp_path / "export.zip", {f"Part-{number}.zip": zip_bytes({}) for number in range(3)})
+    with pytest.raises(InvalidExport, match="more than 2 parts"):
+        validate_export(tmp_path / "export.zip")
 
 
 def test_a_zip_attached_to_a_page_is_not_part_of_the_export(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import re
 import stat
 import struct
@@ -31,6 +32,7 @@ from arcana_pipelines.sources.notion_export.archive import (
 from arcana_pipelines.sources.notion_export.names import ImpossiblePath, check_path, clean_name, is_ignored
 
 MAX_MEMBERS = 200_000
+MAX_PARTS = 1000
 MAX_TOTAL_BYTES = 4 * 1024**3
 MAX_RATIO = 200
 RATIO_MATTERS_FROM = 1024 * 1024
@@ -61,6 +63,8 @@ class ZipExport:
         self.html: list[str] = []
         self._path = path
         self._open: list[BinaryIO] = []
+        self._copies: BinaryIO | None = None
+        self._parts = 0
         self.last_change = path.stat().st_mtime
         self._members = 0
         self._bytes = 0
@@ -86,6 +90,9 @@ class ZipExport:
             if not (alone or is_named_like_a_part(name)):
                 self.zips.append(PackedFile(name, None))
                 continue
+            self._parts += 1
+            if self._parts > MAX_PARTS:
+                raise self._unsafe(f"it has more than {MAX_PARTS:,} parts")
             nested = self._zip(self._part(outer, info, name, file), name)
             self._collect(nested, [(member, self._safe_name(member)) for member in nested.infolist()])
 
@@ -111,7 +118,10 @@ class ZipExport:
         return archive
 
     def _part(self, outer: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, file: BinaryIO) -> _Window:
-        """A part as a seekable file: a view into the outer zip if it is merely stored, else a copy."""
+        """A part as a seekable file: a view into the outer zip if it is merely stored, else into a file of copies.
+
+        One file for all of them: a process may have a thousand open, and there may be as many parts.
+        """
         if info.compress_type == zipfile.ZIP_STORED:
             file.seek(info.header_offset)
             header = file.read(30)
@@ -120,18 +130,21 @@ class ZipExport:
             name_length, extra_length = struct.unpack("<HH", header[26:30])
             return _Window(file, info.header_offset + 30 + name_length + extra_length, info.file_size)
         self._check(info, name)
-        copy = self._keep(tempfile.TemporaryFile())  # noqa: SIM115 - lives as long as this export
+        if self._copies is None:
+            self._copies = self._keep(tempfile.TemporaryFile())  # noqa: SIM115 - lives as long as this export
+        begin = self._copies.tell()
         try:
             with outer.open(info) as stream:
                 while chunk := stream.read(_CHUNK):
-                    copy.write(chunk)
-                    if copy.tell() > MAX_TOTAL_BYTES:
+                    self._copies.write(chunk)
+                    if self._copies.tell() > MAX_TOTAL_BYTES:
                         raise self._unsafe(f"{name} unpacks to too much")
         except _DAMAGE as error:
             raise InvalidExport(
                 f"The export {self._path} is damaged at {name} ({error}). Download it from Notion again."
             ) from error
-        return _Window(copy, 0, copy.tell())
+        self._copies.flush()
+        return _Window(self._copies, begin, self._copies.tell() - begin)
 
     def _collect(self, archive: zipfile.ZipFile, members: list[tuple[zipfile.ZipInfo, str]]) -> None:
         for info, name in members:
@@ -240,7 +253,7 @@ class _OversizedRead(Exception):
 
 
 class _Window(io.RawIOBase):
-    """Some bytes of a file as a file of its own.
+    """Some bytes of a file as a file of its own, which other windows and threads may read at the same time.
 
     `zipfile` loads a zip's whole directory in one read, before anybody can count its members, so reads
     are capped here.
@@ -274,8 +287,7 @@ class _Window(io.RawIOBase):
         wanted = left if size is None or size < 0 else min(size, left)
         if wanted > MAX_SINGLE_READ:
             raise _OversizedRead
-        self._file.seek(self._start + self._at)
-        data = self._file.read(wanted)
+        data = os.pread(self._file.fileno(), wanted, self._start + self._at)
         if len(data) > _LARGE_DIRECTORY and data.count(_MEMBER) > MAX_MEMBERS:
             raise _TooManyMembers
         self._at += len(data)
