@@ -19,7 +19,14 @@ from urllib3.exceptions import HTTPError
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding import openai_client
 from arcana_pipelines.embedding.openai_compatible import OpenAIEmbedder
-from arcana_pipelines.errors import EmbeddingFailed, PageRejected, RerankingFailed, SourceError, SourceUnavailable
+from arcana_pipelines.errors import (
+    EmbeddingFailed,
+    PageRejected,
+    RerankingFailed,
+    SourceError,
+    SourcePaused,
+    SourceUnavailable,
+)
 from arcana_pipelines.operations import http as requests_for_alerts
 from arcana_pipelines.outgoing import AnswerTooLarge, Server
 from arcana_pipelines.retrieval import reranking_endpoint
@@ -203,6 +210,30 @@ class TestNotion:
         ):
             self.ask(hostile, database)
         assert read == []
+
+    @pytest.mark.parametrize("asked", ["1e308", "9" * 300, "1e999", "inf", "Fri, 31 Dec 9999 23:59:59 GMT"])
+    @pytest.mark.parametrize("where", ["header", "body"])
+    def test_a_pause_of_any_length_is_a_short_sentence(
+        self, hostile: Hostile, database: Database, asked: str, where: str
+    ) -> None:
+        said = {"object": "error", "status": 429, "code": "rate_limited", "additional_data": {"retry_after": asked}}
+        body = json.dumps(said if where == "body" else {}).encode()
+        head = HEAD.replace(b"200", b"429") + (f"Retry-After: {asked}\r\n".encode() if where == "header" else b"")
+        hostile.talk = says(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        with pytest.raises(SourcePaused, match="asks to wait 86400 s"):
+            self.ask(hostile, database)
+
+    @pytest.mark.parametrize("status", [b"400", b"401", b"403", b"404", b"409", b"429", b"500"])
+    def test_an_error_of_any_length_is_a_short_sentence(
+        self, hostile: Hostile, database: Database, status: bytes
+    ) -> None:
+        long = "x" * 100_000
+        said = {"object": "error", "code": long, "message": long, "additional_data": {"rate_limit_reason": long}}
+        body = json.dumps(said).encode()
+        hostile.talk = says(HEAD.replace(b"200", status) + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        with pytest.raises(SourceError) as raised:
+            self.ask(hostile, database)
+        assert len(str(raised.value)) < 1000
 
     @pytest.mark.parametrize(
         "text", [",[{" * 5000, '\\",[' * 5000, "쉼표, [대괄호], {중괄호}" * 500, "\\" * 9999 + ","]

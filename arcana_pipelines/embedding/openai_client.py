@@ -7,6 +7,7 @@ account without credit for one that is too fast.
 from __future__ import annotations
 
 import email.utils
+import math
 import re
 import threading
 import time
@@ -192,14 +193,16 @@ def pause_asked_for(headers: Mapping[str, str]) -> float | None:
     """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
-            return max(0.0, float(headers.get(name, "")) * unit)
+            seconds = float(headers.get(name, "")) * unit
         except ValueError:
             continue
+        if not math.isnan(seconds):
+            return max(0.0, seconds)
     when = _http_date(headers.get("retry-after", ""))
     if when is not None:
         return max(0.0, when - (_http_date(headers.get("date", "")) or time.time()))
     used_up = [name for name in ("requests", "tokens") if headers.get(f"x-ratelimit-remaining-{name}") == "0"]
-    resets = [_DURATION.findall(headers.get(f"x-ratelimit-reset-{name}", "")) for name in used_up]
+    resets = [_DURATION.findall(headers.get(f"x-ratelimit-reset-{name}", "")[:100]) for name in used_up]
     return max((sum(float(number) * _UNITS[unit] for number, unit in reset) for reset in resets), default=None)
 
 

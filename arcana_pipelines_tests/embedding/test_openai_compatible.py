@@ -91,6 +91,8 @@ class TestPauses:
             ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "20ms"}, 0.02),
             ({"x-ratelimit-remaining-tokens": "12", "x-ratelimit-reset-tokens": "6m0s"}, None),
             ({"retry-after": "soon"}, None),
+            ({"retry-after-ms": "nan", "retry-after": "nan"}, None),
+            ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "1" * 60_000}, 0),
             ({}, None),
         ],
     )

@@ -57,6 +57,8 @@ _one_large = threading.Lock()
 RETRIED_STATUSES = frozenset({409, 429, 500, 502, 503, 504, 529})
 # A longer Retry-After means that the run should give up its place; what is left is picked up later.
 LONGEST_PAUSE_SECONDS = 60.0
+# More than that is taken for that much: a later sync asks again, and a person reads the number.
+LONGEST_NAMED_SECONDS = 86_400.0
 # Names and ids. What comes from outside must not lead to another path of the API's host: no dots, no empty parts.
 _PATH = re.compile(r"[a-z_]+(?:/[A-Za-z0-9_~%-]+)*")
 
@@ -212,7 +214,7 @@ class NotionApi:
 
     def _classified(self, answer: Answer, method: str, path: str) -> Exception:
         details = _error_details(answer.data)
-        code = _string(details.get("code")) or answer.status
+        code = _string(details.get("code"))[:100] or answer.status
         said = clean(f"{answer.status} {code}: {_string(details.get('message'))[:300]}".rstrip(": "))
         where = f"{method} {path}"
         if answer.status == 401:
@@ -303,10 +305,10 @@ def _retry_after(value: str | None, date: str | None) -> float | None:
         return None
     try:
         seconds = float(value)
-        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         when, now = _http_date(value), _http_date(date) or datetime.now(UTC)
-        return None if when is None else max(0.0, (when - now).total_seconds())
+        seconds = math.nan if when is None else (when - now).total_seconds()
+    return None if math.isnan(seconds) else min(max(0.0, seconds), LONGEST_NAMED_SECONDS)
 
 
 def _http_date(value: str | None) -> datetime | None:
