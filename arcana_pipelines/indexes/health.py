@@ -54,15 +54,18 @@ def look_at(connection: Connection, workspace_id: UUID) -> Iterator[Finding]:
 
 def _indexes(connection: Connection, build: Build) -> Finding:
     rows = connection.execute(
-        "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = to_regclass(%s) AND NOT indisvalid",
+        "SELECT indexrelid::regclass::text, EXISTS (SELECT 1 FROM pg_stat_progress_create_index at_work "
+        "WHERE at_work.index_relid = indexrelid) FROM pg_index WHERE indrelid = to_regclass(%s) AND NOT indisvalid",
         [build.table],
     ).fetchall()
     connection.commit()
-    invalid = ", ".join(name for (name,) in rows)
-    detail = (
-        f"invalid: {invalid}; the next sync makes an approximate index again, REINDEX any other" if rows else "valid"
-    )
-    return Finding(f"indexes of {build.index_name}", not rows, detail)
+    # CREATE INDEX CONCURRENTLY makes an index valid when it ends; until then nothing is broken.
+    being_built = [name for name, is_at_work in rows if is_at_work]
+    invalid = [name for name, is_at_work in rows if not is_at_work]
+    detail = f"being built: {', '.join(being_built)}" if being_built else "valid"
+    if invalid:
+        detail = f"invalid: {', '.join(invalid)}; the next sync makes an approximate index again, REINDEX any other"
+    return Finding(f"indexes of {build.index_name}", not invalid, detail)
 
 
 def _bloat(connection: Connection, build: Build) -> Finding:

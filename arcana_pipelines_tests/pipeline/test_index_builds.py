@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -365,6 +367,27 @@ class TestApproximateSearch:
         synced.sync()
         found = list(of_acme.call(look_at))
         assert all(finding.ok for finding in found), found
+
+    def test_an_index_that_is_being_made_is_not_told_as_broken(self, synced: Harness, of_acme: Indexes) -> None:
+        (build,) = of_acme.builds()
+        statement = f"CREATE INDEX CONCURRENTLY of_a_test ON {build.table} (position)"
+
+        def make() -> None:
+            with synced.database.connect(autocommit=True) as own:
+                own.execute(statement)  # type: ignore[arg-type]
+
+        with ThreadPoolExecutor(1) as pool, synced.database.connection() as writer:
+            writer.execute(f"LOCK TABLE {build.table} IN ROW EXCLUSIVE MODE")  # type: ignore[arg-type]
+            making = pool.submit(make)
+            deadline = time.monotonic() + 30
+            while not synced.rows("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('of_a_test')"):
+                assert time.monotonic() < deadline and not making.done()
+                time.sleep(0.05)
+            found = list(of_acme.call(look_at))
+            writer.commit()
+            making.result()
+        assert all(finding.ok for finding in found), found
+        assert "being built: of_a_test" in [finding.detail for finding in found]
 
     def test_verification_makes_an_index_look_harder_before_it_gives_a_build_up(
         self, synced: Harness, of_acme: Indexes, monkeypatch: pytest.MonkeyPatch
