@@ -19,6 +19,7 @@ from arcana_pipelines.db.private_folders import closing_mode
 from arcana_pipelines.db.server import check_server, reader
 from arcana_pipelines.environment import read_env_files
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.indexes.health import Finding as HealthFinding
 from arcana_pipelines.indexes.health import look_at, pgvector
 from arcana_pipelines.operations.http import host_of
 from arcana_pipelines.pipeline.workspaces import every
@@ -164,8 +165,20 @@ def _indexes(database: Database) -> Iterator[Finding]:
     for slug, each in looked_at:
         if not each.ok:
             yield (f"{each.name} of {slug}", False, each.detail)
-    well = sum(each.ok for _, each in looked_at)
-    yield ("indexes", well == len(looked_at), f"{well} of {len(looked_at)} looks at validity, size and recall are well")
+    yield ("indexes", all(each.ok for _, each in looked_at), _of_indexes([each for _, each in looked_at]))
+
+
+def _of_indexes(looked_at: list[HealthFinding]) -> str:
+    serving = sum(each.name.startswith("indexes of ") for each in looked_at)
+    measured = sum(each.name.startswith("recall of ") for each in looked_at)
+    if not serving:
+        return "none serves yet"
+    bad = [each.name for each in looked_at if not each.ok]
+    found = f"{serving} serving" if serving > 1 else "1 serves"
+    if bad:
+        return f"{found}; not well: {', '.join(bad)}"
+    recall = f", {measured} approximate with enough recall" if measured else ""
+    return f"{found}: valid and of a fit size{recall}"
 
 
 def _schema(database: Database) -> str:

@@ -151,11 +151,15 @@ def promote(slug: str, name: str, as_json: bool) -> None:
     require_current(database)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
+        builds = indexes.find_builds(connection, workspace.workspace_id, name)
+        waited = any(each.state == "verifying" for each in builds)
         build = indexes.promote(
             connection, workspace.workspace_id, name, lambda build: quality.gate(connection, database.settings, build)
         )
         old = indexes.superseded(builds_of(connection, workspace.workspace_id))
-        _print_build(indexes.described(connection, build), slug, name, as_json)
+        if not (waited or as_json):
+            say("No build of '{}' waits for promotion; the one that serves goes on.", name)
+        _print_build({"promoted": waited, **indexes.described(connection, build)}, slug, name, as_json)
     indexes.drop_builds(database, old)
 
 

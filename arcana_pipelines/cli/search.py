@@ -84,7 +84,7 @@ def command(
 ) -> None:  # fmt: skip
     """Search a workspace. QUERY - reads one query a line from standard input.
 
-    With - and --json, one JSON object a line is printed, in order.
+    With - each answer stands below its query; with --json too, one JSON object a line is printed, in order.
     """
     filters = Filters(
         below=below,
@@ -104,14 +104,19 @@ def command(
         reranker = open_reranker(database.settings)
         searcher = IndexSearcher(connection, database.settings, workspace_id, index, reranker=reranker)
         for line in _lines(k, neighbours) if query == "-" else [query]:
-            results = searcher.search(
-                line.rstrip("\r\n"), k, filters=filters, neighbours=neighbours, as_of=as_of, fusion=fusion
-            )
+            asked = line.rstrip("\r\n")
+            results = searcher.search(asked, k, filters=filters, neighbours=neighbours, as_of=as_of, fusion=fusion)
             if as_json:
                 found = {"hits": [asdict(hit) for hit in results.hits], "seconds": round(results.seconds, 4)}
                 told = {"corrections": results.corrections, "notes": results.notes}
-                print_json(found | {name: value for name, value in told.items() if value})
+                print_json(
+                    ({"query": asked} if query == "-" else {})
+                    | found
+                    | {name: value for name, value in told.items() if value}
+                )
             else:
+                if query == "-":
+                    say("[bold]{}[/bold]", f"? {asked}")
                 for note in dict.fromkeys(results.notes):
                     click.echo(printable(runnable(note)), err=True)
                 _print(results)
@@ -132,7 +137,8 @@ def _print(results: Results) -> None:
         say("Nothing was found.")
     for number, hit in enumerate(results.hits, start=1):
         _print_hit(number, hit)
-    say("[dim]{} hits in {} ms[/dim]", len(results.hits), round(results.seconds * 1000))
+    hits = "1 hit" if len(results.hits) == 1 else f"{len(results.hits)} hits"
+    say("[dim]{} in {} ms[/dim]", hits, round(results.seconds * 1000))
 
 
 def _print_hit(number: int, hit: Hit) -> None:

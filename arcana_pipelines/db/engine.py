@@ -166,8 +166,10 @@ class Database:
                 return self._connected(**options)
         except psycopg.Error as error:
             said = " ".join(self.address.without_secrets(str(error)).split())
+            if not said.endswith((".", "?", "!")):
+                said += "."
             raise DatabaseUnreachable(
-                f"The database at {self.safe_url} cannot be used: {said}. "
+                f"The database at {self.safe_url} cannot be used: {said} "
                 "Check DATABASE_URL (unset, the embedded PostgreSQL is used)."
             ) from error
 

@@ -21,11 +21,13 @@ from arcana_pipelines.documents.values import read_checkbox, read_number, read_s
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval.filters import OPERATORS, Filters, PropertyCondition
 from arcana_pipelines.retrieval.limits import LONGEST_VALUE, MOST_CONDITIONS, check_text
+from arcana_pipelines.retrieval.near import folded, listed, nearest
 
 # What Notion calls the column of titles at first, for databases whose columns are not known.
 _TITLES = ("name", "title", "이름", "제목")
 _SAMPLE = 5000
-_NEAR = 3
+_DATE_FORMS = "2026-03-05, 2026-03, 2026, March 5, 2026, 2026년 3월 5일, or a time behind it (2026-03-05 15:30)"
+_NUMBER_FORMS = "1000, 1,200.50, $1,000 or 50%"
 _ORDERED: dict[str, LiteralString] = {">": ">", "<": "<", ">=": ">=", "<=": "<="}
 # A date has a beginning and an end, and so has what is typed: `2026-03` is a month. A range holds where one of its
 # moments does.
@@ -203,7 +205,7 @@ class _Properties:
         # A condition of many signs has as many readings, and each is compared with every name.
         self._alike: dict[str, list[str]] = {}
         for name in sorted(self._databases.keys() | self._titled.keys()):
-            self._alike.setdefault(_folded(name), []).append(name)
+            self._alike.setdefault(folded(name), []).append(name)
 
     def known(self, condition: PropertyCondition) -> KnownCondition:
         """The condition with the property that it means."""
@@ -237,15 +239,15 @@ class _Properties:
             if (spelled := nfc(reading.name)) in names:
                 return replace(reading, name=spelled)
         for reading in readings:
-            alike = self._alike.get(_folded(reading.name), [])
+            alike = self._alike.get(folded(reading.name), [])
             if len(alike) == 1:
                 return replace(reading, name=alike[0])
             if alike:
                 raise WrongUse(
-                    f"There are {_listed(alike)}: write '{reading.name}' as the one that is meant is spelled."
+                    f"There are {listed(alike)}: write '{reading.name}' as the one that is meant is spelled."
                 )
         for reading in readings:
-            if _folded(reading.name) in _TITLES:
+            if folded(reading.name) in _TITLES:
                 return reading
         raise WrongUse(_unknown(condition.readings()[0].name, names))
 
@@ -256,12 +258,9 @@ class _Properties:
         if operator not in _ORDERED or known.number is not None or known.span is not None:
             return known
         if holds_date:
-            raise WrongUse(
-                f"'{name}' holds dates, and '{value}' is none that has one meaning: write 2026-03-05, 2026-03, 2026, "
-                "March 5, 2026, 2026년 3월 5일, or a time behind it (2026-03-05 15:30)."
-            )
+            raise WrongUse(f"'{name}' holds dates, and '{value}' is none that has one meaning: write {_DATE_FORMS}.")
         if holds_number:
-            raise WrongUse(f"'{name}' holds numbers, and '{value}' is none: write 1000, 1,200.50, $1,000 or 50%.")
+            raise WrongUse(f"'{name}' holds numbers, and '{value}' is none: write {_NUMBER_FORMS}.")
         if holds_any or known.titled != ():
             raise WrongUse(
                 f"'{name}' holds texts, which {operator} does not compare: it works with numbers and dates. "
@@ -299,8 +298,18 @@ class _Properties:
             distinct = sql.SQL("SELECT DISTINCT text FROM ({}) every LIMIT 2000").format(statement)
             near.update(text for (text,) in self._connection.execute(distinct, {**self._parameters, **given}))
         verb = "has a '{}' that contains '{}'" if operator == "~" else "has '{}' = '{}'"
-        nearest = _nearest(value, near)
-        return f"No row {verb.format(name, value)}." + (f" Near it: {_listed(nearest)}." if nearest else "")
+        alike = nearest(value, near)
+        said = f" Near it: {listed(alike)}." if alike else ""
+        return f"No row {verb.format(name, value)}.{said}{self._forms(known)}"
+
+    def _forms(self, known: KnownCondition) -> str:
+        """How a date or a number is written, where the property holds them and the value was read as neither."""
+        if known.condition.operator == "~" or (known.number, known.span, known.truth) != (None, None, None):
+            return ""
+        holds_number, holds_date, _, _ = self._kinds(known.condition.name)
+        if holds_date:
+            return f" Dates are written as {_DATE_FORMS}."
+        return f" Numbers are written as {_NUMBER_FORMS}." if holds_number else ""
 
     def _kinds(self, name: str) -> Sequence[bool]:
         """Whether rows hold, under a name, numbers, dates, check boxes, anything."""
@@ -341,23 +350,8 @@ def _unknown(name: str, names: Iterable[str]) -> str:
     known = sorted(names)
     if not known:
         return f"There is no property '{name}': this workspace has no rows with properties."
-    near = _nearest(name, known)
+    near = nearest(name, known)
     if near:
-        return f"There is no property '{name}'. Near it: {_listed(near)}."
+        return f"There is no property '{name}'. Near it: {listed(near)}."
     rest = f" and {len(known) - 10} more" if len(known) > 10 else ""
-    return f"There is no property '{name}'. There are {_listed(known[:10])}{rest}."
-
-
-def _nearest(text: str, among: Iterable[str]) -> list[str]:
-    from rapidfuzz import fuzz, process
-
-    found = process.extract(text, list(among), scorer=fuzz.WRatio, processor=_folded, limit=_NEAR, score_cutoff=60)
-    return [choice for choice, _, _ in found]
-
-
-def _listed(texts: Iterable[str]) -> str:
-    return ", ".join(f"'{text}'" for text in texts)
-
-
-def _folded(text: str) -> str:
-    return " ".join(nfc(text).casefold().split())
+    return f"There is no property '{name}'. There are {listed(known[:10])}{rest}."

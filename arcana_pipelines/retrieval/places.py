@@ -13,9 +13,11 @@ from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.documents.urls import canonical_id, page_id_of
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval.limits import check_text
+from arcana_pipelines.retrieval.near import listed, nearest
 
 _WITHOUT_SCHEME = re.compile(r"(?:[\w-]+\.)*notion\.(?:so|com|site)/", re.IGNORECASE)
 _ID_ALONE = re.compile(r"(?:.*[-/ ])?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE | re.DOTALL)
+_SAMPLE = 20_000  # titles that are compared
 _HOW = "Give its id, its address in Notion, or its exact title."
 
 
@@ -53,9 +55,20 @@ def find_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise WrongUse(f"There is no page '{asked}' in this workspace. {_HOW}")
+        near = [] if external_id else _near_titles(connection, workspace_id, asked)
+        said = f" Near it: {listed(near)}." if near else ""
+        raise WrongUse(f"There is no page '{asked}' in this workspace.{said} {_HOW}")
     named = ", ".join(place.external_id for place in found[:5])
     raise WrongUse(f"{len(found)} pages are called '{asked}' ({named}): give the id of the one that is meant.")
+
+
+def _near_titles(connection: Connection, workspace_id: UUID, asked: str) -> list[str]:
+    rows = connection.execute(
+        "SELECT DISTINCT left(title, 200) FROM source_page "
+        "WHERE workspace_id = %s AND state <> 'tombstoned' AND title <> '' LIMIT %s",
+        [workspace_id, _SAMPLE],
+    )
+    return nearest(asked, [title for (title,) in rows])
 
 
 def find_indexed(connection: Connection, workspace_id: UUID, asked: str) -> Place:

@@ -8,6 +8,7 @@ from typing import LiteralString
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from arcana_pipelines.db import embedded
 from arcana_pipelines.db.engine import Database
@@ -101,6 +102,11 @@ class TestInWords:
         ended = pytest.raises(DatabaseUnreachable, match="ended the connection in the middle")
         with ended, database.connection() as connection:
             connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    def test_what_libpq_asks_ends_with_one_mark(self) -> None:
+        nowhere = Database(Settings(database_url=SecretStr("postgresql://u@127.0.0.1:1/x")))
+        with pytest.raises(DatabaseUnreachable, match=r"connections\? Check DATABASE_URL"):
+            nowhere.connect()
 
     def test_a_fault_of_ours_stays_what_it_is(self, database: Database) -> None:
         with pytest.raises(psycopg.errors.UndefinedTable), database.connection() as connection:

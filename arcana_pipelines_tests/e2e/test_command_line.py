@@ -63,15 +63,20 @@ class TestMainPath:
     def test_queries_on_standard_input_are_answered_line_by_line(self, arcana: Arcana) -> None:
         arcana.json("workspace", "add", "acme", "--source", "notion")
         arcana.json("sync", "acme")
-        done = subprocess.run(
-            [sys.executable, "-m", "arcana_pipelines.cli", "search", "acme", "-", "--json"],
-            env=arcana.merged({}),
-            input="red box\n\n배터리\n'; DROP TABLE document; --\n& | ! ( :*\n😀\n",
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        assert len(done.stdout.splitlines()) == 6
+        queries = ["red box", "", "배터리", "'; DROP TABLE document; --", "& | ! ( :*", "😀"]
+        for options in (["--json"], []):
+            done = subprocess.run(
+                [sys.executable, "-m", "arcana_pipelines.cli", "search", "acme", "-", *options],
+                env=arcana.merged({}),
+                input="".join(f"{query}\n" for query in queries),
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == 0, done.stderr
+            if options:
+                assert [json.loads(line)["query"] for line in done.stdout.splitlines()] == queries
+            else:
+                assert [line[2:] for line in done.stdout.splitlines() if line.startswith("?")] == queries
 
 
 class TestWrongUse:

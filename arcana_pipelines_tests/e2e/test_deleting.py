@@ -80,6 +80,21 @@ def test_what_is_not_there_is_told_before_anybody_is_asked(arcana: Arcana, comma
     assert done.returncode == 2 and "[y/N]" not in done.stderr, done.stderr
 
 
+def test_a_promotion_with_no_build_that_waits_says_so(arcana: Arcana) -> None:
+    assert "No build of 'fine' waits" in arcana.here("index", "promote", "acme", "fine").stdout
+    assert json.loads(arcana.here("index", "promote", "acme", "fine", "--json").stdout)["promoted"] is False
+
+
+def test_doctor_tells_indexes_in_plain_words_and_a_number_of_hits_is_right(arcana: Arcana) -> None:
+    checks = {row["name"]: row for row in json.loads(arcana.here("doctor", "--json").stdout)["checks"]}
+    assert checks["indexes"] == {"name": "indexes", "ok": True, "detail": "2 serving: valid and of a fit size"}
+    assert arcana("sync", "acme").returncode == 0
+    assert "1 hit in" in arcana.here("search", "acme", "badge").stdout
+    near = arcana.here("search", "acme", "badge", "--below", "Bagdes")
+    assert near.returncode == 2 and "Near it: 'Badges'" in near.stderr, near.stderr
+    assert "Near it: 'Badges'" in arcana.here("retry", "acme", "--page", "badge").stderr
+
+
 def test_a_build_numbered_0_is_no_build_and_not_the_whole_index(arcana: Arcana) -> None:
     done = arcana.here("index", "drop", "acme", "fine", "--build", "0", "--yes")
     assert done.returncode == 2, done.stderr

@@ -212,6 +212,16 @@ def test_a_value_that_no_row_has_is_told_with_what_is_near(english: Indexed, con
     assert english.find("Stage=Done").notes == []
 
 
+@pytest.mark.parametrize(
+    ("condition", "form"),
+    [("Due=tomorrow", "2026-03-05"), ("Due!=next week", "2026-03-05"), ("Cost=cheap", "1,200.50")],
+)
+def test_what_is_no_date_or_number_is_told_how_they_are_written(english: Indexed, condition: str, form: str) -> None:
+    (note,) = english.find(condition).notes
+    assert "are written as" in note and form in note
+    assert english.find("Due=2031-01-01").notes[0].count("written") == 0
+
+
 def test_names_that_differ_in_case_alone_have_to_be_spelled(database: Database, tmp_path: Path) -> None:
     table = "Name,status,Status\nRepair one,a,b\nRepair two,b,a\n"
     two = indexed(database, tmp_path, table)
@@ -321,8 +331,8 @@ class TestLimits:
         acme.world.clock.advance(600)
         acme.sync()
         folded: list[str] = []
-        fold = conditions._folded
-        monkeypatch.setattr(conditions, "_folded", lambda text: folded.append(text) or fold(text))
+        fold = conditions.folded
+        monkeypatch.setattr(conditions, "folded", lambda text: folded.append(text) or fold(text))
         with acme.database.connection() as connection:
             searcher = IndexSearcher(
                 connection, acme.database.settings, workspaces.find(connection, acme.slug).workspace_id

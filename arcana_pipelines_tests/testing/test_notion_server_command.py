@@ -27,14 +27,16 @@ def control(base_url: str, call: str, **args: Any) -> Any:
 @pytest.fixture(scope="module")
 def command() -> Iterator[str]:
     given = [sys.executable, "-m", "arcana_pipelines.testing.notion_server", "--pages", "5", "--rows", "2"]
-    process = subprocess.Popen(given, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
-    assert process.stdout is not None
+    process = subprocess.Popen(given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    assert process.stdout is not None and process.stderr is not None
+    assert process.stderr.readline().strip() == f"token: {DEFAULT_TOKEN}"
     try:
         yield process.stdout.readline().strip()
     finally:
         process.terminate()
         assert process.wait(10) == 0
         process.stdout.close()
+        process.stderr.close()
 
 
 def test_the_command_serves_a_seeded_world_in_real_time(command: str) -> None:

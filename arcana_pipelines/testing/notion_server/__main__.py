@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 import threading
 
 from arcana_pipelines.testing.notion_server.seeding import seed_world
@@ -11,7 +12,7 @@ from arcana_pipelines.testing.notion_server.server import serve
 
 
 def main() -> None:
-    """Serve; the one line printed is the base URL. The token is `DEFAULT_TOKEN` of `world`."""
+    """Serve; the one line on standard output is the base URL; the token is told on standard error."""
     parser = argparse.ArgumentParser(prog="python -m arcana_pipelines.testing.notion_server", description=__doc__)
     parser.add_argument("--pages", type=int, default=200, help="pages to make (%(default)s)")
     parser.add_argument("--rows", type=int, default=50, help="database rows to make (%(default)s)")
@@ -28,6 +29,7 @@ def main() -> None:
     with serve(world, port=given.port) as server:
         server.rate_limit(given.per_minute)
         server.latency(given.latency)
+        print(f"token: {world.token}", file=sys.stderr, flush=True)
         print(server.base_url, flush=True)
         stop.wait()
 
