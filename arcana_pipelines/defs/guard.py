@@ -51,7 +51,7 @@ class Guard:
         if len(hosts) != 1 or not self._is_ours(_name(hosts[0])):
             return "This host name is not one of this server's. ARCANA_UI_HOSTS names those that are."
         for origin in headers.getlist("origin"):
-            if urlsplit(origin).netloc.lower() != hosts[0].lower():
+            if not _is_of(origin, hosts[0], scope.get("scheme", "http")):
                 return "A page of another origin may not do this."
         site, method = headers.get("sec-fetch-site", "none"), scope.get("method", "GET")
         is_query = "graphql" in scope["path"].split("/")
@@ -84,6 +84,20 @@ def _name(host: str) -> str:
         return (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:
         return ""
+
+
+def _is_of(origin: str, host: str, scheme: str) -> bool:
+    """Whether a page of this origin is one of the server's that was asked as `host`.
+
+    Behind a proxy that ends TLS the request may be http and its page https. Not the other way round: a page that came
+    unencrypted may be anybody's.
+    """
+    try:
+        page = urlsplit(origin)
+    except ValueError:
+        return False
+    schemes = ("https",) if scheme in ("https", "wss") else ("http", "https")
+    return page.scheme in schemes and page.netloc.lower() == host.lower()
 
 
 def _unframed(send: Send) -> Send:

@@ -17,6 +17,14 @@ MUTATION = {"query": "mutation { launchRun }"}
 SAME = {"Origin": UI, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
 CROSS = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
 
+ODD_SCHEMES = [
+    "ftp://localhost:3000",
+    "chrome-extension://localhost:3000",
+    "//localhost:3000",
+    "http://[::1",
+    "http://[",
+]
+
 
 async def reached(request: Request) -> PlainTextResponse:
     return PlainTextResponse("reached")
@@ -78,9 +86,24 @@ class TestRefuses:
         })  # fmt: skip
         assert refused.status_code == 403
 
-    @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:3001", "file://", ""])
+    @pytest.mark.parametrize(
+        "origin", ["http://evil.example", "null", "http://localhost:3001", "file://", "", *ODD_SCHEMES]
+    )
     def test_another_origin(self, ui: TestClient, origin: str) -> None:
         assert ui.post("/graphql", json=MUTATION, headers={"Origin": origin}).status_code == 403
+
+    def test_a_page_that_came_unencrypted_where_the_server_is_encrypted(self) -> None:
+        ui = TestClient(Guard(APP, ["arcana.example.com"]), base_url="https://arcana.example.com")
+        for scheme, status in (("https", 200), ("http", 403)):
+            headers = {"Origin": f"{scheme}://arcana.example.com"}
+            assert ui.post("/graphql", json=MUTATION, headers=headers).status_code == status
+        with ui.websocket_connect(
+            "wss://arcana.example.com/graphql", headers={"Origin": "https://arcana.example.com"}
+        ) as socket:
+            assert socket.receive_text() == "reached"
+        http = {"Origin": "http://arcana.example.com"}
+        with pytest.raises(WebSocketDisconnect), ui.websocket_connect("wss://arcana.example.com/graphql", headers=http):
+            pass
 
     @pytest.mark.parametrize(
         "host",
