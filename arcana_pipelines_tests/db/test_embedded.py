@@ -272,6 +272,47 @@ class TestWhoGetsIn:
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     connection.execute(statement)
 
+    def test_no_role_but_the_superuser_gets_into_other_databases(self, template: str) -> None:
+        for role in (embedded.WRITER, embedded.READER):
+            for name in ("postgres", "template1"):
+                with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                    psycopg.connect(template.replace("postgres@/arcana?", f"{role}@/{name}?"))
+
+    def test_who_syncs_may_lock_and_notify(self, template: str) -> None:
+        with psycopg.connect(template.replace("postgres@", "arcana@"), autocommit=True) as connection:
+            connection.execute("SELECT pg_try_advisory_lock(1), pg_advisory_lock(1, 1), pg_notify('run_events', 'x')")
+            connection.execute("SELECT pg_advisory_unlock_all(), lo_unlink(lo_create(0))")
+
+    def test_a_role_that_locked_itself_out_gets_in_after_the_next_start(self, home: Path) -> None:
+        settings: list[LiteralString] = [
+            "statement_timeout = 1",
+            "search_path = 'nowhere'",
+            "default_transaction_read_only = on",
+            "local_preload_libraries = 'none'",
+        ]
+        with _used(home):
+            for role in (embedded.WRITER, embedded.READER):
+                with psycopg.connect(embedded.server_url(home, role), autocommit=True) as connection:
+                    connection.execute("SET ROLE none")
+                    for where in ("", "IN DATABASE arcana"):
+                        for setting in settings:
+                            connection.execute(f"ALTER ROLE {role} {where} SET {setting}")  # type: ignore[arg-type]
+                    connection.execute(f"ALTER ROLE {role} PASSWORD 'x'")  # type: ignore[arg-type]
+        with _used(home):
+            with psycopg.connect(embedded.server_url(home, embedded.SUPERUSER)) as connection:
+                found = connection.execute(
+                    "SELECT rolname, setdatabase, setconfig "
+                    "FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole"
+                )
+                assert sorted(found.fetchall()) == [
+                    (embedded.WRITER, 0, ["role=arcana_owner"]),
+                    (embedded.READER, 0, ["temp_file_limit=1GB"]),
+                ]
+                assert connection.execute("SELECT FROM pg_authid WHERE rolpassword IS NOT NULL").fetchall() == []
+            for role in (embedded.WRITER, embedded.READER):
+                with psycopg.connect(embedded.server_url(home, role)) as connection:
+                    connection.execute("SELECT '[1]'::vector")
+
     def test_nothing_trusts_and_nothing_listens_on_a_port(self, home: Path) -> None:
         with _used(home), psycopg.connect(embedded.server_url(home, embedded.SUPERUSER)) as connection:
             rules = connection.execute("SELECT type, auth_method FROM pg_hba_file_rules").fetchall()

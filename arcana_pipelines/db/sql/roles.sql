@@ -15,7 +15,9 @@ END
 $$;
 ALTER ROLE arcana_owner NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD NULL;
 ALTER ROLE arcana LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD NULL;
-ALTER ROLE arcana_reader LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD NULL;
+-- Half of the server's connections: searches cannot take those that syncs need.
+ALTER ROLE arcana_reader LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD NULL
+    CONNECTION LIMIT 100;
 -- Syncs make and drop the partitions of builds, so they act as the owner; whatever they make is the owner's.
 GRANT arcana_owner TO arcana;
 -- Who holds a lock can be seen, and ended; the server has no sessions but ours.
@@ -27,6 +29,8 @@ ALTER DATABASE arcana WITH ALLOW_CONNECTIONS true CONNECTION LIMIT -1 IS_TEMPLAT
 GRANT CONNECT, CREATE, TEMPORARY ON DATABASE arcana TO arcana_owner;
 GRANT CONNECT ON DATABASE arcana TO arcana_reader;
 REVOKE CREATE, TEMPORARY ON DATABASE arcana FROM PUBLIC, arcana_reader;
+-- Nobody has business in the others; there, too, tables could be made that fill the disk.
+REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC;
 -- A role may always set for itself what holds for its later connections: one that was misused can lock its users out,
 -- though not beyond the next start.
 DO $$
@@ -49,3 +53,5 @@ BEGIN
 END
 $$;
 ALTER ROLE arcana SET role = 'arcana_owner';
+-- Of each session. Only the superuser may set it otherwise.
+ALTER ROLE arcana_reader SET temp_file_limit = '1GB';

@@ -53,3 +53,24 @@ BEGIN
     END LOOP;
 END
 $$;
+-- What everybody may call though it writes (large objects, messages in the log of changes) or stops others (locks that
+-- syncs and migrations take, sessions of the same role, snapshots): the owner keeps it, as syncs and Dagster need some.
+DO $$
+DECLARE
+    callable regprocedure;
+BEGIN
+    FOR callable IN
+        SELECT p.oid
+        FROM pg_proc p
+        WHERE p.pronamespace = 'pg_catalog'::regnamespace
+          AND (p.proname ~ '^(lo_|pg_advisory_|pg_try_advisory_)'
+               OR p.proname IN ('loread', 'lowrite', 'pg_notify', 'pg_cancel_backend', 'pg_terminate_backend',
+                                'pg_logical_emit_message', 'pg_export_snapshot'))
+          AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) acl
+                      WHERE acl.grantee = 0 AND acl.privilege_type = 'EXECUTE')
+    LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', callable);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO arcana_owner', callable);
+    END LOOP;
+END
+$$;
