@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from arcana_pipelines.db import embedded
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import current_revision, newest_revision
 from arcana_pipelines.settings import load_settings
@@ -14,8 +15,12 @@ NO_SCHEMA = "The database has no current schema yet: run `arcana db upgrade`."
 
 @contextmanager
 def tick_database() -> Iterator[Database | None]:
-    """Closed when the tick is over; None while the schema is of another release (see `NO_SCHEMA`)."""
-    database = Database(load_settings())
+    """Closed when the tick is over; None while there is no database, or its schema is of another release."""
+    settings = load_settings()
+    if settings.database_url is None and not embedded.exists(settings.home):
+        yield None
+        return
+    database = Database(settings)
     try:
         yield database if current_revision(database) == newest_revision() else None
     finally:

@@ -58,6 +58,16 @@ def test_a_new_workspace_gets_its_partition_and_its_first_sync(
     assert _requested(result) == ["acme"]
 
 
+def test_where_nothing_is_installed_yet_a_tick_is_skipped_and_makes_nothing(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ARCANA_HOME", str(tmp_path / "home"))
+    for sensor in (workspace_registry, source_changes, index_builds):
+        skipped = _tick(sensor, instance)
+        assert isinstance(skipped, dg.SkipReason) and "arcana db upgrade" in str(skipped.skip_message)
+    assert not (tmp_path / "home").exists()
+
+
 def test_the_partition_of_a_removed_workspace_is_dropped_and_no_other(
     installed: Harness, instance: dg.DagsterInstance
 ) -> None:
