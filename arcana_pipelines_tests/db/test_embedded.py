@@ -20,9 +20,11 @@ from typing import LiteralString
 import psycopg
 import pytest
 
+from arcana_pipelines.cli import doctor
 from arcana_pipelines.db import embedded, keeper
 from arcana_pipelines.db.private_folders import let_pass, make_socket_folder, require_private
 from arcana_pipelines.errors import DatabaseUnreachable
+from arcana_pipelines.settings import Settings
 
 pytestmark = pytest.mark.e2e
 
@@ -593,6 +595,22 @@ class TestFolders:
                     ["cat", private / ".env"], user=pwd.getpwnam(user).pw_uid, capture_output=True, check=False
                 )
                 assert read.returncode != 0
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="the server runs as another user under root alone")
+    def test_doctor_names_the_secrets_that_the_server_s_user_could_read_by_name(self, home: Path) -> None:
+        private = home.parent
+        private.chmod(0o700)
+        for name, mode in ((".env.local", 0o644), ("notion_token", 0o604), (".env", 0o600), ("notes.txt", 0o644)):
+            (private / name).touch()
+            (private / name).chmod(mode)
+        with _used(home):
+            found = [path for path in embedded.secrets_in_reach(home) if path.parent == private]
+            assert found == [private / ".env.local", private / "notion_token"]
+            told = list(doctor._secrets_in_reach(Settings(arcana_home=home)))
+            assert [(name, is_well) for name, is_well, _ in told] == [("secrets", False)]
+            assert f"{private}/.env.local {private}/notion_token" in told[0][2]
+            private.chmod(0o711)  # whoever can pass by himself is not let pass
+            assert [path for path in embedded.secrets_in_reach(home) if path.parent == private] == []
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give rights to others")
     def test_passing_through_gives_no_group_what_it_did_not_have(self, tmp_path: Path) -> None:
