@@ -203,7 +203,8 @@ def _digits(written: str, decimal_comma: bool) -> str | None:
 
 
 def _korean_amount(text: str) -> Decimal | None:
-    found = _KOREAN_AMOUNT.fullmatch(text)
+    # Many blanks between parts that may all be left out can be divided in millions of ways.
+    found = _KOREAN_AMOUNT.fullmatch(" ".join(text.split()))
     if found is None:
         return None
     parts = {name: found[name] for name in _KOREAN_UNITS if found[name]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from time import thread_time
 
 import pytest
 from hypothesis import given
@@ -154,3 +155,14 @@ def test_check_boxes_are_read_in_both_languages() -> None:
 @given(st.text(max_size=80) | st.text("0123456789,.-/:%$￥５원천만억년월일오후전 →()GMT+", max_size=40))
 def test_no_text_is_too_odd_to_be_asked(text: str) -> None:
     read_number(text), read_number(text, True), read_period(text, True), read_span(text), read_checkbox(text)
+
+
+@pytest.mark.parametrize("beginning", ["", "1억", "1천", "1만 5천", "$", "-", "1", "March", "2026년", "(GMT", "오후"])
+@pytest.mark.parametrize("blank", [" ", "\u00a0", "\t"])
+def test_a_cell_of_blanks_is_read_at_once(beginning: str, blank: str) -> None:
+    started = thread_time()
+    for end in ("x", "1x", "억x", "원x"):
+        text = f"{beginning}{blank * 60}1{blank * 40}{end}"
+        read_number(text)
+        read_period(text, True)
+    assert thread_time() - started < 0.5
