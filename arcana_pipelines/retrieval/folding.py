@@ -22,7 +22,8 @@ from arcana_pipelines.retrieval.results import Hit, Place
 ALIKE = 95.0
 _BUCKETS = 512
 # A word with a digit in it, with what belongs to it: a sign, a unit, a currency, the rest of a date or a time.
-_NUMBER = re.compile(r"\S*\d\S*")
+# It is tried from its beginning alone.
+_NUMBER = re.compile(r"(?<!\S)[^\s\d]*+\d\S*+")
 _AROUND_NUMBERS = ".,;:!?()[]{}<>\"'`*_~|"
 
 _Counts = NDArray[np.int32]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import thread_time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -134,3 +136,10 @@ def test_a_page_is_named_once_however_many_of_its_chunks_repeat_the_text() -> No
     text = LONG.format("") * 4
     (only,) = fold([hit(0, text), hit(1, text), hit(1, text + " ")], 10, set())
     assert [twin.external_id for twin in only.duplicates] == ["page-1"]
+
+
+def test_the_numbers_of_a_text_without_blanks_are_sought_once() -> None:
+    one, other = hit(1, "[" * 40_000), hit(2, "[" * 40_001)
+    started = thread_time()
+    assert are_alike(one, other, set())
+    assert thread_time() - started < 1
