@@ -166,8 +166,11 @@ def note_problem(folder: Path, problem: str | None) -> None:
 
 
 def _locked(path: Path, how: int) -> IO[bytes]:
-    file = path.open("ab")
+    # Whoever can read a file can lock it, and the server's user may pass through the folder.
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
     try:
+        if os.fstat(file.fileno()).st_mode & 0o077:
+            os.fchmod(file.fileno(), 0o600)  # of an older release
         fcntl.flock(file, how)
     except BaseException:
         file.close()

@@ -577,9 +577,15 @@ class TestFolders:
     def test_what_we_make_is_for_us_alone(self, home: Path) -> None:
         (home / "dagster").mkdir(parents=True)
         (home / "dagster").chmod(0o755)  # of an older release
+        (home / "postgres").mkdir()
+        (home / "postgres" / "leases.lock").touch(mode=0o644)
         with _used(home):
             for path in (home / "postgres", home / "dagster", home / "postgres" / "data", home / "postgres" / "run"):
                 assert path.stat().st_mode & stat.S_IRWXO == 0
+            # Who can read a lock's file can hold the lock.
+            locks = list((home / "postgres").glob("*.lock"))
+            assert len(locks) == 4
+            assert [path for path in locks if path.stat().st_mode & 0o077] == []
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="the server runs as another user under root alone")
     def test_nobody_but_the_server_gets_through_folders_that_were_closed(self, home: Path) -> None:
