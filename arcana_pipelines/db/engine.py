@@ -28,7 +28,7 @@ Connection = psycopg.Connection[Any]
 DAGSTER_SCHEMA = "dagster"
 
 
-class _Interruptible(psycopg.Connection[Any]):
+class InterruptibleConnection(psycopg.Connection[Any]):
     """A connection that an interrupt in the middle of a statement ends, there and at the server.
 
     psycopg does so for Ctrl-C alone; Dagster raises another exception. Left open, the connection would take the late
@@ -178,7 +178,7 @@ class Database:
         return embedded.READER if self.only_searches else embedded.WRITER
 
     def _connected(self, autocommit: bool = False, **options: Any) -> Connection:
-        connection = _Interruptible.connect(self.url, application_name="arcana", autocommit=True, **options)
+        connection = InterruptibleConnection.connect(self.url, application_name="arcana", autocommit=True, **options)
         limits = _OF_SEARCHES if self.only_searches else _OF_WORK
         connection.execute(_LIMIT, [list(limits), list(limits.values())])
         connection.execute(_OUR_SCHEMA_FIRST)
@@ -206,7 +206,7 @@ class Database:
                 "DATABASE_POOL_SIZE."
             ) from error
         connection = pooled.driver_connection
-        assert isinstance(connection, _Interruptible)
+        assert isinstance(connection, InterruptibleConnection)
         try:
             with self._telling_in_words(connection):
                 try:

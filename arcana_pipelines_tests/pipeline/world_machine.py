@@ -44,7 +44,7 @@ from pydantic import SecretStr
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import LOCAL_MODEL, vocabulary
-from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.engine import Connection, Database, InterruptibleConnection
 from arcana_pipelines.embedding.provider import Embedded
 from arcana_pipelines.errors import EmbeddingFailed, SourceError
 from arcana_pipelines.pipeline import workspaces
@@ -144,7 +144,7 @@ class HashEmbedder:
         return Embedded((vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), len(texts))
 
 
-class _WatchedConnection(psycopg.Connection[Any]):
+class _WatchedConnection(InterruptibleConnection):
     after_commit: Callable[[], None] | None = None
 
     def commit(self) -> None:
