@@ -12,7 +12,8 @@ _VALUE = r"(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'<>=]++)"
 _ATTRIBUTES = rf"(?:\s+(?:[A-Za-z_:@][\w:.@-]*+\s*+=\s*+{_VALUE}|checked|open|controls|disabled))*+"
 _ATTRIBUTE = re.compile(r"([A-Za-z_:@][\w:.@-]*+)(?:\s*+=\s*+(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^\s\"'<>=]++)))?")
 
-# Only what Notion writes is a tag: HTML that somebody typed (`the <hr> tag`, `<your-team>`, `Vec<u8>`) is text.
+# Only what Notion writes and HTML's elements inside a line are tags: what else somebody typed (`the <hr> tag`,
+# `<your-team>`, `Vec<u8>`) is text.
 # These tags are written without attributes too. They hold other tags alone …
 HOLDERS = frozenset("colgroup columns details ol table tabs tr ul".split())
 # … or text, and stand on a line of their own or around other blocks …
@@ -25,7 +26,9 @@ _NAMED_SPANS = (
     "span img date mention mention-user mention-page mention-database mention-data-source mention-agent mention-date"
     " mention-custom-emoji mention-template"
 ).split()
-SPANS = frozenset(["br", "b", "i", "s", "u", *_NAMED_SPANS])
+# HTML's elements inside a line, which exports keep: where they are closed around words they go, and the words stay.
+_HTML_SPANS = ("a abbr big cite code del em font ins kbd label mark q samp small strike strong sub sup tt var").split()
+SPANS = frozenset(["br", "b", "i", "s", "u", *_NAMED_SPANS, *_HTML_SPANS])
 _NAMED_BLOCKS = (
     "col|image|pdf|file|audio|video|bookmark|embed|link[-_]preview|page|folder|database|custom[-_]block"
     "|external_object_instance|unknown"
