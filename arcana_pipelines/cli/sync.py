@@ -86,6 +86,7 @@ def _estimate(
     report = run_sync(database, slug, mode, allow_removals=allow_removals, as_json=as_json, job="stage_workspace")
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
+        ledger.note_ended(connection, workspace_id, "estimated")
         found = estimate(connection, workspace_id, Terms.of(database.settings))
     if as_json:
         told = {name: report[name] for name in ("workspace", "generation", "mode", "listing_complete", "notion")}
@@ -164,7 +165,7 @@ def run_job(
         def record() -> None:
             run.mark_canceled(instance, run_id)
             with database.connect(autocommit=True) as connection:
-                ledger.note_interrupted(connection, workspace.workspace_id)
+                ledger.note_ended(connection, workspace.workspace_id, "interrupted")
 
         with interruptible(message, record, as_json) as interrupted:
             try:

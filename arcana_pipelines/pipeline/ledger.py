@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -82,11 +82,11 @@ def numbered(connection: Connection, workspace_id: UUID, number: int | None) -> 
     return None if row is None else Generation(workspace_id, row[0], Mode(row[1]))
 
 
-def note_interrupted(connection: Connection, workspace_id: UUID) -> None:
-    """Note that a person ended the sync that runs, if one does."""
+def note_ended(connection: Connection, workspace_id: UUID, how: Literal["interrupted", "estimated"]) -> None:
+    """Note of the sync that began last that a person ended it, or that it was to read and cut only."""
     generation = current(connection, workspace_id)
     if generation is not None:
-        note(connection, generation, {"ended": "interrupted"})
+        note(connection, generation, {"ended": how})
 
 
 def note(connection: Connection, generation: Generation, counters: Mapping[str, Any]) -> None:

@@ -172,7 +172,10 @@ class IndexSearcher:
             "SELECT slug FROM workspace WHERE workspace_id = %s", [self._workspace_id]
         ).fetchone()
         slug = row[0] if row else "SLUG"
-        return f"Nothing is indexed yet in the index '{self._index}' of workspace '{slug}': arcana sync {slug}"
+        return (
+            f"Nothing is indexed yet in the index '{self._index}' of workspace '{slug}' "
+            f"(arcana status {slug} says whether a sync is at work): arcana sync {slug}"
+        )
 
     def _serving(self, as_of: datetime | None) -> _Serving:
         key = {"workspace_id": self._workspace_id, "index": self._index, "build": self._build}

@@ -114,7 +114,7 @@ def test_prose_about_tags_loses_no_word(paragraphs: list[str]) -> None:
         ("Press <kbd>Ctrl</kbd>, see H<sub>2</sub>O.", "Press Ctrl, see H2O."),
         ("<mark>중요</mark>합니다: <a href='https://example.com/x'>규정</a>을 보세요.", "중요합니다: 규정을 보세요."),
         ("the <kbd> tag and the </kbd> tag", r"the \<kbd> tag and the \</kbd> tag"),
-        ("Vec<q> and List<code>", "Vec<q> and List<code>"),
+        ("Vec<q> and List<code>", r"Vec\<q> and List\<code>"),
     ],
 )
 def test_elements_of_html_go_where_they_are_closed_around_words(markdown: str, text: str) -> None:

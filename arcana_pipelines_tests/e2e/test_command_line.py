@@ -53,6 +53,9 @@ class TestMainPath:
         assert status["indexes"][0]["object_count"] == report["pages"]["added"]
         assert status["not_indexed"] == []
 
+        assert arcana.json("sync", "acme", "--estimate")["estimate"]["texts"] == 0
+        assert arcana.json("status", "acme")["last_sync"]["state"] == "estimated"
+
         assert arcana.json("workspace", "remove", "acme", "--yes")["removed"]
         assert not Path(added["storage_path"]).exists()
         assert arcana.json("workspace", "list") == {"workspaces": []}
