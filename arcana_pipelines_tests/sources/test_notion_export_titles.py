@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
+from time import thread_time
 
 import pytest
+
+from arcana_pipelines.sources.notion_export.page_text import PageText, agreement, named_lines, without_properties
 
 from .test_notion_export_support import A, B, C, D, E, body, by_title, dashed, listed, source, texts, write
 
@@ -326,3 +329,24 @@ def test_controls_in_titles_names_and_cells_reach_nobody(tmp_path: Path) -> None
     seen = "".join(f"{ref.title}{ref.url}{dict(ref.properties)}" for ref in refs)
     assert {ref.title for ref in refs} == {"T[2J", "P[31m", "T]0;itle", "[31mRow"}
     assert seen.isprintable()
+
+
+def test_a_property_that_a_block_repeats_is_text_from_the_second_time_on() -> None:
+    page = PageText("T", "\nStatus: done\nStatus: done\n\nThe body.")
+    assert without_properties(page, {"Status": "done"}) == "Status: done\n\nThe body."
+    assert named_lines(page.block, ["Status"]) == [("Status", "done"), (None, "Status: done")]
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "cell"),
+    [("Status: x\n", "Status", "word "), (":", ":", ""), (": ", "x", "x")],
+)
+def test_property_lines_are_read_in_a_time_that_grows_with_them(line: str, column: str, cell: str) -> None:
+    def seconds(times: int) -> float:
+        page, cells = PageText("T", "\n" + line * times), {column * (times if column != "Status" else 1): cell * times}
+        started = thread_time()
+        without_properties(page, cells)
+        agreement(named_lines(page.block, cells), cells)
+        return thread_time() - started
+
+    assert seconds(16_000) < max(0.2, 9 * seconds(4_000))

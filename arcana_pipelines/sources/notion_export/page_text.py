@@ -62,18 +62,25 @@ def take_apart(text: str, called: str = "") -> PageText:
 
 
 def named_lines(block: Sequence[str], columns: Iterable[str]) -> list[tuple[str | None, str]]:
-    """Pair each line with the column it is for, or with None. Of `A` and `A: B` the longer name wins."""
-    names = frozenset(columns)
-    longest = max(map(len, names), default=0)
-    return [_named(clean(line), names, longest) for line in block]
+    """Pair each line with the column it is for, or with None. Of `A` and `A: B` the longer name wins.
+
+    Notion writes each property once: what begins like one of them again is text.
+    """
+    left = set(columns)
+    lengths = sorted({len(name) for name in left}, reverse=True)
+    pairs = []
+    for line in block:
+        name, text = _named(clean(line), left, lengths)
+        left.discard(name or "")
+        pairs.append((name, text))
+    return pairs
 
 
-def _named(line: str, names: Set[str], longest: int) -> tuple[str | None, str]:
-    at = line.rfind(":", 0, longest + 1)
-    while at >= 0:
-        if line[:at] in names and (line.startswith(" ", at + 1) or not line[at + 1 :].strip()):
+def _named(line: str, names: Set[str], lengths: Sequence[int]) -> tuple[str | None, str]:
+    for at in lengths:
+        is_name = line.startswith(":", at) and line[:at] in names
+        if is_name and (line.startswith(" ", at + 1) or not line[at + 1 :].strip()):
             return line[:at], line[at + 1 :].strip()
-        at = line.rfind(":", 0, at)
     return None, line.strip()
 
 
@@ -96,10 +103,12 @@ def without_properties(page: PageText, cells: Mapping[str, str]) -> str:
     proven = agreement(pairs, cells) > 0
     lines = page.rest.lstrip("\r\n").split("\n")
     cut = 0
+    found: set[str] = set()
     while cut < len(lines) and lines[cut].strip():
         ((name, text),) = pairs[cut : cut + 1] or named_lines([lines[cut].rstrip("\r")], cells)
-        if name is None:
+        if name is None or name in found:
             break
+        found.add(name)
         first, *others = cells[name].split("\n")
         same = alike(first, text)
         if not (same or proven or _both_linked(text, cells[name])):
