@@ -8,7 +8,9 @@ or, where a file system has none, a line in the user's own state.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 from arcana_pipelines.errors import InvalidSetting
@@ -46,12 +48,20 @@ def require_known(home: Path) -> None:
 
 
 def is_known(home: Path) -> bool:
-    """Was this folder made by `make_home`, where it is?"""
+    """Was this folder made by `make_home`, where it is, by this user, and can nobody else write into it?
+
+    Another user who makes a folder knows its inode, and may mark it so.
+    """
     try:
-        if os.getxattr(home, _MARK) == _inode(home):  # type: ignore[attr-defined, unused-ignore]
-            return True
-    except (OSError, AttributeError):
+        found = home.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            return False
+        return os.getxattr(home, _MARK) == _inode(home)  # type: ignore[attr-defined, unused-ignore, no-any-return]
+    except AttributeError:
         pass
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            return False
     try:
         return str(home.resolve()) in _written_down().read_text(encoding="utf-8").splitlines()
     except OSError:

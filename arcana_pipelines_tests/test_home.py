@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -30,7 +31,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(params=["attributes", "no attributes"])
 def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     def refuse(*arguments: object) -> None:
-        raise OSError("Operation not supported")
+        raise OSError(errno.ENOTSUP, "Operation not supported")
 
     if request.param == "no attributes":
         monkeypatch.setattr(os, "setxattr", refuse)
@@ -62,6 +63,22 @@ def test_one_that_was_unpacked_or_copied_is_refused_with_what_to_do_and_its_env_
         with pytest.raises(InvalidSetting, match=f"export ARCANA_HOME={elsewhere}/.arcana"):
             load_settings()
         shutil.rmtree(elsewhere / ".arcana")
+
+
+@pytest.mark.parametrize("planted", ["open to others", "of another user", "a link"])
+def test_one_that_others_may_have_written_is_refused_although_it_is_marked(
+    elsewhere: Path, file_system: str, monkeypatch: pytest.MonkeyPatch, planted: str
+) -> None:
+    home = elsewhere / ".arcana"
+    make_home(elsewhere / "real" / ".arcana" if planted == "a link" else home)
+    if planted == "a link":
+        home.symlink_to(elsewhere / "real" / ".arcana")
+    elif planted == "open to others":
+        home.chmod(0o777)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(InvalidSetting, match="export ARCANA_HOME"):
+        load_settings()
 
 
 def test_one_that_is_named_is_used_whoever_made_it(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,8 @@ SERVER_OPTIONS = {
     "port": PORT,
     "unix_socket_permissions": "0700",
     "max_connections": "200",
+    # NOTIFY is everybody's, and what nobody listens to takes place on the disk: 8 MB at most.
+    "max_notify_queue_pages": "1024",
     "shared_buffers": "256MB",
     "maintenance_work_mem": "256MB",
     "max_wal_size": "2GB",

@@ -28,6 +28,7 @@ _AMOUNT = re.compile(
     rf"(?P<digits>\d(?:[\d.,'’ \u00a0\u202f]*\d)?|\.\d+)(?:[eE](?P<exponent>[+-]?\d{{1,2}}))?"
     rf"(?:(?P<percent>\s*(?:%|퍼센트))|(?P<after>{_AFTER}))?"
 )
+_BLANKS = re.compile(r"\s{2,}")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})*,\d{3}")  # the second is India's
 # 1억 2,000만원, 300만 원, 3천만원, 1만 5천원
 _COUNT = r"\d[\d,]*(?:\.\d+)?"
@@ -135,7 +136,7 @@ def read_number(text: str, decimal_comma: bool = False) -> Decimal | None:
     A single separator before three digits separates thousands if it is a comma, and decimals if it is a point; with
     `decimal_comma` the other way about.
     """
-    text = halfwidth(text).strip()
+    text = _plain(text).strip()
     if not text or len(text) > LONGEST:
         return None
     negative = text.startswith("(") and text.endswith(")")
@@ -156,7 +157,7 @@ def read_number(text: str, decimal_comma: bool = False) -> Decimal | None:
 
 def is_decimal_comma(text: str) -> bool | None:
     """Whether the decimals of a number stand behind a comma; None when it does not tell."""
-    found = _AMOUNT.fullmatch(halfwidth(text).strip("() "))
+    found = _AMOUNT.fullmatch(_plain(text[:LONGEST]).strip("() "))
     if found is None:
         return None
     digits = found["digits"]
@@ -172,8 +173,13 @@ def is_decimal_comma(text: str) -> bool | None:
 
 def is_formatted(text: str) -> bool:
     """Whether a number says by a currency, a percent sign or separators of thousands that it is one."""
-    found = _AMOUNT.fullmatch(halfwidth(text).strip("() "))
+    found = _AMOUNT.fullmatch(_plain(text[:LONGEST]).strip("() "))
     return found is None or bool(found["before"] or found["after"] or found["percent"] or "," in found["digits"])
+
+
+def _plain(text: str) -> str:
+    """Half as wide, and with single blanks: the pattern of amounts tries each way to share out a run of them."""
+    return _BLANKS.sub(" ", halfwidth(text))
 
 
 def _digits(written: str, decimal_comma: bool) -> str | None:

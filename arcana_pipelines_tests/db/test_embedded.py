@@ -274,6 +274,16 @@ class TestWhoGetsIn:
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     connection.execute(statement)
 
+    def test_who_searches_writes_nothing_into_the_log_of_the_server(self, home: Path) -> None:
+        log = home / "postgres" / "server.log"
+        with _used(home), psycopg.connect(embedded.server_url(home, embedded.READER), autocommit=True) as connection:
+            before = log.stat().st_size
+            connection.execute("DO $$ BEGIN RAISE LOG '%', repeat('z', 1000000); END $$")
+            for refused in ("SET log_min_messages = 'log'", f"SELECT '{'z' * 1000000}'::int"):
+                with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidTextRepresentation)):
+                    connection.execute(refused)  # type: ignore[arg-type]
+            assert log.stat().st_size - before < 10_000
+
     def test_no_role_but_the_superuser_gets_into_other_databases(self, template: str) -> None:
         for role in (embedded.WRITER, embedded.READER):
             for name in ("postgres", "template1"):
@@ -308,7 +318,11 @@ class TestWhoGetsIn:
                 )
                 assert sorted(found.fetchall()) == [
                     (embedded.WRITER, 0, ["role=arcana_owner"]),
-                    (embedded.READER, 0, ["temp_file_limit=1GB"]),
+                    (
+                        embedded.READER,
+                        0,
+                        ["temp_file_limit=1GB", "log_min_messages=panic", "log_min_error_statement=panic"],
+                    ),
                 ]
                 assert connection.execute("SELECT FROM pg_authid WHERE rolpassword IS NOT NULL").fetchall() == []
             for role in (embedded.WRITER, embedded.READER):

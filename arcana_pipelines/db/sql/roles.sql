@@ -55,3 +55,6 @@ $$;
 ALTER ROLE arcana SET role = 'arcana_owner';
 -- Of each session. Only the superuser may set it otherwise.
 ALTER ROLE arcana_reader SET temp_file_limit = '1GB';
+-- The server's log has no bound, and a question that fails is told to whoever asked it.
+ALTER ROLE arcana_reader SET log_min_messages = 'panic';
+ALTER ROLE arcana_reader SET log_min_error_statement = 'panic';
