@@ -12,7 +12,7 @@ from itertools import groupby
 from arcana_pipelines.sources.notion_export.candidates import Candidate
 from arcana_pipelines.sources.notion_export.dated_titles import days_of_export, read_title
 from arcana_pipelines.sources.notion_export.names import exact_key, loose_key
-from arcana_pipelines.sources.notion_export.page_text import alike, named_lines
+from arcana_pipelines.sources.notion_export.page_text import Cell, named_lines, said_lines
 from arcana_pipelines.sources.notion_export.references import shown
 from arcana_pipelines.sources.notion_export.tables import Table
 
@@ -20,6 +20,7 @@ from arcana_pipelines.sources.notion_export.tables import Table
 _PREFIX_FROM = 20
 # Rows and files that may be each other are told apart pair by pair, up to so many pairs.
 _MAX_PAIRS = 250_000
+_EMPTY = Cell("")
 
 Pair = tuple[int, int]
 
@@ -81,6 +82,8 @@ class _Matching:
         self._free_files = set(first.values())
         self._lines: dict[int, list[tuple[str | None, str]]] = {}
         self._cells: dict[int, dict[str, str]] = {}
+        self._said: dict[int, list[tuple[str, str]]] = {}
+        self._seen: dict[int, dict[str, Cell]] = {}
 
     def by_title(self, comparable: Callable[[str], str], called: Sequence[str]) -> None:
         """Files and rows of one title: those that agree most in their properties first."""
@@ -205,20 +208,17 @@ class _Matching:
 
     def _evidence(self, number: int, row: int) -> tuple[int, int, int]:
         """How many properties are the same in file and row, how many are others, and of how many the file is silent."""
-        agreeing = against = 0
-        cells = self._cells_of(row)
-        said = set()
-        for name, text in self._lines_of(number):
-            if name is None or not text:
-                continue
-            said.add(name)
-            cell = cells.get(name, "")
-            # Of a value of several lines the first stands behind the name.
-            if alike(text, cell) or alike(text, cell.partition("\n")[0]):
-                agreeing += 1
-            else:
-                against += 1
-        return agreeing, against, len(cells.keys() - said)
+        # A file is held against many rows, and a row against many files: what each says is made out once.
+        if number not in self._said:
+            self._said[number] = said_lines(self._lines_of(number))
+        if row not in self._seen:
+            self._seen[row] = {name: Cell(text) for name, text in self._cells_of(row).items()}
+        said, cells = self._said[number], self._seen[row]
+        agreeing = 0
+        for name, text in said:
+            cell = cells.get(name, _EMPTY)
+            agreeing += text in (cell.seen, cell.first)
+        return agreeing, len(said) - agreeing, len(cells.keys() - {name for name, _ in said})
 
     def _lines_of(self, number: int) -> list[tuple[str | None, str]]:
         if number not in self._lines:

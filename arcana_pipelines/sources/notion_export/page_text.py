@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 
 from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.sources.notion_export.encodings import is_rubbish
@@ -84,6 +85,29 @@ def _named(line: str, names: Set[str], lengths: Sequence[int]) -> tuple[str | No
     return None, line.strip()
 
 
+class Cell:
+    """A cell as a person sees it. Any number of files may be held against it, so each form is made once."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def seen(self) -> str:
+        """The whole of it."""
+        return seen(self._text)
+
+    @cached_property
+    def first(self) -> str:
+        """Its first line: of a value of several lines that one stands behind the name."""
+        first, below, _ = self._text.partition("\n")
+        return seen(first) if below else self.seen
+
+
+def said_lines(pairs: Iterable[tuple[str | None, str]]) -> list[tuple[str, str]]:
+    """The lines that say something of a column, as a person sees it."""
+    return [(name, seen(text)) for name, text in pairs if name is not None and text]
+
+
 def agreement(pairs: Iterable[tuple[str | None, str]], cells: Mapping[str, str]) -> int:
     """How many property lines say exactly what the row says."""
     said = ((text, cells.get(name, "")) for name, text in pairs if name is not None)
@@ -136,8 +160,9 @@ def _both_linked(left: str, right: str) -> bool:
 
 def alike(left: str, right: str) -> bool:
     """Whether a person sees the same in both: paths and blanks aside."""
-    return left == right or _folded(left) == _folded(right)
+    return left == right or seen(left) == seen(right)
 
 
-def _folded(text: str) -> str:
+def seen(text: str) -> str:
+    """What a person sees of a cell or line: paths and blanks aside."""
     return " ".join(clean(shown(text)).split())

@@ -12,7 +12,7 @@ from arcana_pipelines.sources.notion_export.catalogue import Catalogue, Database
 from arcana_pipelines.sources.notion_export.cells import Column, read_column, unread_in
 from arcana_pipelines.sources.notion_export.matching import Matches, match_rows
 from arcana_pipelines.sources.notion_export.names import exact_key, loose_key, stable_id
-from arcana_pipelines.sources.notion_export.page_text import agreement, lone_properties, named_lines
+from arcana_pipelines.sources.notion_export.page_text import lone_properties, named_lines, said_lines, seen
 from arcana_pipelines.sources.notion_export.row_store import RowRecord, RowStore
 from arcana_pipelines.sources.notion_export.tables import Table, UnreadableTable, UnusableTable, read_table
 from arcana_pipelines.sources.notion_export.title_column import comparable, title_column, title_keys
@@ -301,9 +301,10 @@ class _Matching:
                 rows[key].append(row)
         for key, numbers in rows.items():
             ones = [one for one in by_key.get(key, ()) if one.page.file.path not in self.index.files]
+            # Any number of files and rows may have one title, so all that the rows say is gathered once.
+            facts = {(name, seen(text)) for row in numbers if ones for name, text in table.cells(row).items()}
             for one in ones:
-                lines = named_lines(one.block, table.columns)
-                proven = any(agreement(lines, table.cells(row)) for row in numbers)
+                proven = not facts.isdisjoint(said_lines(named_lines(one.block, table.columns)))
                 only = len(ones) == len(numbers) == 1 and not table.cells(numbers[0])
                 if proven or only:
                     found[one.page.file.path] = one
