@@ -7,8 +7,8 @@ more row of it.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from arcana_pipelines.sources.notion_export.catalogue import Database
@@ -118,20 +118,23 @@ class KnownRows:
             return None
         found: set[int] = set()
         proven = 0
-        used: set[int] = set()
+        names = sorted(shared)
         for title, rows in table.by_title.items():
             places = [place for one, place in self._by_title.get(title, ()) if one == number]
-            for row in rows:
-                cells = table.cells(row)
-                for place in places:
-                    if place in used:
-                        continue
-                    theirs = self._store.read(place).cells
-                    if all(_same(cells.get(name, ""), theirs.get(name, "")) for name in shared):
-                        used.add(place)
-                        found.add(row)
-                        proven += any(name in cells for name in shared)
-                        break
+            # Any number of rows may have one title, so each is read once and not once for each other.
+            waiting: defaultdict[tuple[str, ...], deque[int]] = defaultdict(deque)
+            for row in rows if places else ():
+                waiting[_shown_cells(table.cells(row), names)].append(row)
+            for place in dict.fromkeys(places):
+                if not waiting:
+                    break
+                theirs = _shown_cells(self._store.read(place).cells, names)
+                if theirs in waiting:
+                    row = waiting[theirs].popleft()
+                    if not waiting[theirs]:
+                        del waiting[theirs]
+                    found.add(row)
+                    proven += not shared.isdisjoint(table.cells(row))
         unnamed = sum(len(rows) for title, rows in table.by_title.items() if number in self._unnamed.get(title, ()))
         whole = len(found) == len(table.rows)
         if known.has_files:
@@ -149,5 +152,5 @@ class KnownRows:
         return frozenset(found) if is_view else None
 
 
-def _same(left: str, right: str) -> bool:
-    return left == right or " ".join(shown(left).split()) == " ".join(shown(right).split())
+def _shown_cells(cells: Mapping[str, str], names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(" ".join(shown(cells.get(name, "")).split()) for name in names)
