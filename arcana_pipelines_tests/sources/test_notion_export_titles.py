@@ -337,6 +337,11 @@ def test_a_property_that_a_block_repeats_is_text_from_the_second_time_on() -> No
     assert named_lines(page.block, ["Status"]) == [("Status", "done"), (None, "Status: done")]
 
 
+def test_a_line_of_a_value_that_begins_like_a_property_does_not_stand_for_it() -> None:
+    page = PageText("T", "\nNote: first\nOwner: was Mina\nOwner: Jun\n\nThe body.")
+    assert without_properties(page, {"Note": "first\nOwner: was Mina", "Owner": "Jun"}) == "\nThe body."
+
+
 @pytest.mark.parametrize(
     ("line", "column", "cell"),
     [("Status: x\n", "Status", "word "), (":", ":", ""), (": ", "x", "x")],

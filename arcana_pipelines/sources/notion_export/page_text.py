@@ -127,12 +127,14 @@ def without_properties(page: PageText, cells: Mapping[str, str]) -> str:
     proven = agreement(pairs, cells) > 0
     lines = page.rest.lstrip("\r\n").split("\n")
     cut = 0
-    found: set[str] = set()
+    left = set(cells)
+    lengths = sorted({len(name) for name in left}, reverse=True)
     while cut < len(lines) and lines[cut].strip():
-        ((name, text),) = pairs[cut : cut + 1] or named_lines([lines[cut].rstrip("\r")], cells)
-        if name is None or name in found:
+        # Not from `pairs`: there a line of a longer value may have taken the name of another property.
+        name, text = _named(clean(lines[cut].rstrip("\r")), left, lengths)
+        if name is None:
             break
-        found.add(name)
+        left.discard(name)
         first, *others = cells[name].split("\n")
         same = alike(first, text)
         if not (same or proven or _both_linked(text, cells[name])):
