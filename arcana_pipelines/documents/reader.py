@@ -88,7 +88,7 @@ class Reader:
             if not i & 63:
                 self.share.check()
             line = lines[i]
-            if i == self.quote_until:
+            if 0 <= self.quote_until <= i:
                 self.leave_quote()
             if column:
                 i, column = self.tags(i, column)
@@ -123,7 +123,8 @@ class Reader:
         if first == ">":
             return self.quote(i)
         if first == "|":
-            return self.table(i) if i + 1 < len(self.lines) and is_delimiter(self.lines[i + 1]) else None
+            end = self.quote_until if self.quote_until >= 0 else len(self.lines)
+            return self.table(i) if i + 1 < end and is_delimiter(self.lines[i + 1]) else None
         if first == "$":
             return self.equation(i, stripped) if stripped.startswith("$$") else None
         fence = FENCE.match(stripped)

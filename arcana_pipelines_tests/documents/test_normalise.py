@@ -470,3 +470,10 @@ def test_real_documentation_reads_the_same_twice() -> None:
 )
 def test_a_tag_in_code_is_none_but_one_between_escaped_ticks_is(source: str, kept: str) -> None:
     assert without_literals(source) == kept
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("below", ["", "\n> b", "\n\n> b\n\nend"])
+def test_a_row_at_the_end_of_a_quote_is_no_table_with_the_line_below(below: str) -> None:
+    text = normalise(f"> | a |\n| --- |{below}").text
+    assert text.startswith("> \\| a |\n\n\\| --- |") and normalise(text).text == text
