@@ -19,7 +19,7 @@ from arcana_pipelines_tests.e2e.conftest import Arcana
 
 pytestmark = pytest.mark.e2e
 
-# The host's job: daily partitions, and longer under way than the grace that a run of ours has.
+# The host's job: daily partitions, and longer under way than the grace that a run of ours has and than a sensor's interval.
 HOST = """
 import time
 import dagster as dg
@@ -111,7 +111,7 @@ def until(condition: Callable[[], bool], log: Path, seconds: float = 120) -> Non
 def test_a_long_run_of_the_host_succeeds_beside_our_sensors_and_a_sync(
     modules: list[str], arcana: Arcana, tmp_path: Path, dagster_home: Path
 ) -> None:
-    for name, text in (("host", HOST.format(seconds=30)), ("ours", OURS), ("merged", MERGED)):
+    for name, text in (("host", HOST.format(seconds=45)), ("ours", OURS), ("merged", MERGED)):
         (tmp_path / f"{name}.py").write_text(text)
     lines = [f"  - python_module:\n      module_name: {name}\n      location_name: {name}\n" for name in modules]
     (tmp_path / "workspace.yaml").write_text("load_from:\n" + "".join(lines))
