@@ -74,13 +74,18 @@ _OUR_SCHEMA_FIRST = (
 )
 
 
+def is_installed(settings: Settings) -> bool:
+    """Is there a database to open: one of DATABASE_URL, or an embedded one in ARCANA_HOME?"""
+    return settings.database_url is not None or embedded.exists(settings.home)
+
+
 def require_installation(settings: Settings) -> None:
     """Refuse to go on where nothing was installed yet.
 
     Raises:
         WrongUse: DATABASE_URL is not set, and ARCANA_HOME holds no embedded database.
     """
-    if settings.database_url is None and not embedded.exists(settings.home):
+    if not is_installed(settings):
         raise WrongUse(
             f"There is no installation in {settings.home} (ARCANA_HOME; by default .arcana in the current directory), "
             "and DATABASE_URL is not set. Go to the directory of your installation or set ARCANA_HOME. `arcana up`, "

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from arcana_pipelines.db import embedded
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Database, is_installed
 from arcana_pipelines.db.schema import current_revision, newest_revision
 from arcana_pipelines.settings import load_settings
 
@@ -17,7 +16,7 @@ NO_SCHEMA = "The database has no current schema yet: run `arcana db upgrade`."
 def tick_database() -> Iterator[Database | None]:
     """Closed when the tick is over; None while there is no database, or its schema is of another release."""
     settings = load_settings()
-    if settings.database_url is None and not embedded.exists(settings.home):
+    if not is_installed(settings):
         yield None
         return
     database = Database(settings)
