@@ -135,11 +135,12 @@ class IndexSearcher:
         most = max(k, RERANKED) if reranker else k
         question = _Question(text, terms, k, ranking, filters, neighbours, as_of, fusion, most)
         hits, corrections, notes = self._find(question) if terms else ([], {}, [])
+        marked = highlights.terms_of(" ".join((text, *corrections.values())))
+        hits = fold(hits, most, marked)
         is_reranked = False
         if reranker is not None and hits:
             # After the snapshot: nothing in the database waits for another server.
             hits, is_reranked = reranked(reranker, text, hits)
-        marked = highlights.terms_of(" ".join((text, *corrections.values())))
         hits = [replace(hit, highlights=highlights.highlights(hit.text, marked)) for hit in hits[:k]]
         return Results(hits, time.monotonic() - started, corrections, is_reranked, notes)
 
@@ -268,9 +269,8 @@ class _Search:
                 chunks = [*chunks, *self._by_meaning()]
         scored = self._scored(chunks)
         best = self._best(scored, plan.attainable if plan else 0.0)
-        asked = highlights.terms_of(" ".join((self._question.text, *corrections.values())))
-        hits = fold(self._described(best[: 2 * self._question.most]), self._question.most, asked)
-        return hits, corrections, self._notes
+        # Twice as many as are wanted, for those that are folded.
+        return self._described(best[: 2 * self._question.most]), corrections, self._notes
 
     def _planned(self) -> tuple[dict[str, str], lexical.Plan | None]:
         """What to look for, with words that no text has replaced by near ones."""
