@@ -19,7 +19,7 @@ from arcana_pipelines_tests.e2e.conftest import Arcana
 
 pytestmark = pytest.mark.e2e
 
-# The host's job: daily partitions, and longer under way than the grace that a run of ours has and than a sensor's interval.
+# The host's job: daily partitions, and longer under way than our grace and than the interval of a sensor.
 HOST = """
 import time
 import dagster as dg
