@@ -6,6 +6,7 @@ the locked one, or the registry cannot be asked, it says so and there is nothing
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -24,16 +25,22 @@ def main() -> int:
     bounds = {line.split(">")[0]: line for line in wanted if line.startswith("dagster")}
     installed = {each.name for each in distributions() if each.name.startswith("dagster")}
     family = [bounds.get(name, name) for name in sorted(installed)]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # A registry may serve some of the packages later than others: the newest that go together are wanted.
+    resolve = [*pip, "--dry-run", "--ignore-installed", "--report", "-", *family]
+    resolved = subprocess.run(resolve, stdout=subprocess.PIPE)
+    if resolved.returncode:
+        print("SKIPPED: the registry could not be asked for the newest Dagster.")
+        return 0
+    packages = [each["metadata"] for each in json.loads(resolved.stdout)["install"]]
+    versions = {each["name"]: each["version"] for each in packages if each["name"] in installed}
+    newest = versions["dagster"]
+    if newest == version("dagster"):
+        print(f"SKIPPED: the newest Dagster whose packages are all served is the locked one ({newest}).")
+        return 0
     with tempfile.TemporaryDirectory(prefix="newest-dagster-") as folder:
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        if subprocess.run([*pip, "--target", folder, *family]).returncode:
-            print("SKIPPED: the registry could not be asked for the newest Dagster.")
-            return 0
-        found = next(Path(folder).glob("dagster-[0-9]*.dist-info"))
-        newest = found.name.removeprefix("dagster-").removesuffix(".dist-info")
-        if newest == version("dagster"):
-            print(f"SKIPPED: the newest Dagster is the locked one ({newest}).")
-            return 0
+        exact = [f"{name}=={found}" for name, found in versions.items()]
+        subprocess.run([*pip, "--no-deps", "--target", folder, *exact], check=True)
         print(f"The newest Dagster is {newest}; locked is {version('dagster')}.", flush=True)
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([folder, str(ROOT)])}
         check = (
