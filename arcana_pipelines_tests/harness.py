@@ -17,7 +17,7 @@ from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.prices import Terms
 from arcana_pipelines.embedding.provider import Embedder, OpenEmbedder, model_of, open_embedder
 from arcana_pipelines.indexes.builds import IndexSettings
-from arcana_pipelines.pipeline import ledger, workspaces
+from arcana_pipelines.pipeline import generations, workspaces
 from arcana_pipelines.pipeline.chunks import stage_chunks
 from arcana_pipelines.pipeline.contents import process_contents
 from arcana_pipelines.pipeline.embeddings import embed_missing
@@ -70,9 +70,9 @@ class Harness:
                 pages = sync_pages(
                     connection, workspace, source, mode, allow_removals=allow_removals, retention_days=retention_days
                 )
-                generation = ledger.current(connection, workspace.workspace_id)
+                generation = generations.current(connection, workspace.workspace_id)
                 assert generation is not None
-                ledger.note(connection, generation, {"notion": {"requests": source.api.traffic.requests}})
+                generations.note(connection, generation, {"notion": {"requests": source.api.traffic.requests}})
                 process_contents(connection, generation)
                 stage_chunks(connection, workspace.workspace_id)
                 opener = self.open_embedder or self._local_embedder
@@ -93,7 +93,7 @@ class Harness:
         """The last three stages as a run executes them that lists nothing: new builds are filled."""
         with self.database.connection() as connection:
             workspace = workspaces.find(connection, self.slug)
-            generation = ledger.current(connection, workspace.workspace_id)
+            generation = generations.current(connection, workspace.workspace_id)
             assert generation is not None
             stage_chunks(connection, workspace.workspace_id, filling=True)
             opener = self.open_embedder or self._local_embedder

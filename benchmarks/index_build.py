@@ -39,7 +39,7 @@ from arcana_pipelines.embedding import local
 from arcana_pipelines.embedding.provider import open_embedder
 from arcana_pipelines.indexes import ann
 from arcana_pipelines.indexes.builds import Ann, IndexSettings, builds_of
-from arcana_pipelines.pipeline import indexes, ledger, workspaces
+from arcana_pipelines.pipeline import generations, indexes, workspaces
 from arcana_pipelines.pipeline.chunks import stage_chunks
 from arcana_pipelines.pipeline.embeddings import embed_missing
 from arcana_pipelines.pipeline.publish import publish
@@ -104,7 +104,7 @@ def _sample_words() -> list[str]:
 def fill_documents(connection: Connection, slug: str, documents: Iterable[tuple[str, str, str]]) -> None:
     """Documents (external id, title, Markdown) with one version each, as the stage `document_content` leaves them."""
     workspace = workspaces.find(connection, slug)
-    ledger.begin(connection, workspace.workspace_id, Mode.FULL)
+    generations.begin(connection, workspace.workspace_id, Mode.FULL)
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMP TABLE made (number int, contents jsonb) ON COMMIT DROP")
         with cursor.copy("COPY made FROM STDIN") as copy:
@@ -165,7 +165,7 @@ def run_stages(database: Database, slug: str, filling: bool = False) -> dict[str
     reports: dict[str, Any] = {}
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
-        generation = ledger.current(connection, workspace_id)
+        generation = generations.current(connection, workspace_id)
         assert generation is not None
 
         def opener(model: str, dimensions: int) -> Any:

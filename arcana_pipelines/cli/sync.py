@@ -19,7 +19,7 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.embedding.prices import Terms
 from arcana_pipelines.errors import ArcanaError
-from arcana_pipelines.pipeline import ledger, workspaces
+from arcana_pipelines.pipeline import generations, workspaces
 from arcana_pipelines.pipeline.estimate import Estimate, estimate
 from arcana_pipelines.pipeline.reports import is_incomplete, sync_report
 from arcana_pipelines.pipeline.workspaces import Workspace
@@ -86,7 +86,7 @@ def _estimate(
     report = run_sync(database, slug, mode, allow_removals=allow_removals, as_json=as_json, job="stage_workspace")
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
-        ledger.note_ended(connection, workspace_id, "estimated")
+        generations.note_ended(connection, workspace_id, "estimated")
         found = estimate(connection, workspace_id, Terms.of(database.settings))
     if as_json:
         told = {name: report[name] for name in ("workspace", "generation", "mode", "listing_complete", "notion")}
@@ -136,7 +136,7 @@ def run_sync(
     run_id, number = run_job(database, workspace, job, sync_config(mode, **config), as_json=as_json)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
-        generation = ledger.numbered(connection, workspace.workspace_id, number)
+        generation = generations.numbered(connection, workspace.workspace_id, number)
         if generation is None:
             raise ArcanaError(f"The run {run_id} ended without a sync of '{slug}'.")
         report = sync_report(connection, workspace, generation)
@@ -165,7 +165,7 @@ def run_job(
         def record() -> None:
             run.mark_canceled(instance, run_id)
             with database.connect(autocommit=True) as connection:
-                ledger.note_ended(connection, workspace.workspace_id, "interrupted")
+                generations.note_ended(connection, workspace.workspace_id, "interrupted")
 
         with interruptible(message, record, as_json) as interrupted:
             try:

@@ -20,7 +20,7 @@ from arcana_pipelines.documents.normalise import NORMALISER_VERSION
 from arcana_pipelines.embedding.prices import Terms
 from arcana_pipelines.errors import BudgetReached
 from arcana_pipelines.indexes.builds import builds_of
-from arcana_pipelines.pipeline import ledger
+from arcana_pipelines.pipeline import generations, ledger
 from arcana_pipelines.pipeline.chunks import stage_chunks
 from arcana_pipelines.pipeline.contents import process_contents
 from arcana_pipelines.pipeline.embeddings import embed_missing
@@ -83,10 +83,10 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
         retention_days=session.settings.retention_days,
     )
     generation = session.generation
-    counts = ledger.counts(session.connection, generation)
+    counts = generations.counts(session.connection, generation)
     traffic = getattr(getattr(source, "api", None), "traffic", None)
     requests = {"requests": traffic.requests, "throttled": traffic.throttled} if traffic else {}
-    ledger.note(session.connection, generation, {"notion": requests})
+    generations.note(session.connection, generation, {"notion": requests})
     unknown_types = ledger.unknown_types(session.connection, session.workspace.workspace_id)
     partial = ledger.partial_pages(session.connection, session.workspace.workspace_id)
     session.connection.commit()
@@ -140,13 +140,13 @@ def document_content(context: dg.AssetExecutionContext, arcana: ArcanaResource) 
     session = arcana.session(context)
     generation = session.generation
     report = process_contents(session.connection, generation)
-    counts = ledger.counts(session.connection, generation)
+    counts = generations.counts(session.connection, generation)
     changes = recent_changes(session.connection, generation)
     session.connection.commit()
     return dg.MaterializeResult(
         metadata={
             **{name: counts[name] for name in ("added", "updated", "unchanged", "quarantined")},
-            "removed": ledger.counters(session.connection, generation).get("removed", 0),
+            "removed": generations.counters(session.connection, generation).get("removed", 0),
             "processed": report.processed,
             "versions": report.versions,
             "changes": dg.MetadataValue.md(changes),

@@ -16,8 +16,8 @@ from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.documents.contents import Contents, make_contents, relation_targets
 from arcana_pipelines.documents.normalise import NORMALISER_VERSION
 from arcana_pipelines.errors import PageTooLarge
-from arcana_pipelines.pipeline import ledger
-from arcana_pipelines.pipeline.ledger import Generation
+from arcana_pipelines.pipeline import generations, ledger
+from arcana_pipelines.pipeline.generations import Generation
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def process_contents(connection: Connection, generation: Generation) -> ContentR
     if processed or _documents_were_removed(connection, generation):
         connection.execute(load_sql("document_paths"), {"workspace_id": generation.workspace_id})
         connection.execute(load_sql("document_references"), {"workspace_id": generation.workspace_id})
-    ledger.note(connection, generation, {"versions": versions})
+    generations.note(connection, generation, {"versions": versions})
     connection.commit()
     return ContentReport(processed, versions, failed)
 
@@ -140,4 +140,4 @@ def _store_together(connection: Connection, generation: Generation, contents: di
 
 
 def _documents_were_removed(connection: Connection, generation: Generation) -> bool:
-    return bool(ledger.counters(connection, generation).get("removed"))
+    return bool(generations.counters(connection, generation).get("removed"))

@@ -26,7 +26,7 @@ from arcana_pipelines.embedding.prices import BATCH_SHARE, Terms, cost
 from arcana_pipelines.embedding.provider import BatchAnswer, Batches, OffersBatches, OpenEmbedder, SentBatch
 from arcana_pipelines.embedding.store import StoreKey, Usage, count, store
 from arcana_pipelines.errors import EmbeddingFailed
-from arcana_pipelines.pipeline.ledger import Generation
+from arcana_pipelines.pipeline.generations import Generation
 from arcana_pipelines.pipeline.refused_texts import reject
 
 log = logging.getLogger(__name__)

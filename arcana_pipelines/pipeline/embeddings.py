@@ -19,8 +19,8 @@ from arcana_pipelines.embedding.provider import Embedder, OffersBatches, OpenEmb
 from arcana_pipelines.embedding.requests import Sifted, send
 from arcana_pipelines.embedding.store import StoreKey, Usage, count, store
 from arcana_pipelines.indexes.builds import Build, live_builds
-from arcana_pipelines.pipeline import embedding_batches, ledger
-from arcana_pipelines.pipeline.ledger import Generation
+from arcana_pipelines.pipeline import embedding_batches, generations
+from arcana_pipelines.pipeline.generations import Generation
 from arcana_pipelines.pipeline.refused_texts import reject
 
 # Texts that are read from the stage at once.
@@ -113,7 +113,7 @@ def embed_missing(
         if not connection.closed:
             connection.rollback()
             report.waiting = embedding_batches.waiting(connection, workspace_id)
-            ledger.note(connection, generation, {"embeddings": report.as_dict()})
+            generations.note(connection, generation, {"embeddings": report.as_dict()})
             connection.commit()
     return report
 

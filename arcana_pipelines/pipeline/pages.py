@@ -22,9 +22,9 @@ from arcana_pipelines.errors import (
     SourcePaused,
     SourceUnavailable,
 )
-from arcana_pipelines.pipeline import inbox, ledger
+from arcana_pipelines.pipeline import generations, inbox, ledger
+from arcana_pipelines.pipeline.generations import Generation
 from arcana_pipelines.pipeline.inbox import Waiting
-from arcana_pipelines.pipeline.ledger import Generation
 from arcana_pipelines.pipeline.purge import purge
 from arcana_pipelines.pipeline.removal import is_below_removed, remove_absent
 from arcana_pipelines.pipeline.workspaces import Workspace
@@ -79,7 +79,7 @@ def sync_pages(
     if workspace.source_cursor is None and mode is Mode.INCREMENTAL:
         mode = Mode.FULL
     identity = _identified(workspace, source, mode)
-    generation = ledger.begin(connection, workspace.workspace_id, mode)
+    generation = generations.begin(connection, workspace.workspace_id, mode)
     connection.commit()
     announced = inbox.waiting(connection, workspace.workspace_id)
     listing, listed = _list(connection, workspace, source, generation)
@@ -115,7 +115,7 @@ def sync_pages(
         removed=removal.removed,
         waiting=removal.waiting,
     )
-    ledger.note(
+    generations.note(
         connection,
         generation,
         {"listed": report.listed, "removed": removal.removed, "waiting_removals": removal.waiting},

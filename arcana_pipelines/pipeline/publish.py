@@ -14,9 +14,9 @@ from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.indexes import ann, terms
 from arcana_pipelines.indexes.builds import Build, live_builds
 from arcana_pipelines.indexes.promotion import hold_index
-from arcana_pipelines.pipeline import ledger
+from arcana_pipelines.pipeline import generations
+from arcana_pipelines.pipeline.generations import Generation
 from arcana_pipelines.pipeline.indexes import Gate, tend
-from arcana_pipelines.pipeline.ledger import Generation
 
 # Documents that become visible together: small, so that a crash repeats little and locks are short.
 BATCH = 500
@@ -54,7 +54,7 @@ def publish(
             terms.finish_load(connection, build)
         tend(connection, build, gate)
     if not filling:
-        ledger.note(connection, generation, {"chunks": {"published": published, "retired": retired}})
+        generations.note(connection, generation, {"chunks": {"published": published, "retired": retired}})
         connection.execute(
             # How many pages are in quarantine is noted, so that a later look can tell whether they become more.
             "UPDATE sync_generation SET finished_at = now(), counters = counters || jsonb_build_object('quarantined', "

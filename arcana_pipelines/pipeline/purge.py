@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
-from arcana_pipelines.pipeline.ledger import Generation
+from arcana_pipelines.pipeline.generations import Generation
 
 
 def purge(connection: Connection, generation: Generation, days: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.embedding.store import StoreKey
-from arcana_pipelines.pipeline.ledger import Generation
+from arcana_pipelines.pipeline.generations import Generation
 
 
 def reject(connection: Connection, generation: Generation, key: StoreKey, refused: Sequence[tuple[bytes, str]]) -> None:

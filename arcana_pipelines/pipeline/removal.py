@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.pipeline import ledger
-from arcana_pipelines.pipeline.ledger import Generation
+from arcana_pipelines.pipeline.generations import Generation
 from arcana_pipelines.sources.protocol import Listing, Mode, PageRef, Presence, Source
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from psycopg.rows import class_row, dict_row
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.indexes.builds import Build, builds_of
-from arcana_pipelines.pipeline import ledger
+from arcana_pipelines.pipeline import generations, ledger
+from arcana_pipelines.pipeline.generations import Generation
 from arcana_pipelines.pipeline.indexes import why_not_serving
-from arcana_pipelines.pipeline.ledger import Generation
 from arcana_pipelines.pipeline.lock import locked
 from arcana_pipelines.pipeline.workspaces import Workspace
 from arcana_pipelines.sources.registry import out_of_reach
@@ -108,7 +108,7 @@ def sync_report(connection: Connection, workspace: Workspace, generation: Genera
         row = cursor.fetchone()
     assert row is not None
     noted = row["counters"]
-    pages = {**ledger.counts(connection, generation), "removed": noted.get("removed", 0)}
+    pages = {**generations.counts(connection, generation), "removed": noted.get("removed", 0)}
     pages["pending"] += pages.pop("read")
     report: dict[str, Any] = {
         "workspace": workspace.slug,
@@ -175,13 +175,13 @@ def is_incomplete(report: dict[str, Any]) -> bool:
 
 def workspace_status(connection: Connection, workspace: Workspace) -> dict[str, Any]:
     """Indexes, last sync and what is not indexed, grouped by the same reason."""
-    generation = ledger.current(connection, workspace.workspace_id)
+    generation = generations.current(connection, workspace.workspace_id)
     last = connection.execute(
         "SELECT generation, mode, listing_complete, problems, started_at, finished_at FROM sync_generation "
         "WHERE workspace_id = %s ORDER BY generation DESC LIMIT 1",
         [workspace.workspace_id],
     ).fetchone()
-    noted = {} if generation is None else ledger.counters(connection, generation)
+    noted = {} if generation is None else generations.counters(connection, generation)
     is_running = workspace.slug in locked(connection)
     groups = connection.execute(load_sql("not_indexed"), {"workspace_id": workspace.workspace_id}).fetchall()
     return {

@@ -10,8 +10,8 @@ from functools import cached_property
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.provider import Embedder, open_embedder
 from arcana_pipelines.indexes.builds import Build
-from arcana_pipelines.pipeline import ledger, workspaces
-from arcana_pipelines.pipeline.ledger import Generation
+from arcana_pipelines.pipeline import generations, workspaces
+from arcana_pipelines.pipeline.generations import Generation
 from arcana_pipelines.pipeline.lock import workspace_lock
 from arcana_pipelines.pipeline.workspaces import Workspace
 from arcana_pipelines.settings import Settings
@@ -46,7 +46,7 @@ class Session:
     @property
     def generation(self) -> Generation:
         """The newest generation; a stage that runs before any sync opens none and has nothing to do."""
-        found = ledger.current(self.connection, self.workspace.workspace_id)
+        found = generations.current(self.connection, self.workspace.workspace_id)
         self.connection.commit()
         return found or Generation(self.workspace.workspace_id, 0, Mode.FULL)
 

@@ -14,7 +14,7 @@ from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding.provider import model_of, open_embedder
 from arcana_pipelines.indexes.builds import IndexSettings
-from arcana_pipelines.pipeline import ledger, workspaces
+from arcana_pipelines.pipeline import generations, workspaces
 from arcana_pipelines.pipeline.chunks import stage_chunks
 from arcana_pipelines.pipeline.contents import process_contents
 from arcana_pipelines.pipeline.embeddings import embed_missing
@@ -65,7 +65,7 @@ def sync(database: Database, export: Path) -> bool:
     with database.connection() as connection:
         workspace = workspaces.find(connection, "archive")
         sync_pages(connection, workspace, source, Mode.INCREMENTAL)
-        generation = ledger.current(connection, workspace.workspace_id)
+        generation = generations.current(connection, workspace.workspace_id)
         assert generation is not None
         process_contents(connection, generation)
         stage_chunks(connection, workspace.workspace_id)

@@ -19,7 +19,7 @@ from arcana_pipelines.indexes import builds as builds_module
 from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of
 from arcana_pipelines.indexes.health import look_at, pgvector
 from arcana_pipelines.indexes.verification import LEAST_RECALL, verify
-from arcana_pipelines.pipeline import indexes, ledger, workspaces
+from arcana_pipelines.pipeline import generations, indexes, workspaces
 from arcana_pipelines.pipeline.chunks import stage_chunks
 from arcana_pipelines.pipeline.embeddings import embed_missing
 from arcana_pipelines.pipeline.publish import publish
@@ -213,7 +213,7 @@ class TestRebuild:
         worse = ["it answers the golden questions worse"]
         of_acme.call(indexes.rebuild_index, "default", small, promote=True)
         with synced.database.connection() as connection:
-            generation = ledger.current(connection, of_acme.workspace_id)
+            generation = generations.current(connection, of_acme.workspace_id)
             assert generation is not None
             stage_chunks(connection, of_acme.workspace_id, filling=True)
             embed_missing(connection, generation, synced._local_embedder, 100, filling=True)

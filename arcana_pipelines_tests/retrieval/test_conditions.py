@@ -12,7 +12,7 @@ from arcana_pipelines.embedding.prices import Terms
 from arcana_pipelines.embedding.provider import model_of, open_embedder
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import IndexSettings
-from arcana_pipelines.pipeline import ledger, workspaces
+from arcana_pipelines.pipeline import generations, workspaces
 from arcana_pipelines.pipeline.chunks import stage_chunks
 from arcana_pipelines.pipeline.contents import process_contents
 from arcana_pipelines.pipeline.embeddings import embed_missing
@@ -61,7 +61,7 @@ class Indexed:
                 workspace = workspaces.find(connection, "export")
                 self.workspace_id = workspace.workspace_id
                 sync_pages(connection, workspace, source, Mode.FULL)
-                generation = ledger.current(connection, workspace.workspace_id)
+                generation = generations.current(connection, workspace.workspace_id)
                 assert generation is not None
                 process_contents(connection, generation)
                 stage_chunks(connection, workspace.workspace_id)

@@ -1,0 +1,96 @@
+"""Generations: the syncs of a workspace, one after another, and what each counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.sources.protocol import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One sync of one workspace."""
+
+    workspace_id: UUID
+    number: int
+    mode: Mode
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The parameters that most statements of a generation need."""
+        return {"workspace_id": self.workspace_id, "generation": self.number}
+
+
+def begin(connection: Connection, workspace_id: UUID, mode: Mode) -> Generation:
+    """Open the next generation."""
+    row = connection.execute(
+        "UPDATE workspace SET generation = generation + 1, sync_needed = NULL WHERE workspace_id = %s "
+        "RETURNING generation",
+        [workspace_id],
+    ).fetchone()
+    assert row is not None
+    connection.execute(
+        "INSERT INTO sync_generation (workspace_id, generation, mode) VALUES (%s, %s, %s)",
+        [workspace_id, row[0], mode],
+    )
+    return Generation(workspace_id, row[0], mode)
+
+
+def current(connection: Connection, workspace_id: UUID) -> Generation | None:
+    """The newest generation, or None before the first sync."""
+    row = connection.execute(
+        "SELECT generation, mode FROM sync_generation WHERE workspace_id = %s ORDER BY generation DESC LIMIT 1",
+        [workspace_id],
+    ).fetchone()
+    return None if row is None else Generation(workspace_id, row[0], Mode(row[1]))
+
+
+def numbered(connection: Connection, workspace_id: UUID, number: int | None) -> Generation | None:
+    """One generation by its number, or None where there is none with it."""
+    row = connection.execute(
+        "SELECT generation, mode FROM sync_generation WHERE workspace_id = %s AND generation = %s",
+        [workspace_id, number],
+    ).fetchone()
+    return None if row is None else Generation(workspace_id, row[0], Mode(row[1]))
+
+
+def note_ended(connection: Connection, workspace_id: UUID, how: Literal["interrupted", "estimated"]) -> None:
+    """Note of the sync that began last that a person ended it, or that it was to read and cut only."""
+    generation = current(connection, workspace_id)
+    if generation is not None:
+        note(connection, generation, {"ended": how})
+
+
+def note(connection: Connection, generation: Generation, counters: Mapping[str, Any]) -> None:
+    """Merge counters into the generation's record."""
+    connection.execute(
+        "UPDATE sync_generation SET counters = counters || %(counters)s::jsonb "
+        "WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
+        {**generation.key, "counters": json.dumps(counters)},
+    )
+
+
+def counters(connection: Connection, generation: Generation) -> dict[str, Any]:
+    """The generation's counters so far."""
+    row = connection.execute(
+        "SELECT counters FROM sync_generation WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
+        generation.key,
+    ).fetchone()
+    return dict(row[0]) if row else {}
+
+
+def counts(connection: Connection, generation: Generation) -> dict[str, int]:
+    """What became of every page of this generation, by outcome; they add up to `enumerated`."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(load_sql("ledger_counts"), generation.key)
+        row = cursor.fetchone()
+    assert row is not None
+    return dict(row)
