@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from arcana_pipelines.db import embedded, schema
+from arcana_pipelines.db import schema
+from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, serve
@@ -49,7 +50,7 @@ class Naps:
 def naps(monkeypatch: pytest.MonkeyPatch) -> Naps:
     """What would have been slept between attempts."""
     naps = Naps()
-    monkeypatch.setattr("arcana_pipelines.workers.pause", naps.pause)
+    monkeypatch.setattr("arcana_pipelines.net.workers.pause", naps.pause)
     return naps
 
 
@@ -59,17 +60,17 @@ def server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     home = Path(tempfile.gettempdir()) / f"arcana-tests-{run[:12]}"
     home.mkdir(exist_ok=True)
-    embedded.acquire_lease(home)
+    lease.acquire_lease(home)
     yield home
-    embedded.release_lease(home)
-    if embedded.wait_until_stopped(home):
+    lease.release_lease(home)
+    if lease.wait_until_stopped(home):
         shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def template(server_home: Path) -> str:
     """The URL of the server, for its superuser, with a migrated template database in it."""
-    url = embedded.server_url(server_home, embedded.SUPERUSER)
+    url = lease.server_url(server_home, lease.SUPERUSER)
     with (server_home / "template.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with psycopg.connect(url, autocommit=True) as connection:
@@ -80,7 +81,7 @@ def template(server_home: Path) -> str:
                     connection.execute(f"ALTER SYSTEM SET {setting} = off")
                 connection.execute("SELECT pg_reload_conf()")
                 # The installation's own database is empty, and has the extensions and the rights.
-                _make_database(connection, _TEMPLATE, embedded.DATABASE)
+                _make_database(connection, _TEMPLATE, lease.DATABASE)
                 database = Database(Settings(database_url=named(url, _TEMPLATE)))
                 schema.upgrade(database)
                 database.close()
@@ -151,6 +152,6 @@ def _make_database(connection: psycopg.Connection[Any], name: str, template: str
     connection.execute(f"GRANT ALL ON DATABASE {name} TO arcana_owner")  # type: ignore[arg-type]
 
 
-def named(url: str, name: str, role: str = embedded.WRITER) -> str:
+def named(url: str, name: str, role: str = lease.WRITER) -> str:
     """The URL of another database, for a role of the server."""
-    return url.replace(f"{embedded.SUPERUSER}@/", f"{role}@/").replace(f"@/{embedded.DATABASE}?", f"@/{name}?")
+    return url.replace(f"{lease.SUPERUSER}@/", f"{role}@/").replace(f"@/{lease.DATABASE}?", f"@/{name}?")

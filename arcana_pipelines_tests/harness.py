@@ -12,18 +12,19 @@ import psycopg
 from pydantic import SecretStr
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
-from arcana_pipelines.db import embedded
+from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.prices import Terms
 from arcana_pipelines.embedding.provider import Embedder, OpenEmbedder, model_of, open_embedder
 from arcana_pipelines.indexes.builds import IndexSettings
-from arcana_pipelines.pipeline import generations, workspaces
-from arcana_pipelines.pipeline.chunks import stage_chunks
-from arcana_pipelines.pipeline.contents import process_contents
-from arcana_pipelines.pipeline.embeddings import embed_missing
-from arcana_pipelines.pipeline.pages import sync_pages
-from arcana_pipelines.pipeline.publish import publish
-from arcana_pipelines.pipeline.reports import counts_agree, served_counts, sync_report
+from arcana_pipelines.ledger import generations
+from arcana_pipelines.operations.reports import counts_agree, served_counts, sync_report
+from arcana_pipelines.pipeline import registration
+from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
+from arcana_pipelines.pipeline.document_chunks import stage_chunks
+from arcana_pipelines.pipeline.document_content import process_contents
+from arcana_pipelines.pipeline.rag_indexes import publish
+from arcana_pipelines.pipeline.source_pages import sync_pages
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.searcher import workspace_named
@@ -32,6 +33,7 @@ from arcana_pipelines.sources.notion.limiter import RateLimiter
 from arcana_pipelines.sources.notion.source import NotionSource
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
+from arcana_pipelines.workspaces import workspaces
 
 TWO_MINUTES = timedelta(minutes=2).total_seconds()
 
@@ -50,7 +52,7 @@ class Harness:
     @classmethod
     def register(cls, database: Database, world: NotionWorld, server: NotionServer, slug: str) -> Harness:
         model, dimensions = model_of(database.settings)
-        workspaces.register(
+        registration.register(
             database,
             slug,
             "notion",
@@ -123,14 +125,14 @@ class Harness:
 
     def reader(self) -> Connection:
         """A connection of the role that may search and nothing else."""
-        return self.connected_as(embedded.READER)
+        return self.connected_as(lease.READER)
 
     def superuser(self) -> Connection:
         """A connection that may do what no role of ours may."""
-        return self.connected_as(embedded.SUPERUSER)
+        return self.connected_as(lease.SUPERUSER)
 
     def connected_as(self, role: str) -> Connection:
-        return psycopg.connect(self.database.url.replace(f"{embedded.WRITER}@", f"{role}@"))
+        return psycopg.connect(self.database.url.replace(f"{lease.WRITER}@", f"{role}@"))
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with self.database.connection() as connection:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from arcana_pipelines.embedding.openai_client import OpenAIClient
+from arcana_pipelines.embedding.openai.client import OpenAIClient
 from arcana_pipelines.errors import InvalidSetting
 from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines_tests import conftest

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 _LOADS = """
 import pathlib, arcana_pipelines, arcana_pipelines.definitions
-from arcana_pipelines.cli.up import DEMO_SOURCE
+from arcana_pipelines.cli.commands.up import DEMO_SOURCE
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.db.schema import newest_revision
 here = pathlib.Path(arcana_pipelines.__file__)

@@ -37,16 +37,19 @@ from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding import local
 from arcana_pipelines.embedding.provider import open_embedder
-from arcana_pipelines.indexes import ann
+from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import Ann, IndexSettings, builds_of
-from arcana_pipelines.pipeline import generations, indexes, workspaces
-from arcana_pipelines.pipeline.chunks import stage_chunks
-from arcana_pipelines.pipeline.embeddings import embed_missing
-from arcana_pipelines.pipeline.publish import publish
+from arcana_pipelines.indexes.targets.pgvector import ann
+from arcana_pipelines.ledger import generations
+from arcana_pipelines.pipeline import registration
+from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
+from arcana_pipelines.pipeline.document_chunks import stage_chunks
+from arcana_pipelines.pipeline.rag_indexes import publish
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.embedding_server import EmbeddingServer
 from arcana_pipelines.testing.notion_server import vocabulary
+from arcana_pipelines.testing.openai_server import EmbeddingServer
+from arcana_pipelines.workspaces import workspaces
 
 CHUNKS = 100_000
 CHUNKS_OF_A_DOCUMENT = 10
@@ -153,7 +156,7 @@ def registered_with(
 ) -> UUID:
     """A workspace with these documents, nothing of it indexed yet."""
     index = IndexSettings(local.MODEL, local.DIMENSIONS, ChunkerSettings(), kind)
-    found = workspaces.register(database, slug, "notion_export", index, lambda _: None, lambda _: None)
+    found = registration.register(database, slug, "notion_export", index, lambda _: None, lambda _: None)
     with database.connection() as connection:
         fill_documents(connection, slug, documents)
     return found.workspace_id
@@ -283,9 +286,9 @@ def change(scale: float) -> bool:
             load = SearchLoad(database.url, str(database.settings.home), server.base_url)
             before = load.during(SEARCHED_SECONDS)
             with database.connection() as connection:
-                indexes.rebuild_index(
+                lifecycle.rebuild_index(
                     connection, workspace_id, "default",
-                    lambda held: indexes.changed_settings(
+                    lambda held: lifecycle.changed_settings(
                         held, "text-embedding-3-small", 256, chunk_tokens=held.chunker.target_tokens // 2
                     ),
                     promote=True,

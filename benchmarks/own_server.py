@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from arcana_pipelines.db import embedded
+from arcana_pipelines.db.embedded import lease
 
 _OURS = ("ARCANA_", "DATABASE_", "NOTION_", "EMBEDDING_", "OPENAI_", "BATCH_SIZE", "MAX_CONCURRENT")
 
@@ -21,8 +21,8 @@ def own_server() -> Iterator[tuple[Path, str]]:
         del os.environ[name]
     home = Path(tempfile.mkdtemp(prefix="arcana-bench-"))
     try:
-        yield home, embedded.acquire_lease(home)
+        yield home, lease.acquire_lease(home)
     finally:
-        embedded.release_lease(home)
-        if embedded.wait_until_stopped(home):
+        lease.release_lease(home)
+        if lease.wait_until_stopped(home):
             shutil.rmtree(home, ignore_errors=True)

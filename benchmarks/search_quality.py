@@ -23,9 +23,9 @@ from pathlib import Path
 from index_build import installation, met, registered_with, run_stages
 
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.evaluation import quality
+from arcana_pipelines.evaluation.golden import Question, words
 from arcana_pipelines.indexes.builds import builds_of
-from arcana_pipelines.pipeline import quality
-from arcana_pipelines.retrieval.golden import Question, words
 
 LEAST_FUSED, LEAST_LEXICAL = 0.52, 0.50
 LEAST_RECALL = 0.95

@@ -25,8 +25,8 @@ from typing import Any
 import dagster as dg
 from machine import print_machine
 
-from arcana_pipelines.cli.sync import run_sync
-from arcana_pipelines.cli.workspace import register
+from arcana_pipelines.cli.commands.sync import run_sync
+from arcana_pipelines.cli.commands.workspace import register
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs.build import build_defs

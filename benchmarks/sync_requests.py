@@ -32,7 +32,7 @@ import httpx
 import psycopg
 from machine import print_machine
 
-from arcana_pipelines.db import embedded
+from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world, serve
 from arcana_pipelines.testing.notion_server.properties import PropertySpec
 from arcana_pipelines.testing.notion_server.world import DEFAULT_TOKEN
@@ -242,12 +242,12 @@ def stand_in(pages: int) -> Iterator[Stand]:
 def run_stages() -> None:
     """The five stages as the assets call them, without Dagster; prints seconds and the peak after each."""
     from arcana_pipelines.db.engine import Database
-    from arcana_pipelines.pipeline.chunks import stage_chunks
-    from arcana_pipelines.pipeline.contents import process_contents
-    from arcana_pipelines.pipeline.embeddings import embed_missing
-    from arcana_pipelines.pipeline.pages import sync_pages
-    from arcana_pipelines.pipeline.publish import publish
+    from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
+    from arcana_pipelines.pipeline.document_chunks import stage_chunks
+    from arcana_pipelines.pipeline.document_content import process_contents
+    from arcana_pipelines.pipeline.rag_indexes import publish
     from arcana_pipelines.pipeline.session import workspace_session
+    from arcana_pipelines.pipeline.source_pages import sync_pages
     from arcana_pipelines.settings import load_settings
     from arcana_pipelines.sources.protocol import Mode
 
@@ -333,7 +333,7 @@ class Home:
 
     def query(self, statement: str) -> Any:
         """The first value of the first row."""
-        with psycopg.connect(embedded.server_url(self.folder)) as connection:
+        with psycopg.connect(lease.server_url(self.folder)) as connection:
             row = connection.execute(statement).fetchone()
         assert row is not None
         return row[0]
@@ -344,13 +344,13 @@ def installation(stand: Stand) -> Iterator[Home]:
     """A new one with its own PostgreSQL, in which the workspace is registered."""
     folder = Path(tempfile.mkdtemp(prefix="arcana-bench-"))
     try:
-        embedded.acquire_lease(folder)
+        lease.acquire_lease(folder)
         home = Home(folder, stand)
         home.child("--command", "workspace", "add", SLUG, "--source", "notion", "--json")
         yield home
     finally:
-        embedded.release_lease(folder)
-        embedded.wait_until_stopped(folder)
+        lease.release_lease(folder)
+        lease.wait_until_stopped(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -38,9 +38,9 @@ from arcana_pipelines.chunking.blocks import (
 )
 from arcana_pipelines.chunking.places import Key, Places, best_of_few
 from arcana_pipelines.chunking.tokens import Vocabulary
-from arcana_pipelines.documents.inline import readable
-from arcana_pipelines.documents.share import LONGEST_NAME, Share, check_chunks
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.markdown.inline import readable
+from arcana_pipelines.markdown.share import LONGEST_NAME, Share, check_chunks
 
 CHUNKER_VERSION = 3
 

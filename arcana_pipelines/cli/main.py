@@ -17,17 +17,17 @@ from arcana_pipelines.errors import ArcanaError, WrongUse
 
 # Command modules are imported when they are used: Dagster alone costs half a second.
 _COMMANDS = {
-    "db": "arcana_pipelines.cli.db",
-    "doctor": "arcana_pipelines.cli.doctor",
-    "eval": "arcana_pipelines.cli.eval",
-    "index": "arcana_pipelines.cli.index",
-    "retry": "arcana_pipelines.cli.retry",
-    "search": "arcana_pipelines.cli.search",
-    "status": "arcana_pipelines.cli.status",
-    "sync": "arcana_pipelines.cli.sync",
-    "up": "arcana_pipelines.cli.up",
-    "webhooks": "arcana_pipelines.cli.webhooks",
-    "workspace": "arcana_pipelines.cli.workspace",
+    "db": "arcana_pipelines.cli.commands.db",
+    "doctor": "arcana_pipelines.cli.commands.doctor",
+    "eval": "arcana_pipelines.cli.commands.eval",
+    "index": "arcana_pipelines.cli.commands.index",
+    "retry": "arcana_pipelines.cli.commands.retry",
+    "search": "arcana_pipelines.cli.commands.search",
+    "status": "arcana_pipelines.cli.commands.status",
+    "sync": "arcana_pipelines.cli.commands.sync",
+    "up": "arcana_pipelines.cli.commands.up",
+    "webhooks": "arcana_pipelines.cli.commands.webhooks",
+    "workspace": "arcana_pipelines.cli.commands.workspace",
 }
 
 

@@ -11,7 +11,7 @@ import click
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.pipeline import workspaces
+from arcana_pipelines.workspaces import workspaces
 
 _LEFT_OUT = "arcana.slug_left_out"
 

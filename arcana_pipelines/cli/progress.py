@@ -14,8 +14,8 @@ import psycopg
 
 from arcana_pipelines.cli.output import error_console, printable
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.pipeline.reports import Progress, progress_of
-from arcana_pipelines.pipeline.workspaces import Workspace
+from arcana_pipelines.operations.reports import Progress, progress_of
+from arcana_pipelines.workspaces.workspaces import Workspace
 
 REFRESH_SECONDS = 0.5
 # Asking costs time at the database; it asks at most this part of the time.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from arcana_pipelines.db import embedded
+from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.server import refuse_reader
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.errors import ArcanaError, DatabaseBusy, DatabaseFull, DatabaseUnreachable, WrongUse
@@ -76,7 +76,7 @@ _OUR_SCHEMA_FIRST = (
 
 def is_installed(settings: Settings) -> bool:
     """Is there a database to open: one of DATABASE_URL, or an embedded one in ARCANA_HOME?"""
-    return settings.database_url is not None or embedded.exists(settings.home)
+    return settings.database_url is not None or lease.exists(settings.home)
 
 
 def require_installation(settings: Settings) -> None:
@@ -119,7 +119,7 @@ class Database:
             return self.settings.database_url.get_secret_value()
         if not self._may_create:
             require_installation(self.settings)
-        return embedded.acquire_lease(self.settings.home, self._role)
+        return lease.acquire_lease(self.settings.home, self._role)
 
     @cached_property
     def address(self) -> Address:
@@ -167,7 +167,7 @@ class Database:
             except psycopg.OperationalError:
                 if self.settings.database_url is not None:
                     raise
-                embedded.acquire_lease(self.settings.home, self._role)  # it was killed, and is started again
+                lease.acquire_lease(self.settings.home, self._role)  # it was killed, and is started again
                 return self._connected(**options)
         except psycopg.Error as error:
             said = " ".join(self.address.without_secrets(str(error)).split())
@@ -180,7 +180,7 @@ class Database:
 
     @property
     def _role(self) -> str:
-        return embedded.READER if self.only_searches else embedded.WRITER
+        return lease.READER if self.only_searches else lease.WRITER
 
     def _connected(self, autocommit: bool = False, **options: Any) -> Connection:
         connection = InterruptibleConnection.connect(self.url, application_name="arcana", autocommit=True, **options)
@@ -255,7 +255,7 @@ class Database:
         """What the server said, where it is about the server and no fault of ours."""
         said = " ".join(str(error).split())
         at = f"The database at {self.safe_url}"
-        own_disk = lost and self.settings.database_url is None and embedded.disk_was_full(self.settings.home)
+        own_disk = lost and self.settings.database_url is None and lease.disk_was_full(self.settings.home)
         if own_disk or isinstance(error, psycopg.errors.DiskFull):
             return DatabaseFull(
                 f"{at} has no space left on its disk. Make some, and run this again: what was stored is kept, and "

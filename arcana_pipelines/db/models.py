@@ -519,7 +519,7 @@ class ChunkTerms(Base):
     """What a search by words reads of a published chunk. Partitioned by build (`chunk_terms_b{id}`).
 
     `terms` are BM25 weights without idf; `keys`, which an index finds, are terms with the step of their weight
-    (`arcana_pipelines.chunking.lexemes`).
+    (`arcana_pipelines.lexical.analysis`).
     """
 
     __tablename__ = "chunk_terms"

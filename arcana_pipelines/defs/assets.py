@@ -16,24 +16,24 @@ from arcana_pipelines.defs.jobs import RETRY_JOB
 from arcana_pipelines.defs.names import ASSET_TAG
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.resources import ArcanaResource
-from arcana_pipelines.documents.normalise import NORMALISER_VERSION
 from arcana_pipelines.embedding.prices import Terms
 from arcana_pipelines.errors import BudgetReached
 from arcana_pipelines.indexes.builds import builds_of
-from arcana_pipelines.pipeline import generations, ledger
-from arcana_pipelines.pipeline.chunks import stage_chunks
-from arcana_pipelines.pipeline.contents import process_contents
-from arcana_pipelines.pipeline.embeddings import embed_missing
-from arcana_pipelines.pipeline.indexes import drop_builds, superseded
-from arcana_pipelines.pipeline.pages import sync_pages
-from arcana_pipelines.pipeline.publish import publish
-from arcana_pipelines.pipeline.reports import (
+from arcana_pipelines.indexes.lifecycle import drop_builds, superseded
+from arcana_pipelines.ledger import generations, pages
+from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
+from arcana_pipelines.operations.reports import (
     builds_table,
     counts_agree,
     partial_table,
     recent_changes,
     served_counts,
 )
+from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
+from arcana_pipelines.pipeline.document_chunks import stage_chunks
+from arcana_pipelines.pipeline.document_content import process_contents
+from arcana_pipelines.pipeline.rag_indexes import publish
+from arcana_pipelines.pipeline.source_pages import sync_pages
 from arcana_pipelines.sources.protocol import Mode
 
 OWNERS = ["team:data-platform"]
@@ -72,7 +72,7 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
     session = arcana.session(context)
     source = session.source
     if context.run.job_name == RETRY_JOB:
-        ledger.release(session.connection, session.workspace.workspace_id, config.page)
+        pages.release(session.connection, session.workspace.workspace_id, config.page)
     report = sync_pages(
         session.connection,
         session.workspace,
@@ -87,8 +87,8 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
     traffic = getattr(getattr(source, "api", None), "traffic", None)
     requests = {"requests": traffic.requests, "throttled": traffic.throttled} if traffic else {}
     generations.note(session.connection, generation, {"notion": requests})
-    unknown_types = ledger.unknown_types(session.connection, session.workspace.workspace_id)
-    partial = ledger.partial_pages(session.connection, session.workspace.workspace_id)
+    unknown_types = pages.unknown_types(session.connection, session.workspace.workspace_id)
+    partial = pages.partial_pages(session.connection, session.workspace.workspace_id)
     session.connection.commit()
     accounted = sum(value for name, value in counts.items() if name != "enumerated")
     return dg.MaterializeResult(

@@ -9,8 +9,8 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field
 
-from arcana_pipelines.indexes.builds import IndexSettings
-from arcana_pipelines.pipeline import indexes
+from arcana_pipelines.indexes import lifecycle
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX, IndexSettings
 from arcana_pipelines.sources.protocol import Mode
 
 
@@ -44,7 +44,9 @@ def sync_config(mode: Mode, allow_removals: int = 0, page: str | None = None) ->
 class IndexConfig(dg.Config):
     """Which index."""
 
-    index: str = Field("default", min_length=1, description="The name of the index, as `arcana index list` shows it.")
+    index: str = Field(
+        DEFAULT_INDEX, min_length=1, description="The name of the index, as `arcana index list` shows it."
+    )
 
 
 class Ann(Enum):
@@ -69,6 +71,6 @@ class RebuildConfig(IndexConfig):
     def changed(self, settings: IndexSettings) -> IndexSettings:
         """The settings of the new build."""
         ann = self.ann.value if self.ann else None
-        return indexes.changed_settings(
+        return lifecycle.changed_settings(
             settings, self.embedding_model, self.dimensions, self.chunk_tokens, self.overlap_tokens, ann
         )

@@ -9,14 +9,14 @@ from arcana_pipelines.defs.config import IndexConfig, RebuildConfig
 from arcana_pipelines.defs.partitions import partitioned
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.defs.runs import JOB_TAG
-from arcana_pipelines.pipeline import indexes
+from arcana_pipelines.indexes import lifecycle
 
 
 @dg.op
 def begin_build(context: dg.OpExecutionContext, config: RebuildConfig, arcana: ArcanaResource) -> None:
     """Make the new build; the sensor `index_builds` has it filled."""
     session = arcana.session(context)
-    build = indexes.rebuild_index(
+    build = lifecycle.rebuild_index(
         session.connection, session.workspace.workspace_id, config.index, config.changed, config.promote
     )
     session.connection.commit()
@@ -27,7 +27,7 @@ def begin_build(context: dg.OpExecutionContext, config: RebuildConfig, arcana: A
 def switch_to_waiting_build(context: dg.OpExecutionContext, config: IndexConfig, arcana: ArcanaResource) -> None:
     """Verify the build that waits and let it serve."""
     session = arcana.session(context)
-    build = indexes.promote(session.connection, session.workspace.workspace_id, config.index, session.gate)
+    build = lifecycle.promote(session.connection, session.workspace.workspace_id, config.index, session.gate)
     session.connection.commit()
     context.log.info(f"Build {build.rag_index_build_id} serves the index '{config.index}'.")
 
@@ -36,7 +36,7 @@ def switch_to_waiting_build(context: dg.OpExecutionContext, config: IndexConfig,
 def switch_to_previous_build(context: dg.OpExecutionContext, config: IndexConfig, arcana: ArcanaResource) -> None:
     """Let the build serve that served before."""
     session = arcana.session(context)
-    build = indexes.roll_back(session.connection, session.workspace.workspace_id, config.index)
+    build = lifecycle.roll_back(session.connection, session.workspace.workspace_id, config.index)
     session.connection.commit()
     context.log.info(f"Build {build.rag_index_build_id} serves the index '{config.index}' again.")
 

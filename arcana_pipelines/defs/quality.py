@@ -13,8 +13,8 @@ from arcana_pipelines.defs.checks import workspace_check
 from arcana_pipelines.defs.names import ASSET_TAG
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.resources import ArcanaResource
-from arcana_pipelines.pipeline import quality
-from arcana_pipelines.retrieval.metrics import DECISIVE
+from arcana_pipelines.evaluation import quality
+from arcana_pipelines.evaluation.metrics import DECISIVE
 
 
 # As a multi-asset that may leave results out: where nothing was compared, the check reports nothing.

@@ -20,7 +20,7 @@ import dagster as dg
 from dagster import DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
 
 from arcana_pipelines.defs.names import our_assets
-from arcana_pipelines.pipeline.workspaces import Workspace
+from arcana_pipelines.workspaces.workspaces import Workspace
 
 PARTITION_TAG = "dagster/partition"
 # The slug of the workspace that a run of ours works on.

@@ -10,9 +10,9 @@ from arcana_pipelines.defs.config import sync_config
 from arcana_pipelines.defs.jobs import AUDIT_JOB, QUALITY_JOB
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
-from arcana_pipelines.pipeline.quality import asked_workspaces
-from arcana_pipelines.pipeline.workspaces import every
+from arcana_pipelines.evaluation.quality import asked_workspaces
 from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.workspaces.workspaces import every
 
 
 @dg.schedule(

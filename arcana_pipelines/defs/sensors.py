@@ -28,10 +28,10 @@ from arcana_pipelines.defs.runs import (
     run_key,
 )
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
-from arcana_pipelines.pipeline.indexes import fill_requested, rebuild_outdated, to_fill
-from arcana_pipelines.pipeline.lock import locked
-from arcana_pipelines.pipeline.polling import look
-from arcana_pipelines.pipeline.workspaces import Workspace, due_for_poll, every, in_need_of_sync, retired_slugs
+from arcana_pipelines.indexes.lifecycle import fill_requested, rebuild_outdated, to_fill
+from arcana_pipelines.ledger.polling import look
+from arcana_pipelines.workspaces.lock import locked
+from arcana_pipelines.workspaces.workspaces import Workspace, due_for_poll, every, in_need_of_sync, retired_slugs
 
 log = logging.getLogger(__name__)
 

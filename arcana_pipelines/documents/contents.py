@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.documents.comparables import comparable
-from arcana_pipelines.documents.normalise import NORMALISER_VERSION, normalise
-from arcana_pipelines.documents.share import check_size
-from arcana_pipelines.documents.urls import safe_url
+from arcana_pipelines.markdown.characters import clean
+from arcana_pipelines.markdown.normalise import NORMALISER_VERSION, normalise
+from arcana_pipelines.markdown.share import check_size
+from arcana_pipelines.markdown.urls import safe_url
 
 _HASH_FORM = 1  # another number makes new versions of all pages
 UNTITLED = "Untitled"  # what Notion shows for a page without a title

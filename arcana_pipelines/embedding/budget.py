@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
-from arcana_pipelines.embedding.batches import Text
+from arcana_pipelines.embedding.packing import Text
 from arcana_pipelines.embedding.prices import Terms, cost
 from arcana_pipelines.errors import BudgetReached, InvalidSetting
 

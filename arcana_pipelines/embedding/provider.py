@@ -155,7 +155,7 @@ def open_embedder(settings: Settings, model: str, dimensions: int, patience: flo
             f"OPENAI_API_KEY is not set, and the index's model '{model}' is embedded through it "
             "(any OpenAI-compatible endpoint: OPENAI_BASE_URL)."
         )
-    from arcana_pipelines.embedding.openai_compatible import OpenAIEmbedder
+    from arcana_pipelines.embedding.openai.embedder import OpenAIEmbedder
 
     return OpenAIEmbedder(settings, model, dimensions, patience)
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
-from arcana_pipelines.embedding.batches import Text
 from arcana_pipelines.embedding.budget import Budget
+from arcana_pipelines.embedding.packing import Text
 from arcana_pipelines.embedding.provider import Embedded, Embedder
 from arcana_pipelines.errors import EmbeddingFailed, InputRejected
-from arcana_pipelines.workers import worker_threads
+from arcana_pipelines.net.workers import worker_threads
 
 HARMLESS = "hello"
 

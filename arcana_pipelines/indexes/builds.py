@@ -18,9 +18,11 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from arcana_pipelines.chunking.chunker import CHUNKER_VERSION, ChunkerSettings
-from arcana_pipelines.chunking.lexemes import LEXEMES_VERSION
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.lexical.analysis import LEXEMES_VERSION
+
+DEFAULT_INDEX = "default"  # the one that each workspace has from the beginning
 
 Ann = Literal["auto", "none", "hnsw", "ivfflat"]
 

@@ -10,8 +10,8 @@ from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.server import LOWEST_VECTOR
-from arcana_pipelines.indexes.ann import ann_index_of, recall
 from arcana_pipelines.indexes.builds import Build, builds_of
+from arcana_pipelines.indexes.targets.pgvector.ann import ann_index_of, recall
 from arcana_pipelines.indexes.verification import LEAST_RECALL
 
 RECOMMENDED_VECTOR = (0, 8, 6)

@@ -12,8 +12,8 @@ from psycopg.types.json import Jsonb
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
-from arcana_pipelines.indexes.ann import ensure_recall
 from arcana_pipelines.indexes.builds import Build
+from arcana_pipelines.indexes.targets.pgvector.ann import ensure_recall
 
 LEAST_RECALL = 0.98
 

@@ -19,8 +19,8 @@ from arcana_pipelines.operations.alerts import (
     find_causes,
     open_alerts,
 )
-from arcana_pipelines.pipeline.workspaces import every
 from arcana_pipelines.sources.registry import out_of_reach
+from arcana_pipelines.workspaces.workspaces import every
 
 
 @dataclass(frozen=True, slots=True)

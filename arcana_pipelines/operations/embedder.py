@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.operations.http import NoAnswer, host_of, status_of
+from arcana_pipelines.net.post import NoAnswer, host_of, status_of
 from arcana_pipelines.settings import Settings
 
 

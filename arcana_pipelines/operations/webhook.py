@@ -8,8 +8,8 @@ from functools import partial
 from pydantic import SecretStr
 
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.net.post import NoAnswer, host_of, status_of
 from arcana_pipelines.operations.alerts import Alert, Unanswered
-from arcana_pipelines.operations.http import NoAnswer, host_of, status_of
 
 # A receiver that passes alerts on may take long. A tick of the sensor may take a minute.
 ANSWER_SECONDS = 20.0

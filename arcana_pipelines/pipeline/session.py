@@ -10,13 +10,14 @@ from functools import cached_property
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.provider import Embedder, open_embedder
 from arcana_pipelines.indexes.builds import Build
-from arcana_pipelines.pipeline import generations, workspaces
-from arcana_pipelines.pipeline.generations import Generation
-from arcana_pipelines.pipeline.lock import workspace_lock
-from arcana_pipelines.pipeline.workspaces import Workspace
+from arcana_pipelines.ledger import generations
+from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.protocol import Mode, Source
 from arcana_pipelines.sources.registry import open_source
+from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines.workspaces.lock import workspace_lock
+from arcana_pipelines.workspaces.workspaces import Workspace
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Session:
 
     def gate(self, build: Build) -> list[str]:
         """What the kept golden questions say against letting a build serve (see `quality.gate`)."""
-        from arcana_pipelines.pipeline import quality
+        from arcana_pipelines.evaluation import quality
 
         return quality.gate(self.connection, self.settings, build)
 

@@ -16,9 +16,9 @@ from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
-from arcana_pipelines.documents.characters import nfc
 from arcana_pipelines.documents.values import read_checkbox, read_number, read_span
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.markdown.characters import nfc
 from arcana_pipelines.retrieval.filters import OPERATORS, Filters, PropertyCondition
 from arcana_pipelines.retrieval.limits import LONGEST_VALUE, MOST_CONDITIONS, check_text
 from arcana_pipelines.retrieval.near import folded, listed, nearest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Set
 
-from arcana_pipelines.chunking.lexemes import LEAST, has_cjk, numbers, query_terms, term_id, tokens
+from arcana_pipelines.lexical.analysis import LEAST, has_cjk, numbers, query_terms, term_id, tokens
 
 # With the signs that may belong to a name: `C++`, `.NET`, `--flag`.
 _RUN = re.compile(r"(?:(?<![\w.])[.@#]|(?<![\w-])--)?\w+(?:\+{1,2}|#)?")

@@ -16,14 +16,15 @@ from pgvector import Vector
 from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
-from arcana_pipelines.chunking.lexemes import QueryTerm, has_cjk, query_terms
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.embedding import local
 from arcana_pipelines.errors import EmbeddingFailed, WrongUse
-from arcana_pipelines.indexes.ann import nearest_statement, tune
-from arcana_pipelines.indexes.builds import table_of, terms_of
-from arcana_pipelines.retrieval import highlights, lexical, past, typos
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX, table_of, terms_of
+from arcana_pipelines.indexes.targets.pgvector.ann import nearest_statement, tune
+from arcana_pipelines.lexical import query_plan, typos
+from arcana_pipelines.lexical.analysis import QueryTerm, has_cjk, query_terms
+from arcana_pipelines.retrieval import highlights, past
 from arcana_pipelines.retrieval.conditions import known_conditions
 from arcana_pipelines.retrieval.embedders import Embedders
 from arcana_pipelines.retrieval.filters import Filters, checked
@@ -85,7 +86,7 @@ class IndexSearcher:
         connection: Connection,
         settings: Settings,
         workspace_id: UUID,
-        index: str = "default",
+        index: str = DEFAULT_INDEX,
         build: int | None = None,
         embedders: Embedders | None = None,
         reranker: Reranker | None = None,
@@ -261,7 +262,7 @@ class _Search:
             ((vectors,),) = self._rows(sql.SQL(load_sql("past_total")).format(**self._names), {})
             self._serving = replace(self._serving, vectors=vectors)
         corrections, plan = self._planned()
-        self._parameters["vector"] = plan.vector if plan else lexical.NOTHING
+        self._parameters["vector"] = plan.vector if plan else query_plan.NOTHING
         chunks = self._few_allowed()
         if chunks is None:
             chunks = self._by_words(plan) if plan and self._question.ranking != "dense" else []
@@ -272,7 +273,7 @@ class _Search:
         # Twice as many as are wanted, for those that are folded.
         return self._described(best[: 2 * self._question.most]), corrections, self._notes
 
-    def _planned(self) -> tuple[dict[str, str], lexical.Plan | None]:
+    def _planned(self) -> tuple[dict[str, str], query_plan.Plan | None]:
         """What to look for, with words that no text has replaced by near ones."""
         terms = dict(self._question.terms)
         counts = self._counts(terms)
@@ -286,15 +287,15 @@ class _Search:
                 terms |= {term: replace(each, weight=each.weight * typos.WEIGHT) for term, each in more.items()}
         if corrections:
             counts = self._counts(terms)
-        return corrections, lexical.plan(terms, self._serving.vectors, counts)
+        return corrections, query_plan.plan(terms, self._serving.vectors, counts)
 
     def _counts(self, terms: Mapping[int, QueryTerm]) -> dict[int, int]:
-        keys = {"keys": lexical.keys_of(terms)}
+        keys = {"keys": query_plan.keys_of(terms)}
         if self._question.as_of is None:
             return dict(self._rows(load_sql("search_counts"), keys))
         return dict(self._rows(sql.SQL(load_sql("past_counts")).format(**self._names), keys))
 
-    def _by_words(self, plan: lexical.Plan) -> list[int]:
+    def _by_words(self, plan: query_plan.Plan) -> list[int]:
         together = {f"together_{number}": keys for number, keys in enumerate(plan.together)}
         conjunction = sql.SQL(" AND ").join(
             sql.SQL("keys && {}::int[]").format(sql.Placeholder(key)) for key in together

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from arcana_pipelines.documents.characters import nfc
+from arcana_pipelines.markdown.characters import nfc
 
 _MOST = 3
 

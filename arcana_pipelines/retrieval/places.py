@@ -10,8 +10,8 @@ from psycopg.rows import class_row
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.sql import load_sql
-from arcana_pipelines.documents.urls import canonical_id, page_id_of
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.markdown.urls import canonical_id, page_id_of
 from arcana_pipelines.retrieval.limits import check_text
 from arcana_pipelines.retrieval.near import listed, nearest
 

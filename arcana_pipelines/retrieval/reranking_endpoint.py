@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
 from urllib3.exceptions import TimeoutError as TimedOut
 
 from arcana_pipelines.errors import InvalidSetting, RerankingFailed
-from arcana_pipelines.outgoing import AnswerTooLarge, Server, check_values
+from arcana_pipelines.net.outgoing import AnswerTooLarge, Server, check_values
 from arcana_pipelines.settings import Settings
 
 DEADLINE_SECONDS = 5.0  # for the whole answer; a reader waits for it

@@ -18,6 +18,7 @@ import psycopg
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import DatabaseUnreachable, UnknownWorkspace, WrongUse
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.retrieval.embedders import Embedders
 from arcana_pipelines.retrieval.filters import Filters, checked
 from arcana_pipelines.retrieval.fusion import Fusion, Ranking
@@ -44,7 +45,7 @@ class Searcher:
     def __init__(
         self,
         workspace: str,
-        index: str = "default",
+        index: str = DEFAULT_INDEX,
         settings: Settings | None = None,
         *,
         database: Database | None = None,

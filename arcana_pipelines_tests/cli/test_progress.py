@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from arcana_pipelines.cli.progress import Course
-from arcana_pipelines.pipeline.reports import Progress
+from arcana_pipelines.operations.reports import Progress
 
 
 def progress(listed: int = 0, pending: int = 0, chunks: int = 0, embedded: int = 0) -> Progress:

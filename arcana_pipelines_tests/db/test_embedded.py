@@ -20,9 +20,9 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from arcana_pipelines.cli import doctor
-from arcana_pipelines.db import embedded, keeper
-from arcana_pipelines.db.private_folders import let_pass, make_socket_folder, require_private
+from arcana_pipelines.cli.commands import doctor
+from arcana_pipelines.db.embedded import keeper, lease
+from arcana_pipelines.db.embedded.private_folders import let_pass, make_socket_folder, require_private
 from arcana_pipelines.errors import DatabaseUnreachable
 from arcana_pipelines.settings import Settings
 
@@ -31,10 +31,10 @@ pytestmark = pytest.mark.e2e
 _USER = """
 import sys
 from pathlib import Path
-from arcana_pipelines.db import embedded
-print(embedded.acquire_lease(Path(sys.argv[1])), flush=True)
+from arcana_pipelines.db.embedded import lease
+print(lease.acquire_lease(Path(sys.argv[1])), flush=True)
 for line in sys.stdin:
-    print(embedded.acquire_lease(Path(sys.argv[1])), flush=True)
+    print(lease.acquire_lease(Path(sys.argv[1])), flush=True)
 """
 _SECRET = "planted-in-the-environment"
 
@@ -118,7 +118,7 @@ def _used(home: Path) -> Iterator[_User]:
         yield user
     finally:
         user.end()
-        assert embedded.wait_until_stopped(home)
+        assert lease.wait_until_stopped(home)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def home() -> Iterator[Path]:
 
 def _answers(home: Path) -> bool:
     try:
-        psycopg.connect(embedded.server_url(home)).close()
+        psycopg.connect(lease.server_url(home)).close()
     except (psycopg.OperationalError, DatabaseUnreachable):
         return False
     return True
@@ -161,11 +161,11 @@ class TestLife:
     def test_users_share_one_server_that_ends_with_the_last_of_them(self, home: Path) -> None:
         first, second = _User(home), _User(home)
         first.end()
-        assert not embedded.wait_until_stopped(home, timeout=1)
+        assert not lease.wait_until_stopped(home, timeout=1)
         assert _answers(home)
         os.kill(second.process.pid, signal.SIGKILL)
         second.process.communicate()
-        assert embedded.wait_until_stopped(home)
+        assert lease.wait_until_stopped(home)
         assert not _answers(home)
         with _used(home):
             assert _answers(home)
@@ -187,8 +187,8 @@ class TestLife:
         control = home / "postgres" / "data" / "global" / "pg_control"
         control.rename(control.with_name("away"))
         with pytest.raises(DatabaseUnreachable, match=r"does not run: .*pg_control.*server\.log"):
-            embedded.acquire_lease(home)
-        embedded.release_lease(home)
+            lease.acquire_lease(home)
+        lease.release_lease(home)
         control.with_name("away").rename(control)
         with _used(home):
             assert _answers(home)
@@ -199,7 +199,7 @@ class TestLife:
             control.rename(control.with_name("away"))
             os.kill(_postmaster(home), signal.SIGKILL)
             with pytest.raises(DatabaseUnreachable, match="pg_control"):
-                embedded.acquire_lease(home)
+                lease.acquire_lease(home)
             attempts = (home / "postgres" / "keeper.log").read_text().count("starting it again")
             assert attempts <= 4
             control.with_name("away").rename(control)
@@ -207,7 +207,7 @@ class TestLife:
             while not _answers(home) and time.monotonic() < deadline:
                 time.sleep(0.1)
             assert _answers(home)
-            embedded.release_lease(home)
+            lease.release_lease(home)
 
     def test_one_that_refuses_the_superuser_is_told_at_once_and_stopped(
         self, home: Path, monkeypatch: pytest.MonkeyPatch
@@ -222,12 +222,12 @@ class TestLife:
         assert not server.is_alive()
 
     def test_one_that_cannot_be_prepared_says_why_and_does_not_stay(self, home: Path) -> None:
-        with _used(home), psycopg.connect(embedded.server_url(home, embedded.SUPERUSER)) as connection:
+        with _used(home), psycopg.connect(lease.server_url(home, lease.SUPERUSER)) as connection:
             connection.execute("DROP EXTENSION vector; CREATE TABLE public.vector (id int)")
         with pytest.raises(DatabaseUnreachable, match=r"does not run: .*vector.* already exists"):
-            embedded.acquire_lease(home)
-        embedded.release_lease(home)
-        assert embedded.wait_until_stopped(home)
+            lease.acquire_lease(home)
+        lease.release_lease(home)
+        assert lease.wait_until_stopped(home)
         assert not _answers(home)
 
     def test_the_keeper_of_an_older_release_is_named_as_the_reason(self, home: Path) -> None:
@@ -237,8 +237,8 @@ class TestLife:
         with (folder / "keeper.lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             with pytest.raises(DatabaseUnreachable, match="older release"):
-                embedded.acquire_lease(home)
-        embedded.release_lease(home)
+                lease.acquire_lease(home)
+        lease.release_lease(home)
 
 
 class TestWhoGetsIn:
@@ -247,12 +247,12 @@ class TestWhoGetsIn:
             for process in (_keeper(home), _postmaster(home)):
                 names = _names_in_environment(process)
                 assert "PATH" in names
-                assert names <= {*embedded.ENVIRONMENT, "PG_OOM_ADJUST_FILE", "PG_OOM_ADJUST_VALUE"}
+                assert names <= {*lease.ENVIRONMENT, "PG_OOM_ADJUST_FILE", "PG_OOM_ADJUST_VALUE"}
 
     def test_no_role_but_the_superuser_may_leave_the_database(self, home: Path) -> None:
         with _used(home):
-            for role in (embedded.WRITER, embedded.READER):
-                with psycopg.connect(embedded.server_url(home, role), autocommit=True) as connection:
+            for role in (lease.WRITER, lease.READER):
+                with psycopg.connect(lease.server_url(home, role), autocommit=True) as connection:
                     for statement in (
                         "COPY (SELECT 1) TO PROGRAM 'env'",
                         "COPY (SELECT 1) TO '/tmp/arcana-never'",
@@ -262,21 +262,21 @@ class TestWhoGetsIn:
                         "ALTER SYSTEM SET fsync = off",
                         "CREATE ROLE other",
                         "CREATE DATABASE other",
-                        f"SET ROLE {embedded.SUPERUSER}",
+                        f"SET ROLE {lease.SUPERUSER}",
                         "CREATE EXTENSION file_fdw",
                     ):
                         with pytest.raises(psycopg.errors.InsufficientPrivilege):
                             connection.execute(statement)
 
     def test_the_reader_of_an_installation_makes_nothing_at_all(self, home: Path) -> None:
-        with _used(home), psycopg.connect(embedded.server_url(home, embedded.READER), autocommit=True) as connection:
+        with _used(home), psycopg.connect(lease.server_url(home, lease.READER), autocommit=True) as connection:
             for statement in ("CREATE TEMP TABLE mine (id int)", "CREATE TABLE mine (id int)", "CREATE SCHEMA mine"):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     connection.execute(statement)
 
     def test_who_searches_writes_nothing_into_the_log_of_the_server(self, home: Path) -> None:
         log = home / "postgres" / "server.log"
-        with _used(home), psycopg.connect(embedded.server_url(home, embedded.READER), autocommit=True) as connection:
+        with _used(home), psycopg.connect(lease.server_url(home, lease.READER), autocommit=True) as connection:
             before = log.stat().st_size
             connection.execute("DO $$ BEGIN RAISE LOG '%', repeat('z', 1000000); END $$")
             for refused in ("SET log_min_messages = 'log'", f"SELECT '{'z' * 1000000}'::int"):
@@ -285,7 +285,7 @@ class TestWhoGetsIn:
             assert log.stat().st_size - before < 10_000
 
     def test_no_role_but_the_superuser_gets_into_other_databases(self, template: str) -> None:
-        for role in (embedded.WRITER, embedded.READER):
+        for role in (lease.WRITER, lease.READER):
             for name in ("postgres", "template1"):
                 with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
                     psycopg.connect(template.replace("postgres@/arcana?", f"{role}@/{name}?"))
@@ -303,34 +303,34 @@ class TestWhoGetsIn:
             "local_preload_libraries = 'none'",
         ]
         with _used(home):
-            for role in (embedded.WRITER, embedded.READER):
-                with psycopg.connect(embedded.server_url(home, role), autocommit=True) as connection:
+            for role in (lease.WRITER, lease.READER):
+                with psycopg.connect(lease.server_url(home, role), autocommit=True) as connection:
                     connection.execute("SET ROLE none")
                     for where in ("", "IN DATABASE arcana"):
                         for setting in settings:
                             connection.execute(f"ALTER ROLE {role} {where} SET {setting}")  # type: ignore[arg-type]
                     connection.execute(f"ALTER ROLE {role} PASSWORD 'x'")  # type: ignore[arg-type]
         with _used(home):
-            with psycopg.connect(embedded.server_url(home, embedded.SUPERUSER)) as connection:
+            with psycopg.connect(lease.server_url(home, lease.SUPERUSER)) as connection:
                 found = connection.execute(
                     "SELECT rolname, setdatabase, setconfig "
                     "FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole"
                 )
                 assert sorted(found.fetchall()) == [
-                    (embedded.WRITER, 0, ["role=arcana_owner"]),
+                    (lease.WRITER, 0, ["role=arcana_owner"]),
                     (
-                        embedded.READER,
+                        lease.READER,
                         0,
                         ["temp_file_limit=1GB", "log_min_messages=panic", "log_min_error_statement=panic"],
                     ),
                 ]
                 assert connection.execute("SELECT FROM pg_authid WHERE rolpassword IS NOT NULL").fetchall() == []
-            for role in (embedded.WRITER, embedded.READER):
-                with psycopg.connect(embedded.server_url(home, role)) as connection:
+            for role in (lease.WRITER, lease.READER):
+                with psycopg.connect(lease.server_url(home, role)) as connection:
                     connection.execute("SELECT '[1]'::vector")
 
     def test_nothing_trusts_and_nothing_listens_on_a_port(self, home: Path) -> None:
-        with _used(home), psycopg.connect(embedded.server_url(home, embedded.SUPERUSER)) as connection:
+        with _used(home), psycopg.connect(lease.server_url(home, lease.SUPERUSER)) as connection:
             rules = connection.execute("SELECT type, auth_method FROM pg_hba_file_rules").fetchall()
             assert rules == [("local", "peer")]
             assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
@@ -340,7 +340,7 @@ class TestWhoGetsIn:
         """As releases before the roles made it: everything belongs to the superuser, and everybody is trusted."""
         with (
             _used(home),
-            psycopg.connect(embedded.server_url(home, embedded.SUPERUSER), autocommit=True) as connection,
+            psycopg.connect(lease.server_url(home, lease.SUPERUSER), autocommit=True) as connection,
         ):
             connection.execute("CREATE SCHEMA dagster; CREATE TABLE dagster.runs (id bigserial, body text)")
             connection.execute("CREATE TYPE mood AS ENUM ('well'); CREATE VIEW seen AS SELECT id FROM dagster.runs")
@@ -350,7 +350,7 @@ class TestWhoGetsIn:
             connection.execute("REASSIGN OWNED BY arcana_owner TO postgres; DROP OWNED BY arcana_owner")
             connection.execute("DROP ROLE arcana, arcana_reader; DROP ROLE arcana_owner")
         (home / "postgres" / "data" / "pg_hba.conf").write_text("local all all trust\nhost all all ::1/32 trust\n")
-        with _used(home), psycopg.connect(embedded.server_url(home), autocommit=True) as connection:
+        with _used(home), psycopg.connect(lease.server_url(home), autocommit=True) as connection:
             assert connection.execute("SELECT body FROM dagster.runs").fetchall() == [("kept",)]
             connection.execute("ALTER TABLE dagster.runs ADD COLUMN more int; DROP VIEW seen; DROP TYPE mood")
             connection.execute("DROP FUNCTION one(); CREATE TABLE new (id int)")
@@ -358,7 +358,7 @@ class TestWhoGetsIn:
                 "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname IN ('public', 'dagster')"
             ).fetchall()
             assert owners == [("arcana_owner",)]
-        with _used(home), psycopg.connect(embedded.server_url(home, embedded.SUPERUSER)) as connection:
+        with _used(home), psycopg.connect(lease.server_url(home, lease.SUPERUSER)) as connection:
             assert connection.execute("SELECT DISTINCT auth_method FROM pg_hba_file_rules").fetchall() == [("peer",)]
 
 
@@ -383,7 +383,7 @@ class TestNothingInTheDataFolderIsTakenAsFound:
         assert victim.read_text() == "secret"
 
     def test_the_server_cannot_change_who_may_connect(self, home: Path) -> None:
-        with _used(home), psycopg.connect(embedded.server_url(home, embedded.SUPERUSER)) as connection:
+        with _used(home), psycopg.connect(lease.server_url(home, lease.SUPERUSER)) as connection:
             for setting in ("hba_file", "ident_file"):
                 row = connection.execute("SELECT current_setting(%s)", [setting]).fetchone()
                 assert row is not None
@@ -456,7 +456,7 @@ class TestNothingInTheDataFolderIsTakenAsFound:
         )
         while not _answers(home):
             time.sleep(0.1)
-        with _used(home), psycopg.connect(embedded.server_url(home, embedded.SUPERUSER)) as connection:
+        with _used(home), psycopg.connect(lease.server_url(home, lease.SUPERUSER)) as connection:
             assert started.wait(30) == 0
             assert connection.execute("SELECT DISTINCT auth_method FROM pg_hba_file_rules").fetchall() == [("peer",)]
 
@@ -466,14 +466,14 @@ class TestTheSuperuserIsNotMisled:
 
     def test_whatever_was_planted_in_the_database_does_not_run_as_him(self, home: Path) -> None:
         with _used(home):
-            with psycopg.connect(embedded.server_url(home), autocommit=True) as connection:
+            with psycopg.connect(lease.server_url(home), autocommit=True) as connection:
                 connection.execute(_PLANT)
                 planted = connection.execute("SELECT count(*) FROM pg_proc WHERE proowner = 'arcana_owner'::regrole")
                 assert planted.fetchone() > (500,)  # type: ignore[operator]
-            with psycopg.connect(embedded.server_url(home, embedded.SUPERUSER), autocommit=True) as connection:
+            with psycopg.connect(lease.server_url(home, lease.SUPERUSER), autocommit=True) as connection:
                 # There is something to be taken over, so that every statement is run.
                 connection.execute("SET search_path = pg_catalog; CREATE TABLE public.left_behind (id int)")
-        with _used(home), psycopg.connect(embedded.server_url(home), autocommit=True) as connection:
+        with _used(home), psycopg.connect(lease.server_url(home), autocommit=True) as connection:
             connection.execute("SET search_path = pg_catalog")
             assert connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = 'arcana'").fetchone() == (False,)
             owner = connection.execute("SELECT relowner::regrole::text FROM pg_class WHERE relname = 'left_behind'")
@@ -498,7 +498,7 @@ class TestTheSuperuserIsNotMisled:
         self, server_home: Path, statement: LiteralString
     ) -> None:
         with (
-            psycopg.connect(embedded.server_url(server_home), autocommit=True) as connection,
+            psycopg.connect(lease.server_url(server_home), autocommit=True) as connection,
             pytest.raises(psycopg.errors.InsufficientPrivilege),
         ):
             connection.execute(statement)
@@ -506,9 +506,9 @@ class TestTheSuperuserIsNotMisled:
     def test_an_installation_whose_owner_closed_the_database_is_open_after_the_next_start(self, home: Path) -> None:
         """In older releases arcana_owner owned the database."""
         with _used(home):
-            with psycopg.connect(embedded.server_url(home, embedded.SUPERUSER), autocommit=True) as connection:
+            with psycopg.connect(lease.server_url(home, lease.SUPERUSER), autocommit=True) as connection:
                 connection.execute("ALTER DATABASE arcana OWNER TO arcana_owner")
-            with psycopg.connect(embedded.server_url(home), autocommit=True) as connection:
+            with psycopg.connect(lease.server_url(home), autocommit=True) as connection:
                 settings: list[LiteralString] = [
                     "local_preload_libraries = 'none'",
                     "default_transaction_read_only = on",
@@ -520,14 +520,14 @@ class TestTheSuperuserIsNotMisled:
                     connection.execute(f"ALTER DATABASE arcana SET {setting}")
                 connection.execute("REVOKE ALL ON DATABASE arcana FROM PUBLIC, arcana_owner, arcana_reader")
                 connection.execute("DROP SCHEMA public CASCADE")
-            elsewhere = embedded.server_url(home, embedded.SUPERUSER).replace("@/arcana?", "@/postgres?")
+            elsewhere = lease.server_url(home, lease.SUPERUSER).replace("@/arcana?", "@/postgres?")
             with psycopg.connect(elsewhere, autocommit=True) as connection:
                 connection.execute("ALTER DATABASE arcana CONNECTION LIMIT 0 ALLOW_CONNECTIONS false")
         with _used(home):
-            for role in (embedded.WRITER, embedded.READER):
-                with psycopg.connect(embedded.server_url(home, role), autocommit=True) as connection:
+            for role in (lease.WRITER, lease.READER):
+                with psycopg.connect(lease.server_url(home, role), autocommit=True) as connection:
                     assert connection.execute("SELECT 'a'::ltree, '[1]'::vector, show_trgm('a')").fetchone()
-            with psycopg.connect(embedded.server_url(home), autocommit=True) as connection:
+            with psycopg.connect(lease.server_url(home), autocommit=True) as connection:
                 connection.execute("CREATE TABLE kept (id int); CREATE SCHEMA dagster; CREATE TEMP TABLE mine (id int)")
                 set_for_databases = connection.execute("SELECT FROM pg_db_role_setting WHERE setdatabase <> 0")
                 assert set_for_databases.fetchall() == []
@@ -624,13 +624,13 @@ class TestFolders:
             (private / name).touch()
             (private / name).chmod(mode)
         with _used(home):
-            found = [path for path in embedded.secrets_in_reach(home) if path.parent == private]
+            found = [path for path in lease.secrets_in_reach(home) if path.parent == private]
             assert found == [private / ".env.local", private / "notion_token"]
             told = list(doctor._secrets_in_reach(Settings(arcana_home=home)))
             assert [(name, is_well) for name, is_well, _ in told] == [("secrets", False)]
             assert f"{private}/.env.local {private}/notion_token" in told[0][2]
             private.chmod(0o711)  # whoever can pass by himself is not let pass
-            assert [path for path in embedded.secrets_in_reach(home) if path.parent == private] == []
+            assert [path for path in lease.secrets_in_reach(home) if path.parent == private] == []
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give rights to others")
     def test_passing_through_gives_no_group_what_it_did_not_have(self, tmp_path: Path) -> None:
@@ -652,7 +652,7 @@ class TestFolders:
         (home / "postgres").mkdir(parents=True)
         monkeypatch.setattr(os, "geteuid", lambda: (home / "postgres").stat().st_uid + 1)
         with pytest.raises(DatabaseUnreachable, match="run as that user"):
-            embedded.acquire_lease(home)
+            lease.acquire_lease(home)
 
 
 def test_the_reason_of_a_start_that_failed_is_the_server_s_and_not_a_client_s(tmp_path: Path) -> None:

@@ -10,14 +10,14 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from arcana_pipelines.db import embedded
+from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import DatabaseBusy, DatabaseFull, DatabaseUnreachable, UnknownWorkspace
-from arcana_pipelines.pipeline.lock import workspace_lock
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.searcher import Searcher
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server import blocks
+from arcana_pipelines.workspaces.lock import workspace_lock
 from arcana_pipelines_tests.harness import Harness
 
 LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
@@ -75,7 +75,7 @@ class TestLimits:
         ((workspace_id,),) = acme.rows("SELECT workspace_id FROM workspace")
         monkeypatch.setattr("arcana_pipelines.db.engine._OF_WORK", {"lock_timeout": "500ms"})
         waits = threading.Event()
-        monkeypatch.setattr("arcana_pipelines.pipeline.lock.log.warning", lambda *_: waits.set())
+        monkeypatch.setattr("arcana_pipelines.workspaces.lock.log.warning", lambda *_: waits.set())
 
         def take() -> None:
             with workspace_lock(acme.database, workspace_id, "acme"):
@@ -119,7 +119,7 @@ class TestReader:
     @pytest.fixture
     def reading(self, acme: Harness, settings: Settings) -> Searcher:
         assert settings.database_url is not None
-        url = settings.database_url.get_secret_value().replace(f"{embedded.WRITER}@", f"{embedded.READER}@")
+        url = settings.database_url.get_secret_value().replace(f"{lease.WRITER}@", f"{lease.READER}@")
         return Searcher("acme", settings=settings.model_copy(update={"database_url": type(settings.database_url)(url)}))
 
     def test_it_can_search_in_every_way(self, acme: Harness, reading: Searcher) -> None:
@@ -206,5 +206,5 @@ def test_whatever_syncs_make_belongs_to_the_owner_whom_nobody_can_log_in_as(acme
             "FROM pg_roles WHERE rolname LIKE 'arcana%%'"
         )
     )
-    assert roles == {"arcana_owner": False, embedded.WRITER: False, embedded.READER: False}
+    assert roles == {"arcana_owner": False, lease.WRITER: False, lease.READER: False}
     assert acme.rows("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'arcana_owner'") == [(False,)]

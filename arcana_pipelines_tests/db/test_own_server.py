@@ -15,7 +15,7 @@ import pytest
 from psycopg.sql import Identifier
 
 from arcana_pipelines.db import schema
-from arcana_pipelines.db.embedded import SUPERUSER
+from arcana_pipelines.db.embedded.lease import SUPERUSER
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.server import check_server
 from arcana_pipelines.defs import instance

@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from arcana_pipelines.defs.runs import AT_WORK_TAG, at_work
-from arcana_pipelines.pipeline.workspaces import Workspace
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
+from arcana_pipelines.workspaces.workspaces import Workspace
 from arcana_pipelines_tests.harness import Harness
 
 

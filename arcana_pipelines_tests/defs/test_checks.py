@@ -9,11 +9,11 @@ from dagster._core.event_api import PartitionKeyFilter
 from arcana_pipelines.defs.config import sync_config
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
+from arcana_pipelines.evaluation.golden import Question, Relevant
+from arcana_pipelines.evaluation.quality import evaluate_serving, keep, store
 from arcana_pipelines.indexes.health import Finding
-from arcana_pipelines.pipeline.quality import evaluate_serving, keep, store
-from arcana_pipelines.pipeline.workspaces import find
-from arcana_pipelines.retrieval.golden import Question, Relevant
 from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.harness import Harness
 
 

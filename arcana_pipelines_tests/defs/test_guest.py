@@ -22,9 +22,9 @@ from arcana_pipelines.defs.run import execute
 from arcana_pipelines.defs.runs import AT_WORK_TAG, WORKSPACE_TAG, Home, at_work, report_abandoned_runs
 from arcana_pipelines.defs.sensors import index_builds, workspace_registry
 from arcana_pipelines.indexes.builds import builds_of
-from arcana_pipelines.pipeline.indexes import rebuild_index
-from arcana_pipelines.pipeline.workspaces import Workspace, find
+from arcana_pipelines.indexes.lifecycle import rebuild_index
 from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.workspaces.workspaces import Workspace, find
 from arcana_pipelines_tests.defs.conftest import dies_at_work
 from arcana_pipelines_tests.harness import Harness
 

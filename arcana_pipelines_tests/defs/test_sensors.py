@@ -19,14 +19,14 @@ from arcana_pipelines.defs.run import execute
 from arcana_pipelines.defs.schedules import audit_sweep, quality_sweep
 from arcana_pipelines.defs.sensors import index_builds, source_changes, workspace_registry
 from arcana_pipelines.errors import TokenRevoked
+from arcana_pipelines.evaluation.golden import Question, Relevant
+from arcana_pipelines.evaluation.quality import keep
 from arcana_pipelines.indexes.builds import builds_of
-from arcana_pipelines.pipeline.indexes import create_index, rebuild_index
-from arcana_pipelines.pipeline.lock import workspace_lock
-from arcana_pipelines.pipeline.quality import keep
-from arcana_pipelines.pipeline.workspaces import find, set_status
-from arcana_pipelines.retrieval.golden import Question, Relevant
+from arcana_pipelines.indexes.lifecycle import create_index, rebuild_index
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import blocks
+from arcana_pipelines.workspaces.lock import workspace_lock
+from arcana_pipelines.workspaces.workspaces import find, set_status
 from arcana_pipelines_tests.defs.conftest import dies_at_work
 from arcana_pipelines_tests.harness import Harness
 

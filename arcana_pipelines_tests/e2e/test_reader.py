@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arcana_pipelines.db import embedded
+from arcana_pipelines.db.embedded import lease
 from arcana_pipelines_tests.e2e.conftest import Arcana
 
 pytestmark = pytest.mark.e2e
@@ -20,7 +20,7 @@ def reading(arcana: Arcana, tmp_path: Path) -> Arcana:
     (tmp_path / "export" / f"Badges {'0' * 31}1.md").write_text("# Badges\n\nA badge opens the door.\n")
     added = arcana.here("workspace", "add", "acme", "--source", "notion-export", "--path", str(tmp_path / "export"))
     assert added.returncode == 0, added.stderr
-    url = arcana.environment["DATABASE_URL"].replace(f"{embedded.WRITER}@", f"{embedded.READER}@")
+    url = arcana.environment["DATABASE_URL"].replace(f"{lease.WRITER}@", f"{lease.READER}@")
     return Arcana({**arcana.environment, "DATABASE_URL": url}, tmp_path)
 
 

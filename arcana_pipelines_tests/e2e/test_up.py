@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from arcana_pipelines.cli import output, up
-from arcana_pipelines.db import embedded
+from arcana_pipelines.cli import output
+from arcana_pipelines.cli.commands import up
+from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.defs.instance import dagster_yaml
 from arcana_pipelines_tests.e2e.conftest import Arcana
 
@@ -26,7 +27,7 @@ def no_dagster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     monkeypatch.setattr(up, "_wait_until_up", lambda *_: True)
     monkeypatch.setattr(up, "_forward_signals", lambda _: [])
     yield
-    embedded.release_lease(tmp_path / "home")
+    lease.release_lease(tmp_path / "home")
 
 
 @pytest.fixture

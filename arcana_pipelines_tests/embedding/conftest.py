@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from arcana_pipelines.settings import Settings
-from arcana_pipelines.testing.embedding_server import EmbeddingServer
+from arcana_pipelines.testing.openai_server import EmbeddingServer
 from arcana_pipelines_tests.harness import Harness
 
 MODEL = "text-embedding-3-small"

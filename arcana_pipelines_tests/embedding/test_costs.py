@@ -10,10 +10,10 @@ import pytest
 from arcana_pipelines.embedding.prices import Terms
 from arcana_pipelines.embedding.requests import HARMLESS
 from arcana_pipelines.errors import BudgetReached, EmbeddingFailed, InvalidSetting
-from arcana_pipelines.pipeline.estimate import Estimate, estimate
-from arcana_pipelines.pipeline.workspaces import find
-from arcana_pipelines.testing.embedding_server import EmbeddingServer
+from arcana_pipelines.pipeline.chunk_embeddings.estimate import Estimate, estimate
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
+from arcana_pipelines.testing.openai_server import EmbeddingServer
+from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.embedding.conftest import MODEL, PRICE, configure
 from arcana_pipelines_tests.harness import Harness
 

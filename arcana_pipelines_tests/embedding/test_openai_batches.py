@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from arcana_pipelines.embedding.openai_batches import OpenAIBatches
+from arcana_pipelines.embedding.openai.batches import OpenAIBatches
 from arcana_pipelines.errors import BudgetReached, EmbeddingFailed
-from arcana_pipelines.testing.embedding_server import EmbeddingServer
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
+from arcana_pipelines.testing.openai_server import EmbeddingServer
 from arcana_pipelines_tests.embedding.conftest import MODEL, PRICE, configure
 from arcana_pipelines_tests.harness import Harness
 
@@ -149,7 +149,7 @@ class TestWhatGoesWrong:
     def test_answers_that_were_half_stored_are_stored_once(
         self, acme: Harness, provider: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("arcana_pipelines.pipeline.embedding_batches._TOGETHER", 4)
+        monkeypatch.setattr("arcana_pipelines.pipeline.chunk_embeddings.provider_batches._TOGETHER", 4)
         texts = acme.sync()["embeddings"]["waiting"]
         provider.finish_batches()
 
@@ -168,7 +168,7 @@ class TestWhatGoesWrong:
             kept(*given)
 
         with monkeypatch.context() as patched:
-            patched.setattr("arcana_pipelines.pipeline.embedding_batches.store", die)
+            patched.setattr("arcana_pipelines.pipeline.chunk_embeddings.provider_batches.store", die)
             with pytest.raises(Killed):
                 acme.sync()
         assert acme.rows("SELECT sum(texts) FROM embedding_usage") == [(8,)]

@@ -25,7 +25,7 @@ from arcana_pipelines.operations.alerts import (
 )
 from arcana_pipelines.operations.check import check, level
 from arcana_pipelines.operations.webhook import NotDelivered, message, sender
-from arcana_pipelines.pipeline import workspaces
+from arcana_pipelines.pipeline import registration
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
 from arcana_pipelines_tests.harness import Harness
@@ -307,7 +307,7 @@ def test_an_alert_that_is_over_before_anybody_could_be_told_is_not_told(acme: Ha
 def test_the_causes_of_a_removed_workspace_are_resolved(acme: Harness, watch: Watch) -> None:
     _incomplete(acme)
     assert len(watch.tick([FAILED])) == 2
-    workspaces.remove(acme.database, "acme", lambda slug: None)
+    registration.remove(acme.database, "acme", lambda slug: None)
     assert {text.split(" after")[0] for text in watch.tick([FAILED])} == {"acme: resolved"}
     assert acme.rows("SELECT 1 FROM alert WHERE resolved_at IS NULL") == []
 

@@ -11,9 +11,9 @@ import pytest
 from arcana_pipelines.embedding.local import LocalEmbedder
 from arcana_pipelines.embedding.provider import Embedded, checked
 from arcana_pipelines.errors import EmbeddingFailed, InputRejected
-from arcana_pipelines.pipeline import ledger
-from arcana_pipelines.pipeline.workspaces import find
+from arcana_pipelines.ledger import pages
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
+from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.harness import Harness
 
 
@@ -129,7 +129,7 @@ class TestRefusedTexts:
         acme.sync()
         assert picky.asked == []
         with acme.database.connection() as connection:
-            assert ledger.release(connection, find(connection, "acme").workspace_id, None) == 1
+            assert pages.release(connection, find(connection, "acme").workspace_id, None) == 1
         acme.sync()
         assert any("unspeakable" in text for text in picky.asked)
         assert acme.page_state(poison)[0] == "quarantined"
@@ -137,7 +137,7 @@ class TestRefusedTexts:
         picky.refuses = "nothing at all"
         acme.settle()
         with acme.database.connection() as connection:
-            ledger.release(connection, find(connection, "acme").workspace_id, None)
+            pages.release(connection, find(connection, "acme").workspace_id, None)
         acme.sync()
         acme.assert_matches_world()
 

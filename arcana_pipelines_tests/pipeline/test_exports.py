@@ -14,15 +14,17 @@ from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding.provider import model_of, open_embedder
 from arcana_pipelines.indexes.builds import IndexSettings
-from arcana_pipelines.pipeline import generations, workspaces
-from arcana_pipelines.pipeline.chunks import stage_chunks
-from arcana_pipelines.pipeline.contents import process_contents
-from arcana_pipelines.pipeline.embeddings import embed_missing
-from arcana_pipelines.pipeline.pages import sync_pages
-from arcana_pipelines.pipeline.polling import Poll, poll
-from arcana_pipelines.pipeline.publish import publish
+from arcana_pipelines.ledger import generations
+from arcana_pipelines.ledger.polling import Poll, poll
+from arcana_pipelines.pipeline import registration
+from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
+from arcana_pipelines.pipeline.document_chunks import stage_chunks
+from arcana_pipelines.pipeline.document_content import process_contents
+from arcana_pipelines.pipeline.rag_indexes import publish
+from arcana_pipelines.pipeline.source_pages import sync_pages
 from arcana_pipelines.sources.notion_export import NotionExportSource
 from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.workspaces import workspaces
 
 PART = "Export-ab-Part-2.zip"
 
@@ -36,7 +38,7 @@ def export(database: Database, tmp_path: Path) -> Path:
         part.writestr(f"둘 {2:032x}.md", "# 둘\n\n둘째")
     model, dimensions = model_of(database.settings)
     settings = IndexSettings(model, dimensions, ChunkerSettings())
-    workspaces.register(
+    registration.register(
         database,
         "archive",
         "notion_export",

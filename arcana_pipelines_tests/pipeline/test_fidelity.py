@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from arcana_pipelines.pipeline import ledger
-from arcana_pipelines.pipeline.reports import is_incomplete, partial_table, workspace_status
-from arcana_pipelines.pipeline.workspaces import find
+from arcana_pipelines.ledger import pages
+from arcana_pipelines.operations.reports import is_incomplete, partial_table, workspace_status
 from arcana_pipelines.sources.notion.comments import comment_line
 from arcana_pipelines.sources.notion.pages import page_ref
 from arcana_pipelines.sources.notion.users import UserNames
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import blocks
+from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.harness import Harness
 
 
@@ -165,7 +165,7 @@ class TestUnknownTypes:
         acme.settle()
         acme.sync()
         with acme.database.connection() as connection:
-            found = ledger.unknown_types(connection, find(connection, "acme").workspace_id)
+            found = pages.unknown_types(connection, find(connection, "acme").workspace_id)
         assert sum(found.values()) == 2 and len(found) == 1
         acme.assert_matches_world()
 

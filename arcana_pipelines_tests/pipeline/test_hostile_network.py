@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from arcana_pipelines.pipeline.polling import look
-from arcana_pipelines.pipeline.workspaces import due_for_poll, find, in_need_of_sync
+from arcana_pipelines.ledger.polling import look
 from arcana_pipelines.sources.notion.api import MAX_ATTEMPTS
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
+from arcana_pipelines.workspaces.workspaces import due_for_poll, find, in_need_of_sync
 from arcana_pipelines_tests.conftest import Naps
 from arcana_pipelines_tests.harness import Harness
 
@@ -230,7 +230,7 @@ class TestSchemaDrift:
 
 class TestTogether:
     def test_two_runs_of_one_workspace_at_once_end_in_one_truth(self, acme: Harness) -> None:
-        from arcana_pipelines.pipeline.lock import workspace_lock
+        from arcana_pipelines.workspaces.lock import workspace_lock
 
         with acme.database.connection() as connection:
             workspace = find(connection, "acme")

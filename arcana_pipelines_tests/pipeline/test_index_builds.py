@@ -10,22 +10,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arcana_pipelines.chunking import chunker, lexemes
+from arcana_pipelines.chunking import chunker
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import NotVerified, WrongUse
-from arcana_pipelines.indexes import ann
 from arcana_pipelines.indexes import builds as builds_module
+from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of
 from arcana_pipelines.indexes.health import look_at, pgvector
+from arcana_pipelines.indexes.targets.pgvector import ann
 from arcana_pipelines.indexes.verification import LEAST_RECALL, verify
-from arcana_pipelines.pipeline import generations, indexes, workspaces
-from arcana_pipelines.pipeline.chunks import stage_chunks
-from arcana_pipelines.pipeline.embeddings import embed_missing
-from arcana_pipelines.pipeline.publish import publish
-from arcana_pipelines.pipeline.reports import builds_not_serving, counts_agree, served_counts
+from arcana_pipelines.ledger import generations
+from arcana_pipelines.lexical import analysis
+from arcana_pipelines.operations.reports import builds_not_serving, counts_agree, served_counts
+from arcana_pipelines.pipeline import registration
+from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
+from arcana_pipelines.pipeline.document_chunks import stage_chunks
+from arcana_pipelines.pipeline.rag_indexes import publish
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 
 
@@ -84,7 +88,7 @@ class TestSeveralIndexes:
         self, synced: Harness, of_acme: Indexes
     ) -> None:
         before = synced.checksum()
-        build = of_acme.call(indexes.create_index, "fine", small(of_acme.builds()[0].settings))
+        build = of_acme.call(lifecycle.create_index, "fine", small(of_acme.builds()[0].settings))
         assert build.state == "building"
         with pytest.raises(WrongUse, match="no index 'fine' that serves"):
             synced.search("holidays", index="fine")
@@ -103,28 +107,28 @@ class TestSeveralIndexes:
 
     def test_the_same_settings_under_another_name_embed_nothing_again(self, synced: Harness, of_acme: Indexes) -> None:
         (before,) = synced.rows("SELECT count(*) FROM embedding_store")
-        of_acme.call(indexes.create_index, "twin", of_acme.builds()[0].settings)
+        of_acme.call(lifecycle.create_index, "twin", of_acme.builds()[0].settings)
         synced.fill()
         assert of_acme.states("twin") == ["active"]
         assert synced.rows("SELECT count(*) FROM embedding_store") == [before]
 
     def test_in_a_workspace_without_documents_a_new_index_serves_at_once(self, acme: Harness) -> None:
         of_acme = Indexes(acme)
-        build = of_acme.call(indexes.create_index, "fine", small(of_acme.builds()[0].settings))
+        build = of_acme.call(lifecycle.create_index, "fine", small(of_acme.builds()[0].settings))
         assert build.state == "active" and acme.search("anything", index="fine") == []
 
     @pytest.mark.parametrize("name", ["default", "No Capitals", "", "-x"])
     def test_a_name_that_is_taken_or_breaks_the_rules_is_refused(self, of_acme: Indexes, name: str) -> None:
         with pytest.raises(WrongUse):
-            of_acme.call(indexes.create_index, name, of_acme.builds()[0].settings)
+            of_acme.call(lifecycle.create_index, name, of_acme.builds()[0].settings)
         assert len(of_acme.builds()) == 1
 
     def test_a_dropped_index_leaves_nothing_but_its_embeddings(self, synced: Harness, of_acme: Indexes) -> None:
-        build = of_acme.call(indexes.create_index, "fine", small(of_acme.builds()[0].settings))
+        build = of_acme.call(lifecycle.create_index, "fine", small(of_acme.builds()[0].settings))
         synced.fill()
         (held,) = synced.rows("SELECT count(*) FROM embedding_store")
         with synced.database.connection() as connection:
-            indexes.drop_index(synced.database, connection, of_acme.workspace_id, "fine")
+            lifecycle.drop_index(synced.database, connection, of_acme.workspace_id, "fine")
         assert synced.rows("SELECT to_regclass(%s)", build.table) == [(None,)]
         assert synced.rows("SELECT count(*) FROM embedding_store") == [held]
         assert synced.rows("SELECT name FROM rag_indexes") == [("default",)]
@@ -134,7 +138,7 @@ class TestRebuild:
     def test_readers_see_the_old_build_until_the_new_one_is_promoted(self, synced: Harness, of_acme: Indexes) -> None:
         before = synced.checksum()
         updated = synced.rows("SELECT updated, object_count, vector_count FROM rag_indexes")
-        of_acme.call(indexes.rebuild_index, "default", small)
+        of_acme.call(lifecycle.rebuild_index, "default", small)
         synced.sync()
         assert of_acme.states() == ["active", "building"], "a sync leaves the filling to a run of its own"
         synced.fill()
@@ -142,7 +146,7 @@ class TestRebuild:
         assert synced.checksum() == before
         assert synced.rows("SELECT updated, object_count, vector_count FROM rag_indexes") == updated
 
-        of_acme.call(indexes.promote, "default")
+        of_acme.call(lifecycle.promote, "default")
         assert of_acme.states() == ["retired", "active"]
         assert synced.checksum() != before and of_acme.counts_are_true()
         synced.assert_matches_world()
@@ -153,35 +157,35 @@ class TestRebuild:
 
         assert why() == []
         pages = len(synced.world.visible_pages())
-        of_acme.call(indexes.rebuild_index, "default", small)
+        of_acme.call(lifecycle.rebuild_index, "default", small)
         assert why() == [[f"{pages} documents are not in it yet"]]
         synced.fill()
         assert why() == [["it is verified and waits for promotion"]]
-        of_acme.call(indexes.promote, "default")
+        of_acme.call(lifecycle.promote, "default")
         assert why() == []
 
     def test_while_it_waits_a_new_build_follows_the_source(self, synced: Harness, of_acme: Indexes) -> None:
-        of_acme.call(indexes.rebuild_index, "default", small)
+        of_acme.call(lifecycle.rebuild_index, "default", small)
         synced.fill()
         synced.world.add_page("News", blocks=[blocks.paragraph("the zebra has arrived")])
         synced.world.trash(synced.world.visible_pages()[0])
         synced.settle()
         synced.sync()
-        of_acme.call(indexes.promote, "default")
+        of_acme.call(lifecycle.promote, "default")
         assert of_acme.counts_are_true()
         synced.assert_matches_world()
 
     def test_one_that_may_serve_is_promoted_when_it_is_whole(self, synced: Harness, of_acme: Indexes) -> None:
-        of_acme.call(indexes.rebuild_index, "default", small, promote=True)
+        of_acme.call(lifecycle.rebuild_index, "default", small, promote=True)
         synced.fill()
         assert of_acme.states() == ["retired", "active"]
         synced.assert_matches_world()
 
     def test_calling_again_goes_on_with_the_same_build_and_other_settings_are_refused(self, of_acme: Indexes) -> None:
-        first = of_acme.call(indexes.rebuild_index, "default", small)
-        assert of_acme.call(indexes.rebuild_index, "default", small).rag_index_build_id == first.rag_index_build_id
+        first = of_acme.call(lifecycle.rebuild_index, "default", small)
+        assert of_acme.call(lifecycle.rebuild_index, "default", small).rag_index_build_id == first.rag_index_build_id
         with pytest.raises(WrongUse, match="under way with other settings"):
-            of_acme.call(indexes.rebuild_index, "default")
+            of_acme.call(lifecycle.rebuild_index, "default")
         assert len(of_acme.builds()) == 2
 
     @pytest.mark.parametrize(
@@ -195,23 +199,23 @@ class TestRebuild:
         self, synced: Harness, of_acme: Indexes, damage: str, words: str
     ) -> None:
         before = synced.checksum()
-        build = of_acme.call(indexes.rebuild_index, "default", small)
+        build = of_acme.call(lifecycle.rebuild_index, "default", small)
         synced.fill()
         with synced.database.connection() as connection:
             connection.execute(damage.format(table=build.table, build=build.rag_index_build_id))  # type: ignore[call-overload]
         with pytest.raises(NotVerified, match=words):
-            of_acme.call(indexes.promote, "default")
+            of_acme.call(lifecycle.promote, "default")
         assert synced.checksum() == before and of_acme.states() == ["active", "verifying"]
 
     def test_unsound_vectors_are_found(self, synced: Harness, of_acme: Indexes) -> None:
         with synced.database.connection() as connection:
             connection.execute("UPDATE document_chunk SET chunk_embedding = array_fill(0, ARRAY[256])::vector")
-        _, found = of_acme.call(indexes.verify_index, "default")
+        _, found = of_acme.call(lifecycle.verify_index, "default")
         assert not found.passed and "vectors are zero" in found.problems[0]
 
     def test_a_verified_build_that_answers_worse_waits_for_a_person(self, synced: Harness, of_acme: Indexes) -> None:
         worse = ["it answers the golden questions worse"]
-        of_acme.call(indexes.rebuild_index, "default", small, promote=True)
+        of_acme.call(lifecycle.rebuild_index, "default", small, promote=True)
         with synced.database.connection() as connection:
             generation = generations.current(connection, of_acme.workspace_id)
             assert generation is not None
@@ -222,22 +226,22 @@ class TestRebuild:
         assert (of_acme.builds()[1].verification or {})["problems"] == worse
         assert [build["reasons"] for build in of_acme.call(builds_not_serving)] == [worse]
         with pytest.raises(NotVerified, match="golden questions"):
-            of_acme.call(indexes.promote, "default", lambda build: worse)
-        of_acme.call(indexes.promote, "default")
+            of_acme.call(lifecycle.promote, "default", lambda build: worse)
+        of_acme.call(lifecycle.promote, "default")
         assert of_acme.states() == ["retired", "active"]
 
     def test_with_nothing_waiting_promotion_changes_nothing(self, synced: Harness, of_acme: Indexes) -> None:
         before = synced.rows("SELECT updated, active_build_id FROM rag_indexes")
-        of_acme.call(indexes.promote, "default")
+        of_acme.call(lifecycle.promote, "default")
         assert synced.rows("SELECT updated, active_build_id FROM rag_indexes") == before
 
     def test_other_terms_make_new_builds_and_no_embedding(
         self, synced: Harness, of_acme: Indexes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         embedded = synced.rows("SELECT count(*) FROM embedding_store")
-        monkeypatch.setattr(builds_module, "LEXEMES_VERSION", lexemes.LEXEMES_VERSION + 1)
-        monkeypatch.setattr(lexemes, "HEADING_WEIGHT", 7)
-        (_,) = of_acme.call(indexes.rebuild_outdated)
+        monkeypatch.setattr(builds_module, "LEXEMES_VERSION", analysis.LEXEMES_VERSION + 1)
+        monkeypatch.setattr(analysis, "HEADING_WEIGHT", 7)
+        (_,) = of_acme.call(lifecycle.rebuild_outdated)
         synced.fill()
         assert [each.state for each in of_acme.builds()] == ["retired", "active"]
         assert synced.rows("SELECT count(*) FROM embedding_store") == embedded
@@ -250,15 +254,15 @@ class TestRebuild:
     def test_a_new_chunker_makes_new_builds_that_serve_when_they_are_whole(
         self, synced: Harness, of_acme: Indexes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        assert of_acme.call(indexes.rebuild_outdated) == []
+        assert of_acme.call(lifecycle.rebuild_outdated) == []
         monkeypatch.setattr(builds_module, "CHUNKER_VERSION", chunker.CHUNKER_VERSION + 1)
-        (build,) = of_acme.call(indexes.rebuild_outdated)
-        assert of_acme.call(indexes.rebuild_outdated) == [], "it is under way"
+        (build,) = of_acme.call(lifecycle.rebuild_outdated)
+        assert of_acme.call(lifecycle.rebuild_outdated) == [], "it is under way"
         synced.fill()
         assert [each.rag_index_build_id for each in of_acme.builds() if each.state == "active"] == [
             build.rag_index_build_id
         ]
-        assert of_acme.call(indexes.rebuild_outdated) == []
+        assert of_acme.call(lifecycle.rebuild_outdated) == []
 
 
 class TestRollback:
@@ -268,14 +272,14 @@ class TestRollback:
         edited, gone = (synced.world.add_page(name, blocks=[blocks.paragraph(name)]) for name in ("Edited", "Gone"))
         synced.settle()
         synced.sync()
-        of_acme.call(indexes.rebuild_index, "default", small, promote=True)
+        of_acme.call(lifecycle.rebuild_index, "default", small, promote=True)
         synced.fill()
         synced.world.trash(gone)
         synced.world.append_blocks(edited, [blocks.paragraph("the zebra has arrived")])
         synced.settle()
         synced.sync()
 
-        build = of_acme.call(indexes.roll_back, "default")
+        build = of_acme.call(lifecycle.roll_back, "default")
         assert (
             of_acme.states() == ["active", "retired"]
             and build.rag_index_build_id == of_acme.builds()[0].rag_index_build_id
@@ -285,27 +289,27 @@ class TestRollback:
         synced.sync()
         synced.assert_matches_world()
 
-        of_acme.call(indexes.roll_back, "default")
+        of_acme.call(lifecycle.roll_back, "default")
         assert of_acme.states() == ["retired", "active"], "the way back leads forward again"
 
     def test_with_no_earlier_build_it_is_refused(self, of_acme: Indexes) -> None:
         with pytest.raises(WrongUse, match="no earlier build"):
-            of_acme.call(indexes.roll_back, "default")
+            of_acme.call(lifecycle.roll_back, "default")
 
     def test_builds_that_no_rollback_leads_to_are_superseded(self, synced: Harness, of_acme: Indexes) -> None:
         for tokens in (32, 64, 128):
             settings = ChunkerSettings.of_target(tokens)
             change = lambda held, chosen=settings: replace(held, chunker=chosen)  # noqa: E731
-            of_acme.call(indexes.rebuild_index, "default", change, promote=True)
+            of_acme.call(lifecycle.rebuild_index, "default", change, promote=True)
             synced.fill()
-        old = indexes.superseded(of_acme.builds())
+        old = lifecycle.superseded(of_acme.builds())
         assert old == [build.rag_index_build_id for build in of_acme.builds()[:2]]
-        indexes.drop_builds(synced.database, old)
+        lifecycle.drop_builds(synced.database, old)
         assert of_acme.states() == ["retired", "active"]
         synced.assert_matches_world()
 
     def test_a_search_of_a_build_that_is_being_dropped_says_so(self, synced: Harness, of_acme: Indexes) -> None:
-        of_acme.call(indexes.rebuild_index, "default", small, promote=True)
+        of_acme.call(lifecycle.rebuild_index, "default", small, promote=True)
         synced.fill()
         old = of_acme.builds()[0].rag_index_build_id
         with synced.database.connect(autocommit=True) as connection:  # the first of what dropping does
@@ -317,7 +321,7 @@ class TestRollback:
     def test_a_serving_build_is_not_dropped(self, synced: Harness, of_acme: Indexes) -> None:
         serving = of_acme.builds()[0].rag_index_build_id
         with synced.database.connection() as connection, pytest.raises(WrongUse, match="serves the index"):
-            indexes.drop_one_build(synced.database, connection, of_acme.workspace_id, "default", serving)
+            lifecycle.drop_one_build(synced.database, connection, of_acme.workspace_id, "default", serving)
 
 
 def scatter(connection: Connection, spread: float) -> None:
@@ -345,7 +349,7 @@ class TestApproximateSearch:
             monkeypatch.setattr(ann, "ANN_FROM", 10)
         else:
             change = lambda held: replace(held, ann="hnsw")  # noqa: E731
-            of_acme.call(indexes.rebuild_index, "default", change, promote=True)
+            of_acme.call(lifecycle.rebuild_index, "default", change, promote=True)
             synced.fill()
         synced.sync()
         (build,) = [each for each in of_acme.builds() if each.state == "active"]
@@ -442,8 +446,8 @@ def test_an_old_pgvector_is_named(synced: Harness, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_removed_workspace_takes_its_builds_along(synced: Harness, of_acme: Indexes) -> None:
-    of_acme.call(indexes.rebuild_index, "default", small)
+    of_acme.call(lifecycle.rebuild_index, "default", small)
     synced.fill()
-    workspaces.remove(synced.database, "acme", lambda _: None)
+    registration.remove(synced.database, "acme", lambda _: None)
     assert synced.rows("SELECT count(*) FROM rag_index_build") == [(0,)]
     assert synced.rows("SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'document_chunk'::regclass") == []

@@ -20,12 +20,12 @@ from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding.provider import Embedded
 from arcana_pipelines.errors import EmbeddingFailed
-from arcana_pipelines.indexes import ann
-from arcana_pipelines.pipeline.indexes import rebuild_index
-from arcana_pipelines.pipeline.workspaces import find
+from arcana_pipelines.indexes.lifecycle import rebuild_index
+from arcana_pipelines.indexes.targets.pgvector import ann
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, blocks, seed_world
+from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.pipeline.world_machine import HashEmbedder, WatchedDatabase, end_if_it_hangs, in_haste
 

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from arcana_pipelines.errors import PageTooLarge, WrongUse
-from arcana_pipelines.pipeline import chunks, ledger
-from arcana_pipelines.pipeline.workspaces import find
+from arcana_pipelines.ledger import pages
+from arcana_pipelines.pipeline import document_chunks
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
+from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.harness import Harness
 
 
@@ -23,7 +24,7 @@ def world() -> NotionWorld:
 
 def release(harness: Harness, page: str | None = None) -> int:
     with harness.database.connection() as connection:
-        return ledger.release(connection, find(connection, harness.slug).workspace_id, page)
+        return pages.release(connection, find(connection, harness.slug).workspace_id, page)
 
 
 def age_removals(harness: Harness, days: int) -> None:
@@ -64,7 +65,7 @@ class TestPoisonPages:
     ) -> None:
         page = acme.world.visible_pages()[3]
         tried: list[str] = []
-        real = chunks.chunk_document
+        real = document_chunks.chunk_document
 
         def cut(contents: dict[str, Any], *arguments: Any) -> Any:
             if contents["external_id"] == page:
@@ -72,7 +73,7 @@ class TestPoisonPages:
                 raise PageTooLarge("It took more than 30 seconds.")
             return real(contents, *arguments)
 
-        monkeypatch.setattr(chunks, "chunk_document", cut)
+        monkeypatch.setattr(document_chunks, "chunk_document", cut)
         acme.sync()
         acme.settle()
         acme.sync(Mode.FULL)
@@ -83,7 +84,7 @@ class TestPoisonPages:
         assert release(acme, page) == 1
         acme.sync()
         assert tried == [page, page]
-        monkeypatch.setattr(chunks, "chunk_document", real)
+        monkeypatch.setattr(document_chunks, "chunk_document", real)
         release(acme, page)
         acme.sync()
         assert page in acme.published()

@@ -47,8 +47,7 @@ from arcana_pipelines.chunking.tokens import LOCAL_MODEL, vocabulary
 from arcana_pipelines.db.engine import Connection, Database, InterruptibleConnection
 from arcana_pipelines.embedding.provider import Embedded
 from arcana_pipelines.errors import EmbeddingFailed, SourceError
-from arcana_pipelines.pipeline import workspaces
-from arcana_pipelines.pipeline.lock import workspace_lock
+from arcana_pipelines.pipeline import registration
 from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import LONGEST_SHARED_PAUSE_SECONDS, RateLimiter
 from arcana_pipelines.sources.notion.source import NotionSource
@@ -59,6 +58,7 @@ from arcana_pipelines.testing.notion_server.objects import Block, DataSource, No
 from arcana_pipelines.testing.notion_server.objects import Database as NotionDatabase
 from arcana_pipelines.testing.notion_server.rich_text import plain
 from arcana_pipelines.testing.notion_server.values import columns
+from arcana_pipelines.workspaces.lock import workspace_lock
 from arcana_pipelines_tests.harness import Harness
 
 T = TypeVar("T")
@@ -98,11 +98,11 @@ class Tally:
 def in_haste() -> Iterator[None]:
     """Nobody sleeps between attempts, and batches are so small that a small world has many of each."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("arcana_pipelines.workers.pause", lambda seconds: None)
-        patch.setattr("arcana_pipelines.pipeline.pages.COMMIT_PAGES", 4)
+        patch.setattr("arcana_pipelines.net.workers.pause", lambda seconds: None)
+        patch.setattr("arcana_pipelines.pipeline.source_pages.COMMIT_PAGES", 4)
         for stage in ("contents", "chunks", "publish"):
             patch.setattr(f"arcana_pipelines.pipeline.{stage}.BATCH", 4)
-        patch.setattr("arcana_pipelines.pipeline.removal.CAP_PAGES", 6)
+        patch.setattr("arcana_pipelines.ledger.removal.CAP_PAGES", 6)
         with _silence("arcana_pipelines"), _silence("uvicorn.error"):
             yield
 
@@ -488,7 +488,7 @@ class WorldMachine(RuleBasedStateMachine):
             self.database.watch = None
             self.server.close()
             self.reader.close()
-            workspaces.remove(self.database, self.acme.slug, lambda _: None)
+            registration.remove(self.database, self.acme.slug, lambda _: None)
 
     def _finish(self) -> None:
         try:
@@ -1015,7 +1015,7 @@ class WorldMachine(RuleBasedStateMachine):
                 fresh.sync(Mode.FULL)
             self._same(self.reader.look(), self.reader.look(slug))
         finally:
-            workspaces.remove(self.database, slug, lambda _: None)
+            registration.remove(self.database, slug, lambda _: None)
         self._rests()
 
     def _rests(self, looks: bool = True) -> None:

@@ -14,15 +14,17 @@ import pytest
 from click.testing import CliRunner
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
-from arcana_pipelines.cli import search as search_command
+from arcana_pipelines.cli.commands import search as search_command
 from arcana_pipelines.db import schema
 from arcana_pipelines.errors import NotRemembered, WrongUse
-from arcana_pipelines.pipeline import indexes, workspaces
+from arcana_pipelines.indexes import lifecycle
+from arcana_pipelines.pipeline import registration
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 
 RANKINGS = ("lexical", "dense", "fused")
@@ -303,7 +305,7 @@ class TestBuilds:
                 return function(connection, workspace_id, "default", *arguments, **options)
 
         smaller = lambda held: replace(held, chunker=ChunkerSettings.of_target(32))  # noqa: E731
-        call(indexes.rebuild_index, smaller, promote=True)
+        call(lifecycle.rebuild_index, smaller, promote=True)
         acme.fill()
         return call
 
@@ -322,7 +324,7 @@ class TestBuilds:
         assert acme.rows("SELECT count(*) > 0 FROM retired_chunk_terms WHERE rag_index_build_id = %s", first) == [
             (True,)
         ]
-        indexes.drop_builds(acme.database, [first])
+        lifecycle.drop_builds(acme.database, [first])
         assert acme.rows("SELECT count(*) FROM retired_chunk_terms WHERE rag_index_build_id = %s", first) == [(0,)]
         ((since,),) = acme.rows("SELECT promoted_at FROM rag_index_build WHERE rag_index_build_id = %s", second)
         with pytest.raises(NotRemembered, match=re.escape(since.isoformat(sep=" "))):
@@ -332,7 +334,7 @@ class TestBuilds:
         self, acme: Harness, edited: Edited, rebuilt: Callable[..., Any]
     ) -> None:
         second = now(acme)
-        rebuilt(indexes.roll_back)
+        rebuilt(lifecycle.roll_back)
         assert found(acme, "giraffe", second) == {edited.page}
         with pytest.raises(NotRemembered):
             search(acme, "zebra", edited.before)
@@ -340,7 +342,7 @@ class TestBuilds:
 
     def test_a_removed_workspace_leaves_nothing(self, acme: Harness, edited: Edited) -> None:
         assert acme.rows("SELECT count(*) > 0 FROM retired_chunk_terms") == [(True,)]
-        workspaces.remove(acme.database, acme.slug, lambda _: None)
+        registration.remove(acme.database, acme.slug, lambda _: None)
         assert acme.rows("SELECT count(*) FROM retired_chunk_terms") == [(0,)]
 
 

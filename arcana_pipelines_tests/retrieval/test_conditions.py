@@ -12,12 +12,13 @@ from arcana_pipelines.embedding.prices import Terms
 from arcana_pipelines.embedding.provider import model_of, open_embedder
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import IndexSettings
-from arcana_pipelines.pipeline import generations, workspaces
-from arcana_pipelines.pipeline.chunks import stage_chunks
-from arcana_pipelines.pipeline.contents import process_contents
-from arcana_pipelines.pipeline.embeddings import embed_missing
-from arcana_pipelines.pipeline.pages import sync_pages
-from arcana_pipelines.pipeline.publish import publish
+from arcana_pipelines.ledger import generations
+from arcana_pipelines.pipeline import registration
+from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
+from arcana_pipelines.pipeline.document_chunks import stage_chunks
+from arcana_pipelines.pipeline.document_content import process_contents
+from arcana_pipelines.pipeline.rag_indexes import publish
+from arcana_pipelines.pipeline.source_pages import sync_pages
 from arcana_pipelines.retrieval import conditions, filters
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
@@ -25,6 +26,7 @@ from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.sources.notion_export.source import NotionExportSource
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import blocks
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.testing.shared_data import SHARED_DATA
 
@@ -51,7 +53,7 @@ class Indexed:
         self.folder = folder
         model, dimensions = model_of(database.settings)
         settings = IndexSettings(model, dimensions, ChunkerSettings())
-        workspaces.register(database, "export", "notion_export", settings, lambda _: None, lambda _: None)
+        registration.register(database, "export", "notion_export", settings, lambda _: None, lambda _: None)
         self.sync()
 
     def sync(self) -> None:

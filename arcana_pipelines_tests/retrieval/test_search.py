@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcana_pipelines.chunking.lexemes import TERMS, chunk_weights, query_terms, words_of
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.pipeline import workspaces
+from arcana_pipelines.lexical.analysis import TERMS, chunk_weights, query_terms, words_of
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.fusion import Scored, fuse, weight_of_meaning
 from arcana_pipelines.retrieval.highlights import highlights, terms_of
@@ -20,6 +19,7 @@ from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 
 

@@ -22,11 +22,13 @@ from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.embedding.local import LocalEmbedder
 from arcana_pipelines.embedding.provider import Embedded
 from arcana_pipelines.errors import DatabaseUnreachable, InvalidSetting, UnknownWorkspace, WrongUse
-from arcana_pipelines.pipeline import indexes, workspaces
+from arcana_pipelines.indexes import lifecycle
+from arcana_pipelines.pipeline import registration
 from arcana_pipelines.retrieval import Filters, Results, Searcher, embedders
 from arcana_pipelines.retrieval.filters import PropertyCondition
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server import blocks
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 
 WORDS = ("zebra", "quartz", "violin", "harbour", "meadow")
@@ -311,7 +313,7 @@ class TestWorkspaces:
 
     def test_a_removed_workspace_is_unknown_from_then_on(self, searcher: Searcher, animals: Harness) -> None:
         assert searcher.search("zebra").hits
-        workspaces.remove(animals.database, "acme", lambda _: None)
+        registration.remove(animals.database, "acme", lambda _: None)
         with pytest.raises(UnknownWorkspace):
             searcher.search("zebra")
 
@@ -434,12 +436,12 @@ def promote(harness: Harness, tokens: int) -> None:
     """Let the index serve from another build, with chunks of another size."""
     with harness.database.connection() as connection:
         workspace_id = workspaces.find(connection, harness.slug).workspace_id
-        indexes.rebuild_index(
+        lifecycle.rebuild_index(
             connection, workspace_id, "default", lambda held: replace(held, chunker=ChunkerSettings.of_target(tokens))
         )
     harness.fill()
     with harness.database.connection() as connection:
-        indexes.promote(connection, workspace_id, "default")
+        lifecycle.promote(connection, workspace_id, "default")
 
 
 class TestDroppedConnections:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arcana_pipelines.documents.inline import readable
-from arcana_pipelines.documents.normalise import normalise
 from arcana_pipelines.errors import PageUnavailable, SourceUnavailable
+from arcana_pipelines.markdown.inline import readable
+from arcana_pipelines.markdown.normalise import normalise
 from arcana_pipelines.sources.notion.blocks import Rendered, render
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"

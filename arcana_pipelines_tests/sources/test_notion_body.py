@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from arcana_pipelines.documents import share
 from arcana_pipelines.errors import PageRejected
+from arcana_pipelines.markdown import share
 from arcana_pipelines.sources.notion.body import BodyReader
 
 PAGE = "1f7effb2-9211-800a-af32-c10cd6f51abc"

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError, InvalidSetting, PageUnavailable, SourceUnavailable
-from arcana_pipelines.outgoing import _certificates
+from arcana_pipelines.net.outgoing import _certificates
 from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 

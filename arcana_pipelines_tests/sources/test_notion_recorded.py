@@ -21,8 +21,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from arcana_pipelines.documents.contents import make_contents
-from arcana_pipelines.documents.normalise import normalise
 from arcana_pipelines.errors import AnswerUnusable, PageUnavailable
+from arcana_pipelines.markdown.normalise import normalise
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.blocks import render
 from arcana_pipelines.sources.notion.body import BodyReader

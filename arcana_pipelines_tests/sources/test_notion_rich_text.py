@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arcana_pipelines.documents.normalise import normalise
+from arcana_pipelines.markdown.normalise import normalise
 from arcana_pipelines.sources.notion.rich_text import inline, page_links, plain
 
 PAGE = "1f7effb2-9211-800a-af32-c10cd6f51abc"

@@ -31,7 +31,7 @@ import psycopg
 from machine import print_machine
 from psycopg.sql import SQL, Identifier
 
-from arcana_pipelines.db import embedded
+from arcana_pipelines.db.embedded import lease
 
 FOLDER = Path(__file__).parent
 PEERS_PYTHON = FOLDER / ".venv" / "bin" / "python"
@@ -193,15 +193,15 @@ def stage(pages: int) -> Iterator[Stage]:
     folder = Path(tempfile.mkdtemp(prefix="arcana-peers-"))
     home = folder / "postgres-home"
     try:
-        url = embedded.acquire_lease(home)
+        url = lease.acquire_lease(home)
         stand_in = StandIn(pages)
         try:
             yield Stage(stand_in, folder, url)
         finally:
             stand_in.close()
     finally:
-        embedded.release_lease(home)
-        embedded.wait_until_stopped(home)
+        lease.release_lease(home)
+        lease.wait_until_stopped(home)
         shutil.rmtree(folder, ignore_errors=True)
 
 

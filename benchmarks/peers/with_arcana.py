@@ -13,13 +13,13 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.embedding.provider import model_of, open_embedder
 from arcana_pipelines.indexes.builds import IndexSettings
-from arcana_pipelines.pipeline import workspaces
-from arcana_pipelines.pipeline.chunks import stage_chunks
-from arcana_pipelines.pipeline.contents import process_contents
-from arcana_pipelines.pipeline.embeddings import embed_missing
-from arcana_pipelines.pipeline.pages import sync_pages
-from arcana_pipelines.pipeline.publish import publish
+from arcana_pipelines.pipeline import registration
+from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
+from arcana_pipelines.pipeline.document_chunks import stage_chunks
+from arcana_pipelines.pipeline.document_content import process_contents
+from arcana_pipelines.pipeline.rag_indexes import publish
 from arcana_pipelines.pipeline.session import workspace_session
+from arcana_pipelines.pipeline.source_pages import sync_pages
 from arcana_pipelines.settings import load_settings
 from arcana_pipelines.sources.protocol import Mode
 
@@ -53,7 +53,7 @@ def main() -> None:
     if given.phase == "cold":
         upgrade(database)
         index = IndexSettings(*model_of(settings), ChunkerSettings())
-        workspaces.register(database, SLUG, "notion", index, lambda _: None, lambda _: None)
+        registration.register(database, SLUG, "notion", index, lambda _: None, lambda _: None)
     start_up(database)
     with workspace_session(database, SLUG) as session:
         connection, workspace, source = session.connection, session.workspace, session.source

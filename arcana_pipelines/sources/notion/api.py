@@ -26,8 +26,6 @@ from tenacity.wait import wait_random_exponential
 from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as TimedOut
 
-from arcana_pipelines import workers
-from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.errors import (
     AnswerUnusable,
     PageRejected,
@@ -37,7 +35,9 @@ from arcana_pipelines.errors import (
     SourceUnavailable,
     TokenRevoked,
 )
-from arcana_pipelines.outgoing import Answer, AnswerTooLarge, Server, check_values
+from arcana_pipelines.markdown.characters import clean
+from arcana_pipelines.net import workers
+from arcana_pipelines.net.outgoing import Answer, AnswerTooLarge, Server, check_values
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 
 log = logging.getLogger(__name__)

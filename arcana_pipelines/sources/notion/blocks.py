@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from arcana_pipelines.documents.characters import clean
-from arcana_pipelines.documents.inline import compose
-from arcana_pipelines.documents.layout import Layout
-from arcana_pipelines.documents.media import MEDIA, media_label
-from arcana_pipelines.documents.tables import read_cell, write_table
-from arcana_pipelines.documents.urls import canonical_id, page_id_of
 from arcana_pipelines.errors import PageRejected, PageUnavailable
+from arcana_pipelines.markdown.characters import clean
+from arcana_pipelines.markdown.inline import compose
+from arcana_pipelines.markdown.layout import Layout
+from arcana_pipelines.markdown.media import MEDIA, media_label
+from arcana_pipelines.markdown.tables import read_cell, write_table
+from arcana_pipelines.markdown.urls import canonical_id, page_id_of
 from arcana_pipelines.sources.notion.rich_text import code_text, inline, page_links, pieces, plain
 
 Block = Mapping[str, Any]

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from arcana_pipelines.documents.share import Share
 from arcana_pipelines.errors import AnswerUnusable, PageRejected, PageTooLarge, PageUnavailable
+from arcana_pipelines.markdown.share import Share
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.blocks import render
 from arcana_pipelines.sources.notion.lists import items

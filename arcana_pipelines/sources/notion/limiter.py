@@ -16,7 +16,7 @@ from typing import Any
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.sql import load_sql
 from arcana_pipelines.errors import SourcePaused
-from arcana_pipelines.workers import pause
+from arcana_pipelines.net.workers import pause
 
 LOWEST_PER_MINUTE = 10
 # Business and Enterprise plans allow 600 a minute; nothing in a response says which plan it is.

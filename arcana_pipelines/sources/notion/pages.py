@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.errors import AnswerUnusable, PageRejected, PageUnavailable
+from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.properties import (
     incomplete_properties,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from arcana_pipelines.documents.reader import without_literals
+from arcana_pipelines.markdown.reader import without_literals
 from arcana_pipelines.sources.notion.pages import path_id
 
 # These have no words of their own.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from arcana_pipelines.documents.characters import clean
-from arcana_pipelines.documents.urls import canonical_id, without_signature, without_signatures
+from arcana_pipelines.markdown.characters import clean
+from arcana_pipelines.markdown.urls import canonical_id, without_signature, without_signatures
 from arcana_pipelines.sources.notion.rich_text import plain
 
 CUT_AT = 25

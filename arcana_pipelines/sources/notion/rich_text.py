@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from arcana_pipelines.documents.characters import clean
-from arcana_pipelines.documents.inline import Piece, compose
-from arcana_pipelines.documents.urls import canonical_id, page_id_of, without_signatures
+from arcana_pipelines.markdown.characters import clean
+from arcana_pipelines.markdown.inline import Piece, compose
+from arcana_pipelines.markdown.urls import canonical_id, page_id_of, without_signatures
 
 Segments = Iterable[Mapping[str, Any]] | None
 _PAGE_LIKE = ("page", "database", "data_source")

@@ -20,7 +20,6 @@ from typing import Any
 
 import psycopg
 
-from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.errors import (
     AnswerUnusable,
     ArcanaError,
@@ -29,6 +28,7 @@ from arcana_pipelines.errors import (
     RequestInvalid,
     SourceUnavailable,
 )
+from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.body import BodyReader
 from arcana_pipelines.sources.notion.comments import read_comments

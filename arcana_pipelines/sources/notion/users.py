@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from arcana_pipelines.documents.characters import clean
 from arcana_pipelines.errors import PageRejected, PageUnavailable, SourceUnavailable
+from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.lists import items
 from arcana_pipelines.sources.notion.pages import notion_id

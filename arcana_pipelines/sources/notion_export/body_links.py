@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from arcana_pipelines.documents.urls import file_name
+from arcana_pipelines.markdown.urls import file_name
 from arcana_pipelines.sources.notion_export.references import Place
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})")

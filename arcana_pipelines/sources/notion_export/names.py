@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from arcana_pipelines.documents.characters import clean
+from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.sources.notion_export.encodings import reads_as_korean
 
 # Fixed for ever: every id of a page that Notion gave no id hangs on it.

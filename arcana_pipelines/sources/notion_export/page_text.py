@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
-from arcana_pipelines.documents.characters import clean
+from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.sources.notion_export.encodings import is_rubbish
 from arcana_pipelines.sources.notion_export.names import loose_key, one_line
 from arcana_pipelines.sources.notion_export.references import shown

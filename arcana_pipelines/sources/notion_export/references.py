@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from arcana_pipelines.documents.urls import file_name, page_id_of, without_signature
+from arcana_pipelines.markdown.urls import file_name, page_id_of, without_signature
 from arcana_pipelines.sources.notion_export.names import dashed, one_line, split_name
 
 _PAGE_END = re.compile(r"\.(?:md|csv)(?=$|[#?])", re.IGNORECASE)

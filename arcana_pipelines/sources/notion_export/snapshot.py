@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from arcana_pipelines.documents.urls import without_signatures
+from arcana_pipelines.markdown.urls import without_signatures
 from arcana_pipelines.sources.notion_export.archive import RACY_SECONDS, Archive
 from arcana_pipelines.sources.notion_export.candidates import UNTITLED
 from arcana_pipelines.sources.notion_export.catalogue import Catalogue, Database, Page, Parent

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from arcana_pipelines.documents.characters import clean
+from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.sources.notion_export.archive import MAX_FILE_BYTES, Archive, ExportFile
 from arcana_pipelines.sources.notion_export.encodings import decode
 from arcana_pipelines.sources.notion_export.names import exact_key, one_line

@@ -1,0 +1,240 @@
+"""`arcana doctor`: check what this installation needs and say how to mend it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import sys
+from collections.abc import Callable, Iterator
+
+import click
+import psycopg
+from sqlalchemy.exc import SQLAlchemyError
+
+from arcana_pipelines.cli.output import json_option, print_json, runnable, say
+from arcana_pipelines.db import schema
+from arcana_pipelines.db.embedded import lease
+from arcana_pipelines.db.embedded.private_folders import closing_mode
+from arcana_pipelines.db.engine import Database, require_installation
+from arcana_pipelines.db.server import check_server, reader
+from arcana_pipelines.environment import read_env_files
+from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.indexes.health import Finding as HealthFinding
+from arcana_pipelines.indexes.health import look_at, pgvector
+from arcana_pipelines.net.post import host_of
+from arcana_pipelines.settings import Settings, load_settings
+from arcana_pipelines.sources.registry import DEFAULT_TOKEN_VARIABLE, open_notion_api
+from arcana_pipelines.workspaces.workspaces import every
+
+Finding = tuple[str, bool, str]
+
+# What one check may take.
+SECONDS = 3
+
+
+@click.command(name="doctor")
+@json_option
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """Check the environment; exit 1 when something needs mending."""
+    findings = list(_findings())
+    if as_json:
+        print_json({"checks": [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in findings]})
+    else:
+        for name, ok, detail in findings:
+            say(f"[{'green' if ok else 'red'}]{'ok  ' if ok else 'FAIL'}[/] {{}}: {{}}", name, runnable(detail))
+    context.exit(0 if all(ok for _, ok, _ in findings) else 1)
+
+
+def _findings() -> Iterator[Finding]:
+    yield ("python", sys.version_info >= (3, 11), f"{sys.version.split()[0]} (3.11 or newer is needed)")
+    try:
+        settings = load_settings()
+    except ArcanaError as error:
+        yield ("settings", False, str(error))
+        return
+    yield ("settings", True, f"ARCANA_HOME is {settings.home}")
+    yield from _env_files()
+    yield _tried("home", lambda: _writable(settings))
+    yield _tried("dagster", lambda: _dagster_home(settings))
+    installed = _tried("installation", lambda: _installation(settings))
+    yield installed
+    if installed[1]:
+        database = Database(settings)
+        click.get_current_context().call_on_close(database.close)
+        yield from _database(database)
+        yield from _secrets_in_reach(settings)
+    yield _tried("embedder", lambda: _embedder(settings))
+    if settings.reranker_url:
+        yield _tried("reranker", lambda: _reranker(settings))
+    yield ("alerts", True, _alerts(settings))
+
+
+def _database(database: Database) -> Iterator[Finding]:
+    """The server, the schema, and what needs both; what cannot be reached is told once."""
+    server = _tried("database", lambda: _server(database))
+    yield server
+    if not server[1]:
+        return
+    with database.connection() as connection:
+        only_searches = reader(connection) is not None
+    if only_searches:
+        yield _tried("schema", lambda: _schema_of_reader(database))
+        return
+    schema_found = _tried("schema", lambda: _schema(database))
+    yield schema_found
+    if not schema_found[1]:
+        return
+    yield from _indexes(database)
+    if os.environ.get(DEFAULT_TOKEN_VARIABLE):
+        yield _tried("notion", lambda: _notion(database))
+
+
+def _secrets_in_reach(settings: Settings) -> Iterator[Finding]:
+    """What a server that was taken over could read beside its own files; nothing is told where it is nothing."""
+    if settings.database_url is None and (found := lease.secrets_in_reach(settings.home)):
+        names = " ".join(shlex.quote(str(path)) for path in found)
+        yield ("secrets", False, f"the user that the embedded PostgreSQL runs as could read these: chmod o-r {names}")
+
+
+def _env_files() -> Iterator[Finding]:
+    """The files `.env` that were read, and what is wrong with them."""
+    for file in read_env_files():
+        if file.refused:
+            yield (".env", False, f"{file.path} is not read: {file.refused}")
+        elif file.is_readable_by_others:
+            yield (".env", False, f"others can read the secrets in {file.path}: chmod 600 {file.path}")
+        else:
+            left_out = f"; not ours and left out: {', '.join(file.left_out)}" if file.left_out else ""
+            yield (".env", True, f"{file.path} is read{left_out}")
+
+
+def _tried(name: str, check: Callable[[], str]) -> Finding:
+    try:
+        return (name, True, check())
+    except (ArcanaError, psycopg.Error, SQLAlchemyError, OSError) as error:
+        return (name, False, next(iter(str(error).splitlines()), type(error).__name__))
+
+
+def _writable(settings: Settings) -> str:
+    home = settings.home
+    if home.is_dir():
+        if not os.access(home, os.W_OK | os.X_OK):
+            # As in a container with a read-only root, whose volumes are mounted below it.
+            if settings.database_url is not None and os.access(settings.storage_root, os.W_OK | os.X_OK):
+                return f"{settings.storage_root} is writable"
+            raise ArcanaError(f"{home} is not writable: set ARCANA_HOME, or give yourself the right")
+        mode = closing_mode(home)
+        if mode is not None:
+            raise ArcanaError(
+                f"others can get into {home} (mode {stat.S_IMODE(home.stat().st_mode):o}), where an older release may "
+                f"have left files that they can read: chmod {mode} {shlex.quote(str(home))}"
+            )
+        return f"{home} is writable"
+    if home.exists() or home.is_symlink():
+        raise ArcanaError(f"{home} is no folder: set ARCANA_HOME to one")
+    parent = next(folder for folder in home.parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise ArcanaError(f"{home} cannot be made: {parent} is no folder that can be written. Set ARCANA_HOME")
+    return f"{home} will be made"
+
+
+def _dagster_home(settings: Settings) -> str:
+    from arcana_pipelines.defs.instance import check_home
+
+    home = check_home(settings)
+    if not os.environ.get("DAGSTER_HOME"):
+        return "its home is in ARCANA_HOME"
+    if not (home / "dagster.yaml").exists():
+        return f"its home is {home} (DAGSTER_HOME), which has no dagster.yaml: Dagster keeps its runs in files there"
+    return f"its home is {home} (DAGSTER_HOME)"
+
+
+def _installation(settings: Settings) -> str:
+    require_installation(settings)
+    return "an embedded database" if settings.database_url is None else "the database of DATABASE_URL"
+
+
+def _server(database: Database) -> str:
+    with database.connect(connect_timeout=SECONDS, autocommit=True) as connection:
+        user = reader(connection)
+        if user is None:
+            check_server(connection)
+        may = "" if user is None else f"; '{user}' may only search, and commands that sync or change need the owner's"
+        return f"PostgreSQL {connection.info.server_version // 10000} at {database.safe_url}{may}"
+
+
+def _indexes(database: Database) -> Iterator[Finding]:
+    """pgvector, and whatever is wrong with an index; of those that are well only how many there are."""
+    with database.connection() as connection:
+        found = pgvector(connection)
+        yield (found.name, found.ok, found.detail)
+        looked_at = [(row.slug, each) for row in every(connection) for each in look_at(connection, row.workspace_id)]
+    for slug, each in looked_at:
+        if not each.ok:
+            yield (f"{each.name} of {slug}", False, each.detail)
+    yield ("indexes", all(each.ok for _, each in looked_at), _of_indexes([each for _, each in looked_at]))
+
+
+def _of_indexes(looked_at: list[HealthFinding]) -> str:
+    serving = sum(each.name.startswith("indexes of ") for each in looked_at)
+    measured = sum(each.name.startswith("recall of ") for each in looked_at)
+    if not serving:
+        return "none serves yet"
+    bad = [each.name for each in looked_at if not each.ok]
+    found = f"{serving} serving" if serving > 1 else "1 serves"
+    if bad:
+        return f"{found}; not well: {', '.join(bad)}"
+    recall = f", {measured} approximate with enough recall" if measured else ""
+    return f"{found}: valid and of a fit size{recall}"
+
+
+def _schema(database: Database) -> str:
+    schema.require_current(database)
+    differences = schema.drift(database)
+    if differences:
+        raise ArcanaError(f"{len(differences)} differences from the models: `arcana db check` lists them")
+    return f"revision {schema.newest_revision()}, no drift"
+
+
+def _schema_of_reader(database: Database) -> str:
+    schema.require_current(database)
+    return f"revision {schema.newest_revision()}, which searches can read; the owner's doctor looks at the rest"
+
+
+def _embedder(settings: Settings) -> str:
+    from arcana_pipelines.embedding.provider import model_of, probe
+
+    model, dimensions = model_of(settings)
+    probe(settings.model_copy(update={"openai_timeout": SECONDS, "openai_max_retries": 0}), model, dimensions)
+    return f"{model} answers with {dimensions} dimensions"
+
+
+def _reranker(settings: Settings) -> str:
+    from arcana_pipelines.retrieval.reranker import open_reranker
+
+    reranker = open_reranker(settings)
+    assert reranker is not None
+    one, other = reranker.scores("Which animal says moo?", ["Cows say moo.", "The invoice is due in May."])
+    if one <= other:
+        raise ArcanaError(f"it answers, and prefers an invoice to a cow: is '{settings.reranker_model}' a reranker?")
+    return f"{settings.reranker_model or 'its model'} answers"
+
+
+def _alerts(settings: Settings) -> str:
+    if settings.alert_webhook_url is None:
+        return "nobody is told: set ALERT_WEBHOOK_URL, or watch `arcana status --check`"
+    host = host_of(settings.alert_webhook_url.get_secret_value())
+    runs = f"with links to {settings.arcana_ui_url}" if settings.arcana_ui_url else "without links (ARCANA_UI_URL)"
+    return f"posted to {host}, {runs}"
+
+
+def _notion(database: Database) -> str:
+    schema.require_current(database)
+    api = open_notion_api(DEFAULT_TOKEN_VARIABLE, "doctor", database, hurried=True)
+    try:
+        bot = api.call("GET", "users/me").get("bot") or {}
+    finally:
+        api.close()
+    return f"the token of {DEFAULT_TOKEN_VARIABLE} belongs to '{bot.get('workspace_name') or 'a workspace'}'"

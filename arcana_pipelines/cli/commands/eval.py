@@ -1,0 +1,175 @@
+"""`arcana eval`: how well an index answers golden questions, and drafts of such questions."""
+
+from __future__ import annotations
+
+from typing import IO, get_args
+
+import click
+
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.one_workspace import WorkspaceCommand
+from arcana_pipelines.cli.output import console, error_console, json_option, print_json, printable, say
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.schema import require_current
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.evaluation import quality
+from arcana_pipelines.evaluation.golden import Question, as_line, described, read_golden
+from arcana_pipelines.evaluation.metrics import DECISIVE
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Build
+from arcana_pipelines.indexes.lifecycle import find_builds
+from arcana_pipelines.retrieval.fusion import Fusion
+from arcana_pipelines.retrieval.reranker import open_reranker
+from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines.workspaces.workspaces import Workspace
+
+BELOW_BASELINE = 3
+
+
+@click.command(name="eval", cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("golden", type=click.File("rb"), required=False)
+@click.option("--index", default=DEFAULT_INDEX, show_default=True, help="Which of the workspace's indexes.")
+@click.option("--build", type=int, metavar="N", help="This build of it (default: the one that serves).")
+@click.option("--keep", is_flag=True, help="Keep the questions, instead of those kept before.")
+@click.option("--baseline", is_flag=True, help="Make this result the one that later ones are compared with.")
+@click.option(
+    "--fusion",
+    type=click.Choice(get_args(Fusion)),
+    default="weighted",
+    show_default=True,
+    help="Try another way to make words and meaning one. The result is shown, and not stored.",
+)
+@click.option("--rerank", is_flag=True, help="Try the reranker of RERANKER_URL. The result is shown, and not stored.")
+@click.option("--suggest", is_flag=True, help="Draft questions from titles and headings instead.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many drafts.")
+@json_option
+@click.pass_context
+def command(
+    context: click.Context, slug: str, golden: IO[bytes] | None, index: str, build: int | None, keep: bool,
+    baseline: bool, fusion: Fusion, rerank: bool, suggest: bool, limit: int, as_json: bool,
+) -> None:  # fmt: skip
+    """Measure how well an index answers golden questions; exit 3 when it does worse than its baseline.
+
+    GOLDEN holds a question a line: {"query": "…", "relevant": [{"external_id": "…", "passage": "…", "grade": 1}]}.
+    Without it the kept questions are asked. `arcana eval SLUG --suggest > golden.jsonl` drafts some to begin with.
+    """
+    if suggest and (golden or keep or baseline or build is not None):
+        raise WrongUse("--suggest goes with --limit only: it drafts questions and asks none.")
+    if keep and not golden:
+        raise WrongUse("--keep needs a file of golden questions.")
+    is_trial = rerank or fusion != "weighted"
+    if is_trial and baseline:
+        raise WrongUse("--baseline is of an index as it is searched: it does not go with --fusion rrf or --rerank.")
+    from rich.text import Text
+
+    database = open_database()
+    require_current(database)
+    reranker = open_reranker(database.settings) if rerank else None
+    if rerank and reranker is None:
+        raise WrongUse("--rerank needs a reranker: set RERANKER_URL (.env.example explains it).")
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        connection.commit()
+        if suggest:
+            _suggest(connection, workspace, limit, as_json)
+            return
+        chosen = _build(connection, workspace, index, build)
+        questions = read_golden(golden.read()) if golden else _kept(connection, workspace)
+        with error_console().status(Text(f"{slug}: asking {len(questions)} questions …")):
+            evaluation = quality.evaluate(connection, database.settings, chosen, questions, fusion, reranker)
+        if not evaluation.answers:
+            raise WrongUse(f"None of the pages that the golden questions name is a document of workspace '{slug}'.")
+        held = quality.baseline(connection, chosen)
+        compared = quality.compare(evaluation, held) if held is not None else None
+        if not is_trial:
+            quality.store(connection, evaluation, is_baseline=baseline)
+        if keep:
+            quality.keep(connection, workspace.workspace_id, questions)
+    if as_json:
+        found = evaluation.as_dict()
+        print_json({"workspace": slug, **found, "baseline": compared.as_dict() if compared else None})
+    else:
+        _print(evaluation)
+        if baseline:
+            say("This result is the baseline from now on.")
+        elif compared is not None or not is_trial:
+            _print_comparison(compared, held is not None)
+    if compared and not compared.holds and not baseline and not is_trial:
+        context.exit(BELOW_BASELINE)
+
+
+def _suggest(connection: Connection, workspace: Workspace, limit: int, as_json: bool) -> None:
+    drafts = quality.suggest(connection, workspace.workspace_id, limit)
+    if as_json:
+        print_json({"workspace": workspace.slug, "questions": described(drafts)})
+    else:
+        for question in drafts:
+            click.echo(as_line(question))
+    click.echo(
+        f"{len(drafts)} drafts. Look through them: ask as your readers ask, and name every page that answers.", err=True
+    )
+
+
+def _build(connection: Connection, workspace: Workspace, index: str, number: int | None) -> Build:
+    builds = find_builds(connection, workspace.workspace_id, index)
+    wanted = (
+        each for each in builds if each.rag_index_build_id == number or (number is None and each.state == "active")
+    )
+    found = next(wanted, None)
+    if found is None:
+        which = f"build {number}" if number is not None else "build that serves"
+        raise WrongUse(f"The index '{index}' has no {which}: arcana index list shows those there are.")
+    return found
+
+
+def _kept(connection: Connection, workspace: Workspace) -> list[Question]:
+    questions = quality.kept(connection, workspace.workspace_id)
+    if not questions:
+        raise WrongUse(
+            f"No golden questions are kept for workspace '{workspace.slug}'. Give a file: arcana eval {workspace.slug} "
+            f"golden.jsonl --keep (arcana eval {workspace.slug} --suggest > golden.jsonl drafts one)."
+        )
+    return questions
+
+
+def _print(evaluation: quality.Evaluation) -> None:
+    from rich.table import Table
+
+    out = console()
+    build = evaluation.build
+    say("[bold]{}[/bold], build {}: {} questions", build.index_name, build.rag_index_build_id, len(evaluation.answers))
+    means = Table("ranking", *evaluation.metrics["fused"])
+    for ranking in quality.RANKINGS:
+        means.add_row(ranking, *(f"{value:.3f}" for value in evaluation.metrics[ranking].values()))
+    out.print(means)
+    say(
+        "A fused search takes {}", ", ".join(f"{name} {ms} ms" for name, ms in evaluation.metrics["latency_ms"].items())
+    )
+    _print_worst(evaluation)
+    for page in evaluation.unknown:
+        say("[yellow]Left out:[/yellow] {} is no page of this workspace", page)
+
+
+def _print_comparison(compared: quality.Comparison | None, has_baseline: bool) -> None:
+    if compared is not None:
+        say(
+            f"{DECISIVE} {'holds' if compared.holds else '[red]is below[/red]'} the baseline: {compared.now:.3f} now, "
+            f"{compared.before:.3f} then, on {compared.questions} questions"
+        )
+    elif has_baseline:
+        say("The baseline is of other questions; --baseline sets it anew.")
+    else:
+        say("There is no baseline yet; --baseline makes this result the first.")
+
+
+def _print_worst(evaluation: quality.Evaluation) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if not evaluation.worst:
+        return
+    table = Table(f"worst queries ({DECISIVE})", *quality.RANKINGS, "fused less the better half")
+    for answer in evaluation.worst:
+        values = [f"{answer.measures[ranking][DECISIVE]:.3f}" for ranking in quality.RANKINGS]
+        table.add_row(Text(printable(answer.question.query)), *values, f"{answer.difference:+.3f}")
+    console().print(table)

@@ -1,0 +1,258 @@
+"""`arcana index`: several indexes a workspace, each made anew without anybody noticing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.cli.commands.sync import run_job
+from arcana_pipelines.cli.confirm import confirm
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.one_workspace import WorkspaceCommand
+from arcana_pipelines.cli.output import json_option, print_json, say
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.schema import require_current, upgrade
+from arcana_pipelines.embedding.provider import model_of, probe
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.evaluation import quality
+from arcana_pipelines.indexes import lifecycle
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Build, IndexSettings, builds_of
+from arcana_pipelines.indexes.targets.pgvector.ann import ANN_FROM
+from arcana_pipelines.pipeline.session import workspace_session
+from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines.workspaces.workspaces import Workspace
+
+NOT_VERIFIED = 3
+
+
+@click.group(name="index")
+def command() -> None:
+    """Make, rebuild, verify, promote, roll back and drop indexes."""
+
+
+def _settings_options(function: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--no-wait", is_flag=True, help="Leave the filling to the running Dagster."),
+        click.option(
+            "--ann",
+            type=click.Choice(["auto", "none", "hnsw", "ivfflat"]),
+            help=f"How vectors are searched (auto: exactly, and through IVFFlat from {ANN_FROM:,} chunks).",
+        ),
+        click.option("--overlap", type=click.IntRange(0), metavar="N", help="Tokens of the chunk before, repeated."),
+        click.option("--chunk-tokens", type=click.IntRange(16, 4000), metavar="N", help="Size that chunks aim at."),
+        click.option("--dimensions", type=click.IntRange(1, 16000), metavar="N", help="Size of the vectors."),
+        click.option("--model", metavar="NAME", help="Embedding model."),
+    ):
+        function = option(function)
+    return function
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("name")
+@_settings_options
+@json_option
+def create(
+    slug: str, name: str, model: str | None, dimensions: int | None, chunk_tokens: int | None, overlap: int | None,
+    ann: str | None, no_wait: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Make another index of a workspace and fill it. It serves when it is whole; what is not given is as in `default`.
+
+    Texts that another index has embedded with the same model are not embedded again.
+    """
+    database = open_database()
+    upgrade(database)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        default = builds_of(connection, workspace.workspace_id, DEFAULT_INDEX)
+        base = default[-1].settings if default else IndexSettings(*model_of(database.settings), ChunkerSettings())
+        settings = lifecycle.changed_settings(base, model, dimensions, chunk_tokens, overlap, ann)
+        probe(database.settings, settings.embedding_model, settings.dimensions)
+        build = lifecycle.create_index(connection, workspace.workspace_id, name, settings)
+    _fill(database, workspace, build, no_wait, as_json)
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("name", default=DEFAULT_INDEX)
+@_settings_options
+@click.option("--promote", is_flag=True, help="Let the new build serve as soon as it is verified.")
+@json_option
+def rebuild(
+    slug: str, name: str, model: str | None, dimensions: int | None, chunk_tokens: int | None, overlap: int | None,
+    ann: str | None, promote: bool, no_wait: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Make an index anew beside the one that serves, with other settings or with the same, fill it and verify it.
+
+    Searches go on in the old build until `arcana index promote`. Called again after an interruption it goes on.
+    """
+    database = open_database()
+    upgrade(database)
+
+    def change(settings: IndexSettings) -> IndexSettings:
+        changed = lifecycle.changed_settings(settings, model, dimensions, chunk_tokens, overlap, ann)
+        probe(database.settings, changed.embedding_model, changed.dimensions)
+        return changed
+
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        build = lifecycle.rebuild_index(connection, workspace.workspace_id, name, change, promote)
+    _fill(database, workspace, build, no_wait, as_json)
+
+
+@command.command(name="list", cls=WorkspaceCommand)
+@click.argument("slug")
+@json_option
+def list_(slug: str, as_json: bool) -> None:
+    """List the indexes of a workspace with their builds."""
+    database = open_database()
+    require_current(database)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        found: dict[str, list[dict[str, Any]]] = {}
+        for build in builds_of(connection, workspace.workspace_id):
+            found.setdefault(build.index_name, []).append(lifecycle.described(connection, build))
+    if as_json:
+        print_json({"workspace": slug, "indexes": [{"name": name, "builds": found[name]} for name in sorted(found)]})
+        return
+    for name in sorted(found):
+        say("[bold]{}[/bold]", name)
+        for build_ in found[name]:
+            say("  {}", _line(build_))
+            for reason in build_["not_serving"]:
+                say("    does not serve: {}", reason)
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("name", default=DEFAULT_INDEX)
+@json_option
+@click.pass_context
+def verify(context: click.Context, slug: str, name: str, as_json: bool) -> None:
+    """Verify the build that waits for promotion, or else the one that serves; exit 3 when it is not fit to serve."""
+    database = open_database()
+    require_current(database)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        build, found = lifecycle.verify_index(connection, workspace.workspace_id, name)
+        _print_build(lifecycle.described(connection, replace(build, verification=found.as_dict())), slug, name, as_json)
+    context.exit(0 if found.passed else NOT_VERIFIED)
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("name", default=DEFAULT_INDEX)
+@json_option
+def promote(slug: str, name: str, as_json: bool) -> None:
+    """Let the build that waits serve: verified first, then switched in one transaction."""
+    database = open_database()
+    require_current(database)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        builds = lifecycle.find_builds(connection, workspace.workspace_id, name)
+        waited = any(each.state == "verifying" for each in builds)
+        build = lifecycle.promote(
+            connection, workspace.workspace_id, name, lambda build: quality.gate(connection, database.settings, build)
+        )
+        old = lifecycle.superseded(builds_of(connection, workspace.workspace_id))
+        if not (waited or as_json):
+            say("No build of '{}' waits for promotion; the one that serves goes on.", name)
+        _print_build({"promoted": waited, **lifecycle.described(connection, build)}, slug, name, as_json)
+    lifecycle.drop_builds(database, old)
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("name", default=DEFAULT_INDEX)
+@json_option
+def rollback(slug: str, name: str, as_json: bool) -> None:
+    """Let the build serve again that served before, in one transaction.
+
+    Pages that were removed meanwhile stay removed; those that were edited are brought up to date by the next sync.
+    """
+    database = open_database()
+    require_current(database)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        build = lifecycle.roll_back(connection, workspace.workspace_id, name)
+        _print_build(lifecycle.described(connection, build), slug, name, as_json)
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("name")
+@click.option("--build", type=int, metavar="N", help="Only this build, which must not serve.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def drop(slug: str, name: str, build: int | None, yes: bool, as_json: bool) -> None:
+    """Drop an index, or one build of it. The embeddings stay in the store.
+
+    It cannot be undone: it is asked first, and needs --yes with --json and where nobody can be asked.
+    """
+    database = open_database()
+    require_current(database)
+    what = f"the index '{name}'" if build is None else f"build {build} of the index '{name}'"
+    if name == DEFAULT_INDEX and build is None:
+        raise WrongUse("The index 'default' goes with its workspace: arcana workspace remove.")
+    with database.connection() as connection:
+        lifecycle.find_builds(connection, workspaces.find(connection, slug).workspace_id, name)
+    confirm(f"Drop {what} of workspace '{slug}'?", yes, as_json)
+    # Under the workspace's lock: a run may be filling what is dropped.
+    with workspace_session(database, slug) as session:
+        workspace_id = session.workspace.workspace_id
+        if build is not None:
+            lifecycle.drop_one_build(database, session.connection, workspace_id, name, build)
+        else:
+            lifecycle.drop_index(database, session.connection, workspace_id, name)
+    if as_json:
+        print_json({"workspace": slug, "index": name, "build": build, "dropped": True})
+    else:
+        click.echo(f"Dropped {what}.")
+
+
+def _fill(database: Database, workspace: Workspace, build: Build, no_wait: bool, as_json: bool) -> None:
+    """Run the assets that fill builds, and say how the build is now."""
+    if not no_wait and build.state in ("building", "verifying"):
+        run_job(database, workspace, "fill_indexes", {}, as_json=as_json)
+    with database.connection() as connection:
+        builds = lifecycle.find_builds(connection, workspace.workspace_id, build.index_name)
+        now = next(each for each in builds if each.rag_index_build_id == build.rag_index_build_id)
+        facts = lifecycle.described(connection, now)
+        old = lifecycle.superseded(builds)
+    lifecycle.drop_builds(database, old)
+    _print_build(facts, workspace.slug, build.index_name, as_json)
+    problems = (now.verification or {}).get("problems")
+    if problems or (now.state == "building" and not no_wait):
+        click.get_current_context().exit(NOT_VERIFIED)
+
+
+def _print_build(facts: dict[str, Any], slug: str, name: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"workspace": slug, "index": name, **facts})
+        return
+    say("[bold]{} / {}[/bold] {}", slug, name, _line(facts))
+    problems = (facts["verification"] or {}).get("problems", [])
+    for problem in problems if facts["state"] not in ("building", "verifying") else []:
+        say("  {}", problem)
+    if facts["not_serving"]:
+        say("It does not serve:")
+    for reason in facts["not_serving"]:
+        say("  {}", reason)
+    if facts["state"] == "building":
+        say("Dagster goes on with it, and so does the same command.")
+    elif facts["state"] == "verifying" and not problems:
+        say("Next: arcana index promote {} {}", slug, name)
+
+
+def _line(facts: dict[str, Any]) -> str:
+    chunker = facts["chunker"]
+    outdated = ", cut by an older release" if facts["outdated"] else ""
+    return (
+        f"build {facts['build']} {facts['state']}: {facts['documents']} documents, {facts['chunks']} chunks of about "
+        f"{chunker['target_tokens']} tokens, {facts['embedding_model']} ({facts['dimensions']}), "
+        f"{'exact' if facts['ann'] == 'none' else facts['ann']} search{outdated}"
+    )

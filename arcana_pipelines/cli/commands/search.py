@@ -1,0 +1,187 @@
+"""`arcana search`: hits with where they stand."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import get_args
+
+import click
+
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.one_workspace import WorkspaceCommand
+from arcana_pipelines.cli.output import console, json_option, print_json, printable, runnable, say
+from arcana_pipelines.db.schema import require_current
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX
+from arcana_pipelines.retrieval.filters import KINDS, Filters, PropertyCondition
+from arcana_pipelines.retrieval.fusion import Fusion
+from arcana_pipelines.retrieval.index_searcher import IndexSearcher
+from arcana_pipelines.retrieval.limits import MOST_HITS, check_question, check_text
+from arcana_pipelines.retrieval.reranker import open_reranker
+from arcana_pipelines.retrieval.results import Hit, Place, Results
+from arcana_pipelines.retrieval.searcher import workspace_named
+
+SHOWN = 400  # characters of a hit on a terminal
+
+
+def _time(text: str) -> datetime:
+    """An ISO 8601 time: UTC, or with an offset."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"'{text}' is no time: write 2026-02-01, 2026-02-01T09:30 or 2026-02-01T09:30+09:00."
+        ) from error
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+@click.command(name="search", cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("query")
+@click.option("-k", type=click.IntRange(1, MOST_HITS), default=10, show_default=True, help="How many hits.")
+@click.option("--index", default=DEFAULT_INDEX, show_default=True, help="Which of the workspace's indexes.")
+@click.option(
+    "--below", metavar="PAGE", help="Only this page and what is below it: an id, an address from Notion, or a title."
+)
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only pages of this kind.")
+@click.option(
+    "--where",
+    "conditions",
+    multiple=True,
+    metavar="CONDITION",
+    help="Only rows with such a property: Status=Done, Status!=Done, Status= (empty), Owner~Kim (contains), "
+    "Tags=urgent (one of several), Cost>=100, Ratio>=50%, Due<2026-02-01, Due=2026-02 (in that month), Done=yes. "
+    "Alike for Notion's API and for exports, whose cells are read in English and Korean. Several: all have to hold.",
+)
+@click.option(
+    "--edited-since",
+    type=_time,
+    metavar="TIME",
+    help="Only pages edited at that time (UTC, or with an offset) or later.",
+)
+@click.option("--links-to", metavar="PAGE", help="Only pages that link to this one (as in --below).")
+@click.option("--neighbours", type=click.IntRange(0, 10), default=0, help="Chunks before and after each hit.")
+@click.option(
+    "--as-of",
+    type=_time,
+    metavar="TIME",
+    help="Search what was searchable at that past time (UTC, or with an offset), in the versions of then. Slower.",
+)
+@click.option(
+    "--fusion",
+    type=click.Choice(get_args(Fusion)),
+    default="weighted",
+    show_default=True,
+    help="How words and meaning are made one: by their scores, or by their ranks (reciprocal rank fusion).",
+)
+@json_option
+def command(
+    slug: str, query: str, k: int, index: str, below: str | None, kinds: tuple[str, ...], conditions: tuple[str, ...],
+    edited_since: datetime | None, links_to: str | None, neighbours: int, as_of: datetime | None, fusion: Fusion,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Search a workspace. QUERY - reads one query a line from standard input.
+
+    With - each answer stands below its query; with --json too, one JSON object a line is printed, in order.
+    """
+    filters = Filters(
+        below=below,
+        kinds=kinds,
+        properties=[PropertyCondition.parse(condition) for condition in conditions],
+        edited_since=edited_since,
+        links_to=links_to,
+    )
+    check_text("The workspace's name", slug)
+    if query != "-":
+        check_question(query, k, neighbours)
+    database = open_database()
+    database.only_searches = True
+    require_current(database)
+    with database.connection() as connection:
+        workspace_id = workspace_named(connection, slug)
+        reranker = open_reranker(database.settings)
+        searcher = IndexSearcher(connection, database.settings, workspace_id, index, reranker=reranker)
+        for line in _lines(k, neighbours) if query == "-" else [query]:
+            asked = line.rstrip("\r\n")
+            results = searcher.search(asked, k, filters=filters, neighbours=neighbours, as_of=as_of, fusion=fusion)
+            if as_json:
+                found = {"hits": [asdict(hit) for hit in results.hits], "seconds": round(results.seconds, 4)}
+                told = {"corrections": results.corrections, "notes": results.notes}
+                print_json(
+                    ({"query": asked} if query == "-" else {})
+                    | found
+                    | {name: value for name, value in told.items() if value}
+                )
+            else:
+                if query == "-":
+                    say("[bold]{}[/bold]", f"? {asked}")
+                for note in dict.fromkeys(results.notes):
+                    click.echo(printable(runnable(note)), err=True)
+                _print(results)
+            connection.commit()  # the next line may be long in coming
+
+
+def _lines(k: int, neighbours: int) -> Iterator[str]:
+    sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
+    for line in sys.stdin:
+        check_question(line, k, neighbours)
+        yield line
+
+
+def _print(results: Results) -> None:
+    for word, meant in results.corrections.items():
+        say("[yellow]No text has '{}'[/yellow]; searched for '{}' too.", word, meant)
+    if not results.hits:
+        say("Nothing was found.")
+    for number, hit in enumerate(results.hits, start=1):
+        _print_hit(number, hit)
+    hits = "1 hit" if len(results.hits) == 1 else f"{len(results.hits)} hits"
+    say("[dim]{} in {} ms[/dim]", hits, round(results.seconds * 1000))
+
+
+def _print_hit(number: int, hit: Hit) -> None:
+    from rich.text import Text
+
+    out = console()
+
+    def text(shown: str, style: str = "") -> Text:
+        return Text(printable(shown), style=style)
+
+    edited = f", edited {hit.last_edited_at[:10]}" if hit.last_edited_at else ""
+    heading = text(f"{number}. ") + text(" > ".join((hit.title, *hit.heading_path)), "bold")
+    out.print(heading + text(f"  {hit.score:.2f}  version {hit.version}{edited}", "dim"))
+    shown, spans = _window(hit)
+    found = text(shown)
+    for begin, end in spans:
+        found.stylize("bold yellow", begin, end)
+    for before in hit.before:
+        out.print(text("   … " + " ".join(before.split())[:SHOWN], "dim"))
+    out.print(Text("   ") + found)
+    for after in hit.after:
+        out.print(text("   … " + " ".join(after.split())[:SHOWN], "dim"))
+    for twin in hit.duplicates:
+        out.print(text(f"   also on: {twin.title} {twin.url or twin.external_id}{_wording(twin)}", "dim"))
+    if hit.link:
+        out.print(text(f"   {hit.link}", "blue"))
+
+
+def _wording(twin: Place) -> str:
+    """How the other page says it, where it says it differently."""
+    shown = [f"'{there}' for '{here}'" if here else f"and '{there}'" for here, there in twin.differences if there]
+    left_out = [f"no '{here}'" for here, there in twin.differences if not there]
+    return f" (there: {', '.join((*shown, *left_out))})" if twin.differences else ""
+
+
+def _window(hit: Hit) -> tuple[str, list[tuple[int, int]]]:
+    """The part of the text with the most different marked words, on one line, with the spans in it."""
+    begins = [max(0, begin - SHOWN // 4) for begin, _ in hit.highlights] or [0]
+
+    def spans_from(begin: int) -> list[tuple[int, int]]:
+        return [(one, other) for one, other in hit.highlights if one >= begin and other <= begin + SHOWN]
+
+    begin = max(begins, key=lambda at: len({hit.text[one:other].lower() for one, other in spans_from(at)}))
+    shown = hit.text[begin : begin + SHOWN].replace("\n", " ")
+    spans = [(one - begin, other - begin) for one, other in spans_from(begin)]
+    return shown, spans

@@ -1,0 +1,134 @@
+"""`arcana status`: indexes with counts, the last sync, and what is not indexed and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from arcana_pipelines.cli.commands.check import show_check
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.output import json_option, local_time, print_json, say
+from arcana_pipelines.db.schema import require_current
+from arcana_pipelines.operations.reports import workspace_status
+from arcana_pipelines.workspaces import workspaces
+
+
+@click.command(name="status")
+@click.argument("slug", required=False)
+@click.option(
+    "--check",
+    "only_check",
+    is_flag=True,
+    help="For a monitor: print only what is wrong, one cause a line. Exit code 0: nothing; 1: something is broken; "
+    "3: something waits for a person, or is incomplete or stale.",
+)
+@json_option
+@click.pass_context
+def command(context: click.Context, slug: str | None, only_check: bool, as_json: bool) -> None:
+    """Show what is indexed, what is not and why, and what a sync is doing now. Times are this machine's."""
+    database = open_database()
+    require_current(database)
+    if only_check:
+        context.exit(show_check(database, slug, as_json))
+    with database.connection() as connection:
+        rows = [workspaces.find(connection, slug)] if slug else workspaces.every(connection)
+        states = [workspace_status(connection, row) for row in rows]
+    if as_json:
+        print_json(states[0] if slug else {"workspaces": states})
+        return
+    if not states:
+        say("No workspaces yet. `arcana workspace add` registers one.")
+    for state in states:
+        _print(state)
+
+
+def _print(state: dict[str, Any]) -> None:
+    say("[bold]{}[/bold] ({}, {})", state["workspace"], state["platform"], state["status"])
+    for index in state["indexes"]:
+        say(
+            "  index {}: {} documents, {} chunks, {} ({}), updated {}",
+            index["name"], index["object_count"], index["vector_count"], index["embedding_model"],
+            index["dimensions"], local_time(index["updated"]),
+        )  # fmt: skip
+    say_not_serving(state["builds_not_serving"])
+    _print_running(state)
+    _print_last_sync(state)
+    _print_source(state["source"])
+    for group in state["not_indexed"]:
+        if group["state"] == "pending" and state["running"]:
+            continue  # they are being read
+        reason = group["reason"] or "to be read by the next sync"
+        say("  [yellow]{} pages {}[/yellow]: {}", group["pages"], group["state"], reason)
+        for example in group["examples"]:
+            say("    {} ({})", example["title"] or "Untitled", example["external_id"])
+    for group in state["partial"]["reasons"]:
+        say("  [yellow]{} pages are incomplete[/yellow]: {}", group["pages"], group["reason"])
+        for example in group["examples"]:
+            say("    {} ({})", example["title"] or "Untitled", example["external_id"])
+
+
+def _print_running(state: dict[str, Any]) -> None:
+    running, last = state["running"], state["last_sync"]
+    if running is None:
+        return
+    if last is None or last["state"] != "running":
+        say("  [green]a run is at work[/green] on this workspace")
+        return
+    say(
+        "  [green]a sync is running[/green]: generation {}, {}, since {}: {} pages listed, {} to be read, "
+        "{} chunks waiting, {} of them embedded{}",
+        last["generation"], last["mode"], local_time(last["started_at"]), running["listed"], running["pending"],
+        running["chunks"], running["embedded"],
+        "; the index of the vectors is being made" if running["is_indexing"] else "",
+    )  # fmt: skip
+
+
+def _print_last_sync(state: dict[str, Any]) -> None:
+    last = state["last_sync"]
+    if last is None:
+        say("  never synced")
+        return
+    if last["state"] != "running":
+        whole = "complete" if last["listing_complete"] else "[yellow]incomplete[/yellow]"
+        ended = f"listing {whole}, ended {{ended}}"
+        if not last["finished_at"]:
+            ended = "[yellow]{state}[/yellow]; the next sync goes on from there"
+        say(
+            f"  last sync: generation {{generation}}, {{mode}}, began {{began}}, {ended}",
+            generation=last["generation"],
+            mode=last["mode"],
+            began=local_time(last["started_at"]),
+            ended=local_time(last["finished_at"]) if last["finished_at"] else "",
+            state=last["state"],
+        )
+    for problem in last["problems"]:
+        say("    {}", problem)
+    if last["waiting_removals"]:
+        say_waiting_removals(state["workspace"], last["mode"], last["waiting_removals"])
+
+
+def say_not_serving(builds: list[dict[str, Any]]) -> None:
+    """Builds that are being made, and why they do not serve."""
+    for build in builds:
+        say("  index {index}: build {build} does not serve: {}", "; ".join(build["reasons"]), **build)
+
+
+def say_waiting_removals(slug: str, mode: str, pages: int) -> None:
+    """Pages that are gone from the source, and the command that lets them be removed."""
+    say("[yellow]{} pages are gone from the source, too many to remove unasked.[/yellow] If that is right:", pages)
+    say("  arcana sync {} --mode {} --allow-removals {}", slug, mode, pages)
+
+
+def _print_source(source: dict[str, Any]) -> None:
+    if source["paused_until"]:
+        say(
+            "  [yellow]the source asked for a pause[/yellow] until {}: {}",
+            local_time(source["paused_until"]),
+            source["pause_reason"],
+        )
+    if source["problem"]:
+        say("  [yellow]the source could not be looked at:[/yellow]")
+        say("    {}", source["problem"])
+    for kind, pages in source["unknown_types"].items():
+        say("  {} pages hold '{}', which this release does not know", pages, kind)

@@ -1,0 +1,229 @@
+"""`arcana up`: database, schema, sample workspace, then Dagster's web server and daemon until Ctrl-C."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import closing
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from arcana_pipelines.cli.commands.sync import run_sync
+from arcana_pipelines.cli.commands.workspace import register
+from arcana_pipelines.cli.output import say
+from arcana_pipelines.db.embedded import lease
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.schema import upgrade
+from arcana_pipelines.errors import ArcanaError, WrongUse
+from arcana_pipelines.home import make_home
+from arcana_pipelines.settings import load_settings
+from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.workspaces import workspaces
+
+DEMO_SLUG = "handbook"
+DEMO_SOURCE = Path(__file__).parents[1] / "demo" / "handbook"
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
+LOG_BYTES = 10 * 1024 * 1024
+LOGS_KEPT = 3
+
+
+@click.command(name="up")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The UI has no log-in: mind who can reach it.")
+@click.option("--no-demo", is_flag=True, help="Do not register the sample workspace in a new installation.")
+def command(port: int, host: str, no_demo: bool) -> None:
+    """Start everything: database, Dagster UI and daemon, sensors running. Ctrl-C stops it all.
+
+    A new installation with the embedded database gets a sample workspace, 'handbook'; a database of DATABASE_URL does
+    not.
+    """
+    started = time.monotonic()
+    _refuse_taken_port(host, port)
+    settings = load_settings()
+    from arcana_pipelines.defs.instance import prepare, require_own_home
+
+    require_own_home(settings)
+    database = Database(settings, may_create=True)
+    upgrade(database)
+    say("Database ready ({})", database.safe_url)
+    prepare(database)
+    if not no_demo and settings.database_url is None:
+        _prepare_demo(database)
+    with database.connection() as connection:
+        has_demo = DEMO_SLUG in workspaces.slugs(connection)
+    database.close()
+    server = _start_dagster(host, port, settings.home)
+    stopping = _forward_signals(server)
+    try:
+        if _wait_until_up(server, host, port):
+            _say_where(host, port, time.monotonic() - started, has_demo)
+        code = server.wait()
+    finally:
+        _stop(server)
+    lease.release_lease(settings.home)
+    if settings.database_url is None and lease.wait_until_stopped(settings.home):
+        say("The database is stopped too.")
+    if not stopping and code != 0:
+        raise ArcanaError(f"Dagster ended by itself with code {code}; its log says why.")
+
+
+def _prepare_demo(database: Database) -> None:
+    """Register and index the sample handbook in an installation that has no workspace and had none of this name."""
+    with database.connection() as connection:
+        if workspaces.slugs(connection):
+            return
+        retired = connection.execute("SELECT 1 FROM retired_slug WHERE slug = %s", [DEMO_SLUG]).fetchone()
+    if retired:
+        return
+    folder = database.settings.home / "handbook"
+    if not folder.exists():
+        make_home(database.settings.home)
+        shutil.copytree(DEMO_SOURCE, folder)
+    register(database, DEMO_SLUG, "notion_export", {"path": str(folder)}, name="Sample handbook")
+    report = run_sync(database, DEMO_SLUG, Mode.FULL)
+    say(
+        "Sample workspace '{}' indexed: {} pages, {} chunks in {} s",
+        DEMO_SLUG, report["pages"]["added"], report["chunks"]["published"], f"{report['seconds']:.1f}",
+    )  # fmt: skip
+
+
+def _start_dagster(host: str, port: int, home: Path) -> subprocess.Popen[str]:
+    log = home / "dagster.log"
+    say("Starting Dagster … (it writes to {})", log)
+    # A session of its own: Ctrl-C reaches us alone and we stop it in order; PR_SET_PDEATHSIG stops it even
+    # when we are killed. `dagster dev` holds a lease on the embedded database through its code server.
+    dagster_dev = [sys.executable, "-W", "ignore", "-m", "arcana_pipelines.defs.dev", "--log-level", "warning"]
+    server = subprocess.Popen(
+        [*dagster_dev, "-m", "arcana_pipelines.definitions", "-h", host, "-p", str(port)],
+        # Safe path: no process imports a module of the directory that it was started in.
+        env={
+            "ARCANA_UI_URL": f"http://{_shown(host)}:{port}",
+            **os.environ,
+            "ARCANA_HOME": str(home),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONSAFEPATH": "1",
+        },
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+        preexec_fn=_listen_to_parent,
+    )
+    threading.Thread(target=_keep_log, args=(server, log), daemon=True).start()
+    return server
+
+
+def _keep_log(server: subprocess.Popen[str], path: Path) -> None:
+    """Write what Dagster says to a file that is turned over when it has grown large."""
+    file = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8", delay=True)
+    assert server.stdout is not None
+    with server.stdout as lines, closing(file):
+        for line in lines:
+            file.emit(logging.LogRecord("dagster", logging.INFO, "", 0, line.rstrip("\n"), None, None))
+
+
+def _listen_to_parent() -> None:
+    """End when the parent ends, and hear SIGINT even when a shell started us in the background, deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)
+
+
+def _forward_signals(server: subprocess.Popen[str]) -> list[int]:
+    received: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        if not received:
+            say("\nStopping …")
+        server.send_signal(signal.SIGTERM if received else signal.SIGINT)
+        received.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    return received
+
+
+def _wait_until_up(server: subprocess.Popen[str], host: str, port: int) -> bool:
+    shown = "127.0.0.1" if host == "0.0.0.0" else host
+    deadline = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://{shown}:{port}/server_info", timeout=2) as answer:
+                if answer.status == 200:
+                    _refuse_unguarded(shown, port)
+                    return True
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    return False
+
+
+def _refuse_unguarded(host: str, port: int) -> None:
+    """Raise unless the UI refuses a name that nobody gave it (docs/operating.md, "Security")."""
+    stranger = urllib.request.Request(f"http://{host}:{port}/server_info", headers={"Host": "stranger.invalid"})
+    try:
+        with urllib.request.urlopen(stranger, timeout=10):
+            pass
+    except urllib.error.HTTPError as refused:
+        with refused:
+            if refused.code == 403:
+                return
+    raise ArcanaError(
+        "This release of Dagster starts its web server without our guard, so any web page could reach it. Nothing is "
+        "served: install a release that pyproject.toml allows."
+    )
+
+
+def _shown(host: str) -> str:
+    return "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
+
+
+def _say_where(host: str, port: int, seconds: float, has_demo: bool) -> None:
+    say(
+        "\n[bold]Dagster UI:[/bold] {}   (up after {} s; Ctrl-C stops everything)",
+        f"http://{_shown(host)}:{port}", round(seconds),
+    )  # fmt: skip
+    if has_demo:
+        say("[bold]Try:[/bold]")
+        say('  arcana search {} "How many vacation days carry over?"', DEMO_SLUG)
+        say('  arcana search {} "부풀어 오른 배터리"', DEMO_SLUG)
+        say("  edit a file in {} and search again half a minute later", load_settings().home / "handbook")
+    else:
+        say("Next: arcana workspace add SLUG --source notion (or --source notion-export --path EXPORT)")
+
+
+def _stop(server: subprocess.Popen[str]) -> None:
+    if server.poll() is None:
+        server.send_signal(signal.SIGINT)
+    try:
+        server.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise WrongUse(
+                f"Port {port} on {host} cannot be used ({error.strerror}). Choose another with --port."
+            ) from error

@@ -1,0 +1,265 @@
+"""`arcana workspace`: register, list, show, change and remove workspaces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.cli.confirm import confirm
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.one_workspace import WorkspaceCommand
+from arcana_pipelines.cli.output import json_option, print_json, say
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.schema import upgrade
+from arcana_pipelines.embedding.provider import model_of
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.indexes.builds import IndexSettings
+from arcana_pipelines.pipeline import registration
+from arcana_pipelines.settings import load_settings
+from arcana_pipelines.sources.registry import DEFAULT_TOKEN_VARIABLE, check_source
+from arcana_pipelines.workspaces import workspaces
+
+PLATFORMS = {"notion": "notion", "notion-export": "notion_export"}
+
+
+@click.group(name="workspace")
+def command() -> None:
+    """Register, list, show, change and remove workspaces."""
+
+
+@command.command()
+@click.argument("slug")
+@click.option("--source", required=True, type=click.Choice(sorted(PLATFORMS)), help="Where the pages are.")
+@click.option("--token-env", metavar="NAME", help=f"Variable that holds the token (default {DEFAULT_TOKEN_VARIABLE}).")
+@click.option("--path", type=click.Path(path_type=Path), help="Folder or zip of a Markdown & CSV export.")
+@click.option("--comments", is_flag=True, help="Index open comments too: one more request a page.")
+@click.option("--name", help="A name for people (default: the slug).")
+@json_option
+def add(
+    slug: str, source: str, token_env: str | None, path: Path | None, comments: bool, name: str | None, as_json: bool
+) -> None:
+    """Register a workspace: its row, directory, default index and partition, all or nothing."""
+    workspaces.check_slug(slug)
+    database = open_database(may_create=True)
+    config, credential = _source_options(slug, source, token_env, path, comments)
+    upgrade(database)
+    workspace = register(database, slug, PLATFORMS[source], config, credential, name)
+    if as_json:
+        print_json(
+            {
+                "workspace": slug,
+                "platform": workspace.platform,
+                "storage_path": str(workspaces.storage_path(database.settings, slug)),
+            }
+        )
+    else:
+        say("Workspace '{}' is registered. Next: arcana sync {}", slug, slug)
+
+
+def register(
+    database: Database,
+    slug: str,
+    platform: str,
+    config: dict[str, Any],
+    credential: str | None = None,
+    name: str | None = None,
+) -> workspaces.Workspace:
+    """Register a workspace with an index of the model that the settings name."""
+    from arcana_pipelines.defs import partitions
+    from arcana_pipelines.defs.instance import open_instance
+
+    model, dimensions = model_of(database.settings)
+    with open_instance(database) as instance:
+        return registration.register(
+            database,
+            slug,
+            platform,
+            IndexSettings(model, dimensions, ChunkerSettings()),
+            lambda key: partitions.add(instance, key),
+            lambda key: partitions.remove(instance, key),
+            name=name,
+            source_config=config,
+            credential_ref=credential,
+        )
+
+
+@command.command(name="list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the workspaces."""
+    database = open_database()
+    upgrade(database)
+    with database.connection() as connection:
+        rows = workspaces.every(connection)
+    if as_json:
+        print_json({"workspaces": [_described(row) for row in rows]})
+        return
+    if not rows:
+        say("No workspaces yet. `arcana workspace add` registers one.")
+    for row in rows:
+        click.echo(f"{row.slug}\t{row.platform}\t{row.status}\tgeneration {row.generation}")
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@json_option
+def show(slug: str, as_json: bool) -> None:
+    """Show one workspace."""
+    database = open_database()
+    upgrade(database)
+    with database.connection() as connection:
+        row = workspaces.find(connection, slug)
+    if as_json:
+        print_json(_described(row))
+    else:
+        for key, value in _described(row).items():
+            say("[bold]{}[/bold]: {}", key, value)
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("usd", required=False)
+@json_option
+def budget(slug: str, usd: str | None, as_json: bool) -> None:
+    """Show what a workspace's embeddings cost this month, or set its monthly limit: USD dollars, or `default`.
+
+    `default` is EMBEDDING_MONTHLY_BUDGET_USD for every workspace.
+    """
+    from arcana_pipelines.embedding.budget import spending
+
+    database = open_database()
+    upgrade(database)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        if usd is not None:
+            workspaces.set_embedding_budget(connection, workspace.workspace_id, usd)
+        state = spending(connection, workspace.workspace_id)
+    limit = database.settings.embedding_monthly_budget_usd if state.embedding_budget is None else state.embedding_budget
+    spent = float(state.spent + state.reserved)
+    if as_json:
+        print_json(
+            {"workspace": slug, "month": state.month, "spent_usd": spent,
+             "limit_usd": None if limit is None else float(limit)}
+        )  # fmt: skip
+    else:
+        said = "without a limit" if limit is None else f"of {limit} USD"
+        click.echo(f"{slug} spent {spent:.4f} USD {said} in {state.month} (UTC).")
+
+
+@command.command(name="set", cls=WorkspaceCommand)
+@click.argument("slug")
+@click.option("--name", help="Another name for people.")
+@click.option("--token-env", metavar="NAME", help="Another variable that holds the token (source notion).")
+@click.option("--path", type=click.Path(path_type=Path), help="Where the export lies now (source notion-export).")
+@json_option
+def set_(slug: str, name: str | None, token_env: str | None, path: Path | None, as_json: bool) -> None:
+    """Change a workspace's name, its token's variable or its export's path. The next sync reads from there.
+
+    What was indexed stays: a page of the new place is the page of the old one when its id is. A token of another
+    Notion workspace is refused by the next sync.
+    """
+    if name is None and token_env is None and path is None:
+        raise WrongUse("Nothing to change: give --name, --token-env or --path.")
+    database = open_database()
+    upgrade(database)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        source = next(shown for shown, platform in PLATFORMS.items() if platform == workspace.platform)
+        if token_env is not None or path is not None:
+            config, credential = _source_options(slug, source, token_env, path, comments=False)
+            config = {**workspace.source_config, **config}
+        else:
+            config, credential = workspace.source_config, workspace.credential_ref
+        workspaces.change(connection, workspace, name or workspace.name, config, credential)
+        changed = workspaces.find(connection, slug)
+    if as_json:
+        print_json(_described(changed))
+    else:
+        say("Workspace '{}' is changed. Next: arcana sync {}", slug, slug)
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@json_option
+def pause(slug: str, as_json: bool) -> None:
+    """Let no sensor and no schedule sync a workspace. It stays searchable, and `arcana sync` still works."""
+    _set_status(slug, "paused", as_json)
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@json_option
+def resume(slug: str, as_json: bool) -> None:
+    """Let sensors and schedules sync a paused workspace again."""
+    _set_status(slug, "active", as_json)
+
+
+def _set_status(slug: str, status: Literal["active", "paused"], as_json: bool) -> None:
+    database = open_database()
+    upgrade(database)
+    with database.connection() as connection:
+        workspaces.set_status(connection, workspaces.find(connection, slug).workspace_id, status)
+    if as_json:
+        print_json({"workspace": slug, "status": status})
+    else:
+        click.echo(f"Workspace '{slug}' is {status}.")
+
+
+@command.command()
+@click.argument("slug")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def remove(slug: str, yes: bool, as_json: bool) -> None:
+    """Remove a workspace: its partition, documents, indexes and directory. The slug is not given again.
+
+    It cannot be undone: it is asked first, and needs --yes with --json and where nobody can be asked.
+    """
+    from arcana_pipelines.defs import partitions
+    from arcana_pipelines.defs.instance import open_instance
+
+    database = open_database()
+    upgrade(database)
+    with database.connection() as connection:
+        workspaces.require_known(connection, slug)
+    confirm(f"Remove workspace '{slug}' with everything that was indexed for it?", yes, as_json)
+    with open_instance(database) as instance:
+        registration.remove(database, slug, lambda key: partitions.remove(instance, key))
+    if as_json:
+        print_json({"workspace": slug, "removed": True})
+    else:
+        click.echo(f"Workspace '{slug}' is removed.")
+
+
+def _source_options(
+    slug: str, source: str, token_env: str | None, path: Path | None, comments: bool
+) -> tuple[dict[str, Any], str | None]:
+    if source == "notion":
+        if path is not None:
+            raise WrongUse("--path belongs to --source notion-export; --source notion reads the API.")
+        variable = token_env or DEFAULT_TOKEN_VARIABLE
+        check_source("notion", {}, variable, slug)
+        return ({"comments": True} if comments else {}), variable
+    if comments:
+        raise WrongUse("--comments belongs to --source notion; an export holds no comments.")
+    if token_env is not None:
+        raise WrongUse("--token-env belongs to --source notion; an export needs no token.")
+    if path is None:
+        raise WrongUse("--source notion-export needs --path: the folder or zip of a Markdown & CSV export.")
+    config = {"path": str(path.expanduser().absolute())}
+    check_source("notion_export", config, None, slug)
+    return config, None
+
+
+def _described(row: workspaces.Workspace) -> dict[str, Any]:
+    return {
+        "workspace": row.slug,
+        "name": row.name,
+        "platform": row.platform,
+        "status": row.status,
+        "generation": row.generation,
+        "source": row.source_config.get("path") or f"token in {row.credential_ref}",
+        "storage_path": str(workspaces.storage_path(load_settings(), row.slug)),
+    }

@@ -1,0 +1,310 @@
+"""How well a build answers golden questions: measured, stored, compared with a baseline, asked before a promotion."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.errors import EmbeddingFailed, RerankingFailed
+from arcana_pipelines.evaluation import golden
+from arcana_pipelines.evaluation.drafts import Page, draft
+from arcana_pipelines.evaluation.golden import Question
+from arcana_pipelines.evaluation.metrics import DECISIVE, mean, measure, percentile
+from arcana_pipelines.indexes.builds import Build, builds_of
+from arcana_pipelines.retrieval.fusion import Fusion, Ranking
+from arcana_pipelines.retrieval.index_searcher import IndexSearcher
+from arcana_pipelines.retrieval.reranker import Reranker
+from arcana_pipelines.settings import Settings
+
+RANKINGS: tuple[Ranking, ...] = ("fused", "dense", "lexical")
+# Chunks asked for, so that there are 50 pages among them.
+DEPTH = 200
+# So much of the fused nDCG@10 may be lost before a result counts as worse.
+TOLERANCE = 0.01
+# Answers that are shown to people.
+WORST = 10
+# Drafts of questions come from so many pages at most.
+MOST_PAGES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The measures of one question, by ranking. `seconds` is what a reader waits for ten fused hits."""
+
+    question: Question
+    measures: Mapping[Ranking, Mapping[str, float]]
+    seconds: float
+
+    @property
+    def difference(self) -> float:
+        """What fusing gained over the better one of its halves; below 0 it did harm."""
+        return self.measures["fused"][DECISIVE] - max(
+            self.measures["dense"][DECISIVE], self.measures["lexical"][DECISIVE]
+        )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one build answered. `unknown` are pages that questions name and the workspace does not have (any more).
+
+    They are left out, and so is a question about nothing else.
+    """
+
+    build: Build
+    answers: tuple[Answer, ...]
+    unknown: tuple[str, ...]
+
+    @cached_property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """The means by ranking, and percentiles of the time of a fused search in ms; empty without an answer."""
+        if not self.answers:
+            return {}
+        found: dict[str, dict[str, float]] = {
+            ranking: _rounded(mean([answer.measures[ranking] for answer in self.answers])) for ranking in RANKINGS
+        }
+        times = [answer.seconds * 1000 for answer in self.answers]
+        found["latency_ms"] = {f"p{percent}": round(percentile(times, percent), 1) for percent in (50, 95, 99)}
+        return found
+
+    @property
+    def by_question(self) -> dict[str, float]:
+        """The decisive measure of each question, by its key."""
+        return {answer.question.key: answer.measures["fused"][DECISIVE] for answer in self.answers}
+
+    @property
+    def worst(self) -> list[Answer]:
+        """The answers that left most to be wished for; among equals, those first that fusing harmed most."""
+        imperfect = [answer for answer in self.answers if answer.measures["fused"][DECISIVE] < 1]
+        return sorted(imperfect, key=lambda each: (each.measures["fused"][DECISIVE], each.difference))[:WORST]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "index": self.build.index_name,
+            "build": self.build.rag_index_build_id,
+            "questions": len(self.answers),
+            "unknown": list(self.unknown),
+            "metrics": {ranking: self.metrics[ranking] for ranking in RANKINGS if self.metrics},
+            "latency_ms": self.metrics.get("latency_ms"),
+            "per_query": [
+                {
+                    "query": answer.question.query,
+                    **{ranking: _rounded(answer.measures[ranking]) for ranking in RANKINGS},
+                    "difference": round(answer.difference, 4),
+                }
+                for answer in self.answers
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The decisive measure now and before, on the questions that both results answered."""
+
+    questions: int
+    before: float
+    now: float
+
+    @property
+    def holds(self) -> bool:
+        """True when nothing was lost, but for the tolerance."""
+        return self.now >= self.before - TOLERANCE
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "questions": self.questions,
+            "before": round(self.before, 4),
+            "now": round(self.now, 4),
+            "holds": self.holds,
+        }
+
+
+def evaluate(
+    connection: Connection,
+    settings: Settings,
+    build: Build,
+    questions: Sequence[Question],
+    fusion: Fusion = "weighted",
+    reranker: Reranker | None = None,
+) -> Evaluation:
+    """Ask a build every question by every ranking. Commits; stores nothing.
+
+    What the settings say of a reranker does not matter here: an index is judged by itself.
+
+    Raises:
+        EmbeddingFailed: the provider does not embed questions, so that meaning cannot be judged.
+        RerankingFailed: the reranker does not answer, so that it cannot be judged.
+    """
+    named = {each.external_id for question in questions for each in question.relevant}
+    key = {"workspace_id": build.workspace_id, "pages": list(named)}
+    known = {page for (page,) in connection.execute(load_sql("quality_known_pages"), key).fetchall()}
+    connection.commit()
+    searcher = IndexSearcher(
+        connection, settings, build.workspace_id, build.index_name, build.rag_index_build_id, reranker=reranker
+    )
+    asked = filter(None, (question.among(known) for question in questions))
+    answers = tuple(_answer(searcher, question, fusion, reranker is not None) for question in asked)
+    return Evaluation(build, answers, tuple(sorted(named - known)))
+
+
+def _answer(searcher: IndexSearcher, question: Question, fusion: Fusion, with_reranker: bool) -> Answer:
+    results = {ranking: searcher.search(question.query, DEPTH, ranking, fusion=fusion) for ranking in RANKINGS}
+    found = {ranking: each.hits for ranking, each in results.items()}
+    if found["fused"] and with_reranker and not results["fused"].is_reranked:
+        raise RerankingFailed(
+            "The reranker does not answer (the log says why), so it cannot be judged. Evaluate again when it does."
+        )
+    if found["fused"] and not found["dense"]:
+        raise EmbeddingFailed(
+            "The embedding provider does not embed the golden questions, so only words were searched. "
+            "Evaluate again when it answers."
+        )
+    seconds = searcher.search(question.query, fusion=fusion).seconds
+    measures = {ranking: measure(golden.gains(question, hits), question.ideal) for ranking, hits in found.items()}
+    return Answer(question, measures, seconds)
+
+
+def compare(evaluation: Evaluation, before: Mapping[str, float]) -> Comparison | None:
+    """Compare with a result's `by_question`; None when no question was answered in both."""
+    now = evaluation.by_question
+    both = now.keys() & before.keys()
+    if not both:
+        return None
+    return Comparison(len(both), *(sum(values[key] for key in sorted(both)) / len(both) for values in (before, now)))
+
+
+def baseline(connection: Connection, build: Build) -> dict[str, float] | None:
+    """The `by_question` of the result that is the baseline of a build's index."""
+    row = connection.execute(
+        "SELECT by_question FROM retrieval_quality WHERE rag_index_id = %s AND is_baseline", [build.rag_index_id]
+    ).fetchone()
+    connection.commit()
+    return None if row is None else dict(row[0])
+
+
+def store(connection: Connection, evaluation: Evaluation, is_baseline: bool = False) -> None:
+    """Keep a result with its build, perhaps as the new baseline of the index. Commits."""
+    if is_baseline:
+        connection.execute(
+            "UPDATE retrieval_quality SET is_baseline = false WHERE rag_index_id = %s AND is_baseline",
+            [evaluation.build.rag_index_id],
+        )
+    connection.execute(
+        load_sql("quality_store"),
+        {
+            "rag_index_id": evaluation.build.rag_index_id,
+            "build": evaluation.build.rag_index_build_id,
+            "questions": len(evaluation.answers),
+            "metrics": Jsonb(evaluation.metrics),
+            "by_question": Jsonb(evaluation.by_question),
+            "is_baseline": is_baseline,
+        },
+    )
+    connection.commit()
+
+
+def evaluate_serving(
+    connection: Connection, settings: Settings, workspace_id: UUID
+) -> list[tuple[Evaluation, Comparison | None]]:
+    """Ask the serving build of every index the kept questions, store the results, compare them with the baselines.
+
+    Commits. Empty where no question is about a page of the workspace.
+
+    Raises:
+        EmbeddingFailed: the provider does not embed questions.
+    """
+    questions = kept(connection, workspace_id)
+    found = []
+    for build in builds_of(connection, workspace_id) if questions else []:
+        if build.state == "active":
+            evaluation = evaluate(connection, settings, build, questions)
+            if evaluation.answers:
+                before = baseline(connection, build)
+                found.append((evaluation, compare(evaluation, before) if before else None))
+                store(connection, evaluation)
+    return found
+
+
+def gate(connection: Connection, settings: Settings, build: Build) -> list[str]:
+    """What speaks against letting a build serve: it answers the kept questions worse than the one that serves.
+
+    Both are asked now, so that the same pages and the same release answer. Both results are stored. Commits. Empty
+    when there is nothing to compare.
+
+    Raises:
+        EmbeddingFailed: the provider does not embed questions.
+    """
+    questions = kept(connection, build.workspace_id)
+    builds = builds_of(connection, build.workspace_id, build.index_name)
+    connection.commit()
+    serving = next((each for each in builds if each.state == "active"), None)
+    if not questions or serving is None or serving.rag_index_build_id == build.rag_index_build_id:
+        return []
+    before, now = (evaluate(connection, settings, each, questions) for each in (serving, build))
+    found = compare(now, before.by_question)
+    if found is None:
+        return []
+    store(connection, before)
+    store(connection, now)
+    if found.holds:
+        return []
+    return [
+        f"its {DECISIVE} on {found.questions} golden questions is {found.now:.3f}; the build that serves has "
+        f"{found.before:.3f}"
+    ]
+
+
+def worst_table(evaluation: Evaluation) -> str:
+    """A small Markdown table of the questions that were answered worst."""
+    lines = [f"| query ({DECISIVE}) | " + " | ".join(RANKINGS) + " |", "| --- |" + " --- |" * len(RANKINGS)]
+    for answer in evaluation.worst:
+        values = " | ".join(f"{answer.measures[ranking][DECISIVE]:.3f}" for ranking in RANKINGS)
+        lines.append(f"| {' '.join(answer.question.query.replace('|', ' ').split())} | {values} |")
+    return "\n".join(lines) if evaluation.worst else "All are answered as well as can be."
+
+
+def keep(connection: Connection, workspace_id: UUID, questions: Sequence[Question]) -> None:
+    """Make these the golden questions of a workspace, instead of those kept before."""
+    connection.execute(
+        load_sql("quality_keep"),
+        {"workspace_id": workspace_id, "questions": json.dumps(golden.described(questions))},
+    )
+    connection.commit()
+
+
+def kept(connection: Connection, workspace_id: UUID) -> list[Question]:
+    """The kept golden questions of a workspace."""
+    rows = connection.execute(
+        "SELECT query, relevant FROM golden_question WHERE workspace_id = %s ORDER BY query", [workspace_id]
+    ).fetchall()
+    connection.commit()
+    return [Question(query=query, relevant=relevant) for query, relevant in rows]
+
+
+def asked_workspaces(connection: Connection) -> set[str]:
+    """The slugs of the workspaces that keep golden questions."""
+    rows = connection.execute("SELECT DISTINCT slug FROM golden_question JOIN workspace USING (workspace_id)")
+    return {slug for (slug,) in rows}
+
+
+def suggest(connection: Connection, workspace_id: UUID, limit: int) -> list[Question]:
+    """Drafts of golden questions from the titles and headings of a workspace's documents as they are now."""
+    with connection.cursor("quality_documents", row_factory=class_row(Page)) as cursor:
+        cursor.execute(load_sql("quality_documents"), {"workspace_id": workspace_id, "most": MOST_PAGES})
+        found = draft(cursor, limit)
+    connection.commit()
+    return found
+
+
+def _rounded(measures: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in measures.items()}

@@ -1,0 +1,386 @@
+"""Named indexes and their builds: making, filling, verifying, promoting, rolling back, dropping."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.embedding.provider import dimensions_of
+from arcana_pipelines.errors import NotVerified, WrongUse
+from arcana_pipelines.indexes import promotion
+from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of, create_build, drop_build, table_of
+from arcana_pipelines.indexes.targets.pgvector.ann import ensure_ann
+from arcana_pipelines.indexes.verification import Verification, verify
+
+log = logging.getLogger(__name__)
+
+# What speaks against letting a build serve.
+Gate = Callable[[Build], list[str]]
+# A backfill begins within half a minute; one that nobody began was lost with its daemon.
+ASK_AGAIN = timedelta(minutes=5)
+
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
+
+
+def create_index(connection: Connection, workspace_id: UUID, name: str, settings: IndexSettings) -> Build:
+    """Make a named index. In a workspace with documents it serves once it is filled and verified, else at once.
+
+    Raises:
+        WrongUse: the name breaks the rules or is taken.
+    """
+    if not NAME.fullmatch(name):
+        raise WrongUse(
+            f"'{name}' cannot be an index's name: use 1 to 63 lower-case letters, digits, '-' and '_', beginning and "
+            "ending with a letter or digit."
+        )
+    row = connection.execute(
+        "INSERT INTO rag_indexes (workspace_id, name, storage_uri, embedding_model, dimensions) "
+        "VALUES (%s, %s, 'postgresql:document_chunk', %s, %s) ON CONFLICT DO NOTHING RETURNING rag_index_id",
+        [workspace_id, name, settings.embedding_model, settings.dimensions],
+    ).fetchone()
+    if row is None:
+        raise WrongUse(
+            f"There is already an index '{name}'. `arcana index rebuild` makes it anew with other settings, while "
+            "the old one serves."
+        )
+    documents = connection.execute("SELECT 1 FROM document WHERE workspace_id = %s LIMIT 1", [workspace_id]).fetchone()
+    build = create_build(connection, row[0], settings, "building" if documents else "active", promote=True)
+    if not documents:
+        connection.execute(
+            "UPDATE rag_indexes SET active_build_id = %s, storage_uri = %s WHERE rag_index_id = %s",
+            [build, f"postgresql:{table_of(build)}", row[0]],
+        )
+        connection.execute("UPDATE rag_index_build SET promoted_at = now() WHERE rag_index_build_id = %s", [build])
+    return builds_of(connection, workspace_id, name)[-1]
+
+
+def rebuild_index(
+    connection: Connection,
+    workspace_id: UUID,
+    name: str,
+    change: Callable[[IndexSettings], IndexSettings] = lambda settings: settings,
+    promote: bool = False,
+) -> Build:
+    """Make a new build of an index beside the serving one, and return it; it is still to be filled.
+
+    `change` makes the new settings from the serving ones. A build of these settings that is under way is returned as
+    it is. `promote`: it may serve as soon as it is verified.
+
+    Raises:
+        WrongUse: there is no such index, or another build of it is under way.
+    """
+    builds = find_builds(connection, workspace_id, name)
+    under_way = next((build for build in builds if build.state in ("building", "verifying")), None)
+    settings = change((_active(builds) or builds[-1]).settings)
+    if under_way is None:
+        create_build(connection, builds[0].rag_index_id, settings, "building", promote)
+        return builds_of(connection, workspace_id, name)[-1]
+    if under_way.fingerprint != settings.fingerprint or under_way.ann_setting != settings.ann:
+        raise WrongUse(
+            f"Build {under_way.rag_index_build_id} of the index '{name}' is under way with other settings. Promote it, "
+            f"or drop it: arcana index drop <workspace> {name} --build {under_way.rag_index_build_id}"
+        )
+    if promote:
+        connection.execute(
+            "UPDATE rag_index_build SET promote_when_verified = true WHERE rag_index_build_id = %s",
+            [under_way.rag_index_build_id],
+        )
+    return replace(under_way, promote_when_verified=promote or under_way.promote_when_verified)
+
+
+def changed_settings(
+    settings: IndexSettings,
+    model: str | None = None,
+    dimensions: int | None = None,
+    chunk_tokens: int | None = None,
+    overlap_tokens: int | None = None,
+    ann: str | None = None,
+) -> IndexSettings:
+    """Settings with what is given instead; another model brings its own size of vectors.
+
+    Raises:
+        WrongUse: they do not go together, or the size of the model's vectors is not known.
+    """
+    overlap = settings.chunker.overlap_tokens if overlap_tokens is None else overlap_tokens
+    chunker = replace(settings.chunker, overlap_tokens=overlap)
+    if chunk_tokens is not None:
+        chunker = ChunkerSettings.of_target(chunk_tokens, overlap)
+    return IndexSettings(
+        model or settings.embedding_model,
+        dimensions or (dimensions_of(model) if model else settings.dimensions),
+        chunker,
+        ann or settings.ann,  # type: ignore[arg-type]
+    )
+
+
+def rebuild_outdated(connection: Connection, workspace_id: UUID) -> list[Build]:
+    """Begin a new build of every index that another release cut and that this one would cut otherwise."""
+    builds = builds_of(connection, workspace_id)
+    busy = {build.index_name for build in builds if build.state in ("building", "verifying")}
+    return [
+        rebuild_index(connection, workspace_id, build.index_name, promote=True)
+        for build in builds
+        if build.state == "active" and build.is_outdated and build.index_name not in busy
+    ]
+
+
+def to_fill(connection: Connection) -> list[str]:
+    """The slugs of workspaces with a build that is to be filled and that nobody was asked to fill lately."""
+    rows = connection.execute(load_sql("builds_to_fill"), {"again_after": ASK_AGAIN}).fetchall()
+    return [slug for (slug,) in rows]
+
+
+def fill_requested(connection: Connection, slugs: list[str]) -> list[str]:
+    """Note that the filling of these workspaces' builds is asked for; returns the slugs."""
+    connection.execute(
+        "UPDATE rag_index_build b SET fill_requested_at = now() "
+        "FROM rag_indexes i JOIN workspace w USING (workspace_id) "
+        "WHERE i.rag_index_id = b.rag_index_id AND b.state = 'building' AND w.slug = ANY(%s)",
+        [slugs],
+    )
+    return slugs
+
+
+def tend(connection: Connection, build: Build, gate: Gate = lambda build: []) -> Build:
+    """Give a build what it needs after a publish: its index, verification when it is whole, promotion if it may.
+
+    `gate` says what speaks against a verified build. Commits. Returns the build as it is now.
+    """
+    connection.commit()
+    if build.state == "building" and _is_whole(connection, build):
+        build = ensure_ann(connection, build, count_vectors(connection, build))
+        connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(build.table)))
+        build = _entered(connection, build, "verifying")
+        found = verify(connection, build)
+        build = replace(build, verification=found.as_dict())
+    elif build.state == "active":
+        build = ensure_ann(connection, build, count_vectors(connection, build))
+    elif build.state == "verifying" and build.promote_when_verified:
+        build = replace(build, verification=verify(connection, build).as_dict())
+    may_serve = build.state == "verifying" and build.promote_when_verified
+    if may_serve and (build.verification or {}).get("passed") and not _held_back(connection, build, gate(build)):
+        promotion.switch(connection, build)
+        build = replace(build, state="active", promote_when_verified=False)
+    return build
+
+
+def verify_index(connection: Connection, workspace_id: UUID, name: str) -> tuple[Build, Verification]:
+    """Verify the build of an index that waits for promotion, or the serving one."""
+    builds = find_builds(connection, workspace_id, name)
+    build = _waiting(builds) or _active(builds) or builds[-1]
+    return build, verify(connection, build)
+
+
+def promote(connection: Connection, workspace_id: UUID, name: str, gate: Gate = lambda build: []) -> Build:
+    """Let the build that waits serve from now on, once it is verified. With none waiting nothing happens.
+
+    `gate` says what speaks against a verified build.
+
+    Raises:
+        NotVerified: something speaks against it.
+    """
+    builds = find_builds(connection, workspace_id, name)
+    build = _waiting(builds)
+    if build is None:
+        active = _active(builds)
+        if active is None:
+            raise NotVerified(f"The index '{name}' has no build that could serve yet: arcana index rebuild fills it.")
+        return active
+    found = verify(connection, build)
+    if not found.passed:
+        raise NotVerified(
+            f"Build {build.rag_index_build_id} of the index '{name}' is not fit to serve: {'; '.join(found.problems)}. "
+            "A sync or `arcana index rebuild` brings it up to date."
+        )
+    worse = gate(build)
+    if worse:
+        raise NotVerified(
+            f"Build {build.rag_index_build_id} of the index '{name}' does not serve: {'; '.join(worse)}. "
+            "`arcana eval` shows which questions; drop it, or take those questions out."
+        )
+    promotion.switch(connection, build)
+    return replace(build, state="active")
+
+
+def roll_back(connection: Connection, workspace_id: UUID, name: str) -> Build:
+    """Let the build serve again that served before. What changed meanwhile is caught up by the next sync.
+
+    Raises:
+        WrongUse: there is none.
+    """
+    build = promotion.previous_build(find_builds(connection, workspace_id, name))
+    if build is None:
+        raise WrongUse(f"The index '{name}' has no earlier build to go back to.")
+    promotion.switch(connection, build)
+    return replace(build, state="active")
+
+
+def drop_index(database: Database, connection: Connection, workspace_id: UUID, name: str) -> None:
+    """Drop an index with all its builds."""
+    builds = find_builds(connection, workspace_id, name)
+    # Readers lose it at once; its tables go one by one.
+    connection.execute(
+        "UPDATE rag_indexes SET active_build_id = NULL WHERE workspace_id = %s AND name = %s", [workspace_id, name]
+    )
+    connection.commit()
+    drop_builds(database, [build.rag_index_build_id for build in builds])
+    connection.execute("DELETE FROM rag_indexes WHERE workspace_id = %s AND name = %s", [workspace_id, name])
+    connection.commit()
+
+
+def drop_one_build(database: Database, connection: Connection, workspace_id: UUID, name: str, build: int) -> None:
+    """Drop one build of an index that does not serve.
+
+    Raises:
+        WrongUse: it serves, or there is none with this number.
+    """
+    found = {each.rag_index_build_id: each for each in find_builds(connection, workspace_id, name)}.get(build)
+    if found is None:
+        raise WrongUse(f"The index '{name}' has no build {build}: arcana index list shows those there are.")
+    if found.state == "active":
+        raise WrongUse(f"Build {build} serves the index '{name}': promote another first, or drop the whole index.")
+    connection.commit()
+    drop_builds(database, [build])
+
+
+def drop_builds(database: Database, builds: list[int]) -> None:
+    """Drop builds, with their chunks, without making other readers wait."""
+    if not builds:
+        return
+    with database.own_connection() as own:
+        for build in builds:
+            drop_build(own, build)
+
+
+def superseded(builds: list[Build]) -> list[int]:
+    """Of one workspace's builds, those that no rollback leads to any more."""
+    by_index: dict[str, list[Build]] = {}
+    for build in builds:
+        by_index.setdefault(build.index_name, []).append(build)
+    found = []
+    for of_index in by_index.values():
+        kept = promotion.previous_build(of_index)
+        found += [build.rag_index_build_id for build in of_index if build.state == "retired" and build is not kept]
+    return found
+
+
+def find_builds(connection: Connection, workspace_id: UUID, name: str) -> list[Build]:
+    """The builds of one index, the oldest first.
+
+    Raises:
+        WrongUse: the workspace has no such index.
+    """
+    found = builds_of(connection, workspace_id, name)
+    connection.commit()
+    if not found:
+        raise WrongUse(f"There is no index '{name}' in this workspace. `arcana index list` shows those there are.")
+    return found
+
+
+def described(connection: Connection, build: Build) -> dict[str, Any]:
+    """A build for people and programs to read (JSON-ready)."""
+    row = connection.execute(
+        sql.SQL(
+            "SELECT (SELECT count(*) FROM published_document WHERE rag_index_build_id = {id}), "
+            "(SELECT count(*) FROM {table} WHERE deleted_at IS NULL), created_at, promoted_at "
+            "FROM rag_index_build WHERE rag_index_build_id = {id}"
+        ).format(id=sql.Literal(build.rag_index_build_id), table=sql.Identifier(build.table))
+    ).fetchone()
+    connection.commit()
+    assert row is not None
+    documents, chunks, created_at, promoted_at = row
+    return {
+        "build": build.rag_index_build_id,
+        "state": build.state,
+        "embedding_model": build.embedding_model,
+        "dimensions": build.dimensions,
+        "chunker": build.chunker,
+        "ann": build.ann,
+        "documents": documents,
+        "chunks": chunks,
+        "outdated": build.is_outdated,
+        "created_at": created_at.isoformat(),
+        "promoted_at": promoted_at.isoformat() if promoted_at else None,
+        "verification": build.verification,
+        "not_serving": why_not_serving(connection, build),
+    }
+
+
+def why_not_serving(connection: Connection, build: Build) -> list[str]:
+    """What keeps a build that is being made from serving, in words; nothing for one that serves or has served."""
+    if build.state == "building":
+        row = connection.execute(
+            load_sql("build_waits"),
+            {**build.key, "model": build.embedding_model, "dimensions": build.dimensions},
+        ).fetchone()
+        assert row is not None
+        documents, texts = row
+        lacks = [f"{documents} documents are not in it yet"] if documents else ["it is whole and not verified yet"]
+        return lacks + ([f"{texts} texts wait in batches at the embedding provider"] if texts else [])
+    if build.state != "verifying":
+        return []
+    problems = (build.verification or {}).get("problems")
+    if problems:
+        return list(problems)
+    return ["it waits for verification" if build.promote_when_verified else "it is verified and waits for promotion"]
+
+
+def count_vectors(connection: Connection, build: Build) -> int:
+    """How many vectors a search of this build can reach."""
+    if build.state == "active":
+        row = connection.execute(
+            "SELECT vector_count FROM rag_indexes WHERE rag_index_id = %s", [build.rag_index_id]
+        ).fetchone()
+    else:
+        row = connection.execute(
+            sql.SQL("SELECT count(*) FROM {} WHERE deleted_at IS NULL").format(sql.Identifier(build.table))
+        ).fetchone()
+    connection.commit()
+    return 0 if row is None else int(row[0])
+
+
+def _held_back(connection: Connection, build: Build, problems: list[str]) -> bool:
+    """Note what speaks against a verified build. From then on a person decides: it is not asked again at every sync."""
+    if problems:
+        noted = {**(build.verification or {}), "passed": False, "problems": problems}
+        connection.execute(
+            "UPDATE rag_index_build SET verification = %s, promote_when_verified = false WHERE rag_index_build_id = %s",
+            [Jsonb(noted), build.rag_index_build_id],
+        )
+        connection.commit()
+    return bool(problems)
+
+
+def _is_whole(connection: Connection, build: Build) -> bool:
+    """True when nothing that the build could hold is missing."""
+    row = connection.execute(load_sql("build_lacks"), build.key).fetchone()
+    connection.commit()
+    return row == (False,)
+
+
+def _entered(connection: Connection, build: Build, state: str) -> Build:
+    connection.execute(
+        "UPDATE rag_index_build SET state = %s, updated_at = now() WHERE rag_index_build_id = %s",
+        [state, build.rag_index_build_id],
+    )
+    connection.commit()
+    return replace(build, state=state)
+
+
+def _active(builds: list[Build]) -> Build | None:
+    return next((build for build in builds if build.state == "active"), None)
+
+
+def _waiting(builds: list[Build]) -> Build | None:
+    return next((build for build in builds if build.state == "verifying"), None)

@@ -1,0 +1,309 @@
+"""The ledger: every page a source ever listed, and what became of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.storable import each_alone, storable_json
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.ledger.generations import Generation
+from arcana_pipelines.sources.protocol import FetchedPage, PageRef
+
+log = logging.getLogger(__name__)
+
+
+# Notion rounds edit times down to the minute; a page read this long after its edit minute cannot have been
+# edited again without its time showing it.
+SETTLE = timedelta(minutes=2)
+# Freshly edited pages are read again at every sync until they are settled, unless there are this many (an
+# import is going on): then once, when they are.
+FEW_UNSETTLED = 20
+
+
+def record(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> None:
+    """Write one batch of listed pages; those whose revision we lack become `pending`.
+
+    A source may list a page twice; the last one counts. One that cannot be understood or stored goes to quarantine,
+    and what is known of it stays.
+    """
+    distinct = {ref.external_id: ref for ref in refs}.values()
+    unclear = {ref.external_id: (ref.kind, ref.problem) for ref in distinct if ref.problem}
+    clear = [ref for ref in distinct if not ref.problem]
+    for ref, reason in each_alone(connection, clear, lambda part: _record(connection, generation, part)):
+        unclear[ref.external_id] = (ref.kind, reason)
+    if unclear:
+        rows = [{"external_id": page, "kind": kind, "reason": why} for page, (kind, why) in unclear.items()]
+        connection.execute(load_sql("ledger_unclear"), {**generation.key, "pages": storable_json(rows)})
+
+
+def _record(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> None:
+    titles = {ref.external_id: ref.title for ref in refs if ref.kind == "data_source"}
+    if titles:
+        databases = [{"external_id": database, "title": title} for database, title in titles.items()]
+        connection.execute(load_sql("ledger_renamed"), {**generation.key, "databases": storable_json(databases)})
+    pages = [
+        {
+            "external_id": ref.external_id,
+            "kind": ref.kind,
+            "parent_kind": ref.parent_kind,
+            "parent_id": ref.parent_id,
+            "title": ref.title,
+            "url": ref.url,
+            "properties": ref.properties,
+            "revision": ref.revision,
+            "last_edited_at": ref.last_edited_at.isoformat(),
+            "in_trash": ref.in_trash,
+            "metadata_hash": metadata_hash(ref),
+        }
+        for ref in refs
+    ]
+    connection.execute(load_sql("ledger_record"), {**generation.key, "pages": storable_json(pages)})
+
+
+def are_unchanged(connection: Connection, workspace_id: UUID, refs: Sequence[PageRef]) -> list[bool]:
+    """For each reference: does the ledger already agree with it, so that there is nothing to do?
+
+    A trashed page that we never indexed, or have already removed, is as unchanged as an indexed page in the
+    listed revision.
+    """
+    rows = connection.execute(
+        "SELECT external_id, state, revision, metadata_hash, in_trash FROM source_page "
+        "WHERE workspace_id = %s AND external_id = ANY(%s)",
+        [workspace_id, [ref.external_id for ref in refs]],
+    ).fetchall()
+    held = {row[0]: row[1:] for row in rows}
+    orphaned = {ref.external_id for ref in unknown_trashed_databases(connection, workspace_id, refs)}
+
+    def agrees(ref: PageRef) -> bool:
+        state, revision, known, in_trash = held.get(ref.external_id, (None, None, None, False))
+        if ref.external_id in orphaned:
+            return False
+        if ref.problem:  # nothing to compare; a sync has said so already, or will
+            return bool(state == "quarantined")
+        if ref.in_trash:
+            return state in (None, "tombstoned") or (ref.kind == "data_source" and in_trash)
+        if state not in ("unchanged", "skipped") or revision != ref.revision:
+            return False
+        return known is not None and bytes(known).hex() == metadata_hash(ref)
+
+    return [agrees(ref) for ref in refs]
+
+
+def unknown_trashed_databases(connection: Connection, workspace_id: UUID, refs: Sequence[PageRef]) -> list[PageRef]:
+    """Those of the references that are trashed databases, not in the ledger themselves but with rows that are."""
+    databases = {ref.external_id: ref for ref in refs if ref.kind == "data_source" and ref.in_trash}
+    if not databases:
+        return []
+    rows = connection.execute(
+        "SELECT DISTINCT p.parent_external_id FROM source_page p WHERE p.workspace_id = %(workspace_id)s "
+        "AND p.parent_external_id = ANY(%(ids)s) AND p.state <> 'tombstoned' AND NOT EXISTS (SELECT 1 FROM "
+        "source_page d WHERE d.workspace_id = p.workspace_id AND d.external_id = p.parent_external_id)",
+        {"workspace_id": workspace_id, "ids": list(databases)},
+    ).fetchall()
+    return [databases[external_id] for (external_id,) in rows]
+
+
+def to_fetch(
+    connection: Connection, generation: Generation, source_now: datetime, limit: int = 500
+) -> Iterator[list[PageRef]]:
+    """The pages to read now, in batches (keyset pagination: what fails is not met twice)."""
+    settled_before = source_now - SETTLE
+    row = connection.execute(
+        "SELECT count(*) FROM source_page WHERE workspace_id = %s AND state = 'unchanged' AND NOT settled",
+        [generation.workspace_id],
+    ).fetchone()
+    reread = row is not None and row[0] <= FEW_UNSETTLED
+    after = ""
+    while True:
+        with connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(
+                load_sql("ledger_to_fetch"),
+                {
+                    "workspace_id": generation.workspace_id,
+                    "after": after,
+                    "settled_before": settled_before,
+                    "reread_unsettled": reread,
+                    "limit": limit,
+                },
+            )
+            rows = cursor.fetchall()
+        connection.commit()
+        if not rows:
+            return
+        after = rows[-1]["external_id"]
+        yield [
+            PageRef(
+                external_id=row["external_id"],
+                kind=row["kind"],
+                parent_kind=row["parent_kind"],
+                parent_id=row["parent_external_id"],
+                title=row["title"],
+                url=row["url"],
+                revision=row["revision"],
+                last_edited_at=row["last_edited_at"],
+                properties=row["properties"],
+            )
+            for row in rows
+        ]
+
+
+def store_fetched(
+    connection: Connection,
+    generation: Generation,
+    pages: Sequence[tuple[PageRef, FetchedPage]],
+    source_now: datetime,
+) -> None:
+    """Store bodies that were read. One that cannot be stored puts its page into quarantine."""
+
+    def write(part: Sequence[tuple[PageRef, FetchedPage]]) -> None:
+        _store_fetched(connection, generation, part, source_now)
+
+    refused = each_alone(connection, pages, write)
+    if refused:
+        store_failed(connection, generation, {ref.external_id: reason for (ref, _), reason in refused})
+
+
+def _store_fetched(
+    connection: Connection,
+    generation: Generation,
+    pages: Sequence[tuple[PageRef, FetchedPage]],
+    source_now: datetime,
+) -> None:
+    rows = [
+        {
+            "external_id": ref.external_id,
+            "revision": ref.revision,
+            "body": page.markdown,
+            "links": page.links,
+            "fetched_at": page.fetched_at.isoformat(),
+            "partial": page.partial,
+            "properties": page.properties,
+            "title": page.title,
+            "unknown_types": page.unknown_types,
+        }
+        for ref, page in pages
+    ]
+    connection.execute(
+        load_sql("ledger_fetched"),
+        {**generation.key, "pages": storable_json(rows), "settled_before": source_now - SETTLE},
+    )
+
+
+def store_failed(connection: Connection, generation: Generation, failures: Mapping[str, str]) -> None:
+    """Put pages that could not be read or processed into quarantine, with the reason."""
+    rows = [{"external_id": page, "reason": reason} for page, reason in failures.items()]
+    connection.execute(load_sql("ledger_failed"), {**generation.key, "pages": storable_json(rows)})
+
+
+def release(connection: Connection, workspace_id: UUID, page: str | None) -> int:
+    """Let the next sync read one page again, or all that are in quarantine; returns how many.
+
+    Raises:
+        WrongUse: the workspace has no such page.
+    """
+    if page is not None:
+        require_page(connection, workspace_id, page)
+    rows = connection.execute(load_sql("ledger_release"), {"workspace_id": workspace_id, "page": page}).fetchall()
+    connection.commit()
+    return len(rows)
+
+
+def require_page(connection: Connection, workspace_id: UUID, page: str) -> None:
+    """Refuse the id of a page that the workspace does not hold.
+
+    Raises:
+        WrongUse: it does not.
+    """
+    row = connection.execute(
+        "SELECT 1 FROM source_page WHERE workspace_id = %s AND external_id = %s "
+        "AND kind <> 'data_source' AND state <> 'tombstoned'",
+        [workspace_id, page],
+    ).fetchone()
+    if row is None:
+        raise WrongUse(
+            f"The workspace holds no page {page}. `arcana status` names those that are not indexed; a page that was "
+            "removed comes back by itself once the source lists it again."
+        )
+
+
+def unknown_types(connection: Connection, workspace_id: UUID) -> dict[str, int]:
+    """On how many pages each type stands that we do not know."""
+    rows = connection.execute(
+        "SELECT name, count(*) FROM source_page CROSS JOIN LATERAL (SELECT DISTINCT unnest(unknown_types)) AS u(name) "
+        "WHERE workspace_id = %s AND state <> 'tombstoned' GROUP BY name ORDER BY count(*) DESC, name",
+        [workspace_id],
+    ).fetchall()
+    return dict(rows)
+
+
+def partial_pages(connection: Connection, workspace_id: UUID) -> dict[str, Any]:
+    """How many pages are known to be incomplete, and why: grouped by the reason, with a few pages each."""
+    rows = connection.execute(load_sql("partial_pages"), {"workspace_id": workspace_id}).fetchall()
+    return {
+        "pages": rows[0][3] if rows else 0,
+        "reasons": [{"reason": reason, "pages": pages, "examples": examples} for reason, pages, examples, _ in rows],
+    }
+
+
+def not_listed(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> set[str]:
+    """Those of the pages that this generation has not seen in a listing."""
+    rows = connection.execute(
+        "SELECT external_id FROM source_page WHERE workspace_id = %s AND seen_generation <> %s "
+        "AND external_id = ANY(%s)",
+        [generation.workspace_id, generation.number, [ref.external_id for ref in refs]],
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def not_seen(connection: Connection, generation: Generation, pages: Sequence[str]) -> list[str]:
+    """Those of the pages that this generation has not listed, known to the ledger or not."""
+    rows = connection.execute(
+        "SELECT id FROM unnest(%s::text[]) AS id WHERE NOT EXISTS (SELECT 1 FROM source_page "
+        "WHERE workspace_id = %s AND external_id = id AND seen_generation = %s)",
+        [list(pages), generation.workspace_id, generation.number],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def stale(connection: Connection, generation: Generation, pages: Sequence[str]) -> None:
+    """The bodies that we hold of these pages are out of date although no edit time says so."""
+    connection.execute(
+        "UPDATE source_page SET state = 'pending', fetched_revision = NULL "
+        "WHERE workspace_id = %s AND external_id = ANY(%s) AND state = 'unchanged'",
+        [generation.workspace_id, list(pages)],
+    )
+
+
+def store_suspects(connection: Connection, generation: Generation, pages: Sequence[str]) -> None:
+    """Pages that nothing lists and that answered 404 when they were read again: looked at by the next sync."""
+    connection.execute(
+        "UPDATE source_page SET state = 'suspect', reason = 'not found when it was read again', attempts = 1 "
+        "WHERE workspace_id = %s AND external_id = ANY(%s)",
+        [generation.workspace_id, list(pages)],
+    )
+
+
+def metadata_hash(ref: PageRef) -> str:
+    """Hex digest of what a listing says of a page besides its revision."""
+    facts = [ref.kind, ref.parent_kind, ref.parent_id, ref.title, ref.url, ref.properties]
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def count_held(connection: Connection, generation: Generation) -> int:
+    """How many pages the workspace has that are not removed."""
+    row = connection.execute(
+        "SELECT count(*) FROM source_page WHERE workspace_id = %s AND kind <> 'data_source' AND state <> 'tombstoned'",
+        [generation.workspace_id],
+    ).fetchone()
+    return 0 if row is None else int(row[0])

@@ -1,0 +1,146 @@
+"""Is there anything to do for a workspace? What the change sensor asks, many times a minute."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import LiteralString
+from uuid import UUID
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.errors import ArcanaError, SourcePaused, SourceUnavailable, TokenRevoked
+from arcana_pipelines.ledger import pages
+from arcana_pipelines.sources.protocol import Mode, PageRef, Source
+from arcana_pipelines.sources.registry import open_source
+from arcana_pipelines.workspaces.workspaces import Workspace
+
+log = logging.getLogger(__name__)
+
+# A workspace whose source cannot be asked is asked again after 30 s * 2^(n-1), half an hour at most.
+FIRST_PAUSE_SECONDS = 30
+LONGEST_PAUSE_SECONDS = 1800
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Whether a sync is called for, and why in a few words."""
+
+    needed: bool
+    reason: str = ""
+
+
+def look(database: Database, workspace: Workspace) -> None:
+    """Ask one workspace's source and write the answer down: `sync_needed`, or what went wrong and when to look again.
+
+    The answer is in the table and nowhere else, so one that comes late is not lost.
+    """
+    _update(database, workspace, "polled_at = now()")
+    try:
+        found = _ask(database, workspace)
+    except TokenRevoked as error:
+        # One run that fails tells people (the alert); then the looks alone go on, ever more rarely.
+        reason = "the token is not accepted" if workspace.poll_failures == 0 else None
+        _note_failure(database, workspace, error, reason)
+    except SourcePaused as error:
+        log.info("workspace '%s': %s", workspace.slug, error)  # the token's pause keeps it from its turn
+    except ArcanaError as error:
+        _note_failure(database, workspace, error, None)
+    else:
+        if found.needed:
+            log.info("workspace '%s': %s", workspace.slug, found.reason)
+        _update(
+            database, workspace,
+            "sync_needed = %s, poll_failures = 0, poll_problem = NULL, poll_after = NULL", found.reason or None,
+        )  # fmt: skip
+
+
+def _ask(database: Database, workspace: Workspace) -> Poll:
+    row = workspace
+    source = open_source(row.platform, row.source_config, row.credential_ref, row.slug, database, hurried=True)
+    try:
+        return poll(database, workspace, source)
+    finally:
+        source.close()
+
+
+def _note_failure(database: Database, workspace: Workspace, error: ArcanaError, sync_needed: str | None) -> None:
+    log.warning("workspace '%s' could not be looked at: %s", workspace.slug, error)
+    pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(workspace.poll_failures, 20))
+    _update(
+        database, workspace,
+        "poll_failures = poll_failures + 1, poll_problem = %s, poll_after = now() + make_interval(secs => %s), "
+        "sync_needed = coalesce(%s, sync_needed)",
+        str(error), pause, sync_needed,
+    )  # fmt: skip
+
+
+def _update(database: Database, workspace: Workspace, assignments: LiteralString, *values: object) -> None:
+    with database.connection() as connection:
+        connection.execute(
+            f"UPDATE workspace SET {assignments} WHERE workspace_id = %s", [*values, workspace.workspace_id]
+        )
+
+
+def poll(database: Database, workspace: Workspace, source: Source) -> Poll:
+    """Compare the source's newest pages and its trash with the ledger; nothing is written.
+
+    No connection is held while the source is asked.
+
+    Raises:
+        SourceError: the source could not be asked.
+    """
+    if workspace.generation == 0:
+        return Poll(True, "never listed completely")
+    with database.connection() as connection:
+        row = connection.execute(load_sql("work_left"), {"workspace_id": workspace.workspace_id}).fetchone()
+    if row is not None and row[0]:
+        return Poll(True, row[0])
+    if source.unchanged_since(workspace.source_cursor):
+        return Poll(False)
+    return _compare(database, workspace, source)
+
+
+def _compare(database: Database, workspace: Workspace, source: Source) -> Poll:
+    def is_unchanged(refs: Sequence[PageRef]) -> list[bool]:
+        with database.connection() as connection:
+            return pages.are_unchanged(connection, workspace.workspace_id, refs)
+
+    listing = source.enumerate(Mode.INCREMENTAL, workspace.source_cursor, is_unchanged)
+    if workspace.source_cursor is None and not listing.lists_everything:
+        return Poll(True, "never listed completely")
+    listed = 0
+    for batch in listing.batches:
+        listed += sum(not ref.in_trash and ref.kind != "data_source" for ref in batch)
+        changed = sum(not same for same in is_unchanged(batch))
+        if changed:
+            return Poll(True, f"{changed} pages changed")
+    if listing.problems and not listed:
+        raise SourceUnavailable("; ".join(listing.problems))
+    if workspace.source_cursor is None and listing.complete:
+        return Poll(True, "can be listed completely now")
+    known = _known(database, workspace.workspace_id)
+    if listing.trash is not None and listing.trash_since is None and known.trashed - listing.trash:
+        return Poll(True, "pages left the trash")
+    if listing.lists_everything and listing.complete and listed != known.alive:
+        return Poll(True, "pages disappeared")
+    return Poll(False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    alive: int
+    trashed: set[str]
+
+
+def _known(database: Database, workspace_id: UUID) -> _Known:
+    with database.connection() as connection:
+        row = connection.execute(
+            "SELECT count(*) FILTER (WHERE state <> 'tombstoned' AND kind <> 'data_source'), "
+            "coalesce(array_agg(external_id) FILTER (WHERE state = 'tombstoned' AND in_trash), '{}') "
+            "FROM source_page WHERE workspace_id = %s",
+            [workspace_id],
+        ).fetchone()
+    assert row is not None
+    return _Known(row[0], set(row[1]))

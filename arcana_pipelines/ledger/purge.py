@@ -1,0 +1,25 @@
+"""What was removed long ago is forgotten for good."""
+
+from __future__ import annotations
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.ledger.generations import Generation
+
+
+def purge(connection: Connection, generation: Generation, days: int) -> int:
+    """Delete pages that were removed more than `days` days ago, with everything made of them; returns how many.
+
+    A page that comes back later is a new page. Chunks that were replaced so long ago go as well, and old records of
+    syncs.
+    """
+    key = {"workspace_id": generation.workspace_id, "days": days}
+    row = connection.execute(load_sql("purge_removed"), key).fetchone()
+    purged = 0 if row is None else int(row[0])
+    if purged:
+        connection.execute(load_sql("purge_embeddings"), key)
+    connection.execute(load_sql("purge_chunks"), key)
+    connection.execute(load_sql("purge_terms"), key)
+    connection.execute(load_sql("purge_records"), key)
+    connection.commit()
+    return purged

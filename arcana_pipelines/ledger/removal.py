@@ -1,0 +1,205 @@
+"""Absence, proven: suspect, confirmed by a direct look, tombstoned. Nothing is removed on an error.
+
+A page is removed when it is in the trash, when it lies below a page that is (and nothing says it moved), or
+when as many syncs as the source demands found it gone (`Source.absences_needed`). More removals at once than
+the blast cap allows wait for a person.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.ledger import pages
+from arcana_pipelines.ledger.generations import Generation
+from arcana_pipelines.sources.protocol import Listing, Mode, PageRef, Presence, Source
+
+log = logging.getLogger(__name__)
+
+# More than this many pages, and more than this share of the workspace, are not removed in one generation
+# without a person's word.
+CAP_PAGES = 50
+CAP_SHARE = 0.20
+
+BELOW_TRASH = "below a page in the trash"  # also written by removal_trashed.sql
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What was removed, how many removals wait for a person, and how many pages a direct look found alive."""
+
+    removed: int = 0
+    waiting: int = 0
+    alive: int = 0
+
+
+def remove_absent(
+    connection: Connection,
+    generation: Generation,
+    source: Source,
+    listing: Listing,
+    allow_removals: int,
+) -> Removal:
+    """Find out which pages are gone and tombstone them; bring back those that are not.
+
+    Raises:
+        TokenRevoked: the token stopped working; nothing was removed.
+    """
+    if listing.complete and (listing.lists_everything or generation.mode is not Mode.INCREMENTAL):
+        connection.execute(load_sql("removal_missing"), generation.key)
+    if listing.trash:
+        connection.execute(load_sql("removal_trashed"), {**generation.key, "ids": list(listing.trash)})
+    connection.commit()
+    alive = _bring_back(connection, generation, source, listing)
+    proven, kept = _proven(connection, generation, source, listing.trash or set())
+    alive += kept
+    if not proven:
+        return Removal(alive=alive)
+    cap = max(CAP_PAGES, int(CAP_SHARE * pages.count_held(connection, generation)))
+    if len(proven) > cap and len(proven) > allow_removals:
+        log.warning(
+            "%d pages are gone, more than the %d that are removed without a person's word; none was removed. "
+            "Look whether the connection still sees everything, then allow it with --allow-removals %d",
+            len(proven), cap, len(proven),
+        )  # fmt: skip
+        return Removal(waiting=len(proven), alive=alive)
+    connection.execute(load_sql("removal_tombstone"), {**generation.key, "ids": proven})
+    connection.commit()
+    return Removal(removed=len(proven), alive=alive)
+
+
+def _proven(connection: Connection, generation: Generation, source: Source, trash: Set[str]) -> tuple[list[str], int]:
+    """Look at every suspect directly, except those that are listed in the trash now.
+
+    Returns those whose absence is proven, and how many are alive.
+    """
+    rows = connection.execute(
+        "SELECT external_id FROM source_page "
+        "WHERE workspace_id = %s AND state = 'suspect' AND kind <> 'data_source' ORDER BY external_id",
+        [generation.workspace_id],
+    ).fetchall()
+    connection.commit()
+    # That an interrupted sync saw it there is no proof: it may have been restored since.
+    proven = [external_id for (external_id,) in rows if external_id in trash]
+    answered: list[PageRef] = []
+    for (external_id,) in rows:
+        if external_id in trash:
+            continue
+        presence, ref = source.confirm(external_id)
+        if presence is Presence.TRASHED and ref is not None:
+            # A page in a deleted block is in no trash by itself, and no listing of the trash will ever show it.
+            if ref.in_trash:
+                _mark_trashed(connection, generation, external_id)
+            else:
+                _mark_below_trash(connection, generation, ref)
+            proven.append(external_id)
+        elif presence is Presence.GONE:
+            misses = _count_miss(connection, generation, external_id)
+            # Also below a trashed page: it may have been moved away from there.
+            if misses >= source.absences_needed:
+                proven.append(external_id)
+        elif presence is Presence.ALIVE and ref is not None:
+            answered.append(ref)
+    _look_at_containers(connection, generation, source, answered)
+    alive: list[PageRef] = []
+    for ref in answered:
+        # A page below a trashed one is not listed any more, but says `in_trash: false` of itself.
+        if is_below_removed(connection, generation, ref, proven):
+            _mark_below_trash(connection, generation, ref)
+            proven.append(ref.external_id)
+        else:
+            alive.append(ref)
+    if alive:
+        pages.record(connection, generation, alive)
+    connection.commit()
+    return proven, len(alive)
+
+
+def _look_at_containers(
+    connection: Connection, generation: Generation, source: Source, rows: Sequence[PageRef]
+) -> None:
+    """Learn of databases that no listing of this generation has shown: a trashed one takes its rows along."""
+    parents = {ref.parent_id for ref in rows if ref.parent_kind == "data_source" and ref.parent_id}
+    unseen = pages.not_seen(connection, generation, sorted(parents))
+    found = [ref for external_id in unseen if (ref := source.container(external_id)) is not None]
+    if found:
+        pages.record(connection, generation, found)
+
+
+def is_below_removed(connection: Connection, generation: Generation, ref: PageRef, proven: Sequence[str] = ()) -> bool:
+    """True when a page or database above the page is removed, counted from the parent it has now."""
+    row = connection.execute(
+        load_sql("removal_ancestors"), {**generation.key, "parent": ref.parent_id, "proven": list(proven)}
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _bring_back(connection: Connection, generation: Generation, source: Source, listing: Listing) -> int:
+    """Look at removed pages that may have been restored; those that are there are listed again."""
+    trash = {
+        **generation.key,
+        "trash_known": listing.trash is not None,
+        "trash": list(listing.trash or ()),
+        "trash_since": listing.trash_since,
+    }
+    connection.execute(load_sql("removal_restored_databases"), trash)
+    rows = connection.execute(load_sql("removal_returned"), trash).fetchall()
+    connection.commit()
+    alive: list[PageRef] = []
+    gone: list[str] = []
+    for (external_id,) in rows:
+        presence, ref = source.confirm(external_id)
+        if presence is Presence.ALIVE and ref is not None:
+            if is_below_removed(connection, generation, ref):
+                # It left the trash by itself, and something above it is still there: no more looks until that returns.
+                _mark_below_trash(connection, generation, ref)
+            else:
+                alive.append(ref)
+        elif presence is Presence.TRASHED and ref is not None and not ref.in_trash:
+            _mark_below_trash(connection, generation, ref)
+        elif presence is Presence.GONE:
+            gone.append(external_id)
+    _forget_trash(connection, generation, gone)
+    if alive:
+        pages.record(connection, generation, alive)
+    connection.commit()
+    # What lies below a page that came back may be back as well.
+    return len(alive) + (_bring_back(connection, generation, source, Listing()) if alive else 0)
+
+
+def _mark_trashed(connection: Connection, generation: Generation, external_id: str) -> None:
+    connection.execute(
+        "UPDATE source_page SET in_trash = true, reason = 'in the trash' WHERE workspace_id = %s AND external_id = %s",
+        [generation.workspace_id, external_id],
+    )
+
+
+def _mark_below_trash(connection: Connection, generation: Generation, ref: PageRef) -> None:
+    connection.execute(
+        "UPDATE source_page SET reason = %s, in_trash = false, parent_kind = %s, parent_external_id = %s "
+        "WHERE workspace_id = %s AND external_id = %s",
+        [BELOW_TRASH, ref.parent_kind, ref.parent_id, generation.workspace_id, ref.external_id],
+    )
+
+
+def _count_miss(connection: Connection, generation: Generation, external_id: str) -> int:
+    row = connection.execute(
+        "UPDATE source_page SET attempts = attempts + 1 WHERE workspace_id = %s AND external_id = %s "
+        "RETURNING attempts",
+        [generation.workspace_id, external_id],
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _forget_trash(connection: Connection, generation: Generation, ids: Sequence[str]) -> None:
+    """Pages that left the trash for good are not looked at again."""
+    if ids:
+        connection.execute(
+            "UPDATE source_page SET in_trash = false, reason = 'deleted for ever' "
+            "WHERE workspace_id = %s AND external_id = ANY(%s)",
+            [generation.workspace_id, list(ids)],
+        )

@@ -1,0 +1,108 @@
+"""How blocks are put together in the normal form."""
+
+from __future__ import annotations
+
+import re
+
+from arcana_pipelines.markdown.inline import guard_line, guard_task
+
+DEEPEST = 20
+"""Lists are indented so far and no further: a text must not grow with the square of its depth."""
+
+_TICKS = re.compile(r"`{3,}")
+_SPACES = re.compile(r"\s+")
+
+
+class Layout:
+    """Collects blocks whose text is already in the inline normal form."""
+
+    __slots__ = ("_in_list", "_numbers", "_out", "_shift", "_top")
+
+    def __init__(self) -> None:
+        self._out: list[str] = []
+        self._in_list = False
+        self._shift = 0  # level of the first item of the present list in its source
+        self._top = 0  # level of the last item written
+        self._numbers: dict[int, tuple[int, int]] = {}  # level -> the last number read and written there
+
+    def text(self) -> str:
+        """All blocks, one blank line between two, none between items of a list."""
+        return "".join(self._out).rstrip("\n")
+
+    def block(self, text: str) -> None:
+        """A block that is written as it stands."""
+        if not text:
+            return
+        if self._in_list:
+            self._in_list = False
+            self._out.append("\n")
+        self._out.append(text)
+        self._out.append("\n\n")
+
+    def paragraph(self, text: str) -> None:
+        """Text of one or more lines."""
+        self.block(_guarded(text))
+
+    def heading(self, level: int, text: str) -> None:
+        """A heading; it is one line."""
+        if text:
+            self.block(f"{'#' * min(level, 6)} {' '.join(text.split(chr(10)))}")
+
+    def quote(self, text: str) -> None:
+        """Quoted text."""
+        if text:
+            self.block("> " + _guarded(text).replace("\n", "\n> "))
+
+    def code(self, language: str, code: str) -> None:
+        """A code block; what is in it stays as it is."""
+        if not code.strip():
+            return
+        longest = max((len(run) for run in _TICKS.findall(code)), default=0)
+        fence = "`" * max(3, longest + 1)
+        language = _SPACES.sub(" ", language.replace("`", "")).strip()
+        # The API's name for no language at all.
+        self.block(f"{fence}{'' if language == 'plain text' else language}\n{code}\n{fence}")
+
+    def equation(self, source: str) -> None:
+        """A displayed equation. Space at the ends of its lines means nothing in LaTeX."""
+        lines = [stripped for line in source.split("\n") if (stripped := line.strip()) and stripped != "$$"]
+        if lines:
+            self.block("$$\n" + "\n".join(_SPACES.sub(" ", line) for line in lines) + "\n$$")
+
+    def item(self, marker: str, level: int, text: str) -> None:
+        """A list item. `marker` is `- `, `- [ ] `, `- [x] ` or its number as written, `7. `.
+
+        Numbers that only count on from 1 are written `1. `, so that an item put in above changes one line; a
+        number that says something (`2026. 7. 1.`, a list that begins at 5 or goes on after a block) stays.
+        """
+        if not text:
+            return
+        if not self._in_list:
+            self._in_list = True
+            self._shift = level
+            self._top = -1
+            self._numbers.clear()
+        level = min(max(level - self._shift, 0), self._top + 1, DEEPEST)
+        self._top = level
+        if self._numbers:
+            for deeper in [known for known in self._numbers if known > level]:
+                del self._numbers[deeper]
+        if marker[0].isdigit():
+            number = int(marker[:-2])
+            read, written = self._numbers.get(level, (-1, -1))
+            if written == 1 and number in (read + 1, 2):
+                marker = "1. "
+            self._numbers[level] = (number, int(marker[:-2]))
+        else:
+            self._numbers.pop(level, None)
+        indent = "  " * level
+        first, newline, rest = text.partition("\n")
+        self._out.append(f"{indent}{marker}{guard_task(first) if marker == '- ' else first}\n")
+        if newline:
+            self._out.extend(f"{indent}  {guard_line(line)}\n" for line in rest.split("\n"))
+
+
+def _guarded(text: str) -> str:
+    if "\n" not in text:
+        return guard_line(text)
+    return "\n".join(guard_line(line) for line in text.split("\n"))

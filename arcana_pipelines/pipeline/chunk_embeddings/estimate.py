@@ -1,0 +1,107 @@
+"""What the next sync would embed of what is staged, without asking a provider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.embedding.budget import spending
+from arcana_pipelines.embedding.packing import measured
+from arcana_pipelines.embedding.prices import BATCH_SHARE, PRICES_PER_MILLION_TOKENS, Terms, cost
+from arcana_pipelines.embedding.store import StoreKey
+from arcana_pipelines.indexes.builds import live_builds
+from arcana_pipelines.pipeline.chunk_embeddings.missing import missing_texts
+from arcana_pipelines.pipeline.chunk_embeddings.provider_batches import waiting
+
+# Tokens a second where nothing was measured yet: what OpenAI allows a new account
+# (https://platform.openai.com/docs/guides/rate-limits: a million a minute), and the local model on two cores.
+_ASSUMED_RATE = 1_000_000 / 60
+_ASSUMED_LOCAL_RATE = 400_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What is staged and what of it would be sent to a provider.
+
+    Attributes:
+        pages: documents with staged chunks, in all indexes together.
+        chunks: their chunks.
+        texts: distinct texts among them that the store lacks and that wait in no batch.
+        tokens: their tokens.
+        cost: US dollars; None when a model's price is not known.
+        seconds: at the rate that was measured lately, or assumed; None when a batch may take up to a day.
+        waiting: texts that wait in batches already.
+        month, spent, limit: the running month (UTC), what it cost so far, and the workspace's limit.
+    """
+
+    pages: int
+    chunks: int
+    texts: int
+    tokens: int
+    cost: Decimal | None
+    seconds: float | None
+    waiting: int
+    month: str
+    spent: Decimal
+    limit: Decimal | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "pages": self.pages,
+            "chunks": self.chunks,
+            "texts": self.texts,
+            "tokens": self.tokens,
+            "cost": _number(self.cost),
+            "seconds": None if self.seconds is None else round(self.seconds, 1),
+            "waiting": self.waiting,
+            "month": self.month,
+            "spent": _number(self.spent),
+            "limit": _number(self.limit),
+        }
+
+
+def estimate(connection: Connection, workspace_id: UUID, terms: Terms) -> Estimate:
+    """Count what is staged and not embedded. Nothing is written, and no provider is asked."""
+    pages = chunks = texts = tokens = 0
+    total: Decimal | None = Decimal(0)
+    seconds: float | None = 0.0
+    for build in live_builds(connection, workspace_id):
+        key = StoreKey(workspace_id, build.embedding_model, build.dimensions)
+        row = connection.execute(
+            "SELECT count(DISTINCT document_content_id), count(*) FROM chunk_stage WHERE rag_index_build_id = %s",
+            [build.rag_index_build_id],
+        ).fetchone()
+        assert row is not None
+        lacking = lacking_tokens = 0
+        for text in measured(missing_texts(connection, key, build), key.model):
+            lacking += 1
+            lacking_tokens += text.tokens
+        pages, chunks, texts, tokens = pages + row[0], chunks + row[1], texts + lacking, tokens + lacking_tokens
+        price = terms.price(key.model)
+        batched = 0 < terms.batch_above < lacking and PRICES_PER_MILLION_TOKENS.get(key.model) != 0
+        if price is None or total is None:
+            total = None
+        else:
+            total += cost(lacking_tokens, price) * (BATCH_SHARE if batched else 1)
+        seconds = None if batched or seconds is None else seconds + lacking_tokens / _rate(connection, key.model)
+    month = spending(connection, workspace_id)
+    limit = terms.monthly_budget if month.embedding_budget is None else month.embedding_budget
+    return Estimate(
+        pages, chunks, texts, tokens, total, seconds, waiting(connection, workspace_id), month.month, month.spent, limit
+    )
+
+
+def _rate(connection: Connection, model: str) -> float:
+    row = connection.execute(load_sql("embeddings_rate"), {"model": model}).fetchone()
+    if row is not None and row[0]:
+        return float(row[0])
+    return _ASSUMED_LOCAL_RATE if PRICES_PER_MILLION_TOKENS.get(model) == 0 else _ASSUMED_RATE
+
+
+def _number(amount: Decimal | None) -> float | None:
+    return None if amount is None else float(round(amount, 8))

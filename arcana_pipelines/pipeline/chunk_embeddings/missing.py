@@ -1,0 +1,177 @@
+"""The stage `chunk_embeddings`: embed the texts that the store lacks, each once."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.embedding.budget import Budget
+from arcana_pipelines.embedding.packing import batches, sendable
+from arcana_pipelines.embedding.prices import Terms, cost
+from arcana_pipelines.embedding.provider import Embedder, OffersBatches, OpenEmbedder
+from arcana_pipelines.embedding.requests import Sifted, send
+from arcana_pipelines.embedding.store import StoreKey, Usage, count, store
+from arcana_pipelines.indexes.builds import Build, live_builds
+from arcana_pipelines.ledger import generations
+from arcana_pipelines.ledger.generations import Generation
+from arcana_pipelines.pipeline.chunk_embeddings import provider_batches
+from arcana_pipelines.pipeline.chunk_embeddings.refused import reject
+
+# Texts that are read from the stage at once.
+READ_AHEAD = 1000
+
+
+@dataclass(slots=True)
+class EmbeddingReport:
+    """What a run did about embeddings.
+
+    Attributes:
+        computed: texts whose embedding came from the provider.
+        reused: staged chunks that found theirs in the store.
+        tokens: what the provider counted for the computed ones.
+        cost: what they cost in US dollars; None when the price is not known.
+        waiting: texts that wait in batches at the provider.
+        problems: batches that ended without all answers.
+    """
+
+    computed: int = 0
+    reused: int = 0
+    tokens: int = 0
+    cost: Decimal | None = Decimal(0)
+    waiting: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, usage: Usage, price: Decimal | None) -> None:
+        """Count what was just stored."""
+        self.computed += usage.texts
+        self.tokens += usage.tokens
+        self.cost = None if price is None or self.cost is None else self.cost + usage.cost
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready; `waiting` and `problems` only when there are any."""
+        known = {
+            "computed": self.computed,
+            "reused": max(0, self.reused),
+            "tokens": self.tokens,
+            "cost": None if self.cost is None else float(round(self.cost, 8)),
+        }
+        return known | {name: value for name in ("waiting", "problems") if (value := getattr(self, name))}
+
+
+def embed_missing(
+    connection: Connection,
+    generation: Generation,
+    open_embedder: OpenEmbedder,
+    batch_size: int,
+    terms: Terms | None = None,
+    filling: bool = False,
+) -> EmbeddingReport:
+    """Embed and store what staged chunks need, with `filling` those of new builds too.
+
+    Every finished request is committed at once.
+
+    Raises:
+        EmbeddingFailed: the provider failed. What was embedded before is stored, and used by the next run.
+        BudgetReached: the next request might cross the workspace's monthly limit. Likewise.
+        InvalidSetting: there is a limit, and the model's price is not known.
+    """
+    terms = terms or Terms()
+    report = EmbeddingReport()
+    workspace_id = generation.workspace_id
+    try:
+        report.problems = provider_batches.collect(connection, generation, open_embedder, terms, report.add)
+        staged = refused = 0
+        for build in live_builds(connection, workspace_id, filling):
+            key = StoreKey(workspace_id, build.embedding_model, build.dimensions)
+            staged += _staged(connection, build)
+            missing = sendable(missing_texts(connection, key, build), key.model)
+            first = list(itertools.islice(missing, terms.batch_above + 1))
+            # Opened only when there is something to embed: a sync without news needs no model and no key.
+            if not first:
+                continue
+            embedder = open_embedder(key.model, key.dimensions)
+            budget = Budget(connection, workspace_id, key.model, terms)
+            texts = itertools.chain(first, missing)
+            if len(first) > terms.batch_above > 0 and _takes_batches(connection, key, embedder):
+                assert isinstance(embedder, OffersBatches)
+                provider_batches.send(connection, key, embedder.batches(), texts, budget)
+                continue
+            began = time.monotonic()
+            for sifted in send(embedder, batches(texts, batch_size), budget):
+                ended = time.monotonic()
+                report.add(_store(connection, generation, key, sifted, budget.price, ended - began), budget.price)
+                began = ended
+                refused += len(sifted.refused)
+        report.reused = max(0, staged - report.computed - refused - provider_batches.waiting(connection, workspace_id))
+    finally:
+        if not connection.closed:
+            connection.rollback()
+            report.waiting = provider_batches.waiting(connection, workspace_id)
+            generations.note(connection, generation, {"embeddings": report.as_dict()})
+            connection.commit()
+    return report
+
+
+def missing_texts(connection: Connection, key: StoreKey, build: Build) -> Iterator[tuple[bytes, str]]:
+    """Hash and text of what a build's staged chunks lack, each text once, read in bounded pages."""
+    after = UUID(int=0), -1
+    while True:
+        items = connection.execute(
+            load_sql("embeddings_missing"),
+            {
+                "workspace_id": key.workspace_id,
+                "build": build.rag_index_build_id,
+                "model": key.model,
+                "dimensions": key.dimensions,
+                "after_content": after[0],
+                "after_position": after[1],
+                "limit": READ_AHEAD,
+            },
+        ).fetchall()
+        connection.commit()
+        if not items:
+            return
+        after = items[-1][:2]
+        for _, _, text_hash, text in items:
+            yield bytes(text_hash), text
+
+
+def _staged(connection: Connection, build: Build) -> int:
+    row = connection.execute(
+        "SELECT count(*) FROM chunk_stage WHERE rag_index_build_id = %s", [build.rag_index_build_id]
+    ).fetchone()
+    connection.commit()
+    return 0 if row is None else int(row[0])
+
+
+def _takes_batches(connection: Connection, key: StoreKey, embedder: Embedder) -> bool:
+    return isinstance(embedder, OffersBatches) and not provider_batches.failed_lately(connection, key)
+
+
+def _store(
+    connection: Connection,
+    generation: Generation,
+    key: StoreKey,
+    sifted: Sifted,
+    price: Decimal | None,
+    seconds: float,
+) -> Usage:
+    """Store what came of one request, with what it cost, in one transaction."""
+    texts, tokens = 0, sifted.probed
+    for batch, embedded in sifted.embedded:
+        counts = embedded.counts or [text.tokens for text in batch]
+        store(connection, key, [text.text_hash for text in batch], embedded.vectors, counts)
+        texts += len(batch)
+        tokens += embedded.tokens
+    usage = Usage(texts, tokens, cost(tokens, price), seconds)
+    count(connection, key, usage)
+    reject(connection, generation, key, sifted.refused)
+    connection.commit()
+    return usage

@@ -1,0 +1,145 @@
+"""The stage `document_chunks`: cut what each build lacks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from arcana_pipelines.chunking.chunker import Chunk, ChunkerSettings, chunk_document
+from arcana_pipelines.chunking.tokens import Vocabulary, vocabulary
+from arcana_pipelines.db import binary
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.errors import PageTooLarge
+from arcana_pipelines.indexes.builds import Build, live_builds
+from arcana_pipelines.lexical.analysis import TERMS, Weights, chunk_weights
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+# A planner that takes the stage for empty sorts all of it for every page of missing embeddings.
+MANY = 1000
+# How the reason of a page begins whose text cannot be cut.
+UNCUT = "cannot be cut:"
+_FIRST = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkReport:
+    """How many contents were cut, into how many chunks."""
+
+    contents: int
+    chunks: int
+
+
+def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = False) -> ChunkReport:
+    """Stage the chunks of every content that a live build does not serve; with `filling`, for new builds too.
+
+    Each batch is one transaction.
+    """
+    contents = chunks = 0
+    for build in live_builds(connection, workspace_id, filling):
+        connection.execute(load_sql("chunks_outdated"), {"build": build.rag_index_build_id})
+        connection.commit()
+        settings, words = build.settings.chunker, vocabulary(build.embedding_model)
+        for rows in _missing(connection, workspace_id, build):
+            cut, failures = _cut(rows, settings, words)
+            weights = chunk_weights([(row["contents"]["title"], chunk.heading_path, chunk.text) for row, chunk in cut])
+            _copy(connection, build, cut, weights)
+            _learn_words(connection, build, weights)
+            if failures:
+                _quarantine(connection, workspace_id, failures)
+            connection.commit()
+            contents += len(rows) - len(failures)
+            chunks += len(cut)
+    if chunks >= MANY:
+        connection.execute("ANALYZE chunk_stage")
+        connection.commit()
+    return ChunkReport(contents, chunks)
+
+
+def _cut(
+    rows: Sequence[dict[str, Any]], settings: ChunkerSettings, words: Vocabulary
+) -> tuple[list[tuple[dict[str, Any], Chunk]], dict[UUID, str]]:
+    """The chunks of each content, and the documents that cannot be cut, with the reason."""
+    cut: list[tuple[dict[str, Any], Chunk]] = []
+    failures: dict[UUID, str] = {}
+    for row in rows:
+        try:
+            cut += [(row, chunk) for chunk in chunk_document(row["contents"], settings, words)]
+        except PageTooLarge as error:
+            failures[row["document_id"]] = f"{UNCUT} {error}"
+        except Exception as error:  # the edge of a page: one that cannot be cut delays no other
+            log.exception("document %s cannot be cut", row["document_id"])
+            failures[row["document_id"]] = f"{UNCUT} {type(error).__name__}: {error}"
+    return cut, failures
+
+
+def _quarantine(connection: Connection, workspace_id: UUID, failures: dict[UUID, str]) -> None:
+    """Only an edit or a person brings these pages back; what is served of them stays."""
+    connection.execute(
+        "UPDATE source_page p SET state = 'quarantined', next_attempt_at = NULL, outcome = NULL, reason = t.reason "
+        "FROM unnest(%s::uuid[], %s::text[]) AS t(document_id, reason) "
+        "WHERE p.workspace_id = %s AND p.document_id = t.document_id",
+        [list(failures), [reason.replace("\0", "") for reason in failures.values()], workspace_id],
+    )
+
+
+def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterator[list[dict[str, Any]]]:
+    after = _FIRST
+    while True:
+        with connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(
+                load_sql("chunks_missing"),
+                {
+                    "workspace_id": workspace_id,
+                    "uncut": UNCUT,
+                    "build": build.rag_index_build_id,
+                    "after": after,
+                    "limit": BATCH,
+                },
+            )
+            rows = cursor.fetchall()
+        if not rows:
+            return
+        after = rows[-1]["document_id"]
+        yield rows
+
+
+def _copy(
+    connection: Connection, build: Build, cut: Sequence[tuple[dict[str, Any], Chunk]], weights: Sequence[Weights]
+) -> None:
+    binary.copy(
+        connection,
+        "chunk_stage (rag_index_build_id, document_content_id, position, chunk_content, lead, heading_path, text_hash, "
+        "token_count, terms, keys)",
+        (
+            binary.row(
+                binary.int4(build.rag_index_build_id),
+                row["document_content_id"].bytes,
+                binary.int4(chunk.position),
+                chunk.text.encode(),
+                chunk.lead.encode(),
+                binary.texts(chunk.heading_path),
+                chunk.text_hash,
+                binary.int4(chunk.token_count),
+                binary.sparsevec(TERMS, weight.terms, weight.weights),
+                binary.int4s(weight.keys),
+            )
+            for (row, chunk), weight in zip(cut, weights, strict=True)
+        ),
+    )
+
+
+def _learn_words(connection: Connection, build: Build, weights: Sequence[Weights]) -> None:
+    """Keep the words as written: what a typing error in a question may have meant."""
+    words = {word for weight in weights for word in weight.words}
+    connection.execute(
+        "INSERT INTO index_word (rag_index_build_id, word) SELECT %s, unnest(%s::text[]) ON CONFLICT DO NOTHING",
+        [build.rag_index_build_id, sorted(words)],
+    )

@@ -1,0 +1,144 @@
+"""The stage `document_content`: what was read becomes versions, places and references."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.storable import each_alone, storable_json
+from arcana_pipelines.documents.contents import Contents, make_contents, relation_targets
+from arcana_pipelines.errors import PageTooLarge
+from arcana_pipelines.ledger import generations, pages
+from arcana_pipelines.ledger.generations import Generation
+from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ContentReport:
+    """How many pages were processed and how many versions that made."""
+
+    processed: int
+    versions: int
+    failed: int
+
+
+def process_contents(connection: Connection, generation: Generation) -> ContentReport:
+    """Turn every fetched page into its document's latest content. Each batch is one transaction."""
+    _revisit_old_logic(connection, generation.workspace_id)
+    processed = versions = failed = 0
+    for rows in _fetched(connection, generation.workspace_id):
+        contents, failures = _make(connection, generation.workspace_id, rows)
+        made, refused = _store(connection, generation, contents)
+        versions += made
+        failures |= refused
+        if failures:
+            pages.store_failed(connection, generation, failures)
+        connection.commit()
+        processed += len(contents) - len(refused)
+        failed += len(failures)
+    if processed or _documents_were_removed(connection, generation):
+        connection.execute(load_sql("document_paths"), {"workspace_id": generation.workspace_id})
+        connection.execute(load_sql("document_references"), {"workspace_id": generation.workspace_id})
+    generations.note(connection, generation, {"versions": versions})
+    connection.commit()
+    return ContentReport(processed, versions, failed)
+
+
+def _revisit_old_logic(connection: Connection, workspace_id: UUID) -> None:
+    """A new normaliser processes every body that is held again; nothing is read from the source."""
+    connection.execute(
+        "UPDATE source_page SET state = 'fetched' WHERE workspace_id = %s AND state = 'unchanged' AND normaliser <> %s",
+        [workspace_id, NORMALISER_VERSION],
+    )
+    connection.commit()
+
+
+def _fetched(connection: Connection, workspace_id: UUID) -> Iterator[list[dict[str, Any]]]:
+    after = ""
+    while True:
+        with connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(
+                load_sql("content_to_process"), {"workspace_id": workspace_id, "after": after, "limit": BATCH}
+            )
+            rows = cursor.fetchall()
+        if not rows:
+            return
+        after = rows[-1]["external_id"]
+        yield rows
+
+
+def _make(
+    connection: Connection, workspace_id: UUID, rows: Sequence[dict[str, Any]]
+) -> tuple[dict[str, Contents], dict[str, str]]:
+    targets = {target for row in rows for value in row["properties"].values() for target in relation_targets(value)}
+    titles = dict(
+        connection.execute(
+            "SELECT external_id, title FROM source_page WHERE workspace_id = %s AND external_id = ANY(%s)",
+            [workspace_id, list(targets)],
+        ).fetchall()
+        if targets
+        else ()
+    )
+    contents: dict[str, Contents] = {}
+    failures: dict[str, str] = {}
+    for row in rows:
+        try:
+            contents[row["external_id"]] = make_contents(row, titles)
+        except PageTooLarge as error:
+            failures[row["external_id"]] = str(error)
+        except Exception as error:  # the edge of a page: one that cannot be processed delays no other
+            log.exception("page %s cannot be processed", row["external_id"])
+            failures[row["external_id"]] = f"cannot be processed: {type(error).__name__}: {error}"
+    return contents, failures
+
+
+def _store(connection: Connection, generation: Generation, contents: dict[str, Contents]) -> tuple[int, dict[str, str]]:
+    """Returns how many versions that made, and the pages that cannot be stored, with the reason."""
+    versions = 0
+
+    def write(part: Sequence[tuple[str, Contents]]) -> None:
+        nonlocal versions
+        versions += _store_together(connection, generation, dict(part))
+
+    refused = each_alone(connection, list(contents.items()), write)
+    return versions, {external_id: reason for (external_id, _), reason in refused}
+
+
+def _store_together(connection: Connection, generation: Generation, contents: dict[str, Contents]) -> int:
+    pages = [
+        {
+            "external_id": external_id,
+            "content_hash": made.content_hash,
+            "contents": made.data,
+            "links": list(made.links),
+        }
+        for external_id, made in contents.items()
+    ]
+    rows = connection.execute(
+        load_sql("content_store"),
+        {
+            "workspace_id": generation.workspace_id,
+            "pages": storable_json(pages),
+            "normaliser": NORMALISER_VERSION,
+        },
+    ).fetchall()
+    if rows:
+        statement = sql.SQL(load_sql("content_point")).format(property_values=sql.SQL(load_sql("property_values")))
+        connection.execute(statement, {"documents": [row[0] for row in rows], "contents": [row[1] for row in rows]})
+    return sum(row[1] is not None for row in rows)
+
+
+def _documents_were_removed(connection: Connection, generation: Generation) -> bool:
+    return bool(generations.counters(connection, generation).get("removed"))

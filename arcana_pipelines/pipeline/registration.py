@@ -1,0 +1,134 @@
+"""Registering a workspace, and removing one: row, directory, index and partition, all of them or none."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.errors import ArcanaError, InvalidSlug, UnknownWorkspace
+from arcana_pipelines.home import make_home
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX, IndexSettings, builds_of
+from arcana_pipelines.indexes.lifecycle import create_index, drop_builds
+from arcana_pipelines.settings import Settings
+from arcana_pipelines.workspaces.workspaces import SLUG, Workspace, check_slug, find, storage_path
+
+
+def register(
+    database: Database,
+    slug: str,
+    platform: str,
+    index: IndexSettings,
+    add_partition: Callable[[str], None],
+    remove_partition: Callable[[str], None],
+    *,
+    name: str | None = None,
+    source_config: dict[str, Any] | None = None,
+    credential_ref: str | None = None,
+) -> Workspace:
+    """Make row, directory, default index and partition of a new workspace: all of them or none.
+
+    Raises:
+        InvalidSlug: the slug breaks the rules, is taken, or was used by a removed workspace.
+        ArcanaError: the directory or the partition could not be made.
+    """
+    check_slug(slug)
+    directory = storage_path(database.settings, slug)
+    made: list[Callable[[], Any]] = []
+    try:
+        with database.connection() as connection:
+            _refuse_used(connection, slug)
+            connection.execute(
+                "INSERT INTO workspace (slug, name, platform, source_config, credential_ref, storage_path) "
+                "VALUES (%s, %s, %s, %s, %s, %s)",
+                [slug, name or slug, platform, Jsonb(source_config or {}), credential_ref, str(directory)],
+            )
+            workspace = find(connection, slug)
+            create_index(connection, workspace.workspace_id, DEFAULT_INDEX, index)
+            make_home(database.settings.home)
+            _make_directory(directory)
+            made.append(lambda: shutil.rmtree(directory, ignore_errors=True))
+            add_partition(slug)
+            made.append(lambda: remove_partition(slug))
+    except BaseException:
+        for undo in reversed(made):
+            undo()
+        raise
+    return workspace
+
+
+def remove(database: Database, slug: str, remove_partition: Callable[[str], None]) -> None:
+    """Hide a workspace at once, then drop its partition, its rows and its directory.
+
+    May be repeated after an interruption: a workspace that is half removed is found again.
+    """
+    with database.connection() as connection:
+        row = connection.execute(
+            "UPDATE workspace SET status = 'deleting', updated_at = now() WHERE slug = %s RETURNING workspace_id",
+            [slug],
+        ).fetchone()
+        if row is None:
+            raise UnknownWorkspace.named(slug)
+        connection.execute("INSERT INTO retired_slug (slug) VALUES (%s) ON CONFLICT DO NOTHING", [slug])
+    remove_partition(slug)
+    with database.connection() as connection:
+        builds = [build.rag_index_build_id for build in builds_of(connection, row[0])]
+        connection.execute(
+            "UPDATE rag_indexes SET active_build_id = NULL WHERE workspace_id = %s AND active_build_id IS NOT NULL",
+            [row[0]],
+        )
+        connection.commit()
+        drop_builds(database, builds)
+        connection.execute("DELETE FROM workspace WHERE workspace_id = %s", [row[0]])
+    _remove_directory(database.settings, slug)
+
+
+def _remove_directory(settings: Settings, slug: str) -> None:
+    """Delete a workspace's directory below our own storage root. What the row says of it does not count.
+
+    Raises:
+        ArcanaError: something else stands there, or it cannot be deleted. The workspace itself is removed.
+    """
+    directory = storage_path(settings, slug)
+    root = directory.parent
+    if not SLUG.fullmatch(slug) or directory.is_symlink() or root.is_symlink() or settings.storage_root.is_symlink():
+        raise ArcanaError(
+            f"Workspace '{slug}' is removed. Its directory {directory} is not deleted, because a link leads to it: "
+            "delete what it holds by hand."
+        )
+    try:
+        shutil.rmtree(directory)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ArcanaError(
+            f"Workspace '{slug}' is removed. Its directory {directory} could not be deleted ({error.strerror}): delete "
+            "it by hand."
+        ) from error
+
+
+def _refuse_used(connection: Connection, slug: str) -> None:
+    if connection.execute("SELECT 1 FROM retired_slug WHERE slug = %s", [slug]).fetchone():
+        raise InvalidSlug(
+            f"The slug '{slug}' belonged to a workspace that was removed. Dagster keeps a partition's history, "
+            "so a slug is not given twice: choose another."
+        )
+    if connection.execute("SELECT 1 FROM workspace WHERE slug = %s", [slug]).fetchone():
+        raise InvalidSlug(f"There is already a workspace '{slug}'. Choose another slug.")
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            raise ArcanaError(
+                f"{directory} holds files although no workspace uses it. Move it away and register again."
+            )
+    except OSError as error:
+        raise ArcanaError(
+            f"The workspace's directory {directory} cannot be made: {error.strerror}. Nothing was registered."
+        ) from error

@@ -1,0 +1,390 @@
+"""The stage `notion_pages`: list the source, read what is stale, prove what is gone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from queue import SimpleQueue
+
+import psycopg
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.errors import (
+    AnswerUnusable,
+    ArcanaError,
+    PageRejected,
+    PageUnavailable,
+    SourceMismatch,
+    SourcePaused,
+    SourceUnavailable,
+)
+from arcana_pipelines.ledger import generations, inbox, pages
+from arcana_pipelines.ledger.generations import Generation
+from arcana_pipelines.ledger.inbox import Waiting
+from arcana_pipelines.ledger.purge import purge
+from arcana_pipelines.ledger.removal import is_below_removed, remove_absent
+from arcana_pipelines.net.workers import worker_threads
+from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence, Source
+from arcana_pipelines.workspaces.workspaces import Workspace
+
+log = logging.getLogger(__name__)
+
+# Pages read between two commits: what a crash loses at most.
+COMMIT_PAGES = 50
+# Linked pages that an audit looks at: one request each.
+MOST_LINKS = 500
+# So many failures of the whole source in a row, without one page read, end the reading.
+GIVE_UP_AFTER = 20
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class PagesReport:
+    """What one listing found and did. `listed` is counted while listing, apart from the ledger."""
+
+    generation: int
+    mode: str
+    listing_complete: bool
+    problems: tuple[str, ...]
+    listed: int
+    fetched: int
+    failed: int
+    removed: int
+    waiting: int
+
+
+def sync_pages(
+    connection: Connection,
+    workspace: Workspace,
+    source: Source,
+    mode: Mode,
+    *,
+    allow_removals: int = 0,
+    concurrency: int = 10,
+    retention_days: int = 30,
+) -> PagesReport:
+    """Bring the ledger up to date with the source. The first sync, and one without a cursor, is full.
+
+    Full and audit syncs also forget what was removed more than `retention_days` ago.
+
+    Raises:
+        TokenRevoked: the token is not accepted. Nothing is removed.
+        SourceMismatch: the token belongs to another Notion workspace than the indexed one.
+        SourceUnavailable: the source answers nothing at all any more.
+    """
+    if workspace.source_cursor is None and mode is Mode.INCREMENTAL:
+        mode = Mode.FULL
+    identity = _identified(workspace, source, mode)
+    generation = generations.begin(connection, workspace.workspace_id, mode)
+    connection.commit()
+    announced = inbox.waiting(connection, workspace.workspace_id)
+    listing, listed = _list(connection, workspace, source, generation)
+    there = _look_at_announced(connection, workspace, generation, source, announced, listing)
+    if mode is Mode.AUDIT:
+        listed += _follow_links(connection, generation, source)
+    elif mode is Mode.INCREMENTAL:
+        # That lists pages alone, and the text of a row names its database.
+        _record_databases(connection, generation, source)
+    if listing.complete and not listed and mode is not Mode.INCREMENTAL:
+        _distrust_empty(connection, generation, listing, allow_removals)
+    # A listing that failed at once tells no time of the source's. Ours would do for neither: then nothing is settled.
+    source_now = listing.source_time or _newest_edit(connection, generation) or LONG_AGO
+    # Removal comes first: reading a page that the trash or a whole listing speaks against proves nothing.
+    removal = remove_absent(connection, generation, source, listing, allow_removals)
+    listed += _take_up(connection, generation, there)
+    reading = _Reading(connection, generation, source, source_now, concurrency)
+    reading.run()
+    if reading.paused:
+        listing.problems.append(reading.paused)
+    inbox.close(connection, workspace.workspace_id, announced.event_ids, generation.number)
+    _finish(connection, workspace, generation, listing, identity, source.credential())
+    if mode is not Mode.INCREMENTAL:
+        purge(connection, generation, retention_days)
+    report = PagesReport(
+        generation=generation.number,
+        mode=mode,
+        listing_complete=listing.complete,
+        problems=tuple(listing.problems),
+        listed=listed + reading.extra + removal.alive,
+        fetched=reading.fetched,
+        failed=reading.failed,
+        removed=removal.removed,
+        waiting=removal.waiting,
+    )
+    generations.note(
+        connection,
+        generation,
+        {"listed": report.listed, "removed": removal.removed, "waiting_removals": removal.waiting},
+    )
+    connection.commit()
+    return report
+
+
+def _list(connection: Connection, workspace: Workspace, source: Source, generation: Generation) -> tuple[Listing, int]:
+    """Write the listing into the ledger, batch by batch; returns it with the number of distinct pages."""
+    listed: set[str] = set()
+
+    def is_unchanged(refs: Sequence[PageRef]) -> list[bool]:
+        return pages.are_unchanged(connection, workspace.workspace_id, refs)
+
+    mode_is_full = generation.mode is not Mode.INCREMENTAL
+    listing = source.enumerate(generation.mode, workspace.source_cursor, is_unchanged)
+    for batch in listing.batches:
+        # A trashed page is a matter of removal; a database is on record either way.
+        shown = [ref for ref in batch if not ref.in_trash or (mode_is_full and ref.kind == "data_source")]
+        if not mode_is_full:
+            # One that was made and trashed since the last whole listing: its rows are known, it is not.
+            shown += pages.unknown_trashed_databases(connection, workspace.workspace_id, batch)
+        if shown:
+            pages.record(connection, generation, shown)
+            listed.update(ref.external_id for ref in shown if ref.kind != "data_source")
+        connection.commit()
+    return listing, len(listed)
+
+
+def _record_databases(connection: Connection, generation: Generation, source: Source) -> None:
+    """Ask for each database that new rows name but no listing has shown."""
+    rows = connection.execute(
+        load_sql("databases_unknown"), {"workspace_id": generation.workspace_id, "limit": MOST_LINKS}
+    ).fetchall()
+    connection.commit()
+    found = [ref for (external_id,) in rows if (ref := source.container(external_id)) is not None and not ref.in_trash]
+    if found:
+        pages.record(connection, generation, found)
+        connection.commit()
+
+
+def _follow_links(connection: Connection, generation: Generation, source: Source) -> int:
+    """Look at pages that others link to but no listing has shown (search is not exhaustive)."""
+    rows = connection.execute(
+        load_sql("links_unknown"), {"workspace_id": generation.workspace_id, "limit": MOST_LINKS}
+    ).fetchall()
+    connection.commit()
+    found = [source.confirm(external_id) for (external_id,) in rows]
+    alive = [ref for presence, ref in found if presence is Presence.ALIVE and ref is not None]
+    if alive:
+        pages.record(connection, generation, alive)
+        connection.commit()
+    return len(alive)
+
+
+def _look_at_announced(
+    connection: Connection, workspace: Workspace, generation: Generation, source: Source, announced: Waiting,
+    listing: Listing,
+) -> list[PageRef]:  # fmt: skip
+    """Look at announced pages that the listing did not show: the search index may lag behind the events.
+
+    Returns those that are there; trashed ones join the listing's trash.
+    """
+    if workspace.source_config.get("comments"):
+        pages.stale(connection, generation, announced.commented)
+    unlisted = pages.not_seen(connection, generation, announced.pages)
+    connection.commit()
+    alive: list[PageRef] = []
+    for external_id in unlisted:
+        presence, ref = source.confirm(external_id)
+        if presence is Presence.ALIVE and ref is not None:
+            alive.append(ref)
+        elif presence is Presence.TRASHED and listing.trash is not None:
+            listing.trash.add(external_id)
+    return alive
+
+
+def _take_up(connection: Connection, generation: Generation, announced: Sequence[PageRef]) -> int:
+    """Record announced pages that are there, except below something that is removed; returns how many."""
+    # Removal may have listed some of them in the meantime.
+    new = set(pages.not_seen(connection, generation, [ref.external_id for ref in announced]))
+    refs = [
+        ref for ref in announced
+        if ref.external_id in new and not is_below_removed(connection, generation, ref)
+    ]  # fmt: skip
+    if refs:
+        pages.record(connection, generation, refs)
+    connection.commit()
+    return len(refs)
+
+
+def _distrust_empty(connection: Connection, generation: Generation, listing: Listing, allow_removals: int) -> None:
+    """A listing without a single page, where we hold some, is taken for a failure until a person says otherwise."""
+    held = pages.count_held(connection, generation)
+    if held > allow_removals:
+        listing.complete = False
+        listing.problems.append(
+            f"the source listed no page at all although {held} are known; check what the connection may see, "
+            f"or allow their removal with --allow-removals {held}"
+        )
+
+
+def _identified(workspace: Workspace, source: Source, mode: Mode) -> str | None:
+    """Whose workspace the source shows now; asked in full listings and whenever the token has changed."""
+    known = workspace.source_workspace_id
+    if mode is Mode.INCREMENTAL and source.credential() == workspace.credential_hash:
+        return known
+    try:
+        identity = source.identity()
+    except PageRejected as error:
+        log.warning("workspace '%s': the token does not say whose it is: %s", workspace.slug, error)
+        return known
+    if known and identity and identity != known:
+        raise SourceMismatch(
+            f"Workspace '{workspace.slug}' was indexed from another Notion workspace than its token belongs to "
+            "now. Nothing was changed. Restore the old token, or register a new workspace for this one."
+        )
+    return identity
+
+
+def _finish(
+    connection: Connection,
+    workspace: Workspace,
+    generation: Generation,
+    listing: Listing,
+    identity: str | None,
+    credential: str | None,
+) -> None:
+    """The cursor moves only when the listing was whole and everything it said is in the ledger."""
+    connection.execute(
+        "UPDATE sync_generation SET listing_complete = %s, problems = to_jsonb(%s::text[]) "
+        "WHERE workspace_id = %s AND generation = %s",
+        [listing.complete, listing.problems, generation.workspace_id, generation.number],
+    )
+    if listing.complete:
+        # The source has answered: what the looks have found before is over, and they need not wait any more.
+        connection.execute(
+            "UPDATE workspace SET poll_failures = 0, poll_problem = NULL, poll_after = NULL "
+            "WHERE workspace_id = %s AND poll_failures > 0",
+            [generation.workspace_id],
+        )
+    connection.execute(
+        "UPDATE workspace SET source_cursor = CASE WHEN %s THEN %s ELSE source_cursor END, "
+        "source_workspace_id = coalesce(source_workspace_id, %s), credential_hash = %s, updated_at = now() "
+        "WHERE workspace_id = %s",
+        [
+            listing.complete and listing.cursor is not None,
+            listing.cursor,
+            identity,
+            credential,
+            workspace.workspace_id,
+        ],
+    )
+
+
+def _newest_edit(connection: Connection, generation: Generation) -> datetime | None:
+    row = connection.execute(
+        "SELECT max(last_edited_at) FROM source_page WHERE workspace_id = %s AND seen_generation = %s",
+        [generation.workspace_id, generation.number],
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+class _Reading:
+    """Reads stale pages with bounded concurrency and commits them in small batches."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        generation: Generation,
+        source: Source,
+        source_now: datetime,
+        concurrency: int,
+    ) -> None:
+        self.connection = connection
+        self.generation = generation
+        self.source = source
+        self.source_now = source_now
+        self.concurrency = concurrency
+        self.fetched = 0
+        self.failed = 0
+        # Pages that this generation did not list (retries and settling pages), and how many of them it took up.
+        self._unlisted: set[str] = set()
+        self.extra = 0
+        self._absent: list[str] = []
+        self.paused: str | None = None
+        # One look at a queue for each page; `wait` would look at all that are under way.
+        self._done: SimpleQueue[Future[FetchedPage]] = SimpleQueue()
+        self._read: list[tuple[PageRef, FetchedPage]] = []
+        self._failures: dict[str, str] = {}
+        self._failed_in_a_row = 0
+
+    def run(self) -> None:
+        """Read everything that is stale now."""
+        with worker_threads(self.concurrency, "fetch") as pool:
+            waiting: dict[Future[FetchedPage], PageRef] = {}
+            try:
+                for ref in self._stale():
+                    future = pool.submit(self.source.fetch, ref)
+                    waiting[future] = ref
+                    future.add_done_callback(self._done.put)
+                    # A window twice as wide as the pool keeps it busy without holding the workspace.
+                    while len(waiting) >= 2 * self.concurrency:
+                        self._collect(waiting)
+                    if self.paused:
+                        break
+                while waiting:
+                    self._collect(waiting)
+            finally:
+                for future in waiting:
+                    future.cancel()
+                if not self.connection.closed:
+                    self._commit()
+
+    def _stale(self) -> Iterator[PageRef]:
+        for batch in pages.to_fetch(self.connection, self.generation, self.source_now):
+            self._unlisted |= pages.not_listed(self.connection, self.generation, batch)
+            yield from batch
+
+    def _collect(self, waiting: dict[Future[FetchedPage], PageRef]) -> None:
+        future = self._done.get()
+        self._take(waiting.pop(future), future)
+        if len(self._read) + len(self._failures) >= COMMIT_PAGES:
+            self._commit()
+
+    def _take(self, ref: PageRef, future: Future[FetchedPage]) -> None:
+        try:
+            page = future.result()
+        except SourcePaused as error:
+            self.paused = str(error)  # no fault of the page: it stays pending
+        except PageUnavailable as error:
+            if ref.external_id in self._unlisted:
+                self._absent.append(ref.external_id)
+            else:
+                self._failures[ref.external_id] = str(error)
+        except PageRejected as error:
+            self._failures[ref.external_id] = str(error)
+        except AnswerUnusable as error:
+            self._failures[ref.external_id] = str(error)
+        except SourceUnavailable as error:
+            self._failures[ref.external_id] = str(error)
+            self._failed_in_a_row += 1
+            if self._failed_in_a_row >= GIVE_UP_AFTER:
+                raise SourceUnavailable(
+                    f"{self._failed_in_a_row} pages in a row could not be read ({error}). "
+                    "What was read is kept; the next sync goes on from here."
+                ) from error
+        except (ArcanaError, psycopg.Error):
+            raise
+        except Exception as error:  # the edge of a page: one that nobody can read delays no other
+            log.exception("%s %s cannot be read", ref.kind, ref.external_id)
+            self._failures[ref.external_id] = f"cannot be read: {type(error).__name__}: {error}"
+        else:
+            self._read.append((ref, page))
+            self._failed_in_a_row = 0
+
+    def _commit(self) -> None:
+        if self._read:
+            pages.store_fetched(self.connection, self.generation, self._read, self.source_now)
+            self.fetched += len(self._read)
+            self.extra += sum(ref.external_id in self._unlisted for ref, _ in self._read)
+            self._read = []
+        if self._absent:
+            pages.store_suspects(self.connection, self.generation, self._absent)
+            self._absent = []
+        if self._failures:
+            pages.store_failed(self.connection, self.generation, self._failures)
+            self.failed += len(self._failures)
+            self.extra += sum(page in self._unlisted for page in self._failures)
+            self._failures = {}
+        self.connection.commit()

@@ -1,0 +1,158 @@
+"""Workspaces, as their rows say: finding one, and what may be changed of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Literal, LiteralString
+from uuid import UUID
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.errors import InvalidSlug, UnknownWorkspace, WrongUse
+from arcana_pipelines.settings import Settings
+
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One tenant, as its row says.
+
+    `storage_path` is where its directory was made; after a restore on another machine it is below the new ARCANA_HOME
+    (see `storage_path`).
+    """
+
+    workspace_id: UUID
+    slug: str
+    name: str
+    platform: str
+    user_id: UUID
+    source_config: dict[str, Any]
+    credential_ref: str | None
+    source_workspace_id: str | None
+    credential_hash: str | None
+    storage_path: str
+    status: str
+    generation: int
+    source_cursor: str | None
+    poll_failures: int
+
+
+_COLUMNS = ", ".join(Workspace.__dataclass_fields__)
+
+
+def find(connection: Connection, slug: str) -> Workspace:
+    """The workspace with this slug.
+
+    Raises:
+        UnknownWorkspace: there is none.
+    """
+    with connection.cursor(row_factory=class_row(Workspace)) as cursor:
+        cursor.execute(f"SELECT {_COLUMNS} FROM workspace WHERE slug = %s AND status <> 'deleting'", [slug])
+        found = cursor.fetchone()
+    if found is None:
+        raise UnknownWorkspace.named(slug)
+    return found
+
+
+def require_known(connection: Connection, slug: str) -> None:
+    """Refuse a slug that no workspace has, one that is half removed included.
+
+    Raises:
+        UnknownWorkspace: there is none.
+    """
+    if connection.execute("SELECT 1 FROM workspace WHERE slug = %s", [slug]).fetchone() is None:
+        raise UnknownWorkspace.named(slug)
+
+
+def every(connection: Connection) -> list[Workspace]:
+    """All workspaces, by slug."""
+    with connection.cursor(row_factory=class_row(Workspace)) as cursor:
+        cursor.execute(f"SELECT {_COLUMNS} FROM workspace WHERE status <> 'deleting' ORDER BY slug")
+        return cursor.fetchall()
+
+
+def slugs(connection: Connection) -> list[str]:
+    """The slugs of all workspaces, in order. Who may only search may read them, too."""
+    rows = connection.execute("SELECT slug FROM workspace WHERE status <> 'deleting' ORDER BY slug")
+    return [slug for (slug,) in rows]
+
+
+def retired_slugs(connection: Connection) -> set[str]:
+    """The slugs of workspaces that were removed."""
+    return {slug for (slug,) in connection.execute("SELECT slug FROM retired_slug").fetchall()}
+
+
+def due_for_poll(connection: Connection) -> list[Workspace]:
+    """Active workspaces whose source may be looked at now, least recently polled first."""
+    return _those(connection, load_sql("workspaces_due"))
+
+
+def in_need_of_sync(connection: Connection) -> list[Workspace]:
+    """Active workspaces for which the last look called for a sync, the longest waiting first."""
+    return _those(connection, load_sql("workspaces_in_need"))
+
+
+def _those(connection: Connection, statement: LiteralString) -> list[Workspace]:
+    with connection.cursor(row_factory=class_row(Workspace)) as cursor:
+        cursor.execute(f"SELECT {_COLUMNS} FROM ({statement}) AS workspace ORDER BY polled_at NULLS FIRST")
+        return cursor.fetchall()
+
+
+def change(
+    connection: Connection, workspace: Workspace, name: str, source_config: dict[str, Any], credential_ref: str | None
+) -> None:
+    """Give a workspace another name, or another place that its source is read from; its next sync lists everything."""
+    moved = (source_config, credential_ref) != (workspace.source_config, workspace.credential_ref)
+    connection.execute(
+        "UPDATE workspace SET name = %s, source_config = %s, credential_ref = %s, "
+        "source_cursor = CASE WHEN %s THEN NULL ELSE source_cursor END, updated_at = now() WHERE workspace_id = %s",
+        [name, Jsonb(source_config), credential_ref, moved, workspace.workspace_id],
+    )
+    connection.commit()
+
+
+def set_status(connection: Connection, workspace_id: UUID, status: Literal["active", "paused"]) -> None:
+    """Say whether sensors and schedules may sync a workspace."""
+    connection.execute(
+        "UPDATE workspace SET status = %s, updated_at = now() WHERE workspace_id = %s", [status, workspace_id]
+    )
+    connection.commit()
+
+
+def set_embedding_budget(connection: Connection, workspace_id: UUID, usd: str) -> None:
+    """Set what a workspace's embeddings may cost in a month; `default` takes its own limit away.
+
+    Raises:
+        WrongUse: it is no amount of money.
+    """
+    limit: Decimal | None = None
+    if usd != "default":
+        try:
+            limit = Decimal(usd)
+        except InvalidOperation:
+            limit = Decimal("NaN")
+        if not limit.is_finite() or limit < 0:
+            raise WrongUse(f"'{usd}' is no monthly limit: give US dollars (5, 0.50, 0), or 'default'.")
+    connection.execute("UPDATE workspace SET embedding_budget = %s WHERE workspace_id = %s", [limit, workspace_id])
+    connection.commit()
+
+
+def check_slug(slug: str) -> None:
+    """Refuse a slug that cannot be a partition key, a directory name and a part of an address alike."""
+    if not SLUG.fullmatch(slug):
+        raise InvalidSlug(
+            f"'{slug}' cannot be a workspace's slug: use 1 to 63 lower-case letters, digits, '-' and '_', "
+            "beginning and ending with a letter or digit (for example acme-support)."
+        )
+
+
+def storage_path(settings: Settings, slug: str) -> Path:
+    """The directory of one workspace."""
+    return settings.storage_root / "workspace" / slug
