@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 _LOADS = """
 import pathlib, arcana_pipelines, arcana_pipelines.definitions
 from arcana_pipelines.cli.commands.up import DEMO_SOURCE
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.indexes.targets.pgvector.publish import load_sql
 from arcana_pipelines.db.schema import newest_revision
 here = pathlib.Path(arcana_pipelines.__file__)
 assert here.is_relative_to(pathlib.Path.cwd()), here

@@ -15,13 +15,15 @@ import psycopg
 
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.server import refuse_reader
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import ArcanaError, DatabaseBusy, DatabaseFull, DatabaseUnreachable, WrongUse
 from arcana_pipelines.postgres_address import Address
 from arcana_pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+load_sql = statements_beside(__file__)
 
 Connection = psycopg.Connection[Any]
 

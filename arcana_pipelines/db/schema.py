@@ -12,12 +12,15 @@ from sqlalchemy import Connection
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.locks import wait_for_advisory_lock
+from arcana_pipelines.db.reader import grant_to_reader
 from arcana_pipelines.db.server import check_server, refuse_reader, tables_out_of_reach
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
+load_sql = statements_beside(__file__)
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +71,7 @@ def upgrade(database: Database, revision: str = "head") -> str:
 def grant_reads(database: Database) -> None:
     """Let the role `arcana_reader`, where there is one, read what searches read."""
     with database.connection() as connection:
-        connection.execute(load_sql("roles_reader"))
+        grant_to_reader(connection)
 
 
 def downgrade(database: Database, revision: str) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import OnlySearches, WrongUse
+
+load_sql = statements_beside(__file__)
 
 LOWEST_POSTGRES = 15
 # 0.8.3 and 0.8.4 repair HNSW indexes that VACUUM corrupted: https://github.com/pgvector/pgvector/blob/master/CHANGELOG.md

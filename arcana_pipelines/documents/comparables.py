@@ -7,7 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.documents.values import Moment, span_of
+
+# The same in SQL: `v` (key, value), a property of a version, into the rows of `document_property`.
+PROPERTY_VALUES = statements_beside(__file__)("property_values")
 
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}.*)?")
 _TIMES = ("date", "created_time", "last_edited_time", "formula", "rollup")

@@ -10,10 +10,12 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.packing import Text
 from arcana_pipelines.embedding.prices import Terms, cost
 from arcana_pipelines.errors import BudgetReached, InvalidSetting
+
+load_sql = statements_beside(__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Spending:
 def spending(connection: Connection, workspace_id: UUID) -> Spending:
     """What the workspace has spent in the running month."""
     with connection.cursor(row_factory=class_row(Spending)) as cursor:
-        cursor.execute(load_sql("embeddings_spent"), {"workspace_id": workspace_id})
+        cursor.execute(load_sql("spent"), {"workspace_id": workspace_id})
         found = cursor.fetchone()
     connection.commit()
     assert found is not None

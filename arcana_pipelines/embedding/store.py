@@ -10,8 +10,10 @@ from uuid import UUID
 
 from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.provider import Vectors
+
+load_sql = statements_beside(__file__)
 
 Tier = Literal["standard", "batch"]
 
@@ -56,7 +58,7 @@ def count(connection: Connection, key: StoreKey, usage: Usage) -> None:
     if not usage.texts and not usage.tokens:
         return
     connection.execute(
-        load_sql("embeddings_usage"),
+        load_sql("usage"),
         {
             "workspace_id": key.workspace_id,
             "model": key.model,

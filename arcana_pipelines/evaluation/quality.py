@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import EmbeddingFailed, RerankingFailed
 from arcana_pipelines.evaluation import golden
 from arcana_pipelines.evaluation.drafts import Page, draft
@@ -24,6 +24,8 @@ from arcana_pipelines.retrieval.fusion import Fusion, Ranking
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.reranker import Reranker
 from arcana_pipelines.settings import Settings
+
+load_sql = statements_beside(__file__)
 
 RANKINGS: tuple[Ranking, ...] = ("fused", "dense", "lexical")
 # Chunks asked for, so that there are 50 pages among them.
@@ -147,7 +149,7 @@ def evaluate(
     """
     named = {each.external_id for question in questions for each in question.relevant}
     key = {"workspace_id": build.workspace_id, "pages": list(named)}
-    known = {page for (page,) in connection.execute(load_sql("quality_known_pages"), key).fetchall()}
+    known = {page for (page,) in connection.execute(load_sql("known_pages"), key).fetchall()}
     connection.commit()
     searcher = IndexSearcher(
         connection, settings, build.workspace_id, build.index_name, build.rag_index_build_id, reranker=reranker
@@ -200,7 +202,7 @@ def store(connection: Connection, evaluation: Evaluation, is_baseline: bool = Fa
             [evaluation.build.rag_index_id],
         )
     connection.execute(
-        load_sql("quality_store"),
+        load_sql("store"),
         {
             "rag_index_id": evaluation.build.rag_index_id,
             "build": evaluation.build.rag_index_build_id,
@@ -276,7 +278,7 @@ def worst_table(evaluation: Evaluation) -> str:
 def keep(connection: Connection, workspace_id: UUID, questions: Sequence[Question]) -> None:
     """Make these the golden questions of a workspace, instead of those kept before."""
     connection.execute(
-        load_sql("quality_keep"),
+        load_sql("keep"),
         {"workspace_id": workspace_id, "questions": json.dumps(golden.described(questions))},
     )
     connection.commit()
@@ -300,7 +302,7 @@ def asked_workspaces(connection: Connection) -> set[str]:
 def suggest(connection: Connection, workspace_id: UUID, limit: int) -> list[Question]:
     """Drafts of golden questions from the titles and headings of a workspace's documents as they are now."""
     with connection.cursor("quality_documents", row_factory=class_row(Page)) as cursor:
-        cursor.execute(load_sql("quality_documents"), {"workspace_id": workspace_id, "most": MOST_PAGES})
+        cursor.execute(load_sql("documents"), {"workspace_id": workspace_id, "most": MOST_PAGES})
         found = draft(cursor, limit)
     connection.commit()
     return found

@@ -19,8 +19,11 @@ from psycopg.types.json import Jsonb
 
 from arcana_pipelines.chunking.chunker import CHUNKER_VERSION, ChunkerSettings
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.reader import grant_to_reader
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.lexical.analysis import LEXEMES_VERSION
+
+load_sql = statements_beside(__file__)
 
 DEFAULT_INDEX = "default"  # the one that each workspace has from the beginning
 
@@ -159,7 +162,7 @@ def create_build(
         "ALTER TABLE {table} ADD CONSTRAINT {dimensions} CHECK (vector_dims(chunk_embedding) = "
         f"{int(settings.dimensions)})",
     )
-    connection.execute(load_sql("roles_reader"))
+    grant_to_reader(connection)
     return build
 
 
@@ -196,3 +199,8 @@ def _drop_partition(connection: Connection, parent: LiteralString, name: str) ->
         statement: LiteralString = f"ALTER TABLE {parent} DETACH PARTITION {{}} {how}"
         connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))
+
+
+def hold_index(connection: Connection, rag_index_id: UUID) -> None:
+    """Keep others from publishing to an index, and from promoting its builds, until this transaction ends."""
+    connection.execute("SELECT 1 FROM rag_indexes WHERE rag_index_id = %s FOR NO KEY UPDATE", [rag_index_id])

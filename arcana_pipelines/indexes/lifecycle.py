@@ -15,13 +15,15 @@ from psycopg.types.json import Jsonb
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Connection, Database
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.provider import dimensions_of
 from arcana_pipelines.errors import NotVerified, WrongUse
 from arcana_pipelines.indexes import promotion
 from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of, create_build, drop_build, table_of
 from arcana_pipelines.indexes.targets.pgvector.ann import ensure_ann
 from arcana_pipelines.indexes.verification import Verification, verify
+
+load_sql = statements_beside(__file__)
 
 log = logging.getLogger(__name__)
 

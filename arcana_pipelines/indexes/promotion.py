@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from typing import Any, LiteralString
-from uuid import UUID
 
 from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
-from arcana_pipelines.indexes.builds import Build
-
-
-def hold_index(connection: Connection, rag_index_id: UUID) -> None:
-    """Keep others from publishing to an index, and from promoting its builds, until this transaction ends."""
-    connection.execute("SELECT 1 FROM rag_indexes WHERE rag_index_id = %s FOR NO KEY UPDATE", [rag_index_id])
+from arcana_pipelines.indexes.builds import Build, hold_index
+from arcana_pipelines.indexes.targets.pgvector import publish
 
 
 def switch(connection: Connection, build: Build) -> None:
@@ -25,7 +19,7 @@ def switch(connection: Connection, build: Build) -> None:
     connection.commit()  # the time of the switch is that of its transaction's beginning
     with connection.transaction():
         hold_index(connection, build.rag_index_id)
-        connection.execute(load_sql("publish_removals"), build.key)
+        publish.take_out_removed(connection, build)
         connection.execute(
             "UPDATE rag_index_build SET state = 'retired', retired_at = now(), updated_at = now() "
             "WHERE rag_index_id = %s AND state = 'active'",

@@ -11,9 +11,11 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.builds import Build
 from arcana_pipelines.indexes.targets.pgvector.ann import ensure_recall
+
+load_sql = statements_beside(__file__)
 
 LEAST_RECALL = 0.98
 

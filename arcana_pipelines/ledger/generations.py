@@ -11,8 +11,10 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.sources.protocol import Mode
+
+load_sql = statements_beside(__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,16 @@ def note(connection: Connection, generation: Generation, counters: Mapping[str, 
     )
 
 
+def finish(connection: Connection, generation: Generation) -> None:
+    """Note that the generation is indexed, and how many pages are in quarantine: the next sees whether they grow."""
+    connection.execute(
+        "UPDATE sync_generation SET finished_at = now(), counters = counters || jsonb_build_object('quarantined', "
+        "(SELECT count(*) FROM source_page WHERE workspace_id = %(workspace_id)s AND state = 'quarantined')) "
+        "WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
+        generation.key,
+    )
+
+
 def counters(connection: Connection, generation: Generation) -> dict[str, Any]:
     """The generation's counters so far."""
     row = connection.execute(
@@ -90,7 +102,7 @@ def counters(connection: Connection, generation: Generation) -> dict[str, Any]:
 def counts(connection: Connection, generation: Generation) -> dict[str, int]:
     """What became of every page of this generation, by outcome; they add up to `enumerated`."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(load_sql("ledger_counts"), generation.key)
+        cursor.execute(load_sql("counts"), generation.key)
         row = cursor.fetchone()
     assert row is not None
     return dict(row)

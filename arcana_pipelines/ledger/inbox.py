@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection, Database
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.sources.protocol import Announcement
+
+load_sql = statements_beside(__file__)
 
 # Pages that one sync looks at because they were announced: one request each.
 MOST_LOOKS = 200

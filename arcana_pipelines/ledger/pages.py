@@ -13,11 +13,13 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.db.storable import each_alone, storable_json
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.sources.protocol import FetchedPage, PageRef
+
+load_sql = statements_beside(__file__)
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +45,14 @@ def record(connection: Connection, generation: Generation, refs: Sequence[PageRe
         unclear[ref.external_id] = (ref.kind, reason)
     if unclear:
         rows = [{"external_id": page, "kind": kind, "reason": why} for page, (kind, why) in unclear.items()]
-        connection.execute(load_sql("ledger_unclear"), {**generation.key, "pages": storable_json(rows)})
+        connection.execute(load_sql("pages_unclear"), {**generation.key, "pages": storable_json(rows)})
 
 
 def _record(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> None:
     titles = {ref.external_id: ref.title for ref in refs if ref.kind == "data_source"}
     if titles:
         databases = [{"external_id": database, "title": title} for database, title in titles.items()]
-        connection.execute(load_sql("ledger_renamed"), {**generation.key, "databases": storable_json(databases)})
+        connection.execute(load_sql("pages_renamed"), {**generation.key, "databases": storable_json(databases)})
     pages = [
         {
             "external_id": ref.external_id,
@@ -67,7 +69,7 @@ def _record(connection: Connection, generation: Generation, refs: Sequence[PageR
         }
         for ref in refs
     ]
-    connection.execute(load_sql("ledger_record"), {**generation.key, "pages": storable_json(pages)})
+    connection.execute(load_sql("pages_record"), {**generation.key, "pages": storable_json(pages)})
 
 
 def are_unchanged(connection: Connection, workspace_id: UUID, refs: Sequence[PageRef]) -> list[bool]:
@@ -127,7 +129,7 @@ def to_fetch(
     while True:
         with connection.cursor(row_factory=dict_row) as cursor:
             cursor.execute(
-                load_sql("ledger_to_fetch"),
+                load_sql("pages_to_fetch"),
                 {
                     "workspace_id": generation.workspace_id,
                     "after": after,
@@ -194,7 +196,7 @@ def _store_fetched(
         for ref, page in pages
     ]
     connection.execute(
-        load_sql("ledger_fetched"),
+        load_sql("pages_fetched"),
         {**generation.key, "pages": storable_json(rows), "settled_before": source_now - SETTLE},
     )
 
@@ -202,7 +204,7 @@ def _store_fetched(
 def store_failed(connection: Connection, generation: Generation, failures: Mapping[str, str]) -> None:
     """Put pages that could not be read or processed into quarantine, with the reason."""
     rows = [{"external_id": page, "reason": reason} for page, reason in failures.items()]
-    connection.execute(load_sql("ledger_failed"), {**generation.key, "pages": storable_json(rows)})
+    connection.execute(load_sql("pages_failed"), {**generation.key, "pages": storable_json(rows)})
 
 
 def release(connection: Connection, workspace_id: UUID, page: str | None) -> int:
@@ -213,7 +215,7 @@ def release(connection: Connection, workspace_id: UUID, page: str | None) -> int
     """
     if page is not None:
         require_page(connection, workspace_id, page)
-    rows = connection.execute(load_sql("ledger_release"), {"workspace_id": workspace_id, "page": page}).fetchall()
+    rows = connection.execute(load_sql("pages_release"), {"workspace_id": workspace_id, "page": page}).fetchall()
     connection.commit()
     return len(rows)
 
@@ -248,7 +250,7 @@ def unknown_types(connection: Connection, workspace_id: UUID) -> dict[str, int]:
 
 def partial_pages(connection: Connection, workspace_id: UUID) -> dict[str, Any]:
     """How many pages are known to be incomplete, and why: grouped by the reason, with a few pages each."""
-    rows = connection.execute(load_sql("partial_pages"), {"workspace_id": workspace_id}).fetchall()
+    rows = connection.execute(load_sql("pages_partial"), {"workspace_id": workspace_id}).fetchall()
     return {
         "pages": rows[0][3] if rows else 0,
         "reasons": [{"reason": reason, "pages": pages, "examples": examples} for reason, pages, examples, _ in rows],

@@ -9,12 +9,14 @@ from typing import LiteralString
 from uuid import UUID
 
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import ArcanaError, SourcePaused, SourceUnavailable, TokenRevoked
 from arcana_pipelines.ledger import pages
 from arcana_pipelines.sources.protocol import Mode, PageRef, Source
 from arcana_pipelines.sources.registry import open_source
 from arcana_pipelines.workspaces.workspaces import Workspace
+
+load_sql = statements_beside(__file__)
 
 log = logging.getLogger(__name__)
 

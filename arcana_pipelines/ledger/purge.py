@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.ledger.generations import Generation
+
+load_sql = statements_beside(__file__)
 
 
 def purge(connection: Connection, generation: Generation, days: int) -> int:

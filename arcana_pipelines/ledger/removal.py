@@ -12,10 +12,12 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.ledger import pages
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.sources.protocol import Listing, Mode, PageRef, Presence, Source
+
+load_sql = statements_beside(__file__)
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,10 @@ from typing import Any
 from psycopg.rows import class_row
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import ArcanaError
+
+load_sql = statements_beside(__file__)
 
 log = logging.getLogger(__name__)
 

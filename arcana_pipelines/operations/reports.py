@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg.rows import class_row, dict_row
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.builds import Build, builds_of
 from arcana_pipelines.indexes.lifecycle import why_not_serving
 from arcana_pipelines.ledger import generations, pages
@@ -19,6 +19,8 @@ from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.sources.registry import out_of_reach
 from arcana_pipelines.workspaces.lock import locked
 from arcana_pipelines.workspaces.workspaces import Workspace
+
+load_sql = statements_beside(__file__)
 
 MOST_CHANGES = 20
 

@@ -14,10 +14,12 @@ from arcana_pipelines.chunking.chunker import Chunk, ChunkerSettings, chunk_docu
 from arcana_pipelines.chunking.tokens import Vocabulary, vocabulary
 from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.indexes.builds import Build, live_builds
 from arcana_pipelines.lexical.analysis import TERMS, Weights, chunk_weights
+
+load_sql = statements_beside(__file__)
 
 log = logging.getLogger(__name__)
 

@@ -12,13 +12,16 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.db.storable import each_alone, storable_json
+from arcana_pipelines.documents.comparables import PROPERTY_VALUES
 from arcana_pipelines.documents.contents import Contents, make_contents, relation_targets
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.ledger import generations, pages
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
+
+load_sql = statements_beside(__file__)
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +138,7 @@ def _store_together(connection: Connection, generation: Generation, contents: di
         },
     ).fetchall()
     if rows:
-        statement = sql.SQL(load_sql("content_point")).format(property_values=sql.SQL(load_sql("property_values")))
+        statement = sql.SQL(load_sql("content_point")).format(property_values=sql.SQL(PROPERTY_VALUES))
         connection.execute(statement, {"documents": [row[0] for row in rows], "contents": [row[1] for row in rows]})
     return sum(row[1] is not None for row in rows)
 

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 import psycopg
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import (
     AnswerUnusable,
     ArcanaError,
@@ -30,6 +30,8 @@ from arcana_pipelines.ledger.removal import is_below_removed, remove_absent
 from arcana_pipelines.net.workers import worker_threads
 from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence, Source
 from arcana_pipelines.workspaces.workspaces import Workspace
+
+load_sql = statements_beside(__file__)
 
 log = logging.getLogger(__name__)
 

@@ -15,13 +15,16 @@ from uuid import UUID
 from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.documents.comparables import PROPERTY_VALUES
 from arcana_pipelines.documents.values import read_checkbox, read_number, read_span
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.markdown.characters import nfc
 from arcana_pipelines.retrieval.filters import OPERATORS, Filters, PropertyCondition
 from arcana_pipelines.retrieval.limits import LONGEST_VALUE, MOST_CONDITIONS, check_text
 from arcana_pipelines.retrieval.near import folded, listed, nearest
+
+load_sql = statements_beside(__file__)
 
 # What Notion calls the column of titles at first, for databases whose columns are not known.
 _TITLES = ("name", "title", "이름", "제목")
@@ -153,7 +156,7 @@ def _among_past(name: sql.Composable, match: sql.Composable) -> sql.Composable:
 
 
 def _values_of_version(name: sql.Composable) -> sql.Composable:
-    values = sql.SQL(load_sql("property_values"))
+    values = sql.SQL(PROPERTY_VALUES)
     return sql.SQL(
         "(SELECT {name}::text AS key, c.contents->'properties'->{name}::text AS value) v, LATERAL ({values}) q"
     ).format(name=name, values=values)
@@ -195,7 +198,7 @@ class _Properties:
         self._chunks = chunks
         self._databases: dict[str, list[str]] = {}
         self._titled: dict[str, list[str]] = {}
-        rows = connection.execute(load_sql("search_properties"), self._parameters).fetchall()
+        rows = connection.execute(load_sql("properties"), self._parameters).fetchall()
         for name, is_title, databases in rows:
             (self._titled if is_title else self._databases).setdefault(name, []).extend(databases)
         if chunks is not None:
@@ -336,7 +339,7 @@ class _Properties:
         ).format(values=_values_of_version(sql.Placeholder("name")), chunks=self._chunks)
 
     def _databases_of_rows(self, name: str) -> list[str]:
-        found = self._connection.execute(load_sql("search_databases"), {**self._parameters, "name": name})
+        found = self._connection.execute(load_sql("databases"), {**self._parameters, "name": name})
         return [row[0] for row in found]
 
     def _is(self, statement: sql.Composable, given: Mapping[str, Any]) -> bool:

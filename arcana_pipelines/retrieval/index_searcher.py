@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import quote
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding import local
 from arcana_pipelines.errors import EmbeddingFailed, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, table_of, terms_of
@@ -36,6 +36,8 @@ from arcana_pipelines.retrieval.reranker import RERANKED, Reranker, reranked
 from arcana_pipelines.retrieval.results import Hit, Results
 from arcana_pipelines.retrieval.shown import safe_address, shown
 from arcana_pipelines.settings import Settings
+
+load_sql = statements_beside(__file__)
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +183,7 @@ class IndexSearcher:
 
     def _serving(self, as_of: datetime | None) -> _Serving:
         key = {"workspace_id": self._workspace_id, "index": self._index, "build": self._build}
-        found = self._build_by("search_serving", key)
+        found = self._build_by(load_sql("serving"), key)
         if found is None:
             raise WrongUse(
                 f"This workspace has no index '{self._index}' that serves. `arcana index list` shows its indexes."
@@ -189,14 +191,14 @@ class IndexSearcher:
         if as_of is None:
             return found
         then = {**key, "as_of": as_of}
-        found = self._build_by("past_serving", then)
+        found = self._build_by(load_sql("past_serving"), then)
         if found is None:
             raise past.refusal(self._connection, self._index, then)
         return found
 
-    def _build_by(self, statement: str, key: Mapping[str, Any]) -> _Serving | None:
+    def _build_by(self, statement: LiteralString, key: Mapping[str, Any]) -> _Serving | None:
         with self._connection.cursor(row_factory=class_row(_Serving)) as cursor:
-            cursor.execute(load_sql(statement), key)
+            cursor.execute(statement, key)
             return cursor.fetchone()
 
     def _embedded(self, query: str, serving: _Serving) -> str | None:
@@ -279,7 +281,7 @@ class _Search:
         counts = self._counts(terms)
         corrections: dict[str, str] = {}
         for word in typos.unknown_words(self._question.text, counts)[: typos.MOST]:
-            near = self._rows(load_sql("search_similar_words"), {"word": word})
+            near = self._rows(load_sql("similar_words"), {"word": word})
             meant = typos.nearest(word, [row[0] for row in near])
             if meant is not None:
                 corrections[word] = meant
@@ -292,7 +294,7 @@ class _Search:
     def _counts(self, terms: Mapping[int, QueryTerm]) -> dict[int, int]:
         keys = {"keys": query_plan.keys_of(terms)}
         if self._question.as_of is None:
-            return dict(self._rows(load_sql("search_counts"), keys))
+            return dict(self._rows(load_sql("counts"), keys))
         return dict(self._rows(sql.SQL(load_sql("past_counts")).format(**self._names), keys))
 
     def _by_words(self, plan: query_plan.Plan) -> list[int]:
@@ -303,7 +305,7 @@ class _Search:
         found: sql.Composable = sql.SQL("keys && %(keys)s::int[]")
         if together:
             found = sql.SQL("({} OR ({}))").format(found, conjunction)
-        statement = sql.SQL(load_sql("search_by_words")).format(**self._names, found=found)
+        statement = sql.SQL(load_sql("by_words")).format(**self._names, found=found)
         return [row[0] for row in self._rows(statement, {"keys": plan.keys, **together})]
 
     def _needs_meaning(self, found: int) -> bool:
@@ -316,7 +318,7 @@ class _Search:
 
     def _by_meaning(self) -> list[int]:
         if self._question.filters:
-            statement = sql.SQL(load_sql("search_allowed_by_meaning")).format(**self._names)
+            statement = sql.SQL(load_sql("allowed_by_meaning")).format(**self._names)
             return [row[0] for row in self._rows(statement, {"vector": self._vector})]
         if self._question.as_of is None:
             statement = nearest_statement(self._serving.build, self._serving.dimensions, self._serving.ann)
@@ -330,13 +332,13 @@ class _Search:
         """All chunks that a filter leaves, when few enough to be scored; None for many, and without a filter."""
         if not self._question.filters:
             return None
-        statement = sql.SQL(load_sql("search_allowed")).format(**self._names)
+        statement = sql.SQL(load_sql("allowed")).format(**self._names)
         found = [row[0] for row in self._rows(statement, {"candidates": FEW + 1})]
         return found if len(found) <= FEW else None
 
     def _scored(self, chunks: Sequence[int]) -> list[Scored]:
         terms = self._names["terms"] if self._question.as_of is None else past.words(self._serving.build)
-        statement = sql.SQL(load_sql("search_scores")).format(**{**self._names, "terms": terms})
+        statement = sql.SQL(load_sql("scores")).format(**{**self._names, "terms": terms})
         return [Scored(*row) for row in self._rows(statement, {"chunks": list(dict.fromkeys(chunks))})]
 
     def _best(self, scored: Sequence[Scored], attainable: float) -> list[tuple[int, float]]:
@@ -353,7 +355,7 @@ class _Search:
         return fuse(scored, weight)
 
     def _described(self, best: Sequence[tuple[int, float]]) -> list[Hit]:
-        statement = sql.SQL(load_sql("search_hits")).format(**self._names)
+        statement = sql.SQL(load_sql("hits")).format(**self._names)
         with self._connection.cursor(row_factory=dict_row) as cursor:
             cursor.execute(
                 statement,

@@ -8,29 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import NotRemembered, WrongUse
 from arcana_pipelines.indexes.builds import table_of, terms_of
+
+load_sql = statements_beside(__file__)
 
 
 def chunks_then(build: int) -> sql.Composable:
     """What a build's chunks were at the time in the parameter `as_of`; also wants the parameter `build`."""
-    return _inner("past_chunks", chunks=sql.Identifier(table_of(build)))
+    return _inner(load_sql("past_chunks"), chunks=sql.Identifier(table_of(build)))
 
 
 def terms_then(build: int) -> sql.Composable:
     """What their words were."""
-    return _inner("past_terms", chunks=chunks_then(build), words=words(build))
+    return _inner(load_sql("past_terms"), chunks=chunks_then(build), words=words(build))
 
 
 def words(build: int) -> sql.Composable:
     """The words of all chunks of a build: for the scores of known chunks, where looking twice would be slow."""
-    return _inner("past_words", terms=sql.Identifier(terms_of(build)))
+    return _inner(load_sql("past_words"), terms=sql.Identifier(terms_of(build)))
 
 
 def refusal(connection: Connection, index: str, key: Mapping[str, Any]) -> WrongUse:
@@ -49,8 +51,8 @@ def refusal(connection: Connection, index: str, key: Mapping[str, Any]) -> Wrong
     )
 
 
-def _inner(name: str, **names: sql.Composable) -> sql.Composable:
-    return sql.SQL("({})").format(sql.SQL(load_sql(name)).format(**names))
+def _inner(statement: LiteralString, **names: sql.Composable) -> sql.Composable:
+    return sql.SQL("({})").format(sql.SQL(statement).format(**names))
 
 
 def _shown(time: datetime) -> str:

@@ -9,11 +9,13 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.markdown.urls import canonical_id, page_id_of
 from arcana_pipelines.retrieval.limits import check_text
 from arcana_pipelines.retrieval.near import listed, nearest
+
+load_sql = statements_beside(__file__)
 
 _WITHOUT_SCHEME = re.compile(r"(?:[\w-]+\.)*notion\.(?:so|com|site)/", re.IGNORECASE)
 _ID_ALONE = re.compile(r"(?:.*[-/ ])?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE | re.DOTALL)
@@ -49,7 +51,7 @@ def find_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
         "title": asked,
     }
     with connection.cursor(row_factory=class_row(Place)) as cursor:
-        found = cursor.execute(load_sql("search_page"), parameters).fetchall()
+        found = cursor.execute(load_sql("page"), parameters).fetchall()
     by_id = [place for place in found if place.external_id in (asked, external_id)]
     found = by_id or ([place for place in found if place.kind == "data_source"] if external_id else found)
     if len(found) == 1:

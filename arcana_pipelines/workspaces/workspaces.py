@@ -13,9 +13,11 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import InvalidSlug, UnknownWorkspace, WrongUse
 from arcana_pipelines.settings import Settings
+
+load_sql = statements_beside(__file__)
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 
@@ -91,12 +93,12 @@ def retired_slugs(connection: Connection) -> set[str]:
 
 def due_for_poll(connection: Connection) -> list[Workspace]:
     """Active workspaces whose source may be looked at now, least recently polled first."""
-    return _those(connection, load_sql("workspaces_due"))
+    return _those(connection, load_sql("due"))
 
 
 def in_need_of_sync(connection: Connection) -> list[Workspace]:
     """Active workspaces for which the last look called for a sync, the longest waiting first."""
-    return _those(connection, load_sql("workspaces_in_need"))
+    return _those(connection, load_sql("in_need"))
 
 
 def _those(connection: Connection, statement: LiteralString) -> list[Workspace]:

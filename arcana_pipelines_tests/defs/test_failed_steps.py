@@ -11,7 +11,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.defs import partitions
 from arcana_pipelines.defs.config import sync_config
 from arcana_pipelines.defs.run import execute
-from arcana_pipelines.pipeline import rag_indexes
+from arcana_pipelines.indexes.targets.pgvector import publish
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines_tests.harness import Harness
 
@@ -54,7 +54,7 @@ def test_half_a_publish_is_never_committed_and_the_next_sync_publishes_all(
 
     partitions.add(instance, "acme")
     with monkeypatch.context() as patch:
-        patch.setattr(rag_indexes, "_move_counts", meddle)
+        patch.setattr(publish, "_move_counts", meddle)
         with pytest.raises((RuntimeError, KeyboardInterrupt)):
             execute(instance, "acme", sync_config(Mode.FULL))
     assert served(installed) == (0, 0)

@@ -39,8 +39,11 @@ from arcana_pipelines.db.embedded.lease import (
     try_lock,
 )
 from arcana_pipelines.db.embedded.private_folders import let_pass, make_socket_folder, read_of_owner, write_for_reader
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.reader import grant_to_reader
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import ArcanaError, DatabaseUnreachable
+
+load_sql = statements_beside(__file__)
 
 log = logging.getLogger(__name__)
 
@@ -327,7 +330,7 @@ class _Server:
         try:
             # The tables are found by the search path, so whatever is on it may run: not as the superuser.
             with contextlib.closing(self._connected(DATABASE, WRITER)) as connection:
-                connection.execute(load_sql("roles_reader"))
+                grant_to_reader(connection)
         except psycopg.Error as error:
             log.warning("the role %s may lack rights: %s", READER, error)
 

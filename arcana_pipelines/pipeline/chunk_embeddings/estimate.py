@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.budget import spending
 from arcana_pipelines.embedding.packing import measured
 from arcana_pipelines.embedding.prices import BATCH_SHARE, PRICES_PER_MILLION_TOKENS, Terms, cost
@@ -16,6 +16,8 @@ from arcana_pipelines.embedding.store import StoreKey
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.pipeline.chunk_embeddings.missing import missing_texts
 from arcana_pipelines.pipeline.chunk_embeddings.provider_batches import waiting
+
+load_sql = statements_beside(__file__)
 
 # Tokens a second where nothing was measured yet: what OpenAI allows a new account
 # (https://platform.openai.com/docs/guides/rate-limits: a million a minute), and the local model on two cores.
@@ -97,7 +99,7 @@ def estimate(connection: Connection, workspace_id: UUID, terms: Terms) -> Estima
 
 
 def _rate(connection: Connection, model: str) -> float:
-    row = connection.execute(load_sql("embeddings_rate"), {"model": model}).fetchone()
+    row = connection.execute(load_sql("rate"), {"model": model}).fetchone()
     if row is not None and row[0]:
         return float(row[0])
     return _ASSUMED_LOCAL_RATE if PRICES_PER_MILLION_TOKENS.get(model) == 0 else _ASSUMED_RATE

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.budget import Budget
 from arcana_pipelines.embedding.packing import batches, sendable
 from arcana_pipelines.embedding.prices import Terms, cost
@@ -23,6 +23,8 @@ from arcana_pipelines.ledger import generations
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.pipeline.chunk_embeddings import provider_batches
 from arcana_pipelines.pipeline.chunk_embeddings.refused import reject
+
+load_sql = statements_beside(__file__)
 
 # Texts that are read from the stage at once.
 READ_AHEAD = 1000
@@ -124,7 +126,7 @@ def missing_texts(connection: Connection, key: StoreKey, build: Build) -> Iterat
     after = UUID(int=0), -1
     while True:
         items = connection.execute(
-            load_sql("embeddings_missing"),
+            load_sql("missing"),
             {
                 "workspace_id": key.workspace_id,
                 "build": build.rag_index_build_id,

@@ -19,7 +19,7 @@ import numpy as np
 from psycopg.rows import dict_row
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.budget import Budget
 from arcana_pipelines.embedding.packing import Text
 from arcana_pipelines.embedding.prices import BATCH_SHARE, Terms, cost
@@ -28,6 +28,8 @@ from arcana_pipelines.embedding.store import StoreKey, Usage, count, store
 from arcana_pipelines.errors import EmbeddingFailed
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.pipeline.chunk_embeddings.refused import reject
+
+load_sql = statements_beside(__file__)
 
 log = logging.getLogger(__name__)
 
@@ -193,7 +195,7 @@ def _store_answers(
     while part := list(itertools.islice(answers, _TOGETHER)):
         # A run that was killed here before has stored some of them already.
         rows = connection.execute(
-            load_sql("embeddings_answered"), {"batch": batch_id, "hashes": [answer.text_hash for answer in part]}
+            load_sql("answered"), {"batch": batch_id, "hashes": [answer.text_hash for answer in part]}
         ).fetchall()
         open_hashes = {bytes(row[0]) for row in rows}
         part = list({answer.text_hash: answer for answer in part if answer.text_hash in open_hashes}.values())

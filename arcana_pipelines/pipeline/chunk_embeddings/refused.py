@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.store import StoreKey
 from arcana_pipelines.ledger.generations import Generation
+
+load_sql = statements_beside(__file__)
 
 
 def reject(connection: Connection, generation: Generation, key: StoreKey, refused: Sequence[tuple[bytes, str]]) -> None:
@@ -15,7 +17,7 @@ def reject(connection: Connection, generation: Generation, key: StoreKey, refuse
     if not refused:
         return
     connection.execute(
-        load_sql("embeddings_reject"),
+        load_sql("reject"),
         {
             **generation.key,
             "model": key.model,

@@ -14,9 +14,11 @@ from collections.abc import Callable
 from typing import Any
 
 from arcana_pipelines.db.engine import Connection, Database
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import SourcePaused
 from arcana_pipelines.net.workers import pause
+
+load_sql = statements_beside(__file__)
 
 LOWEST_PER_MINUTE = 10
 # Business and Enterprise plans allow 600 a minute; nothing in a response says which plan it is.

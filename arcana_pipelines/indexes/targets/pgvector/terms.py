@@ -9,8 +9,10 @@ from __future__ import annotations
 from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.sql import load_sql
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.builds import Build, terms_of
+
+load_sql = statements_beside(__file__)
 
 # So many chunks leave a list that every search would read from end to end.
 CLEAN_FROM = 500

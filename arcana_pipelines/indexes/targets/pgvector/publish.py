@@ -1,0 +1,105 @@
+"""Publishing into a build: whole documents, in batches that readers see at once, and removed ones taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.indexes.builds import Build, hold_index
+from arcana_pipelines.indexes.targets.pgvector import ann, terms
+
+load_sql = statements_beside(__file__)
+
+# Documents that become visible together: small, so that a crash repeats little and locks are short.
+BATCH = 500
+# What PostgreSQL may hold of a batch before it writes parts of it to disk.
+MEMORY = "64MB"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishReport:
+    """Chunks that became searchable and chunks that stopped being so, by a publish."""
+
+    published: int
+    retired: int
+
+
+def publish_build(connection: Connection, build: Build) -> PublishReport:
+    """Publish what of a build is staged and embedded, and take out removed documents. Commits."""
+    retired = _take_out_removed(connection, build)
+    ready = [row[0] for row in connection.execute(load_sql("publish_ready"), build.key).fetchall()]
+    connection.commit()
+    if ready:
+        moved = _publish_ready(connection, build, ready)
+        return PublishReport(moved.published, moved.retired + retired)
+    if terms.is_half_loaded(connection, build):
+        terms.finish_load(connection, build)
+    return PublishReport(0, retired)
+
+
+def take_out_removed(connection: Connection, build: Build) -> dict[str, int]:
+    """Take removed documents out of a build, in the caller's transaction: `retired` chunks, `removed_objects`."""
+    return _one(connection, load_sql("publish_removals"), build.key)
+
+
+def _publish_ready(connection: Connection, build: Build, ready: Sequence[UUID]) -> PublishReport:
+    """Publish these documents batch by batch."""
+    published = retired = 0
+    # The first load is counted and indexed once it is over. An interrupted one goes on as such.
+    is_loaded = terms.is_loaded(connection, build)
+    connection.commit()
+    ann.make_way(connection, build)
+    for batch in _batches(ready):
+        hold_index(connection, build.rag_index_id)
+        connection.execute(f"SET LOCAL work_mem = '{MEMORY}'")
+        moved = _one(
+            connection, load_sql("publish_documents"), {**build.key, "documents": batch, "counting": is_loaded}
+        )
+        _move_counts(connection, build, moved["new_objects"], moved["published"] - moved["retired"])
+        connection.commit()
+        published += moved["published"]
+        retired += moved["retired"]
+    if is_loaded:
+        terms.tidy(connection, build, published)
+    else:
+        terms.finish_load(connection, build)
+    return PublishReport(published, retired)
+
+
+def _take_out_removed(connection: Connection, build: Build) -> int:
+    """Returns how many chunks stopped being searchable."""
+    if not _one(connection, load_sql("publish_removals_wanted"), build.key)["any"]:
+        connection.commit()
+        return 0
+    hold_index(connection, build.rag_index_id)
+    removed = take_out_removed(connection, build)
+    _move_counts(connection, build, -removed["removed_objects"], -removed["retired"])
+    connection.commit()
+    return removed["retired"]
+
+
+def _batches(documents: Sequence[UUID]) -> list[list[UUID]]:
+    return [list(documents[start : start + BATCH]) for start in range(0, len(documents), BATCH)]
+
+
+def _one(connection: Connection, statement: LiteralString, parameters: dict[str, Any]) -> dict[str, int]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(statement, parameters)
+        row = cursor.fetchone()
+    assert row is not None
+    return row
+
+
+def _move_counts(connection: Connection, build: Build, objects: int, vectors: int) -> None:
+    """`updated` moves only with a publish; the counts are those of the serving build."""
+    connection.execute(
+        "UPDATE rag_indexes SET object_count = object_count + %s, vector_count = vector_count + %s, "
+        "updated = now() WHERE rag_index_id = %s AND active_build_id = %s",
+        [objects, vectors, build.rag_index_id, build.rag_index_build_id],
+    )
