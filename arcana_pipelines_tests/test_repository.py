@@ -34,3 +34,15 @@ def test_owners_are_of_folders_that_are_there() -> None:
     lines = (ROOT / ".github" / "CODEOWNERS").read_text().splitlines()
     folders = [line.split()[0] for line in lines if line.startswith("/")]
     assert folders and all((ROOT / folder.strip("/")).exists() for folder in folders)
+
+
+def test_files_that_documents_name_are_there() -> None:
+    documents = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
+    named = {
+        (document.name, path)
+        for document in documents
+        for path in re.findall(r"`([\w./]+/\w+\.(?:py|sql))`", document.read_text(encoding="utf-8"))
+    }
+    places = (ROOT, ROOT / "arcana_pipelines", ROOT / "arcana_pipelines_tests")
+    assert len(named) > 30
+    assert {each for each in named if not any((place / each[1]).exists() for place in places)} == set()
