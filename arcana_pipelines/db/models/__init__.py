@@ -1,0 +1,9 @@
+"""The schema, described once. The migrations create it; a test compares the two with a live database.
+
+Reads and writes of sets do not go through these classes: they are SQL beside their callers.
+"""
+
+from arcana_pipelines.db.models import document, embedding, evaluation, index, ledger, operations, workspace
+from arcana_pipelines.db.models.base import Base
+
+__all__ = ["Base", "document", "embedding", "evaluation", "index", "ledger", "operations", "workspace"]

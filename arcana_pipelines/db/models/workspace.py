@@ -1,0 +1,69 @@
+"""Workspaces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import (
+    BIGINT,
+    JSONB,
+    NUMERIC,
+    TEXT,
+    UUID,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import INTEGER
+
+from arcana_pipelines.db.models.base import Base, now, one_of, time, uuid_key
+
+WORKSPACE_STATUSES = ("active", "paused", "deleting")
+PLATFORMS = ("notion", "notion_export", "freshdesk")
+
+
+class Workspace(Base):
+    """A tenant: one connected source, its documents and its indexes. The slug is the partition key."""
+
+    __tablename__ = "workspace"
+    __table_args__ = (
+        UniqueConstraint("slug"),
+        CheckConstraint("slug ~ '^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$'", name="slug"),
+        one_of("status", WORKSPACE_STATUSES),
+        one_of("platform", PLATFORMS),
+    )
+
+    workspace_id: Mapped[str] = uuid_key()
+    company_id: Mapped[str | None] = mapped_column(UUID)
+    slug: Mapped[str] = mapped_column(TEXT)
+    name: Mapped[str] = mapped_column(TEXT)
+    platform: Mapped[str] = mapped_column(TEXT)
+    user_id: Mapped[str] = mapped_column(UUID, server_default=text("gen_random_uuid()"))
+    source_config: Mapped[Any] = mapped_column(JSONB, nullable=False, server_default=text("'{}'"))
+    credential_ref: Mapped[str | None] = mapped_column(TEXT)
+    source_workspace_id: Mapped[str | None] = mapped_column(TEXT)
+    credential_hash: Mapped[str | None] = mapped_column(TEXT)
+    storage_path: Mapped[str] = mapped_column(TEXT)
+    status: Mapped[str] = mapped_column(TEXT, server_default=text("'active'"))
+    generation: Mapped[int] = mapped_column(BIGINT, server_default=text("0"))
+    source_cursor: Mapped[str | None] = mapped_column(TEXT)
+    polled_at: Mapped[Any] = time()
+    poll_after: Mapped[Any] = time()
+    poll_failures: Mapped[int] = mapped_column(INTEGER, server_default=text("0"))
+    poll_problem: Mapped[str | None] = mapped_column(TEXT)
+    sync_needed: Mapped[str | None] = mapped_column(TEXT)
+    embedding_budget: Mapped[Any] = mapped_column(NUMERIC, nullable=True)
+    created_at: Mapped[Any] = now()
+    updated_at: Mapped[Any] = now()
+
+
+class RetiredSlug(Base):
+    """A slug that was removed. Dagster keeps a deleted partition's history, so it is never given again."""
+
+    __tablename__ = "retired_slug"
+
+    slug: Mapped[str] = mapped_column(TEXT, primary_key=True)
+    retired_at: Mapped[Any] = now()
