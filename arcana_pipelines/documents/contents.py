@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from arcana_pipelines.documents.comparables import comparable
@@ -27,7 +28,31 @@ class Contents:
     content_hash: str
 
 
-def make_contents(page: Mapping[str, Any], titles: Mapping[str, str]) -> Contents:
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """A page as the ledger has it: what was listed of it and its body, neither normalised.
+
+    Attributes:
+        properties: `{"type": str, "text": str, "value": JSON}` by name, the title apart.
+        body: Markdown; None where it is not held any more.
+        body_links: the ids of pages that the body points to where its Markdown does not show it.
+        partial: what could not be read of the page, in words.
+        database: the title of a row's database.
+    """
+
+    external_id: str
+    kind: str
+    title: str
+    url: str | None
+    properties: Mapping[str, Mapping[str, Any]]
+    body: str | None
+    body_links: Sequence[str]
+    partial: Sequence[str]
+    last_edited_at: datetime | None
+    database: str | None
+
+
+def make_contents(page: ReadPage, titles: Mapping[str, str]) -> Contents:
     """Normalise one ledger row into a version's contents.
 
     `titles` resolves the ids in relation properties to what a person sees in the cell.
@@ -35,25 +60,25 @@ def make_contents(page: Mapping[str, Any], titles: Mapping[str, str]) -> Content
     Raises:
         PageTooLarge: it has more characters, those of its properties included, or takes more time, than a page may.
     """
-    named = sum(len(name) + len(str(value.get("text") or "")) for name, value in page["properties"].items())
-    check_size(len(page["body"] or "") + len(page["title"]) + named)
-    body = normalise(page["body"] or "")
-    links = tuple(dict.fromkeys((*body.links, *page["body_links"])))
-    properties = {name: _shown(value, titles) for name, value in page["properties"].items()}
-    title = clean(page["title"]).strip() or UNTITLED
+    named = sum(len(name) + len(str(value.get("text") or "")) for name, value in page.properties.items())
+    check_size(len(page.body or "") + len(page.title) + named)
+    body = normalise(page.body or "")
+    links = tuple(dict.fromkeys((*body.links, *page.body_links)))
+    properties = {name: _shown(value, titles) for name, value in page.properties.items()}
+    title = clean(page.title).strip() or UNTITLED
     # A person sees it above the row's title, and asks for "the task that …".
-    database = clean(page.get("database") or "").strip()
+    database = clean(page.database or "").strip()
     data = {
         "title": title,
         "text": body.text,
         "database": database,
         "properties": properties,
-        "external_id": page["external_id"],
-        "kind": page["kind"],
-        "url": safe_url(page["url"]),
+        "external_id": page.external_id,
+        "kind": page.kind,
+        "url": safe_url(page.url),
         "links": list(links),
-        "partial": page["partial"],
-        "last_edited_at": page["last_edited_at"].isoformat() if page["last_edited_at"] else None,
+        "partial": page.partial,
+        "last_edited_at": page.last_edited_at.isoformat() if page.last_edited_at else None,
         "normaliser": NORMALISER_VERSION,
     }
     # Only what a person reads, and where links lead, makes a version: not times or addresses. What a property is

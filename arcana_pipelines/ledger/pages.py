@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import dict_row
-
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import keyset_pages, scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.db.storable import each_alone, storable_json
 from arcana_pipelines.errors import WrongUse
@@ -119,44 +118,23 @@ def to_fetch(
     connection: Connection, generation: Generation, source_now: datetime, limit: int = 500
 ) -> Iterator[list[PageRef]]:
     """The pages to read now, in batches (keyset pagination: what fails is not met twice)."""
-    settled_before = source_now - SETTLE
-    row = connection.execute(
+    unsettled = scalar(
+        connection,
         "SELECT count(*) FROM source_page WHERE workspace_id = %s AND state = 'unchanged' AND NOT settled",
         [generation.workspace_id],
-    ).fetchone()
-    reread = row is not None and row[0] <= FEW_UNSETTLED
-    after = ""
-    while True:
-        with connection.cursor(row_factory=dict_row) as cursor:
-            cursor.execute(
-                load_sql("pages_to_fetch"),
-                {
-                    "workspace_id": generation.workspace_id,
-                    "after": after,
-                    "settled_before": settled_before,
-                    "reread_unsettled": reread,
-                    "limit": limit,
-                },
-            )
-            rows = cursor.fetchall()
+    )
+    parameters = {
+        "workspace_id": generation.workspace_id,
+        "settled_before": source_now - SETTLE,
+        "reread_unsettled": unsettled <= FEW_UNSETTLED,
+        "limit": limit,
+    }
+    first = {"after": ""}
+    for batch in keyset_pages(
+        connection, PageRef, load_sql("pages_to_fetch"), parameters, first, lambda ref: {"after": ref.external_id}
+    ):
         connection.commit()
-        if not rows:
-            return
-        after = rows[-1]["external_id"]
-        yield [
-            PageRef(
-                external_id=row["external_id"],
-                kind=row["kind"],
-                parent_kind=row["parent_kind"],
-                parent_id=row["parent_external_id"],
-                title=row["title"],
-                url=row["url"],
-                revision=row["revision"],
-                last_edited_at=row["last_edited_at"],
-                properties=row["properties"],
-            )
-            for row in rows
-        ]
+        yield batch
 
 
 def store_fetched(
@@ -304,8 +282,9 @@ def metadata_hash(ref: PageRef) -> str:
 
 def count_held(connection: Connection, generation: Generation) -> int:
     """How many pages the workspace has that are not removed."""
-    row = connection.execute(
+    held: int = scalar(
+        connection,
         "SELECT count(*) FROM source_page WHERE workspace_id = %s AND kind <> 'data_source' AND state <> 'tombstoned'",
         [generation.workspace_id],
-    ).fetchone()
-    return 0 if row is None else int(row[0])
+    )
+    return held

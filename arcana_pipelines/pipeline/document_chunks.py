@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import dict_row
-
 from arcana_pipelines.chunking.chunker import Chunk, ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import Vocabulary, vocabulary
 from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import keyset_pages
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.indexes.builds import Build, live_builds
@@ -39,6 +38,13 @@ class ChunkReport:
     chunks: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Uncut:
+    document_id: UUID
+    document_content_id: UUID
+    contents: dict[str, Any]
+
+
 def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = False) -> ChunkReport:
     """Stage the chunks of every content that a live build does not serve; with `filling`, for new builds too.
 
@@ -51,7 +57,7 @@ def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = Fal
         settings, words = build.settings.chunker, vocabulary(build.embedding_model)
         for rows in _missing(connection, workspace_id, build):
             cut, failures = _cut(rows, settings, words)
-            weights = chunk_weights([(row["contents"]["title"], chunk.heading_path, chunk.text) for row, chunk in cut])
+            weights = chunk_weights([(row.contents["title"], chunk.heading_path, chunk.text) for row, chunk in cut])
             _copy(connection, build, cut, weights)
             _learn_words(connection, build, weights)
             if failures:
@@ -66,19 +72,19 @@ def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = Fal
 
 
 def _cut(
-    rows: Sequence[dict[str, Any]], settings: ChunkerSettings, words: Vocabulary
-) -> tuple[list[tuple[dict[str, Any], Chunk]], dict[UUID, str]]:
+    rows: Sequence[_Uncut], settings: ChunkerSettings, words: Vocabulary
+) -> tuple[list[tuple[_Uncut, Chunk]], dict[UUID, str]]:
     """The chunks of each content, and the documents that cannot be cut, with the reason."""
-    cut: list[tuple[dict[str, Any], Chunk]] = []
+    cut: list[tuple[_Uncut, Chunk]] = []
     failures: dict[UUID, str] = {}
     for row in rows:
         try:
-            cut += [(row, chunk) for chunk in chunk_document(row["contents"], settings, words)]
+            cut += [(row, chunk) for chunk in chunk_document(row.contents, settings, words)]
         except PageTooLarge as error:
-            failures[row["document_id"]] = f"{UNCUT} {error}"
+            failures[row.document_id] = f"{UNCUT} {error}"
         except Exception as error:  # the edge of a page: one that cannot be cut delays no other
-            log.exception("document %s cannot be cut", row["document_id"])
-            failures[row["document_id"]] = f"{UNCUT} {type(error).__name__}: {error}"
+            log.exception("document %s cannot be cut", row.document_id)
+            failures[row.document_id] = f"{UNCUT} {type(error).__name__}: {error}"
     return cut, failures
 
 
@@ -92,29 +98,16 @@ def _quarantine(connection: Connection, workspace_id: UUID, failures: dict[UUID,
     )
 
 
-def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterator[list[dict[str, Any]]]:
-    after = _FIRST
-    while True:
-        with connection.cursor(row_factory=dict_row) as cursor:
-            cursor.execute(
-                load_sql("chunks_missing"),
-                {
-                    "workspace_id": workspace_id,
-                    "uncut": UNCUT,
-                    "build": build.rag_index_build_id,
-                    "after": after,
-                    "limit": BATCH,
-                },
-            )
-            rows = cursor.fetchall()
-        if not rows:
-            return
-        after = rows[-1]["document_id"]
-        yield rows
+def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterator[list[_Uncut]]:
+    parameters = {"workspace_id": workspace_id, "uncut": UNCUT, "build": build.rag_index_build_id, "limit": BATCH}
+    return keyset_pages(
+        connection, _Uncut, load_sql("chunks_missing"), parameters, {"after": _FIRST},
+        lambda row: {"after": row.document_id},
+    )  # fmt: skip
 
 
 def _copy(
-    connection: Connection, build: Build, cut: Sequence[tuple[dict[str, Any], Chunk]], weights: Sequence[Weights]
+    connection: Connection, build: Build, cut: Sequence[tuple[_Uncut, Chunk]], weights: Sequence[Weights]
 ) -> None:
     binary.copy(
         connection,
@@ -123,7 +116,7 @@ def _copy(
         (
             binary.row(
                 binary.int4(build.rag_index_build_id),
-                row["document_content_id"].bytes,
+                row.document_content_id.bytes,
                 binary.int4(chunk.position),
                 chunk.text.encode(),
                 chunk.lead.encode(),

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from psycopg import sql
-from psycopg.rows import dict_row
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import keyset_pages
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.db.storable import each_alone, storable_json
 from arcana_pipelines.documents.comparables import PROPERTY_VALUES
-from arcana_pipelines.documents.contents import Contents, make_contents, relation_targets
+from arcana_pipelines.documents.contents import Contents, ReadPage, make_contents, relation_targets
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.ledger import generations, pages
 from arcana_pipelines.ledger.generations import Generation
@@ -41,7 +40,11 @@ def process_contents(connection: Connection, generation: Generation) -> ContentR
     """Turn every fetched page into its document's latest content. Each batch is one transaction."""
     _revisit_old_logic(connection, generation.workspace_id)
     processed = versions = failed = 0
-    for rows in _fetched(connection, generation.workspace_id):
+    to_process = {"workspace_id": generation.workspace_id, "limit": BATCH}
+    first = {"after": ""}
+    for rows in keyset_pages(
+        connection, ReadPage, load_sql("content_to_process"), to_process, first, lambda row: {"after": row.external_id}
+    ):
         contents, failures = _make(connection, generation.workspace_id, rows)
         made, refused = _store(connection, generation, contents)
         versions += made
@@ -68,24 +71,10 @@ def _revisit_old_logic(connection: Connection, workspace_id: UUID) -> None:
     connection.commit()
 
 
-def _fetched(connection: Connection, workspace_id: UUID) -> Iterator[list[dict[str, Any]]]:
-    after = ""
-    while True:
-        with connection.cursor(row_factory=dict_row) as cursor:
-            cursor.execute(
-                load_sql("content_to_process"), {"workspace_id": workspace_id, "after": after, "limit": BATCH}
-            )
-            rows = cursor.fetchall()
-        if not rows:
-            return
-        after = rows[-1]["external_id"]
-        yield rows
-
-
 def _make(
-    connection: Connection, workspace_id: UUID, rows: Sequence[dict[str, Any]]
+    connection: Connection, workspace_id: UUID, rows: Sequence[ReadPage]
 ) -> tuple[dict[str, Contents], dict[str, str]]:
-    targets = {target for row in rows for value in row["properties"].values() for target in relation_targets(value)}
+    targets = {target for row in rows for value in row.properties.values() for target in relation_targets(value)}
     titles = dict(
         connection.execute(
             "SELECT external_id, title FROM source_page WHERE workspace_id = %s AND external_id = ANY(%s)",
@@ -98,12 +87,12 @@ def _make(
     failures: dict[str, str] = {}
     for row in rows:
         try:
-            contents[row["external_id"]] = make_contents(row, titles)
+            contents[row.external_id] = make_contents(row, titles)
         except PageTooLarge as error:
-            failures[row["external_id"]] = str(error)
+            failures[row.external_id] = str(error)
         except Exception as error:  # the edge of a page: one that cannot be processed delays no other
-            log.exception("page %s cannot be processed", row["external_id"])
-            failures[row["external_id"]] = f"cannot be processed: {type(error).__name__}: {error}"
+            log.exception("page %s cannot be processed", row.external_id)
+            failures[row.external_id] = f"cannot be processed: {type(error).__name__}: {error}"
     return contents, failures
 
 

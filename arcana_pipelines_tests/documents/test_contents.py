@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from arcana_pipelines.documents.contents import make_contents
+from arcana_pipelines.documents.contents import ReadPage, make_contents
 
 
-def page(**changes: Any) -> dict[str, Any]:
-    return {
-        "external_id": "a", "kind": "row", "title": "T", "url": "https://x.y/a", "properties": {}, "body": "b",
-        "body_links": [], "partial": [], "last_edited_at": None, "database": "Tasks", **changes,
-    }  # fmt: skip
+def page(**changes: Any) -> ReadPage:
+    row = ReadPage(
+        external_id="a", kind="row", title="T", url="https://x.y/a", properties={}, body="b", body_links=[],
+        partial=[], last_edited_at=None, database="Tasks",
+    )  # fmt: skip
+    return replace(row, **changes)
 
 
 @pytest.mark.parametrize("url", ["https://x.y/z", "http://x.y", "mailto:a@x.y", "notion://x/y"])
@@ -35,4 +37,4 @@ def test_a_title_holds_nothing_that_nobody_sees() -> None:
 def test_another_title_of_its_database_makes_a_version_and_a_page_without_one_is_as_before() -> None:
     row, renamed, plain = (make_contents(page(database=name), {}) for name in ("Tasks", "Work", None))
     assert len({row.content_hash, renamed.content_hash, plain.content_hash}) == 3
-    assert plain.content_hash == make_contents({**page(), "database": ""}, {}).content_hash
+    assert plain.content_hash == make_contents(page(database=""), {}).content_hash

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import vocabulary
-from arcana_pipelines.documents.contents import make_contents
+from arcana_pipelines.documents.contents import ReadPage, make_contents
 from arcana_pipelines.embedding.local import LOCAL_MODEL
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.markdown import share
@@ -71,13 +72,13 @@ def test_a_page_that_is_too_large_says_so(monkeypatch: pytest.MonkeyPatch) -> No
 )
 def test_what_is_beside_a_pages_text_counts_as_well(monkeypatch: pytest.MonkeyPatch, page: dict[str, Any]) -> None:
     monkeypatch.setattr(share, "LARGEST_PAGE", 1000)
-    whole = {
-        "external_id": "a", "kind": "row", "title": "T", "url": None, "properties": {}, "body": "b", "body_links": [],
-        "partial": [], "last_edited_at": None, "database": None,
-    }  # fmt: skip
+    whole = ReadPage(
+        external_id="a", kind="row", title="T", url=None, properties={}, body="b", body_links=[], partial=[],
+        last_edited_at=None, database=None,
+    )  # fmt: skip
     assert make_contents(whole, {}).data["text"] == "b"
     with pytest.raises(PageTooLarge, match=r"characters.*Divide it"):
-        make_contents({**whole, **page}, {})
+        make_contents(replace(whole, **page), {})
 
 
 def test_a_page_of_more_chunks_than_any_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from arcana_pipelines.documents.contents import make_contents, relation_targets
+from arcana_pipelines.documents.contents import ReadPage, make_contents, relation_targets
 from arcana_pipelines.errors import InvalidExport
 from arcana_pipelines.sources.notion_export import validate_export
 from arcana_pipelines.sources.protocol import PageRef
@@ -32,17 +32,18 @@ def shown_pages(export: Path) -> list[tuple[PageRef, Mapping[str, Any], set[str 
         if ref.kind == "data_source":
             continue
         page = opened.fetch(ref)
-        row = {
-            "external_id": ref.external_id,
-            "title": ref.title,
-            "kind": ref.kind,
-            "url": ref.url,
-            "properties": dict(ref.properties),
-            "last_edited_at": ref.last_edited_at,
-            "body": page.markdown,
-            "body_links": page.links,
-            "partial": [],
-        }
+        row = ReadPage(
+            external_id=ref.external_id,
+            title=ref.title,
+            kind=ref.kind,
+            url=ref.url,
+            properties=ref.properties,
+            last_edited_at=ref.last_edited_at,
+            body=page.markdown,
+            body_links=page.links,
+            partial=[],
+            database=None,
+        )
         contents = make_contents(row, titles)
         related = [target for value in ref.properties.values() for target in relation_targets(value)]
         pages.append((ref, contents.data, {titles.get(link) for link in (*contents.links, *related)}))

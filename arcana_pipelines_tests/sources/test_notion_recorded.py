@@ -20,7 +20,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arcana_pipelines.documents.contents import make_contents
+from arcana_pipelines.documents.contents import ReadPage, make_contents
 from arcana_pipelines.errors import AnswerUnusable, PageUnavailable
 from arcana_pipelines.markdown.normalise import normalise
 from arcana_pipelines.sources.notion.api import NotionApi
@@ -191,18 +191,19 @@ def read_blocks(blocks: list[Json]) -> str:
 
 def indexed(ref: PageRef, body: str = "") -> str:
     """The text that the index gets of a page: title, cells and body."""
-    row = {
-        "external_id": ref.external_id,
-        "title": ref.title,
-        "kind": ref.kind,
-        "url": ref.url,
-        "properties": {name: dict(value) for name, value in ref.properties.items()},
-        "last_edited_at": ref.last_edited_at,
-        "body": body,
-        "body_links": (),
-        "partial": [],
-    }
-    data = make_contents(json.loads(json.dumps(row, default=str)) | {"last_edited_at": ref.last_edited_at}, {}).data
+    row = ReadPage(
+        external_id=ref.external_id,
+        title=ref.title,
+        kind=ref.kind,
+        url=ref.url,
+        properties=json.loads(json.dumps({name: dict(value) for name, value in ref.properties.items()})),
+        last_edited_at=ref.last_edited_at,
+        body=body,
+        body_links=(),
+        partial=[],
+        database=None,
+    )
+    data = make_contents(row, {}).data
     return "\n".join([data["title"], data["text"], *(value["text"] for value in data["properties"].values())])
 
 

@@ -1,6 +1,6 @@
 -- The next pages to read, in key order: pending ones, quarantined ones whose time has come, and settled
 -- re-reads (a page that was read within its edit minute may have been edited again in the same minute).
-SELECT external_id, kind, parent_kind, parent_external_id, title, url, revision, last_edited_at, properties
+SELECT external_id, kind, parent_kind, parent_external_id AS parent_id, title, url, revision, last_edited_at, properties
 FROM source_page
 WHERE workspace_id = %(workspace_id)s
   AND external_id > %(after)s

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import keyset_pages, scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.budget import Budget
 from arcana_pipelines.embedding.packing import batches, sendable
@@ -123,34 +124,37 @@ def embed_missing(
 
 def missing_texts(connection: Connection, key: StoreKey, build: Build) -> Iterator[tuple[bytes, str]]:
     """Hash and text of what a build's staged chunks lack, each text once, read in bounded pages."""
-    after = UUID(int=0), -1
-    while True:
-        items = connection.execute(
-            load_sql("missing"),
-            {
-                "workspace_id": key.workspace_id,
-                "build": build.rag_index_build_id,
-                "model": key.model,
-                "dimensions": key.dimensions,
-                "after_content": after[0],
-                "after_position": after[1],
-                "limit": READ_AHEAD,
-            },
-        ).fetchall()
+    parameters = {
+        "workspace_id": key.workspace_id,
+        "build": build.rag_index_build_id,
+        "model": key.model,
+        "dimensions": key.dimensions,
+        "limit": READ_AHEAD,
+    }
+    first = {"after_content": UUID(int=0), "after_position": -1}
+    for page in keyset_pages(connection, _Missing, load_sql("missing"), parameters, first, _Missing.key):
         connection.commit()
-        if not items:
-            return
-        after = items[-1][:2]
-        for _, _, text_hash, text in items:
-            yield bytes(text_hash), text
+        for missing in page:
+            yield missing.text_hash, missing.text
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    document_content_id: UUID
+    position: int
+    text_hash: bytes
+    text: str
+
+    def key(self) -> dict[str, Any]:
+        return {"after_content": self.document_content_id, "after_position": self.position}
 
 
 def _staged(connection: Connection, build: Build) -> int:
-    row = connection.execute(
-        "SELECT count(*) FROM chunk_stage WHERE rag_index_build_id = %s", [build.rag_index_build_id]
-    ).fetchone()
+    staged: int = scalar(
+        connection, "SELECT count(*) FROM chunk_stage WHERE rag_index_build_id = %s", [build.rag_index_build_id]
+    )
     connection.commit()
-    return 0 if row is None else int(row[0])
+    return staged
 
 
 def _takes_batches(connection: Connection, key: StoreKey, embedder: Embedder) -> bool:

@@ -1,7 +1,7 @@
 -- Pages whose body or metadata is newer than their content, in key order.
 -- `database` is the title of a row's database.
 SELECT p.external_id, p.kind, p.title, p.url, p.properties, p.body, p.body_links, p.partial, p.last_edited_at,
-       p.content_hash, CASE WHEN p.kind = 'row' THEN parent.title END AS database
+       CASE WHEN p.kind = 'row' THEN parent.title END AS database
 FROM source_page p
 LEFT JOIN source_page parent ON parent.workspace_id = p.workspace_id AND parent.external_id = p.parent_external_id
 WHERE p.workspace_id = %(workspace_id)s AND p.state = 'fetched' AND p.external_id > %(after)s

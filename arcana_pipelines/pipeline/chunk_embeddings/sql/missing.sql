@@ -1,7 +1,7 @@
 -- Staged texts that the workspace never embedded with the build's model, that the provider does not refuse and
 -- that wait in no batch, each where it stands first, in the order of the stage: rows of a page lie side by side.
 -- OFFSET 0: see publish_ready.sql.
-SELECT t.document_content_id, t.position, t.text_hash, t.lead || t.chunk_content
+SELECT t.document_content_id, t.position, t.text_hash, t.lead || t.chunk_content AS text
 FROM chunk_stage t
 WHERE t.rag_index_build_id = %(build)s
   AND (t.document_content_id, t.position) > (%(after_content)s, %(after_position)s)
