@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from psycopg.rows import class_row
-
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import one
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.packing import Text
 from arcana_pipelines.embedding.prices import Terms, cost
@@ -31,11 +30,8 @@ class Spending:
 
 def spending(connection: Connection, workspace_id: UUID) -> Spending:
     """What the workspace has spent in the running month."""
-    with connection.cursor(row_factory=class_row(Spending)) as cursor:
-        cursor.execute(load_sql("spent"), {"workspace_id": workspace_id})
-        found = cursor.fetchone()
+    found = one(connection, Spending, load_sql("spent"), {"workspace_id": workspace_id})
     connection.commit()
-    assert found is not None
     return found
 
 

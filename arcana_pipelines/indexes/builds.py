@@ -14,11 +14,11 @@ from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 from psycopg import sql
-from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from arcana_pipelines.chunking.chunker import CHUNKER_VERSION, ChunkerSettings
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import rows, scalar
 from arcana_pipelines.db.reader import grant_to_reader
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.lexical.analysis import LEXEMES_VERSION
@@ -106,9 +106,7 @@ def terms_of(build: int) -> str:
 
 def builds_of(connection: Connection, workspace_id: UUID, index: str | None = None) -> list[Build]:
     """All builds of a workspace, or of one of its indexes, the oldest first."""
-    with connection.cursor(row_factory=class_row(Build)) as cursor:
-        cursor.execute(load_sql("builds"), {"workspace_id": workspace_id, "index": index})
-        return cursor.fetchall()
+    return rows(connection, Build, load_sql("builds"), {"workspace_id": workspace_id, "index": index})
 
 
 def live_builds(connection: Connection, workspace_id: UUID, filling: bool = False) -> list[Build]:
@@ -125,7 +123,8 @@ def create_build(
     connection: Connection, rag_index_id: UUID, settings: IndexSettings, state: str, promote: bool = False
 ) -> int:
     """Make a build and its empty partition, and return its id. `promote`: it may serve as soon as it is verified."""
-    row = connection.execute(
+    build: int = scalar(
+        connection,
         "INSERT INTO rag_index_build (rag_index_id, chunker, embedding_model, dimensions, fingerprint, ann_setting, "
         "state, promote_when_verified) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING rag_index_build_id",
         [
@@ -138,9 +137,7 @@ def create_build(
             state,
             promote,
         ],
-    ).fetchone()
-    assert row is not None
-    build = int(row[0])
+    )
     # Made apart and attached: CREATE TABLE … PARTITION OF would make every reader of every workspace wait.
     for parent, name in (("document_chunk", table_of(build)), ("chunk_terms", terms_of(build))):
         _execute(
@@ -191,11 +188,11 @@ def drop_build(connection: Connection, build: int) -> None:
 
 
 def _drop_partition(connection: Connection, parent: LiteralString, name: str) -> None:
-    row = connection.execute(
-        "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass(%s)", [name]
-    ).fetchone()
-    if row is not None:
-        how: LiteralString = "FINALIZE" if row[0] else "CONCURRENTLY"
+    is_half_detached = scalar(
+        connection, "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass(%s)", [name]
+    )
+    if is_half_detached is not None:
+        how: LiteralString = "FINALIZE" if is_half_detached else "CONCURRENTLY"
         statement: LiteralString = f"ALTER TABLE {parent} DETACH PARTITION {{}} {how}"
         connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))

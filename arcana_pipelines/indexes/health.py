@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.server import LOWEST_VECTOR
 from arcana_pipelines.indexes.builds import Build, builds_of
 from arcana_pipelines.indexes.targets.pgvector.ann import ann_index_of, recall
@@ -31,15 +32,17 @@ class Finding:
 
 def pgvector(connection: Connection) -> Finding:
     """Is pgvector new enough?"""
-    row = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+    installed = scalar(connection, "SELECT extversion FROM pg_extension WHERE extname = 'vector'")
     connection.commit()
-    if row is None:
+    if installed is None:
         return Finding("pgvector", False, "not created yet: arcana db upgrade")
-    version = tuple(int(part) for part in str(row[0]).split(".")[:3])
+    version = tuple(int(part) for part in installed.split(".")[:3])
     if version < LOWEST_VECTOR:
-        return Finding("pgvector", False, f"{row[0]}; {_dotted(LOWEST_VECTOR)} repairs corrupted indexes: upgrade it")
+        return Finding(
+            "pgvector", False, f"{installed}; {_dotted(LOWEST_VECTOR)} repairs corrupted indexes: upgrade it"
+        )
     advice = "" if version >= RECOMMENDED_VECTOR else f" ({_dotted(RECOMMENDED_VECTOR)} is recommended)"
-    return Finding("pgvector", True, f"{row[0]}{advice}")
+    return Finding("pgvector", True, f"{installed}{advice}")
 
 
 def look_at(connection: Connection, workspace_id: UUID) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.query import scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.provider import dimensions_of
 from arcana_pipelines.errors import NotVerified, WrongUse
@@ -46,22 +47,23 @@ def create_index(connection: Connection, workspace_id: UUID, name: str, settings
             f"'{name}' cannot be an index's name: use 1 to 63 lower-case letters, digits, '-' and '_', beginning and "
             "ending with a letter or digit."
         )
-    row = connection.execute(
+    rag_index_id = scalar(
+        connection,
         "INSERT INTO rag_indexes (workspace_id, name, storage_uri, embedding_model, dimensions) "
         "VALUES (%s, %s, 'postgresql:document_chunk', %s, %s) ON CONFLICT DO NOTHING RETURNING rag_index_id",
         [workspace_id, name, settings.embedding_model, settings.dimensions],
-    ).fetchone()
-    if row is None:
+    )
+    if rag_index_id is None:
         raise WrongUse(
             f"There is already an index '{name}'. `arcana index rebuild` makes it anew with other settings, while "
             "the old one serves."
         )
-    documents = connection.execute("SELECT 1 FROM document WHERE workspace_id = %s LIMIT 1", [workspace_id]).fetchone()
-    build = create_build(connection, row[0], settings, "building" if documents else "active", promote=True)
+    documents = scalar(connection, "SELECT 1 FROM document WHERE workspace_id = %s LIMIT 1", [workspace_id])
+    build = create_build(connection, rag_index_id, settings, "building" if documents else "active", promote=True)
     if not documents:
         connection.execute(
             "UPDATE rag_indexes SET active_build_id = %s, storage_uri = %s WHERE rag_index_id = %s",
-            [build, f"postgresql:{table_of(build)}", row[0]],
+            [build, f"postgresql:{table_of(build)}", rag_index_id],
         )
         connection.execute("UPDATE rag_index_build SET promoted_at = now() WHERE rag_index_build_id = %s", [build])
     return builds_of(connection, workspace_id, name)[-1]
@@ -139,8 +141,7 @@ def rebuild_outdated(connection: Connection, workspace_id: UUID) -> list[Build]:
 
 def to_fill(connection: Connection) -> list[str]:
     """The slugs of workspaces with a build that is to be filled and that nobody was asked to fill lately."""
-    rows = connection.execute(load_sql("builds_to_fill"), {"again_after": ASK_AGAIN}).fetchall()
-    return [slug for (slug,) in rows]
+    return scalars(connection, load_sql("builds_to_fill"), {"again_after": ASK_AGAIN})
 
 
 def fill_requested(connection: Connection, slugs: list[str]) -> list[str]:
@@ -341,15 +342,13 @@ def why_not_serving(connection: Connection, build: Build) -> list[str]:
 def count_vectors(connection: Connection, build: Build) -> int:
     """How many vectors a search of this build can reach."""
     if build.state == "active":
-        row = connection.execute(
-            "SELECT vector_count FROM rag_indexes WHERE rag_index_id = %s", [build.rag_index_id]
-        ).fetchone()
+        noted = "SELECT vector_count FROM rag_indexes WHERE rag_index_id = %s"
+        vectors: int = scalar(connection, noted, [build.rag_index_id])
     else:
-        row = connection.execute(
-            sql.SQL("SELECT count(*) FROM {} WHERE deleted_at IS NULL").format(sql.Identifier(build.table))
-        ).fetchone()
+        there = sql.SQL("SELECT count(*) FROM {} WHERE deleted_at IS NULL").format(sql.Identifier(build.table))
+        vectors = scalar(connection, there)
     connection.commit()
-    return 0 if row is None else int(row[0])
+    return vectors
 
 
 def _held_back(connection: Connection, build: Build, problems: list[str]) -> bool:
@@ -366,9 +365,9 @@ def _held_back(connection: Connection, build: Build, problems: list[str]) -> boo
 
 def _is_whole(connection: Connection, build: Build) -> bool:
     """True when nothing that the build could hold is missing."""
-    row = connection.execute(load_sql("build_lacks"), build.key).fetchone()
+    lacks: bool = scalar(connection, load_sql("build_lacks"), build.key)
     connection.commit()
-    return row == (False,)
+    return not lacks
 
 
 def _entered(connection: Connection, build: Build, state: str) -> Build:

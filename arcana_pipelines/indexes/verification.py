@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import sql
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import one
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.builds import Build
 from arcana_pipelines.indexes.targets.pgvector.ann import ensure_recall
@@ -43,10 +43,8 @@ class Verification:
 
 def verify(connection: Connection, build: Build) -> Verification:
     """Verify a build and note the result on it."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(sql.SQL(load_sql("build_facts")).format(table=sql.Identifier(build.table)), build.key)
-        facts = cursor.fetchone()
-    assert facts is not None
+    statement = sql.SQL(load_sql("build_facts")).format(table=sql.Identifier(build.table))
+    facts = one(connection, dict, statement, build.key)
     connection.commit()
     # The effort was measured on other vectors: where it does not do for these, more of it does.
     measured = ensure_recall(connection, build, LEAST_RECALL)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.sources.protocol import Announcement
 
@@ -35,7 +36,8 @@ def receive(database: Database, announcement: Announcement) -> int:
     Their next look at the source comes at the sensor's next tick. The same event again changes nothing.
     """
     with database.connection() as connection:
-        row = connection.execute(
+        concerned: int = scalar(
+            connection,
             load_sql("inbox_receive"),
             {
                 "source_workspace_id": announcement.source_workspace_id,
@@ -44,8 +46,8 @@ def receive(database: Database, announcement: Announcement) -> int:
                 "external_id": announcement.external_id,
                 "occurred_at": announcement.occurred_at,
             },
-        ).fetchone()
-    return 0 if row is None else int(row[0])
+        )
+    return concerned
 
 
 def waiting(connection: Connection, workspace_id: UUID) -> Waiting:

@@ -9,6 +9,7 @@ from typing import LiteralString
 from uuid import UUID
 
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import ArcanaError, SourcePaused, SourceUnavailable, TokenRevoked
 from arcana_pipelines.ledger import pages
@@ -96,9 +97,9 @@ def poll(database: Database, workspace: Workspace, source: Source) -> Poll:
     if workspace.generation == 0:
         return Poll(True, "never listed completely")
     with database.connection() as connection:
-        row = connection.execute(load_sql("work_left"), {"workspace_id": workspace.workspace_id}).fetchone()
-    if row is not None and row[0]:
-        return Poll(True, row[0])
+        left = scalar(connection, load_sql("work_left"), {"workspace_id": workspace.workspace_id})
+    if left:
+        return Poll(True, left)
     if source.unchanged_since(workspace.source_cursor):
         return Poll(False)
     return _compare(database, workspace, source)

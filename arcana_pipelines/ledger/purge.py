@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.ledger.generations import Generation
 
@@ -16,8 +17,7 @@ def purge(connection: Connection, generation: Generation, days: int) -> int:
     syncs.
     """
     key = {"workspace_id": generation.workspace_id, "days": days}
-    row = connection.execute(load_sql("purge_removed"), key).fetchone()
-    purged = 0 if row is None else int(row[0])
+    purged: int = scalar(connection, load_sql("purge_removed"), key)
     if purged:
         connection.execute(load_sql("purge_embeddings"), key)
     connection.execute(load_sql("purge_chunks"), key)

@@ -12,6 +12,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.ledger import pages
 from arcana_pipelines.ledger.generations import Generation
@@ -133,10 +134,8 @@ def _look_at_containers(
 
 def is_below_removed(connection: Connection, generation: Generation, ref: PageRef, proven: Sequence[str] = ()) -> bool:
     """True when a page or database above the page is removed, counted from the parent it has now."""
-    row = connection.execute(
-        load_sql("removal_ancestors"), {**generation.key, "parent": ref.parent_id, "proven": list(proven)}
-    ).fetchone()
-    return row is not None and bool(row[0])
+    key = {**generation.key, "parent": ref.parent_id, "proven": list(proven)}
+    return bool(scalar(connection, load_sql("removal_ancestors"), key))
 
 
 def _bring_back(connection: Connection, generation: Generation, source: Source, listing: Listing) -> int:
@@ -188,13 +187,13 @@ def _mark_below_trash(connection: Connection, generation: Generation, ref: PageR
 
 
 def _count_miss(connection: Connection, generation: Generation, external_id: str) -> int:
-    row = connection.execute(
+    misses: int = scalar(
+        connection,
         "UPDATE source_page SET attempts = attempts + 1 WHERE workspace_id = %s AND external_id = %s "
         "RETURNING attempts",
         [generation.workspace_id, external_id],
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
+    )
+    return misses
 
 
 def _forget_trash(connection: Connection, generation: Generation, ids: Sequence[str]) -> None:

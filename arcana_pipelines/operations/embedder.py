@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import scalar
 from arcana_pipelines.net.post import NoAnswer, host_of, status_of
 from arcana_pipelines.settings import Settings
 
@@ -16,13 +17,14 @@ def embedder_problem(connection: Connection, settings: Settings) -> str | None:
     """
     from arcana_pipelines.embedding.local import MODEL
 
-    row = connection.execute(
+    is_needed = scalar(
+        connection,
         "SELECT 1 FROM rag_indexes i JOIN workspace w USING (workspace_id) "
         "WHERE w.status = 'active' AND i.embedding_model <> %s LIMIT 1",
         [MODEL],
-    ).fetchone()
+    )
     connection.commit()
-    if row is None:
+    if not is_needed:
         return None
     if settings.openai_api_key is None:
         return "OPENAI_API_KEY is not set"

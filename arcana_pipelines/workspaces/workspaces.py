@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Literal, LiteralString
 from uuid import UUID
 
-from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import InvalidSlug, UnknownWorkspace, WrongUse
@@ -55,9 +55,8 @@ def find(connection: Connection, slug: str) -> Workspace:
     Raises:
         UnknownWorkspace: there is none.
     """
-    with connection.cursor(row_factory=class_row(Workspace)) as cursor:
-        cursor.execute(f"SELECT {_COLUMNS} FROM workspace WHERE slug = %s AND status <> 'deleting'", [slug])
-        found = cursor.fetchone()
+    statement: LiteralString = f"SELECT {_COLUMNS} FROM workspace WHERE slug = %s AND status <> 'deleting'"
+    found = query.find(connection, Workspace, statement, [slug])
     if found is None:
         raise UnknownWorkspace.named(slug)
     return found
@@ -75,20 +74,18 @@ def require_known(connection: Connection, slug: str) -> None:
 
 def every(connection: Connection) -> list[Workspace]:
     """All workspaces, by slug."""
-    with connection.cursor(row_factory=class_row(Workspace)) as cursor:
-        cursor.execute(f"SELECT {_COLUMNS} FROM workspace WHERE status <> 'deleting' ORDER BY slug")
-        return cursor.fetchall()
+    statement: LiteralString = f"SELECT {_COLUMNS} FROM workspace WHERE status <> 'deleting' ORDER BY slug"
+    return query.rows(connection, Workspace, statement)
 
 
 def slugs(connection: Connection) -> list[str]:
     """The slugs of all workspaces, in order. Who may only search may read them, too."""
-    rows = connection.execute("SELECT slug FROM workspace WHERE status <> 'deleting' ORDER BY slug")
-    return [slug for (slug,) in rows]
+    return query.scalars(connection, "SELECT slug FROM workspace WHERE status <> 'deleting' ORDER BY slug")
 
 
 def retired_slugs(connection: Connection) -> set[str]:
     """The slugs of workspaces that were removed."""
-    return {slug for (slug,) in connection.execute("SELECT slug FROM retired_slug").fetchall()}
+    return set(query.scalars(connection, "SELECT slug FROM retired_slug"))
 
 
 def due_for_poll(connection: Connection) -> list[Workspace]:
@@ -102,9 +99,9 @@ def in_need_of_sync(connection: Connection) -> list[Workspace]:
 
 
 def _those(connection: Connection, statement: LiteralString) -> list[Workspace]:
-    with connection.cursor(row_factory=class_row(Workspace)) as cursor:
-        cursor.execute(f"SELECT {_COLUMNS} FROM ({statement}) AS workspace ORDER BY polled_at NULLS FIRST")
-        return cursor.fetchall()
+    return query.rows(
+        connection, Workspace, f"SELECT {_COLUMNS} FROM ({statement}) AS workspace ORDER BY polled_at NULLS FIRST"
+    )
 
 
 def change(

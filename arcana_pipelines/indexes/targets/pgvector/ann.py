@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import scalar, scalars
 from arcana_pipelines.indexes.builds import Build, table_of
 
 log = logging.getLogger(__name__)
@@ -92,11 +93,11 @@ def make_way(connection: Connection, build: Build) -> None:
     """
     if build.ann != "hnsw":
         return
-    row = connection.execute(
-        "SELECT count(*) FROM chunk_stage WHERE rag_index_build_id = %s", [build.rag_index_build_id]
-    ).fetchone()
+    coming = scalar(
+        connection, "SELECT count(*) FROM chunk_stage WHERE rag_index_build_id = %s", [build.rag_index_build_id]
+    )
     connection.commit()
-    if row is None or row[0] < MANY_AT_ONCE:
+    if coming < MANY_AT_ONCE:
         return
     with _autocommit(connection):
         _drop(connection, build)
@@ -196,15 +197,16 @@ def _efforts(ann: str, lists: int) -> Sequence[int]:
 
 
 def _sample(connection: Connection, build: Build, direction: LiteralString = "ASC") -> list[str]:
-    rows = connection.execute(
+    sample: list[str] = scalars(
+        connection,
         # Sorted by themselves: beside them, every vector of the build would be written as text.
         sql.SQL(
             "SELECT chunk_embedding::text FROM {table} WHERE document_chunk_id = ANY(ARRAY(SELECT document_chunk_id "
             "FROM {table} WHERE deleted_at IS NULL ORDER BY hashint8(document_chunk_id) {direction} LIMIT %s))"
         ).format(table=sql.Identifier(build.table), direction=sql.SQL(direction)),
         [SAMPLE],
-    ).fetchall()
-    return [vector for (vector,) in rows]
+    )
+    return sample
 
 
 def _hits(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, LiteralString
 from uuid import UUID
 
-from psycopg.rows import dict_row
-
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import one
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.builds import Build, hold_index
 from arcana_pipelines.indexes.targets.pgvector import ann, terms
@@ -45,7 +43,7 @@ def publish_build(connection: Connection, build: Build) -> PublishReport:
 
 def take_out_removed(connection: Connection, build: Build) -> dict[str, int]:
     """Take removed documents out of a build, in the caller's transaction: `retired` chunks, `removed_objects`."""
-    return _one(connection, load_sql("publish_removals"), build.key)
+    return one(connection, dict, load_sql("publish_removals"), build.key)
 
 
 def _publish_ready(connection: Connection, build: Build, ready: Sequence[UUID]) -> PublishReport:
@@ -58,8 +56,8 @@ def _publish_ready(connection: Connection, build: Build, ready: Sequence[UUID]) 
     for batch in _batches(ready):
         hold_index(connection, build.rag_index_id)
         connection.execute(f"SET LOCAL work_mem = '{MEMORY}'")
-        moved = _one(
-            connection, load_sql("publish_documents"), {**build.key, "documents": batch, "counting": is_loaded}
+        moved = one(
+            connection, dict, load_sql("publish_documents"), {**build.key, "documents": batch, "counting": is_loaded}
         )
         _move_counts(connection, build, moved["new_objects"], moved["published"] - moved["retired"])
         connection.commit()
@@ -74,7 +72,7 @@ def _publish_ready(connection: Connection, build: Build, ready: Sequence[UUID]) 
 
 def _take_out_removed(connection: Connection, build: Build) -> int:
     """Returns how many chunks stopped being searchable."""
-    if not _one(connection, load_sql("publish_removals_wanted"), build.key)["any"]:
+    if not one(connection, dict, load_sql("publish_removals_wanted"), build.key)["any"]:
         connection.commit()
         return 0
     hold_index(connection, build.rag_index_id)
@@ -86,14 +84,6 @@ def _take_out_removed(connection: Connection, build: Build) -> int:
 
 def _batches(documents: Sequence[UUID]) -> list[list[UUID]]:
     return [list(documents[start : start + BATCH]) for start in range(0, len(documents), BATCH)]
-
-
-def _one(connection: Connection, statement: LiteralString, parameters: dict[str, Any]) -> dict[str, int]:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(statement, parameters)
-        row = cursor.fetchone()
-    assert row is not None
-    return row
 
 
 def _move_counts(connection: Connection, build: Build, objects: int, vectors: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.builds import Build, terms_of
 
@@ -20,18 +21,18 @@ CLEAN_FROM = 500
 
 def is_loaded(connection: Connection, build: Build) -> bool:
     """False until the build's first load is finished."""
-    row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [keys_index_of(build)]).fetchone()
-    return row == (True,)
+    return bool(scalar(connection, "SELECT to_regclass(%s) IS NOT NULL", [keys_index_of(build)]))
 
 
 def is_half_loaded(connection: Connection, build: Build) -> bool:
     """True when a first load was interrupted behind its last row."""
-    row = connection.execute(
+    is_half: bool = scalar(
+        connection,
         "SELECT to_regclass(%s) IS NULL AND EXISTS (SELECT 1 FROM chunk_terms WHERE rag_index_build_id = %s)",
         [keys_index_of(build), build.rag_index_build_id],
-    ).fetchone()
+    )
     connection.commit()
-    return row == (True,)
+    return is_half
 
 
 def finish_load(connection: Connection, build: Build) -> None:
