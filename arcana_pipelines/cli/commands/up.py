@@ -21,6 +21,7 @@ from types import FrameType
 
 import click
 
+from arcana_pipelines import demo
 from arcana_pipelines.cli.commands.sync import run_sync
 from arcana_pipelines.cli.commands.workspace import register
 from arcana_pipelines.cli.output import say
@@ -34,7 +35,7 @@ from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.workspaces import workspaces
 
 DEMO_SLUG = "handbook"
-DEMO_SOURCE = Path(__file__).parents[1] / "demo" / "handbook"
+DEMO_SOURCE = Path(demo.__file__).parent / "handbook"
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
 LOG_BYTES = 10 * 1024 * 1024
