@@ -13,17 +13,17 @@ ROOT = Path(__file__).parents[1]
 _LOADS = """
 import pathlib, arcana_pipelines, arcana_pipelines.definitions
 from arcana_pipelines.cli.commands.up import DEMO_SOURCE
-from arcana_pipelines.indexes.targets.pgvector.publish import load_sql
 from arcana_pipelines.db.schema import newest_revision
 here = pathlib.Path(arcana_pipelines.__file__)
 assert here.is_relative_to(pathlib.Path.cwd()), here
 assert len(list(DEMO_SOURCE.rglob("*.md"))) > 30, "the sample handbook is missing"
-load_sql("publish_documents"), newest_revision()
+newest_revision()
 print("the wheel loads")
 """
 
 
 def main() -> None:
+    statements = {str(file.relative_to(ROOT)) for file in (ROOT / "arcana_pipelines").rglob("*.sql")}
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
             [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder, ROOT],
@@ -33,6 +33,8 @@ def main() -> None:
         target = Path(folder) / "installed"
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(target)
+            missing = statements.difference(archive.namelist())
+        assert not missing, f"the wheel lacks {sorted(missing)}"
         code = f"import sys; sys.path.insert(0, {str(target)!r}); " + f"exec({_LOADS!r})"
         subprocess.run([sys.executable, "-P", "-c", code], check=True, cwd=target)
 
