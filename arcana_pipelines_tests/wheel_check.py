@@ -11,12 +11,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 _LOADS = """
-import pathlib, arcana_pipelines, arcana_pipelines.definitions
+import pathlib, arcana_pipelines.defs.instance, arcana_pipelines.definitions
 from arcana_pipelines.cli.commands.up import DEMO_SOURCE
 from arcana_pipelines.db.schema import newest_revision
 here = pathlib.Path(arcana_pipelines.__file__)
 assert here.is_relative_to(pathlib.Path.cwd()), here
 assert len(list(DEMO_SOURCE.rglob("*.md"))) > 30, "the sample handbook is missing"
+assert arcana_pipelines.defs.instance.DAGSTER_YAML.exists()
 newest_revision()
 print("the wheel loads")
 """

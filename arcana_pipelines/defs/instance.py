@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -18,98 +17,8 @@ STORAGE_VARIABLE = "ARCANA_DAGSTER_PG_URL"
 
 _MEND_HOME = "Unset it, and ARCANA_HOME/dagster is used, or make the folder and give its absolute path."
 
-# https://docs.dagster.io/deployment/oss/dagster-yaml
-DAGSTER_YAML = """\
-# Written by arcana when it is missing; yours to change. Delete it to get the defaults back.
-storage:
-  postgres:
-    postgres_url:
-      env: ARCANA_DAGSTER_PG_URL
-
-run_coordinator:
-  module: dagster.core.run_coordinator
-  class: QueuedRunCoordinator
-  config:
-    dequeue_interval_seconds: 1
-    dequeue_use_threads: true
-    dequeue_num_workers: 4
-    max_user_code_failure_retries: 3
-    user_code_failure_retry_delay: 30
-
-concurrency:
-  runs:
-    max_concurrent_runs: 4
-    tag_concurrency_limits:
-      # One run a workspace at a time (of the jobs; what else reaches our assets waits for the lock in the database).
-      - key: arcana/workspace
-        value:
-          applyLimitPerUniqueValue: true
-        limit: 1
-  pools:
-    granularity: run
-
-run_launcher:
-  module: dagster
-  class: DefaultRunLauncher
-
-run_monitoring:
-  enabled: true
-  start_timeout_seconds: 180
-  cancel_timeout_seconds: 180
-  max_runtime_seconds: 43200
-  poll_interval_seconds: 60
-  free_slots_after_run_end_seconds: 60
-
-sensors:
-  use_threads: true
-  num_workers: 4
-  num_submit_workers: 4
-
-schedules:
-  use_threads: true
-  num_workers: 2
-
-# Warnings of ours are kept with the run's events ("40 pages are gone, more than …"). They are few.
-python_logs:
-  managed_python_loggers: [arcana_pipelines]
-
-retention:
-  schedule:
-    purge_after_days: 90
-  sensor:
-    purge_after_days:
-      skipped: 1
-      failure: 30
-      success: 30
-
-compute_logs:
-  module: dagster.core.storage.local_compute_log_manager
-  class: LocalComputeLogManager
-  config:
-    base_dir: {logs}
-
-local_artifact_storage:
-  module: dagster.core.storage.root
-  class: LocalArtifactStorage
-  config:
-    base_dir: {home}
-
-code_servers:
-  local_startup_timeout: 120
-  wait_for_local_processes_on_shutdown: true
-
-telemetry:
-  enabled: false
-
-nux:
-  enabled: false
-"""
-
-
-def dagster_yaml(home: Path) -> str:
-    """The text of our `dagster.yaml`. Every JSON text is a YAML text, whatever a path holds."""
-    logs, home_text = (json.dumps(str(path), ensure_ascii=False) for path in (home / "logs", home))
-    return DAGSTER_YAML.format(logs=logs, home=home_text)
+# Where it does not say otherwise, Dagster keeps the logs of runs below DAGSTER_HOME, too.
+DAGSTER_YAML = Path(__file__).with_name("dagster.yaml")
 
 
 def prepare(database: Database) -> None:
@@ -210,4 +119,4 @@ def _write_yaml(home: Path) -> None:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = home / "dagster.yaml"
     if not path.exists():
-        path.write_text(dagster_yaml(home), encoding="utf-8")
+        path.write_text(DAGSTER_YAML.read_text(encoding="utf-8"), encoding="utf-8")

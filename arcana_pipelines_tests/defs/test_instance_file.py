@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from arcana_pipelines.defs.instance import dagster_yaml
+from arcana_pipelines.defs.instance import DAGSTER_YAML
 from arcana_pipelines.defs.instance_file import fault
 
 
@@ -46,8 +46,8 @@ from arcana_pipelines.defs.instance_file import fault
             "    dequeue_interval_seconds: SECRET\n", 5, "a whole number",
         ),
         (
-            dagster_yaml(Path("/x")).replace("base_dir: \"/x/logs\"", "base_dir: /x\n    nope: 1"), 68,
-            "'nope' is no setting of 'compute_logs.config'",
+            DAGSTER_YAML.read_text().replace("dequeue_num_workers: 4", "nope: 1"), 14,
+            "'nope' is no setting of 'run_coordinator.config'",
         ),
     ],
 )  # fmt: skip
@@ -73,7 +73,7 @@ def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "# nothing\n", "telemetry:\n  enabled: false\n",
-     *[dagster_yaml(Path(home)) for home in ("/x", "/집 1", "/a: b", "/a #b", "/quote'\"", "/{x}", "/back\\slash")],
+     DAGSTER_YAML.read_text(),
      # Commands start no run by these two; the process that does may have more installed and set.
      "run_launcher:\n  module: dagster_k8s_not_here\n  class: K8sRunLauncher\n"],
 )  # fmt: skip

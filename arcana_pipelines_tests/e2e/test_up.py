@@ -14,7 +14,7 @@ import pytest
 from arcana_pipelines.cli import output
 from arcana_pipelines.cli.commands import up
 from arcana_pipelines.db.embedded import lease
-from arcana_pipelines.defs.instance import dagster_yaml
+from arcana_pipelines.defs.instance import DAGSTER_YAML
 from arcana_pipelines_tests.e2e.conftest import Arcana
 
 pytestmark = pytest.mark.e2e
@@ -86,7 +86,7 @@ class TestDagsterHome:
     def test_of_ours_may_be_named(self, arcana: Arcana, tmp_path: Path) -> None:
         for home in (tmp_path / "home" / "dagster", tmp_path / "elsewhere"):
             home.mkdir(parents=True, exist_ok=True)
-            (home / "dagster.yaml").write_text(dagster_yaml(home))
+            (home / "dagster.yaml").write_text(DAGSTER_YAML.read_text())
             done = started(arcana, DAGSTER_HOME=str(home))
             assert done.returncode == 0, done.stderr
 
