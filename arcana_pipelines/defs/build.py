@@ -8,7 +8,8 @@ import dagster as dg
 
 from arcana_pipelines.defs import assets, checks, quality
 from arcana_pipelines.defs.index_jobs import INDEX_JOBS
-from arcana_pipelines.defs.jobs import workspace_jobs
+from arcana_pipelines.defs.jobs import installation_job, workspace_jobs
+from arcana_pipelines.defs.maintenance import maintenance
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.defs.schedules import SCHEDULES
 from arcana_pipelines.defs.sensors import SENSORS
@@ -32,11 +33,13 @@ def build_defs(
         schedules: in the place of ours; `[]` for none.
         sensors: in the place of ours; `[]` for none, and then nothing is synced but by hand.
     """
-    health = dg.load_asset_checks_from_modules([checks], asset_key_prefix=key_prefix)
+    stepping = dg.load_asset_checks_from_modules([checks], asset_key_prefix=key_prefix)
+    installation = [check for check in stepping if check.partitions_def is None]
+    health = [check for check in stepping if check.partitions_def is not None]
     return dg.Definitions(
         assets=dg.load_assets_from_modules([assets, quality], key_prefix=key_prefix),
-        asset_checks=health,
-        jobs=[*workspace_jobs(health), *INDEX_JOBS],
+        asset_checks=stepping,
+        jobs=[*workspace_jobs(health, installation), *INDEX_JOBS, installation_job(installation), maintenance],
         sensors=SENSORS if sensors is None else sensors,
         schedules=SCHEDULES if schedules is None else schedules,
         resources={"arcana": ArcanaResource(), **(resources or {})},

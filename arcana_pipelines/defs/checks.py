@@ -1,4 +1,4 @@
-"""Asset checks. Each keeps one result a workspace, so that one workspace's green hides no other's red.
+"""Asset checks. Those of a workspace keep one result each, so that one workspace's green hides no other's red.
 
 https://docs.dagster.io/guides/test/asset-checks
 Partitions of checks are in preview in Dagster 1.13 (docs/decisions/ says what was tried); its warning of that is
@@ -13,9 +13,11 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from arcana_pipelines.db.schema import drift
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.indexes.health import look_at, pgvector
+from arcana_pipelines.operations.alerts import stale_workspaces
 
 
 @contextmanager
@@ -49,3 +51,27 @@ with _preview():
             passed=all(finding.ok for finding in findings),
             metadata={finding.name: finding.detail for finding in findings},
         )
+
+
+@dg.asset_check(
+    asset="rag_indexes",
+    description="The tables are as this release describes them. Of the whole installation, every night.",
+)
+def schema_has_not_drifted(arcana: ArcanaResource) -> dg.AssetCheckResult:
+    """What `arcana db check` says."""
+    differences = drift(arcana.database)
+    return dg.AssetCheckResult(passed=not differences, metadata={"differences": dg.MetadataValue.json(differences)})
+
+
+@dg.asset_check(
+    asset="rag_indexes",
+    description="Every active workspace was compared with its source in the last 26 hours. Of the whole installation, "
+    "every night; the alert `stale` tells it sooner.",
+)
+def workspaces_are_fresh(arcana: ArcanaResource) -> dg.AssetCheckResult:
+    """The workspaces whose indexes nobody knows to be fresh."""
+    with arcana.database.connection() as connection:
+        stale = stale_workspaces(connection)
+    return dg.AssetCheckResult(
+        passed=not stale, metadata={cause.workspace: f"{cause.text} {cause.next_step}" for cause in stale}
+    )

@@ -21,13 +21,24 @@ STAGE_JOB = "stage_workspace"
 FILL_JOB = "fill_indexes"
 AUDIT_JOB = "audit_workspace"
 QUALITY_JOB = "measure_quality"
+CHECK_JOB = "check_installation"
+MAINTENANCE_JOB = "maintenance"
 
 
-def workspace_jobs(checks: Sequence[dg.AssetChecksDefinition]) -> list[dg.UnresolvedAssetJobDefinition]:
-    """The jobs over our assets, whatever prefix their keys have; `checks` are those with a step of their own."""
+def workspace_jobs(
+    health: Sequence[dg.AssetChecksDefinition], installation: Sequence[dg.AssetChecksDefinition]
+) -> list[dg.UnresolvedAssetJobDefinition]:
+    """The jobs over our assets, whatever prefix their keys have.
+
+    Args:
+        health: checks of a workspace with a step of their own.
+        installation: checks that concern no single workspace: none of these jobs has them.
+    """
     # Measuring an index costs seconds: an ordinary sync leaves it to the audit, and plans no check that it would not
     # run.
-    syncing = selection(*SYNCING) - dg.AssetSelection.checks(*checks)
+    others = dg.AssetSelection.checks(*installation)
+    auditing = selection(*SYNCING) - others
+    syncing = auditing - dg.AssetSelection.checks(*health)
     return [
         _job(
             SYNC_JOB,
@@ -36,7 +47,7 @@ def workspace_jobs(checks: Sequence[dg.AssetChecksDefinition]) -> list[dg.Unreso
         ),
         _job(
             AUDIT_JOB,
-            selection(*SYNCING),
+            auditing,
             "The same sync, in the mode `audit`, and besides the check of the indexes' health. The schedule "
             "`audit_sweep` and `arcana sync --mode audit` run it.",
             {"ops": {"notion_pages": {"config": {"mode": str(Mode.AUDIT)}}}},
@@ -54,7 +65,7 @@ def workspace_jobs(checks: Sequence[dg.AssetChecksDefinition]) -> list[dg.Unreso
         ),
         _job(
             FILL_JOB,
-            selection(*FILLING),
+            selection(*FILLING) - others,
             "Fill, verify and, where they may serve, promote the new builds of a workspace's indexes. Reads "
             "nothing from the source.",
         ),
@@ -77,4 +88,16 @@ def _job(
         tags={JOB_TAG: name},
         executor_def=dg.in_process_executor,
         description=description,
+    )
+
+
+def installation_job(checks: Sequence[dg.AssetChecksDefinition]) -> dg.UnresolvedAssetJobDefinition:
+    """The job of the checks that concern no single workspace."""
+    return dg.define_asset_job(
+        CHECK_JOB,
+        selection=dg.AssetSelection.checks(*checks),
+        tags={JOB_TAG: CHECK_JOB},
+        executor_def=dg.in_process_executor,
+        description="Is the schema as this release describes it, and every workspace fresh? The schedule "
+        "`installation_sweep` runs it.",
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from arcana_pipelines.defs.config import sync_config
-from arcana_pipelines.defs.jobs import AUDIT_JOB, QUALITY_JOB
+from arcana_pipelines.defs.jobs import AUDIT_JOB, CHECK_JOB, MAINTENANCE_JOB, QUALITY_JOB
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.evaluation.quality import asked_workspaces
@@ -63,4 +63,20 @@ def quality_sweep(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunReque
         )
 
 
-SCHEDULES = [audit_sweep, quality_sweep]
+maintenance_sweep = dg.ScheduleDefinition(
+    name="maintenance_sweep",
+    job_name=MAINTENANCE_JOB,
+    cron_schedule="0 6 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every night: delete what Dagster keeps of old runs.",
+)
+
+installation_sweep = dg.ScheduleDefinition(
+    name="installation_sweep",
+    job_name=CHECK_JOB,
+    cron_schedule="30 5 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every night, after the audits: compare the schema with this release, and look for stale workspaces.",
+)
+
+SCHEDULES = [audit_sweep, quality_sweep, installation_sweep, maintenance_sweep]

@@ -138,6 +138,11 @@ def find_causes(connection: Connection, monthly_budget: Decimal | None, failed: 
     return list(found.values())
 
 
+def stale_workspaces(connection: Connection) -> list[Cause]:
+    """The active workspaces whose index nothing has compared with its source for more than a day."""
+    return [cause for cause in find_causes(connection, None, []) if cause.cause == "stale"]
+
+
 def failed_known(connection: Connection) -> dict[tuple[str, str], str]:
     """(workspace, purpose) to run id of the failed runs that are on record."""
     return {

@@ -44,7 +44,9 @@ def test_sensors_and_schedules_run_from_the_start() -> None:
         ("workspace_registry", "source_changes", "index_builds", "alerts"), dg.DefaultSensorStatus.RUNNING
     )
     schedules = {schedule.name: schedule.default_status for schedule in defs.schedules or ()}
-    assert schedules == dict.fromkeys(("audit_sweep", "quality_sweep"), dg.DefaultScheduleStatus.RUNNING)
+    assert schedules == dict.fromkeys(
+        ("audit_sweep", "quality_sweep", "installation_sweep", "maintenance_sweep"), dg.DefaultScheduleStatus.RUNNING
+    )
 
 
 def test_loading_the_definitions_imports_nothing_heavy() -> None:

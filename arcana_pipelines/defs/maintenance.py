@@ -1,0 +1,87 @@
+"""What is looked after once a night for the whole installation: its checks, and Dagster's records of old runs.
+
+A run leaves some 40 kB of events, and Dagster keeps them for ever. Runs of other people's jobs are not touched.
+
+No postponed annotations here: Dagster reads the types of resources at run time.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+
+import dagster as dg
+from dagster import DagsterRun, DagsterRunStatus, RunsFilter
+
+from arcana_pipelines.defs.jobs import CHECK_JOB, MAINTENANCE_JOB
+from arcana_pipelines.defs.resources import ArcanaResource
+from arcana_pipelines.defs.runs import JOB_TAG, WORKSPACE_TAG, Home
+
+OF_NO_WORKSPACE = (MAINTENANCE_JOB, CHECK_JOB)
+
+_FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
+_PAGE = 200
+# Deleted in one night: minutes, whatever has piled up. The rest goes in the next.
+MOST_RUNS = 5_000
+
+
+@dg.op
+def prune_history(context: dg.OpExecutionContext, arcana: ArcanaResource) -> int:
+    """Delete what Dagster keeps of our old runs, but the newest of each workspace and job; returns how many."""
+    days = arcana.database.settings.retention_days
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
+    origin = context.run.remote_job_origin
+    home = Home(origin.location_name if origin else None, frozenset())
+    pruned = prune(context.instance, home, before)
+    context.log.info(f"Deleted Dagster's records of {pruned} runs that ended more than {days} days ago.")
+    return pruned
+
+
+@dg.job(
+    name=MAINTENANCE_JOB,
+    tags={JOB_TAG: MAINTENANCE_JOB},
+    executor_def=dg.in_process_executor,
+    description="Deletes what Dagster keeps of runs of ours that ended more than RETENTION_DAYS ago, but the newest, "
+    "and the newest successful, of each workspace and job. The schedule `maintenance_sweep` runs it.",
+)
+def maintenance() -> None:
+    prune_history()
+
+
+def prune(instance: dg.DagsterInstance, home: Home, before: dt.datetime) -> int:
+    """Delete our finished runs that were last updated before `before`, with their events and logs; returns how many.
+
+    Of each workspace and job the newest run stays, and the newest that succeeded: partitions stay materialised, and
+    sensors and alerts still find what they compare with.
+    """
+    kept: dict[tuple[str | None, str], set[str]] = {}
+    pruned = 0
+    for run in _old(instance, before):
+        if not (home.owns(run) or (run.tags.get(JOB_TAG) in OF_NO_WORKSPACE and home.holds(run) is not False)):
+            continue
+        key = run.tags.get(WORKSPACE_TAG), run.job_name
+        if key not in kept:
+            kept[key] = _newest(instance, *key)
+        if run.run_id in kept[key]:
+            continue
+        instance.compute_log_manager.delete_logs(prefix=[run.run_id])
+        instance.delete_run(run.run_id)
+        pruned += 1
+        if pruned == MOST_RUNS:
+            break
+    return pruned
+
+
+def _old(instance: dg.DagsterInstance, before: dt.datetime) -> Iterator[DagsterRun]:
+    """The newest first: a page's cursor is its last run, which may be deleted when the next page is asked for."""
+    old = RunsFilter(statuses=_FINISHED, updated_before=before)
+    runs = [record.dagster_run for record in instance.get_run_records(old, limit=_PAGE)]
+    while runs:
+        following = instance.get_run_records(old, limit=_PAGE, cursor=runs[-1].run_id)
+        yield from runs
+        runs = [record.dagster_run for record in following]
+
+
+def _newest(instance: dg.DagsterInstance, workspace: str | None, job: str) -> set[str]:
+    tags = {JOB_TAG: job} if workspace is None else {WORKSPACE_TAG: workspace}
+    any_end = RunsFilter(tags=tags, job_name=job, statuses=_FINISHED)
+    success = RunsFilter(tags=tags, job_name=job, statuses=[DagsterRunStatus.SUCCESS])
+    return {run.run_id for wanted in (any_end, success) for run in instance.get_runs(wanted, limit=1)}
