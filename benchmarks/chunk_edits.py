@@ -27,8 +27,9 @@ from own_server import own_server
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.settings import Settings
-from arcana_pipelines.testing.notion_server import NotionWorld, blocks, serve
-from arcana_pipelines.testing.notion_server.objects import Block
+from arcana_pipelines.testing.notion_server import NotionWorld, serve
+from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines.testing.notion_server.model.objects import Block
 from arcana_pipelines_tests.harness import Harness
 
 BLOCKS = 300

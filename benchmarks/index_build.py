@@ -47,7 +47,7 @@ from arcana_pipelines.pipeline.document_chunks import stage_chunks
 from arcana_pipelines.pipeline.rag_indexes import publish
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import vocabulary
+from arcana_pipelines.testing.notion_server.world import vocabulary
 from arcana_pipelines.testing.openai_server import EmbeddingServer
 from arcana_pipelines.workspaces import workspaces
 

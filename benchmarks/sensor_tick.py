@@ -33,7 +33,7 @@ from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.sensors import source_changes
 from arcana_pipelines.settings import load_settings
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server.world import DEFAULT_TOKEN
+from arcana_pipelines.testing.notion_server.world.world import DEFAULT_TOKEN
 
 LONGEST_TICK = 20.0
 

@@ -33,9 +33,10 @@ import psycopg
 from machine import print_machine
 
 from arcana_pipelines.db.embedded import lease
-from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world, serve
-from arcana_pipelines.testing.notion_server.properties import PropertySpec
-from arcana_pipelines.testing.notion_server.world import DEFAULT_TOKEN
+from arcana_pipelines.testing.notion_server import NotionWorld, seed_world, serve
+from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines.testing.notion_server.model.properties import PropertySpec
+from arcana_pipelines.testing.notion_server.world.world import DEFAULT_TOKEN
 
 SLUG = "bench"
 EDITS = (1, 10, 100)

@@ -16,7 +16,7 @@ from arcana_pipelines.errors import DatabaseBusy, DatabaseFull, DatabaseUnreacha
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.searcher import Searcher
 from arcana_pipelines.settings import Settings
-from arcana_pipelines.testing.notion_server import blocks
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces.lock import workspace_lock
 from arcana_pipelines_tests.harness import Harness
 

@@ -24,7 +24,7 @@ from arcana_pipelines.evaluation.quality import keep
 from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.indexes.lifecycle import create_index, rebuild_index
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import blocks
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces.lock import workspace_lock
 from arcana_pipelines.workspaces.workspaces import find, set_status
 from arcana_pipelines_tests.defs.conftest import dies_at_work

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, blocks, seed_world
+from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, seed_world
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines_tests.e2e.conftest import Arcana
 
 pytestmark = pytest.mark.e2e

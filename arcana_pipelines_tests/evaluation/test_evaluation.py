@@ -28,7 +28,8 @@ from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of
 from arcana_pipelines.retrieval import embedders
 from arcana_pipelines.retrieval.results import Hit, Place
-from arcana_pipelines.testing.notion_server import NotionWorld, blocks
+from arcana_pipelines.testing.notion_server import NotionWorld
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.testing.rerank_server import RerankingServer
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness

@@ -16,7 +16,8 @@ from starlette.testclient import TestClient
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.ledger.polling import poll
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
+from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.web import handshake
 from arcana_pipelines.web.webhooks import PATH, make_app
 from arcana_pipelines.workspaces.workspaces import find

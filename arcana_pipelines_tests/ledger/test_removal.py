@@ -10,7 +10,8 @@ import pytest
 from arcana_pipelines.errors import RequestInvalid, SourceMismatch, TokenRevoked
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import NotionWorld, blocks
+from arcana_pipelines.testing.notion_server import NotionWorld
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines_tests.harness import Harness
 
 

@@ -27,7 +27,8 @@ from arcana_pipelines.operations.check import check, level
 from arcana_pipelines.operations.webhook import NotDelivered, message, sender
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
+from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.operations.conftest import Receiver
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import blocks
-from arcana_pipelines.testing.notion_server.objects import Page
+from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines.testing.notion_server.model.objects import Page
 from arcana_pipelines_tests.harness import Harness
 
 

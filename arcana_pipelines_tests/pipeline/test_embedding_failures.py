@@ -12,7 +12,8 @@ from arcana_pipelines.embedding.local import LocalEmbedder
 from arcana_pipelines.embedding.provider import Embedded, checked
 from arcana_pipelines.errors import EmbeddingFailed, InputRejected
 from arcana_pipelines.ledger import pages
-from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
+from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.harness import Harness
 

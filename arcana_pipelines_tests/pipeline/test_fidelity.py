@@ -12,7 +12,7 @@ from arcana_pipelines.sources.notion.comments import comment_line
 from arcana_pipelines.sources.notion.pages import page_ref
 from arcana_pipelines.sources.notion.users import UserNames
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import blocks
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.harness import Harness
 

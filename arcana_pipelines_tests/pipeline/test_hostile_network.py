@@ -11,7 +11,8 @@ import pytest
 from arcana_pipelines.ledger.polling import look
 from arcana_pipelines.sources.notion.api import MAX_ATTEMPTS
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
+from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces.workspaces import due_for_poll, find, in_need_of_sync
 from arcana_pipelines_tests.conftest import Naps
 from arcana_pipelines_tests.harness import Harness

@@ -28,7 +28,8 @@ from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
 from arcana_pipelines.pipeline.document_chunks import stage_chunks
 from arcana_pipelines.pipeline.rag_indexes import publish
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
-from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
+from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 

@@ -24,7 +24,8 @@ from arcana_pipelines.indexes.lifecycle import rebuild_index
 from arcana_pipelines.indexes.targets.pgvector import ann
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, blocks, seed_world
+from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, seed_world
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.pipeline.world_machine import HashEmbedder, WatchedDatabase, end_if_it_hangs, in_haste

@@ -17,7 +17,8 @@ from arcana_pipelines.errors import AnswerUnusable
 from arcana_pipelines.sources.notion import lists
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.protocol import Mode, PageRef, Presence
-from arcana_pipelines.testing.notion_server import NotionWorld, blocks
+from arcana_pipelines.testing.notion_server import NotionWorld
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines_tests.harness import Harness
 
 Json = dict[str, Any]

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
-from arcana_pipelines.testing.notion_server.rich_text import text
+from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
+from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines.testing.notion_server.model.rich_text import text
 from arcana_pipelines_tests.harness import Harness
 
 

@@ -10,7 +10,8 @@ from arcana_pipelines.errors import PageTooLarge, WrongUse
 from arcana_pipelines.ledger import pages
 from arcana_pipelines.pipeline import document_chunks
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world
+from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.harness import Harness
 

@@ -52,12 +52,13 @@ from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import LONGEST_SHARED_PAUSE_SECONDS, RateLimiter
 from arcana_pipelines.sources.notion.source import NotionSource
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, blocks, serve
-from arcana_pipelines.testing.notion_server.blocks import BlockSpec
-from arcana_pipelines.testing.notion_server.objects import Block, DataSource, Node, Page
-from arcana_pipelines.testing.notion_server.objects import Database as NotionDatabase
-from arcana_pipelines.testing.notion_server.rich_text import plain
-from arcana_pipelines.testing.notion_server.values import columns
+from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, serve
+from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines.testing.notion_server.model.blocks import BlockSpec
+from arcana_pipelines.testing.notion_server.model.objects import Block, DataSource, Node, Page
+from arcana_pipelines.testing.notion_server.model.objects import Database as NotionDatabase
+from arcana_pipelines.testing.notion_server.model.rich_text import plain
+from arcana_pipelines.testing.notion_server.wire.values import columns
 from arcana_pipelines.workspaces.lock import workspace_lock
 from arcana_pipelines_tests.harness import Harness
 

@@ -23,7 +23,8 @@ from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import NotionWorld, blocks
+from arcana_pipelines.testing.notion_server import NotionWorld
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 

@@ -25,7 +25,7 @@ from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.sources.notion_export.source import NotionExportSource
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import blocks
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.testing.shared_data import SHARED_DATA

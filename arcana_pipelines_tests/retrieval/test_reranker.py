@@ -17,7 +17,7 @@ from arcana_pipelines.retrieval import Filters, Hit, Results, Searcher
 from arcana_pipelines.retrieval import reranking_endpoint as endpoint
 from arcana_pipelines.retrieval.reranker import RERANKED, Reranker, open_reranker, reranked
 from arcana_pipelines.settings import Settings
-from arcana_pipelines.testing.notion_server import blocks
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.testing.rerank_server import RerankingServer
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.retrieval.test_folding import hit

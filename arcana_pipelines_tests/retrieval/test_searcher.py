@@ -27,7 +27,7 @@ from arcana_pipelines.pipeline import registration
 from arcana_pipelines.retrieval import Filters, Results, Searcher, embedders
 from arcana_pipelines.retrieval.filters import PropertyCondition
 from arcana_pipelines.settings import Settings
-from arcana_pipelines.testing.notion_server import blocks
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from arcana_pipelines.testing.notion_server import NotionWorld, blocks
-from arcana_pipelines.testing.notion_server.blocks import BlockSpec
-from arcana_pipelines.testing.notion_server.objects import DatabaseIds
+from arcana_pipelines.testing.notion_server import NotionWorld
+from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines.testing.notion_server.model.blocks import BlockSpec
+from arcana_pipelines.testing.notion_server.model.objects import DatabaseIds
 
 EMOJI_URL = "https://s3-us-west-2.amazonaws.com/public.notion-static.com/emoji.png"
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
-from arcana_pipelines.testing.notion_server.world import DEFAULT_TOKEN
+from arcana_pipelines.testing.notion_server.world.world import DEFAULT_TOKEN
 from arcana_pipelines_tests.testing.conftest import VERSION, Api, plain_http
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from arcana_pipelines.testing.notion_server import NotionWorld, blocks, seed_world, serve
-from arcana_pipelines.testing.notion_server.blocks import BlockSpec
+from arcana_pipelines.testing.notion_server import NotionWorld, seed_world, serve
+from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines.testing.notion_server.model.blocks import BlockSpec
 from arcana_pipelines_tests.testing.conftest import Api, plain_http
 
 styled = [

@@ -12,7 +12,7 @@ import yaml
 from notion_client import Client
 
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, serve
-from arcana_pipelines.testing.notion_server.objects import DataSource
+from arcana_pipelines.testing.notion_server.model.objects import DataSource
 from arcana_pipelines_tests.testing.conftest import notion_client
 from arcana_pipelines_tests.testing.everything import Everything, fill
 from arcana_pipelines_tests.testing.shared_data import shared_file

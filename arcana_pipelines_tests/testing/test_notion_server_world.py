@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, blocks, seed_world, serve
+from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, seed_world, serve
+from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines_tests.testing.conftest import Api, plain_http
 
 START = "2026-01-05T09:00:00.000Z"

@@ -9,9 +9,9 @@ It answers reads only, from facts recorded of the real API, not from its documen
 shell with `python -m arcana_pipelines.testing.notion_server`.
 """
 
-from arcana_pipelines.testing.notion_server import blocks
-from arcana_pipelines.testing.notion_server.seeding import seed_world
-from arcana_pipelines.testing.notion_server.server import NotionServer, serve
-from arcana_pipelines.testing.notion_server.world import NotionWorld
+from arcana_pipelines.testing.notion_server.http.server import NotionServer, serve
+from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines.testing.notion_server.world.seeding import seed_world
+from arcana_pipelines.testing.notion_server.world.world import NotionWorld
 
 __all__ = ["NotionServer", "NotionWorld", "blocks", "seed_world", "serve"]

@@ -7,8 +7,8 @@ import signal
 import sys
 import threading
 
-from arcana_pipelines.testing.notion_server.seeding import seed_world
-from arcana_pipelines.testing.notion_server.server import serve
+from arcana_pipelines.testing.notion_server.http.server import serve
+from arcana_pipelines.testing.notion_server.world.seeding import seed_world
 
 
 def main() -> None:
