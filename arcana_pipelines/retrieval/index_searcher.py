@@ -27,6 +27,7 @@ from arcana_pipelines.lexical.analysis import QueryTerm, has_cjk, query_terms
 from arcana_pipelines.retrieval import highlights, past
 from arcana_pipelines.retrieval.conditions import known_conditions
 from arcana_pipelines.retrieval.embedders import Embedders
+from arcana_pipelines.retrieval.filtered import documents_of
 from arcana_pipelines.retrieval.filters import Filters, checked
 from arcana_pipelines.retrieval.folding import fold
 from arcana_pipelines.retrieval.fusion import Fusion, Ranking, Scored, fuse, fuse_by_rank, weight_of_meaning
@@ -257,7 +258,7 @@ class _Search:
             filters = replace(filters, links_to=place.external_id)
         past_key = {"build": self._serving.build, "as_of": self._question.as_of}
         known, self._notes = known_conditions(self._connection, self._workspace_id, filters, past_key, chunks_then)
-        return filters.documents(known, chunks_then, is_below_database)
+        return documents_of(filters, known, chunks_then, is_below_database)
 
     def run(self) -> tuple[list[Hit], dict[str, str], list[str]]:
         if self._question.as_of is not None:
