@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
@@ -37,9 +37,19 @@ def _is_secret_http(url: SecretStr) -> SecretStr:
     return SecretStr(_is_http(url.get_secret_value()))
 
 
+def _is_embedding_provider(name: str) -> str:
+    from arcana_pipelines import plugins
+
+    if name not in ("local", "openai") and name not in (others := plugins.installed("embedding provider")):
+        known = ", ".join(f"'{each}'" for each in others)
+        raise ValueError("must be 'local' or 'openai'" + (f", or one of a plug-in: {known}" if known else ""))
+    return name
+
+
 HttpUrl = Annotated[str, AfterValidator(_is_http)]
 SecretHttpUrl = Annotated[SecretStr, AfterValidator(_is_secret_http)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_is_postgres)]
+EmbeddingProviderName = Annotated[str, AfterValidator(_is_embedding_provider)]
 
 
 class Settings(BaseSettings):
@@ -61,7 +71,7 @@ class Settings(BaseSettings):
 
     notion_webhook_token: SecretStr | None = None
 
-    embedding_provider: Literal["local", "openai"] = "local"
+    embedding_provider: EmbeddingProviderName = "local"
     openai_api_key: SecretStr | None = None
     openai_base_url: HttpUrl = "https://api.openai.com/v1"
     openai_organization: str | None = None

@@ -14,8 +14,9 @@ from pydantic import SecretStr
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Connection, Database
-from arcana_pipelines.embedding.prices import Terms
-from arcana_pipelines.embedding.provider import Embedder, OpenEmbedder, model_of, open_embedder
+from arcana_pipelines.embedding.prices import PricingPolicy
+from arcana_pipelines.embedding.protocol import Embedder, OpenEmbedder
+from arcana_pipelines.embedding.registry import model_of, open_embedder
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.ledger import generations
 from arcana_pipelines.operations.reports import counts_agree, served_counts, sync_report
@@ -194,8 +195,8 @@ class Harness:
         )
         return hashlib.sha256(repr(rows).encode()).hexdigest()
 
-    def _terms(self) -> tuple[int, Terms]:
-        return self.database.settings.batch_size, Terms.of(self.database.settings)
+    def _terms(self) -> tuple[int, PricingPolicy]:
+        return self.database.settings.batch_size, PricingPolicy.of(self.database.settings)
 
     def _local_embedder(self, model: str, dimensions: int) -> Embedder:
         return open_embedder(self.database.settings, model, dimensions)

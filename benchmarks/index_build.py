@@ -36,7 +36,8 @@ from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding import local
-from arcana_pipelines.embedding.provider import open_embedder
+from arcana_pipelines.embedding.models import LOCAL_MODEL
+from arcana_pipelines.embedding.registry import open_embedder
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import Ann, IndexSettings, builds_of
 from arcana_pipelines.indexes.targets.pgvector import ann
@@ -155,7 +156,7 @@ def registered_with(
     database: Database, slug: str, documents: Iterable[tuple[str, str, str]], kind: Ann = "auto"
 ) -> UUID:
     """A workspace with these documents, nothing of it indexed yet."""
-    index = IndexSettings(local.MODEL, local.DIMENSIONS, ChunkerSettings(), kind)
+    index = IndexSettings(LOCAL_MODEL, local.DIMENSIONS, ChunkerSettings(), kind)
     found = registration.register(database, slug, "notion_export", index, lambda _: None, lambda _: None)
     with database.connection() as connection:
         fill_documents(connection, slug, documents)

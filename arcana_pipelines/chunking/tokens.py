@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LOCAL_MODEL = "wordllama-l2-supercat"
+from arcana_pipelines.errors import WrongUse
 
 # A run of Latin letters, one CJK character or Hangul syllable, a run of digits, or one other sign.
 _PIECE = re.compile(r"[A-Za-zÀ-ɏ]+|[぀-ヿ㐀-鿿가-힣]|\d+|[^\sA-Za-z\d]")
@@ -37,9 +37,16 @@ class Vocabulary:
         return [known[text] for text in texts]
 
 
-def vocabulary(model: str) -> Vocabulary:
-    """The vocabulary of an embedding model; that of OpenAI's models (`cl100k_base`) for one that is not known."""
-    return _wordllama() if model == LOCAL_MODEL else _cl100k()
+def vocabulary(name: str | None) -> Vocabulary:
+    """The vocabulary of this name (`Model.vocabulary`); that of OpenAI's models (`cl100k_base`) where none is known.
+
+    Raises:
+        WrongUse: this release has no such vocabulary.
+    """
+    made = _VOCABULARIES.get(name or "cl100k_base")
+    if made is None:
+        raise WrongUse(f"There is no vocabulary '{name}'; a model of another one leaves it unknown (None).")
+    return made()
 
 
 # splintr's flat results are bytes, four a token: without a Python object for each, they take a third of the time. One
@@ -52,7 +59,7 @@ def local_tokens(text: str) -> NDArray[np.uint32]:
 
 
 @cache
-def _wordllama() -> Vocabulary:
+def _l2_supercat() -> Vocabulary:
     encode = _local_tokenizer().encode_flat
     return Vocabulary("l2_supercat", lambda text: len(encode(text)) // 4 - 1)
 
@@ -78,6 +85,9 @@ def _cl100k() -> Vocabulary:
         return len(tokenizer.encode_ordinary(text)) if "<|" in text else len(tokenizer.encode_flat(text)) // 4
 
     return Vocabulary("cl100k_base", length)
+
+
+_VOCABULARIES = {"l2_supercat": _l2_supercat, "cl100k_base": _cl100k}
 
 
 def estimate_tokens(text: str) -> int:

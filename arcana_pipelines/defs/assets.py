@@ -16,7 +16,7 @@ from arcana_pipelines.defs.jobs import RETRY_JOB
 from arcana_pipelines.defs.names import ASSET_TAG
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.resources import ArcanaResource
-from arcana_pipelines.embedding.prices import Terms
+from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.errors import BudgetReached
 from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.indexes.lifecycle import drop_builds, superseded
@@ -199,7 +199,7 @@ def chunk_embeddings(context: dg.AssetExecutionContext, arcana: ArcanaResource) 
             session.generation,
             session.open_embedder,
             session.settings.batch_size,
-            Terms.of(session.settings),
+            PricingPolicy.of(session.settings),
             session.filling,
         )
     except BudgetReached:

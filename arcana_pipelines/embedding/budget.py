@@ -11,7 +11,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import one
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.packing import Text
-from arcana_pipelines.embedding.prices import Terms, cost
+from arcana_pipelines.embedding.prices import PricingPolicy, cost
 from arcana_pipelines.errors import BudgetReached, InvalidSetting
 
 load_sql = statements_beside(__file__)
@@ -42,7 +42,7 @@ class Budget:
     crossed. Used by the one thread that has the connection.
     """
 
-    def __init__(self, connection: Connection, workspace_id: UUID, model: str, terms: Terms) -> None:
+    def __init__(self, connection: Connection, workspace_id: UUID, model: str, terms: PricingPolicy) -> None:
         """
         Raises:
             InvalidSetting: there is a limit, and the model's price is not known.

@@ -1,4 +1,4 @@
-"""The embedder that needs no key, no network and no download: WordLlama, 256 dimensions.
+"""The embedder that needs no key, no network and no download: WordLlama.
 
 Its vectors are made of English tokens: on Korean it is little better than chance, and search leans on words
 there (`arcana_pipelines.retrieval`). For another language set EMBEDDING_PROVIDER=openai.
@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arcana_pipelines.chunking.tokens import LOCAL_MODEL, local_tokens
-from arcana_pipelines.embedding.provider import Embedded, checked
+from arcana_pipelines.chunking.tokens import local_tokens
+from arcana_pipelines.embedding.answers import checked
+from arcana_pipelines.embedding.models import LOCAL_MODEL, dimensions_of
+from arcana_pipelines.embedding.protocol import Embedded
 
-MODEL = LOCAL_MODEL
-DIMENSIONS = 256
+DIMENSIONS = dimensions_of(LOCAL_MODEL)
 
 _loading = threading.Lock()
 
@@ -57,7 +58,7 @@ def _untouched_logging() -> Iterator[None]:
 class LocalEmbedder:
     """WordLlama in this process."""
 
-    model = MODEL
+    model = LOCAL_MODEL
     dimensions = DIMENSIONS
     concurrency = 1
 
@@ -75,4 +76,4 @@ class LocalEmbedder:
         # A text without one known token has no direction; any fixed one keeps it storable and unlike others.
         vectors[lengths[:, 0] == 0, 0] = 1.0
         counts = [len(ids) for ids in tokens]
-        return Embedded(checked(vectors, texts, DIMENSIONS, MODEL), sum(counts), counts)
+        return Embedded(checked(vectors, texts, DIMENSIONS, LOCAL_MODEL), sum(counts), counts)

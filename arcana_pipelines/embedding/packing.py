@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from arcana_pipelines.chunking.tokens import LOCAL_MODEL, estimate_tokens, vocabulary
+from arcana_pipelines.chunking.tokens import estimate_tokens, vocabulary
+from arcana_pipelines.embedding.models import model_named
 
 # https://platform.openai.com/docs/api-reference/embeddings/create: at most 2,048 inputs and 300,000 tokens a request.
 MOST_TOKENS = 300_000
-# Models that bill by the vocabulary that we count with (https://github.com/openai/tiktoken: cl100k_base).
-_COUNTED_MODELS = frozenset({"text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +28,9 @@ class Text:
 
 def measured(items: Iterable[tuple[bytes, str]], model: str) -> Iterator[Text]:
     """(hash, text) pairs with their tokens for a model."""
-    # The local model's tokeniser is faster than an estimate.
-    count = vocabulary(model).count if model in _COUNTED_MODELS or model == LOCAL_MODEL else None
-    for text_hash, text in items:
+    known = model_named(model)
+    count = vocabulary(known.vocabulary).count if known.vocabulary is not None else None
+    for text_hash, text in _with_prefix(items, known.passage_prefix):
         if count is None:
             yield Text(text_hash, text, estimate_tokens(text), len(text.encode()) + 4)
         else:
@@ -40,10 +39,16 @@ def measured(items: Iterable[tuple[bytes, str]], model: str) -> Iterator[Text]:
 
 
 def sendable(items: Iterable[tuple[bytes, str]], model: str) -> Iterator[Text]:
-    """(hash, text) pairs as they are sent: the local model has no price and no limit, and counts while it embeds."""
-    if model != LOCAL_MODEL:
+    """(hash, text) pairs as they are sent: a model that runs here has no price and no limit, and counts by itself."""
+    known = model_named(model)
+    if not known.runs_here:
         return measured(items, model)
-    return (Text(text_hash, text, 0, 0) for text_hash, text in items)
+    return (Text(text_hash, text, 0, 0) for text_hash, text in _with_prefix(items, known.passage_prefix))
+
+
+def _with_prefix(items: Iterable[tuple[bytes, str]], prefix: str) -> Iterable[tuple[bytes, str]]:
+    """The texts as the model wants to read them; the hash stays that of what is stored."""
+    return ((text_hash, prefix + text) for text_hash, text in items) if prefix else items
 
 
 def batches(texts: Iterable[Text], most_texts: int) -> Iterator[list[Text]]:

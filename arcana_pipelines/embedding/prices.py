@@ -1,28 +1,20 @@
-"""What embedding costs, in US dollars.
-
-OpenAI's list prices (https://platform.openai.com/docs/pricing), as published in May 2026; through the Batch API
-(https://platform.openai.com/docs/guides/batch) everything costs half.
-"""
+"""What embedding costs, in US dollars."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
 
+from arcana_pipelines.embedding.models import model_named
 from arcana_pipelines.settings import Settings
 
-PRICES_PER_MILLION_TOKENS = {
-    "text-embedding-3-small": Decimal("0.02"),
-    "text-embedding-3-large": Decimal("0.13"),
-    "text-embedding-ada-002": Decimal("0.10"),
-    "wordllama-l2-supercat": Decimal(0),
-}
+# Through OpenAI's Batch API everything costs half (https://platform.openai.com/docs/guides/batch).
 BATCH_SHARE = Decimal("0.5")
 MILLION = Decimal(1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class PricingPolicy:
     """What embeddings may cost: a price that is not known otherwise, the limit of a month, when to use batches.
 
     `batch_above` 0 means never.
@@ -33,7 +25,7 @@ class Terms:
     batch_above: int = 0
 
     @classmethod
-    def of(cls, settings: Settings) -> Terms:
+    def of(cls, settings: Settings) -> PricingPolicy:
         """What the settings say."""
         return cls(
             settings.embedding_price_per_million_tokens,
@@ -43,7 +35,7 @@ class Terms:
 
     def price(self, model: str) -> Decimal | None:
         """Dollars a million tokens of a model, or None when nobody has said. The local model is free."""
-        known = PRICES_PER_MILLION_TOKENS.get(model)
+        known = model_named(model).price
         return known if known == 0 or self.price_per_million is None else self.price_per_million
 
 

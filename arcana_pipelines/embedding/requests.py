@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from arcana_pipelines.embedding.budget import Budget
 from arcana_pipelines.embedding.packing import Text
-from arcana_pipelines.embedding.provider import Embedded, Embedder
+from arcana_pipelines.embedding.protocol import Embedded, Embedder
 from arcana_pipelines.errors import EmbeddingFailed, InputRejected
 from arcana_pipelines.net.workers import worker_threads
 

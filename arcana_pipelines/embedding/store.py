@@ -11,7 +11,7 @@ from uuid import UUID
 from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.embedding.provider import Vectors
+from arcana_pipelines.embedding.protocol import Vectors
 
 load_sql = statements_beside(__file__)
 

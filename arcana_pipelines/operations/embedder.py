@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import scalar
+from arcana_pipelines.embedding.models import models_not_of
 from arcana_pipelines.net.post import NoAnswer, host_of, status_of
 from arcana_pipelines.settings import Settings
 
@@ -15,13 +16,11 @@ def embedder_problem(connection: Connection, settings: Settings) -> str | None:
 
     It is asked for its list of models, which costs nothing. A provider that has no such list answers, too.
     """
-    from arcana_pipelines.embedding.local import MODEL
-
     is_needed = scalar(
         connection,
         "SELECT 1 FROM rag_indexes i JOIN workspace w USING (workspace_id) "
-        "WHERE w.status = 'active' AND i.embedding_model <> %s LIMIT 1",
-        [MODEL],
+        "WHERE w.status = 'active' AND NOT i.embedding_model = ANY(%s) LIMIT 1",
+        [models_not_of("openai")],
     )
     connection.commit()
     if not is_needed:

@@ -14,6 +14,7 @@ from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import keyset_pages
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.embedding.models import model_named
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.indexes.builds import Build, live_builds
 from arcana_pipelines.lexical.analysis import TERMS, Weights, chunk_weights
@@ -54,7 +55,7 @@ def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = Fal
     for build in live_builds(connection, workspace_id, filling):
         connection.execute(load_sql("chunks_outdated"), {"build": build.rag_index_build_id})
         connection.commit()
-        settings, words = build.settings.chunker, vocabulary(build.embedding_model)
+        settings, words = build.settings.chunker, vocabulary(model_named(build.embedding_model).vocabulary)
         for rows in _missing(connection, workspace_id, build):
             cut, failures = _cut(rows, settings, words)
             weights = chunk_weights([(row.contents["title"], chunk.heading_path, chunk.text) for row, chunk in cut])

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from arcana_pipelines.db.engine import Connection, Database
-from arcana_pipelines.embedding.provider import Embedder, open_embedder
+from arcana_pipelines.embedding.protocol import Embedder
+from arcana_pipelines.embedding.registry import open_embedder
 from arcana_pipelines.indexes.builds import Build
 from arcana_pipelines.ledger import generations
 from arcana_pipelines.ledger.generations import Generation

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from arcana_pipelines.embedding.provider import Embedder, open_embedder
+from arcana_pipelines.embedding.protocol import Embedder
+from arcana_pipelines.embedding.registry import open_embedder
 from arcana_pipelines.settings import Settings
 
 PATIENCE_SECONDS = 5.0  # of pauses that an embedding provider asks for; then words alone are searched

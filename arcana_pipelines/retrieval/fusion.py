@@ -57,13 +57,13 @@ def fuse_by_rank(candidates: Sequence[Scored], constant: int = RRF_CONSTANT) -> 
     return _best_first(scores)
 
 
-def weight_of_meaning(best_lexical: float, attainable: float, is_cjk: bool, is_local: bool) -> float:
+def weight_of_meaning(best_lexical: float, attainable: float, is_cjk: bool, is_weak: bool) -> float:
     """How much of the fused score is meaning.
 
     A chunk that has nearly all of the query's words, often and in its headings, needs no help; the fewer words are
     found, the more meaning says. The local model knows little but English (docs/evaluation.md has the measurements).
     """
-    if not is_local:
+    if not is_weak:
         return STRONG_MODEL_WEIGHT
     uncovered = 1 - min(1.0, best_lexical / attainable) if attainable else 1.0
     return 0.4 * uncovered**2 * (0.5 if is_cjk else 1.0)

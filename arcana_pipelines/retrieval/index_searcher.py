@@ -18,7 +18,7 @@ from psycopg.rows import class_row, dict_row
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.embedding import local
+from arcana_pipelines.embedding.models import model_named
 from arcana_pipelines.errors import EmbeddingFailed, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, table_of, terms_of
 from arcana_pipelines.indexes.targets.pgvector.ann import nearest_statement, tune
@@ -205,7 +205,8 @@ class IndexSearcher:
     def _embedded(self, query: str, serving: _Serving) -> str | None:
         """The query's vector as text; None while the provider fails, so that words alone are searched."""
         try:
-            vector = self._embedders.of(serving.model, serving.dimensions).embed([query]).vectors[0]
+            text = model_named(serving.model).question_prefix + query
+            vector = self._embedders.of(serving.model, serving.dimensions).embed([text]).vectors[0]
         except EmbeddingFailed as error:
             log.warning("searching by words only: %s", error)
             return None
@@ -313,7 +314,7 @@ class _Search:
         """Is it worth looking by meaning for chunks that words did not find?"""
         if self._vector is None or self._question.ranking == "lexical":
             return False
-        if self._question.ranking == "dense" or self._serving.model != local.MODEL:
+        if self._question.ranking == "dense" or not model_named(self._serving.model).is_weak:
             return True
         return self._serving.vectors <= SMALL or found < self._question.k
 
@@ -349,8 +350,8 @@ class _Search:
             if self._question.fusion == "rrf":
                 return fuse_by_rank(scored)
             most = max((each.lexical for each in scored), default=0.0)
-            is_local = self._serving.model == local.MODEL
-            weight = weight_of_meaning(most, attainable, has_cjk(self._question.text), is_local)
+            is_weak = model_named(self._serving.model).is_weak
+            weight = weight_of_meaning(most, attainable, has_cjk(self._question.text), is_weak)
         else:
             weight = 1.0 if self._question.ranking == "dense" and self._vector is not None else 0.0
         return fuse(scored, weight)

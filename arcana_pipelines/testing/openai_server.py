@@ -36,7 +36,7 @@ MOST_TOKENS_OF_AN_INPUT = 8192
 
 def tokens_of(text: str) -> int:
     """The tokens that OpenAI bills for a text."""
-    (tokens,) = vocabulary("text-embedding-3-small").count([text])
+    (tokens,) = vocabulary("cl100k_base").count([text])
     return tokens
 
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
-from arcana_pipelines.chunking.tokens import LOCAL_MODEL, vocabulary
+from arcana_pipelines.chunking.tokens import vocabulary
+from arcana_pipelines.embedding.models import model_named
 
 _COMMON = (
     "the of and to a in for is on that by with as it from are be or an which at this have not was can will one all "
@@ -60,7 +61,7 @@ def hashes(blocks: list[str], **properties: str) -> set[bytes]:
     """The names of the embeddings that a page needs."""
     shown = {name: {"text": text} for name, text in properties.items()}
     contents = {"title": "Title", "text": "\n\n".join(blocks), "properties": shown}
-    return {chunk.text_hash for chunk in chunk_document(contents, ChunkerSettings(), vocabulary(LOCAL_MODEL))}
+    return {chunk.text_hash for chunk in chunk_document(contents, ChunkerSettings(), vocabulary("l2_supercat"))}
 
 
 def with_another_word(rng: random.Random, blocks: list[str]) -> list[str]:
@@ -118,7 +119,7 @@ def test_a_renamed_heading_changes_what_is_in_its_section_and_no_more(seed: int)
     marks = blocks[at].split()[0]
     renamed = [*blocks[:at], f"{marks} Renamed {rng.randint(1, 99)}", *blocks[at + 1 :]]
     before, after = (
-        chunk_document({"title": "Title", "text": "\n\n".join(page)}, ChunkerSettings(), vocabulary(LOCAL_MODEL))
+        chunk_document({"title": "Title", "text": "\n\n".join(page)}, ChunkerSettings(), vocabulary("l2_supercat"))
         for page in (blocks, renamed)
     )
     assert len(before) == len(after)
@@ -144,7 +145,7 @@ def test_properties_that_are_too_long_for_one_chunk_are_cut_between_them() -> No
 def test_another_model_of_the_same_vocabulary_moves_no_boundary() -> None:
     contents = {"title": "Title", "text": "\n\n".join(sections(random.Random(1)))}
     small, large = (
-        chunk_document(contents, ChunkerSettings(), vocabulary(model))
+        chunk_document(contents, ChunkerSettings(), vocabulary(model_named(model).vocabulary))
         for model in ("text-embedding-3-small", "text-embedding-3-large")
     )
     assert small == large

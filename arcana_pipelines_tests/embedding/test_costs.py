@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from arcana_pipelines.embedding.prices import Terms
+from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.embedding.requests import HARMLESS
 from arcana_pipelines.errors import BudgetReached, EmbeddingFailed, InvalidSetting
 from arcana_pipelines.pipeline.chunk_embeddings.estimate import Estimate, estimate
@@ -47,7 +47,7 @@ def _edit_everything(acme: Harness, words: str) -> None:
 def _estimate(acme: Harness) -> Estimate:
     with acme.database.connection() as connection:
         workspace_id = find(connection, acme.slug).workspace_id
-        return estimate(connection, workspace_id, Terms.of(acme.database.settings))
+        return estimate(connection, workspace_id, PricingPolicy.of(acme.database.settings))
 
 
 def _stage(acme: Harness) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from arcana_pipelines.embedding.answers import checked
 from arcana_pipelines.embedding.local import LocalEmbedder
-from arcana_pipelines.embedding.provider import Embedded, checked
+from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.errors import EmbeddingFailed, InputRejected
 from arcana_pipelines.ledger import pages
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world

@@ -12,7 +12,7 @@ import pytest
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.embedding.provider import model_of, open_embedder
+from arcana_pipelines.embedding.registry import model_of, open_embedder
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.ledger import generations
 from arcana_pipelines.ledger.polling import Poll, poll

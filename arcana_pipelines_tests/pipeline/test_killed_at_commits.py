@@ -18,7 +18,7 @@ import pytest
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.embedding.provider import Embedded
+from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.errors import EmbeddingFailed
 from arcana_pipelines.indexes.lifecycle import rebuild_index
 from arcana_pipelines.indexes.targets.pgvector import ann

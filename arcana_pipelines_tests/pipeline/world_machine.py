@@ -43,9 +43,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from pydantic import SecretStr
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
-from arcana_pipelines.chunking.tokens import LOCAL_MODEL, vocabulary
+from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.db.engine import Connection, Database, InterruptibleConnection
-from arcana_pipelines.embedding.provider import Embedded
+from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.errors import EmbeddingFailed, SourceError
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
@@ -375,7 +375,7 @@ class Reader:
         values = {(name, value["text"]) for name, value in contents["properties"].items() if value["text"]}
         label = (contents["title"], frozenset(values))
         assert label in self._truth.labels[page], f"page {page} never had {label}"
-        chunks = chunk_document(contents, ChunkerSettings(), vocabulary(LOCAL_MODEL))
+        chunks = chunk_document(contents, ChunkerSettings(), vocabulary("l2_supercat"))
         return tuple((chunk.text, chunk.heading_path) for chunk in chunks)
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.embedding.prices import Terms
-from arcana_pipelines.embedding.provider import model_of, open_embedder
+from arcana_pipelines.embedding.prices import PricingPolicy
+from arcana_pipelines.embedding.registry import model_of, open_embedder
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.ledger import generations
@@ -68,7 +68,7 @@ class Indexed:
                 process_contents(connection, generation)
                 stage_chunks(connection, workspace.workspace_id)
                 open_local = lambda model, dimensions: open_embedder(self.database.settings, model, dimensions)  # noqa: E731
-                embed_missing(connection, generation, open_local, 10, Terms.of(self.database.settings))
+                embed_missing(connection, generation, open_local, 10, PricingPolicy.of(self.database.settings))
                 publish(connection, generation)
         finally:
             source.close()

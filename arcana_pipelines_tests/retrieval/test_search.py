@@ -286,9 +286,9 @@ class TestTerms:
 
 class TestFusion:
     def test_where_words_say_everything_meaning_says_nothing(self) -> None:
-        assert weight_of_meaning(10.0, 10.0, is_cjk=False, is_local=True) == 0
-        assert weight_of_meaning(1.0, 10.0, is_cjk=False, is_local=True) > 0.3
-        assert weight_of_meaning(1.0, 10.0, is_cjk=True, is_local=True) < 0.2
+        assert weight_of_meaning(10.0, 10.0, is_cjk=False, is_weak=True) == 0
+        assert weight_of_meaning(1.0, 10.0, is_cjk=False, is_weak=True) > 0.3
+        assert weight_of_meaning(1.0, 10.0, is_cjk=True, is_weak=True) < 0.2
 
     def test_both_scores_are_scaled_to_the_best(self) -> None:
         found = fuse([Scored(1, 4.0, 0.1), Scored(2, 2.0, 0.9)], 0.5)

@@ -20,7 +20,7 @@ from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.embedding.local import LocalEmbedder
-from arcana_pipelines.embedding.provider import Embedded
+from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.errors import DatabaseUnreachable, InvalidSetting, UnknownWorkspace, WrongUse
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.pipeline import registration

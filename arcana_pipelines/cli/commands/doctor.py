@@ -204,7 +204,7 @@ def _schema_of_reader(database: Database) -> str:
 
 
 def _embedder(settings: Settings) -> str:
-    from arcana_pipelines.embedding.provider import model_of, probe
+    from arcana_pipelines.embedding.registry import model_of, probe
 
     model, dimensions = model_of(settings)
     probe(settings.model_copy(update={"openai_timeout": SECONDS, "openai_max_retries": 0}), model, dimensions)

@@ -16,7 +16,7 @@ from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current, upgrade
-from arcana_pipelines.embedding.provider import model_of, probe
+from arcana_pipelines.embedding.registry import model_of, probe
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.evaluation import quality
 from arcana_pipelines.indexes import lifecycle

@@ -17,7 +17,7 @@ from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.cli.progress import progress
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
-from arcana_pipelines.embedding.prices import Terms
+from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.ledger import generations
 from arcana_pipelines.operations.reports import is_incomplete, sync_report
@@ -88,7 +88,7 @@ def _estimate(
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
         generations.note_ended(connection, workspace_id, "estimated")
-        found = estimate(connection, workspace_id, Terms.of(database.settings))
+        found = estimate(connection, workspace_id, PricingPolicy.of(database.settings))
     if as_json:
         told = {name: report[name] for name in ("workspace", "generation", "mode", "listing_complete", "notion")}
         print_json({**told, "estimate": found.as_dict(), "run_id": report["run_id"]})

@@ -14,7 +14,7 @@ from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
-from arcana_pipelines.embedding.provider import model_of
+from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.pipeline import registration

@@ -14,9 +14,10 @@ from typing import IO, Any, Literal
 import openai
 from openai.types import Batch
 
+from arcana_pipelines.embedding.answers import checked, numbers, sane_tokens
 from arcana_pipelines.embedding.openai.client import OpenAIClient
 from arcana_pipelines.embedding.packing import MOST_TOKENS
-from arcana_pipelines.embedding.provider import BatchAnswer, SentBatch, checked, numbers, sane_tokens
+from arcana_pipelines.embedding.protocol import BatchAnswer, SentBatch
 from arcana_pipelines.errors import EmbeddingFailed
 
 log = logging.getLogger(__name__)
@@ -46,8 +47,8 @@ class OpenAIBatches:
         self._body = dict(body)
         self._dimensions = dimensions
 
-    def line(self, text_hash: bytes, text: str) -> bytes:
-        """One request (see `Batches.line`)."""
+    def encode(self, text_hash: bytes, text: str) -> bytes:
+        """One request (see `Batches.encode`)."""
         request = {
             "custom_id": text_hash.hex(),
             "method": "POST",
@@ -81,8 +82,8 @@ class OpenAIBatches:
 
         return self._client.ask(request, "a batch")
 
-    def look(self, batch_id: str) -> SentBatch:
-        """Ask for a batch (see `Batches.look`); one that the account does not have counts as failed."""
+    def status(self, batch_id: str) -> SentBatch:
+        """Ask for a batch (see `Batches.status`); one that the account does not have counts as failed."""
 
         def request(sdk: openai.OpenAI) -> SentBatch:
             try:
@@ -102,8 +103,8 @@ class OpenAIBatches:
                     if (answer := self._answer(line)) is not None:
                         yield answer
 
-    def forget(self, batch: SentBatch) -> None:
-        """Delete its files (see `Batches.forget`)."""
+    def delete(self, batch: SentBatch) -> None:
+        """Delete its files (see `Batches.delete`)."""
 
         def request(sdk: openai.OpenAI) -> None:
             for file_id in batch.files:

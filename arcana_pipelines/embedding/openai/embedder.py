@@ -9,13 +9,12 @@ from urllib.parse import urlsplit
 import openai
 
 from arcana_pipelines.chunking.tokens import estimate_tokens
+from arcana_pipelines.embedding.answers import checked, numbers, sane_tokens
+from arcana_pipelines.embedding.models import model_named
 from arcana_pipelines.embedding.openai.batches import OpenAIBatches
 from arcana_pipelines.embedding.openai.client import OpenAIClient
-from arcana_pipelines.embedding.provider import Embedded, checked, numbers, sane_tokens
+from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.settings import Settings
-
-# Models before the third generation refuse the parameter `dimensions`.
-_FIXED_SIZE_MODELS = ("text-embedding-ada-002",)
 
 
 class OpenAIEmbedder:
@@ -24,6 +23,8 @@ class OpenAIEmbedder:
     def __init__(self, settings: Settings, model: str, dimensions: int, patience: float) -> None:
         self.model = model
         self.dimensions = dimensions
+        # A model with one size may refuse to be asked for it.
+        self._is_asked_for_size = model_named(model).dimensions_adjustable
         self.concurrency = settings.max_concurrent_requests
         self.client = OpenAIClient(settings, patience)
         # A vector of 1,536 numbers is 8 kB as base64 and 30 kB as text; not every endpoint knows base64.
@@ -34,7 +35,7 @@ class OpenAIEmbedder:
         """Embed a batch (see `Embedder.embed`)."""
 
         def request(sdk: openai.OpenAI) -> tuple[list[Any], int]:
-            size = openai.omit if self.model in _FIXED_SIZE_MODELS else self.dimensions
+            size = self.dimensions if self._is_asked_for_size else openai.omit
             answer = sdk.embeddings.create(
                 model=self.model, input=list(texts), dimensions=size, encoding_format=self.encoding
             )
@@ -54,6 +55,7 @@ class OpenAIEmbedder:
 
     def batches(self) -> OpenAIBatches:
         """The same model through the Batch API (see `OffersBatches`)."""
-        fixed = self.model in _FIXED_SIZE_MODELS
-        body = {"model": self.model, "encoding_format": self.encoding}
-        return OpenAIBatches(self.client, body if fixed else {**body, "dimensions": self.dimensions}, self.dimensions)
+        body: dict[str, Any] = {"model": self.model, "encoding_format": self.encoding}
+        if self._is_asked_for_size:
+            body |= {"dimensions": self.dimensions}
+        return OpenAIBatches(self.client, body, self.dimensions)

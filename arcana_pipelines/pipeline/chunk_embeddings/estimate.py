@@ -10,8 +10,9 @@ from uuid import UUID
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.budget import spending
+from arcana_pipelines.embedding.models import model_named
 from arcana_pipelines.embedding.packing import measured
-from arcana_pipelines.embedding.prices import BATCH_SHARE, PRICES_PER_MILLION_TOKENS, Terms, cost
+from arcana_pipelines.embedding.prices import BATCH_SHARE, PricingPolicy, cost
 from arcana_pipelines.embedding.store import StoreKey
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.pipeline.chunk_embeddings.missing import missing_texts
@@ -67,7 +68,7 @@ class Estimate:
         }
 
 
-def estimate(connection: Connection, workspace_id: UUID, terms: Terms) -> Estimate:
+def estimate(connection: Connection, workspace_id: UUID, terms: PricingPolicy) -> Estimate:
     """Count what is staged and not embedded. Nothing is written, and no provider is asked."""
     pages = chunks = texts = tokens = 0
     total: Decimal | None = Decimal(0)
@@ -85,7 +86,7 @@ def estimate(connection: Connection, workspace_id: UUID, terms: Terms) -> Estima
             lacking_tokens += text.tokens
         pages, chunks, texts, tokens = pages + row[0], chunks + row[1], texts + lacking, tokens + lacking_tokens
         price = terms.price(key.model)
-        batched = 0 < terms.batch_above < lacking and PRICES_PER_MILLION_TOKENS.get(key.model) != 0
+        batched = 0 < terms.batch_above < lacking and not model_named(key.model).runs_here
         if price is None or total is None:
             total = None
         else:
@@ -102,7 +103,7 @@ def _rate(connection: Connection, model: str) -> float:
     row = connection.execute(load_sql("rate"), {"model": model}).fetchone()
     if row is not None and row[0]:
         return float(row[0])
-    return _ASSUMED_LOCAL_RATE if PRICES_PER_MILLION_TOKENS.get(model) == 0 else _ASSUMED_RATE
+    return _ASSUMED_LOCAL_RATE if model_named(model).runs_here else _ASSUMED_RATE
 
 
 def _number(amount: Decimal | None) -> float | None:

@@ -15,8 +15,8 @@ from arcana_pipelines.db.query import keyset_pages, scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.budget import Budget
 from arcana_pipelines.embedding.packing import batches, sendable
-from arcana_pipelines.embedding.prices import Terms, cost
-from arcana_pipelines.embedding.provider import Embedder, OffersBatches, OpenEmbedder
+from arcana_pipelines.embedding.prices import PricingPolicy, cost
+from arcana_pipelines.embedding.protocol import Embedder, OffersBatches, OpenEmbedder
 from arcana_pipelines.embedding.requests import Sifted, send
 from arcana_pipelines.embedding.store import StoreKey, Usage, count, store
 from arcana_pipelines.indexes.builds import Build, live_builds
@@ -73,7 +73,7 @@ def embed_missing(
     generation: Generation,
     open_embedder: OpenEmbedder,
     batch_size: int,
-    terms: Terms | None = None,
+    terms: PricingPolicy | None = None,
     filling: bool = False,
 ) -> EmbeddingReport:
     """Embed and store what staged chunks need, with `filling` those of new builds too.
@@ -85,7 +85,7 @@ def embed_missing(
         BudgetReached: the next request might cross the workspace's monthly limit. Likewise.
         InvalidSetting: there is a limit, and the model's price is not known.
     """
-    terms = terms or Terms()
+    terms = terms or PricingPolicy()
     report = EmbeddingReport()
     workspace_id = generation.workspace_id
     try:

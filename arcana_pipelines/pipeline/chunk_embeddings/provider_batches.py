@@ -22,8 +22,8 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.budget import Budget
 from arcana_pipelines.embedding.packing import Text
-from arcana_pipelines.embedding.prices import BATCH_SHARE, Terms, cost
-from arcana_pipelines.embedding.provider import BatchAnswer, Batches, OffersBatches, OpenEmbedder, SentBatch
+from arcana_pipelines.embedding.prices import BATCH_SHARE, PricingPolicy, cost
+from arcana_pipelines.embedding.protocol import BatchAnswer, Batches, OffersBatches, OpenEmbedder, SentBatch
 from arcana_pipelines.embedding.store import StoreKey, Usage, count, store
 from arcana_pipelines.errors import EmbeddingFailed
 from arcana_pipelines.ledger.generations import Generation
@@ -72,7 +72,7 @@ def send(connection: Connection, key: StoreKey, batches: Batches, texts: Iterato
             hashes: list[bytes] = []
             size, most, room = 0, Decimal(0), budget.room()
             while following is not None and len(hashes) < batches.most_texts:
-                line = batches.line(following.text_hash, following.text)
+                line = batches.encode(following.text_hash, following.text)
                 more = budget.most([following], BATCH_SHARE)
                 if size + len(line) > batches.most_bytes or (room is not None and most + more > room):
                     break
@@ -92,7 +92,7 @@ def collect(
     connection: Connection,
     generation: Generation,
     open_embedder: OpenEmbedder,
-    terms: Terms,
+    terms: PricingPolicy,
     note: Callable[[Usage, Decimal | None], None],
 ) -> list[str]:
     """Look after the workspace's open batches, and store what those that have ended bring.
@@ -125,7 +125,7 @@ def collect(
         else:
             read.useless += len(read.refused)
         problems += _finish(connection, row["embedding_batch_id"], found, read.useless)
-        batches.forget(found)
+        batches.delete(found)
     return problems
 
 
@@ -167,7 +167,7 @@ def _find(connection: Connection, row: dict[str, Any], batches: Batches) -> Sent
     """The batch as its provider sees it; None when the run that wanted to send it died before it did."""
     batch_id = row["embedding_batch_id"]
     sent = row["provider_batch_id"]
-    found = batches.look(sent) if sent is not None else batches.find(str(batch_id))
+    found = batches.status(sent) if sent is not None else batches.find(str(batch_id))
     if found is None:
         connection.execute("DELETE FROM embedding_batch WHERE embedding_batch_id = %s", [batch_id])
         connection.commit()

@@ -1,0 +1,119 @@
+"""The catalogue of embedding models: every fact about a model that anything else needs to know stands here.
+
+A plug-in adds its own models (`arcana_pipelines.plugins`). A model that nobody knows, behind an endpoint that speaks
+OpenAI's API, gets what is safe to assume of any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import ClassVar, Literal
+
+from arcana_pipelines import plugins
+from arcana_pipelines.errors import WrongUse
+
+LOCAL_MODEL = "wordllama-l2-supercat"
+
+Strength = Literal["weak", "strong"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What is known of one model. The defaults are those of a model of which nothing is known.
+
+    Attributes:
+        name: as its provider, the settings and the rows of indexes spell it.
+        provider: the `EmbeddingProvider` that embeds with it.
+        dimensions: numbers in a vector when nobody asks for another size; None when that is not known.
+        dimensions_adjustable: the provider can be asked for another size.
+        vocabulary: what its tokens are counted with (a name of `chunking.tokens.vocabulary`); None: not known, so that
+            chunks are cut by OpenAI's and requests are filled by an estimate.
+        price: US dollars a million tokens as listed by the provider; None when not known.
+        runs_here: embeds in this process: no requests, no limits, no price.
+        languages: in which it is good, as ISO 639-1 codes; empty when not known.
+        question_prefix: what the model wants before a question.
+        passage_prefix: what the model wants before a text that is to be found. It is sent, and not stored.
+        strength: "weak" when its nearest texts are often not about the question, so that search leans on words.
+    """
+
+    kind: ClassVar[str] = "model"
+
+    name: str
+    provider: str = "openai"
+    dimensions: int | None = None
+    dimensions_adjustable: bool = True
+    vocabulary: str | None = None
+    price: Decimal | None = None
+    runs_here: bool = False
+    languages: tuple[str, ...] = ()
+    question_prefix: str = ""
+    passage_prefix: str = ""
+    strength: Strength = "strong"
+
+    @property
+    def is_weak(self) -> bool:
+        """Do words have to make up for it?"""
+        return self.strength == "weak"
+
+
+# Sizes: https://platform.openai.com/docs/guides/embeddings; models before the third generation refuse the parameter
+# `dimensions`. Vocabulary: https://github.com/openai/tiktoken. Prices: https://platform.openai.com/docs/pricing, as
+# published in May 2026.
+_OURS = (
+    Model(
+        name=LOCAL_MODEL,
+        provider="local",
+        dimensions=256,
+        dimensions_adjustable=False,
+        vocabulary="l2_supercat",
+        price=Decimal(0),
+        runs_here=True,
+        languages=("en",),
+        strength="weak",
+    ),
+    Model(
+        name="text-embedding-3-small",
+        dimensions=1536,
+        vocabulary="cl100k_base",
+        price=Decimal("0.02"),
+    ),
+    Model(
+        name="text-embedding-3-large",
+        dimensions=3072,
+        vocabulary="cl100k_base",
+        price=Decimal("0.13"),
+    ),
+    Model(
+        name="text-embedding-ada-002",
+        dimensions=1536,
+        dimensions_adjustable=False,
+        vocabulary="cl100k_base",
+        price=Decimal("0.10"),
+    ),
+)
+MODELS: Mapping[str, Model] = {model.name: model for model in _OURS}
+
+
+def model_named(name: str) -> Model:
+    """What is known of a model; of one that nobody knows what is safe to assume."""
+    return plugins.part_named(Model, name, _OURS) or Model(name=name)
+
+
+def models_not_of(provider: str) -> list[str]:
+    """The names of all known models that another provider embeds with."""
+    known = (*_OURS, *plugins.installed(Model.kind).values())
+    return [model.name for model in known if model.provider != provider]
+
+
+def dimensions_of(name: str) -> int:
+    """The size of a model's vectors when nobody asks for another.
+
+    Raises:
+        WrongUse: it is not known.
+    """
+    dimensions = model_named(name).dimensions
+    if dimensions is None:
+        raise WrongUse(f"The size of the vectors of '{name}' is not known: say it with --dimensions.")
+    return dimensions

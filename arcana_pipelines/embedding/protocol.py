@@ -1,0 +1,102 @@
+"""What an embedder is: it turns texts into vectors, and may offer batches that are answered later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """`vectors` has one row a text; `tokens` is what the provider counted for all of them, `counts` for each."""
+
+    vectors: Vectors
+    tokens: int
+    counts: Sequence[int] | None = None
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of one model and size. Safe to call from several threads."""
+
+    model: str
+    dimensions: int
+    concurrency: int
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        """Embed a batch, in order.
+
+        Raises:
+            InputRejected: one of the texts may be refused; a smaller batch may be fine.
+            EmbeddingFailed: the provider failed after its retries, or answered with something unusable.
+        """
+        ...
+
+
+OpenEmbedder = Callable[[str, int], Embedder]
+
+
+@dataclass(frozen=True, slots=True)
+class SentBatch:
+    """A batch as its provider knows it. `files` are the ids of everything it keeps there."""
+
+    batch_id: str
+    state: Literal["waiting", "done", "failed"]
+    reason: str = ""
+    answers: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAnswer:
+    """What became of one text of a batch: a vector, a refusal with its reason, or neither (it may be sent again)."""
+
+    text_hash: bytes
+    vector: Vectors | None = None
+    tokens: int = 0
+    refused: str | None = None
+
+
+class Batches(Protocol):
+    """Sends many texts at once and fetches their vectors hours later."""
+
+    most_texts: int
+    most_bytes: int
+
+    def encode(self, text_hash: bytes, text: str) -> bytes:
+        """One text as it stands in the file that is sent."""
+        ...
+
+    def find(self, key: str) -> SentBatch | None:
+        """The batch that was sent with this key, if it ever was."""
+        ...
+
+    def send(self, file: IO[bytes], key: str) -> SentBatch:
+        """Send a file of lines; with a key that was sent before, nothing is sent again."""
+        ...
+
+    def status(self, batch_id: str) -> SentBatch:
+        """How far a batch is."""
+        ...
+
+    def answers(self, batch: SentBatch) -> Iterator[BatchAnswer]:
+        """What became of the texts, in any order; texts of which nothing is said may be sent again."""
+        ...
+
+    def delete(self, batch: SentBatch) -> None:
+        """Delete what the provider keeps of it."""
+        ...
+
+
+@runtime_checkable
+class OffersBatches(Protocol):
+    """An embedder with a batch interface."""
+
+    def batches(self) -> Batches:
+        """The same model through it."""
+        ...

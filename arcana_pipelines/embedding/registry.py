@@ -1,0 +1,104 @@
+"""Which embedder a model needs, opened with what the settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from arcana_pipelines import plugins
+from arcana_pipelines.embedding.models import LOCAL_MODEL, Model, dimensions_of, model_named
+from arcana_pipelines.embedding.protocol import Embedder
+from arcana_pipelines.errors import InvalidSetting, WrongUse
+from arcana_pipelines.settings import Settings
+
+RUN_PATIENCE_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingProvider:
+    """One way to have texts embedded.
+
+    Attributes:
+        name: the value of EMBEDDING_PROVIDER and of `Model.provider`.
+        open: makes the embedder of (settings, model, dimensions, patience); imports what is heavy inside. `patience`
+            is how many seconds of pauses that a server asks for one call may sit out.
+        default: the model and the dimensions of new indexes when the settings choose this provider.
+        extra: the extra of this distribution that brings its libraries, if one does.
+    """
+
+    kind: ClassVar[str] = "embedding provider"
+
+    name: str
+    open: Callable[[Settings, Model, int, float], Embedder]
+    default: Callable[[Settings], tuple[str, int]]
+    extra: str = ""
+
+
+def model_of(settings: Settings) -> tuple[str, int]:
+    """(model, dimensions) that new indexes get."""
+    return _provider(settings.embedding_provider).default(settings)
+
+
+def open_embedder(settings: Settings, model: str, dimensions: int, patience: float = RUN_PATIENCE_SECONDS) -> Embedder:
+    """The embedder for an index's model, wherever the settings say that new indexes go.
+
+    `patience` is how many seconds of pauses that a server asks for one call may sit out.
+
+    Raises:
+        InvalidSetting: the model needs a key that is not set.
+        WrongUse: the model has vectors of another size, or a library that it needs is missing.
+    """
+    known = model_named(model)
+    provider = _provider(known.provider)
+    if not provider.extra:
+        return provider.open(settings, known, dimensions, patience)
+    with plugins.optional(f"The model '{model}'", provider.extra):
+        return provider.open(settings, known, dimensions, patience)
+
+
+def probe(settings: Settings, model: str, dimensions: int) -> None:
+    """Ask a model for one vector, so that a wrong name, key or size is found before anything is made of it.
+
+    Raises:
+        EmbeddingFailed, WrongUse: see `open_embedder` and `Embedder.embed`.
+    """
+    open_embedder(settings, model, dimensions).embed(["hello"])
+
+
+def _provider(name: str) -> EmbeddingProvider:
+    provider = plugins.part_named(EmbeddingProvider, name, _OURS)
+    if provider is None:
+        raise WrongUse(f"No embedding provider '{name}' is installed.")
+    return provider
+
+
+def _open_local(settings: Settings, model: Model, dimensions: int, patience: float) -> Embedder:
+    if dimensions != model.dimensions:
+        raise WrongUse(f"The local model's vectors have {model.dimensions} dimensions, not {dimensions}.")
+    from arcana_pipelines.embedding.local import LocalEmbedder
+
+    return LocalEmbedder()
+
+
+def _open_openai(settings: Settings, model: Model, dimensions: int, patience: float) -> Embedder:
+    if settings.openai_api_key is None:
+        raise InvalidSetting(
+            f"OPENAI_API_KEY is not set, and the index's model '{model.name}' is embedded through it "
+            "(any OpenAI-compatible endpoint: OPENAI_BASE_URL)."
+        )
+    from arcana_pipelines.embedding.openai.embedder import OpenAIEmbedder
+
+    return OpenAIEmbedder(settings, model.name, dimensions, patience)
+
+
+_OURS = (
+    EmbeddingProvider(
+        name="local", open=_open_local, default=lambda settings: (LOCAL_MODEL, dimensions_of(LOCAL_MODEL))
+    ),
+    EmbeddingProvider(
+        name="openai",
+        open=_open_openai,
+        default=lambda settings: (settings.openai_embedding_model, settings.openai_embedding_dimensions),
+    ),
+)

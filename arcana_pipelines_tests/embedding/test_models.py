@@ -1,0 +1,72 @@
+"""What is known of a model is asked of one catalogue; of one that nobody knows the safe thing is assumed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from arcana_pipelines import plugins
+from arcana_pipelines.chunking.tokens import vocabulary
+from arcana_pipelines.embedding import registry
+from arcana_pipelines.embedding.models import LOCAL_MODEL, MODELS, Model, dimensions_of, model_named
+from arcana_pipelines.embedding.packing import measured, sendable
+from arcana_pipelines.embedding.prices import PricingPolicy
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.settings import Settings
+
+UNKNOWN = "a-model-nobody-knows"
+SAID_PREFIX = "passage: "
+
+
+@pytest.fixture
+def prefixed(monkeypatch: pytest.MonkeyPatch) -> Model:
+    """A model of a plug-in that wants to be told what is a passage."""
+    model = Model(name="e5", provider="elsewhere", passage_prefix=SAID_PREFIX, runs_here=True)
+    monkeypatch.setattr(plugins, "_all_installed", lambda: {("model", "e5"): model})
+    return model
+
+
+def test_of_an_unknown_model_nothing_is_assumed_that_could_be_wrong() -> None:
+    assert model_named(UNKNOWN) == Model(name=UNKNOWN)
+    with pytest.raises(WrongUse, match="--dimensions"):
+        dimensions_of(UNKNOWN)
+    assert PricingPolicy().price(UNKNOWN) is None
+    (text,) = measured([(b"", "휴가")], UNKNOWN)
+    assert text.most_tokens >= len("휴가".encode())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_listed_model_can_be_counted_priced_and_opened(name: str) -> None:
+    model = model_named(name)
+    assert vocabulary(model.vocabulary).name == model.vocabulary
+    assert model.price is not None and model.dimensions
+    assert model.runs_here == (model.price == 0)
+    settings = Settings(openai_api_key="sk-none")
+    assert registry.open_embedder(settings, name, model.dimensions).dimensions == model.dimensions
+
+
+def test_the_local_model_has_one_size() -> None:
+    with pytest.raises(WrongUse, match="256"):
+        registry.open_embedder(Settings(), LOCAL_MODEL, 128)
+
+
+def test_a_price_of_the_settings_is_not_put_on_a_model_that_costs_nothing() -> None:
+    policy = PricingPolicy(price_per_million=Decimal(3))
+    assert policy.price(LOCAL_MODEL) == 0 and policy.price("text-embedding-3-small") == 3
+
+
+def test_a_prefix_is_sent_and_belongs_to_no_hash(prefixed: Model) -> None:
+    for made in (measured, sendable):
+        (text,) = made([(b"hash", "Cows")], prefixed.name)
+        assert (text.text_hash, text.text) == (b"hash", "passage: Cows")
+
+
+def test_a_provider_that_is_not_installed_is_named(prefixed: Model) -> None:
+    with pytest.raises(WrongUse, match="'elsewhere'"):
+        registry.open_embedder(Settings(), prefixed.name, 3)
+
+
+def test_a_missing_library_says_what_to_install() -> None:
+    with pytest.raises(WrongUse, match=r"pip install 'arcana-pipelines\[qdrant\]'"), plugins.optional("It", "qdrant"):
+        import a_library_that_nobody_has  # type: ignore[import-not-found]  # noqa: F401
