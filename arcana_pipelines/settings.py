@@ -7,7 +7,7 @@ is data, so `token_from_environment` looks it up.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
@@ -37,19 +37,24 @@ def _is_secret_http(url: SecretStr) -> SecretStr:
     return SecretStr(_is_http(url.get_secret_value()))
 
 
-def _is_embedding_provider(name: str) -> str:
-    from arcana_pipelines import plugins
+def _one_of(kind: str, *ours: str) -> Callable[[str], str]:
+    """A check that a name is one of ours, or of what plug-ins bring of this kind."""
 
-    if name not in ("local", "openai") and name not in (others := plugins.installed("embedding provider")):
-        known = ", ".join(f"'{each}'" for each in others)
-        raise ValueError("must be 'local' or 'openai'" + (f", or one of a plug-in: {known}" if known else ""))
-    return name
+    def check(name: str) -> str:
+        from arcana_pipelines import plugins
+
+        if name not in ours and name not in (others := plugins.installed(kind)):
+            raise ValueError(f"must be {' or '.join(repr(each) for each in (*ours, *others))}")
+        return name
+
+    return check
 
 
 HttpUrl = Annotated[str, AfterValidator(_is_http)]
 SecretHttpUrl = Annotated[SecretStr, AfterValidator(_is_secret_http)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_is_postgres)]
-EmbeddingProviderName = Annotated[str, AfterValidator(_is_embedding_provider)]
+EmbeddingProviderName = Annotated[str, AfterValidator(_one_of("embedding provider", "local", "openai"))]
+RerankerName = Annotated[str, AfterValidator(_one_of("reranker", "endpoint"))]
 
 
 class Settings(BaseSettings):
@@ -83,6 +88,7 @@ class Settings(BaseSettings):
     embedding_price_per_million_tokens: Decimal | None = Field(None, ge=0)
     embedding_monthly_budget_usd: Decimal | None = Field(None, ge=0)
 
+    reranker: RerankerName = "endpoint"
     reranker_url: HttpUrl | None = None
     reranker_model: str | None = None
     reranker_api_key: SecretStr | None = None

@@ -22,7 +22,7 @@ from arcana_pipelines.evaluation.metrics import DECISIVE, mean, measure, percent
 from arcana_pipelines.indexes.builds import Build, builds_of
 from arcana_pipelines.retrieval.fusion import Fusion, Ranking
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
-from arcana_pipelines.retrieval.reranker import Reranker
+from arcana_pipelines.retrieval.reranking.protocol import Reranker
 from arcana_pipelines.settings import Settings
 
 load_sql = statements_beside(__file__)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
-    from arcana_pipelines.retrieval.reranker import Reranker
+    from arcana_pipelines.retrieval.reranking.protocol import Reranker
     from arcana_pipelines.retrieval.results import Hit, Place, Results
     from arcana_pipelines.retrieval.searcher import Searcher
 
@@ -17,7 +17,7 @@ _MODULES = {
     "Hit": "results",
     "Place": "results",
     "PropertyCondition": "filters",
-    "Reranker": "reranker",
+    "Reranker": "reranking.protocol",
     "Results": "results",
     "Searcher": "searcher",
 }

@@ -33,7 +33,8 @@ from arcana_pipelines.retrieval.folding import fold
 from arcana_pipelines.retrieval.fusion import Fusion, Ranking, Scored, fuse, fuse_by_rank, weight_of_meaning
 from arcana_pipelines.retrieval.limits import LONGEST_QUERY, MOST_HITS, check_text, moment
 from arcana_pipelines.retrieval.places import find_indexed, find_place
-from arcana_pipelines.retrieval.reranker import RERANKED, Reranker, reranked
+from arcana_pipelines.retrieval.reranking.protocol import Reranker
+from arcana_pipelines.retrieval.reranking.reranked import RERANKED, reranked
 from arcana_pipelines.retrieval.results import Hit, Results
 from arcana_pipelines.retrieval.shown import safe_address, shown
 from arcana_pipelines.settings import Settings

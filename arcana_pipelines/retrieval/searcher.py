@@ -24,7 +24,8 @@ from arcana_pipelines.retrieval.filters import Filters, checked
 from arcana_pipelines.retrieval.fusion import Fusion, Ranking
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.limits import check_question, check_text, moment, told
-from arcana_pipelines.retrieval.reranker import Reranker, open_reranker
+from arcana_pipelines.retrieval.reranking.protocol import Reranker
+from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.settings import Settings, load_settings
 

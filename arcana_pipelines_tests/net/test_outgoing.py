@@ -29,8 +29,8 @@ from arcana_pipelines.errors import (
 )
 from arcana_pipelines.net import post as requests_for_alerts
 from arcana_pipelines.net.outgoing import AnswerTooLarge, Server
-from arcana_pipelines.retrieval import reranking_endpoint
-from arcana_pipelines.retrieval.reranker import open_reranker
+from arcana_pipelines.retrieval.reranking import endpoint as reranking_endpoint
+from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.notion import api
 from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint

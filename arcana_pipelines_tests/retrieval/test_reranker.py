@@ -14,8 +14,10 @@ from pydantic import SecretStr
 from arcana_pipelines.cli.main import main
 from arcana_pipelines.errors import InvalidSetting, RerankingFailed
 from arcana_pipelines.retrieval import Filters, Hit, Results, Searcher
-from arcana_pipelines.retrieval import reranking_endpoint as endpoint
-from arcana_pipelines.retrieval.reranker import RERANKED, Reranker, open_reranker, reranked
+from arcana_pipelines.retrieval.reranking import endpoint
+from arcana_pipelines.retrieval.reranking.protocol import Reranker
+from arcana_pipelines.retrieval.reranking.registry import open_reranker
+from arcana_pipelines.retrieval.reranking.reranked import RERANKED, reranked
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.testing.rerank_server import RerankingServer

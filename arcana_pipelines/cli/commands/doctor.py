@@ -212,7 +212,7 @@ def _embedder(settings: Settings) -> str:
 
 
 def _reranker(settings: Settings) -> str:
-    from arcana_pipelines.retrieval.reranker import open_reranker
+    from arcana_pipelines.retrieval.reranking.registry import open_reranker
 
     reranker = open_reranker(settings)
     assert reranker is not None

@@ -18,7 +18,7 @@ from arcana_pipelines.evaluation.metrics import DECISIVE
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Build
 from arcana_pipelines.indexes.lifecycle import find_builds
 from arcana_pipelines.retrieval.fusion import Fusion
-from arcana_pipelines.retrieval.reranker import open_reranker
+from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.workspaces import Workspace
 

@@ -19,7 +19,7 @@ from arcana_pipelines.retrieval.filters import KINDS, Filters, PropertyCondition
 from arcana_pipelines.retrieval.fusion import Fusion
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.limits import MOST_HITS, check_question, check_text
-from arcana_pipelines.retrieval.reranker import open_reranker
+from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.retrieval.results import Hit, Place, Results
 from arcana_pipelines.retrieval.searcher import workspace_named
 

@@ -1,4 +1,4 @@
-"""A second opinion on the best hits: a model that reads query and text together (a cross-encoder)."""
+"""A second opinion on the best hits: the order in which a reranker puts them."""
 
 from __future__ import annotations
 
@@ -6,40 +6,14 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from arcana_pipelines.errors import RerankingFailed
+from arcana_pipelines.retrieval.reranking.protocol import Reranker
 from arcana_pipelines.retrieval.results import Hit
-from arcana_pipelines.settings import Settings
 
 log = logging.getLogger(__name__)
 
 RERANKED = 50  # hits; further down little is gained, and a cross-encoder reads every text anew
-
-
-class Reranker(Protocol):
-    """Judges how well texts answer a query. Safe to call from several threads."""
-
-    def scores(self, query: str, texts: Sequence[str]) -> list[float]:
-        """One finite number a text, in their order; higher is better, on any scale.
-
-        Raises:
-            RerankingFailed: there is no usable answer, or none in time.
-        """
-        ...
-
-
-def open_reranker(settings: Settings) -> Reranker | None:
-    """The reranker that the settings name, if they do.
-
-    Raises:
-        InvalidSetting: its key cannot be one.
-    """
-    if settings.reranker_url is None:
-        return None
-    from arcana_pipelines.retrieval.reranking_endpoint import EndpointReranker
-
-    return EndpointReranker(settings)
 
 
 def reranked(reranker: Reranker, query: str, hits: Sequence[Hit]) -> tuple[list[Hit], bool]:
