@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -14,18 +15,14 @@ from pydantic import SecretStr
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Connection, Database
-from arcana_pipelines.embedding.prices import PricingPolicy
-from arcana_pipelines.embedding.protocol import Embedder, OpenEmbedder
-from arcana_pipelines.embedding.registry import model_of, open_embedder
+from arcana_pipelines.embedding.protocol import OpenEmbedder
+from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.ledger import generations
-from arcana_pipelines.operations.reports import counts_agree, served_counts, sync_report
+from arcana_pipelines.operations.reports import counts_agree, served_counts
 from arcana_pipelines.pipeline import registration
-from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
-from arcana_pipelines.pipeline.document_chunks import stage_chunks
-from arcana_pipelines.pipeline.document_content import process_contents
-from arcana_pipelines.pipeline.rag_indexes import publish
-from arcana_pipelines.pipeline.source_pages import sync_pages
+from arcana_pipelines.pipeline.session import Session, workspace_session
+from arcana_pipelines.pipeline.sync import SyncRequest, fill, sync
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.searcher import workspace_named
@@ -34,7 +31,6 @@ from arcana_pipelines.sources.notion.limiter import RateLimiter
 from arcana_pipelines.sources.notion.source import NotionSource
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
-from arcana_pipelines.workspaces import workspaces
 
 TWO_MINUTES = timedelta(minutes=2).total_seconds()
 
@@ -64,44 +60,30 @@ class Harness:
         return cls(database, world, server, slug)
 
     def sync(self, mode: Mode = Mode.INCREMENTAL, allow_removals: int = 0, retention_days: int = 30) -> dict[str, Any]:
-        """The five stages as a run executes them; returns the report of `arcana sync`."""
-        source = self.source()
-        try:
-            with self.database.connection() as connection:
-                workspace = workspaces.find(connection, self.slug)
-                self.server.reset_log()
-                pages = sync_pages(
-                    connection, workspace, source, mode, allow_removals=allow_removals, retention_days=retention_days
-                )
-                generation = generations.current(connection, workspace.workspace_id)
-                assert generation is not None
-                generations.note(connection, generation, {"notion": {"requests": source.api.traffic.requests}})
-                process_contents(connection, generation)
-                stage_chunks(connection, workspace.workspace_id)
-                opener = self.open_embedder or self._local_embedder
-                embed_missing(connection, generation, opener, *self._terms())
-                publish(connection, generation)
-                report = sync_report(connection, workspace, generation)
-                counts = report["pages"]
-                assert pages.listed == counts["enumerated"], "the ledger lost pages that were listed"
-                assert counts["enumerated"] == sum(
-                    counts[name] for name in ("added", "updated", "unchanged", "skipped", "quarantined", "pending")
-                )
-                assert counts_agree(served_counts(connection, workspace.workspace_id))
-        finally:
-            source.close()
-        return report
+        """A sync as a run executes it; returns what `arcana sync --json` prints, without seconds and run id."""
+        self.server.reset_log()
+        with self.session(retention_days) as session:
+            report = sync(session, SyncRequest(mode, allow_removals=allow_removals))
+            noted = generations.counters(session.connection, session.generation)
+            assert noted.listed == report.pages.enumerated, "the ledger lost pages that were listed"
+            assert report.pages.is_balanced
+            assert counts_agree(served_counts(session.connection, session.workspace.workspace_id))
+        return report.as_dict()
 
     def fill(self) -> None:
-        """The last three stages as a run executes them that lists nothing: new builds are filled."""
-        with self.database.connection() as connection:
-            workspace = workspaces.find(connection, self.slug)
-            generation = generations.current(connection, workspace.workspace_id)
-            assert generation is not None
-            stage_chunks(connection, workspace.workspace_id, filling=True)
-            opener = self.open_embedder or self._local_embedder
-            embed_missing(connection, generation, opener, *self._terms(), filling=True)
-            publish(connection, generation, filling=True)
+        """A run that lists nothing: new builds are filled."""
+        with self.session() as session:
+            fill(session)
+
+    def session(self, retention_days: int = 30) -> AbstractContextManager[Session]:
+        """The workspace, locked, with this harness's source and embedder."""
+        return workspace_session(
+            self.database,
+            self.slug,
+            settings=self.database.settings.model_copy(update={"retention_days": retention_days}),
+            open_source=lambda workspace, database: self.source(),
+            open_embedder=self.open_embedder,
+        )
 
     def source(self) -> NotionSource:
         token = SecretStr(self.world.token)
@@ -194,12 +176,6 @@ class Harness:
             self.slug,
         )
         return hashlib.sha256(repr(rows).encode()).hexdigest()
-
-    def _terms(self) -> tuple[int, PricingPolicy]:
-        return self.database.settings.batch_size, PricingPolicy.of(self.database.settings)
-
-    def _local_embedder(self, model: str, dimensions: int) -> Embedder:
-        return open_embedder(self.database.settings, model, dimensions)
 
     def at(self, **changes: Any) -> Harness:
         return replace(self, **changes)

@@ -37,15 +37,13 @@ from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding import local
 from arcana_pipelines.embedding.models import LOCAL_MODEL
-from arcana_pipelines.embedding.registry import open_embedder
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import Ann, IndexSettings, builds_of
 from arcana_pipelines.indexes.targets.pgvector import ann
 from arcana_pipelines.ledger import generations
-from arcana_pipelines.pipeline import registration
-from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
-from arcana_pipelines.pipeline.document_chunks import stage_chunks
-from arcana_pipelines.pipeline.rag_indexes import publish
+from arcana_pipelines.pipeline import registration, sync
+from arcana_pipelines.pipeline.purpose import Purpose
+from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server.world import vocabulary
@@ -163,25 +161,16 @@ def registered_with(
     return found.workspace_id
 
 
-def run_stages(database: Database, slug: str, filling: bool = False) -> dict[str, Any]:
+def run_stages(database: Database, slug: str, purpose: Purpose = Purpose.SYNC) -> dict[str, Any]:
     """The last three stages as a run executes them; seconds of each, and the peak of this process."""
     seconds: dict[str, float] = {}
     reports: dict[str, Any] = {}
-    with database.connection() as connection:
-        workspace_id = workspaces.find(connection, slug).workspace_id
-        generation = generations.current(connection, workspace_id)
-        assert generation is not None
-
-        def opener(model: str, dimensions: int) -> Any:
-            return open_embedder(database.settings, model, dimensions)
-
-        for name, stage in (
-            ("chunk", lambda: stage_chunks(connection, workspace_id, filling)),
-            ("embed", lambda: embed_missing(connection, generation, opener, 100, filling=filling)),
-            ("publish", lambda: publish(connection, generation, filling)),
-        ):
+    settings = database.settings.model_copy(update={"batch_size": 100})
+    stages = {"chunk": sync.cut_chunks, "embed": sync.embed_chunks, "publish": sync.publish_indexes}
+    with workspace_session(database, slug, settings=settings) as session:
+        for name, stage in stages.items():
             started = time.monotonic()
-            reports[name] = stage()
+            reports[name] = stage(session, purpose)
             seconds[name] = time.monotonic() - started
     return {"seconds": seconds, "megabytes": peak_megabytes(), "embedded": reports["embed"].computed}
 
@@ -295,7 +284,7 @@ def change(scale: float) -> bool:
                     promote=True,
                 )  # fmt: skip
             started = time.monotonic()
-            computed = run_stages(database, "change", filling=True)["embedded"]
+            computed = run_stages(database, "change", Purpose.FILL)["embedded"]
             took = time.monotonic() - started
             during = load.since()
             after = load.during(5.0)

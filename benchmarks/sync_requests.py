@@ -243,34 +243,26 @@ def stand_in(pages: int) -> Iterator[Stand]:
 def run_stages() -> None:
     """The five stages as the assets call them, without Dagster; prints seconds and the peak after each."""
     from arcana_pipelines.db.engine import Database
-    from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
-    from arcana_pipelines.pipeline.document_chunks import stage_chunks
-    from arcana_pipelines.pipeline.document_content import process_contents
-    from arcana_pipelines.pipeline.rag_indexes import publish
+    from arcana_pipelines.pipeline import sync
+    from arcana_pipelines.pipeline.purpose import Purpose
     from arcana_pipelines.pipeline.session import workspace_session
-    from arcana_pipelines.pipeline.source_pages import sync_pages
     from arcana_pipelines.settings import load_settings
-    from arcana_pipelines.sources.protocol import Mode
 
-    settings = load_settings()
     marks = [("opened", time.monotonic(), peak_megabytes())]
 
     def mark(stage: str) -> None:
         marks.append((stage, time.monotonic(), peak_megabytes()))
 
-    with workspace_session(Database(settings), SLUG) as session:
-        connection, workspace = session.connection, session.workspace
-        sync_pages(
-            connection, workspace, session.source, Mode.INCREMENTAL, concurrency=settings.max_concurrent_requests
-        )
+    with workspace_session(Database(load_settings()), SLUG) as session:
+        sync.read_pages(session, sync.SyncRequest())
         mark("pages")
-        process_contents(connection, session.generation)
+        sync.make_contents(session)
         mark("contents")
-        stage_chunks(connection, workspace.workspace_id)
+        sync.cut_chunks(session, Purpose.SYNC)
         mark("chunks")
-        embed_missing(connection, session.generation, session.open_embedder, settings.batch_size)
+        sync.embed_chunks(session, Purpose.SYNC)
         mark("embeddings")
-        publish(connection, session.generation)
+        sync.publish_indexes(session, Purpose.SYNC)
         mark("publish")
     stages = {
         name: {"seconds": after - before, "megabytes": megabytes}

@@ -11,6 +11,8 @@ from pydantic import Field
 
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, IndexSettings
+from arcana_pipelines.pipeline.purpose import Purpose
+from arcana_pipelines.pipeline.sync import SyncRequest
 from arcana_pipelines.sources.protocol import Mode
 
 
@@ -31,6 +33,10 @@ class SyncConfig(dg.Config):
         description="In the job `retry_pages` only: the id of the one page to read again, whatever its state. "
         "Left out: all pages that wait in quarantine.",
     )
+
+    def request(self, purpose: Purpose) -> SyncRequest:
+        """What is asked of the pipeline."""
+        return SyncRequest(Mode(self.mode), purpose, self.allow_removals, self.page)
 
 
 def sync_config(mode: Mode, allow_removals: int = 0, page: str | None = None) -> dict[str, object]:

@@ -13,8 +13,6 @@ from arcana_pipelines.defs.runs import at_work
 from arcana_pipelines.pipeline.session import Session, workspace_session
 from arcana_pipelines.settings import Settings, load_settings
 
-LISTING_ASSET = "notion_pages"
-
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
 
 
@@ -54,11 +52,5 @@ class ArcanaResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         if slug not in self._sessions:
             session = self._stack.enter_context(workspace_session(self.database, slug))
             self._stack.enter_context(at_work(context.instance, context.run, session.workspace))
-            session.filling = not _lists_source(context.job_def)
             self._sessions[slug] = session
         return self._sessions[slug]
-
-
-def _lists_source(job: dg.JobDefinition) -> bool:
-    """Whether the source is listed in this run, in whatever process and under whatever asset key."""
-    return any(node.definition.name == LISTING_ASSET for node in job.nodes)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
-from psycopg.rows import dict_row
-
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import one
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.ledger.counters import Counters, How, PageCounts
 from arcana_pipelines.sources.protocol import Mode
 
 load_sql = statements_beside(__file__)
@@ -64,19 +63,19 @@ def numbered(connection: Connection, workspace_id: UUID, number: int | None) -> 
     return None if row is None else Generation(workspace_id, row[0], Mode(row[1]))
 
 
-def note_ended(connection: Connection, workspace_id: UUID, how: Literal["interrupted", "estimated"]) -> None:
+def note_ended(connection: Connection, workspace_id: UUID, how: How) -> None:
     """Note of the sync that began last that a person ended it, or that it was to read and cut only."""
     generation = current(connection, workspace_id)
     if generation is not None:
-        note(connection, generation, {"ended": how})
+        note(connection, generation, Counters(ended=how))
 
 
-def note(connection: Connection, generation: Generation, counters: Mapping[str, Any]) -> None:
+def note(connection: Connection, generation: Generation, counters: Counters) -> None:
     """Merge counters into the generation's record."""
     connection.execute(
         "UPDATE sync_generation SET counters = counters || %(counters)s::jsonb "
         "WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
-        {**generation.key, "counters": json.dumps(counters)},
+        {**generation.key, "counters": json.dumps(counters.as_dict())},
     )
 
 
@@ -90,19 +89,15 @@ def finish(connection: Connection, generation: Generation) -> None:
     )
 
 
-def counters(connection: Connection, generation: Generation) -> dict[str, Any]:
+def counters(connection: Connection, generation: Generation) -> Counters:
     """The generation's counters so far."""
     row = connection.execute(
         "SELECT counters FROM sync_generation WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
         generation.key,
     ).fetchone()
-    return dict(row[0]) if row else {}
+    return Counters.of(row[0] if row else {})
 
 
-def counts(connection: Connection, generation: Generation) -> dict[str, int]:
-    """What became of every page of this generation, by outcome; they add up to `enumerated`."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(load_sql("counts"), generation.key)
-        row = cursor.fetchone()
-    assert row is not None
-    return dict(row)
+def counts(connection: Connection, generation: Generation) -> PageCounts:
+    """What became of every page of this generation."""
+    return one(connection, PageCounts, load_sql("counts"), generation.key)

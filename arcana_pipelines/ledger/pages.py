@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -29,6 +30,27 @@ SETTLE = timedelta(minutes=2)
 # Freshly edited pages are read again at every sync until they are settled, unless there are this many (an
 # import is going on): then once, when they are.
 FEW_UNSETTLED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PartialReason:
+    """Why so many pages are incomplete; `examples`: some of them, each with id, title, address and its own reason."""
+
+    reason: str
+    pages: int
+    examples: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class PartialPages:
+    """How many pages the source gave only a part of, and the commonest reasons. A page may have several."""
+
+    pages: int
+    reasons: tuple[PartialReason, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {"pages": self.pages, "reasons": [asdict(reason) for reason in self.reasons]}
 
 
 def record(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> None:
@@ -226,13 +248,11 @@ def unknown_types(connection: Connection, workspace_id: UUID) -> dict[str, int]:
     return dict(rows)
 
 
-def partial_pages(connection: Connection, workspace_id: UUID) -> dict[str, Any]:
-    """How many pages are known to be incomplete, and why: grouped by the reason, with a few pages each."""
+def partial_pages(connection: Connection, workspace_id: UUID) -> PartialPages:
+    """How many pages are known to be incomplete, and why."""
     rows = connection.execute(load_sql("pages_partial"), {"workspace_id": workspace_id}).fetchall()
-    return {
-        "pages": rows[0][3] if rows else 0,
-        "reasons": [{"reason": reason, "pages": pages, "examples": examples} for reason, pages, examples, _ in rows],
-    }
+    reasons = tuple(PartialReason(reason, count, examples) for reason, count, examples, _ in rows)
+    return PartialPages(rows[0][3] if rows else 0, reasons)
 
 
 def not_listed(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> set[str]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 
+from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.builds import Build, builds_of
 from arcana_pipelines.indexes.lifecycle import why_not_serving
 from arcana_pipelines.ledger import generations, pages
+from arcana_pipelines.ledger.counters import ChunkCounts, Counters, EmbeddingCounts, PageCounts
 from arcana_pipelines.ledger.generations import Generation
+from arcana_pipelines.ledger.pages import PartialPages
+from arcana_pipelines.sources.protocol import Traffic
 from arcana_pipelines.sources.registry import out_of_reach
 from arcana_pipelines.workspaces.lock import locked
 from arcana_pipelines.workspaces.workspaces import Workspace
@@ -69,76 +73,169 @@ def builds_table(builds: Sequence[Build]) -> str:
     return "\n".join(lines)
 
 
-def recent_changes(connection: Connection, generation: Generation) -> str:
-    """A small Markdown table of what the generation added, changed or could not read."""
-    rows = connection.execute(
-        "SELECT coalesce(CASE WHEN state = 'quarantined' THEN state ELSE outcome END, state), title, url, reason "
-        "FROM source_page WHERE workspace_id = %s AND seen_generation = %s AND kind <> 'data_source' "
-        "AND (outcome IN ('added', 'updated') OR state = 'quarantined') "
-        "ORDER BY state = 'quarantined' DESC, last_edited_at DESC NULLS LAST, external_id LIMIT %s",
-        [generation.workspace_id, generation.number, MOST_CHANGES + 1],
-    ).fetchall()
-    if not rows:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A page that a generation added, updated or could not read; `note` says why not."""
+
+    what: str
+    title: str
+    url: str | None
+    note: str
+
+
+def recent_changes(connection: Connection, generation: Generation) -> list[Change]:
+    """What the generation added, changed or could not read: `MOST_CHANGES` of it, and one more where there is more."""
+    return query.rows(connection, Change, load_sql("recent_changes"), {**generation.key, "limit": MOST_CHANGES + 1})
+
+
+def changes_table(changes: Sequence[Change]) -> str:
+    """A small Markdown table of changes."""
+    if not changes:
         return "Nothing changed."
     lines = ["| what | page | note |", "| --- | --- | --- |"]
-    for outcome, title, url, reason in rows[:MOST_CHANGES]:
-        lines.append(f"| {outcome} | {_linked(title, url)} | {_cell(reason or '')} |")
-    if len(rows) > MOST_CHANGES:
+    for change in changes[:MOST_CHANGES]:
+        lines.append(f"| {change.what} | {_linked(change.title, change.url)} | {_cell(change.note)} |")
+    if len(changes) > MOST_CHANGES:
         lines.append(f"| … | the first {MOST_CHANGES} are shown | |")
     return "\n".join(lines)
 
 
-def partial_table(partial: dict[str, Any]) -> str:
+def partial_table(partial: PartialPages) -> str:
     """A small Markdown table of pages that are known to be incomplete, and why."""
     lines = ["| page | what is missing |", "| --- | --- |"]
-    for group in partial["reasons"]:
-        for page in group["examples"]:
+    for group in partial.reasons:
+        for page in group.examples:
             lines.append(f"| {_linked(page['title'], page['url'])} | {_cell(page['reason'])} |")
-        if group["pages"] > len(group["examples"]):
-            lines.append(f"| … | {_cell(group['reason'])}: {group['pages']} pages |")
-    return "\n".join(lines) if partial["pages"] else "No page is known to be incomplete."
+        if group.pages > len(group.examples):
+            lines.append(f"| … | {_cell(group.reason)}: {group.pages} pages |")
+    return "\n".join(lines) if partial.pages else "No page is known to be incomplete."
 
 
-def sync_report(connection: Connection, workspace: Workspace, generation: Generation) -> dict[str, Any]:
-    """The JSON that `arcana sync` prints, without seconds and run id."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(
-            "SELECT mode, listing_complete, problems, counters FROM sync_generation "
-            "WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
-            generation.key,
-        )
-        row = cursor.fetchone()
-    assert row is not None
-    noted = row["counters"]
-    by_outcome = {**generations.counts(connection, generation), "removed": noted.get("removed", 0)}
-    by_outcome["pending"] += by_outcome.pop("read")
-    report: dict[str, Any] = {
-        "workspace": workspace.slug,
-        "generation": generation.number,
-        "mode": row["mode"],
-        "listing_complete": bool(row["listing_complete"]),
-        "pages": by_outcome,
-        "chunks": noted.get("chunks") or {"published": 0, "retired": 0},
-        "embeddings": noted.get("embeddings") or {"computed": 0, "reused": 0, "tokens": 0, "cost": 0.0},
-        "notion": {"requests": 0, "throttled": 0, **(noted.get("notion") or {})},
-        "partial": pages.partial_pages(connection, workspace.workspace_id),
-    }
-    if row["problems"]:
-        report["problems"] = row["problems"]
-    if noted.get("waiting_removals"):
-        report["waiting_removals"] = noted["waiting_removals"]
-    if not_serving := builds_not_serving(connection, workspace.workspace_id):
-        report["builds_not_serving"] = not_serving
-    return report
+@dataclass(frozen=True, slots=True)
+class NotServing:
+    """A build that is being made, with what keeps it from serving, in words."""
+
+    index: str
+    build: int
+    reasons: list[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
 
 
-def builds_not_serving(connection: Connection, workspace_id: UUID) -> list[dict[str, Any]]:
-    """Builds that are being made, with what keeps each from serving (JSON-ready)."""
+def builds_not_serving(connection: Connection, workspace_id: UUID) -> list[NotServing]:
+    """Builds that are being made, with what keeps each from serving."""
     return [
-        {"index": build.index_name, "build": build.rag_index_build_id, "reasons": reasons}
+        NotServing(build.index_name, build.rag_index_build_id, reasons)
         for build in builds_of(connection, workspace_id)
         if (reasons := why_not_serving(connection, build))
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What a sync did, as `arcana sync` tells it.
+
+    Attributes:
+        workspace: its slug.
+        generation: the number of the sync.
+        mode: `incremental`, `full` or `audit`.
+        listing_complete: the source listed everything that it was asked for.
+        pages: what became of the pages.
+        removed: pages that are proven gone.
+        chunks: what was published and taken out.
+        embeddings: what was computed and what it cost.
+        traffic: what was asked of the source.
+        partial: pages that are known to be incomplete in the index.
+        problems: why the listing is not complete, in words.
+        waiting_removals: pages whose removal waits for a person.
+        builds_not_serving: builds that are being made.
+    """
+
+    workspace: str
+    generation: int
+    mode: str
+    listing_complete: bool
+    pages: PageCounts
+    removed: int
+    chunks: ChunkCounts
+    embeddings: EmbeddingCounts
+    traffic: Traffic
+    partial: PartialPages
+    problems: list[str]
+    waiting_removals: int
+    builds_not_serving: list[NotServing]
+
+    @property
+    def has_unread_pages(self) -> bool:
+        """True when the source, or a page of it, could not be read as it should."""
+        return not self.listing_complete or bool(self.pages.quarantined or self.pages.pending or self.pages.read)
+
+    @property
+    def is_incomplete(self) -> bool:
+        """True when the sync ended but left something out: exit code 3."""
+        return self.has_unread_pages or bool(self.waiting_removals or self.embeddings.waiting)
+
+    def pages_as_dict(self) -> dict[str, int]:
+        """JSON-ready counts of pages: what is read but not processed is pending, too."""
+        counts = asdict(self.pages)
+        counts["pending"] += counts.pop("read")
+        return {**counts, "removed": self.removed}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON that `arcana sync` prints, without seconds and run id."""
+        report: dict[str, Any] = {
+            "workspace": self.workspace,
+            "generation": self.generation,
+            "mode": self.mode,
+            "listing_complete": self.listing_complete,
+            "pages": self.pages_as_dict(),
+            "chunks": asdict(self.chunks),
+            "embeddings": self.embeddings.as_dict(),
+            "notion": asdict(self.traffic),
+            "partial": self.partial.as_dict(),
+        }
+        if self.problems:
+            report["problems"] = self.problems
+        if self.waiting_removals:
+            report["waiting_removals"] = self.waiting_removals
+        if self.builds_not_serving:
+            report["builds_not_serving"] = [build.as_dict() for build in self.builds_not_serving]
+        return report
+
+
+def sync_report(connection: Connection, workspace: Workspace, generation: Generation) -> SyncReport:
+    """What a sync did, read from what its stages have noted."""
+    ended = query.one(
+        connection,
+        _Ended,
+        "SELECT coalesce(listing_complete, false) AS listing_complete, problems FROM sync_generation "
+        "WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
+        generation.key,
+    )
+    noted = generations.counters(connection, generation)
+    return SyncReport(
+        workspace=workspace.slug,
+        generation=generation.number,
+        mode=str(generation.mode),
+        listing_complete=ended.listing_complete,
+        pages=generations.counts(connection, generation),
+        removed=noted.removed or 0,
+        chunks=noted.chunks or ChunkCounts(),
+        embeddings=noted.embeddings or EmbeddingCounts(),
+        traffic=noted.notion or Traffic(),
+        partial=pages.partial_pages(connection, workspace.workspace_id),
+        problems=ended.problems or [],
+        waiting_removals=noted.waiting_removals or 0,
+        builds_not_serving=builds_not_serving(connection, workspace.workspace_id),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    listing_complete: bool
+    problems: list[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,18 +260,6 @@ def progress_of(connection: Connection, workspace_id: UUID) -> Progress:
     return Progress(*row)
 
 
-def is_incomplete(report: dict[str, Any]) -> bool:
-    """True when a sync ended but left something out: exit code 3."""
-    pages = report["pages"]
-    left_out = (
-        pages["quarantined"]
-        or pages["pending"]
-        or report.get("waiting_removals")
-        or report["embeddings"].get("waiting")
-    )
-    return not report["listing_complete"] or bool(left_out)
-
-
 def workspace_status(connection: Connection, workspace: Workspace) -> dict[str, Any]:
     """Indexes, last sync and what is not indexed, grouped by the same reason."""
     generation = generations.current(connection, workspace.workspace_id)
@@ -183,7 +268,7 @@ def workspace_status(connection: Connection, workspace: Workspace) -> dict[str, 
         "WHERE workspace_id = %s ORDER BY generation DESC LIMIT 1",
         [workspace.workspace_id],
     ).fetchone()
-    noted = {} if generation is None else generations.counters(connection, generation)
+    noted = Counters() if generation is None else generations.counters(connection, generation)
     is_running = workspace.slug in locked(connection)
     groups = connection.execute(load_sql("not_indexed"), {"workspace_id": workspace.workspace_id}).fetchall()
     return {
@@ -202,23 +287,23 @@ def workspace_status(connection: Connection, workspace: Workspace) -> dict[str, 
             "problems": last[3],
             "started_at": last[4].isoformat(),
             "finished_at": last[5].isoformat() if last[5] else None,
-            "pages": sync_report(connection, workspace, generation)["pages"],
-            "waiting_removals": noted.get("waiting_removals", 0),
+            "pages": sync_report(connection, workspace, generation).pages_as_dict(),
+            "waiting_removals": noted.waiting_removals or 0,
         },
-        "builds_not_serving": builds_not_serving(connection, workspace.workspace_id),
+        "builds_not_serving": [build.as_dict() for build in builds_not_serving(connection, workspace.workspace_id)],
         "source": _source_state(connection, workspace),
         "not_indexed": [
             {"state": state, "reason": reason, "pages": count, "examples": examples}
             for state, reason, count, examples in groups
         ],
-        "partial": pages.partial_pages(connection, workspace.workspace_id),
+        "partial": pages.partial_pages(connection, workspace.workspace_id).as_dict(),
     }
 
 
-def _state_of(is_finished: bool, is_running: bool, noted: Mapping[str, Any]) -> str:
+def _state_of(is_finished: bool, is_running: bool, noted: Counters) -> str:
     if is_finished:
         return "done"
-    return "running" if is_running else str(noted.get("ended") or "not finished")
+    return "running" if is_running else noted.ended or "not finished"
 
 
 def _source_state(connection: Connection, workspace: Workspace) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from arcana_pipelines.documents.comparables import PROPERTY_VALUES
 from arcana_pipelines.documents.contents import Contents, ReadPage, make_contents, relation_targets
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.ledger import generations, pages
+from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
 
@@ -29,7 +30,7 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class ContentReport:
-    """How many pages were processed and how many versions that made."""
+    """How many pages were processed, how many versions that made, and how many pages cannot be processed."""
 
     processed: int
     versions: int
@@ -57,7 +58,7 @@ def process_contents(connection: Connection, generation: Generation) -> ContentR
     if processed or _documents_were_removed(connection, generation):
         connection.execute(load_sql("document_paths"), {"workspace_id": generation.workspace_id})
         connection.execute(load_sql("document_references"), {"workspace_id": generation.workspace_id})
-    generations.note(connection, generation, {"versions": versions})
+    generations.note(connection, generation, Counters(versions=versions))
     connection.commit()
     return ContentReport(processed, versions, failed)
 
@@ -133,4 +134,4 @@ def _store_together(connection: Connection, generation: Generation, contents: di
 
 
 def _documents_were_removed(connection: Connection, generation: Generation) -> bool:
-    return bool(generations.counters(connection, generation).get("removed"))
+    return bool(generations.counters(connection, generation).removed)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.indexes.lifecycle import Gate, tend
-from arcana_pipelines.indexes.targets.pgvector.publish import PublishReport, publish_build
+from arcana_pipelines.indexes.targets.pgvector.publish import publish_build
 from arcana_pipelines.ledger import generations
+from arcana_pipelines.ledger.counters import ChunkCounts, Counters
 from arcana_pipelines.ledger.generations import Generation
 
 
 def publish(
     connection: Connection, generation: Generation, filling: bool = False, gate: Gate = lambda build: []
-) -> PublishReport:
+) -> ChunkCounts:
     """Publish everything that is staged and embedded, and take out removed documents.
 
     Each batch is one transaction that moves chunks, the pointer to the served content and the index's counts
@@ -25,8 +26,9 @@ def publish(
         published += moved.published
         retired += moved.retired
         tend(connection, build, gate)
+    counts = ChunkCounts(retired, published)
     if not filling:
-        generations.note(connection, generation, {"chunks": {"published": published, "retired": retired}})
+        generations.note(connection, generation, Counters(chunks=counts))
         generations.finish(connection, generation)
         connection.commit()
-    return PublishReport(published, retired)
+    return counts

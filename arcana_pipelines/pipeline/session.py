@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from arcana_pipelines.db.engine import Connection, Database
-from arcana_pipelines.embedding.protocol import Embedder
-from arcana_pipelines.embedding.registry import open_embedder
+from arcana_pipelines.embedding.protocol import OpenEmbedder
+from arcana_pipelines.embedding.registry import open_embedder as open_embedder_of
 from arcana_pipelines.indexes.builds import Build
 from arcana_pipelines.ledger import generations
 from arcana_pipelines.ledger.generations import Generation
@@ -20,30 +20,27 @@ from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.lock import workspace_lock
 from arcana_pipelines.workspaces.workspaces import Workspace
 
+OpenSource = Callable[[Workspace, Database], Source]
 
-@dataclass
+
+@dataclass(frozen=True)
 class Session:
     """One workspace being worked on, and nobody else working on it.
 
-    A run that does not list the source is there to fill new builds; one that does leaves them for later, so that
-    readers need not wait for what changed.
+    `open_source` and `open_embedder` are called when a stage first needs one: a sync without news needs no model.
     """
 
     database: Database
     connection: Connection
     workspace: Workspace
-    filling: bool = True
-
-    @property
-    def settings(self) -> Settings:
-        """The settings that the database was opened with."""
-        return self.database.settings
+    settings: Settings
+    open_source: OpenSource
+    open_embedder: OpenEmbedder
 
     @cached_property
     def source(self) -> Source:
         """The workspace's source, opened when a stage first reads from it."""
-        row = self.workspace
-        return open_source(row.platform, row.source_config, row.credential_ref, row.slug, self.database)
+        return self.open_source(self.workspace, self.database)
 
     @property
     def generation(self) -> Generation:
@@ -51,10 +48,6 @@ class Session:
         found = generations.current(self.connection, self.workspace.workspace_id)
         self.connection.commit()
         return found or Generation(self.workspace.workspace_id, 0, Mode.FULL)
-
-    def open_embedder(self, model: str, dimensions: int) -> Embedder:
-        """The embedder for one model."""
-        return open_embedder(self.settings, model, dimensions)
 
     def gate(self, build: Build) -> list[str]:
         """What the kept golden questions say against letting a build serve (see `quality.gate`)."""
@@ -68,20 +61,46 @@ class Session:
             self.source.close()
 
 
+def registered_source(workspace: Workspace, database: Database) -> Source:
+    """The source that a workspace was registered with."""
+    return open_source(workspace.platform, workspace.source_config, workspace.credential_ref, workspace.slug, database)
+
+
 @contextmanager
-def workspace_session(database: Database, slug: str) -> Iterator[Session]:
+def workspace_session(
+    database: Database,
+    slug: str,
+    *,
+    settings: Settings | None = None,
+    open_source: OpenSource = registered_source,
+    open_embedder: OpenEmbedder | None = None,
+) -> Iterator[Session]:
     """Lock a workspace and open what its stages need.
+
+    Args:
+        settings: in the place of those that the database was opened with.
+        open_source: in the place of the source that the workspace was registered with.
+        open_embedder: in the place of the one that the settings name.
 
     Raises:
         UnknownWorkspace: there is none with this slug.
     """
+    settings = settings or database.settings
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
         connection.commit()
         with workspace_lock(database, workspace.workspace_id, slug):
             # Read again: whoever held the lock has moved the cursor.
-            session = Session(database, connection, workspaces.find(connection, slug))
+            workspace = workspaces.find(connection, slug)
             connection.commit()
+            session = Session(
+                database,
+                connection,
+                workspace,
+                settings,
+                open_source,
+                open_embedder or partial(open_embedder_of, settings),
+            )
             try:
                 yield session
             finally:

@@ -23,6 +23,7 @@ from arcana_pipelines.errors import (
     SourceUnavailable,
 )
 from arcana_pipelines.ledger import generations, inbox, pages
+from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.ledger.inbox import Waiting
 from arcana_pipelines.ledger.purge import purge
@@ -46,7 +47,16 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class PagesReport:
-    """What one listing found and did. `listed` is counted while listing, apart from the ledger."""
+    """What one listing found and did.
+
+    Attributes:
+        generation: its number.
+        listed: pages, counted while listing, apart from the ledger.
+        fetched: pages whose body was read.
+        failed: pages whose body could not be read.
+        removed: pages that are proven gone.
+        waiting: pages whose removal waits for a person.
+    """
 
     generation: int
     mode: str
@@ -117,11 +127,10 @@ def sync_pages(
         removed=removal.removed,
         waiting=removal.waiting,
     )
-    generations.note(
-        connection,
-        generation,
-        {"listed": report.listed, "removed": removal.removed, "waiting_removals": removal.waiting},
+    counted = Counters(
+        listed=report.listed, removed=removal.removed, waiting_removals=removal.waiting, notion=source.traffic()
     )
+    generations.note(connection, generation, counted)
     connection.commit()
     return report
 

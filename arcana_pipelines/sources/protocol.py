@@ -72,6 +72,14 @@ class FetchedPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Traffic:
+    """What was asked of a source since it was opened: requests sent, and those of them that it refused as too many."""
+
+    requests: int = 0
+    throttled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Announcement:
     """An event in which the source says that something changed: a hint where to look, no more.
 
@@ -165,6 +173,10 @@ class Source(Protocol):
 
     def unchanged_since(self, cursor: str | None) -> bool:
         """True when a look much cheaper than a listing proves that nothing changed since `cursor`."""
+        ...
+
+    def traffic(self) -> Traffic | None:
+        """What was asked of the source so far; None for one that nothing is asked of (files)."""
         ...
 
     def close(self) -> None:

@@ -151,7 +151,7 @@ class TestLimit:
     ) -> None:
         acme.sync()
         _edit_everything(acme, "The first edit")
-        before, spent = acme.checksum(), _spent(acme)
+        before, spent = acme.published(), _spent(acme)
         _stage(acme)
         price = _estimate(acme).cost
         assert price is not None
@@ -161,10 +161,14 @@ class TestLimit:
             acme.sync()
         assert str(limit) in str(error.value)
         assert spent < _spent(acme) == provider.tokens * PRICE / MILLION <= limit
-        assert acme.checksum() == before, "readers keep what they had"
+        meanwhile = acme.published()
         configure(acme, embedding_monthly_budget_usd=spent + price)
         acme.sync()
         acme.assert_matches_world()
+        after = acme.published()
+        assert meanwhile.keys() == before.keys() == after.keys()
+        assert all(text in (before[page], after[page]) for page, text in meanwhile.items()), "old or new, each whole"
+        assert any(text == before[page] for page, text in meanwhile.items())
         assert _spent(acme) == spent + price, "the limit can be used up to the last token"
 
     def test_a_new_month_begins_at_nothing(self, acme: Harness, provider: EmbeddingServer) -> None:

@@ -5,25 +5,20 @@ from __future__ import annotations
 import shutil
 import zipfile
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.embedding.registry import model_of, open_embedder
+from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.indexes.builds import IndexSettings
-from arcana_pipelines.ledger import generations
 from arcana_pipelines.ledger.polling import Poll, poll
 from arcana_pipelines.pipeline import registration
-from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
-from arcana_pipelines.pipeline.document_chunks import stage_chunks
-from arcana_pipelines.pipeline.document_content import process_contents
-from arcana_pipelines.pipeline.rag_indexes import publish
-from arcana_pipelines.pipeline.source_pages import sync_pages
+from arcana_pipelines.pipeline.session import workspace_session
+from arcana_pipelines.pipeline.sync import SyncRequest
+from arcana_pipelines.pipeline.sync import sync as synced
 from arcana_pipelines.sources.notion_export import NotionExportSource
-from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.workspaces import workspaces
 
 PART = "Export-ab-Part-2.zip"
@@ -62,22 +57,9 @@ def unpack(export: Path) -> None:
 
 
 def sync(database: Database, export: Path) -> bool:
-    """The five stages; returns whether the listing was whole."""
-    source = NotionExportSource(export)
-    with database.connection() as connection:
-        workspace = workspaces.find(connection, "archive")
-        sync_pages(connection, workspace, source, Mode.INCREMENTAL)
-        generation = generations.current(connection, workspace.workspace_id)
-        assert generation is not None
-        process_contents(connection, generation)
-        stage_chunks(connection, workspace.workspace_id)
-        embed_missing(connection, generation, partial(open_embedder, database.settings), database.settings.batch_size)
-        publish(connection, generation)
-        ((complete,),) = connection.execute(
-            "SELECT listing_complete FROM sync_generation ORDER BY generation DESC LIMIT 1"
-        ).fetchall()
-    source.close()
-    return bool(complete)
+    """Returns whether the listing was whole."""
+    with workspace_session(database, "archive", open_source=lambda *_: NotionExportSource(export)) as session:
+        return synced(session, SyncRequest()).listing_complete
 
 
 def documents(database: Database) -> list[str]:

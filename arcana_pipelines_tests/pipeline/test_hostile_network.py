@@ -13,7 +13,7 @@ from arcana_pipelines.sources.notion.api import MAX_ATTEMPTS
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
 from arcana_pipelines.testing.notion_server.model import blocks
-from arcana_pipelines.workspaces.workspaces import due_for_poll, find, in_need_of_sync
+from arcana_pipelines.workspaces.workspaces import due_for_poll, in_need_of_sync
 from arcana_pipelines_tests.conftest import Naps
 from arcana_pipelines_tests.harness import Harness
 
@@ -231,16 +231,11 @@ class TestSchemaDrift:
 
 class TestTogether:
     def test_two_runs_of_one_workspace_at_once_end_in_one_truth(self, acme: Harness) -> None:
-        from arcana_pipelines.workspaces.lock import workspace_lock
-
-        with acme.database.connection() as connection:
-            workspace = find(connection, "acme")
         failures: list[BaseException] = []
 
         def run() -> None:
             try:
-                with workspace_lock(acme.database, workspace.workspace_id, "acme"):
-                    acme.sync()
+                acme.sync()
             except BaseException as error:
                 failures.append(error)
 

@@ -20,13 +20,10 @@ from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of
 from arcana_pipelines.indexes.health import look_at, pgvector
 from arcana_pipelines.indexes.targets.pgvector import ann
 from arcana_pipelines.indexes.verification import LEAST_RECALL, verify
-from arcana_pipelines.ledger import generations
 from arcana_pipelines.lexical import analysis
 from arcana_pipelines.operations.reports import builds_not_serving, counts_agree, served_counts
 from arcana_pipelines.pipeline import registration
-from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
-from arcana_pipelines.pipeline.document_chunks import stage_chunks
-from arcana_pipelines.pipeline.rag_indexes import publish
+from arcana_pipelines.pipeline.session import Session
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
 from arcana_pipelines.testing.notion_server.model import blocks
@@ -154,7 +151,7 @@ class TestRebuild:
 
     def test_why_a_new_build_does_not_serve_is_said_until_it_does(self, synced: Harness, of_acme: Indexes) -> None:
         def why() -> list[list[str]]:
-            return [build["reasons"] for build in of_acme.call(builds_not_serving)]
+            return [build.reasons for build in of_acme.call(builds_not_serving)]
 
         assert why() == []
         pages = len(synced.world.visible_pages())
@@ -214,18 +211,17 @@ class TestRebuild:
         _, found = of_acme.call(lifecycle.verify_index, "default")
         assert not found.passed and "vectors are zero" in found.problems[0]
 
-    def test_a_verified_build_that_answers_worse_waits_for_a_person(self, synced: Harness, of_acme: Indexes) -> None:
+    def test_a_verified_build_that_answers_worse_waits_for_a_person(
+        self, synced: Harness, of_acme: Indexes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         worse = ["it answers the golden questions worse"]
         of_acme.call(lifecycle.rebuild_index, "default", small, promote=True)
-        with synced.database.connection() as connection:
-            generation = generations.current(connection, of_acme.workspace_id)
-            assert generation is not None
-            stage_chunks(connection, of_acme.workspace_id, filling=True)
-            embed_missing(connection, generation, synced._local_embedder, 100, filling=True)
-            publish(connection, generation, filling=True, gate=lambda build: worse)
+        with monkeypatch.context() as patch:
+            patch.setattr(Session, "gate", lambda session, build: worse)
+            synced.fill()
         assert of_acme.states() == ["active", "verifying"]
         assert (of_acme.builds()[1].verification or {})["problems"] == worse
-        assert [build["reasons"] for build in of_acme.call(builds_not_serving)] == [worse]
+        assert [build.reasons for build in of_acme.call(builds_not_serving)] == [worse]
         with pytest.raises(NotVerified, match="golden questions"):
             of_acme.call(lifecycle.promote, "default", lambda build: worse)
         of_acme.call(lifecycle.promote, "default")
@@ -297,16 +293,16 @@ class TestRollback:
         with pytest.raises(WrongUse, match="no earlier build"):
             of_acme.call(lifecycle.roll_back, "default")
 
-    def test_builds_that_no_rollback_leads_to_are_superseded(self, synced: Harness, of_acme: Indexes) -> None:
+    def test_builds_that_no_rollback_leads_to_go_with_the_run_that_promotes_another(
+        self, synced: Harness, of_acme: Indexes
+    ) -> None:
         for tokens in (32, 64, 128):
             settings = ChunkerSettings.of_target(tokens)
             change = lambda held, chosen=settings: replace(held, chunker=chosen)  # noqa: E731
             of_acme.call(lifecycle.rebuild_index, "default", change, promote=True)
             synced.fill()
-        old = lifecycle.superseded(of_acme.builds())
-        assert old == [build.rag_index_build_id for build in of_acme.builds()[:2]]
-        lifecycle.drop_builds(synced.database, old)
         assert of_acme.states() == ["retired", "active"]
+        assert [build.settings.chunker.target_tokens for build in of_acme.builds()] == [64, 128]
         synced.assert_matches_world()
 
     def test_a_search_of_a_build_that_is_being_dropped_says_so(self, synced: Harness, of_acme: Indexes) -> None:

@@ -47,7 +47,8 @@ from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.db.engine import Connection, Database, InterruptibleConnection
 from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.errors import EmbeddingFailed, SourceError
-from arcana_pipelines.pipeline import registration
+from arcana_pipelines.indexes.targets.pgvector import publish
+from arcana_pipelines.pipeline import document_chunks, document_content, registration
 from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import LONGEST_SHARED_PAUSE_SECONDS, RateLimiter
 from arcana_pipelines.sources.notion.source import NotionSource
@@ -59,7 +60,6 @@ from arcana_pipelines.testing.notion_server.model.objects import Block, DataSour
 from arcana_pipelines.testing.notion_server.model.objects import Database as NotionDatabase
 from arcana_pipelines.testing.notion_server.model.rich_text import plain
 from arcana_pipelines.testing.notion_server.wire.values import columns
-from arcana_pipelines.workspaces.lock import workspace_lock
 from arcana_pipelines_tests.harness import Harness
 
 T = TypeVar("T")
@@ -101,8 +101,8 @@ def in_haste() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("arcana_pipelines.net.workers.pause", lambda seconds: None)
         patch.setattr("arcana_pipelines.pipeline.source_pages.COMMIT_PAGES", 4)
-        for stage in ("contents", "chunks", "publish"):
-            patch.setattr(f"arcana_pipelines.pipeline.{stage}.BATCH", 4)
+        for batched in (document_content, document_chunks, publish):
+            patch.setattr(batched, "BATCH", 4)
         patch.setattr("arcana_pipelines.ledger.removal.CAP_PAGES", 6)
         with _silence("arcana_pipelines"), _silence("uvicorn.error"):
             yield
@@ -882,7 +882,7 @@ class WorldMachine(RuleBasedStateMachine):
         self.truth.note_run()
         self.tally.runs[str(mode)] += 1
         try:
-            return _locked_sync(self.acme, self.workspace_id, mode, allow_removals)
+            return self.acme.sync(mode, allow_removals)
         except (SourceError, EmbeddingFailed):
             if not self.armed:
                 raise
@@ -948,7 +948,7 @@ class WorldMachine(RuleBasedStateMachine):
         try:
             end_if_it_hangs()
             database = Database(self.database.settings)
-            _locked_sync(self.acme.at(database=database), self.workspace_id, mode, 0)
+            self.acme.at(database=database).sync(mode)
         except BaseException as error:
             if not (self.armed and isinstance(error, SourceError | EmbeddingFailed)):
                 os.write(writing, traceback.format_exc().encode()[-30_000:])
@@ -1133,11 +1133,6 @@ def _shown(arguments: dict[str, Any]) -> str:
     return ", ".join(
         f"{name}={str(value) if isinstance(value, Mode) else value!r}" for name, value in arguments.items()
     )
-
-
-def _locked_sync(harness: Harness, workspace_id: UUID, mode: Mode, allow_removals: int) -> dict[str, Any]:
-    with workspace_lock(harness.database, workspace_id, harness.slug):
-        return harness.sync(mode, allow_removals)
 
 
 @contextmanager

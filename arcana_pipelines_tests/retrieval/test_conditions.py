@@ -8,17 +8,12 @@ import pytest
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.embedding.prices import PricingPolicy
-from arcana_pipelines.embedding.registry import model_of, open_embedder
+from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import IndexSettings
-from arcana_pipelines.ledger import generations
 from arcana_pipelines.pipeline import registration
-from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
-from arcana_pipelines.pipeline.document_chunks import stage_chunks
-from arcana_pipelines.pipeline.document_content import process_contents
-from arcana_pipelines.pipeline.rag_indexes import publish
-from arcana_pipelines.pipeline.source_pages import sync_pages
+from arcana_pipelines.pipeline.session import workspace_session
+from arcana_pipelines.pipeline.sync import SyncRequest, sync
 from arcana_pipelines.retrieval import conditions, filters
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.index_searcher import IndexSearcher
@@ -57,21 +52,10 @@ class Indexed:
         self.sync()
 
     def sync(self) -> None:
-        source = NotionExportSource(self.folder)
-        try:
-            with self.database.connection() as connection:
-                workspace = workspaces.find(connection, "export")
-                self.workspace_id = workspace.workspace_id
-                sync_pages(connection, workspace, source, Mode.FULL)
-                generation = generations.current(connection, workspace.workspace_id)
-                assert generation is not None
-                process_contents(connection, generation)
-                stage_chunks(connection, workspace.workspace_id)
-                open_local = lambda model, dimensions: open_embedder(self.database.settings, model, dimensions)  # noqa: E731
-                embed_missing(connection, generation, open_local, 10, PricingPolicy.of(self.database.settings))
-                publish(connection, generation)
-        finally:
-            source.close()
+        export = NotionExportSource(self.folder)
+        with workspace_session(self.database, "export", open_source=lambda *_: export) as session:
+            self.workspace_id = session.workspace.workspace_id
+            sync(session, SyncRequest(Mode.FULL))
 
     def find(self, *conditions: str, **options: object) -> Results:
         filters = Filters(properties=[PropertyCondition.parse(text) for text in conditions])

@@ -1,4 +1,4 @@
-"""Arcana: the five stages as a run executes them, without Dagster around them."""
+"""Arcana: a sync as a run executes it, without Dagster around it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,9 @@ from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.embedding.registry import model_of, open_embedder
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.pipeline import registration
-from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
-from arcana_pipelines.pipeline.document_chunks import stage_chunks
-from arcana_pipelines.pipeline.document_content import process_contents
-from arcana_pipelines.pipeline.rag_indexes import publish
 from arcana_pipelines.pipeline.session import workspace_session
-from arcana_pipelines.pipeline.source_pages import sync_pages
+from arcana_pipelines.pipeline.sync import SyncRequest, sync
 from arcana_pipelines.settings import load_settings
-from arcana_pipelines.sources.protocol import Mode
 
 SLUG = "peers"
 
@@ -56,14 +51,9 @@ def main() -> None:
         registration.register(database, SLUG, "notion", index, lambda _: None, lambda _: None)
     start_up(database)
     with workspace_session(database, SLUG) as session:
-        connection, workspace, source = session.connection, session.workspace, session.source
         started = time.monotonic()
-        sync_pages(connection, workspace, source, Mode.INCREMENTAL, concurrency=settings.max_concurrent_requests)
-        process_contents(connection, session.generation)
-        stage_chunks(connection, workspace.workspace_id)
-        embedded = embed_missing(connection, session.generation, session.open_embedder, settings.batch_size)
-        publish(connection, session.generation)
-        report(time.monotonic() - started, embedded.computed)
+        synced = sync(session, SyncRequest())
+        report(time.monotonic() - started, synced.embeddings.computed)
     database.close()
 
 

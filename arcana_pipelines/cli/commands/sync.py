@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +21,7 @@ from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.ledger import generations
-from arcana_pipelines.operations.reports import is_incomplete, sync_report
+from arcana_pipelines.operations.reports import SyncReport, sync_report
 from arcana_pipelines.pipeline.chunk_embeddings.estimate import Estimate, estimate
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.sources.registry import check_source
@@ -67,35 +68,48 @@ def command(
         _estimate(context, database, slug, Mode(mode), allow_removals, as_json)
         return
     job = "audit_workspace" if Mode(mode) is Mode.AUDIT else "sync_workspace"
-    report = run_sync(database, slug, Mode(mode), allow_removals=allow_removals, as_json=as_json, job=job)
-    show(context, report, as_json)
+    ran = run_sync(database, slug, Mode(mode), allow_removals=allow_removals, as_json=as_json, job=job)
+    show(context, ran, as_json)
 
 
-def show(context: click.Context, report: dict[str, Any], as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A run that ended: its report, how many seconds it took here, and its id in Dagster."""
+
+    report: SyncReport
+    seconds: float
+    run_id: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON that `arcana sync` prints."""
+        return {**self.report.as_dict(), "seconds": self.seconds, "run_id": self.run_id}
+
+
+def show(context: click.Context, ran: Ran, as_json: bool) -> None:
     """Print a report and exit with what it says."""
     if as_json:
-        print_json(report)
+        print_json(ran.as_dict())
     else:
-        _print(report)
-    context.exit(INCOMPLETE if is_incomplete(report) else 0)
+        _print(ran)
+    context.exit(INCOMPLETE if ran.report.is_incomplete else 0)
 
 
 def _estimate(
     context: click.Context, database: Database, slug: str, mode: Mode, allow_removals: int, as_json: bool
 ) -> None:
     """Read and cut what the next sync would, and print what embedding it would cost."""
-    report = run_sync(database, slug, mode, allow_removals=allow_removals, as_json=as_json, job="stage_workspace")
+    ran = run_sync(database, slug, mode, allow_removals=allow_removals, as_json=as_json, job="stage_workspace")
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
         generations.note_ended(connection, workspace_id, "estimated")
         found = estimate(connection, workspace_id, PricingPolicy.of(database.settings))
     if as_json:
+        report = ran.report.as_dict()
         told = {name: report[name] for name in ("workspace", "generation", "mode", "listing_complete", "notion")}
-        print_json({**told, "estimate": found.as_dict(), "run_id": report["run_id"]})
+        print_json({**told, "estimate": found.as_dict(), "run_id": ran.run_id})
     else:
         _print_estimate(slug, found)
-    left_out = report["pages"]["quarantined"] or report["pages"]["pending"] or not report["listing_complete"]
-    context.exit(INCOMPLETE if left_out else 0)
+    context.exit(INCOMPLETE if ran.report.has_unread_pages else 0)
 
 
 def _print_estimate(slug: str, found: Estimate) -> None:
@@ -121,7 +135,7 @@ def run_sync(
     as_json: bool = False,
     job: str = "sync_workspace",
     **config: Any,
-) -> dict[str, Any]:
+) -> Ran:
     """Run the job for one partition and return its report. `config`: see `SyncConfig`.
 
     Raises:
@@ -141,7 +155,7 @@ def run_sync(
         if generation is None:
             raise ArcanaError(f"The run {run_id} ended without a sync of '{slug}'.")
         report = sync_report(connection, workspace, generation)
-    return {**report, "seconds": round(time.monotonic() - started, 3), "run_id": run_id}
+    return Ran(report, round(time.monotonic() - started, 3), run_id)
 
 
 def run_job(
@@ -181,34 +195,35 @@ def run_job(
                 raise
 
 
-def _print(report: dict[str, Any]) -> None:
-    slug, pages, chunks, embeddings = (report[name] for name in ("workspace", "pages", "chunks", "embeddings"))
+def _print(ran: Ran) -> None:
+    report = ran.report
+    slug, pages, embeddings = report.workspace, report.pages_as_dict(), report.embeddings
     say(
         "[bold]{slug}[/bold]: {enumerated} pages listed ({mode}): {added} added, {updated} updated, "
         "{unchanged} unchanged, {removed} removed",
         slug=slug,
-        mode=report["mode"],
+        mode=report.mode,
         **pages,
     )
-    price = f" for {embeddings['cost']:.4f} USD" if embeddings.get("cost") else ""
+    price = f" for {embeddings.cost:.4f} USD" if embeddings.cost else ""
     say(
         "{} chunks published, {} retired; {} embeddings computed{}, {} reused; {} requests; {} s",
-        chunks["published"], chunks["retired"], embeddings["computed"], price, embeddings["reused"],
-        report["notion"]["requests"], f"{report['seconds']:.1f}",
+        report.chunks.published, report.chunks.retired, embeddings.computed, price, embeddings.reused,
+        report.traffic.requests, f"{ran.seconds:.1f}",
     )  # fmt: skip
     for name in ("skipped", "quarantined", "pending"):
         if pages[name]:
             say("[yellow]{} pages {}[/yellow]: arcana status {} says why", pages[name], name, slug)
-    if incomplete := report["partial"]["pages"]:
+    if incomplete := report.partial.pages:
         say("[yellow]{} pages are incomplete[/yellow] in the index: arcana status {} says why", incomplete, slug)
-    if embeddings.get("waiting"):
-        say("[yellow]{} texts wait in batches[/yellow] at the embedding provider", embeddings["waiting"])
-    for problem in embeddings.get("problems", []):
+    if embeddings.waiting:
+        say("[yellow]{} texts wait in batches[/yellow] at the embedding provider", embeddings.waiting)
+    for problem in embeddings.problems:
         say("  {}", problem)
-    if not report["listing_complete"]:
+    if not report.listing_complete:
         say("[yellow]The listing was incomplete; nothing was removed:[/yellow]")
-    for problem in report.get("problems", []):
+    for problem in report.problems:
         say("  {}", problem)
-    say_not_serving(report.get("builds_not_serving", []))
-    if report.get("waiting_removals"):
-        say_waiting_removals(slug, report["mode"], report["waiting_removals"])
+    say_not_serving([build.as_dict() for build in report.builds_not_serving])
+    if report.waiting_removals:
+        say_waiting_removals(slug, report.mode, report.waiting_removals)

@@ -95,10 +95,10 @@ def _prepare_demo(database: Database) -> None:
         make_home(database.settings.home)
         shutil.copytree(DEMO_SOURCE, folder)
     register(database, DEMO_SLUG, "notion_export", {"path": str(folder)}, name="Sample handbook")
-    report = run_sync(database, DEMO_SLUG, Mode.FULL)
+    ran = run_sync(database, DEMO_SLUG, Mode.FULL)
     say(
         "Sample workspace '{}' indexed: {} pages, {} chunks in {} s",
-        DEMO_SLUG, report["pages"]["added"], report["chunks"]["published"], f"{report['seconds']:.1f}",
+        DEMO_SLUG, ran.report.pages.added, ran.report.chunks.published, f"{ran.seconds:.1f}",
     )  # fmt: skip
 
 

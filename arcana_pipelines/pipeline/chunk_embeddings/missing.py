@@ -21,6 +21,7 @@ from arcana_pipelines.embedding.requests import Sifted, send
 from arcana_pipelines.embedding.store import StoreKey, Usage, count, store
 from arcana_pipelines.indexes.builds import Build, live_builds
 from arcana_pipelines.ledger import generations
+from arcana_pipelines.ledger.counters import Counters, EmbeddingCounts
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.pipeline.chunk_embeddings import provider_batches
 from arcana_pipelines.pipeline.chunk_embeddings.refused import reject
@@ -32,17 +33,8 @@ READ_AHEAD = 1000
 
 
 @dataclass(slots=True)
-class EmbeddingReport:
-    """What a run did about embeddings.
-
-    Attributes:
-        computed: texts whose embedding came from the provider.
-        reused: staged chunks that found theirs in the store.
-        tokens: what the provider counted for the computed ones.
-        cost: what they cost in US dollars; None when the price is not known.
-        waiting: texts that wait in batches at the provider.
-        problems: batches that ended without all answers.
-    """
+class _Tally:
+    """What a run has done so far (see `EmbeddingCounts`). The cost is exact until it is told."""
 
     computed: int = 0
     reused: int = 0
@@ -57,15 +49,12 @@ class EmbeddingReport:
         self.tokens += usage.tokens
         self.cost = None if price is None or self.cost is None else self.cost + usage.cost
 
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready; `waiting` and `problems` only when there are any."""
-        known = {
-            "computed": self.computed,
-            "reused": max(0, self.reused),
-            "tokens": self.tokens,
-            "cost": None if self.cost is None else float(round(self.cost, 8)),
-        }
-        return known | {name: value for name in ("waiting", "problems") if (value := getattr(self, name))}
+    def counts(self) -> EmbeddingCounts:
+        """As it is told."""
+        return EmbeddingCounts(
+            None if self.cost is None else float(round(self.cost, 8)),
+            self.reused, self.tokens, self.waiting, self.computed, tuple(self.problems),
+        )  # fmt: skip
 
 
 def embed_missing(
@@ -75,7 +64,7 @@ def embed_missing(
     batch_size: int,
     terms: PricingPolicy | None = None,
     filling: bool = False,
-) -> EmbeddingReport:
+) -> EmbeddingCounts:
     """Embed and store what staged chunks need, with `filling` those of new builds too.
 
     Every finished request is committed at once.
@@ -86,7 +75,7 @@ def embed_missing(
         InvalidSetting: there is a limit, and the model's price is not known.
     """
     terms = terms or PricingPolicy()
-    report = EmbeddingReport()
+    report = _Tally()
     workspace_id = generation.workspace_id
     try:
         report.problems = provider_batches.collect(connection, generation, open_embedder, terms, report.add)
@@ -117,9 +106,9 @@ def embed_missing(
         if not connection.closed:
             connection.rollback()
             report.waiting = provider_batches.waiting(connection, workspace_id)
-            generations.note(connection, generation, {"embeddings": report.as_dict()})
+            generations.note(connection, generation, Counters(embeddings=report.counts()))
             connection.commit()
-    return report
+    return report.counts()
 
 
 def missing_texts(connection: Connection, key: StoreKey, build: Build) -> Iterator[tuple[bytes, str]]:

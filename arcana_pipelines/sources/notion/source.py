@@ -44,7 +44,7 @@ from arcana_pipelines.sources.notion.pages import (
 )
 from arcana_pipelines.sources.notion.properties import unknown_kinds
 from arcana_pipelines.sources.notion.users import UserNames
-from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence
+from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence, Traffic
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,10 @@ class NotionSource:
         answer = self.api.call("GET", "users/me")
         bot = answer.get("bot") if answer["object"] == "user" else None
         return notion_id(bot.get("workspace_id")) if isinstance(bot, dict) else None
+
+    def traffic(self) -> Traffic:
+        """Requests to Notion."""
+        return Traffic(self.api.traffic.requests, self.api.traffic.throttled)
 
     def close(self) -> None:
         """Close the connections."""

@@ -203,6 +203,9 @@ class NotionExportSource:
     def identity(self) -> None:
         """An export does not say whose it is."""
 
+    def traffic(self) -> None:
+        """An export is read from files."""
+
     def close(self) -> None:
         """Close the zip, if it is one. The source may be used again."""
         with self._lock:

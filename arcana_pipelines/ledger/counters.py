@@ -1,0 +1,134 @@
+"""What a generation counts. The stages note their part; reports, checks and statements read the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from arcana_pipelines.sources.protocol import Traffic
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+How = Literal["interrupted", "estimated"]
+
+
+@dataclass(frozen=True, slots=True)
+class PageCounts:
+    """What became of every page of one generation, in pages. All but `enumerated` add up to it.
+
+    Attributes:
+        enumerated: pages that the ledger has from this generation's listing.
+        added: new ones that are indexed, or will be once they are embedded.
+        updated: those with a new version.
+        unchanged: those whose version stays.
+        read: those whose body is held and not processed yet.
+        skipped: those that are not to be indexed.
+        quarantined: those that could not be read, processed, cut or embedded.
+        pending: those that are still to be read.
+    """
+
+    enumerated: int
+    added: int
+    updated: int
+    unchanged: int
+    read: int
+    skipped: int
+    quarantined: int
+    pending: int
+
+    @property
+    def is_balanced(self) -> bool:
+        """True when no page was lost."""
+        accounted = self.added + self.updated + self.unchanged + self.read
+        return self.enumerated == accounted + self.skipped + self.quarantined + self.pending
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkCounts:
+    """Chunks that a publish made searchable, and those that it took out."""
+
+    retired: int = 0
+    published: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingCounts:
+    """What a run did about embeddings.
+
+    Attributes:
+        cost: what the computed ones cost, in US dollars; None when the price is not known.
+        reused: staged chunks that found their embedding in the store.
+        tokens: what the provider counted for the computed ones.
+        waiting: texts that wait in batches at the provider.
+        computed: texts whose embedding came from the provider.
+        problems: batches that ended without all answers, in words.
+    """
+
+    cost: float | None = 0.0
+    reused: int = 0
+    tokens: int = 0
+    waiting: int = 0
+    computed: int = 0
+    problems: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready; `waiting` and `problems` only when there are any."""
+        known = asdict(self) | {"problems": list(self.problems)}
+        return {name: value for name, value in known.items() if value or name not in ("waiting", "problems")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """What was noted of one generation; None: nobody has noted it (yet).
+
+    Attributes:
+        listed: pages that the source listed, counted while it did.
+        removed: pages that are proven gone.
+        waiting_removals: pages whose removal waits for a person.
+        versions: versions that were made.
+        notion: what was asked of the source.
+        embeddings: see there.
+        chunks: see there.
+        quarantined: pages in quarantine when the sync ended.
+        ended: how a person had it end before it was done.
+    """
+
+    listed: int | None = None
+    removed: int | None = None
+    waiting_removals: int | None = None
+    versions: int | None = None
+    notion: Traffic | None = None
+    embeddings: EmbeddingCounts | None = None
+    chunks: ChunkCounts | None = None
+    quarantined: int | None = None
+    ended: How | None = None
+
+    @classmethod
+    def of(cls, noted: Mapping[str, Any]) -> Counters:
+        """From the column `sync_generation.counters`. What another release noted there besides is left out."""
+        numbers = {name: noted[name] for name in _PLAIN if name in noted}
+        parts = {name: _part(kind, noted[name]) for name, kind in _PARTS.items() if noted.get(name)}
+        return cls(**numbers, **parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready: what is noted, and nothing else."""
+        noted = {name: value for field in fields(self) if (value := getattr(self, name := field.name)) is not None}
+        for name in _PARTS.keys() & noted.keys():
+            part = noted[name]
+            noted[name] = part.as_dict() if isinstance(part, EmbeddingCounts) else asdict(part)
+        return noted
+
+
+_PARTS: dict[str, type[DataclassInstance]] = {
+    "notion": Traffic,
+    "embeddings": EmbeddingCounts,
+    "chunks": ChunkCounts,
+}
+_PLAIN = [field.name for field in fields(Counters) if field.name not in _PARTS]
+
+
+def _part(kind: type[DataclassInstance], noted: Mapping[str, Any]) -> Any:
+    known = {field.name: noted[field.name] for field in fields(kind) if field.name in noted}
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})

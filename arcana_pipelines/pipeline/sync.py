@@ -1,0 +1,213 @@
+"""What a sync is: five stages over one workspace, in this order.
+
+Each stage is a function of a session and of what the run is for, and can be called alone, in a process of its own:
+stages hand each other nothing but the database. Dagster's assets call one each, the command line runs Dagster's job,
+tests and benchmarks call `sync`. What belongs to a stage besides its own work stands here, so that it is the same
+wherever it runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from arcana_pipelines.embedding.prices import PricingPolicy
+from arcana_pipelines.errors import BudgetReached
+from arcana_pipelines.indexes.builds import Build, builds_of
+from arcana_pipelines.indexes.lifecycle import drop_builds, superseded
+from arcana_pipelines.ledger import generations, pages
+from arcana_pipelines.ledger.counters import ChunkCounts, EmbeddingCounts, PageCounts
+from arcana_pipelines.ledger.pages import PartialPages
+from arcana_pipelines.operations.reports import (
+    Change,
+    ServedIndex,
+    SyncReport,
+    recent_changes,
+    served_counts,
+    sync_report,
+)
+from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
+from arcana_pipelines.pipeline.document_chunks import ChunkReport, stage_chunks
+from arcana_pipelines.pipeline.document_content import ContentReport, process_contents
+from arcana_pipelines.pipeline.purpose import Purpose
+from arcana_pipelines.pipeline.rag_indexes import publish
+from arcana_pipelines.pipeline.session import Session
+from arcana_pipelines.pipeline.source_pages import PagesReport, sync_pages
+from arcana_pipelines.sources.protocol import Mode, Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRequest:
+    """What is asked of a run that reads the source.
+
+    Attributes:
+        allow_removals: how many pages it may remove although they exceed the cap on mass removal.
+        page: of a retry: the id of the one page to read again; None: all that wait in quarantine.
+    """
+
+    mode: Mode = Mode.INCREMENTAL
+    purpose: Purpose = Purpose.SYNC
+    allow_removals: int = 0
+    page: str | None = None
+
+
+def sync(session: Session, request: SyncRequest) -> SyncReport:
+    """Bring a workspace's index up to date with its source.
+
+    Raises:
+        ArcanaError: see the stages. What they have committed is kept, and the next sync goes on from there.
+    """
+    read_pages(session, request)
+    make_contents(session)
+    cut_chunks(session, request.purpose)
+    if request.purpose is not Purpose.STAGE:
+        embed_chunks(session, request.purpose)
+        publish_indexes(session, request.purpose)
+    return sync_report(session.connection, session.workspace, session.generation)
+
+
+def fill(session: Session) -> IndexesReport:
+    """Fill, verify and, where they may serve, promote new builds. Reads nothing from the source."""
+    cut_chunks(session, Purpose.FILL)
+    embed_chunks(session, Purpose.FILL)
+    return publish_indexes(session, Purpose.FILL)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What the first stage did, and how the ledger is now.
+
+    Attributes:
+        did: what this listing found and did.
+        counts: what became of the pages so far.
+        traffic: what was asked of the source; None: nothing is asked of it.
+        unknown_types: on how many pages each type stands that we do not know.
+        partial: pages that are known to be incomplete.
+    """
+
+    did: PagesReport
+    counts: PageCounts
+    traffic: Traffic | None
+    unknown_types: dict[str, int]
+    partial: PartialPages
+
+    @property
+    def is_balanced(self) -> bool:
+        """True when every page that was listed is accounted for."""
+        return self.did.listed == self.counts.enumerated and self.counts.is_balanced
+
+
+def read_pages(session: Session, request: SyncRequest) -> SourceReport:
+    """The stage `notion_pages`: list the source, read what is stale, prove what is gone.
+
+    Raises:
+        WrongUse: a retry names a page that the workspace does not hold.
+        ArcanaError: see `sync_pages`.
+    """
+    connection, workspace_id = session.connection, session.workspace.workspace_id
+    if request.purpose is Purpose.RETRY:
+        pages.release(connection, workspace_id, request.page)
+    did = sync_pages(
+        connection,
+        session.workspace,
+        session.source,
+        request.mode,
+        allow_removals=request.allow_removals,
+        concurrency=session.settings.max_concurrent_requests,
+        retention_days=session.settings.retention_days,
+    )
+    report = SourceReport(
+        did,
+        generations.counts(connection, session.generation),
+        session.source.traffic(),
+        pages.unknown_types(connection, workspace_id),
+        pages.partial_pages(connection, workspace_id),
+    )
+    connection.commit()
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentsReport:
+    """What the second stage did, and what became of the sync's pages and documents.
+
+    Attributes:
+        did: what was processed.
+        counts: what became of the pages.
+        removed: pages that are proven gone.
+        changes: some of what was added, updated or not read.
+    """
+
+    did: ContentReport
+    counts: PageCounts
+    removed: int
+    changes: list[Change]
+
+
+def make_contents(session: Session) -> DocumentsReport:
+    """The stage `document_content`: what was read becomes versions, places and references."""
+    connection, generation = session.connection, session.generation
+    did = process_contents(connection, generation)
+    report = DocumentsReport(
+        did,
+        generations.counts(connection, generation),
+        generations.counters(connection, generation).removed or 0,
+        recent_changes(connection, generation),
+    )
+    connection.commit()
+    return report
+
+
+def cut_chunks(session: Session, purpose: Purpose) -> ChunkReport:
+    """The stage `document_chunks`: cut every content that a build neither serves nor has staged."""
+    return stage_chunks(session.connection, session.workspace.workspace_id, purpose.fills_new_builds)
+
+
+def embed_chunks(session: Session, purpose: Purpose) -> EmbeddingCounts:
+    """The stage `chunk_embeddings`: embed the texts that the workspace never embedded before.
+
+    Raises:
+        BudgetReached: the month's limit. What is embedded is published, what is removed is taken out: neither waits
+            for the next month.
+        ArcanaError: see `embed_missing`.
+    """
+    generation = session.generation
+    try:
+        return embed_missing(
+            session.connection,
+            generation,
+            session.open_embedder,
+            session.settings.batch_size,
+            PricingPolicy.of(session.settings),
+            purpose.fills_new_builds,
+        )
+    except BudgetReached:
+        publish(session.connection, generation, purpose.fills_new_builds)
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class IndexesReport:
+    """What the last stage did, and how the indexes are now.
+
+    Attributes:
+        did: what was published and taken out.
+        served: each index with its own counts, and fresh ones.
+        builds: all builds of the workspace.
+    """
+
+    did: ChunkCounts
+    served: list[ServedIndex]
+    builds: list[Build]
+
+
+def publish_indexes(session: Session, purpose: Purpose) -> IndexesReport:
+    """The stage `rag_indexes`: publish what is embedded, take out what is removed, and advance the builds.
+
+    Then the builds go that no rollback leads to any more.
+    """
+    connection, workspace_id = session.connection, session.workspace.workspace_id
+    did = publish(connection, session.generation, purpose.fills_new_builds, session.gate)
+    report = IndexesReport(did, served_counts(connection, workspace_id), builds_of(connection, workspace_id))
+    connection.commit()
+    drop_builds(session.database, superseded(report.builds))
+    return report
