@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from arcana_pipelines.embedding.budget import Budget
 from arcana_pipelines.embedding.packing import Text
 from arcana_pipelines.embedding.protocol import Embedded, Embedder
 from arcana_pipelines.errors import EmbeddingFailed, InputRejected
+from arcana_pipelines.net.in_flight import in_flight
 from arcana_pipelines.net.workers import worker_threads
 
 HARMLESS = "hello"
@@ -52,31 +53,36 @@ def send(embedder: Embedder, groups: Iterator[list[Text]], budget: Budget) -> It
             if sifted.failure is not None:
                 raise sifted.failure
         return
-    with worker_threads(embedder.concurrency, "embed") as pool:
-        under_way: dict[Future[Sifted], list[Text]] = {}
-        failure: BaseException | None = None
-        following = next(groups, None)
-        while True:
-            while failure is None and following is not None and len(under_way) < embedder.concurrency:
-                if not budget.admit(following):
-                    break
-                under_way[pool.submit(sieve.sift, following)] = following
-                following = next(groups, None)
-            if not under_way:
-                break
-            # Even after a failure, what was asked for is paid for: it is stored before the failure is raised.
-            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                batch = under_way.pop(future)
-                if (error := future.exception()) is not None:
-                    failure = error
-                    continue
-                yield (sifted := future.result())
-                budget.settle(batch)
-                failure = failure or sifted.failure
+    failure: BaseException | None = None
+    without_room: list[Text] | None = None
+
+    def admitted() -> Iterator[list[Text] | None]:
+        nonlocal without_room
+        for batch in groups:
+            without_room = batch
+            while failure is None and not budget.admit(batch):
+                yield None  # a batch costs at most what it was counted as: there may be room when one is settled
+            if failure is not None:
+                return
+            without_room = None
+            yield batch
+
+    with (
+        worker_threads(embedder.concurrency, "embed") as pool,
+        closing(in_flight(pool, sieve.sift, admitted(), embedder.concurrency)) as answered,
+    ):
+        # Even after a failure, what was asked for is paid for: it is stored before the failure is raised.
+        for batch, future in answered:
+            if (error := future.exception()) is not None:
+                failure = error
+                continue
+            yield (sifted := future.result())
+            budget.settle(batch)
+            failure = failure or sifted.failure
     if failure is not None:
         raise failure
-    if following is not None:
-        raise budget.reached(budget.most(following))
+    if without_room is not None:
+        raise budget.reached(budget.most(without_room))
 
 
 class _Sieve:

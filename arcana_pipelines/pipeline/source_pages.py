@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from queue import SimpleQueue
 
 import psycopg
 
@@ -28,6 +28,7 @@ from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.ledger.inbox import Waiting
 from arcana_pipelines.ledger.purge import purge
 from arcana_pipelines.ledger.removal import is_below_removed, remove_absent
+from arcana_pipelines.net.in_flight import in_flight
 from arcana_pipelines.net.workers import worker_threads
 from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence, Source
 from arcana_pipelines.workspaces.workspaces import Workspace
@@ -314,44 +315,32 @@ class _Reading:
         self.extra = 0
         self._absent: list[str] = []
         self.paused: str | None = None
-        # One look at a queue for each page; `wait` would look at all that are under way.
-        self._done: SimpleQueue[Future[FetchedPage]] = SimpleQueue()
         self._read: list[tuple[PageRef, FetchedPage]] = []
         self._failures: dict[str, str] = {}
         self._failed_in_a_row = 0
 
     def run(self) -> None:
         """Read everything that is stale now."""
+        # A window twice as wide as the pool keeps it busy without holding the workspace.
+        window = 2 * self.concurrency
         with worker_threads(self.concurrency, "fetch") as pool:
-            waiting: dict[Future[FetchedPage], PageRef] = {}
             try:
-                for ref in self._stale():
-                    future = pool.submit(self.source.fetch, ref)
-                    waiting[future] = ref
-                    future.add_done_callback(self._done.put)
-                    # A window twice as wide as the pool keeps it busy without holding the workspace.
-                    while len(waiting) >= 2 * self.concurrency:
-                        self._collect(waiting)
-                    if self.paused:
-                        break
-                while waiting:
-                    self._collect(waiting)
+                with closing(in_flight(pool, self.source.fetch, self._stale(), window)) as read:
+                    for ref, future in read:
+                        self._take(ref, future)
+                        if len(self._read) + len(self._failures) >= COMMIT_PAGES:
+                            self._commit()
             finally:
-                for future in waiting:
-                    future.cancel()
                 if not self.connection.closed:
                     self._commit()
 
     def _stale(self) -> Iterator[PageRef]:
         for batch in pages.to_fetch(self.connection, self.generation, self.source_now):
             self._unlisted |= pages.not_listed(self.connection, self.generation, batch)
-            yield from batch
-
-    def _collect(self, waiting: dict[Future[FetchedPage], PageRef]) -> None:
-        future = self._done.get()
-        self._take(waiting.pop(future), future)
-        if len(self._read) + len(self._failures) >= COMMIT_PAGES:
-            self._commit()
+            for ref in batch:
+                if self.paused:
+                    return
+                yield ref
 
     def _take(self, ref: PageRef, future: Future[FetchedPage]) -> None:
         try:
