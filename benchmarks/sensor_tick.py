@@ -25,11 +25,11 @@ from typing import Any
 import dagster as dg
 from machine import print_machine
 
-from arcana_pipelines.cli.commands.sync import run_sync
-from arcana_pipelines.cli.commands.workspace import register
+from arcana_pipelines.cli.runs import run_sync
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs.build import build_defs
+from arcana_pipelines.defs.registration import register
 from arcana_pipelines.defs.sensors import source_changes
 from arcana_pipelines.settings import load_settings
 from arcana_pipelines.sources.protocol import Mode

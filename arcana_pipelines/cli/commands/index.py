@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
-from arcana_pipelines.cli.commands.sync import run_job
 from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
+from arcana_pipelines.cli.runs import run_job
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current, upgrade
 from arcana_pipelines.embedding.registry import model_of, probe

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from arcana_pipelines.cli.commands.check import show_check
+from arcana_pipelines.cli.check import show_check
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import json_option, local_time, print_json, say
+from arcana_pipelines.cli.reports import say_not_serving, say_waiting_removals
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.operations.reports import workspace_status
 from arcana_pipelines.workspaces import workspaces
@@ -106,18 +107,6 @@ def _print_last_sync(state: dict[str, Any]) -> None:
         say("    {}", problem)
     if last["waiting_removals"]:
         say_waiting_removals(state["workspace"], last["mode"], last["waiting_removals"])
-
-
-def say_not_serving(builds: list[dict[str, Any]]) -> None:
-    """Builds that are being made, and why they do not serve."""
-    for build in builds:
-        say("  index {index}: build {build} does not serve: {}", "; ".join(build["reasons"]), **build)
-
-
-def say_waiting_removals(slug: str, mode: str, pages: int) -> None:
-    """Pages that are gone from the source, and the command that lets them be removed."""
-    say("[yellow]{} pages are gone from the source, too many to remove unasked.[/yellow] If that is right:", pages)
-    say("  arcana sync {} --mode {} --allow-removals {}", slug, mode, pages)
 
 
 def _print_source(source: dict[str, Any]) -> None:

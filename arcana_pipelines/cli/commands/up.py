@@ -22,9 +22,8 @@ from types import FrameType
 import click
 
 from arcana_pipelines import demo
-from arcana_pipelines.cli.commands.sync import run_sync
-from arcana_pipelines.cli.commands.workspace import register
 from arcana_pipelines.cli.output import say
+from arcana_pipelines.cli.runs import run_sync
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
@@ -94,6 +93,8 @@ def _prepare_demo(database: Database) -> None:
     if not folder.exists():
         make_home(database.settings.home)
         shutil.copytree(DEMO_SOURCE, folder)
+    from arcana_pipelines.defs.registration import register
+
     register(database, DEMO_SLUG, "notion_export", {"path": str(folder)}, name="Sample handbook")
     ran = run_sync(database, DEMO_SLUG, Mode.FULL)
     say(

@@ -7,16 +7,12 @@ from typing import Any, Literal
 
 import click
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
-from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
-from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.settings import load_settings
 from arcana_pipelines.sources.registry import DEFAULT_TOKEN_VARIABLE, check_source
@@ -46,6 +42,8 @@ def add(
     database = open_database(may_create=True)
     config, credential = _source_options(slug, source, token_env, path, comments)
     upgrade(database)
+    from arcana_pipelines.defs.registration import register
+
     workspace = register(database, slug, PLATFORMS[source], config, credential, name)
     if as_json:
         print_json(
@@ -57,33 +55,6 @@ def add(
         )
     else:
         say("Workspace '{}' is registered. Next: arcana sync {}", slug, slug)
-
-
-def register(
-    database: Database,
-    slug: str,
-    platform: str,
-    config: dict[str, Any],
-    credential: str | None = None,
-    name: str | None = None,
-) -> workspaces.Workspace:
-    """Register a workspace with an index of the model that the settings name."""
-    from arcana_pipelines.defs import partitions
-    from arcana_pipelines.defs.instance import open_instance
-
-    model, dimensions = model_of(database.settings)
-    with open_instance(database) as instance:
-        return registration.register(
-            database,
-            slug,
-            platform,
-            IndexSettings(model, dimensions, ChunkerSettings()),
-            lambda key: partitions.add(instance, key),
-            lambda key: partitions.remove(instance, key),
-            name=name,
-            source_config=config,
-            credential_ref=credential,
-        )
 
 
 @command.command(name="list")

@@ -1,0 +1,67 @@
+"""What a sync did, on a terminal, and the exit code that says it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from arcana_pipelines.cli.output import print_json, say
+from arcana_pipelines.cli.runs import Ran
+
+INCOMPLETE = 3
+
+
+def show(context: click.Context, ran: Ran, as_json: bool) -> None:
+    """Print a report and exit with what it says."""
+    if as_json:
+        print_json(ran.as_dict())
+    else:
+        _print(ran)
+    context.exit(INCOMPLETE if ran.report.is_incomplete else 0)
+
+
+def _print(ran: Ran) -> None:
+    report = ran.report
+    slug, pages, embeddings = report.workspace, report.pages_as_dict(), report.embeddings
+    say(
+        "[bold]{slug}[/bold]: {enumerated} pages listed ({mode}): {added} added, {updated} updated, "
+        "{unchanged} unchanged, {removed} removed",
+        slug=slug,
+        mode=report.mode,
+        **pages,
+    )
+    price = f" for {embeddings.cost:.4f} USD" if embeddings.cost else ""
+    say(
+        "{} chunks published, {} retired; {} embeddings computed{}, {} reused; {} requests; {} s",
+        report.chunks.published, report.chunks.retired, embeddings.computed, price, embeddings.reused,
+        report.traffic.requests, f"{ran.seconds:.1f}",
+    )  # fmt: skip
+    for name in ("skipped", "quarantined", "pending"):
+        if pages[name]:
+            say("[yellow]{} pages {}[/yellow]: arcana status {} says why", pages[name], name, slug)
+    if incomplete := report.partial.pages:
+        say("[yellow]{} pages are incomplete[/yellow] in the index: arcana status {} says why", incomplete, slug)
+    if embeddings.waiting:
+        say("[yellow]{} texts wait in batches[/yellow] at the embedding provider", embeddings.waiting)
+    for problem in embeddings.problems:
+        say("  {}", problem)
+    if not report.listing_complete:
+        say("[yellow]The listing was incomplete; nothing was removed:[/yellow]")
+    for problem in report.problems:
+        say("  {}", problem)
+    say_not_serving([build.as_dict() for build in report.builds_not_serving])
+    if report.waiting_removals:
+        say_waiting_removals(slug, report.mode, report.waiting_removals)
+
+
+def say_not_serving(builds: list[dict[str, Any]]) -> None:
+    """Builds that are being made, and why they do not serve."""
+    for build in builds:
+        say("  index {index}: build {build} does not serve: {}", "; ".join(build["reasons"]), **build)
+
+
+def say_waiting_removals(slug: str, mode: str, pages: int) -> None:
+    """Pages that are gone from the source, and the command that lets them be removed."""
+    say("[yellow]{} pages are gone from the source, too many to remove unasked.[/yellow] If that is right:", pages)
+    say("  arcana sync {} --mode {} --allow-removals {}", slug, mode, pages)

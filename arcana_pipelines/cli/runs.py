@@ -1,0 +1,101 @@
+"""Jobs that commands run in their own process, and the sync reports of those that end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from arcana_pipelines.cli.interrupts import interruptible
+from arcana_pipelines.cli.progress import progress
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.ledger import generations
+from arcana_pipelines.operations.reports import SyncReport, sync_report
+from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.sources.registry import check_source
+from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines.workspaces.workspaces import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A run that ended: its report, how many seconds it took here, and its id in Dagster."""
+
+    report: SyncReport
+    seconds: float
+    run_id: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON that `arcana sync` prints."""
+        return {**self.report.as_dict(), "seconds": self.seconds, "run_id": self.run_id}
+
+
+def run_sync(
+    database: Database,
+    slug: str,
+    mode: Mode,
+    *,
+    as_json: bool = False,
+    job: str = "sync_workspace",
+    **config: Any,
+) -> Ran:
+    """Run the job for one partition and return its report. `config`: see `SyncConfig`.
+
+    Raises:
+        WrongUse: the workspace cannot be synced as it is set up; no run was started.
+        Exception: the first failed asset's own error.
+    """
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+    check_source(workspace.platform, workspace.source_config, workspace.credential_ref, slug)
+    from arcana_pipelines.defs.config import sync_config
+
+    started = time.monotonic()
+    run_id, number = run_job(database, workspace, job, sync_config(mode, **config), as_json=as_json)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+        generation = generations.numbered(connection, workspace.workspace_id, number)
+        if generation is None:
+            raise ArcanaError(f"The run {run_id} ended without a sync of '{slug}'.")
+        report = sync_report(connection, workspace, generation)
+    return Ran(report, round(time.monotonic() - started, 3), run_id)
+
+
+def run_job(
+    database: Database, workspace: Workspace, job: str, config: Mapping[str, object], *, as_json: bool
+) -> tuple[str, int | None]:
+    """Run a job for one partition in this process; returns the run's id and the generation that it opened.
+
+    Raises:
+        Interrupted: Ctrl-C or SIGTERM.
+        Exception: the first failed asset's own error.
+    """
+    from arcana_pipelines.defs import partitions, run
+    from arcana_pipelines.defs.instance import open_instance
+
+    run_id = str(uuid4())
+    message = (
+        f"Interrupted. What was read and embedded for '{workspace.slug}' is kept; the next sync goes on from there."
+    )
+    with open_instance(database) as instance, progress(database, workspace, not as_json):
+        partitions.add(instance, workspace.slug)
+
+        def record() -> None:
+            run.mark_canceled(instance, run_id)
+            with database.connect(autocommit=True) as connection:
+                generations.note_ended(connection, workspace.workspace_id, "interrupted")
+
+        with interruptible(message, record, as_json) as interrupted:
+            try:
+                return run_id, run.execute(instance, workspace.slug, config, job, run_id)
+            except BaseException as error:
+                # Whatever it was doing, and whatever that made of the interrupt.
+                if (signalled := interrupted()) is not None:
+                    record()
+                    raise signalled from error
+                if isinstance(error, ArcanaError) and f"'{workspace.slug}'" not in str(error):
+                    raise type(error)(f"Workspace '{workspace.slug}': {error}") from error
+                raise

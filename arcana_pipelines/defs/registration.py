@@ -1,0 +1,38 @@
+"""Registering a workspace together with its partition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.defs import partitions
+from arcana_pipelines.defs.instance import open_instance
+from arcana_pipelines.embedding.registry import model_of
+from arcana_pipelines.indexes.builds import IndexSettings
+from arcana_pipelines.pipeline import registration
+from arcana_pipelines.workspaces import workspaces
+
+
+def register(
+    database: Database,
+    slug: str,
+    platform: str,
+    config: dict[str, Any],
+    credential: str | None = None,
+    name: str | None = None,
+) -> workspaces.Workspace:
+    """Register a workspace with an index of the model that the settings name."""
+    model, dimensions = model_of(database.settings)
+    with open_instance(database) as instance:
+        return registration.register(
+            database,
+            slug,
+            platform,
+            IndexSettings(model, dimensions, ChunkerSettings()),
+            lambda key: partitions.add(instance, key),
+            lambda key: partitions.remove(instance, key),
+            name=name,
+            source_config=config,
+            credential_ref=credential,
+        )
