@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.query import keyset_pages, scalar
+from arcana_pipelines.db.query import keyset_pages, scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.db.storable import each_alone, storable_json
+from arcana_pipelines.documents.contents import ReadPage
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.sources.protocol import FetchedPage, PageRef
@@ -157,6 +158,44 @@ def to_fetch(
     ):
         connection.commit()
         yield batch
+
+
+def to_process(connection: Connection, generation: Generation, limit: int) -> Iterator[list[ReadPage]]:
+    """The pages whose body or metadata is newer than their content, in batches of at most `limit`."""
+    parameters = {"workspace_id": generation.workspace_id, "limit": limit}
+    first = {"after": ""}
+    return keyset_pages(
+        connection, ReadPage, load_sql("pages_to_process"), parameters, first, lambda page: {"after": page.external_id}
+    )
+
+
+def mark_processed_otherwise(connection: Connection, workspace_id: UUID, normaliser: int) -> None:
+    """Let pages be processed again that another normaliser than this one has processed."""
+    connection.execute(
+        "UPDATE source_page SET state = 'fetched' WHERE workspace_id = %s AND state = 'unchanged' AND normaliser <> %s",
+        [workspace_id, normaliser],
+    )
+
+
+def titles_of(connection: Connection, workspace_id: UUID, ids: Collection[str]) -> dict[str, str]:
+    """The titles of those of the pages that the ledger knows, by id."""
+    if not ids:
+        return {}
+    rows = connection.execute(
+        "SELECT external_id, title FROM source_page WHERE workspace_id = %s AND external_id = ANY(%s)",
+        [workspace_id, list(ids)],
+    ).fetchall()
+    return dict(rows)
+
+
+def unknown_databases(connection: Connection, workspace_id: UUID, limit: int) -> list[str]:
+    """The ids of databases that rows name and no listing has shown."""
+    return scalars(connection, load_sql("databases_unknown"), {"workspace_id": workspace_id, "limit": limit})
+
+
+def unknown_links(connection: Connection, workspace_id: UUID, limit: int) -> list[str]:
+    """The ids of pages that others link to and no listing has shown."""
+    return scalars(connection, load_sql("links_unknown"), {"workspace_id": workspace_id, "limit": limit})
 
 
 def store_fetched(

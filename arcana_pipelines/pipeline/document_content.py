@@ -7,21 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from psycopg import sql
-
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.query import keyset_pages
-from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.db.storable import each_alone, storable_json
-from arcana_pipelines.documents.comparables import PROPERTY_VALUES
+from arcana_pipelines.db.storable import each_alone
 from arcana_pipelines.documents.contents import Contents, ReadPage, make_contents, relation_targets
+from arcana_pipelines.documents.versions import put_in_place, store_versions
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.ledger import generations, pages
 from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
-
-load_sql = statements_beside(__file__)
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +33,11 @@ class ContentReport:
 
 def process_contents(connection: Connection, generation: Generation) -> ContentReport:
     """Turn every fetched page into its document's latest content. Each batch is one transaction."""
-    _revisit_old_logic(connection, generation.workspace_id)
+    # A new normaliser processes every body that is held again; nothing is read from the source.
+    pages.mark_processed_otherwise(connection, generation.workspace_id, NORMALISER_VERSION)
+    connection.commit()
     processed = versions = failed = 0
-    to_process = {"workspace_id": generation.workspace_id, "limit": BATCH}
-    first = {"after": ""}
-    for rows in keyset_pages(
-        connection, ReadPage, load_sql("content_to_process"), to_process, first, lambda row: {"after": row.external_id}
-    ):
+    for rows in pages.to_process(connection, generation, BATCH):
         contents, failures = _make(connection, generation.workspace_id, rows)
         made, refused = _store(connection, generation, contents)
         versions += made
@@ -56,34 +48,17 @@ def process_contents(connection: Connection, generation: Generation) -> ContentR
         processed += len(contents) - len(refused)
         failed += len(failures)
     if processed or _documents_were_removed(connection, generation):
-        connection.execute(load_sql("document_paths"), {"workspace_id": generation.workspace_id})
-        connection.execute(load_sql("document_references"), {"workspace_id": generation.workspace_id})
+        put_in_place(connection, generation.workspace_id)
     generations.note(connection, generation, Counters(versions=versions))
     connection.commit()
     return ContentReport(processed, versions, failed)
-
-
-def _revisit_old_logic(connection: Connection, workspace_id: UUID) -> None:
-    """A new normaliser processes every body that is held again; nothing is read from the source."""
-    connection.execute(
-        "UPDATE source_page SET state = 'fetched' WHERE workspace_id = %s AND state = 'unchanged' AND normaliser <> %s",
-        [workspace_id, NORMALISER_VERSION],
-    )
-    connection.commit()
 
 
 def _make(
     connection: Connection, workspace_id: UUID, rows: Sequence[ReadPage]
 ) -> tuple[dict[str, Contents], dict[str, str]]:
     targets = {target for row in rows for value in row.properties.values() for target in relation_targets(value)}
-    titles = dict(
-        connection.execute(
-            "SELECT external_id, title FROM source_page WHERE workspace_id = %s AND external_id = ANY(%s)",
-            [workspace_id, list(targets)],
-        ).fetchall()
-        if targets
-        else ()
-    )
+    titles = pages.titles_of(connection, workspace_id, targets)
     contents: dict[str, Contents] = {}
     failures: dict[str, str] = {}
     for row in rows:
@@ -103,34 +78,10 @@ def _store(connection: Connection, generation: Generation, contents: dict[str, C
 
     def write(part: Sequence[tuple[str, Contents]]) -> None:
         nonlocal versions
-        versions += _store_together(connection, generation, dict(part))
+        versions += store_versions(connection, generation.workspace_id, dict(part))
 
     refused = each_alone(connection, list(contents.items()), write)
     return versions, {external_id: reason for (external_id, _), reason in refused}
-
-
-def _store_together(connection: Connection, generation: Generation, contents: dict[str, Contents]) -> int:
-    pages = [
-        {
-            "external_id": external_id,
-            "content_hash": made.content_hash,
-            "contents": made.data,
-            "links": list(made.links),
-        }
-        for external_id, made in contents.items()
-    ]
-    rows = connection.execute(
-        load_sql("content_store"),
-        {
-            "workspace_id": generation.workspace_id,
-            "pages": storable_json(pages),
-            "normaliser": NORMALISER_VERSION,
-        },
-    ).fetchall()
-    if rows:
-        statement = sql.SQL(load_sql("content_point")).format(property_values=sql.SQL(PROPERTY_VALUES))
-        connection.execute(statement, {"documents": [row[0] for row in rows], "contents": [row[1] for row in rows]})
-    return sum(row[1] is not None for row in rows)
 
 
 def _documents_were_removed(connection: Connection, generation: Generation) -> bool:

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 import psycopg
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import (
     AnswerUnusable,
     ArcanaError,
@@ -32,8 +31,6 @@ from arcana_pipelines.net.in_flight import in_flight
 from arcana_pipelines.net.workers import worker_threads
 from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence, Source
 from arcana_pipelines.workspaces.workspaces import Workspace
-
-load_sql = statements_beside(__file__)
 
 log = logging.getLogger(__name__)
 
@@ -160,11 +157,9 @@ def _list(connection: Connection, workspace: Workspace, source: Source, generati
 
 def _record_databases(connection: Connection, generation: Generation, source: Source) -> None:
     """Ask for each database that new rows name but no listing has shown."""
-    rows = connection.execute(
-        load_sql("databases_unknown"), {"workspace_id": generation.workspace_id, "limit": MOST_LINKS}
-    ).fetchall()
+    unknown = pages.unknown_databases(connection, generation.workspace_id, MOST_LINKS)
     connection.commit()
-    found = [ref for (external_id,) in rows if (ref := source.container(external_id)) is not None and not ref.in_trash]
+    found = [ref for external_id in unknown if (ref := source.container(external_id)) is not None and not ref.in_trash]
     if found:
         pages.record(connection, generation, found)
         connection.commit()
@@ -172,11 +167,9 @@ def _record_databases(connection: Connection, generation: Generation, source: So
 
 def _follow_links(connection: Connection, generation: Generation, source: Source) -> int:
     """Look at pages that others link to but no listing has shown (search is not exhaustive)."""
-    rows = connection.execute(
-        load_sql("links_unknown"), {"workspace_id": generation.workspace_id, "limit": MOST_LINKS}
-    ).fetchall()
+    unknown = pages.unknown_links(connection, generation.workspace_id, MOST_LINKS)
     connection.commit()
-    found = [source.confirm(external_id) for (external_id,) in rows]
+    found = [source.confirm(external_id) for external_id in unknown]
     alive = [ref for presence, ref in found if presence is Presence.ALIVE and ref is not None]
     if alive:
         pages.record(connection, generation, alive)

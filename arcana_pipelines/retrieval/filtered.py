@@ -40,7 +40,7 @@ def documents_of(
         wanted.append(sql.SQL("{} >= %(edited_since)s::timestamptz").format(facts.last_edited_at))
     if filters.below and is_below_database:
         wanted.append(
-            sql.SQL("d.path ~ ('*.p' || left(md5(%(below)s), 16) || '.*')::lquery")  # as in document_paths.sql
+            sql.SQL("d.path ~ ('*.p' || left(md5(%(below)s), 16) || '.*')::lquery")  # as in documents/sql/paths.sql
         )
     elif filters.below:
         wanted.append(

@@ -14,7 +14,7 @@ WITH processed AS (
     LEFT JOIN document d ON d.document_id = p.document_id
     WHERE p.state = 'fetched'
 ), created AS (
-    -- The place is provisional: document_paths.sql puts it under its parents.
+    -- The place is provisional: paths.sql puts it under its parents.
     INSERT INTO document (document_id, workspace_id, user_id, path, upload_status, latest_content_id)
     SELECT target_id, %(workspace_id)s, user_id, path, 'uploaded', content_id FROM page WHERE document_id IS NULL
 ), version AS (

@@ -1,0 +1,47 @@
+"""Documents and their versions in the database: new versions, places in the tree, references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from psycopg import sql
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.db.storable import storable_json
+from arcana_pipelines.documents.comparables import PROPERTY_VALUES
+from arcana_pipelines.documents.contents import Contents
+from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
+
+load_sql = statements_beside(__file__)
+
+
+def store_versions(connection: Connection, workspace_id: UUID, contents: Mapping[str, Contents]) -> int:
+    """Make a document of each processed page that has none, and a version where its hash is new; returns how many.
+
+    `contents` is by the page's id. The pages count as processed in the ledger.
+    """
+    pages = [
+        {
+            "external_id": external_id,
+            "content_hash": made.content_hash,
+            "contents": made.data,
+            "links": list(made.links),
+        }
+        for external_id, made in contents.items()
+    ]
+    rows = connection.execute(
+        load_sql("store_versions"),
+        {"workspace_id": workspace_id, "pages": storable_json(pages), "normaliser": NORMALISER_VERSION},
+    ).fetchall()
+    if rows:
+        statement = sql.SQL(load_sql("point_to_versions")).format(property_values=sql.SQL(PROPERTY_VALUES))
+        connection.execute(statement, {"documents": [row[0] for row in rows], "contents": [row[1] for row in rows]})
+    return sum(row[1] is not None for row in rows)
+
+
+def put_in_place(connection: Connection, workspace_id: UUID) -> None:
+    """Put every document below its parents, and make the references between documents what the pages' links say."""
+    connection.execute(load_sql("paths"), {"workspace_id": workspace_id})
+    connection.execute(load_sql("references"), {"workspace_id": workspace_id})
