@@ -5,11 +5,11 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from urllib3 import Timeout
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
-from urllib3.exceptions import TimeoutError as TimedOut
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError
 
 from arcana_pipelines.errors import ArcanaError, InvalidSetting
-from arcana_pipelines.net.outgoing import Server
+from arcana_pipelines.net.failures import timed_out
+from arcana_pipelines.net.server import Server
 
 DEADLINE_SECONDS = 10.0
 
@@ -50,7 +50,7 @@ def status_of(url: str, headers: dict[str, str], body: bytes | None = None, answ
         finally:
             server.close()
     except (HTTPError, InvalidSetting, ValueError) as error:
-        if isinstance(error, TimedOut) and not isinstance(error, NewConnectionError):
+        if timed_out(error):
             sent = not isinstance(error, ConnectTimeoutError)
             raise NoAnswer(f"{host_of(url)} did not answer within {half + answer:.0f} seconds", was_sent=sent) from None
         raise NoAnswer(f"{host_of(url)} cannot be reached ({_in_words(error)})") from None

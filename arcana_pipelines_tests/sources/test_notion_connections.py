@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError, InvalidSetting, PageUnavailable, SourceUnavailable
-from arcana_pipelines.net.outgoing import _certificates
+from arcana_pipelines.net.certificates import trusted_certificates
 from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 
@@ -143,7 +143,7 @@ def test_a_proxy_of_another_kind_is_named_without_its_password(ask: Ask, monkeyp
 
 
 def test_certificates_that_are_not_there_are_said_to_be(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    _certificates.cache_clear()
+    trusted_certificates.cache_clear()
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/authorities.pem")
     with pytest.raises(InvalidSetting, match="SSL_CERT_FILE"):
         ask("https://notion.invalid")

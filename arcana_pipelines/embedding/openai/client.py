@@ -6,24 +6,22 @@ account without credit for one that is too fast.
 
 from __future__ import annotations
 
-import email.utils
-import math
 import re
-import threading
-import time
 import weakref
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import httpx
 import openai
-from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
 
 from arcana_pipelines.errors import EmbeddingFailed, InputRejected
-from arcana_pipelines.net import workers
+from arcana_pipelines.net.answer_size import AnswerTooLarge
 from arcana_pipelines.net.bounded_http import bounded_client
-from arcana_pipelines.net.outgoing import AnswerTooLarge
+from arcana_pipelines.net.failures import quiet
+from arcana_pipelines.net.retry import Tried, TryAgain, until_answered
+from arcana_pipelines.net.retry_after import number_of_seconds, retry_after
+from arcana_pipelines.net.shared_pause import SharedPause
 from arcana_pipelines.settings import Settings
 
 Answer = TypeVar("Answer")
@@ -35,7 +33,7 @@ _RETRIED_STATUSES = frozenset({408, 409, 429})
 _INPUT_STATUSES = frozenset({400, 413, 422})
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-
+_backoff = wait_exponential_jitter(initial=0.5, max=30, jitter=0.5)
 
 # Of one answer: 2,048 vectors of 3,072 numbers are 25 MiB in base64.
 MOST_BYTES = 32 * 2**20
@@ -44,14 +42,6 @@ MOST_VALUES = 4_000_000
 # Of one file of a batch: 50,000 vectors of 3,072 numbers are 3.3 GB as text.
 MOST_FILE_BYTES = 8 * 2**30
 MOST_FILE_SECONDS = 3600.0
-
-
-class _TryAgain(Exception):
-    """One attempt failed in a way that another may not. `pause` is set when the server named it."""
-
-    def __init__(self, reason: str, pause: float | None = None) -> None:
-        super().__init__(reason)
-        self.pause = pause
 
 
 class OpenAIClient:
@@ -64,7 +54,7 @@ class OpenAIClient:
         assert settings.openai_api_key is not None
         self._patience = patience
         self._retries = settings.openai_max_retries
-        self._pause = _SharedPause()
+        self._pause = SharedPause()
         self._key = settings.openai_api_key.get_secret_value()
 
         def sdk(most_bytes: int, seconds: float, most_values: int | None = None) -> openai.OpenAI:
@@ -93,13 +83,14 @@ class OpenAIClient:
             InputRejected: the endpoint refuses what was sent.
             EmbeddingFailed: no proper answer after all attempts, or none to be had.
         """
-        retrying = Retrying(
-            retry=retry_if_exception_type(_TryAgain), stop=self._stop, wait=_wait, sleep=workers.pause, reraise=True
-        )
         try:
-            answer: Answer = retrying(self._attempt, request, what, over or self.sdk)
-            return answer
-        except _TryAgain as error:
+            return until_answered(
+                lambda: self._attempt(request, what, over or self.sdk),
+                backoff=_backoff,
+                gives_up=self._gives_up,
+                wait=lambda tried: max(tried.pause or 0.0, tried.backoff),
+            )
+        except TryAgain as error:
             raise EmbeddingFailed(
                 f"The embedding provider failed for {what}: {error}. The next sync goes on from here."
             ) from error
@@ -116,19 +107,19 @@ class OpenAIClient:
             raise self._unanswered(error, what) from error
         except Exception as error:
             # An endpoint that is no embedding API may answer 200 with anything, which the SDK meets with any error.
-            said = self._quiet(f"{type(error).__name__}: {error}")
+            said = quiet(f"{type(error).__name__}: {error}", self._key)
             raise EmbeddingFailed(f"The embedding provider failed for {what}: {said}") from error
 
     def _unanswered(self, error: BaseException, what: str) -> Exception:
-        said = self._quiet(f"{type(error).__name__}: {error}")
+        said = quiet(f"{type(error).__name__}: {error}", self._key)
         if isinstance(error.__cause__, AnswerTooLarge):  # it would be as large again
             return EmbeddingFailed(f"The embedding provider failed for {what}: {said}")
-        return _TryAgain(said)
+        return TryAgain(said)
 
     def _classified(self, error: openai.APIStatusError, what: str) -> Exception:
         body = error.body if isinstance(error.body, dict) else {}
         message = body.get("message")
-        said = self._quiet(f"HTTP {error.status_code} {message if isinstance(message, str) else ''}".strip())
+        said = quiet(f"HTTP {error.status_code} {message if isinstance(message, str) else ''}".strip(), self._key)
         if error.status_code == 429 and _OUT_OF_CREDIT & {error.code, error.type}:
             return EmbeddingFailed(
                 f"The account of the embedding provider has no credit left ({said}). Trying again does not help: add "
@@ -140,33 +131,14 @@ class OpenAIClient:
             pause = pause_asked_for(headers)
             if pause is not None and pause <= self._patience:
                 self._pause.begin(pause)
-            return _TryAgain(said, pause)
+            return TryAgain(said, pause)
         kind = InputRejected if error.status_code in _INPUT_STATUSES else EmbeddingFailed
         return kind(f"The embedding provider failed for {what}: {said}")
 
-    def _stop(self, state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, _TryAgain) and error.pause is not None:
-            return state.idle_for + error.pause > self._patience
-        return state.attempt_number > self._retries or state.idle_for > self._patience
-
-    def _quiet(self, text: str) -> str:
-        return text.replace(self._key, "***")[:300]
-
-
-class _SharedPause:
-    """What one thread was asked to wait, all wait."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._until = 0.0
-
-    def begin(self, seconds: float) -> None:
-        with self._lock:
-            self._until = max(self._until, time.monotonic() + seconds)
-
-    def sit_out(self) -> None:
-        workers.pause(self._until - time.monotonic())
+    def _gives_up(self, tried: Tried) -> bool:
+        if tried.pause is not None:
+            return tried.waited + tried.pause > self._patience
+        return tried.attempts > self._retries or tried.waited > self._patience
 
 
 def _may_help(status: int, said: str | None) -> bool:
@@ -176,39 +148,17 @@ def _may_help(status: int, said: str | None) -> bool:
     return status in _RETRIED_STATUSES or status >= 500
 
 
-_backoff = wait_exponential_jitter(initial=0.5, max=30, jitter=0.5)
-
-
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    named = error.pause if isinstance(error, _TryAgain) and error.pause is not None else 0.0
-    return max(named, _backoff(state))
-
-
 def pause_asked_for(headers: Mapping[str, str]) -> float | None:
     """Seconds that an answer asks to wait, or None when it does not say.
 
     Retry-After in milliseconds, in seconds or as an HTTP date (read against the answer's own `Date`); else the time
     until the limit that is used up is full again (https://platform.openai.com/docs/guides/rate-limits).
     """
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers.get(name, "")) * unit
-        except ValueError:
-            continue
-        if not math.isnan(seconds):
-            return max(0.0, seconds)
-    when = _http_date(headers.get("retry-after", ""))
-    if when is not None:
-        return max(0.0, when - (_http_date(headers.get("date", "")) or time.time()))
+    named = number_of_seconds(headers.get("retry-after-ms"), unit=0.001)
+    if named is None:
+        named = retry_after(headers.get("retry-after"), headers.get("date"))
+    if named is not None:
+        return named
     used_up = [name for name in ("requests", "tokens") if headers.get(f"x-ratelimit-remaining-{name}") == "0"]
     resets = [_DURATION.findall(headers.get(f"x-ratelimit-reset-{name}", "")[:100]) for name in used_up]
     return max((sum(float(number) * _UNITS[unit] for number, unit in reset) for reset in resets), default=None)
-
-
-def _http_date(text: str) -> float | None:
-    found = email.utils.parsedate_tz(text)
-    try:
-        return None if found is None else float(email.utils.mktime_tz(found))
-    except (ValueError, OverflowError):
-        return None

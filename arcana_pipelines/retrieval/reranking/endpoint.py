@@ -9,11 +9,12 @@ import weakref
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
-from urllib3.exceptions import TimeoutError as TimedOut
+from urllib3.exceptions import HTTPError, ProtocolError
 
 from arcana_pipelines.errors import InvalidSetting, RerankingFailed
-from arcana_pipelines.net.outgoing import AnswerTooLarge, Server, check_values
+from arcana_pipelines.net.answer_size import AnswerTooLarge, check_values
+from arcana_pipelines.net.failures import quiet, timed_out
+from arcana_pipelines.net.server import Server
 from arcana_pipelines.settings import Settings
 
 DEADLINE_SECONDS = 5.0  # for the whole answer; a reader waits for it
@@ -62,10 +63,11 @@ class EndpointReranker:
         except AnswerTooLarge as error:
             raise RerankingFailed(f"The reranker failed: {error}.") from error
         except HTTPError as error:
-            if isinstance(error, TimedOut) and not isinstance(error, NewConnectionError):
+            if timed_out(error):
                 self._rests_until = time.monotonic() + REST_SECONDS
                 raise RerankingFailed(f"The reranker did not answer within {DEADLINE_SECONDS:.0f} s.") from error
-            raise RerankingFailed(f"The reranker failed: {self._quiet(f'{type(error).__name__}: {error}')}") from error
+            said = quiet(f"{type(error).__name__}: {error}", self._key)
+            raise RerankingFailed(f"The reranker failed: {said}") from error
         return _scores(answer, len(texts))
 
     def _ask(self, body: bytes) -> bytes:
@@ -81,13 +83,10 @@ class EndpointReranker:
     def _answer(self, body: bytes) -> bytes:
         answer = self._server.send("POST", self._url, body, {"Content-Type": "application/json"})
         if answer.status != HTTPStatus.OK:
-            said = self._quiet(answer.data[:2000].decode(errors="replace"))
+            said = quiet(answer.data[:2000].decode(errors="replace"), self._key)
             raise RerankingFailed(f"The reranker failed: HTTP {answer.status} {said}".rstrip())
         check_values(answer.data, MOST_VALUES)
         return answer.data
-
-    def _quiet(self, text: str) -> str:
-        return (text.replace(self._key, "***") if self._key else text)[:300]
 
 
 def _scores(answer: bytes, texts: int) -> list[float]:

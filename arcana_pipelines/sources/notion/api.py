@@ -6,7 +6,6 @@ notion-client: docs/decisions/014-urllib3-for-notion.md.
 
 from __future__ import annotations
 
-import email.utils
 import hashlib
 import json
 import logging
@@ -16,15 +15,13 @@ import threading
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from pydantic import SecretStr
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
-from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
-from urllib3.exceptions import TimeoutError as TimedOut
+from urllib3.exceptions import HTTPError, SSLError
 
 from arcana_pipelines.errors import (
     AnswerUnusable,
@@ -37,7 +34,11 @@ from arcana_pipelines.errors import (
 )
 from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.net import workers
-from arcana_pipelines.net.outgoing import Answer, AnswerTooLarge, Server, check_values
+from arcana_pipelines.net.answer_size import AnswerTooLarge, check_values
+from arcana_pipelines.net.failures import timed_out
+from arcana_pipelines.net.retry import Tried, TryAgain, until_answered
+from arcana_pipelines.net.retry_after import http_date, retry_after
+from arcana_pipelines.net.server import Answer, Server
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 
 log = logging.getLogger(__name__)
@@ -57,8 +58,6 @@ _one_large = threading.Lock()
 RETRIED_STATUSES = frozenset({409, 429, 500, 502, 503, 504, 529})
 # A longer Retry-After means that the run should give up its place; what is left is picked up later.
 LONGEST_PAUSE_SECONDS = 60.0
-# More than that is taken for that much: a later sync asks again, and a person reads the number.
-LONGEST_NAMED_SECONDS = 86_400.0
 # Names and ids. What comes from outside must not lead to another path of the API's host: no dots, no empty parts.
 _PATH = re.compile(r"[a-z_]+(?:/[A-Za-z0-9_~%-]+)*")
 
@@ -75,14 +74,6 @@ class Patience:
 
 # A look whether anything changed is taken again soon; it must not hold up other workspaces' looks.
 HURRIED = Patience(attempts=1, throttled_attempts=1, timeout=5.0, longest_pause=1.0)
-
-
-class _TryAgain(Exception):
-    """One attempt failed in a way that another may not. `pause` is set when the server named it."""
-
-    def __init__(self, reason: str, pause: float | None = None) -> None:
-        super().__init__(reason)
-        self.pause = pause
 
 
 @dataclass(slots=True)
@@ -153,19 +144,16 @@ class NotionApi:
             PageRejected: 403 and other refusals that concern what was asked for; the answer is too large.
             SourceUnavailable: no proper answer after all attempts, or a pause too long to sit out.
         """
-        retrying = Retrying(
-            retry=retry_if_exception_type(_TryAgain), stop=self._stop, wait=_wait, sleep=workers.pause, reraise=True
-        )
         try:
-            return retrying(self._attempt, method, path, query, body)
-        except _TryAgain as error:
+            return until_answered(
+                lambda: self._attempt(method, path, query, body), backoff=_backoff, gives_up=self._gives_up, wait=_wait
+            )
+        except TryAgain as error:
             raise SourceUnavailable(f"Notion did not answer {method} {path}: {error}") from error
 
-    def _stop(self, state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        named = isinstance(error, _TryAgain) and error.pause is not None
-        attempts = self._patience.throttled_attempts if named else self._patience.attempts
-        return stop_after_attempt(attempts)(state)
+    def _gives_up(self, tried: Tried) -> bool:
+        named = tried.pause is not None
+        return tried.attempts >= (self._patience.throttled_attempts if named else self._patience.attempts)
 
     def _attempt(
         self, method: str, path: str, query: Mapping[str, Any] | None, body: Mapping[str, Any] | None
@@ -184,12 +172,11 @@ class NotionApi:
             raise PageRejected(f"{method} {path}: {error}") from error
         except HTTPError as error:
             self.traffic.count(0)
-            # urllib3 counts a server that cannot be reached among the timeouts.
-            if isinstance(error, TimedOut) and not isinstance(error, NewConnectionError):
-                raise _TryAgain("it timed out") from error
+            if timed_out(error):
+                raise TryAgain("it timed out") from error
             if isinstance(error, SSLError):
-                raise _TryAgain(f"{error}; SSL_CERT_FILE may name authorities of your own") from error
-            raise _TryAgain(f"the connection failed ({type(error).__name__})") from error
+                raise TryAgain(f"{error}; SSL_CERT_FILE may name authorities of your own") from error
+            raise TryAgain(f"the connection failed ({type(error).__name__})") from error
         self._note(answer)
         if answer.status >= 300:
             raise self._classified(answer, method, path)
@@ -199,16 +186,16 @@ class NotionApi:
         except AnswerTooLarge as error:
             raise PageRejected(f"{method} {path}: {error}") from error
         except ValueError as error:
-            raise _TryAgain("status 200 with a body that is not JSON") from error
+            raise TryAgain("status 200 with a body that is not JSON") from error
         except RecursionError as error:
             raise AnswerUnusable(f"Notion answered {method} {path} with JSON that is nested too deeply.") from error
         if not isinstance(found, dict) or not isinstance(found.get("object"), str):
-            raise _TryAgain("status 200 with a body that is no Notion object")
+            raise TryAgain("status 200 with a body that is no Notion object")
         return found
 
     def _note(self, answer: Answer) -> None:
         self.traffic.count(answer.status)
-        seen = _http_date(answer.headers.get("date"))
+        seen = http_date(answer.headers.get("date"))
         if seen is not None:
             self._server_time = seen
 
@@ -229,8 +216,8 @@ class NotionApi:
             return self._throttled(answer, details, where)
         if answer.status in RETRIED_STATUSES or answer.status == 404 or answer.status < 400:
             # A redirect, or a 404 without Notion's error, is a gateway's, and says nothing of the page.
-            pause = _retry_after(answer.headers.get("retry-after"), answer.headers.get("date"))
-            return _TryAgain(said, pause if pause is None else min(pause, self._patience.longest_pause))
+            pause = retry_after(answer.headers.get("retry-after"), answer.headers.get("date"))
+            return TryAgain(said, pause if pause is None else min(pause, self._patience.longest_pause))
         return (RequestInvalid if answer.status == 400 else PageRejected)(f"{where}: {said}")
 
     def _throttled(self, answer: Answer, details: dict[str, Any], where: str) -> Exception:
@@ -241,7 +228,7 @@ class NotionApi:
             return SourceUnavailable(f"Notion has blocked this connection ({where}: {reason}). Ask Notion's support.")
         date = answer.headers.get("date")
         said = more.get("retry_after")
-        pause = _retry_after(
+        pause = retry_after(
             answer.headers.get("retry-after") or (str(said) if isinstance(said, str | int | float) else None), date
         )
         # Others may use up the whole workspace's or one endpoint's allowance: ours is not too large for that.
@@ -249,7 +236,7 @@ class NotionApi:
         self._limiter.throttled(pause or 0.0, reason, shrink=ours)
         if pause is not None and pause > self._patience.longest_pause:
             return SourcePaused(f"Notion asks to wait {pause:.0f} s ({reason}); the next sync goes on from here.")
-        return _TryAgain(f"429 {reason}", pause)
+        return TryAgain(f"429 {reason}", pause)
 
 
 def fingerprint(token: SecretStr) -> str:
@@ -260,11 +247,8 @@ def fingerprint(token: SecretStr) -> str:
 _backoff = wait_random_exponential(multiplier=0.5, max=30)
 
 
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, _TryAgain) and error.pause is not None:
-        return error.pause
-    return 0.25 + _backoff(state)
+def _wait(tried: Tried) -> float:
+    return 0.25 + tried.backoff if tried.pause is None else tried.pause
 
 
 def _json(data: bytes) -> Any:
@@ -294,28 +278,3 @@ def _finite(digits: str) -> float | None:
 
 def _string(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _retry_after(value: str | None, date: str | None) -> float | None:
-    """Seconds from a Retry-After header: a number, or an HTTP date (RFC 9110, 10.2.3).
-
-    A date is read against the answer's own `Date`: our clock may differ from the server's.
-    """
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        when, now = _http_date(value), _http_date(date) or datetime.now(UTC)
-        seconds = math.nan if when is None else (when - now).total_seconds()
-    return None if math.isnan(seconds) else min(max(0.0, seconds), LONGEST_NAMED_SECONDS)
-
-
-def _http_date(value: str | None) -> datetime | None:
-    if not value:
-        return None
-    try:
-        when = email.utils.parsedate_to_datetime(value)
-        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None

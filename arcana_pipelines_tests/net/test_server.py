@@ -28,7 +28,8 @@ from arcana_pipelines.errors import (
     SourceUnavailable,
 )
 from arcana_pipelines.net import post as requests_for_alerts
-from arcana_pipelines.net.outgoing import AnswerTooLarge, Server
+from arcana_pipelines.net.answer_size import AnswerTooLarge
+from arcana_pipelines.net.server import Server
 from arcana_pipelines.retrieval.reranking import endpoint as reranking_endpoint
 from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.settings import Settings
