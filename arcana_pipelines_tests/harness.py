@@ -23,8 +23,9 @@ from arcana_pipelines.operations.reports import counts_agree, served_counts
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.pipeline.session import Session, workspace_session
 from arcana_pipelines.pipeline.sync import SyncRequest, fill, sync
-from arcana_pipelines.retrieval.index_searcher import IndexSearcher
+from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.results import Hit
+from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searcher import workspace_named
 from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import RateLimiter
@@ -104,7 +105,8 @@ class Harness:
     def search(self, query: str, k: int = 10, index: str = "default") -> list[Hit]:
         with self.reader() as connection:
             workspace_id = workspace_named(connection, self.slug)
-            return IndexSearcher(connection, self.database.settings, workspace_id, index).search(query, k).hits
+            searcher = ConnectionSearcher(connection, self.database.settings, workspace_id)
+            return searcher.search(SearchRequest(query, k, index=index)).hits
 
     def reader(self) -> Connection:
         """A connection of the role that may search and nothing else."""

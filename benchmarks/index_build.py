@@ -366,7 +366,8 @@ class SearchLoad:
 
 def search_load(url: str, home: str, base_url: str) -> None:
     """Search until standard input ends; prints a line a search."""
-    from arcana_pipelines.retrieval.index_searcher import IndexSearcher
+    from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
+    from arcana_pipelines.retrieval.search_request import SearchRequest
 
     ended = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
@@ -375,14 +376,14 @@ def search_load(url: str, home: str, base_url: str) -> None:
     )
     database, writer = Database(settings), Writer(7)
     with database.connection() as connection:
-        searcher = IndexSearcher(connection, settings, workspaces.find(connection, "change").workspace_id)
+        searcher = ConnectionSearcher(connection, settings, workspaces.find(connection, "change").workspace_id)
         connection.commit()
-        searcher.search("the model is loaded")
+        searcher.search(SearchRequest("the model is loaded"))
         print("ready", flush=True)
         while not ended.is_set():
             started, failed, texts = time.monotonic(), False, list[str]()
             try:
-                texts = [hit.text for hit in searcher.search(writer.query()).hits]
+                texts = [hit.text for hit in searcher.search(SearchRequest(writer.query())).hits]
                 failed = not texts
             except Exception:  # whatever it is, it is counted
                 failed = True

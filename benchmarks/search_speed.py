@@ -3,9 +3,9 @@
     python benchmarks/search_speed.py                 # 100,000 chunks, about five minutes on two cores
     python benchmarks/search_speed.py --scale 0.1     # a tenth: a look
 
-Questions go through `IndexSearcher`, one after the other over one connection: of words as frequent as words are, of the
-most common words only, of words that next to no chunk has, of sixty words, and with filters that leave 20 chunks. The
-index has the local model. Exit code 1: a target was missed.
+Questions go through `ConnectionSearcher`, one after the other over one connection: of words as frequent as words are,
+of the most common words only, of words that next to no chunk has, of sixty words, and with filters that leave 20
+chunks. The index has the local model. Exit code 1: a target was missed.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ from index_build import (
 from machine import print_machine
 
 from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
-from arcana_pipelines.retrieval.index_searcher import IndexSearcher
+from arcana_pipelines.retrieval.search_request import SearchRequest
 
 QUESTIONS = 200
 MOST_P50_MS, MOST_P99_MS, MOST_MS = 15.0, 60.0, 500.0
@@ -109,10 +110,10 @@ class Times:
         self.database: list[float] = []
         self.whole: list[float] = []
 
-    def search(self, searcher: IndexSearcher, query: str, **options: Any) -> int:
+    def search(self, searcher: ConnectionSearcher, query: str, **options: Any) -> int:
         """Search once; returns the number of hits."""
         TimedCursor.seconds, started = 0.0, time.perf_counter()
-        found = searcher.search(query, 10, **options)
+        found = searcher.search(SearchRequest(query, 10, **options))
         self.whole.append(1000 * (time.perf_counter() - started))
         self.database.append(1000 * TimedCursor.seconds)
         return len(found.hits)
@@ -129,11 +130,11 @@ def measure(database: Database, workspace_id: UUID, documents: int) -> bool:
     """Ask, and print a table."""
     writer = Writer(11)
     with database.connection() as connection:
-        searcher = IndexSearcher(connection, database.settings, workspace_id)
+        searcher = ConnectionSearcher(connection, database.settings, workspace_id)
         connection.commit()
         connection.cursor_factory = TimedCursor
         for _ in range(50):
-            searcher.search(writer.query())
+            searcher.search(SearchRequest(writer.query()))
         print("| questions | p50 ms in the database | p99 | p50 ms as a whole | p99 | longest |")
         print("| --- | --- | --- | --- | --- | --- |")
         everything = Times()

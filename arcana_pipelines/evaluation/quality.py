@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -20,9 +20,10 @@ from arcana_pipelines.evaluation.drafts import Page, draft
 from arcana_pipelines.evaluation.golden import Question
 from arcana_pipelines.evaluation.metrics import DECISIVE, mean, measure, percentile
 from arcana_pipelines.indexes.builds import Build, builds_of
+from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.fusion import Fusion, Ranking
-from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.reranking.protocol import Reranker
+from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.settings import Settings
 
 load_sql = statements_beside(__file__)
@@ -151,16 +152,17 @@ def evaluate(
     key = {"workspace_id": build.workspace_id, "pages": list(named)}
     known = {page for (page,) in connection.execute(load_sql("known_pages"), key).fetchall()}
     connection.commit()
-    searcher = IndexSearcher(
-        connection, settings, build.workspace_id, build.index_name, build.rag_index_build_id, reranker=reranker
-    )
+    searcher = ConnectionSearcher(connection, settings, build.workspace_id, build.rag_index_build_id, reranker=reranker)
     asked = filter(None, (question.among(known) for question in questions))
-    answers = tuple(_answer(searcher, question, fusion, reranker is not None) for question in asked)
+    answers = tuple(_answer(searcher, question, build.index_name, fusion, reranker is not None) for question in asked)
     return Evaluation(build, answers, tuple(sorted(named - known)))
 
 
-def _answer(searcher: IndexSearcher, question: Question, fusion: Fusion, with_reranker: bool) -> Answer:
-    results = {ranking: searcher.search(question.query, DEPTH, ranking, fusion=fusion) for ranking in RANKINGS}
+def _answer(
+    searcher: ConnectionSearcher, question: Question, index: str, fusion: Fusion, with_reranker: bool
+) -> Answer:
+    first = SearchRequest(question.query, fusion=fusion, index=index)
+    results = {ranking: searcher.search(replace(first, k=DEPTH, ranking=ranking)) for ranking in RANKINGS}
     found = {ranking: each.hits for ranking, each in results.items()}
     if found["fused"] and with_reranker and not results["fused"].is_reranked:
         raise RerankingFailed(
@@ -171,7 +173,7 @@ def _answer(searcher: IndexSearcher, question: Question, fusion: Fusion, with_re
             "The embedding provider does not embed the golden questions, so only words were searched. "
             "Evaluate again when it answers."
         )
-    seconds = searcher.search(question.query, fusion=fusion).seconds
+    seconds = searcher.search(first).seconds
     measures = {ranking: measure(golden.gains(question, hits), question.ideal) for ranking, hits in found.items()}
     return Answer(question, measures, seconds)
 

@@ -8,9 +8,10 @@ if TYPE_CHECKING:
     from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
     from arcana_pipelines.retrieval.reranking.protocol import Reranker
     from arcana_pipelines.retrieval.results import Hit, Place, Results
+    from arcana_pipelines.retrieval.search_request import SearchRequest
     from arcana_pipelines.retrieval.searcher import Searcher
 
-__all__ = ["Filters", "Hit", "Place", "PropertyCondition", "Reranker", "Results", "Searcher"]
+__all__ = ["Filters", "Hit", "Place", "PropertyCondition", "Reranker", "Results", "SearchRequest", "Searcher"]
 
 _MODULES = {
     "Filters": "filters",
@@ -19,6 +20,7 @@ _MODULES = {
     "PropertyCondition": "filters",
     "Reranker": "reranking.protocol",
     "Results": "results",
+    "SearchRequest": "search_request",
     "Searcher": "searcher",
 }
 

@@ -6,6 +6,9 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import ClassVar
+
+from pydantic import ConfigDict
 
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval.limits import check_text, moment, told
@@ -21,18 +24,21 @@ class PropertyCondition:
 
     Numbers, amounts, percentages, dates and check boxes are compared as what they are, all others as text without
     regard to case. A list is equal to each of its items, and a range of dates to each of its days.
-
-    Attributes:
-        name: the property's, or that of the title's column.
-        operator: see above.
-        value: what a person would type: `1,200`, `50%`, `2026-03-05`, `2026-03`, `yes`; empty for cells that are.
-        written: the whole condition where it was parsed: a name may hold signs that look like an operator.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
     name: str
+    """The property's, or that of the title's column."""
+
     operator: str
+    """One of = != ~ > < >= <=."""
+
     value: str
+    """What a person would type: `1,200`, `50%`, `2026-03-05`, `2026-03`, `yes`; empty for cells that are."""
+
     written: str | None = field(default=None, compare=False)
+    """The whole condition where it was parsed: a name may hold signs that look like an operator."""
 
     @classmethod
     def parse(cls, text: str) -> PropertyCondition:
@@ -82,21 +88,24 @@ def _readings(text: str) -> Iterator[PropertyCondition]:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Conditions that all have to hold.
+    """Conditions that all have to hold."""
 
-    Attributes:
-        below: a page, by its id, its address in Notion or its exact title: it and everything below it.
-        kinds: `page`, `row`.
-        properties: conditions on properties of database rows.
-        edited_since: edited at that time or later; an aware time.
-        links_to: a page, as in `below`: what links to it.
-    """
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     below: str | None = None
+    """A page, by its id, its address in Notion or its exact title: it and everything below it."""
+
     kinds: Sequence[str] = ()
+    """`page`, `row`; without any, both."""
+
     properties: Sequence[PropertyCondition] = field(default=())
+    """Conditions on properties of database rows, at most 50."""
+
     edited_since: datetime | None = None
+    """Edited at that time or later; a time with a zone."""
+
     links_to: str | None = None
+    """A page, as in `below`: what links to it."""
 
     def checked(self) -> Filters:
         """These filters, fit for the database.

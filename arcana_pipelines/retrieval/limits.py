@@ -33,18 +33,6 @@ def check_text(what: str, text: object, longest: int = LONGEST_VALUE) -> None:
         raise WrongUse(f"{what} has {len(text):,} characters; at most {longest:,} can be. Shorten it.")
 
 
-def check_question(query: object, k: object, neighbours: object) -> None:
-    """Refuse a question that is too long, holds what no text has, or asks for too much.
-
-    Raises:
-        WrongUse: it does.
-    """
-    check_text("The query", query, LONGEST_QUERY)
-    for name, value, least, most in (("k", k, 1, MOST_HITS), ("neighbours", neighbours, 0, MOST_NEIGHBOURS)):
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise WrongUse(f"A search needs {name} of at least {least} and at most {most}, not {told(value)}.")
-
-
 def moment(what: str, time: object) -> datetime:
     """An aware time in UTC: of zones further from it than 16 hours PostgreSQL knows nothing.
 

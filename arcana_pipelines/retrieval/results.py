@@ -2,72 +2,121 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict, TypeAdapter
+
+_DESCRIBED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Another page with nearly the same text.
+    """Another page with nearly the same text."""
 
-    Attributes:
-        differences: the hit's words that are others there, with those: `[("archive", "archives")]`.
-    """
+    __pydantic_config__: ClassVar[ConfigDict] = _DESCRIBED
 
     external_id: str
+    """The page's id in its source."""
+
     title: str
+
     url: str | None
+    """Its address, as a hit's."""
+
     differences: list[tuple[str, str]] = field(default_factory=list)
+    """The hit's words that are others there, with those: `[("archive", "archives")]`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One found chunk.
+    """One found chunk."""
 
-    Attributes:
-        score: 0 to 1, comparable within one answer.
-        url: the page's address, where it is one of http, https, mailto or notion; `link` leads to the nearest
-            heading where the browser can.
-        path: the document's place, an ltree of stable labels.
-        version: the version of the document that the text is of.
-        highlights: spans (begin, end) of `text` that hold the query's words.
-        before, after: the texts of neighbouring chunks, when asked for.
-        kind: `page`, or `row` of a database.
-        duplicates: other pages with nearly the same text and the same numbers. A row is never one, unless all its
-            cells are equal.
-    """
+    __pydantic_config__: ClassVar[ConfigDict] = _DESCRIBED
 
     score: float
+    """0 to 1, comparable within one answer, not between answers."""
+
     document_id: str
+    """A UUID; it stays through all versions of the document."""
+
     external_id: str
+    """The page's id in its source."""
+
     kind: str
+    """`page`, or `row` of a database."""
+
     title: str
+
     url: str | None
+    """The page's address, where it is one of http, https, mailto or notion."""
+
     link: str | None
+    """The address that leads to the nearest heading where the browser can."""
+
     path: str
+    """The document's place, an ltree of stable labels."""
+
     heading_path: list[str]
+    """The headings above the text, outermost first."""
+
     position: int
+    """The chunk's number in its document, in the order of the text."""
+
     text: str
+
     version: int
+    """The version of the document that the text is of, from 1."""
+
     last_edited_at: str | None
+    """When the source says that the page was edited, an ISO 8601 time."""
+
     highlights: list[tuple[int, int]] = field(default_factory=list)
+    """Spans (begin, end) of `text` that hold the query's words, in characters; the end is the first one behind."""
+
     before: list[str] = field(default_factory=list)
+    """The texts of the neighbouring chunks before, in the order of the document, when asked for."""
+
     after: list[str] = field(default_factory=list)
+    """Those behind, likewise."""
+
     duplicates: list[Place] = field(default_factory=list)
+    """Other pages with nearly the same text and the same numbers. A row is one only if all its
+    cells are equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Hits, best first.
+    """Hits, best first."""
 
-    Attributes:
-        seconds: how long they took.
-        corrections: words that no text has, with what was searched instead.
-        is_reranked: the order is a reranker's.
-        notes: what to know of the filters, in sentences: a value that no row has, with what is near it.
-    """
+    __pydantic_config__: ClassVar[ConfigDict] = _DESCRIBED
 
     hits: list[Hit]
+
     seconds: float
+    """How long they took."""
+
     corrections: dict[str, str] = field(default_factory=dict)
+    """Words that no text has, with what was searched instead."""
+
     is_reranked: bool = False
+    """The order is a reranker's. Not part of the JSON form."""
+
     notes: list[str] = field(default_factory=list)
+    """What to know of the filters, in sentences: a value that no row has, with what is near it."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form, as `arcana search --json` prints it: corrections and notes only where there are any."""
+        told = {"corrections": self.corrections, "notes": self.notes}
+        return {
+            "hits": [asdict(hit) for hit in self.hits],
+            "seconds": round(self.seconds, 4),
+            **{name: value for name, value in told.items() if value},
+        }
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """The JSON schema of what `to_dict` gives, with the meaning of every field."""
+        schema = TypeAdapter(cls).json_schema()
+        del schema["properties"]["is_reranked"]
+        return schema

@@ -7,10 +7,9 @@ import contextvars
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
-from functools import partial
+from dataclasses import replace
 from types import TracebackType
-from typing import get_args
+from typing import Unpack
 from uuid import UUID
 
 import psycopg
@@ -19,14 +18,13 @@ from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import DatabaseUnreachable, UnknownWorkspace, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
-from arcana_pipelines.retrieval.embedders import Embedders
-from arcana_pipelines.retrieval.filters import Filters, checked
-from arcana_pipelines.retrieval.fusion import Fusion, Ranking
-from arcana_pipelines.retrieval.index_searcher import IndexSearcher
-from arcana_pipelines.retrieval.limits import check_question, check_text, moment, told
+from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
+from arcana_pipelines.retrieval.limits import check_text
+from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.reranking.protocol import Reranker
 from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.retrieval.results import Results
+from arcana_pipelines.retrieval.search_request import SearchOptions, SearchRequest, request_of
 from arcana_pipelines.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -70,37 +68,25 @@ class Searcher:
         self._settings = settings or self._database.settings
         self._workspace = workspace
         self._index = index
-        self._embedders = Embedders(self._settings)
+        self._embedders = QueryEmbedders(self._settings)
         self._reranker = reranker or open_reranker(self._settings)
         self._lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
         self._is_ready = False
         self._is_closed = False
 
-    def search(
-        self,
-        query: str,
-        k: int = 10,
-        *,
-        ranking: Ranking = "fused",
-        fusion: Fusion = "weighted",
-        filters: Filters | None = None,
-        neighbours: int = 0,
-        as_of: datetime | None = None,
-    ) -> Results:
-        """The `k` best chunks for a query, best first; no hits for one without a word in it.
+    def search(self, query: SearchRequest | str, k: int | None = None, **options: Unpack[SearchOptions]) -> Results:
+        """The best chunks for a request, best first; no hits for a query without a word in it.
+
+        `search("vacation days", k=5)` is short for `search(SearchRequest("vacation days", k=5))`.
 
         A search that is under way when the server drops the connection is made once more. More searches at once than
         the pool has connections wait for each other, 30 seconds at most.
 
         Args:
-            query: what a reader would type, at most 4,000 characters.
-            k: hits, 1 to 1,000. Pages that repeat a text are named in `Hit.duplicates` and do not count.
-            ranking: `fused`, or for comparison by meaning (`dense`) or words (`lexical`) alone.
-            fusion: how words and meaning are made one: by their scores (`weighted`), or by their ranks (`rrf`).
-            filters: which pages may be found.
-            neighbours: chunks before and after each hit that come with it, at most 100.
-            as_of: an aware time: what was found then, in the versions of then.
+            query: a request; or its query, with its other fields by name.
+            k: hits, when `query` is no request.
+            options: the other fields of a `SearchRequest`, when `query` is no request.
 
         Raises:
             UnknownWorkspace: there is no such workspace (any more).
@@ -111,46 +97,31 @@ class Searcher:
             DatabaseUnreachable: the database does not answer, or no connection gets free.
             InvalidSetting: the index's model needs a key that is not set.
         """
-        check_question(query, k, neighbours)
+        request = request_of(query, k, options)
         check_text("The workspace's name", self._workspace)
-        for name, value, known in (("ranking", ranking, get_args(Ranking)), ("fusion", fusion, get_args(Fusion))):
-            if not isinstance(value, str) or value not in known:
-                raise WrongUse(f"There is no {name} {told(value)}, only {', '.join(known)}.")
-        filters = checked(filters)
-        as_of = None if as_of is None else moment("as_of", as_of)
+        check_text("The name of the index", self._index)
+        if request.index is None:
+            request = replace(request, index=self._index)
         self._make_ready()
-        search = partial(
-            self._search, query, k, ranking=ranking, filters=filters, neighbours=neighbours, as_of=as_of, fusion=fusion
-        )
         try:
-            return search()
+            return self._search(request)
         except _Dropped as dropped:
             log.warning("the connection was dropped in the middle of a search; searching once more: %s", dropped)
         try:
-            return search()
+            return self._search(request)
         except _Dropped as dropped:
             raise DatabaseUnreachable(f"The database dropped the connection twice: {dropped}.") from dropped
 
     async def asearch(
-        self,
-        query: str,
-        k: int = 10,
-        *,
-        ranking: Ranking = "fused",
-        fusion: Fusion = "weighted",
-        filters: Filters | None = None,
-        neighbours: int = 0,
-        as_of: datetime | None = None,
+        self, query: SearchRequest | str, k: int | None = None, **options: Unpack[SearchOptions]
     ) -> Results:
         """The same as `search`, in a thread, so that the event loop goes on. There are as many threads as connections.
 
         A search whose task is cancelled ends in its thread, and its connection goes back to the pool.
         """
-        search = partial(
-            self.search, query, k, ranking=ranking, fusion=fusion, filters=filters, neighbours=neighbours, as_of=as_of
-        )
+        request = request_of(query, k, options)
         context = contextvars.copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self._threads(), context.run, search)
+        return await asyncio.get_running_loop().run_in_executor(self._threads(), context.run, self.search, request)
 
     def close(self) -> None:
         """Wait for searches that are under way in threads of `asearch`, and close the connections."""
@@ -191,18 +162,16 @@ class Searcher:
         if self._is_closed:
             raise WrongUse(f"This searcher of workspace '{self._workspace}' is closed: make another.")
 
-    def _search(self, query: str, k: int, **options: object) -> Results:
+    def _search(self, request: SearchRequest) -> Results:
         with self._database.connection() as connection:
             try:
-                searcher = IndexSearcher(
+                return ConnectionSearcher(
                     connection,
                     self._settings,
                     workspace_named(connection, self._workspace),
-                    self._index,
                     embedders=self._embedders,
                     reranker=self._reranker,
-                )
-                return searcher.search(query, k, **options)  # type: ignore[arg-type]
+                ).search(request)
             except psycopg.Error as error:
                 if connection.closed:
                     raise _Dropped(str(error).strip()) from error

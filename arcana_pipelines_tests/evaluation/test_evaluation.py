@@ -18,7 +18,7 @@ from arcana_pipelines.cli.main import main
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.defs.quality import retrieval_quality
 from arcana_pipelines.defs.resources import ArcanaResource
-from arcana_pipelines.embedding import provider
+from arcana_pipelines.embedding.protocol import Embedder
 from arcana_pipelines.errors import EmbeddingFailed, WrongUse
 from arcana_pipelines.evaluation import quality
 from arcana_pipelines.evaluation.drafts import Page, draft
@@ -26,7 +26,7 @@ from arcana_pipelines.evaluation.golden import Question, gains, holds, read_gold
 from arcana_pipelines.evaluation.metrics import measure, ndcg, percentile, recall, reciprocal_rank
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of
-from arcana_pipelines.retrieval import embedders
+from arcana_pipelines.retrieval import query_embedders
 from arcana_pipelines.retrieval.results import Hit, Place
 from arcana_pipelines.testing.notion_server import NotionWorld
 from arcana_pipelines.testing.notion_server.model import blocks
@@ -340,10 +340,10 @@ class TestEvaluation:
     def test_a_result_without_meaning_is_no_result(
         self, of_acme: Quality, questions: list[Question], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def fails(*_: Any, **__: Any) -> provider.Embedder:
+        def fails(*_: Any, **__: Any) -> Embedder:
             raise EmbeddingFailed("down")
 
-        monkeypatch.setattr(embedders, "open_embedder", fails)
+        monkeypatch.setattr(query_embedders, "open_embedder", fails)
         with pytest.raises(EmbeddingFailed, match="golden questions"):
             of_acme.evaluate(questions)
 

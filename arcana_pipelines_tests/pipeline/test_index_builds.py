@@ -24,7 +24,8 @@ from arcana_pipelines.lexical import analysis
 from arcana_pipelines.operations.reports import builds_not_serving, counts_agree, served_counts
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.pipeline.session import Session
-from arcana_pipelines.retrieval.index_searcher import IndexSearcher
+from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
+from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces import workspaces
@@ -313,7 +314,9 @@ class TestRollback:
             connection.execute(f"ALTER TABLE document_chunk DETACH PARTITION document_chunk_b{old} CONCURRENTLY")
             connection.execute(f"DROP TABLE document_chunk_b{old}")
         with synced.database.connection() as connection, pytest.raises(WrongUse, match=f"Build {old} .* being dropped"):
-            IndexSearcher(connection, synced.database.settings, of_acme.workspace_id, build=old).search("holidays")
+            ConnectionSearcher(connection, synced.database.settings, of_acme.workspace_id, build=old).search(
+                SearchRequest("holidays")
+            )
 
     def test_a_serving_build_is_not_dropped(self, synced: Harness, of_acme: Indexes) -> None:
         serving = of_acme.builds()[0].rag_index_build_id

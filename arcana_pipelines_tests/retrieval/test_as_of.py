@@ -19,9 +19,10 @@ from arcana_pipelines.db import schema
 from arcana_pipelines.errors import NotRemembered, WrongUse
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.pipeline import registration
+from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
-from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.results import Hit
+from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld
 from arcana_pipelines.testing.notion_server.model import blocks
@@ -42,8 +43,8 @@ def search(acme: Harness, query: str, as_of: datetime | None, k: int = 50, **opt
     with acme.database.connection() as connection:
         workspace_id = workspaces.find(connection, acme.slug).workspace_id
         return (
-            IndexSearcher(connection, acme.database.settings, workspace_id)
-            .search(query, k, as_of=as_of, **options)
+            ConnectionSearcher(connection, acme.database.settings, workspace_id)
+            .search(SearchRequest(query, k, as_of=as_of, **options))
             .hits
         )
 
@@ -188,7 +189,7 @@ class TestFilters:
     def test_what_a_filter_leaves_is_searched_also_where_it_is_much(
         self, acme: Harness, edited: Edited, ranking: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("arcana_pipelines.retrieval.index_searcher.FEW", 0)
+        monkeypatch.setattr("arcana_pipelines.retrieval.snapshot_search.FEW", 0)
         hits = search(acme, "zebra walrus", edited.before, ranking=ranking, filters=Filters(below=edited.top))
         assert {edited.page, edited.gone} <= {hit.external_id for hit in hits}
         assert all(hit.version == 1 for hit in hits)

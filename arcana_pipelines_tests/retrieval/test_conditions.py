@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,10 @@ from arcana_pipelines.pipeline import registration
 from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.pipeline.sync import SyncRequest, sync
 from arcana_pipelines.retrieval import conditions, filters
+from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
-from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.results import Results
+from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.sources.notion_export.source import NotionExportSource
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server.model import blocks
@@ -57,13 +59,13 @@ class Indexed:
             self.workspace_id = session.workspace.workspace_id
             sync(session, SyncRequest(Mode.FULL))
 
-    def find(self, *conditions: str, **options: object) -> Results:
+    def find(self, *conditions: str, **options: Any) -> Results:
         filters = Filters(properties=[PropertyCondition.parse(text) for text in conditions])
         with self.database.connection() as connection:
-            searcher = IndexSearcher(connection, self.database.settings, self.workspace_id)
-            return searcher.search("repair paint tiles 수리 벽 타일", 50, filters=filters, **options)  # type: ignore[arg-type]
+            searcher = ConnectionSearcher(connection, self.database.settings, self.workspace_id)
+            return searcher.search(SearchRequest("repair paint tiles 수리 벽 타일", 50, filters=filters, **options))
 
-    def titles(self, *conditions: str, **options: object) -> set[str]:
+    def titles(self, *conditions: str, **options: Any) -> set[str]:
         return names(self.find(*conditions, **options))
 
 
@@ -292,8 +294,8 @@ class TestApi:
         with acme.database.connection() as connection:
             workspace_id = workspaces.find(connection, acme.slug).workspace_id
             filters = Filters(properties=[PropertyCondition.parse(condition)])
-            searcher = IndexSearcher(connection, acme.database.settings, workspace_id)
-            assert names(searcher.search("repair", 20, filters=filters)) == tasks
+            searcher = ConnectionSearcher(connection, acme.database.settings, workspace_id)
+            assert names(searcher.search(SearchRequest("repair", 20, filters=filters))) == tasks
 
 
 LONG = ["a=b" * 30_000, "a" * 30_000 + "=b", "a=" + "b" * 30_000, "a" + "=" * 30_000, "가>=" * 10_000, "=" * 30_000]
@@ -320,12 +322,12 @@ class TestLimits:
         fold = conditions.folded
         monkeypatch.setattr(conditions, "folded", lambda text: folded.append(text) or fold(text))
         with acme.database.connection() as connection:
-            searcher = IndexSearcher(
+            searcher = ConnectionSearcher(
                 connection, acme.database.settings, workspaces.find(connection, acme.slug).workspace_id
             )
             asked = PropertyCondition.parse("column=" * 200)
             with pytest.raises(WrongUse, match="There is no property 'column'"):
-                searcher.search("repair", filters=Filters(properties=[asked]))
+                searcher.search(SearchRequest("repair", filters=Filters(properties=[asked])))
         assert len(folded) < 1000
 
 

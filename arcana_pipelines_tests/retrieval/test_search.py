@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.lexical.analysis import TERMS, chunk_weights, query_terms, words_of
+from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.fusion import Scored, fuse, weight_of_meaning
 from arcana_pipelines.retrieval.highlights import highlights, terms_of
-from arcana_pipelines.retrieval.index_searcher import IndexSearcher
 from arcana_pipelines.retrieval.results import Results
+from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld
 from arcana_pipelines.testing.notion_server.model import blocks
@@ -64,10 +66,12 @@ def library(acme: Harness) -> Library:
     return library
 
 
-def search(acme: Harness, query: str, k: int = 10, **options: object) -> Results:
+def search(acme: Harness, query: str, k: int = 10, **options: Any) -> Results:
     with acme.database.connection() as connection:
         workspace_id = workspaces.find(connection, acme.slug).workspace_id
-        return IndexSearcher(connection, acme.database.settings, workspace_id).search(query, k, **options)  # type: ignore[arg-type]
+        return ConnectionSearcher(connection, acme.database.settings, workspace_id).search(
+            SearchRequest(query, k, **options)
+        )
 
 
 def pages(results: Results) -> list[str]:
@@ -107,13 +111,19 @@ class TestWords:
     @pytest.mark.parametrize(
         "query",
         [
-            "", "   ", "\0", "😀 🎉", "'; DROP TABLE document; --", "a & b | !c <-> d:*", "\"unclosed", "\\", "%_%",
-            "\ud800",
-            "a" * 100_000, "휴가 " * 30_000, "{}[]()<>@#$^*=+~`?/", "SELECT %(build)s %s", "NULL", "-", "🇰🇷 휴가",
+            "", "   ", "😀 🎉", "'; DROP TABLE document; --", "a & b | !c <-> d:*", "\"unclosed", "\\", "%_%",
+            "a" * 4000, "휴가 " * 1333, "{}[]()<>@#$^*=+~`?/", "SELECT %(build)s %s", "NULL", "-", "🇰🇷 휴가",
         ],
     )  # fmt: skip
     def test_an_odd_question_has_an_answer(self, acme: Harness, library: Library, query: str) -> None:
         assert len(search(acme, query).hits) <= 10
+
+    @pytest.mark.parametrize(
+        "query", ["\0", "\ud800", "a" * 100_000, "휴가 " * 30_000], ids=lambda query: ascii(query[:4])
+    )
+    def test_what_no_question_can_be_is_refused_in_a_sentence(self, acme: Harness, query: str) -> None:
+        with pytest.raises(WrongUse, match=r"^The query h.*\.$"):
+            search(acme, query)
 
     def test_a_question_of_sixty_words_is_answered(self, acme: Harness, library: Library) -> None:
         assert library.travel in pages(search(acme, "employees book flights " + "the of and kitchen " * 15))

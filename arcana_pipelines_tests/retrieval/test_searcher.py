@@ -24,7 +24,7 @@ from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.errors import DatabaseUnreachable, InvalidSetting, UnknownWorkspace, WrongUse
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.pipeline import registration
-from arcana_pipelines.retrieval import Filters, Results, Searcher, embedders
+from arcana_pipelines.retrieval import Filters, Results, Searcher, SearchRequest, query_embedders
 from arcana_pipelines.retrieval.filters import PropertyCondition
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server.model import blocks
@@ -81,7 +81,7 @@ def while_embedding(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], A
             opened.append((model, dimensions))
             return Meddling(meddle)
 
-        monkeypatch.setattr(embedders, "open_embedder", open_embedder)
+        monkeypatch.setattr(query_embedders, "open_embedder", open_embedder)
         return opened
 
     return install
@@ -201,6 +201,13 @@ class TestSearching:
         assert found.hits[0].title == "Zebra" and found.hits[0].highlights and found.seconds > 0
         assert any(hit.before or hit.after for hit in found.hits)
         assert len(searcher.search("zebra", k=1).hits) == 1
+
+    def test_a_request_finds_what_its_short_form_does_and_may_name_another_index(self, searcher: Searcher) -> None:
+        request = SearchRequest("zebra", 3, neighbours=1)
+        long, short = searcher.search(request), searcher.search("zebra", 3, neighbours=1)
+        assert long.hits == short.hits == asyncio.run(searcher.asearch(request)).hits and long.hits
+        with pytest.raises(WrongUse, match="no index 'other'"):
+            searcher.search(SearchRequest("zebra", index="other"))
 
     @pytest.mark.parametrize("fusion", ["weighted", "rrf"])
     def test_either_fusion_finds_it_with_scores_between_0_and_1(self, searcher: Searcher, fusion: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import get_args
 
@@ -15,12 +15,13 @@ from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import console, json_option, print_json, printable, runnable, say
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
+from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filters import KINDS, Filters, PropertyCondition
 from arcana_pipelines.retrieval.fusion import Fusion
-from arcana_pipelines.retrieval.index_searcher import IndexSearcher
-from arcana_pipelines.retrieval.limits import MOST_HITS, check_question, check_text
+from arcana_pipelines.retrieval.limits import MOST_HITS, check_text
 from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.retrieval.results import Hit, Place, Results
+from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searcher import workspace_named
 
 SHOWN = 400  # characters of a hit on a terminal
@@ -94,40 +95,33 @@ def command(
         links_to=links_to,
     )
     check_text("The workspace's name", slug)
-    if query != "-":
-        check_question(query, k, neighbours)
+    asks_lines = query == "-"
+    asked = SearchRequest(query, k, fusion=fusion, filters=filters, neighbours=neighbours, as_of=as_of, index=index)
     database = open_database()
     database.only_searches = True
     require_current(database)
     with database.connection() as connection:
         workspace_id = workspace_named(connection, slug)
         reranker = open_reranker(database.settings)
-        searcher = IndexSearcher(connection, database.settings, workspace_id, index, reranker=reranker)
-        for line in _lines(k, neighbours) if query == "-" else [query]:
-            asked = line.rstrip("\r\n")
-            results = searcher.search(asked, k, filters=filters, neighbours=neighbours, as_of=as_of, fusion=fusion)
+        searcher = ConnectionSearcher(connection, database.settings, workspace_id, reranker=reranker)
+        for request in _of_lines(asked) if asks_lines else [asked]:
+            results = searcher.search(request)
             if as_json:
-                found = {"hits": [asdict(hit) for hit in results.hits], "seconds": round(results.seconds, 4)}
-                told = {"corrections": results.corrections, "notes": results.notes}
-                print_json(
-                    ({"query": asked} if query == "-" else {})
-                    | found
-                    | {name: value for name, value in told.items() if value}
-                )
+                print_json(({"query": request.query} if asks_lines else {}) | results.to_dict())
             else:
-                if query == "-":
-                    say("[bold]{}[/bold]", f"? {asked}")
+                if asks_lines:
+                    say("[bold]{}[/bold]", f"? {request.query}")
                 for note in dict.fromkeys(results.notes):
                     click.echo(printable(runnable(note)), err=True)
                 _print(results)
             connection.commit()  # the next line may be long in coming
 
 
-def _lines(k: int, neighbours: int) -> Iterator[str]:
+def _of_lines(asked: SearchRequest) -> Iterator[SearchRequest]:
+    """The same request with the query of each line of standard input."""
     sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
     for line in sys.stdin:
-        check_question(line, k, neighbours)
-        yield line
+        yield replace(asked, query=line.rstrip("\r\n"))
 
 
 def _print(results: Results) -> None:

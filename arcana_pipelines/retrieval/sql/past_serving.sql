@@ -1,5 +1,5 @@
 -- The build that served an index at a time, or the one that is asked for, if it still has all that it showed then.
-SELECT b.rag_index_build_id AS build, b.embedding_model AS model, b.dimensions, 'none' AS ann, 0 AS effort,
+SELECT b.rag_index_build_id AS build, b.embedding_model AS model, b.dimensions, 'none' AS ann, 0 AS search_effort,
        i.vector_count AS vectors
 FROM rag_indexes i
 JOIN rag_index_build b USING (rag_index_id)

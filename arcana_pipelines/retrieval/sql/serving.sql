@@ -1,5 +1,5 @@
 -- The build that serves an index, or the one that is asked for.
-SELECT b.rag_index_build_id AS build, b.embedding_model AS model, b.dimensions, b.ann, b.ann_effort AS effort,
+SELECT b.rag_index_build_id AS build, b.embedding_model AS model, b.dimensions, b.ann, b.ann_effort AS search_effort,
        i.vector_count AS vectors
 FROM rag_indexes i
 JOIN rag_index_build b ON b.rag_index_id = i.rag_index_id

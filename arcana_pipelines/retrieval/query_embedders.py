@@ -1,4 +1,4 @@
-"""The models that embed queries."""
+"""The models that embed queries: opened once, and kept for the searches to come."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from arcana_pipelines.settings import Settings
 PATIENCE_SECONDS = 5.0  # of pauses that an embedding provider asks for; then words alone are searched
 
 
-class Embedders:
+class QueryEmbedders:
     """Opens each model once. Safe to share between threads."""
 
     def __init__(self, settings: Settings) -> None:

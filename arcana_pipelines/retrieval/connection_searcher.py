@@ -1,0 +1,130 @@
+"""Hybrid search in one workspace over one open connection: words and meaning, fused."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from uuid import UUID
+
+import psycopg
+from pgvector import Vector
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.embedding.models import model_named
+from arcana_pipelines.errors import EmbeddingFailed, WrongUse
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX
+from arcana_pipelines.lexical.analysis import query_terms
+from arcana_pipelines.retrieval import highlights
+from arcana_pipelines.retrieval.folding import fold
+from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
+from arcana_pipelines.retrieval.reranking.protocol import Reranker
+from arcana_pipelines.retrieval.reranking.reranked import RERANKED, reranked
+from arcana_pipelines.retrieval.results import Hit, Results
+from arcana_pipelines.retrieval.search_request import SearchRequest
+from arcana_pipelines.retrieval.serving import Serving, find_serving
+from arcana_pipelines.retrieval.snapshot_search import Question, SnapshotSearch
+from arcana_pipelines.settings import Settings
+
+log = logging.getLogger(__name__)
+
+MOST_TERMS = 128
+
+
+class ConnectionSearcher:
+    """Searches one workspace over one open connection.
+
+    Nothing outside that workspace can be reached through it. For programs there is `retrieval.Searcher`, which has a
+    pool of connections.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        settings: Settings,
+        workspace_id: UUID,
+        build: int | None = None,
+        embedders: QueryEmbedders | None = None,
+        reranker: Reranker | None = None,
+    ) -> None:
+        """`build` is for evaluation: one that does not serve yet, or not any more. `embedders` may be shared."""
+        self._connection = connection
+        self._workspace_id = workspace_id
+        self._build = build
+        self._embedders = embedders or QueryEmbedders(settings)
+        self._reranker = reranker
+
+    def search(self, request: SearchRequest) -> Results:
+        """The best chunks for a request; those of the index `default` where it names none.
+
+        While the embedding provider fails, words alone are searched. A reranker has the last word on the fused order,
+        as long as it answers.
+
+        With `as_of` everything is as it was then: what was found, and in which version. Only the documents' places
+        are those of today. All chunks are compared, so it is slower than a search of today.
+
+        Raises:
+            WrongUse: the workspace has no such index, or it is still being built; a filter names a page or a
+                property that is not there or compares what cannot be compared; or a time is still to come.
+            NotRemembered: what the index showed at that time is not known.
+        """
+        started = time.monotonic()
+        text = request.query.strip()
+        terms = dict(list(query_terms(text).items())[:MOST_TERMS])
+        reranker = self._reranker if request.ranking == "fused" else None
+        most = max(request.k, RERANKED) if reranker else request.k
+        hits, corrections, notes = self._find(Question(request, text, terms, most)) if terms else ([], {}, [])
+        marked = highlights.terms_of(" ".join((text, *corrections.values())))
+        hits = fold(hits, most, marked)
+        is_reranked = False
+        if reranker is not None and hits:
+            # After the snapshot: nothing in the database waits for another server.
+            hits, is_reranked = reranked(reranker, text, hits)
+        hits = [replace(hit, highlights=highlights.highlights(hit.text, marked)) for hit in hits[: request.k]]
+        return Results(hits, time.monotonic() - started, corrections, is_reranked, notes)
+
+    def _find(self, question: Question) -> tuple[list[Hit], dict[str, str], list[str]]:
+        request = question.request
+        index = request.index or DEFAULT_INDEX
+        serving = find_serving(self._connection, self._workspace_id, index, self._build, request.as_of)
+        self._connection.commit()
+        while True:
+            vector = None if request.ranking == "lexical" else self._embedded(question.text, serving)
+            try:
+                # One snapshot for all statements: a publish between them would mix versions.
+                with self._connection.transaction():
+                    self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    now = find_serving(self._connection, self._workspace_id, index, self._build, request.as_of)
+                    # Another build was promoted meanwhile: its vectors may be another model's.
+                    if now.build == serving.build:
+                        hits, corrections, notes = SnapshotSearch(
+                            self._connection, self._workspace_id, now, question, vector
+                        ).run()
+                        if now.vectors == 0 and request.as_of is None and self._build is None:
+                            notes = [self._nothing_indexed(index), *notes]
+                        return hits, corrections, notes
+            except psycopg.errors.UndefinedTable as error:
+                # Dropping waits for searches that are under way; this one began when the tables had just gone.
+                raise WrongUse(f"Build {serving.build} of index '{index}' is being dropped.") from error
+            serving = now
+
+    def _nothing_indexed(self, index: str) -> str:
+        """What to say of a search in an index that holds nothing: "nothing was found" would be taken for an answer."""
+        row = self._connection.execute(
+            "SELECT slug FROM workspace WHERE workspace_id = %s", [self._workspace_id]
+        ).fetchone()
+        slug = row[0] if row else "SLUG"
+        return (
+            f"Nothing is indexed yet in the index '{index}' of workspace '{slug}' "
+            f"(arcana status {slug} says whether a sync is at work): arcana sync {slug}"
+        )
+
+    def _embedded(self, query: str, serving: Serving) -> str | None:
+        """The query's vector as text; None while the provider fails, so that words alone are searched."""
+        try:
+            text = model_named(serving.model).question_prefix + query
+            vector = self._embedders.of(serving.model, serving.dimensions).embed([text]).vectors[0]
+        except EmbeddingFailed as error:
+            log.warning("searching by words only: %s", error)
+            return None
+        return str(Vector(vector).to_text())

@@ -1,0 +1,64 @@
+"""The build that answers a search: the one that serves its index, now or at a time in the past."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.retrieval import past
+
+load_sql = statements_beside(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The build that serves an index.
+
+    Attributes:
+        ann: how its vectors are searched: `none` (all are compared), `ivfflat` or `hnsw`.
+        search_effort: lists that are probed (`ivfflat`) or candidates that are followed (`hnsw`); 0 for `none`.
+        vectors: how many a search can reach.
+    """
+
+    build: int
+    model: str
+    dimensions: int
+    ann: str
+    search_effort: int
+    vectors: int
+
+
+def find_serving(
+    connection: Connection, workspace_id: UUID, index: str, build: int | None, as_of: datetime | None
+) -> Serving:
+    """The build that serves an index or served it at a time; with `build`, that one.
+
+    Raises:
+        WrongUse: the workspace has no such index, it is still being built, or the time is still to come.
+        NotRemembered: what the index showed at that time is not known.
+    """
+    key = {"workspace_id": workspace_id, "index": index, "build": build}
+    found = _build_by(connection, load_sql("serving"), key)
+    if found is None:
+        raise WrongUse(f"This workspace has no index '{index}' that serves. `arcana index list` shows its indexes.")
+    if as_of is None:
+        return found
+    then = {**key, "as_of": as_of}
+    found = _build_by(connection, load_sql("past_serving"), then)
+    if found is None:
+        raise past.refusal(connection, index, then)
+    return found
+
+
+def _build_by(connection: Connection, statement: LiteralString, key: Mapping[str, Any]) -> Serving | None:
+    with connection.cursor(row_factory=class_row(Serving)) as cursor:
+        cursor.execute(statement, key)
+        return cursor.fetchone()

@@ -1,0 +1,216 @@
+"""One question in one snapshot of one build: words and meaning, scored and fused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.embedding.models import model_named
+from arcana_pipelines.indexes.builds import table_of, terms_of
+from arcana_pipelines.indexes.targets.pgvector.ann import nearest_statement, tune
+from arcana_pipelines.lexical import query_plan, typos
+from arcana_pipelines.lexical.analysis import QueryTerm, has_cjk, query_terms
+from arcana_pipelines.retrieval import past
+from arcana_pipelines.retrieval.conditions import known_conditions
+from arcana_pipelines.retrieval.filtered import documents_of
+from arcana_pipelines.retrieval.filters import Filters
+from arcana_pipelines.retrieval.fusion import Scored, fuse, fuse_by_rank, weight_of_meaning
+from arcana_pipelines.retrieval.hit_of_row import hit_of
+from arcana_pipelines.retrieval.places import find_indexed, find_place
+from arcana_pipelines.retrieval.results import Hit
+from arcana_pipelines.retrieval.search_request import SearchRequest
+from arcana_pipelines.retrieval.serving import Serving
+
+load_sql = statements_beside(__file__)
+
+CANDIDATES = 100
+# With the local model, meaning re-orders what words found; above this size it looks further only for lack of words.
+SMALL = 8_000
+# So many chunks behind a filter are all scored.
+FEW = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request made ready: its text, and the terms of it that are looked for.
+
+    Attributes:
+        most: hits to find; of these the reranker chooses the best k.
+    """
+
+    request: SearchRequest
+    text: str
+    terms: Mapping[int, QueryTerm]
+    most: int
+
+
+class SnapshotSearch:
+    """One question in one snapshot of one build."""
+
+    def __init__(
+        self, connection: Connection, workspace_id: UUID, serving: Serving, question: Question, vector: str | None
+    ) -> None:
+        """Within a read-only transaction of one snapshot. `vector` is the query's, as text; None: words alone."""
+        self._connection = connection
+        self._workspace_id = workspace_id
+        self._serving = serving
+        self._question = question
+        self._request = question.request
+        self._filters = question.request.filters or Filters()
+        self._vector = vector
+        self._most = max(CANDIDATES, 2 * question.most)
+        # What the planner guesses of a condition on keys is wrong by orders of magnitude.
+        connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
+        is_past = self._request.as_of is not None
+        chunks = past.chunks_then(serving.build) if is_past else sql.Identifier(table_of(serving.build))
+        terms = past.terms_then(serving.build) if is_past else sql.Identifier(terms_of(serving.build))
+        documents, parameters = self._allowed(chunks if is_past else None)
+        self._names = {
+            "chunks": chunks,
+            "terms": terms,
+            "allowed": sql.SQL("AND document_id IN ({})").format(documents) if self._filters else sql.SQL(""),
+        }
+        self._parameters: dict[str, Any] = {
+            **parameters,
+            "workspace_id": workspace_id,
+            "build": serving.build,
+            "as_of": self._request.as_of,
+            "embedding": vector,
+            "candidates": self._most,
+        }
+
+    def _allowed(self, chunks_then: sql.Composable | None) -> tuple[sql.Composable, dict[str, Any]]:
+        """The documents that the filters leave, and the notes on what they say."""
+        filters = self._filters
+        is_below_database = False
+        find = find_indexed if self._request.as_of is None else find_place
+        if filters.below:
+            place = find(self._connection, self._workspace_id, filters.below)
+            filters = replace(filters, below=place.external_id)
+            is_below_database = place.kind == "data_source"
+        if filters.links_to:
+            place = find(self._connection, self._workspace_id, filters.links_to)
+            filters = replace(filters, links_to=place.external_id)
+        past_key = {"build": self._serving.build, "as_of": self._request.as_of}
+        known, self._notes = known_conditions(self._connection, self._workspace_id, filters, past_key, chunks_then)
+        return documents_of(filters, known, chunks_then, is_below_database)
+
+    def run(self) -> tuple[list[Hit], dict[str, str], list[str]]:
+        """(hits, best first and not folded yet; words that were corrected; notes on the filters)."""
+        if self._request.as_of is not None:
+            ((vectors,),) = self._rows(sql.SQL(load_sql("past_total")).format(**self._names), {})
+            self._serving = replace(self._serving, vectors=vectors)
+        corrections, plan = self._planned()
+        self._parameters["vector"] = plan.vector if plan else query_plan.NOTHING
+        chunks = self._few_allowed()
+        if chunks is None:
+            chunks = self._by_words(plan) if plan and self._request.ranking != "dense" else []
+            if self._needs_meaning(len(chunks)):
+                chunks = [*chunks, *self._by_meaning()]
+        scored = self._scored(chunks)
+        best = self._best(scored, plan.attainable if plan else 0.0)
+        # Twice as many as are wanted, for those that are folded.
+        return self._hits(best[: 2 * self._question.most]), corrections, self._notes
+
+    def _planned(self) -> tuple[dict[str, str], query_plan.Plan | None]:
+        """What to look for, with words that no text has replaced by near ones."""
+        terms = dict(self._question.terms)
+        counts = self._counts(terms)
+        corrections: dict[str, str] = {}
+        for word in typos.unknown_words(self._question.text, counts)[: typos.MOST]:
+            near = self._rows(load_sql("similar_words"), {"word": word})
+            meant = typos.nearest(word, [row[0] for row in near])
+            if meant is not None:
+                corrections[word] = meant
+                more = query_terms(meant)
+                terms |= {term: replace(each, weight=each.weight * typos.WEIGHT) for term, each in more.items()}
+        if corrections:
+            counts = self._counts(terms)
+        return corrections, query_plan.plan(terms, self._serving.vectors, counts)
+
+    def _counts(self, terms: Mapping[int, QueryTerm]) -> dict[int, int]:
+        keys = {"keys": query_plan.keys_of(terms)}
+        if self._request.as_of is None:
+            return dict(self._rows(load_sql("counts"), keys))
+        return dict(self._rows(sql.SQL(load_sql("past_counts")).format(**self._names), keys))
+
+    def _by_words(self, plan: query_plan.Plan) -> list[int]:
+        together = {f"together_{number}": keys for number, keys in enumerate(plan.together)}
+        conjunction = sql.SQL(" AND ").join(
+            sql.SQL("keys && {}::int[]").format(sql.Placeholder(key)) for key in together
+        )
+        found: sql.Composable = sql.SQL("keys && %(keys)s::int[]")
+        if together:
+            found = sql.SQL("({} OR ({}))").format(found, conjunction)
+        statement = sql.SQL(load_sql("by_words")).format(**self._names, found=found)
+        return [row[0] for row in self._rows(statement, {"keys": plan.keys, **together})]
+
+    def _needs_meaning(self, found: int) -> bool:
+        """Is it worth looking by meaning for chunks that words did not find?"""
+        if self._vector is None or self._request.ranking == "lexical":
+            return False
+        if self._request.ranking == "dense" or not model_named(self._serving.model).is_weak:
+            return True
+        return self._serving.vectors <= SMALL or found < self._request.k
+
+    def _by_meaning(self) -> list[int]:
+        if self._filters:
+            statement = sql.SQL(load_sql("allowed_by_meaning")).format(**self._names)
+            return [row[0] for row in self._rows(statement, {"vector": self._vector})]
+        if self._request.as_of is None:
+            statement = nearest_statement(self._serving.build, self._serving.dimensions, self._serving.ann)
+        else:
+            statement = sql.SQL(load_sql("past_nearest")).format(**self._names)
+        with self._connection.transaction(force_rollback=True):  # what is tuned is for this statement only
+            tune(self._connection, self._serving.ann, self._serving.search_effort)
+            return [row[0] for row in self._rows(statement, {"vector": self._vector})]
+
+    def _few_allowed(self) -> list[int] | None:
+        """All chunks that a filter leaves, when few enough to be scored; None for many, and without a filter."""
+        if not self._filters:
+            return None
+        statement = sql.SQL(load_sql("allowed")).format(**self._names)
+        found = [row[0] for row in self._rows(statement, {"candidates": FEW + 1})]
+        return found if len(found) <= FEW else None
+
+    def _scored(self, chunks: Sequence[int]) -> list[Scored]:
+        terms = self._names["terms"] if self._request.as_of is None else past.words(self._serving.build)
+        statement = sql.SQL(load_sql("scores")).format(**{**self._names, "terms": terms})
+        return [Scored(*row) for row in self._rows(statement, {"chunks": list(dict.fromkeys(chunks))})]
+
+    def _best(self, scored: Sequence[Scored], attainable: float) -> list[tuple[int, float]]:
+        if self._request.ranking == "lexical":
+            scored = [each for each in scored if each.lexical > 0]
+        if self._request.ranking == "fused" and self._vector is not None:
+            if self._request.fusion == "rrf":
+                return fuse_by_rank(scored)
+            most = max((each.lexical for each in scored), default=0.0)
+            is_weak = model_named(self._serving.model).is_weak
+            weight = weight_of_meaning(most, attainable, has_cjk(self._question.text), is_weak)
+        else:
+            weight = 1.0 if self._request.ranking == "dense" and self._vector is not None else 0.0
+        return fuse(scored, weight)
+
+    def _hits(self, best: Sequence[tuple[int, float]]) -> list[Hit]:
+        statement = sql.SQL(load_sql("hits")).format(**self._names)
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(
+                statement,
+                {**self._parameters, "chunks": [chunk for chunk, _ in best], "neighbours": self._request.neighbours},
+            )
+            rows = {row.pop("document_chunk_id"): row for row in cursor.fetchall()}
+        hits = []
+        for chunk, score in best:
+            if (row := rows.get(chunk)) is not None:
+                hits.append(hit_of(score, row))
+        return hits
+
+    def _rows(self, statement: Any, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return self._connection.execute(statement, {**self._parameters, **parameters}).fetchall()
