@@ -20,6 +20,7 @@ _COMMANDS = {
     "db": "arcana_pipelines.cli.commands.db",
     "doctor": "arcana_pipelines.cli.commands.doctor",
     "eval": "arcana_pipelines.cli.commands.eval",
+    "export": "arcana_pipelines.cli.commands.export",
     "index": "arcana_pipelines.cli.commands.index",
     "retry": "arcana_pipelines.cli.commands.retry",
     "search": "arcana_pipelines.cli.commands.search",

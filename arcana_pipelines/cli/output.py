@@ -28,7 +28,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print exactl
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]")
 
 # A command of ours in a text of ours.
-_COMMAND = re.compile(r"\barcana (?=(?:db|doctor|eval|index|retry|search|status|sync|up|webhooks|workspace)\b|-v )")
+_COMMAND = re.compile(
+    r"\barcana (?=(?:db|doctor|eval|export|index|retry|search|status|sync|up|webhooks|workspace)\b|-v )"
+)
 
 _PLACE = re.compile("\ue000(\\d+)\ue001")
 

@@ -1,0 +1,11 @@
+-- The documents that a build serves, each in the version that it serves.
+-- Taken apart once: each -> would decompress the whole text of the page.
+SELECT d.document_id::text, page.external_id, page.kind, page.title, page.url, d.path::text, c.version,
+       page.last_edited_at, p.published_at, page.text
+FROM published_document p
+JOIN document_content c USING (document_content_id)
+JOIN document d ON d.document_id = p.document_id
+CROSS JOIN LATERAL jsonb_to_record(c.contents)
+    AS page(external_id text, kind text, title text, url text, last_edited_at text, text text)
+WHERE p.rag_index_build_id = %(build)s AND d.workspace_id = %(workspace_id)s
+ORDER BY d.document_id;

@@ -1,0 +1,7 @@
+-- The vectors of the chunks that a build serves, as text: its numbers are the shortest that are the same float32.
+SELECT k.document_chunk_id, c.document_id::text, k.position, %(model)s::text, k.chunk_embedding::text
+FROM {chunks} k
+JOIN document_content c USING (document_content_id)
+JOIN document d ON d.document_id = c.document_id
+WHERE k.deleted_at IS NULL AND d.workspace_id = %(workspace_id)s
+ORDER BY k.document_chunk_id;
