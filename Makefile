@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test fast lint check lock newest-dagster soak bench clean
+.PHONY: help setup run test fast lint check reference lock newest-dagster soak bench clean
 
 help:
 	@echo "make setup   the environment in .venv, with the command .venv/bin/arcana"
@@ -13,6 +13,7 @@ help:
 	@echo "make test    all tests (make fast: without those that start processes)"
 	@echo "make soak    the model-based test for 10,000 steps (STEPS=n for another number)"
 	@echo "make bench   every benchmark, 30 to 50 minutes on two quiet cores (benchmarks/README.md)"
+	@echo "make reference   docs/reference/ and the drawing in docs/architecture.md, from the code"
 	@echo "make check   what CI runs: format, lint, types, imports, tests, definitions, wheel"
 
 setup: $(STAMP)
@@ -46,6 +47,10 @@ check: lint
 	$(BIN)/dg check defs
 	$(BIN)/python -m arcana_pipelines_tests.wheel_check
 	$(MAKE) newest-dagster
+
+# A test fails while what it writes differs from the code.
+reference: setup
+	$(BIN)/python -m arcana_pipelines_tests.reference
 
 # A lock names versions and hashes, no registry, and it is whole: nothing is resolved when it is installed.
 # requirements.lock: what runs (the image); requirements-dev.lock: that, and what tests and builds it (.venv);

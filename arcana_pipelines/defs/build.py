@@ -14,6 +14,8 @@ from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.defs.schedules import SCHEDULES
 from arcana_pipelines.defs.sensors import SENSORS
 
+__all__ = ["build_defs"]
+
 
 def build_defs(
     *,

@@ -9,6 +9,8 @@ from typing import IO, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["BatchAnswer", "Batches", "Embedded", "Embedder", "OffersBatches", "OpenEmbedder", "SentBatch", "Vectors"]
+
 Vectors = NDArray[np.float32]
 
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+__all__ = ["Announcement", "FetchedPage", "Listing", "Mode", "PageRef", "Presence", "Source"]
+
 
 class Mode(StrEnum):
     """How much of the source a sync lists."""
