@@ -1,5 +1,7 @@
 -- Take a place in the window of the last 60 seconds, with the token's row locked: 0, or the seconds to wait.
 -- A window that was full for two minutes without a complaint grows by a quarter: the plan allows more.
+-- in: credential (hash of the token), highest (requests a minute that the window grows to at most)
+-- out: seconds to wait before asking again; 0: the place is taken
 WITH moment AS (
     SELECT clock_timestamp() AS now, date_trunc('second', clock_timestamp()) AS second
 ), taken AS (

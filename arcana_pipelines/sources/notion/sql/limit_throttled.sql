@@ -1,4 +1,7 @@
 -- The server said 429. A burst of them is one event: the window shrinks once a second at most.
+-- in: credential (hash of the token), pause (seconds), reason (what the server said), shrink (whether the window does),
+--     lowest (requests a minute that the window keeps)
+-- out: nothing
 UPDATE source_limit SET
     paused_until = greatest(paused_until, clock_timestamp() + make_interval(secs => %(pause)s)),
     reason = %(reason)s,
