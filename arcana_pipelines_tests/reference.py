@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Callable, Iterable
 from enum import Enum
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +263,8 @@ def drawing() -> str:
         lines.append(f'    subgraph layer{number}[" "]')
         lines.extend(f"        {room}[{room}]" for room in layer)
         lines.append("    end")
+    # Invisible links keep a layer below the one above it, also where no arrow does.
+    lines.extend(f"    {above[0]} ~~~ {below[0]}" for above, below in pairwise(layers()))
     lines.extend(f"    {high} --> {low}" for high, low in sorted(reduced(arrows())))
     return "\n".join([BEGIN, *lines, "```", END])
 

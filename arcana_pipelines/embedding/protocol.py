@@ -16,7 +16,13 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """`vectors` has one row a text; `tokens` is what the provider counted for all of them, `counts` for each."""
+    """What an embedder answers for one batch of texts.
+
+    Attributes:
+        vectors: float32 of shape (texts, dimensions), in the order of the texts.
+        tokens: what the provider counted for all texts together.
+        counts: tokens of each text, in the order of the texts; None where the provider counts only the whole.
+    """
 
     vectors: Vectors
     tokens: int
