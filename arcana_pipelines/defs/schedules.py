@@ -15,14 +15,31 @@ from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.workspaces.workspaces import every
 
 
-@dg.schedule(
-    job_name=AUDIT_JOB,
-    cron_schedule="0 3 * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every night: list everything, prove what is gone, measure the indexes. The only way to see un-shared "
-    "pages.",
-)
-def audit_sweep(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+def audit_schedule(cron: str = "0 3 * * *", time_zone: str | None = None) -> dg.ScheduleDefinition:
+    """The schedule of the audits; without a time zone its times are UTC."""
+    return dg.schedule(
+        name="audit_sweep",
+        job_name=AUDIT_JOB,
+        cron_schedule=cron,
+        execution_timezone=time_zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="List everything, prove what is gone, measure the indexes. The only way to see un-shared pages.",
+    )(_audits)
+
+
+def quality_schedule(cron: str = "0 5 * * *", time_zone: str | None = None) -> dg.ScheduleDefinition:
+    """The schedule of the golden questions, after the audits; without a time zone its times are UTC."""
+    return dg.schedule(
+        name="quality_sweep",
+        job_name=QUALITY_JOB,
+        cron_schedule=cron,
+        execution_timezone=time_zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Ask the golden questions of each workspace that keeps some.",
+    )(_questions)
+
+
+def _audits(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """One audit run an active workspace."""
     with tick_database() as database:
         if database is None:
@@ -41,13 +58,7 @@ def audit_sweep(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest
         )
 
 
-@dg.schedule(
-    job_name=QUALITY_JOB,
-    cron_schedule="0 5 * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every night, after the audits: ask the golden questions of each workspace that keeps some.",
-)
-def quality_sweep(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+def _questions(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """One run a workspace with golden questions."""
     partitions = workspaces.get_partition_keys(dynamic_partitions_store=context.instance)
     with tick_database() as database:
@@ -78,5 +89,8 @@ installation_sweep = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Every night, after the audits: compare the schema with this release, and look for stale workspaces.",
 )
+
+audit_sweep = audit_schedule()
+quality_sweep = quality_schedule()
 
 SCHEDULES = [audit_sweep, quality_sweep, installation_sweep, maintenance_sweep]

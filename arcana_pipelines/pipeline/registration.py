@@ -29,6 +29,7 @@ def register(
     name: str | None = None,
     source_config: dict[str, Any] | None = None,
     credential_ref: str | None = None,
+    declared_by: str | None = None,
 ) -> Workspace:
     """Make row, directory, default index and partition of a new workspace: all of them or none.
 
@@ -43,9 +44,10 @@ def register(
         with database.connection() as connection:
             _refuse_used(connection, slug)
             connection.execute(
-                "INSERT INTO workspace (slug, name, platform, source_config, credential_ref, storage_path) "
-                "VALUES (%s, %s, %s, %s, %s, %s)",
-                [slug, name or slug, platform, Jsonb(source_config or {}), credential_ref, str(directory)],
+                "INSERT INTO workspace "
+                "(slug, name, platform, source_config, credential_ref, storage_path, declared_by) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                [slug, name or slug, platform, Jsonb(source_config or {}), credential_ref, str(directory), declared_by],
             )
             workspace = find(connection, slug)
             create_index(connection, workspace.workspace_id, DEFAULT_INDEX, index)

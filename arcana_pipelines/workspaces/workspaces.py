@@ -27,7 +27,7 @@ class Workspace:
     """One tenant, as its row says.
 
     `storage_path` is where its directory was made; after a restore on another machine it is below the new ARCANA_HOME
-    (see `storage_path`).
+    (see `storage_path`). `declared_by` is the Dagster project whose YAML declares it; None: a person registered it.
     """
 
     workspace_id: UUID
@@ -44,6 +44,7 @@ class Workspace:
     generation: int
     source_cursor: str | None
     poll_failures: int
+    declared_by: str | None
 
 
 _COLUMNS = ", ".join(Workspace.__dataclass_fields__)
@@ -113,6 +114,14 @@ def change(
         "UPDATE workspace SET name = %s, source_config = %s, credential_ref = %s, "
         "source_cursor = CASE WHEN %s THEN NULL ELSE source_cursor END, updated_at = now() WHERE workspace_id = %s",
         [name, Jsonb(source_config), credential_ref, moved, workspace.workspace_id],
+    )
+    connection.commit()
+
+
+def set_declared_by(connection: Connection, workspace_id: UUID, project: str) -> None:
+    """Say which Dagster project declares a workspace."""
+    connection.execute(
+        "UPDATE workspace SET declared_by = %s, updated_at = now() WHERE workspace_id = %s", [project, workspace_id]
     )
     connection.commit()
 

@@ -56,6 +56,7 @@ class Workspace(Base):
     poll_problem: Mapped[str | None] = mapped_column(TEXT)
     sync_needed: Mapped[str | None] = mapped_column(TEXT)
     embedding_budget: Mapped[Any] = mapped_column(NUMERIC, nullable=True)
+    declared_by: Mapped[str | None] = mapped_column(TEXT)
     created_at: Mapped[Any] = now()
     updated_at: Mapped[Any] = now()
 
