@@ -119,15 +119,15 @@ class TestTrash:
     def test_an_api_that_filters_its_trash_only_by_kind_is_asked_so_from_then_on(
         self, acme: Harness, page: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        call = NotionApi.call
+        request = NotionApi.request
 
-        def strict(api: NotionApi, method: str, path: str, **options: Any) -> dict[str, Any]:
+        def strict(api: NotionApi, path: str, method: str, **options: Any) -> dict[str, Any]:
             if path == "search" and "property" not in options["body"]["filter"]:
                 api.traffic.count(400)
                 raise RequestInvalid("400 validation_error: filter.property should be defined")
-            return call(api, method, path, **options)
+            return request(api, path, method, **options)
 
-        monkeypatch.setattr(NotionApi, "call", strict)
+        monkeypatch.setattr(NotionApi, "request", strict)
         acme.settle()
         acme.sync()
         acme.world.trash(page)
@@ -150,15 +150,15 @@ class TestTrash:
     def test_an_api_that_ignores_the_trash_filter_removes_nothing_and_is_not_read_to_its_end(
         self, acme: Harness, page: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        call = NotionApi.call
+        request = NotionApi.request
 
-        def deaf(api: NotionApi, method: str, path: str, **options: Any) -> dict[str, Any]:
+        def deaf(api: NotionApi, path: str, method: str, **options: Any) -> dict[str, Any]:
             body = options.get("body") or {}
             if path == "search" and "in_trash" in body["filter"]:
                 options["body"] = {**body, "filter": {"property": "object", "value": "page"}}
-            return call(api, method, path, **options)
+            return request(api, path, method, **options)
 
-        monkeypatch.setattr(NotionApi, "call", deaf)
+        monkeypatch.setattr(NotionApi, "request", deaf)
         acme.settle()
         acme.sync()
         report = acme.sync()
@@ -177,17 +177,17 @@ class TestTrash:
         acme.sync()
         for other in others:
             acme.world.trash(other)
-        call = NotionApi.call
+        request = NotionApi.request
         refused = []
 
-        def refusing(api: NotionApi, method: str, path: str, **options: Any) -> dict[str, Any]:
+        def refusing(api: NotionApi, path: str, method: str, **options: Any) -> dict[str, Any]:
             body = options.get("body") or {}
             if path == "search" and "in_trash" in body["filter"] and "start_cursor" in body and not refused:
                 refused.append(body)
                 raise RequestInvalid("POST search: 400 validation_error: The start_cursor provided is invalid")
-            return call(api, method, path, **options)
+            return request(api, path, method, **options)
 
-        monkeypatch.setattr(NotionApi, "call", refusing)
+        monkeypatch.setattr(NotionApi, "request", refusing)
         assert not acme.sync()["listing_complete"] and refused
         acme.world.trash(database.database_id)
         assert acme.sync()["listing_complete"]
@@ -435,14 +435,14 @@ class TestPoison:
         acme.settle()
         acme.sync()
         acme.world.append_blocks(page, [blocks.paragraph("more words")])
-        call = NotionApi.call
+        request = NotionApi.request
 
-        def spoiled(api: NotionApi, method: str, path: str, **options: object) -> dict[str, object]:
-            answer = call(api, method, path, **options)  # type: ignore[arg-type]
+        def spoiled(api: NotionApi, path: str, method: str, **options: object) -> dict[str, object]:
+            answer = request(api, path, method, **options)  # type: ignore[arg-type]
             return {**answer, "markdown": None} if path.endswith("/markdown") else answer
 
         with monkeypatch.context() as patch:
-            patch.setattr(NotionApi, "call", spoiled)
+            patch.setattr(NotionApi, "request", spoiled)
             assert acme.sync()["pages"]["quarantined"] == 1
         assert "xylophone" in acme.published()[page]
         acme.sync()

@@ -11,19 +11,21 @@ import pytest
 from arcana_pipelines.markdown.normalise import normalise
 from arcana_pipelines.markdown.reader import without_literals
 from arcana_pipelines.sources.notion.body import BodyReader
+from arcana_pipelines.sources.notion.endpoints import Endpoints
 from arcana_pipelines_tests.markdown.hostile import patterns
 
 _SHORT, _LONG = 8_000, 32_000
 _PAGE = "1f7effb2-9211-800a-af32-c10cd6f51abc"
 
 
-class _Answers:
+class _Answers(Endpoints):
     """An API that has one page, and nothing in any block."""
 
     def __init__(self, markdown: str) -> None:
+        super().__init__()
         self._markdown = markdown
 
-    def call(self, method: str, path: str, **_: Any) -> dict[str, Any]:
+    def request(self, path: str, method: str, **_: Any) -> dict[str, Any]:
         if path.startswith("pages/"):
             return {"object": "page_markdown", "id": _PAGE, "markdown": self._markdown}
         return {"object": "block", "id": path.partition("/")[2], "type": "divider", "has_children": False}

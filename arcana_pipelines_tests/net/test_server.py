@@ -181,7 +181,7 @@ class TestNotion:
         patience = Patience(attempts=1, throttled_attempts=1, timeout=timeout)
         notion = NotionApi(token, hostile.url, RateLimiter(database, fingerprint(token), 0), patience)
         try:
-            return notion.call("GET", path)
+            return notion.request(path, "GET")
         finally:
             notion.close()
 

@@ -81,7 +81,7 @@ def test_at_the_limit(api: Callable[..., NotionApi]) -> None:
 
     def work() -> None:
         for _ in range(20):
-            one.call("GET", "users/me")
+            one.users.me()
 
     assert isinstance(interrupted(work, waiting.is_set), Abandoned)
 
@@ -89,13 +89,13 @@ def test_at_the_limit(api: Callable[..., NotionApi]) -> None:
 @pytest.mark.parametrize("fault", ["429", "503"])
 def test_between_attempts(api: Callable[..., NotionApi], server: NotionServer, naps: Naps, fault: str) -> None:
     server.faults.add("users", fault, times=None, retry_after=50)
-    error = interrupted(lambda: api().call("GET", "users/me"), lambda: bool(naps.seconds))
+    error = interrupted(lambda: api().users.me(), lambda: bool(naps.seconds))
     assert isinstance(error, Abandoned)
 
 
 def test_in_the_middle_of_an_answer(api: Callable[..., NotionApi], server: NotionServer) -> None:
     server.faults.add("users", "hang", times=None, seconds=45)
-    error = interrupted(lambda: api().call("GET", "users/me"), lambda: bool(server.requests))
+    error = interrupted(lambda: api().users.me(), lambda: bool(server.requests))
     assert isinstance(error, Abandoned)
 
 
@@ -104,7 +104,7 @@ def test_before_the_next_request(api: Callable[..., NotionApi], server: NotionSe
 
     def work() -> None:
         while True:
-            one.call("GET", "users/me")
+            one.users.me()
 
     assert isinstance(interrupted(work, lambda: bool(server.requests)), Abandoned)
 

@@ -7,7 +7,8 @@ import itertools
 import json
 import random
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from arcana_pipelines.errors import AnswerUnusable
 from arcana_pipelines.sources.notion import lists
 from arcana_pipelines.sources.notion.api import NotionApi
+from arcana_pipelines.sources.notion.endpoints import Endpoints
 from arcana_pipelines.sources.protocol import Mode, PageRef, Presence
 from arcana_pipelines.testing.notion_server import NotionWorld
 from arcana_pipelines.testing.notion_server.model import blocks
@@ -263,14 +265,14 @@ class TestEndlessLists:
         acme.sync()
         before = acme.published()
         cursors = itertools.count()
-        call = NotionApi.call
+        request = NotionApi.request
 
-        def endless(self: NotionApi, method: str, path: str, *more: Any, **given: Any) -> Json:
+        def endless(self: NotionApi, path: str, method: str, **given: Any) -> Json:
             if path != "search":
-                return call(self, method, path, *more, **given)
+                return request(self, path, method, **given)
             return {"object": "list", "results": [], "has_more": True, "next_cursor": f"{next(cursors):032x}"}
 
-        monkeypatch.setattr(NotionApi, "call", endless)
+        monkeypatch.setattr(NotionApi, "request", endless)
         report = acme.sync(Mode.FULL)
         assert not report["listing_complete"] and "brings nothing new" in report["problems"][0]
         assert report["pages"]["removed"] == 0 and acme.published() == before
@@ -280,11 +282,11 @@ class TestEndlessLists:
         monkeypatch.setattr(lists, "MOST_ANSWERS", 30)
         numbers = itertools.count()
 
-        class Endless:
-            def call(self, method: str, path: str, query: Any = None) -> Json:
+        class Endless(Endpoints):
+            def request(self, path: str, method: str, **_: Any) -> Json:
                 item = {"object": "block", "id": f"{next(numbers):032x}"}
                 return {"object": "list", "results": [item], "has_more": True, "next_cursor": item["id"]}
 
         with pytest.raises(AnswerUnusable, match="more and more"):
-            list(lists.items(cast(NotionApi, Endless()), "blocks/x/children"))
+            list(lists.items(partial(Endless().blocks.children.list, "x"), "blocks/x/children"))
         assert next(numbers) == 30

@@ -11,19 +11,21 @@ import pytest
 from arcana_pipelines.errors import PageRejected
 from arcana_pipelines.markdown import share
 from arcana_pipelines.sources.notion.body import BodyReader
+from arcana_pipelines.sources.notion.endpoints import Endpoints
 
 PAGE = "1f7effb2-9211-800a-af32-c10cd6f51abc"
 BLOCK = "1f8effb2-9211-8024-8da6-d7c4ac2c3482"
 
 
-class _OnePage:
+class _OnePage(Endpoints):
     """An API that has one page and none of its blocks."""
 
     def __init__(self, markdown: str) -> None:
+        super().__init__()
         self.markdown = markdown
         self.calls: list[str] = []
 
-    def call(self, method: str, path: str, **_: Any) -> dict[str, Any]:
+    def request(self, path: str, method: str, **_: Any) -> dict[str, Any]:
         self.calls.append(path)
         return {"object": "page_markdown", "id": PAGE, "markdown": self.markdown}
 
@@ -36,13 +38,14 @@ def test_a_placeholder_that_somebody_typed_is_text(typed: str) -> None:
     assert (body.markdown, body.unknown_types, len(api.calls)) == (markdown, (), 1)
 
 
-class _Parts:
+class _Parts(Endpoints):
     """An API whose answers are given: of a page or block its Markdown, and the ids that it did not render."""
 
     def __init__(self, parts: dict[str, tuple[str, list[str]]]) -> None:
+        super().__init__()
         self._parts = parts
 
-    def call(self, method: str, path: str, **_: Any) -> dict[str, Any]:
+    def request(self, path: str, method: str, **_: Any) -> dict[str, Any]:
         kind, own_id = path.split("/")[:2]
         if kind == "blocks":
             texts = [{"type": "text", "text": {"content": "words"}, "plain_text": "words", "annotations": {}}]

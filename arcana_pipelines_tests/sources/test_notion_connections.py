@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.errors import ArcanaError, InvalidSetting, PageUnavailable, SourceUnavailable
+from arcana_pipelines.errors import ArcanaError, InvalidSetting, PageRejected, PageUnavailable, SourceUnavailable
 from arcana_pipelines.net.certificates import trusted_certificates
 from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import RateLimiter
@@ -85,7 +85,7 @@ def ask(database: Database) -> Ask:
         patience = Patience(attempts=1, throttled_attempts=1, timeout=timeout)
         api = NotionApi(token, base_url, RateLimiter(database, fingerprint(token), 0), patience)
         try:
-            assert api.call("GET", "users/me", query={"page_size": 100})["id"] == "1"
+            assert api.request("users/me", "GET", query={"page_size": 100})["id"] == "1"
         finally:
             api.close()
 
@@ -226,3 +226,10 @@ def test_only_notion_says_that_a_page_is_not_there(odd: Callable[..., str], ask:
     details = {"object": "error", "status": 404, "code": "object_not_found", "message": "Could not find it."}
     with pytest.raises(PageUnavailable, match="object_not_found"):
         ask(odd(status=404, body=json.dumps(details).encode()))
+
+
+@pytest.mark.parametrize("spelling", ["..", "%2e%2e", "%2E.", "a/../../users"])
+def test_an_id_that_leads_to_another_path_is_never_asked_for(database: Database, spelling: str) -> None:
+    api = NotionApi(SecretStr("ntn_x"), "http://127.0.0.1:9", RateLimiter(database, "x", 0), Patience(attempts=1))
+    with pytest.raises(PageRejected, match="no path of Notion"):
+        api.pages.properties.retrieve("1f7effb2-9211-800a-af32-c10cd6f51abc", spelling)

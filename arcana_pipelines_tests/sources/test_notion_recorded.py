@@ -27,6 +27,7 @@ from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.blocks import render
 from arcana_pipelines.sources.notion.body import BodyReader
 from arcana_pipelines.sources.notion.comments import comment_line
+from arcana_pipelines.sources.notion.endpoints import Endpoints
 from arcana_pipelines.sources.notion.pages import data_source_ref, notion_id, page_ref
 from arcana_pipelines.sources.notion.properties import read_properties
 from arcana_pipelines.sources.notion.property_items import read_property
@@ -210,13 +211,14 @@ def indexed(ref: PageRef, body: str = "") -> str:
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
-class Answers:
+class Answers(Endpoints):
     """A Notion that knows these answers, by path, and nothing else."""
 
     def __init__(self, answers: dict[str, Json]) -> None:
+        super().__init__()
         self.answers = answers
 
-    def call(self, method: str, path: str, query: Any = None, body: Any = None) -> Json:
+    def request(self, path: str, method: str, **_: Any) -> Json:
         """The answer at an address."""
         if path not in self.answers:
             raise PageUnavailable(path)
@@ -241,7 +243,7 @@ def read_property_item(item: Json) -> str:
     path = f"pages/{NOBODY}/properties/{item['id']}"
     answer = {"object": "list", "results": [item], "has_more": False, "property_item": {}} if many else item
     api = cast(NotionApi, Answers({path: answer}))
-    return str(read_property(api, path, {"type": kind, "text": "", "value": None})["text"])
+    return str(read_property(api, NOBODY, item["id"], {"type": kind, "text": "", "value": None})["text"])
 
 
 def read_markdown(answer: Json) -> str:

@@ -234,7 +234,7 @@ def _notion(database: Database) -> str:
     schema.require_current(database)
     api = open_notion_api(DEFAULT_TOKEN_VARIABLE, "doctor", database, hurried=True)
     try:
-        bot = api.call("GET", "users/me").get("bot") or {}
+        bot = api.users.me().get("bot") or {}
     finally:
         api.close()
     return f"the token of {DEFAULT_TOKEN_VARIABLE} belongs to '{bot.get('workspace_name') or 'a workspace'}'"

@@ -1,7 +1,7 @@
-"""Every request to Notion goes through `NotionApi.call`: limit, retry, classification, counting.
+"""Every request to Notion goes through `NotionApi.request`: limit, retry, classification, counting.
 
 Every request we send is a read, search and query POSTs included, so every one may be repeated. urllib3 instead of
-notion-client: docs/decisions/014-urllib3-for-notion.md.
+notion-client's own transport: docs/decisions/026-notion-client-on-our-transport.md.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from notion_client.errors import APIErrorCode, InvalidPathParameterError, validate_request_path
 from pydantic import SecretStr
 from tenacity.wait import wait_random_exponential
 from urllib3.exceptions import HTTPError, SSLError
@@ -39,6 +40,7 @@ from arcana_pipelines.net.failures import timed_out
 from arcana_pipelines.net.retry import Tried, TryAgain, until_answered
 from arcana_pipelines.net.retry_after import http_date, retry_after
 from arcana_pipelines.net.server import Answer, Server
+from arcana_pipelines.sources.notion.endpoints import Endpoints
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 
 log = logging.getLogger(__name__)
@@ -91,12 +93,13 @@ class Traffic:
             self.throttled += status == 429
 
 
-class NotionApi:
+class NotionApi(Endpoints):
     """The Notion API for one token, safe to share between threads."""
 
     def __init__(
         self, token: SecretStr, base_url: str, limiter: RateLimiter, patience: Patience, connections: int = 10
     ) -> None:
+        super().__init__()
         self.traffic = Traffic()
         self.credential = fingerprint(token)
         self._limiter = limiter
@@ -127,14 +130,16 @@ class NotionApi:
         """Close the connections."""
         self._server.close()
 
-    def call(
+    def request(
         self,
-        method: str,
         path: str,
+        method: str,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        form_data: None = None,
+        auth: None = None,
     ) -> dict[str, Any]:
-        """Send one read and return its JSON object.
+        """Send one read and return its JSON object (see `Endpoints.request`).
 
         Raises:
             AnswerUnusable: the answer is JSON, and nothing that Notion says.
@@ -158,8 +163,7 @@ class NotionApi:
     def _attempt(
         self, method: str, path: str, query: Mapping[str, Any] | None, body: Mapping[str, Any] | None
     ) -> dict[str, Any]:
-        if not _PATH.fullmatch(path):
-            raise PageRejected(f"{clean(path)[:200]!r} is no path of Notion's API: an id in it is none.")
+        _check_path(path)
         workers.pause(0)
         self._limiter.acquire()
         url = f"{self._root}{path}?{urlencode(query, doseq=True)}" if query else self._root + path
@@ -211,7 +215,7 @@ class NotionApi:
             )
         if answer.status == 404 and details.get("object") == "error":
             # Only this code says that the page is not there; a path that is none answers 404 as well.
-            return (PageUnavailable if code == "object_not_found" else PageRejected)(f"{where}: {said}")
+            return (PageUnavailable if code == APIErrorCode.ObjectNotFound else PageRejected)(f"{where}: {said}")
         if answer.status == 429:
             return self._throttled(answer, details, where)
         if answer.status in RETRIED_STATUSES or answer.status == 404 or answer.status < 400:
@@ -237,6 +241,20 @@ class NotionApi:
         if pause is not None and pause > self._patience.longest_pause:
             return SourcePaused(f"Notion asks to wait {pause:.0f} s ({reason}); the next sync goes on from here.")
         return TryAgain(f"429 {reason}", pause)
+
+
+def _check_path(path: str) -> None:
+    """
+    Raises:
+        PageRejected: what stands for an id in it is none, or leads to another path.
+    """
+    try:
+        validate_request_path(path)  # two dots in any writing
+        is_one = _PATH.fullmatch(path) is not None
+    except InvalidPathParameterError:
+        is_one = False
+    if not is_one:
+        raise PageRejected(f"{clean(path)[:200]!r} is no path of Notion's API: an id in it is none.")
 
 
 def fingerprint(token: SecretStr) -> str:

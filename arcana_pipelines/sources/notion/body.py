@@ -12,6 +12,7 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from arcana_pipelines.errors import AnswerUnusable, PageRejected, PageTooLarge, PageUnavailable
@@ -59,7 +60,7 @@ class BodyReader:
         Raises:
             PageUnavailable: there is no such page for this token.
             PageRejected: neither way could read it, or it takes more time than one page may.
-            SourceUnavailable, TokenRevoked: see `NotionApi.call`.
+            SourceUnavailable, TokenRevoked: see `NotionApi.request`.
         """
         if self._refusals < GIVE_UP_MARKDOWN_AFTER:
             try:
@@ -134,8 +135,8 @@ class BodyReader:
         return Body(text, tuple(links), tuple(problems), (*unknown_types, *left_unknown(text)))
 
     def _markdown(self, any_id: str) -> dict[str, Any]:
-        # notion-client 3.1 has a method for this path, but drops markdown_version.
-        answer = self._api.call("GET", f"pages/{path_id(any_id)}/markdown", query={"markdown_version": "v2"})
+        # notion-client 3.1 has a method for this path, `pages.retrieve_markdown`, but drops markdown_version.
+        answer = self._api.request(f"pages/{path_id(any_id)}/markdown", "GET", query={"markdown_version": "v2"})
         if answer["object"] != "page_markdown" or not isinstance(answer.get("markdown"), str):
             raise AnswerUnusable(f"Notion answered the markdown of {any_id} with something else")
         return answer
@@ -146,7 +147,7 @@ class BodyReader:
 
     def _subtree(self, block_id: str) -> Body:
         try:
-            block = self._api.call("GET", f"blocks/{path_id(block_id)}")
+            block = self._api.blocks.retrieve(path_id(block_id))
         except (PageUnavailable, PageRejected) as error:
             return Body("", partial=(str(error),))
         if block["object"] != "block" or notion_id(block.get("id")) != block_id:
@@ -166,7 +167,8 @@ class BodyReader:
         def children(block_id: str) -> Iterator[dict[str, Any]]:
             if next(asked) > MOST_PARENTS:
                 raise PageRejected(f"the page has more than {MOST_PARENTS} blocks with others in them")
-            return items(self._api, f"blocks/{path_id(block_id)}/children")
+            parent = path_id(block_id)
+            return items(partial(self._api.blocks.children.list, parent), f"blocks/{parent}/children")
 
         return children
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from arcana_pipelines.errors import PageRejected, PageUnavailable
@@ -26,13 +27,14 @@ def read_comments(api: NotionApi, names: UserNames, page_id: str, markdown: str)
     """The comments as Markdown, empty when there are none, and in words why some could not be read.
 
     Raises:
-        SourceUnavailable, TokenRevoked: see `NotionApi.call`.
+        SourceUnavailable, TokenRevoked: see `NotionApi.request`.
     """
     lines: list[str] = []
     problem = None
     for anchor in dict.fromkeys([page_id, *_DISCUSSION.findall(markdown)]):
         try:
-            lines += [comment_line(comment, names) for comment in items(api, "comments", block_id=anchor)]
+            read = partial(api.comments.list, block_id=anchor)
+            lines += [comment_line(comment, names) for comment in items(read, "comments")]
         except (PageRejected, PageUnavailable) as error:
             problem = f"comments could not be read: {error}"
     said = [line for line in lines if line]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from arcana_pipelines.errors import AnswerUnusable
-from arcana_pipelines.sources.notion.api import NotionApi
 
 # Answers without anything new after which a list is taken to have no end. One or two happen: what the connection may
 # not see is left out of an answer, and what moves meanwhile is shown twice.
@@ -44,12 +43,14 @@ class Progress:
         return cursor
 
 
-def follow(api: NotionApi, path: str, first: dict[str, Any], **query: Any) -> Iterator[dict[str, Any]]:
+def follow(read: Callable[..., dict[str, Any]], path: str, first: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Every answer of a list to its end, from its first one on.
+
+    `read` is a method of an endpoint, with what it is about; `path` names the list in errors.
 
     Raises:
         AnswerUnusable: it is no list, or its end cannot be reached. Part of a list is never taken for all of it.
-        SourceUnavailable, PageRejected, PageUnavailable, TokenRevoked: see `NotionApi.call`.
+        SourceUnavailable, PageRejected, PageUnavailable, TokenRevoked: see `NotionApi.request`.
     """
     answer = first
     progress = Progress(MOST_ANSWERS)
@@ -64,12 +65,12 @@ def follow(api: NotionApi, path: str, first: dict[str, Any], **query: Any) -> It
             cursor = progress.next(answer, results)
         except AnswerUnusable as error:
             raise AnswerUnusable(f"{path}: {error}") from error
-        answer = api.call("GET", path, query={"page_size": 100, **query, "start_cursor": cursor})
+        answer = read(page_size=100, start_cursor=cursor)
 
 
-def items(api: NotionApi, path: str, **query: Any) -> Iterator[dict[str, Any]]:
+def items(read: Callable[..., dict[str, Any]], path: str) -> Iterator[dict[str, Any]]:
     """Every item of a list, to its end (see `follow`)."""
-    for answer in follow(api, path, api.call("GET", path, query={"page_size": 100, **query}), **query):
+    for answer in follow(read, path, read(page_size=100)):
         yield from answer["results"]
 
 

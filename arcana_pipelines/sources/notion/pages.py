@@ -91,7 +91,7 @@ def completed(api: NotionApi, ref: PageRef) -> Completed | None:
     """The reference's title and properties read to their end, or None if none is cut.
 
     Raises:
-        SourceUnavailable, TokenRevoked: see `NotionApi.call`.
+        SourceUnavailable, TokenRevoked: see `NotionApi.request`.
     """
     cut = [name for name, value in ref.properties.items() if "incomplete" in value]
     hopeless = [name for name, value in ref.properties.items() if value.get("unsupported")]
@@ -104,7 +104,7 @@ def completed(api: NotionApi, ref: PageRef) -> Completed | None:
         held = whole[name]
         property_id = quote(_string(held["incomplete"]), safe="%~")  # encoded by the API, as a rule
         try:
-            found = read_property(api, f"pages/{path_id(ref.external_id)}/properties/{property_id}", held)
+            found = read_property(api, path_id(ref.external_id), property_id, held)
         except (PageRejected, PageUnavailable, AnswerUnusable) as error:
             partial.append(f"property '{name}' could not be read to its end: {error}")
             continue

@@ -6,6 +6,7 @@ https://developers.notion.com/reference/property-item-object
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from arcana_pipelines.errors import AnswerUnusable
@@ -17,20 +18,22 @@ from arcana_pipelines.sources.notion.properties import read_value
 _LISTED = frozenset({"unsupported", "incomplete"})
 
 
-def read_property(api: NotionApi, path: str, held: Mapping[str, Any]) -> dict[str, Any]:
+def read_property(api: NotionApi, page_id: str, property_id: str, held: Mapping[str, Any]) -> dict[str, Any]:
     """A property as `properties.read_value` gives it. `held` is what the page object says of it.
 
     Raises:
         AnswerUnusable: the endpoint answers with a property of another type, or does not compute it.
-        SourceUnavailable, PageRejected, PageUnavailable, TokenRevoked: see `NotionApi.call`.
+        SourceUnavailable, PageRejected, PageUnavailable, TokenRevoked: see `NotionApi.request`.
     """
     kind = held["type"]
-    first = api.call("GET", path, query={"page_size": 100})
+    path = f"pages/{page_id}/properties/{property_id}"
+    read = partial(api.pages.properties.retrieve, page_id, property_id)
+    first: dict[str, Any] = read(page_size=100)
     if first["object"] == "property_item":  # a formula, for one, is no list
         return _expected(first, kind, path)
     results: list[dict[str, Any]] = []
     about: Any = None
-    for answer in follow(api, path, first):
+    for answer in follow(read, path, first):
         results += answer["results"]
         about = answer.get("property_item")
     if kind == "rollup":

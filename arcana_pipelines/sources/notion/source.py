@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -61,6 +63,13 @@ MOST_LISTED = 100_000
 IsUnchanged = Callable[[Sequence[PageRef]], Sequence[bool]]
 
 
+class Trash(StrEnum):
+    """How an API lists its trash. Found by one request and kept beside the cursor until the next full listing."""
+
+    OF_ALL = "all"
+    OF_PAGES = "pages"
+
+
 class NotionSource:
     """The pages that one token can see."""
 
@@ -72,7 +81,6 @@ class NotionSource:
         self._body = BodyReader(api)
         self._names = UserNames(api)
         self._with_comments = with_comments
-        self._trash_of_pages = False
 
     def credential(self) -> str:
         """A fingerprint of the token (see `Source.credential`)."""
@@ -80,7 +88,7 @@ class NotionSource:
 
     def identity(self) -> str | None:
         """The Notion workspace that the token belongs to."""
-        answer = self.api.call("GET", "users/me")
+        answer = self.api.users.me()
         bot = answer.get("bot") if answer["object"] == "user" else None
         return notion_id(bot.get("workspace_id")) if isinstance(bot, dict) else None
 
@@ -101,14 +109,12 @@ class NotionSource:
         listing = Listing()
         held = _read_cursor(cursor)
         since = _since(held) if mode is Mode.INCREMENTAL else None
-        # After a full listing the API is asked again what it knows.
-        self._trash_of_pages = since is not None and bool(held.get("trash_of_pages"))
         if mode is Mode.INCREMENTAL and since is None:
             listing.problems.append("the cursor of the last sync is missing or unreadable; everything was listed")
         if since is None:
             listing.batches = self._everything(listing)
         else:
-            listing.batches = self._recent(listing, since, is_unchanged)
+            listing.batches = self._recent(listing, since, _trash_known(held), is_unchanged)
         return listing
 
     def fetch(self, ref: PageRef) -> FetchedPage:
@@ -155,7 +161,7 @@ class NotionSource:
     def confirm(self, external_id: str) -> tuple[Presence, PageRef | None]:
         """Look at one page directly (see `Source.confirm`)."""
         try:
-            answer = self.api.call("GET", f"pages/{path_id(external_id)}")
+            answer = self.api.pages.retrieve(path_id(external_id))
             ref = self._page(answer)
         except PageUnavailable:
             return Presence.GONE, None
@@ -176,7 +182,7 @@ class NotionSource:
             if kind != "block" or parent is None:
                 return Presence.ALIVE, replace(ref, parent_kind=kind, parent_id=parent)
             try:
-                block = self.api.call("GET", f"blocks/{path_id(parent)}")
+                block = self.api.blocks.retrieve(path_id(parent))
             except (PageUnavailable, PageRejected, SourceUnavailable) as error:
                 log.info("page %s: the block around it cannot be read: %s", ref.external_id, error)
                 return Presence.ALIVE, ref
@@ -191,7 +197,7 @@ class NotionSource:
     def container(self, external_id: str) -> PageRef | None:
         """The data source of a row (see `Source.container`)."""
         try:
-            answer = self.api.call("GET", f"data_sources/{path_id(external_id)}")
+            answer = self.api.data_sources.retrieve(path_id(external_id))
             ref = data_source_ref(answer)
         except (PageUnavailable, PageRejected, SourceUnavailable) as error:
             log.info("data source %s cannot be looked at: %s", external_id, error)
@@ -206,7 +212,7 @@ class NotionSource:
         """Data sources, all pages oldest first (what is edited meanwhile moves to the end), then all rows."""
         newest = datetime.min.replace(tzinfo=UTC)
         data_sources: dict[str, None] = {}
-        for answer in self._pages_of(listing, "search", _search("data_source", "ascending")):
+        for answer in self._pages_of(listing, "search", self.api.search, _search("data_source", "ascending")):
             refs = _understood(listing, answer, "data_source", data_source_ref)
             listing.source_time = listing.source_time or self.api.server_time
             # The default search lists trashed data sources too.
@@ -220,16 +226,17 @@ class NotionSource:
             newest = max([newest, *(ref.last_edited_at for ref in fresh)])
             yield fresh
         listing.complete = not listing.problems
-        listing.cursor = self._cursor(listing.source_time or newest)
+        # What the API knows of its trash is tried anew after a full listing.
+        listing.cursor = _cursor(listing.source_time or newest, Trash.OF_ALL)
 
     def _all_listings(self, listing: Listing, data_sources: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
-        yield from self._pages_of(listing, "search", _search("page", "ascending"))
+        yield from self._pages_of(listing, "search", self.api.search, _search("page", "ascending"))
         for data_source in data_sources:
             yield from self._rows_of(listing, data_source)
 
     def _rows_of(self, listing: Listing, data_source: str) -> Iterator[list[dict[str, Any]]]:
         """All rows, in windows by creation time when there are more than one query may return."""
-        path = f"data_sources/{data_source}/query"
+        path, query = f"data_sources/{data_source}/query", partial(self.api.data_sources.query, data_source)
         body: dict[str, Any] = {
             "sorts": [{"timestamp": "created_time", "direction": "ascending"}],
             "page_size": PAGE_SIZE,
@@ -240,7 +247,7 @@ class NotionSource:
             last: str | None = None
             if start is not None:
                 body["filter"] = {"timestamp": "created_time", "created_time": {"on_or_after": start}}
-            for rows in self._pages_of(listing, path, body, capped):
+            for rows in self._pages_of(listing, path, query, body, capped):
                 times = [made for row in rows if isinstance(made := row.get("created_time"), str)]
                 last = times[-1] if times else last
                 yield rows
@@ -251,11 +258,13 @@ class NotionSource:
                 return
             start = last
 
-    def _recent(self, listing: Listing, since: datetime, is_unchanged: IsUnchanged) -> Iterator[Sequence[PageRef]]:
+    def _recent(
+        self, listing: Listing, since: datetime, trash: Trash, is_unchanged: IsUnchanged
+    ) -> Iterator[Sequence[PageRef]]:
         """Newest first until behind the cursor, then the trash: two requests when nothing happened."""
         newest = since
         before = datetime.max.replace(tzinfo=UTC)
-        for answer in self._pages_of(listing, "search", _search("page", "descending")):
+        for answer in self._pages_of(listing, "search", self.api.search, _search("page", "descending")):
             listing.source_time = listing.source_time or self.api.server_time
             refs = [ref for ref in _distinct(self._pages(listing, answer)) if not ref.in_trash]
             if not refs:
@@ -274,67 +283,112 @@ class NotionSource:
                 break
         if listing.problems:
             return  # whoever does not answer one question is not asked another
-        yield from self._trash(listing, is_unchanged)
+        trash = yield from self._trash(listing, trash, is_unchanged)
         listing.complete = not listing.problems
-        listing.cursor = self._cursor(listing.source_time or newest)
+        listing.cursor = _cursor(listing.source_time or newest, trash)
 
-    def _trash(self, listing: Listing, is_unchanged: IsUnchanged) -> Iterator[Sequence[PageRef]]:
+    def _trash(
+        self, listing: Listing, known: Trash, is_unchanged: IsUnchanged
+    ) -> Generator[Sequence[PageRef], None, Trash]:
         """Trashed pages and databases, newest first, until a whole answer holds nothing new.
 
-        An API that knows the trash filter only beside a kind of object is asked for pages, and remembered.
+        Returns how the API lists its trash, for the next sync.
         """
-        trash: set[str] = set()
+        listed: set[str] = set()
         side: Listing = Listing()
-        search = _search("page" if self._trash_of_pages else None, "descending", in_trash=True)
-        try:
-            for answer in self._pages_of(side, "search", search):
-                refs = _understood(side, answer, "data_source", data_source_ref)
-                refs = _newest_first([*refs, *self._pages(side, answer)])
-                if not all(ref.in_trash for ref in refs):
-                    log.warning("this Notion API ignores the filter for its trash; the nightly audit finds it")
-                    return
-                trash.update(ref.external_id for ref in refs)
-                news = not all(is_unchanged(refs))
-                yield refs
-                if refs and not news:
-                    listing.trash_since = refs[-1].last_edited_at if len(answer) == PAGE_SIZE else None
-                    break
-        except RequestInvalid as error:
-            if self._trash_of_pages:
-                log.warning("this Notion API does not list its trash: %s", error)
-                return
-            self._trash_of_pages = True
-            yield from self._trash(listing, is_unchanged)
-            return
+        trash, answers = self._answers_of_trash(side, known)
+        if answers is None:
+            return trash
+        for answer in answers:
+            refs = _understood(side, answer, "data_source", data_source_ref)
+            refs = _newest_first([*refs, *self._pages(side, answer)])
+            if not all(ref.in_trash for ref in refs):
+                log.warning("this Notion API ignores the filter for its trash; the nightly audit finds it")
+                return trash
+            listed.update(ref.external_id for ref in refs)
+            news = not all(is_unchanged(refs))
+            yield refs
+            if refs and not news:
+                listing.trash_since = refs[-1].last_edited_at if len(answer) == PAGE_SIZE else None
+                break
         if side.problems:
             listing.problems.extend(side.problems)
-            return
-        listing.trash = trash
+        else:
+            listing.trash = listed
+        return trash
 
-    def _cursor(self, since: datetime) -> str:
-        return json.dumps({"since": since.isoformat(), "trash_of_pages": self._trash_of_pages})
+    def _answers_of_trash(self, side: Listing, known: Trash) -> tuple[Trash, Iterator[list[dict[str, Any]]] | None]:
+        """How this API lists its trash, and its answers, or None when it refuses every way.
+
+        An API that knows the trash filter only beside a kind of object refuses the first request for both kinds.
+        """
+        if known is Trash.OF_ALL:
+            try:
+                return Trash.OF_ALL, self._first_seen(side, _search(None, "descending", in_trash=True))
+            except RequestInvalid as error:
+                log.info("this Notion API lists its trash by kind of object: %s", error)
+        try:
+            return Trash.OF_PAGES, self._first_seen(side, _search("page", "descending", in_trash=True))
+        except RequestInvalid as error:
+            log.warning("this Notion API does not list its trash: %s", error)
+            return Trash.OF_PAGES, None
+
+    def _first_seen(self, side: Listing, search: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
+        """The answers to a search whose first one has come.
+
+        Raises:
+            RequestInvalid: the first request was refused. What goes wrong later is a problem of `side`.
+        """
+        answers = self._answers_of(side, "search", self.api.search, search)
+        first = next(answers, None)
+
+        def all_of_them() -> Iterator[list[dict[str, Any]]]:
+            if first is not None:
+                yield first
+                yield from _refusals_noted(side, answers)
+
+        return all_of_them()
 
     def _pages_of(
-        self, listing: Listing, path: str, body: Mapping[str, Any], capped: list[str] | None = None
+        self,
+        listing: Listing,
+        path: str,
+        ask: Callable[..., dict[str, Any]],
+        body: Mapping[str, Any],
+        capped: list[str] | None = None,
     ) -> Iterator[list[dict[str, Any]]]:
-        """Follow one listing to its end; what goes wrong is noted and ends it, never raised.
+        """Follow one listing to its end; what goes wrong is noted and ends it, never raised (see `_answers_of`)."""
+        return _refusals_noted(listing, self._answers_of(listing, path, ask, body, capped))
+
+    def _answers_of(
+        self,
+        listing: Listing,
+        path: str,
+        ask: Callable[..., dict[str, Any]],
+        body: Mapping[str, Any],
+        capped: list[str] | None = None,
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Follow one listing to its end. `ask` is a method of an endpoint, `path` names it in problems.
 
         A result cap is appended to `capped` when given (the caller knows a way around), else to the problems.
+
+        Raises:
+            RequestInvalid: the API does not know what is asked. All else that goes wrong is noted and ends the listing.
         """
         cursor: str | None = None
         progress = Progress(MOST_LISTED)
         while True:
             try:
-                answer = self.api.call("POST", path, body={**body, "start_cursor": cursor} if cursor else body)
+                answer = ask(**body, start_cursor=cursor)
             except SourceUnavailable as error:
                 listing.problems.append(str(error))
                 return
             except PageUnavailable as error:
                 listing.problems.append(f"listing refused: {error}")
                 return
+            except RequestInvalid:
+                raise
             except PageRejected as error:
-                if isinstance(error, RequestInvalid) and cursor is None and "in_trash" in json.dumps(body):
-                    raise  # an older API: the caller goes on without
                 listing.problems.append(f"listing refused: {error}")
                 return
             listed = answer.get("results")
@@ -358,6 +412,13 @@ class NotionSource:
             except AnswerUnusable as error:
                 listing.problems.append(f"{path}: {error}")
                 return
+
+
+def _refusals_noted(listing: Listing, answers: Iterator[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+    try:
+        yield from answers
+    except RequestInvalid as error:
+        listing.problems.append(f"listing refused: {error}")
 
 
 def _understood(
@@ -391,6 +452,14 @@ def _search(kind: str | None, direction: str, in_trash: bool = False) -> dict[st
         "sort": {"timestamp": "last_edited_time", "direction": direction},
         "page_size": PAGE_SIZE,
     }
+
+
+def _cursor(since: datetime, trash: Trash) -> str:
+    return json.dumps({"since": since.isoformat(), "trash": trash})
+
+
+def _trash_known(held: Mapping[str, Any]) -> Trash:
+    return Trash.OF_PAGES if held.get("trash") == Trash.OF_PAGES else Trash.OF_ALL
 
 
 def _read_cursor(cursor: str | None) -> dict[str, Any]:

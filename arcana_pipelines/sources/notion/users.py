@@ -53,7 +53,7 @@ class UserNames:
 
     def _read(self) -> dict[str, str]:
         try:
-            users = list(items(self._api, "users"))
+            users = list(items(self._api.users.list, "users"))
         except (PageRejected, PageUnavailable, SourceUnavailable) as error:
             log.warning("the names of users cannot be read: %s", error)
             return {}
