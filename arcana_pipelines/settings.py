@@ -180,22 +180,23 @@ def load_settings() -> Settings:
     return settings
 
 
-def token_from_environment(variable: str, workspace: str) -> SecretStr:
-    """The token that a workspace's variable holds.
+def token_from_environment(variable: str, workspace: str, platform: str, address: str | None = None) -> SecretStr:
+    """The token that a workspace's variable holds; `address` is the variable that says where it is sent.
 
     Raises:
         MissingToken: the variable is unset or empty.
     """
-    refuse_to_send(variable, "NOTION_BASE_URL")
+    if address is not None:
+        refuse_to_send(variable, address)
     value = os.environ.get(variable, "").strip()
     if not value:
         raise MissingToken(
-            f"Workspace '{workspace}' reads its Notion token from {variable}, which is not set. "
+            f"Workspace '{workspace}' reads its {platform} token from {variable}, which is not set. "
             f"Set {variable} in the environment or in .env (its name then has to hold TOKEN) and run the command again."
         )
     if not value.isascii() or any(character.isspace() for character in value):
         raise MissingToken(
             f"{variable}, the token of workspace '{workspace}', holds characters that no token has (a line break, "
-            "a space or a letter outside ASCII). Copy it from Notion's integration settings again."
+            f"a space or a letter outside ASCII). Copy it from the settings of {platform} again."
         )
     return SecretStr(value)

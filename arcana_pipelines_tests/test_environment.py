@@ -139,8 +139,10 @@ class TestAnAddressInAFile:
         write(home, "NOTION_BASE_URL=http://127.0.0.1:1\nNOTION_TOKEN=theirs\n")
         read_env_files()
         with pytest.raises(InvalidSetting, match="NOTION_BASE_URL"):
-            token_from_environment("GLOBEX_TOKEN", "globex")
-        assert token_from_environment("NOTION_TOKEN", "acme").get_secret_value() == "theirs"
+            token_from_environment("GLOBEX_TOKEN", "globex", "Notion", "NOTION_BASE_URL")
+        assert (
+            token_from_environment("NOTION_TOKEN", "acme", "Notion", "NOTION_BASE_URL").get_secret_value() == "theirs"
+        )
 
     def test_is_remembered_by_processes_that_are_started_with_its_variables(
         self, home: Path, monkeypatch: pytest.MonkeyPatch
@@ -151,4 +153,4 @@ class TestAnAddressInAFile:
         read_env_files()  # a child: all is in the environment now
         monkeypatch.setenv("NOTION_TOKEN", "hunter2")
         with pytest.raises(InvalidSetting, match="NOTION_BASE_URL"):
-            token_from_environment("NOTION_TOKEN", "acme")
+            token_from_environment("NOTION_TOKEN", "acme", "Notion", "NOTION_BASE_URL")

@@ -47,9 +47,10 @@ WITH copied AS (
     FROM workspace w, generate_series(1, %(more)s) AS n
     RETURNING workspace_id
 )
-INSERT INTO source_page (workspace_id, external_id, kind, parent_kind, parent_external_id, title, url, properties,
-                         revision, last_edited_at, fetched_revision, settled, metadata_hash, state, seen_generation)
-SELECT copied.workspace_id, external_id, kind, parent_kind, parent_external_id, title, url, properties,
+INSERT INTO source_page (workspace_id, external_id, kind, is_container, parent_kind, parent_external_id, title, url,
+                         properties, revision, last_edited_at, fetched_revision, settled, metadata_hash, state,
+                         seen_generation)
+SELECT copied.workspace_id, external_id, kind, is_container, parent_kind, parent_external_id, title, url, properties,
        revision, last_edited_at, fetched_revision, true, metadata_hash, state, seen_generation
 FROM source_page, copied
 """

@@ -30,6 +30,7 @@ from arcana_pipelines.defs.runs import (
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.indexes.lifecycle import fill_requested, rebuild_outdated, to_fill
 from arcana_pipelines.ledger.polling import look
+from arcana_pipelines.sources.registry import all_platforms
 from arcana_pipelines.workspaces.lock import locked
 from arcana_pipelines.workspaces.workspaces import Workspace, due_for_poll, every, in_need_of_sync, retired_slugs
 
@@ -84,9 +85,10 @@ def source_changes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
     with tick_database() as database:
         if database is None:
             return dg.SkipReason(NO_SCHEMA)
+        cheap = [platform.name for platform in all_platforms() if platform.is_cheap_to_ask]
         with database.connection() as connection:
             at_work = locked(connection)
-            due = [row for row in due_for_poll(connection) if row.slug not in at_work]
+            due = [row for row in due_for_poll(connection, cheap) if row.slug not in at_work]
         looked_at = _look_at(database, due)
         with database.connection() as connection:
             needy = in_need_of_sync(connection)

@@ -61,17 +61,20 @@ def record(connection: Connection, generation: Generation, refs: Sequence[PageRe
     and what is known of it stays.
     """
     distinct = {ref.external_id: ref for ref in refs}.values()
-    unclear = {ref.external_id: (ref.kind, ref.problem) for ref in distinct if ref.problem}
+    unclear = {ref.external_id: (ref, ref.problem) for ref in distinct if ref.problem}
     clear = [ref for ref in distinct if not ref.problem]
     for ref, reason in each_alone(connection, clear, lambda part: _record(connection, generation, part)):
-        unclear[ref.external_id] = (ref.kind, reason)
+        unclear[ref.external_id] = (ref, reason)
     if unclear:
-        rows = [{"external_id": page, "kind": kind, "reason": why} for page, (kind, why) in unclear.items()]
+        rows = [
+            {"external_id": page, "kind": ref.kind, "is_container": ref.is_container, "reason": why}
+            for page, (ref, why) in unclear.items()
+        ]
         connection.execute(load_sql("pages_unclear"), {**generation.key, "pages": storable_json(rows)})
 
 
 def _record(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> None:
-    titles = {ref.external_id: ref.title for ref in refs if ref.kind == "data_source"}
+    titles = {ref.external_id: ref.title for ref in refs if ref.is_container}
     if titles:
         databases = [{"external_id": database, "title": title} for database, title in titles.items()]
         connection.execute(load_sql("pages_renamed"), {**generation.key, "databases": storable_json(databases)})
@@ -79,6 +82,7 @@ def _record(connection: Connection, generation: Generation, refs: Sequence[PageR
         {
             "external_id": ref.external_id,
             "kind": ref.kind,
+            "is_container": ref.is_container,
             "parent_kind": ref.parent_kind,
             "parent_id": ref.parent_id,
             "title": ref.title,
@@ -115,7 +119,7 @@ def are_unchanged(connection: Connection, workspace_id: UUID, refs: Sequence[Pag
         if ref.problem:  # nothing to compare; a sync has said so already, or will
             return bool(state == "quarantined")
         if ref.in_trash:
-            return state in (None, "tombstoned") or (ref.kind == "data_source" and in_trash)
+            return state in (None, "tombstoned") or (ref.is_container and in_trash)
         if state not in ("unchanged", "skipped") or revision != ref.revision:
             return False
         return known is not None and bytes(known).hex() == metadata_hash(ref)
@@ -125,7 +129,7 @@ def are_unchanged(connection: Connection, workspace_id: UUID, refs: Sequence[Pag
 
 def unknown_trashed_databases(connection: Connection, workspace_id: UUID, refs: Sequence[PageRef]) -> list[PageRef]:
     """Those of the references that are trashed databases, not in the ledger themselves but with rows that are."""
-    databases = {ref.external_id: ref for ref in refs if ref.kind == "data_source" and ref.in_trash}
+    databases = {ref.external_id: ref for ref in refs if ref.is_container and ref.in_trash}
     if not databases:
         return []
     rows = connection.execute(
@@ -267,7 +271,7 @@ def require_page(connection: Connection, workspace_id: UUID, page: str) -> None:
     """
     row = connection.execute(
         "SELECT 1 FROM source_page WHERE workspace_id = %s AND external_id = %s "
-        "AND kind <> 'data_source' AND state <> 'tombstoned'",
+        "AND NOT is_container AND state <> 'tombstoned'",
         [workspace_id, page],
     ).fetchone()
     if row is None:
@@ -343,7 +347,7 @@ def count_held(connection: Connection, generation: Generation) -> int:
     """How many pages the workspace has that are not removed."""
     held: int = scalar(
         connection,
-        "SELECT count(*) FROM source_page WHERE workspace_id = %s AND kind <> 'data_source' AND state <> 'tombstoned'",
+        "SELECT count(*) FROM source_page WHERE workspace_id = %s AND NOT is_container AND state <> 'tombstoned'",
         [generation.workspace_id],
     )
     return held

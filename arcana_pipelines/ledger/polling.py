@@ -100,7 +100,7 @@ def poll(database: Database, workspace: Workspace, source: Source) -> Poll:
         left = scalar(connection, load_sql("work_left"), {"workspace_id": workspace.workspace_id})
     if left:
         return Poll(True, left)
-    if source.unchanged_since(workspace.source_cursor):
+    if source.capabilities.probes and source.unchanged_since(workspace.source_cursor):
         return Poll(False)
     return _compare(database, workspace, source)
 
@@ -111,11 +111,11 @@ def _compare(database: Database, workspace: Workspace, source: Source) -> Poll:
             return pages.are_unchanged(connection, workspace.workspace_id, refs)
 
     listing = source.enumerate(Mode.INCREMENTAL, workspace.source_cursor, is_unchanged)
-    if workspace.source_cursor is None and not listing.lists_everything:
+    if workspace.source_cursor is None and not source.capabilities.lists_everything:
         return Poll(True, "never listed completely")
     listed = 0
     for batch in listing.batches:
-        listed += sum(not ref.in_trash and ref.kind != "data_source" for ref in batch)
+        listed += sum(not ref.in_trash and not ref.is_container for ref in batch)
         changed = sum(not same for same in is_unchanged(batch))
         if changed:
             return Poll(True, f"{changed} pages changed")
@@ -126,7 +126,7 @@ def _compare(database: Database, workspace: Workspace, source: Source) -> Poll:
     known = _known(database, workspace.workspace_id)
     if listing.trash is not None and listing.trash_since is None and known.trashed - listing.trash:
         return Poll(True, "pages left the trash")
-    if listing.lists_everything and listing.complete and listed != known.alive:
+    if source.capabilities.lists_everything and listing.complete and listed != known.alive:
         return Poll(True, "pages disappeared")
     return Poll(False)
 
@@ -140,7 +140,7 @@ class _Known:
 def _known(database: Database, workspace_id: UUID) -> _Known:
     with database.connection() as connection:
         row = connection.execute(
-            "SELECT count(*) FILTER (WHERE state <> 'tombstoned' AND kind <> 'data_source'), "
+            "SELECT count(*) FILTER (WHERE state <> 'tombstoned' AND NOT is_container), "
             "coalesce(array_agg(external_id) FILTER (WHERE state = 'tombstoned' AND in_trash), '{}') "
             "FROM source_page WHERE workspace_id = %s",
             [workspace_id],

@@ -1,7 +1,7 @@
 """Absence, proven: suspect, confirmed by a direct look, tombstoned. Nothing is removed on an error.
 
 A page is removed when it is in the trash, when it lies below a page that is (and nothing says it moved), or
-when as many syncs as the source demands found it gone (`Source.absences_needed`). More removals at once than
+when as many syncs as the source demands found it gone (`Capabilities.absences_needed`). More removals at once than
 the blast cap allows wait for a person.
 """
 
@@ -51,7 +51,7 @@ def remove_absent(
     Raises:
         TokenRevoked: the token stopped working; nothing was removed.
     """
-    if listing.complete and (listing.lists_everything or generation.mode is not Mode.INCREMENTAL):
+    if listing.complete and (source.capabilities.lists_everything or generation.mode is not Mode.INCREMENTAL):
         connection.execute(load_sql("removal_missing"), generation.key)
     if listing.trash:
         connection.execute(load_sql("removal_trashed"), {**generation.key, "ids": list(listing.trash)})
@@ -81,7 +81,7 @@ def _proven(connection: Connection, generation: Generation, source: Source, tras
     """
     rows = connection.execute(
         "SELECT external_id FROM source_page "
-        "WHERE workspace_id = %s AND state = 'suspect' AND kind <> 'data_source' ORDER BY external_id",
+        "WHERE workspace_id = %s AND state = 'suspect' AND NOT is_container ORDER BY external_id",
         [generation.workspace_id],
     ).fetchall()
     connection.commit()
@@ -102,7 +102,7 @@ def _proven(connection: Connection, generation: Generation, source: Source, tras
         elif presence is Presence.GONE:
             misses = _count_miss(connection, generation, external_id)
             # Also below a trashed page: it may have been moved away from there.
-            if misses >= source.absences_needed:
+            if misses >= source.capabilities.absences_needed:
                 proven.append(external_id)
         elif presence is Presence.ALIVE and ref is not None:
             answered.append(ref)
@@ -125,7 +125,9 @@ def _look_at_containers(
     connection: Connection, generation: Generation, source: Source, rows: Sequence[PageRef]
 ) -> None:
     """Learn of databases that no listing of this generation has shown: a trashed one takes its rows along."""
-    parents = {ref.parent_id for ref in rows if ref.parent_kind == "data_source" and ref.parent_id}
+    if not source.capabilities.has_containers:
+        return
+    parents = {ref.parent_id for ref in rows if ref.kind == "row" and ref.parent_id}
     unseen = pages.not_seen(connection, generation, sorted(parents))
     found = [ref for external_id in unseen if (ref := source.container(external_id)) is not None]
     if found:

@@ -96,7 +96,7 @@ def sync_pages(
     there = _look_at_announced(connection, workspace, generation, source, announced, listing)
     if mode is Mode.AUDIT:
         listed += _follow_links(connection, generation, source)
-    elif mode is Mode.INCREMENTAL:
+    elif mode is Mode.INCREMENTAL and source.capabilities.has_containers:
         # That lists pages alone, and the text of a row names its database.
         _record_databases(connection, generation, source)
     if listing.complete and not listed and mode is not Mode.INCREMENTAL:
@@ -144,13 +144,13 @@ def _list(connection: Connection, workspace: Workspace, source: Source, generati
     listing = source.enumerate(generation.mode, workspace.source_cursor, is_unchanged)
     for batch in listing.batches:
         # A trashed page is a matter of removal; a database is on record either way.
-        shown = [ref for ref in batch if not ref.in_trash or (mode_is_full and ref.kind == "data_source")]
+        shown = [ref for ref in batch if not ref.in_trash or (mode_is_full and ref.is_container)]
         if not mode_is_full:
             # One that was made and trashed since the last whole listing: its rows are known, it is not.
             shown += pages.unknown_trashed_databases(connection, workspace.workspace_id, batch)
         if shown:
             pages.record(connection, generation, shown)
-            listed.update(ref.external_id for ref in shown if ref.kind != "data_source")
+            listed.update(ref.external_id for ref in shown if not ref.is_container)
         connection.commit()
     return listing, len(listed)
 
@@ -185,7 +185,7 @@ def _look_at_announced(
 
     Returns those that are there; trashed ones join the listing's trash.
     """
-    if workspace.source_config.get("comments"):
+    if source.capabilities.reads_comments:
         pages.stale(connection, generation, announced.commented)
     unlisted = pages.not_seen(connection, generation, announced.pages)
     connection.commit()

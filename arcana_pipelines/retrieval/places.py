@@ -28,7 +28,7 @@ class Place:
     """A page or database of the ledger."""
 
     external_id: str
-    kind: str
+    is_container: bool
     title: str
     state: str
     is_indexed: bool
@@ -53,7 +53,7 @@ def find_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
     with connection.cursor(row_factory=class_row(Place)) as cursor:
         found = cursor.execute(load_sql("page"), parameters).fetchall()
     by_id = [place for place in found if place.external_id in (asked, external_id)]
-    found = by_id or ([place for place in found if place.kind == "data_source"] if external_id else found)
+    found = by_id or ([place for place in found if place.is_container] if external_id else found)
     if len(found) == 1:
         return found[0]
     if not found:
@@ -82,7 +82,7 @@ def find_indexed(connection: Connection, workspace_id: UUID, asked: str) -> Plac
     place = find_place(connection, workspace_id, asked)
     if place.state == "tombstoned":
         raise WrongUse(f"The page '{place.title or place.external_id}' was removed; nothing of it is in the index.")
-    if not place.is_indexed and place.kind != "data_source":
+    if not place.is_indexed and not place.is_container:
         raise WrongUse(
             f"The page '{place.title or place.external_id}' is not in the index ({place.state}): "
             "`arcana status` says why, and `arcana sync` tries again."

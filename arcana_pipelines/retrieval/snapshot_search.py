@@ -94,7 +94,7 @@ class SnapshotSearch:
         if filters.below:
             place = find(self._connection, self._workspace_id, filters.below)
             filters = replace(filters, below=place.external_id)
-            is_below_database = place.kind == "data_source"
+            is_below_database = place.is_container
         if filters.links_to:
             place = find(self._connection, self._workspace_id, filters.links_to)
             filters = replace(filters, links_to=place.external_id)

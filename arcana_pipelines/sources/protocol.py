@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,14 +30,38 @@ class Presence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a source can do. The defaults are those of a source that can do nothing special.
+
+    Attributes:
+        lists_trash: `Listing.trash` says what is in the source's trash; without it a removed page is simply gone.
+        has_containers: some items hold others and are no documents (`PageRef.is_container`). `Source.container` is then
+            asked for the container of a row that no listing has shown.
+        lists_everything: even an incremental listing shows all pages (a folder of files).
+        probes: `Source.unchanged_since` may prove that nothing changed. Without it that is never asked.
+        reads_comments: `Source.fetch` reads comments, so that a new comment is a reason to read its page again.
+        absences_needed: how many syncs must find a page gone before that counts; 1 where the source's word is proof.
+    """
+
+    lists_trash: bool = False
+    has_containers: bool = False
+    lists_everything: bool = False
+    probes: bool = False
+    reads_comments: bool = False
+    absences_needed: int = 2
+
+
+@dataclass(frozen=True, slots=True)
 class PageRef:
     """One listed item.
 
-    `external_id` is the source's id in one canonical spelling (Notion: lower-case dashed UUID).
-    `kind` is `page`, `row` (a page of a database) or `data_source` (a database: it holds rows and is no
-    document itself). `revision` changes whenever the body may have changed. `properties` maps a
+    `external_id` is the source's id in one canonical spelling.
+    `kind` is `page`, `row` (a page of a container), or what the source calls its containers. `is_container`: it holds
+    rows and is no document itself. `parent_kind` is `workspace` (nothing is above it), `page`, `block` (a part of a
+    page that is no item itself: `Source.confirm` tells the page around it) or what the source calls its containers.
+    `revision` changes whenever the body may have changed. `properties` maps a
     property's name to `{"type": str, "text": str, "value": JSON}`; the title is not among them. Those of a
-    database are its columns, without text and value, the title (type `title`) among them. `problem` says in
+    container are its columns, without text and value, the title (type `title`) among them. `problem` says in
     words why nothing but the id can be relied on: such a page goes to quarantine, and what is known of it stays.
     """
 
@@ -51,6 +76,7 @@ class PageRef:
     in_trash: bool = False
     properties: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     problem: str = ""
+    is_container: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +129,7 @@ class Listing:
     `cursor` is what the next incremental listing starts from. `source_time` is the source's clock when the
     listing began.
 
-    `lists_everything` is True when even an incremental listing shows all pages (a folder of files).
-    `trash` holds the ids that the source lists as trashed (None: it does not list its trash), and
+    `trash` holds the ids that the source lists as trashed (None: it does not, or not now), and
     `trash_since` the edit time down to which that list is whole (None: all of it).
     """
 
@@ -113,27 +138,27 @@ class Listing:
     problems: list[str] = field(default_factory=list)
     cursor: str | None = None
     source_time: datetime | None = None
-    lists_everything: bool = False
     trash: set[str] | None = None
     trash_since: datetime | None = None
 
 
 class Source(Protocol):
-    """One connected source of one workspace.
+    """One connected source of one workspace. `fetch` and `confirm` are called from several threads at once.
 
-    `absences_needed` is how many syncs must find a page gone before that counts.
+    Inherit from it: what `capabilities` do not promise needs no method then.
     """
 
-    absences_needed: int
+    capabilities: Capabilities
 
     def credential(self) -> str | None:
         """A fingerprint of the credential, from which it cannot be had back; None when there is none."""
-        ...
+        return None
 
     def identity(self) -> str | None:
         """The id of the source's own workspace that the credential belongs to, where it has one."""
-        ...
+        return None
 
+    @abstractmethod
     def enumerate(
         self, mode: Mode, cursor: str | None, is_unchanged: Callable[[Sequence[PageRef]], Sequence[bool]]
     ) -> Listing:
@@ -144,6 +169,7 @@ class Source(Protocol):
         """
         ...
 
+    @abstractmethod
     def fetch(self, ref: PageRef) -> FetchedPage:
         """Read one page's body.
 
@@ -155,6 +181,7 @@ class Source(Protocol):
         """
         ...
 
+    @abstractmethod
     def confirm(self, external_id: str) -> tuple[Presence, PageRef | None]:
         """Look at one page directly: whether it is there, and what it says of itself now.
 
@@ -166,21 +193,20 @@ class Source(Protocol):
         ...
 
     def container(self, external_id: str) -> PageRef | None:
-        """The database of a row, as it is now; None when that cannot be known.
+        """The container of a row, as it is now; None when that cannot be known.
 
         Raises:
             TokenRevoked: nothing can be read with this token.
         """
-        ...
+        return None
 
     def unchanged_since(self, cursor: str | None) -> bool:
         """True when a look much cheaper than a listing proves that nothing changed since `cursor`."""
-        ...
+        return False
 
     def traffic(self) -> Traffic | None:
         """What was asked of the source so far; None for one that nothing is asked of (files)."""
-        ...
+        return None
 
     def close(self) -> None:
-        """Release connections and files."""
-        ...
+        """Release connections and files. The source may be used again."""

@@ -1,12 +1,16 @@
-"""Which source a workspace reads, opened from its row and the environment."""
+"""Which source a workspace reads, opened from its row and the environment: one entry a platform."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from pydantic import SecretStr
+
+from arcana_pipelines import plugins
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.settings import token_from_environment
@@ -15,7 +19,90 @@ from arcana_pipelines.sources.protocol import Source
 if TYPE_CHECKING:
     from arcana_pipelines.sources.notion.api import NotionApi
 
-DEFAULT_TOKEN_VARIABLE = "NOTION_TOKEN"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What a source is opened with.
+
+    Attributes:
+        config: what the workspace's row says of its source, `path` among it where the platform reads files.
+        token: the token that its variable holds; None where the platform has none.
+        database: for what processes share, such as a rate limit; no connection is held.
+        hurried: somebody waits, so that the source rather fails than waits.
+    """
+
+    slug: str
+    config: Mapping[str, Any]
+    token: SecretStr | None
+    database: Database
+    hurried: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """One kind of source.
+
+    Attributes:
+        name: as it stands in `workspace.platform`; `--source` takes it with a dash for `_`. Lower-case letters, digits
+            and `_`.
+        title: how people call it.
+        open: makes the source; nothing is read yet, and what is heavy is imported inside.
+        token_variable: the variable that holds its token when a workspace names none; None: it needs no token.
+        address_variable: the variable that says where the token is sent, if one does. A file `.env` alone may not
+            change it.
+        path_is: what `--path` has to name, for a platform that reads files; else None.
+        has_comments: `--comments` can be asked for.
+        is_cheap_to_ask: whether something changed is found without a request, so it is asked at every tick.
+        check: refuses what can never be read, before anything is begun; asks no server.
+        out_of_reach: why it cannot be read, where that can be seen without opening it; else None.
+        owner: whose the token is, in words, by asking the server.
+        extra: the extra of this distribution that brings its libraries, if one does.
+    """
+
+    kind: ClassVar[str] = "source"
+
+    name: str
+    title: str
+    open: Callable[[Opening], Source]
+    token_variable: str | None = None
+    address_variable: str | None = None
+    path_is: str | None = None
+    has_comments: bool = False
+    is_cheap_to_ask: bool = False
+    check: Callable[[Mapping[str, Any]], None] = lambda config: None
+    out_of_reach: Callable[[Mapping[str, Any]], str | None] = lambda config: None
+    owner: Callable[[Opening], str] | None = None
+    extra: str = ""
+
+    @property
+    def option(self) -> str:
+        """How `--source` calls it."""
+        return self.name.replace("_", "-")
+
+    def token(self, variable: str | None, slug: str) -> SecretStr | None:
+        """The token that the workspace's variable holds, or that of the platform; None where there is none.
+
+        Raises:
+            MissingToken: the variable is not set.
+        """
+        if self.token_variable is None:
+            return None
+        return token_from_environment(variable or self.token_variable, slug, self.title, self.address_variable)
+
+
+def platform_named(name: str) -> Platform | None:
+    """The platform of this name, or None where no such is installed."""
+    return plugins.part_named(Platform, name, _OURS)
+
+
+def our_platforms() -> tuple[Platform, ...]:
+    """Those that this distribution brings; no plug-in is loaded."""
+    return _OURS
+
+
+def all_platforms() -> tuple[Platform, ...]:
+    """Ours, then those of plug-ins."""
+    return (*_OURS, *plugins.installed(Platform.kind).values())
 
 
 def open_source(
@@ -30,17 +117,17 @@ def open_source(
 
     Raises:
         MissingToken: the variable that should hold its token is not set.
+        WrongUse: the platform is not installed, or a library that it needs is missing.
     """
-    if platform == "notion":
-        from arcana_pipelines.sources.notion.source import NotionSource
-
-        api = open_notion_api(credential_ref or DEFAULT_TOKEN_VARIABLE, slug, database, hurried)
-        return NotionSource(api, with_comments=config.get("comments") is True)
-    if platform == "notion_export":
-        from arcana_pipelines.sources.notion_export import NotionExportSource
-
-        return NotionExportSource(Path(config["path"]))
-    raise WrongUse(f"Workspace '{slug}' has the platform '{platform}', which this release cannot read.")
+    known = platform_named(platform)
+    if known is None:
+        raise WrongUse(f"Workspace '{slug}' has the platform '{platform}', which this release cannot read.")
+    token = known.token(credential_ref, slug)
+    opening = Opening(slug=slug, config=config, token=token, database=database, hurried=hurried)
+    if not known.extra:
+        return known.open(opening)
+    with plugins.optional(f"The source of workspace '{slug}'", known.extra):
+        return known.open(opening)
 
 
 def check_source(platform: str, config: Mapping[str, Any], credential_ref: str | None, slug: str) -> None:
@@ -50,37 +137,88 @@ def check_source(platform: str, config: Mapping[str, Any], credential_ref: str |
         MissingToken: the variable that should hold the token is not set.
         InvalidExport: there is no export at the path, or none that can be read.
     """
-    if platform == "notion":
-        token_from_environment(credential_ref or DEFAULT_TOKEN_VARIABLE, slug)
-    elif platform == "notion_export":
-        from arcana_pipelines.sources.notion_export import validate_export
-
-        validate_export(Path(config["path"]))
+    known = platform_named(platform)
+    if known is not None:
+        known.token(credential_ref, slug)
+        known.check(config)
 
 
 def out_of_reach(platform: str, config: Mapping[str, Any]) -> str | None:
     """Why a source cannot be read, where that can be seen without opening it or asking anybody; else None."""
-    if platform != "notion_export":
-        return None
+    known = platform_named(platform)
+    return f"The platform '{platform}' is not installed." if known is None else known.out_of_reach(config)
+
+
+def open_notion_api(opening: Opening) -> NotionApi:
+    """A client of the Notion API with the opening's token."""
+    from arcana_pipelines.sources.notion.api import HURRIED, NotionApi, Patience, fingerprint
+    from arcana_pipelines.sources.notion.limiter import RateLimiter
+
+    assert opening.token is not None
+    settings = opening.database.settings
+    patience = HURRIED if opening.hurried else Patience(timeout=settings.notion_timeout)
+    limiter = RateLimiter(
+        opening.database,
+        fingerprint(opening.token),
+        settings.notion_requests_per_minute,
+        longest_wait=patience.longest_pause,
+    )
+    return NotionApi(opening.token, settings.notion_base_url, limiter, patience, settings.max_concurrent_requests)
+
+
+def _open_notion(opening: Opening) -> Source:
+    from arcana_pipelines.sources.notion.source import NotionSource
+
+    return NotionSource(open_notion_api(opening), with_comments=opening.config.get("comments") is True)
+
+
+def _notion_owner(opening: Opening) -> str:
+    api = open_notion_api(opening)
+    try:
+        bot = api.users.me().get("bot") or {}
+    finally:
+        api.close()
+    return f"'{bot.get('workspace_name') or 'a workspace'}'"
+
+
+def _open_export(opening: Opening) -> Source:
+    from arcana_pipelines.sources.notion_export import NotionExportSource
+
+    return NotionExportSource(Path(opening.config["path"]))
+
+
+def _check_export(config: Mapping[str, Any]) -> None:
+    from arcana_pipelines.sources.notion_export import validate_export
+
+    validate_export(Path(config["path"]))
+
+
+def _export_out_of_reach(config: Mapping[str, Any]) -> str | None:
     path = Path(config["path"])
     if not path.exists():
         return f"There is no export at {path}."
     return None if os.access(path, os.R_OK) else f"The export {path} may not be read by this user."
 
 
-def open_notion_api(variable: str, slug: str, database: Database, hurried: bool = False) -> NotionApi:
-    """A client of the Notion API with the token that `variable` holds.
+NOTION = Platform(
+    name="notion",
+    title="Notion",
+    open=_open_notion,
+    token_variable="NOTION_TOKEN",
+    address_variable="NOTION_BASE_URL",
+    has_comments=True,
+    owner=_notion_owner,
+)
 
-    Raises:
-        MissingToken: it holds none.
-    """
-    from arcana_pipelines.sources.notion.api import HURRIED, NotionApi, Patience, fingerprint
-    from arcana_pipelines.sources.notion.limiter import RateLimiter
-
-    settings = database.settings
-    token = token_from_environment(variable, slug)
-    patience = HURRIED if hurried else Patience(timeout=settings.notion_timeout)
-    limiter = RateLimiter(
-        database, fingerprint(token), settings.notion_requests_per_minute, longest_wait=patience.longest_pause
-    )
-    return NotionApi(token, settings.notion_base_url, limiter, patience, settings.max_concurrent_requests)
+_OURS = (
+    NOTION,
+    Platform(
+        name="notion_export",
+        title="an export of Notion",
+        open=_open_export,
+        path_is="the folder or zip of a Markdown & CSV export",
+        is_cheap_to_ask=True,
+        check=_check_export,
+        out_of_reach=_export_out_of_reach,
+    ),
+)

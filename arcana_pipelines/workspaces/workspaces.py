@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -89,9 +90,12 @@ def retired_slugs(connection: Connection) -> set[str]:
     return set(query.scalars(connection, "SELECT slug FROM retired_slug"))
 
 
-def due_for_poll(connection: Connection) -> list[Workspace]:
-    """Active workspaces whose source may be looked at now, least recently polled first."""
-    return _those(connection, load_sql("due"))
+def due_for_poll(connection: Connection, cheap: Sequence[str]) -> list[Workspace]:
+    """Active workspaces whose source may be asked now, least recently polled first.
+
+    `cheap` names the platforms that may be asked at every tick.
+    """
+    return _those(connection, load_sql("due"), {"cheap": list(cheap)})
 
 
 def in_need_of_sync(connection: Connection) -> list[Workspace]:
@@ -99,10 +103,11 @@ def in_need_of_sync(connection: Connection) -> list[Workspace]:
     return _those(connection, load_sql("in_need"))
 
 
-def _those(connection: Connection, statement: LiteralString) -> list[Workspace]:
-    return query.rows(
-        connection, Workspace, f"SELECT {_COLUMNS} FROM ({statement}) AS workspace ORDER BY polled_at NULLS FIRST"
-    )
+def _those(
+    connection: Connection, statement: LiteralString, parameters: Mapping[str, Any] | None = None
+) -> list[Workspace]:
+    ordered: LiteralString = f"SELECT {_COLUMNS} FROM ({statement}) AS workspace ORDER BY polled_at NULLS FIRST"
+    return query.rows(connection, Workspace, ordered, parameters or {})
 
 
 def change(

@@ -72,7 +72,7 @@ class TestThrottling:
         database = acme.database
         acme.rows("UPDATE workspace SET polled_at = NULL RETURNING 1")
         with database.connection() as connection:
-            (workspace,) = due_for_poll(connection)
+            (workspace,) = due_for_poll(connection, [])
         acme.server.faults.add("search", "429", times=1, retry_after=90)
         settings = database.settings.model_copy(update={"notion_base_url": acme.server.base_url})
         monkeypatch.setattr(database, "settings", settings)
@@ -80,11 +80,11 @@ class TestThrottling:
         assert len([r for r in acme.server.requests if r.status == 429]) == 1
         acme.rows("UPDATE workspace SET polled_at = NULL, poll_after = NULL RETURNING 1")
         with database.connection() as connection:
-            assert due_for_poll(connection) == []
+            assert due_for_poll(connection, []) == []
             assert in_need_of_sync(connection) == []
         acme.sleep_through(90)
         with database.connection() as connection:
-            assert [row.slug for row in due_for_poll(connection)] == ["acme"]
+            assert [row.slug for row in due_for_poll(connection, [])] == ["acme"]
 
 
 class TestServerErrors:

@@ -7,6 +7,7 @@ import shlex
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import click
 import psycopg
@@ -24,7 +25,7 @@ from arcana_pipelines.indexes.health import Finding as HealthFinding
 from arcana_pipelines.indexes.health import look_at, pgvector
 from arcana_pipelines.net.post import host_of
 from arcana_pipelines.settings import Settings, load_settings
-from arcana_pipelines.sources.registry import DEFAULT_TOKEN_VARIABLE, open_notion_api
+from arcana_pipelines.sources.registry import Opening, Platform, all_platforms
 from arcana_pipelines.workspaces.workspaces import every
 
 Finding = tuple[str, bool, str]
@@ -87,8 +88,9 @@ def _database(database: Database) -> Iterator[Finding]:
     if not schema_found[1]:
         return
     yield from _indexes(database)
-    if os.environ.get(DEFAULT_TOKEN_VARIABLE):
-        yield _tried("notion", lambda: _notion(database))
+    for platform in all_platforms():
+        if platform.owner is not None and os.environ.get(platform.token_variable or ""):
+            yield _tried(platform.name, partial(_owner, platform, database))
 
 
 def _secrets_in_reach(settings: Settings) -> Iterator[Finding]:
@@ -230,11 +232,9 @@ def _alerts(settings: Settings) -> str:
     return f"posted to {host}, {runs}"
 
 
-def _notion(database: Database) -> str:
+def _owner(platform: Platform, database: Database) -> str:
     schema.require_current(database)
-    api = open_notion_api(DEFAULT_TOKEN_VARIABLE, "doctor", database, hurried=True)
-    try:
-        bot = api.users.me().get("bot") or {}
-    finally:
-        api.close()
-    return f"the token of {DEFAULT_TOKEN_VARIABLE} belongs to '{bot.get('workspace_name') or 'a workspace'}'"
+    assert platform.owner is not None
+    token = platform.token(None, "doctor")
+    owner = platform.owner(Opening(slug="doctor", config={}, token=token, database=database, hurried=True))
+    return f"the token of {platform.token_variable} belongs to {owner}"

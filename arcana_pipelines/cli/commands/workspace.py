@@ -15,10 +15,17 @@ from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.settings import load_settings
-from arcana_pipelines.sources.registry import DEFAULT_TOKEN_VARIABLE, check_source
+from arcana_pipelines.sources.registry import Platform, all_platforms, check_source, our_platforms, platform_named
 from arcana_pipelines.workspaces import workspaces
 
-PLATFORMS = {"notion": "notion", "notion-export": "notion_export"}
+
+def _platform(context: click.Context, parameter: click.Parameter, value: str) -> Platform:
+    """The platform that `--source` names. Plug-ins are looked at only when it is none of ours."""
+    found = platform_named(value.replace("-", "_"))
+    if found is None:
+        known = ", ".join(f"'{platform.option}'" for platform in all_platforms())
+        raise click.BadParameter(f"{value!r} is not one of {known}.")
+    return found
 
 
 @click.group(name="workspace")
@@ -28,14 +35,26 @@ def command() -> None:
 
 @command.command()
 @click.argument("slug")
-@click.option("--source", required=True, type=click.Choice(sorted(PLATFORMS)), help="Where the pages are.")
-@click.option("--token-env", metavar="NAME", help=f"Variable that holds the token (default {DEFAULT_TOKEN_VARIABLE}).")
+@click.option(
+    "--source",
+    required=True,
+    metavar=f"[{'|'.join(platform.option for platform in our_platforms())}]",
+    callback=_platform,
+    help="Where the pages are.",
+)
+@click.option("--token-env", metavar="NAME", help="Variable that holds the token (default NOTION_TOKEN).")
 @click.option("--path", type=click.Path(path_type=Path), help="Folder or zip of a Markdown & CSV export.")
 @click.option("--comments", is_flag=True, help="Index open comments too: one more request a page.")
 @click.option("--name", help="A name for people (default: the slug).")
 @json_option
 def add(
-    slug: str, source: str, token_env: str | None, path: Path | None, comments: bool, name: str | None, as_json: bool
+    slug: str,
+    source: Platform,
+    token_env: str | None,
+    path: Path | None,
+    comments: bool,
+    name: str | None,
+    as_json: bool,
 ) -> None:
     """Register a workspace: its row, directory, default index and partition, all or nothing."""
     workspaces.check_slug(slug)
@@ -44,7 +63,7 @@ def add(
     upgrade(database)
     from arcana_pipelines.defs.registration import register
 
-    workspace = register(database, slug, PLATFORMS[source], config, credential, name)
+    workspace = register(database, slug, source.name, config, credential, name)
     if as_json:
         print_json(
             {
@@ -138,8 +157,10 @@ def set_(slug: str, name: str | None, token_env: str | None, path: Path | None, 
     upgrade(database)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
-        source = next(shown for shown, platform in PLATFORMS.items() if platform == workspace.platform)
         if token_env is not None or path is not None:
+            source = platform_named(workspace.platform)
+            if source is None:
+                raise WrongUse(f"The platform '{workspace.platform}' of workspace '{slug}' is not installed.")
             config, credential = _source_options(slug, source, token_env, path, comments=False)
             config = {**workspace.source_config, **config}
         else:
@@ -205,23 +226,22 @@ def remove(slug: str, yes: bool, as_json: bool) -> None:
 
 
 def _source_options(
-    slug: str, source: str, token_env: str | None, path: Path | None, comments: bool
+    slug: str, source: Platform, token_env: str | None, path: Path | None, comments: bool
 ) -> tuple[dict[str, Any], str | None]:
-    if source == "notion":
-        if path is not None:
-            raise WrongUse("--path belongs to --source notion-export; --source notion reads the API.")
-        variable = token_env or DEFAULT_TOKEN_VARIABLE
-        check_source("notion", {}, variable, slug)
-        return ({"comments": True} if comments else {}), variable
-    if comments:
-        raise WrongUse("--comments belongs to --source notion; an export holds no comments.")
-    if token_env is not None:
-        raise WrongUse("--token-env belongs to --source notion; an export needs no token.")
-    if path is None:
-        raise WrongUse("--source notion-export needs --path: the folder or zip of a Markdown & CSV export.")
-    config = {"path": str(path.expanduser().absolute())}
-    check_source("notion_export", config, None, slug)
-    return config, None
+    if path is not None and source.path_is is None:
+        raise WrongUse(f"--path belongs to a source that reads files; --source {source.option} reads none.")
+    if comments and not source.has_comments:
+        raise WrongUse(f"--comments belongs to --source notion; --source {source.option} has none.")
+    if token_env is not None and source.token_variable is None:
+        raise WrongUse(f"--token-env belongs to a source with a token; --source {source.option} needs none.")
+    if path is None and source.path_is is not None:
+        raise WrongUse(f"--source {source.option} needs --path: {source.path_is}.")
+    config: dict[str, Any] = {"comments": True} if comments else {}
+    if path is not None:
+        config["path"] = str(path.expanduser().absolute())
+    variable = token_env or source.token_variable
+    check_source(source.name, config, variable, slug)
+    return config, variable
 
 
 def _described(row: workspaces.Workspace) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    CheckConstraint,
     ForeignKey,
     Index,
     PrimaryKeyConstraint,
@@ -52,7 +53,8 @@ class SourcePage(Base):
     __tablename__ = "source_page"
     __table_args__ = (
         PrimaryKeyConstraint("workspace_id", "external_id"),
-        one_of("kind", ("page", "row", "data_source")),
+        # A source has words of its own for what holds others.
+        CheckConstraint("kind IN ('page', 'row') OR is_container", name="kind"),
         one_of("state", PAGE_STATES),
         Index("source_page_document_id_idx", "document_id"),
         Index(
@@ -70,7 +72,7 @@ class SourcePage(Base):
         Index("source_page_parent_idx", "workspace_id", "parent_external_id"),
         Index("source_page_edited_idx", "workspace_id", "last_edited_at"),
         Index("source_page_title_idx", "workspace_id", text("lower(left(title, 200))")),
-        Index("source_page_database_idx", "workspace_id", postgresql_where=text("kind = 'data_source'")),
+        Index("source_page_database_idx", "workspace_id", postgresql_where=text("is_container")),
         Index("source_page_removed_idx", "workspace_id", "removed_at", postgresql_where=text("state = 'tombstoned'")),
     )
 
@@ -104,6 +106,7 @@ class SourcePage(Base):
     document_id: Mapped[str | None] = mapped_column(UUID, ForeignKey("document.document_id", ondelete="SET NULL"))
     removed_at: Mapped[Any] = time()
     unknown_types: Mapped[Any] = mapped_column(ARRAY(TEXT), nullable=False, server_default=text("'{}'"))
+    is_container: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
 
 
 class SourceLimit(Base):

@@ -22,7 +22,6 @@ from sqlalchemy.types import INTEGER
 from arcana_pipelines.db.models.base import Base, now, one_of, time, uuid_key
 
 WORKSPACE_STATUSES = ("active", "paused", "deleting")
-PLATFORMS = ("notion", "notion_export", "freshdesk")
 
 
 class Workspace(Base):
@@ -33,7 +32,7 @@ class Workspace(Base):
         UniqueConstraint("slug"),
         CheckConstraint("slug ~ '^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$'", name="slug"),
         one_of("status", WORKSPACE_STATUSES),
-        one_of("platform", PLATFORMS),
+        CheckConstraint("platform ~ '^[a-z][a-z0-9_]*$'", name="platform"),
     )
 
     workspace_id: Mapped[str] = uuid_key()

@@ -31,7 +31,7 @@ BEGIN
             ('workspace', ARRAY['workspace_id', 'slug', 'name', 'status']),
             ('source_page', ARRAY[
                 'workspace_id', 'document_id', 'external_id', 'kind', 'parent_kind', 'parent_external_id', 'title', 'url',
-                'last_edited_at', 'in_trash', 'state', 'properties'
+                'last_edited_at', 'in_trash', 'state', 'properties', 'is_container'
             ])
         ) AS wanted (name, columns)
         JOIN pg_attribute a ON a.attrelid = to_regclass(wanted.name) AND a.attname = ANY (wanted.columns)

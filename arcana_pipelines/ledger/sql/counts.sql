@@ -8,4 +8,4 @@ SELECT count(*) AS enumerated,
        count(*) FILTER (WHERE state = 'quarantined') AS quarantined,
        count(*) FILTER (WHERE state = 'pending') AS pending
 FROM source_page
-WHERE workspace_id = %(workspace_id)s AND seen_generation = %(generation)s AND kind <> 'data_source';
+WHERE workspace_id = %(workspace_id)s AND seen_generation = %(generation)s AND NOT is_container;

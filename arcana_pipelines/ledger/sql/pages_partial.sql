@@ -5,7 +5,7 @@ WITH part AS (
            regexp_replace(words, '[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}|\d+', '…', 'g') AS kind
     FROM source_page
     CROSS JOIN LATERAL jsonb_array_elements_text(partial) AS lack(words)
-    WHERE workspace_id = %(workspace_id)s AND kind <> 'data_source' AND state <> 'tombstoned'
+    WHERE workspace_id = %(workspace_id)s AND NOT is_container AND state <> 'tombstoned'
       AND partial <> '[]'
 )
 SELECT CASE WHEN count(DISTINCT reason) = 1 THEN min(reason) ELSE kind END, count(DISTINCT external_id),

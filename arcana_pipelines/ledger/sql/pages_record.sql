@@ -2,20 +2,21 @@
 -- its metadata changed, or it comes back from removal, the body we hold is processed again.
 WITH listed AS (
     SELECT * FROM json_to_recordset(%(pages)s::json) AS t(
-        external_id text, kind text, parent_kind text, parent_id text, title text, url text,
+        external_id text, kind text, is_container boolean, parent_kind text, parent_id text, title text, url text,
         properties jsonb, revision text, last_edited_at timestamptz, in_trash boolean, metadata_hash text)
 ), recorded AS (
     INSERT INTO source_page AS held (
-        workspace_id, external_id, kind, parent_kind, parent_external_id, title, url, properties, revision,
+        workspace_id, external_id, kind, is_container, parent_kind, parent_external_id, title, url, properties, revision,
         last_edited_at, in_trash, metadata_hash, state, reason, seen_generation)
-    SELECT %(workspace_id)s, external_id, kind, parent_kind, parent_id, title, url, properties, revision,
+    SELECT %(workspace_id)s, external_id, kind, is_container, parent_kind, parent_id, title, url, properties, revision,
            last_edited_at, in_trash, decode(metadata_hash, 'hex'),
-           CASE WHEN kind = 'data_source' THEN 'skipped' ELSE 'pending' END,
-           CASE WHEN kind = 'data_source' THEN 'its rows are pages of their own' END,
+           CASE WHEN is_container THEN 'skipped' ELSE 'pending' END,
+           CASE WHEN is_container THEN 'its rows are pages of their own' END,
            %(generation)s
     FROM listed
     ON CONFLICT (workspace_id, external_id) DO UPDATE SET
         kind = excluded.kind,
+        is_container = excluded.is_container,
         parent_kind = excluded.parent_kind,
         parent_external_id = excluded.parent_external_id,
         -- A long title is cut in listings, like long properties; the one that was read to its end stays.
@@ -33,10 +34,10 @@ WITH listed AS (
         attempts = CASE WHEN held.revision = excluded.revision AND held.state <> 'suspect'
                         THEN held.attempts ELSE 0 END,
         next_attempt_at = CASE WHEN held.revision = excluded.revision THEN held.next_attempt_at END,
-        reason = CASE WHEN excluded.kind = 'data_source' THEN excluded.reason
+        reason = CASE WHEN excluded.is_container THEN excluded.reason
                       WHEN held.state = 'quarantined' AND held.revision = excluded.revision THEN held.reason END,
         state = CASE
-            WHEN excluded.kind = 'data_source' THEN 'skipped'
+            WHEN excluded.is_container THEN 'skipped'
             WHEN held.state = 'quarantined' AND held.revision = excluded.revision THEN 'quarantined'
             WHEN held.fetched_revision IS DISTINCT FROM excluded.revision THEN 'pending'
             -- Long relations are cut in listings and completed when the page is read.
@@ -46,6 +47,6 @@ WITH listed AS (
                  OR held.metadata_hash IS DISTINCT FROM excluded.metadata_hash THEN 'fetched'
             ELSE held.state
         END
-    RETURNING kind
+    RETURNING is_container
 )
-SELECT count(*) FILTER (WHERE kind <> 'data_source'), count(*) FROM recorded;
+SELECT count(*) FILTER (WHERE NOT is_container), count(*) FROM recorded;

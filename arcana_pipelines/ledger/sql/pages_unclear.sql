@@ -1,13 +1,13 @@
 -- Pages of which a listing says nothing that can be used: they are there, and in quarantine until it does. What is
 -- known of them from before stays; without a revision the next proper listing counts as news.
 WITH unclear AS (
-    SELECT * FROM json_to_recordset(%(pages)s::json) AS t(external_id text, kind text, reason text)
+    SELECT * FROM json_to_recordset(%(pages)s::json) AS t(external_id text, kind text, is_container boolean, reason text)
 )
 INSERT INTO source_page AS held (
-    workspace_id, external_id, kind, parent_kind, title, properties, revision,
+    workspace_id, external_id, kind, is_container, parent_kind, title, properties, revision,
     last_edited_at, state, reason, attempts, seen_generation)
-SELECT %(workspace_id)s, external_id, kind, 'workspace', '', '{}', '', to_timestamp(0),
-       CASE WHEN kind = 'data_source' THEN 'skipped' ELSE 'quarantined' END, reason, 1, %(generation)s
+SELECT %(workspace_id)s, external_id, kind, is_container, 'workspace', '', '{}', '', to_timestamp(0),
+       CASE WHEN is_container THEN 'skipped' ELSE 'quarantined' END, reason, 1, %(generation)s
 FROM unclear
 ON CONFLICT (workspace_id, external_id) DO UPDATE SET
     revision = '',

@@ -2,6 +2,6 @@
 UPDATE source_page SET state = 'suspect', reason = 'missing from a complete listing', attempts = 0
 WHERE workspace_id = %(workspace_id)s
   AND seen_generation < %(generation)s
-  AND kind <> 'data_source'
+  AND NOT is_container
   AND state NOT IN ('suspect', 'tombstoned')
   AND (document_id IS NOT NULL OR state <> 'skipped');

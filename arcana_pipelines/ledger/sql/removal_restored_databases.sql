@@ -1,5 +1,5 @@
 -- Databases that left the trash: what lies below them may be back.
 UPDATE source_page SET in_trash = false, seen_generation = %(generation)s
-WHERE workspace_id = %(workspace_id)s AND kind = 'data_source' AND in_trash
+WHERE workspace_id = %(workspace_id)s AND is_container AND in_trash
   AND %(trash_known)s AND NOT external_id = ANY(%(trash)s)
   AND (%(trash_since)s::timestamptz IS NULL OR last_edited_at > %(trash_since)s);

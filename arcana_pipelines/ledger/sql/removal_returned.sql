@@ -2,7 +2,7 @@
 WITH RECURSIVE returned AS (
     SELECT external_id FROM source_page
     WHERE workspace_id = %(workspace_id)s AND seen_generation = %(generation)s AND NOT in_trash
-      AND (state IN ('fetched', 'pending') OR kind = 'data_source')
+      AND (state IN ('fetched', 'pending') OR is_container)
 ), below AS (
     SELECT external_id FROM returned
     UNION
@@ -12,7 +12,7 @@ WITH RECURSIVE returned AS (
                 SELECT 1 FROM source_page holder
                 WHERE holder.workspace_id = p.workspace_id AND holder.external_id = b.external_id
                   AND p.external_id = ANY(holder.links)))
-    WHERE p.workspace_id = %(workspace_id)s AND (p.state = 'tombstoned' OR (p.kind = 'data_source' AND NOT p.in_trash))
+    WHERE p.workspace_id = %(workspace_id)s AND (p.state = 'tombstoned' OR (p.is_container AND NOT p.in_trash))
 )
 SELECT p.external_id FROM source_page p
 WHERE p.workspace_id = %(workspace_id)s AND p.state = 'tombstoned'

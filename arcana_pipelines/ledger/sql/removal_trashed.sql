@@ -4,7 +4,7 @@
 WITH RECURSIVE trashed AS (
     SELECT external_id FROM source_page
     WHERE workspace_id = %(workspace_id)s AND external_id = ANY(%(ids)s)
-      AND state <> 'tombstoned' AND (seen_generation < %(generation)s OR kind = 'data_source')
+      AND state <> 'tombstoned' AND (seen_generation < %(generation)s OR is_container)
 ), below AS (
     SELECT external_id FROM trashed
     UNION
@@ -17,13 +17,13 @@ WITH RECURSIVE trashed AS (
     WHERE p.workspace_id = %(workspace_id)s
 )
 UPDATE source_page p SET
-    state = CASE WHEN p.kind = 'data_source' THEN p.state ELSE 'suspect' END,
+    state = CASE WHEN p.is_container THEN p.state ELSE 'suspect' END,
     in_trash = p.in_trash OR p.external_id IN (SELECT external_id FROM trashed),
-    reason = CASE WHEN p.kind = 'data_source' THEN p.reason
+    reason = CASE WHEN p.is_container THEN p.reason
                   WHEN p.external_id IN (SELECT external_id FROM trashed) THEN 'in the trash'
                   ELSE 'below a page in the trash' END,
     attempts = CASE WHEN p.state = 'suspect' THEN p.attempts ELSE 0 END
 FROM below
 WHERE p.workspace_id = %(workspace_id)s AND p.external_id = below.external_id
-  AND p.state <> 'tombstoned' AND (p.seen_generation < %(generation)s OR p.kind = 'data_source')
-  AND NOT (p.kind = 'data_source' AND p.in_trash);
+  AND p.state <> 'tombstoned' AND (p.seen_generation < %(generation)s OR p.is_container)
+  AND NOT (p.is_container AND p.in_trash);

@@ -4,7 +4,7 @@ WITH page AS (
            regexp_replace(coalesce(reason, ''), '[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}',
                           '…', 'g') AS reason
     FROM source_page
-    WHERE workspace_id = %(workspace_id)s AND kind <> 'data_source'
+    WHERE workspace_id = %(workspace_id)s AND NOT is_container
       AND state IN ('pending', 'skipped', 'quarantined', 'suspect')
 )
 SELECT state, reason, count(*),

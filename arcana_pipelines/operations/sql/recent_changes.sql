@@ -3,7 +3,7 @@
 SELECT coalesce(CASE WHEN state = 'quarantined' THEN state ELSE outcome END, state) AS what, title, url,
        coalesce(reason, '') AS note
 FROM source_page
-WHERE workspace_id = %(workspace_id)s AND seen_generation = %(generation)s AND kind <> 'data_source'
+WHERE workspace_id = %(workspace_id)s AND seen_generation = %(generation)s AND NOT is_container
   AND (outcome IN ('added', 'updated') OR state = 'quarantined')
 ORDER BY state = 'quarantined' DESC, last_edited_at DESC NULLS LAST, external_id
 LIMIT %(limit)s;

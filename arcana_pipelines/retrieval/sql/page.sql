@@ -1,12 +1,12 @@
 -- Pages and databases that are meant by an id, by the id in an address, or by an exact title.
 -- in: workspace_id, asked, external_id (or null), hex (its digits, or null), title
-SELECT p.external_id, p.kind, p.title, p.state, p.document_id IS NOT NULL AND d.deleted_at IS NULL AS is_indexed
+SELECT p.external_id, p.is_container, p.title, p.state, p.document_id IS NOT NULL AND d.deleted_at IS NULL AS is_indexed
 FROM source_page p
 LEFT JOIN document d ON d.document_id = p.document_id
 WHERE p.workspace_id = %(workspace_id)s AND (
     p.external_id IN (%(asked)s, %(external_id)s)
     -- The address of a database names the database, and its rows its data source.
-    OR (p.kind = 'data_source' AND %(hex)s::text IS NOT NULL
+    OR (p.is_container AND %(hex)s::text IS NOT NULL
         AND position(%(hex)s::text IN replace(lower(p.url), '-', '')) > 0)
     OR (lower(left(p.title, 200)) = lower(left(%(title)s, 200)) AND lower(p.title) = lower(%(title)s)
         AND p.state <> 'tombstoned'))

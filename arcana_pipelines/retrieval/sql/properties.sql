@@ -10,7 +10,7 @@ WITH RECURSIVE held AS (
 )
 SELECT c.key AS name, coalesce(c.value->>'type' = 'title', false) AS is_title, array_agg(p.external_id) AS databases
 FROM source_page p CROSS JOIN LATERAL jsonb_each(p.properties) c
-WHERE p.workspace_id = %(workspace_id)s AND p.kind = 'data_source' AND p.state <> 'tombstoned'
+WHERE p.workspace_id = %(workspace_id)s AND p.is_container AND p.state <> 'tombstoned'
 GROUP BY 1, 2
 UNION ALL
 SELECT name, false, ARRAY[]::text[] FROM held WHERE name IS NOT NULL;

@@ -67,6 +67,7 @@ def data_source_ref(item: Mapping[str, Any]) -> PageRef:
     return PageRef(
         external_id=_id_of(item),
         kind="data_source",
+        is_container=True,
         parent_kind=kind,
         parent_id=parent,
         title=plain(item.get("title") or []),
@@ -133,11 +134,6 @@ def path_id(value: object) -> str:
     if found is None:
         raise PageRejected(f"{clean(str(value)[:100])!r} is no id of Notion's")
     return found
-
-
-def canonical_id(value: str) -> str:
-    """What a person gives as an id: an id in our spelling, anything else as it is."""
-    return notion_id(value) or value
 
 
 def parse_time(value: object) -> datetime:

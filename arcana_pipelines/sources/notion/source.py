@@ -46,7 +46,16 @@ from arcana_pipelines.sources.notion.pages import (
 )
 from arcana_pipelines.sources.notion.properties import unknown_kinds
 from arcana_pipelines.sources.notion.users import UserNames
-from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence, Traffic
+from arcana_pipelines.sources.protocol import (
+    Capabilities,
+    FetchedPage,
+    Listing,
+    Mode,
+    PageRef,
+    Presence,
+    Source,
+    Traffic,
+)
 
 log = logging.getLogger(__name__)
 
@@ -70,17 +79,21 @@ class Trash(StrEnum):
     OF_PAGES = "pages"
 
 
-class NotionSource:
+class NotionSource(Source):
     """The pages that one token can see."""
-
-    # Deleted for ever, un-shared and a hiccup of the permission system all look like 404.
-    absences_needed = 2
 
     def __init__(self, api: NotionApi, with_comments: bool = False) -> None:
         self.api = api
         self._body = BodyReader(api)
         self._names = UserNames(api)
         self._with_comments = with_comments
+        self.capabilities = Capabilities(
+            lists_trash=True,
+            has_containers=True,
+            reads_comments=with_comments,
+            # Deleted for ever, un-shared and a hiccup of the permission system all look like 404.
+            absences_needed=2,
+        )
 
     def credential(self) -> str:
         """A fingerprint of the token (see `Source.credential`)."""
@@ -203,10 +216,6 @@ class NotionSource:
             log.info("data source %s cannot be looked at: %s", external_id, error)
             return None
         return ref if answer["object"] == "data_source" and ref.external_id == notion_id(external_id) else None
-
-    def unchanged_since(self, cursor: str | None) -> bool:
-        """Never known without asking: a listing of the newest pages is as cheap as any other look."""
-        return False
 
     def _everything(self, listing: Listing) -> Iterator[Sequence[PageRef]]:
         """Data sources, all pages oldest first (what is edited meanwhile moves to the end), then all rows."""

@@ -159,6 +159,7 @@ class Snapshot:
         return PageRef(
             external_id=database.external_id,
             kind="data_source",
+            is_container=True,
             parent_kind=parent.kind,
             parent_id=parent.external_id,
             title=database.name.title or UNTITLED,

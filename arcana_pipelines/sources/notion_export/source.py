@@ -25,7 +25,7 @@ from arcana_pipelines.sources.notion_export.page_text import take_apart, without
 from arcana_pipelines.sources.notion_export.references import Place
 from arcana_pipelines.sources.notion_export.rows import LoneRow, RowFile
 from arcana_pipelines.sources.notion_export.snapshot import READER, Snapshot
-from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence
+from arcana_pipelines.sources.protocol import Capabilities, FetchedPage, Listing, Mode, PageRef, Presence, Source
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +40,19 @@ def _fingerprint(path: Path) -> str:
     return f"{READER}-{fingerprint(path)}"
 
 
-class NotionExportSource:
+class NotionExportSource(Source):
     """One export of one workspace.
 
     Nothing is opened until something is asked for. Several threads may `fetch` at once.
     """
 
-    # A folder that was read whole and lacks a page has said so: no permission or search index hides it.
-    absences_needed = 1
+    capabilities = Capabilities(
+        has_containers=True,
+        lists_everything=True,
+        probes=True,
+        # A folder that was read whole and lacks a page has said so: no permission or search index hides it.
+        absences_needed=1,
+    )
 
     def __init__(self, path: Path, *, now: Callable[[], datetime] = _utc_now) -> None:
         self._path = path
@@ -73,7 +78,7 @@ class NotionExportSource:
         with self._lock:
             snapshot = self._look_again()
             remarks = snapshot.remarks
-        listing = Listing(problems=remarks, source_time=now, lists_everything=True)
+        listing = Listing(problems=remarks, source_time=now)
         listing.batches = self._batches(snapshot, listing, now)
         return listing
 
@@ -170,10 +175,6 @@ class NotionExportSource:
             logger.warning("notion export %s: presence of %s is unknown: %s", self._path, external_id, error)
             return Presence.UNKNOWN, None
 
-    def container(self, external_id: str) -> PageRef | None:
-        """An export's rows go when their files go; there is nothing to look at."""
-        return None
-
     def unchanged_since(self, cursor: str | None) -> bool:
         """Whether the fingerprint is still that of the listing which gave `cursor`.
 
@@ -196,15 +197,6 @@ class NotionExportSource:
             SourceUnavailable: the disk did not answer.
         """
         return _fingerprint(self._path)
-
-    def credential(self) -> None:
-        """A folder needs none."""
-
-    def identity(self) -> None:
-        """An export does not say whose it is."""
-
-    def traffic(self) -> None:
-        """An export is read from files."""
 
     def close(self) -> None:
         """Close the zip, if it is one. The source may be used again."""

@@ -1,0 +1,123 @@
+"""A plug-in's parts are used as ours are, and what is wrong with one is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from arcana_pipelines import plugins
+from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.embedding.models import Model, model_named
+from arcana_pipelines.embedding.registry import model_of, probe
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.indexes.builds import IndexSettings
+from arcana_pipelines.ledger import generations
+from arcana_pipelines.pipeline import registration
+from arcana_pipelines.pipeline.source_pages import sync_pages
+from arcana_pipelines.settings import Settings, load_settings
+from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.sources.registry import open_source, out_of_reach, platform_named
+from arcana_pipelines.workspaces import workspaces
+
+
+def test_its_names_are_values_of_the_settings(plugin: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMBEDDING_PROVIDER", "words")
+    monkeypatch.setenv("RERANKER", "shared-words")
+    settings = load_settings()
+    assert model_of(settings) == ("word-counts", 32)
+    probe(settings, *model_of(settings))
+
+
+def test_without_it_they_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMBEDDING_PROVIDER", "words")
+    with pytest.raises(WrongUse, match="EMBEDDING_PROVIDER: must be 'local' or 'openai'"):
+        load_settings()
+    assert platform_named("ticket_desk") is None
+    assert out_of_reach("ticket_desk", {}) == "The platform 'ticket_desk' is not installed."
+    assert model_named("word-counts") == Model(name="word-counts")
+
+
+def test_its_source_has_an_option_of_its_name(plugin: None, tickets: Path) -> None:
+    from arcana_pipelines.cli.commands.workspace import _platform, _source_options
+
+    source = _platform(None, None, "ticket-desk")  # type: ignore[arg-type]
+    assert _source_options("desk", source, None, tickets, comments=False) == ({"path": str(tickets)}, None)
+    with pytest.raises(WrongUse, match="needs --path: the file of tickets"):
+        _source_options("desk", source, None, None, comments=False)
+
+
+def test_a_source_without_trash_and_containers_is_listed_read_and_loses_pages(
+    plugin: None, tickets: Path, database: Database
+) -> None:
+    index = IndexSettings("word-counts", 32, ChunkerSettings())
+    registration.register(
+        database, "desk", "ticket_desk", index, lambda _: None, lambda _: None, source_config={"path": str(tickets)}
+    )
+
+    def synced() -> tuple[int, int, int, bool]:
+        with database.connection() as connection:
+            workspace = workspaces.find(connection, "desk")
+            source = open_source("ticket_desk", workspace.source_config, None, "desk", database)
+            report = sync_pages(connection, workspace, source, Mode.INCREMENTAL)
+            generation = generations.current(connection, workspace.workspace_id)
+            assert generation is not None
+            return report.listed, report.fetched, report.removed, report.listing_complete
+
+    assert synced() == (3, 3, 0, True)
+    assert synced() == (3, 0, 0, True)
+    tickets.write_text(_without_first(tickets.read_text()))
+    assert synced() == (2, 0, 1, True)
+
+
+def test_ours_cannot_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    false = Model(name="text-embedding-3-small", dimensions=1)
+    monkeypatch.setattr(plugins, "_all_installed", lambda: {("model", false.name): false})
+    assert model_named(false.name).dimensions == 1536
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [
+        ("broken = a_module_that_is_not_there:PARTS", "'broken' (a_module_that_is_not_there:PARTS) of guest 1.0"),
+        ("number = math:pi", "brings a float"),
+        ("one = ticket_desk:PARTS", "brought by two plug-ins"),
+    ],
+)
+def test_what_is_wrong_with_a_plugin_is_said(
+    plugin: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, points: str, said: str
+) -> None:
+    folder = tmp_path / "guest-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: guest\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text(f"[{plugins.GROUP}]\n{points}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(WrongUse) as refused:
+        platform_named("anything")
+    assert said in str(refused.value)
+
+
+def test_a_source_that_nobody_has_is_refused_with_those_there_are(plugin: None) -> None:
+    from arcana_pipelines.cli.commands.workspace import command
+
+    done = CliRunner().invoke(command, ["add", "acme", "--source", "confluence"])
+    assert done.exit_code == 2
+    assert "'confluence' is not one of 'notion', 'notion-export', 'ticket-desk'." in done.output
+
+
+def test_an_installation_without_unknown_names_looks_for_no_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(group: str) -> None:
+        raise AssertionError("plug-ins were looked for")
+
+    plugins._all_installed.cache_clear()
+    monkeypatch.setattr(plugins, "entry_points", never)
+    assert platform_named("notion") is not None
+    assert model_of(Settings()) == ("wordllama-l2-supercat", 256)
+
+
+def _without_first(text: str) -> str:
+    import json
+
+    return json.dumps(dict(list(json.loads(text).items())[1:]))
