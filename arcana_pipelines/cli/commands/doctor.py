@@ -67,7 +67,7 @@ def _findings() -> Iterator[Finding]:
         yield from _database(database)
         yield from _secrets_in_reach(settings)
     yield _tried("embedder", lambda: _embedder(settings))
-    if settings.reranker_url:
+    if settings.reranker_url or settings.reranker != "endpoint":
         yield _tried("reranker", lambda: _reranker(settings))
     yield ("alerts", True, _alerts(settings))
 
