@@ -18,7 +18,7 @@ from arcana_pipelines.defs.sensors import SENSORS
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.pipeline.declared import DeclaredIndex, DeclaredWorkspace
-from arcana_pipelines.sources.registry import NOTION
+from arcana_pipelines.sources.registry import NOTION_TOKEN_VARIABLE
 from arcana_pipelines.workspaces.workspaces import SLUG
 
 # A token has lower-case letters, so that one that was put here by mistake is refused.
@@ -46,7 +46,7 @@ class NotionSource(_Part):
             "The name of the environment variable that holds the integration's token, in capitals. Never the token "
             "itself. Left out: NOTION_TOKEN."
         ),
-    ] = Field(NOTION.token_variable, pattern=VARIABLE)
+    ] = Field(NOTION_TOKEN_VARIABLE, pattern=VARIABLE)
     comments: Annotated[bool, _about("Index open comments too: one more request a page.")] = False
 
 

@@ -19,6 +19,8 @@ from arcana_pipelines.sources.protocol import Source
 if TYPE_CHECKING:
     from arcana_pipelines.sources.notion.api import NotionApi
 
+NOTION_TOKEN_VARIABLE = "NOTION_TOKEN"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
@@ -200,18 +202,18 @@ def _export_out_of_reach(config: Mapping[str, Any]) -> str | None:
     return None if os.access(path, os.R_OK) else f"The export {path} may not be read by this user."
 
 
-NOTION = Platform(
+_NOTION = Platform(
     name="notion",
     title="Notion",
     open=_open_notion,
-    token_variable="NOTION_TOKEN",
+    token_variable=NOTION_TOKEN_VARIABLE,
     address_variable="NOTION_BASE_URL",
     has_comments=True,
     owner=_notion_owner,
 )
 
 _OURS = (
-    NOTION,
+    _NOTION,
     Platform(
         name="notion_export",
         title="an export of Notion",

@@ -15,7 +15,14 @@ from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.settings import load_settings
-from arcana_pipelines.sources.registry import Platform, all_platforms, check_source, our_platforms, platform_named
+from arcana_pipelines.sources.registry import (
+    NOTION_TOKEN_VARIABLE,
+    Platform,
+    all_platforms,
+    check_source,
+    our_platforms,
+    platform_named,
+)
 from arcana_pipelines.workspaces import workspaces
 
 
@@ -42,7 +49,7 @@ def command() -> None:
     callback=_platform,
     help="Where the pages are.",
 )
-@click.option("--token-env", metavar="NAME", help="Variable that holds the token (default NOTION_TOKEN).")
+@click.option("--token-env", metavar="NAME", help=f"Variable that holds the token (default {NOTION_TOKEN_VARIABLE}).")
 @click.option("--path", type=click.Path(path_type=Path), help="Folder or zip of a Markdown & CSV export.")
 @click.option("--comments", is_flag=True, help="Index open comments too: one more request a page.")
 @click.option("--name", help="A name for people (default: the slug).")
