@@ -1,15 +1,15 @@
 """What holds others and is no document is said by a column, not by Notion's word; a platform may be a plug-in's.
 
-Revision: 0017
-Revises: 0016
+Revision: 0018
+Revises: 0017
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
