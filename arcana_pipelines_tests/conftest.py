@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +92,17 @@ def template(server_home: Path) -> str:
 @pytest.fixture
 def database_url(template: str) -> Iterator[str]:
     """The URL of a database of this test's own, for the role that works with it."""
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(template, autocommit=True) as connection:
-        _make_database(connection, name, _TEMPLATE)
-        yield named(template, name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with _database_like(template, _TEMPLATE) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database(template: str) -> Iterator[Database]:
+    """A database of this test's own as a new installation has it: no tables."""
+    with _database_like(template, lease.DATABASE) as url:
+        database = Database(Settings(database_url=url))
+        yield database
+        database.close()
 
 
 @pytest.fixture
@@ -144,6 +151,15 @@ def another(database: Database) -> Iterator[Callable[[str], Harness]]:
     yield make
     for running in servers:
         running.close()
+
+
+@contextmanager
+def _database_like(server: str, template: str) -> Iterator[str]:
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        _make_database(connection, name, template)
+        yield named(server, name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _make_database(connection: psycopg.Connection[Any], name: str, template: str) -> None:

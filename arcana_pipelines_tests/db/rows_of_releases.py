@@ -1,0 +1,424 @@
+"""Rows that an installation of each release had: one synced workspace of three pages, and one row at least a table.
+
+A column or a table that a revision does not have is left out of what is inserted there. Who adds one with a migration
+adds it here; who drops one adds it to `DROPPED`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.reader import grant_to_reader
+from arcana_pipelines.embedding.local import LocalEmbedder
+from arcana_pipelines.testing.notion_server import NotionWorld
+
+WORKSPACE = "5e1f0000-0000-4000-8000-000000000001"
+USER = "5e1f0000-0000-4000-8000-000000000002"
+INDEX = "5e1f0000-0000-4000-8000-000000000003"
+BATCH = "5e1f0000-0000-4000-8000-000000000004"
+RETIRED_BUILD, ACTIVE_BUILD = 1, 2
+FIRST_SYNC = "2026-01-05T09:30:00+00:00"
+
+MODEL = {"embedding_model": "wordllama-l2-supercat", "dimensions": 256}
+LEAVE = "Everyone has 30 days of vacation a year."
+KOREAN = "모든 직원은 1년에 휴가 30일을 받는다."
+
+DROPPED = {
+    "workspace": {"source_fingerprint"},
+    "document_chunk": {"lexemes"},
+    "chunk_stage": {"lexemes", "embed_text"},
+}
+
+
+class World:
+    """What the workspace had in Notion when it was synced, and what it still has."""
+
+    def __init__(self, world: NotionWorld) -> None:
+        self.tasks = world.add_database(
+            "Tasks", schema={"Name": "title", "Status": "rich_text", "Hours": "number", "Due": "date"}
+        ).data_source_id
+        self.leave = world.add_page("Vacation policy", blocks=LEAVE)
+        self.korean = world.add_page("휴가 규정", blocks=KOREAN)
+        self.task = world.add_row(
+            self.tasks, "Mend the heater", {"Status": "Done", "Hours": 3, "Due": {"start": "2026-02-10"}}
+        )
+        self.removed = world.add_page("Old canteen", blocks="The canteen is closed.")
+        self.edited = world.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        world.trash(self.removed)
+        self.pages = {
+            self.leave: ("page", "Vacation policy", LEAVE),
+            self.korean: ("page", "휴가 규정", KOREAN),
+            self.task: ("row", "Mend the heater", ""),
+            self.removed: ("page", "Old canteen", "The canteen is closed."),
+        }
+
+
+_PROPERTIES = {
+    "Name": {"type": "title", "text": "Mend the heater", "value": "Mend the heater"},
+    "Status": {"type": "rich_text", "text": "Done", "value": "Done"},
+    "Hours": {"type": "number", "text": "3", "value": 3},
+    "Due": {"type": "date", "text": "2026-02-10", "value": {"start": "2026-02-10", "end": None}},
+}
+
+
+def rows(world: World) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each table, in an order in which they can be inserted (foreign keys are checked at the end)."""
+    pages = list(world.pages)
+    texts = [f"# {title}\n\n{text}" for _, title, text in world.pages.values()]
+    vectors = [_vector(numbers) for numbers in LocalEmbedder().embed(texts).vectors]
+    hashes = [_hash(text) for text in texts]
+    document, content = [_id("d", page) for page in pages], [_id("c", page) for page in pages]
+    removed = pages.index(world.removed)
+    kept = [number for number in range(len(pages)) if number != removed]
+    in_workspace: dict[str, Any] = {"workspace_id": WORKSPACE}
+    return {
+        "workspace": [
+            {
+                **in_workspace,
+                "slug": "acme",
+                "name": "Acme",
+                "platform": "notion",
+                "user_id": USER,
+                "storage_path": "/srv/arcana/storage/workspace/acme",
+                "source_config": {},
+                "source_fingerprint": "f",
+                "generation": 1,
+                "source_cursor": '{"since": "2026-01-05T09:00:00+00:00"}',
+                "polled_at": FIRST_SYNC,
+                "poll_failures": 2,
+                "poll_problem": "Notion did not answer",
+                "sync_needed": "an edit",
+                "embedding_budget": 5,
+                "declared_by": None,
+            }
+        ],
+        "retired_slug": [{"slug": "gone"}],
+        "sync_generation": [
+            {
+                **in_workspace,
+                "generation": 1,
+                "mode": "full",
+                "listing_complete": True,
+                "counters": {"listed": 4},
+                "started_at": FIRST_SYNC,
+                "finished_at": FIRST_SYNC,
+            }
+        ],
+        "document_content": [
+            {
+                "document_content_id": content[number],
+                "document_id": document[number],
+                "user_id": USER,
+                "version": 1,
+                "contents": {
+                    "external_id": page,
+                    "kind": kind,
+                    "title": title,
+                    "text": text,
+                    "url": f"https://app.notion.com/p/{page.replace('-', '')}",
+                    "links": [],
+                    "properties": _PROPERTIES if kind == "row" else {},
+                    "last_edited_at": world.edited,
+                },
+            }
+            for number, (page, (kind, title, text)) in enumerate(world.pages.items())
+        ],
+        "document": [
+            {
+                **in_workspace,
+                "document_id": document[number],
+                "user_id": USER,
+                "path": f"w{WORKSPACE.replace('-', '')}.p{page.replace('-', '')[:16]}",
+                "kind": "note",
+                "upload_status": "uploaded",
+                "latest_content_id": content[number],
+                "deleted_at": FIRST_SYNC if number == removed else None,
+            }
+            for number, page in enumerate(pages)
+        ],
+        "document_property": [
+            {
+                **in_workspace,
+                "document_id": document[pages.index(world.task)],
+                "name": name,
+                "position": 0,
+                "text": text,
+                "number": number,
+                "starts": starts,
+                "ends": ends,
+            }
+            for name, text, number, starts, ends in (
+                ("Name", "Mend the heater", None, None, None),
+                ("Status", "Done", None, None, None),
+                ("Hours", "3", 3, None, None),
+                ("Due", "2026-02-10", None, "2026-02-10", "2026-02-11"),
+            )
+        ],
+        "document_relation": [
+            {
+                "document_relation_id": 1,
+                "base_document_id": document[0],
+                "related_document_id": document[1],
+                "relation_type": "reference",
+            }
+        ],
+        "source_page": [
+            {
+                **in_workspace,
+                "external_id": world.tasks,
+                "kind": "data_source",
+                "is_container": True,
+                "parent_kind": "workspace",
+                "title": "Tasks",
+                "revision": world.edited,
+                "last_edited_at": world.edited,
+                "state": "skipped",
+                "reason": "its rows are pages of their own",
+                "seen_generation": 1,
+            },
+            *(
+                {
+                    **in_workspace,
+                    "external_id": page,
+                    "kind": kind,
+                    "is_container": False,
+                    "parent_kind": "data_source" if kind == "row" else "workspace",
+                    "parent_external_id": world.tasks if kind == "row" else None,
+                    "title": title,
+                    "url": f"https://app.notion.com/p/{page.replace('-', '')}",
+                    "properties": _PROPERTIES if kind == "row" else {},
+                    "revision": world.edited,
+                    "last_edited_at": world.edited,
+                    "in_trash": number == removed,
+                    "body": text,
+                    "fetched_revision": world.edited,
+                    "fetched_at": FIRST_SYNC,
+                    "settled": True,
+                    "normaliser": 1,
+                    "content_hash": _hash(text),
+                    "metadata_hash": _hash(title),
+                    "state": "tombstoned" if number == removed else "unchanged",
+                    "outcome": "added",
+                    "seen_generation": 1,
+                    "removed_at": FIRST_SYNC if number == removed else None,
+                    "document_id": document[number],
+                }
+                for number, (page, (kind, title, text)) in enumerate(world.pages.items())
+            ),
+        ],
+        "source_limit": [{"credential_hash": "0" * 32, "configured": 180, "per_minute": 170.0, "reason": "429"}],
+        "source_request": [{"credential_hash": "0" * 32, "second": FIRST_SYNC, "requests": 3}],
+        "webhook_event": [
+            {
+                **in_workspace,
+                "event_id": "e-1",
+                "event_type": "page.content_updated",
+                "external_id": world.leave,
+                "occurred_at": FIRST_SYNC,
+                "generation": 1,
+            }
+        ],
+        "embedding_store": [
+            {**in_workspace, **MODEL, "text_hash": hashes[number], "embedding": vectors[number], "token_count": 15}
+            for number in range(len(pages))
+        ],
+        "embedding_rejected": [{**in_workspace, **MODEL, "text_hash": _hash("refused"), "reason": "refused by policy"}],
+        "embedding_usage": [
+            {
+                **in_workspace,
+                "month": "2026-01-01",
+                "embedding_model": MODEL["embedding_model"],
+                "tier": "standard",
+                "texts": 4,
+                "tokens": 60,
+                "cost": 0,
+                "seconds": 0.5,
+            }
+        ],
+        "embedding_batch": [
+            {
+                "embedding_batch_id": BATCH,
+                **in_workspace,
+                **MODEL,
+                "state": "done",
+                "provider_batch_id": "batch_1",
+                "texts": 1,
+                "most_cost": 0.01,
+            }
+        ],
+        "embedding_batch_text": [{"embedding_batch_id": BATCH, "text_hash": _hash("waits")}],
+        "rag_indexes": [
+            {
+                **in_workspace,
+                **MODEL,
+                "rag_index_id": INDEX,
+                "name": "default",
+                "storage_uri": f"postgresql:document_chunk_b{ACTIVE_BUILD}",
+                "active_build_id": None,
+                "object_count": len(kept),
+                "vector_count": len(kept),
+            }
+        ],
+        "rag_index_build": [
+            {
+                **MODEL,
+                "rag_index_build_id": build,
+                "rag_index_id": INDEX,
+                "chunker": {"max_tokens": 512, "target_tokens": 256, "overlap_tokens": 0},
+                "fingerprint": "of an older release"[:16],
+                "ann": ann,
+                "ann_effort": effort,
+                "state": state,
+                "created_at": FIRST_SYNC,
+                "promoted_at": FIRST_SYNC,
+                "retired_at": FIRST_SYNC if state == "retired" else None,
+                "remembers_since": FIRST_SYNC,
+                "promote_when_verified": True,
+            }
+            for build, ann, effort, state in (
+                (RETIRED_BUILD, "hnsw", 400, "retired"),
+                (ACTIVE_BUILD, "none", 0, "active"),
+            )
+        ],
+        "published_document": [
+            {
+                "rag_index_build_id": ACTIVE_BUILD,
+                "document_id": document[number],
+                "document_content_id": content[number],
+            }
+            for number in kept
+        ],
+        "document_chunk": [
+            {
+                "rag_index_build_id": ACTIVE_BUILD,
+                "document_chunk_id": number + 1,
+                "document_content_id": content[number],
+                "position": 0,
+                "chunk_content": texts[number],
+                "heading_path": [],
+                "text_hash": hashes[number],
+                "token_count": 15,
+                "chunk_embedding": vectors[number],
+                "lexemes": "'vacation':1",
+                "deleted_at": FIRST_SYNC if number == removed else None,
+            }
+            for number in range(len(pages))
+        ],
+        "chunk_terms": [{**_terms(number), "document_id": document[number]} for number in kept],
+        "retired_chunk_terms": [{**_terms(removed), "document_id": document[removed]}],
+        "term_count": [{"rag_index_build_id": ACTIVE_BUILD, "key": 36684173, "chunks": len(kept)}],
+        "index_word": [{"rag_index_build_id": ACTIVE_BUILD, "word": "vacation"}],
+        "chunk_stage": [
+            {
+                "rag_index_build_id": ACTIVE_BUILD,
+                "document_content_id": content[0],
+                "position": 0,
+                "chunk_content": texts[0],
+                "embed_text": texts[0],
+                "lead": "",
+                "heading_path": [],
+                "text_hash": hashes[0],
+                "token_count": 15,
+                "lexemes": "'vacation':1",
+                "terms": "{1:1}/268435456",
+                "keys": [1],
+            }
+        ],
+        "golden_question": [
+            {**in_workspace, "query": "How many days of vacation?", "relevant": [{"page": world.leave}]}
+        ],
+        "retrieval_quality": [
+            {
+                "retrieval_quality_id": 1,
+                "rag_index_id": INDEX,
+                "rag_index_build_id": ACTIVE_BUILD,
+                "questions": 1,
+                "metrics": {"ndcg@10": 1.0},
+                "by_question": {},
+                "is_baseline": True,
+            }
+        ],
+        "alert": [{"alert_id": 1, "cause": "stale", "workspace": "acme", "text": "acme is stale", "since": FIRST_SYNC}],
+    }
+
+
+def insert(connection: Connection, held: dict[str, list[dict[str, Any]]]) -> None:
+    """Insert the rows into a database of any revision, and the tables of its builds with them."""
+    connection.execute("SET CONSTRAINTS ALL DEFERRED")
+    for table in _in_order(held):
+        columns = _columns(connection, table)
+        if not columns:
+            continue
+        if table in ("document_chunk", "chunk_terms"):
+            for build in (RETIRED_BUILD, ACTIVE_BUILD):
+                _make_partition(connection, table, build)
+        for row in held[table]:
+            names = ", ".join(name for name in row if name in columns)
+            connection.execute(
+                f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE "  # type: ignore[arg-type]
+                f"SELECT {names} FROM jsonb_populate_record(NULL::{table}, %s)",
+                [Jsonb(row)],
+            )
+    connection.execute("UPDATE rag_indexes SET active_build_id = %s WHERE rag_index_id = %s", [ACTIVE_BUILD, INDEX])
+    for table, key in (
+        ("rag_index_build", "rag_index_build_id"),
+        ("document_relation", "document_relation_id"),
+        ("retrieval_quality", "retrieval_quality_id"),
+        ("alert", "alert_id"),
+    ):
+        if _columns(connection, table):
+            connection.execute(
+                f"SELECT setval(pg_get_serial_sequence('{table}', '{key}'), 100)"  # type: ignore[arg-type]
+            )
+    connection.execute("SELECT setval('document_chunk_document_chunk_id_seq', 100)")
+    grant_to_reader(connection)  # as whoever makes the tables of a build does
+
+
+def _in_order(held: dict[str, Any]) -> Sequence[str]:
+    """Tables before those that refer to them; `document_content` waits for `document`, which refers to it later."""
+    first = ["workspace", "rag_indexes", "rag_index_build", "document", "document_content"]
+    return [*first, *(table for table in held if table not in first)]
+
+
+def _columns(connection: Connection, table: str) -> set[str]:
+    return {
+        name
+        for (name,) in connection.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() "
+            "AND table_name = %s AND is_generated = 'NEVER'",
+            [table],
+        )
+    }
+
+
+def _make_partition(connection: Connection, parent: str, build: int) -> None:
+    connection.execute(
+        f"CREATE TABLE {parent}_b{build} PARTITION OF {parent} FOR VALUES IN ({build})"  # type: ignore[arg-type]
+    )
+
+
+def _terms(number: int) -> dict[str, Any]:
+    return {
+        "rag_index_build_id": ACTIVE_BUILD,
+        "document_chunk_id": number + 1,
+        "terms": "{4585522:1.710864,8193303:2.2415242}/268435456",
+        "keys": [36684173, 458898205],
+    }
+
+
+def _vector(numbers: Any) -> str:
+    return str([float(number) for number in numbers])
+
+
+def _hash(text: str) -> str:
+    return "\\x" + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _id(kind: str, page: str) -> str:
+    """A document's or a content's id, made from its page's."""
+    return {"d": "d0c00000", "c": "c0e00000"}[kind] + page[8:]

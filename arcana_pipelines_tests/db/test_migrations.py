@@ -1,0 +1,112 @@
+"""An installation of every release becomes one of this release, with its rows, and goes back one step."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from pathlib import Path
+
+import pytest
+
+from arcana_pipelines.db import schema
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.models import Base
+from arcana_pipelines.db.query import scalar
+from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
+from arcana_pipelines_tests.db import rows_of_releases
+from arcana_pipelines_tests.db.rows_of_releases import World
+from arcana_pipelines_tests.harness import Harness
+
+VERSIONS = schema.MIGRATIONS / "versions"
+RELEASED = Path(__file__).with_name("released_migrations.sha256")
+
+REVISIONS = sorted(path.stem.split("_")[0] for path in VERSIONS.glob("[0-9]*.py"))
+
+
+@pytest.fixture
+def held(world: NotionWorld) -> World:
+    """The pages of an installation, and the world that still has them."""
+    held = World(world)
+    world.clock.advance(600)
+    return held
+
+
+@pytest.fixture
+def acme(empty_database: Database, world: NotionWorld, server: NotionServer) -> Harness:
+    """The workspace that the rows are of."""
+    return Harness(empty_database, world, server, "acme")
+
+
+def _installed(acme: Harness, revision: str, held: World) -> None:
+    """Make `acme`'s database one of the release that ended with this revision."""
+    schema.upgrade(acme.database, revision)
+    with acme.database.connection() as connection:
+        rows_of_releases.insert(connection, rows_of_releases.rows(held))
+
+
+def _assert_rows_are_whole(acme: Harness, held: World) -> None:
+    """What an installation had is there, and says in this release's words what it said in its own."""
+    assert schema.drift(acme.database) == []
+    assert acme.rows("SELECT slug, status, generation, declared_by FROM workspace") == [("acme", "active", 1, None)]
+    assert acme.rows("SELECT external_id FROM source_page WHERE is_container") == [(held.tasks,)]
+    assert acme.rows("SELECT external_id, title FROM source_page WHERE NOT is_container AND state = 'unchanged'") == [
+        (page, title) for page, (_, title, _) in held.pages.items() if page != held.removed
+    ]
+    assert acme.rows("SELECT external_id FROM source_page WHERE removed_at IS NOT NULL") == [(held.removed,)]
+    assert acme.rows("SELECT count(*), count(latest_content_id), count(deleted_at) FROM document") == [(4, 4, 1)]
+    assert acme.rows("SELECT contents->>'text' FROM document_content ORDER BY contents->>'text' DESC LIMIT 1") == [
+        (rows_of_releases.KOREAN,)
+    ]
+    assert acme.rows(
+        "SELECT name, text, number, starts::date::text, ends::date::text FROM document_property "
+        "WHERE name <> 'Name' ORDER BY name"
+    ) == [
+        ("Due", "2026-02-10", None, "2026-02-10", "2026-02-11"),
+        ("Hours", "3", 3, None, None),
+        ("Status", "Done", None, None, None),
+    ]
+    assert acme.rows(
+        "SELECT state, ann, ann_effort, (CASE state WHEN 'active' THEN promoted_at ELSE retired_at END) IS NOT NULL "
+        "FROM rag_index_build ORDER BY state"
+    ) == [("active", "none", 0, True), ("retired", "hnsw", 400, True)]
+    assert [hit.title for hit in acme.search("How many days of vacation?", k=1)] == ["Vacation policy"]
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_an_installation_of_each_release_keeps_its_rows_and_goes_on(revision: str, acme: Harness, held: World) -> None:
+    _installed(acme, revision, held)
+    schema.upgrade(acme.database)
+    _assert_rows_are_whole(acme, held)
+    acme.sync()
+    acme.fill()
+    acme.sync()
+    acme.assert_matches_world()
+
+
+@pytest.mark.parametrize(("before", "revision"), list(itertools.pairwise(REVISIONS)))
+def test_each_migration_goes_down_and_up_again_with_rows(
+    before: str, revision: str, acme: Harness, held: World
+) -> None:
+    _installed(acme, revision, held)
+    schema.downgrade(acme.database, before)
+    with acme.database.connection() as connection:
+        assert scalar(connection, "SELECT version_num FROM alembic_version") == before
+    schema.upgrade(acme.database)
+    _assert_rows_are_whole(acme, held)
+
+
+def test_every_table_has_a_row_of_before_and_every_column_of_a_row_is_one(held: World) -> None:
+    rows = rows_of_releases.rows(held)
+    assert set(rows) == set(Base.metadata.tables), "a table of the models has no row in rows_of_releases.py"
+    for name, table in Base.metadata.tables.items():
+        known = {column.name for column in table.columns} | rows_of_releases.DROPPED.get(name, set())
+        assert {column for row in rows[name] for column in row} <= known
+
+
+def test_a_migration_that_is_released_is_never_changed() -> None:
+    released = dict(reversed(line.split("  ")) for line in RELEASED.read_text(encoding="utf-8").splitlines())
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(VERSIONS.glob("[0-9]*"))}
+    changed = [name for name, digest in released.items() if found.get(name) != digest]
+    assert not changed, f"{changed} ran in installations as it was: write a new migration instead"
+    missing = [f"{found[name]}  {name}" for name in found.keys() - released.keys()]
+    assert not missing, f"new migrations: add to {RELEASED.name} " + ", ".join(missing)
