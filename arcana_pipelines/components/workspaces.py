@@ -17,7 +17,8 @@ from arcana_pipelines.defs.schedules import SCHEDULES, audit_schedule, quality_s
 from arcana_pipelines.defs.sensors import SENSORS
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.builds import IndexSettings
-from arcana_pipelines.pipeline.declared import DeclaredIndex, DeclaredWorkspace
+from arcana_pipelines.indexes.lifecycle import SettingsChange
+from arcana_pipelines.pipeline.declared import DeclaredWorkspace
 from arcana_pipelines.sources.registry import NOTION_TOKEN_VARIABLE
 from arcana_pipelines.workspaces.workspaces import SLUG
 
@@ -80,9 +81,9 @@ class IndexAttributes(_Part):
         _about("The kind of approximate index; auto: by the number of vectors."),
     ] = None
 
-    def declared(self) -> DeclaredIndex:
+    def declared(self) -> SettingsChange:
         """The same without Dagster."""
-        return DeclaredIndex(self.embedding_model, self.dimensions, self.chunk_tokens, self.overlap_tokens, self.ann)
+        return SettingsChange(self.embedding_model, self.dimensions, self.chunk_tokens, self.overlap_tokens, self.ann)
 
     @model_validator(mode="after")
     def _go_together(self) -> "IndexAttributes":

@@ -4,7 +4,7 @@ No postponed annotations here: Dagster reads the types at run time.
 """
 
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field
@@ -76,7 +76,8 @@ class RebuildConfig(IndexConfig):
 
     def changed(self, settings: IndexSettings) -> IndexSettings:
         """The settings of the new build."""
-        ann = self.ann.value if self.ann else None
-        return lifecycle.changed_settings(
-            settings, self.embedding_model, self.dimensions, self.chunk_tokens, self.overlap_tokens, ann
+        ann: Any = self.ann.value if self.ann else None
+        change = lifecycle.SettingsChange(
+            self.embedding_model, self.dimensions, self.chunk_tokens, self.overlap_tokens, ann
         )
+        return change.of(settings)

@@ -60,7 +60,7 @@ def retrieval_quality(context: dg.AssetExecutionContext, arcana: ArcanaResource)
         metadata[f"{name} worst queries"] = dg.MetadataValue.md(quality.worst_table(evaluation))
         metadata[f"{name} pages left out"] = dg.MetadataValue.json(list(evaluation.unknown))
         if comparison:
-            compared[name] = dg.MetadataValue.json(comparison.as_dict())
+            compared[name] = dg.MetadataValue.json(comparison.to_dict())
     check = dg.AssetCheckResult(
         check_name="quality_holds",
         passed=all(comparison.holds for _, comparison in results if comparison),

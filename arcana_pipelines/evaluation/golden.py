@@ -180,6 +180,6 @@ def as_line(question: Question) -> str:
     return question.model_dump_json(exclude_none=True)
 
 
-def described(questions: Iterable[Question]) -> list[Mapping[str, Any]]:
+def to_dicts(questions: Iterable[Question]) -> list[Mapping[str, Any]]:
     """Questions as JSON-ready objects."""
     return [question.model_dump(exclude_none=True) for question in questions]

@@ -6,7 +6,7 @@ highest first. Every measure is between 0 and 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import ceil, log2
 
 RECALL_AT = (5, 10, 50)
@@ -20,11 +20,6 @@ def measure(gains: Sequence[int], ideal: Sequence[int]) -> dict[str, float]:
         "mrr@10": reciprocal_rank(gains, 10),
         **{f"recall@{k}": recall(gains, len(ideal), k) for k in RECALL_AT},
     }
-
-
-def mean(measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of every measure over questions; each question counts the same."""
-    return {name: sum(each[name] for each in measured) / len(measured) for name in measured[0]} if measured else {}
 
 
 def ndcg(gains: Sequence[int], ideal: Sequence[int], k: int) -> float:

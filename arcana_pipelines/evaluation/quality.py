@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -18,13 +18,16 @@ from arcana_pipelines.errors import EmbeddingFailed, RerankingFailed
 from arcana_pipelines.evaluation import golden
 from arcana_pipelines.evaluation.drafts import Page, draft
 from arcana_pipelines.evaluation.golden import Question
-from arcana_pipelines.evaluation.metrics import DECISIVE, mean, measure, percentile
+from arcana_pipelines.evaluation.metrics import DECISIVE, measure, percentile
 from arcana_pipelines.indexes.builds import Build, builds_of
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.fusion import Fusion, Ranking
 from arcana_pipelines.retrieval.reranking.protocol import Reranker
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 load_sql = statements_beside(__file__)
 
@@ -66,14 +69,29 @@ class Evaluation:
     answers: tuple[Answer, ...]
     unknown: tuple[str, ...]
 
+    def frame(self) -> pd.DataFrame:
+        """Every measure of every answer by every ranking, a row each.
+
+        Columns: `question` (its number, from 0), `key` (see `Question.key`), `query`, `ranking`, `measure`, and `value`
+        (0 to 1).
+        """
+        import pandas as pd
+
+        rows = [
+            (number, answer.question.key, answer.question.query, ranking, name, value)
+            for number, answer in enumerate(self.answers)
+            for ranking in RANKINGS
+            for name, value in answer.measures[ranking].items()
+        ]
+        return pd.DataFrame(rows, columns=["question", "key", "query", "ranking", "measure", "value"])
+
     @cached_property
     def metrics(self) -> dict[str, dict[str, float]]:
         """The means by ranking, and percentiles of the time of a fused search in ms; empty without an answer."""
         if not self.answers:
             return {}
-        found: dict[str, dict[str, float]] = {
-            ranking: _rounded(mean([answer.measures[ranking] for answer in self.answers])) for ranking in RANKINGS
-        }
+        means = self.frame().groupby(["ranking", "measure"], sort=False)["value"].mean()
+        found: dict[str, dict[str, float]] = {ranking: _rounded(means[ranking]) for ranking in RANKINGS}
         times = [answer.seconds * 1000 for answer in self.answers]
         found["latency_ms"] = {f"p{percent}": round(percentile(times, percent), 1) for percent in (50, 95, 99)}
         return found
@@ -86,10 +104,13 @@ class Evaluation:
     @property
     def worst(self) -> list[Answer]:
         """The answers that left most to be wished for; among equals, those first that fusing harmed most."""
-        imperfect = [answer for answer in self.answers if answer.measures["fused"][DECISIVE] < 1]
-        return sorted(imperfect, key=lambda each: (each.measures["fused"][DECISIVE], each.difference))[:WORST]
+        frame = self.frame()
+        fused = frame[(frame["measure"] == DECISIVE) & (frame["ranking"] == "fused") & (frame["value"] < 1)]
+        fused = fused.assign(difference=[self.answers[number].difference for number in fused["question"]])
+        numbers = fused.sort_values(["value", "difference"], kind="stable")["question"].head(WORST)
+        return [self.answers[number] for number in numbers]
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         return {
             "index": self.build.index_name,
@@ -122,7 +143,7 @@ class Comparison:
         """True when nothing was lost, but for the tolerance."""
         return self.now >= self.before - TOLERANCE
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         return {
             "questions": self.questions,
@@ -180,11 +201,13 @@ def _answer(
 
 def compare(evaluation: Evaluation, before: Mapping[str, float]) -> Comparison | None:
     """Compare with a result's `by_question`; None when no question was answered in both."""
-    now = evaluation.by_question
-    both = now.keys() & before.keys()
-    if not both:
+    import pandas as pd
+
+    now = pd.DataFrame(evaluation.by_question.items(), columns=["key", "now"])
+    both = now.merge(pd.DataFrame(before.items(), columns=["key", "before"]), on="key")
+    if both.empty:
         return None
-    return Comparison(len(both), *(sum(values[key] for key in sorted(both)) / len(both) for values in (before, now)))
+    return Comparison(len(both), float(both["before"].mean()), float(both["now"].mean()))
 
 
 def baseline(connection: Connection, build: Build) -> dict[str, float] | None:
@@ -281,7 +304,7 @@ def keep(connection: Connection, workspace_id: UUID, questions: Sequence[Questio
     """Make these the golden questions of a workspace, instead of those kept before."""
     connection.execute(
         load_sql("keep"),
-        {"workspace_id": workspace_id, "questions": json.dumps(golden.described(questions))},
+        {"workspace_id": workspace_id, "questions": json.dumps(golden.to_dicts(questions))},
     )
     connection.commit()
 
@@ -310,5 +333,5 @@ def suggest(connection: Connection, workspace_id: UUID, limit: int) -> list[Ques
     return found
 
 
-def _rounded(measures: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in measures.items()}
+def _rounded(measures: Mapping[str, float] | pd.Series[float]) -> dict[str, float]:
+    return {name: round(float(value), 4) for name, value in measures.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.models import dimensions_of
 from arcana_pipelines.errors import NotVerified, WrongUse
 from arcana_pipelines.indexes import promotion
-from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of, create_build, drop_build, table_of
+from arcana_pipelines.indexes.builds import Ann, Build, IndexSettings, builds_of, create_build, drop_build, table_of
 from arcana_pipelines.indexes.targets.pgvector.ann import ensure_ann
 from arcana_pipelines.indexes.verification import Verification, verify
 
@@ -103,29 +103,39 @@ def rebuild_index(
     return replace(under_way, promote_when_verified=promote or under_way.promote_when_verified)
 
 
-def changed_settings(
-    settings: IndexSettings,
-    model: str | None = None,
-    dimensions: int | None = None,
-    chunk_tokens: int | None = None,
-    overlap_tokens: int | None = None,
-    ann: str | None = None,
-) -> IndexSettings:
-    """Settings with what is given instead; another model brings its own size of vectors.
+@dataclass(frozen=True, slots=True)
+class SettingsChange:
+    """What is to be other in an index's settings; None stays as it is. Another model brings its own size of vectors.
 
-    Raises:
-        WrongUse: they do not go together, or the size of the model's vectors is not known.
+    Attributes:
+        dimensions: numbers of a vector, 1 to 16,000.
+        chunk_tokens: the size that chunks aim at.
+        overlap_tokens: tokens of the chunk before, repeated.
+        ann: how vectors are searched.
     """
-    overlap = settings.chunker.overlap_tokens if overlap_tokens is None else overlap_tokens
-    chunker = replace(settings.chunker, overlap_tokens=overlap)
-    if chunk_tokens is not None:
-        chunker = ChunkerSettings.of_target(chunk_tokens, overlap)
-    return IndexSettings(
-        model or settings.embedding_model,
-        dimensions or (dimensions_of(model) if model else settings.dimensions),
-        chunker,
-        ann or settings.ann,  # type: ignore[arg-type]
-    )
+
+    model: str | None = None
+    dimensions: int | None = None
+    chunk_tokens: int | None = None
+    overlap_tokens: int | None = None
+    ann: Ann | None = None
+
+    def of(self, settings: IndexSettings) -> IndexSettings:
+        """The settings with what is given instead.
+
+        Raises:
+            WrongUse: they do not go together, or the size of the model's vectors is not known.
+        """
+        overlap = settings.chunker.overlap_tokens if self.overlap_tokens is None else self.overlap_tokens
+        chunker = replace(settings.chunker, overlap_tokens=overlap)
+        if self.chunk_tokens is not None:
+            chunker = ChunkerSettings.of_target(self.chunk_tokens, overlap)
+        return IndexSettings(
+            self.model or settings.embedding_model,
+            self.dimensions or (dimensions_of(self.model) if self.model else settings.dimensions),
+            chunker,
+            self.ann or settings.ann,
+        )
 
 
 def rebuild_outdated(connection: Connection, workspace_id: UUID) -> list[Build]:
@@ -291,7 +301,7 @@ def find_builds(connection: Connection, workspace_id: UUID, name: str) -> list[B
     return found
 
 
-def described(connection: Connection, build: Build) -> dict[str, Any]:
+def build_to_dict(connection: Connection, build: Build) -> dict[str, Any]:
     """A build for people and programs to read (JSON-ready)."""
     row = connection.execute(
         sql.SQL(

@@ -10,44 +10,11 @@ from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.errors import ArcanaError
-from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Ann, IndexSettings
-from arcana_pipelines.indexes.lifecycle import changed_settings, find_builds
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX, IndexSettings
+from arcana_pipelines.indexes.lifecycle import SettingsChange, find_builds
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.sources.registry import check_source
 from arcana_pipelines.workspaces.workspaces import Workspace, change, every, set_declared_by
-
-
-@dataclass(frozen=True, slots=True)
-class DeclaredIndex:
-    """What is said of the index `default`. None: what the installation's settings, or the index itself, say."""
-
-    embedding_model: str | None = None
-    dimensions: int | None = None
-    chunk_tokens: int | None = None
-    overlap_tokens: int | None = None
-    ann: Ann | None = None
-
-    def of(self, settings: IndexSettings) -> IndexSettings:
-        """Settings with what is declared instead.
-
-        Raises:
-            WrongUse: they do not go together, or the size of the model's vectors is not known.
-        """
-        return changed_settings(
-            settings, self.embedding_model, self.dimensions, self.chunk_tokens, self.overlap_tokens, self.ann
-        )
-
-    @property
-    def options(self) -> str:
-        """The same as options of `arcana index rebuild`."""
-        said = {
-            "--model": self.embedding_model,
-            "--dimensions": self.dimensions,
-            "--chunk-tokens": self.chunk_tokens,
-            "--overlap": self.overlap_tokens,
-            "--ann": self.ann,
-        }
-        return " ".join(f"{option} {value}" for option, value in said.items() if value is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +26,7 @@ class DeclaredWorkspace:
     platform: str
     source_config: dict[str, Any] = field(default_factory=dict)
     credential_ref: str | None = None
-    index: DeclaredIndex = field(default_factory=DeclaredIndex)
+    index: SettingsChange = field(default_factory=SettingsChange)
 
     def reads_like(self, row: Workspace) -> bool:
         """Whether the row's pages come from the place that is declared."""
@@ -140,10 +107,22 @@ def _index_left(connection: Connection, declared: DeclaredWorkspace, row: Worksp
         return ""
     return (
         f"The index of '{declared.slug}' has other settings than declared. Another build embeds every text anew: "
-        f"arcana index rebuild {declared.slug} {declared.index.options}"
+        f"arcana index rebuild {declared.slug} {_as_options(declared.index)}"
     )
 
 
 def undeclared(connection: Connection, project: str, declared: Collection[str]) -> list[str]:
     """The slugs of workspaces that this project declared once and does not any more. They are kept as they are."""
     return [row.slug for row in every(connection) if row.declared_by == project and row.slug not in declared]
+
+
+def _as_options(change: SettingsChange) -> str:
+    """The change as options of `arcana index rebuild`."""
+    said = {
+        "--model": change.model,
+        "--dimensions": change.dimensions,
+        "--chunk-tokens": change.chunk_tokens,
+        "--overlap": change.overlap_tokens,
+        "--ann": change.ann,
+    }
+    return " ".join(f"{option} {value}" for option, value in said.items() if value is not None)

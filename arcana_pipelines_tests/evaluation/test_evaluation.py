@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import uuid
@@ -305,7 +306,7 @@ class TestEvaluation:
         assert set(found.metrics) == {"fused", "dense", "lexical", "latency_ms"}
         assert found.metrics["fused"]["recall@10"] == 1.0
         assert found.metrics["latency_ms"]["p50"] <= found.metrics["latency_ms"]["p99"]
-        json.dumps(found.as_dict())
+        json.dumps(found.to_dict())
 
     def test_questions_outlive_a_rebuild_with_chunks_of_another_size(
         self, of_acme: Quality, questions: list[Question]
@@ -490,7 +491,12 @@ class TestCommand:
         }  # fmt: skip
         assert found["questions"] == 8 and found["metrics"]["fused"]["recall@10"] == 1.0
         assert set(found["per_query"][0]) == {"query", "fused", "dense", "lexical", "difference"}
-        again = json.loads(run("--json")[0])
+        again = json.loads(run("--json", "--csv", str(here / "measures.csv"))[0])
+        with (here / "measures.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == 8 * 3 * 5 and list(rows[0]) == ["question", "key", "query", "ranking", "measure", "value"]
+        fused = [float(row["value"]) for row in rows if (row["ranking"], row["measure"]) == ("fused", "ndcg@10")]
+        assert sum(fused) / 8 == pytest.approx(again["metrics"]["fused"]["ndcg@10"], abs=1e-4)
         assert again["baseline"] == {
             "questions": 8,
             "before": found["metrics"]["fused"]["ndcg@10"],
@@ -540,7 +546,7 @@ class TestCommand:
         assert "Line 1" in json.loads(run("bad.jsonl", "--keep", "--json", code=2)[0])["error"]
         (here / "strange.jsonl").write_text(f'{{"query": "q", "relevant": ["{A}"]}}\n', encoding="utf-8")
         assert "None of the pages" in run("strange.jsonl", "--keep", code=2)[1]
-        for arguments in (["nothing.jsonl"], ["--keep"], ["--suggest", "--baseline"]):
+        for arguments in (["nothing.jsonl"], ["--keep"], ["--suggest", "--baseline"], ["--suggest", "--csv", "x.csv"]):
             run(*arguments, code=2)
         assert of_acme.results() == [] and of_acme.kept() == []
 

@@ -13,12 +13,11 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.evaluation import quality
-from arcana_pipelines.evaluation.golden import Question, as_line, described, read_golden
+from arcana_pipelines.evaluation.golden import as_line, to_dicts
 from arcana_pipelines.evaluation.metrics import DECISIVE
-from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Build
-from arcana_pipelines.indexes.lifecycle import find_builds
+from arcana_pipelines.evaluation.run import EvalOutcome, EvalRequest, run
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.retrieval.fusion import Fusion
-from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.workspaces import Workspace
 
@@ -40,68 +39,57 @@ BELOW_BASELINE = 3
     help="Try another way to make words and meaning one. The result is shown, and not stored.",
 )
 @click.option("--rerank", is_flag=True, help="Try the reranker of RERANKER_URL. The result is shown, and not stored.")
+@click.option(
+    "--csv", "csv_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write every measure into FILE."
+)
 @click.option("--suggest", is_flag=True, help="Draft questions from titles and headings instead.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many drafts.")
 @json_option
 @click.pass_context
 def command(
     context: click.Context, slug: str, golden: IO[bytes] | None, index: str, build: int | None, keep: bool,
-    baseline: bool, fusion: Fusion, rerank: bool, suggest: bool, limit: int, as_json: bool,
+    baseline: bool, fusion: Fusion, rerank: bool, csv_file: str | None, suggest: bool, limit: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure how well an index answers golden questions; exit 3 when it does worse than its baseline.
 
     GOLDEN holds a question a line: {"query": "…", "relevant": [{"external_id": "…", "passage": "…", "grade": 1}]}.
     Without it the kept questions are asked. `arcana eval SLUG --suggest > golden.jsonl` drafts some to begin with.
     """
-    if suggest and (golden or keep or baseline or build is not None):
-        raise WrongUse("--suggest goes with --limit only: it drafts questions and asks none.")
-    if keep and not golden:
-        raise WrongUse("--keep needs a file of golden questions.")
-    is_trial = rerank or fusion != "weighted"
-    if is_trial and baseline:
-        raise WrongUse("--baseline is of an index as it is searched: it does not go with --fusion rrf or --rerank.")
     from rich.text import Text
 
+    if suggest and (golden or keep or baseline or csv_file or rerank or build is not None):
+        raise WrongUse("--suggest goes with --limit only: it drafts questions and asks none.")
+    request = EvalRequest(golden.read() if golden else None, index, build, keep, baseline, fusion, rerank)
     database = open_database()
     require_current(database)
-    reranker = open_reranker(database.settings) if rerank else None
-    if rerank and reranker is None:
-        raise WrongUse("--rerank needs a reranker: set RERANKER_URL (.env.example explains it).")
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
         connection.commit()
         if suggest:
             _suggest(connection, workspace, limit, as_json)
             return
-        chosen = _build(connection, workspace, index, build)
-        questions = read_golden(golden.read()) if golden else _kept(connection, workspace)
-        with error_console().status(Text(f"{slug}: asking {len(questions)} questions …")):
-            evaluation = quality.evaluate(connection, database.settings, chosen, questions, fusion, reranker)
-        if not evaluation.answers:
-            raise WrongUse(f"None of the pages that the golden questions name is a document of workspace '{slug}'.")
-        held = quality.baseline(connection, chosen)
-        compared = quality.compare(evaluation, held) if held is not None else None
-        if not is_trial:
-            quality.store(connection, evaluation, is_baseline=baseline)
-        if keep:
-            quality.keep(connection, workspace.workspace_id, questions)
+        with error_console().status(Text(f"{slug}: asking …")) as status:
+            outcome = run(
+                connection,
+                database.settings,
+                workspace,
+                request,
+                lambda questions: status.update(Text(f"{slug}: asking {questions} questions …")),
+            )
+    if csv_file:
+        outcome.evaluation.frame().to_csv(csv_file, index=False, encoding="utf-8")
     if as_json:
-        found = evaluation.as_dict()
-        print_json({"workspace": slug, **found, "baseline": compared.as_dict() if compared else None})
+        print_json({"workspace": slug, **outcome.to_dict()})
     else:
-        _print(evaluation)
-        if baseline:
-            say("This result is the baseline from now on.")
-        elif compared is not None or not is_trial:
-            _print_comparison(compared, held is not None)
-    if compared and not compared.holds and not baseline and not is_trial:
+        _print(outcome)
+    if outcome.is_below_baseline:
         context.exit(BELOW_BASELINE)
 
 
 def _suggest(connection: Connection, workspace: Workspace, limit: int, as_json: bool) -> None:
     drafts = quality.suggest(connection, workspace.workspace_id, limit)
     if as_json:
-        print_json({"workspace": workspace.slug, "questions": described(drafts)})
+        print_json({"workspace": workspace.slug, "questions": to_dicts(drafts)})
     else:
         for question in drafts:
             click.echo(as_line(question))
@@ -110,31 +98,10 @@ def _suggest(connection: Connection, workspace: Workspace, limit: int, as_json: 
     )
 
 
-def _build(connection: Connection, workspace: Workspace, index: str, number: int | None) -> Build:
-    builds = find_builds(connection, workspace.workspace_id, index)
-    wanted = (
-        each for each in builds if each.rag_index_build_id == number or (number is None and each.state == "active")
-    )
-    found = next(wanted, None)
-    if found is None:
-        which = f"build {number}" if number is not None else "build that serves"
-        raise WrongUse(f"The index '{index}' has no {which}: arcana index list shows those there are.")
-    return found
-
-
-def _kept(connection: Connection, workspace: Workspace) -> list[Question]:
-    questions = quality.kept(connection, workspace.workspace_id)
-    if not questions:
-        raise WrongUse(
-            f"No golden questions are kept for workspace '{workspace.slug}'. Give a file: arcana eval {workspace.slug} "
-            f"golden.jsonl --keep (arcana eval {workspace.slug} --suggest > golden.jsonl drafts one)."
-        )
-    return questions
-
-
-def _print(evaluation: quality.Evaluation) -> None:
+def _print(outcome: EvalOutcome) -> None:
     from rich.table import Table
 
+    evaluation = outcome.evaluation
     out = console()
     build = evaluation.build
     say("[bold]{}[/bold], build {}: {} questions", build.index_name, build.rag_index_build_id, len(evaluation.answers))
@@ -148,6 +115,10 @@ def _print(evaluation: quality.Evaluation) -> None:
     _print_worst(evaluation)
     for page in evaluation.unknown:
         say("[yellow]Left out:[/yellow] {} is no page of this workspace", page)
+    if outcome.request.baseline:
+        say("This result is the baseline from now on.")
+    elif outcome.comparison is not None or not outcome.request.is_trial:
+        _print_comparison(outcome.comparison, outcome.had_baseline)
 
 
 def _print_comparison(compared: quality.Comparison | None, has_baseline: bool) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from functools import wraps
+from typing import Any, get_args
 
 import click
 
@@ -20,7 +21,8 @@ from arcana_pipelines.embedding.registry import model_of, probe
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.evaluation import quality
 from arcana_pipelines.indexes import lifecycle
-from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Build, IndexSettings, builds_of
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Ann, Build, IndexSettings, builds_of
+from arcana_pipelines.indexes.lifecycle import SettingsChange
 from arcana_pipelines.indexes.targets.pgvector.ann import ANN_FROM
 from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.workspaces import workspaces
@@ -35,11 +37,21 @@ def command() -> None:
 
 
 def _settings_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The options that say what is to be other in a build: the command gets them as one argument, `change`."""
+
+    @wraps(function)
+    def with_change(
+        *args: Any, model: str | None, dimensions: int | None, chunk_tokens: int | None, overlap: int | None,
+        ann: Ann | None, **others: Any,
+    ) -> None:  # fmt: skip
+        function(*args, change=SettingsChange(model, dimensions, chunk_tokens, overlap, ann), **others)
+
+    command: Callable[..., None] = with_change
     for option in (
         click.option("--no-wait", is_flag=True, help="Leave the filling to the running Dagster."),
         click.option(
             "--ann",
-            type=click.Choice(["auto", "none", "hnsw", "ivfflat"]),
+            type=click.Choice(get_args(Ann)),
             help=f"How vectors are searched (auto: exactly, and through IVFFlat from {ANN_FROM:,} chunks).",
         ),
         click.option("--overlap", type=click.IntRange(0), metavar="N", help="Tokens of the chunk before, repeated."),
@@ -47,8 +59,8 @@ def _settings_options(function: Callable[..., None]) -> Callable[..., None]:
         click.option("--dimensions", type=click.IntRange(1, 16000), metavar="N", help="Size of the vectors."),
         click.option("--model", metavar="NAME", help="Embedding model."),
     ):
-        function = option(function)
-    return function
+        command = option(command)
+    return command
 
 
 @command.command(cls=WorkspaceCommand)
@@ -56,10 +68,7 @@ def _settings_options(function: Callable[..., None]) -> Callable[..., None]:
 @click.argument("name")
 @_settings_options
 @json_option
-def create(
-    slug: str, name: str, model: str | None, dimensions: int | None, chunk_tokens: int | None, overlap: int | None,
-    ann: str | None, no_wait: bool, as_json: bool,
-) -> None:  # fmt: skip
+def create(slug: str, name: str, change: SettingsChange, no_wait: bool, as_json: bool) -> None:
     """Make another index of a workspace and fill it. It serves when it is whole; what is not given is as in `default`.
 
     Texts that another index has embedded with the same model are not embedded again.
@@ -70,7 +79,7 @@ def create(
         workspace = workspaces.find(connection, slug)
         default = builds_of(connection, workspace.workspace_id, DEFAULT_INDEX)
         base = default[-1].settings if default else IndexSettings(*model_of(database.settings), ChunkerSettings())
-        settings = lifecycle.changed_settings(base, model, dimensions, chunk_tokens, overlap, ann)
+        settings = change.of(base)
         probe(database.settings, settings.embedding_model, settings.dimensions)
         build = lifecycle.create_index(connection, workspace.workspace_id, name, settings)
     _fill(database, workspace, build, no_wait, as_json)
@@ -82,10 +91,7 @@ def create(
 @_settings_options
 @click.option("--promote", is_flag=True, help="Let the new build serve as soon as it is verified.")
 @json_option
-def rebuild(
-    slug: str, name: str, model: str | None, dimensions: int | None, chunk_tokens: int | None, overlap: int | None,
-    ann: str | None, promote: bool, no_wait: bool, as_json: bool,
-) -> None:  # fmt: skip
+def rebuild(slug: str, name: str, change: SettingsChange, promote: bool, no_wait: bool, as_json: bool) -> None:
     """Make an index anew beside the one that serves, with other settings or with the same, fill it and verify it.
 
     Searches go on in the old build until `arcana index promote`. Called again after an interruption it goes on.
@@ -93,14 +99,14 @@ def rebuild(
     database = open_database()
     upgrade(database)
 
-    def change(settings: IndexSettings) -> IndexSettings:
-        changed = lifecycle.changed_settings(settings, model, dimensions, chunk_tokens, overlap, ann)
+    def changed(settings: IndexSettings) -> IndexSettings:
+        changed = change.of(settings)
         probe(database.settings, changed.embedding_model, changed.dimensions)
         return changed
 
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
-        build = lifecycle.rebuild_index(connection, workspace.workspace_id, name, change, promote)
+        build = lifecycle.rebuild_index(connection, workspace.workspace_id, name, changed, promote)
     _fill(database, workspace, build, no_wait, as_json)
 
 
@@ -115,7 +121,7 @@ def list_(slug: str, as_json: bool) -> None:
         workspace = workspaces.find(connection, slug)
         found: dict[str, list[dict[str, Any]]] = {}
         for build in builds_of(connection, workspace.workspace_id):
-            found.setdefault(build.index_name, []).append(lifecycle.described(connection, build))
+            found.setdefault(build.index_name, []).append(lifecycle.build_to_dict(connection, build))
     if as_json:
         print_json({"workspace": slug, "indexes": [{"name": name, "builds": found[name]} for name in sorted(found)]})
         return
@@ -139,7 +145,9 @@ def verify(context: click.Context, slug: str, name: str, as_json: bool) -> None:
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
         build, found = lifecycle.verify_index(connection, workspace.workspace_id, name)
-        _print_build(lifecycle.described(connection, replace(build, verification=found.as_dict())), slug, name, as_json)
+        _print_build(
+            lifecycle.build_to_dict(connection, replace(build, verification=found.as_dict())), slug, name, as_json
+        )
     context.exit(0 if found.passed else NOT_VERIFIED)
 
 
@@ -161,7 +169,7 @@ def promote(slug: str, name: str, as_json: bool) -> None:
         old = lifecycle.superseded(builds_of(connection, workspace.workspace_id))
         if not (waited or as_json):
             say("No build of '{}' waits for promotion; the one that serves goes on.", name)
-        _print_build({"promoted": waited, **lifecycle.described(connection, build)}, slug, name, as_json)
+        _print_build({"promoted": waited, **lifecycle.build_to_dict(connection, build)}, slug, name, as_json)
     lifecycle.drop_builds(database, old)
 
 
@@ -179,7 +187,7 @@ def rollback(slug: str, name: str, as_json: bool) -> None:
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
         build = lifecycle.roll_back(connection, workspace.workspace_id, name)
-        _print_build(lifecycle.described(connection, build), slug, name, as_json)
+        _print_build(lifecycle.build_to_dict(connection, build), slug, name, as_json)
 
 
 @command.command(cls=WorkspaceCommand)
@@ -221,7 +229,7 @@ def _fill(database: Database, workspace: Workspace, build: Build, no_wait: bool,
     with database.connection() as connection:
         builds = lifecycle.find_builds(connection, workspace.workspace_id, build.index_name)
         now = next(each for each in builds if each.rag_index_build_id == build.rag_index_build_id)
-        facts = lifecycle.described(connection, now)
+        facts = lifecycle.build_to_dict(connection, now)
         old = lifecycle.superseded(builds)
     lifecycle.drop_builds(database, old)
     _print_build(facts, workspace.slug, build.index_name, as_json)
