@@ -10,9 +10,7 @@ import pytest
 import arcana_pipelines
 
 PACKAGE = Path(arcana_pipelines.__file__).parent
-# The rooms whose statements have headers.
-ROOMS = ("embedding", "sources/notion", "workspaces")
-FILES = [file for room in ROOMS for file in sorted((PACKAGE / room / "sql").glob("*.sql"))]
+FILES = sorted(PACKAGE.rglob("sql/*.sql"))
 
 
 def announced(statement: str) -> set[str]:
@@ -26,10 +24,10 @@ def announced(statement: str) -> set[str]:
 def taken(statement: str) -> set[str]:
     """The parameters and fragments in the statement itself."""
     code = re.sub(r"--.*", "", statement)
-    return set(re.findall(r"%\((\w+)\)s", code)) | set(re.findall(r"(?<!\{)\{(\w+)\}", code))
+    return set(re.findall(r"%\((\w+)\)s", code)) | set(re.findall(r"(?<!\{)\{([a-z_]+)\}", code))
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_a_statement_announces_the_parameters_that_it_takes(file: Path) -> None:
     statement = file.read_text(encoding="utf-8")
 

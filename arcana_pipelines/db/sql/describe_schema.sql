@@ -1,5 +1,6 @@
--- out: a line for each column, constraint and index of the tables in the current schema, which no line names
 -- Partitions of document_chunk come and go with builds: they are data, not schema.
+-- in: nothing
+-- out: a line for each column, constraint and index of the tables in the current schema, which no line names
 WITH tables AS (
     SELECT c.oid, c.relname
     FROM pg_class c

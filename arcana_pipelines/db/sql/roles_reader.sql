@@ -1,5 +1,7 @@
 -- What a search reads, for the role arcana_reader where there is one: no settings, no tokens' names, no stored bodies.
 -- May be repeated: what is granted is left alone. Searches name partitions, so each has the right itself.
+-- in: nothing
+-- out: nothing
 DO $$
 DECLARE
     statement text;

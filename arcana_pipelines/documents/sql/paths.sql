@@ -3,6 +3,8 @@
 -- From the 64th label on, pages stand beside their parents, still below all pages above those: an inner key of the
 -- GiST index holds two paths, and with room for only one key a page the index cannot be built ("stack depth limit
 -- exceeded"). A label takes 24 bytes, a page 8 kB.
+-- in: workspace_id
+-- out: nothing
 WITH RECURSIVE place AS (
     SELECT p.external_id, p.document_id,
            text2ltree('w' || replace(p.workspace_id::text, '-', '') || '.p' || left(md5(p.external_id), 16)) AS path

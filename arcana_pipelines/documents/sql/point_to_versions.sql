@@ -1,5 +1,7 @@
 -- Point documents at their new contents (those that are new already are), keep the properties that filters look at, and
 -- bring back what was removed.
+-- in: documents (ids), contents (the id of the new version of each, or NULL), property_values (property_values.sql)
+-- out: nothing
 WITH given AS (
     SELECT * FROM unnest(%(documents)s::uuid[], %(contents)s::uuid[]) AS t(document_id, document_content_id)
 ), pointed AS (

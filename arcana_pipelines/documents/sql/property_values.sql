@@ -1,5 +1,6 @@
 -- What one property of a version is compared as: the whole cell at position 0, and each item of a list.
--- in: v (key, value), one of jsonb_each(contents->'properties'); out: name, position, text, number, truth, starts, ends
+-- in: nothing (but v, a property of a version as jsonb_each gives it: key, value)
+-- out: name, position, text, number, truth, starts, ends
 SELECT v.key AS name, each.position::smallint AS position, each.held->>'text' AS text,
        CASE WHEN jsonb_typeof(each.held->'number') = 'number' THEN (each.held->>'number')::numeric END AS number,
        CASE WHEN jsonb_typeof(each.held->'truth') = 'boolean' THEN (each.held->>'truth')::boolean END AS truth,

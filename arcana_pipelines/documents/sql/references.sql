@@ -1,4 +1,6 @@
 -- Make the references between documents what the pages' links say: add the missing, retire the rest.
+-- in: workspace_id
+-- out: nothing
 WITH wanted AS (
     SELECT DISTINCT base.document_id AS base_id, related.document_id AS related_id
     FROM source_page base

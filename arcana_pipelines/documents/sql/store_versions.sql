@@ -1,4 +1,6 @@
 -- Store one batch of processed pages: a document where there is none, a new version where the hash differs.
+-- in: workspace_id, pages (JSON: external_id, content_hash in hex, contents, links), normaliser (number)
+-- out: document_id, and the id of its new version (NULL: none, the document is back)
 WITH processed AS (
     SELECT * FROM json_to_recordset(%(pages)s::json) AS t(
         external_id text, content_hash text, contents jsonb, links text[])

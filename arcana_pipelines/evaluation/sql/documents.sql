@@ -1,4 +1,6 @@
 -- Current documents for drafts of golden questions, in an order that has nothing to do with what they say.
+-- in: workspace_id, most (rows)
+-- out: external_id, title, text
 SELECT p.external_id, c.contents->>'title' AS title, c.contents->>'text' AS text
 FROM source_page p
 JOIN document d USING (document_id)

@@ -1,4 +1,6 @@
 -- The kept golden questions become these; one that stays keeps its time.
+-- in: workspace_id, questions (JSON: query, relevant)
+-- out: nothing
 WITH given AS (
     SELECT * FROM json_to_recordset(%(questions)s::json) AS t(query text, relevant jsonb)
 ), gone AS (

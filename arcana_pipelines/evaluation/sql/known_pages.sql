@@ -1,4 +1,6 @@
 -- Those of the named pages that are documents of the workspace now.
+-- in: workspace_id, pages (ids)
+-- out: external_id
 SELECT p.external_id
 FROM source_page p
 JOIN document d USING (document_id)

@@ -1,4 +1,7 @@
 -- What a build should hold by the documents, and what it holds.
+-- in: workspace_id, build (rag_index_build_id), table (its chunks)
+-- out: documents and chunks that are served; unsound vectors; documents that are missing, left_out (in quarantine),
+--     surplus or torn
 WITH wanted AS (
     SELECT d.document_id, d.latest_content_id,
            EXISTS (SELECT 1 FROM source_page p

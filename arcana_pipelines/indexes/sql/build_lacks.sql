@@ -1,4 +1,6 @@
 -- Is there a document whose latest content a build does not serve, though nothing keeps it out?
+-- in: workspace_id, build (rag_index_build_id)
+-- out: true or false
 SELECT EXISTS (
     SELECT 1 FROM document d
     LEFT JOIN published_document s ON s.rag_index_build_id = %(build)s AND s.document_id = d.document_id

@@ -1,5 +1,7 @@
 -- What a build still lacks: documents whose latest content it does not hold though nothing keeps them out, and texts
 -- of its model that wait in batches at the provider.
+-- in: workspace_id, build (rag_index_build_id), model, dimensions
+-- out: documents, texts (numbers)
 SELECT (SELECT count(*) FROM document d
         LEFT JOIN published_document s ON s.rag_index_build_id = %(build)s AND s.document_id = d.document_id
         WHERE d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL AND d.latest_content_id IS NOT NULL

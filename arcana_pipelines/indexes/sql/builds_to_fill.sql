@@ -1,4 +1,6 @@
 -- Workspaces with builds to be filled, the longest waiting first.
+-- in: again_after (interval since it was last asked for)
+-- out: slug
 SELECT w.slug
 FROM rag_index_build b JOIN rag_indexes i USING (rag_index_id) JOIN workspace w USING (workspace_id)
 WHERE b.state = 'building' AND w.status = 'active'

@@ -1,4 +1,6 @@
 -- What became of every page of one generation. `read` ones are not processed yet.
+-- in: workspace_id, generation
+-- out: the fields of PageCounts, in pages
 SELECT count(*) AS enumerated,
        count(*) FILTER (WHERE state = 'unchanged' AND outcome = 'added') AS added,
        count(*) FILTER (WHERE state = 'unchanged' AND outcome = 'updated') AS updated,

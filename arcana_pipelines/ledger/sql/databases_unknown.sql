@@ -1,5 +1,6 @@
 -- Databases that no listing has shown yet although rows of them are new or changed.
 -- in: workspace_id, limit
+-- out: external_id of each database
 SELECT DISTINCT p.parent_external_id
 FROM source_page p
 WHERE p.workspace_id = %(workspace_id)s AND p.kind = 'row' AND p.state IN ('pending', 'fetched')

@@ -1,4 +1,6 @@
 -- One event for every workspace that reads this source workspace; they become the next to be looked at.
+-- in: source_workspace_id, event_id, event_type, external_id (of the page, or NULL), occurred_at
+-- out: how many workspaces it concerns
 WITH concerned AS (
     SELECT workspace_id FROM workspace
     WHERE source_workspace_id = %(source_workspace_id)s AND status <> 'deleting'

@@ -1,4 +1,6 @@
 -- Pages that indexed pages link to and that the ledger has never seen.
+-- in: workspace_id, limit
+-- out: external_id of each page
 SELECT DISTINCT link.external_id
 FROM source_page p
 CROSS JOIN LATERAL unnest(p.links) AS link(external_id)

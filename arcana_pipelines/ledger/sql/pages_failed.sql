@@ -1,5 +1,7 @@
 -- Pages that could not be read or processed: each keeps its own retry. The first two tries are the next
 -- syncs, then the pauses grow; after the ninth only an edit or a person brings the page back.
+-- in: workspace_id, generation, pages (JSON: external_id, reason)
+-- out: nothing
 WITH failed AS (
     SELECT * FROM json_to_recordset(%(pages)s::json) AS t(external_id text, reason text)
 )

@@ -1,4 +1,7 @@
 -- Store the bodies of one batch.
+-- in: workspace_id, generation, pages (JSON: external_id, revision, body, links, fetched_at, partial, properties,
+--     title, unknown_types), settled_before (edit times before it cannot hide a second edit)
+-- out: nothing
 WITH read AS (
     SELECT * FROM json_to_recordset(%(pages)s::json) AS t(
         external_id text, revision text, body text, links text[], fetched_at timestamptz, partial jsonb,

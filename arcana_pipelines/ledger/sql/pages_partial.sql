@@ -1,5 +1,6 @@
 -- Pages of which the source gave only a part, grouped by the reason (ids and numbers in it do not count).
--- in: workspace_id; out: reason, pages, examples, and how many pages there are in all groups together
+-- in: workspace_id
+-- out: reason, pages (number), examples (JSON), and how many pages there are in all groups together
 WITH part AS (
     SELECT external_id, title, url, words AS reason,
            regexp_replace(words, '[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}|\d+', '…', 'g') AS kind

@@ -1,5 +1,7 @@
 -- Record one batch of listed pages. A page must be read when its revision is not the one we hold; when only
 -- its metadata changed, or it comes back from removal, the body we hold is processed again.
+-- in: workspace_id, generation, pages (JSON: what PageRef says, and metadata_hash in hex)
+-- out: how many were recorded: pages, and containers with them
 WITH listed AS (
     SELECT * FROM json_to_recordset(%(pages)s::json) AS t(
         external_id text, kind text, is_container boolean, parent_kind text, parent_id text, title text, url text,

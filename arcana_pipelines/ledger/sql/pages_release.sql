@@ -1,4 +1,6 @@
 -- A person asks for pages to be read again: one, whatever its state, or all that wait in quarantine.
+-- in: workspace_id, page (its id; NULL: all in quarantine)
+-- out: external_id of each
 WITH forgotten AS (
     DELETE FROM embedding_rejected WHERE workspace_id = %(workspace_id)s
 )

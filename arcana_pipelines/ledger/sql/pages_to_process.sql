@@ -1,5 +1,7 @@
 -- Pages whose body or metadata is newer than their content, in key order.
 -- `database` is the title of a row's database.
+-- in: workspace_id, after (external_id), limit
+-- out: the fields of ReadPage
 SELECT p.external_id, p.kind, p.title, p.url, p.properties, p.body, p.body_links, p.partial, p.last_edited_at,
        CASE WHEN p.kind = 'row' THEN parent.title END AS database
 FROM source_page p

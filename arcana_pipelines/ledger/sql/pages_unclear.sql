@@ -1,5 +1,7 @@
 -- Pages of which a listing says nothing that can be used: they are there, and in quarantine until it does. What is
 -- known of them from before stays; without a revision the next proper listing counts as news.
+-- in: workspace_id, generation, pages (JSON: external_id, kind, reason)
+-- out: nothing
 WITH unclear AS (
     SELECT * FROM json_to_recordset(%(pages)s::json) AS t(external_id text, kind text, is_container boolean, reason text)
 )

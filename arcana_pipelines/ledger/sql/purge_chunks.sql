@@ -1,4 +1,6 @@
 -- Chunks that nobody could search for a long time. What a build showed before the last of them went is not known then.
+-- in: workspace_id, days (since they were retired)
+-- out: nothing
 WITH purged AS (
     DELETE FROM document_chunk k
     WHERE k.rag_index_build_id = ANY(ARRAY(

@@ -1,4 +1,6 @@
 -- Embeddings of texts that no chunk of the workspace has any more.
+-- in: workspace_id, days
+-- out: nothing
 DELETE FROM embedding_store e
 WHERE e.workspace_id = %(workspace_id)s AND e.created_at < now() - make_interval(days => %(days)s)
   AND NOT EXISTS (

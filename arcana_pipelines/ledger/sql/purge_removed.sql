@@ -1,4 +1,6 @@
 -- Forget pages whose removal is older than the retention time, with their documents, versions and chunks.
+-- in: workspace_id, days (since the removal)
+-- out: how many pages
 WITH old AS (
     SELECT p.external_id, p.document_id FROM source_page p
     WHERE p.workspace_id = %(workspace_id)s AND p.state = 'tombstoned'

@@ -1,4 +1,6 @@
 -- Is anything above this parent removed, or about to be?
+-- in: workspace_id, parent (external_id), proven (ids of pages that are about to be removed)
+-- out: true or false; NULL: nothing is known above
 WITH RECURSIVE above AS (
     SELECT external_id, parent_external_id, in_trash, state FROM source_page
     WHERE workspace_id = %(workspace_id)s AND external_id = %(parent)s

@@ -1,4 +1,6 @@
 -- A whole listing did not show these pages although we hold them: suspects, until looked at directly.
+-- in: workspace_id, generation
+-- out: nothing
 UPDATE source_page SET state = 'suspect', reason = 'missing from a complete listing', attempts = 0
 WHERE workspace_id = %(workspace_id)s
   AND seen_generation < %(generation)s

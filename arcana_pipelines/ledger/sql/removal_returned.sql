@@ -1,4 +1,6 @@
 -- Removed pages that may be back: those that left the trash, and those below something that is listed again.
+-- in: workspace_id, generation, trash_known, trash, trash_since (see removal_restored_databases.sql)
+-- out: external_id of each
 WITH RECURSIVE returned AS (
     SELECT external_id FROM source_page
     WHERE workspace_id = %(workspace_id)s AND seen_generation = %(generation)s AND NOT in_trash

@@ -1,5 +1,7 @@
 -- Remove documents whose absence is proven. Their chunks leave the indexes with the next publish; body,
 -- contents and embeddings stay, so that a page that returns costs nothing.
+-- in: workspace_id, ids
+-- out: nothing
 WITH gone AS (
     UPDATE source_page SET state = 'tombstoned', outcome = NULL, next_attempt_at = NULL, removed_at = now()
     WHERE workspace_id = %(workspace_id)s AND external_id = ANY(%(ids)s)

@@ -1,6 +1,8 @@
 -- The source lists these pages and databases in its trash; all that lies below them is suspect with them.
 -- A page that stands inside a block (a toggle, a column) has that block as its parent: whoever links to it may
 -- be the page around it. A direct look decides.
+-- in: workspace_id, generation, ids
+-- out: nothing
 WITH RECURSIVE trashed AS (
     SELECT external_id FROM source_page
     WHERE workspace_id = %(workspace_id)s AND external_id = ANY(%(ids)s)

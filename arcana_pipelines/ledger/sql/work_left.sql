@@ -1,5 +1,7 @@
 -- Work that an interrupted or incomplete sync left behind, or whose time has come; NULL when there is none.
 -- What a source refused a moment ago is not asked for again at once: such work waits for a minute.
+-- in: workspace_id
+-- out: the work in a few words, or NULL
 WITH last AS (
     SELECT coalesce(max(g.started_at) < now() - interval '1 minute', true) AS is_old,
            coalesce(bool_or(coalesce((g.counters->>'waiting_removals')::int, 0) > 0)

@@ -1,6 +1,6 @@
--- in: monthly_budget (USD or null)
--- out: cause, workspace, facts (what the text of the cause is made of)
 -- What is wrong now with active workspaces, as far as our own rows say it.
+-- in: monthly_budget (US dollars, or NULL)
+-- out: cause, workspace (slug), facts (JSON: what the text of the cause is made of)
 WITH active AS MATERIALIZED (
     SELECT workspace_id, slug, generation, created_at, polled_at, poll_failures, poll_problem, sync_needed,
            coalesce(embedding_budget, %(monthly_budget)s::numeric) AS budget

@@ -1,6 +1,6 @@
--- in: found (JSON array of causes), looked_at (the kinds of causes that were looked for)
--- out: the alerts that are new
 -- One open row for each cause. What was looked for and not found is over; what was not looked for stays as it is.
+-- in: found (JSON array of causes), looked_at (the kinds of causes that were looked for)
+-- out: the alerts that are new: cause, workspace, text, detail
 WITH found AS (
     SELECT DISTINCT ON (cause, workspace, subject) *
     FROM json_to_recordset(%(found)s::json)

@@ -1,8 +1,8 @@
--- in: nothing
--- out: the next alert to tell, locked: one that is open and untold, or one that was told and is over
 -- An index counts as stale, and a provider as unreachable, for a while before anybody is told: a machine that was off
 -- catches up within minutes, and one request may fail. What was sent and not answered has arrived, most likely: it waits
 -- an hour, and each time twice as long.
+-- in: nothing
+-- out: the next alert to tell, locked: one that is open and untold, or one that was told and is over
 SELECT alert_id, cause, workspace, text, detail, next_step, run_id, since, last_seen_at, resolved_at
 FROM alert a
 CROSS JOIN LATERAL (SELECT coalesce(resolved_at, since) AS happened_at) news

@@ -1,4 +1,7 @@
 -- The chunks that a build serves, with the page that each is of.
+-- in: workspace_id, chunks (the table of a build)
+-- out: document_chunk_id, document_id, external_id, title, url, version, position, heading_path (JSON), token_count,
+--     text
 SELECT k.document_chunk_id, c.document_id::text, page.external_id, page.title, page.url, c.version, k.position,
        to_json(k.heading_path)::text, k.token_count, k.chunk_content
 FROM {chunks} k

@@ -1,5 +1,7 @@
 -- The documents that a build serves, each in the version that it serves.
 -- Taken apart once: each -> would decompress the whole text of the page.
+-- in: workspace_id, build (rag_index_build_id)
+-- out: document_id, external_id, kind, title, url, path, version, last_edited_at, published_at, text
 SELECT d.document_id::text, page.external_id, page.kind, page.title, page.url, d.path::text, c.version,
        page.last_edited_at, p.published_at, page.text
 FROM published_document p

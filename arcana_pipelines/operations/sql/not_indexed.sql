@@ -1,4 +1,6 @@
 -- What is not served as the source has it, grouped by the same error (ids and times in it do not count).
+-- in: workspace_id
+-- out: state, reason, pages (number), five examples (JSON)
 WITH page AS (
     SELECT state, external_id, title,
            regexp_replace(coalesce(reason, ''), '[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}',

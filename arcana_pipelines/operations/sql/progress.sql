@@ -1,5 +1,7 @@
 -- How far a workspace's sync is: pages listed, pages still to be read, chunks that wait, how many of them have their
 -- embedding, documents that are served, whether the index over the vectors is being made.
+-- in: workspace_id
+-- out: the fields of Progress
 SELECT (SELECT count(*) FROM source_page
         WHERE workspace_id = %(workspace_id)s AND NOT is_container AND state <> 'tombstoned'),
        (SELECT count(*) FROM source_page WHERE workspace_id = %(workspace_id)s AND state = 'pending'),

@@ -1,5 +1,6 @@
 -- Pages that a generation added, updated or could not read, the latter first.
--- in: workspace_id, generation, limit; out: what, title, url, note
+-- in: workspace_id, generation, limit
+-- out: what, title, url, note
 SELECT coalesce(CASE WHEN state = 'quarantined' THEN state ELSE outcome END, state) AS what, title, url,
        coalesce(reason, '') AS note
 FROM source_page

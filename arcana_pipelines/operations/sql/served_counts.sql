@@ -1,3 +1,6 @@
+-- Every index with its own counts, and with what a search can reach now.
+-- in: workspace_id
+-- out: the fields of ServedIndex
 SELECT i.name, i.embedding_model, i.dimensions, i.object_count, i.vector_count, i.updated,
        (SELECT count(*) FROM published_document s WHERE s.rag_index_build_id = i.active_build_id) AS documents,
        (SELECT count(*) FROM document_chunk k

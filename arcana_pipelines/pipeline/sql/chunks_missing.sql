@@ -1,5 +1,8 @@
 -- Documents whose latest content a build neither serves nor has staged, in key order. One that was found impossible to
 -- cut is not tried again until its page is read again: that may take seconds each time.
+-- in: workspace_id, build (rag_index_build_id), uncut (how the reason of a page begins that cannot be cut), after
+--     (document_id), limit
+-- out: document_id, document_content_id, contents
 SELECT d.document_id, c.document_content_id, c.contents
 FROM document d
 JOIN document_content c ON c.document_content_id = d.latest_content_id

@@ -1,4 +1,6 @@
 -- Staged chunks of contents that are no longer wanted.
+-- in: build (rag_index_build_id)
+-- out: nothing
 DELETE FROM chunk_stage t
 USING document_content c, document d
 WHERE t.rag_index_build_id = %(build)s

@@ -1,4 +1,6 @@
 -- The best chunks by words: those that an index finds by key, each scored exactly (BM25 as an inner product).
+-- in: terms (table), found, allowed (conditions on t), vector (idf by term, sparsevec), candidates (rows)
+-- out: document_chunk_id, the best first
 WITH found AS MATERIALIZED (
     SELECT document_chunk_id, terms <#> %(vector)s::sparsevec AS score
     FROM {terms} t

@@ -1,4 +1,6 @@
 -- The databases whose rows have a property, where the columns of some database are not known.
+-- in: workspace_id, name (of the property)
+-- out: external_id of each database
 SELECT DISTINCT p.parent_external_id
 FROM document_property q
 JOIN source_page p ON p.document_id = q.document_id

@@ -1,5 +1,7 @@
 -- What a reader needs to know of the chosen chunks. Title, address and text are of one version.
 -- Taken apart once: each -> would decompress the whole text of the page.
+-- in: workspace_id, chunks (table; as a parameter: ids), neighbours (chunks before and after)
+-- out: what ConnectionSearcher makes a Hit of
 SELECT k.document_chunk_id, c.document_id, page.external_id, page.kind, page.title, page.url, d.path::text AS path,
        k.heading_path, k.position, k.chunk_content AS text, c.version, page.last_edited_at,
        ARRAY(SELECT n.chunk_content FROM {chunks} n

@@ -1,5 +1,6 @@
 -- Pages and databases that are meant by an id, by the id in an address, or by an exact title.
--- in: workspace_id, asked, external_id (or null), hex (its digits, or null), title
+-- in: workspace_id, asked (as written), external_id (or NULL), hex (its digits, or NULL), title
+-- out: external_id, is_container, title, state, is_indexed; at most 20
 SELECT p.external_id, p.is_container, p.title, p.state, p.document_id IS NOT NULL AND d.deleted_at IS NULL AS is_indexed
 FROM source_page p
 LEFT JOIN document d ON d.document_id = p.document_id

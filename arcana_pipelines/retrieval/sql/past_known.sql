@@ -1,4 +1,6 @@
 -- Is a time still to come, what time is it, and since when, after that time, is known what an index showed?
+-- in: workspace_id, index (name), build (rag_index_build_id, or NULL), as_of (time)
+-- out: whether it is still to come, now, since when the index is known
 SELECT %(as_of)s::timestamptz > clock_timestamp(), clock_timestamp(), (
     SELECT min(greatest(b.promoted_at, b.remembers_since))
     FROM rag_indexes i

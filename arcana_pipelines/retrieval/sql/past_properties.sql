@@ -1,4 +1,6 @@
 -- The names of the properties of the versions that were seen at a time.
+-- in: workspace_id, chunks (table)
+-- out: name
 SELECT DISTINCT jsonb_object_keys(c.contents->'properties')
 FROM document d
 JOIN document_content c USING (document_id)

@@ -1,5 +1,6 @@
 -- The properties of a workspace by name: the columns of its databases, and what rows have besides.
--- in: workspace_id; out: name, is_title, databases (ids of those that are known to have the column)
+-- in: workspace_id
+-- out: name, is_title, databases (ids of those that are known to have the column)
 WITH RECURSIVE held AS (
     -- The next name by the index, and so on: reading all rows would be slow.
     (SELECT name FROM document_property WHERE workspace_id = %(workspace_id)s ORDER BY name LIMIT 1)

@@ -1,4 +1,6 @@
 -- The build that serves an index, or the one that is asked for.
+-- in: workspace_id, index (name), build (rag_index_build_id, or NULL)
+-- out: build, model, dimensions, ann, search_effort, vectors
 SELECT b.rag_index_build_id AS build, b.embedding_model AS model, b.dimensions, b.ann, b.ann_effort AS search_effort,
        i.vector_count AS vectors
 FROM rag_indexes i

@@ -1,5 +1,7 @@
 -- The roles of the embedded server and what they may do with its databases, as the superuser, at every start. None of
 -- them may do anything outside a database. Run in the database postgres, which none of them can change.
+-- in: nothing
+-- out: nothing
 DO $$
 BEGIN
     IF to_regrole('arcana_owner') IS NULL THEN

@@ -1,6 +1,8 @@
 -- Extensions, and one owner for everything in the database, as the superuser. An older release owned all as superuser.
 -- The owner can make operators and functions in the schema public. An operator there that fits the types better than
 -- PostgreSQL's own would be taken, and run as the superuser: so the search path of who runs this is pg_catalog alone.
+-- in: nothing
+-- out: nothing
 DO $$
 BEGIN
     -- Who owns the schema could drop it with the extensions that are in it.

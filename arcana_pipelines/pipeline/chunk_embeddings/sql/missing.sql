@@ -1,6 +1,9 @@
 -- Staged texts that the workspace never embedded with the build's model, that the provider does not refuse and
 -- that wait in no batch, each where it stands first, in the order of the stage: rows of a page lie side by side.
 -- OFFSET 0: see publish_ready.sql.
+-- in: workspace_id, build (rag_index_build_id), model, dimensions, after_content, after_position (of the last one
+--     before), limit
+-- out: document_content_id, position, text_hash, text
 SELECT t.document_content_id, t.position, t.text_hash, t.lead || t.chunk_content AS text
 FROM chunk_stage t
 WHERE t.rag_index_build_id = %(build)s

@@ -1,5 +1,7 @@
 -- Remember texts that the provider refuses, and put the pages they stand on into quarantine: only an edit or a
 -- person brings them back. What is served of those pages stays.
+-- in: workspace_id, generation, model, dimensions, hashes, reasons (one of each)
+-- out: nothing
 WITH refused AS (
     SELECT * FROM unnest(%(hashes)s::bytea[], %(reasons)s::text[]) AS t(text_hash, reason)
 ), remembered AS (

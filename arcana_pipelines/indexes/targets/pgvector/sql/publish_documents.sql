@@ -1,5 +1,8 @@
 -- Publish one batch of documents: new chunks appear and old ones disappear in this one statement, with their words and
 -- the counts of these (not while a build is loaded for the first time: then they are counted once, at the end).
+-- in: workspace_id, build (rag_index_build_id), model, dimensions, documents (ids), counting (keep the counts of
+--     words)
+-- out: published, retired (chunks), new_objects (documents)
 WITH batch AS (
     SELECT d.document_id, d.latest_content_id, s.document_content_id AS served_content_id
     FROM document d

@@ -1,6 +1,8 @@
 -- The documents whose staged chunks all have their embedding.
 -- OFFSET 0 keeps the lookups lookups: the tables have just been filled, and a planner that takes them for empty
 -- would compare every chunk with every embedding.
+-- in: workspace_id, build (rag_index_build_id), model, dimensions
+-- out: document_id
 SELECT d.document_id
 FROM (
     SELECT t.document_content_id

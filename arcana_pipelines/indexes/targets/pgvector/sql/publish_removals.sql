@@ -1,4 +1,6 @@
 -- Take removed documents out of a build.
+-- in: build (rag_index_build_id)
+-- out: retired (chunks), removed_objects (documents)
 WITH removed AS (
     DELETE FROM published_document s USING document d
     WHERE s.rag_index_build_id = %(build)s AND d.document_id = s.document_id AND d.deleted_at IS NOT NULL
