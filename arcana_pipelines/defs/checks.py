@@ -16,7 +16,7 @@ import dagster as dg
 from arcana_pipelines.db.schema import drift
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.resources import ArcanaResource
-from arcana_pipelines.indexes.health import look_at, pgvector
+from arcana_pipelines.indexes.health import inspect_indexes, pgvector
 from arcana_pipelines.operations.alerts import stale_workspaces
 
 
@@ -46,7 +46,7 @@ with _preview():
     def indexes_are_healthy(context: dg.AssetCheckExecutionContext, arcana: ArcanaResource) -> dg.AssetCheckResult:
         """What may go wrong with an index while nobody looks."""
         session = arcana.session(context)
-        findings = [pgvector(session.connection), *look_at(session.connection, session.workspace.workspace_id)]
+        findings = [pgvector(session.connection), *inspect_indexes(session.connection, session.workspace.workspace_id)]
         return dg.AssetCheckResult(
             passed=all(finding.ok for finding in findings),
             metadata={finding.name: finding.detail for finding in findings},

@@ -29,10 +29,10 @@ from arcana_pipelines.defs.runs import (
 )
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.indexes.lifecycle import fill_requested, rebuild_outdated, to_fill
-from arcana_pipelines.ledger.polling import look
+from arcana_pipelines.ledger.polling import poll_and_record
 from arcana_pipelines.sources.registry import all_platforms
 from arcana_pipelines.workspaces.lock import locked
-from arcana_pipelines.workspaces.workspaces import Workspace, due_for_poll, every, in_need_of_sync, retired_slugs
+from arcana_pipelines.workspaces.workspaces import Workspace, due_for_poll, in_need_of_sync, list_all, retired_slugs
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def workspace_registry(context: dg.SensorEvaluationContext) -> dg.SensorResult |
         if database is None:
             return dg.SkipReason(NO_SCHEMA)
         with database.connection() as connection:
-            rows = every(connection)
+            rows = list_all(connection)
             connection.commit()
             report_dead_runs(context.instance)
             known = {row.slug: row for row in rows}
@@ -112,7 +112,7 @@ def _look_at(database: Database, due: list[Workspace]) -> int:
     def turn(workspace: Workspace) -> bool:
         if time.monotonic() - started > LAST_START_SECONDS:
             return False
-        look(database, workspace)
+        poll_and_record(database, workspace)
         return True
 
     pool = ThreadPoolExecutor(POLL_THREADS, thread_name_prefix="poll")
@@ -154,7 +154,7 @@ def index_builds(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         if database is None:
             return dg.SkipReason(NO_SCHEMA)
         with database.connection() as connection:
-            rows = {row.slug: row for row in every(connection) if row.status == "active"}
+            rows = {row.slug: row for row in list_all(connection) if row.status == "active"}
             for row in rows.values():
                 rebuild_outdated(connection, row.workspace_id)
             connection.commit()

@@ -81,10 +81,10 @@ class Build:
     @property
     def table(self) -> str:
         """The name of the table that holds this build's chunks."""
-        return table_of(self.rag_index_build_id)
+        return chunk_table(self.rag_index_build_id)
 
     @property
-    def key(self) -> dict[str, Any]:
+    def params(self) -> dict[str, Any]:
         """Parameters of the statements that work on one build."""
         return {
             "workspace_id": self.workspace_id,
@@ -94,12 +94,12 @@ class Build:
         }
 
 
-def table_of(build: int) -> str:
+def chunk_table(build: int) -> str:
     """The name of a build's partition of `document_chunk`."""
     return f"document_chunk_b{build}"
 
 
-def terms_of(build: int) -> str:
+def terms_table(build: int) -> str:
     """The name of a build's partition of `chunk_terms`."""
     return f"chunk_terms_b{build}"
 
@@ -139,7 +139,7 @@ def create_build(
         ],
     )
     # Made apart and attached: CREATE TABLE … PARTITION OF would make every reader of every workspace wait.
-    for parent, name in (("document_chunk", table_of(build)), ("chunk_terms", terms_of(build))):
+    for parent, name in (("document_chunk", chunk_table(build)), ("chunk_terms", terms_table(build))):
         _execute(
             connection,
             build,
@@ -155,7 +155,7 @@ def create_build(
         connection,
         build,
         "document_chunk",
-        table_of(build),
+        chunk_table(build),
         "ALTER TABLE {table} ADD CONSTRAINT {dimensions} CHECK (vector_dims(chunk_embedding) = "
         f"{int(settings.dimensions)})",
     )
@@ -181,7 +181,7 @@ def drop_build(connection: Connection, build: int) -> None:
 
     May be repeated after an interruption.
     """
-    for parent, name in (("document_chunk", table_of(build)), ("chunk_terms", terms_of(build))):
+    for parent, name in (("document_chunk", chunk_table(build)), ("chunk_terms", terms_table(build))):
         _drop_partition(connection, parent, name)
     for table in ("term_count", "index_word", "rag_index_build"):
         connection.execute(f"DELETE FROM {table} WHERE rag_index_build_id = %s", [build])
@@ -198,6 +198,6 @@ def _drop_partition(connection: Connection, parent: LiteralString, name: str) ->
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))
 
 
-def hold_index(connection: Connection, rag_index_id: UUID) -> None:
+def lock_index(connection: Connection, rag_index_id: UUID) -> None:
     """Keep others from publishing to an index, and from promoting its builds, until this transaction ends."""
     connection.execute("SELECT 1 FROM rag_indexes WHERE rag_index_id = %s FOR NO KEY UPDATE", [rag_index_id])

@@ -45,7 +45,7 @@ def pgvector(connection: Connection) -> Finding:
     return Finding("pgvector", True, f"{installed}{advice}")
 
 
-def look_at(connection: Connection, workspace_id: UUID) -> Iterator[Finding]:
+def inspect_indexes(connection: Connection, workspace_id: UUID) -> Iterator[Finding]:
     """Look at every serving build of a workspace. Recall is measured, which reads some whole partitions."""
     for build in builds_of(connection, workspace_id):
         if build.state == "active":

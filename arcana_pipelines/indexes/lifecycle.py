@@ -20,7 +20,7 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.models import dimensions_of
 from arcana_pipelines.errors import NotVerified, WrongUse
 from arcana_pipelines.indexes import promotion
-from arcana_pipelines.indexes.builds import Ann, Build, IndexSettings, builds_of, create_build, drop_build, table_of
+from arcana_pipelines.indexes.builds import Ann, Build, IndexSettings, builds_of, chunk_table, create_build, drop_build
 from arcana_pipelines.indexes.targets.pgvector.ann import ensure_ann
 from arcana_pipelines.indexes.verification import Verification, verify
 
@@ -63,7 +63,7 @@ def create_index(connection: Connection, workspace_id: UUID, name: str, settings
     if not documents:
         connection.execute(
             "UPDATE rag_indexes SET active_build_id = %s, storage_uri = %s WHERE rag_index_id = %s",
-            [build, f"postgresql:{table_of(build)}", rag_index_id],
+            [build, f"postgresql:{chunk_table(build)}", rag_index_id],
         )
         connection.execute("UPDATE rag_index_build SET promoted_at = now() WHERE rag_index_build_id = %s", [build])
     return builds_of(connection, workspace_id, name)[-1]
@@ -165,7 +165,7 @@ def fill_requested(connection: Connection, slugs: list[str]) -> list[str]:
     return slugs
 
 
-def tend(connection: Connection, build: Build, gate: Gate = lambda build: []) -> Build:
+def advance_build(connection: Connection, build: Build, gate: Gate = lambda build: []) -> Build:
     """Give a build what it needs after a publish: its index, verification when it is whole, promotion if it may.
 
     `gate` says what speaks against a verified build. Commits. Returns the build as it is now.
@@ -276,7 +276,7 @@ def drop_builds(database: Database, builds: list[int]) -> None:
             drop_build(own, build)
 
 
-def superseded(builds: list[Build]) -> list[int]:
+def builds_to_drop(builds: list[Build]) -> list[int]:
     """Of one workspace's builds, those that no rollback leads to any more."""
     by_index: dict[str, list[Build]] = {}
     for build in builds:
@@ -335,7 +335,7 @@ def why_not_serving(connection: Connection, build: Build) -> list[str]:
     if build.state == "building":
         row = connection.execute(
             load_sql("build_waits"),
-            {**build.key, "model": build.embedding_model, "dimensions": build.dimensions},
+            {**build.params, "model": build.embedding_model, "dimensions": build.dimensions},
         ).fetchone()
         assert row is not None
         documents, texts = row
@@ -375,7 +375,7 @@ def _held_back(connection: Connection, build: Build, problems: list[str]) -> boo
 
 def _is_whole(connection: Connection, build: Build) -> bool:
     """True when nothing that the build could hold is missing."""
-    lacks: bool = scalar(connection, load_sql("build_lacks"), build.key)
+    lacks: bool = scalar(connection, load_sql("build_lacks"), build.params)
     connection.commit()
     return not lacks
 

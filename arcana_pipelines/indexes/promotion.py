@@ -7,7 +7,7 @@ from typing import Any, LiteralString
 from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.indexes.builds import Build, hold_index
+from arcana_pipelines.indexes.builds import Build, lock_index
 from arcana_pipelines.indexes.targets.pgvector import publish
 
 
@@ -18,7 +18,7 @@ def switch(connection: Connection, build: Build) -> None:
     """
     connection.commit()  # the time of the switch is that of its transaction's beginning
     with connection.transaction():
-        hold_index(connection, build.rag_index_id)
+        lock_index(connection, build.rag_index_id)
         publish.take_out_removed(connection, build)
         connection.execute(
             "UPDATE rag_index_build SET state = 'retired', retired_at = now(), updated_at = now() "
@@ -55,6 +55,6 @@ def previous_build(builds: list[Build]) -> Build | None:
 
 
 def _on(connection: Connection, build: Build, statement: LiteralString) -> None:
-    parameters: dict[str, Any] = {**build.key, "rag_index_id": build.rag_index_id}
+    parameters: dict[str, Any] = {**build.params, "rag_index_id": build.rag_index_id}
     table = sql.Identifier(build.table)
     connection.execute(sql.SQL(statement).format(table=table, name=sql.Literal(build.table)), parameters)

@@ -44,7 +44,7 @@ class Verification:
 def verify(connection: Connection, build: Build) -> Verification:
     """Verify a build and note the result on it."""
     statement = sql.SQL(load_sql("build_facts")).format(table=sql.Identifier(build.table))
-    facts = one(connection, dict, statement, build.key)
+    facts = one(connection, dict, statement, build.params)
     connection.commit()
     # The effort was measured on other vectors: where it does not do for these, more of it does.
     measured = ensure_recall(connection, build, LEAST_RECALL)

@@ -25,7 +25,7 @@ class Generation:
     mode: Mode
 
     @property
-    def key(self) -> dict[str, Any]:
+    def params(self) -> dict[str, Any]:
         """The parameters that most statements of a generation need."""
         return {"workspace_id": self.workspace_id, "generation": self.number}
 
@@ -75,7 +75,7 @@ def note(connection: Connection, generation: Generation, counters: Counters) -> 
     connection.execute(
         "UPDATE sync_generation SET counters = counters || %(counters)s::jsonb "
         "WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
-        {**generation.key, "counters": json.dumps(counters.as_dict())},
+        {**generation.params, "counters": json.dumps(counters.as_dict())},
     )
 
 
@@ -85,7 +85,7 @@ def finish(connection: Connection, generation: Generation) -> None:
         "UPDATE sync_generation SET finished_at = now(), counters = counters || jsonb_build_object('quarantined', "
         "(SELECT count(*) FROM source_page WHERE workspace_id = %(workspace_id)s AND state = 'quarantined')) "
         "WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
-        generation.key,
+        generation.params,
     )
 
 
@@ -93,11 +93,11 @@ def counters(connection: Connection, generation: Generation) -> Counters:
     """The generation's counters so far."""
     row = connection.execute(
         "SELECT counters FROM sync_generation WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
-        generation.key,
+        generation.params,
     ).fetchone()
     return Counters.of(row[0] if row else {})
 
 
 def counts(connection: Connection, generation: Generation) -> PageCounts:
     """What became of every page of this generation."""
-    return one(connection, PageCounts, load_sql("counts"), generation.key)
+    return one(connection, PageCounts, load_sql("counts"), generation.params)

@@ -70,14 +70,14 @@ def record(connection: Connection, generation: Generation, refs: Sequence[PageRe
             {"external_id": page, "kind": ref.kind, "is_container": ref.is_container, "reason": why}
             for page, (ref, why) in unclear.items()
         ]
-        connection.execute(load_sql("pages_unclear"), {**generation.key, "pages": storable_json(rows)})
+        connection.execute(load_sql("pages_unclear"), {**generation.params, "pages": storable_json(rows)})
 
 
 def _record(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> None:
     titles = {ref.external_id: ref.title for ref in refs if ref.is_container}
     if titles:
         databases = [{"external_id": database, "title": title} for database, title in titles.items()]
-        connection.execute(load_sql("pages_renamed"), {**generation.key, "databases": storable_json(databases)})
+        connection.execute(load_sql("pages_renamed"), {**generation.params, "databases": storable_json(databases)})
     pages = [
         {
             "external_id": ref.external_id,
@@ -95,7 +95,7 @@ def _record(connection: Connection, generation: Generation, refs: Sequence[PageR
         }
         for ref in refs
     ]
-    connection.execute(load_sql("pages_record"), {**generation.key, "pages": storable_json(pages)})
+    connection.execute(load_sql("pages_record"), {**generation.params, "pages": storable_json(pages)})
 
 
 def are_unchanged(connection: Connection, workspace_id: UUID, refs: Sequence[PageRef]) -> list[bool]:
@@ -240,14 +240,14 @@ def _store_fetched(
     ]
     connection.execute(
         load_sql("pages_fetched"),
-        {**generation.key, "pages": storable_json(rows), "settled_before": source_now - SETTLE},
+        {**generation.params, "pages": storable_json(rows), "settled_before": source_now - SETTLE},
     )
 
 
 def store_failed(connection: Connection, generation: Generation, failures: Mapping[str, str]) -> None:
     """Put pages that could not be read or processed into quarantine, with the reason."""
     rows = [{"external_id": page, "reason": reason} for page, reason in failures.items()]
-    connection.execute(load_sql("pages_failed"), {**generation.key, "pages": storable_json(rows)})
+    connection.execute(load_sql("pages_failed"), {**generation.params, "pages": storable_json(rows)})
 
 
 def release(connection: Connection, workspace_id: UUID, page: str | None) -> int:
@@ -318,7 +318,7 @@ def not_seen(connection: Connection, generation: Generation, pages: Sequence[str
     return [row[0] for row in rows]
 
 
-def stale(connection: Connection, generation: Generation, pages: Sequence[str]) -> None:
+def mark_stale(connection: Connection, generation: Generation, pages: Sequence[str]) -> None:
     """The bodies that we hold of these pages are out of date although no edit time says so."""
     connection.execute(
         "UPDATE source_page SET state = 'pending', fetched_revision = NULL "

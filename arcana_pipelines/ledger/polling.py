@@ -34,7 +34,7 @@ class Poll:
     reason: str = ""
 
 
-def look(database: Database, workspace: Workspace) -> None:
+def poll_and_record(database: Database, workspace: Workspace) -> None:
     """Ask one workspace's source and write the answer down: `sync_needed`, or what went wrong and when to look again.
 
     The answer is in the table and nowhere else, so one that comes late is not lost.

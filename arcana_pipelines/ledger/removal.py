@@ -52,9 +52,9 @@ def remove_absent(
         TokenRevoked: the token stopped working; nothing was removed.
     """
     if listing.complete and (source.capabilities.lists_everything or generation.mode is not Mode.INCREMENTAL):
-        connection.execute(load_sql("removal_missing"), generation.key)
+        connection.execute(load_sql("removal_missing"), generation.params)
     if listing.trash:
-        connection.execute(load_sql("removal_trashed"), {**generation.key, "ids": list(listing.trash)})
+        connection.execute(load_sql("removal_trashed"), {**generation.params, "ids": list(listing.trash)})
     connection.commit()
     alive = _bring_back(connection, generation, source, listing)
     proven, kept = _proven(connection, generation, source, listing.trash or set())
@@ -69,7 +69,7 @@ def remove_absent(
             len(proven), cap, len(proven),
         )  # fmt: skip
         return Removal(waiting=len(proven), alive=alive)
-    connection.execute(load_sql("removal_tombstone"), {**generation.key, "ids": proven})
+    connection.execute(load_sql("removal_tombstone"), {**generation.params, "ids": proven})
     connection.commit()
     return Removal(removed=len(proven), alive=alive)
 
@@ -136,14 +136,14 @@ def _look_at_containers(
 
 def is_below_removed(connection: Connection, generation: Generation, ref: PageRef, proven: Sequence[str] = ()) -> bool:
     """True when a page or database above the page is removed, counted from the parent it has now."""
-    key = {**generation.key, "parent": ref.parent_id, "proven": list(proven)}
+    key = {**generation.params, "parent": ref.parent_id, "proven": list(proven)}
     return bool(scalar(connection, load_sql("removal_ancestors"), key))
 
 
 def _bring_back(connection: Connection, generation: Generation, source: Source, listing: Listing) -> int:
     """Look at removed pages that may have been restored; those that are there are listed again."""
     trash = {
-        **generation.key,
+        **generation.params,
         "trash_known": listing.trash is not None,
         "trash": list(listing.trash or ()),
         "trash_since": listing.trash_since,

@@ -25,7 +25,7 @@ _RULE = re.compile(r"([-*_])[ \t]*+(?:\1[ \t]*+){2,}$")
 _BULLET = re.compile(r"[-*+](?:[ \t]+(?:\[([ xX])\](?:[ \t]+|$))?|$)")
 _NUMBER = re.compile(r"(\d{1,9})[.)](?:[ \t]+|$)")
 _QUOTE = re.compile(r"[ \t]*(?:(?:>[ \t]*){16,}|>[ \t]?)")
-_V1_HINTS = ('{color="', '{toggle="', "<details", "<empty-block", "<synced_block", "<table_of", "<mention-")
+_V1_HINTS = ('{color="', '{toggle="', "<details", "<empty-block", "<synced_block", "<chunk_table", "<mention-")
 _V1_LINE = re.compile(r"[ \t]*+</?(?:details|empty-block|synced_block|table_of_contents|mention-)")
 _TABBED_TEXT = re.compile(r"\t+(?![-*+](?:[ \t]|$)|\d+[.)](?:[ \t]|$)|\s)")
 _LONG = 1000  # characters of a block before which the time is looked at

@@ -20,7 +20,7 @@ from arcana_pipelines.operations.alerts import (
     open_alerts,
 )
 from arcana_pipelines.sources.registry import out_of_reach
-from arcana_pipelines.workspaces.workspaces import every
+from arcana_pipelines.workspaces.workspaces import list_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def check(
 
 def _out_of_reach(connection: Connection) -> Iterator[Cause]:
     """Exports that are not there: a command that finds none ends before there is a run that could fail."""
-    for workspace in every(connection):
+    for workspace in list_all(connection):
         problem = out_of_reach(workspace.platform, workspace.source_config)
         if problem is not None and workspace.status == "active":
             step = f"arcana workspace set {workspace.slug} --path …, or put it back"

@@ -85,7 +85,7 @@ class Change:
 
 def recent_changes(connection: Connection, generation: Generation) -> list[Change]:
     """What the generation added, changed or could not read: `MOST_CHANGES` of it, and one more where there is more."""
-    return query.rows(connection, Change, load_sql("recent_changes"), {**generation.key, "limit": MOST_CHANGES + 1})
+    return query.rows(connection, Change, load_sql("recent_changes"), {**generation.params, "limit": MOST_CHANGES + 1})
 
 
 def changes_table(changes: Sequence[Change]) -> str:
@@ -212,7 +212,7 @@ def sync_report(connection: Connection, workspace: Workspace, generation: Genera
         _Ended,
         "SELECT coalesce(listing_complete, false) AS listing_complete, problems FROM sync_generation "
         "WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
-        generation.key,
+        generation.params,
     )
     noted = generations.counters(connection, generation)
     return SyncReport(

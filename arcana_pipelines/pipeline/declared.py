@@ -14,7 +14,7 @@ from arcana_pipelines.indexes.builds import DEFAULT_INDEX, IndexSettings
 from arcana_pipelines.indexes.lifecycle import SettingsChange, find_builds
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.sources.registry import check_source
-from arcana_pipelines.workspaces.workspaces import Workspace, change, every, set_declared_by
+from arcana_pipelines.workspaces.workspaces import Workspace, change, list_all, set_declared_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def meet(
     """
     try:
         with database.connection() as connection:
-            row = next((row for row in every(connection) if row.slug == declared.slug), None)
+            row = next((row for row in list_all(connection) if row.slug == declared.slug), None)
             if row is not None:
                 return _compared(connection, project, declared, row)
         check_source(declared.platform, declared.source_config, declared.credential_ref, declared.slug)
@@ -113,7 +113,7 @@ def _index_left(connection: Connection, declared: DeclaredWorkspace, row: Worksp
 
 def undeclared(connection: Connection, project: str, declared: Collection[str]) -> list[str]:
     """The slugs of workspaces that this project declared once and does not any more. They are kept as they are."""
-    return [row.slug for row in every(connection) if row.declared_by == project and row.slug not in declared]
+    return [row.slug for row in list_all(connection) if row.declared_by == project and row.slug not in declared]
 
 
 def _as_options(change: SettingsChange) -> str:

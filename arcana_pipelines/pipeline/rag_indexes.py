@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.indexes.builds import live_builds
-from arcana_pipelines.indexes.lifecycle import Gate, tend
+from arcana_pipelines.indexes.lifecycle import Gate, advance_build
 from arcana_pipelines.indexes.targets.pgvector.publish import publish_build
 from arcana_pipelines.ledger import generations
 from arcana_pipelines.ledger.counters import ChunkCounts, Counters
@@ -18,14 +18,14 @@ def publish(
 
     Each batch is one transaction that moves chunks, the pointer to the served content and the index's counts
     together, so a reader sees a document's old version or its new one. Then each build gets what it needs by now
-    (see `tend`, also for `gate`). With `filling`, new builds are filled too.
+    (see `advance_build`, also for `gate`). With `filling`, new builds are filled too.
     """
     published = retired = 0
     for build in live_builds(connection, generation.workspace_id, filling):
         moved = publish_build(connection, build)
         published += moved.published
         retired += moved.retired
-        tend(connection, build, gate)
+        advance_build(connection, build, gate)
     counts = ChunkCounts(retired, published)
     if not filling:
         generations.note(connection, generation, Counters(chunks=counts))

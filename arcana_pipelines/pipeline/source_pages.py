@@ -186,7 +186,7 @@ def _look_at_announced(
     Returns those that are there; trashed ones join the listing's trash.
     """
     if source.capabilities.reads_comments:
-        pages.stale(connection, generation, announced.commented)
+        pages.mark_stale(connection, generation, announced.commented)
     unlisted = pages.not_seen(connection, generation, announced.pages)
     connection.commit()
     alive: list[PageRef] = []

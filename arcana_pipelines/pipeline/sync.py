@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.errors import BudgetReached
 from arcana_pipelines.indexes.builds import Build, builds_of
-from arcana_pipelines.indexes.lifecycle import drop_builds, superseded
+from arcana_pipelines.indexes.lifecycle import builds_to_drop, drop_builds
 from arcana_pipelines.ledger import generations, pages
 from arcana_pipelines.ledger.counters import ChunkCounts, EmbeddingCounts, PageCounts
 from arcana_pipelines.ledger.pages import PartialPages
@@ -209,5 +209,5 @@ def publish_indexes(session: Session, purpose: Purpose) -> IndexesReport:
     did = publish(connection, session.generation, purpose.fills_new_builds, session.gate)
     report = IndexesReport(did, served_counts(connection, workspace_id), builds_of(connection, workspace_id))
     connection.commit()
-    drop_builds(session.database, superseded(report.builds))
+    drop_builds(session.database, builds_to_drop(report.builds))
     return report

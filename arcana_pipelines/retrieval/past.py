@@ -15,14 +15,14 @@ from psycopg import sql
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import NotRemembered, WrongUse
-from arcana_pipelines.indexes.builds import table_of, terms_of
+from arcana_pipelines.indexes.builds import chunk_table, terms_table
 
 load_sql = statements_beside(__file__)
 
 
 def chunks_then(build: int) -> sql.Composable:
     """What a build's chunks were at the time in the parameter `as_of`; also wants the parameter `build`."""
-    return _inner(load_sql("past_chunks"), chunks=sql.Identifier(table_of(build)))
+    return _inner(load_sql("past_chunks"), chunks=sql.Identifier(chunk_table(build)))
 
 
 def terms_then(build: int) -> sql.Composable:
@@ -32,7 +32,7 @@ def terms_then(build: int) -> sql.Composable:
 
 def words(build: int) -> sql.Composable:
     """The words of all chunks of a build: for the scores of known chunks, where looking twice would be slow."""
-    return _inner(load_sql("past_words"), terms=sql.Identifier(terms_of(build)))
+    return _inner(load_sql("past_words"), terms=sql.Identifier(terms_table(build)))
 
 
 def refusal(connection: Connection, index: str, key: Mapping[str, Any]) -> WrongUse:

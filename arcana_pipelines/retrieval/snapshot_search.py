@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.models import model_named
-from arcana_pipelines.indexes.builds import table_of, terms_of
+from arcana_pipelines.indexes.builds import chunk_table, terms_table
 from arcana_pipelines.indexes.targets.pgvector.ann import nearest_statement, tune
 from arcana_pipelines.lexical import query_plan, typos
 from arcana_pipelines.lexical.analysis import QueryTerm, has_cjk, query_terms
@@ -69,8 +69,8 @@ class SnapshotSearch:
         # What the planner guesses of a condition on keys is wrong by orders of magnitude.
         connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
         is_past = self._request.as_of is not None
-        chunks = past.chunks_then(serving.build) if is_past else sql.Identifier(table_of(serving.build))
-        terms = past.terms_then(serving.build) if is_past else sql.Identifier(terms_of(serving.build))
+        chunks = past.chunks_then(serving.build) if is_past else sql.Identifier(chunk_table(serving.build))
+        terms = past.terms_then(serving.build) if is_past else sql.Identifier(terms_table(serving.build))
         documents, parameters = self._allowed(chunks if is_past else None)
         self._names = {
             "chunks": chunks,

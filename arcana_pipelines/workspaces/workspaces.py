@@ -74,7 +74,7 @@ def require_known(connection: Connection, slug: str) -> None:
         raise UnknownWorkspace.named(slug)
 
 
-def every(connection: Connection) -> list[Workspace]:
+def list_all(connection: Connection) -> list[Workspace]:
     """All workspaces, by slug."""
     statement: LiteralString = f"SELECT {_COLUMNS} FROM workspace WHERE status <> 'deleting' ORDER BY slug"
     return query.rows(connection, Workspace, statement)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from arcana_pipelines.ledger.polling import look
+from arcana_pipelines.ledger.polling import poll_and_record
 from arcana_pipelines.sources.notion.api import MAX_ATTEMPTS
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
@@ -76,7 +76,7 @@ class TestThrottling:
         acme.server.faults.add("search", "429", times=1, retry_after=90)
         settings = database.settings.model_copy(update={"notion_base_url": acme.server.base_url})
         monkeypatch.setattr(database, "settings", settings)
-        look(database, workspace)
+        poll_and_record(database, workspace)
         assert len([r for r in acme.server.requests if r.status == 429]) == 1
         acme.rows("UPDATE workspace SET polled_at = NULL, poll_after = NULL RETURNING 1")
         with database.connection() as connection:

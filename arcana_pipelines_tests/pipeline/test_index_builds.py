@@ -17,7 +17,7 @@ from arcana_pipelines.errors import NotVerified, WrongUse
 from arcana_pipelines.indexes import builds as builds_module
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of
-from arcana_pipelines.indexes.health import look_at, pgvector
+from arcana_pipelines.indexes.health import inspect_indexes, pgvector
 from arcana_pipelines.indexes.targets.pgvector import ann
 from arcana_pipelines.indexes.verification import LEAST_RECALL, verify
 from arcana_pipelines.lexical import analysis
@@ -354,7 +354,7 @@ class TestApproximateSearch:
         synced.sync()
         (build,) = [each for each in of_acme.builds() if each.state == "active"]
         assert build.ann == kind
-        found = list(of_acme.call(look_at))
+        found = list(of_acme.call(inspect_indexes))
         assert all(finding.ok for finding in found), found
         assert any("finds 1.000" in finding.detail for finding in found)
         assert [hit.text for hit in synced.search("holidays", 5)] == exact
@@ -367,9 +367,9 @@ class TestApproximateSearch:
         name = ann.ann_index_of(of_acme.builds()[0].rag_index_build_id)
         with synced.superuser() as connection:
             connection.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [name])
-        assert not all(finding.ok for finding in of_acme.call(look_at))
+        assert not all(finding.ok for finding in of_acme.call(inspect_indexes))
         synced.sync()
-        found = list(of_acme.call(look_at))
+        found = list(of_acme.call(inspect_indexes))
         assert all(finding.ok for finding in found), found
 
     def test_an_index_that_is_being_made_is_not_told_as_broken(self, synced: Harness, of_acme: Indexes) -> None:
@@ -387,7 +387,7 @@ class TestApproximateSearch:
             while not synced.rows("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('of_a_test')"):
                 assert time.monotonic() < deadline and not making.done()
                 time.sleep(0.05)
-            found = list(of_acme.call(look_at))
+            found = list(of_acme.call(inspect_indexes))
             writer.commit()
             making.result()
         assert all(finding.ok for finding in found), found

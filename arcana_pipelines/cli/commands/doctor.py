@@ -22,11 +22,11 @@ from arcana_pipelines.db.server import check_server, reader
 from arcana_pipelines.environment import read_env_files
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.health import Finding as HealthFinding
-from arcana_pipelines.indexes.health import look_at, pgvector
+from arcana_pipelines.indexes.health import inspect_indexes, pgvector
 from arcana_pipelines.net.post import host_of
 from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.sources.registry import Opening, Platform, all_platforms
-from arcana_pipelines.workspaces.workspaces import every
+from arcana_pipelines.workspaces.workspaces import list_all
 
 Finding = tuple[str, bool, str]
 
@@ -172,7 +172,9 @@ def _indexes(database: Database) -> Iterator[Finding]:
     with database.connection() as connection:
         found = pgvector(connection)
         yield (found.name, found.ok, found.detail)
-        looked_at = [(row.slug, each) for row in every(connection) for each in look_at(connection, row.workspace_id)]
+        looked_at = [
+            (row.slug, each) for row in list_all(connection) for each in inspect_indexes(connection, row.workspace_id)
+        ]
     for slug, each in looked_at:
         if not each.ok:
             yield (f"{each.name} of {slug}", False, each.detail)

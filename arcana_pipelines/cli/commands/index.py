@@ -166,7 +166,7 @@ def promote(slug: str, name: str, as_json: bool) -> None:
         build = lifecycle.promote(
             connection, workspace.workspace_id, name, lambda build: quality.gate(connection, database.settings, build)
         )
-        old = lifecycle.superseded(builds_of(connection, workspace.workspace_id))
+        old = lifecycle.builds_to_drop(builds_of(connection, workspace.workspace_id))
         if not (waited or as_json):
             say("No build of '{}' waits for promotion; the one that serves goes on.", name)
         _print_build({"promoted": waited, **lifecycle.build_to_dict(connection, build)}, slug, name, as_json)
@@ -230,7 +230,7 @@ def _fill(database: Database, workspace: Workspace, build: Build, no_wait: bool,
         builds = lifecycle.find_builds(connection, workspace.workspace_id, build.index_name)
         now = next(each for each in builds if each.rag_index_build_id == build.rag_index_build_id)
         facts = lifecycle.build_to_dict(connection, now)
-        old = lifecycle.superseded(builds)
+        old = lifecycle.builds_to_drop(builds)
     lifecycle.drop_builds(database, old)
     _print_build(facts, workspace.slug, build.index_name, as_json)
     problems = (now.verification or {}).get("problems")

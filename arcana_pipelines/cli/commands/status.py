@@ -33,7 +33,7 @@ def command(context: click.Context, slug: str | None, only_check: bool, as_json:
     if only_check:
         context.exit(show_check(database, slug, as_json))
     with database.connection() as connection:
-        rows = [workspaces.find(connection, slug)] if slug else workspaces.every(connection)
+        rows = [workspaces.find(connection, slug)] if slug else workspaces.list_all(connection)
         states = [workspace_status(connection, row) for row in rows]
     if as_json:
         print_json(states[0] if slug else {"workspaces": states})

@@ -90,7 +90,7 @@ def list_(as_json: bool) -> None:
     database = open_database()
     upgrade(database)
     with database.connection() as connection:
-        rows = workspaces.every(connection)
+        rows = workspaces.list_all(connection)
     if as_json:
         print_json({"workspaces": [_described(row) for row in rows]})
         return

@@ -20,7 +20,7 @@ from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import scalar, scalars
-from arcana_pipelines.indexes.builds import Build, table_of
+from arcana_pipelines.indexes.builds import Build, chunk_table
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ _GIGABYTE = 1 << 30
 
 def ann_index_of(build: int) -> str:
     """The name of a build's approximate index."""
-    return f"{table_of(build)}_ann_idx"
+    return f"{chunk_table(build)}_ann_idx"
 
 
 def wanted_ann(build: Build, vectors: int) -> str:
@@ -86,7 +86,7 @@ def ensure_ann(connection: Connection, build: Build, vectors: int) -> Build:
     return build
 
 
-def make_way(connection: Connection, build: Build) -> None:
+def drop_hnsw_before_bulk_load(connection: Connection, build: Build) -> None:
     """Drop the HNSW index of a build that is about to get many new vectors; `ensure_ann` makes one again.
 
     Meanwhile searches are exact. `connection` must not be in a transaction.
@@ -119,7 +119,7 @@ def nearest_statement(build: int, dimensions: int, ann: str) -> sql.Composed:
             "ORDER BY chunk_embedding <=> %(vector)s::vector LIMIT %(candidates)s"
         )
     return sql.SQL(statement).format(
-        table=sql.Identifier(table_of(build)), dimensions=sql.Literal(dimensions), least=sql.Literal(REORDERED)
+        table=sql.Identifier(chunk_table(build)), dimensions=sql.Literal(dimensions), least=sql.Literal(REORDERED)
     )
 
 

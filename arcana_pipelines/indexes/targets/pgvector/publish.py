@@ -9,7 +9,7 @@ from uuid import UUID
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import one
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.indexes.builds import Build, hold_index
+from arcana_pipelines.indexes.builds import Build, lock_index
 from arcana_pipelines.indexes.targets.pgvector import ann, terms
 
 load_sql = statements_beside(__file__)
@@ -31,7 +31,7 @@ class PublishReport:
 def publish_build(connection: Connection, build: Build) -> PublishReport:
     """Publish what of a build is staged and embedded, and take out removed documents. Commits."""
     retired = _take_out_removed(connection, build)
-    ready = [row[0] for row in connection.execute(load_sql("publish_ready"), build.key).fetchall()]
+    ready = [row[0] for row in connection.execute(load_sql("publish_ready"), build.params).fetchall()]
     connection.commit()
     if ready:
         moved = _publish_ready(connection, build, ready)
@@ -43,7 +43,7 @@ def publish_build(connection: Connection, build: Build) -> PublishReport:
 
 def take_out_removed(connection: Connection, build: Build) -> dict[str, int]:
     """Take removed documents out of a build, in the caller's transaction: `retired` chunks, `removed_objects`."""
-    return one(connection, dict, load_sql("publish_removals"), build.key)
+    return one(connection, dict, load_sql("publish_removals"), build.params)
 
 
 def _publish_ready(connection: Connection, build: Build, ready: Sequence[UUID]) -> PublishReport:
@@ -52,12 +52,12 @@ def _publish_ready(connection: Connection, build: Build, ready: Sequence[UUID]) 
     # The first load is counted and indexed once it is over. An interrupted one goes on as such.
     is_loaded = terms.is_loaded(connection, build)
     connection.commit()
-    ann.make_way(connection, build)
+    ann.drop_hnsw_before_bulk_load(connection, build)
     for batch in _batches(ready):
-        hold_index(connection, build.rag_index_id)
+        lock_index(connection, build.rag_index_id)
         connection.execute(f"SET LOCAL work_mem = '{MEMORY}'")
         moved = one(
-            connection, dict, load_sql("publish_documents"), {**build.key, "documents": batch, "counting": is_loaded}
+            connection, dict, load_sql("publish_documents"), {**build.params, "documents": batch, "counting": is_loaded}
         )
         _move_counts(connection, build, moved["new_objects"], moved["published"] - moved["retired"])
         connection.commit()
@@ -72,10 +72,10 @@ def _publish_ready(connection: Connection, build: Build, ready: Sequence[UUID]) 
 
 def _take_out_removed(connection: Connection, build: Build) -> int:
     """Returns how many chunks stopped being searchable."""
-    if not one(connection, dict, load_sql("publish_removals_wanted"), build.key)["any"]:
+    if not one(connection, dict, load_sql("publish_removals_wanted"), build.params)["any"]:
         connection.commit()
         return 0
-    hold_index(connection, build.rag_index_id)
+    lock_index(connection, build.rag_index_id)
     removed = take_out_removed(connection, build)
     _move_counts(connection, build, -removed["removed_objects"], -removed["retired"])
     connection.commit()

@@ -11,7 +11,7 @@ from psycopg import sql
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.indexes.builds import Build, terms_of
+from arcana_pipelines.indexes.builds import Build, terms_table
 
 load_sql = statements_beside(__file__)
 
@@ -38,8 +38,8 @@ def is_half_loaded(connection: Connection, build: Build) -> bool:
 def finish_load(connection: Connection, build: Build) -> None:
     """Count and index the words of a build that has been loaded. Readers go on; commits."""
     connection.execute("DELETE FROM term_count WHERE rag_index_build_id = %s", [build.rag_index_build_id])
-    connection.execute(load_sql("term_counts"), build.key)
-    table = sql.Identifier(terms_of(build.rag_index_build_id))
+    connection.execute(load_sql("term_counts"), build.params)
+    table = sql.Identifier(terms_table(build.rag_index_build_id))
     connection.execute(
         sql.SQL("CREATE INDEX {} ON {} USING gin (keys)").format(sql.Identifier(keys_index_of(build)), table)
     )
@@ -57,4 +57,4 @@ def tidy(connection: Connection, build: Build, published: int) -> None:
 
 def keys_index_of(build: Build) -> str:
     """The name of a build's index of keys."""
-    return f"{terms_of(build.rag_index_build_id)}_keys_idx"
+    return f"{terms_table(build.rag_index_build_id)}_keys_idx"
