@@ -22,7 +22,8 @@ from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, serve
 from arcana_pipelines_tests.harness import Harness
 
-_TEMPLATE = "arcana_template"
+# An installation's database before its tables are made, and with them. Tests clone these: nobody is connected to them.
+_EMPTY, _TEMPLATE = "arcana_empty", "arcana_template"
 _numbers = itertools.count()
 
 # No test may depend on, or touch, what the person who runs it has configured.
@@ -82,7 +83,8 @@ def template(server_home: Path) -> str:
                     connection.execute(f"ALTER SYSTEM SET {setting} = off")
                 connection.execute("SELECT pg_reload_conf()")
                 # The installation's own database is empty, and has the extensions and the rights.
-                _make_database(connection, _TEMPLATE, lease.DATABASE)
+                for name in (_EMPTY, _TEMPLATE):
+                    _make_database(connection, name, lease.DATABASE)
                 database = Database(Settings(database_url=named(url, _TEMPLATE)))
                 schema.upgrade(database)
                 database.close()
@@ -99,7 +101,7 @@ def database_url(template: str) -> Iterator[str]:
 @pytest.fixture
 def empty_database(template: str) -> Iterator[Database]:
     """A database of this test's own as a new installation has it: no tables."""
-    with _database_like(template, lease.DATABASE) as url:
+    with _database_like(template, _EMPTY) as url:
         database = Database(Settings(database_url=url))
         yield database
         database.close()
