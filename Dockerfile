@@ -34,7 +34,8 @@ ENV PATH="/opt/arcana/venv/bin:$PATH" \
 
 # A named volume takes its owner from the directory that it is first mounted over.
 RUN useradd --system --uid 10001 --create-home --shell /usr/sbin/nologin arcana \
-    && install -d -m 700 -o arcana -g arcana /var/lib/arcana /var/lib/arcana/storage /var/lib/arcana/dagster
+    && install -d -m 700 -o arcana -g arcana /var/lib/arcana /var/lib/arcana/storage /var/lib/arcana/dagster \
+        /var/lib/arcana/backups
 
 COPY --from=build /opt/arcana/venv /opt/arcana/venv
 

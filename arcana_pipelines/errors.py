@@ -63,6 +63,10 @@ class DatabaseFull(ArcanaError):
     """The database's disk is full. What was stored stays; trying again helps when there is space."""
 
 
+class BackupFailed(ArcanaError):
+    """The database could not be dumped before its schema changes. Nothing was changed."""
+
+
 class InvalidExport(WrongUse):
     """The export folder or zip is missing, malformed or unsafe."""
 

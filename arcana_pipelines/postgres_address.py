@@ -71,12 +71,15 @@ class Address:
         options = "&".join(f"{name}={quote(value, safe='/,:')}" for name, value in parts.items())
         return f"postgresql://{user}{places}/{database}{'?' if options else ''}{options}"
 
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The parts that nobody may see."""
+        return {name: value for name, value in self.parts.items() if name in _SECRETS and value}
+
     def without_secrets(self, text: str) -> str:
         """A message of the server or of libpq, in case it repeats a secret."""
-        for name in _SECRETS:
-            secret = self.parts.get(name, "")
-            if secret:
-                text = text.replace(secret, "***")
+        for secret in self.secrets.values():
+            text = text.replace(secret, "***")
         return text
 
     def sqlalchemy(self, driver: str, options: str) -> str:

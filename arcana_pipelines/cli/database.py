@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
+
 import click
 
+from arcana_pipelines.db import schema
+from arcana_pipelines.db.dump import dump_tables
 from arcana_pipelines.db.engine import Database, require_installation
 from arcana_pipelines.settings import load_settings
+
+log = logging.getLogger(__name__)
 
 
 def open_database(may_create: bool = False) -> Database:
@@ -20,3 +27,23 @@ def open_database(may_create: bool = False) -> Database:
     database = Database(settings, may_create=may_create)
     click.get_current_context().call_on_close(database.close)
     return database
+
+
+def upgrade(database: Database, backup: bool = True) -> Path | None:
+    """Bring the schema up to this release. Tables that change are dumped first; returns the dump, or None.
+
+    Raises:
+        BackupFailed: it cannot be dumped. Nothing was changed.
+    """
+    dumps: list[Path] = []
+
+    def dump(current: str, target: str) -> None:
+        log.warning("the tables change from %s to %s; they are dumped first", current, target)
+        dumps.append(dump_tables(database, current))
+        log.warning('as they were they are in %s (docs/operating.md, "Upgrading", says how to go back)', dumps[-1])
+
+    if backup:
+        schema.upgrade(database, before=dump)
+    else:
+        schema.upgrade(database)
+    return dumps[-1] if dumps else None

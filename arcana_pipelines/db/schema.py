@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +50,13 @@ def current_revision(database: Database) -> str | None:
         return None if row is None else str(row[0])
 
 
-def upgrade(database: Database, revision: str = "head") -> str:
+def upgrade(
+    database: Database, revision: str = "head", before: Callable[[str, str], object] = lambda current, target: None
+) -> str:
     """Bring the schema to `revision` (default: the newest) and return it. Does nothing when it is there.
+
+    `before` is called with the revisions before and after, when tables that are there are about to change. No other
+    process changes them meanwhile. What it raises is raised, and nothing is changed.
 
     Raises:
         OnlySearches: the user may only search, so that nothing that begins with this could go on.
@@ -63,7 +69,13 @@ def upgrade(database: Database, revision: str = "head") -> str:
             check_server(connection)
         from alembic import command
 
-        _migrate(database, lambda config: command.upgrade(config, revision))
+        def announce() -> None:
+            # Another process may have changed them while this one waited.
+            current = current_revision(database)
+            if current is not None and current < target:
+                before(current, target)
+
+        _migrate(database, lambda config: command.upgrade(config, revision), announce)
         grant_reads(database)
     return target
 
@@ -138,7 +150,7 @@ def _described(connection: Connection) -> set[str]:
     return {row[0] for row in driver.execute(load_sql("describe_schema"))}
 
 
-def _migrate(database: Database, run: Any) -> None:
+def _migrate(database: Database, run: Any, announce: Callable[[], None] = lambda: None) -> None:
     from alembic.config import Config
 
     config: Config = Config()
@@ -147,6 +159,7 @@ def _migrate(database: Database, run: Any) -> None:
         wait_for_advisory_lock(
             lock, "%s", [_LOCK], lambda: log.warning("another process changes the schema; waiting for it to end")
         )
+        announce()
         with database.engine.connect() as connection:
             config.attributes["connection"] = connection
             run(config)

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from arcana_pipelines.cli import database as databases
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import json_option, print_json
 from arcana_pipelines.db import schema
@@ -17,20 +18,24 @@ def command() -> None:
 
 
 @command.command()
+@click.option("--no-backup", is_flag=True, help="Do not dump the tables before they change.")
 @json_option
-def upgrade(as_json: bool) -> None:
-    """Create the schema and Dagster's tables, or bring both up to this release."""
+def upgrade(no_backup: bool, as_json: bool) -> None:
+    """Create the schema and Dagster's tables, or bring both up to this release.
+
+    Tables that are about to change are dumped first, into ARCANA_HOME/backups.
+    """
     from arcana_pipelines.defs.instance import open_instance
 
     database = open_database(may_create=True)
-    revision = schema.upgrade(database)
+    dump = databases.upgrade(database, backup=not no_backup)
     schema.grant_reads(database)
     with open_instance(database) as instance:
         instance.upgrade()
     if as_json:
-        print_json({"revision": revision})
+        print_json({"revision": schema.newest_revision(), "backup": None if dump is None else str(dump)})
     else:
-        click.echo(f"The schema is at {revision}.")
+        click.echo(f"The schema is at {schema.newest_revision()}.")
 
 
 @command.command()

@@ -11,12 +11,12 @@ import click
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.cli.confirm import confirm
-from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.database import open_database, upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.cli.runs import run_job
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.db.schema import require_current, upgrade
+from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.embedding.registry import model_of, probe
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.evaluation import quality

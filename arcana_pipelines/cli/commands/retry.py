@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import click
 
-from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.database import open_database, upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option
 from arcana_pipelines.cli.reports import show
 from arcana_pipelines.cli.runs import run_sync
-from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.ledger import pages
 from arcana_pipelines.retrieval.places import find_place
 from arcana_pipelines.sources.protocol import Mode

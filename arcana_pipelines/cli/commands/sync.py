@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import click
 
-from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.database import open_database, upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.cli.reports import INCOMPLETE, show
 from arcana_pipelines.cli.runs import run_sync
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.ledger import generations
 from arcana_pipelines.pipeline.chunk_embeddings.estimate import Estimate, estimate

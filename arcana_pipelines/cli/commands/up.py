@@ -22,11 +22,11 @@ from types import FrameType
 import click
 
 from arcana_pipelines import demo
+from arcana_pipelines.cli.database import upgrade
 from arcana_pipelines.cli.output import say
 from arcana_pipelines.cli.runs import run_sync
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.errors import ArcanaError, WrongUse
 from arcana_pipelines.home import make_home
 from arcana_pipelines.settings import load_settings

@@ -6,8 +6,7 @@ import errno
 
 import click
 
-from arcana_pipelines.cli.database import open_database
-from arcana_pipelines.db.schema import upgrade
+from arcana_pipelines.cli.database import open_database, upgrade
 from arcana_pipelines.errors import WrongUse
 
 

