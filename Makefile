@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 help:
 	@echo "make setup   the environment in .venv, with the command .venv/bin/arcana"
 	@echo "make run     everything: database, sample workspace, Dagster UI at http://localhost:3000 (PORT=n: another port)"
-	@echo "make test    all tests (make fast: without those that start processes)"
+	@echo "make test    all tests (make fast: those that need no database, no processes and no time)"
 	@echo "make soak    the model-based test for 10,000 steps (STEPS=n for another number)"
 	@echo "make bench   every benchmark, 30 to 50 minutes on two quiet cores (benchmarks/README.md)"
 	@echo "make reference   docs/reference/ and the drawing in docs/architecture.md, from the code"
@@ -34,7 +34,7 @@ test: setup
 	$(BIN)/python -m pytest -n auto
 
 fast: setup
-	$(BIN)/python -m pytest -n auto -m "not e2e"
+	$(BIN)/python -m pytest -n auto -m "not db and not e2e and not slow"
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -30,6 +30,14 @@ _numbers = itertools.count()
 _OURS = ("ARCANA_", "DAGSTER_", "NOTION_", "OPENAI_", *(name.upper() for name in Settings.model_fields))
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that asks for the run's PostgreSQL, itself or through other fixtures, is marked `db`."""
+    for item in items:
+        if "server_home" in getattr(item, "fixturenames", ()):
+            item.add_marker("db")
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:

@@ -67,6 +67,7 @@ _code = st.lists(_sentence, min_size=1, max_size=20).map(lambda lines: "\n".join
 # Nothing is lost
 
 
+@pytest.mark.slow
 @given(st.lists(_block, max_size=12), st.sampled_from(["l2_supercat", "cl100k_base"]))
 @settings(deadline=None)
 def test_every_word_is_in_a_chunk_in_order(blocks: list[str], model: str) -> None:
@@ -76,6 +77,7 @@ def test_every_word_is_in_a_chunk_in_order(blocks: list[str], model: str) -> Non
     assert [chunk.position for chunk in found] == list(range(len(found)))
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.one_of(_block, _table, _code), max_size=8),
     st.sampled_from(["l2_supercat", "cl100k_base"]),
@@ -103,6 +105,7 @@ def test_a_title_that_is_longer_than_a_chunk_is_cut() -> None:
     assert all(chunk.token_count <= 64 for chunk in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -296,6 +299,7 @@ def test_other_boundaries_are_another_version() -> None:
     assert (CHUNKER_VERSION, starts) == (3, ["# Title", *in_text, *in_list])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["中文", "a-", "[a](", "가나다라마바사", "word "])
 def test_a_text_without_places_to_cut_is_not_counted_again_and_again(unit: str) -> None:
     counted = 0

@@ -15,6 +15,8 @@ from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.embedding.models import model_named
 
+pytestmark = pytest.mark.slow
+
 _COMMON = (
     "the of and to a in for is on that by with as it from are be or an which at this have not was can will one all "
     "their has if more when other out so said what up its about into than them only some could new time these two "

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import dagster as dg
+import pytest
 
 from arcana_pipelines.defs.build import build_defs
 
@@ -49,6 +50,7 @@ def test_sensors_and_schedules_run_from_the_start() -> None:
     )
 
 
+@pytest.mark.slow
 def test_loading_the_definitions_imports_nothing_heavy() -> None:
     heavy = "{'openai', 'pandas', 'alembic.command', 'wordllama', 'notion_client', 'httpx', 'urllib3'}"
     code = f"import sys, arcana_pipelines.definitions; print(sorted({heavy} & set(sys.modules) - set(BEFORE)))"

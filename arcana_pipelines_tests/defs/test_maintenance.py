@@ -32,6 +32,7 @@ def soon() -> dt.datetime:
     return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=5)
 
 
+@pytest.mark.slow
 def test_of_old_runs_the_newest_and_the_newest_successful_of_each_workspace_and_job_stay(
     instance: dg.DagsterInstance,
 ) -> None:

@@ -56,6 +56,7 @@ class TestLocalEmbedder:
             alone = LocalEmbedder().embed([text])
             assert (together.vectors[at] == alone.vectors[0]).all() and alone.counts == [together.counts[at]]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kernel", ["Prescott", "Haswell"])  # of OpenBLAS; elsewhere the name is not known
     def test_vectors_are_the_same_on_every_processor(self, kernel: str) -> None:
         elsewhere = subprocess.run(

@@ -14,6 +14,8 @@ from arcana_pipelines.sources.notion.body import BodyReader
 from arcana_pipelines.sources.notion.endpoints import Endpoints
 from arcana_pipelines_tests.markdown.hostile import patterns
 
+pytestmark = pytest.mark.slow
+
 _SHORT, _LONG = 8_000, 32_000
 _PAGE = "1f7effb2-9211-800a-af32-c10cd6f51abc"
 

@@ -362,6 +362,7 @@ MARKUP = st.sampled_from(
 TEXTS = st.lists(MARKUP | st.text(max_size=4), max_size=16).map("".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(TEXTS)
 def test_the_normal_form_is_its_own_normal_form(source: str) -> None:
@@ -388,6 +389,7 @@ def test_words_survive_any_markup_around_them(content: list[str], random) -> Non
     assert [word for word in words(normalise(source).text) if word != "1"] == content  # the list's number
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [

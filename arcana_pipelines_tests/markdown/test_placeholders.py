@@ -99,6 +99,7 @@ def spelled(text: str) -> list[str]:
     return re.findall(r"[\w<>/]+", text.replace("\\", ""))
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(st.lists(st.builds(str.format, st.sampled_from(FORMS), PROSE), min_size=1, max_size=5))
 def test_prose_about_tags_loses_no_word(paragraphs: list[str]) -> None:

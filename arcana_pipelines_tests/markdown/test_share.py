@@ -109,6 +109,7 @@ def test_a_rows_text_repeats_no_more_than_the_beginning_of_a_name(name: str) -> 
     assert name[:150] in text and len(text) < 6 * 210
 
 
+@pytest.mark.slow
 def test_a_page_whose_time_is_used_up_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(share, "thread_time", iter(range(0, 10_000, 20)).__next__)
     with pytest.raises(PageTooLarge, match="30 seconds"):

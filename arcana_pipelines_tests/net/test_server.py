@@ -37,6 +37,8 @@ from arcana_pipelines.sources.notion import api
 from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 
+pytestmark = pytest.mark.slow
+
 MIB = 2**20
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 Talk = Callable[[socket.socket, threading.Event], None]

@@ -116,6 +116,7 @@ def test_while_an_embedder_asks_for_patience(naps: Naps) -> None:
     assert isinstance(error, Abandoned)
 
 
+@pytest.mark.slow
 def test_what_is_no_interrupt_is_waited_for() -> None:
     ended = threading.Event()
 

@@ -96,6 +96,7 @@ class TestEndpoint:
         with pytest.raises(RerankingFailed, match="NewConnectionError"):
             gone.scores("q", ["a"])
 
+    @pytest.mark.slow
     def test_after_a_late_answer_it_is_left_alone_for_a_while(
         self, server_of_scores: RerankingServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:

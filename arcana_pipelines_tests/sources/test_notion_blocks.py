@@ -234,6 +234,7 @@ def test_unknown_types_are_counted_and_their_text_is_kept() -> None:
     assert rendered.unknown_types == {"hologram": 2, "button": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["toggle", "bulleted_list_item"])
 def test_five_thousand_levels_are_read(kind: str) -> None:
     tree = Tree()
@@ -403,6 +404,7 @@ TYPED = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(
     st.lists(

@@ -298,6 +298,7 @@ def test_a_table_that_would_become_more_than_any_is_told_and_hides_no_page(
     assert why in partial
 
 
+@pytest.mark.slow
 def test_a_table_of_the_size_that_databases_have_is_read(tmp_path: Path) -> None:
     names = [f"Property number {number} of a wide database" for number in range(500)]
     table = ",".join(["Name", *names]) + "\n" + ("R,1,2,3" + "," * 497 + "\n") * 2000

@@ -145,6 +145,7 @@ def test_a_view_that_holds_more_than_a_filtered_table_adds_no_second_page_of_a_r
 WORDS = ("주문", "oven", "예산", "lamp", "a (b)", "c, d", "#1?", "100%")
 
 
+@pytest.mark.slow
 @given(data=st.data(), flat=st.booleans())
 @settings(max_examples=60, derandomize=True, deadline=None)
 def test_however_columns_and_views_are_arranged_each_row_is_one_page_with_its_properties(

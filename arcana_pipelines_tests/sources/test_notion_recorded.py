@@ -414,6 +414,7 @@ needs_recordings = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @needs_recordings
 @settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())

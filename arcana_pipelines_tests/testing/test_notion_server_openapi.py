@@ -179,6 +179,7 @@ def test_users_fit(client: Client, made: Everything, description: Description) -
         fits(description, "get", f"/v1/users/{user['id']}", client.users.retrieve(user["id"]))
 
 
+@pytest.mark.slow
 def test_search_fits(client: Client, description: Description) -> None:
     answer = client.search()
     assert {found["object"] for found in answer["results"]} == {"page", "data_source"}

@@ -195,6 +195,7 @@ def test_moving_out_of_the_shared_part_hides_a_page(world: NotionWorld, ask: Api
         world.move(page, child)
 
 
+@pytest.mark.slow
 def test_an_archived_row_is_hidden_from_queries_only(world: NotionWorld, ask: Api) -> None:
     source = world.add_database("DB", world.add_page("Page")).data_source_id
     row, other = world.add_row(source, "Row"), world.add_row(source, "Other")
