@@ -12,7 +12,7 @@ from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.evaluation.quality import asked_workspaces
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.workspaces.workspaces import list_all
+from arcana_pipelines.workspaces.workspaces import active_slugs
 
 
 def audit_schedule(cron: str = "0 3 * * *", time_zone: str | None = None) -> dg.ScheduleDefinition:
@@ -46,7 +46,7 @@ def _audits(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | d
             yield dg.SkipReason(NO_SCHEMA)
             return
         with database.connection() as connection:
-            active = {row.slug for row in list_all(connection) if row.status == "active"}
+            active = active_slugs(connection)
     # A workspace without its partition yet gets its first, whole, sync from the sensor that makes it.
     mirrored = set(workspaces.get_partition_keys(dynamic_partitions_store=context.instance))
     for slug in sorted(active & mirrored):
@@ -66,7 +66,7 @@ def _questions(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest 
             yield dg.SkipReason(NO_SCHEMA)
             return
         with database.connection() as connection:
-            active = {row.slug for row in list_all(connection) if row.status == "active"}
+            active = active_slugs(connection)
             asked = asked_workspaces(connection) & active
     for slug in sorted(set(partitions) & asked):
         yield dg.RunRequest(

@@ -17,8 +17,10 @@ from typing import Any
 from psycopg.rows import class_row
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import rows
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.workspaces.workspaces import active_slugs
 
 load_sql = statements_beside(__file__)
 
@@ -113,23 +115,23 @@ class Alert:
 
 def open_alerts(connection: Connection) -> list[OpenAlert]:
     """Every alert that is not resolved, the oldest first."""
-    with connection.cursor(row_factory=class_row(OpenAlert)) as cursor:
-        cursor.execute(
-            "SELECT cause, workspace, subject, text, detail, next_step, run_id, since FROM alert "
-            "WHERE resolved_at IS NULL ORDER BY since, alert_id"
-        )
-        return cursor.fetchall()
+    return rows(
+        connection,
+        OpenAlert,
+        "SELECT cause, workspace, subject, text, detail, next_step, run_id, since FROM alert "
+        "WHERE resolved_at IS NULL ORDER BY since, alert_id",
+    )
 
 
 def find_causes(connection: Connection, monthly_budget: Decimal | None, failed: Iterable[FailedRun]) -> list[Cause]:
     """What is wrong now, by our own rows and the runs that failed."""
-    rows = connection.execute(load_sql("alert_causes"), {"monthly_budget": monthly_budget}).fetchall()
-    active = {slug for (slug,) in connection.execute("SELECT slug FROM workspace WHERE status = 'active'")}
+    recorded = connection.execute(load_sql("alert_causes"), {"monthly_budget": monthly_budget}).fetchall()
+    active = active_slugs(connection)
     known = {alert.key for alert in open_alerts(connection)}
     of_runs = [_of_run(run) for run in failed if run.workspace in active]
     failing = {cause.workspace for cause in of_runs}
     found = {cause.key: cause for cause in of_runs}
-    for name, workspace, facts in rows:
+    for name, workspace, facts in recorded:
         cause = _CAUSES[name](workspace, facts)
         # A source that cannot be reached and so fails the sync is told once, by the failed run; unless it came first.
         if name == "source_unreachable" and workspace in failing and cause.key not in known:

@@ -8,8 +8,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import class_row
-
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
@@ -49,9 +47,7 @@ class ServedIndex:
 
 def served_counts(connection: Connection, workspace_id: UUID) -> list[ServedIndex]:
     """Every index of a workspace with its counts and a fresh count of what a search can reach."""
-    with connection.cursor(row_factory=class_row(ServedIndex)) as cursor:
-        cursor.execute(load_sql("served_counts"), {"workspace_id": workspace_id})
-        return cursor.fetchall()
+    return query.rows(connection, ServedIndex, load_sql("served_counts"), {"workspace_id": workspace_id})
 
 
 def counts_agree(indexes: Sequence[ServedIndex]) -> bool:

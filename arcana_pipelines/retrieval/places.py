@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass
 from uuid import UUID
 
-from psycopg.rows import class_row
-
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import rows
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.markdown.urls import canonical_id, page_id_of
@@ -50,8 +49,7 @@ def find_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
         "hex": external_id.replace("-", "") if external_id else None,
         "title": asked,
     }
-    with connection.cursor(row_factory=class_row(Place)) as cursor:
-        found = cursor.execute(load_sql("page"), parameters).fetchall()
+    found = rows(connection, Place, load_sql("page"), parameters)
     by_id = [place for place in found if place.external_id in (asked, external_id)]
     found = by_id or ([place for place in found if place.is_container] if external_id else found)
     if len(found) == 1:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
 from uuid import UUID
 
-from psycopg.rows import class_row
-
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import find
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval import past
@@ -46,19 +43,13 @@ def find_serving(
         NotRemembered: what the index showed at that time is not known.
     """
     key = {"workspace_id": workspace_id, "index": index, "build": build}
-    found = _build_by(connection, load_sql("serving"), key)
+    found = find(connection, Serving, load_sql("serving"), key)
     if found is None:
         raise WrongUse(f"This workspace has no index '{index}' that serves. `arcana index list` shows its indexes.")
     if as_of is None:
         return found
     then = {**key, "as_of": as_of}
-    found = _build_by(connection, load_sql("past_serving"), then)
+    found = find(connection, Serving, load_sql("past_serving"), then)
     if found is None:
         raise past.refusal(connection, index, then)
     return found
-
-
-def _build_by(connection: Connection, statement: LiteralString, key: Mapping[str, Any]) -> Serving | None:
-    with connection.cursor(row_factory=class_row(Serving)) as cursor:
-        cursor.execute(statement, key)
-        return cursor.fetchone()

@@ -85,6 +85,11 @@ def slugs(connection: Connection) -> list[str]:
     return query.scalars(connection, "SELECT slug FROM workspace WHERE status <> 'deleting' ORDER BY slug")
 
 
+def active_slugs(connection: Connection) -> set[str]:
+    """The slugs of workspaces that sensors and schedules may sync."""
+    return {row.slug for row in list_all(connection) if row.status == "active"}
+
+
 def retired_slugs(connection: Connection) -> set[str]:
     """The slugs of workspaces that were removed."""
     return set(query.scalars(connection, "SELECT slug FROM retired_slug"))
