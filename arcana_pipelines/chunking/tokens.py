@@ -61,7 +61,7 @@ def local_tokens(text: str) -> NDArray[np.uint32]:
 @cache
 def _l2_supercat() -> Vocabulary:
     encode = _local_tokenizer().encode_flat
-    return Vocabulary("l2_supercat", lambda text: len(encode(text)) // 4 - 1)
+    return Vocabulary("wordllama-l2-supercat", lambda text: len(encode(text)) // 4 - 1)
 
 
 @cache
@@ -87,7 +87,7 @@ def _cl100k() -> Vocabulary:
     return Vocabulary("cl100k_base", length)
 
 
-_VOCABULARIES = {"l2_supercat": _l2_supercat, "cl100k_base": _cl100k}
+_VOCABULARIES = {"wordllama-l2-supercat": _l2_supercat, "cl100k_base": _cl100k}
 
 
 def estimate_tokens(text: str) -> int:

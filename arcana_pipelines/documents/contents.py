@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from arcana_pipelines.documents.comparables import comparable
 from arcana_pipelines.markdown.characters import clean
@@ -28,8 +28,7 @@ class Contents:
     content_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPage:
+class ReadPage(TypedDict):
     """A page as the ledger has it: what was listed of it and its body, neither normalised.
 
     Attributes:
@@ -49,7 +48,7 @@ class ReadPage:
     body_links: Sequence[str]
     partial: Sequence[str]
     last_edited_at: datetime | None
-    database: str | None
+    database: NotRequired[str | None]
 
 
 def make_contents(page: ReadPage, titles: Mapping[str, str]) -> Contents:
@@ -60,25 +59,25 @@ def make_contents(page: ReadPage, titles: Mapping[str, str]) -> Contents:
     Raises:
         PageTooLarge: it has more characters, those of its properties included, or takes more time, than a page may.
     """
-    named = sum(len(name) + len(str(value.get("text") or "")) for name, value in page.properties.items())
-    check_size(len(page.body or "") + len(page.title) + named)
-    body = normalise(page.body or "")
-    links = tuple(dict.fromkeys((*body.links, *page.body_links)))
-    properties = {name: _shown(value, titles) for name, value in page.properties.items()}
-    title = clean(page.title).strip() or UNTITLED
+    named = sum(len(name) + len(str(value.get("text") or "")) for name, value in page["properties"].items())
+    check_size(len(page["body"] or "") + len(page["title"]) + named)
+    body = normalise(page["body"] or "")
+    links = tuple(dict.fromkeys((*body.links, *page["body_links"])))
+    properties = {name: _shown(value, titles) for name, value in page["properties"].items()}
+    title = clean(page["title"]).strip() or UNTITLED
     # A person sees it above the row's title, and asks for "the task that …".
-    database = clean(page.database or "").strip()
+    database = clean(page.get("database") or "").strip()
     data = {
         "title": title,
         "text": body.text,
         "database": database,
         "properties": properties,
-        "external_id": page.external_id,
-        "kind": page.kind,
-        "url": safe_url(page.url),
+        "external_id": page["external_id"],
+        "kind": page["kind"],
+        "url": safe_url(page["url"]),
         "links": list(links),
-        "partial": page.partial,
-        "last_edited_at": page.last_edited_at.isoformat() if page.last_edited_at else None,
+        "partial": page["partial"],
+        "last_edited_at": page["last_edited_at"].isoformat() if page["last_edited_at"] else None,
         "normaliser": NORMALISER_VERSION,
     }
     # Only what a person reads, and where links lead, makes a version: not times or addresses. What a property is

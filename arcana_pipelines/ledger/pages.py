@@ -169,7 +169,12 @@ def to_process(connection: Connection, generation: Generation, limit: int) -> It
     parameters = {"workspace_id": generation.workspace_id, "limit": limit}
     first = {"after": ""}
     return keyset_pages(
-        connection, ReadPage, load_sql("pages_to_process"), parameters, first, lambda page: {"after": page.external_id}
+        connection,
+        ReadPage,
+        load_sql("pages_to_process"),
+        parameters,
+        first,
+        lambda page: {"after": page["external_id"]},
     )
 
 

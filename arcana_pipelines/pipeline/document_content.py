@@ -57,18 +57,18 @@ def process_contents(connection: Connection, generation: Generation) -> ContentR
 def _make(
     connection: Connection, workspace_id: UUID, rows: Sequence[ReadPage]
 ) -> tuple[dict[str, Contents], dict[str, str]]:
-    targets = {target for row in rows for value in row.properties.values() for target in relation_targets(value)}
+    targets = {target for row in rows for value in row["properties"].values() for target in relation_targets(value)}
     titles = pages.titles_of(connection, workspace_id, targets)
     contents: dict[str, Contents] = {}
     failures: dict[str, str] = {}
     for row in rows:
         try:
-            contents[row.external_id] = make_contents(row, titles)
+            contents[row["external_id"]] = make_contents(row, titles)
         except PageTooLarge as error:
-            failures[row.external_id] = str(error)
+            failures[row["external_id"]] = str(error)
         except Exception as error:  # the edge of a page: one that cannot be processed delays no other
-            log.exception("page %s cannot be processed", row.external_id)
-            failures[row.external_id] = f"cannot be processed: {type(error).__name__}: {error}"
+            log.exception("page %s cannot be processed", row["external_id"])
+            failures[row["external_id"]] = f"cannot be processed: {type(error).__name__}: {error}"
     return contents, failures
 
 

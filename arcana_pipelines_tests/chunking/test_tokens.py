@@ -31,7 +31,7 @@ def test_for_other_models_it_is_that_of_openai(model: str) -> None:
         assert len(too_small.chunks(text)) > 1
 
 
-@pytest.mark.parametrize("name", ["l2_supercat", "cl100k_base"])
+@pytest.mark.parametrize("name", [LOCAL_MODEL, "cl100k_base"])
 def test_no_text_has_no_token_and_a_control_token_spelled_out_stops_nothing(name: str) -> None:
     empty, control = vocabulary(name).count(["", "<|endoftext|> </s> \x00"])
     assert empty == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ def page(**changes: Any) -> ReadPage:
         external_id="a", kind="row", title="T", url="https://x.y/a", properties={}, body="b", body_links=[],
         partial=[], last_edited_at=None, database="Tasks",
     )  # fmt: skip
-    return replace(row, **changes)
+    return {**row, **changes}
 
 
 @pytest.mark.parametrize("url", ["https://x.y/z", "http://x.y", "mailto:a@x.y", "notion://x/y"])

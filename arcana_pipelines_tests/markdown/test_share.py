@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.documents.contents import ReadPage, make_contents
+from arcana_pipelines.embedding.models import LOCAL_MODEL
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.markdown import share
 from arcana_pipelines.markdown.normalise import normalise
@@ -27,7 +27,7 @@ from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.markdown.normalise import normalise
 from arcana_pipelines_tests.markdown.hostile import patterns
 
-words, settings = vocabulary("l2_supercat"), ChunkerSettings()
+words, settings = vocabulary("wordllama-l2-supercat"), ChunkerSettings()
 
 def seconds(text):
     started = time.process_time()
@@ -77,12 +77,12 @@ def test_what_is_beside_a_pages_text_counts_as_well(monkeypatch: pytest.MonkeyPa
     )  # fmt: skip
     assert make_contents(whole, {}).data["text"] == "b"
     with pytest.raises(PageTooLarge, match=r"characters.*Divide it"):
-        make_contents(replace(whole, **page), {})
+        make_contents({**whole, **page}, {})
 
 
 def test_a_page_of_more_chunks_than_any_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(share, "MOST_CHUNKS", 3)
-    words, settings = vocabulary("l2_supercat"), ChunkerSettings(16, 32)
+    words, settings = vocabulary(LOCAL_MODEL), ChunkerSettings(16, 32)
     text = "\n\n".join(["A paragraph of some words about robots and batteries."] * 20)
     lines = {f"K{number}": {"type": "text", "text": "words about robots"} for number in range(40)}
     for contents in (
@@ -97,7 +97,7 @@ def test_a_page_of_more_chunks_than_any_says_so(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("name", ["K" * 5000, "Long names " * 500, "속성" * 2000])
 def test_a_rows_text_repeats_no_more_than_the_beginning_of_a_name(name: str) -> None:
-    words, settings = vocabulary("l2_supercat"), ChunkerSettings()
+    words, settings = vocabulary(LOCAL_MODEL), ChunkerSettings()
     value = {"type": "text", "text": "1"}
     contents = {
         "title": "T",
@@ -120,7 +120,7 @@ def test_a_page_whose_time_is_used_up_is_given_up(monkeypatch: pytest.MonkeyPatc
         with pytest.raises(PageTooLarge, match="30 seconds"):
             normalise(few_long)
     with pytest.raises(PageTooLarge, match="30 seconds"):
-        chunk_document({"title": "T", "text": "中文，" * 50_000}, ChunkerSettings(), vocabulary("l2_supercat"))
+        chunk_document({"title": "T", "text": "中文，" * 50_000}, ChunkerSettings(), vocabulary(LOCAL_MODEL))
     words = "\n\n".join(f"word {number} of many" for number in range(2000))
     with pytest.raises(PageTooLarge, match="30 seconds"):
-        chunk_document({"title": "T", "text": words}, ChunkerSettings(), vocabulary("l2_supercat"))
+        chunk_document({"title": "T", "text": words}, ChunkerSettings(), vocabulary(LOCAL_MODEL))

@@ -45,6 +45,7 @@ from pydantic import SecretStr
 from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.db.engine import Connection, Database, InterruptibleConnection
+from arcana_pipelines.embedding.models import LOCAL_MODEL
 from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.errors import EmbeddingFailed, SourceError
 from arcana_pipelines.indexes.targets.pgvector import publish
@@ -375,7 +376,7 @@ class Reader:
         values = {(name, value["text"]) for name, value in contents["properties"].items() if value["text"]}
         label = (contents["title"], frozenset(values))
         assert label in self._truth.labels[page], f"page {page} never had {label}"
-        chunks = chunk_document(contents, ChunkerSettings(), vocabulary("l2_supercat"))
+        chunks = chunk_document(contents, ChunkerSettings(), vocabulary(LOCAL_MODEL))
         return tuple((chunk.text, chunk.heading_path) for chunk in chunks)
 
 
