@@ -19,13 +19,12 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from arcana_pipelines.chunking.tokens import vocabulary
+from arcana_pipelines.testing.http_server import Answer, AnsweringServer, Request
 
 Json = dict[str, Any]
 
@@ -63,7 +62,7 @@ class _Refused(Exception):
         self.error = {"message": message, "type": "invalid_request_error", "param": None, "code": None, **(more or {})}
 
 
-class EmbeddingServer:
+class EmbeddingServer(AnsweringServer):
     """Serves on a free port of the loopback interface until closed.
 
     Attributes:
@@ -88,13 +87,8 @@ class EmbeddingServer:
         self._faults: list[Fault] = []
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"stand_in": self}))
-        self._server.daemon_threads = True
-        self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.005,), name="embedding-stand-in", daemon=True
-        )
-        self._thread.start()
+        super().__init__()
+        self.base_url = f"{self.address}/v1"
 
     def fail(
         self,
@@ -157,11 +151,28 @@ class EmbeddingServer:
                 return fault
         return None
 
-    def answer(self, method: str, path: str, body: bytes, content_type: str) -> Json | bytes:
-        """What a request gets; refusals are raised."""
+    def answer(self, request: Request) -> Answer | None:
+        """What a request gets, which may be a fault."""
+        fault = self.take_fault(f"{request.method} {request.target}")
+        try:
+            if fault is not None and not fault.late:
+                raise _Refused(fault.status, "A fault.", fault.error)
+            answer = self._answer(request)
+            if fault is not None:
+                raise _Refused(fault.status, "A fault.", fault.error)
+            return Answer(200, answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+        except _Refused as refused:
+            if refused.status == 0:
+                return None
+            said = json.dumps({"error": refused.error}).encode()
+            more = fault.headers if fault is not None else {}
+            return Answer(refused.status, said, {"Content-Type": "application/json", **more})
+
+    def _answer(self, request: Request) -> Json | bytes:
+        body = request.body
         routes: list[tuple[str, str, Callable[..., Json | bytes]]] = [
             ("POST", r"/v1/embeddings", lambda: self._embeddings(json.loads(body))),
-            ("POST", r"/v1/files", lambda: self._upload(body, content_type)),
+            ("POST", r"/v1/files", lambda: self._upload(body, request.headers.get("content-type", ""))),
             ("GET", r"/v1/files/([^/]+)/content", lambda name: self._file(name)),
             ("DELETE", r"/v1/files/([^/]+)", lambda name: self._delete(name)),
             ("POST", r"/v1/batches", lambda: self._create(json.loads(body))),
@@ -170,24 +181,10 @@ class EmbeddingServer:
         ]
         with self._lock:
             for wanted, pattern, serve in routes:
-                found = re.fullmatch(pattern, path.partition("?")[0])
-                if method == wanted and found:
+                found = re.fullmatch(pattern, request.target.partition("?")[0])
+                if request.method == wanted and found:
                     return serve(*found.groups())
-        raise _Refused(404, f"Invalid URL ({method} {path})")
-
-    def close(self) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def __enter__(self) -> EmbeddingServer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        raise _Refused(404, f"Invalid URL ({request.method} {request.target})")
 
     def _embeddings(self, body: Json) -> Json:
         answer, tokens = self.embed(body)
@@ -254,47 +251,6 @@ class EmbeddingServer:
         for name, lines in (("output_file_id", good), ("error_file_id", bad)):
             if lines:
                 batch[name] = self._keep("\n".join(lines).encode())["id"]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    stand_in: EmbeddingServer
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        self._serve()
-
-    def do_GET(self) -> None:
-        self._serve()
-
-    def do_DELETE(self) -> None:
-        self._serve()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-    def _serve(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        fault = self.stand_in.take_fault(f"{self.command} {self.path}")
-        try:
-            if fault is not None and not fault.late:
-                raise _Refused(fault.status, "A fault.", fault.error)
-            answer = self.stand_in.answer(self.command, self.path, body, self.headers.get("content-type", ""))
-            if fault is not None:
-                raise _Refused(fault.status, "A fault.", fault.error)
-            self._send(200, answer if isinstance(answer, bytes) else json.dumps(answer).encode(), {})
-        except _Refused as refused:
-            if refused.status == 0:
-                self.close_connection = True
-                return
-            said = json.dumps({"error": refused.error}).encode()
-            self._send(refused.status, said, fault.headers if fault is not None else {})
-
-    def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
 
 
 def vector_of(text: str, dimensions: int) -> np.ndarray[Any, np.dtype[np.float32]]:

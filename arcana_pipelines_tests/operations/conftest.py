@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from pydantic import SecretStr
 
+from arcana_pipelines.testing.http_server import Answer, AnsweringServer, Request
 
-class Receiver:
+
+class Receiver(AnsweringServer):
     """Keeps what it was posted. `status` is what it answers from now on; `silent`, it takes the post and is mute.
 
     `unanswered` is what it was posted while it was mute.
@@ -24,44 +25,28 @@ class Receiver:
         self.location: str | None = None
         self.silent = threading.Event()
         self.released = threading.Event()
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if receiver.silent.is_set():
-                    receiver.unanswered.append(body["text"])
-                    receiver.released.wait(30)
-                    return
-                if receiver.status == 200:
-                    receiver.texts.append(body["text"])
-                self.send_response(receiver.status)
-                if receiver.location:
-                    self.send_header("Location", receiver.location)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"ok")
-
-            do_GET = do_POST
-
-            def log_message(self, *_: object) -> None: ...
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        super().__init__()
 
     @property
     def url(self) -> SecretStr:
-        return SecretStr(f"http://127.0.0.1:{self.server.server_port}/services/T0/B0/secret-path")
+        return SecretStr(f"{self.address}/services/T0/B0/secret-path")
+
+    def answer(self, request: Request) -> Answer | None:
+        text = json.loads(request.body)["text"]
+        if self.silent.is_set():
+            self.unanswered.append(text)
+            self.released.wait(30)
+            return None
+        if self.status == 200:
+            self.texts.append(text)
+        return Answer(self.status, b"ok", {"Location": self.location} if self.location else {})
 
     def close(self) -> None:
         self.released.set()
-        self.server.shutdown()
-        self.server.server_close()
+        super().close()
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    running = Receiver()
-    yield running
-    running.close()
+    with Receiver() as running:
+        yield running

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 from pydantic import SecretStr
@@ -17,52 +15,29 @@ from arcana_pipelines.errors import ArcanaError, InvalidSetting, PageRejected, P
 from arcana_pipelines.net.certificates import trusted_certificates
 from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import RateLimiter
+from arcana_pipelines.testing.http_server import Answer, AnsweringServer, Request
 
 BODY = b'{"object": "user", "id": "1"}'
 
 
-class Recorder(ThreadingHTTPServer):
+class Recorder(AnsweringServer):
     """Answers everything like Notion and remembers what it was asked."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[str] = []
-        self.headers: list[dict[str, str]] = []
+        self.headers: list[Mapping[str, str]] = []
+        super().__init__()
+        self.host = self.address.removeprefix("http://")
 
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Recorder
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        self.server.headers.append({name.lower(): value for name, value in self.headers.items()})
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(BODY)))
-        self.end_headers()
-        self.wfile.write(BODY)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the test prints what it needs."""
-
-
-@contextlib.contextmanager
-def serving(server: ThreadingHTTPServer) -> Iterator[None]:
-    with server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield
-        server.shutdown()
-        thread.join()
+    def answer(self, request: Request) -> Answer:
+        self.asked.append(request.target)
+        self.headers.append(request.headers)
+        return Answer(200, BODY)
 
 
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
-    server = Recorder()
-    with serving(server):
+    with Recorder() as server:
         yield server
 
 
@@ -93,7 +68,7 @@ def ask(database: Database) -> Ask:
 
 
 def test_without_a_proxy_the_server_itself_is_asked(recorder: Recorder, ask: Ask) -> None:
-    ask(f"http://{recorder.address}/")
+    ask(f"http://{recorder.host}/")
     assert recorder.asked == ["/v1/users/me?page_size=100"]
     assert recorder.headers[0]["authorization"] == "Bearer ntn_secret"
     assert recorder.headers[0]["notion-version"] == "2026-03-11"
@@ -102,7 +77,7 @@ def test_without_a_proxy_the_server_itself_is_asked(recorder: Recorder, ask: Ask
 def test_the_environments_proxy_is_asked_in_its_place(
     recorder: Recorder, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", f"http://user:p%40ss@{recorder.address}")
+    monkeypatch.setenv("HTTP_PROXY", f"http://user:p%40ss@{recorder.host}")
     ask("http://notion.invalid")
     assert recorder.asked == ["http://notion.invalid/v1/users/me?page_size=100"]
     login = base64.b64encode(b"user:p@ss").decode()
@@ -114,14 +89,14 @@ def test_a_host_that_needs_no_proxy_is_asked_itself(
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", "http://proxy.invalid:3128")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    ask(f"http://{recorder.address}")
+    ask(f"http://{recorder.host}")
     assert recorder.asked == ["/v1/users/me?page_size=100"]
 
 
 def test_a_proxy_without_a_scheme_is_asked_by_http(
     recorder: Recorder, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", recorder.address)
+    monkeypatch.setenv("HTTP_PROXY", recorder.host)
     ask("http://notion.invalid")
     assert recorder.asked == ["http://notion.invalid/v1/users/me?page_size=100"]
 
@@ -130,8 +105,8 @@ def test_a_host_and_port_that_need_no_proxy_are_asked_themselves(
     recorder: Recorder, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:3128")
-    monkeypatch.setenv("NO_PROXY", recorder.address)
-    ask(f"http://{recorder.address}")
+    monkeypatch.setenv("NO_PROXY", recorder.host)
+    ask(f"http://{recorder.host}")
     assert recorder.asked == ["/v1/users/me?page_size=100"]
 
 
@@ -155,49 +130,42 @@ def test_a_host_that_is_not_there_is_named_without_the_token(ask: Ask) -> None:
     assert "ntn_secret" not in str(raised.value)
 
 
-class Odd(BaseHTTPRequestHandler):
+class Odd(AnsweringServer):
     """Answers everything with what the test says."""
 
-    status = 200
-    body = BODY
-    # Of a body that comes byte by byte, for as long as somebody reads.
-    pause: float | None = None
+    def __init__(self) -> None:
+        self.status = 200
+        self.body = BODY
+        # Of a body that comes byte by byte, for as long as somebody reads.
+        self.pause: float | None = None
+        self._ended = threading.Event()
+        super().__init__()
 
-    def do_GET(self) -> None:
-        self.send_response(self.status)
+    def answer(self, request: Request) -> Answer:
         if self.pause is None:
-            self.send_header("Content-Length", str(len(self.body)))
-            self.end_headers()
-            self.wfile.write(self.body)
-            return
-        self.send_header("Content-Length", str(10**9))
-        self.end_headers()
-        try:
-            while not self._ended.wait(self.pause):
-                self.wfile.write(b" ")
-        except OSError:
-            self.close_connection = True
+            return Answer(self.status, self.body)
+        return Answer(self.status, self._trickle(self.pause), {"Content-Length": str(10**9)})
 
-    _ended = threading.Event()
+    def _trickle(self, pause: float) -> Iterator[bytes]:
+        while not self._ended.wait(pause):
+            yield b" "
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the test prints what it needs."""
+    def close(self) -> None:
+        self._ended.set()
+        super().close()
 
 
 @pytest.fixture
-def odd(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+def odd() -> Iterator[Callable[..., str]]:
     """Makes the server odd, and returns its address."""
-    monkeypatch.setattr(Odd, "_ended", threading.Event())
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
+    with Odd() as server:
 
-    def is_odd(**what: object) -> str:
-        for name, value in what.items():
-            monkeypatch.setattr(Odd, name, value)
-        return f"http://127.0.0.1:{server.server_port}"
+        def is_odd(**what: object) -> str:
+            for name, value in what.items():
+                setattr(server, name, value)
+            return server.address
 
-    with serving(server):
         yield is_odd
-        Odd._ended.set()
 
 
 def test_an_answer_that_trickles_in_is_given_up(odd: Callable[..., str], ask: Ask) -> None:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import asdict
-from types import TracebackType
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from arcana_pipelines.testing.http_server import HttpServer, Uvicorn
 from arcana_pipelines.testing.notion_server.http.api import Api, unknown_path
 from arcana_pipelines.testing.notion_server.http.control import Control
 from arcana_pipelines.testing.notion_server.http.errors import ApiError, invalid_url
@@ -25,40 +20,8 @@ from arcana_pipelines.testing.notion_server.http.gate import Gate, LoggedRequest
 from arcana_pipelines.testing.notion_server.model.objects import Json
 from arcana_pipelines.testing.notion_server.world.world import NotionWorld
 
-_PATIENCE_SECONDS = 10.0
 
-
-class _Uvicorn(uvicorn.Server):
-    """uvicorn without its waits of a tenth of a second at the end, which every test would pay."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._leave = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        self._loop = asyncio.get_running_loop()
-        await super().startup(sockets=sockets)
-
-    async def main_loop(self) -> None:
-        await self._leave.wait()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for server in self.servers:
-            server.close()
-        for connection in list(self.server_state.connections):
-            transport = getattr(connection, "transport", None)
-            if transport is not None:
-                transport.abort()
-        await asyncio.sleep(0)
-
-    def leave(self) -> None:
-        """Stop, from any thread."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._leave.set)
-
-
-class NotionServer:
+class NotionServer(HttpServer):
     """A world on a port of the loopback interface, served by a thread until closed.
 
     Attributes:
@@ -70,26 +33,8 @@ class NotionServer:
         self.world = world
         self._gate = Gate(world)
         self._gate.app = self._application()
-        config = uvicorn.Config(
-            self._gate,
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            ws="none",
-            date_header=False,
-            server_header=False,
-            timeout_keep_alive=60,
-        )
-        self._server = _Uvicorn(config)
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", port))
-        self.base_url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._thread = threading.Thread(
-            target=self._server.run, args=([self._socket],), name="notion-stand-in", daemon=True
-        )
-        self._thread.start()
-        self._wait_until_started()
+        super().__init__(Uvicorn(self._gate), port=port)
+        self.base_url = self.address
 
     @property
     def faults(self) -> Faults:
@@ -118,20 +63,6 @@ class NotionServer:
     def latency(self, seconds: float) -> None:
         """Let every answer take so much longer."""
         self._gate.latency_seconds = seconds
-
-    def close(self) -> None:
-        """Stop serving; open connections end."""
-        self._server.leave()
-        self._thread.join(_PATIENCE_SECONDS)
-        self._socket.close()
-
-    def __enter__(self) -> NotionServer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _application(self) -> Starlette:
         api = Api(self.world, self._gate.admit, self._gate.finish)
@@ -166,13 +97,6 @@ class NotionServer:
 
     def _add_fault(self, **given: Any) -> None:
         self.faults.add(**given)
-
-    def _wait_until_started(self) -> None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not self._server.started:
-            if time.monotonic() > deadline or not self._thread.is_alive():
-                raise RuntimeError("The stand-in Notion server did not start.")
-            time.sleep(0.002)
 
 
 def serve(world: NotionWorld, *, port: int = 0) -> NotionServer:
