@@ -57,10 +57,24 @@ EmbeddingProviderName = Annotated[str, AfterValidator(_one_of("embedding provide
 RerankerName = Annotated[str, AfterValidator(_one_of("reranker", "endpoint"))]
 
 
-class Settings(BaseSettings):
-    """The environment, validated. Build one with `load_settings`, which reports errors in words."""
+class ScheduleTimes(BaseSettings):
+    """When things happen by the clock: cron expressions of five fields, in one time zone.
+
+    Apart from `Settings` because Dagster's definitions are loaded with nothing else of the environment. Whether they
+    are times at all is for Dagster to say (`defs.schedules`).
+    """
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    schedule_audit: str = "0 3 * * *"
+    schedule_quality: str = "0 5 * * *"
+    schedule_check_installation: str = "30 5 * * *"
+    schedule_maintenance: str = "0 6 * * *"
+    schedule_time_zone: str = "UTC"
+
+
+class Settings(ScheduleTimes):
+    """The environment, validated. Build one with `load_settings`, which reports errors in words."""
 
     arcana_home: Path = DEFAULT
     arcana_key_prefix: str | None = Field(None, pattern=r"^[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*$")

@@ -36,14 +36,13 @@ attributes:
     #     type: notion_export
     #     path: ../../exports/handbook.zip
 
-  # When everything is listed and compared, and when the golden questions are asked.
+  # When things happen by the clock. What is left out is as the variables SCHEDULE_… of the installation say.
   # schedules:
-  #   audit:
-  #     cron: "0 3 * * *"
-  #     time_zone: Asia/Seoul
-  #   quality:
-  #     cron: "0 5 * * *"
-  #     time_zone: Asia/Seoul
+  #   audit: "0 3 * * *"
+  #   quality: "0 5 * * *"
+  #   check_installation: "30 5 * * *"
+  #   maintenance: "0 6 * * *"
+  #   time_zone: Asia/Seoul
 
   # Before the key of each asset. The command line needs the same in ARCANA_KEY_PREFIX.
   # key_prefix: knowledge

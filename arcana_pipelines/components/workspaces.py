@@ -13,12 +13,13 @@ from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.components.scaffolder import WorkspacesScaffolder
 from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.declarations import declaration_sensor
-from arcana_pipelines.defs.schedules import SCHEDULES, audit_schedule, quality_schedule
+from arcana_pipelines.defs.schedules import schedules, time_problems
 from arcana_pipelines.defs.sensors import SENSORS
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.indexes.lifecycle import SettingsChange
 from arcana_pipelines.pipeline.declared import DeclaredWorkspace
+from arcana_pipelines.settings import ScheduleTimes
 from arcana_pipelines.sources.registry import NOTION_TOKEN_VARIABLE
 from arcana_pipelines.workspaces.workspaces import SLUG
 
@@ -119,36 +120,37 @@ class WorkspaceAttributes(_Part):
         return DeclaredWorkspace(self.slug, name, "notion", config, source.token_variable, index)
 
 
-class ScheduleAttributes(_Part):
-    """When something happens by the clock."""
-
-    cron: str = Field(min_length=1, description="When, as a cron expression of five fields.")
-    time_zone: Annotated[
-        str, _about("The time zone of the cron expression, for example Asia/Seoul. Left out: UTC.")
-    ] = Field("UTC", min_length=1)
-
-
 class SchedulesAttributes(_Part):
-    """The schedules whose times can be set."""
+    """When things happen by the clock. What is left out is as the installation's `SCHEDULE_…` variables say."""
 
     audit: Annotated[
-        ScheduleAttributes | None,
-        _about("When everything is listed and compared (`audit_sweep`). Left out: every day at 03:00 UTC."),
+        str | None,
+        _about("When everything is listed and compared (`audit_sweep`), as a cron expression of five fields."),
     ] = None
     quality: Annotated[
-        ScheduleAttributes | None,
-        _about("When the golden questions are asked (`quality_sweep`). Left out: every day at 05:00 UTC."),
+        str | None, _about("When the golden questions are asked (`quality_sweep`), as a cron expression.")
     ] = None
+    check_installation: Annotated[
+        str | None,
+        _about("When the schema and the freshness of all workspaces are checked (`installation_sweep`), likewise."),
+    ] = None
+    maintenance: Annotated[
+        str | None, _about("When Dagster's records of old runs are deleted (`maintenance_sweep`), likewise.")
+    ] = None
+    time_zone: Annotated[str | None, _about("The time zone of these times, for example Asia/Seoul.")] = None
 
-    def definitions(self) -> list[dg.ScheduleDefinition]:
-        """Our schedules, at these times."""
-        said = [
-            make(when.cron, when.time_zone)
-            for make, when in ((audit_schedule, self.audit), (quality_schedule, self.quality))
-            if when is not None
-        ]
-        names = {schedule.name for schedule in said}
-        return [*said, *(schedule for schedule in SCHEDULES if schedule.name not in names)]
+    def times(self) -> ScheduleTimes:
+        """These times, and those of the environment for what is left out."""
+        return ScheduleTimes().model_copy(update={f"schedule_{key}": value for key, value in self._given().items()})
+
+    def _given(self) -> dict[str, str]:
+        return {key: value for key, value in self.model_dump().items() if value is not None}
+
+    @model_validator(mode="after")
+    def _are_times(self) -> "SchedulesAttributes":
+        if wrong := time_problems(self._given()):
+            raise ValueError("; ".join(f"{key} {problem}" for key, problem in wrong.items()))
+        return self
 
 
 @dg.scaffold_with(WorkspacesScaffolder)
@@ -199,6 +201,6 @@ class ArcanaWorkspaces(dg.Component, dg.Model, dg.Resolvable):
         declared = [workspace.declared(context.path) for workspace in self.workspaces]
         return build_defs(
             key_prefix=self.key_prefix,
-            schedules=self.schedules.definitions(),
+            schedules=schedules(self.schedules.times()),
             sensors=[declaration_sensor(project, declared), *SENSORS],
         )

@@ -11,8 +11,9 @@ from arcana_pipelines.defs.index_jobs import INDEX_JOBS
 from arcana_pipelines.defs.jobs import installation_job, workspace_jobs
 from arcana_pipelines.defs.maintenance import maintenance
 from arcana_pipelines.defs.resources import ArcanaResource
-from arcana_pipelines.defs.schedules import SCHEDULES
+from arcana_pipelines.defs.schedules import schedules as our_schedules
 from arcana_pipelines.defs.sensors import SENSORS
+from arcana_pipelines.settings import ScheduleTimes
 
 __all__ = ["build_defs"]
 
@@ -32,8 +33,11 @@ def build_defs(
     Args:
         key_prefix: stands before the key of each asset, for a host that has such keys already.
         resources: in the place of ours, by key; what is not named stays. `arcana` is the one there is.
-        schedules: in the place of ours; `[]` for none.
+        schedules: in the place of ours, whose times the environment says (`SCHEDULE_…`); `[]` for none.
         sensors: in the place of ours; `[]` for none, and then nothing is synced but by hand.
+
+    Raises:
+        InvalidSetting: a `SCHEDULE_…` in the environment is no time.
     """
     stepping = dg.load_asset_checks_from_modules([checks], asset_key_prefix=key_prefix)
     installation = [check for check in stepping if check.partitions_def is None]
@@ -43,6 +47,6 @@ def build_defs(
         asset_checks=stepping,
         jobs=[*workspace_jobs(health, installation), *INDEX_JOBS, installation_job(installation), maintenance],
         sensors=SENSORS if sensors is None else sensors,
-        schedules=SCHEDULES if schedules is None else schedules,
+        schedules=our_schedules(ScheduleTimes()) if schedules is None else schedules,
         resources={"arcana": ArcanaResource(), **(resources or {})},
     )

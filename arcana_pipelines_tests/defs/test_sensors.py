@@ -16,19 +16,22 @@ from arcana_pipelines.defs.config import sync_config
 from arcana_pipelines.defs.jobs import FILL_JOB
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
-from arcana_pipelines.defs.schedules import audit_sweep, quality_sweep
+from arcana_pipelines.defs.schedules import schedules
 from arcana_pipelines.defs.sensors import index_builds, source_changes, workspace_registry
 from arcana_pipelines.errors import TokenRevoked
 from arcana_pipelines.evaluation.golden import Question, Relevant
 from arcana_pipelines.evaluation.quality import keep
 from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.indexes.lifecycle import create_index, rebuild_index
+from arcana_pipelines.settings import ScheduleTimes
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces.lock import workspace_lock
 from arcana_pipelines.workspaces.workspaces import find, set_status
 from arcana_pipelines_tests.defs.conftest import dies_at_work
 from arcana_pipelines_tests.harness import Harness
+
+AUDIT, QUALITY, *_ = schedules(ScheduleTimes())
 
 
 def _tick(sensor: dg.SensorDefinition, instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
@@ -235,7 +238,7 @@ def test_golden_questions_are_asked_every_night_where_there_are_some(
     def asked() -> list[str | None]:
         repository = build_defs().get_repository_def()
         context = dg.build_schedule_context(instance, scheduled_execution_time=night, repository_def=repository)
-        return [request.partition_key for request in quality_sweep.evaluate_tick(context).run_requests or []]
+        return [request.partition_key for request in QUALITY.evaluate_tick(context).run_requests or []]
 
     assert asked() == []
     with installed.database.connection() as connection:
@@ -278,5 +281,5 @@ def test_the_nightly_audit_passes_over_paused_workspaces(
     night = dt.datetime(2026, 1, 6, 3, tzinfo=dt.UTC)
     repository = build_defs().get_repository_def()
     context = dg.build_schedule_context(instance, scheduled_execution_time=night, repository_def=repository)
-    requests = audit_sweep.evaluate_tick(context).run_requests or []
+    requests = AUDIT.evaluate_tick(context).run_requests or []
     assert [request.partition_key for request in requests] == ["acme"]

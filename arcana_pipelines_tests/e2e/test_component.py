@@ -103,18 +103,35 @@ def test_loading_touches_neither_database_nor_source(monkeypatch: pytest.MonkeyP
             dg.Definitions.validate_loadable(defs)
 
 
+def times(sandbox: DefsFolderSandbox) -> dict[str, tuple[Any, str | None]]:
+    with sandbox.build_all_defs() as defs:
+        return {each.name: (each.cron_schedule, each.execution_timezone) for each in defs.schedules or ()}  # type: ignore[union-attr]
+
+
 def test_schedules_and_the_prefix_are_as_declared() -> None:
     with project("by_the_clock") as sandbox:
-        declare(
-            sandbox, acme(), key_prefix=["company", "kb"],
-            schedules={"audit": {"cron": "30 1 * * 6", "time_zone": "Asia/Seoul"}, "quality": {"cron": "0 4 * * *"}},
-        )  # fmt: skip
+        at = {"audit": "30 1 * * 6", "maintenance": "0 4 * * *", "time_zone": "Asia/Seoul"}
+        declare(sandbox, acme(), key_prefix=["company", "kb"], schedules=at)
+        found = times(sandbox)
+        assert found["audit_sweep"] == ("30 1 * * 6", "Asia/Seoul")
+        assert found["maintenance_sweep"] == ("0 4 * * *", "Asia/Seoul")
+        assert {"installation_sweep", "quality_sweep"} <= set(found)
         with sandbox.build_all_defs() as defs:
-            times = {each.name: (each.cron_schedule, each.execution_timezone) for each in defs.schedules or ()}  # type: ignore[union-attr]
-            assert times["audit_sweep"] == ("30 1 * * 6", "Asia/Seoul")
-            assert times["quality_sweep"] == ("0 4 * * *", "UTC")
-            assert {"installation_sweep", "maintenance_sweep"} <= set(times)
             assert {spec.key.path[0] for spec in defs.resolve_all_asset_specs()} == {"company"}
+
+
+def test_times_that_are_left_out_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCHEDULE_AUDIT", "15 2 * * *")
+    monkeypatch.setenv("SCHEDULE_QUALITY", "45 2 * * *")
+    monkeypatch.setenv("SCHEDULE_TIME_ZONE", "Europe/Berlin")
+    with project("by_the_clock") as sandbox:
+        declare(sandbox, acme(), schedules={"quality": "0 4 * * *"})
+        assert times(sandbox) | {"maintenance_sweep": ()} == {
+            "audit_sweep": ("15 2 * * *", "Europe/Berlin"),
+            "quality_sweep": ("0 4 * * *", "Europe/Berlin"),
+            "installation_sweep": ("30 5 * * *", "Europe/Berlin"),
+            "maintenance_sweep": (),
+        }
 
 
 @pytest.mark.parametrize(
@@ -127,8 +144,9 @@ def test_schedules_and_the_prefix_are_as_declared() -> None:
         ([acme(source={"type": "notion_export"})], {}, "path"),
         ([acme(index={"chunk_tokens": 100, "overlap_tokens": 90})], {}, "half their target size"),
         ([acme(index={"embedding_model": "nobody-knows"})], {}, "size of the vectors"),
-        ([acme()], {"schedules": {"audit": {"cron": "at night"}}}, "at night"),
-        ([acme()], {"schedules": {"audit": {"cron": "0 3 * * *", "time_zone": "Mars/Olympus"}}}, "Mars/Olympus"),
+        ([acme()], {"schedules": {"audit": "at night"}}, "audit must be a cron expression"),
+        ([acme()], {"schedules": {"maintenance": "0 0 31 4 *"}}, "maintenance must be a time that comes"),
+        ([acme()], {"schedules": {"time_zone": "Mars/Olympus"}}, "time_zone must be the name of a time zone"),
     ],
 )
 def test_what_can_never_work_is_refused_when_it_is_loaded(

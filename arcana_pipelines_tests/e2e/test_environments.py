@@ -47,6 +47,16 @@ class TestADirectoryWithoutAnInstallation:
         assert not (tmp_path / "home").exists()
 
 
+class TestTimes:
+    def test_that_are_none_are_told_by_doctor_and_refused_by_a_sync(self, arcana: Arcana) -> None:
+        arcana.here("workspace", "add", "acme", "--source", "notion")
+        assert "SCHEDULE_AUDIT" in said_once(arcana, "sync", "acme", SCHEDULE_AUDIT="at night")
+        found = doctor(arcana, SCHEDULE_TIME_ZONE="Mars/Olympus")["schedules"]
+        assert not found["ok"] and "SCHEDULE_TIME_ZONE" in found["detail"]
+        found = doctor(arcana, SCHEDULE_AUDIT="10 2 * * *", SCHEDULE_TIME_ZONE="Asia/Seoul")["schedules"]
+        assert found["ok"] and "audit_sweep 10 2 * * *" in found["detail"] and "Asia/Seoul" in found["detail"]
+
+
 class TestDagsterHome:
     @pytest.mark.parametrize("home", ["relative_dir", "~/somewhere", "/no/such/folder"])
     def test_of_a_form_that_dagster_cannot_use(self, arcana: Arcana, home: str) -> None:

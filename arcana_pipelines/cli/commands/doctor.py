@@ -59,6 +59,7 @@ def _findings() -> Iterator[Finding]:
     yield from _env_files()
     yield _tried("home", lambda: _writable(settings))
     yield _tried("dagster", lambda: _dagster_home(settings))
+    yield _tried("schedules", lambda: _schedules(settings))
     installed = _tried("installation", lambda: _installation(settings))
     yield installed
     if installed[1]:
@@ -151,6 +152,13 @@ def _dagster_home(settings: Settings) -> str:
     if not (home / "dagster.yaml").exists():
         return f"its home is {home} (DAGSTER_HOME), which has no dagster.yaml: Dagster keeps its runs in files there"
     return f"its home is {home} (DAGSTER_HOME)"
+
+
+def _schedules(settings: Settings) -> str:
+    from arcana_pipelines.defs.schedules import schedules
+
+    times = ", ".join(f"{each.name} {each.cron_schedule}" for each in schedules(settings))
+    return f"{times} ({settings.schedule_time_zone})"
 
 
 def _installation(settings: Settings) -> str:
