@@ -27,6 +27,7 @@ _COMMANDS = {
     "status": "arcana_pipelines.cli.commands.status",
     "sync": "arcana_pipelines.cli.commands.sync",
     "up": "arcana_pipelines.cli.commands.up",
+    "usage": "arcana_pipelines.cli.commands.usage",
     "webhooks": "arcana_pipelines.cli.commands.webhooks",
     "workspace": "arcana_pipelines.cli.commands.workspace",
 }

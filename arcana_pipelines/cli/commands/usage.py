@@ -1,0 +1,74 @@
+"""`arcana usage`: what embeddings have cost, by month, workspace and model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.output import console, json_option, print_json, printable, say
+from arcana_pipelines.db.schema import require_current
+from arcana_pipelines.embedding.prices import PricingPolicy
+from arcana_pipelines.operations.usage import MonthlyUsage, frame, usage_by_month
+from arcana_pipelines.workspaces import workspaces
+
+
+@click.command(name="usage")
+@click.argument("slug", required=False)
+@click.option("--csv", "csv_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write the rows into FILE.")
+@json_option
+def command(slug: str | None, csv_file: str | None, as_json: bool) -> None:
+    """Show what embeddings have cost, by month, workspace and model: of all workspaces, or of one.
+
+    Months are UTC. Costs are US dollars and exact, in JSON as texts. What a reranker costs is not known here.
+    """
+    database = open_database()
+    require_current(database)
+    with database.connection() as connection:
+        workspace_id = workspaces.find(connection, slug).workspace_id if slug else None
+        usage = usage_by_month(connection, workspace_id)
+    policy = PricingPolicy.of(database.settings)
+    unpriced = sorted({row.model for row in usage if row.model and not row.cost and policy.price(row.model) is None})
+    if csv_file:
+        rows = frame(usage)
+        rows["cost"] = [f"{cost:f}" for cost in rows["cost"]]
+        rows.to_csv(csv_file, index=False, encoding="utf-8")
+    if as_json:
+        print_json(
+            {
+                "time_zone": "UTC",
+                "usage": [row.as_dict() for row in usage if not row.is_sum],
+                "months": [
+                    {key: value for key, value in row.as_dict().items() if value is not None}
+                    for row in usage
+                    if row.is_sum
+                ],
+                "unpriced_models": unpriced,
+            }
+        )
+    else:
+        _print(usage, unpriced)
+
+
+def _print(usage: Sequence[MonthlyUsage], unpriced: Sequence[str]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if not usage:
+        say("Nothing has been embedded yet.")
+        return
+    table = Table("month (UTC)", "workspace", "model", "tier")
+    for column in ("texts", "tokens", "USD"):
+        table.add_column(column, justify="right")
+    for row in usage:
+        cells = [row.month, row.workspace or "all", row.model or "", row.tier or ""]
+        numbers = [f"{row.texts:,}", f"{row.tokens:,}", f"{row.cost:.4f}"]
+        table.add_row(
+            *(Text(printable(cell)) for cell in (*cells, *numbers)),
+            style="bold" if row.is_sum else None,
+            end_section=row.is_sum,
+        )
+    console().print(table)
+    for model in unpriced:
+        say("The price of {} is not known: it counts as 0. EMBEDDING_PRICE_PER_MILLION_TOKENS says it.", model)
