@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
 
-from arcana_pipelines.defs.jobs import AUDIT_JOB, FILL_JOB, QUALITY_JOB, RETRY_JOB, STAGE_JOB, SYNC_JOB
+from arcana_pipelines.defs.jobs import (
+    AUDIT_JOB,
+    CHECK_JOB,
+    FILL_JOB,
+    OF_NO_WORKSPACE,
+    QUALITY_JOB,
+    RETRY_JOB,
+    STAGE_JOB,
+    SYNC_JOB,
+)
 from arcana_pipelines.defs.names import FILLING
 from arcana_pipelines.defs.runs import JOB_TAG, PARTITION_TAG, WORKSPACE_TAG, Home
 from arcana_pipelines.operations.alerts import FailedRun
@@ -23,6 +32,8 @@ PURPOSES = {
     QUALITY_JOB: "quality",
 }
 RANGE_TAG = "dagster/asset_partition_range_start"
+# The alert `stale` tells of each workspace by itself.
+TOLD_OTHERWISE = "workspaces_are_fresh"
 LONGEST_AGO = dt.timedelta(days=7)
 MOST_RUNS = 200
 
@@ -31,7 +42,8 @@ def failed_runs(instance: dg.DagsterInstance, known: Mapping[tuple[str, str], st
     """The newest failed run of each workspace and purpose, unless one of the same purpose has succeeded since.
 
     Failures of the last week are found, and `known` ones, (workspace, purpose) to run id, however old they are.
-    Runs of other people's jobs and of other code locations do not count.
+    Runs of other people's jobs and of other code locations do not count. The jobs of the whole installation stand
+    among them without a workspace.
     """
     week = RunsFilter(statuses=[DagsterRunStatus.FAILURE], updated_after=dt.datetime.now(dt.UTC) - LONGEST_AGO)
     newest: dict[tuple[str, str], RunRecord] = {}
@@ -40,13 +52,41 @@ def failed_runs(instance: dg.DagsterInstance, known: Mapping[tuple[str, str], st
         if key is not None:
             newest.setdefault(key, record)
     for key, run_id in known.items():
-        if key not in newest and (kept := instance.get_run_record_by_id(run_id)) is not None:
+        if key[0] and key not in newest and (kept := instance.get_run_record_by_id(run_id)) is not None:
             newest[key] = kept
     return [
-        _described(instance, record, *key)
-        for key, record in newest.items()
-        if not _made_good(instance, record, key, home)
+        *(
+            _described(instance, record, *key)
+            for key, record in newest.items()
+            if not _made_good(instance, record, key, home)
+        ),
+        *_of_no_workspace(instance, home),
     ]
+
+
+def _of_no_workspace(instance: dg.DagsterInstance, home: Home) -> Iterator[FailedRun]:
+    """Of each job of the whole installation the newest run, if it failed or one of its checks did."""
+    for job in OF_NO_WORKSPACE:
+        over = RunsFilter(tags={JOB_TAG: job}, statuses=[DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE])
+        records = instance.get_run_records(over, limit=MOST_RUNS)
+        record = next((each for each in records if home.holds(each.dagster_run) is not False), None)
+        if record is None:
+            continue
+        if record.dagster_run.status is DagsterRunStatus.FAILURE:
+            yield _described(instance, record, "", job)
+        elif job == CHECK_JOB and (failed := _failed_checks(instance, record.dagster_run.run_id)):
+            yield FailedRun("", job, record.dagster_run.run_id, "", ", ".join(failed))
+
+
+def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    """A check that fails lets its run succeed."""
+    found = []
+    for entry in instance.all_logs(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION):
+        if entry.dagster_event is not None:
+            evaluation = entry.dagster_event.asset_check_evaluation_data
+            if not evaluation.passed and evaluation.check_name != TOLD_OTHERWISE:
+                found.append(evaluation.check_name)
+    return found
 
 
 def _workspace_and_purpose(run: DagsterRun, home: Home) -> tuple[str, str] | None:

@@ -23,6 +23,8 @@ AUDIT_JOB = "audit_workspace"
 QUALITY_JOB = "measure_quality"
 CHECK_JOB = "check_installation"
 MAINTENANCE_JOB = "maintenance"
+# Those that work for the whole installation.
+OF_NO_WORKSPACE = (MAINTENANCE_JOB, CHECK_JOB)
 
 
 def workspace_jobs(

@@ -11,11 +11,9 @@ from collections.abc import Iterator
 import dagster as dg
 from dagster import DagsterRun, DagsterRunStatus, RunsFilter
 
-from arcana_pipelines.defs.jobs import CHECK_JOB, MAINTENANCE_JOB
+from arcana_pipelines.defs.jobs import MAINTENANCE_JOB, OF_NO_WORKSPACE
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.defs.runs import JOB_TAG, WORKSPACE_TAG, Home
-
-OF_NO_WORKSPACE = (MAINTENANCE_JOB, CHECK_JOB)
 
 _FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 _PAGE = 200

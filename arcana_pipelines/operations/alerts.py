@@ -69,7 +69,10 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class FailedRun:
-    """A run that failed, and nothing has succeeded since that was to do the same (`purpose`)."""
+    """A run that failed, and nothing has succeeded since that was to do the same (`purpose`).
+
+    `workspace` is empty for what is done for the whole installation.
+    """
 
     workspace: str
     purpose: str
@@ -128,7 +131,7 @@ def find_causes(connection: Connection, monthly_budget: Decimal | None, failed: 
     recorded = connection.execute(load_sql("alert_causes"), {"monthly_budget": monthly_budget}).fetchall()
     active = active_slugs(connection)
     known = {alert.key for alert in open_alerts(connection)}
-    of_runs = [_of_run(run) for run in failed if run.workspace in active]
+    of_runs = [_of_run(run) for run in failed if not run.workspace or run.workspace in active]
     failing = {cause.workspace for cause in of_runs}
     found = {cause.key: cause for cause in of_runs}
     for name, workspace, facts in recorded:
@@ -214,6 +217,8 @@ _OF_PURPOSE = {
     "fill": ("a new build of an index could not be filled. The old one serves.", "index list {}"),
     "quality": ("the golden questions could not be asked, or are answered worse than the baseline.", "eval {}"),
     "estimate": ("the estimate of a sync failed.", "sync {} --estimate"),
+    "check_installation": ("the nightly check of the schema and of all workspaces failed.", "doctor"),
+    "maintenance": ("the nightly deleting of old records of runs failed. They pile up until it succeeds.", "doctor"),
 }
 
 

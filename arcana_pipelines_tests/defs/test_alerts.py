@@ -67,3 +67,73 @@ def test_runs_of_others_raise_nothing_even_with_a_partition_of_the_same_name(
     assert not theirs.execute_in_process(instance=instance, partition_key="acme", raise_on_error=False).success
     tick(instance)
     assert causes(installed) == []
+
+
+class TestJobsOfTheWholeInstallation:
+    def run(self, instance: dg.DagsterInstance, job: str) -> bool:
+        return build_defs().resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False).success
+
+    @pytest.mark.parametrize(
+        ("job", "broken"),
+        [
+            ("maintenance", "arcana_pipelines.defs.maintenance.prune"),
+            ("check_installation", "arcana_pipelines.defs.checks.drift"),
+        ],
+    )
+    def test_one_that_fails_is_an_alert_of_the_installation_until_it_succeeds(
+        self, installed: Harness, instance: dg.DagsterInstance, job: str, broken: str
+    ) -> None:
+        def fails(*_: object) -> None:
+            raise RuntimeError("the disk is full")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(broken, fails)
+            for _ in range(2):
+                assert not self.run(instance, job)
+                tick(instance)
+        assert causes(installed) == [("failed_run", "", job, True)]
+        assert installed.rows("SELECT detail FROM alert") == [("the disk is full",)]
+        assert self.run(instance, job)
+        tick(instance)
+        assert causes(installed) == [("failed_run", "", job, False)]
+
+    def test_a_check_that_fails_in_a_run_that_succeeds_is_one_too(
+        self, installed: Harness, instance: dg.DagsterInstance
+    ) -> None:
+        with installed.database.connection() as connection:
+            connection.execute("ALTER TABLE document ADD COLUMN theirs text")
+        assert self.run(instance, "check_installation")
+        tick(instance)
+        assert causes(installed) == [("failed_run", "", "check_installation", True)]
+        assert installed.rows("SELECT detail, next_step FROM alert") == [("schema_has_not_drifted", "arcana doctor")]
+        tick(instance)
+        assert len(causes(installed)) == 1, "it is the same at the next tick"
+        with installed.database.connection() as connection:
+            connection.execute("ALTER TABLE document DROP COLUMN theirs")
+        assert self.run(instance, "check_installation")
+        tick(instance)
+        assert causes(installed) == [("failed_run", "", "check_installation", False)]
+
+    def test_a_stale_workspace_is_told_by_its_own_alert_alone(
+        self, installed: Harness, instance: dg.DagsterInstance
+    ) -> None:
+        with installed.database.connection() as connection:
+            connection.execute("UPDATE workspace SET created_at = now() - interval '27 hours', polled_at = NULL")
+        assert self.run(instance, "check_installation")
+        tick(instance)
+        assert causes(installed) == [("stale", "acme", "", True)]
+
+    def test_a_job_of_somebody_else_s_with_the_same_name_raises_nothing(
+        self, installed: Harness, instance: dg.DagsterInstance
+    ) -> None:
+        @dg.op
+        def fails() -> None:
+            raise RuntimeError("not ours")
+
+        @dg.job(name="maintenance")
+        def theirs() -> None:
+            fails()
+
+        assert not theirs.execute_in_process(instance=instance, raise_on_error=False).success
+        tick(instance)
+        assert causes(installed) == []
