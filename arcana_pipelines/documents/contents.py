@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from arcana_pipelines.documents.comparables import comparable
 from arcana_pipelines.markdown.characters import clean
@@ -21,11 +22,19 @@ UNTITLED = "Untitled"  # what Notion shows for a page without a title
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A normalised page: `data` is the JSON kept as the version, `links` the pages it names."""
+    """A normalised page.
+
+    Attributes:
+        data: the JSON kept as the version.
+        links: the ids of the pages that it names.
+        content_hash: 16 bytes in hex; another one makes a new version.
+        user_id: of whoever edited the page last (see `user_id_of`); None where the source does not say.
+    """
 
     data: dict[str, Any]
     links: tuple[str, ...]
     content_hash: str
+    user_id: UUID | None
 
 
 class ReadPage(TypedDict):
@@ -37,6 +46,9 @@ class ReadPage(TypedDict):
         body_links: the ids of pages that the body points to where its Markdown does not show it.
         partial: what could not be read of the page, in words.
         database: the title of a row's database.
+        platform: the kind of source, without which its `editor_id` says nothing.
+        editor_id: the source's own id of whoever edited the page last.
+        editor_name: what people call them.
     """
 
     external_id: str
@@ -49,6 +61,9 @@ class ReadPage(TypedDict):
     partial: Sequence[str]
     last_edited_at: datetime | None
     database: NotRequired[str | None]
+    platform: NotRequired[str]
+    editor_id: NotRequired[str | None]
+    editor_name: NotRequired[str | None]
 
 
 def make_contents(page: ReadPage, titles: Mapping[str, str]) -> Contents:
@@ -78,10 +93,11 @@ def make_contents(page: ReadPage, titles: Mapping[str, str]) -> Contents:
         "links": list(links),
         "partial": page["partial"],
         "last_edited_at": page["last_edited_at"].isoformat() if page["last_edited_at"] else None,
+        "edited_by": clean(page.get("editor_name") or "").strip() or None,
         "normaliser": NORMALISER_VERSION,
     }
-    # Only what a person reads, and where links lead, makes a version: not times or addresses. What a property is
-    # compared as does too, for a search of the past finds it in the versions.
+    # Only what a person reads, and where links lead, makes a version: not times, addresses or editors. What a property
+    # is compared as does too, for a search of the past finds it in the versions.
     # Not the normaliser's number: a page that a new one reads as before keeps its version and its chunks.
     facts = [
         _HASH_FORM,
@@ -92,7 +108,14 @@ def make_contents(page: ReadPage, titles: Mapping[str, str]) -> Contents:
         *([database] if database else []),
     ]
     digest = hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
-    return Contents(data, links, digest)
+    editor = page.get("editor_id")
+    user_id = user_id_of(page["platform"], editor) if editor else None
+    return Contents(data, links, digest, user_id)
+
+
+def user_id_of(platform: str, editor_id: str) -> UUID:
+    """The id that a person of a source has here: the same in every workspace, made of the source's own id alone."""
+    return uuid5(NAMESPACE_URL, f"{platform}:{editor_id}")
 
 
 def _shown(value: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:

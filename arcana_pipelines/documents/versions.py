@@ -28,6 +28,7 @@ def store_versions(connection: Connection, workspace_id: UUID, contents: Mapping
             "content_hash": made.content_hash,
             "contents": made.data,
             "links": list(made.links),
+            "user_id": str(made.user_id) if made.user_id else None,
         }
         for external_id, made in contents.items()
     ]

@@ -90,6 +90,8 @@ def _record(connection: Connection, generation: Generation, refs: Sequence[PageR
             "properties": ref.properties,
             "revision": ref.revision,
             "last_edited_at": ref.last_edited_at.isoformat(),
+            "editor_id": ref.editor_id,
+            "editor_name": ref.editor_name,
             "in_trash": ref.in_trash,
             "metadata_hash": metadata_hash(ref),
         }

@@ -28,7 +28,8 @@ Kind = Literal["documents", "chunks", "embeddings"]
 COLUMNS: dict[Kind, tuple[Column, ...]] = {
     "documents": (
         Column("document_id"), Column("external_id"), Column("kind"), Column("title"), Column("url"), Column("path"),
-        Column("version", "integer"), Column("last_edited_at"), Column("published_at", "time"), Column("text"),
+        Column("version", "integer"), Column("last_edited_at"), Column("user_id"), Column("edited_by"),
+        Column("published_at", "time"), Column("text"),
     ),
     "chunks": (
         Column("chunk_id", "integer"), Column("document_id"), Column("external_id"), Column("title"), Column("url"),

@@ -63,6 +63,8 @@ class PageRef:
     property's name to `{"type": str, "text": str, "value": JSON}`; the title is not among them. Those of a
     container are its columns, without text and value, the title (type `title`) among them. `problem` says in
     words why nothing but the id can be relied on: such a page goes to quarantine, and what is known of it stays.
+    `editor_id` is the source's own id of whoever edited the item last, `editor_name` what people call them; None where
+    the source does not say so in what is read anyway. Neither makes a page changed.
     """
 
     external_id: str
@@ -77,6 +79,8 @@ class PageRef:
     properties: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     problem: str = ""
     is_container: bool = False
+    editor_id: str | None = None
+    editor_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

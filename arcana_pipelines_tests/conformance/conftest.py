@@ -14,7 +14,12 @@ from arcana_pipelines import plugins
 PLUGIN = Path(__file__).parent / "plugin"
 
 TICKETS = {
-    "T-1": {"subject": "No heating", "text": "The heating in room 4 is cold.", "updated": "2026-01-05T09:00:00+00:00"},
+    "T-1": {
+        "subject": "No heating",
+        "text": "The heating in room 4 is cold.",
+        "updated": "2026-01-05T09:00:00+00:00",
+        "by": "kim@desk.example",
+    },
     "T-2": {"subject": "Badge lost", "text": "My badge fell into the sea.", "updated": "2026-01-06T09:00:00+00:00"},
     "T-3": {"subject": "휴가", "text": "휴가 신청이 안 됩니다.", "updated": "2026-01-07T09:00:00+00:00"},
 }

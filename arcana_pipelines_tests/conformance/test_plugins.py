@@ -10,12 +10,14 @@ from click.testing import CliRunner
 from arcana_pipelines import plugins
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.documents.contents import user_id_of
 from arcana_pipelines.embedding.models import Model, model_named
 from arcana_pipelines.embedding.registry import model_of, probe
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.ledger import generations
 from arcana_pipelines.pipeline import registration
+from arcana_pipelines.pipeline.document_content import process_contents
 from arcana_pipelines.pipeline.source_pages import sync_pages
 from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.sources.protocol import Mode
@@ -52,10 +54,7 @@ def test_its_source_has_an_option_of_its_name(plugin: None, tickets: Path) -> No
 def test_a_source_without_trash_and_containers_is_listed_read_and_loses_pages(
     plugin: None, tickets: Path, database: Database
 ) -> None:
-    index = IndexSettings("word-counts", 32, ChunkerSettings())
-    registration.register(
-        database, "desk", "ticket_desk", index, lambda _: None, lambda _: None, source_config={"path": str(tickets)}
-    )
+    _register_desk(database, tickets)
 
     def synced() -> tuple[int, int, int, bool]:
         with database.connection() as connection:
@@ -70,6 +69,25 @@ def test_a_source_without_trash_and_containers_is_listed_read_and_loses_pages(
     assert synced() == (3, 0, 0, True)
     tickets.write_text(_without_first(tickets.read_text()))
     assert synced() == (2, 0, 1, True)
+
+
+def test_who_edited_its_pages_is_known_by_the_ids_that_it_gives(
+    plugin: None, tickets: Path, database: Database
+) -> None:
+    _register_desk(database, tickets)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, "desk")
+        source = open_source("ticket_desk", workspace.source_config, None, "desk", database)
+        sync_pages(connection, workspace, source, Mode.FULL)
+        generation = generations.current(connection, workspace.workspace_id)
+        assert generation is not None
+        process_contents(connection, generation)
+        editors = connection.execute("SELECT contents->>'external_id', user_id FROM document_content ORDER BY 1")
+        assert editors.fetchall() == [
+            ("T-1", user_id_of("ticket_desk", "kim@desk.example")),
+            ("T-2", None),
+            ("T-3", None),
+        ]
 
 
 def test_ours_cannot_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +133,13 @@ def test_an_installation_without_unknown_names_looks_for_no_plugin(monkeypatch: 
     monkeypatch.setattr(plugins, "entry_points", never)
     assert platform_named("notion") is not None
     assert model_of(Settings()) == ("wordllama-l2-supercat", 256)
+
+
+def _register_desk(database: Database, tickets: Path) -> None:
+    index = IndexSettings("word-counts", 32, ChunkerSettings())
+    registration.register(
+        database, "desk", "ticket_desk", index, lambda _: None, lambda _: None, source_config={"path": str(tickets)}
+    )
 
 
 def _without_first(text: str) -> str:

@@ -48,6 +48,7 @@ class World:
             self.tasks, "Mend the heater", {"Status": "Done", "Hours": 3, "Due": {"start": "2026-02-10"}}
         )
         self.removed = world.add_page("Old canteen", blocks="The canteen is closed.")
+        self.editor = world.acting_user
         self.edited = world.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         world.trash(self.removed)
         self.pages = {
@@ -207,6 +208,8 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
                     "seen_generation": 1,
                     "removed_at": FIRST_SYNC if number == removed else None,
                     "document_id": document[number],
+                    "editor_id": world.editor,
+                    "editor_name": "Ada Lovelace",
                 }
                 for number, (page, (kind, title, text)) in enumerate(world.pages.items())
             ),

@@ -12,6 +12,7 @@ from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.models import Base
 from arcana_pipelines.db.query import scalar
+from arcana_pipelines.documents.contents import user_id_of
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
 from arcana_pipelines_tests.db import rows_of_releases
 from arcana_pipelines_tests.db.rows_of_releases import World
@@ -81,6 +82,20 @@ def test_an_installation_of_each_release_keeps_its_rows_and_goes_on(revision: st
     acme.fill()
     acme.sync()
     acme.assert_matches_world()
+
+
+def test_versions_of_before_their_editors_were_known_are_nobody_s_until_they_are_read(
+    acme: Harness, held: World
+) -> None:
+    _installed(acme, "0018", held)
+    schema.upgrade(acme.database)
+    users = "SELECT DISTINCT user_id::text FROM document_content"
+    assert acme.rows(users) == [(None,)]
+    acme.sync()
+    latest = "document_content_id IN (SELECT latest_content_id FROM document WHERE deleted_at IS NULL)"
+    assert acme.rows(f"{users} WHERE {latest}") == [(str(user_id_of("notion", held.editor)),)]
+    schema.downgrade(acme.database, "0018")
+    assert acme.rows(users) == [(rows_of_releases.USER,)]
 
 
 @pytest.mark.parametrize(("before", "revision"), list(itertools.pairwise(REVISIONS)))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from arcana_pipelines.cli.main import main
+from arcana_pipelines.documents.contents import user_id_of
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.operations import export
 from arcana_pipelines.operations.export import COLUMNS, Kind
@@ -95,6 +96,8 @@ def test_texts_are_those_of_the_index(handbook: Harness, folder: Path) -> None:
     assert chunk["heading_path"] == ["연차"] and "연차 휴가는 15일" in chunk["text"]
     (document,) = [row for row in read(folder / "documents.csv") if row["title"] == "휴가, 규정"]
     assert "둘째 줄; a,b" in document["text"] and document["version"] == 1
+    assert document["user_id"] == str(user_id_of("notion", handbook.world.acting_user))
+    assert document["edited_by"] is None, "the source gave no name with the page"
 
 
 def test_vectors_are_those_of_the_index_to_the_last_bit(handbook: Harness, folder: Path) -> None:

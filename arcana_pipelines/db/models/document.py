@@ -68,7 +68,11 @@ class Document(Base):
 
 
 class DocumentContent(Base):
-    """One immutable version of a document's content."""
+    """One immutable version of a document's content.
+
+    `user_id` is of whoever edited it last in the source (not of the workspace's owner), NULL where that is not known;
+    their name, where the source gives it, is `edited_by` in `contents`.
+    """
 
     __tablename__ = "document_content"
     __table_args__ = (
@@ -85,7 +89,7 @@ class DocumentContent(Base):
 
     document_content_id: Mapped[str] = uuid_key()
     document_id: Mapped[str] = mapped_column(UUID, ForeignKey("document.document_id", ondelete="CASCADE"))
-    user_id: Mapped[str] = mapped_column(UUID)
+    user_id: Mapped[str | None] = mapped_column(UUID)
     contents: Mapped[Any] = mapped_column(JSONB, nullable=False)
     version: Mapped[int] = mapped_column(INTEGER)
     created_at: Mapped[Any] = now()

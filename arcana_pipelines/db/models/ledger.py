@@ -107,6 +107,8 @@ class SourcePage(Base):
     removed_at: Mapped[Any] = time()
     unknown_types: Mapped[Any] = mapped_column(ARRAY(TEXT), nullable=False, server_default=text("'{}'"))
     is_container: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
+    editor_id: Mapped[str | None] = mapped_column(TEXT)
+    editor_name: Mapped[str | None] = mapped_column(TEXT)
 
 
 class SourceLimit(Base):

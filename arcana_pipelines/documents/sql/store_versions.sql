@@ -1,13 +1,13 @@
 -- Store one batch of processed pages: a document where there is none, a new version where the hash differs.
--- in: workspace_id, pages (JSON: external_id, content_hash in hex, contents, links), normaliser (number)
+-- in: workspace_id, pages (JSON: external_id, content_hash in hex, contents, links, user_id of the editor), normaliser (number)
 -- out: document_id, and the id of its new version (NULL: none, the document is back)
 WITH processed AS (
     SELECT * FROM json_to_recordset(%(pages)s::json) AS t(
-        external_id text, content_hash text, contents jsonb, links text[])
+        external_id text, content_hash text, contents jsonb, links text[], user_id uuid)
 ), page AS (
-    SELECT p.external_id, p.document_id, t.contents, t.links, decode(t.content_hash, 'hex') AS content_hash,
+    SELECT p.external_id, p.document_id, t.contents, t.links, t.user_id, decode(t.content_hash, 'hex') AS content_hash,
            p.document_id IS NULL OR p.content_hash IS DISTINCT FROM decode(t.content_hash, 'hex') AS is_new,
-           w.user_id, coalesce(p.document_id, gen_random_uuid()) AS target_id, gen_random_uuid() AS content_id,
+           w.user_id AS owner_id, coalesce(p.document_id, gen_random_uuid()) AS target_id, gen_random_uuid() AS content_id,
            d.deleted_at IS NOT NULL AS is_back,
            text2ltree('w' || replace(w.workspace_id::text, '-', '') || '.p' || left(md5(p.external_id), 16)) AS path
     FROM processed t
@@ -18,12 +18,21 @@ WITH processed AS (
 ), created AS (
     -- The place is provisional: paths.sql puts it under its parents.
     INSERT INTO document (document_id, workspace_id, user_id, path, upload_status, latest_content_id)
-    SELECT target_id, %(workspace_id)s, user_id, path, 'uploaded', content_id FROM page WHERE document_id IS NULL
+    SELECT target_id, %(workspace_id)s, owner_id, path, 'uploaded', content_id FROM page WHERE document_id IS NULL
 ), version AS (
     INSERT INTO document_content (document_content_id, document_id, user_id, contents, version)
     SELECT content_id, target_id, user_id, contents,
            1 + coalesce((SELECT max(c.version) FROM document_content c WHERE c.document_id = page.document_id), 0)
     FROM page WHERE is_new
+), edited AS (
+    -- Versions of before editors were known, and of sources that did not say: the text is still theirs.
+    UPDATE document_content c SET
+        user_id = page.user_id,
+        contents = c.contents || jsonb_build_object('edited_by', page.contents->'edited_by'),
+        updated_at = now()
+    FROM page JOIN document d USING (document_id)
+    WHERE NOT page.is_new AND c.document_content_id = d.latest_content_id
+      AND c.user_id IS NULL AND page.user_id IS NOT NULL
 ), ledger AS (
     UPDATE source_page p SET
         state = 'unchanged',

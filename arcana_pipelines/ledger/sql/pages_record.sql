@@ -5,13 +5,14 @@
 WITH listed AS (
     SELECT * FROM json_to_recordset(%(pages)s::json) AS t(
         external_id text, kind text, is_container boolean, parent_kind text, parent_id text, title text, url text,
-        properties jsonb, revision text, last_edited_at timestamptz, in_trash boolean, metadata_hash text)
+        properties jsonb, revision text, last_edited_at timestamptz, editor_id text, editor_name text, in_trash boolean,
+        metadata_hash text)
 ), recorded AS (
     INSERT INTO source_page AS held (
         workspace_id, external_id, kind, is_container, parent_kind, parent_external_id, title, url, properties, revision,
-        last_edited_at, in_trash, metadata_hash, state, reason, seen_generation)
+        last_edited_at, editor_id, editor_name, in_trash, metadata_hash, state, reason, seen_generation)
     SELECT %(workspace_id)s, external_id, kind, is_container, parent_kind, parent_id, title, url, properties, revision,
-           last_edited_at, in_trash, decode(metadata_hash, 'hex'),
+           last_edited_at, editor_id, editor_name, in_trash, decode(metadata_hash, 'hex'),
            CASE WHEN is_container THEN 'skipped' ELSE 'pending' END,
            CASE WHEN is_container THEN 'its rows are pages of their own' END,
            %(generation)s
@@ -29,6 +30,8 @@ WITH listed AS (
         metadata_hash = excluded.metadata_hash,
         revision = excluded.revision,
         last_edited_at = excluded.last_edited_at,
+        editor_id = excluded.editor_id,
+        editor_name = excluded.editor_name,
         in_trash = excluded.in_trash,
         seen_generation = excluded.seen_generation,
         outcome = NULL,

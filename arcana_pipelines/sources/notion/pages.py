@@ -42,6 +42,7 @@ def page_ref(page: Mapping[str, Any]) -> PageRef:
         held = properties.get(name, {"type": "title", "text": title, "value": title})
         properties[name] = {**held, "incomplete": property_id}
     kind, parent = parent_of(page.get("parent"))
+    editor_id, editor_name = _editor_of(page.get("last_edited_by"))
     return PageRef(
         external_id=_id_of(page),
         kind="row" if kind in ("data_source", "database") else "page",
@@ -53,6 +54,8 @@ def page_ref(page: Mapping[str, Any]) -> PageRef:
         last_edited_at=parse_time(page.get("last_edited_time")),
         in_trash=_is_trashed(page),
         properties=properties,
+        editor_id=editor_id,
+        editor_name=editor_name,
         problem=_problem(page, ("properties", dict), ("parent", dict), ("last_edited_time", str)),
     )
 
@@ -160,6 +163,13 @@ def _id_of(item: Mapping[str, Any]) -> str:
     if found is None:
         raise AnswerUnusable(f"the id of a {clean(_string(item.get('object'))[:50])} is no id of Notion's")
     return found
+
+
+def _editor_of(user: object) -> tuple[str | None, str | None]:
+    """(id, name) of a user object; page objects give most users by their id alone."""
+    if not isinstance(user, dict) or (user_id := notion_id(user.get("id"))) is None:
+        return None, None
+    return user_id, clean(_string(user.get("name"))).strip() or None
 
 
 def _is_trashed(item: Mapping[str, Any]) -> bool:

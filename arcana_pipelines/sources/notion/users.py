@@ -36,17 +36,25 @@ class UserNames:
             return self._names.get(user_id, "")
 
     def complete(self, ref: PageRef) -> PageRef:
-        """The reference with the names of people that the listing gave by id alone."""
+        """The reference with the names of people that the listing gave by id alone.
+
+        The name of its editor is no reason to ask: it is taken from the page's own properties, or from the names that
+        properties have asked for before.
+        """
         properties = {name: self._property(value) for name, value in ref.properties.items()}
-        return ref if properties == ref.properties else replace(ref, properties=properties)
+        editor_name = ref.editor_name
+        if ref.editor_id and not editor_name:
+            shown = {person["id"]: person["name"] for value in properties.values() for person in _people(value)}
+            editor_name = shown.get(ref.editor_id) or (self._names or {}).get(ref.editor_id)
+        if properties == ref.properties and editor_name == ref.editor_name:
+            return ref
+        return replace(ref, properties=properties, editor_name=editor_name)
 
     def _property(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        if given["type"] not in ("people", "created_by", "last_edited_by"):
+        if not any(person["id"] and not person["name"] for person in _people(given)):
             return given
         value = given["value"]
         people = value if isinstance(value, list) else [value]
-        if not any(person and person["id"] and not person["name"] for person in people):
-            return given
         named = [person and {**person, "name": person["name"] or self.name(person["id"]) or None} for person in people]
         text = ", ".join(person["name"] for person in named if person and person["name"])
         return {**given, "text": text, "value": named if isinstance(value, list) else named[0]}
@@ -59,3 +67,11 @@ class UserNames:
             return {}
         named = [(notion_id(user.get("id")), user.get("name")) for user in users]
         return {user_id: clean(name) for user_id, name in named if user_id and isinstance(name, str) and name}
+
+
+def _people(given: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The people in a property, each with `id` and `name`; none in one of another type."""
+    if given["type"] not in ("people", "created_by", "last_edited_by"):
+        return []
+    value = given["value"]
+    return [person for person in (value if isinstance(value, list) else [value]) if person]

@@ -61,6 +61,7 @@ class SourceConformance:
             assert ref.is_container or ref.kind in ("page", "row")
             assert ref.last_edited_at.tzinfo is not None
             assert ref.is_container or ref.revision
+            assert ref.editor_id or not ref.editor_name
             assert all({"type", "text"} <= set(value) for value in ref.properties.values() if not ref.is_container)
         assert listing.source_time is None or listing.source_time.tzinfo is not None
 
@@ -146,4 +147,5 @@ def read(listing: Listing) -> list[PageRef]:
 
 def facts(ref: PageRef) -> tuple[object, ...]:
     """What a listing says of an item; times may come from the clock."""
-    return (ref.kind, ref.is_container, ref.parent_kind, ref.parent_id, ref.title, ref.revision, dict(ref.properties))
+    place = (ref.kind, ref.is_container, ref.parent_kind, ref.parent_id)
+    return (*place, ref.title, ref.revision, ref.editor_id, dict(ref.properties))

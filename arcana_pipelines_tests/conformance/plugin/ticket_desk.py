@@ -22,7 +22,7 @@ from arcana_pipelines.sources.registry import Opening, Platform
 
 
 class Tickets(Source):
-    """`{"id": {"subject", "text", "updated"}}`: no trash, no containers, no token."""
+    """`{"id": {"subject", "text", "updated", "by"}}`: no trash, no containers, no token, and not always a `by`."""
 
     capabilities = Capabilities(lists_everything=True, absences_needed=1)
 
@@ -70,6 +70,7 @@ def _ref(key: str, ticket: dict[str, Any]) -> PageRef:
         url=None,
         revision=ticket["updated"],
         last_edited_at=datetime.fromisoformat(ticket["updated"]),
+        editor_id=ticket.get("by"),
     )
 
 
