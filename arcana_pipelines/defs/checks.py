@@ -16,6 +16,7 @@ import dagster as dg
 from arcana_pipelines.db.schema import drift
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.resources import ArcanaResource
+from arcana_pipelines.defs.tables import table
 from arcana_pipelines.indexes.health import inspect_indexes, pgvector
 from arcana_pipelines.operations.alerts import stale_workspaces
 
@@ -49,7 +50,12 @@ with _preview():
         findings = [pgvector(session.connection), *inspect_indexes(session.connection, session.workspace.workspace_id)]
         return dg.AssetCheckResult(
             passed=all(finding.ok for finding in findings),
-            metadata={finding.name: finding.detail for finding in findings},
+            metadata={
+                "findings": table(
+                    {"what": "string", "ok": "bool", "detail": "string"},
+                    [[finding.name, finding.ok, finding.detail] for finding in findings],
+                )
+            },
         )
 
 
@@ -60,7 +66,10 @@ with _preview():
 def schema_has_not_drifted(arcana: ArcanaResource) -> dg.AssetCheckResult:
     """What `arcana db check` says."""
     differences = drift(arcana.database)
-    return dg.AssetCheckResult(passed=not differences, metadata={"differences": dg.MetadataValue.json(differences)})
+    return dg.AssetCheckResult(
+        passed=not differences,
+        metadata={"differences": table({"difference": "string"}, [[each] for each in differences])},
+    )
 
 
 @dg.asset_check(
@@ -73,5 +82,11 @@ def workspaces_are_fresh(arcana: ArcanaResource) -> dg.AssetCheckResult:
     with arcana.database.connection() as connection:
         stale = stale_workspaces(connection)
     return dg.AssetCheckResult(
-        passed=not stale, metadata={cause.workspace: f"{cause.text} {cause.next_step}" for cause in stale}
+        passed=not stale,
+        metadata={
+            "stale": table(
+                {"workspace": "string", "what": "string", "next_step": "string"},
+                [[cause.workspace, cause.text, cause.next_step] for cause in stale],
+            )
+        },
     )

@@ -13,6 +13,7 @@ from arcana_pipelines.defs.checks import workspace_check
 from arcana_pipelines.defs.names import ASSET_TAG
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.resources import ArcanaResource
+from arcana_pipelines.defs.tables import Cell, Kind, table
 from arcana_pipelines.evaluation import quality
 from arcana_pipelines.evaluation.metrics import DECISIVE
 
@@ -52,21 +53,35 @@ def retrieval_quality(context: dg.AssetExecutionContext, arcana: ArcanaResource)
     metadata: dict[str, dg.MetadataValue | float] = {
         "questions": dg.MetadataValue.int(max((len(each.answers) for each, _ in results), default=0))
     }
-    compared: dict[str, dg.MetadataValue] = {}
+    compared: list[list[Cell]] = []
     for evaluation, comparison in results:
         name = evaluation.build.index_name
         for group, values in evaluation.metrics.items():
             metadata |= {f"{name} {group} {measure}": float(value) for measure, value in values.items()}
-        metadata[f"{name} worst queries"] = dg.MetadataValue.md(quality.worst_table(evaluation))
-        metadata[f"{name} pages left out"] = dg.MetadataValue.json(list(evaluation.unknown))
+        metadata[f"{name} worst queries"] = worst_table(evaluation)
+        metadata[f"{name} pages left out"] = table({"page": "string"}, [[page] for page in evaluation.unknown])
         if comparison:
-            compared[name] = dg.MetadataValue.json(comparison.to_dict())
+            compared.append([name, comparison.questions, comparison.before, comparison.now, comparison.holds])
     check = dg.AssetCheckResult(
         check_name="quality_holds",
         passed=all(comparison.holds for _, comparison in results if comparison),
-        metadata=compared,
+        metadata={
+            "indexes": table(
+                {"index": "string", "questions": "int", "before": "float", "now": "float", "holds": "bool"}, compared
+            )
+        },
     )
     yield dg.MaterializeResult(
         metadata={**metadata, "compared": len(compared), "seconds": round(time.monotonic() - started, 3)},
         check_results=[check] if compared else [],
     )
+
+
+def worst_table(evaluation: quality.Evaluation) -> dg.TableMetadataValue:
+    """The questions that were answered worst, with their decisive measure in each ranking."""
+    columns: dict[str, Kind] = {"query": "string", **dict.fromkeys(quality.RANKINGS, "float")}
+    rows: list[list[Cell]] = [
+        [answer.question.query, *(round(answer.measures[ranking][DECISIVE], 3) for ranking in quality.RANKINGS)]
+        for answer in evaluation.worst
+    ]
+    return table(columns, rows)

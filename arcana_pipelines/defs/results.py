@@ -1,15 +1,22 @@
-"""What Dagster shows of each stage: the report of `pipeline.sync`, as metadata and results of checks."""
+"""What Dagster shows of each stage: the report of `pipeline.sync`, as metadata and results of checks.
+
+Numbers are metadata of their own, which Dagster plots; rows are tables.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
 
+from arcana_pipelines.defs.tables import Cell, table
+from arcana_pipelines.indexes.builds import Build
 from arcana_pipelines.ledger.counters import EmbeddingCounts
-from arcana_pipelines.operations.reports import builds_table, changes_table, counts_agree, partial_table
+from arcana_pipelines.ledger.pages import PartialPages
+from arcana_pipelines.operations.reports import MOST_CHANGES, Change, ServedIndex, counts_agree
 from arcana_pipelines.pipeline.document_chunks import ChunkReport
 from arcana_pipelines.pipeline.sync import DocumentsReport, IndexesReport, SourceReport
 
@@ -25,9 +32,9 @@ def of_pages(report: SourceReport, started: float) -> dg.MaterializeResult:  # t
             "mode": str(did.mode),
             "generation": did.generation,
             "listing_complete": did.listing_complete,
-            "unknown_types": dg.MetadataValue.json(report.unknown_types),
+            "unknown_types": table({"type": "string", "pages": "int"}, report.unknown_types.items()),
             "partial": report.partial.pages,
-            "partial_pages": dg.MetadataValue.md(partial_table(report.partial)),
+            "partial_pages": partial_table(report.partial),
             **_seconds(started),
         },
         check_results=[
@@ -37,7 +44,7 @@ def of_pages(report: SourceReport, started: float) -> dg.MaterializeResult:  # t
             dg.AssetCheckResult(
                 check_name="listing_is_complete",
                 passed=did.listing_complete,
-                metadata={"problems": dg.MetadataValue.json(list(did.problems))},
+                metadata={"problems": table({"problem": "string"}, [[problem] for problem in did.problems])},
             ),
             dg.AssetCheckResult(
                 check_name="removals_are_within_the_cap",
@@ -60,7 +67,7 @@ def of_contents(report: DocumentsReport, started: float) -> dg.MaterializeResult
             "removed": report.removed,
             "processed": report.did.processed,
             "versions": report.did.versions,
-            "changes": dg.MetadataValue.md(changes_table(report.changes)),
+            "changes": changes_table(report.changes),
             **_seconds(started),
         }
     )
@@ -79,11 +86,12 @@ def of_embeddings(report: EmbeddingCounts, started: float) -> dg.MaterializeResu
 def of_indexes(report: IndexesReport, started: float) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Of `rag_indexes`."""
     served, vectors = report.served, sum(index.vector_count for index in report.served)
-    unfit = {
-        f"{build.index_name}, build {build.rag_index_build_id}": dg.MetadataValue.json(build.verification)
+    unfit = [
+        [build.index_name, build.rag_index_build_id, problem]
         for build in report.builds
         if build.state == "verifying" and build.verification is not None and not build.verification["passed"]
-    }
+        for problem in build.verification["problems"] or ["no reason given"]
+    ]
     return dg.MaterializeResult(
         metadata={
             "published": report.did.published,
@@ -91,17 +99,81 @@ def of_indexes(report: IndexesReport, started: float) -> dg.MaterializeResult:  
             "object_count": sum(index.object_count for index in served),
             "vector_count": vectors,
             "dagster/row_count": vectors,
-            "builds": dg.MetadataValue.md(builds_table(report.builds)),
+            "builds": builds_table(report.builds),
             **_seconds(started),
         },
         check_results=[
             dg.AssetCheckResult(
                 check_name="published_counts_match",
                 passed=counts_agree(served),
-                metadata={index.name: dg.MetadataValue.json(index.as_dict()) for index in served},
+                metadata={"indexes": served_table(served)},
             ),
-            dg.AssetCheckResult(check_name="builds_are_verified", passed=not unfit, metadata=unfit),
+            dg.AssetCheckResult(
+                check_name="builds_are_verified",
+                passed=not unfit,
+                metadata={"unfit": table({"index": "string", "build": "int", "problem": "string"}, unfit)},
+            ),
         ],
+    )
+
+
+def partial_table(partial: PartialPages) -> dg.TableMetadataValue:
+    """Pages that are known to be incomplete, and why."""
+
+    def rows() -> Iterator[list[Cell]]:
+        for group in partial.reasons:
+            yield from ([page["title"] or "Untitled", page["url"], page["reason"]] for page in group.examples)
+            if group.pages > len(group.examples):
+                yield [f"… {group.pages} pages in all", None, group.reason]
+
+    return table({"page": "string", "url": "string", "missing": "string"}, rows())
+
+
+def changes_table(changes: Sequence[Change]) -> dg.TableMetadataValue:
+    """What a sync added, changed or could not read: the first of it."""
+    rows: list[list[Cell]] = [[each.what, each.title or "Untitled", each.url, each.note] for each in changes]
+    if len(rows) > MOST_CHANGES:
+        rows[MOST_CHANGES:] = [["…", f"the first {MOST_CHANGES} are shown", None, None]]
+    return table({"what": "string", "page": "string", "url": "string", "note": "string"}, rows)
+
+
+def builds_table(builds: Sequence[Build]) -> dg.TableMetadataValue:
+    """A workspace's builds."""
+
+    def rows() -> Iterator[list[Cell]]:
+        for build in builds:
+            verified = build.verification or {}
+            yield [
+                build.index_name,
+                build.rag_index_build_id,
+                build.state,
+                build.embedding_model,
+                build.dimensions,
+                build.chunker["target_tokens"],
+                "exact" if build.ann == "none" else build.ann,
+                "" if not verified else "yes" if verified["passed"] else "; ".join(verified["problems"]),
+            ]
+
+    return table(
+        {
+            "index": "string",
+            "build": "int",
+            "state": "string",
+            "model": "string",
+            "dimensions": "int",
+            "chunk_tokens": "int",
+            "search": "string",
+            "verified": "string",
+        },
+        rows(),
+    )
+
+
+def served_table(served: Sequence[ServedIndex]) -> dg.TableMetadataValue:
+    """The counts of each index beside what is there."""
+    return table(
+        {"index": "string", "object_count": "int", "documents": "int", "vector_count": "int", "chunks": "int"},
+        [[each.name, each.object_count, each.documents, each.vector_count, each.chunks] for each in served],
     )
 
 

@@ -291,15 +291,6 @@ def gate(connection: Connection, settings: Settings, build: Build) -> list[str]:
     ]
 
 
-def worst_table(evaluation: Evaluation) -> str:
-    """A small Markdown table of the questions that were answered worst."""
-    lines = [f"| query ({DECISIVE}) | " + " | ".join(RANKINGS) + " |", "| --- |" + " --- |" * len(RANKINGS)]
-    for answer in evaluation.worst:
-        values = " | ".join(f"{answer.measures[ranking][DECISIVE]:.3f}" for ranking in RANKINGS)
-        lines.append(f"| {' '.join(answer.question.query.replace('|', ' ').split())} | {values} |")
-    return "\n".join(lines) if evaluation.worst else "All are answered as well as can be."
-
-
 def keep(connection: Connection, workspace_id: UUID, questions: Sequence[Question]) -> None:
     """Make these the golden questions of a workspace, instead of those kept before."""
     connection.execute(

@@ -11,7 +11,7 @@ from uuid import UUID
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.indexes.builds import Build, builds_of
+from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.indexes.lifecycle import why_not_serving
 from arcana_pipelines.ledger import generations, pages
 from arcana_pipelines.ledger.counters import ChunkCounts, Counters, EmbeddingCounts, PageCounts
@@ -55,20 +55,6 @@ def counts_agree(indexes: Sequence[ServedIndex]) -> bool:
     return all(index.object_count == index.documents and index.vector_count == index.chunks for index in indexes)
 
 
-def builds_table(builds: Sequence[Build]) -> str:
-    """A small Markdown table of a workspace's builds."""
-    lines = ["| index | build | state | model | chunks of about | search | verified |", "|" + " --- |" * 7]
-    for build in builds:
-        found = build.verification or {}
-        said = "" if not found else "yes" if found["passed"] else "; ".join(found["problems"])
-        lines.append(
-            f"| {_cell(build.index_name)} | {build.rag_index_build_id} | {build.state} "
-            f"| {_cell(build.embedding_model)} ({build.dimensions}) | {build.chunker['target_tokens']} tokens "
-            f"| {'exact' if build.ann == 'none' else build.ann} | {_cell(said)} |"
-        )
-    return "\n".join(lines)
-
-
 @dataclass(frozen=True, slots=True)
 class Change:
     """A page that a generation added, updated or could not read; `note` says why not."""
@@ -82,29 +68,6 @@ class Change:
 def recent_changes(connection: Connection, generation: Generation) -> list[Change]:
     """What the generation added, changed or could not read: `MOST_CHANGES` of it, and one more where there is more."""
     return query.rows(connection, Change, load_sql("recent_changes"), {**generation.params, "limit": MOST_CHANGES + 1})
-
-
-def changes_table(changes: Sequence[Change]) -> str:
-    """A small Markdown table of changes."""
-    if not changes:
-        return "Nothing changed."
-    lines = ["| what | page | note |", "| --- | --- | --- |"]
-    for change in changes[:MOST_CHANGES]:
-        lines.append(f"| {change.what} | {_linked(change.title, change.url)} | {_cell(change.note)} |")
-    if len(changes) > MOST_CHANGES:
-        lines.append(f"| … | the first {MOST_CHANGES} are shown | |")
-    return "\n".join(lines)
-
-
-def partial_table(partial: PartialPages) -> str:
-    """A small Markdown table of pages that are known to be incomplete, and why."""
-    lines = ["| page | what is missing |", "| --- | --- |"]
-    for group in partial.reasons:
-        for page in group.examples:
-            lines.append(f"| {_linked(page['title'], page['url'])} | {_cell(page['reason'])} |")
-        if group.pages > len(group.examples):
-            lines.append(f"| … | {_cell(group.reason)}: {group.pages} pages |")
-    return "\n".join(lines) if partial.pages else "No page is known to be incomplete."
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,12 +281,3 @@ def _source_state(connection: Connection, workspace: Workspace) -> dict[str, Any
         "pause_reason": reason,
         "unknown_types": pages.unknown_types(connection, workspace.workspace_id),
     }
-
-
-def _linked(title: str, url: str | None) -> str:
-    shown = _cell(title or "Untitled")
-    return f"[{shown}]({url})" if url else shown
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").replace("[", "(").replace("]", ")").split())[:160]

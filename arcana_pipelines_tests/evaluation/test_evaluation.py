@@ -593,5 +593,9 @@ class TestAsset:
         result = self.materialized()
         (check,) = result.get_asset_check_evaluations()
         assert not check.passed and check.blocking
-        assert "Replacement of lamps" in self.metadata(result)["default worst queries"]
+        ((event),) = result.get_asset_materialization_events()
+        worst = event.step_materialization_data.materialization.metadata["default worst queries"]
+        assert "Replacement of lamps" in [record.data["query"] for record in worst.records]
+        (compared,) = check.metadata["indexes"].records
+        assert compared.data["index"] == "default" and compared.data["now"] < compared.data["before"]
         assert len(of_acme.results()) == 3

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from arcana_pipelines.defs.results import partial_table
 from arcana_pipelines.ledger import pages
-from arcana_pipelines.operations.reports import partial_table, sync_report, workspace_status
+from arcana_pipelines.operations.reports import sync_report, workspace_status
 from arcana_pipelines.sources.notion.comments import comment_line
 from arcana_pipelines.sources.notion.pages import page_ref
 from arcana_pipelines.sources.notion.users import UserNames
@@ -135,8 +136,9 @@ class TestIncompletePages:
         with acme.session() as session:
             found = sync_report(session.connection, session.workspace, session.generation)
         assert not found.is_incomplete, "what is not shared is meant so"
-        table = partial_table(found.partial)
-        assert "[동기화된 사본](https://" in table and "not shared" in table
+        records = {record.data["page"]: record.data for record in partial_table(found.partial).records}
+        assert records["동기화된 사본"]["url"].startswith("https://")
+        assert "not shared" in records["동기화된 사본"]["missing"]
 
     def test_the_same_reason_with_other_ids_and_numbers_is_one_group_with_few_examples(self, acme: Harness) -> None:
         for number in range(9):
