@@ -183,6 +183,7 @@ def definitions() -> str:
             "after": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
             "partitioned": graph.get(key).is_partitioned,
             "checks": sorted(check.name for check in graph.get(key).check_keys),
+            "fails_after_hours": _fails_after(graph.get(key).freshness_policy),
         }
         for key in sorted(graph.get_all_asset_keys())
     }
@@ -213,6 +214,10 @@ def definitions() -> str:
     }
     everything = {"assets": assets, "jobs": jobs, "sensors": sensors, "schedules": schedules}
     return json.dumps(everything, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _fails_after(policy: Any) -> float | None:
+    return None if policy is None else policy.fail_window.to_timedelta().total_seconds() / 3600
 
 
 def layers() -> list[list[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from arcana_pipelines.defs import assets, checks, quality
+from arcana_pipelines.defs import assets, checks, freshness, quality
 from arcana_pipelines.defs.index_jobs import INDEX_JOBS
 from arcana_pipelines.defs.jobs import installation_job, workspace_jobs
 from arcana_pipelines.defs.maintenance import maintenance
@@ -42,11 +42,17 @@ def build_defs(
     stepping = dg.load_asset_checks_from_modules([checks], asset_key_prefix=key_prefix)
     installation = [check for check in stepping if check.partitions_def is None]
     health = [check for check in stepping if check.partitions_def is not None]
+    by_the_clock = our_schedules(ScheduleTimes()) if schedules is None else schedules
+    ours = [
+        each
+        for each in dg.load_assets_from_modules([assets, quality], key_prefix=key_prefix)
+        if isinstance(each, dg.AssetsDefinition)
+    ]
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([assets, quality], key_prefix=key_prefix),
+        assets=freshness.mark(ours, by_the_clock),
         asset_checks=stepping,
         jobs=[*workspace_jobs(health, installation), *INDEX_JOBS, installation_job(installation), maintenance],
         sensors=SENSORS if sensors is None else sensors,
-        schedules=our_schedules(ScheduleTimes()) if schedules is None else schedules,
+        schedules=by_the_clock,
         resources={"arcana": ArcanaResource(), **(resources or {})},
     )
