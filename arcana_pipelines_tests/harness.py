@@ -12,15 +12,11 @@ from typing import Any
 import psycopg
 from pydantic import SecretStr
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.embedded import lease
-from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.embedding.protocol import OpenEmbedder
-from arcana_pipelines.embedding.registry import model_of
-from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.ledger import generations
 from arcana_pipelines.operations.reports import counts_agree, served_counts
-from arcana_pipelines.pipeline import registration
 from arcana_pipelines.pipeline.session import Session, workspace_session
 from arcana_pipelines.pipeline.sync import SyncRequest, fill, sync
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
@@ -31,34 +27,17 @@ from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 from arcana_pipelines.sources.notion.source import NotionSource
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
+from arcana_pipelines.testing.indexed_workspace import IndexedWorkspace
 
 TWO_MINUTES = timedelta(minutes=2).total_seconds()
 
 
 @dataclass
-class Harness:
+class Harness(IndexedWorkspace):
     """One registered workspace, its world and its server."""
 
-    database: Database
-    world: NotionWorld
-    server: NotionServer
-    slug: str
     open_embedder: OpenEmbedder | None = None
     comments: bool = False
-
-    @classmethod
-    def register(cls, database: Database, world: NotionWorld, server: NotionServer, slug: str) -> Harness:
-        model, dimensions = model_of(database.settings)
-        registration.register(
-            database,
-            slug,
-            "notion",
-            IndexSettings(model, dimensions, ChunkerSettings()),
-            lambda _: None,
-            lambda _: None,
-        )
-        return cls(database, world, server, slug)
 
     def sync(self, mode: Mode = Mode.INCREMENTAL, allow_removals: int = 0, retention_days: int = 30) -> dict[str, Any]:
         """A sync as a run executes it; returns what `arcana sync --json` prints, without seconds and run id."""

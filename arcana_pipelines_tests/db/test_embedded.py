@@ -25,6 +25,7 @@ from arcana_pipelines.db.embedded import keeper, lease
 from arcana_pipelines.db.embedded.private_folders import let_pass, make_socket_folder, require_private
 from arcana_pipelines.errors import DatabaseUnreachable
 from arcana_pipelines.settings import Settings
+from arcana_pipelines.testing.postgres import DatabaseServer
 
 pytestmark = pytest.mark.e2e
 
@@ -284,14 +285,14 @@ class TestWhoGetsIn:
                     connection.execute(refused)  # type: ignore[arg-type]
             assert log.stat().st_size - before < 10_000
 
-    def test_no_role_but_the_superuser_gets_into_other_databases(self, template: str) -> None:
+    def test_no_role_but_the_superuser_gets_into_other_databases(self, arcana_server: DatabaseServer) -> None:
         for role in (lease.WRITER, lease.READER):
             for name in ("postgres", "template1"):
                 with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-                    psycopg.connect(template.replace("postgres@/arcana?", f"{role}@/{name}?"))
+                    psycopg.connect(arcana_server.address(name, role))
 
-    def test_who_syncs_may_lock_and_notify(self, template: str) -> None:
-        with psycopg.connect(template.replace("postgres@", "arcana@"), autocommit=True) as connection:
+    def test_who_syncs_may_lock_and_notify(self, arcana_server: DatabaseServer) -> None:
+        with psycopg.connect(arcana_server.address(lease.DATABASE), autocommit=True) as connection:
             connection.execute("SELECT pg_try_advisory_lock(1), pg_advisory_lock(1, 1), pg_notify('run_events', 'x')")
             connection.execute("SELECT pg_advisory_unlock_all(), lo_unlink(lo_create(0))")
 
@@ -495,10 +496,10 @@ class TestTheSuperuserIsNotMisled:
         ],
     )
     def test_the_database_is_his_and_not_the_owner_s_of_its_tables(
-        self, server_home: Path, statement: LiteralString
+        self, arcana_server: DatabaseServer, statement: LiteralString
     ) -> None:
         with (
-            psycopg.connect(lease.server_url(server_home), autocommit=True) as connection,
+            psycopg.connect(arcana_server.address(lease.DATABASE), autocommit=True) as connection,
             pytest.raises(psycopg.errors.InsufficientPrivilege),
         ):
             connection.execute(statement)

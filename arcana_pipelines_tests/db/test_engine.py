@@ -18,6 +18,7 @@ from arcana_pipelines.retrieval.searcher import Searcher
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces.lock import workspace_lock
+from arcana_pipelines_tests.db.conftest import with_parameters
 from arcana_pipelines_tests.harness import Harness
 
 LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
@@ -42,7 +43,7 @@ class TestLimits:
 
     def test_what_the_server_s_owner_set_is_left(self, settings: Settings) -> None:
         assert settings.database_url is not None
-        own = settings.database_url.get_secret_value() + "&options=-c%20lock_timeout%3D7s"
+        own = with_parameters(settings.database_url.get_secret_value(), "options=-c%20lock_timeout%3D7s")
         database = Database(settings.model_copy(update={"database_url": type(settings.database_url)(own)}))
         assert _limits(database)[1] == "7s"
         database.close()

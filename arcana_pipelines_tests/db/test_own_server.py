@@ -15,13 +15,14 @@ import pytest
 from psycopg.sql import Identifier
 
 from arcana_pipelines.db import schema
-from arcana_pipelines.db.embedded.lease import SUPERUSER
+from arcana_pipelines.db.embedded.lease import DATABASE, SUPERUSER
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.server import check_server
 from arcana_pipelines.defs import instance
 from arcana_pipelines.errors import DatabaseUnreachable, WrongUse
 from arcana_pipelines.settings import Settings
-from arcana_pipelines_tests.conftest import named
+from arcana_pipelines.testing.postgres import DatabaseServer
+from arcana_pipelines_tests.db.conftest import with_parameters
 
 _numbers = itertools.count()
 PASSWORD = "p@ss/w#r?d%:&= 비밀"
@@ -30,36 +31,36 @@ PASSWORD = "p@ss/w#r?d%:&= 비밀"
 class Own:
     """An empty database of an ordinary user's own, and the superuser's connection to it."""
 
-    def __init__(self, server: str, options: str = "") -> None:
+    def __init__(self, server: DatabaseServer, options: str = "") -> None:
         self.name = f"own_{os.getpid()}_{next(_numbers)}"
         self.user = f"{self.name}_app"
         self._server = server
-        with psycopg.connect(server, autocommit=True) as connection:
+        with psycopg.connect(server.address(DATABASE, SUPERUSER), autocommit=True) as connection:
             connection.execute(f"CREATE ROLE {self.user} LOGIN PASSWORD '{PASSWORD}'")  # type: ignore[arg-type]
             connection.execute(f"CREATE DATABASE {self.name} OWNER {self.user} TEMPLATE template0 {options}")  # type: ignore[arg-type]
         self.database = Database(Settings(database_url=self.url))
 
     @property
     def url(self) -> str:
-        address = named(self._server, self.name).partition("@")[2]
+        address = self._server.address(self.name).partition("@")[2]
         return f"postgresql://{self.user}:{quote(PASSWORD, safe='')}@{address}"
 
     def superuser(self, statement: str) -> None:
-        with psycopg.connect(named(self._server, self.name, SUPERUSER), autocommit=True) as connection:
+        with psycopg.connect(self._server.address(self.name, SUPERUSER), autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[arg-type]
 
     def url_of(self, role: str) -> str:
         """The address for another role of the server."""
-        return named(self._server, self.name, role)
+        return self._server.address(self.name, role)
 
-    def reconnect(self, options: str = "") -> None:
+    def reconnect(self, parameters: str = "connect_timeout=10") -> None:
         """What was changed for the user holds for new connections."""
         self.database.close()
-        self.database = Database(Settings(database_url=self.url + options))
+        self.database = Database(Settings(database_url=with_parameters(self.url, parameters)))
 
     def close(self) -> None:
         self.database.close()
-        with psycopg.connect(self._server, autocommit=True) as connection:
+        with psycopg.connect(self._server.address(DATABASE, SUPERUSER), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {self.name} WITH (FORCE)")  # type: ignore[arg-type]
             connection.execute(f"DROP ROLE {self.user}")  # type: ignore[arg-type]
 
@@ -72,8 +73,8 @@ class Own:
 
 
 @pytest.fixture
-def own(template: str) -> Iterator[Own]:
-    own = Own(template)
+def own(arcana_server: DatabaseServer) -> Iterator[Own]:
+    own = Own(arcana_server)
     yield own
     own.close()
 
@@ -141,10 +142,10 @@ class TestExtensionsInASchemaOfTheirOwn:
 
     def test_where_the_address_gives_the_path(self, own: Own, apart: str) -> None:
         own.superuser(f"GRANT USAGE ON SCHEMA {apart} TO {own.user}")
-        own.reconnect("&options=-c%20search_path%3Dpublic")
+        own.reconnect("options=-c%20search_path%3Dpublic")
         said = own.refused()
         path = said.partition("search_path=")[2].replace(" ", "\\ ")
-        own.reconnect("&options=" + quote(f"-c search_path={path}"))
+        own.reconnect("options=" + quote(f"-c search_path={path}"))
         schema.upgrade(own.database)
 
 
@@ -269,7 +270,7 @@ def test_another_application_s_tables_are_told_and_left_alone(own: Own) -> None:
     said = own.refused()
     assert "another application's alembic_version" in said
     own.superuser(said.partition("of its own: ")[2].partition(" and name")[0])
-    own.reconnect("&" + said.partition("?")[2])
+    own.reconnect(said.partition("?")[2])
     schema.upgrade(own.database)
     schema.require_current(own.database)
     assert schema.drift(own.database) == []
@@ -308,8 +309,8 @@ def test_a_user_without_rights_in_the_schema_public_is_told_the_grant(own: Own) 
     assert f'GRANT ALL ON SCHEMA public TO "{own.user}";' in said
 
 
-def test_a_database_that_is_not_utf_8_is_refused(template: str) -> None:
-    own = Own(template, "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
+def test_a_database_that_is_not_utf_8_is_refused(arcana_server: DatabaseServer) -> None:
+    own = Own(arcana_server, "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
     try:
         assert "LATIN1" in own.refused()
     finally:
@@ -339,7 +340,7 @@ def test_dagster_gets_an_address_that_leads_to_the_same_database_whatever_the_pa
 
 
 def test_a_refused_log_in_shows_no_password(own: Own) -> None:
-    url = own.url.replace(quote(PASSWORD, safe=""), "hunter2hunter2") + "&sslpassword=hunter3hunter3"
+    url = with_parameters(own.url.replace(quote(PASSWORD, safe=""), "hunter2hunter2"), "sslpassword=hunter3hunter3")
     database = Database(Settings(database_url=url.replace(own.user, "nobody_of_that_name")))
     with pytest.raises(DatabaseUnreachable) as refused, database.connection():
         pass

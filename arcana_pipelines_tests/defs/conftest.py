@@ -8,16 +8,14 @@ import dagster as dg
 import pytest
 
 from arcana_pipelines.defs.runs import AT_WORK_TAG, at_work
-from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
+from arcana_pipelines.testing.notion_server import NotionWorld
 from arcana_pipelines.workspaces.workspaces import Workspace
 from arcana_pipelines_tests.harness import Harness
 
 
 @pytest.fixture
-def world() -> NotionWorld:
-    world = seed_world(pages=8, rows=2)
-    world.clock.advance(600)
-    return world
+def world(arcana_world: NotionWorld) -> NotionWorld:
+    return arcana_world
 
 
 @pytest.fixture
@@ -29,12 +27,8 @@ def instance() -> Iterator[dg.DagsterInstance]:
 @pytest.fixture
 def installed(acme: Harness, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance) -> Harness:
     """`acme`, reachable through the environment as an installation's own processes reach it."""
-    assert acme.database.settings.database_url is not None
-    monkeypatch.setenv("DATABASE_URL", acme.database.settings.database_url.get_secret_value())
-    monkeypatch.setenv("ARCANA_HOME", str(acme.database.settings.home))
-    monkeypatch.setenv("NOTION_TOKEN", acme.world.token)
-    monkeypatch.setenv("NOTION_BASE_URL", acme.server.base_url)
-    monkeypatch.setenv("NOTION_REQUESTS_PER_MINUTE", "0")
+    for name, value in acme.environment.items():
+        monkeypatch.setenv(name, value)
     return acme
 
 

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from arcana_pipelines.cli.main import main
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.testing.indexed_workspace import IndexedWorkspace
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
 
 # The rest of the environment is the person's who runs the tests.
@@ -83,28 +85,18 @@ class Arcana:
 
 
 @pytest.fixture
-def arcana(database_url: str, tmp_path: Path, world: NotionWorld, server: NotionServer) -> Arcana:
+def arcana(database: Database, tmp_path: Path, world: NotionWorld, server: NotionServer) -> Arcana:
     """`arcana` on this test's database, with a token for this test's world."""
-    return Arcana(
-        {
-            "ARCANA_HOME": str(tmp_path / "home"),
-            "ARCANA_ENV_FILE": os.devnull,
-            "DATABASE_URL": database_url,
-            "NOTION_TOKEN": world.token,
-            "NOTION_BASE_URL": server.base_url,
-            "NOTION_REQUESTS_PER_MINUTE": "0",
-        },
-        tmp_path,
-    )
+    return Arcana(IndexedWorkspace(database, world, server, "none is registered").environment, tmp_path)
 
 
 @pytest.fixture
-def rows(database_url: str) -> Callable[..., list[tuple[Any, ...]]]:
+def rows(arcana_database_url: str) -> Callable[..., list[tuple[Any, ...]]]:
     """Look into this test's database."""
     import psycopg
 
     def query(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        with psycopg.connect(database_url) as connection:
+        with psycopg.connect(arcana_database_url) as connection:
             return connection.execute(statement, parameters).fetchall()
 
     return query

@@ -168,12 +168,12 @@ class TestRemovingAWorkspace:
         assert arcana.here("workspace", "add", "acme", "--source", "notion").returncode == 0
 
     def test_deletes_its_directory_wherever_the_row_points(
-        self, arcana: Arcana, tmp_path: Path, database_url: str
+        self, arcana: Arcana, tmp_path: Path, arcana_database_url: str
     ) -> None:
         precious = tmp_path / "precious"
         precious.mkdir()
         (precious / "file").touch()
-        with psycopg.connect(database_url) as connection:
+        with psycopg.connect(arcana_database_url) as connection:
             connection.execute("UPDATE workspace SET storage_path = %s", [str(precious)])
         assert arcana.here("workspace", "remove", "acme", "--yes").returncode == 0
         assert (precious / "file").exists()
@@ -203,9 +203,9 @@ class TestRemovingAWorkspace:
 
 
 def test_the_printed_address_leads_where_the_configured_one_does(
-    arcana: Arcana, database_url: str, tmp_path: Path
+    arcana: Arcana, arcana_database_url: str, tmp_path: Path
 ) -> None:
-    with psycopg.connect(database_url) as connection:
+    with psycopg.connect(arcana_database_url) as connection:
         socket = f"{connection.info.host}/.s.PGSQL.{connection.info.port}"
         user, name = connection.info.user, connection.info.dbname
     (tmp_path / ".s.PGSQL.5433").symlink_to(socket)
@@ -220,9 +220,11 @@ def test_the_printed_address_leads_where_the_configured_one_does(
     assert row == ('public,"Some where"', "theirs")
 
 
-def test_what_the_database_refuses_is_one_line_and_the_traceback_is_a_choice(arcana: Arcana, database_url: str) -> None:
+def test_what_the_database_refuses_is_one_line_and_the_traceback_is_a_choice(
+    arcana: Arcana, arcana_database_url: str
+) -> None:
     arcana.here("workspace", "add", "acme", "--source", "notion")
-    with psycopg.connect(database_url) as connection:
+    with psycopg.connect(arcana_database_url) as connection:
         connection.execute("DROP TABLE sync_generation CASCADE")
     said = said_once(arcana, "status")
     assert "UndefinedTable" in said and "arcana -v" in said

@@ -76,8 +76,8 @@ def test_a_sync_that_waits_for_a_late_answer_ends_at_once(arcana: Arcana, rows: 
     assert line.startswith("Interrupted.")
 
 
-def test_a_sync_that_waits_for_another_run_ends_at_once(arcana: Arcana, database_url: str, rows: Rows) -> None:
-    with psycopg.connect(database_url, autocommit=True) as other:
+def test_a_sync_that_waits_for_another_run_ends_at_once(arcana: Arcana, arcana_database_url: str, rows: Rows) -> None:
+    with psycopg.connect(arcana_database_url, autocommit=True) as other:
         other.execute("SELECT pg_advisory_lock(7270002, hashtext(workspace_id::text)) FROM workspace")
         run = arcana.start("sync", "acme")
         # It asks again and again, and has asked for nothing else in this connection since.

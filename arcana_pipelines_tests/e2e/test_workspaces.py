@@ -179,10 +179,10 @@ class TestStatus:
         assert arcana.here("status", "--check").returncode == 0
         assert "could not be looked at" not in arcana.here("status").stdout
 
-    def test_hostile_texts_are_shown_as_they_are(self, arcana: Arcana, database_url: str, export: Path) -> None:
+    def test_hostile_texts_are_shown_as_they_are(self, arcana: Arcana, arcana_database_url: str, export: Path) -> None:
         added(arcana, "acme", export)
         arcana.json("sync")
-        with psycopg.connect(database_url) as connection:
+        with psycopg.connect(arcana_database_url) as connection:
             for statement in (
                 "UPDATE workspace SET name = %(evil)s, poll_problem = %(evil)s, credential_ref = %(evil)s",
                 "UPDATE source_page SET state = 'quarantined', reason = %(evil)s, title = %(evil)s, "
@@ -199,10 +199,10 @@ class TestStatus:
             assert done.stdout.replace("\n", "").replace("\t", "").isprintable(), arguments
         assert arcana.here("status").stdout.count("[/bold]\ufffd[31m :x: \ufffdevil") == 6
 
-    def test_a_sync_that_runs_is_shown_as_running(self, arcana: Arcana, database_url: str, export: Path) -> None:
+    def test_a_sync_that_runs_is_shown_as_running(self, arcana: Arcana, arcana_database_url: str, export: Path) -> None:
         added(arcana, "acme", export)
         arcana.json("sync")
-        with psycopg.connect(database_url, autocommit=True) as run:
+        with psycopg.connect(arcana_database_url, autocommit=True) as run:
             run.execute("SELECT pg_advisory_lock(7270002, hashtext(workspace_id::text)) FROM workspace")
             run.execute("UPDATE sync_generation SET finished_at = NULL")
             assert "a sync is running" in arcana.here("status").stdout
@@ -230,7 +230,7 @@ class TestStatus:
 
 
 def test_a_sync_reports_its_own_generation_and_not_that_of_a_run_that_came_after_it(
-    arcana: Arcana, export: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+    arcana: Arcana, export: Path, arcana_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from arcana_pipelines.defs import run
 
@@ -239,7 +239,7 @@ def test_a_sync_reports_its_own_generation_and_not_that_of_a_run_that_came_after
 
     def overtaken(*arguments: Any) -> int | None:
         generation = execute(*arguments)
-        with psycopg.connect(database_url) as other:
+        with psycopg.connect(arcana_database_url) as other:
             other.execute("INSERT INTO sync_generation (workspace_id, generation, mode) "
                           "SELECT workspace_id, generation + 1, 'incremental' FROM workspace")  # fmt: skip
             other.execute("UPDATE workspace SET generation = generation + 1")

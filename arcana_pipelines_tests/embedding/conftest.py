@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -18,10 +17,9 @@ PRICE = Decimal("0.02")
 
 
 @pytest.fixture
-def provider() -> Iterator[EmbeddingServer]:
+def provider(arcana_embeddings: EmbeddingServer) -> EmbeddingServer:
     """A stand-in of OpenAI."""
-    with EmbeddingServer() as server:
-        yield server
+    return arcana_embeddings
 
 
 @pytest.fixture
