@@ -17,7 +17,8 @@ import psycopg
 from pydantic import SecretStr
 
 from arcana_pipelines.db import schema
-from arcana_pipelines.db.embedded import keeper, lease
+from arcana_pipelines.db.embedded import lease
+from arcana_pipelines.db.embedded.keeper import make_database
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.migrations import versions
 from arcana_pipelines.settings import Settings
@@ -71,11 +72,7 @@ class DatabaseServer:
                     connection.execute(f"ALTER SYSTEM SET {setting} = off")
                 connection.execute("SELECT pg_reload_conf()")
             else:
-                if lease.DATABASE not in there:
-                    connection.execute(f"CREATE DATABASE {lease.DATABASE} TEMPLATE template0 ENCODING 'UTF8'")
-                connection.execute(keeper.load_sql("roles"))
-                with self._superuser(lease.DATABASE) as inside:
-                    inside.execute(keeper.load_sql("roles_database"))
+                make_database(connection, lambda: self._superuser(lease.DATABASE))
             if self._empty not in there:
                 self._copy(connection, lease.DATABASE, self._empty)
             # It gets its name when it is whole.

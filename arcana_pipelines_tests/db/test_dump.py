@@ -73,7 +73,9 @@ def test_tables_that_change_are_dumped_first_and_the_dump_restores_them(
 
     # As docs/operating.md has it: into another database, whose tables are those of the release that the dump is of.
     schema.downgrade(database, BEFORE)
-    restore = [programs() / "pg_restore", "--clean", "--if-exists", "--no-owner", "--exit-on-error"]
+    with database.connection() as connection:
+        dumped_by = dump._able_to_read(connection.info.server_version // 10_000, False, False).path
+    restore = [dumped_by.with_name("pg_restore"), "--clean", "--if-exists", "--no-owner", "--exit-on-error"]
     subprocess.run([*restore, f"--dbname={database.url}", file], check=True)
     assert schema.current_revision(database) == BEFORE
     with database.connection() as connection:

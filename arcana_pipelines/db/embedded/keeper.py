@@ -20,6 +20,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -148,6 +149,20 @@ def _watch(server: _Server, folder: Path, ended: threading.Event) -> None:
         started = time.monotonic()
         ended.wait(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def make_database(server: psycopg.Connection[Any], connected: Callable[[], psycopg.Connection[Any]]) -> None:
+    """Make the database `arcana` where it is missing, and bring roles, extensions and rights up to date.
+
+    Args:
+        server: the superuser's connection to the database `postgres`, in autocommit.
+        connected: opens the superuser's connection to `arcana`.
+    """
+    if server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
+        server.execute(f"CREATE DATABASE {DATABASE}")
+    server.execute(load_sql("roles"))
+    with contextlib.closing(connected()) as connection:
+        connection.execute(load_sql("roles_database"))
 
 
 class _Server:
@@ -320,11 +335,7 @@ class _Server:
 
     def _prepare_database(self, connection: psycopg.Connection[Any]) -> None:
         with contextlib.closing(connection):
-            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
-                connection.execute(f"CREATE DATABASE {DATABASE}")
-            connection.execute(load_sql("roles"))
-        with contextlib.closing(self._connected(DATABASE)) as connection:
-            connection.execute(load_sql("roles_database"))
+            make_database(connection, lambda: self._connected(DATABASE))
         try:
             # The tables are found by the search path, so whatever is on it may run: not as the superuser.
             with contextlib.closing(self._connected(DATABASE, WRITER)) as connection:
