@@ -4,10 +4,10 @@ No postponed annotations here: Dagster reads the types at run time.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, cast
 
 import dagster as dg
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, create_model, field_validator, model_validator
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.components.scaffolder import WorkspacesScaffolder
@@ -15,12 +15,12 @@ from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.declarations import declaration_sensor
 from arcana_pipelines.defs.schedules import schedules, time_problems
 from arcana_pipelines.defs.sensors import SENSORS
-from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.errors import ArcanaError, WrongUse
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.indexes.lifecycle import SettingsChange
 from arcana_pipelines.pipeline.declared import DeclaredWorkspace
 from arcana_pipelines.settings import ScheduleTimes
-from arcana_pipelines.sources.registry import NOTION_TOKEN_VARIABLE
+from arcana_pipelines.sources.registry import Platform, all_platforms, platform_named
 from arcana_pipelines.workspaces.workspaces import SLUG
 
 # A token has lower-case letters, so that one that was put here by mistake is refused.
@@ -38,28 +38,73 @@ class _Part(dg.Model, dg.Resolvable):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
-class NotionSource(_Part):
-    """Pages of a Notion workspace, read through Notion's API."""
+class _Source(_Part):
+    """Where a workspace's pages are. Each platform, ours or of a plug-in, has a class of its own that is made of it."""
 
-    type: Literal["notion"] = Field(description="`notion`: read through Notion's API.")
-    token_variable: Annotated[
-        str,
-        _about(
-            "The name of the environment variable that holds the integration's token, in capitals. Never the token "
-            "itself. Left out: NOTION_TOKEN."
-        ),
-    ] = Field(NOTION_TOKEN_VARIABLE, pattern=VARIABLE)
-    comments: Annotated[bool, _about("Index open comments too: one more request a page.")] = False
+    type: str
+
+    @property
+    def credential_ref(self) -> str | None:
+        """The name of the variable with the token, where the platform needs one."""
+        return getattr(self, "token_variable", None)
+
+    def config(self, folder: Path) -> dict[str, Any]:
+        """What the workspace's row says of its source. Relative paths begin at `folder`."""
+        config = self.model_dump(mode="json", exclude={"type", "token_variable"}, exclude_defaults=True)
+        if self._platform.path_is is not None:
+            config["path"] = str((folder / Path(config["path"]).expanduser()).resolve())
+        return config
+
+    @property
+    def _platform(self) -> Platform:
+        platform = platform_named(self.type)
+        assert platform is not None
+        return platform
+
+    @model_validator(mode="after")
+    def _own_settings_go_together(self) -> "_Source":
+        own = self._platform.settings
+        if own is not None:
+            own.model_validate({name: getattr(self, name) for name in own.model_fields})
+        return self
 
 
-class NotionExport(_Part):
-    """Pages of Notion's own "Markdown & CSV" export."""
+def _attributes_of(platform: Platform) -> type[_Source]:
+    """What YAML says of a source of this platform.
 
-    type: Literal["notion_export"] = Field(description='`notion_export`: a "Markdown & CSV" export of Notion\'s.')
-    path: str = Field(
-        min_length=1,
-        description="The folder or zip of the export. A relative path begins at the folder of this YAML file.",
-    )
+    Raises:
+        WrongUse: a setting of the platform's own has the name of one that we know.
+    """
+    told = f"`{platform.name}`: {platform.title}."
+    fields: dict[str, Any] = {"type": (Literal[platform.name], Field(description=told))}
+    if platform.token_variable is not None:
+        about = (
+            "The name of the environment variable that holds the token, in capitals. Never the token itself. Left out: "
+            f"{platform.token_variable}."
+        )
+        fields["token_variable"] = (Annotated[str, _about(about)], Field(platform.token_variable, pattern=VARIABLE))
+    if platform.path_is is not None:
+        about = f"Where it is: {platform.path_is}. A relative path begins at the folder of this YAML file."
+        fields["path"] = (str, Field(min_length=1, description=about))
+    if platform.has_comments:
+        about = "Index open comments too: one more request a page."
+        fields["comments"] = (Annotated[bool, _about(about)], False)
+    for name, field in platform.settings.model_fields.items() if platform.settings else ():
+        if name in {"type", "token_variable", "path", "comments"}:
+            raise WrongUse(f"The source '{platform.name}' has a setting '{name}', a name that is Arcana's own.")
+        about = field.description or name
+        kind = field.annotation if field.is_required() else Annotated[field.annotation, _about(about)]
+        fields[name] = (kind, field)
+    name = "".join(part.capitalize() for part in platform.name.split("_"))
+    made: type[_Source] = create_model(f"{name}Source", __base__=_Source, __module__=__name__, __doc__=told, **fields)
+    return made
+
+
+if TYPE_CHECKING:
+    AnySource = _Source
+else:
+    # What is installed when this module is imported.
+    AnySource = Union[tuple(_attributes_of(platform) for platform in all_platforms())]  # noqa: UP007
 
 
 class IndexAttributes(_Part):
@@ -105,19 +150,21 @@ class WorkspaceAttributes(_Part):
         "declared under another slug is another workspace.",
     )
     name: Annotated[str | None, _about("A name for people. Left out: the slug.")] = Field(default=None, min_length=1)
-    source: NotionSource | NotionExport = Field(description="Where the pages are.")
+    source: AnySource = Field(description="Where the pages are: a source of ours, or one that a plug-in brings.")
     index: Annotated[
         IndexAttributes, _about("How its index is made. Changes are told and not made: another build costs money.")
     ] = Field(default_factory=IndexAttributes)
 
     def declared(self, folder: Path) -> DeclaredWorkspace:
         """The same without Dagster. Relative paths begin at `folder`."""
-        source, name, index = self.source, self.name or self.slug, self.index.declared()
-        if isinstance(source, NotionExport):
-            path = (folder / Path(source.path).expanduser()).resolve()
-            return DeclaredWorkspace(self.slug, name, "notion_export", {"path": str(path)}, None, index)
-        config = {"comments": True} if source.comments else {}
-        return DeclaredWorkspace(self.slug, name, "notion", config, source.token_variable, index)
+        return DeclaredWorkspace(
+            self.slug,
+            self.name or self.slug,
+            self.source.type,
+            self.source.config(folder),
+            self.source.credential_ref,
+            self.index.declared(),
+        )
 
 
 class SchedulesAttributes(_Part):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from arcana_pipelines import plugins
 from arcana_pipelines.db.engine import Database
@@ -54,6 +54,8 @@ class Platform:
             change it.
         path_is: what `--path` has to name, for a platform that reads files; else None.
         has_comments: `--comments` can be asked for.
+        settings: what else a project's YAML may say of it, each field with a description; it arrives in
+            `Opening.config`, what is at its default left out. The command line has no options for it.
         is_cheap_to_ask: whether something changed is found without a request, so it is asked at every tick.
         check: refuses what can never be read, before anything is begun; asks no server.
         out_of_reach: why it cannot be read, where that can be seen without opening it; else None.
@@ -70,6 +72,7 @@ class Platform:
     address_variable: str | None = None
     path_is: str | None = None
     has_comments: bool = False
+    settings: type[BaseModel] | None = None
     is_cheap_to_ask: bool = False
     check: Callable[[Mapping[str, Any]], None] = lambda config: None
     out_of_reach: Callable[[Mapping[str, Any]], str | None] = lambda config: None

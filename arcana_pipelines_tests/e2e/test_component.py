@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tomllib
@@ -17,8 +18,10 @@ from dagster.components.core.package_entry import discover_package_objects
 from dagster.components.testing import DefsFolderSandbox, create_defs_folder_sandbox
 from dagster_shared.serdes.objects import EnvRegistryKey
 
-from arcana_pipelines import ArcanaWorkspaces
+import arcana_pipelines
+from arcana_pipelines import ArcanaWorkspaces, plugins
 from arcana_pipelines.defs.partitions import workspaces
+from arcana_pipelines_tests.conformance.conftest import PLUGIN, TICKETS
 from arcana_pipelines_tests.e2e.conftest import Arcana
 
 # Dagster warns of parts of its own component loader.
@@ -154,13 +157,18 @@ def test_what_can_never_work_is_refused_when_it_is_loaded(
 ) -> None:
     with project("refused") as sandbox:
         declare(sandbox, *declared, **attributes)
-        with pytest.raises(Exception) as refusal, sandbox.build_all_defs() as defs:
-            dg.Definitions.validate_loadable(defs)
-        causes, error = [], refusal.value.__cause__ or refusal.value
-        while error is not None:
-            causes.append(str(error))
-            error = error.__cause__ or error.__context__  # type: ignore[assignment]
-        assert reason in " ".join([str(refusal.value), *causes])
+        assert reason in refusal(sandbox)
+
+
+def refusal(sandbox: DefsFolderSandbox) -> str:
+    """What loading the project raises, with all its causes."""
+    with pytest.raises(Exception) as refusal, sandbox.build_all_defs() as defs:
+        dg.Definitions.validate_loadable(defs)
+    causes, error = [str(refusal.value)], refusal.value.__cause__ or refusal.value
+    while error is not None:
+        causes.append(str(error))
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    return " ".join(causes)
 
 
 def test_a_tick_registers_what_is_declared_and_the_next_finds_it_so(
@@ -282,3 +290,66 @@ def test_dg_finds_the_component_where_the_package_says() -> None:
     (module,) = tomllib.loads(text)["project"]["entry-points"]["dagster_dg_cli.registry_modules"].values()
     assert discover_package_objects([module]) == {EnvRegistryKey(module, "ArcanaWorkspaces"): ArcanaWorkspaces}
     assert f"{module}.ArcanaWorkspaces" == TYPE
+
+
+class TestASourceOfAPlugin:
+    """`ticket-desk` is installed before the component is imported, as it is in a project."""
+
+    @pytest.fixture(autouse=True)
+    def installed(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        monkeypatch.syspath_prepend(str(PLUGIN))
+        plugins._all_installed.cache_clear()
+        monkeypatch.setattr(arcana_pipelines, "components", sys.modules["arcana_pipelines.components"])
+        for name in [name for name in sys.modules if name.startswith("arcana_pipelines.components")]:
+            monkeypatch.delitem(sys.modules, name)
+        yield
+        plugins._all_installed.cache_clear()
+        sys.modules.pop("ticket_desk", None)
+
+    def desk(self, **source: Any) -> dict[str, Any]:
+        return {"slug": "desk", "source": {"type": "ticket_desk", "path": "../tickets.json", **source}}
+
+    def test_is_declared_with_its_own_settings_which_reach_it(
+        self, environment: Arcana, instance: dg.DagsterInstance, rows: Callable[..., list[tuple[Any, ...]]]
+    ) -> None:
+        with project("support") as sandbox:
+            file = sandbox.defs_folder_path / "tickets.json"
+            file.write_text(json.dumps(TICKETS))
+            declare(sandbox, self.desk(subjects_with="휴가"))
+            assert said(sandbox, instance) == "'desk' is registered."
+            assert said(sandbox, instance) == ALL_SO
+            config = {"path": str(file.resolve()), "subjects_with": "휴가"}
+            assert rows("SELECT platform, source_config, credential_ref FROM workspace") == [
+                ("ticket_desk", config, None)
+            ]
+            done = environment.here("sync", "desk", "--json")
+            assert json.loads(done.stdout)["pages"]["added"] == 1, done.stderr
+            declare(sandbox, self.desk())
+            assert said(sandbox, instance) == "'desk' is changed."
+            assert json.loads(environment.here("sync", "desk", "--json").stdout)["pages"]["added"] == 2
+
+    @pytest.mark.parametrize(
+        ("source", "reason"),
+        [
+            ({"oldest": 1999}, "oldest"),
+            ({"subjects_with": "two words"}, "is no word"),
+            ({"subject": "x"}, "subject"),
+            ({"token_variable": "DESK_TOKEN"}, "token_variable"),
+            ({"path": ""}, "path"),
+        ],
+    )
+    def test_what_it_does_not_take_is_refused_when_it_is_loaded(self, source: dict[str, Any], reason: str) -> None:
+        with project("support") as sandbox:
+            declare(sandbox, self.desk(**source))
+            assert reason in refusal(sandbox)
+
+    def test_each_of_its_attributes_has_a_description(self) -> None:
+        from arcana_pipelines import ArcanaWorkspaces as Component
+
+        (source,) = (
+            part
+            for name, part in Component.model().model_json_schema()["$defs"].items()
+            if name.startswith("TicketDesk")
+        )
+        said = {name: attribute.get("description") for name, attribute in source["properties"].items()}
+        assert said["oldest"] == "The first year whose tickets are read." and all(said.values())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, Field, field_validator
 
 from arcana_pipelines.embedding.models import Model
 from arcana_pipelines.embedding.protocol import Embedded, Embedder
@@ -21,13 +22,28 @@ from arcana_pipelines.sources.protocol import Capabilities, FetchedPage, Listing
 from arcana_pipelines.sources.registry import Opening, Platform
 
 
+class TicketSettings(BaseModel):
+    """What a project's YAML may say of a desk besides its file."""
+
+    subjects_with: str | None = Field(None, description="Only tickets whose subject holds this word.")
+    oldest: int = Field(2000, ge=2000, description="The first year whose tickets are read.")
+
+    @field_validator("subjects_with")
+    @classmethod
+    def _is_a_word(cls, word: str | None) -> str | None:
+        if word is not None and not word.isalpha():
+            raise ValueError("is no word")
+        return word
+
+
 class Tickets(Source):
     """`{"id": {"subject", "text", "updated", "by"}}`: no trash, no containers, no token, and not always a `by`."""
 
     capabilities = Capabilities(lists_everything=True, absences_needed=1)
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, settings: TicketSettings) -> None:
         self._path = path
+        self._settings = settings
 
     def enumerate(
         self, mode: Mode, cursor: str | None, is_unchanged: Callable[[Sequence[PageRef]], Sequence[bool]]
@@ -55,9 +71,15 @@ class Tickets(Source):
 
     def _tickets(self) -> dict[str, dict[str, Any]]:
         try:
-            return json.loads(self._path.read_text())
+            tickets: dict[str, dict[str, Any]] = json.loads(self._path.read_text())
         except (OSError, ValueError) as error:
             raise SourceUnavailable(f"The tickets in {self._path} cannot be read: {error}") from error
+        word, oldest = self._settings.subjects_with or "", self._settings.oldest
+        return {
+            key: ticket
+            for key, ticket in tickets.items()
+            if word in ticket["subject"] and datetime.fromisoformat(ticket["updated"]).year >= oldest
+        }
 
 
 def _ref(key: str, ticket: dict[str, Any]) -> PageRef:
@@ -104,11 +126,17 @@ def _open_embedder(settings: object, model: Model, dimensions: int, patience: fl
 
 
 def _open_tickets(opening: Opening) -> Source:
-    return Tickets(Path(opening.config["path"]))
+    return Tickets(Path(opening.config["path"]), TicketSettings.model_validate(opening.config))
 
 
 PARTS = (
-    Platform(name="ticket_desk", title="the ticket desk", open=_open_tickets, path_is="the file of tickets"),
+    Platform(
+        name="ticket_desk",
+        title="the ticket desk",
+        open=_open_tickets,
+        path_is="the file of tickets",
+        settings=TicketSettings,
+    ),
     EmbeddingProvider(name="words", open=_open_embedder, default=lambda settings: ("word-counts", 32)),
     Model(name="word-counts", provider="words", dimensions=32, price=Decimal(0), runs_here=True, strength="weak"),
     RerankerKind(name="shared-words", open=lambda settings: SharedWords()),
