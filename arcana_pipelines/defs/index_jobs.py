@@ -6,9 +6,9 @@ No postponed annotations here: Dagster reads the types of `config` and resources
 import dagster as dg
 
 from arcana_pipelines.defs.config import IndexConfig, RebuildConfig
+from arcana_pipelines.defs.jobs import PROMOTE_JOB, REBUILD_JOB, ROLLBACK_JOB, tags_of
 from arcana_pipelines.defs.partitions import partitioned
 from arcana_pipelines.defs.resources import ArcanaResource
-from arcana_pipelines.defs.runs import JOB_TAG
 from arcana_pipelines.indexes import lifecycle
 
 
@@ -43,7 +43,7 @@ def switch_to_previous_build(context: dg.OpExecutionContext, config: IndexConfig
 
 @dg.job(
     config=partitioned(),
-    tags={JOB_TAG: "rebuild_index"},
+    tags=tags_of(REBUILD_JOB),
     executor_def=dg.in_process_executor,
     description="Make an index anew beside the serving one, with other settings or the same. It is filled by a "
     "backfill that the sensor `index_builds` asks for.",
@@ -55,7 +55,7 @@ def rebuild_index() -> None:
 
 @dg.job(
     config=partitioned(),
-    tags={JOB_TAG: "promote_index"},
+    tags=tags_of(PROMOTE_JOB),
     executor_def=dg.in_process_executor,
     description="Verify the build that waits and let it serve, in one transaction.",
 )
@@ -66,7 +66,7 @@ def promote_index() -> None:
 
 @dg.job(
     config=partitioned(),
-    tags={JOB_TAG: "rollback_index"},
+    tags=tags_of(ROLLBACK_JOB),
     executor_def=dg.in_process_executor,
     description="Let the build serve again that served before, in one transaction.",
 )

@@ -12,7 +12,8 @@ import dagster as dg
 
 from arcana_pipelines.defs.names import FILLING, STAGING, SYNCING, selection
 from arcana_pipelines.defs.partitions import partitioned, workspaces
-from arcana_pipelines.defs.runs import JOB_TAG
+from arcana_pipelines.defs.runs import JOB_TAG, PURPOSE_TAG
+from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.sources.protocol import Mode
 
 SYNC_JOB = "sync_workspace"
@@ -23,8 +24,29 @@ AUDIT_JOB = "audit_workspace"
 QUALITY_JOB = "measure_quality"
 CHECK_JOB = "check_installation"
 MAINTENANCE_JOB = "maintenance"
+REBUILD_JOB = "rebuild_index"
+PROMOTE_JOB = "promote_index"
+ROLLBACK_JOB = "rollback_index"
+PURPOSES = {
+    SYNC_JOB: str(Purpose.SYNC),
+    RETRY_JOB: str(Purpose.RETRY),
+    STAGE_JOB: str(Purpose.STAGE),
+    FILL_JOB: str(Purpose.FILL),
+    AUDIT_JOB: "audit",
+    QUALITY_JOB: "quality",
+    CHECK_JOB: "check",
+    MAINTENANCE_JOB: "maintenance",
+    REBUILD_JOB: "rebuild",
+    PROMOTE_JOB: "promote",
+    ROLLBACK_JOB: "rollback",
+}
 # Those that work for the whole installation.
 OF_NO_WORKSPACE = (MAINTENANCE_JOB, CHECK_JOB)
+
+
+def tags_of(job: str) -> dict[str, str]:
+    """What each run of one of our jobs carries, however it was started."""
+    return {JOB_TAG: job, PURPOSE_TAG: PURPOSES[job]}
 
 
 def workspace_jobs(
@@ -87,7 +109,7 @@ def _job(
         selection=assets,
         partitions_def=workspaces,
         config=partitioned(config),
-        tags={JOB_TAG: name},
+        tags=tags_of(name),
         executor_def=dg.in_process_executor,
         description=description,
     )
@@ -98,7 +120,7 @@ def installation_job(checks: Sequence[dg.AssetChecksDefinition]) -> dg.Unresolve
     return dg.define_asset_job(
         CHECK_JOB,
         selection=dg.AssetSelection.checks(*checks),
-        tags={JOB_TAG: CHECK_JOB},
+        tags=tags_of(CHECK_JOB),
         executor_def=dg.in_process_executor,
         description="Is the schema as this release describes it, and every workspace fresh? The schedule "
         "`installation_sweep` runs it.",

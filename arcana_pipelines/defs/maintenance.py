@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import dagster as dg
 from dagster import DagsterRun, DagsterRunStatus, RunsFilter
 
-from arcana_pipelines.defs.jobs import MAINTENANCE_JOB, OF_NO_WORKSPACE
+from arcana_pipelines.defs.jobs import MAINTENANCE_JOB, OF_NO_WORKSPACE, tags_of
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.defs.runs import JOB_TAG, WORKSPACE_TAG, Home
 
@@ -35,7 +35,7 @@ def prune_history(context: dg.OpExecutionContext, arcana: ArcanaResource) -> int
 
 @dg.job(
     name=MAINTENANCE_JOB,
-    tags={JOB_TAG: MAINTENANCE_JOB},
+    tags=tags_of(MAINTENANCE_JOB),
     executor_def=dg.in_process_executor,
     description="Deletes what Dagster keeps of runs of ours that ended more than RETENTION_DAYS ago, but the newest, "
     "and the newest successful, of each workspace and job. The schedule `maintenance_sweep` runs it.",

@@ -27,6 +27,9 @@ PARTITION_TAG = "dagster/partition"
 WORKSPACE_TAG = "arcana/workspace"
 # Which of our jobs it is; other jobs have it never.
 JOB_TAG = "arcana/job"
+# What a run was started for, so that the UI can filter by it. Nothing reads it: what a run does follows from its assets
+# (`purposes`).
+PURPOSE_TAG = "arcana/purpose"
 # The workspace whose lock a process of the run holds now (see `at_work`).
 AT_WORK_TAG = "arcana/at-work"
 PROCESS_TAG = "arcana/process"

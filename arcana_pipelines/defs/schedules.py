@@ -128,7 +128,6 @@ def _audits(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | d
             run_key=f"audit:{slug}:{context.scheduled_execution_time.isoformat()}",
             partition_key=slug,
             run_config=sync_config(Mode.AUDIT),
-            tags={"arcana/mode": str(Mode.AUDIT)},
         )
 
 

@@ -16,10 +16,11 @@ import dagster as dg
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs.alerts import alerts
 from arcana_pipelines.defs.backfills import backfill_request
-from arcana_pipelines.defs.jobs import FILL_JOB, SYNC_JOB
+from arcana_pipelines.defs.jobs import FILL_JOB, PURPOSES, SYNC_JOB
 from arcana_pipelines.defs.names import FILLING, our_assets, selection
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.runs import (
+    PURPOSE_TAG,
     WORKSPACE_TAG,
     Home,
     busy,
@@ -163,7 +164,8 @@ def index_builds(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     if not filled:
         return dg.SkipReason(f"{len(waiting)} workspaces have a build to be filled; none can begin now.")
     ours = our_assets(context.repository_def) if context.repository_def else {}
-    backfill = backfill_request([ours[name] for name in FILLING], filled, {"arcana/fill": "true"}) if ours else None
+    tags = {PURPOSE_TAG: PURPOSES[FILL_JOB]}
+    backfill = backfill_request([ours[name] for name in FILLING], filled, tags) if ours else None
     return dg.SensorResult(run_requests=[backfill] if backfill else [_request(slug, job=FILL_JOB) for slug in filled])
 
 

@@ -203,6 +203,7 @@ def test_a_build_to_be_filled_gets_one_backfill_of_its_workspace_and_the_index_s
     assert isinstance(result, dg.SensorResult)
     (request,) = result.run_requests or []
     assert request.asset_graph_subset is not None
+    assert request.tags["arcana/purpose"] == "fill"
     asked = {
         (each.asset_key.to_user_string(), each.partition_key)
         for each in request.asset_graph_subset.iterate_asset_partitions()
