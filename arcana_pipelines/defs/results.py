@@ -17,6 +17,7 @@ from arcana_pipelines.indexes.builds import Build
 from arcana_pipelines.ledger.counters import EmbeddingCounts
 from arcana_pipelines.ledger.pages import PartialPages
 from arcana_pipelines.operations.reports import MOST_CHANGES, Change, ServedIndex, counts_agree
+from arcana_pipelines.operations.usage import MonthlyUsage
 from arcana_pipelines.pipeline.document_chunks import ChunkReport
 from arcana_pipelines.pipeline.sync import DocumentsReport, IndexesReport, SourceReport
 
@@ -100,6 +101,7 @@ def of_indexes(report: IndexesReport, started: float) -> dg.MaterializeResult:  
             "vector_count": vectors,
             "dagster/row_count": vectors,
             "builds": builds_table(report.builds),
+            "usage": usage_table(report.usage),
             **_seconds(started),
         },
         check_results=[
@@ -174,6 +176,16 @@ def served_table(served: Sequence[ServedIndex]) -> dg.TableMetadataValue:
     return table(
         {"index": "string", "object_count": "int", "documents": "int", "vector_count": "int", "chunks": "int"},
         [[each.name, each.object_count, each.documents, each.vector_count, each.chunks] for each in served],
+    )
+
+
+def usage_table(usage: Sequence[MonthlyUsage]) -> dg.TableMetadataValue:
+    """What a workspace's embeddings cost by month (UTC) and model. Costs are exact, and so no floats."""
+    rows: list[list[Cell]] = [
+        [row.month, row.model, row.tier, row.texts, row.tokens, f"{row.cost:f}"] for row in usage if not row.is_sum
+    ]
+    return table(
+        {"month": "string", "model": "string", "tier": "string", "texts": "int", "tokens": "int", "usd": "string"}, rows
     )
 
 

@@ -25,6 +25,7 @@ from arcana_pipelines.operations.reports import (
     served_counts,
     sync_report,
 )
+from arcana_pipelines.operations.usage import MonthlyUsage, usage_by_month
 from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
 from arcana_pipelines.pipeline.document_chunks import ChunkReport, stage_chunks
 from arcana_pipelines.pipeline.document_content import ContentReport, process_contents
@@ -193,11 +194,13 @@ class IndexesReport:
         did: what was published and taken out.
         served: each index with its own counts, and fresh ones.
         builds: all builds of the workspace.
+        usage: what its embeddings cost in each month, the newest first.
     """
 
     did: ChunkCounts
     served: list[ServedIndex]
     builds: list[Build]
+    usage: list[MonthlyUsage]
 
 
 def publish_indexes(session: Session, purpose: Purpose) -> IndexesReport:
@@ -207,7 +210,12 @@ def publish_indexes(session: Session, purpose: Purpose) -> IndexesReport:
     """
     connection, workspace_id = session.connection, session.workspace.workspace_id
     did = publish(connection, session.generation, purpose.fills_new_builds, session.gate)
-    report = IndexesReport(did, served_counts(connection, workspace_id), builds_of(connection, workspace_id))
+    report = IndexesReport(
+        did,
+        served_counts(connection, workspace_id),
+        builds_of(connection, workspace_id),
+        usage_by_month(connection, workspace_id),
+    )
     connection.commit()
     drop_builds(session.database, builds_to_drop(report.builds))
     return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,8 @@ def test_a_sync_shows_its_changes_builds_and_counts(installed: Harness, instance
     assert {change["what"] for change in changes} <= {"added", "…"} and changes[0]["url"].startswith("https://")
     (build,) = rows(metadata["builds"])
     assert (build["index"], build["state"]) == ("default", "active")
+    (month,) = rows(metadata["usage"])
+    assert month["model"] == "wordllama-l2-supercat" and month["tokens"] > 0 and Decimal(month["usd"]) == 0
     checks = {each.check_name: each for each in result.get_asset_check_evaluations()}
     (index,) = rows(checks["published_counts_match"].metadata["indexes"])
     assert index["object_count"] == index["documents"] > 0
