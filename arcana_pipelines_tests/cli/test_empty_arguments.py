@@ -17,7 +17,7 @@ from arcana_pipelines.cli.main import main
         ["search", "acme", "badge", "--as-of", ""], ["search", "acme", "badge", "--edited-since="],
         ["search", "acme", "badge", "--index", ""], ["search", "acme", "badge", "--kind", ""], ["search", "acme", ""],
         ["search", "acme", "  "], ["search", "", "badge"], ["retry", "acme", "--page", ""], ["status", ""],
-        ["status", "--check", ""], ["sync", ""], ["sync", "acme", "--mode="],
+        ["usage", ""], ["status", "--check", ""], ["sync", ""], ["sync", "acme", "--mode="],
         ["workspace", "add", "acme", "--source", "notion", "--token-env", ""],
         ["workspace", "add", "acme", "--source", "notion-export", "--path", ""],
         ["workspace", "set", "acme", "--name="],

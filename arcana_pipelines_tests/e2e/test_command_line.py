@@ -97,6 +97,7 @@ class TestWrongUse:
             ["sync", "nobody"],
             ["search", "nobody", "x"],
             ["status", "nobody"],
+            ["usage", "nobody"],
             ["workspace", "show", "nobody"],
         ):
             assert "no workspace 'nobody'" in self.refused(arcana, *command)

@@ -25,6 +25,7 @@ def reading(arcana: Arcana, tmp_path: Path) -> Arcana:
 
 
 COMMANDS = (
+    ["usage"], ["usage", "acme"],
     ["status"], ["status", "acme"], ["status", "--check"], ["sync", "acme"], ["sync"], ["retry", "acme"],
     ["workspace", "list"], ["workspace", "show", "acme"], ["workspace", "pause", "acme"],
     ["workspace", "remove", "acme", "--yes"], ["db", "check"], ["db", "upgrade"], ["eval", "acme", "--suggest"],
