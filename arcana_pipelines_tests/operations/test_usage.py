@@ -108,7 +108,7 @@ class TestTheCommand:
     ) -> None:
         told = _told(capsys)
         lines = [line for line in told.splitlines() if DECEMBER in line]
-        assert "month (UTC)" in told and "all" in lines[-1] and "0.0100" in lines[-1]
+        assert "month (UTC)" in told and "sum" in lines[-1] and "0.0100" in lines[-1]
         assert "The price of in-house is not known" in told
 
     def test_tells_a_program_exact_costs(self, paid: Harness, capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,7 +62,7 @@ def _print(usage: Sequence[MonthlyUsage], unpriced: Sequence[str]) -> None:
     for column in ("texts", "tokens", "USD"):
         table.add_column(column, justify="right")
     for row in usage:
-        cells = [row.month, row.workspace or "all", row.model or "", row.tier or ""]
+        cells = [row.month, row.workspace or "sum", row.model or "", row.tier or ""]
         numbers = [f"{row.texts:,}", f"{row.tokens:,}", f"{row.cost:.4f}"]
         table.add_row(
             *(Text(printable(cell)) for cell in (*cells, *numbers)),
