@@ -108,10 +108,9 @@ def _escaped(found: re.Match[str]) -> str:
     return json.dumps(found[0])[1:-1]
 
 
-def local_time(moment: str | datetime) -> str:
-    """A time of the database (ISO 8601 or aware) as this machine's clock shows it, with the offset from UTC."""
-    found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    shown = found.astimezone()
+def local_time(moment: datetime) -> str:
+    """An aware time as this machine's clock shows it, with the offset from UTC."""
+    shown = moment.astimezone()
     zone = "UTC" if shown.utcoffset() == UTC.utcoffset(None) else shown.strftime("%z")
     return f"{shown:%Y-%m-%d %H:%M:%S} {zone}"
 

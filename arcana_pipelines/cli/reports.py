@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import click
 
 from arcana_pipelines.cli.output import print_json, say
 from arcana_pipelines.cli.runs import Ran
+from arcana_pipelines.operations.reports import NotServing
 
 INCOMPLETE = 3
 
@@ -50,15 +51,15 @@ def _print(ran: Ran) -> None:
         say("[yellow]The listing was incomplete; nothing was removed:[/yellow]")
     for problem in report.problems:
         say("  {}", problem)
-    say_not_serving([build.as_dict() for build in report.builds_not_serving])
+    say_not_serving(report.builds_not_serving)
     if report.waiting_removals:
         say_waiting_removals(slug, report.mode, report.waiting_removals)
 
 
-def say_not_serving(builds: list[dict[str, Any]]) -> None:
+def say_not_serving(builds: Sequence[NotServing]) -> None:
     """Builds that are being made, and why they do not serve."""
     for build in builds:
-        say("  index {index}: build {build} does not serve: {}", "; ".join(build["reasons"]), **build)
+        say("  index {}: build {} does not serve: {}", build.index, build.build, "; ".join(build.reasons))
 
 
 def say_waiting_removals(slug: str, mode: str, pages: int) -> None:

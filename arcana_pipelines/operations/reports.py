@@ -14,12 +14,10 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.indexes.lifecycle import why_not_serving
 from arcana_pipelines.ledger import generations, pages
-from arcana_pipelines.ledger.counters import ChunkCounts, Counters, EmbeddingCounts, PageCounts
+from arcana_pipelines.ledger.counters import ChunkCounts, EmbeddingCounts, PageCounts
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.ledger.pages import PartialPages
 from arcana_pipelines.sources.protocol import Traffic
-from arcana_pipelines.sources.registry import out_of_reach
-from arcana_pipelines.workspaces.lock import locked
 from arcana_pipelines.workspaces.workspaces import Workspace
 
 load_sql = statements_beside(__file__)
@@ -217,67 +215,3 @@ def progress_of(connection: Connection, workspace_id: UUID) -> Progress:
     row = connection.execute(load_sql("progress"), {"workspace_id": workspace_id}).fetchone()
     assert row is not None
     return Progress(*row)
-
-
-def workspace_status(connection: Connection, workspace: Workspace) -> dict[str, Any]:
-    """Indexes, last sync and what is not indexed, grouped by the same reason."""
-    generation = generations.current(connection, workspace.workspace_id)
-    last = connection.execute(
-        "SELECT generation, mode, listing_complete, problems, started_at, finished_at FROM sync_generation "
-        "WHERE workspace_id = %s ORDER BY generation DESC LIMIT 1",
-        [workspace.workspace_id],
-    ).fetchone()
-    noted = Counters() if generation is None else generations.counters(connection, generation)
-    is_running = workspace.slug in locked(connection)
-    groups = connection.execute(load_sql("not_indexed"), {"workspace_id": workspace.workspace_id}).fetchall()
-    return {
-        "workspace": workspace.slug,
-        "platform": workspace.platform,
-        "status": workspace.status,
-        "indexes": [index.as_dict() for index in served_counts(connection, workspace.workspace_id)],
-        "running": asdict(progress_of(connection, workspace.workspace_id)) if is_running else None,
-        "last_sync": None
-        if last is None or generation is None
-        else {
-            "state": _state_of(last[5] is not None, is_running, noted),
-            "generation": last[0],
-            "mode": last[1],
-            "listing_complete": last[2],
-            "problems": last[3],
-            "started_at": last[4].isoformat(),
-            "finished_at": last[5].isoformat() if last[5] else None,
-            "pages": sync_report(connection, workspace, generation).pages_as_dict(),
-            "waiting_removals": noted.waiting_removals or 0,
-        },
-        "builds_not_serving": [build.as_dict() for build in builds_not_serving(connection, workspace.workspace_id)],
-        "source": _source_state(connection, workspace),
-        "not_indexed": [
-            {"state": state, "reason": reason, "pages": count, "examples": examples}
-            for state, reason, count, examples in groups
-        ],
-        "partial": pages.partial_pages(connection, workspace.workspace_id).as_dict(),
-    }
-
-
-def _state_of(is_finished: bool, is_running: bool, noted: Counters) -> str:
-    if is_finished:
-        return "done"
-    return "running" if is_running else noted.ended or "not finished"
-
-
-def _source_state(connection: Connection, workspace: Workspace) -> dict[str, Any]:
-    """What keeps the workspace from its source, if anything, and what the source has that we do not know."""
-    row = connection.execute(
-        "SELECT w.poll_problem, l.paused_until, l.reason FROM workspace w LEFT JOIN source_limit l "
-        "ON l.credential_hash = w.credential_hash AND l.paused_until > now() WHERE w.workspace_id = %s",
-        [workspace.workspace_id],
-    ).fetchone()
-    assert row is not None
-    problem, paused_until, reason = row
-    return {
-        # A missing export is seen here first, where no sensor runs.
-        "problem": out_of_reach(workspace.platform, workspace.source_config) or problem,
-        "paused_until": paused_until.isoformat() if paused_until else None,
-        "pause_reason": reason,
-        "unknown_types": pages.unknown_types(connection, workspace.workspace_id),
-    }

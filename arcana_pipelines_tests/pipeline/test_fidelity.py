@@ -8,7 +8,8 @@ import pytest
 
 from arcana_pipelines.defs.results import partial_table
 from arcana_pipelines.ledger import pages
-from arcana_pipelines.operations.reports import sync_report, workspace_status
+from arcana_pipelines.operations.reports import sync_report
+from arcana_pipelines.operations.status import workspace_status
 from arcana_pipelines.sources.notion.comments import comment_line
 from arcana_pipelines.sources.notion.pages import page_ref
 from arcana_pipelines.sources.notion.users import UserNames
@@ -132,7 +133,7 @@ class TestIncompletePages:
             zip(copies, ("Synced copy", "동기화된 사본"), strict=True)
         )
         with acme.database.connection() as connection:
-            assert workspace_status(connection, find(connection, "acme"))["partial"] == report["partial"]
+            assert workspace_status(connection, find(connection, "acme")).partial.as_dict() == report["partial"]
         with acme.session() as session:
             found = sync_report(session.connection, session.workspace, session.generation)
         assert not found.is_incomplete, "what is not shared is meant so"

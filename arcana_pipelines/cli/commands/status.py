@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from arcana_pipelines.cli.check import show_check
@@ -11,7 +9,7 @@ from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import json_option, local_time, print_json, say
 from arcana_pipelines.cli.reports import say_not_serving, say_waiting_removals
 from arcana_pipelines.db.schema import require_current
-from arcana_pipelines.operations.reports import workspace_status
+from arcana_pipelines.operations.status import SourceState, WorkspaceStatus, workspace_status
 from arcana_pipelines.workspaces import workspaces
 
 
@@ -36,7 +34,8 @@ def command(context: click.Context, slug: str | None, only_check: bool, as_json:
         rows = [workspaces.find(connection, slug)] if slug else workspaces.list_all(connection)
         states = [workspace_status(connection, row) for row in rows]
     if as_json:
-        print_json(states[0] if slug else {"workspaces": states})
+        reports = [state.as_dict() for state in states]
+        print_json(reports[0] if slug else {"workspaces": reports})
         return
     if not states:
         say("No workspaces yet. `arcana workspace add` registers one.")
@@ -44,80 +43,80 @@ def command(context: click.Context, slug: str | None, only_check: bool, as_json:
         _print(state)
 
 
-def _print(state: dict[str, Any]) -> None:
-    say("[bold]{}[/bold] ({}, {})", state["workspace"], state["platform"], state["status"])
-    for index in state["indexes"]:
+def _print(state: WorkspaceStatus) -> None:
+    say("[bold]{}[/bold] ({}, {})", state.workspace, state.platform, state.status)
+    for index in state.indexes:
         say(
             "  index {}: {} documents, {} chunks, {} ({}), updated {}",
-            index["name"], index["object_count"], index["vector_count"], index["embedding_model"],
-            index["dimensions"], local_time(index["updated"]),
+            index.name, index.object_count, index.vector_count, index.embedding_model,
+            index.dimensions, local_time(index.updated),
         )  # fmt: skip
-    say_not_serving(state["builds_not_serving"])
+    say_not_serving(state.builds_not_serving)
     _print_running(state)
     _print_last_sync(state)
-    _print_source(state["source"])
-    for group in state["not_indexed"]:
-        if group["state"] == "pending" and state["running"]:
+    _print_source(state.source)
+    for group in state.not_indexed:
+        if group.state == "pending" and state.running:
             continue  # they are being read
-        reason = group["reason"] or "to be read by the next sync"
-        say("  [yellow]{} pages {}[/yellow]: {}", group["pages"], group["state"], reason)
-        for example in group["examples"]:
+        reason = group.reason or "to be read by the next sync"
+        say("  [yellow]{} pages {}[/yellow]: {}", group.pages, group.state, reason)
+        for example in group.examples:
             say("    {} ({})", example["title"] or "Untitled", example["external_id"])
-    for group in state["partial"]["reasons"]:
-        say("  [yellow]{} pages are incomplete[/yellow]: {}", group["pages"], group["reason"])
-        for example in group["examples"]:
+    for incomplete in state.partial.reasons:
+        say("  [yellow]{} pages are incomplete[/yellow]: {}", incomplete.pages, incomplete.reason)
+        for example in incomplete.examples:
             say("    {} ({})", example["title"] or "Untitled", example["external_id"])
 
 
-def _print_running(state: dict[str, Any]) -> None:
-    running, last = state["running"], state["last_sync"]
+def _print_running(state: WorkspaceStatus) -> None:
+    running, last = state.running, state.last_sync
     if running is None:
         return
-    if last is None or last["state"] != "running":
+    if last is None or last.state != "running":
         say("  [green]a run is at work[/green] on this workspace")
         return
     say(
         "  [green]a sync is running[/green]: generation {}, {}, since {}: {} pages listed, {} to be read, "
         "{} chunks waiting, {} of them embedded{}",
-        last["generation"], last["mode"], local_time(last["started_at"]), running["listed"], running["pending"],
-        running["chunks"], running["embedded"],
-        "; the index of the vectors is being made" if running["is_indexing"] else "",
+        last.generation, last.mode, local_time(last.started_at), running.listed, running.pending,
+        running.chunks, running.embedded,
+        "; the index of the vectors is being made" if running.is_indexing else "",
     )  # fmt: skip
 
 
-def _print_last_sync(state: dict[str, Any]) -> None:
-    last = state["last_sync"]
+def _print_last_sync(state: WorkspaceStatus) -> None:
+    last = state.last_sync
     if last is None:
         say("  never synced")
         return
-    if last["state"] != "running":
-        whole = "complete" if last["listing_complete"] else "[yellow]incomplete[/yellow]"
+    if last.state != "running":
+        whole = "complete" if last.listing_complete else "[yellow]incomplete[/yellow]"
         ended = f"listing {whole}, ended {{ended}}"
-        if not last["finished_at"]:
+        if not last.finished_at:
             ended = "[yellow]{state}[/yellow]; the next sync goes on from there"
         say(
             f"  last sync: generation {{generation}}, {{mode}}, began {{began}}, {ended}",
-            generation=last["generation"],
-            mode=last["mode"],
-            began=local_time(last["started_at"]),
-            ended=local_time(last["finished_at"]) if last["finished_at"] else "",
-            state=last["state"],
+            generation=last.generation,
+            mode=last.mode,
+            began=local_time(last.started_at),
+            ended=local_time(last.finished_at) if last.finished_at else "",
+            state=last.state,
         )
-    for problem in last["problems"]:
+    for problem in last.problems:
         say("    {}", problem)
-    if last["waiting_removals"]:
-        say_waiting_removals(state["workspace"], last["mode"], last["waiting_removals"])
+    if last.waiting_removals:
+        say_waiting_removals(state.workspace, last.mode, last.waiting_removals)
 
 
-def _print_source(source: dict[str, Any]) -> None:
-    if source["paused_until"]:
+def _print_source(source: SourceState) -> None:
+    if source.paused_until:
         say(
             "  [yellow]the source asked for a pause[/yellow] until {}: {}",
-            local_time(source["paused_until"]),
-            source["pause_reason"],
+            local_time(source.paused_until),
+            source.pause_reason,
         )
-    if source["problem"]:
+    if source.problem:
         say("  [yellow]the source could not be looked at:[/yellow]")
-        say("    {}", source["problem"])
-    for kind, pages in source["unknown_types"].items():
+        say("    {}", source.problem)
+    for kind, pages in source.unknown_types.items():
         say("  {} pages hold '{}', which this release does not know", pages, kind)

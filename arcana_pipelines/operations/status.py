@@ -1,0 +1,227 @@
+"""What a workspace is at: its indexes, its last sync, and what is not indexed and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from arcana_pipelines.db import query
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.ledger import generations, pages
+from arcana_pipelines.ledger.counters import Counters
+from arcana_pipelines.ledger.pages import PartialPages
+from arcana_pipelines.operations.reports import (
+    NotServing,
+    Progress,
+    ServedIndex,
+    builds_not_serving,
+    progress_of,
+    served_counts,
+    sync_report,
+)
+from arcana_pipelines.sources.registry import out_of_reach
+from arcana_pipelines.workspaces.lock import locked
+from arcana_pipelines.workspaces.workspaces import Workspace
+
+load_sql = statements_beside(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class LastSync:
+    """The newest sync of a workspace.
+
+    Attributes:
+        state: `done`, `running`, `not finished`, or how it ended otherwise (see `Counters.ended`).
+        generation: its number.
+        mode: `incremental`, `full` or `audit`.
+        listing_complete: the source listed everything that it was asked for; None while it lists.
+        problems: why the listing is not complete, in words.
+        started_at: aware.
+        finished_at: aware; None until it is done.
+        pages: what became of how many pages (see `SyncReport.pages_as_dict`).
+        waiting_removals: pages whose removal waits for a person.
+    """
+
+    state: str
+    generation: int
+    mode: str
+    listing_complete: bool | None
+    problems: Sequence[str]
+    started_at: datetime
+    finished_at: datetime | None
+    pages: Mapping[str, int]
+    waiting_removals: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {**asdict(self), "started_at": self.started_at.isoformat(), "finished_at": _iso(self.finished_at)}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What keeps a workspace from its source, and what the source has that this release does not know.
+
+    Attributes:
+        problem: why the source cannot be looked at, in words; None where it can.
+        paused_until: aware; until then the source wants to be asked nothing. None: it did not say so.
+        pause_reason: what it said.
+        unknown_types: on how many pages each type stands that is not known.
+    """
+
+    problem: str | None
+    paused_until: datetime | None
+    pause_reason: str | None
+    unknown_types: Mapping[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {**asdict(self), "paused_until": _iso(self.paused_until)}
+
+
+@dataclass(frozen=True, slots=True)
+class NotIndexed:
+    """Pages that are not served as the source has them, for one reason.
+
+    Attributes:
+        state: theirs in the ledger: `pending`, `skipped`, `quarantined` or `suspect`.
+        reason: in words; empty where there is nothing to say but that they wait.
+        pages: how many.
+        examples: five of them at most, each with `external_id` and `title`.
+    """
+
+    state: str
+    reason: str
+    pages: int
+    examples: Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceStatus:
+    """What a workspace is at, as `arcana status` tells it.
+
+    Attributes:
+        workspace: its slug.
+        platform: the kind of its source.
+        status: `active`, `paused` or `deleting`.
+        indexes: those that serve, with their counts.
+        running: how far the run is that works on the workspace now; None where none does.
+        last_sync: None before the first one.
+        builds_not_serving: builds that are being made.
+        source: what keeps it from its source.
+        not_indexed: what is not served, a group a reason, the largest first.
+        partial: pages that are known to be incomplete in the index.
+    """
+
+    workspace: str
+    platform: str
+    status: str
+    indexes: Sequence[ServedIndex]
+    running: Progress | None
+    last_sync: LastSync | None
+    builds_not_serving: Sequence[NotServing]
+    source: SourceState
+    not_indexed: Sequence[NotIndexed]
+    partial: PartialPages
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON that `arcana status` prints."""
+        return {
+            "workspace": self.workspace,
+            "platform": self.platform,
+            "status": self.status,
+            "indexes": [index.as_dict() for index in self.indexes],
+            "running": asdict(self.running) if self.running else None,
+            "last_sync": self.last_sync.as_dict() if self.last_sync else None,
+            "builds_not_serving": [build.as_dict() for build in self.builds_not_serving],
+            "source": self.source.as_dict(),
+            "not_indexed": [asdict(group) for group in self.not_indexed],
+            "partial": self.partial.as_dict(),
+        }
+
+
+def workspace_status(connection: Connection, workspace: Workspace) -> WorkspaceStatus:
+    """Indexes, last sync and what is not indexed, grouped by the same reason."""
+    parameters = {"workspace_id": workspace.workspace_id}
+    is_running = workspace.slug in locked(connection)
+    return WorkspaceStatus(
+        workspace=workspace.slug,
+        platform=workspace.platform,
+        status=workspace.status,
+        indexes=served_counts(connection, workspace.workspace_id),
+        running=progress_of(connection, workspace.workspace_id) if is_running else None,
+        last_sync=_last_sync(connection, workspace, is_running),
+        builds_not_serving=builds_not_serving(connection, workspace.workspace_id),
+        source=_source_state(connection, workspace),
+        not_indexed=query.rows(connection, NotIndexed, load_sql("not_indexed"), parameters),
+        partial=pages.partial_pages(connection, workspace.workspace_id),
+    )
+
+
+def _last_sync(connection: Connection, workspace: Workspace, is_running: bool) -> LastSync | None:
+    generation = generations.current(connection, workspace.workspace_id)
+    if generation is None:
+        return None
+    times = query.one(
+        connection,
+        _Times,
+        "SELECT started_at, finished_at, listing_complete FROM sync_generation "
+        "WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
+        generation.params,
+    )
+    noted = generations.counters(connection, generation)
+    report = sync_report(connection, workspace, generation)
+    return LastSync(
+        state=_state_of(times.finished_at is not None, is_running, noted),
+        generation=report.generation,
+        mode=report.mode,
+        listing_complete=times.listing_complete,
+        problems=report.problems,
+        started_at=times.started_at,
+        finished_at=times.finished_at,
+        pages=report.pages_as_dict(),
+        waiting_removals=report.waiting_removals,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    started_at: datetime
+    finished_at: datetime | None
+    listing_complete: bool | None
+
+
+def _state_of(is_finished: bool, is_running: bool, noted: Counters) -> str:
+    if is_finished:
+        return "done"
+    return "running" if is_running else noted.ended or "not finished"
+
+
+def _source_state(connection: Connection, workspace: Workspace) -> SourceState:
+    held = query.one(
+        connection,
+        _Polled,
+        "SELECT w.poll_problem, l.paused_until, l.reason FROM workspace w LEFT JOIN source_limit l "
+        "ON l.credential_hash = w.credential_hash AND l.paused_until > now() WHERE w.workspace_id = %s",
+        [workspace.workspace_id],
+    )
+    return SourceState(
+        # A missing export is seen here first, where no sensor runs.
+        problem=out_of_reach(workspace.platform, workspace.source_config) or held.poll_problem,
+        paused_until=held.paused_until,
+        pause_reason=held.reason,
+        unknown_types=pages.unknown_types(connection, workspace.workspace_id),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Polled:
+    poll_problem: str | None
+    paused_until: datetime | None
+    reason: str | None
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -1,0 +1,113 @@
+"""What `arcana status --json` prints is a contract: its names, their order and their kinds."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from arcana_pipelines.operations.status import workspace_status
+from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines.workspaces.workspaces import find
+from arcana_pipelines_tests.harness import Harness
+
+
+def status(acme: Harness) -> dict[str, Any]:
+    """What the command prints, times left out but for whether there is one."""
+    with acme.database.connection() as connection:
+        told: dict[str, Any] = json.loads(json.dumps(workspace_status(connection, find(connection, "acme")).as_dict()))
+    for held, names in ((told["last_sync"], ("started_at", "finished_at")), (told["source"], ("paused_until",))):
+        for name in names:
+            if held is not None:
+                held[name] = held[name] is not None
+    for index in told["indexes"]:
+        assert index.pop("updated")
+    return told
+
+
+NOTHING_YET: dict[str, Any] = {
+    "workspace": "acme",
+    "platform": "notion",
+    "status": "active",
+    "indexes": [
+        {
+            "name": "default",
+            "embedding_model": "wordllama-l2-supercat",
+            "dimensions": 256,
+            "object_count": 0,
+            "vector_count": 0,
+            "documents": 0,
+            "chunks": 0,
+        }
+    ],
+    "running": None,
+    "last_sync": None,
+    "builds_not_serving": [],
+    "source": {"problem": None, "paused_until": False, "pause_reason": None, "unknown_types": {}},
+    "not_indexed": [],
+    "partial": {"pages": 0, "reasons": []},
+}
+
+
+def test_of_a_workspace_that_was_never_synced(acme: Harness) -> None:
+    assert json.dumps(status(acme)) == json.dumps(NOTHING_YET)
+
+
+@pytest.fixture
+def broken(acme: Harness) -> str:
+    """One page is read, another one cannot be, and the source wants a pause."""
+    acme.world.add_page("Leave", blocks=[blocks.paragraph("30 days."), blocks.unsupported()])
+    page = acme.world.add_page("Broken", blocks=[blocks.paragraph("Nobody reads this.")])
+    acme.settle()
+    acme.server.faults.add(f"GET /v1/(pages|blocks)/{page}", "403", times=None)
+    acme.sync()
+    acme.rows("UPDATE workspace SET poll_problem = 'Notion did not answer' RETURNING 1")
+    acme.rows("UPDATE source_limit SET paused_until = now() + interval '1 minute', reason = '429' RETURNING 1")
+    return page
+
+
+def test_of_one_with_troubles_while_a_run_is_at_work(acme: Harness, broken: str) -> None:
+    with acme.session():
+        told = status(acme)
+    assert json.dumps(told, ensure_ascii=False) == json.dumps(
+        {
+            **NOTHING_YET,
+            "indexes": [
+                {**NOTHING_YET["indexes"][0], "object_count": 1, "vector_count": 1, "documents": 1, "chunks": 1}
+            ],
+            "running": {
+                "listed": 2, "pending": 0, "chunks": 0, "embedded": 0, "served": 1, "is_indexing": False,
+            },
+            "last_sync": {
+                "state": "done",
+                "generation": 1,
+                "mode": "full",
+                "listing_complete": True,
+                "problems": [],
+                "started_at": True,
+                "finished_at": True,
+                "pages": {
+                    "enumerated": 2, "added": 1, "updated": 0, "unchanged": 0, "skipped": 0, "quarantined": 1,
+                    "pending": 0, "removed": 0,
+                },
+                "waiting_removals": 0,
+            },
+            "source": {
+                "problem": "Notion did not answer",
+                "paused_until": True,
+                "pause_reason": "429",
+                "unknown_types": {"button": 1},
+            },
+            "not_indexed": [
+                {
+                    "state": "quarantined",
+                    "reason": "GET blocks/…/children: 403 restricted_resource: Insufficient permissions for this "
+                    "endpoint.",
+                    "pages": 1,
+                    "examples": [{"title": "Broken", "external_id": broken}],
+                }
+            ],
+        },
+        ensure_ascii=False,
+    )  # fmt: skip
