@@ -1,4 +1,4 @@
-"""Batches of texts to the provider: with its concurrency, within the budget, refused texts sifted out."""
+"""Batches of texts to the provider: with its concurrency, within the budget, refused texts split off."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HARMLESS = "hello"
 
 
 @dataclass(slots=True)
-class Sifted:
+class RequestOutcome:
     """What became of one batch.
 
     Attributes:
@@ -33,7 +33,7 @@ class Sifted:
     failure: EmbeddingFailed | None = None
 
 
-def send(embedder: Embedder, groups: Iterator[list[Text]], budget: Budget) -> Iterator[Sifted]:
+def send(embedder: Embedder, groups: Iterator[list[Text]], budget: Budget) -> Iterator[RequestOutcome]:
     """Send batches with the provider's concurrency and yield each as it is answered.
 
     No batch is taken before there is room for it. A batch counts against the budget until the caller, having
@@ -43,15 +43,15 @@ def send(embedder: Embedder, groups: Iterator[list[Text]], budget: Budget) -> It
         EmbeddingFailed: the provider failed, or it refuses even a harmless text.
         BudgetReached: the next batch might cross the limit.
     """
-    sieve = _Sieve(embedder)
+    splitting = _SplittingEmbedder(embedder)
     if embedder.concurrency == 1:
         for batch in groups:
             if not budget.admit(batch):
                 raise budget.reached(budget.most(batch))
-            yield (sifted := sieve.sift(batch))
+            yield (outcome := splitting.embed(batch))
             budget.settle(batch)
-            if sifted.failure is not None:
-                raise sifted.failure
+            if outcome.failure is not None:
+                raise outcome.failure
         return
     failure: BaseException | None = None
     without_room: list[Text] | None = None
@@ -69,32 +69,32 @@ def send(embedder: Embedder, groups: Iterator[list[Text]], budget: Budget) -> It
 
     with (
         worker_threads(embedder.concurrency, "embed") as pool,
-        closing(in_flight(pool, sieve.sift, admitted(), embedder.concurrency)) as answered,
+        closing(in_flight(pool, splitting.embed, admitted(), embedder.concurrency)) as answered,
     ):
         # Even after a failure, what was asked for is paid for: it is stored before the failure is raised.
         for batch, future in answered:
             if (error := future.exception()) is not None:
                 failure = error
                 continue
-            yield (sifted := future.result())
+            yield (outcome := future.result())
             budget.settle(batch)
-            failure = failure or sifted.failure
+            failure = failure or outcome.failure
     if failure is not None:
         raise failure
     if without_room is not None:
         raise budget.reached(budget.most(without_room))
 
 
-class _Sieve:
+class _SplittingEmbedder:
     """Halves a batch that is refused until the refused texts are alone."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
         self._accepted = False
 
-    def sift(self, batch: list[Text]) -> Sifted:
+    def embed(self, batch: list[Text]) -> RequestOutcome:
         """Embed what is accepted."""
-        sifted = Sifted()
+        outcome = RequestOutcome()
         waiting = [batch]
         try:
             while waiting:
@@ -106,14 +106,14 @@ class _Sieve:
                         waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
                         continue
                     if not self._accepted:
-                        sifted.probed += self._try_harmless()
-                    sifted.refused.append((part[0].text_hash, str(error)))
+                        outcome.probed += self._try_harmless()
+                    outcome.refused.append((part[0].text_hash, str(error)))
                 else:
                     self._accepted = True
-                    sifted.embedded.append((part, embedded))
+                    outcome.embedded.append((part, embedded))
         except EmbeddingFailed as failure:
-            sifted.failure = failure
-        return sifted
+            outcome.failure = failure
+        return outcome
 
     def _try_harmless(self) -> int:
         """Is it the text that is wrong, or the model, the size, the endpoint? Returns the tokens it took."""

@@ -250,7 +250,7 @@ def evaluate_serving(
     Raises:
         EmbeddingFailed: the provider does not embed questions.
     """
-    questions = kept(connection, workspace_id)
+    questions = load_golden(connection, workspace_id)
     found = []
     for build in builds_of(connection, workspace_id) if questions else []:
         if build.state == "active":
@@ -271,7 +271,7 @@ def gate(connection: Connection, settings: Settings, build: Build) -> list[str]:
     Raises:
         EmbeddingFailed: the provider does not embed questions.
     """
-    questions = kept(connection, build.workspace_id)
+    questions = load_golden(connection, build.workspace_id)
     builds = builds_of(connection, build.workspace_id, build.index_name)
     connection.commit()
     serving = next((each for each in builds if each.state == "active"), None)
@@ -291,16 +291,16 @@ def gate(connection: Connection, settings: Settings, build: Build) -> list[str]:
     ]
 
 
-def keep(connection: Connection, workspace_id: UUID, questions: Sequence[Question]) -> None:
+def save_golden(connection: Connection, workspace_id: UUID, questions: Sequence[Question]) -> None:
     """Make these the golden questions of a workspace, instead of those kept before."""
     connection.execute(
-        load_sql("keep"),
+        load_sql("save_golden"),
         {"workspace_id": workspace_id, "questions": json.dumps(golden.to_dicts(questions))},
     )
     connection.commit()
 
 
-def kept(connection: Connection, workspace_id: UUID) -> list[Question]:
+def load_golden(connection: Connection, workspace_id: UUID) -> list[Question]:
     """The kept golden questions of a workspace."""
     rows = connection.execute(
         "SELECT query, relevant FROM golden_question WHERE workspace_id = %s ORDER BY query", [workspace_id]

@@ -114,7 +114,7 @@ def run(
     if not request.is_trial:
         quality.store(connection, evaluation, is_baseline=request.baseline)
     if request.keep:
-        quality.keep(connection, workspace.workspace_id, questions)
+        quality.save_golden(connection, workspace.workspace_id, questions)
     return EvalOutcome(request, evaluation, comparison, before is not None)
 
 
@@ -128,7 +128,7 @@ def _build(connection: Connection, workspace: Workspace, request: EvalRequest) -
 
 
 def _kept(connection: Connection, workspace: Workspace) -> list[Question]:
-    questions = quality.kept(connection, workspace.workspace_id)
+    questions = quality.load_golden(connection, workspace.workspace_id)
     if not questions:
         raise WrongUse(
             f"No golden questions are kept for workspace '{workspace.slug}'. Give a file: arcana eval {workspace.slug} "

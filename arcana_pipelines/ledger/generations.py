@@ -67,10 +67,10 @@ def note_ended(connection: Connection, workspace_id: UUID, how: How) -> None:
     """Note of the sync that began last that a person ended it, or that it was to read and cut only."""
     generation = current(connection, workspace_id)
     if generation is not None:
-        note(connection, generation, Counters(ended=how))
+        merge_counters(connection, generation, Counters(ended=how))
 
 
-def note(connection: Connection, generation: Generation, counters: Counters) -> None:
+def merge_counters(connection: Connection, generation: Generation, counters: Counters) -> None:
     """Merge counters into the generation's record."""
     connection.execute(
         "UPDATE sync_generation SET counters = counters || %(counters)s::jsonb "

@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 # Notion rounds edit times down to the minute; a page read this long after its edit minute cannot have been
 # edited again without its time showing it.
 SETTLE = timedelta(minutes=2)
-# Freshly edited pages are read again at every sync until they are settled, unless there are this many (an
-# import is going on): then once, when they are.
+# Freshly edited pages are read again at every sync until they are settled. Where more than this many are not (an
+# import is going on), each is read again only once, after it is settled.
 FEW_UNSETTLED = 20
 
 

@@ -49,7 +49,7 @@ def process_contents(connection: Connection, generation: Generation) -> ContentR
         failed += len(failures)
     if processed or _documents_were_removed(connection, generation):
         put_in_place(connection, generation.workspace_id)
-    generations.note(connection, generation, Counters(versions=versions))
+    generations.merge_counters(connection, generation, Counters(versions=versions))
     connection.commit()
     return ContentReport(processed, versions, failed)
 

@@ -101,7 +101,7 @@ def sync_pages(
         _record_databases(connection, generation, source)
     if listing.complete and not listed and mode is not Mode.INCREMENTAL:
         _distrust_empty(connection, generation, listing, allow_removals)
-    # A listing that failed at once tells no time of the source's. Ours would do for neither: then nothing is settled.
+    # A listing that failed at once tells no time of the source's, and our clock may differ: no page is settled then.
     source_now = listing.source_time or _newest_edit(connection, generation) or LONG_AGO
     # Removal comes first: reading a page that the trash or a whole listing speaks against proves nothing.
     removal = remove_absent(connection, generation, source, listing, allow_removals)
@@ -128,7 +128,7 @@ def sync_pages(
     counted = Counters(
         listed=report.listed, removed=removal.removed, waiting_removals=removal.waiting, notion=source.traffic()
     )
-    generations.note(connection, generation, counted)
+    generations.merge_counters(connection, generation, counted)
     connection.commit()
     return report
 

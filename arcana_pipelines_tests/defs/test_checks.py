@@ -10,7 +10,7 @@ from arcana_pipelines.defs.config import sync_config
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
 from arcana_pipelines.evaluation.golden import Question, Relevant
-from arcana_pipelines.evaluation.quality import evaluate_serving, keep, store
+from arcana_pipelines.evaluation.quality import evaluate_serving, save_golden, store
 from arcana_pipelines.indexes.health import Finding
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.workspaces.workspaces import find
@@ -84,7 +84,7 @@ def test_quality_that_was_compared_with_nothing_is_not_said_to_hold(
     with installed.database.connection() as connection:
         workspace_id = find(connection, "acme").workspace_id
         page = installed.world.visible_pages()[0]
-        keep(connection, workspace_id, [Question(query="a question", relevant=(Relevant(external_id=page),))])
+        save_golden(connection, workspace_id, [Question(query="a question", relevant=(Relevant(external_id=page),))])
     execute(instance, "acme", {}, "measure_quality")
     assert _results(instance, "retrieval_quality", "quality_holds", "acme") == ["PLANNED"]
 

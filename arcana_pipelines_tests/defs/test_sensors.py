@@ -20,7 +20,7 @@ from arcana_pipelines.defs.schedules import schedules
 from arcana_pipelines.defs.sensors import index_builds, source_changes, workspace_registry
 from arcana_pipelines.errors import TokenRevoked
 from arcana_pipelines.evaluation.golden import Question, Relevant
-from arcana_pipelines.evaluation.quality import keep
+from arcana_pipelines.evaluation.quality import save_golden
 from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.indexes.lifecycle import create_index, rebuild_index
 from arcana_pipelines.settings import ScheduleTimes
@@ -244,7 +244,7 @@ def test_golden_questions_are_asked_every_night_where_there_are_some(
     assert asked() == []
     with installed.database.connection() as connection:
         page = installed.world.visible_pages()[0]
-        keep(
+        save_golden(
             connection,
             find(connection, "acme").workspace_id,
             [Question(query="a question", relevant=(Relevant(external_id=page),))],

@@ -238,11 +238,11 @@ class Quality:
 
     def keep(self, questions: list[Question]) -> None:
         with self.harness.database.connection() as connection:
-            quality.keep(connection, self.workspace_id, questions)
+            quality.save_golden(connection, self.workspace_id, questions)
 
     def kept(self) -> list[Question]:
         with self.harness.database.connection() as connection:
-            return quality.kept(connection, self.workspace_id)
+            return quality.load_golden(connection, self.workspace_id)
 
     def gate(self, build: Build) -> list[str]:
         with self.harness.database.connection() as connection:

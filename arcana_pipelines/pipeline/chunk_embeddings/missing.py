@@ -17,7 +17,7 @@ from arcana_pipelines.embedding.budget import Budget
 from arcana_pipelines.embedding.packing import batches, sendable
 from arcana_pipelines.embedding.prices import PricingPolicy, cost
 from arcana_pipelines.embedding.protocol import Embedder, OffersBatches, OpenEmbedder
-from arcana_pipelines.embedding.requests import Sifted, send
+from arcana_pipelines.embedding.requests import RequestOutcome, send
 from arcana_pipelines.embedding.store import StoreKey, Usage, count, store
 from arcana_pipelines.indexes.builds import Build, live_builds
 from arcana_pipelines.ledger import generations
@@ -96,17 +96,17 @@ def embed_missing(
                 provider_batches.send(connection, key, embedder.batches(), texts, budget)
                 continue
             began = time.monotonic()
-            for sifted in send(embedder, batches(texts, batch_size), budget):
+            for outcome in send(embedder, batches(texts, batch_size), budget):
                 ended = time.monotonic()
-                report.add(_store(connection, generation, key, sifted, budget.price, ended - began), budget.price)
+                report.add(_store(connection, generation, key, outcome, budget.price, ended - began), budget.price)
                 began = ended
-                refused += len(sifted.refused)
+                refused += len(outcome.refused)
         report.reused = max(0, staged - report.computed - refused - provider_batches.waiting(connection, workspace_id))
     finally:
         if not connection.closed:
             connection.rollback()
             report.waiting = provider_batches.waiting(connection, workspace_id)
-            generations.note(connection, generation, Counters(embeddings=report.counts()))
+            generations.merge_counters(connection, generation, Counters(embeddings=report.counts()))
             connection.commit()
     return report.counts()
 
@@ -154,19 +154,19 @@ def _store(
     connection: Connection,
     generation: Generation,
     key: StoreKey,
-    sifted: Sifted,
+    outcome: RequestOutcome,
     price: Decimal | None,
     seconds: float,
 ) -> Usage:
     """Store what came of one request, with what it cost, in one transaction."""
-    texts, tokens = 0, sifted.probed
-    for batch, embedded in sifted.embedded:
+    texts, tokens = 0, outcome.probed
+    for batch, embedded in outcome.embedded:
         counts = embedded.counts or [text.tokens for text in batch]
         store(connection, key, [text.text_hash for text in batch], embedded.vectors, counts)
         texts += len(batch)
         tokens += embedded.tokens
     usage = Usage(texts, tokens, cost(tokens, price), seconds)
     count(connection, key, usage)
-    reject(connection, generation, key, sifted.refused)
+    reject(connection, generation, key, outcome.refused)
     connection.commit()
     return usage

@@ -291,7 +291,7 @@ class NotionSource(Source):
             if stop:
                 break
         if listing.problems:
-            return  # whoever does not answer one question is not asked another
+            return  # the source did not answer the search: its trash is not asked for either
         trash = yield from self._trash(listing, trash, is_unchanged)
         listing.complete = not listing.problems
         listing.cursor = _cursor(listing.source_time or newest, trash)

@@ -44,7 +44,7 @@ def read_payload(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise WrongUse("The body is not JSON.") from error
     if not isinstance(payload, dict):
-        raise WrongUse("The body is no JSON object.")
+        raise WrongUse("The body of the webhook is not a JSON object.")
     return payload
 
 
