@@ -32,7 +32,14 @@ Ann = Literal["auto", "none", "hnsw", "ivfflat"]
 
 @dataclass(frozen=True, slots=True)
 class IndexSettings:
-    """What fixes a build: how text is cut, what embeds it, and how vectors are searched."""
+    """What fixes a build: how text is cut, what embeds it, and how vectors are searched.
+
+    Attributes:
+        embedding_model: the name of the model.
+        dimensions: numbers a vector.
+        chunker: sizes of chunks, in tokens.
+        ann: how vectors are searched; `auto`: exactly, until there are too many for that.
+    """
 
     embedding_model: str
     dimensions: int
@@ -50,7 +57,25 @@ class IndexSettings:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One build, with the index it belongs to."""
+    """One build, with the index it belongs to.
+
+    Attributes:
+        rag_index_build_id: a number, also in the names of its tables.
+        rag_index_id: the index it belongs to.
+        workspace_id: the workspace of that index.
+        index_name: the name of that index, unique in its workspace.
+        chunker: the fields of `ChunkerSettings`.
+        embedding_model: the name of the model.
+        dimensions: numbers a vector.
+        fingerprint: of the settings and the chunker's version, when the build was made (see `IndexSettings`).
+        ann_setting: what was asked for: `auto`, `none`, `hnsw` or `ivfflat`.
+        ann: what there is: `none` (searches are exact), `hnsw` or `ivfflat`.
+        ann_effort: `hnsw.ef_search` (candidates) or `ivfflat.probes` (lists) of a search; 0 where searches are exact.
+        state: `building`, `verifying`, `active` or `retired`.
+        promote_when_verified: it serves by itself as soon as nothing speaks against it.
+        verification: `Verification` as JSON; None before the first one.
+        promoted_at: aware; None where it never served.
+    """
 
     rag_index_build_id: int
     rag_index_id: UUID

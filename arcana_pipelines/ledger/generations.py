@@ -18,7 +18,13 @@ load_sql = statements_beside(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One sync of one workspace."""
+    """One sync of one workspace.
+
+    Attributes:
+        workspace_id: of the workspace that is synced.
+        number: 1 for a workspace's first sync, one more each.
+        mode: how much is listed.
+    """
 
     workspace_id: UUID
     number: int

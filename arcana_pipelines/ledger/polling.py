@@ -28,7 +28,12 @@ LONGEST_PAUSE_SECONDS = 1800
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """Whether a sync is called for, and why in a few words."""
+    """Whether a sync is called for, and why in a few words.
+
+    Attributes:
+        needed: a sync is called for.
+        reason: why, in a few words.
+    """
 
     needed: bool
     reason: str = ""

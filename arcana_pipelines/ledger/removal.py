@@ -32,7 +32,13 @@ BELOW_TRASH = "below a page in the trash"  # also written by removal_trashed.sql
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What was removed, how many removals wait for a person, and how many pages a direct look found alive."""
+    """What was removed, how many removals wait for a person, and how many pages a direct look found alive.
+
+    Attributes:
+        removed: pages.
+        waiting: pages.
+        alive: pages.
+    """
 
     removed: int = 0
     waiting: int = 0

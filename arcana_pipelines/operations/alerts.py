@@ -51,7 +51,14 @@ class Unanswered(ArcanaError):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Something that is wrong now. `text` and `next_step` are our words, `detail` is text from outside."""
+    """Something that is wrong now. `text` and `next_step` are our words, `detail` is text from outside.
+
+    Attributes:
+        cause: its kind.
+        workspace: the slug; empty where it is the installation's.
+        subject: what of the workspace it is about, where there may be several.
+        run_id: of the run in Dagster that shows it.
+    """
 
     cause: str
     workspace: str

@@ -27,7 +27,18 @@ MOST_CHANGES = 20
 
 @dataclass(frozen=True, slots=True)
 class ServedIndex:
-    """An index's own counts beside what is really there."""
+    """An index's own counts beside what is really there.
+
+    Attributes:
+        name: of the index.
+        embedding_model: of the build that serves.
+        dimensions: numbers a vector.
+        object_count: documents, as the index says.
+        vector_count: chunks, as the index says.
+        updated: when these counts were last written; aware.
+        documents: documents that a search can reach, counted now.
+        chunks: chunks that a search can reach, counted now.
+    """
 
     name: str
     embedding_model: str

@@ -48,6 +48,9 @@ class PagesReport:
     """What one listing found and did.
 
     Attributes:
+        mode: `incremental`, `full` or `audit`, as it was run.
+        listing_complete: the source listed everything that it was asked for.
+        problems: why not, in words.
         generation: its number.
         listed: pages, counted while listing, apart from the ledger.
         fetched: pages whose body was read.

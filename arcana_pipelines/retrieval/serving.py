@@ -20,6 +20,9 @@ class Serving:
     """The build that serves an index.
 
     Attributes:
+        build: its `rag_index_build_id`.
+        model: the name of the embedding model.
+        dimensions: numbers a vector.
         ann: how its vectors are searched: `none` (all are compared), `ivfflat` or `hnsw`.
         search_effort: lists that are probed (`ivfflat`) or candidates that are followed (`hnsw`); 0 for `none`.
         vectors: how many a search can reach.

@@ -105,7 +105,12 @@ class FetchedPage:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What was asked of a source since it was opened: requests sent, and those of them that it refused as too many."""
+    """What was asked of a source since it was opened: requests sent, and those of them that it refused as too many.
+
+    Attributes:
+        requests: requests sent, repeated ones included.
+        throttled: those of them that were refused as too many.
+    """
 
     requests: int = 0
     throttled: int = 0

@@ -29,6 +29,21 @@ class Workspace:
 
     `storage_path` is where its directory was made; after a restore on another machine it is below the new ARCANA_HOME
     (see `storage_path`). `declared_by` is the Dagster project whose YAML declares it; None: a person registered it.
+
+    Attributes:
+        workspace_id: its key in every table.
+        slug: its name in commands and the Dagster partition key.
+        name: what people call it.
+        platform: the kind of its source, such as `notion`.
+        user_id: its owner.
+        source_config: what the source is opened with; no secrets.
+        credential_ref: the name of the variable with its token; None: the source's default.
+        source_workspace_id: the source's own id of what was indexed; a token of another one is refused.
+        credential_hash: a fingerprint of the token of the last sync.
+        status: `active`, `paused` or `deleting`.
+        generation: the number of its newest sync; 0 before the first.
+        source_cursor: where the next incremental listing starts; None: everything is listed.
+        poll_failures: looks at the source that failed in a row.
     """
 
     workspace_id: UUID

@@ -80,7 +80,12 @@ HURRIED = Patience(attempts=1, throttled_attempts=1, timeout=5.0, longest_pause=
 
 @dataclass(slots=True)
 class Traffic:
-    """What was asked of Notion so far."""
+    """What was asked of Notion so far.
+
+    Attributes:
+        requests: HTTP requests sent, repeated ones included.
+        throttled: those of them answered by 429.
+    """
 
     requests: int = 0
     throttled: int = 0

@@ -51,6 +51,12 @@ class RowIndex:
     properties.
     `views` are the CSVs that are no databases: for each the id of the database that it shows.
     `columns` are what each database's columns are by name, and `titles` the name of its title's column.
+
+    Attributes:
+        files: the page files that are rows, by their path in the export.
+        lone: rows without a page file, by their id.
+        problems: what keeps the listing from being complete, in words.
+        remarks: what a person should know and nothing depends on, in words.
     """
 
     files: dict[str, RowFile] = field(default_factory=dict)

@@ -169,7 +169,7 @@ def ensure_recall(connection: Connection, build: Build, least: float) -> float:
 def _least_effort(connection: Connection, build: Build, vectors: int) -> int:
     """The least effort that finds `TUNED_RECALL` of the neighbours; the most there is when none does."""
     efforts = _efforts(build.ann, _lists(vectors))
-    # Not those by which the build is verified.
+    # `verify` samples by ASC: an effort that was tuned on its probes would pass on them and nowhere else.
     probes = _sample(connection, build, "DESC")
     if build.ann == "ivfflat":
         # All lists are all vectors: exact, and at half the time of reading whole rows.
