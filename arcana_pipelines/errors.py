@@ -59,6 +59,10 @@ class DatabaseBusy(ArcanaError):
     """A statement, or its wait for a lock, took longer than it may. Nothing was changed; trying again can help."""
 
 
+class LeaseLost(ArcanaError):
+    """Another run has taken over the workspace. Nothing is written any more; the other goes on from there."""
+
+
 class DatabaseFull(ArcanaError):
     """The database's disk is full. What was stored stays; trying again helps when there is space."""
 

@@ -96,7 +96,7 @@ class Harness(IndexedWorkspace):
         return self.connected_as(lease.SUPERUSER)
 
     def connected_as(self, role: str) -> Connection:
-        return psycopg.connect(self.database.url.replace(f"{lease.WRITER}@", f"{role}@"))
+        return psycopg.connect(self.database.url.replace(f"{lease.WRITER}@", f"{role}@"), autocommit=True)
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with self.database.connection() as connection:

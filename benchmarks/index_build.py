@@ -107,7 +107,7 @@ def fill_documents(connection: Connection, slug: str, documents: Iterable[tuple[
     """Documents (external id, title, Markdown) with one version each, as the stage `document_content` leaves them."""
     workspace = workspaces.find(connection, slug)
     generations.begin(connection, workspace.workspace_id, Mode.FULL)
-    with connection.cursor() as cursor:
+    with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("CREATE TEMP TABLE made (number int, contents jsonb) ON COMMIT DROP")
         with cursor.copy("COPY made FROM STDIN") as copy:
             for number, (external_id, title, text) in enumerate(documents):
@@ -125,7 +125,6 @@ def fill_documents(connection: Connection, slug: str, documents: Iterable[tuple[
             "document_id, timestamptz '2026-01-01' + number * interval '1 minute' FROM made",
             {"w": workspace.workspace_id, "u": workspace.user_id},
         )
-    connection.commit()
 
 
 def made_up(slug: str, documents: int, seed: int) -> Iterator[tuple[str, str, str]]:
@@ -198,7 +197,6 @@ def rate(scale: float) -> bool:
                 )
             ]
             (build,) = builds_of(connection, workspaces.find(connection, "rate").workspace_id)
-            connection.commit()
             started = time.monotonic()
             ann.ensure_ann(connection, replace(build, ann_setting="auto"), len(texts))
             approximate = time.monotonic() - started
@@ -218,7 +216,6 @@ def rate(scale: float) -> bool:
                 copy.set_types(["int4", "text", "vector"])
                 for at, (text, vector) in enumerate(zip(texts, vectors, strict=True)):
                     copy.write_row((at, text, vector))
-            connection.commit()
             copying = time.monotonic() - started
     ours, bare, own = seconds["embed"] + seconds["publish"], bare_embedding + copying, own_embedding + copying
     print(f"\n## Rate, {len(texts):,} chunks of {local.DIMENSIONS} dimensions\n")
@@ -377,7 +374,6 @@ def search_load(url: str, home: str, base_url: str) -> None:
     database, writer = Database(settings), Writer(7)
     with database.connection() as connection:
         searcher = ConnectionSearcher(connection, settings, workspaces.find(connection, "change").workspace_id)
-        connection.commit()
         searcher.search(SearchRequest("the model is loaded"))
         print("ready", flush=True)
         while not ended.is_set():
@@ -387,7 +383,6 @@ def search_load(url: str, home: str, base_url: str) -> None:
                 failed = not texts
             except Exception:  # whatever it is, it is counted
                 failed = True
-                connection.rollback()
             took = 1000 * (time.monotonic() - started)
             digests = [hashlib.md5(text.encode()).hexdigest() for text in texts]
             print(json.dumps({"ms": took, "failed": failed, "hits": digests}), flush=True)
@@ -405,7 +400,7 @@ def search(scale: float) -> bool:
             slug = f"tenant-{number}"
             workspace_id = registered(database, slug, int(CHUNKS * scale / 10 / CHUNKS_OF_A_DOCUMENT), seed=number)
             run_stages(database, slug)
-        with database.connect(autocommit=True) as connection:
+        with database.connect() as connection:
             connection.execute("VACUUM ANALYZE document_chunk")
             for number in range(10):
                 workspace_id = workspaces.find(connection, f"tenant-{number}").workspace_id

@@ -62,7 +62,6 @@ def mark(connection: Connection, workspace_id: UUID) -> None:
         """,
         {"workspace": workspace_id, "left": LEFT},
     )
-    connection.commit()
 
 
 def questions(writer: Writer) -> dict[str, Callable[[], str]]:
@@ -131,7 +130,6 @@ def measure(database: Database, workspace_id: UUID, documents: int) -> bool:
     writer = Writer(11)
     with database.connection() as connection:
         searcher = ConnectionSearcher(connection, database.settings, workspace_id)
-        connection.commit()
         connection.cursor_factory = TimedCursor
         for _ in range(50):
             searcher.search(SearchRequest(writer.query()))
@@ -177,7 +175,7 @@ def main() -> int:
         run_stages(database, "speed")
         with database.connection() as connection:
             mark(connection, workspace_id)
-        with database.connect(autocommit=True) as connection:
+        with database.connect() as connection:
             connection.execute("VACUUM ANALYZE")
         print(f"\n## Searches of {documents * CHUNKS_OF_A_DOCUMENT:,} chunks with the local model\n")
         return 0 if measure(database, workspace_id, documents) else 1

@@ -46,7 +46,7 @@ def progress(database: Database, workspace: Workspace, wanted: bool) -> Iterator
             def watch() -> None:
                 course, pause = Course(), 0.0
                 try:
-                    with database.connect(autocommit=True) as connection:
+                    with database.connect() as connection:
                         while not stop.wait(max(REFRESH_SECONDS, pause)):
                             asked = time.monotonic()
                             now = progress_of(connection, workspace.workspace_id)

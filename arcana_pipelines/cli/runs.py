@@ -85,7 +85,7 @@ def run_job(
 
         def record() -> None:
             run.mark_canceled(instance, run_id)
-            with database.connect(autocommit=True) as connection:
+            with database.connect() as connection:
                 generations.note_ended(connection, workspace.workspace_id, "interrupted")
 
         with interruptible(message, record, as_json) as interrupted:

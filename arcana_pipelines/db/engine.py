@@ -6,12 +6,14 @@ plain SQL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import Transaction
+from psycopg.pq import TransactionStatus
 
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.server import refuse_reader
@@ -21,6 +23,7 @@ from arcana_pipelines.postgres_address import Address
 from arcana_pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection as SqlalchemyConnection
     from sqlalchemy import Engine
 
 load_sql = statements_beside(__file__)
@@ -37,7 +40,17 @@ class InterruptibleConnection(psycopg.Connection[Any]):
     answer for that of its next statement.
     """
 
-    was_interrupted = False
+    # Called in each transaction before it is committed. What it raises keeps the transaction from being committed.
+    before_commit: Callable[[], None] | None = None
+
+    @contextmanager
+    def transaction(self, savepoint_name: str | None = None, force_rollback: bool = False) -> Iterator[Transaction]:
+        """See `psycopg.Connection.transaction`."""
+        is_outermost = self.info.transaction_status is TransactionStatus.IDLE
+        with super().transaction(savepoint_name, force_rollback) as transaction:
+            yield transaction
+            if is_outermost and self.before_commit is not None:
+                self.before_commit()
 
     def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
         """See `psycopg.Connection.wait`."""
@@ -49,8 +62,33 @@ class InterruptibleConnection(psycopg.Connection[Any]):
             with suppress(psycopg.Error):
                 self.cancel_safe(timeout=1)
             self.close()
-            self.was_interrupted = True
             raise
+
+    @contextmanager
+    def fenced(self, check: Callable[[], None]) -> Iterator[None]:
+        """Write in transactions alone, each checked before it is committed; PostgreSQL refuses any other statement."""
+        self.before_commit, self.read_only = check, False
+        self.execute("SET default_transaction_read_only = on")
+        try:
+            yield
+        finally:
+            self.before_commit = None
+            if not self.closed:
+                self.read_only = None
+                self.execute("RESET default_transaction_read_only")
+
+
+@contextmanager
+def outside_transactions(connection: Connection) -> Iterator[None]:
+    """For statements that change something and that no transaction may hold, such as CREATE INDEX CONCURRENTLY."""
+    before = connection.execute("SELECT current_setting('default_transaction_read_only')").fetchone()
+    assert before is not None
+    connection.execute("SET default_transaction_read_only = off")
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("SELECT set_config('default_transaction_read_only', %s, false)", before)
 
 
 _TAKES_TOO_LONG = (
@@ -150,6 +188,7 @@ class Database:
         return create_engine(
             "postgresql+psycopg://",
             creator=self.connect,
+            isolation_level="AUTOCOMMIT",
             # A server that was restarted leaves dead connections in the pool; a look before each use costs 0.1 ms.
             pool_pre_ping=True,
             pool_size=self.settings.database_pool_size,
@@ -157,7 +196,7 @@ class Database:
         )
 
     def connect(self, **options: Any) -> Connection:
-        """A connection of its own, outside the pool.
+        """A connection of its own, outside the pool, in autocommit.
 
         Raises:
             DatabaseUnreachable: nothing answers, or it refuses us.
@@ -184,17 +223,16 @@ class Database:
     def _role(self) -> str:
         return lease.READER if self.only_searches else lease.WRITER
 
-    def _connected(self, autocommit: bool = False, **options: Any) -> Connection:
+    def _connected(self, **options: Any) -> Connection:
         connection = InterruptibleConnection.connect(self.url, application_name="arcana", autocommit=True, **options)
         limits = _OF_SEARCHES if self.only_searches else _OF_WORK
         connection.execute(_LIMIT, [list(limits), list(limits.values())])
         connection.execute(_OUR_SCHEMA_FIRST)
-        connection.autocommit = autocommit
         return connection
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A pooled connection: committed at the end, rolled back on an exception.
+        """A pooled connection in autocommit: statements that belong together stand in `connection.transaction()`.
 
         Raises:
             DatabaseUnreachable: nothing answers, it refuses us, it ends, or all connections are in use for too long.
@@ -216,29 +254,24 @@ class Database:
         assert isinstance(connection, InterruptibleConnection)
         try:
             with self._telling_in_words(connection):
-                try:
-                    yield connection
-                    # Dagster ends its resources in peace after an interrupt; there is nothing left to commit.
-                    if not connection.was_interrupted:
-                        connection.commit()
-                except BaseException:
-                    if not connection.closed:
-                        with suppress(psycopg.OperationalError):  # the server is gone, and the transaction with it
-                            connection.rollback()
-                    raise
+                yield connection
         finally:
             if connection.closed:
                 pooled.invalidate()  # or the pool would try to use it once more, and log that it cannot
             pooled.close()
 
+    def in_transactions(self) -> SqlalchemyConnection:
+        """A pooled connection of SQLAlchemy, which begins a transaction by itself, for alembic and the models."""
+        return self.engine.connect().execution_options(isolation_level="READ COMMITTED")
+
     @contextmanager
     def own_connection(self) -> Iterator[Connection]:
-        """A connection of its own in autocommit, for statements that no transaction may hold and for locks.
+        """A connection of its own, for statements that no transaction may hold and for locks.
 
         Raises:
             ArcanaError: see `connection`.
         """
-        with self.connect(autocommit=True) as connection, self._telling_in_words(connection):
+        with self.connect() as connection, self._telling_in_words(connection):
             yield connection
 
     @contextmanager

@@ -45,8 +45,7 @@ def current_revision(database: Database) -> str | None:
         try:
             row = connection.execute(sql.SQL("SELECT version_num FROM {}").format(version)).fetchone()
         except psycopg.errors.InsufficientPrivilege:
-            connection.rollback()  # `check_server` says which right is missing
-            return None
+            return None  # `check_server` says which right is missing
         return None if row is None else str(row[0])
 
 
@@ -121,7 +120,7 @@ def drift(database: Database) -> list[str]:
 
     with database.connection() as own:
         refuse_reader(own)
-    with database.engine.connect() as connection:
+    with database.in_transactions() as connection:
         if not connection.exec_driver_sql("SELECT has_database_privilege(current_database(), 'CREATE')").scalar_one():
             grant = connection.exec_driver_sql(
                 "SELECT format('GRANT CREATE ON DATABASE %%I TO %%I;', current_database(), current_user)"
@@ -160,7 +159,7 @@ def _migrate(database: Database, run: Any, announce: Callable[[], None] = lambda
             lock, "%s", [_LOCK], lambda: log.warning("another process changes the schema; waiting for it to end")
         )
         announce()
-        with database.engine.connect() as connection:
+        with database.in_transactions() as connection:
             config.attributes["connection"] = connection
             run(config)
             connection.commit()

@@ -19,7 +19,6 @@ def begin_build(context: dg.OpExecutionContext, config: RebuildConfig, arcana: A
     build = lifecycle.rebuild_index(
         session.connection, session.workspace.workspace_id, config.index, config.changed, config.promote
     )
-    session.connection.commit()
     context.log.info(f"Build {build.rag_index_build_id} of the index '{config.index}' is to be filled.")
 
 
@@ -28,7 +27,6 @@ def switch_to_waiting_build(context: dg.OpExecutionContext, config: IndexConfig,
     """Verify the build that waits and let it serve."""
     session = arcana.session(context)
     build = lifecycle.promote(session.connection, session.workspace.workspace_id, config.index, session.gate)
-    session.connection.commit()
     context.log.info(f"Build {build.rag_index_build_id} serves the index '{config.index}'.")
 
 
@@ -37,7 +35,6 @@ def switch_to_previous_build(context: dg.OpExecutionContext, config: IndexConfig
     """Let the build serve that served before."""
     session = arcana.session(context)
     build = lifecycle.roll_back(session.connection, session.workspace.workspace_id, config.index)
-    session.connection.commit()
     context.log.info(f"Build {build.rag_index_build_id} serves the index '{config.index}' again.")
 
 

@@ -11,9 +11,17 @@ from arcana_pipelines.pipeline.purpose import Purpose
 
 def purpose_of(context: dg.AssetExecutionContext) -> Purpose:
     """By the assets that the run has, in whatever process and under whatever keys, and by its job."""
-    names = {node.definition.name for node in context.job_def.nodes}
-    if SYNCING[0] not in names:
+    if not reads_source(context.job_def):
         return Purpose.FILL
     if context.run.job_name == RETRY_JOB:
         return Purpose.RETRY
-    return Purpose.SYNC if names.issuperset(SYNCING) else Purpose.STAGE
+    return Purpose.SYNC if _names(context.job_def).issuperset(SYNCING) else Purpose.STAGE
+
+
+def reads_source(job: dg.JobDefinition) -> bool:
+    """Whether the source is read in this run."""
+    return SYNCING[0] in _names(job)
+
+
+def _names(job: dg.JobDefinition) -> set[str]:
+    return {node.definition.name for node in job.nodes}

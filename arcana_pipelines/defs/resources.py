@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import dagster as dg
 from pydantic import PrivateAttr
 
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.defs.purposes import reads_source
 from arcana_pipelines.defs.runs import at_work
 from arcana_pipelines.pipeline.session import Session, workspace_session
 from arcana_pipelines.settings import Settings, load_settings
+from arcana_pipelines.workspaces.lease import Role
 
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
 
@@ -19,9 +22,8 @@ Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecut
 class ArcanaResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Settings come from the environment (`.env.example`); nothing here is run configuration.
 
-    The in-process executor makes one of these a run, so a workspace stays locked from a run's first asset to
-    its last. An executor that gives each step a process of its own makes one a step: then another run of the same
-    workspace may come between two steps, which each find their work in the database.
+    The in-process executor makes one of these a run, an executor that gives each step a process of its own one a step.
+    A workspace is leased to a run from its first step to its last either way (see `workspaces.lease`).
     """
 
     _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
@@ -50,7 +52,28 @@ class ArcanaResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The workspace of this run's partition, locked until the run (or the step's process) ends."""
         slug = context.partition_key
         if slug not in self._sessions:
-            session = self._stack.enter_context(workspace_session(self.database, slug))
+            session = self._stack.enter_context(
+                workspace_session(
+                    self.database,
+                    slug,
+                    run=context.run.run_id,
+                    role=Role.READ if reads_source(context.job_def) else Role.INDEX,
+                    rests=has_other_processes(context),
+                    is_over=partial(_is_over, context.instance),
+                )
+            )
             self._stack.enter_context(at_work(context.instance, context.run, session.workspace))
             self._sessions[slug] = session
         return self._sessions[slug]
+
+
+def has_other_processes(context: Context) -> bool:
+    """Whether steps of the run are carried out elsewhere: in processes before, beside or after this one."""
+    operation = context if isinstance(context, dg.OpExecutionContext) else context.op_execution_context
+    here = operation.get_step_execution_context().execution_plan.step_keys_to_execute
+    return len(here) < len(context.run.step_keys_to_execute or context.job_def.nodes)
+
+
+def _is_over(instance: dg.DagsterInstance, run_id: str) -> bool:
+    run = instance.get_run_by_id(run_id)
+    return run is not None and run.is_finished

@@ -32,7 +32,7 @@ from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.indexes.lifecycle import fill_requested, rebuild_outdated, to_fill
 from arcana_pipelines.ledger.polling import poll_and_record
 from arcana_pipelines.sources.registry import all_platforms
-from arcana_pipelines.workspaces.lock import locked
+from arcana_pipelines.workspaces.lease import locked
 from arcana_pipelines.workspaces.workspaces import Workspace, due_for_poll, in_need_of_sync, list_all, retired_slugs
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,6 @@ def workspace_registry(context: dg.SensorEvaluationContext) -> dg.SensorResult |
             return dg.SkipReason(NO_SCHEMA)
         with database.connection() as connection:
             rows = list_all(connection)
-            connection.commit()
             report_dead_runs(context.instance)
             known = {row.slug: row for row in rows}
             report_abandoned_runs(context.instance, known, lambda slug: slug in locked(connection), Home.of(context))
@@ -158,7 +157,6 @@ def index_builds(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
             rows = {row.slug: row for row in list_all(connection) if row.status == "active"}
             for row in rows.values():
                 rebuild_outdated(connection, row.workspace_id)
-            connection.commit()
             waiting = [rows[slug] for slug in to_fill(connection) if slug in rows]
             filled = fill_requested(connection, [row.slug for row, _ in _may_run(context, waiting)])
     if not filled:

@@ -30,9 +30,7 @@ class Spending:
 
 def spending(connection: Connection, workspace_id: UUID) -> Spending:
     """What the workspace has spent in the running month."""
-    found = one(connection, Spending, load_sql("spent"), {"workspace_id": workspace_id})
-    connection.commit()
-    return found
+    return one(connection, Spending, load_sql("spent"), {"workspace_id": workspace_id})
 
 
 class Budget:

@@ -161,7 +161,7 @@ def evaluate(
     fusion: Fusion = "weighted",
     reranker: Reranker | None = None,
 ) -> Evaluation:
-    """Ask a build every question by every ranking. Commits; stores nothing.
+    """Ask a build every question by every ranking; stores nothing.
 
     What the settings say of a reranker does not matter here: an index is judged by itself.
 
@@ -172,7 +172,6 @@ def evaluate(
     named = {each.external_id for question in questions for each in question.relevant}
     key = {"workspace_id": build.workspace_id, "pages": list(named)}
     known = {page for (page,) in connection.execute(load_sql("known_pages"), key).fetchall()}
-    connection.commit()
     searcher = ConnectionSearcher(connection, settings, build.workspace_id, build.rag_index_build_id, reranker=reranker)
     asked = filter(None, (question.among(known) for question in questions))
     answers = tuple(_answer(searcher, question, build.index_name, fusion, reranker is not None) for question in asked)
@@ -215,29 +214,26 @@ def baseline(connection: Connection, build: Build) -> dict[str, float] | None:
     row = connection.execute(
         "SELECT by_question FROM retrieval_quality WHERE rag_index_id = %s AND is_baseline", [build.rag_index_id]
     ).fetchone()
-    connection.commit()
     return None if row is None else dict(row[0])
 
 
 def store(connection: Connection, evaluation: Evaluation, is_baseline: bool = False) -> None:
-    """Keep a result with its build, perhaps as the new baseline of the index. Commits."""
-    if is_baseline:
-        connection.execute(
-            "UPDATE retrieval_quality SET is_baseline = false WHERE rag_index_id = %s AND is_baseline",
-            [evaluation.build.rag_index_id],
-        )
-    connection.execute(
-        load_sql("store"),
-        {
-            "rag_index_id": evaluation.build.rag_index_id,
-            "build": evaluation.build.rag_index_build_id,
-            "questions": len(evaluation.answers),
-            "metrics": Jsonb(evaluation.metrics),
-            "by_question": Jsonb(evaluation.by_question),
-            "is_baseline": is_baseline,
-        },
-    )
-    connection.commit()
+    """Keep a result with its build, perhaps as the new baseline of the index."""
+    result = {
+        "rag_index_id": evaluation.build.rag_index_id,
+        "build": evaluation.build.rag_index_build_id,
+        "questions": len(evaluation.answers),
+        "metrics": Jsonb(evaluation.metrics),
+        "by_question": Jsonb(evaluation.by_question),
+        "is_baseline": is_baseline,
+    }
+    with connection.transaction():
+        if is_baseline:
+            connection.execute(
+                "UPDATE retrieval_quality SET is_baseline = false WHERE rag_index_id = %s AND is_baseline",
+                [evaluation.build.rag_index_id],
+            )
+        connection.execute(load_sql("store"), result)
 
 
 def evaluate_serving(
@@ -245,7 +241,7 @@ def evaluate_serving(
 ) -> list[tuple[Evaluation, Comparison | None]]:
     """Ask the serving build of every index the kept questions, store the results, compare them with the baselines.
 
-    Commits. Empty where no question is about a page of the workspace.
+    Empty where no question is about a page of the workspace.
 
     Raises:
         EmbeddingFailed: the provider does not embed questions.
@@ -265,7 +261,7 @@ def evaluate_serving(
 def gate(connection: Connection, settings: Settings, build: Build) -> list[str]:
     """What speaks against letting a build serve: it answers the kept questions worse than the one that serves.
 
-    Both are asked now, so that the same pages and the same release answer. Both results are stored. Commits. Empty
+    Both are asked now, so that the same pages and the same release answer. Both results are stored. Empty
     when there is nothing to compare.
 
     Raises:
@@ -273,7 +269,6 @@ def gate(connection: Connection, settings: Settings, build: Build) -> list[str]:
     """
     questions = load_golden(connection, build.workspace_id)
     builds = builds_of(connection, build.workspace_id, build.index_name)
-    connection.commit()
     serving = next((each for each in builds if each.state == "active"), None)
     if not questions or serving is None or serving.rag_index_build_id == build.rag_index_build_id:
         return []
@@ -297,7 +292,6 @@ def save_golden(connection: Connection, workspace_id: UUID, questions: Sequence[
         load_sql("save_golden"),
         {"workspace_id": workspace_id, "questions": json.dumps(golden.to_dicts(questions))},
     )
-    connection.commit()
 
 
 def load_golden(connection: Connection, workspace_id: UUID) -> list[Question]:
@@ -305,7 +299,6 @@ def load_golden(connection: Connection, workspace_id: UUID) -> list[Question]:
     rows = connection.execute(
         "SELECT query, relevant FROM golden_question WHERE workspace_id = %s ORDER BY query", [workspace_id]
     ).fetchall()
-    connection.commit()
     return [Question(query=query, relevant=relevant) for query, relevant in rows]
 
 
@@ -317,11 +310,9 @@ def asked_workspaces(connection: Connection) -> set[str]:
 
 def suggest(connection: Connection, workspace_id: UUID, limit: int) -> list[Question]:
     """Drafts of golden questions from the titles and headings of a workspace's documents as they are now."""
-    with connection.cursor("quality_documents", row_factory=class_row(Page)) as cursor:
+    with connection.transaction(), connection.cursor("quality_documents", row_factory=class_row(Page)) as cursor:
         cursor.execute(load_sql("documents"), {"workspace_id": workspace_id, "most": MOST_PAGES})
-        found = draft(cursor, limit)
-    connection.commit()
-    return found
+        return draft(cursor, limit)
 
 
 def _rounded(measures: Mapping[str, float] | pd.Series[float]) -> dict[str, float]:

@@ -88,7 +88,7 @@ def run(
     request: EvalRequest,
     on_asking: Callable[[int], None] = lambda questions: None,
 ) -> EvalOutcome:
-    """Ask a build golden questions, compare the result with the baseline, and store it unless it is a trial. Commits.
+    """Ask a build golden questions, compare the result with the baseline, and store it unless it is a trial.
 
     Args:
         on_asking: is told how many questions are about to be asked.

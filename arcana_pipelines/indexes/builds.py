@@ -202,7 +202,7 @@ def _execute(connection: Connection, build: int, parent: str, name: str, *statem
 
 
 def drop_build(connection: Connection, build: int) -> None:
-    """Drop a build with its chunks. `connection` must be in autocommit: readers of other builds do not wait.
+    """Drop a build with its chunks. `connection` must be in no transaction: readers of other builds do not wait.
 
     May be repeated after an interruption.
     """

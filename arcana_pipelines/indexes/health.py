@@ -33,7 +33,6 @@ class Finding:
 def pgvector(connection: Connection) -> Finding:
     """Is pgvector new enough?"""
     installed = scalar(connection, "SELECT extversion FROM pg_extension WHERE extname = 'vector'")
-    connection.commit()
     if installed is None:
         return Finding("pgvector", False, "not created yet: arcana db upgrade")
     version = tuple(int(part) for part in installed.split(".")[:3])
@@ -61,7 +60,6 @@ def _indexes(connection: Connection, build: Build) -> Finding:
         "WHERE at_work.index_relid = indexrelid) FROM pg_index WHERE indrelid = to_regclass(%s) AND NOT indisvalid",
         [build.table],
     ).fetchall()
-    connection.commit()
     # CREATE INDEX CONCURRENTLY makes an index valid when it ends; until then nothing is broken.
     being_built = [name for name, is_at_work in rows if is_at_work]
     invalid = [name for name, is_at_work in rows if not is_at_work]
@@ -77,7 +75,6 @@ def _bloat(connection: Connection, build: Build) -> Finding:
             sql.Identifier(build.table)
         )
     ).fetchone()
-    connection.commit()
     assert row is not None
     live, rows = row
     retired = rows - live

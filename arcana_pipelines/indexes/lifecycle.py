@@ -47,25 +47,26 @@ def create_index(connection: Connection, workspace_id: UUID, name: str, settings
             f"'{name}' cannot be an index's name: use 1 to 63 lower-case letters, digits, '-' and '_', beginning and "
             "ending with a letter or digit."
         )
-    rag_index_id = scalar(
-        connection,
-        "INSERT INTO rag_indexes (workspace_id, name, storage_uri, embedding_model, dimensions) "
-        "VALUES (%s, %s, 'postgresql:document_chunk', %s, %s) ON CONFLICT DO NOTHING RETURNING rag_index_id",
-        [workspace_id, name, settings.embedding_model, settings.dimensions],
-    )
-    if rag_index_id is None:
-        raise WrongUse(
-            f"There is already an index '{name}'. `arcana index rebuild` makes it anew with other settings, while "
-            "the old one serves."
+    with connection.transaction():
+        rag_index_id = scalar(
+            connection,
+            "INSERT INTO rag_indexes (workspace_id, name, storage_uri, embedding_model, dimensions) "
+            "VALUES (%s, %s, 'postgresql:document_chunk', %s, %s) ON CONFLICT DO NOTHING RETURNING rag_index_id",
+            [workspace_id, name, settings.embedding_model, settings.dimensions],
         )
-    documents = scalar(connection, "SELECT 1 FROM document WHERE workspace_id = %s LIMIT 1", [workspace_id])
-    build = create_build(connection, rag_index_id, settings, "building" if documents else "active", promote=True)
-    if not documents:
-        connection.execute(
-            "UPDATE rag_indexes SET active_build_id = %s, storage_uri = %s WHERE rag_index_id = %s",
-            [build, f"postgresql:{chunk_table(build)}", rag_index_id],
-        )
-        connection.execute("UPDATE rag_index_build SET promoted_at = now() WHERE rag_index_build_id = %s", [build])
+        if rag_index_id is None:
+            raise WrongUse(
+                f"There is already an index '{name}'. `arcana index rebuild` makes it anew with other settings, while "
+                "the old one serves."
+            )
+        documents = scalar(connection, "SELECT 1 FROM document WHERE workspace_id = %s LIMIT 1", [workspace_id])
+        build = create_build(connection, rag_index_id, settings, "building" if documents else "active", promote=True)
+        if not documents:
+            connection.execute(
+                "UPDATE rag_indexes SET active_build_id = %s, storage_uri = %s WHERE rag_index_id = %s",
+                [build, f"postgresql:{chunk_table(build)}", rag_index_id],
+            )
+            connection.execute("UPDATE rag_index_build SET promoted_at = now() WHERE rag_index_build_id = %s", [build])
     return builds_of(connection, workspace_id, name)[-1]
 
 
@@ -88,7 +89,8 @@ def rebuild_index(
     under_way = next((build for build in builds if build.state in ("building", "verifying")), None)
     settings = change((_active(builds) or builds[-1]).settings)
     if under_way is None:
-        create_build(connection, builds[0].rag_index_id, settings, "building", promote)
+        with connection.transaction():
+            create_build(connection, builds[0].rag_index_id, settings, "building", promote)
         return builds_of(connection, workspace_id, name)[-1]
     if under_way.fingerprint != settings.fingerprint or under_way.ann_setting != settings.ann:
         raise WrongUse(
@@ -96,10 +98,11 @@ def rebuild_index(
             f"or drop it: arcana index drop <workspace> {name} --build {under_way.rag_index_build_id}"
         )
     if promote:
-        connection.execute(
-            "UPDATE rag_index_build SET promote_when_verified = true WHERE rag_index_build_id = %s",
-            [under_way.rag_index_build_id],
-        )
+        with connection.transaction():
+            connection.execute(
+                "UPDATE rag_index_build SET promote_when_verified = true WHERE rag_index_build_id = %s",
+                [under_way.rag_index_build_id],
+            )
     return replace(under_way, promote_when_verified=promote or under_way.promote_when_verified)
 
 
@@ -168,9 +171,8 @@ def fill_requested(connection: Connection, slugs: list[str]) -> list[str]:
 def advance_build(connection: Connection, build: Build, gate: Gate = lambda build: []) -> Build:
     """Give a build what it needs after a publish: its index, verification when it is whole, promotion if it may.
 
-    `gate` says what speaks against a verified build. Commits. Returns the build as it is now.
+    `gate` says what speaks against a verified build. Returns the build as it is now.
     """
-    connection.commit()
     if build.state == "building" and _is_whole(connection, build):
         build = ensure_ann(connection, build, count_vectors(connection, build))
         connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(build.table)))
@@ -243,13 +245,13 @@ def drop_index(database: Database, connection: Connection, workspace_id: UUID, n
     """Drop an index with all its builds."""
     builds = find_builds(connection, workspace_id, name)
     # Readers lose it at once; its tables go one by one.
-    connection.execute(
-        "UPDATE rag_indexes SET active_build_id = NULL WHERE workspace_id = %s AND name = %s", [workspace_id, name]
-    )
-    connection.commit()
+    with connection.transaction():
+        connection.execute(
+            "UPDATE rag_indexes SET active_build_id = NULL WHERE workspace_id = %s AND name = %s", [workspace_id, name]
+        )
     drop_builds(database, [build.rag_index_build_id for build in builds])
-    connection.execute("DELETE FROM rag_indexes WHERE workspace_id = %s AND name = %s", [workspace_id, name])
-    connection.commit()
+    with connection.transaction():
+        connection.execute("DELETE FROM rag_indexes WHERE workspace_id = %s AND name = %s", [workspace_id, name])
 
 
 def drop_one_build(database: Database, connection: Connection, workspace_id: UUID, name: str, build: int) -> None:
@@ -263,7 +265,6 @@ def drop_one_build(database: Database, connection: Connection, workspace_id: UUI
         raise WrongUse(f"The index '{name}' has no build {build}: arcana index list shows those there are.")
     if found.state == "active":
         raise WrongUse(f"Build {build} serves the index '{name}': promote another first, or drop the whole index.")
-    connection.commit()
     drop_builds(database, [build])
 
 
@@ -295,7 +296,6 @@ def find_builds(connection: Connection, workspace_id: UUID, name: str) -> list[B
         WrongUse: the workspace has no such index.
     """
     found = builds_of(connection, workspace_id, name)
-    connection.commit()
     if not found:
         raise WrongUse(f"There is no index '{name}' in this workspace. `arcana index list` shows those there are.")
     return found
@@ -310,7 +310,6 @@ def build_to_dict(connection: Connection, build: Build) -> dict[str, Any]:
             "FROM rag_index_build WHERE rag_index_build_id = {id}"
         ).format(id=sql.Literal(build.rag_index_build_id), table=sql.Identifier(build.table))
     ).fetchone()
-    connection.commit()
     assert row is not None
     documents, chunks, created_at, promoted_at = row
     return {
@@ -357,7 +356,6 @@ def count_vectors(connection: Connection, build: Build) -> int:
     else:
         there = sql.SQL("SELECT count(*) FROM {} WHERE deleted_at IS NULL").format(sql.Identifier(build.table))
         vectors = scalar(connection, there)
-    connection.commit()
     return vectors
 
 
@@ -365,27 +363,27 @@ def _held_back(connection: Connection, build: Build, problems: list[str]) -> boo
     """Note what speaks against a verified build. From then on a person decides: it is not asked again at every sync."""
     if problems:
         noted = {**(build.verification or {}), "passed": False, "problems": problems}
-        connection.execute(
-            "UPDATE rag_index_build SET verification = %s, promote_when_verified = false WHERE rag_index_build_id = %s",
-            [Jsonb(noted), build.rag_index_build_id],
-        )
-        connection.commit()
+        with connection.transaction():
+            connection.execute(
+                "UPDATE rag_index_build SET verification = %s, promote_when_verified = false "
+                "WHERE rag_index_build_id = %s",
+                [Jsonb(noted), build.rag_index_build_id],
+            )
     return bool(problems)
 
 
 def _is_whole(connection: Connection, build: Build) -> bool:
     """True when nothing that the build could hold is missing."""
     lacks: bool = scalar(connection, load_sql("build_lacks"), build.params)
-    connection.commit()
     return not lacks
 
 
 def _entered(connection: Connection, build: Build, state: str) -> Build:
-    connection.execute(
-        "UPDATE rag_index_build SET state = %s, updated_at = now() WHERE rag_index_build_id = %s",
-        [state, build.rag_index_build_id],
-    )
-    connection.commit()
+    with connection.transaction():
+        connection.execute(
+            "UPDATE rag_index_build SET state = %s, updated_at = now() WHERE rag_index_build_id = %s",
+            [state, build.rag_index_build_id],
+        )
     return replace(build, state=state)
 
 

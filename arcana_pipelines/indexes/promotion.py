@@ -12,11 +12,10 @@ from arcana_pipelines.indexes.targets.pgvector import publish
 
 
 def switch(connection: Connection, build: Build) -> None:
-    """Let a build serve in the place of the one that does, with true counts, and commit.
+    """Let a build serve in the place of the one that does, with true counts, in one transaction.
 
     Documents that were removed since a retired build last served are taken out of it in the same transaction.
     """
-    connection.commit()  # the time of the switch is that of its transaction's beginning
     with connection.transaction():
         lock_index(connection, build.rag_index_id)
         publish.take_out_removed(connection, build)
@@ -45,7 +44,6 @@ def switch(connection: Connection, build: Build) -> None:
             "AND b.rag_index_id = %s AND b.state = 'retired'",
             [build.rag_index_id],
         )
-    connection.commit()
 
 
 def previous_build(builds: list[Build]) -> Build | None:

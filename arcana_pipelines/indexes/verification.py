@@ -53,7 +53,6 @@ def verify(connection: Connection, build: Build) -> Verification:
     """Verify a build and note the result on it."""
     statement = sql.SQL(load_sql("build_facts")).format(table=sql.Identifier(build.table))
     facts = one(connection, dict, statement, build.params)
-    connection.commit()
     # The effort was measured on other vectors: where it does not do for these, more of it does.
     measured = ensure_recall(connection, build, LEAST_RECALL)
     problems = []
@@ -75,9 +74,9 @@ def verify(connection: Connection, build: Build) -> Verification:
         problems=tuple(problems),
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    connection.execute(
-        "UPDATE rag_index_build SET verification = %s, updated_at = now() WHERE rag_index_build_id = %s",
-        [Jsonb(found.as_dict()), build.rag_index_build_id],
-    )
-    connection.commit()
+    with connection.transaction():
+        connection.execute(
+            "UPDATE rag_index_build SET verification = %s, updated_at = now() WHERE rag_index_build_id = %s",
+            [Jsonb(found.as_dict()), build.rag_index_build_id],
+        )
     return found

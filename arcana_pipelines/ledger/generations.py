@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.query import one
+from arcana_pipelines.db.query import one, scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.ledger.counters import Counters, How, PageCounts
 from arcana_pipelines.sources.protocol import Mode
@@ -38,17 +38,18 @@ class Generation:
 
 def begin(connection: Connection, workspace_id: UUID, mode: Mode) -> Generation:
     """Open the next generation."""
-    row = connection.execute(
-        "UPDATE workspace SET generation = generation + 1, sync_needed = NULL WHERE workspace_id = %s "
-        "RETURNING generation",
-        [workspace_id],
-    ).fetchone()
-    assert row is not None
-    connection.execute(
-        "INSERT INTO sync_generation (workspace_id, generation, mode) VALUES (%s, %s, %s)",
-        [workspace_id, row[0], mode],
-    )
-    return Generation(workspace_id, row[0], mode)
+    with connection.transaction():
+        number: int = scalar(
+            connection,
+            "UPDATE workspace SET generation = generation + 1, sync_needed = NULL WHERE workspace_id = %s "
+            "RETURNING generation",
+            [workspace_id],
+        )
+        connection.execute(
+            "INSERT INTO sync_generation (workspace_id, generation, mode) VALUES (%s, %s, %s)",
+            [workspace_id, number, mode],
+        )
+    return Generation(workspace_id, number, mode)
 
 
 def current(connection: Connection, workspace_id: UUID) -> Generation | None:

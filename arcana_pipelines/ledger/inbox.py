@@ -57,7 +57,6 @@ def waiting(connection: Connection, workspace_id: UUID) -> Waiting:
         "WHERE workspace_id = %s AND generation IS NULL ORDER BY received_at, event_id",
         [workspace_id],
     ).fetchall()
-    connection.commit()
     pages = [page for _, _, page in rows if page]
     commented = [page for _, kind, page in rows if page and kind.startswith("comment.")]
     return Waiting(

@@ -159,11 +159,9 @@ def to_fetch(
         "limit": limit,
     }
     first = {"after": ""}
-    for batch in keyset_pages(
+    yield from keyset_pages(
         connection, PageRef, load_sql("pages_to_fetch"), parameters, first, lambda ref: {"after": ref.external_id}
-    ):
-        connection.commit()
-        yield batch
+    )
 
 
 def to_process(connection: Connection, generation: Generation, limit: int) -> Iterator[list[ReadPage]]:
@@ -265,8 +263,8 @@ def release(connection: Connection, workspace_id: UUID, page: str | None) -> int
     """
     if page is not None:
         require_page(connection, workspace_id, page)
-    rows = connection.execute(load_sql("pages_release"), {"workspace_id": workspace_id, "page": page}).fetchall()
-    connection.commit()
+    with connection.transaction():
+        rows = connection.execute(load_sql("pages_release"), {"workspace_id": workspace_id, "page": page}).fetchall()
     return len(rows)
 
 

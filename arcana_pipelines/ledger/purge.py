@@ -17,11 +17,11 @@ def purge(connection: Connection, generation: Generation, days: int) -> int:
     syncs.
     """
     key = {"workspace_id": generation.workspace_id, "days": days}
-    purged: int = scalar(connection, load_sql("purge_removed"), key)
-    if purged:
-        connection.execute(load_sql("purge_embeddings"), key)
-    connection.execute(load_sql("purge_chunks"), key)
-    connection.execute(load_sql("purge_terms"), key)
-    connection.execute(load_sql("purge_records"), key)
-    connection.commit()
+    with connection.transaction():
+        purged: int = scalar(connection, load_sql("purge_removed"), key)
+        if purged:
+            connection.execute(load_sql("purge_embeddings"), key)
+        connection.execute(load_sql("purge_chunks"), key)
+        connection.execute(load_sql("purge_terms"), key)
+        connection.execute(load_sql("purge_records"), key)
     return purged

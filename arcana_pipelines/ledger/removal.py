@@ -12,7 +12,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.query import scalar
+from arcana_pipelines.db.query import scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.ledger import pages
 from arcana_pipelines.ledger.generations import Generation
@@ -57,11 +57,11 @@ def remove_absent(
     Raises:
         TokenRevoked: the token stopped working; nothing was removed.
     """
-    if listing.complete and (source.capabilities.lists_everything or generation.mode is not Mode.INCREMENTAL):
-        connection.execute(load_sql("removal_missing"), generation.params)
-    if listing.trash:
-        connection.execute(load_sql("removal_trashed"), {**generation.params, "ids": list(listing.trash)})
-    connection.commit()
+    with connection.transaction():
+        if listing.complete and (source.capabilities.lists_everything or generation.mode is not Mode.INCREMENTAL):
+            connection.execute(load_sql("removal_missing"), generation.params)
+        if listing.trash:
+            connection.execute(load_sql("removal_trashed"), {**generation.params, "ids": list(listing.trash)})
     alive = _bring_back(connection, generation, source, listing)
     proven, kept = _proven(connection, generation, source, listing.trash or set())
     alive += kept
@@ -75,8 +75,8 @@ def remove_absent(
             len(proven), cap, len(proven),
         )  # fmt: skip
         return Removal(waiting=len(proven), alive=alive)
-    connection.execute(load_sql("removal_tombstone"), {**generation.params, "ids": proven})
-    connection.commit()
+    with connection.transaction():
+        connection.execute(load_sql("removal_tombstone"), {**generation.params, "ids": proven})
     return Removal(removed=len(proven), alive=alive)
 
 
@@ -85,59 +85,55 @@ def _proven(connection: Connection, generation: Generation, source: Source, tras
 
     Returns those whose absence is proven, and how many are alive.
     """
-    rows = connection.execute(
+    suspects = scalars(
+        connection,
         "SELECT external_id FROM source_page "
         "WHERE workspace_id = %s AND state = 'suspect' AND NOT is_container ORDER BY external_id",
         [generation.workspace_id],
-    ).fetchall()
-    connection.commit()
+    )
     # That an interrupted sync saw it there is no proof: it may have been restored since.
-    proven = [external_id for (external_id,) in rows if external_id in trash]
-    answered: list[PageRef] = []
-    for (external_id,) in rows:
-        if external_id in trash:
-            continue
-        presence, ref = source.confirm(external_id)
-        if presence is Presence.TRASHED and ref is not None:
-            # A page in a deleted block is in no trash by itself, and no listing of the trash will ever show it.
-            if ref.in_trash:
-                _mark_trashed(connection, generation, external_id)
-            else:
-                _mark_below_trash(connection, generation, ref)
-            proven.append(external_id)
-        elif presence is Presence.GONE:
-            misses = _count_miss(connection, generation, external_id)
-            # Also below a trashed page: it may have been moved away from there.
-            if misses >= source.capabilities.absences_needed:
+    proven = [external_id for external_id in suspects if external_id in trash]
+    looks = [(external_id, *source.confirm(external_id)) for external_id in suspects if external_id not in trash]
+    answered = [ref for _, presence, ref in looks if presence is Presence.ALIVE and ref is not None]
+    containers = _unseen_containers(connection, generation, source, answered)
+    with connection.transaction():
+        for external_id, presence, ref in looks:
+            if presence is Presence.TRASHED and ref is not None:
+                # A page in a deleted block is in no trash by itself, and no listing of the trash will ever show it.
+                if ref.in_trash:
+                    _mark_trashed(connection, generation, external_id)
+                else:
+                    _mark_below_trash(connection, generation, ref)
                 proven.append(external_id)
-        elif presence is Presence.ALIVE and ref is not None:
-            answered.append(ref)
-    _look_at_containers(connection, generation, source, answered)
-    alive: list[PageRef] = []
-    for ref in answered:
-        # A page below a trashed one is not listed any more, but says `in_trash: false` of itself.
-        if is_below_removed(connection, generation, ref, proven):
-            _mark_below_trash(connection, generation, ref)
-            proven.append(ref.external_id)
-        else:
-            alive.append(ref)
-    if alive:
-        pages.record(connection, generation, alive)
-    connection.commit()
+            elif presence is Presence.GONE:
+                misses = _count_miss(connection, generation, external_id)
+                # Also below a trashed page: it may have been moved away from there.
+                if misses >= source.capabilities.absences_needed:
+                    proven.append(external_id)
+        if containers:
+            pages.record(connection, generation, containers)
+        alive: list[PageRef] = []
+        for ref in answered:
+            # A page below a trashed one is not listed any more, but says `in_trash: false` of itself.
+            if is_below_removed(connection, generation, ref, proven):
+                _mark_below_trash(connection, generation, ref)
+                proven.append(ref.external_id)
+            else:
+                alive.append(ref)
+        if alive:
+            pages.record(connection, generation, alive)
     return proven, len(alive)
 
 
-def _look_at_containers(
+def _unseen_containers(
     connection: Connection, generation: Generation, source: Source, rows: Sequence[PageRef]
-) -> None:
-    """Learn of databases that no listing of this generation has shown: a trashed one takes its rows along."""
+) -> list[PageRef]:
+    """Ask for databases of these rows that no listing of this generation has shown: a trashed one takes them along."""
     if not source.capabilities.has_containers:
-        return
+        return []
     parents = {ref.parent_id for ref in rows if ref.kind == "row" and ref.parent_id}
     unseen = pages.not_seen(connection, generation, sorted(parents))
-    found = [ref for external_id in unseen if (ref := source.container(external_id)) is not None]
-    if found:
-        pages.record(connection, generation, found)
+    return [ref for external_id in unseen if (ref := source.container(external_id)) is not None]
 
 
 def is_below_removed(connection: Connection, generation: Generation, ref: PageRef, proven: Sequence[str] = ()) -> bool:
@@ -154,27 +150,28 @@ def _bring_back(connection: Connection, generation: Generation, source: Source, 
         "trash": list(listing.trash or ()),
         "trash_since": listing.trash_since,
     }
-    connection.execute(load_sql("removal_restored_databases"), trash)
-    rows = connection.execute(load_sql("removal_returned"), trash).fetchall()
-    connection.commit()
+    with connection.transaction():
+        connection.execute(load_sql("removal_restored_databases"), trash)
+    returned = scalars(connection, load_sql("removal_returned"), trash)
+    looks = [(external_id, *source.confirm(external_id)) for external_id in returned]
     alive: list[PageRef] = []
     gone: list[str] = []
-    for (external_id,) in rows:
-        presence, ref = source.confirm(external_id)
-        if presence is Presence.ALIVE and ref is not None:
-            if is_below_removed(connection, generation, ref):
-                # It left the trash by itself, and something above it is still there: no more looks until that returns.
+    with connection.transaction():
+        for external_id, presence, ref in looks:
+            if presence is Presence.ALIVE and ref is not None:
+                if is_below_removed(connection, generation, ref):
+                    # It left the trash by itself, and something above it is still there: no more looks until that
+                    # returns.
+                    _mark_below_trash(connection, generation, ref)
+                else:
+                    alive.append(ref)
+            elif presence is Presence.TRASHED and ref is not None and not ref.in_trash:
                 _mark_below_trash(connection, generation, ref)
-            else:
-                alive.append(ref)
-        elif presence is Presence.TRASHED and ref is not None and not ref.in_trash:
-            _mark_below_trash(connection, generation, ref)
-        elif presence is Presence.GONE:
-            gone.append(external_id)
-    _forget_trash(connection, generation, gone)
-    if alive:
-        pages.record(connection, generation, alive)
-    connection.commit()
+            elif presence is Presence.GONE:
+                gone.append(external_id)
+        _forget_trash(connection, generation, gone)
+        if alive:
+            pages.record(connection, generation, alive)
     # What lies below a page that came back may be back as well.
     return len(alive) + (_bring_back(connection, generation, source, Listing()) if alive else 0)
 

@@ -182,9 +182,9 @@ def embedder_cause(problem: str | None) -> list[Cause]:
 def record(connection: Connection, causes: Sequence[Cause], looked_at: Collection[str], retention_days: int) -> None:
     """Bring the table up to date: new causes get a row, those that were looked for and are gone are resolved."""
     found = json.dumps([{**asdict(cause), "detail": shorten(cause.detail, MOST_DETAIL)} for cause in causes])
-    new = connection.execute(load_sql("alert_record"), {"found": found, "looked_at": sorted(looked_at)}).fetchall()
-    connection.execute("DELETE FROM alert WHERE resolved_at < now() - make_interval(days => %s)", [retention_days])
-    connection.commit()
+    with connection.transaction():
+        new = connection.execute(load_sql("alert_record"), {"found": found, "looked_at": sorted(looked_at)}).fetchall()
+        connection.execute("DELETE FROM alert WHERE resolved_at < now() - make_interval(days => %s)", [retention_days])
     for name, workspace, text, detail in new:
         log.error("alert %s, %s: %s %s", name, workspace or "this installation", text, detail)
 

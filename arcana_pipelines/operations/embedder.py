@@ -22,7 +22,6 @@ def embedder_problem(connection: Connection, settings: Settings) -> str | None:
         "WHERE w.status = 'active' AND NOT i.embedding_model = ANY(%s) LIMIT 1",
         [models_not_of("openai")],
     )
-    connection.commit()
     if not is_needed:
         return None
     if settings.openai_api_key is None:

@@ -65,14 +65,13 @@ def export(
 ) -> Exported:
     """Write what the serving build of an index has, as it is at one moment, into a .parquet, .csv or .jsonl file.
 
-    Rows are read and written in batches. The file is there when it is whole, and not before. Commits.
+    Rows are read and written in batches. The file is there when it is whole, and not before.
 
     Raises:
         WrongUse: the file is there already and may not be overwritten, its folder is not, its ending is none of these,
             pyarrow is not installed for parquet, or the workspace has no such index that serves.
     """
     open_writer = writer_of(file)
-    connection.commit()
     rows = 0
     with _made_whole(file, overwrite) as beside, connection.transaction():
         # One snapshot for all rows, whatever is published meanwhile.

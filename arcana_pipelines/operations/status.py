@@ -23,7 +23,7 @@ from arcana_pipelines.operations.reports import (
     sync_report,
 )
 from arcana_pipelines.sources.registry import out_of_reach
-from arcana_pipelines.workspaces.lock import locked
+from arcana_pipelines.workspaces.lease import locked
 from arcana_pipelines.workspaces.workspaces import Workspace
 
 load_sql = statements_beside(__file__)

@@ -53,22 +53,21 @@ def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = Fal
     """
     contents = chunks = 0
     for build in live_builds(connection, workspace_id, filling):
-        connection.execute(load_sql("chunks_outdated"), {"build": build.rag_index_build_id})
-        connection.commit()
+        with connection.transaction():
+            connection.execute(load_sql("chunks_outdated"), {"build": build.rag_index_build_id})
         settings, words = build.settings.chunker, vocabulary(model_named(build.embedding_model).vocabulary)
         for rows in _missing(connection, workspace_id, build):
             cut, failures = _cut(rows, settings, words)
             weights = chunk_weights([(row.contents["title"], chunk.heading_path, chunk.text) for row, chunk in cut])
-            _copy(connection, build, cut, weights)
-            _learn_words(connection, build, weights)
-            if failures:
-                _quarantine(connection, workspace_id, failures)
-            connection.commit()
+            with connection.transaction():
+                _copy(connection, build, cut, weights)
+                _learn_words(connection, build, weights)
+                if failures:
+                    _quarantine(connection, workspace_id, failures)
             contents += len(rows) - len(failures)
             chunks += len(cut)
     if chunks >= MANY:
         connection.execute("ANALYZE chunk_stage")
-        connection.commit()
     return ChunkReport(contents, chunks)
 
 

@@ -34,23 +34,23 @@ class ContentReport:
 def process_contents(connection: Connection, generation: Generation) -> ContentReport:
     """Turn every fetched page into its document's latest content. Each batch is one transaction."""
     # A new normaliser processes every body that is held again; nothing is read from the source.
-    pages.mark_processed_otherwise(connection, generation.workspace_id, NORMALISER_VERSION)
-    connection.commit()
+    with connection.transaction():
+        pages.mark_processed_otherwise(connection, generation.workspace_id, NORMALISER_VERSION)
     processed = versions = failed = 0
     for rows in pages.to_process(connection, generation, BATCH):
         contents, failures = _make(connection, generation.workspace_id, rows)
-        made, refused = _store(connection, generation, contents)
+        with connection.transaction():
+            made, refused = _store(connection, generation, contents)
+            failures |= refused
+            if failures:
+                pages.store_failed(connection, generation, failures)
         versions += made
-        failures |= refused
-        if failures:
-            pages.store_failed(connection, generation, failures)
-        connection.commit()
         processed += len(contents) - len(refused)
         failed += len(failures)
-    if processed or _documents_were_removed(connection, generation):
-        put_in_place(connection, generation.workspace_id)
-    generations.merge_counters(connection, generation, Counters(versions=versions))
-    connection.commit()
+    with connection.transaction():
+        if processed or _documents_were_removed(connection, generation):
+            put_in_place(connection, generation.workspace_id)
+        generations.merge_counters(connection, generation, Counters(versions=versions))
     return ContentReport(processed, versions, failed)
 
 

@@ -28,7 +28,7 @@ def publish(
         advance_build(connection, build, gate)
     counts = ChunkCounts(retired, published)
     if not filling:
-        generations.merge_counters(connection, generation, Counters(chunks=counts))
-        generations.finish(connection, generation)
-        connection.commit()
+        with connection.transaction():
+            generations.merge_counters(connection, generation, Counters(chunks=counts))
+            generations.finish(connection, generation)
     return counts

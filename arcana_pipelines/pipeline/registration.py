@@ -41,7 +41,7 @@ def register(
     directory = storage_path(database.settings, slug)
     made: list[Callable[[], Any]] = []
     try:
-        with database.connection() as connection:
+        with database.connection() as connection, connection.transaction():
             _refuse_used(connection, slug)
             connection.execute(
                 "INSERT INTO workspace "
@@ -68,7 +68,7 @@ def remove(database: Database, slug: str, remove_partition: Callable[[str], None
 
     May be repeated after an interruption: a workspace that is half removed is found again.
     """
-    with database.connection() as connection:
+    with database.connection() as connection, connection.transaction():
         row = connection.execute(
             "UPDATE workspace SET status = 'deleting', updated_at = now() WHERE slug = %s RETURNING workspace_id",
             [slug],
@@ -83,7 +83,6 @@ def remove(database: Database, slug: str, remove_partition: Callable[[str], None
             "UPDATE rag_indexes SET active_build_id = NULL WHERE workspace_id = %s AND active_build_id IS NOT NULL",
             [row[0]],
         )
-        connection.commit()
         drop_builds(database, builds)
         connection.execute("DELETE FROM workspace WHERE workspace_id = %s", [row[0]])
     _remove_directory(database.settings, slug)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
+from uuid import uuid4
 
-from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.engine import Connection, Database, InterruptibleConnection
 from arcana_pipelines.embedding.protocol import OpenEmbedder
 from arcana_pipelines.embedding.registry import open_embedder as open_embedder_of
 from arcana_pipelines.indexes.builds import Build
@@ -17,7 +18,7 @@ from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.protocol import Mode, Source
 from arcana_pipelines.sources.registry import open_source
 from arcana_pipelines.workspaces import workspaces
-from arcana_pipelines.workspaces.lock import workspace_lock
+from arcana_pipelines.workspaces.lease import Lease, Role, workspace_lease
 from arcana_pipelines.workspaces.workspaces import Workspace
 
 OpenSource = Callable[[Workspace, Database], Source]
@@ -36,6 +37,7 @@ class Session:
     settings: Settings
     open_source: OpenSource
     open_embedder: OpenEmbedder
+    lease: Lease
 
     @cached_property
     def source(self) -> Source:
@@ -46,7 +48,6 @@ class Session:
     def generation(self) -> Generation:
         """The newest generation; a stage that runs before any sync opens none and has nothing to do."""
         found = generations.current(self.connection, self.workspace.workspace_id)
-        self.connection.commit()
         return found or Generation(self.workspace.workspace_id, 0, Mode.FULL)
 
     def gate(self, build: Build) -> list[str]:
@@ -71,6 +72,10 @@ def workspace_session(
     database: Database,
     slug: str,
     *,
+    run: str | None = None,
+    role: Role = Role.READ,
+    rests: bool = False,
+    is_over: Callable[[str], bool] = lambda run: False,
     settings: Settings | None = None,
     open_source: OpenSource = registered_source,
     open_embedder: OpenEmbedder | None = None,
@@ -78,6 +83,8 @@ def workspace_session(
     """Lock a workspace and open what its stages need.
 
     Args:
+        run: the id of the run that the session is part of; other processes of the run share its lease.
+        role: what it is for (see `workspaces.lease`, also for `rests` and `is_over`).
         settings: in the place of those that the database was opened with.
         open_source: in the place of the source that the workspace was registered with.
         open_embedder: in the place of the one that the settings name.
@@ -88,11 +95,14 @@ def workspace_session(
     settings = settings or database.settings
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
-        connection.commit()
-        with workspace_lock(database, workspace.workspace_id, slug):
-            # Read again: whoever held the lock has moved the cursor.
+        run = run or str(uuid4())
+        assert isinstance(connection, InterruptibleConnection)
+        with (
+            workspace_lease(database, workspace.workspace_id, slug, run, role, rests=rests, is_over=is_over) as lease,
+            connection.fenced(partial(lease.check, connection)),
+        ):
+            # Read again: whoever held the lease has moved the cursor.
             workspace = workspaces.find(connection, slug)
-            connection.commit()
             session = Session(
                 database,
                 connection,
@@ -100,12 +110,9 @@ def workspace_session(
                 settings,
                 open_source,
                 open_embedder or partial(open_embedder_of, settings),
+                lease,
             )
             try:
                 yield session
             finally:
-                # Stages commit what is whole. A run may end here without an exception although one of them failed
-                # (Dagster tears its resources down so): what it left open is half of something.
-                if not connection.closed:
-                    connection.rollback()
                 session.close()

@@ -93,7 +93,6 @@ def sync_pages(
         mode = Mode.FULL
     identity = _identified(workspace, source, mode)
     generation = generations.begin(connection, workspace.workspace_id, mode)
-    connection.commit()
     announced = inbox.waiting(connection, workspace.workspace_id)
     listing, listed = _list(connection, workspace, source, generation)
     there = _look_at_announced(connection, workspace, generation, source, announced, listing)
@@ -113,10 +112,6 @@ def sync_pages(
     reading.run()
     if reading.paused:
         listing.problems.append(reading.paused)
-    inbox.close(connection, workspace.workspace_id, announced.event_ids, generation.number)
-    _finish(connection, workspace, generation, listing, identity, source.credential())
-    if mode is not Mode.INCREMENTAL:
-        purge(connection, generation, retention_days)
     report = PagesReport(
         generation=generation.number,
         mode=mode,
@@ -131,8 +126,12 @@ def sync_pages(
     counted = Counters(
         listed=report.listed, removed=removal.removed, waiting_removals=removal.waiting, notion=source.traffic()
     )
-    generations.merge_counters(connection, generation, counted)
-    connection.commit()
+    with connection.transaction():
+        inbox.close(connection, workspace.workspace_id, announced.event_ids, generation.number)
+        _finish(connection, workspace, generation, listing, identity, source.credential())
+        generations.merge_counters(connection, generation, counted)
+    if mode is not Mode.INCREMENTAL:
+        purge(connection, generation, retention_days)
     return report
 
 
@@ -152,31 +151,29 @@ def _list(connection: Connection, workspace: Workspace, source: Source, generati
             # One that was made and trashed since the last whole listing: its rows are known, it is not.
             shown += pages.unknown_trashed_databases(connection, workspace.workspace_id, batch)
         if shown:
-            pages.record(connection, generation, shown)
+            with connection.transaction():
+                pages.record(connection, generation, shown)
             listed.update(ref.external_id for ref in shown if not ref.is_container)
-        connection.commit()
     return listing, len(listed)
 
 
 def _record_databases(connection: Connection, generation: Generation, source: Source) -> None:
     """Ask for each database that new rows name but no listing has shown."""
     unknown = pages.unknown_databases(connection, generation.workspace_id, MOST_LINKS)
-    connection.commit()
     found = [ref for external_id in unknown if (ref := source.container(external_id)) is not None and not ref.in_trash]
     if found:
-        pages.record(connection, generation, found)
-        connection.commit()
+        with connection.transaction():
+            pages.record(connection, generation, found)
 
 
 def _follow_links(connection: Connection, generation: Generation, source: Source) -> int:
     """Look at pages that others link to but no listing has shown (search is not exhaustive)."""
     unknown = pages.unknown_links(connection, generation.workspace_id, MOST_LINKS)
-    connection.commit()
     found = [source.confirm(external_id) for external_id in unknown]
     alive = [ref for presence, ref in found if presence is Presence.ALIVE and ref is not None]
     if alive:
-        pages.record(connection, generation, alive)
-        connection.commit()
+        with connection.transaction():
+            pages.record(connection, generation, alive)
     return len(alive)
 
 
@@ -189,9 +186,9 @@ def _look_at_announced(
     Returns those that are there; trashed ones join the listing's trash.
     """
     if source.capabilities.reads_comments:
-        pages.mark_stale(connection, generation, announced.commented)
+        with connection.transaction():
+            pages.mark_stale(connection, generation, announced.commented)
     unlisted = pages.not_seen(connection, generation, announced.pages)
-    connection.commit()
     alive: list[PageRef] = []
     for external_id in unlisted:
         presence, ref = source.confirm(external_id)
@@ -211,8 +208,8 @@ def _take_up(connection: Connection, generation: Generation, announced: Sequence
         if ref.external_id in new and not is_below_removed(connection, generation, ref)
     ]  # fmt: skip
     if refs:
-        pages.record(connection, generation, refs)
-    connection.commit()
+        with connection.transaction():
+            pages.record(connection, generation, refs)
     return len(refs)
 
 
@@ -370,17 +367,15 @@ class _Reading:
             self._failed_in_a_row = 0
 
     def _commit(self) -> None:
-        if self._read:
-            pages.store_fetched(self.connection, self.generation, self._read, self.source_now)
-            self.fetched += len(self._read)
-            self.extra += sum(ref.external_id in self._unlisted for ref, _ in self._read)
-            self._read = []
-        if self._absent:
-            pages.store_suspects(self.connection, self.generation, self._absent)
-            self._absent = []
-        if self._failures:
-            pages.store_failed(self.connection, self.generation, self._failures)
-            self.failed += len(self._failures)
-            self.extra += sum(page in self._unlisted for page in self._failures)
-            self._failures = {}
-        self.connection.commit()
+        with self.connection.transaction():
+            if self._read:
+                pages.store_fetched(self.connection, self.generation, self._read, self.source_now)
+            if self._absent:
+                pages.store_suspects(self.connection, self.generation, self._absent)
+            if self._failures:
+                pages.store_failed(self.connection, self.generation, self._failures)
+        self.fetched += len(self._read)
+        self.failed += len(self._failures)
+        self.extra += sum(ref.external_id in self._unlisted for ref, _ in self._read)
+        self.extra += sum(page in self._unlisted for page in self._failures)
+        self._read, self._absent, self._failures = [], [], {}

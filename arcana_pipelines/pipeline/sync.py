@@ -116,15 +116,13 @@ def read_pages(session: Session, request: SyncRequest) -> SourceReport:
         concurrency=session.settings.max_concurrent_requests,
         retention_days=session.settings.retention_days,
     )
-    report = SourceReport(
+    return SourceReport(
         did,
         generations.counts(connection, session.generation),
         session.source.traffic(),
         pages.unknown_types(connection, workspace_id),
         pages.partial_pages(connection, workspace_id),
     )
-    connection.commit()
-    return report
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +146,12 @@ def make_contents(session: Session) -> DocumentsReport:
     """The stage `document_content`: what was read becomes versions, places and references."""
     connection, generation = session.connection, session.generation
     did = process_contents(connection, generation)
-    report = DocumentsReport(
+    return DocumentsReport(
         did,
         generations.counts(connection, generation),
         generations.counters(connection, generation).removed or 0,
         recent_changes(connection, generation),
     )
-    connection.commit()
-    return report
 
 
 def cut_chunks(session: Session, purpose: Purpose) -> ChunkReport:
@@ -216,6 +212,6 @@ def publish_indexes(session: Session, purpose: Purpose) -> IndexesReport:
         builds_of(connection, workspace_id),
         usage_by_month(connection, workspace_id),
     )
-    connection.commit()
+    session.lease.require()
     drop_builds(session.database, builds_to_drop(report.builds))
     return report

@@ -32,7 +32,7 @@ MOST_TERMS = 128
 
 
 class ConnectionSearcher:
-    """Searches one workspace over one open connection.
+    """Searches one workspace over one open connection, which is in autocommit.
 
     Nothing outside that workspace can be reached through it. For programs there is `retrieval.Searcher`, which has a
     pool of connections.
@@ -87,7 +87,6 @@ class ConnectionSearcher:
         request = question.request
         index = request.index or DEFAULT_INDEX
         serving = find_serving(self._connection, self._workspace_id, index, self._build, request.as_of)
-        self._connection.commit()
         while True:
             vector = None if request.ranking == "lexical" else self._embedded(question.text, serving)
             try:

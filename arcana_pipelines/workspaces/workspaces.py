@@ -140,7 +140,6 @@ def change(
         "source_cursor = CASE WHEN %s THEN NULL ELSE source_cursor END, updated_at = now() WHERE workspace_id = %s",
         [name, Jsonb(source_config), credential_ref, moved, workspace.workspace_id],
     )
-    connection.commit()
 
 
 def set_declared_by(connection: Connection, workspace_id: UUID, project: str) -> None:
@@ -148,7 +147,6 @@ def set_declared_by(connection: Connection, workspace_id: UUID, project: str) ->
     connection.execute(
         "UPDATE workspace SET declared_by = %s, updated_at = now() WHERE workspace_id = %s", [project, workspace_id]
     )
-    connection.commit()
 
 
 def set_status(connection: Connection, workspace_id: UUID, status: Literal["active", "paused"]) -> None:
@@ -156,7 +154,6 @@ def set_status(connection: Connection, workspace_id: UUID, status: Literal["acti
     connection.execute(
         "UPDATE workspace SET status = %s, updated_at = now() WHERE workspace_id = %s", [status, workspace_id]
     )
-    connection.commit()
 
 
 def set_embedding_budget(connection: Connection, workspace_id: UUID, usd: str) -> None:
@@ -174,7 +171,6 @@ def set_embedding_budget(connection: Connection, workspace_id: UUID, usd: str) -
         if not limit.is_finite() or limit < 0:
             raise WrongUse(f"'{usd}' is no monthly limit: give US dollars (5, 0.50, 0), or 'default'.")
     connection.execute("UPDATE workspace SET embedding_budget = %s WHERE workspace_id = %s", [limit, workspace_id])
-    connection.commit()
 
 
 def check_slug(slug: str) -> None:

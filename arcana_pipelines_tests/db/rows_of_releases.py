@@ -98,6 +98,9 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
                 "declared_by": None,
             }
         ],
+        "workspace_lease": [
+            {**in_workspace, "run": None, "is_resting": False, "heartbeat_at": FIRST_SYNC, "fencing": 7}
+        ],
         "retired_slug": [{"slug": "gone"}],
         "sync_generation": [
             {

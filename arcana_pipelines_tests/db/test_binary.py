@@ -38,7 +38,7 @@ def test_any_row_is_read_as_it_was_written(
         binary.vector(np.array(embedding)),
         binary.sparsevec(DIMENSIONS, indices, np.array([entries[index] for index in sorted(entries)])),
     )
-    with database.connection() as connection:
+    with database.connection() as connection, connection.transaction():
         connection.execute(
             f"CREATE TEMP TABLE written (a int, b text[], c int[], d vector, e sparsevec({DIMENSIONS})) ON COMMIT DROP"
         )
@@ -46,6 +46,5 @@ def test_any_row_is_read_as_it_was_written(
         read = connection.execute("SELECT a, b, c, d::real[]::float8[], e::text FROM written").fetchall()
         written = ",".join(f"{index + 1}:{entries[index]!r}" for index in sorted(entries))
         same = connection.execute("SELECT %s::sparsevec::text", [f"{{{written}}}/{DIMENSIONS}"]).fetchone()
-        connection.rollback()
     assert same is not None
     assert read == [(number, texts, numbers, embedding, same[0])] * 2

@@ -38,7 +38,7 @@ def new(empty_database: Database, tmp_path: Path) -> Iterator[Database]:
 def installed(new: Database, world: NotionWorld) -> Database:
     """An installation of an older release, with rows."""
     schema.upgrade(new, BEFORE)
-    with new.connection() as connection:
+    with new.connection() as connection, connection.transaction():
         rows_of_releases.insert(connection, rows_of_releases.rows(World(world)))
     return new
 

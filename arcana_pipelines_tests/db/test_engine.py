@@ -17,7 +17,7 @@ from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.searcher import Searcher
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server.model import blocks
-from arcana_pipelines.workspaces.lock import workspace_lock
+from arcana_pipelines.workspaces.lease import workspace_lease
 from arcana_pipelines_tests.db.conftest import with_parameters
 from arcana_pipelines_tests.harness import Harness
 
@@ -26,7 +26,6 @@ LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_time
 
 def _limits(database: Database) -> list[str]:
     with database.connection() as connection:
-        connection.rollback()
         return [connection.execute(f"SHOW {name}").fetchone()[0] for name in LIMITS]  # type: ignore[arg-type, index]
 
 
@@ -55,15 +54,15 @@ class TestLimits:
         acme.sync()
         monkeypatch.setattr("arcana_pipelines.db.engine._OF_SEARCHES", {"lock_timeout": "100ms"})
         with acme.database.connection() as blocking, Searcher("acme", settings=settings) as searcher:
-            blocking.execute("LOCK TABLE document_content IN ACCESS EXCLUSIVE MODE")
-            with pytest.raises(DatabaseBusy, match=r"lock timeout.*pg_stat_activity.*try again"):
-                searcher.search("heron")
-            blocking.rollback()
+            with blocking.transaction():
+                blocking.execute("LOCK TABLE document_content IN ACCESS EXCLUSIVE MODE")
+                with pytest.raises(DatabaseBusy, match=r"lock timeout.*pg_stat_activity.*try again"):
+                    searcher.search("heron")
             assert searcher.search("heron").hits
 
     def test_a_statement_that_takes_too_long_ends_in_a_sentence(self, database: Database) -> None:
         def wait() -> None:
-            with database.connection() as connection:
+            with database.connection() as connection, connection.transaction():
                 connection.execute("SET LOCAL statement_timeout = '20ms'")
                 connection.execute("SELECT pg_sleep(60)")
 
@@ -76,14 +75,14 @@ class TestLimits:
         ((workspace_id,),) = acme.rows("SELECT workspace_id FROM workspace")
         monkeypatch.setattr("arcana_pipelines.db.engine._OF_WORK", {"lock_timeout": "500ms"})
         waits = threading.Event()
-        monkeypatch.setattr("arcana_pipelines.workspaces.lock.log.warning", lambda *_: waits.set())
+        monkeypatch.setattr("arcana_pipelines.workspaces.lease.log.warning", lambda *_: waits.set())
 
         def take() -> None:
-            with workspace_lock(acme.database, workspace_id, "acme"):
+            with workspace_lease(acme.database, workspace_id, "acme", "a second run"):
                 pass
 
         with ThreadPoolExecutor(1) as pool:
-            with workspace_lock(acme.database, workspace_id, "acme"):
+            with workspace_lease(acme.database, workspace_id, "acme", "another run"):
                 waiting = pool.submit(take)
                 assert waits.wait(timeout=30)
                 with acme.database.own_connection() as own:

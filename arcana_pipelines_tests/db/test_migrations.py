@@ -41,7 +41,7 @@ def acme(empty_database: Database, world: NotionWorld, server: NotionServer) -> 
 def _installed(acme: Harness, revision: str, held: World) -> None:
     """Make `acme`'s database one of the release that ended with this revision."""
     schema.upgrade(acme.database, revision)
-    with acme.database.connection() as connection:
+    with acme.database.connection() as connection, connection.transaction():
         rows_of_releases.insert(connection, rows_of_releases.rows(held))
 
 
@@ -104,7 +104,7 @@ def test_each_migration_goes_down_and_up_again_with_rows(
 ) -> None:
     _installed(acme, revision, held)
     schema.downgrade(acme.database, before)
-    with acme.database.connection() as connection:
+    with acme.database.connection() as connection, connection.transaction():
         assert scalar(connection, "SELECT version_num FROM alembic_version") == before
     schema.upgrade(acme.database)
     _assert_rows_are_whole(acme, held)

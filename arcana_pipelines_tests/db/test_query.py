@@ -59,4 +59,3 @@ def test_a_large_set_is_met_once_whatever_becomes_of_its_rows(connection: Connec
         met += [pair.number for pair in page]
         connection.execute("DELETE FROM pile WHERE number = %s", [page[0].number])
     assert met == [1, 2, 3, 4, 5, 6, 7]
-    connection.rollback()

@@ -26,7 +26,7 @@ from arcana_pipelines.indexes.lifecycle import create_index, rebuild_index
 from arcana_pipelines.settings import ScheduleTimes
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server.model import blocks
-from arcana_pipelines.workspaces.lock import workspace_lock
+from arcana_pipelines.workspaces.lease import workspace_lease
 from arcana_pipelines.workspaces.workspaces import find, set_status
 from arcana_pipelines_tests.defs.conftest import dies_at_work
 from arcana_pipelines_tests.harness import Harness
@@ -164,7 +164,7 @@ def test_a_run_that_died_with_its_code_server_is_noticed_and_a_living_one_is_not
     with installed.database.connection() as connection:
         acme = find(connection, "acme")
     dies_at_work(instance, run, acme)
-    with workspace_lock(installed.database, acme.workspace_id, "acme"):
+    with workspace_lease(installed.database, acme.workspace_id, "acme", "another run"):
         assert _requested(_tick(workspace_registry, instance)) == []
         assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
     _tick(workspace_registry, instance)

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 import pytest
 
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, seed_world
 from arcana_pipelines_tests.e2e.conftest import Arcana
 
@@ -76,14 +77,13 @@ def test_a_sync_that_waits_for_a_late_answer_ends_at_once(arcana: Arcana, rows: 
     assert line.startswith("Interrupted.")
 
 
-def test_a_sync_that_waits_for_another_run_ends_at_once(arcana: Arcana, arcana_database_url: str, rows: Rows) -> None:
-    with psycopg.connect(arcana_database_url, autocommit=True) as other:
-        other.execute("SELECT pg_advisory_lock(7270002, hashtext(workspace_id::text)) FROM workspace")
+def test_a_sync_that_waits_for_another_run_ends_at_once(arcana: Arcana, database: Database, rows: Rows) -> None:
+    with workspace_session(database, "acme"):
         run = arcana.start("sync", "acme")
         # It asks again and again, and has asked for nothing else in this connection since.
         asked = (
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle' "
-            "AND starts_with(query, 'SELECT pg_try_advisory_lock')"
+            "AND starts_with(query, 'SELECT run FROM workspace_lease')"
         )
         wait_for(lambda: rows(asked) != [(0,)])
         said = interrupted(run, signal.SIGTERM)

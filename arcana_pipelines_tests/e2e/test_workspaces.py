@@ -11,6 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
 from arcana_pipelines_tests.e2e.conftest import Arcana
 
@@ -199,12 +201,12 @@ class TestStatus:
             assert done.stdout.replace("\n", "").replace("\t", "").isprintable(), arguments
         assert arcana.here("status").stdout.count("[/bold]\ufffd[31m :x: \ufffdevil") == 6
 
-    def test_a_sync_that_runs_is_shown_as_running(self, arcana: Arcana, arcana_database_url: str, export: Path) -> None:
+    def test_a_sync_that_runs_is_shown_as_running(self, arcana: Arcana, database: Database, export: Path) -> None:
         added(arcana, "acme", export)
         arcana.json("sync")
-        with psycopg.connect(arcana_database_url, autocommit=True) as run:
-            run.execute("SELECT pg_advisory_lock(7270002, hashtext(workspace_id::text)) FROM workspace")
-            run.execute("UPDATE sync_generation SET finished_at = NULL")
+        with workspace_session(database, "acme") as session:
+            with session.connection.transaction():
+                session.connection.execute("UPDATE sync_generation SET finished_at = NULL")
             assert "a sync is running" in arcana.here("status").stdout
             assert json.loads(arcana.here("status", "acme", "--json").stdout)["last_sync"]["state"] == "running"
         assert json.loads(arcana.here("status", "acme", "--json").stdout)["last_sync"]["state"] == "not finished"

@@ -25,6 +25,8 @@ def test_there_are_statements() -> None:
 @pytest.mark.parametrize("block", STATEMENTS)
 def test_a_documented_statement_runs(acme: Harness, block: str) -> None:
     for_a_superuser = "CREATE ROLE" in block or "CREATE EXTENSION" in block
-    with acme.superuser() if for_a_superuser else acme.database.connection() as connection:
+    with (
+        acme.superuser() if for_a_superuser else acme.database.connection() as connection,
+        connection.transaction(force_rollback=True),
+    ):
         connection.execute(block.replace("$1", VECTOR))
-        connection.rollback()

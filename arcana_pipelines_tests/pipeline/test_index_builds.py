@@ -310,7 +310,7 @@ class TestRollback:
         of_acme.call(lifecycle.rebuild_index, "default", small, promote=True)
         synced.fill()
         old = of_acme.builds()[0].rag_index_build_id
-        with synced.database.connect(autocommit=True) as connection:  # the first of what dropping does
+        with synced.database.connect() as connection:  # the first of what dropping does
             connection.execute(f"ALTER TABLE document_chunk DETACH PARTITION document_chunk_b{old} CONCURRENTLY")
             connection.execute(f"DROP TABLE document_chunk_b{old}")
         with synced.database.connection() as connection, pytest.raises(WrongUse, match=f"Build {old} .* being dropped"):
@@ -329,13 +329,13 @@ def scatter(connection: Connection, spread: float) -> None:
     random = np.random.default_rng(7)
     places = random.normal(size=(10, 256))
     chunks = connection.execute("SELECT document_chunk_id FROM document_chunk ORDER BY 1").fetchall()
-    for number, (chunk,) in enumerate(chunks):
-        vector = places[number % 10] + spread * random.normal(size=256)
-        connection.execute(
-            "UPDATE document_chunk SET chunk_embedding = %s::vector WHERE document_chunk_id = %s",
-            [str(list(map(float, vector))), chunk],
-        )
-    connection.commit()
+    with connection.transaction():
+        for number, (chunk,) in enumerate(chunks):
+            vector = places[number % 10] + spread * random.normal(size=256)
+            connection.execute(
+                "UPDATE document_chunk SET chunk_embedding = %s::vector WHERE document_chunk_id = %s",
+                [str(list(map(float, vector))), chunk],
+            )
 
 
 class TestApproximateSearch:
@@ -377,18 +377,18 @@ class TestApproximateSearch:
         statement = f"CREATE INDEX CONCURRENTLY of_a_test ON {build.table} (position)"
 
         def make() -> None:
-            with synced.database.connect(autocommit=True) as own:
+            with synced.database.connect() as own:
                 own.execute(statement)  # type: ignore[arg-type]
 
-        with ThreadPoolExecutor(1) as pool, synced.database.connection() as writer:
-            writer.execute(f"LOCK TABLE {build.table} IN ROW EXCLUSIVE MODE")  # type: ignore[arg-type]
-            making = pool.submit(make)
-            deadline = time.monotonic() + 30
-            while not synced.rows("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('of_a_test')"):
-                assert time.monotonic() < deadline and not making.done()
-                time.sleep(0.05)
-            found = list(of_acme.call(inspect_indexes))
-            writer.commit()
+        with ThreadPoolExecutor(1) as pool:
+            with synced.database.connection() as writer, writer.transaction():
+                writer.execute(f"LOCK TABLE {build.table} IN ROW EXCLUSIVE MODE")  # type: ignore[arg-type]
+                making = pool.submit(make)
+                deadline = time.monotonic() + 30
+                while not synced.rows("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('of_a_test')"):
+                    assert time.monotonic() < deadline and not making.done()
+                    time.sleep(0.05)
+                found = list(of_acme.call(inspect_indexes))
             making.result()
         assert all(finding.ok for finding in found), found
         assert "being built: of_a_test" in [finding.detail for finding in found]
@@ -401,7 +401,6 @@ class TestApproximateSearch:
             scatter(connection, 10.0)
             build = ann.ensure_ann(connection, of_acme.builds()[0], 100)
             connection.execute("UPDATE rag_index_build SET ann_effort = 1")
-            connection.commit()
             careless = replace(build, ann_effort=1)
             assert ann.recall(connection, careless) < LEAST_RECALL
             verified = verify(connection, careless)
@@ -419,9 +418,7 @@ class TestApproximateSearch:
                 build = ann.ensure_ann(connection, of_acme.builds()[0], 100)
                 assert ann.recall(connection, build) >= LEAST_RECALL
                 efforts.append(of_acme.builds()[0].ann_effort)
-                connection.autocommit = True
                 connection.execute(f"DROP INDEX {ann.ann_index_of(build.rag_index_build_id)}")
-                connection.autocommit = False
         assert efforts[0] < efforts[1], "vectors that lie in heaps are found in few lists, others nowhere near"
 
     def test_an_index_of_a_build_that_has_grown_gets_more_lists(

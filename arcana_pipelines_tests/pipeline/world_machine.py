@@ -40,6 +40,8 @@ import psycopg
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from psycopg import Transaction
+from psycopg.pq import TransactionStatus
 from pydantic import SecretStr
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
@@ -149,9 +151,12 @@ class HashEmbedder:
 class _WatchedConnection(InterruptibleConnection):
     after_commit: Callable[[], None] | None = None
 
-    def commit(self) -> None:
-        super().commit()
-        if self.after_commit is not None:
+    @contextmanager
+    def transaction(self, savepoint_name: str | None = None, force_rollback: bool = False) -> Iterator[Transaction]:
+        is_outermost = self.info.transaction_status is TransactionStatus.IDLE
+        with super().transaction(savepoint_name, force_rollback) as transaction:
+            yield transaction
+        if is_outermost and self.after_commit is not None:
             self.after_commit()
 
 
@@ -163,7 +168,9 @@ class WatchedDatabase(Database):
     def connect(self, **options: Any) -> Connection:
         # A crash of the server is not among the faults here: nobody waits for the disk.
         quick = "-c synchronous_commit=off"
-        connection = _WatchedConnection.connect(self.url, application_name="machine", options=quick, **options)
+        connection = _WatchedConnection.connect(
+            self.url, application_name="machine", options=quick, autocommit=True, **options
+        )
         connection.after_commit = lambda: self.watch() if self.watch is not None else None
         return connection
 

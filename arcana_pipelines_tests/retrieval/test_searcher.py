@@ -89,7 +89,7 @@ def while_embedding(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], A
 
 def drop_connections(harness: Harness) -> None:
     """What a restart of the server does to everybody who is connected."""
-    with harness.database.connect(autocommit=True) as own:
+    with harness.database.connect() as own:
         own.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND application_name = 'arcana' AND pid <> pg_backend_pid()"

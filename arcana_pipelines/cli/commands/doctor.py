@@ -167,7 +167,7 @@ def _installation(settings: Settings) -> str:
 
 
 def _server(database: Database) -> str:
-    with database.connect(connect_timeout=SECONDS, autocommit=True) as connection:
+    with database.connect(connect_timeout=SECONDS) as connection:
         user = reader(connection)
         if user is None:
             check_server(connection)

@@ -64,7 +64,6 @@ def command(
     require_current(database)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
-        connection.commit()
         if suggest:
             _suggest(connection, workspace, limit, as_json)
             return

@@ -26,6 +26,7 @@ from arcana_pipelines.indexes.lifecycle import SettingsChange
 from arcana_pipelines.indexes.targets.pgvector.ann import ANN_FROM
 from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines.workspaces.lease import Role
 from arcana_pipelines.workspaces.workspaces import Workspace
 
 NOT_VERIFIED = 3
@@ -209,8 +210,8 @@ def drop(slug: str, name: str, build: int | None, yes: bool, as_json: bool) -> N
     with database.connection() as connection:
         lifecycle.find_builds(connection, workspaces.find(connection, slug).workspace_id, name)
     confirm(f"Drop {what} of workspace '{slug}'?", yes, as_json)
-    # Under the workspace's lock: a run may be filling what is dropped.
-    with workspace_session(database, slug) as session:
+    # Under the workspace's lease: a run may be filling what is dropped.
+    with workspace_session(database, slug, role=Role.INDEX) as session:
         workspace_id = session.workspace.workspace_id
         if build is not None:
             lifecycle.drop_one_build(database, session.connection, workspace_id, name, build)

@@ -114,7 +114,6 @@ def command(
                 for note in dict.fromkeys(results.notes):
                     click.echo(printable(runnable(note)), err=True)
                 _print(results)
-            connection.commit()  # the next line may be long in coming
 
 
 def _of_lines(asked: SearchRequest) -> Iterator[SearchRequest]:

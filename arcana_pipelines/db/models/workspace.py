@@ -17,9 +17,9 @@ from sqlalchemy.dialects.postgresql import (
     UUID,
 )
 from sqlalchemy.orm import Mapped, mapped_column
-from sqlalchemy.types import INTEGER
+from sqlalchemy.types import BOOLEAN, INTEGER
 
-from arcana_pipelines.db.models.base import Base, now, one_of, time, uuid_key
+from arcana_pipelines.db.models.base import Base, now, one_of, time, uuid_key, workspace_key
 
 WORKSPACE_STATUSES = ("active", "paused", "deleting")
 
@@ -58,6 +58,23 @@ class Workspace(Base):
     declared_by: Mapped[str | None] = mapped_column(TEXT)
     created_at: Mapped[Any] = now()
     updated_at: Mapped[Any] = now()
+
+
+class WorkspaceLease(Base):
+    """Which run works on a workspace (see `workspaces.lease`). `run` is NULL while nobody does; the row stays.
+
+    `fencing` counts the holders. `is_resting`: no process is at work, and the next step of the run is to come.
+    """
+
+    __tablename__ = "workspace_lease"
+    __table_args__ = (one_of("role", ("read", "index")),)
+
+    workspace_id: Mapped[str] = workspace_key(primary_key=True)
+    run: Mapped[str | None] = mapped_column(TEXT)
+    role: Mapped[str | None] = mapped_column(TEXT)
+    is_resting: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
+    heartbeat_at: Mapped[Any] = now()
+    fencing: Mapped[int] = mapped_column(BIGINT, server_default=text("0"))
 
 
 class RetiredSlug(Base):

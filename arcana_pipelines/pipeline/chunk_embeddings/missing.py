@@ -104,10 +104,9 @@ def embed_missing(
         report.reused = max(0, staged - report.computed - refused - provider_batches.waiting(connection, workspace_id))
     finally:
         if not connection.closed:
-            connection.rollback()
             report.waiting = provider_batches.waiting(connection, workspace_id)
-            generations.merge_counters(connection, generation, Counters(embeddings=report.counts()))
-            connection.commit()
+            with connection.transaction():
+                generations.merge_counters(connection, generation, Counters(embeddings=report.counts()))
     return report.counts()
 
 
@@ -122,7 +121,6 @@ def missing_texts(connection: Connection, key: StoreKey, build: Build) -> Iterat
     }
     first = {"after_content": UUID(int=0), "after_position": -1}
     for page in keyset_pages(connection, _Missing, load_sql("missing"), parameters, first, _Missing.key):
-        connection.commit()
         for missing in page:
             yield missing.text_hash, missing.text
 
@@ -142,7 +140,6 @@ def _staged(connection: Connection, build: Build) -> int:
     staged: int = scalar(
         connection, "SELECT count(*) FROM chunk_stage WHERE rag_index_build_id = %s", [build.rag_index_build_id]
     )
-    connection.commit()
     return staged
 
 
@@ -160,13 +157,13 @@ def _store(
 ) -> Usage:
     """Store what came of one request, with what it cost, in one transaction."""
     texts, tokens = 0, outcome.probed
-    for batch, embedded in outcome.embedded:
-        counts = embedded.counts or [text.tokens for text in batch]
-        store(connection, key, [text.text_hash for text in batch], embedded.vectors, counts)
-        texts += len(batch)
-        tokens += embedded.tokens
-    usage = Usage(texts, tokens, cost(tokens, price), seconds)
-    count(connection, key, usage)
-    reject(connection, generation, key, outcome.refused)
-    connection.commit()
+    with connection.transaction():
+        for batch, embedded in outcome.embedded:
+            counts = embedded.counts or [text.tokens for text in batch]
+            store(connection, key, [text.text_hash for text in batch], embedded.vectors, counts)
+            texts += len(batch)
+            tokens += embedded.tokens
+        usage = Usage(texts, tokens, cost(tokens, price), seconds)
+        count(connection, key, usage)
+        reject(connection, generation, key, outcome.refused)
     return usage

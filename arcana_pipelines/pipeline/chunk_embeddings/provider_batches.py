@@ -19,6 +19,7 @@ import numpy as np
 from psycopg.rows import dict_row
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.budget import Budget
 from arcana_pipelines.embedding.packing import Text
@@ -120,11 +121,12 @@ def collect(
         for usage in _store_answers(connection, key, row["embedding_batch_id"], batches.answers(found), price, read):
             note(usage, price)
         # Where everything is refused, it is the request that is wrong: the texts go again, directly, and that tells.
-        if read.stored:
-            reject(connection, generation, key, read.refused)
-        else:
-            read.useless += len(read.refused)
-        problems += _finish(connection, row["embedding_batch_id"], found, read.useless)
+        with connection.transaction():
+            if read.stored:
+                reject(connection, generation, key, read.refused)
+            else:
+                read.useless += len(read.refused)
+            problems += _finish(connection, row["embedding_batch_id"], found, read.useless)
         batches.delete(found)
     return problems
 
@@ -136,31 +138,28 @@ def _open(connection: Connection, workspace_id: UUID) -> list[dict[str, Any]]:
             "ORDER BY created_at",
             [workspace_id],
         )
-        rows = cursor.fetchall()
-    connection.commit()
-    return rows
+        return cursor.fetchall()
 
 
 def _record(connection: Connection, key: StoreKey, hashes: list[bytes], most: Decimal) -> UUID:
-    row = connection.execute(
-        "INSERT INTO embedding_batch (workspace_id, embedding_model, dimensions, texts, most_cost) "
-        "VALUES (%s, %s, %s, %s, %s) RETURNING embedding_batch_id",
-        [key.workspace_id, key.model, key.dimensions, len(hashes), most],
-    ).fetchone()
-    assert row is not None
-    connection.execute("INSERT INTO embedding_batch_text SELECT %s, unnest(%s::bytea[])", [row[0], hashes])
-    connection.commit()
-    batch_id: UUID = row[0]
+    with connection.transaction():
+        batch_id: UUID = scalar(
+            connection,
+            "INSERT INTO embedding_batch (workspace_id, embedding_model, dimensions, texts, most_cost) "
+            "VALUES (%s, %s, %s, %s, %s) RETURNING embedding_batch_id",
+            [key.workspace_id, key.model, key.dimensions, len(hashes), most],
+        )
+        connection.execute("INSERT INTO embedding_batch_text SELECT %s, unnest(%s::bytea[])", [batch_id, hashes])
     return batch_id
 
 
 def _note_look(connection: Connection, batch_id: UUID, found: SentBatch) -> None:
-    connection.execute(
-        "UPDATE embedding_batch SET state = 'waiting', provider_batch_id = %s, input_file_id = %s, "
-        "checked_at = now() WHERE embedding_batch_id = %s",
-        [found.batch_id, next(iter(found.files), None), batch_id],
-    )
-    connection.commit()
+    with connection.transaction():
+        connection.execute(
+            "UPDATE embedding_batch SET state = 'waiting', provider_batch_id = %s, input_file_id = %s, "
+            "checked_at = now() WHERE embedding_batch_id = %s",
+            [found.batch_id, next(iter(found.files), None), batch_id],
+        )
 
 
 def _find(connection: Connection, row: dict[str, Any], batches: Batches) -> SentBatch | None:
@@ -169,8 +168,8 @@ def _find(connection: Connection, row: dict[str, Any], batches: Batches) -> Sent
     sent = row["provider_batch_id"]
     found = batches.status(sent) if sent is not None else batches.find(str(batch_id))
     if found is None:
-        connection.execute("DELETE FROM embedding_batch WHERE embedding_batch_id = %s", [batch_id])
-        connection.commit()
+        with connection.transaction():
+            connection.execute("DELETE FROM embedding_batch WHERE embedding_batch_id = %s", [batch_id])
     return found
 
 
@@ -203,11 +202,11 @@ def _store_answers(
         refused = [(answer.text_hash, answer.refused) for answer in part if answer.refused is not None]
         tokens = sum(answer.tokens for answer in part)
         usage = Usage(len(good), tokens, cost(tokens, price) * BATCH_SHARE, tier="batch")
-        if good:
-            hashes, vectors, counts = zip(*good, strict=True)
-            store(connection, key, hashes, np.stack(vectors), counts)
-        count(connection, key, usage)
-        connection.commit()
+        with connection.transaction():
+            if good:
+                hashes, vectors, counts = zip(*good, strict=True)
+                store(connection, key, hashes, np.stack(vectors), counts)
+            count(connection, key, usage)
         read.stored += len(good)
         read.refused += refused
         read.useless += len(part) - len(good) - len(refused)
@@ -215,7 +214,10 @@ def _store_answers(
 
 
 def _finish(connection: Connection, batch_id: UUID, found: SentBatch, useless: int) -> list[str]:
-    """Close a batch; texts without a useful answer may be sent again. Returns what to tell people, if anything."""
+    """Close a batch; texts without a useful answer may be sent again. Returns what to tell people, if anything.
+
+    In the caller's transaction.
+    """
     silent = connection.execute("DELETE FROM embedding_batch_text WHERE embedding_batch_id = %s", [batch_id]).rowcount
     left = silent + useless
     problems = []
@@ -228,5 +230,4 @@ def _finish(connection: Connection, batch_id: UUID, found: SentBatch, useless: i
         "UPDATE embedding_batch SET state = %s, reason = %s, finished_at = now() WHERE embedding_batch_id = %s",
         ["failed" if problems else "done", "; ".join(problems) or None, batch_id],
     )
-    connection.commit()
     return problems

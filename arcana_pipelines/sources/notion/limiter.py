@@ -90,15 +90,17 @@ class RateLimiter:
     def _ask(self, connection: Connection) -> float:
         if not self._configured:
             return _number(connection.execute(load_sql("limit_pause"), self._key).fetchone())
-        # The row lock comes first, in a statement of its own: the next one then sees what others have taken.
-        connection.execute("SELECT 1 FROM source_limit WHERE credential_hash = %(credential)s FOR UPDATE", self._key)
         parameters = {**self._key, "highest": HIGHEST_PER_MINUTE}
-        return _number(connection.execute(load_sql("limit_take"), parameters).fetchone())
+        with connection.transaction():
+            # The row lock comes first, in a statement of its own: the next one then sees what others have taken.
+            connection.execute(
+                "SELECT 1 FROM source_limit WHERE credential_hash = %(credential)s FOR UPDATE", self._key
+            )
+            return _number(connection.execute(load_sql("limit_take"), parameters).fetchone())
 
     def _introduce(self, connection: Connection) -> None:
         if not self._known:
             connection.execute(load_sql("limit_introduce"), self._key)
-            connection.commit()
             self._known = True
 
 

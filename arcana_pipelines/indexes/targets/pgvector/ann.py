@@ -11,14 +11,13 @@ import bisect
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 
-from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.engine import Connection, outside_transactions
 from arcana_pipelines.db.query import scalar, scalars
 from arcana_pipelines.indexes.builds import Build, chunk_table
 
@@ -73,7 +72,7 @@ def ensure_ann(connection: Connection, build: Build, vectors: int) -> Build:
     has_grown = noted == "ivfflat" and _lists(vectors) >= _GROWN * (lists or 0)
     if noted == wanted and is_usable == (wanted != "none") and not has_grown:
         return build
-    with _autocommit(connection):
+    with outside_transactions(connection):
         _drop(connection, build)
         build = replace(build, ann=wanted, ann_effort=0)
         if wanted != "none":
@@ -96,10 +95,9 @@ def drop_hnsw_before_bulk_load(connection: Connection, build: Build) -> None:
     coming = scalar(
         connection, "SELECT count(*) FROM chunk_stage WHERE rag_index_build_id = %s", [build.rag_index_build_id]
     )
-    connection.commit()
     if coming < MANY_AT_ONCE:
         return
-    with _autocommit(connection):
+    with outside_transactions(connection):
         _drop(connection, build)
 
 
@@ -145,7 +143,7 @@ def recall(connection: Connection, build: Build) -> float:
 
 
 def ensure_recall(connection: Connection, build: Build, least: float) -> float:
-    """As `recall`; while it is below `least`, the index is made to look harder, which is noted. Commits."""
+    """As `recall`; while it is below `least`, the index is made to look harder, which is noted."""
     if build.ann == "none":
         return 1.0
     *_, lists = _state(connection, build)
@@ -157,13 +155,13 @@ def ensure_recall(connection: Connection, build: Build, least: float) -> float:
         share = found / sum(map(len, truths)) if probes else 1.0
         effort = next(harder, None) if share < least else None
         if effort is None:
-            connection.commit()
             return share
         build = replace(build, ann_effort=effort)
-        connection.execute(
-            "UPDATE rag_index_build SET ann_effort = %s WHERE rag_index_build_id = %s",
-            [effort, build.rag_index_build_id],
-        )
+        with connection.transaction():
+            connection.execute(
+                "UPDATE rag_index_build SET ann_effort = %s WHERE rag_index_build_id = %s",
+                [effort, build.rag_index_build_id],
+            )
 
 
 def _least_effort(connection: Connection, build: Build, vectors: int) -> int:
@@ -240,7 +238,6 @@ def _state(connection: Connection, build: Build) -> tuple[str, int, int | None]:
         "LEFT JOIN pg_index i ON i.indexrelid = c.oid WHERE b.rag_index_build_id = %s",
         [ann_index_of(build.rag_index_build_id), build.rag_index_build_id],
     ).fetchone()
-    connection.commit()
     assert row is not None
     noted, effort, lists = row
     return noted, effort, lists
@@ -264,7 +261,7 @@ def _make(connection: Connection, build: Build, vectors: int) -> None:
 
 
 def _drop(connection: Connection, build: Build) -> None:
-    """Searches are exact from here on, then the index goes. `connection` is in autocommit."""
+    """Searches are exact from here on, then the index goes."""
     connection.execute(
         "UPDATE rag_index_build SET ann = 'none', ann_effort = 0 WHERE rag_index_build_id = %s",
         [build.rag_index_build_id],
@@ -299,13 +296,3 @@ def _lists(vectors: int) -> int:
     With as many of the vectors read, more lists find hardly more, and take longer to make.
     """
     return max(10, math.isqrt(vectors))
-
-
-@contextmanager
-def _autocommit(connection: Connection) -> Iterator[None]:
-    connection.autocommit = True
-    try:
-        yield
-    finally:
-        if not connection.closed:
-            connection.autocommit = False

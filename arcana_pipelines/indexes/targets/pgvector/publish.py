@@ -29,10 +29,9 @@ class PublishReport:
 
 
 def publish_build(connection: Connection, build: Build) -> PublishReport:
-    """Publish what of a build is staged and embedded, and take out removed documents. Commits."""
+    """Publish what of a build is staged and embedded, and take out removed documents."""
     retired = _take_out_removed(connection, build)
     ready = [row[0] for row in connection.execute(load_sql("publish_ready"), build.params).fetchall()]
-    connection.commit()
     if ready:
         moved = _publish_ready(connection, build, ready)
         return PublishReport(moved.published, moved.retired + retired)
@@ -51,16 +50,14 @@ def _publish_ready(connection: Connection, build: Build, ready: Sequence[UUID]) 
     published = retired = 0
     # The first load is counted and indexed once it is over. An interrupted one goes on as such.
     is_loaded = terms.is_loaded(connection, build)
-    connection.commit()
     ann.drop_hnsw_before_bulk_load(connection, build)
     for batch in _batches(ready):
-        lock_index(connection, build.rag_index_id)
-        connection.execute(f"SET LOCAL work_mem = '{MEMORY}'")
-        moved = one(
-            connection, dict, load_sql("publish_documents"), {**build.params, "documents": batch, "counting": is_loaded}
-        )
-        _move_counts(connection, build, moved["new_objects"], moved["published"] - moved["retired"])
-        connection.commit()
+        with connection.transaction():
+            lock_index(connection, build.rag_index_id)
+            connection.execute(f"SET LOCAL work_mem = '{MEMORY}'")
+            parameters = {**build.params, "documents": batch, "counting": is_loaded}
+            moved = one(connection, dict, load_sql("publish_documents"), parameters)
+            _move_counts(connection, build, moved["new_objects"], moved["published"] - moved["retired"])
         published += moved["published"]
         retired += moved["retired"]
     if is_loaded:
@@ -73,12 +70,11 @@ def _publish_ready(connection: Connection, build: Build, ready: Sequence[UUID]) 
 def _take_out_removed(connection: Connection, build: Build) -> int:
     """Returns how many chunks stopped being searchable."""
     if not one(connection, dict, load_sql("publish_removals_wanted"), build.params)["any"]:
-        connection.commit()
         return 0
-    lock_index(connection, build.rag_index_id)
-    removed = take_out_removed(connection, build)
-    _move_counts(connection, build, -removed["removed_objects"], -removed["retired"])
-    connection.commit()
+    with connection.transaction():
+        lock_index(connection, build.rag_index_id)
+        removed = take_out_removed(connection, build)
+        _move_counts(connection, build, -removed["removed_objects"], -removed["retired"])
     return removed["retired"]
 
 

@@ -31,28 +31,25 @@ def is_half_loaded(connection: Connection, build: Build) -> bool:
         "SELECT to_regclass(%s) IS NULL AND EXISTS (SELECT 1 FROM chunk_terms WHERE rag_index_build_id = %s)",
         [keys_index_of(build), build.rag_index_build_id],
     )
-    connection.commit()
     return is_half
 
 
 def finish_load(connection: Connection, build: Build) -> None:
-    """Count and index the words of a build that has been loaded. Readers go on; commits."""
-    connection.execute("DELETE FROM term_count WHERE rag_index_build_id = %s", [build.rag_index_build_id])
-    connection.execute(load_sql("term_counts"), build.params)
+    """Count and index the words of a build that has been loaded. Readers go on."""
     table = sql.Identifier(terms_table(build.rag_index_build_id))
-    connection.execute(
-        sql.SQL("CREATE INDEX {} ON {} USING gin (keys)").format(sql.Identifier(keys_index_of(build)), table)
-    )
-    connection.commit()
+    with connection.transaction():
+        connection.execute("DELETE FROM term_count WHERE rag_index_build_id = %s", [build.rag_index_build_id])
+        connection.execute(load_sql("term_counts"), build.params)
+        connection.execute(
+            sql.SQL("CREATE INDEX {} ON {} USING gin (keys)").format(sql.Identifier(keys_index_of(build)), table)
+        )
     connection.execute(sql.SQL("ANALYZE {}, {}, term_count").format(table, sql.Identifier(build.table)))
-    connection.commit()
 
 
 def tidy(connection: Connection, build: Build, published: int) -> None:
     """Sort what a large publish has left for later."""
     if published >= CLEAN_FROM:
         connection.execute("SELECT gin_clean_pending_list(%s::regclass)", [keys_index_of(build)])
-        connection.commit()
 
 
 def keys_index_of(build: Build) -> str:

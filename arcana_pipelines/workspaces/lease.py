@@ -1,0 +1,208 @@
+"""One run at a time a workspace: a lease, which is a row that its holder renews.
+
+A lease is a run's, not a process's: the steps of a run may have a process each, one after the other or side by side.
+Each acquisition by another run, or after a crash, counts the row's fencing number up, and each commit of a holder
+checks its number in the same transaction: one that was overtaken writes nothing.
+
+Who holds it is alive by two signs. Each of its processes has an advisory lock of its own session, shared by the run's
+other processes, which PostgreSQL frees with the connection: after a crash the lease is free at once. And a thread
+renews the row: where a host has gone without closing its connection, the lease is free `EXPIRES` after the last time.
+A step that ends while others of its run are still to come leaves the lease resting: no process is alive, and it is the
+run's for `EXPIRES` all the same.
+
+All times are the database's. Dagster's run queue runs one run a partition as well; this covers what does not pass it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from enum import StrEnum
+from uuid import UUID
+
+import psycopg
+
+from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.query import scalar, scalars
+from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.errors import ArcanaError, LeaseLost, UnknownWorkspace
+
+load_sql = statements_beside(__file__)
+
+log = logging.getLogger(__name__)
+
+# After the last sign of life. A process may be held up (a laptop sleeps); overtaken, it writes nothing.
+EXPIRES = timedelta(seconds=60)
+BEAT_SECONDS = 10.0
+LOOK_SECONDS = 0.5
+# A holder that cannot renew the row, or let go of it, does not wait for whoever keeps it from doing so.
+_PATIENCE_SECONDS = 5.0
+_NAMESPACE = 7270003  # the first half of the advisory lock's key; the other is the run
+
+
+class Role(StrEnum):
+    """What a holder is at: reading the source (and all that follows), or the indexes alone. Both exclude each other."""
+
+    READ = "read"
+    INDEX = "index"
+
+
+def locked(connection: Connection) -> set[str]:
+    """The slugs of the workspaces that a run is at work on, in whatever process. Looks without taking a lease."""
+    return set(scalars(connection, load_sql("lease_held"), {"expires": EXPIRES, "namespace": _NAMESPACE}))
+
+
+@contextmanager
+def workspace_lease(
+    database: Database,
+    workspace_id: UUID,
+    slug: str,
+    run: str,
+    role: Role = Role.READ,
+    *,
+    rests: bool = False,
+    is_over: Callable[[str], bool] = lambda run: False,
+) -> Iterator[Lease]:
+    """Hold a workspace's lease for a run; waits for whoever holds it now, for hours if need be.
+
+    Args:
+        run: the id of the run; another process that names the same shares the lease.
+        rests: other steps of the run are to come, in processes of their own.
+        is_over: whether a run has ended; asked of one whose lease rests.
+
+    Raises:
+        UnknownWorkspace: it was removed.
+    """
+    with database.own_connection() as connection:
+        _show_alive(connection, run)
+        # Asked again and again: a statement that waited would have a snapshot, which CREATE INDEX CONCURRENTLY waits
+        # for. A holder that makes an index and who waits for the holder would wait for each other.
+        is_told = False
+        while (fencing := _take(connection, workspace_id, slug, run, role)) is None:
+            if not is_told:
+                log.warning("workspace '%s' is being synced by another run; waiting for it to end", slug)
+                is_told = True
+            _end_rest(connection, workspace_id, is_over)
+            time.sleep(LOOK_SECONDS)
+        lease = Lease(database, connection, workspace_id, slug, run, fencing)
+        with lease.renewed():
+            try:
+                yield lease
+            finally:
+                lease.let_go(rests)
+
+
+class Lease:
+    """A held lease."""
+
+    def __init__(
+        self, database: Database, connection: Connection, workspace_id: UUID, slug: str, run: str, fencing: int
+    ) -> None:
+        self.slug = slug
+        self.fencing = fencing
+        self._database = database
+        self._connection = connection
+        self._is_ending = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._key = {"workspace_id": workspace_id, "run": run, "fencing": fencing, "namespace": _NAMESPACE}
+
+    def check(self, connection: Connection) -> None:
+        """Refuse to commit what this transaction has written, unless the lease is still held.
+
+        The row stays locked until the transaction's end, so that nobody overtakes in between.
+
+        Raises:
+            LeaseLost: another run has overtaken.
+        """
+        # Asked apart: one that has written nothing may be read-only, and no row can be locked in it.
+        if scalar(connection, "SELECT pg_current_xact_id_if_assigned() IS NULL"):
+            return
+        if not scalar(connection, load_sql("lease_check"), self._key):
+            raise self._lost()
+
+    def require(self) -> None:
+        """Refuse to go on unless the lease is still held: before what no transaction of the holder covers.
+
+        Raises:
+            LeaseLost: another run has overtaken.
+        """
+        with self._database.connection() as connection:
+            if not scalar(connection, load_sql("lease_is_held"), self._key):
+                raise self._lost()
+
+    def _lost(self) -> LeaseLost:
+        return LeaseLost(
+            f"Another run has taken over workspace '{self.slug}', because this one gave no sign of life for "
+            f"{EXPIRES.total_seconds():.0f} seconds or lost its connection. What it committed before is kept, and the "
+            "other goes on from there."
+        )
+
+    @contextmanager
+    def renewed(self) -> Iterator[None]:
+        """Renew the lease from a thread."""
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._is_ending.set()
+            self._connection.close()
+
+    def _renew(self) -> None:
+        while not self._is_ending.wait(BEAT_SECONDS):
+            try:
+                if self._connection.closed:
+                    self._connection = self._database.connect()
+                    _show_alive(self._connection, str(self._key["run"]))
+                if self._connection.execute(load_sql("lease_renew"), self._key).rowcount == 0:
+                    log.error("another run has taken over workspace '%s'", self.slug)
+                    return
+            except (psycopg.Error, ArcanaError) as error:
+                log.warning("the lease on workspace '%s' could not be renewed: %s", self.slug, error)
+
+    def let_go(self, rests: bool) -> None:
+        """Free the lease, or let it rest, unless another process of the run is at work."""
+        self._is_ending.set()
+        self._thread.join(2 * _PATIENCE_SECONDS)
+        # What goes wrong here is no fault of the run: the connection's end frees the lease as well.
+        if not self._thread.is_alive():
+            with suppress(psycopg.Error):
+                self._connection.execute(load_sql("lease_end"), {**self._key, "rests": rests})
+
+
+def _show_alive(connection: Connection, run: str) -> None:
+    """Before the row is taken: a holder without it counts as crashed."""
+    connection.execute(f"SET lock_timeout = '{_PATIENCE_SECONDS:.0f}s'")
+    connection.execute("SELECT pg_advisory_lock_shared(%s, hashtext(%s))", [_NAMESPACE, run])
+
+
+def _take(connection: Connection, workspace_id: UUID, slug: str, run: str, role: Role) -> int | None:
+    """The fencing number, or None while another run holds the lease."""
+    parameters = {
+        "workspace_id": workspace_id, "run": run, "role": role, "expires": EXPIRES, "namespace": _NAMESPACE
+    }  # fmt: skip
+    try:
+        connection.execute(
+            "INSERT INTO workspace_lease (workspace_id) SELECT workspace_id FROM workspace WHERE workspace_id = %s "
+            "ON CONFLICT DO NOTHING",
+            [workspace_id],
+        )
+        found: int | None = scalar(connection, load_sql("lease_take"), parameters)
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.ForeignKeyViolation):  # busy; just now being removed
+        return None
+    if found is None and scalar(connection, "SELECT 1 FROM workspace WHERE workspace_id = %s", [workspace_id]) is None:
+        raise UnknownWorkspace.named(slug)
+    return found
+
+
+def _end_rest(connection: Connection, workspace_id: UUID, is_over: Callable[[str], bool]) -> None:
+    """Free a lease that rests for a run which has ended meanwhile."""
+    run = scalar(connection, "SELECT run FROM workspace_lease WHERE workspace_id = %s AND is_resting", [workspace_id])
+    if run is not None and is_over(run):
+        connection.execute(
+            "UPDATE workspace_lease SET run = NULL WHERE workspace_id = %s AND run = %s AND is_resting",
+            [workspace_id, run],
+        )

@@ -1,0 +1,19 @@
+-- Take a workspace's lease: where nobody holds it, or who held it is gone. The same run shares it; after a crash of its
+-- own process it is taken anew.
+-- in: workspace_id, run, role, expires, namespace
+-- out: the fencing number, or nothing
+UPDATE workspace_lease l
+SET run = %(run)s, role = %(role)s, is_resting = false, heartbeat_at = clock_timestamp(),
+    fencing = l.fencing + CASE WHEN l.run = %(run)s AND EXISTS (
+    SELECT FROM pg_locks k
+    WHERE k.locktype = 'advisory' AND k.granted AND k.pid <> pg_backend_pid() AND k.classid = %(namespace)s
+      AND k.objid = (hashtext(l.run)::bigint & 4294967295)::oid
+      AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database())) THEN 0 ELSE 1 END
+WHERE l.workspace_id = %(workspace_id)s
+  AND (l.run IS NULL OR l.run = %(run)s OR l.heartbeat_at < clock_timestamp() - %(expires)s
+       OR NOT (l.is_resting OR EXISTS (
+    SELECT FROM pg_locks k
+    WHERE k.locktype = 'advisory' AND k.granted AND k.pid <> pg_backend_pid() AND k.classid = %(namespace)s
+      AND k.objid = (hashtext(l.run)::bigint & 4294967295)::oid
+      AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))
+RETURNING l.fencing;
