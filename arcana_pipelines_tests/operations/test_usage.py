@@ -37,7 +37,6 @@ def _embedded(
         key = store.StoreKey(find(connection, acme.slug).workspace_id, model, 256)
         store.count(connection, key, store.Usage(10, 1000, cost, 0.5, tier))
         connection.execute("DROP SCHEMA at CASCADE")
-        connection.commit()
 
 
 def _usage(acme: Harness, slug: str | None = None) -> list[MonthlyUsage]:
