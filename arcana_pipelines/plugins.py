@@ -1,7 +1,7 @@
 """Parts that other distributions bring, through the entry-point group `arcana_pipelines.plugins`.
 
 An entry point loads one part or a tuple of parts. A part says of which `kind` it is and has a name, which is unique
-in its kind: `sources.protocol.Platform`, `embedding.registry.EmbeddingProvider`, `embedding.models.Model`,
+in its kind: `sources.registry.Platform`, `embedding.registry.EmbeddingProvider`, `embedding.catalogue.Model`,
 `retrieval.reranking.registry.RerankerKind`. Ours are such parts, too; each registry names them itself and asks here
 for others, so that an installation without plug-ins never looks for any.
 """

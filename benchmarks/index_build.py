@@ -36,7 +36,7 @@ from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding import local
-from arcana_pipelines.embedding.models import LOCAL_MODEL
+from arcana_pipelines.embedding.catalogue import LOCAL_MODEL
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import Ann, IndexSettings, builds_of
 from arcana_pipelines.indexes.targets.pgvector import ann

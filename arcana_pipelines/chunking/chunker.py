@@ -21,6 +21,7 @@ from itertools import accumulate, islice
 from typing import Any, NamedTuple
 from zlib import crc32
 
+from arcana_pipelines.chunking.best_place import Key, Places, best_of_few
 from arcana_pipelines.chunking.blocks import (
     AT_BLOCK,
     AT_LINE,
@@ -36,7 +37,6 @@ from arcana_pipelines.chunking.blocks import (
     values,
     words,
 )
-from arcana_pipelines.chunking.places import Key, Places, best_of_few
 from arcana_pipelines.chunking.tokens import Vocabulary
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.markdown.inline import readable

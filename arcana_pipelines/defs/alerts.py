@@ -37,7 +37,7 @@ EMBEDDER_PAUSE_SECONDS = 600.0
 )
 def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Evaluates all causes and tells what is new or over. The cursor is when the provider last answered."""
-    from arcana_pipelines.operations.embedder import embedder_problem  # brings urllib3
+    from arcana_pipelines.operations.embedding_provider import embedder_problem  # brings urllib3
 
     with tick_database() as database:
         if database is None:

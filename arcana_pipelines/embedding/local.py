@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from arcana_pipelines.chunking.tokens import local_tokens
 from arcana_pipelines.embedding.answers import checked
-from arcana_pipelines.embedding.models import LOCAL_MODEL, dimensions_of
+from arcana_pipelines.embedding.catalogue import LOCAL_MODEL, dimensions_of
 from arcana_pipelines.embedding.protocol import Embedded
 
 DIMENSIONS = dimensions_of(LOCAL_MODEL)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from arcana_pipelines.chunking.tokens import estimate_tokens, vocabulary
-from arcana_pipelines.embedding.models import model_named
+from arcana_pipelines.embedding.catalogue import model_named
 
 # https://platform.openai.com/docs/api-reference/embeddings/create: at most 2,048 inputs and 300,000 tokens a request.
 MOST_TOKENS = 300_000

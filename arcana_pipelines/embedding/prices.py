@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from arcana_pipelines.embedding.models import model_named
+from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.settings import Settings
 
 # Through OpenAI's Batch API everything costs half (https://platform.openai.com/docs/guides/batch).

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from arcana_pipelines import plugins
-from arcana_pipelines.embedding.models import LOCAL_MODEL, Model, dimensions_of, model_named
+from arcana_pipelines.embedding.catalogue import LOCAL_MODEL, Model, dimensions_of, model_named
 from arcana_pipelines.embedding.protocol import Embedder
 from arcana_pipelines.errors import InvalidSetting, WrongUse
 from arcana_pipelines.settings import Settings

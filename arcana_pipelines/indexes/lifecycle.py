@@ -17,7 +17,7 @@ from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.query import scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.embedding.models import dimensions_of
+from arcana_pipelines.embedding.catalogue import dimensions_of
 from arcana_pipelines.errors import NotVerified, WrongUse
 from arcana_pipelines.indexes import promotion
 from arcana_pipelines.indexes.builds import Ann, Build, IndexSettings, builds_of, chunk_table, create_build, drop_build

@@ -29,6 +29,8 @@ import numpy as np
 import Stemmer
 from numpy.typing import NDArray
 
+from arcana_pipelines.lexical.korean import ENDINGS, without_endings
+
 LEXEMES_VERSION = 2  # of tokens and weights: another number makes new builds
 
 K1 = 1.5
@@ -76,15 +78,6 @@ _STOP = frozenset(
     "its me my no nor not of on or our should she so such than that the their them then there these they this those "
     "to too was we were what when where which while who whom why will with would you your am any s t".split()
 )
-_ENDINGS = frozenset(
-    "은 는 이 가 을 를 의 에 에서 에게 에게서 께 께서 한테 으로 로 으로서 로서 으로써 로써 와 과 도 만 까지 부터 "
-    "처럼 보다 마다 조차 밖에 이나 나 이랑 랑 이라는 라는 이란 란 이라고 라고 이며 며 이고 에는 에도 에만 에서는 "
-    "에서도 에서의 에의 으로는 로는 으로도 로도 으로의 로의 와의 과의 까지의 부터의 까지는 들 들은 들이 들을 들의 "
-    "들에 들과 들도 이다 입니다 이었다 였다 인 일 인가요 이에요 예요 이므로 하다 합니다 하는 하기 하고 하여 해서 해 "
-    "했다 했습니다 한 할 함 하면 하려면 하게 하지 하며 하세요 한다 하도록 되다 됩니다 되는 되기 되고 되어 되면 된 될 "
-    "됨 된다 습니다 었습니다 았습니다 는데 지만".split()
-)
-_ENDING = re.compile("(?:" + "|".join(sorted(_ENDINGS, key=len, reverse=True)) + ")$")
 _stemmer = Stemmer.Stemmer("english", 0)
 
 
@@ -211,8 +204,8 @@ def _cjk(run: str) -> tuple[Token, ...]:
     pairs = _pairs(run)
     if _HANGUL.fullmatch(run) is None:
         return tuple(map(Token, pairs))
-    weight = LEAST if run in _ENDINGS else 1.0
-    stem = _without_endings(run)
+    weight = LEAST if run in ENDINGS else 1.0
+    stem = without_endings(run)
     inside = max(len(stem) - 1, 1)  # pairs from there on hold a part of the ending
     found = [Token(pair, weight if index < inside else LEAST) for index, pair in enumerate(pairs)]
     return *found, Token("=" + stem[:_LONGEST], weight, tuple(pairs[: len(stem) - 1]))
@@ -220,16 +213,6 @@ def _cjk(run: str) -> tuple[Token, ...]:
 
 def _pairs(run: str) -> list[str]:
     return [first + second for first, second in itertools.pairwise(run)] or [run]
-
-
-def _without_endings(word: str) -> str:
-    """A Korean word without its last two particles or endings; at least one syllable stays."""
-    for _ in range(2):
-        found = _ENDING.search(word)
-        if found is None or found.start() == 0:
-            break
-        word = word[: found.start()]
-    return word
 
 
 def has_cjk(text: str) -> bool:

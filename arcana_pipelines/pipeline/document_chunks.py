@@ -14,7 +14,7 @@ from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import keyset_pages
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.embedding.models import model_named
+from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.indexes.builds import Build, live_builds
 from arcana_pipelines.lexical.analysis import TERMS, Weights, chunk_weights

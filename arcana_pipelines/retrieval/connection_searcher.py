@@ -11,7 +11,7 @@ import psycopg
 from pgvector import Vector
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.embedding.models import model_named
+from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.errors import EmbeddingFailed, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.lexical.analysis import query_terms

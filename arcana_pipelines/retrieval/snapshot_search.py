@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.embedding.models import model_named
+from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.indexes.builds import chunk_table, terms_table
 from arcana_pipelines.indexes.targets.pgvector.ann import nearest_statement, tune
 from arcana_pipelines.lexical import query_plan, typos

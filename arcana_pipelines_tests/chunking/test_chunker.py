@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from arcana_pipelines.chunking.chunker import CHUNKER_VERSION, Chunk, ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import Vocabulary, vocabulary
-from arcana_pipelines.embedding.models import LOCAL_MODEL
+from arcana_pipelines.embedding.catalogue import LOCAL_MODEL
 from arcana_pipelines.errors import WrongUse
 
 DEFAULT = ChunkerSettings()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import vocabulary
-from arcana_pipelines.embedding.models import LOCAL_MODEL, model_named
+from arcana_pipelines.embedding.catalogue import LOCAL_MODEL, model_named
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ import pytest
 from semantic_text_splitter import TextSplitter
 
 from arcana_pipelines.chunking.tokens import estimate_tokens, vocabulary
+from arcana_pipelines.embedding.catalogue import LOCAL_MODEL, model_named
 from arcana_pipelines.embedding.local import LocalEmbedder
-from arcana_pipelines.embedding.models import LOCAL_MODEL, model_named
 
 TEXTS = [
     "The retention policy of HR-200 is 30 days.",

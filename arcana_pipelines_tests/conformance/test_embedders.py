@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arcana_pipelines.embedding.models import LOCAL_MODEL
+from arcana_pipelines.embedding.catalogue import LOCAL_MODEL
 from arcana_pipelines.embedding.protocol import Embedder
 from arcana_pipelines.embedding.registry import open_embedder
 from arcana_pipelines.settings import Settings

@@ -11,7 +11,7 @@ from arcana_pipelines import plugins
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.documents.contents import user_id_of
-from arcana_pipelines.embedding.models import Model, model_named
+from arcana_pipelines.embedding.catalogue import Model, model_named
 from arcana_pipelines.embedding.registry import model_of, probe
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import IndexSettings

@@ -12,7 +12,7 @@ import pytest
 from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.documents.contents import ReadPage, make_contents
-from arcana_pipelines.embedding.models import LOCAL_MODEL
+from arcana_pipelines.embedding.catalogue import LOCAL_MODEL
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.markdown import share
 from arcana_pipelines.markdown.normalise import normalise

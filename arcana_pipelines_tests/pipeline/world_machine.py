@@ -47,7 +47,7 @@ from pydantic import SecretStr
 from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.db.engine import Connection, Database, InterruptibleConnection
-from arcana_pipelines.embedding.models import LOCAL_MODEL
+from arcana_pipelines.embedding.catalogue import LOCAL_MODEL
 from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.errors import EmbeddingFailed, SourceError
 from arcana_pipelines.indexes.targets.pgvector import publish

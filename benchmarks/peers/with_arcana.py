@@ -11,7 +11,7 @@ from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
-from arcana_pipelines.embedding.models import LOCAL_MODEL
+from arcana_pipelines.embedding.catalogue import LOCAL_MODEL
 from arcana_pipelines.embedding.registry import model_of, open_embedder
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.pipeline import registration

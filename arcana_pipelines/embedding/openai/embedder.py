@@ -10,7 +10,7 @@ import openai
 
 from arcana_pipelines.chunking.tokens import estimate_tokens
 from arcana_pipelines.embedding.answers import checked, numbers, sane_tokens
-from arcana_pipelines.embedding.models import model_named
+from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.embedding.openai.batches import OpenAIBatches
 from arcana_pipelines.embedding.openai.client import OpenAIClient
 from arcana_pipelines.embedding.protocol import Embedded

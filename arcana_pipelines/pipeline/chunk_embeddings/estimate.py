@@ -10,7 +10,7 @@ from uuid import UUID
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.budget import spending
-from arcana_pipelines.embedding.models import model_named
+from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.embedding.packing import measured
 from arcana_pipelines.embedding.prices import BATCH_SHARE, PricingPolicy, cost
 from arcana_pipelines.embedding.store import StoreKey

@@ -1,4 +1,4 @@
-"""A tree of Notion blocks as Markdown in the normal form of `documents.normalise`.
+"""A tree of Notion blocks as Markdown in the normal form of `markdown.normalise`.
 
 Block types and their payloads: docs reference/block, and notion-sdk-js `src/api-endpoints/blocks.ts`. An
 unknown type is data, not an error: its text is kept, its type counted.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, Field, field_validator
 
-from arcana_pipelines.embedding.models import Model
+from arcana_pipelines.embedding.catalogue import Model
 from arcana_pipelines.embedding.protocol import Embedded, Embedder
 from arcana_pipelines.embedding.registry import EmbeddingProvider
 from arcana_pipelines.errors import PageUnavailable, SourceUnavailable

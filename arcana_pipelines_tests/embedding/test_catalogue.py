@@ -9,7 +9,7 @@ import pytest
 from arcana_pipelines import plugins
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.embedding import registry
-from arcana_pipelines.embedding.models import LOCAL_MODEL, MODELS, Model, dimensions_of, model_named
+from arcana_pipelines.embedding.catalogue import LOCAL_MODEL, MODELS, Model, dimensions_of, model_named
 from arcana_pipelines.embedding.packing import measured, sendable
 from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.errors import WrongUse

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import scalar
-from arcana_pipelines.embedding.models import models_not_of
+from arcana_pipelines.embedding.catalogue import models_not_of
 from arcana_pipelines.net.post import NoAnswer, host_of, status_of
 from arcana_pipelines.settings import Settings
 
