@@ -11,7 +11,6 @@ from pydantic import SecretStr
 from arcana_pipelines.embedding.openai.client import OpenAIClient
 from arcana_pipelines.errors import InvalidSetting
 from arcana_pipelines.settings import Settings, load_settings
-from arcana_pipelines_tests import conftest
 
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
 
@@ -21,10 +20,6 @@ def test_every_variable_is_documented_once_in_the_example() -> None:
     documented = {name.upper() for name in Settings.model_fields}
     assert documented <= set(names)
     assert len(names) == len(set(names))
-
-
-def test_no_setting_of_the_person_who_runs_the_tests_reaches_them() -> None:
-    assert not [name for name in Settings.model_fields if not name.upper().startswith(conftest._OURS)]
 
 
 def test_the_defaults_are_those_of_the_example() -> None:

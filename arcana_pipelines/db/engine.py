@@ -67,13 +67,13 @@ class InterruptibleConnection(psycopg.Connection[Any]):
     @contextmanager
     def fenced(self, check: Callable[[], None]) -> Iterator[None]:
         """Write in transactions alone, each checked before it is committed; PostgreSQL refuses any other statement."""
-        self.before_commit, self.read_only = check, False
-        self.execute("SET default_transaction_read_only = on")
         try:
+            self.before_commit, self.read_only = check, False
+            self.execute("SET default_transaction_read_only = on")
             yield
         finally:
             self.before_commit = None
-            if not self.closed:
+            with _ending(self):
                 self.read_only = None
                 self.execute("RESET default_transaction_read_only")
 
@@ -87,8 +87,17 @@ def outside_transactions(connection: Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        if not connection.closed:
+        with _ending(connection):
             connection.execute("SELECT set_config('default_transaction_read_only', %s, false)", before)
+
+
+@contextmanager
+def _ending(connection: Connection) -> Iterator[None]:
+    """At an end that hides no error: a connection that cannot be set right is closed, and the pool drops it."""
+    try:
+        yield
+    except psycopg.Error:
+        connection.close()
 
 
 _TAKES_TOO_LONG = (
@@ -253,7 +262,7 @@ class Database:
         connection = pooled.driver_connection
         assert isinstance(connection, InterruptibleConnection)
         try:
-            with self._telling_in_words(connection):
+            with self.telling_in_words(connection):
                 yield connection
         finally:
             if connection.closed:
@@ -271,11 +280,12 @@ class Database:
         Raises:
             ArcanaError: see `connection`.
         """
-        with self.connect() as connection, self._telling_in_words(connection):
+        with self.connect() as connection, self.telling_in_words(connection):
             yield connection
 
     @contextmanager
-    def _telling_in_words(self, connection: Connection) -> Iterator[None]:
+    def telling_in_words(self, connection: Connection) -> Iterator[None]:
+        """Raise what PostgreSQL says of itself, and no fault of ours, as a sentence (see `connection`)."""
         try:
             yield
         except psycopg.Error as error:

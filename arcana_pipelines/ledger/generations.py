@@ -10,6 +10,7 @@ from uuid import UUID
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import one, scalar
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.errors import UnknownWorkspace
 from arcana_pipelines.ledger.counters import Counters, How, PageCounts
 from arcana_pipelines.sources.protocol import Mode
 
@@ -37,14 +38,20 @@ class Generation:
 
 
 def begin(connection: Connection, workspace_id: UUID, mode: Mode) -> Generation:
-    """Open the next generation."""
+    """Open the next generation.
+
+    Raises:
+        UnknownWorkspace: the workspace was removed.
+    """
     with connection.transaction():
-        number: int = scalar(
+        number: int | None = scalar(
             connection,
             "UPDATE workspace SET generation = generation + 1, sync_needed = NULL WHERE workspace_id = %s "
             "RETURNING generation",
             [workspace_id],
         )
+        if number is None:
+            raise UnknownWorkspace.named(str(workspace_id))
         connection.execute(
             "INSERT INTO sync_generation (workspace_id, generation, mode) VALUES (%s, %s, %s)",
             [workspace_id, number, mode],

@@ -212,6 +212,6 @@ def publish_indexes(session: Session, purpose: Purpose) -> IndexesReport:
         builds_of(connection, workspace_id),
         usage_by_month(connection, workspace_id),
     )
-    session.lease.require()
+    session.lease.require(connection)
     drop_builds(session.database, builds_to_drop(report.builds))
     return report

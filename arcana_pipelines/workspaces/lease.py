@@ -18,7 +18,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from enum import StrEnum
@@ -41,7 +41,8 @@ BEAT_SECONDS = 10.0
 LOOK_SECONDS = 0.5
 # A holder that cannot renew the row, or let go of it, does not wait for whoever keeps it from doing so.
 _PATIENCE_SECONDS = 5.0
-_NAMESPACE = 7270003  # the first half of the advisory lock's key; the other is the run
+_NAMESPACE = 7270003  # the first half of the advisory lock's key; the other is the run with the workspace
+_ALIVE = "%(namespace)s, hashtext(%(run)s || %(workspace_id)s::text)"
 
 
 class Role(StrEnum):
@@ -77,23 +78,16 @@ def workspace_lease(
     Raises:
         UnknownWorkspace: it was removed.
     """
-    with database.own_connection() as connection:
-        _show_alive(connection, run)
-        # Asked again and again: a statement that waited would have a snapshot, which CREATE INDEX CONCURRENTLY waits
-        # for. A holder that makes an index and who waits for the holder would wait for each other.
-        is_told = False
-        while (fencing := _take(connection, workspace_id, slug, run, role)) is None:
-            if not is_told:
-                log.warning("workspace '%s' is being synced by another run; waiting for it to end", slug)
-                is_told = True
-            _end_rest(connection, workspace_id, is_over)
-            time.sleep(LOOK_SECONDS)
-        lease = Lease(database, connection, workspace_id, slug, run, fencing)
-        with lease.renewed():
-            try:
-                yield lease
-            finally:
-                lease.let_go(rests)
+    connection = database.connect()
+    try:
+        with database.telling_in_words(connection):
+            fencing = _wait_for(connection, workspace_id, slug, run, role, is_over)
+    except BaseException:
+        connection.close()
+        raise
+    lease = Lease(database, connection, workspace_id, slug, run, fencing)
+    with lease.renewed(rests):
+        yield lease
 
 
 class Lease:
@@ -107,6 +101,7 @@ class Lease:
         self._database = database
         self._connection = connection
         self._is_ending = threading.Event()
+        self._change = threading.Lock()  # of the connection, and of whether it is to end
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
         self._key = {"workspace_id": workspace_id, "run": run, "fencing": fencing, "namespace": _NAMESPACE}
 
@@ -117,24 +112,27 @@ class Lease:
 
         Raises:
             LeaseLost: another run has overtaken.
+            UnknownWorkspace: the workspace was removed.
         """
         # Asked apart: one that has written nothing may be read-only, and no row can be locked in it.
         if scalar(connection, "SELECT pg_current_xact_id_if_assigned() IS NULL"):
             return
         if not scalar(connection, load_sql("lease_check"), self._key):
-            raise self._lost()
+            raise self._lost(connection)
 
-    def require(self) -> None:
+    def require(self, connection: Connection) -> None:
         """Refuse to go on unless the lease is still held: before what no transaction of the holder covers.
 
         Raises:
             LeaseLost: another run has overtaken.
+            UnknownWorkspace: the workspace was removed.
         """
-        with self._database.connection() as connection:
-            if not scalar(connection, load_sql("lease_is_held"), self._key):
-                raise self._lost()
+        if not scalar(connection, load_sql("lease_is_held"), self._key):
+            raise self._lost(connection)
 
-    def _lost(self) -> LeaseLost:
+    def _lost(self, connection: Connection) -> ArcanaError:
+        if not _is_there(connection, self._key["workspace_id"]):
+            return UnknownWorkspace.named(self.slug)
         return LeaseLost(
             f"Another run has taken over workspace '{self.slug}', because this one gave no sign of life for "
             f"{EXPIRES.total_seconds():.0f} seconds or lost its connection. What it committed before is kept, and the "
@@ -142,41 +140,76 @@ class Lease:
         )
 
     @contextmanager
-    def renewed(self) -> Iterator[None]:
-        """Renew the lease from a thread."""
+    def renewed(self, rests: bool) -> Iterator[None]:
+        """Renew the lease from a thread; in the end let go of it, or let it rest."""
         self._thread.start()
         try:
             yield
         finally:
-            self._is_ending.set()
+            with self._change:
+                self._is_ending.set()
+            self._thread.join(2 * _PATIENCE_SECONDS)
+            # What goes wrong here is no fault of the run: the connection's end frees the lease as well.
+            if not self._thread.is_alive():
+                with suppress(psycopg.Error):
+                    self._let_go(rests)
             self._connection.close()
 
     def _renew(self) -> None:
         while not self._is_ending.wait(BEAT_SECONDS):
             try:
                 if self._connection.closed:
-                    self._connection = self._database.connect()
-                    _show_alive(self._connection, str(self._key["run"]))
+                    made = self._database.connect()
+                    with self._change:
+                        if self._is_ending.is_set():
+                            made.close()
+                            return
+                        self._connection = made
+                    _show_alive(made, self._key)
                 if self._connection.execute(load_sql("lease_renew"), self._key).rowcount == 0:
-                    log.error("another run has taken over workspace '%s'", self.slug)
+                    log.error("workspace '%s' is another run's now, or was removed", self.slug)
                     return
             except (psycopg.Error, ArcanaError) as error:
                 log.warning("the lease on workspace '%s' could not be renewed: %s", self.slug, error)
 
-    def let_go(self, rests: bool) -> None:
+    def _let_go(self, rests: bool) -> None:
         """Free the lease, or let it rest, unless another process of the run is at work."""
-        self._is_ending.set()
-        self._thread.join(2 * _PATIENCE_SECONDS)
-        # What goes wrong here is no fault of the run: the connection's end frees the lease as well.
-        if not self._thread.is_alive():
-            with suppress(psycopg.Error):
-                self._connection.execute(load_sql("lease_end"), {**self._key, "rests": rests})
+        with self._connection.transaction():
+            # One process after the other: of two that end at once, the second sees that it is the last.
+            self._connection.execute(
+                "SELECT FROM workspace_lease WHERE workspace_id = %(workspace_id)s FOR UPDATE", self._key
+            )
+            self._connection.execute(f"SELECT pg_advisory_unlock_shared({_ALIVE})", self._key)
+            self._connection.execute(load_sql("lease_end"), {**self._key, "rests": rests})
 
 
-def _show_alive(connection: Connection, run: str) -> None:
+def _wait_for(
+    connection: Connection, workspace_id: UUID, slug: str, run: str, role: Role, is_over: Callable[[str], bool]
+) -> int:
+    """Returns the fencing number.
+
+    Asks again and again: a statement that waited would have a snapshot, which CREATE INDEX CONCURRENTLY waits for. A
+    holder that makes an index and who waits for the holder would wait for each other.
+    """
+    _show_alive(connection, {"workspace_id": workspace_id, "run": run, "namespace": _NAMESPACE})
+    is_told = False
+    while (fencing := _take(connection, workspace_id, slug, run, role)) is None:
+        if not is_told:
+            log.warning("workspace '%s' is being synced by another run; waiting for it to end", slug)
+            is_told = True
+        _end_rest(connection, workspace_id, is_over)
+        time.sleep(LOOK_SECONDS)
+    return fencing
+
+
+def _show_alive(connection: Connection, key: Mapping[str, object]) -> None:
     """Before the row is taken: a holder without it counts as crashed."""
     connection.execute(f"SET lock_timeout = '{_PATIENCE_SECONDS:.0f}s'")
-    connection.execute("SELECT pg_advisory_lock_shared(%s, hashtext(%s))", [_NAMESPACE, run])
+    connection.execute(f"SELECT pg_advisory_lock_shared({_ALIVE})", key)
+
+
+def _is_there(connection: Connection, workspace_id: object) -> bool:
+    return scalar(connection, "SELECT 1 FROM workspace WHERE workspace_id = %s", [workspace_id]) is not None
 
 
 def _take(connection: Connection, workspace_id: UUID, slug: str, run: str, role: Role) -> int | None:
@@ -193,7 +226,7 @@ def _take(connection: Connection, workspace_id: UUID, slug: str, run: str, role:
         found: int | None = scalar(connection, load_sql("lease_take"), parameters)
     except (psycopg.errors.LockNotAvailable, psycopg.errors.ForeignKeyViolation):  # busy; just now being removed
         return None
-    if found is None and scalar(connection, "SELECT 1 FROM workspace WHERE workspace_id = %s", [workspace_id]) is None:
+    if found is None and not _is_there(connection, workspace_id):
         raise UnknownWorkspace.named(slug)
     return found
 

@@ -8,15 +8,19 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 
-from arcana_pipelines.db.engine import Database
-from arcana_pipelines.errors import LeaseLost, UnknownWorkspace
+from arcana_pipelines.db.engine import Database, InterruptibleConnection
+from arcana_pipelines.errors import LeaseLost, UnknownWorkspace, WrongUse
+from arcana_pipelines.indexes.builds import builds_of
+from arcana_pipelines.indexes.targets.pgvector import ann
 from arcana_pipelines.pipeline.sync import SyncRequest, sync
 from arcana_pipelines.workspaces import lease
 from arcana_pipelines.workspaces.lease import locked, workspace_lease
@@ -149,7 +153,7 @@ def test_a_holder_that_gives_no_sign_of_life_is_overtaken_and_writes_nothing_mor
             with pytest.raises(LeaseLost, match="'acme'"):
                 sync(session, SyncRequest())
             with pytest.raises(LeaseLost):
-                session.lease.require()
+                session.lease.require(session.connection)
             with session.connection.transaction():  # reading is no harm
                 session.connection.execute("SELECT 1")
             with pytest.raises(LeaseLost), session.connection.transaction():
@@ -234,3 +238,109 @@ def test_postgresql_refuses_what_a_holder_writes_outside_a_transaction(acme: Har
         assert pooled is connection
         pooled.execute("UPDATE workspace SET name = 'nobody holds it'")
     assert acme.rows("SELECT name FROM workspace") == [("nobody holds it",)]
+
+
+def test_an_overtaken_holder_drops_and_makes_no_index(acme: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    acme.sync()
+    monkeypatch.setattr(ann, "ANN_FROM", 5)
+    with acme.session() as session:
+        _fall_silent(acme)
+        with acme.session() as other:
+            (build,) = builds_of(other.connection, other.workspace.workspace_id)
+            ann.ensure_ann(other.connection, build, 100)
+            with pytest.raises(LeaseLost):
+                ann.ensure_ann(session.connection, replace(build, ann_setting="none"), 100)
+    assert acme.rows("SELECT ann FROM rag_index_build") == [("ivfflat",)]
+    assert acme.rows("SELECT to_regclass(%s) IS NOT NULL", ann.ann_index_of(build.rag_index_build_id)) == [(True,)]
+
+
+class TestWhatIsToldAtTheEnd:
+    def test_a_statement_s_own_error_is_told_as_what_it_is(self, acme: Harness) -> None:
+        with pytest.raises(psycopg.errors.UndefinedTable), acme.session() as session:
+            session.connection.execute("SELECT * FROM nothing_such")
+
+    def test_a_connection_that_died_hides_no_other_error(self, acme: Harness) -> None:
+        def work() -> None:
+            with acme.session() as session:
+                acme.rows("SELECT pg_terminate_backend(%s, 5000)", session.connection.info.backend_pid)
+                raise WrongUse("the reason")
+
+        with pytest.raises(WrongUse, match="the reason"):
+            work()
+
+    def test_a_connection_that_died_when_all_was_done_is_no_error(self, acme: Harness) -> None:
+        with acme.session() as session:
+            acme.rows("SELECT pg_terminate_backend(%s, 5000)", session.connection.info.backend_pid)
+        acme.sync()
+
+    def test_a_workspace_that_was_removed_is_not_said_to_be_another_run_s(self, acme: Harness) -> None:
+        with acme.session() as session:
+            acme.rows("DELETE FROM workspace RETURNING 1")
+            with pytest.raises(UnknownWorkspace), session.connection.transaction():
+                session.connection.execute("INSERT INTO retired_slug (slug) VALUES ('late')")
+            with pytest.raises(UnknownWorkspace):
+                sync(session, SyncRequest())
+
+
+def test_an_interrupt_while_a_session_begins_leaves_no_fence_on_the_pooled_connection(
+    acme: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = InterruptibleConnection.execute
+
+    def interrupted(connection: InterruptibleConnection, statement: str, *rest: Any, **options: Any) -> Any:
+        done = execute(connection, statement, *rest, **options)
+        if statement == "SET default_transaction_read_only = on":
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(InterruptibleConnection, "execute", interrupted)
+    with pytest.raises(KeyboardInterrupt), acme.session():
+        pass
+    with acme.database.connection() as connection:
+        connection.execute("UPDATE workspace SET name = 'nobody holds it'")
+        with connection.transaction():
+            connection.execute("UPDATE workspace SET name = 'here neither'")
+
+
+def test_of_two_steps_that_end_at_once_the_last_lets_the_lease_rest(acme: Harness, workspace_id: UUID) -> None:
+    for number in range(10):
+        run = f"run {number}"
+        with ExitStack() as first, ExitStack() as second, ThreadPoolExecutor(2) as pool:
+            for step in (first, second):
+                step.enter_context(workspace_lease(acme.database, workspace_id, "acme", run, rests=True))
+            both = threading.Barrier(2, timeout=10)
+            list(pool.map(lambda step, at: (at.wait(), step.close()), (first, second), (both, both)))
+        assert row(acme)[:2] == (run, True)
+        acme.rows("UPDATE workspace_lease SET run = NULL, is_resting = false RETURNING 1")
+
+
+def test_a_run_of_two_workspaces_lets_go_of_each_by_itself(acme: Harness, workspace_id: UUID) -> None:
+    other = Harness.register(acme.database, acme.world, acme.server, "globex")
+    ((other_id,),) = acme.rows("SELECT workspace_id FROM workspace WHERE slug = %s", other.slug)
+    with workspace_lease(acme.database, other_id, "globex", "ours"):
+        with workspace_lease(acme.database, workspace_id, "acme", "ours"):
+            assert seen(acme) == {"acme", "globex"}
+        assert seen(acme) == {"globex"}
+
+
+def test_a_lease_that_has_ended_is_not_taken_up_again_by_a_late_connection(
+    acme: Harness, workspace_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(lease, "_PATIENCE_SECONDS", 0.1)
+    connect, has_ended, is_connecting = acme.database.connect, threading.Event(), threading.Event()
+
+    def late(**options: Any) -> Any:
+        if threading.current_thread().name == "lease":
+            is_connecting.set()
+            assert has_ended.wait(10)
+        return connect(**options)
+
+    monkeypatch.setattr(acme.database, "connect", late)
+    with workspace_lease(acme.database, workspace_id, "acme", "ours") as held:
+        (cut,) = _processes(acme)
+        acme.rows("SELECT pg_terminate_backend(%s, 5000)", cut)
+        assert is_connecting.wait(10)
+    has_ended.set()
+    held._thread.join(10)
+    assert not held._thread.is_alive() and _processes(acme) == [] and seen(acme) == set()

@@ -19,7 +19,7 @@ import numpy as np
 from psycopg.rows import dict_row
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.query import scalar
+from arcana_pipelines.db.query import scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.budget import Budget
 from arcana_pipelines.embedding.packing import Text
@@ -192,17 +192,19 @@ def _store_answers(
 ) -> Iterator[Usage]:
     """Store vectors part by part, each part with its usage in one transaction; `read` hears of all answers."""
     while part := list(itertools.islice(answers, _TOGETHER)):
-        # A run that was killed here before has stored some of them already.
-        rows = connection.execute(
-            load_sql("answered"), {"batch": batch_id, "hashes": [answer.text_hash for answer in part]}
-        ).fetchall()
-        open_hashes = {bytes(row[0]) for row in rows}
-        part = list({answer.text_hash: answer for answer in part if answer.text_hash in open_hashes}.values())
-        good = [(answer.text_hash, answer.vector, answer.tokens) for answer in part if answer.vector is not None]
-        refused = [(answer.text_hash, answer.refused) for answer in part if answer.refused is not None]
-        tokens = sum(answer.tokens for answer in part)
-        usage = Usage(len(good), tokens, cost(tokens, price) * BATCH_SHARE, tier="batch")
         with connection.transaction():
+            # A run that was killed here before has stored some of them already.
+            answered = scalars(
+                connection,
+                load_sql("answered"),
+                {"batch": batch_id, "hashes": [answer.text_hash for answer in part]},
+            )
+            open_hashes = {bytes(text_hash) for text_hash in answered}
+            part = list({answer.text_hash: answer for answer in part if answer.text_hash in open_hashes}.values())
+            good = [(answer.text_hash, answer.vector, answer.tokens) for answer in part if answer.vector is not None]
+            refused = [(answer.text_hash, answer.refused) for answer in part if answer.refused is not None]
+            tokens = sum(answer.tokens for answer in part)
+            usage = Usage(len(good), tokens, cost(tokens, price) * BATCH_SHARE, tier="batch")
             if good:
                 hashes, vectors, counts = zip(*good, strict=True)
                 store(connection, key, hashes, np.stack(vectors), counts)

@@ -7,13 +7,13 @@ SET run = %(run)s, role = %(role)s, is_resting = false, heartbeat_at = clock_tim
     fencing = l.fencing + CASE WHEN l.run = %(run)s AND EXISTS (
     SELECT FROM pg_locks k
     WHERE k.locktype = 'advisory' AND k.granted AND k.pid <> pg_backend_pid() AND k.classid = %(namespace)s
-      AND k.objid = (hashtext(l.run)::bigint & 4294967295)::oid
+      AND k.objid = (hashtext(l.run || l.workspace_id::text)::bigint & 4294967295)::oid
       AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database())) THEN 0 ELSE 1 END
 WHERE l.workspace_id = %(workspace_id)s
   AND (l.run IS NULL OR l.run = %(run)s OR l.heartbeat_at < clock_timestamp() - %(expires)s
        OR NOT (l.is_resting OR EXISTS (
     SELECT FROM pg_locks k
     WHERE k.locktype = 'advisory' AND k.granted AND k.pid <> pg_backend_pid() AND k.classid = %(namespace)s
-      AND k.objid = (hashtext(l.run)::bigint & 4294967295)::oid
+      AND k.objid = (hashtext(l.run || l.workspace_id::text)::bigint & 4294967295)::oid
       AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))
 RETURNING l.fencing;

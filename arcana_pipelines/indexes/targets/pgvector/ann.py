@@ -78,10 +78,11 @@ def ensure_ann(connection: Connection, build: Build, vectors: int) -> Build:
         if wanted != "none":
             _make(connection, build, vectors)
             build = replace(build, ann_effort=_least_effort(connection, build, vectors))
-            connection.execute(
-                "UPDATE rag_index_build SET ann = %s, ann_effort = %s WHERE rag_index_build_id = %s",
-                [build.ann, build.ann_effort, build.rag_index_build_id],
-            )
+            with connection.transaction():
+                connection.execute(
+                    "UPDATE rag_index_build SET ann = %s, ann_effort = %s WHERE rag_index_build_id = %s",
+                    [build.ann, build.ann_effort, build.rag_index_build_id],
+                )
     return build
 
 
@@ -262,10 +263,11 @@ def _make(connection: Connection, build: Build, vectors: int) -> None:
 
 def _drop(connection: Connection, build: Build) -> None:
     """Searches are exact from here on, then the index goes."""
-    connection.execute(
-        "UPDATE rag_index_build SET ann = 'none', ann_effort = 0 WHERE rag_index_build_id = %s",
-        [build.rag_index_build_id],
-    )
+    with connection.transaction():  # who was overtaken ends here, and drops nothing
+        connection.execute(
+            "UPDATE rag_index_build SET ann = 'none', ann_effort = 0 WHERE rag_index_build_id = %s",
+            [build.rag_index_build_id],
+        )
     index = sql.Identifier(ann_index_of(build.rag_index_build_id))
     connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(index))
 
