@@ -5,12 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test fast lint check reference lock newest-dagster soak bench clean
+.PHONY: help setup run test fast coverage lint check reference lock newest-dagster dist soak bench clean
 
 help:
 	@echo "make setup   the environment in .venv, with the command .venv/bin/arcana"
 	@echo "make run     everything: database, sample workspace, Dagster UI at http://localhost:3000 (PORT=n: another port)"
 	@echo "make test    all tests (make fast: those that need no database, no processes and no time)"
+	@echo "make coverage   all tests, and which lines of the package none of them runs (.coverage/html/index.html)"
+	@echo "make dist    the wheel and the sdist of a release"
 	@echo "make soak    the model-based test for 10,000 steps (STEPS=n for another number)"
 	@echo "make bench   every benchmark, 30 to 50 minutes on two quiet cores (benchmarks/README.md)"
 	@echo "make reference   docs/reference/ and the drawing in docs/architecture.md, from the code"
@@ -36,6 +38,10 @@ test: setup
 fast: setup
 	$(BIN)/python -m pytest -n auto -m "not db and not e2e and not slow"
 
+# Of some tests alone: PYTEST_ADDOPTS='-m "not db and not e2e and not slow"' make coverage
+coverage: setup
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term --cov-report=html
+
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -47,6 +53,10 @@ check: lint
 	$(BIN)/dg check defs
 	$(BIN)/python -m arcana_pipelines_tests.wheel_check
 	$(MAKE) newest-dagster
+
+# The wheel and the sdist of a release, in dist/.
+dist: setup
+	$(BIN)/python -c "from setuptools import build_meta as it; it.build_sdist('dist'); it.build_wheel('dist')"
 
 # A test fails while what it writes differs from the code.
 reference: setup
@@ -82,4 +92,4 @@ bench: setup
 	if [ -n "$$missed" ]; then echo "Targets missed in:$$missed"; exit 1; fi
 
 clean:
-	rm -rf $(VENV) .arcana build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .arcana build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage

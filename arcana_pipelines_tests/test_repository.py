@@ -21,10 +21,15 @@ def test_the_index_of_decisions_has_each_with_its_title() -> None:
 
 def test_workflows_and_hooks_call_what_is_there() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
-    steps = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
-    called = {target for step in steps for target in re.findall(r"^make ([a-z-]+)", step, re.MULTILINE)}
-    assert called == {"setup", "check"} and called <= targets
+    called: dict[str, set[str]] = {}
+    for file in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
+        workflow = yaml.safe_load(file.read_text())
+        steps = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+        called[file.name] = {target for step in steps for target in re.findall(r"^make ([a-z-]+)", step, re.MULTILINE)}
+        modules = {module for step in steps for module in re.findall(r"python -m (arcana_\w+\.\w+)", step)}
+        assert all((ROOT / module.replace(".", "/")).with_suffix(".py").exists() for module in modules)
+    assert called == {"ci.yml": {"setup", "check", "test", "coverage"}, "release.yml": {"setup", "check", "dist"}}
+    assert set().union(*called.values()) <= targets
     (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     tools = {hook["entry"].split()[0] for hook in local["hooks"]}
     assert tools == {".venv/bin/ruff", ".venv/bin/mypy", ".venv/bin/lint-imports"}

@@ -20,8 +20,8 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.testing.indexed_workspace import IndexedWorkspace
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
 
-# The rest of the environment is the person's who runs the tests.
-_KEPT = {"PATH", "HOME", "PYTHONPATH"}
+# The rest of the environment is the person's who runs the tests. The last is set by `make coverage`.
+_KEPT = {"PATH", "HOME", "PYTHONPATH", "COVERAGE_PROCESS_CONFIG"}
 
 
 @dataclass

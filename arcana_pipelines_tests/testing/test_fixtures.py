@@ -76,7 +76,8 @@ def test_the_index_is_found_by_other_processes(arcana_index, monkeypatch):
 
 def run_in(folder: Path, *arguments: str) -> str:
     """What pytest says of the files in a folder."""
-    clean = {name: os.environ[name] for name in ("PATH", "HOME", "ARCANA_TEST_DATABASE_URL") if name in os.environ}
+    kept = ("PATH", "HOME", "ARCANA_TEST_DATABASE_URL", "COVERAGE_PROCESS_CONFIG")
+    clean = {name: os.environ[name] for name in kept if name in os.environ}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(folder), *arguments],
         cwd=folder,
