@@ -204,7 +204,8 @@ def _wait_for(
 
 def _show_alive(connection: Connection, key: Mapping[str, object]) -> None:
     """Before the row is taken: a holder without it counts as crashed."""
-    connection.execute(f"SET lock_timeout = '{_PATIENCE_SECONDS:.0f}s'")
+    # Nothing waits for the disk: a commit of the run that does takes the lease's rows before it along.
+    connection.execute(f"SET lock_timeout = '{_PATIENCE_SECONDS:.0f}s'; SET synchronous_commit = off")
     connection.execute(f"SELECT pg_advisory_lock_shared({_ALIVE})", key)
 
 
@@ -218,17 +219,24 @@ def _take(connection: Connection, workspace_id: UUID, slug: str, run: str, role:
         "workspace_id": workspace_id, "run": run, "role": role, "expires": EXPIRES, "namespace": _NAMESPACE
     }  # fmt: skip
     try:
-        connection.execute(
-            "INSERT INTO workspace_lease (workspace_id) SELECT workspace_id FROM workspace WHERE workspace_id = %s "
-            "ON CONFLICT DO NOTHING",
-            [workspace_id],
-        )
         found: int | None = scalar(connection, load_sql("lease_take"), parameters)
+        if found is None and _make_row(connection, workspace_id):
+            found = scalar(connection, load_sql("lease_take"), parameters)
     except (psycopg.errors.LockNotAvailable, psycopg.errors.ForeignKeyViolation):  # busy; just now being removed
         return None
     if found is None and not _is_there(connection, workspace_id):
         raise UnknownWorkspace.named(slug)
     return found
+
+
+def _make_row(connection: Connection, workspace_id: UUID) -> bool:
+    """False where there is one, or no such workspace."""
+    made = connection.execute(
+        "INSERT INTO workspace_lease (workspace_id) SELECT workspace_id FROM workspace WHERE workspace_id = %s "
+        "ON CONFLICT DO NOTHING",
+        [workspace_id],
+    )
+    return made.rowcount == 1
 
 
 def _end_rest(connection: Connection, workspace_id: UUID, is_over: Callable[[str], bool]) -> None:
