@@ -145,7 +145,7 @@ def test_a_later_sync_that_is_killed_at_any_commit_is_finished_by_the_next(
     world.add_page("Another", blocks=[blocks.paragraph("새 글")])
     world.clock.advance(600)
     commits = commits_of(whole, Mode.INCREMENTAL)
-    assert 20 < commits <= len(others), "one workspace for each commit"
+    assert 12 < commits <= len(others), "one workspace for each commit"
     for number, killed in enumerate(others[: commits - 1], 1):
         sync_killed_after(killed, Mode.INCREMENTAL, number)
         killed.sync()

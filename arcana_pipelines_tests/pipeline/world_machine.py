@@ -47,6 +47,7 @@ from pydantic import SecretStr
 from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.db.engine import Connection, Database, InterruptibleConnection
+from arcana_pipelines.db.query import scalar
 from arcana_pipelines.embedding.catalogue import LOCAL_MODEL
 from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.errors import EmbeddingFailed, SourceError
@@ -153,10 +154,12 @@ class _WatchedConnection(InterruptibleConnection):
 
     @contextmanager
     def transaction(self, savepoint_name: str | None = None, force_rollback: bool = False) -> Iterator[Transaction]:
-        is_outermost = self.info.transaction_status is TransactionStatus.IDLE
+        is_outermost, has_written = self.info.transaction_status is TransactionStatus.IDLE, False
         with super().transaction(savepoint_name, force_rollback) as transaction:
             yield transaction
-        if is_outermost and self.after_commit is not None:
+            if is_outermost:  # one that only reads commits nothing
+                has_written = scalar(self, "SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
+        if has_written and self.after_commit is not None:
             self.after_commit()
 
 
