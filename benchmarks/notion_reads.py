@@ -24,7 +24,7 @@ from notion_client import Client
 from pydantic import SecretStr
 
 from arcana_pipelines.net.answer_size import check_values
-from arcana_pipelines.net.server import Server
+from arcana_pipelines.net.http_client import Server
 from arcana_pipelines.sources.notion.api import MOST_BYTES, MOST_VALUES, NotionApi, Patience
 from arcana_pipelines.sources.notion.endpoints import Endpoints
 from arcana_pipelines.sources.notion.limiter import RateLimiter

@@ -1,0 +1,1 @@
+"""What is known of a document: contents, versions, values, places."""

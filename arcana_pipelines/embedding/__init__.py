@@ -1,0 +1,1 @@
+"""Texts into vectors: providers, the catalogue of their models, prices, budgets, and what was embedded before."""

@@ -1,0 +1,1 @@
+"""Indexes and their builds: made, filled, verified, promoted, dropped."""

@@ -1,0 +1,1 @@
+"""The account of each page that a source ever listed, and of each sync."""

@@ -1,0 +1,1 @@
+"""Requests that we send to servers of others."""

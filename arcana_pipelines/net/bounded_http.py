@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as TimedOut
 
 from arcana_pipelines.net.answer_size import check_values
-from arcana_pipelines.net.server import Server
+from arcana_pipelines.net.http_client import Server
 from arcana_pipelines.settings import Settings
 
 # Hop by hop, or no longer true of a body that is unpacked.

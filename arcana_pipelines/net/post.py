@@ -9,7 +9,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionErr
 
 from arcana_pipelines.errors import ArcanaError, InvalidSetting
 from arcana_pipelines.net.failures import timed_out
-from arcana_pipelines.net.server import Server
+from arcana_pipelines.net.http_client import Server
 
 DEADLINE_SECONDS = 10.0
 

@@ -1,0 +1,1 @@
+"""Where pages come from. Nothing outside of one speaks its language."""

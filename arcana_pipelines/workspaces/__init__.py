@@ -1,0 +1,1 @@
+"""The tenants: their rows, and which run has one in its hands."""

@@ -29,7 +29,7 @@ from arcana_pipelines.errors import (
 )
 from arcana_pipelines.net import post as requests_for_alerts
 from arcana_pipelines.net.answer_size import AnswerTooLarge
-from arcana_pipelines.net.server import Server
+from arcana_pipelines.net.http_client import Server
 from arcana_pipelines.retrieval.reranking import endpoint as reranking_endpoint
 from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.settings import Settings

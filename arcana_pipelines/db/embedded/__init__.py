@@ -1,0 +1,1 @@
+"""The PostgreSQL that comes with Arcana, and who starts and ends it."""

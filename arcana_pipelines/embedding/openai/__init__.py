@@ -1,0 +1,1 @@
+"""The provider OpenAI, and others that speak like it."""

@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError, ProtocolError
 from arcana_pipelines.errors import InvalidSetting, RerankingFailed
 from arcana_pipelines.net.answer_size import AnswerTooLarge, check_values
 from arcana_pipelines.net.failures import quiet, timed_out
-from arcana_pipelines.net.server import Server
+from arcana_pipelines.net.http_client import Server
 from arcana_pipelines.settings import Settings
 
 DEADLINE_SECONDS = 5.0  # for the whole answer; a reader waits for it

@@ -1,0 +1,1 @@
+"""The source Notion, by its API."""

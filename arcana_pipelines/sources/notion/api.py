@@ -37,9 +37,9 @@ from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.net import workers
 from arcana_pipelines.net.answer_size import AnswerTooLarge, check_values
 from arcana_pipelines.net.failures import timed_out
+from arcana_pipelines.net.http_client import Answer, Server
 from arcana_pipelines.net.retry import Tried, TryAgain, until_answered
 from arcana_pipelines.net.retry_after import http_date, retry_after
-from arcana_pipelines.net.server import Answer, Server
 from arcana_pipelines.sources.notion.endpoints import Endpoints
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 

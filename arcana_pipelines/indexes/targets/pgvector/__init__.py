@@ -1,0 +1,1 @@
+"""Vectors and words in PostgreSQL with pgvector."""
