@@ -126,7 +126,7 @@ def open_source(
     """
     known = platform_named(platform)
     if known is None:
-        raise WrongUse(f"Workspace '{slug}' has the platform '{platform}', which this release cannot read.")
+        raise WrongUse(f"Workspace '{slug}': {_not_installed(platform)}")
     token = known.token(credential_ref, slug)
     opening = Opening(slug=slug, config=config, token=token, database=database, hurried=hurried)
     if not known.extra:
@@ -151,7 +151,14 @@ def check_source(platform: str, config: Mapping[str, Any], credential_ref: str |
 def out_of_reach(platform: str, config: Mapping[str, Any]) -> str | None:
     """Why a source cannot be read, where that can be seen without opening it or asking anybody; else None."""
     known = platform_named(platform)
-    return f"The platform '{platform}' is not installed." if known is None else known.out_of_reach(config)
+    return _not_installed(platform) if known is None else known.out_of_reach(config)
+
+
+def _not_installed(platform: str) -> str:
+    return (
+        f"The platform '{platform}' is not installed. Install the plug-in that brings it, then start `arcana up` or "
+        "Dagster again."
+    )
 
 
 def open_notion_api(opening: Opening) -> NotionApi:

@@ -37,8 +37,12 @@ def test_without_it_they_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMBEDDING_PROVIDER", "words")
     with pytest.raises(WrongUse, match="EMBEDDING_PROVIDER: must be 'local' or 'openai'"):
         load_settings()
+    monkeypatch.delenv("EMBEDDING_PROVIDER")
     assert platform_named("ticket_desk") is None
-    assert out_of_reach("ticket_desk", {}) == "The platform 'ticket_desk' is not installed."
+    said = out_of_reach("ticket_desk", {})
+    assert said is not None and said.startswith("The platform 'ticket_desk' is not installed. Install the plug-in")
+    with pytest.raises(WrongUse, match=r"'desk': The platform 'ticket_desk' is not installed\. Install the plug-in"):
+        open_source("ticket_desk", {}, None, "desk", Database(Settings()))
     assert model_named("word-counts") == Model(name="word-counts")
 
 

@@ -166,7 +166,10 @@ def set_(slug: str, name: str | None, token_env: str | None, path: Path | None, 
         if token_env is not None or path is not None:
             source = platform_named(workspace.platform)
             if source is None:
-                raise WrongUse(f"The platform '{workspace.platform}' of workspace '{slug}' is not installed.")
+                raise WrongUse(
+                    f"The platform '{workspace.platform}' of workspace '{slug}' is not installed: install the plug-in "
+                    "that brings it."
+                )
             config, credential = _source_options(slug, source, token_env, path, comments=False)
             config = {**workspace.source_config, **config}
         else:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import httpx
 import openai
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_exponential, wait_random
 
 from arcana_pipelines.errors import EmbeddingFailed, InputRejected
 from arcana_pipelines.net.answer_size import AnswerTooLarge
@@ -33,7 +33,7 @@ _RETRIED_STATUSES = frozenset({408, 409, 429})
 _INPUT_STATUSES = frozenset({400, 413, 422})
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_backoff = wait_exponential_jitter(initial=0.5, max=30, jitter=0.5)
+_backoff = wait_exponential(multiplier=0.5, max=30) + wait_random(0, 0.5)
 
 # Of one answer: 2,048 vectors of 3,072 numbers are 25 MiB in base64.
 MOST_BYTES = 32 * 2**20
