@@ -124,9 +124,7 @@ def open_source(
         MissingToken: the variable that should hold its token is not set.
         WrongUse: the platform is not installed, or a library that it needs is missing.
     """
-    known = platform_named(platform)
-    if known is None:
-        raise WrongUse(f"Workspace '{slug}': {_not_installed(platform)}")
+    known = require_platform(platform, slug)
     token = known.token(credential_ref, slug)
     opening = Opening(slug=slug, config=config, token=token, database=database, hurried=hurried)
     if not known.extra:
@@ -152,6 +150,18 @@ def out_of_reach(platform: str, config: Mapping[str, Any]) -> str | None:
     """Why a source cannot be read, where that can be seen without opening it or asking anybody; else None."""
     known = platform_named(platform)
     return _not_installed(platform) if known is None else known.out_of_reach(config)
+
+
+def require_platform(platform: str, slug: str) -> Platform:
+    """The platform of a workspace.
+
+    Raises:
+        WrongUse: it is not installed.
+    """
+    known = platform_named(platform)
+    if known is None:
+        raise WrongUse(f"Workspace '{slug}': {_not_installed(platform)}")
+    return known
 
 
 def _not_installed(platform: str) -> str:

@@ -21,6 +21,7 @@ from arcana_pipelines.sources.registry import (
     check_source,
     our_platforms,
     platform_named,
+    require_platform,
 )
 from arcana_pipelines.workspaces import workspaces
 
@@ -164,12 +165,7 @@ def set_(slug: str, name: str | None, token_env: str | None, path: Path | None, 
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
         if token_env is not None or path is not None:
-            source = platform_named(workspace.platform)
-            if source is None:
-                raise WrongUse(
-                    f"The platform '{workspace.platform}' of workspace '{slug}' is not installed: install the plug-in "
-                    "that brings it."
-                )
+            source = require_platform(workspace.platform, slug)
             config, credential = _source_options(slug, source, token_env, path, comments=False)
             config = {**workspace.source_config, **config}
         else:
