@@ -51,13 +51,17 @@ class Unanswered(ArcanaError):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Something that is wrong now. `text` and `next_step` are our words, `detail` is text from outside.
+    """Something that is wrong now.
 
     Attributes:
-        cause: its kind.
+        cause: its kind, a key of `LEVELS`.
         workspace: the slug; empty where it is the installation's.
-        subject: what of the workspace it is about, where there may be several.
-        run_id: of the run in Dagster that shows it.
+        text: what is wrong and what that means for readers, in our words.
+        next_step: what a person does about it: a command, as a rule.
+        detail: what the source, the provider or the failed run said of it, as it came (`record` shortens it); empty
+            where there is nothing.
+        subject: what of the workspace it is about, where there may be several: of a failed run its purpose; else empty.
+        run_id: of the run in Dagster that shows it; None where no run does.
     """
 
     cause: str
@@ -76,9 +80,16 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class FailedRun:
-    """A run that failed, and nothing has succeeded since that was to do the same (`purpose`).
+    """A run that failed, and nothing has succeeded since that was to do the same.
 
-    `workspace` is empty for what is done for the whole installation.
+    Attributes:
+        workspace: the slug; empty for what is done for the whole installation.
+        purpose: what it was to do: `sync`, `fill`, `quality`, `estimate`, or of other jobs their name, such as
+            `check_installation`.
+        run_id: its id in Dagster.
+        error: the class of the exception that was at the root of it, without its module; empty where none is recorded.
+        message: the words of that exception, or what Dagster says of the run; of a nightly check the names of the
+            checks that failed.
     """
 
     workspace: str
@@ -90,7 +101,13 @@ class FailedRun:
 
 @dataclass(frozen=True, slots=True)
 class OpenAlert:
-    """An alert that is not resolved."""
+    """An alert that is not resolved: a row of the table `alert`. For the other fields see `Cause`.
+
+    Attributes:
+        detail: what others said of it, at most `MOST_DETAIL` characters on one line.
+        run_id: of the newest run in Dagster that shows it; None where no run does.
+        since: when an evaluation first saw it; aware.
+    """
 
     cause: str
     workspace: str
@@ -109,7 +126,17 @@ class OpenAlert:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert that is to be told: that it began, or, with `resolved_at`, that it is over."""
+    """An alert that is to be told: that it began, or that it is over. For the other fields see `Cause`.
+
+    Attributes:
+        alert_id: the key of its row: the same when it begins and when it is over.
+        detail: what others said of it, at most `MOST_DETAIL` characters on one line.
+        run_id: of the newest run in Dagster that shows it; None where no run does.
+        since: when an evaluation first saw it; aware.
+        last_seen_at: when an evaluation last saw it; aware.
+        resolved_at: when an evaluation looked for it and did not find it; aware. None: it is open, and that is what is
+            told.
+    """
 
     alert_id: int
     cause: str

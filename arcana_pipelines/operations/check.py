@@ -25,7 +25,17 @@ from arcana_pipelines.workspaces.workspaces import list_all
 
 @dataclass(frozen=True, slots=True)
 class OpenCause:
-    """A cause that is open now. `since` is when the sensor first saw it, or None when it has not yet."""
+    """A cause that is open now, as `arcana status --check` shows it.
+
+    Attributes:
+        cause: its kind, a key of `LEVELS`.
+        workspace: the slug; empty where it is the installation's.
+        text: what is wrong and what that means for readers, in our words.
+        detail: what the source, the provider or the failed run said of it; empty where there is nothing.
+        next_step: what a person does about it: a command, as a rule.
+        run_id: of the run in Dagster that shows it; None where no run does.
+        since: when the sensor first saw it; aware. None: it has not seen it yet, and this look is the first.
+    """
 
     cause: str
     workspace: str

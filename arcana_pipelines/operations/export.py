@@ -47,7 +47,14 @@ ROWS: dict[Kind, int] = {"documents": 20, "chunks": 500, "embeddings": 500}
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written. `bytes` is the size of the file."""
+    """What was written.
+
+    Attributes:
+        index: the name of the index.
+        build: its build that served then (`rag_index_build_id`).
+        rows: documents, chunks or embeddings, whichever was asked for.
+        bytes: the size of the file.
+    """
 
     index: str
     build: int

@@ -21,6 +21,7 @@ class Column:
     """A column of the file.
 
     Attributes:
+        name: the header of a CSV, the key in JSON lines, the field of a Parquet file.
         kind: what its values are. `texts` and `vector` (float32) come as the text of a JSON list.
     """
 

@@ -66,7 +66,14 @@ def counts_agree(indexes: Sequence[ServedIndex]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A page that a generation added, updated or could not read; `note` says why not."""
+    """A page that a generation added, updated or could not read.
+
+    Attributes:
+        what: `added`, `updated` or `quarantined`.
+        title: as it was listed; it may be empty.
+        url: where the source shows the page; None where it has no address.
+        note: why it is in quarantine, in words; else empty.
+    """
 
     what: str
     title: str
@@ -81,7 +88,13 @@ def recent_changes(connection: Connection, generation: Generation) -> list[Chang
 
 @dataclass(frozen=True, slots=True)
 class NotServing:
-    """A build that is being made, with what keeps it from serving, in words."""
+    """A build that is being made, and what keeps it from serving.
+
+    Attributes:
+        index: the name of its index.
+        build: its number (`rag_index_build_id`).
+        reasons: one sentence each, for people.
+    """
 
     index: str
     build: int
@@ -114,7 +127,7 @@ class SyncReport:
         removed: pages that are proven gone.
         chunks: what was published and taken out.
         embeddings: what was computed and what it cost.
-        traffic: what was asked of the source.
+        traffic: what was asked of the source; zeros where nothing is asked of it (files).
         partial: pages that are known to be incomplete in the index.
         problems: why the listing is not complete, in words.
         waiting_removals: pages whose removal waits for a person.
@@ -208,9 +221,15 @@ class _Ended:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a sync is: pages, chunks that wait and those of them that are embedded, documents served.
+    """How far a sync is. Counted over the workspace as it is now, not over what this sync did.
 
-    `is_indexing`: the index over the vectors is being made, which may take minutes.
+    Attributes:
+        listed: pages that the ledger holds, without databases and removed ones.
+        pending: pages that are still to be read.
+        chunks: staged chunks: those that are not published yet.
+        embedded: how many of these have their embedding in the store.
+        served: documents that are served, in all indexes of the workspace together.
+        is_indexing: the index over the vectors is being made, which may take minutes.
     """
 
     listed: int

@@ -52,7 +52,10 @@ class KnownCondition:
         databases: ids of those that have the column.
         titled: ids of those whose title's column it is; None: any row's title is meant.
         has_values: rows have a property of this name, apart from titles.
-        number, span, truth: the value as what it can be read as.
+        number: the value as a number; None where it is none, or no row has a number there.
+        span: the value as a time: its first moment and the first one after it, both without a zone; None where it is
+            none, or no row has a date there.
+        truth: the value as a check box; None where it is none, or no row has a check box there.
     """
 
     condition: PropertyCondition

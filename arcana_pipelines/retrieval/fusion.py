@@ -20,7 +20,13 @@ Fusion = Literal["weighted", "rrf"]
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A candidate with both of its exact scores: BM25, and the cosine of its vector with the query's."""
+    """A candidate with both of its exact scores.
+
+    Attributes:
+        chunk: its `document_chunk_id`.
+        lexical: BM25, 0 or more; 0: the chunk has none of the query's words.
+        dense: the cosine of its vector with the query's, -1 to 1.
+    """
 
     chunk: int
     lexical: float

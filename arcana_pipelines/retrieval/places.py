@@ -24,7 +24,16 @@ _HOW = "Give its id, its address in Notion, or its exact title."
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A page or database of the ledger."""
+    """A page or database of the ledger, whether it is served or not.
+
+    Attributes:
+        external_id: the source's id, in its canonical spelling.
+        is_container: it is a database (what the source calls its containers): it holds rows and is no document itself.
+        title: as it was listed last; it may be empty.
+        state: where the ledger has it: `pending`, `fetched`, `unchanged`, `skipped`, `quarantined`, `suspect` or
+            `tombstoned` (removed).
+        is_indexed: it has a document that is not deleted; never so of a database.
+    """
 
     external_id: str
     is_container: bool

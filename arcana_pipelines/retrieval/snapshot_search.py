@@ -39,9 +39,12 @@ FEW = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request made ready: its text, and the terms of it that are looked for.
+    """A request made ready.
 
     Attributes:
+        request: as it was given.
+        text: the query without spaces around it.
+        terms: the terms of it that are looked for, by their number; without one nothing is searched.
         most: hits to find; of these the reranker chooses the best k.
     """
 

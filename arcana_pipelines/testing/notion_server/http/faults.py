@@ -28,7 +28,22 @@ RetryAfter = Literal["seconds", "date", "missing"]
 
 @dataclass(slots=True)
 class Fault:
-    """One fault. `times=None` means for ever; the first `skip` matching requests pass unharmed."""
+    """One fault that waits for its requests (see `Faults.add`).
+
+    Attributes:
+        match: a request meets the fault when this is found in its `METHOD /path`.
+        kind: one of `KINDS`: a status, or how the answer is spoiled.
+        times: how many requests meet it; None: all there are.
+        skip: matching requests that still pass unharmed before the first one meets it; counted down.
+        retry_after: of a 429: seconds that it asks to wait.
+        retry_after_form: of a 429: how its header says so. `seconds` is a number, `date` an HTTP date; with `missing`
+            neither header nor body says anything.
+        rate_limit_reason: of a 429: the word in its body that says whose allowance is used up.
+        seconds: of `hang`: how long the answer is held back.
+        keep: of `short` and `incomplete`: results that are left in the list; None: half of them.
+        hits: requests that have met it so far.
+        cursor: of `repeat_cursor`: the one that every answer names; None before the first answer with a next page.
+    """
 
     match: re.Pattern[str]
     kind: str

@@ -30,7 +30,14 @@ _HTML = "<!DOCTYPE html><html><head><title>Notion</title></head><body>Just a mom
 
 @dataclass(slots=True)
 class LoggedRequest:
-    """A request that arrived; `status` is 0 while it has no answer, and stays so if it never got one."""
+    """A request that arrived.
+
+    Attributes:
+        path: with `/v1`, without the query.
+        query: the parameters; of one that is given twice the last.
+        status: of the answer; 0 while there is none, and for good when there never is one.
+        body: the JSON of a POST; None of any other request, and before it is read.
+    """
 
     method: str
     path: str

@@ -14,14 +14,24 @@ ParentKind: TypeAlias = Literal["workspace", "page_id", "block_id", "database_id
 
 
 class Parent(NamedTuple):
-    """Where a node hangs; a workspace parent has no id."""
+    """What a node hangs below.
+
+    Attributes:
+        kind: as the API spells it in `parent.type`.
+        id: of the page, block, database or data source; empty for `workspace`, which has none.
+    """
 
     kind: ParentKind
     id: str = ""
 
 
 class DatabaseIds(NamedTuple):
-    """What `NotionWorld.add_database` made: the container and its first data source."""
+    """What `NotionWorld.add_database` made.
+
+    Attributes:
+        data_source_id: of its first data source, the table: rows are added to it.
+        database_id: of the container that holds data sources.
+    """
 
     data_source_id: str
     database_id: str
@@ -31,9 +41,18 @@ class DatabaseIds(NamedTuple):
 class Node:
     """What pages, blocks, databases and data sources have in common.
 
-    `children` holds block, page and database ids in reading order; a data source's holds its rows.
-    `shared` is the connection's access as set here, None when it comes from above.
-    `revision` changes with everything that can change what a reader is sent.
+    Attributes:
+        id: a UUID with dashes, unique in the world.
+        created: by the world's clock, aware; sent rounded down to the minute, in a database object to the millisecond.
+        edited: by the world's clock, aware; sent rounded down to the minute. A database object has its creation in this
+            place.
+        created_by: the id of a `User`.
+        edited_by: the id of the `User` who edited it last.
+        children: ids of blocks, pages and databases in reading order; of a data source those of its rows.
+        in_trash: it lies there itself. What is below something in the trash says so only where the world has
+            `trash_marks_descendants` (see `Tree.is_buried`).
+        shared: the connection's access as set here; None when it comes from above.
+        revision: another number after everything that can change what a reader is sent.
     """
 
     id: str
@@ -50,7 +69,17 @@ class Node:
 
 @dataclass(slots=True, kw_only=True)
 class Page(Node):
-    """A page, or a row when its parent is a data source; `values` are a row's property values by name."""
+    """A page, or a row when its parent is a data source.
+
+    Attributes:
+        icon: an emoji as the API has it; None where there is none.
+        cover: an external picture as the API has it; None where there is none.
+        values: a row's property values by the property's name, as they are set (a list of ids for people and
+            relations); the title is not among them.
+        row_number: of a row: its number in its data source, from 1, which a `unique_id` shows; None for a page.
+        is_archived: listings of rows leave it out unless asked; not the same as the trash.
+        is_locked: shown to readers, and nothing here depends on it.
+    """
 
     title: RichText
     icon: Json | None = None
@@ -63,7 +92,12 @@ class Page(Node):
 
 @dataclass(slots=True, kw_only=True)
 class Block(Node):
-    """A block of a page's content."""
+    """A block of a page's content.
+
+    Attributes:
+        type: as the API spells it: `paragraph`, `heading_1`, `table_row` …
+        payload: what the API sends under the type's name; labels of mentions and addresses of files are filled in then.
+    """
 
     type: str
     payload: Json
@@ -71,7 +105,15 @@ class Block(Node):
 
 @dataclass(slots=True, kw_only=True)
 class Database(Node):
-    """The container that holds data sources."""
+    """The container that holds data sources. Its rows are theirs.
+
+    Attributes:
+        data_source_ids: its tables in the order of their making.
+        icon: an emoji as the API has it; None where there is none.
+        cover: an external picture as the API has it; None where there is none.
+        is_inline: it is shown within its page, not as a page of its own.
+        is_locked: shown to readers, and nothing here depends on it.
+    """
 
     title: RichText
     description: RichText = field(default_factory=list)
@@ -84,7 +126,15 @@ class Database(Node):
 
 @dataclass(slots=True, kw_only=True)
 class Property:
-    """A column: `config` is what the schema says under the type's name."""
+    """A column of a data source.
+
+    Attributes:
+        id: as the API sends it, percent-encoded; of these two types the type's name: `title`, `verification`.
+        name: unique in its data source.
+        type: one of `properties.TYPES`.
+        config: what the schema says under the type's name: options, a number's format, a relation's target.
+        compute: of a formula: makes its value of the row; None: the row's stored value is it.
+    """
 
     id: str
     name: str
@@ -96,7 +146,12 @@ class Property:
 
 @dataclass(slots=True, kw_only=True)
 class DataSource(Node):
-    """The table inside a database."""
+    """The table inside a database; its children are the rows.
+
+    Attributes:
+        schema: the columns by name, the title's among them, in the order of their making.
+        last_row_number: the highest `Page.row_number` that was given out; numbers are never used twice.
+    """
 
     title: RichText
     description: RichText = field(default_factory=list)
@@ -106,7 +161,12 @@ class DataSource(Node):
 
 @dataclass(slots=True, kw_only=True)
 class User:
-    """A person or a bot."""
+    """A person or a bot.
+
+    Attributes:
+        id: a UUID with dashes.
+        email: of a person, sent when the connection may read addresses; None: not known.
+    """
 
     id: str
     name: str
@@ -117,7 +177,17 @@ class User:
 
 @dataclass(slots=True, kw_only=True)
 class Comment:
-    """A comment on a page or block; an inline one also marks the block's text in Markdown v2."""
+    """A comment on a page or block.
+
+    Attributes:
+        parent: the page or block.
+        discussion_id: a UUID; each comment here has a discussion of its own.
+        created: by the world's clock, aware.
+        edited: by the world's clock, aware.
+        created_by: the id of a `User`.
+        inline: it marks its block's text in Markdown v2.
+        resolved: closed: it is neither listed nor marked.
+    """
 
     id: str
     parent: Parent
