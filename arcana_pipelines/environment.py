@@ -25,7 +25,13 @@ _OURS_BY_NAME = re.compile(r"ARCANA_[A-Z0-9_]+|POSTGRES_PASSWORD|[A-Z0-9_]*TOKEN
 
 @dataclass(frozen=True, slots=True)
 class EnvFile:
-    """A file `.env`. `refused` says why it was not read; `left_out` names variables in it that are not ours."""
+    """A file `.env` that was there.
+
+    Attributes:
+        refused: why it was not read, in words; None: it was.
+        left_out: names of variables in it that are not ours, sorted.
+        is_readable_by_others: its group or everyone may read it, and it may hold tokens; False of a refused one.
+    """
 
     path: Path
     refused: str | None = None

@@ -23,7 +23,13 @@ class InvalidAddress(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A libpq address and its parts, as libpq reads them."""
+    """A libpq address and its parts, as libpq reads them. Both hold the password.
+
+    Attributes:
+        url: begins with `postgresql://`, whichever way it was spelled.
+        parts: libpq's keywords with what the address says for them (`host`, `port`, `dbname` …); what it does not name
+            is not there.
+    """
 
     url: str
     parts: dict[str, str]

@@ -62,6 +62,13 @@ class ScheduleTimes(BaseSettings):
 
     Apart from `Settings` because Dagster's definitions are loaded with nothing else of the environment. Whether they
     are times at all is for Dagster to say (`defs.schedules`).
+
+    Attributes:
+        schedule_audit: when every source is listed and compared in full.
+        schedule_quality: when the golden questions are asked.
+        schedule_check_installation: when the schema and the freshness of all workspaces are checked.
+        schedule_maintenance: when old records of Dagster's runs are deleted.
+        schedule_time_zone: the zone of all four, by its name: `Asia/Seoul`.
     """
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)

@@ -33,7 +33,13 @@ NOWHERE = 99  # only where there is no other place
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block. `level` is the heading's level, 0 for anything else; `kind` names its way of splitting."""
+    """One block of a text in normal form.
+
+    Attributes:
+        kind: names its way of splitting: `heading`, `text`, `list`, `table` or `code`.
+        text: its lines as they stand, marks included.
+        level: of a heading, 1 to 6; 0 for anything else.
+    """
 
     kind: str
     text: str
@@ -42,14 +48,24 @@ class Block:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """What every piece of a long table or code block repeats: its header, or its fences."""
+    """What every piece of a long table or code block repeats.
+
+    Attributes:
+        opening: the two lines of a table's header, or the line of the opening fence.
+        closing: the closing fence; empty for a table.
+    """
 
     opening: str
     closing: str = ""
 
 
 class Part(NamedTuple):
-    """A part of a block: `joint` stands between it and the part before, `rank` says how good a cut there is."""
+    """A part of a block.
+
+    Attributes:
+        joint: what stands between it and the part before: a line break, blank line or nothing.
+        rank: how good it is to cut before it, from 1 (best: a heading of level 1) to `NOWHERE`.
+    """
 
     text: str
     joint: str

@@ -73,9 +73,13 @@ _WORD = re.compile(r"\w+")
 class ChunkerSettings:
     """Sizes in tokens of the model's vocabulary.
 
-    Chunks of long texts have about `target_tokens` on average, where the maximum is at least twice that. None
-    is longer than `max_tokens`, without what it repeats: a table's header, a code block's fences, and at most
-    `overlap_tokens` of the end of the chunk before it in the same section.
+    Attributes:
+        target_tokens: what chunks of long texts have on average, about, where the maximum is at least twice that; 16 or
+            more.
+        max_tokens: what no chunk exceeds, without what it repeats: a table's header, a code block's fences, the
+            overlap; at most 8,000.
+        overlap_tokens: at most so many of the end of the chunk before are repeated, within one section; 0 to half the
+            target.
     """
 
     target_tokens: int = 256
@@ -96,9 +100,14 @@ class ChunkerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One piece. `text` is shown; `embed_text`, with title and headings as its `lead`, is embedded.
+    """One piece of a document.
 
-    `token_count` is that of `text`.
+    Attributes:
+        position: its number in the document, from 0.
+        text: what is shown. That of the first chunk begins with the title.
+        lead: a line with title and headings that stands before the text when it is embedded; empty for the first chunk.
+        heading_path: the headings that the text is below, the outermost first, without the title.
+        token_count: tokens of `text`, without the lead.
     """
 
     position: int

@@ -66,7 +66,11 @@ def progress(database: Database, workspace: Workspace, wanted: bool) -> Iterator
 
 @dataclass(slots=True)
 class Course:
-    """A sync's figures over time: what there was to read, and how fast it goes."""
+    """A sync's figures over time: how much it has to read, and how fast it goes.
+
+    Attributes:
+        to_read: the most pages that waited to be read at any look so far.
+    """
 
     to_read: int = 0
     _reading: deque[tuple[float, int]] = field(default_factory=deque)

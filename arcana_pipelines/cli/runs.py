@@ -22,7 +22,12 @@ from arcana_pipelines.workspaces.workspaces import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A run that ended: its report, how many seconds it took here, and its id in Dagster."""
+    """A run that ended.
+
+    Attributes:
+        seconds: how long it took here, waiting for other runs included.
+        run_id: its id in Dagster.
+    """
 
     report: SyncReport
     seconds: float

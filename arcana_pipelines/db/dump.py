@@ -27,7 +27,11 @@ _LONGEST_REASON = 600  # characters of what pg_dump said
 
 @dataclass(frozen=True, slots=True)
 class PgDump:
-    """A `pg_dump`, and the newest major version of a server that it can read."""
+    """A `pg_dump` that was found.
+
+    Attributes:
+        major: its major version: the newest of a server that it can read.
+    """
 
     path: Path
     major: int

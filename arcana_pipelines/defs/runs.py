@@ -52,7 +52,12 @@ _LONGEST_PAUSE = dt.timedelta(minutes=30)
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where our definitions are loaded: the code location, and our assets' keys in it."""
+    """Where our definitions are loaded.
+
+    Attributes:
+        location: the name of the code location; None where it is not known, as on the command line.
+        assets: the keys that our assets have there, with the host's prefix.
+    """
 
     location: str | None
     assets: frozenset[dg.AssetKey]

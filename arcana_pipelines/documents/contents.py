@@ -41,14 +41,19 @@ class ReadPage(TypedDict):
     """A page as the ledger has it: what was listed of it and its body, neither normalised.
 
     Attributes:
+        external_id: the source's id, in its canonical spelling.
+        kind: `page`, or `row` of a database.
+        title: as it was listed; it may be empty.
+        url: where the source shows it; None where it has no address.
         properties: `{"type": str, "text": str, "value": JSON}` by name, the title apart.
         body: Markdown; None where it is not held any more.
         body_links: the ids of pages that the body points to where its Markdown does not show it.
         partial: what could not be read of the page, in words.
+        last_edited_at: as the source says; aware. None: it is not known.
         database: the title of a row's database.
         platform: the kind of source, without which its `editor_id` says nothing.
-        editor_id: the source's own id of whoever edited the page last.
-        editor_name: what people call them.
+        editor_id: the source's own id of who edited the page last; None where the source does not say.
+        editor_name: what people call them; None likewise.
     """
 
     external_id: str

@@ -89,10 +89,14 @@ _FALSE = {"no", "false", "아니요", "아니오", "거짓", "unchecked", "__no_
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A day, or a minute of one.
+    """A day, or a time of one.
 
-    `day_first` is None where the form leaves no doubt; else the order of `05/03/2026` that was read: True is the
-    fifth of March. `is_proven` says that only one order is possible.
+    Attributes:
+        at: the time; midnight of a day alone. It has a zone only where the text names one.
+        has_time: False for a day alone.
+        day_first: the order of `05/03/2026` that was read: True is the fifth of March. None where the form leaves no
+            doubt.
+        is_proven: only one order is possible.
     """
 
     at: datetime
@@ -108,7 +112,11 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A date, or a range of two."""
+    """A date, or a range of two.
+
+    Attributes:
+        end: the last day or time of a range, which belongs to it; None of a single date.
+    """
 
     start: Moment
     end: Moment | None = None

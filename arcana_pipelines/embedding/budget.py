@@ -19,7 +19,15 @@ load_sql = statements_beside(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """A workspace's month (`YYYY-MM`, UTC, by the database's clock). `reserved` is what open batches may cost."""
+    """What a workspace has spent in a month, in US dollars.
+
+    Attributes:
+        slug: of the workspace.
+        month: `YYYY-MM` in UTC, by the database's clock.
+        embedding_budget: the workspace's own limit of a month; None: the settings' limit counts.
+        spent: what was embedded in this month has cost.
+        reserved: the most that open batches may still cost.
+    """
 
     slug: str
     month: str

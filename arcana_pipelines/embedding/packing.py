@@ -14,10 +14,15 @@ MOST_TOKENS = 300_000
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text to embed, and the hash that names its embedding.
+    """A text to embed.
 
-    `tokens` is counted where the model's vocabulary is known and estimated elsewhere. `most_tokens` is never too
-    low: without the vocabulary one token a byte, and four marks around the text.
+    Attributes:
+        text_hash: 16 bytes that name its embedding (`Chunk.text_hash`).
+        text: as it is sent, with the model's prefix.
+        tokens: counted where the model's vocabulary is known, estimated elsewhere; 0 of a model that runs here
+            (`sendable`).
+        most_tokens: never too low: without the vocabulary one token a byte, and four marks around the text; 0 of a
+            model that runs here (`sendable`).
     """
 
     text_hash: bytes

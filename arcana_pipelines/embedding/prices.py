@@ -15,9 +15,14 @@ MILLION = Decimal(1_000_000)
 
 @dataclass(frozen=True, slots=True)
 class PricingPolicy:
-    """What embeddings may cost: a price that is not known otherwise, the limit of a month, when to use batches.
+    """What embeddings may cost, and when batches are used.
 
-    `batch_above` 0 means never.
+    Attributes:
+        price_per_million: US dollars a million tokens, in place of the listed price of any model that is not free;
+            None: the listed one counts.
+        monthly_budget: US dollars that a workspace without a limit of its own may spend in a month; None: no limit.
+        batch_above: a run with more texts to embed than this sends them as batches, where the provider has these; 0:
+            never.
     """
 
     price_per_million: Decimal | None = None

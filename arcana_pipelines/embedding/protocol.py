@@ -51,7 +51,16 @@ OpenEmbedder = Callable[[str, int], Embedder]
 
 @dataclass(frozen=True, slots=True)
 class SentBatch:
-    """A batch as its provider knows it. `files` are the ids of everything it keeps there."""
+    """A batch as its provider knows it.
+
+    Attributes:
+        batch_id: the provider's id.
+        state: `waiting` until it is answered; `failed` also when it ended early or is not known. A failed one may have
+            answers.
+        reason: of a failed one: why, in the provider's words; else empty.
+        answers: ids of the files that hold answers and refusals; empty before there are any.
+        files: ids of everything that the provider keeps of it: what `Batches.delete` deletes.
+    """
 
     batch_id: str
     state: Literal["waiting", "done", "failed"]
@@ -62,7 +71,15 @@ class SentBatch:
 
 @dataclass(frozen=True, slots=True)
 class BatchAnswer:
-    """What became of one text of a batch: a vector, a refusal with its reason, or neither (it may be sent again)."""
+    """What became of one text of a batch: a vector, a refusal, or neither (it may be sent again).
+
+    Attributes:
+        text_hash: names the text, as it was given to `Batches.encode`.
+        vector: float32 of shape (dimensions,); None without one.
+        tokens: what the provider counted for the text; 0 without a vector.
+        refused: why the provider refuses the text, in its words: sent again, it would be refused again. None: it does
+            not.
+    """
 
     text_hash: bytes
     vector: Vectors | None = None

@@ -20,7 +20,12 @@ Tier = Literal["standard", "batch"]
 
 @dataclass(frozen=True, slots=True)
 class StoreKey:
-    """What an embedding belongs to besides its text."""
+    """What an embedding belongs to besides its text. Workspaces share no embeddings.
+
+    Attributes:
+        model: its name in the catalogue.
+        dimensions: numbers a vector.
+    """
 
     workspace_id: UUID
     model: str
@@ -29,7 +34,15 @@ class StoreKey:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What some texts have cost, in the provider's tokens and in US dollars; `seconds` is the time it took."""
+    """What some texts of one model have cost.
+
+    Attributes:
+        texts: how many were embedded.
+        tokens: what the provider counted, those that went into finding out what it refuses included.
+        cost: US dollars, exact; 0 where the price is not known.
+        seconds: how long the request took; 0 of a batch.
+        tier: `standard`, or `batch` at half the price.
+    """
 
     texts: int
     tokens: int

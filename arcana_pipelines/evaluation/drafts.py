@@ -26,7 +26,12 @@ _ITEM = re.compile(r" *(?:[-*+]|\d+[.)]) +(?:\[[ xX]\] +)?")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A document as it is now; `text` is in normal form."""
+    """A document as it is now.
+
+    Attributes:
+        external_id: the page's id in its source.
+        text: in normal form, without the title.
+    """
 
     external_id: str
     title: str

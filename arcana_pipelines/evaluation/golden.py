@@ -53,7 +53,13 @@ _Grade = Annotated[StrictInt, Field(ge=1, le=3)]
 
 
 class Relevant(BaseModel):
-    """A page that answers a question: any of its text does, or only where it says `passage`."""
+    """A page that answers a question.
+
+    Attributes:
+        external_id: the page's id in its source; a UUID in its canonical spelling.
+        passage: only the text that says this answers it; None: any of the page's does.
+        grade: how well it answers, 1 to 3 (best).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,7 +69,12 @@ class Relevant(BaseModel):
 
 
 class Question(BaseModel):
-    """A query and what answers it."""
+    """A query and what answers it.
+
+    Attributes:
+        query: at most 500 characters, a word among them.
+        relevant: one page or more.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

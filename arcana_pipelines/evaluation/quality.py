@@ -44,7 +44,12 @@ MOST_PAGES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The measures of one question, by ranking. `seconds` is what a reader waits for ten fused hits."""
+    """What the measures say of one question.
+
+    Attributes:
+        measures: 0 to 1 by the measure's name, for each ranking.
+        seconds: what a reader waits for ten fused hits.
+    """
 
     question: Question
     measures: Mapping[Ranking, Mapping[str, float]]
@@ -60,9 +65,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one build answered. `unknown` are pages that questions name and the workspace does not have (any more).
+    """What one build answered.
 
-    They are left out, and so is a question about nothing else.
+    Attributes:
+        build: the one that was asked.
+        answers: one a question. A question that names no page of the workspace has none.
+        unknown: ids of pages that questions name and the workspace does not have (any more), sorted. They are left out.
     """
 
     build: Build
@@ -132,7 +140,13 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The decisive measure now and before, on the questions that both results answered."""
+    """A result and an earlier one, by the decisive measure (fused nDCG@10) on the questions that both answered.
+
+    Attributes:
+        questions: how many both answered.
+        before: the earlier mean, 0 to 1.
+        now: the new mean, 0 to 1.
+    """
 
     questions: int
     before: float

@@ -61,8 +61,9 @@ class EvalOutcome:
     """What an evaluation found.
 
     Attributes:
-        comparison: with the baseline of the index; None where there is none, or it is of other questions.
-        had_baseline: there was one.
+        comparison: with the baseline of the index; None where there is none, or none of its questions was answered now.
+        had_baseline: the index had a baseline: without a comparison, that tells other questions from a first
+            evaluation.
     """
 
     request: EvalRequest

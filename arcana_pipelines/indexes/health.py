@@ -23,7 +23,13 @@ FEW_ROWS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """One thing that was looked at, as `arcana doctor` shows it.
+
+    Attributes:
+        name: what it is: `pgvector`, `recall of default`.
+        ok: False: a person should do something.
+        detail: what was found, and the next step where something is wrong; in words.
+    """
 
     name: str
     ok: bool

@@ -111,8 +111,9 @@ class SettingsChange:
     """What is to be other in an index's settings; None stays as it is. Another model brings its own size of vectors.
 
     Attributes:
+        model: the name of an embedding model; with it comes its size of vectors unless `dimensions` says another.
         dimensions: numbers of a vector, 1 to 16,000.
-        chunk_tokens: the size that chunks aim at.
+        chunk_tokens: the size that chunks aim at; twice that is their maximum.
         overlap_tokens: tokens of the chunk before, repeated.
         ann: how vectors are searched.
     """

@@ -22,11 +22,12 @@ LEAST_RECALL = 0.98
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found. `left_out` documents wait in quarantine and are no problem of the build.
+    """What was found of a build.
 
     Attributes:
         documents: those that are in the build.
         chunks: those that are in it.
+        left_out: documents that wait in quarantine: not in the build, and no problem of it.
         recall: share (0 to 1) of the true nearest neighbours that its searches find.
         problems: what speaks against serving it, in words.
         at: when; ISO 8601.

@@ -47,7 +47,12 @@ class PageCounts:
 
 @dataclass(frozen=True, slots=True)
 class ChunkCounts:
-    """Chunks that a publish made searchable, and those that it took out."""
+    """What a publish did in all builds together, in chunks.
+
+    Attributes:
+        retired: those that a search finds no more: of older versions, and of removed documents.
+        published: those that became searchable.
+    """
 
     retired: int = 0
     published: int = 0
@@ -81,18 +86,18 @@ class EmbeddingCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
-    """What was noted of one generation; None: nobody has noted it (yet).
+    """What was noted of one generation; None: no stage has noted it (yet).
 
     Attributes:
         listed: pages that the source listed, counted while it did.
         removed: pages that are proven gone.
         waiting_removals: pages whose removal waits for a person.
         versions: versions that were made.
-        notion: what was asked of the source.
-        embeddings: see there.
-        chunks: see there.
+        notion: what was asked of the source, whichever it is.
+        embeddings: what was embedded, reused and spent.
+        chunks: what was published and taken out.
         quarantined: pages in quarantine when the sync ended.
-        ended: how a person had it end before it was done.
+        ended: `interrupted` by a person, or `estimated`: it was to read and cut only. None: neither.
     """
 
     listed: int | None = None

@@ -23,7 +23,13 @@ MOST_LOOKS = 200
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Announcements that no sync has followed yet: their ids, the pages they name, and those with new comments."""
+    """Announcements that no sync has followed yet.
+
+    Attributes:
+        event_ids: all of them, the oldest first; to be closed when a sync has followed them.
+        pages: ids of the pages that they name, each once; at most `MOST_LOOKS`.
+        commented: ids of the pages that have new or changed comments, each once.
+    """
 
     event_ids: tuple[str, ...]
     pages: tuple[str, ...]

@@ -35,7 +35,13 @@ FEW_UNSETTLED = 20
 
 @dataclass(frozen=True, slots=True)
 class PartialReason:
-    """Why so many pages are incomplete; `examples`: some of them, each with id, title, address and its own reason."""
+    """Pages that are incomplete for one reason.
+
+    Attributes:
+        reason: in words; ids and numbers are left out (`…`) where they differ from page to page.
+        pages: how many.
+        examples: five of them at most, each with `external_id`, `title`, `url` and its own `reason`.
+    """
 
     reason: str
     pages: int
@@ -44,7 +50,12 @@ class PartialReason:
 
 @dataclass(frozen=True, slots=True)
 class PartialPages:
-    """How many pages the source gave only a part of, and the commonest reasons. A page may have several."""
+    """Pages that the source gave only a part of.
+
+    Attributes:
+        pages: how many; one that has several reasons counts once.
+        reasons: the twenty commonest, the commonest first.
+    """
 
     pages: int
     reasons: tuple[PartialReason, ...]

@@ -84,8 +84,11 @@ _stemmer = Stemmer.Stemmer("english", 0)
 class Token(NamedTuple):
     """One term at one place of a text.
 
-    `weight` is how much it counts in a query. `parts` are the indexed terms that it refines: such a term (a written
-    form beside its stem, a whole Korean word beside its pairs) is scored but neither indexed nor counted.
+    Attributes:
+        term: a written form, a pair of syllables or ideographs, or, behind a mark, a stem (`~` English, `=` Korean).
+        weight: how much it counts in a query: `LEAST` of a word that says next to nothing, else 1.
+        parts: the indexed terms that it refines: such a term (a written form beside its stem, a whole Korean word
+            beside its pairs) is scored but neither indexed nor counted. Empty: it is indexed itself.
     """
 
     term: str
@@ -230,9 +233,13 @@ _pair_id = lru_cache(20_000)(term_id)
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A chunk's terms: `terms` ascend, `weights` belong to them, and `keys` ascend.
+    """The terms of one chunk.
 
-    `words` are those of title, headings and text as they are written (see `is_word`).
+    Attributes:
+        terms: the number of each term (`term_id`), ascending.
+        weights: the BM25 weight of each, without idf; of the same shape.
+        keys: of each indexed term `term * LEVELS + step of its weight`, ascending: what rows of the index are found by.
+        words: those of title, headings and text as they are written (see `is_word`).
     """
 
     terms: NDArray[np.int64]
@@ -301,7 +308,12 @@ def _flat(parts: Iterable[Iterable[float]], kind: type) -> NDArray[Any]:
 
 @dataclass(frozen=True, slots=True)
 class QueryTerm:
-    """A term of a query: how much it counts, and the indexed terms that tell how rare it is (itself, or its parts)."""
+    """A term of a query.
+
+    Attributes:
+        weight: see `Token`.
+        parts: the numbers of the indexed terms that tell how rare it is: its own, or those of its parts.
+    """
 
     weight: float
     parts: tuple[int, ...]

@@ -24,7 +24,15 @@ _WEIGHT = (0.6, 0.95, 1.15, 1.4, 1.6, 1.8, 2.0, 2.2)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the statement needs. `attainable` is more than any chunk can score."""
+    """What the statement needs.
+
+    Attributes:
+        vector: idf times weight by term, as pgvector reads a sparsevec; its indexes begin with 1.
+        keys: chunks with any of these are scored.
+        together: a chunk is scored too when it has one key of each of these groups; empty: `keys` are all there are, or
+            nothing can have one of each.
+        attainable: more than any chunk can score.
+    """
 
     vector: str
     keys: list[int]

@@ -86,7 +86,12 @@ Piece = tuple[Literal["text", "code", "math"], str]
 
 @dataclass(slots=True)
 class Found:
-    """What a document names beside its text, in order of appearance."""
+    """What a document names beside its text. The keys of each are a set in order of appearance.
+
+    Attributes:
+        links: ids of the pages that links lead to.
+        unresolved: blocks that the source did not show: their ids, or addresses where these hold none.
+    """
 
     links: dict[str, None] = field(default_factory=dict)
     unresolved: dict[str, None] = field(default_factory=dict)

@@ -23,7 +23,13 @@ NORMALISER_VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
-    """A page's clean text, the ids of pages it links to, and the blocks the source did not show."""
+    """A page in normal form.
+
+    Attributes:
+        text: the clean text.
+        links: ids of the pages that it links to, in order of appearance.
+        unresolved: blocks that the source did not show: their ids, or addresses where these hold none.
+    """
 
     text: str
     links: tuple[str, ...] = ()

@@ -20,7 +20,13 @@ _PIECE = 2**16
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer."""
+    """A whole answer.
+
+    Attributes:
+        status: of HTTP; redirects are not followed.
+        headers: found by names in any case.
+        data: the body, unpacked.
+    """
 
     status: int
     headers: Mapping[str, str]

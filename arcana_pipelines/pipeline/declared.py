@@ -19,7 +19,15 @@ from arcana_pipelines.workspaces.workspaces import Workspace, change, list_all, 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredWorkspace:
-    """One workspace as a project declares it. `credential_ref` is the name of the variable with the token."""
+    """One workspace as a project declares it.
+
+    Attributes:
+        name: what people call it.
+        platform: the kind of its source, such as `notion`.
+        source_config: what the source is opened with, compared with the row's as a whole; no secrets.
+        credential_ref: the name of the variable with the token; None: the source's default.
+        index: how its index differs from what the settings say for new ones.
+    """
 
     slug: str
     name: str
@@ -36,7 +44,12 @@ class DeclaredWorkspace:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done for one declaration (`done`), and what a person has to decide (`left`). Both empty: all is so."""
+    """What became of one declaration. Both empty: the workspace was as declared.
+
+    Attributes:
+        done: what was done, in a sentence.
+        left: what a person has to decide, in a sentence or two.
+    """
 
     done: str = ""
     left: str = ""

@@ -33,7 +33,12 @@ _FIRST = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class ChunkReport:
-    """How many contents were cut, into how many chunks."""
+    """What the stage cut, in all live builds together.
+
+    Attributes:
+        contents: contents that were cut; one that two builds lack counts twice.
+        chunks: those that they gave.
+    """
 
     contents: int
     chunks: int

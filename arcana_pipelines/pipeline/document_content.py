@@ -24,7 +24,13 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class ContentReport:
-    """How many pages were processed, how many versions that made, and how many pages cannot be processed."""
+    """What became of the pages that were read.
+
+    Attributes:
+        processed: pages whose content is stored.
+        versions: versions that these made; a page that reads as before makes none.
+        failed: pages that cannot be processed or stored.
+    """
 
     processed: int
     versions: int

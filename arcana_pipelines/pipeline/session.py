@@ -26,9 +26,17 @@ OpenSource = Callable[[Workspace, Database], Source]
 
 @dataclass(frozen=True)
 class Session:
-    """One workspace being worked on, and nobody else working on it.
+    """One workspace being worked on, by no one else at the same time.
 
-    `open_source` and `open_embedder` are called when a stage first needs one: a sync without news needs no model.
+    Attributes:
+        database: the pool, for what needs a connection of its own.
+        connection: the one that the stages work on. A commit of it fails once the lease is lost.
+        workspace: its row as it was when the lease was had.
+        settings: those of the database, unless the session was opened with others.
+        open_source: opens the source; called when a stage first reads from it.
+        open_embedder: makes the embedder of a model and its dimensions; called when texts lack embeddings: a sync
+            without news needs no model.
+        lease: what keeps other runs out.
     """
 
     database: Database

@@ -41,6 +41,8 @@ class SyncRequest:
     """What is asked of a run that reads the source.
 
     Attributes:
+        mode: how much of the source is listed.
+        purpose: `SYNC`; `RETRY` takes up what waits in quarantine first; `STAGE` embeds and publishes nothing.
         allow_removals: how many pages it may remove although they exceed the cap on mass removal.
         page: of a retry: the id of the one page to read again; None: all that wait in quarantine.
     """

@@ -55,16 +55,25 @@ class Capabilities:
 class PageRef:
     """One listed item.
 
-    `external_id` is the source's id in one canonical spelling.
-    `kind` is `page`, `row` (a page of a container), or what the source calls its containers. `is_container`: it holds
-    rows and is no document itself. `parent_kind` is `workspace` (nothing is above it), `page`, `block` (a part of a
-    page that is no item itself: `Source.confirm` tells the page around it) or what the source calls its containers.
-    `revision` changes whenever the body may have changed. `properties` maps a
-    property's name to `{"type": str, "text": str, "value": JSON}`; the title is not among them. Those of a
-    container are its columns, without text and value, the title (type `title`) among them. `problem` says in
-    words why nothing but the id can be relied on: such a page goes to quarantine, and what is known of it stays.
-    `editor_id` is the source's own id of whoever edited the item last, `editor_name` what people call them; None where
-    the source does not say so in what is read anyway. Neither makes a page changed.
+    Attributes:
+        external_id: the source's id in one canonical spelling.
+        kind: `page`, `row` (a page of a container), or what the source calls its containers.
+        parent_kind: `workspace` (nothing is above it), `page`, `block` (a part of a page that is no item itself:
+            `Source.confirm` tells the page around it) or what the source calls its containers.
+        parent_id: the id of what is above it; None where nothing is, or the source does not say.
+        title: it may be empty.
+        url: where a person can see it; None where it has no address.
+        revision: changes whenever the body may have changed.
+        last_edited_at: by the source's clock; aware.
+        in_trash: the source has it in its trash.
+        properties: a property's name to `{"type": str, "text": str, "value": JSON}`; the title is not among them. Those
+            of a container are its columns, without text and value, the title (type `title`) among them.
+        problem: why nothing but the id can be relied on, in words: such a page goes to quarantine, and what is known of
+            it stays. Empty: nothing is wrong.
+        is_container: it holds rows and is no document itself.
+        editor_id: the source's own id of who edited the item last; None where the source does not say so in what is
+            read anyway. Another one does not make the page changed.
+        editor_name: what people call them; else as `editor_id`.
     """
 
     external_id: str
@@ -87,11 +96,15 @@ class PageRef:
 class FetchedPage:
     """The body of one page as the source gives it.
 
-    `fetched_at` is read from the source's clock. `links` names pages that the body points to where its
-    Markdown does not show it. `partial` says in words what could not be read (a
-    child that is not shared), and is empty for a whole page. `properties`, when given, replace the
-    listed ones (a listing may cut long relations short), and so does `title`. `unknown_types` names what the source
-    has and we do not know; its text is kept as far as there is any.
+    Attributes:
+        markdown: the body, without the title.
+        fetched_at: by the source's clock, when the reading began or shortly before; aware. What was edited later may be
+            missing.
+        links: ids of pages that the body points to where its Markdown does not show it.
+        partial: what could not be read (a child that is not shared), in words; empty for a whole page.
+        properties: in the place of the listed ones (a listing may cut long relations short); None: those hold.
+        unknown_types: what the source has and we do not know; its text is kept as far as there is any.
+        title: in the place of the listed one; None: that holds.
     """
 
     markdown: str
@@ -105,7 +118,7 @@ class FetchedPage:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What was asked of a source since it was opened: requests sent, and those of them that it refused as too many.
+    """What was asked of a source since it was opened.
 
     Attributes:
         requests: requests sent, repeated ones included.
@@ -120,7 +133,13 @@ class Traffic:
 class Announcement:
     """An event in which the source says that something changed: a hint where to look, no more.
 
-    `source_workspace_id` is the source's own workspace, `external_id` the page concerned, where there is one.
+    Attributes:
+        event_id: the source's id of the event: the same when it is sent again.
+        event_type: in the source's words, such as `page.content_updated`; what begins with `comment.` tells of a
+            comment.
+        source_workspace_id: the id of the source's own workspace (`Source.identity`).
+        external_id: the page concerned; None where there is none.
+        occurred_at: by the source's clock; aware. None: it does not say.
     """
 
     event_id: str
@@ -134,12 +153,14 @@ class Announcement:
 class Listing:
     """A running enumeration: iterate `batches`, then read how it ended.
 
-    `complete` is True only when every listing was read to its proven end; `problems` says why not.
-    `cursor` is what the next incremental listing starts from. `source_time` is the source's clock when the
-    listing began.
-
-    `trash` holds the ids that the source lists as trashed (None: it does not, or not now), and
-    `trash_since` the edit time down to which that list is whole (None: all of it).
+    Attributes:
+        batches: the items, a few hundred at a time; to be iterated once. The other fields hold when it has ended.
+        complete: True only when every listing was read to its proven end.
+        problems: why it is not complete, in words.
+        cursor: what the next incremental listing starts from; None: the one before stays.
+        source_time: the source's clock when the listing began; aware. None: it does not say.
+        trash: ids that the source lists as trashed; None: it lists none, or not now.
+        trash_since: the edit time down to which `trash` is whole; None: all of it is.
     """
 
     batches: Iterator[Sequence[PageRef]] = field(default_factory=lambda: iter(()))

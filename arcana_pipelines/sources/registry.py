@@ -27,10 +27,11 @@ class Opening:
     """What a source is opened with.
 
     Attributes:
+        slug: of the workspace, for messages.
         config: what the workspace's row says of its source, `path` among it where the platform reads files.
         token: the token that its variable holds; None where the platform has none.
         database: for what processes share, such as a rate limit; no connection is held.
-        hurried: somebody waits, so that the source rather fails than waits.
+        hurried: a person or a sensor waits: the source fails rather than wait.
     """
 
     slug: str

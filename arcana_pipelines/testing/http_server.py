@@ -86,6 +86,7 @@ class Request:
     Attributes:
         target: the path with its query; the whole address, where the server is asked as a proxy.
         headers: by their names in lower case.
+        body: all of it; empty without one.
     """
 
     method: str
@@ -100,6 +101,7 @@ class Answer:
 
     Attributes:
         body: sent with its length; pieces are sent one by one, and `headers` says their length.
+        headers: besides `Content-Length`; given none, the answer says that it is JSON.
     """
 
     status: int

@@ -41,9 +41,16 @@ def tokens_of(text: str) -> int:
 
 @dataclass(slots=True)
 class Fault:
-    """Requests whose `"METHOD /path"` matches get this answer, `times` times; `status` 0 ends the connection.
+    """An answer that waits for its requests instead of the proper one.
 
-    The first `skip` of them pass. With `late`, the request does its work first and only its answer is lost.
+    Attributes:
+        match: a request meets the fault when this is found in its `METHOD /path`.
+        status: of the answer; 0 ends the connection without one.
+        times: how many requests still meet it; counted down.
+        skip: matching requests that still pass before the first one meets it; counted down.
+        headers: of the answer, such as `Retry-After`.
+        error: what the `error` of the body says, in the place of what it says else: `code`, `message` …
+        late: the request does its work first, and only its answer is lost.
     """
 
     match: re.Pattern[str]

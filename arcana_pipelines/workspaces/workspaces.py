@@ -27,9 +27,6 @@ SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 class Workspace:
     """One tenant, as its row says.
 
-    `storage_path` is where its directory was made; after a restore on another machine it is below the new ARCANA_HOME
-    (see `storage_path`). `declared_by` is the Dagster project whose YAML declares it; None: a person registered it.
-
     Attributes:
         workspace_id: its key in every table.
         slug: its name in commands and the Dagster partition key.
@@ -38,12 +35,16 @@ class Workspace:
         user_id: its owner.
         source_config: what the source is opened with; no secrets.
         credential_ref: the name of the variable with its token; None: the source's default.
-        source_workspace_id: the source's own id of what was indexed; a token of another one is refused.
-        credential_hash: a fingerprint of the token of the last sync.
+        source_workspace_id: the source's own id of what was indexed; a token of another one is refused. None: before
+            the first sync, or the source has none.
+        credential_hash: a fingerprint of the token of the last sync; None: before the first, or there is none.
+        storage_path: where its directory was made; after a restore on another machine it is below the new ARCANA_HOME
+            (see the function `storage_path`).
         status: `active`, `paused` or `deleting`.
         generation: the number of its newest sync; 0 before the first.
         source_cursor: where the next incremental listing starts; None: everything is listed.
         poll_failures: looks at the source that failed in a row.
+        declared_by: the Dagster project whose YAML declares it; None: a person registered it.
     """
 
     workspace_id: UUID

@@ -34,11 +34,13 @@ class Estimate:
         pages: documents with staged chunks, in all indexes together.
         chunks: their chunks.
         texts: distinct texts among them that the store lacks and that wait in no batch.
-        tokens: their tokens.
+        tokens: their tokens: counted where the model's vocabulary is known, estimated elsewhere.
         cost: US dollars; None when a model's price is not known.
         seconds: at the rate that was measured lately, or assumed; None when a batch may take up to a day.
         waiting: texts that wait in batches already.
-        month, spent, limit: the running month (UTC), what it cost so far, and the workspace's limit.
+        month: the running one, `YYYY-MM` in UTC.
+        spent: US dollars that it has cost so far.
+        limit: US dollars that the workspace may spend in a month; None: no limit.
     """
 
     pages: int

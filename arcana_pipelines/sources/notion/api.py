@@ -66,7 +66,14 @@ _PATH = re.compile(r"[a-z_]+(?:/[A-Za-z0-9_~%-]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long one call may take: attempts, seconds an answer may take, seconds of a pause to sit out."""
+    """How long one call may take.
+
+    Attributes:
+        attempts: how often a request is sent before it counts as failed, while the server names no pause.
+        throttled_attempts: the same while the server says how long to wait.
+        timeout: seconds that the server may pause within an answer; the whole answer may take twice as many.
+        longest_pause: seconds of a pause to sit out; a 429 that asks for more ends the call.
+    """
 
     attempts: int = MAX_ATTEMPTS
     throttled_attempts: int = MAX_THROTTLED_ATTEMPTS

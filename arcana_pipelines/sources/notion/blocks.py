@@ -43,8 +43,10 @@ _SECTIONS = ("notes_block_id", "summary_block_id", "transcript_block_id")
 class Rendered:
     """What a block tree says.
 
-    `links` are the ids of pages and databases that it contains or names. `unknown_types` counts the types
-    that could not be shown in full. `problems` says in words whose children could not be read.
+    Attributes:
+        links: the ids of pages and databases that it contains or names.
+        unknown_types: how many blocks of each type could not be shown in full.
+        problems: whose children could not be read, and why; in words.
     """
 
     markdown: str

@@ -36,9 +36,12 @@ GIVE_UP_MARKDOWN_AFTER = 5
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Markdown of a page, pages it links to besides, and in words what of it could not be read.
+    """The body of a page.
 
-    `unknown_types` names the types of blocks that could not be shown in full.
+    Attributes:
+        links: ids of pages that it points to where its Markdown does not show it.
+        partial: what of it could not be read, in words; empty for a whole body.
+        unknown_types: the types of blocks that could not be shown in full.
     """
 
     markdown: str

@@ -84,7 +84,13 @@ def data_source_ref(item: Mapping[str, Any]) -> PageRef:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """What the property endpoint says of properties that the listing cut short. `partial`: see `FetchedPage`."""
+    """What a page says of itself once properties that the listing cut short are read to their end.
+
+    Attributes:
+        title: None: the listing had all of it.
+        properties: all of them, the title apart, in the place of the listed ones.
+        partial: see `FetchedPage`.
+    """
 
     title: str | None
     properties: Mapping[str, Mapping[str, Any]]

@@ -18,7 +18,14 @@ RACY_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """One `.md` or `.csv` file. `path` is relative, NFC, with `/`; `locator` is its archive's own handle."""
+    """One `.md` or `.csv` file.
+
+    Attributes:
+        path: relative, NFC, with `/`.
+        size: in bytes, unpacked.
+        modified_at: aware, as the file system or the zip says; what stands in for the time of an edit.
+        locator: its archive's own handle, by which the archive reads it.
+    """
 
     path: str
     size: int
@@ -43,7 +50,12 @@ class ExportFile:
 
 @dataclass(frozen=True, slots=True)
 class PackedFile:
-    """A zip among the files of an export. `open` looks into it; None where nobody does."""
+    """A zip among the files of an export.
+
+    Attributes:
+        path: as that of an `ExportFile`.
+        open: looks into it; None for one inside another zip, which stays closed.
+    """
 
     path: str
     open: Callable[[], Archive] | None

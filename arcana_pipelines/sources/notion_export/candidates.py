@@ -19,7 +19,10 @@ _MOST_LINES = 500
 class Candidate:
     """A page file that may be a row.
 
-    `from_text` says that the title is the page's own and not the file's name.
+    Attributes:
+        title: the one in the text, or else that of the file's name, or else `UNTITLED`.
+        from_text: the title is the one in the text.
+        block: the lines below the title up to the first empty one, where a row has its properties; at most 500.
     """
 
     page: Page

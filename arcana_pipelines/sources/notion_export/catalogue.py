@@ -25,7 +25,13 @@ from arcana_pipelines.sources.notion_export.names import (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A Markdown file. `folder` is the number of the folder that holds it."""
+    """A Markdown file.
+
+    Attributes:
+        external_id: Notion's id from the file's name, or, without one there, an id made of the path.
+        name: the file's name, taken apart.
+        folder: the number of the folder that holds it (see `Folders`).
+    """
 
     external_id: str
     name: ExportName
@@ -37,9 +43,14 @@ class Page:
 class Database:
     """A CSV, or a CSV and its `_all` twin.
 
-    `file` is the one to read: `_all` has every row, the other what a view shows. `shown_on` is the page
-    of the very same name, if Notion wrote one to show the database on. `folder` is the number of the folder
-    that holds the CSV.
+    Attributes:
+        external_id: Notion's id from the file's name, unless a page has it; else an id that is made of that, or of the
+            path.
+        name: the file's name without `_all`, taken apart.
+        file: the one to read: `_all` has every row, the other what a view shows.
+        twin: the other one; None where there is one alone.
+        shown_on: the page of the very same name, if Notion wrote one to show the database on; else None.
+        folder: the number of the folder that holds the CSV (see `Folders`).
     """
 
     external_id: str
@@ -60,7 +71,12 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Databases that share folders of rows, and those folders; without any, databases beside each other."""
+    """Databases whose rows may be in the same folders.
+
+    Attributes:
+        databases: those that share the folders; without folders, those beside each other.
+        folders: the numbers of the folders of rows; empty where the export has none for them.
+    """
 
     databases: Sequence[Database]
     folders: Sequence[int]

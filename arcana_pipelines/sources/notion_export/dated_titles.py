@@ -66,7 +66,12 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class DatedTitle:
-    """A title taken apart: the days it mentions, and the words before, between and after them in comparable form."""
+    """A title taken apart.
+
+    Attributes:
+        words: what stands before, between and after the mentions, in comparable form: one more than there are mentions.
+        mentions: the days in it, in their order.
+    """
 
     words: tuple[str, ...]
     mentions: tuple[Mention, ...]

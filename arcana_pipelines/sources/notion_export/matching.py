@@ -29,8 +29,11 @@ Pair = tuple[int, int]
 class Doubt:
     """Files and rows that belong together, but nothing says which file is which row.
 
-    `same_cells` says that there are as many of each, and that the rows differ in their titles alone: then all is known
-    of the files but for their row's title.
+    Attributes:
+        files: their numbers among the candidates.
+        rows: their numbers in the table.
+        same_cells: there are as many of each, and the rows differ in their titles alone: then all is known of the files
+            but for their row's title.
     """
 
     files: tuple[int, ...]
@@ -40,9 +43,12 @@ class Doubt:
 
 @dataclass(slots=True)
 class Matches:
-    """File number to row number, as far as it is known, and what is not known.
+    """What is known of which file is which row, and what is not.
 
-    Of the files in `untitled` the cells of the row are known, and not its title.
+    Attributes:
+        rows: file number (among the candidates) to row number (in the table).
+        untitled: the numbers of files in `rows` of which the row's cells are known, and not its title.
+        doubts: what is left undecided.
     """
 
     rows: dict[int, int] = field(default_factory=dict)

@@ -31,7 +31,12 @@ class ImpossiblePath(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ExportName:
-    """A name without extension, taken apart. `notion_id` is 32 lower-case hex digits."""
+    """A name without extension, taken apart.
+
+    Attributes:
+        title: what stands before the id; Notion may have cut it and replaced letters of it.
+        notion_id: 32 lower-case hex digits; None where the name has none.
+    """
 
     title: str
     notion_id: str | None

@@ -22,7 +22,12 @@ _MOST_TITLE_LINES = 16
 
 @dataclass(frozen=True, slots=True)
 class PageText:
-    """A page taken apart. `title` is None when the file does not begin with one; else `rest` lacks its lines."""
+    """A page taken apart.
+
+    Attributes:
+        title: on one line; None when the file does not begin with one.
+        rest: the text without the title's lines.
+    """
 
     title: str | None
     rest: str

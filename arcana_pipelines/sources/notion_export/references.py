@@ -46,7 +46,12 @@ class Targets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a text stands: the folder that its relative paths begin in."""
+    """Where a text stands.
+
+    Attributes:
+        targets: the pages and folders that its paths may lead to.
+        folder: where its relative paths begin, from the top of the export; empty there.
+    """
 
     targets: Targets
     folder: str

@@ -18,8 +18,11 @@ _IN_MEMORY = 4 * 1024 * 1024
 class RowRecord:
     """What the export says of one row.
 
-    `folder` is where relative paths in `cells` begin. `cells` are the columns that hold something, but for
-    the title. `partial` says in words what of it could not be read.
+    Attributes:
+        folder: where relative paths in `cells` begin.
+        title: as the CSV has it; it may be empty.
+        cells: by the column's name: those that hold something, but for the title.
+        partial: what of it could not be read, in words.
     """
 
     folder: str

@@ -24,7 +24,13 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class RowFile:
-    """A page file that is a row. `place` is where its properties are in the store."""
+    """A page file that is a row.
+
+    Attributes:
+        title: the file's own; its row's where the file has none, or names a day like `@Today`.
+        database: the one that the row is of.
+        place: where the row is in the `RowStore`.
+    """
 
     page: Page
     title: str
@@ -34,7 +40,13 @@ class RowFile:
 
 @dataclass(frozen=True, slots=True)
 class LoneRow:
-    """A row of the CSV that has no page file."""
+    """A row of the CSV that has no page file.
+
+    Attributes:
+        external_id: made of what the row says, so that the same row has it in the next export.
+        database: the one that the row is of.
+        place: where the row is in the `RowStore`.
+    """
 
     external_id: str
     title: str
@@ -44,19 +56,19 @@ class LoneRow:
 
 @dataclass(slots=True)
 class RowIndex:
-    """Every row of an export. It holds titles and places, no bodies and no cells.
-
-    `unreadable` names the databases whose CSV could not be read: nothing is known about their rows. `unusable` says
-    of those whose CSV is in an unknown encoding, or too large, what to tell: their row files are listed, without
-    properties.
-    `views` are the CSVs that are no databases: for each the id of the database that it shows.
-    `columns` are what each database's columns are by name, and `titles` the name of its title's column.
+    """Every row of an export. It holds titles and places, no bodies and no cells. Databases go by their ids.
 
     Attributes:
         files: the page files that are rows, by their path in the export.
         lone: rows without a page file, by their id.
         problems: what keeps the listing from being complete, in words.
         remarks: what a person should know and nothing depends on, in words.
+        unreadable: databases whose CSV could not be read: nothing is known about their rows.
+        unusable: of databases whose CSV is in an unknown encoding, or too large, what to tell: their row files are
+            listed, without properties.
+        views: of each CSV that is no database, the database that it shows.
+        columns: of each database what its columns are, by name.
+        titles: of each database the name of its title's column.
     """
 
     files: dict[str, RowFile] = field(default_factory=dict)

@@ -37,9 +37,13 @@ class UnusableTable(UnreadableTable):
 
 @dataclass(frozen=True)
 class Table:
-    """Rows as Notion wrote them. `names` are the columns, `title_at` says which of them is the title.
+    """Rows as Notion wrote them.
 
-    `damage` says in words what could not be decoded.
+    Attributes:
+        names: the columns, in their order.
+        rows: the cells of each row, as texts; a row may be shorter than `names`.
+        title_at: which of the columns is the title, from 0.
+        damage: what could not be decoded, in words; None: nothing.
     """
 
     names: Sequence[str]

@@ -22,7 +22,13 @@ _TRIED = 3
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A table that shows `database`: `table` with its title column; `known` are the rows that the database has."""
+    """A table that shows a database, and is none of its own.
+
+    Attributes:
+        database: the one that it shows.
+        table: with its title column found.
+        known: the numbers of its rows that the database has.
+    """
 
     database: Database
     table: Table

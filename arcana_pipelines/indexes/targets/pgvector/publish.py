@@ -22,7 +22,12 @@ MEMORY = "64MB"
 
 @dataclass(frozen=True, slots=True)
 class PublishReport:
-    """Chunks that became searchable and chunks that stopped being so, by a publish."""
+    """What a publish did, in chunks.
+
+    Attributes:
+        published: those that became searchable.
+        retired: those that a search finds no more: of older versions, and of removed documents.
+    """
 
     published: int
     retired: int

@@ -17,7 +17,12 @@ FILE = "\ufdd0"
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A block that is not shown: not loaded, not accessible, or of a kind Markdown has no words for."""
+    """A block that is not shown: not loaded, not accessible, or of a kind Markdown has no words for.
+
+    Attributes:
+        block_id: leads to it in the address of its tag: a reader may ask for the block by it.
+        alt: what the tag calls it: the type of the block, `alias` for a link to a page.
+    """
 
     block_id: str
     alt: str

@@ -15,7 +15,16 @@ _ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """A page or data source as search knows it; `body` is None while search is up to date."""
+    """A page or data source as search knows it, which may be older than it is.
+
+    Attributes:
+        node: as it is now; the other fields are of the time when search took note.
+        title: without formatting.
+        edited: by the world's clock, aware.
+        in_trash: it lay there itself.
+        buried: something above it lay in the trash.
+        body: its object of the API, as it was then; None while search has no lag: it is made of `node`.
+    """
 
     node: Page | DataSource
     title: str

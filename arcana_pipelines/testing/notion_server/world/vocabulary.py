@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What sentences in one language are made of."""
+    """What the seeded pages in one language are made of.
+
+    Attributes:
+        topics: titles of pages, before a number.
+        headings: of sections and toggles.
+        teams: for `{team}` in a sentence.
+        things: for `{thing}`.
+        reasons: for `{reason}`.
+        days: for `{day}`.
+        sentences: with `{team}`, `{thing}`, `{reason}`, `{day}` and `{number}` in them, any of these or none.
+        columns: the header of a table: team, thing, number.
+        see: what stands before a mention of another page, with its space.
+    """
 
     topics: tuple[str, ...]
     headings: tuple[str, ...]
