@@ -247,6 +247,7 @@ def run_stages() -> None:
     from arcana_pipelines.pipeline.purpose import Purpose
     from arcana_pipelines.pipeline.session import workspace_session
     from arcana_pipelines.settings import load_settings
+    from arcana_pipelines.sources.notion import source as _loaded  # noqa: F401 - a sync opens it late
 
     marks = [("opened", time.monotonic(), peak_megabytes())]
 

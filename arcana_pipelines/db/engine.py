@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg import Transaction
+from psycopg import IsolationLevel, Transaction
 from psycopg.pq import TransactionStatus
 
 from arcana_pipelines.db.embedded import lease
@@ -49,7 +49,7 @@ class InterruptibleConnection(psycopg.Connection[Any]):
         is_outermost = self.info.transaction_status is TransactionStatus.IDLE
         with super().transaction(savepoint_name, force_rollback) as transaction:
             yield transaction
-            if is_outermost and self.before_commit is not None:
+            if is_outermost and self.before_commit is not None and not self.read_only:
                 self.before_commit()
 
     def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
@@ -76,6 +76,19 @@ class InterruptibleConnection(psycopg.Connection[Any]):
             with _ending(self):
                 self.read_only = None
                 self.execute("RESET default_transaction_read_only")
+
+
+@contextmanager
+def snapshot(connection: Connection) -> Iterator[None]:
+    """A transaction that writes nothing and sees the database as it is now, whatever is committed meanwhile."""
+    before = connection.isolation_level, connection.read_only
+    connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+    try:
+        with connection.transaction():
+            yield
+    finally:
+        with _ending(connection):
+            connection.isolation_level, connection.read_only = before
 
 
 @contextmanager
@@ -111,10 +124,7 @@ _TAKES_TOO_LONG = (
 # database or the role says already is left.
 _OF_WORK = {"statement_timeout": "0", "lock_timeout": "15min", "idle_in_transaction_session_timeout": "1h"}
 _OF_SEARCHES = {"statement_timeout": "30s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "10min"}
-_LIMIT = (
-    "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS wanted (name, value) "
-    "WHERE current_setting(name) = '0'"
-)
+_LIMIT = "SELECT set_config('{0}', '{1}', false) WHERE current_setting('{0}') = '0'"
 # A schema that somebody makes later and that comes first on the path (one named like the user, say) hides no table of
 # ours and gets none.
 _OUR_SCHEMA_FIRST = (
@@ -235,8 +245,7 @@ class Database:
     def _connected(self, **options: Any) -> Connection:
         connection = InterruptibleConnection.connect(self.url, application_name="arcana", autocommit=True, **options)
         limits = _OF_SEARCHES if self.only_searches else _OF_WORK
-        connection.execute(_LIMIT, [list(limits), list(limits.values())])
-        connection.execute(_OUR_SCHEMA_FIRST)
+        connection.execute("; ".join([*(_LIMIT.format(*limit) for limit in limits.items()), _OUR_SCHEMA_FIRST]))
         return connection
 
     @contextmanager

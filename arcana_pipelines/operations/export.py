@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.engine import Connection, snapshot
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Build, builds_of
@@ -80,9 +80,7 @@ def export(
     """
     open_writer = writer_of(file)
     rows = 0
-    with _made_whole(file, overwrite) as beside, connection.transaction():
-        # One snapshot for all rows, whatever is published meanwhile.
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    with _made_whole(file, overwrite) as beside, snapshot(connection):
         build = _serving(connection, workspace_id, index)
         with open_writer(beside, COLUMNS[kind]) as writer:
             for batch in _batches(connection, build, kind):

@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 from pgvector import Vector
 
-from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.engine import Connection, snapshot
 from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.errors import EmbeddingFailed, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
@@ -91,8 +91,7 @@ class ConnectionSearcher:
             vector = None if request.ranking == "lexical" else self._embedded(question.text, serving)
             try:
                 # One snapshot for all statements: a publish between them would mix versions.
-                with self._connection.transaction():
-                    self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                with snapshot(self._connection):
                     now = find_serving(self._connection, self._workspace_id, index, self._build, request.as_of)
                     # Another build was promoted meanwhile: its vectors may be another model's.
                     if now.build == serving.build:

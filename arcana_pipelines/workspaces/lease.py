@@ -114,9 +114,6 @@ class Lease:
             LeaseLost: another run has overtaken.
             UnknownWorkspace: the workspace was removed.
         """
-        # Asked apart: one that has written nothing may be read-only, and no row can be locked in it.
-        if scalar(connection, "SELECT pg_current_xact_id_if_assigned() IS NULL"):
-            return
         if not scalar(connection, load_sql("lease_check"), self._key):
             raise self._lost(connection)
 
@@ -205,8 +202,11 @@ def _wait_for(
 def _show_alive(connection: Connection, key: Mapping[str, object]) -> None:
     """Before the row is taken: a holder without it counts as crashed."""
     # Nothing waits for the disk: a commit of the run that does takes the lease's rows before it along.
-    connection.execute(f"SET lock_timeout = '{_PATIENCE_SECONDS:.0f}s'; SET synchronous_commit = off")
-    connection.execute(f"SELECT pg_advisory_lock_shared({_ALIVE})", key)
+    connection.execute(
+        f"SELECT set_config('lock_timeout', '{_PATIENCE_SECONDS:.0f}s', false), "
+        f"set_config('synchronous_commit', 'off', false), pg_advisory_lock_shared({_ALIVE})",
+        key,
+    )
 
 
 def _is_there(connection: Connection, workspace_id: object) -> bool:

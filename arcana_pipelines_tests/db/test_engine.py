@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from arcana_pipelines.db.embedded import lease
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Database, snapshot
 from arcana_pipelines.errors import DatabaseBusy, DatabaseFull, DatabaseUnreachable, UnknownWorkspace
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.searcher import Searcher
@@ -208,3 +208,16 @@ def test_whatever_syncs_make_belongs_to_the_owner_whom_nobody_can_log_in_as(acme
     )
     assert roles == {"arcana_owner": False, lease.WRITER: False, lease.READER: False}
     assert acme.rows("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'arcana_owner'") == [(False,)]
+
+
+def test_a_snapshot_sees_one_moment_writes_nothing_and_leaves_the_connection_as_it_was(database: Database) -> None:
+    with database.connection() as connection, database.connection() as other:
+        other.execute("CREATE TABLE word (word text)")
+        with snapshot(connection):
+            assert connection.execute("SELECT count(*) FROM word").fetchone() == (0,)
+            other.execute("INSERT INTO word VALUES ('late')")
+            assert connection.execute("SELECT count(*) FROM word").fetchone() == (0,)
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), snapshot(connection):
+            connection.execute("DELETE FROM word")
+        connection.execute("DROP TABLE word")
+        assert connection.execute("SHOW transaction_isolation").fetchone() == ("read committed",)

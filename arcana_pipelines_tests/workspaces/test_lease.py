@@ -17,7 +17,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from arcana_pipelines.db.engine import Database, InterruptibleConnection
+from arcana_pipelines.db.engine import Database, InterruptibleConnection, snapshot
 from arcana_pipelines.errors import LeaseLost, UnknownWorkspace, WrongUse
 from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.indexes.targets.pgvector import ann
@@ -231,8 +231,8 @@ def test_postgresql_refuses_what_a_holder_writes_outside_a_transaction(acme: Har
             session.connection.execute("UPDATE workspace SET name = 'not fenced'")
         with session.connection.transaction():
             session.connection.execute("UPDATE workspace SET name = 'fenced'")
-        with session.connection.transaction():
-            session.connection.execute("SET TRANSACTION READ ONLY")  # a search among the golden questions
+        with snapshot(session.connection):  # a search among the golden questions
+            session.connection.execute("SELECT name FROM workspace")
         connection = session.connection
     with acme.database.connection() as pooled:
         assert pooled is connection
