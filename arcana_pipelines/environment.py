@@ -1,7 +1,7 @@
 """The file `.env`: read from a folder of ours, and never a way to send a secret elsewhere.
 
-People unpack exports and go into their folders, so the current directory is nobody's. A variable of the environment
-always wins over one of a file.
+People unpack exports and go into their folders, so the current directory cannot be trusted. A variable of the
+environment always wins over one of a file.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _files(values: dict[str, str]) -> Iterator[Path]:
         yield project / ".env"
     named = os.environ.get("ARCANA_HOME") or values.get("ARCANA_HOME")
     home = Path(named or DEFAULT).expanduser().absolute()
-    # One that nobody named and that was not made here is refused when the settings are read.
+    # One that was not named and that was not made here is refused when the settings are read.
     if named or is_known(home):
         yield home / ".env"
 

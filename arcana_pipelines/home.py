@@ -48,7 +48,7 @@ def require_known(home: Path) -> None:
 
 
 def is_known(home: Path) -> bool:
-    """Was this folder made by `make_home`, where it is, by this user, and can nobody else write into it?
+    """Was this folder made by `make_home`, where it is, by this user, and can no one else write into it?
 
     Another user who makes a folder knows its inode, and may mark it so.
     """

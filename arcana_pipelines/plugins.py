@@ -38,7 +38,7 @@ AnyPart = TypeVar("AnyPart", bound=Part)
 
 
 def part_named(kind: type[AnyPart], name: str, ours: Iterable[AnyPart]) -> AnyPart | None:
-    """The part of a kind with this name. Ours come first: nobody can replace one.
+    """The part of a kind with this name. Ours come first and cannot be replaced.
 
     Raises:
         WrongUse: a plug-in cannot be loaded, or two bring the same.

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 _SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
-# libpq ends host, port and database where it meets the next of these, so one that stands in them was meant otherwise.
+# libpq ends host, port and database where it meets the next of these, so none of these can be part of them.
 _RESERVED = frozenset("/@#?:")
 # SQLAlchemy names the driver, too; which one Arcana uses is its own affair.
 _SCHEME = re.compile(r"^postgres(?:ql)?(?:\+\w+)?://")
@@ -26,7 +26,7 @@ class Address:
     """A libpq address and its parts, as libpq reads them. Both hold the password.
 
     Attributes:
-        url: begins with `postgresql://`, whichever way it was spelled.
+        url: begins with `postgresql://`, however it was spelled.
         parts: libpq's keywords with what the address says for them (`host`, `port`, `dbname` …); what it does not name
             is not there.
     """
@@ -79,7 +79,7 @@ class Address:
 
     @property
     def secrets(self) -> dict[str, str]:
-        """The parts that nobody may see."""
+        """The parts that may be shown to no one."""
         return {name: value for name, value in self.parts.items() if name in _SECRETS and value}
 
     def without_secrets(self, text: str) -> str:

@@ -13,19 +13,19 @@ def confirm(question: str, is_agreed: bool, as_json: bool) -> None:
     """Ask on the terminal, unless `is_agreed` (--yes). Every answer but yes ends the command with exit code 1.
 
     Raises:
-        WrongUse: nobody can be asked: the output is for a program, or standard input is no terminal or ends.
+        WrongUse: no one can be asked: the output is for a program, or standard input is no terminal or ends.
     """
     if is_agreed:
         return
-    nobody = WrongUse(f"{question} This cannot be undone, and nobody can be asked here: give --yes if you mean it.")
+    refusal = WrongUse(f"{question} This cannot be undone, and no one can be asked here: give --yes if you mean it.")
     if as_json or not sys.stdin.isatty():
-        raise nobody
+        raise refusal
     while True:
         click.echo(f"{question} [y/N]: ", nl=False, err=True)
         answer = sys.stdin.readline()
         if not answer:
             click.echo(err=True)
-            raise nobody
+            raise refusal
         if answer.strip().lower() in ("y", "yes"):
             return
         if answer.strip().lower() in ("", "n", "no"):

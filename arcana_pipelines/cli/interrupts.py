@@ -84,7 +84,7 @@ def interruptible(
 
 
 def leave(interrupted: Interrupted, as_json: bool) -> NoReturn:
-    """Say so and end the process, without waiting for threads that wait for somebody else."""
+    """Say so and end the process, without waiting for threads that wait for something else."""
     if as_json:
         print_json({"error": str(interrupted)})
     click.echo(f"\n{interrupted}", err=True)
@@ -93,7 +93,7 @@ def leave(interrupted: Interrupted, as_json: bool) -> NoReturn:
 
 
 def _next(reader: socket.socket) -> int | None:
-    """The next of the two signals; None when nobody waits for one any more."""
+    """The next of the two signals; None when no caller waits for one any more."""
     while data := reader.recv(1):
         if data[0] in (signal.SIGINT, signal.SIGTERM):
             return data[0]

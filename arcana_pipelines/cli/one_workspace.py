@@ -19,7 +19,7 @@ _LEFT_OUT = "arcana.slug_left_out"
 class WorkspaceCommand(click.Command):
     """A command whose first argument is a workspace's slug.
 
-    With fewer arguments than it takes, the first one given is the slug if a workspace has it; otherwise the slug was
+    With fewer arguments than it takes, the first one given is the slug if a workspace has it; else the slug was
     left out, and the only workspace is meant.
     """
 

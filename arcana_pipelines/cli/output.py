@@ -79,7 +79,7 @@ def say(markup: str, /, *texts: object, **named: object) -> None:
 
 
 def called() -> str:
-    """How `arcana` is called here: by its name where that is on PATH, otherwise as this process was called."""
+    """How `arcana` is called here: by its name where that is on PATH, or as this process was called."""
     if shutil.which("arcana") is None:
         program = Path(sys.argv[0])
         if program.name == "arcana":

@@ -19,7 +19,7 @@ from arcana_pipelines.home import make_home
 
 load_sql = statements_beside(__file__)
 
-# Another session may hold a table for itself; longer than this nobody waits for it.
+# Another session may hold a table for itself; a dump waits no longer than this for it.
 LOCK_TIMEOUT_MILLISECONDS = 15 * 60 * 1000
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 _LONGEST_REASON = 600  # characters of what pg_dump said
@@ -136,7 +136,7 @@ def _able_to_read(server: int, is_encrypted: bool, is_embedded: bool) -> PgDump:
 
 
 def _absolute_path() -> str:
-    """The PATH without folders that depend on where somebody stands: an unpacked export may hold a `pg_dump`."""
+    """The PATH without folders that depend on the current directory: an unpacked export may hold a `pg_dump`."""
     return os.pathsep.join(part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(part))
 
 

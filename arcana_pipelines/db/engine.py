@@ -125,7 +125,7 @@ _TAKES_TOO_LONG = (
 _OF_WORK = {"statement_timeout": "0", "lock_timeout": "15min", "idle_in_transaction_session_timeout": "1h"}
 _OF_SEARCHES = {"statement_timeout": "30s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "10min"}
 _LIMIT = "SELECT set_config('{0}', '{1}', false) WHERE current_setting('{0}') = '0'"
-# A schema that somebody makes later and that comes first on the path (one named like the user, say) hides no table of
+# A schema that is made later and that comes first on the path (one named like the user, say) hides no table of
 # ours and gets none.
 _OUR_SCHEMA_FIRST = (
     "SELECT set_config('search_path', format('%I, %s', ours.name, current_setting('search_path')), false) "
@@ -317,7 +317,7 @@ class Database:
             )
         if isinstance(error, _TAKES_TOO_LONG) and "timeout" in said:
             return DatabaseBusy(
-                f"{at} took too long: {said}. Somebody else may hold a lock: `SELECT pid, state, query, "
+                f"{at} took too long: {said}. Another session may hold a lock: `SELECT pid, state, query, "
                 "pg_blocking_pids(pid) FROM pg_stat_activity` shows who. Nothing was changed; try again."
             )
         if lost:

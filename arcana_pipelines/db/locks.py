@@ -14,7 +14,7 @@ _LOOK_SECONDS = 0.5
 def wait_for_advisory_lock(
     connection: Connection, key: LiteralString, parameters: Sequence[object], waiting: Callable[[], object]
 ) -> None:
-    """Take a lock of the session; calls `waiting` once when somebody else holds it. `key` are the lock's arguments.
+    """Take a lock of the session; calls `waiting` once when another session holds it. `key` are the lock's arguments.
 
     Asks again and again. `pg_advisory_lock` would wait inside a statement, and its snapshot is one that CREATE INDEX
     CONCURRENTLY waits for: a holder that makes an index and who waits for the holder would wait for each other, which

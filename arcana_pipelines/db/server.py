@@ -195,7 +195,7 @@ def _lacks_of(connection: psycopg.Connection[Any], extension: str, kind: str, us
 
 def _out_of_reach(connection: psycopg.Connection[Any], schema: str, user: str) -> str:
     """Why what is in a schema is not found, and what makes it so. It follows "is in"."""
-    # What is set for a role holds for the one that logs in, whichever role it then works as.
+    # What is set for a role holds for the one that logs in, no matter which role it then works as.
     schema_id, may_use, path, source, login = _one(
         connection,
         "SELECT quote_ident(%(schema)s), has_schema_privilege(to_regnamespace(quote_ident(%(schema)s)), 'USAGE'), "

@@ -63,7 +63,7 @@ def _tell(connection: Connection, settings: Settings) -> str:
 
     url = settings.alert_webhook_url
     if url is None:
-        return "Nobody is told: ALERT_WEBHOOK_URL is not set."
+        return "No one is told: ALERT_WEBHOOK_URL is not set."
     send = sender(url, settings.arcana_ui_url)
     started, told = time.monotonic(), 0
     try:

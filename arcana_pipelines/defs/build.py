@@ -25,7 +25,7 @@ def build_defs(
     schedules: Sequence[dg.ScheduleDefinition] | None = None,
     sensors: Sequence[dg.SensorDefinition] | None = None,
 ) -> dg.Definitions:
-    """Everything that Dagster shows and runs, to be used alone or merged into somebody's own definitions.
+    """Everything that Dagster shows and runs, to be used alone or merged into a host's own definitions.
 
     Touches no database and no network, and sets no executor, logger or IO manager: those stay the host's.
     docs/embedding-in-dagster.md shows it at work.

@@ -45,7 +45,7 @@ with _preview():
         "in audits and when builds are filled: a run that does not measure them reports nothing.",
     )
     def indexes_are_healthy(context: dg.AssetCheckExecutionContext, arcana: ArcanaResource) -> dg.AssetCheckResult:
-        """What may go wrong with an index while nobody looks."""
+        """What may go wrong with an index unnoticed."""
         session = arcana.session(context)
         findings = [pgvector(session.connection), *inspect_indexes(session.connection, session.workspace.workspace_id)]
         return dg.AssetCheckResult(
@@ -78,7 +78,7 @@ def schema_has_not_drifted(arcana: ArcanaResource) -> dg.AssetCheckResult:
     "every night; the alert `stale` tells it sooner.",
 )
 def workspaces_are_fresh(arcana: ArcanaResource) -> dg.AssetCheckResult:
-    """The workspaces whose indexes nobody knows to be fresh."""
+    """The workspaces whose indexes are not known to be fresh."""
     with arcana.database.connection() as connection:
         stale = stale_workspaces(connection)
     return dg.AssetCheckResult(

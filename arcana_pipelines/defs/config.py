@@ -65,7 +65,7 @@ class Ann(Enum):
 
 
 class RebuildConfig(IndexConfig):
-    """Which index, and what is to be otherwise in the new build. What is left out is as in the serving one."""
+    """Which index, and what is to be different in the new build. What is left out is as in the serving one."""
 
     embedding_model: str | None = Field(None, min_length=1, description="The model that embeds the new build.")
     dimensions: int | None = Field(None, ge=1, description="The size of its vectors.")

@@ -33,7 +33,7 @@ PURPOSES = {
 }
 RANGE_TAG = "dagster/asset_partition_range_start"
 # The alert `stale` tells of each workspace by itself.
-TOLD_OTHERWISE = "workspaces_are_fresh"
+TOLD_ELSEWHERE = "workspaces_are_fresh"
 LONGEST_AGO = dt.timedelta(days=7)
 MOST_RUNS = 200
 
@@ -84,7 +84,7 @@ def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
     for entry in instance.all_logs(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION):
         if entry.dagster_event is not None:
             evaluation = entry.dagster_event.asset_check_evaluation_data
-            if not evaluation.passed and evaluation.check_name != TOLD_OTHERWISE:
+            if not evaluation.passed and evaluation.check_name != TOLD_ELSEWHERE:
                 found.append(evaluation.check_name)
     return found
 

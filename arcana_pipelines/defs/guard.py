@@ -1,4 +1,4 @@
-"""What a web page of somebody else may do to a server on this machine: nothing.
+"""What a foreign web page may do to a server on this machine: nothing.
 
 Dagster's web server knows no log-in, runs mutations by GET, and asks neither for whom nor from where a request comes:
 any page that the operator opens could start and stop runs. Programs without a browser (curl, scripts) are not kept out;
@@ -90,7 +90,7 @@ def _is_of(origin: str, host: str, scheme: str) -> bool:
     """Whether a page of this origin is one of the server's that was asked as `host`.
 
     Behind a proxy that ends TLS the request may be http and its page https. Not the other way round: a page that came
-    unencrypted may be anybody's.
+    unencrypted may be of any origin.
     """
     try:
         page = urlsplit(origin)

@@ -42,7 +42,7 @@ def switch_to_previous_build(context: dg.OpExecutionContext, config: IndexConfig
     config=partitioned(),
     tags=tags_of(REBUILD_JOB),
     executor_def=dg.in_process_executor,
-    description="Make an index anew beside the serving one, with other settings or the same. It is filled by a "
+    description="Rebuild an index beside the serving one, with other settings or the same. It is filled by a "
     "backfill that the sensor `index_builds` asks for.",
 )
 def rebuild_index() -> None:

@@ -17,14 +17,14 @@ STORAGE_VARIABLE = "ARCANA_DAGSTER_PG_URL"
 
 _MEND_HOME = "Unset it, and ARCANA_HOME/dagster is used, or make the folder and give its absolute path."
 
-# Where it does not say otherwise, Dagster keeps the logs of runs below DAGSTER_HOME, too.
+# Unless it says where, Dagster keeps the logs of runs below DAGSTER_HOME, too.
 DAGSTER_YAML = Path(__file__).with_name("dagster.yaml")
 
 
 def prepare(database: Database) -> None:
     """Write `dagster.yaml` if it is missing, make the schema, and point this process's environment at both.
 
-    A DAGSTER_HOME that is set already is somebody's own instance and is left alone.
+    A DAGSTER_HOME that is set already is the user's own instance and is left alone.
     """
     os.environ[STORAGE_VARIABLE] = database.dagster_url
     with database.connection() as connection:
@@ -60,7 +60,7 @@ def check_home(settings: Settings) -> Path:
 
 
 def require_own_home(settings: Settings) -> None:
-    """Refuse to start a daemon on somebody's Dagster, whose runs and schedules it would start, too.
+    """Refuse to start a daemon on the user's own Dagster, whose runs and schedules it would start, too.
 
     Raises:
         InvalidSetting: DAGSTER_HOME names another folder than ours, and its `dagster.yaml` is not made from ours.

@@ -1,6 +1,6 @@
 """Runs of our workspaces as Dagster remembers them: may another start, and did one die unnoticed?
 
-An instance of Dagster may be shared with anybody's code, in our code location and in others. A run is ours when it
+An instance of Dagster may be shared with other code, in our code location and in others. A run is ours when it
 carries `WORKSPACE_TAG`: our jobs give it to each run of a partition, and a run that reaches one of our assets in
 another way (the Materialize button, a backfill, a job of the host) gets it there. Until then such a run is known by the
 assets that it selects in our code location. No other run is looked at.
@@ -153,10 +153,10 @@ def report_dead_runs(instance: dg.DagsterInstance) -> None:
 def report_abandoned_runs(
     instance: dg.DagsterInstance, workspaces: Mapping[str, Workspace], is_locked: Callable[[str], bool], home: Home
 ) -> None:
-    """Mark runs of ours failed that nobody works on any more.
+    """Mark runs of ours failed that no process works on any more.
 
     A run that died together with its code server stays "started" and would keep the sensors from its workspace.
-    What it has noted (`at_work`) says that it holds its workspace's lock; the database says that nobody does. A run
+    What it has noted (`at_work`) says that it holds its workspace's lock; the database says that no process does. A run
     of our own jobs that has noted nothing died before its first asset; what other jobs do before ours is not our
     business. It is looked at twice, because the note and the lock are two things.
     """

@@ -145,11 +145,11 @@ def _request(slug: str, key: str | None = None, job: str | None = None) -> dg.Ru
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     asset_selection=selection(*FILLING),
-    description="Begins a new build of indexes that this release would cut otherwise, and asks for a backfill of the "
+    description="Begins a new build of indexes that this release would cut differently, and asks for a backfill of the "
     "workspaces whose new builds are to be filled.",
 )
 def index_builds(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Asks for the filling of builds that nobody is filling."""
+    """Asks for the filling of builds that no run is filling."""
     with tick_database() as database:
         if database is None:
             return dg.SkipReason(NO_SCHEMA)

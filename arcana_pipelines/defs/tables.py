@@ -7,7 +7,7 @@ from typing import Literal
 
 import dagster as dg
 
-# An event is kept for weeks, and read whole by whoever looks at the asset.
+# An event is kept for weeks, and read whole by the page of the asset.
 MOST_ROWS = 50
 MOST_CHARACTERS = 160
 

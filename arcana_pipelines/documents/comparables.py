@@ -15,7 +15,7 @@ PROPERTY_VALUES = statements_beside(__file__)("property_values")
 
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}.*)?")
 _TIMES = ("date", "created_time", "last_edited_time", "formula", "rollup")
-# A choice of 1, 2, 3 is compared as such. Of a text of digits (007, 1.10) nobody knows what it means.
+# A choice of 1, 2, 3 is compared as such. Of a text of digits (007, 1.10) it is not known what it means.
 _CHOICES = ("select", "status", "formula", "rollup")
 _WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,17})")
 MOST_ITEMS = 1000

@@ -28,7 +28,7 @@ class Contents:
         data: the JSON kept as the version.
         links: the ids of the pages that it names.
         content_hash: 16 bytes in hex; another one makes a new version.
-        user_id: of whoever edited the page last (see `user_id_of`); None where the source does not say.
+        user_id: of the person who edited the page last (see `user_id_of`); None where the source does not say.
     """
 
     data: dict[str, Any]

@@ -40,7 +40,7 @@ _KOREAN_AMOUNT = re.compile(
 _KOREAN_PART = re.compile(rf"(?P<count>{_COUNT})?\s*(?P<unit>[천백십])?")
 _KOREAN_UNITS = {"trillions": 10**12, "hundreds": 10**8, "tens": 10**4, "ones": 1}
 _KOREAN_DIGITS = {"천": 1000, "백": 100, "십": 10, None: 1}
-# Signs as wide as a Korean letter, other dashes that stand for a minus, and marks that nobody sees.
+# Signs as wide as a Korean letter, other dashes that stand for a minus, and invisible marks.
 _HALFWIDTH = {
     **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
     **dict(zip(map(ord, "\u3000￡￥￦﹣﹩﹪\u2010\u2011\u2012\u2013"), " £¥₩-$%----", strict=True)),
@@ -128,7 +128,7 @@ class Period:
 
 
 def halfwidth(text: str) -> str:
-    """Digits, signs and letters of East Asian width (`￥５，０００`) as a keyboard has them; marks nobody sees go."""
+    """Digits, signs and letters of East Asian width (`￥５，０００`) as a keyboard has them; invisible marks go."""
     return text if text.isascii() else text.translate(_HALFWIDTH)
 
 

@@ -1,6 +1,6 @@
 """The catalogue of embedding models: every fact about a model that anything else needs to know stands here.
 
-A plug-in adds its own models (`arcana_pipelines.plugins`). A model that nobody knows, behind an endpoint that speaks
+A plug-in adds its own models (`arcana_pipelines.plugins`). An unknown model, behind an endpoint that speaks
 OpenAI's API, gets what is safe to assume of any.
 """
 
@@ -26,7 +26,7 @@ class Model:
     Attributes:
         name: as its provider, the settings and the rows of indexes spell it.
         provider: the `EmbeddingProvider` that embeds with it.
-        dimensions: numbers in a vector when nobody asks for another size; None when that is not known.
+        dimensions: numbers in a vector when no other size is asked for; None when that is not known.
         dimensions_adjustable: the provider can be asked for another size.
         vocabulary: what its tokens are counted with (a name of `chunking.tokens.vocabulary`); None: not known, so that
             chunks are cut by OpenAI's and requests are filled by an estimate.
@@ -97,7 +97,7 @@ MODELS: Mapping[str, Model] = {model.name: model for model in _OURS}
 
 
 def model_named(name: str) -> Model:
-    """What is known of a model; of one that nobody knows what is safe to assume."""
+    """What is known of a model; of an unknown one what is safe to assume."""
     return plugins.part_named(Model, name, _OURS) or Model(name=name)
 
 
@@ -108,7 +108,7 @@ def models_not_of(provider: str) -> list[str]:
 
 
 def dimensions_of(name: str) -> int:
-    """The size of a model's vectors when nobody asks for another.
+    """The size of a model's vectors when no other is asked for.
 
     Raises:
         WrongUse: it is not known.

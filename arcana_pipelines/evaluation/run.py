@@ -52,7 +52,7 @@ class EvalRequest:
 
     @property
     def is_trial(self) -> bool:
-        """The index is searched otherwise than it is for readers."""
+        """The index is searched in another way than it is for readers."""
         return self.rerank or self.fusion != "weighted"
 
 

@@ -100,7 +100,7 @@ class Build:
 
     @property
     def is_outdated(self) -> bool:
-        """True when this release would cut the same settings otherwise than the one that made the build."""
+        """True when this release would cut by the same settings in another way than the one that made the build."""
         return self.fingerprint != self.settings.fingerprint
 
     @property

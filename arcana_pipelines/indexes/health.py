@@ -1,4 +1,4 @@
-"""What may go wrong with an index while nobody looks: versions, invalid indexes, bloat, recall."""
+"""What may go wrong with an index unnoticed: versions, invalid indexes, bloat, recall."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from arcana_pipelines.indexes.targets.pgvector.ann import ann_index_of, recall
 from arcana_pipelines.indexes.verification import LEAST_RECALL
 
 RECOMMENDED_VECTOR = (0, 8, 6)
-# Chunks that nobody can reach any more, against those that a search reads.
+# Chunks that no search can reach any more, against those that a search reads.
 MOST_BLOAT = 1.0
 FEW_ROWS = 10_000
 
@@ -96,7 +96,7 @@ def _recall(connection: Connection, build: Build) -> Finding:
     advice = (
         ""
         if measured >= LEAST_RECALL
-        else f": DROP INDEX CONCURRENTLY {ann_index_of(build.rag_index_build_id)}, and the next sync makes it anew"
+        else f": DROP INDEX CONCURRENTLY {ann_index_of(build.rag_index_build_id)}, and the next sync makes it again"
     )
     return Finding(
         f"recall of {build.index_name}", measured >= LEAST_RECALL,

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 # What speaks against letting a build serve.
 Gate = Callable[[Build], list[str]]
-# A backfill begins within half a minute; one that nobody began was lost with its daemon.
+# A backfill begins within half a minute; one that has not begun by then was lost with its daemon.
 ASK_AGAIN = timedelta(minutes=5)
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
@@ -56,7 +56,7 @@ def create_index(connection: Connection, workspace_id: UUID, name: str, settings
         )
         if rag_index_id is None:
             raise WrongUse(
-                f"There is already an index '{name}'. `arcana index rebuild` makes it anew with other settings, while "
+                f"There is already an index '{name}'. `arcana index rebuild` rebuilds it with other settings, while "
                 "the old one serves."
             )
         documents = scalar(connection, "SELECT 1 FROM document WHERE workspace_id = %s LIMIT 1", [workspace_id])
@@ -143,7 +143,7 @@ class SettingsChange:
 
 
 def rebuild_outdated(connection: Connection, workspace_id: UUID) -> list[Build]:
-    """Begin a new build of every index that another release cut and that this one would cut otherwise."""
+    """Begin a new build of every index that another release cut and that this one would cut differently."""
     builds = builds_of(connection, workspace_id)
     busy = {build.index_name for build in builds if build.state in ("building", "verifying")}
     return [
@@ -154,7 +154,7 @@ def rebuild_outdated(connection: Connection, workspace_id: UUID) -> list[Build]:
 
 
 def to_fill(connection: Connection) -> list[str]:
-    """The slugs of workspaces with a build that is to be filled and that nobody was asked to fill lately."""
+    """The slugs of workspaces with a build that is to be filled and for which no run was asked lately."""
     return scalars(connection, load_sql("builds_to_fill"), {"again_after": ASK_AGAIN})
 
 

@@ -93,7 +93,7 @@ class Counters:
         removed: pages that are proven gone.
         waiting_removals: pages whose removal waits for a person.
         versions: versions that were made.
-        notion: what was asked of the source, whichever it is.
+        notion: what was asked of the source, of Notion or another.
         embeddings: what was embedded, reused and spent.
         chunks: what was published and taken out.
         quarantined: pages in quarantine when the sync ended.

@@ -189,7 +189,7 @@ def to_process(connection: Connection, generation: Generation, limit: int) -> It
     )
 
 
-def mark_processed_otherwise(connection: Connection, workspace_id: UUID, normaliser: int) -> None:
+def mark_outdated(connection: Connection, workspace_id: UUID, normaliser: int) -> None:
     """Let pages be processed again that another normaliser than this one has processed."""
     connection.execute(
         "UPDATE source_page SET state = 'fetched' WHERE workspace_id = %s AND state = 'unchanged' AND normaliser <> %s",

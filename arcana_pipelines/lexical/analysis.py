@@ -58,13 +58,13 @@ _SIGNED = re.compile(
     re.ASCII,
 )
 _SIGNS = re.compile(r"[-+#@.]")
-# Seen by nobody: soft hyphens, joiners, marks of direction, selectors of an emoji's look (Unicode, general category Cf,
+# Invisible: soft hyphens, joiners, marks of direction, selectors of an emoji's look (Unicode, general category Cf,
 # and default ignorable code points). ♯ is what `C♯` is sometimes written with.
 _UNSEEN = re.compile(
     "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e01ff]+"
 )
-# Characters that stand for four and more, as ﷺ does for 18. Nobody writes many in a row; of those that are, some count.
+# Characters that stand for four and more, as ﷺ does for 18. Of many in a row, which no real text has, some count.
 _WIDENING = re.compile(
     "([\u2057\u2152\u2167\u2177\u247d-\u2487\u2a0c\u321d\u321e\u3300-\u33ff\ufdf2-\ufdf8\ufdfa-\ufdfc]{8})"
     "[\u2057\u2152\u2167\u2177\u247d-\u2487\u2a0c\u321d\u321e\u3300-\u33ff\ufdf2-\ufdf8\ufdfa-\ufdfc]+"

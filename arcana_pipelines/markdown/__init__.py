@@ -1,1 +1,1 @@
-"""Texts of all sources in one form of Markdown, whatever somebody typed into them."""
+"""Texts of all sources in one form of Markdown, whatever people typed into them."""

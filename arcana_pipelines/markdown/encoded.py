@@ -1,4 +1,4 @@
-"""Data written out as text, which nobody reads: `data:` addresses and long runs of base64."""
+"""Data written out as text, which no person reads: `data:` addresses and long runs of base64."""
 
 from __future__ import annotations
 

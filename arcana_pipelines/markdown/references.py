@@ -36,7 +36,7 @@ class _Destination:
 def resolve_references(markdown: str, share: Share) -> str:
     """`markdown` with its references written as links, and without the definitions that are used.
 
-    A definition that nothing refers to is a line that somebody typed: it stays, unless it is data.
+    A definition that nothing refers to is a line that a person typed: it stays, unless it is data.
 
     Raises:
         PageTooLarge: the page's share is used up.

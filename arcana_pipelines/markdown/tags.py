@@ -12,7 +12,7 @@ _VALUE = r"(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'<>=]++)"
 _ATTRIBUTES = rf"(?:\s+(?:[A-Za-z_:@][\w:.@-]*+\s*+=\s*+{_VALUE}|checked|open|controls|disabled))*+"
 _ATTRIBUTE = re.compile(r"([A-Za-z_:@][\w:.@-]*+)(?:\s*+=\s*+(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^\s\"'<>=]++)))?")
 
-# Only what Notion writes and HTML's elements inside a line are tags: what else somebody typed (`the <hr> tag`,
+# Only what Notion writes and HTML's elements inside a line are tags: what else a person typed (`the <hr> tag`,
 # `<your-team>`, `Vec<u8>`) is text.
 # These tags are written without attributes too. They hold other tags alone …
 HOLDERS = frozenset("colgroup columns details ol table tabs tr ul".split())

@@ -1,6 +1,6 @@
-"""Tags that somebody typed, as words of a text: they are shielded, so that no reader takes them for markup.
+"""Tags that a person typed, as words of a text: they are shielded, so that no reader takes them for markup.
 
-Notion's API escapes what somebody typed; an export does not. What Notion writes can be told from it: its tags are
+Notion's API escapes what a person typed; an export does not. What Notion writes can be told from it: its tags are
 closed, a tag of a block stands where a line begins or beside another tag, and one inside a line touches the words that
 it is about. `the <hr> tag`, `<b> and </b>`, `Vec<u>` are text.
 """
@@ -42,7 +42,7 @@ class _Opening(NamedTuple):
 
 
 def shield_typed(markdown: str, share: Share) -> str:
-    """`markdown` with a shield in place of the `<` of each tag that somebody typed or that stands in code."""
+    """`markdown` with a shield in place of the `<` of each tag that a person typed or that stands in code."""
     if "<" not in markdown or TAG.search(markdown) is None:
         return markdown
     lines = markdown.split("\n")

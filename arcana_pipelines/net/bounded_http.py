@@ -20,10 +20,10 @@ _NOT_PASSED_ON = frozenset({"content-encoding", "content-length", "transfer-enco
 
 
 def bounded_client(settings: Settings, most_bytes: int, seconds: float, most_values: int | None = None) -> Any:
-    """An `http_client` for `openai.OpenAI`, which takes httpx's whichever release of it (httpx, httpx2) it uses itself.
+    """An `http_client` for `openai.OpenAI`, which takes httpx's of the release (httpx, httpx2) that it uses itself.
 
     With `most_values` an answer is JSON that holds no more of them, without it is a file.
-    A redirect is an error: texts and the organisation's name must not go to a host that nobody has set.
+    A redirect is an error: texts and the organisation's name must not go to a host that is not set.
     """
     server = Server(
         settings.openai_base_url,

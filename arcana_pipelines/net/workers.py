@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 
 
 class Abandoned(BaseException):
-    """Nobody needs what this thread does any more. No page and no text failed: nothing may take it for an error."""
+    """What this thread does is needed no more. No page and no text failed: nothing may take it for an error."""
 
 
 class _Interrupt:
@@ -52,7 +52,7 @@ _of_thread = threading.local()
 def worker_threads(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
     """A pool that is waited for when its work ends or fails, and told to end after an interrupt.
 
-    What raises no `Exception` is an interrupt. Nobody needs the answers any more then that its threads wait for.
+    What raises no `Exception` is an interrupt. The answers that its threads wait for are then needed no more.
     """
     interrupt = _Interrupt()
     pool = ThreadPoolExecutor(

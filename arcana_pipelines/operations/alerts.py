@@ -27,7 +27,7 @@ load_sql = statements_beside(__file__)
 log = logging.getLogger(__name__)
 
 BROKEN, WAITING = 1, 3
-# What an open cause means for whoever watches from outside: the exit code of `arcana status --check`.
+# What an open cause means for a monitor outside: the exit code of `arcana status --check`.
 LEVELS = {
     "failed_run": BROKEN,
     "source_unreachable": BROKEN,
@@ -219,8 +219,8 @@ def record(connection: Connection, causes: Sequence[Cause], looked_at: Collectio
 def tell(connection: Connection, send: Callable[[Alert], None]) -> bool:
     """Send the next alert that is to be told; False when there is none. What `send` raises leaves it untold.
 
-    Its row is locked meanwhile, so that nobody else sends it. One that was sent without an answer waits: it most likely
-    arrived, and a slow receiver is not to get it at every tick.
+    Its row is locked meanwhile, so that no other process sends it. One that was sent without an answer waits: it most
+    likely arrived, and a slow receiver is not to get it at every tick.
     """
     silence: Unanswered | None = None
     with connection.transaction(), connection.cursor(row_factory=class_row(Alert)) as cursor:

@@ -52,7 +52,7 @@ class Exported:
     Attributes:
         index: the name of the index.
         build: its build that served then (`rag_index_build_id`).
-        rows: documents, chunks or embeddings, whichever was asked for.
+        rows: documents, chunks or embeddings: what was asked for.
         bytes: the size of the file.
     """
 
@@ -126,7 +126,7 @@ def _made_whole(file: Path, overwrite: bool) -> Iterator[Path]:
         raise WrongUse(f"There is no folder {file.parent}: make it first.")
     if file.is_dir():
         raise WrongUse(f"{file} is a folder: name a file.")
-    is_there = WrongUse(f"{file} is there already: name another file, or give --force to write it anew.")
+    is_there = WrongUse(f"{file} is there already: name another file, or give --force to overwrite it.")
     if not overwrite and (file.exists() or file.is_symlink()):
         raise is_there
     handle, name = tempfile.mkstemp(prefix=f".{file.name[:100]}.", suffix=".part", dir=file.parent)
@@ -139,7 +139,7 @@ def _made_whole(file: Path, overwrite: bool) -> Iterator[Path]:
         if overwrite:
             beside.replace(file)
         else:
-            # Unlike a rename it takes no name that somebody else took meanwhile.
+            # Unlike a rename it takes no name that another process took meanwhile.
             try:
                 os.link(beside, file)
             except FileExistsError:

@@ -34,7 +34,7 @@ class LastSync:
     """The newest sync of a workspace.
 
     Attributes:
-        state: `done`, `running`, `not finished`, or how it ended otherwise (see `Counters.ended`).
+        state: `done`, `running`, `not finished`, or how else it ended (see `Counters.ended`).
         generation: its number.
         mode: `incremental`, `full` or `audit`.
         listing_complete: the source listed everything that it was asked for; None while it lists.

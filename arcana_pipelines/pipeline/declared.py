@@ -1,4 +1,4 @@
-"""Workspaces that a Dagster project declares: made and kept as declared, without taking what is somebody else's."""
+"""Workspaces that a Dagster project declares: made and kept as declared, without touching what is another's."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ def meet(
     add_partition: Callable[[str], None],
     remove_partition: Callable[[str], None],
 ) -> Outcome:
-    """Register a declared workspace, or change what is otherwise than declared, if the workspace is this project's.
+    """Register a declared workspace, or change what is not as declared, if the workspace is this project's.
 
     One that a person registered becomes the project's when it reads the same source. Settings of an index are never
-    changed here: that embeds every text anew, and costs money.
+    changed here: that embeds every text again, and costs money.
     """
     try:
         with database.connection() as connection:
@@ -119,7 +119,7 @@ def _index_left(connection: Connection, declared: DeclaredWorkspace, row: Worksp
     if any(declared.index.of(settings) == settings for settings in live):
         return ""
     return (
-        f"The index of '{declared.slug}' has other settings than declared. Another build embeds every text anew: "
+        f"The index of '{declared.slug}' has other settings than declared. Another build embeds every text again: "
         f"arcana index rebuild {declared.slug} {_as_options(declared.index)}"
     )
 

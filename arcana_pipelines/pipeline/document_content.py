@@ -41,7 +41,7 @@ def process_contents(connection: Connection, generation: Generation) -> ContentR
     """Turn every fetched page into its document's latest content. Each batch is one transaction."""
     # A new normaliser processes every body that is held again; nothing is read from the source.
     with connection.transaction():
-        pages.mark_processed_otherwise(connection, generation.workspace_id, NORMALISER_VERSION)
+        pages.mark_outdated(connection, generation.workspace_id, NORMALISER_VERSION)
     processed = versions = failed = 0
     for rows in pages.to_process(connection, generation, BATCH):
         contents, failures = _make(connection, generation.workspace_id, rows)

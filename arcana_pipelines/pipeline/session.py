@@ -109,7 +109,7 @@ def workspace_session(
             workspace_lease(database, workspace.workspace_id, slug, run, role, rests=rests, is_over=is_over) as lease,
             connection.fenced(partial(lease.check, connection)),
         ):
-            # Read again: whoever held the lease has moved the cursor.
+            # Read again: the run that held the lease has moved the cursor.
             workspace = workspaces.find(connection, slug)
             session = Session(
                 database,

@@ -214,7 +214,7 @@ def _take_up(connection: Connection, generation: Generation, announced: Sequence
 
 
 def _distrust_empty(connection: Connection, generation: Generation, listing: Listing, allow_removals: int) -> None:
-    """A listing without a single page, where we hold some, is taken for a failure until a person says otherwise."""
+    """A listing without a single page, where we hold some, is taken for a failure until a person allows it."""
     held = pages.count_held(connection, generation)
     if held > allow_removals:
         listing.complete = False
@@ -359,7 +359,7 @@ class _Reading:
                 ) from error
         except (ArcanaError, psycopg.Error):
             raise
-        except Exception as error:  # the edge of a page: one that nobody can read delays no other
+        except Exception as error:  # the edge of a page: one that cannot be read delays no other
             log.exception("%s %s cannot be read", ref.kind, ref.external_id)
             self._failures[ref.external_id] = f"cannot be read: {type(error).__name__}: {error}"
         else:

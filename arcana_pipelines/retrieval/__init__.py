@@ -26,7 +26,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when asked for: whoever imports one module of this package does not pay for all of them.
+    # Imported when asked for: an import of one module of this package does not pay for all of them.
     if name not in _MODULES:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     from importlib import import_module

@@ -1,4 +1,4 @@
-"""Names and titles that are near to what somebody wrote, for sentences that say what may have been meant."""
+"""Names and titles that are near to what a person wrote, for sentences that say what may have been meant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page that somebody means: by its id, by an address that was copied from Notion, or by its title."""
+"""The page that a person means: by its id, by an address that was copied from Notion, or by its title."""
 
 from __future__ import annotations
 

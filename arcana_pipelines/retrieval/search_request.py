@@ -68,7 +68,7 @@ class SearchRequest:
         _check_word("fusion", self.fusion, get_args(Fusion))
         if self.index is not None:
             check_text("The name of the index", self.index)
-        # Frozen for everybody else: a request holds its times in UTC.
+        # Frozen for everyone else: a request holds its times in UTC.
         if self.filters is not None:
             object.__setattr__(self, "filters", checked(self.filters))
         if self.as_of is not None:

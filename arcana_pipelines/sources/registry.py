@@ -148,7 +148,7 @@ def check_source(platform: str, config: Mapping[str, Any], credential_ref: str |
 
 
 def out_of_reach(platform: str, config: Mapping[str, Any]) -> str | None:
-    """Why a source cannot be read, where that can be seen without opening it or asking anybody; else None."""
+    """Why a source cannot be read, where that can be seen without opening it or asking a server; else None."""
     known = platform_named(platform)
     return _not_installed(platform) if known is None else known.out_of_reach(config)
 

@@ -2,7 +2,7 @@
 
     pytest_plugins = ["arcana_pipelines.testing.fixtures"]
 
-Each begins with `arcana_`, may be replaced by one of your own with its name, and is made anew for each test except
+Each begins with `arcana_`, may be replaced by one of your own with its name, and is made again for each test except
 the server. docs/testing.md has an example.
 """
 
@@ -37,7 +37,7 @@ __all__ = [
     "arcana_world",
 ]
 
-# What steers Arcana, Dagster and what they ask, in the environment of whoever runs the tests.
+# What steers Arcana, Dagster and what they ask, in the environment that the tests run in.
 _STEERING = ("ARCANA_", "DAGSTER_", "NOTION_", "OPENAI_", *(name.upper() for name in Settings.model_fields))
 
 
@@ -51,7 +51,7 @@ def arcana_server() -> Iterator[DatabaseServer]:
 
 @pytest.fixture
 def arcana_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the environment of whoever runs the test steers Arcana: no database, no key, no token."""
+    """Nothing of the environment that the test runs in steers Arcana: no database, no key, no token."""
     for name in os.environ:
         if name.startswith(_STEERING) and name != OWN_SERVER_VARIABLE:
             monkeypatch.delenv(name)

@@ -36,7 +36,7 @@ class DatabaseServer:
     def __init__(self, url: str) -> None:
         """`url` is that of any of its databases, for the superuser `postgres`."""
         self._url = url
-        # Nobody is connected to these, so that they can be copied: one as a new installation has it, one with tables.
+        # No session is connected to these, so they can be copied: one as a new installation has it, one with tables.
         self._empty = "arcana_empty"
         self._with_tables = f"arcana_{_digest_of_migrations()}"
 

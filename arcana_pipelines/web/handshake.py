@@ -1,7 +1,8 @@
 """The key under which Notion signs events, and the one moment in which a new one is taken.
 
-Whoever shakes hands first owns the receiver, and the handshake is unsigned (https://developers.notion.com/reference/webhooks).
-So it is taken only while a person waits for it: once, within ten minutes of `arcana webhooks --subscribe`.
+The first to shake hands owns the receiver, and the handshake is unsigned
+(https://developers.notion.com/reference/webhooks). So it is taken only while a person waits for it: once, within ten
+minutes of `arcana webhooks --subscribe`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def key_file(settings: Settings) -> Path:
 def known_key(settings: Settings) -> SecretStr | None:
     """The key that events are signed with; None when there is none, and then every event is refused.
 
-    An empty or blank key is none: anybody could sign with it.
+    An empty or blank key is none: anyone could sign with it.
     """
     if settings.notion_webhook_token is not None:
         key = settings.notion_webhook_token.get_secret_value().strip()
@@ -81,7 +82,7 @@ def take(settings: Settings, key: object) -> bool:
     if not isinstance(key, str) or not _KEY.fullmatch(key):
         raise WrongUse("The verification token is none of Notion's.")
     try:
-        # Whoever takes the invitation away is the one whom it was for.
+        # The process that takes the invitation away is the one that it was for.
         _invitation(settings).unlink()
     except FileNotFoundError:
         return False

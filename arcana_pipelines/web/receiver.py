@@ -1,4 +1,4 @@
-"""The HTTP server of the receiver: it faces the Internet, so nobody may hold its connections or its memory.
+"""The HTTP server of the receiver: it faces the Internet, so no client may hold its connections or its memory.
 
 A connection serves one request and lives a few seconds, whatever is sent over it and however slowly. When there are as
 many as may be, the newest takes the place of one that has not sent its whole request: Notion sends an event at once.

@@ -87,7 +87,7 @@ def _answer(database: Database, body: bytes, signature: str | None, unsigned: _R
             return PlainTextResponse("Too many requests.", 429, {"Retry-After": str(int(WINDOW_SECONDS))})
         if not handshake.is_open(settings):
             if key is None:
-                return PlainTextResponse("Nobody is subscribed, and nobody is subscribing.", 404)
+                return PlainTextResponse("There is no subscription, and none is being made.", 404)
             return PlainTextResponse("The signature is missing or wrong.", 401)
         payload = read_payload(body)
         if "verification_token" not in payload or "type" in payload:

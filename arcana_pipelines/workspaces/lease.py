@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 EXPIRES = timedelta(seconds=60)
 BEAT_SECONDS = 10.0
 LOOK_SECONDS = 0.5
-# A holder that cannot renew the row, or let go of it, does not wait for whoever keeps it from doing so.
+# A holder that cannot renew the row, or let go of it, does not wait for the session that keeps it from doing so.
 _PATIENCE_SECONDS = 5.0
 _NAMESPACE = 7270003  # the first half of the advisory lock's key; the other is the run with the workspace
 _ALIVE = "%(namespace)s, hashtext(%(run)s || %(workspace_id)s::text)"
@@ -68,7 +68,7 @@ def workspace_lease(
     rests: bool = False,
     is_over: Callable[[str], bool] = lambda run: False,
 ) -> Iterator[Lease]:
-    """Hold a workspace's lease for a run; waits for whoever holds it now, for hours if need be.
+    """Hold a workspace's lease for a run; waits for the run that holds it now, for hours if need be.
 
     Args:
         run: the id of the run; another process that names the same shares the lease.
@@ -108,7 +108,7 @@ class Lease:
     def check(self, connection: Connection) -> None:
         """Refuse to commit what this transaction has written, unless the lease is still held.
 
-        The row stays locked until the transaction's end, so that nobody overtakes in between.
+        The row stays locked until the transaction's end, so that no other run overtakes in between.
 
         Raises:
             LeaseLost: another run has overtaken.

@@ -236,7 +236,7 @@ def _reranker(settings: Settings) -> str:
 
 def _alerts(settings: Settings) -> str:
     if settings.alert_webhook_url is None:
-        return "nobody is told: set ALERT_WEBHOOK_URL, or watch `arcana status --check`"
+        return "no one is told: set ALERT_WEBHOOK_URL, or watch `arcana status --check`"
     host = host_of(settings.alert_webhook_url.get_secret_value())
     runs = f"with links to {settings.arcana_ui_url}" if settings.arcana_ui_url else "without links (ARCANA_UI_URL)"
     return f"posted to {host}, {runs}"

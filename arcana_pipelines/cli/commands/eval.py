@@ -127,7 +127,7 @@ def _print_comparison(compared: quality.Comparison | None, has_baseline: bool) -
             f"{compared.before:.3f} then, on {compared.questions} questions"
         )
     elif has_baseline:
-        say("The baseline is of other questions; --baseline sets it anew.")
+        say("The baseline is of other questions; --baseline sets a new one.")
     else:
         say("There is no baseline yet; --baseline makes this result the first.")
 

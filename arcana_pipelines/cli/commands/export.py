@@ -25,7 +25,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--chunks", type=_FILE, metavar="FILE", help="Write the chunks, with the page that each is of.")
 @click.option("--embeddings", type=_FILE, metavar="FILE", help="Write the vectors of the chunks.")
 @click.option("--index", default=DEFAULT_INDEX, show_default=True, help="Which of the workspace's indexes.")
-@click.option("--force", is_flag=True, help="Write the file anew if it is there.")
+@click.option("--force", is_flag=True, help="Overwrite the file if it is there.")
 @json_option
 def command(
     slug: str, documents: Path | None, chunks: Path | None, embeddings: Path | None, index: str, force: bool,

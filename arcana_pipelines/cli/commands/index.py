@@ -1,4 +1,4 @@
-"""`arcana index`: several indexes a workspace, each made anew without anybody noticing."""
+"""`arcana index`: several indexes a workspace, each rebuilt without a reader noticing."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def create(slug: str, name: str, change: SettingsChange, no_wait: bool, as_json:
 @click.option("--promote", is_flag=True, help="Let the new build serve as soon as it is verified.")
 @json_option
 def rebuild(slug: str, name: str, change: SettingsChange, promote: bool, no_wait: bool, as_json: bool) -> None:
-    """Make an index anew beside the one that serves, with other settings or with the same, fill it and verify it.
+    """Rebuild an index beside the one that serves, with other settings or with the same, fill it and verify it.
 
     Searches go on in the old build until `arcana index promote`. Called again after an interruption it goes on.
     """
@@ -200,7 +200,7 @@ def rollback(slug: str, name: str, as_json: bool) -> None:
 def drop(slug: str, name: str, build: int | None, yes: bool, as_json: bool) -> None:
     """Drop an index, or one build of it. The embeddings stay in the store.
 
-    It cannot be undone: it is asked first, and needs --yes with --json and where nobody can be asked.
+    It cannot be undone: it is asked first, and needs --yes with --json and where no one can be asked.
     """
     database = open_database()
     require_current(database)

@@ -179,7 +179,7 @@ def _wait_until_up(server: subprocess.Popen[str], host: str, port: int) -> bool:
 
 
 def _refuse_unguarded(host: str, port: int) -> None:
-    """Raise unless the UI refuses a name that nobody gave it (docs/operating.md, "Security")."""
+    """Raise unless the UI refuses a host name that it was not given (docs/operating.md, "Security")."""
     stranger = urllib.request.Request(f"http://{host}:{port}/server_info", headers={"Host": "stranger.invalid"})
     try:
         with urllib.request.urlopen(stranger, timeout=10):

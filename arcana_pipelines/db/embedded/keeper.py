@@ -63,7 +63,7 @@ SERVER_OPTIONS = {
     "port": PORT,
     "unix_socket_permissions": "0700",
     "max_connections": "200",
-    # NOTIFY is everybody's, and what nobody listens to takes place on the disk: 8 MB at most.
+    # Any role may NOTIFY, and what no session listens to takes space on the disk: 8 MB at most.
     "max_notify_queue_pages": "1024",
     "shared_buffers": "256MB",
     "maintenance_work_mem": "256MB",
@@ -82,7 +82,7 @@ _SUPERUSER_OPTIONS = "-c search_path=pg_catalog,pg_temp -c role=none -c local_pr
 # What the role arcana made may also wait for ever.
 _WRITER_OPTIONS = "-c statement_timeout=60s"
 
-# Whoever reaches the socket is known by the kernel, and may be any role: he owns the files of the database.
+# The kernel names the user who reaches the socket. That user may be any role: the files of the database are theirs.
 _HBA = "# Written by arcana at every start of the server: changes are lost.\nlocal all all peer map=arcana\n"
 # What a server says that will let us in later; everything else that it says to us is its last word.
 _LATER = re.compile(r"the database system is |too many clients|connection slots are reserved|terminating connection")
@@ -91,7 +91,7 @@ _FATAL = re.compile(rb"(?:FATAL|PANIC|error):\s++(?!the database system |role |d
 
 
 def keep(folder: Path) -> None:
-    """Run the server until nobody holds a lease on it."""
+    """Run the server until no process holds a lease on it."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # Ctrl-C ends the users; the server ends after them.
     os.umask(0o077)
@@ -178,7 +178,7 @@ class _Server:
         self.user = _system_user() if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
 
     def start(self) -> None:
-        """`prepare` it, while whoever waits for the server sees by the lock that it is not ready."""
+        """`prepare` it, while processes that wait for the server see by the lock that it is not ready."""
         with contextlib.closing(locked(self.folder / "preparing.lock", exclusive=True)):
             self.prepare()
 
@@ -197,11 +197,11 @@ class _Server:
         try:
             self._prepare_database(self._connect())
         except BaseException:
-            self.stop()  # nobody shall work with a database that is not prepared
+            self.stop()  # no process may work with a database that is not prepared
             raise
 
     def is_alive(self) -> bool:
-        """False when the postmaster has ended, whoever started it."""
+        """False when the postmaster has ended, also one that another process started."""
         if self.process is not None:
             return self.process.poll() is None
         return self._pid() is not None
@@ -258,7 +258,7 @@ class _Server:
             raise DatabaseUnreachable(last_words(self.log_file, begin) or f"initdb ended with {made.returncode}")
 
     def _say_who_may_connect(self) -> None:
-        """The user we run as (root, or the owner of the files), named by the kernel; nobody else, and no passwords.
+        """The user we run as (root, or the owner of the files), named by the kernel; no one else, and no passwords.
 
         The files are in our own folder: the server reads them, and cannot change them.
         """

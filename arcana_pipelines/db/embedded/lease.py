@@ -29,7 +29,7 @@ from arcana_pipelines.errors import DatabaseUnreachable, InvalidSetting
 from arcana_pipelines.home import make_home
 
 DATABASE = "arcana"
-# Of the socket's name. Said to both sides, so that PGPORT in somebody's environment changes neither.
+# Of the socket's name. Said to both sides, so that PGPORT in the environment changes neither.
 PORT = "5432"
 SUPERUSER = "postgres"
 # Who searches may connect as the reader; everything else is done by the role `arcana`, which acts as the owner.
@@ -142,7 +142,7 @@ def locked(path: Path, exclusive: bool = False) -> IO[bytes]:
 
 
 def try_lock(path: Path) -> IO[bytes] | None:
-    """The file with an exclusive lock, or None when somebody else holds a lock on it."""
+    """The file with an exclusive lock, or None when another process holds a lock on it."""
     try:
         return _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -150,7 +150,7 @@ def try_lock(path: Path) -> IO[bytes] | None:
 
 
 def bare_environment() -> dict[str, str]:
-    """What a process that executes SQL, or starts one, gets of our environment: no token of anybody's."""
+    """What a process that executes SQL, or starts one, gets of our environment: no tokens."""
     return {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
 
 
@@ -166,7 +166,7 @@ def note_problem(folder: Path, problem: str | None) -> None:
 
 
 def _locked(path: Path, how: int) -> IO[bytes]:
-    # Whoever can read a file can lock it, and the server's user may pass through the folder.
+    # A user who can read a file can lock it, and the server's user may pass through the folder.
     file = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
     try:
         if os.fstat(file.fileno()).st_mode & 0o077:
@@ -228,7 +228,7 @@ def _ensure_server(home: Path) -> None:
                 time.sleep(0.02)
         finally:
             if keeper is not None and keeper.returncode is None:
-                keeper.returncode = 0  # it outlives us on purpose: nobody waits for it
+                keeper.returncode = 0  # it outlives us on purpose: we do not wait for it
 
 
 def _refusal(home: Path) -> str | None:

@@ -39,7 +39,7 @@ _SECRETS = re.compile(
 
 
 def require_own(folder: Path) -> None:
-    """Refuse to work in a folder that is somebody else's.
+    """Refuse to work in a folder that another user owns.
 
     Raises:
         DatabaseUnreachable: it is.
@@ -85,7 +85,7 @@ def _open_bits(path: Path, found: os.stat_result) -> int:
 
 
 def require_private(folder: Path, owner: int) -> None:
-    """Refuse a folder that is a link, not `owner`'s (a user id), or open to anybody else.
+    """Refuse a folder that is a link, not `owner`'s (a user id), or open to others.
 
     Raises:
         DatabaseUnreachable: it is.
@@ -101,7 +101,7 @@ def require_private(folder: Path, owner: int) -> None:
     else:
         return
     raise DatabaseUnreachable(
-        f"{folder}, where the embedded PostgreSQL has its socket, {wrong}: it is not used, as whoever made it could "
+        f"{folder}, where the embedded PostgreSQL has its socket, {wrong}: it is not used, as its maker could "
         "read and change everything. Remove it and run the command again."
     )
 
@@ -155,7 +155,7 @@ def read_of_owner(folder: Path, name: str, owner: int, most_bytes: int) -> bytes
 def make_socket_folder(folder: Path, owner: int, group: int) -> Path:
     """Make the socket's folder, for this user and group alone, where it is missing, and return it.
 
-    In the temporary directory it has a new, random name, which is noted: nobody can have made it before us.
+    In the temporary directory it has a new, random name, which is noted: no one can have made it before us.
 
     Raises:
         DatabaseUnreachable: something that cannot be trusted is in its place.
@@ -220,7 +220,7 @@ def let_pass(path: Path, user: int, group: int, ours: Path) -> None:
 
 
 def secrets_on_the_way(path: Path) -> list[Path]:
-    """Files with secrets, by their names, that whoever may pass through the closed parents of `path` can read.
+    """Files with secrets, by their names, that a user who may pass through the closed parents of `path` can read.
 
     `let_pass` lets the server's user pass and not list; a file there that its mode leaves to everybody is his to read.
     """
@@ -241,7 +241,7 @@ def _allow_search(folder: Path, user: int) -> None:
     mine = next((rights for tag, rights, who in entries if (tag, who) == (_USER, user)), 0)
     if mine & mask & _SEARCH:
         return
-    log.info("letting the user %s, and nobody else, pass through %s", user, folder)
+    log.info("letting the user %s, and no one else, pass through %s", user, folder)
     # What the old mask took away stays away when the new one is wider.
     others = [
         (tag, rights & mask if tag in (_USER, _GROUP_OBJ, _GROUP) else rights, who)

@@ -70,8 +70,8 @@ class Document(Base):
 class DocumentContent(Base):
     """One immutable version of a document's content.
 
-    `user_id` is of whoever edited it last in the source (not of the workspace's owner), NULL where that is not known;
-    their name, where the source gives it, is `edited_by` in `contents`.
+    `user_id` is of the person who edited it last in the source (not of the workspace's owner), NULL where that is not
+    known; their name, where the source gives it, is `edited_by` in `contents`.
     """
 
     __tablename__ = "document_content"

@@ -1,4 +1,4 @@
-"""What somebody was told."""
+"""Alerts: what was found, and what was told of it."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Workspace(Base):
 
 
 class WorkspaceLease(Base):
-    """Which run works on a workspace (see `workspaces.lease`). `run` is NULL while nobody does; the row stays.
+    """Which run works on a workspace (see `workspaces.lease`). `run` is NULL while none does; the row stays.
 
     `fencing` counts the holders. `is_resting`: no process is at work, and the next step of the run is to come.
     """

@@ -77,7 +77,7 @@ class OpenAIClient:
     def ask(self, request: Callable[[openai.OpenAI], Answer], what: str, over: openai.OpenAI | None = None) -> Answer:
         """Send a request and return its answer; it may be sent several times. `what` names it in errors.
 
-        `over` is `files` where the answer is a file, and `sdk` otherwise.
+        `over` is `files` where the answer is a file, else `sdk`.
 
         Raises:
             InputRejected: the endpoint refuses what was sent.

@@ -1,4 +1,4 @@
--- Chunks that nobody could search for a long time. What a build showed before the last of them went is not known then.
+-- Chunks that no search could reach for a long time. What a build showed before the last of them went is then unknown.
 -- in: workspace_id, days (since they were retired)
 -- out: nothing
 WITH purged AS (

@@ -1,5 +1,5 @@
 -- The source lists these pages and databases in its trash; all that lies below them is suspect with them.
--- A page that stands inside a block (a toggle, a column) has that block as its parent: whoever links to it may
+-- A page that stands inside a block (a toggle, a column) has that block as its parent: what links to it may
 -- be the page around it. A direct look decides.
 -- in: workspace_id, generation, ids
 -- out: nothing

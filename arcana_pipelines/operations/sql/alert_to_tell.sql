@@ -1,4 +1,4 @@
--- An index counts as stale, and a provider as unreachable, for a while before anybody is told: a machine that was off
+-- An index counts as stale, and a provider as unreachable, for a while before it is told: a machine that was off
 -- catches up within minutes, and one request may fail. What was sent and not answered has arrived, most likely: it waits
 -- an hour, and each time twice as long.
 -- in: nothing

@@ -13,7 +13,7 @@ from arcana_pipelines.retrieval.results import Hit
 
 log = logging.getLogger(__name__)
 
-RERANKED = 50  # hits; further down little is gained, and a cross-encoder reads every text anew
+RERANKED = 50  # hits; further down little is gained, and a cross-encoder reads every text each time
 
 
 def reranked(reranker: Reranker, query: str, hits: Sequence[Hit]) -> tuple[list[Hit], bool]:

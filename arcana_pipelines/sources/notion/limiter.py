@@ -61,7 +61,7 @@ class RateLimiter:
             self._sleep(wait)
 
     def throttled(self, pause_seconds: float, reason: str, shrink: bool) -> None:
-        """The server said 429: nobody sends for `pause_seconds`, and the window shrinks by a fifth if `shrink`."""
+        """The server said 429: no process sends for `pause_seconds`, and the window shrinks by a fifth if `shrink`."""
         with self._lock, self._database.connection() as connection:
             self._introduce(connection)
             connection.execute(

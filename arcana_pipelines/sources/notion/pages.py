@@ -31,7 +31,7 @@ def page_ref(page: Mapping[str, Any]) -> PageRef:
     Raises:
         AnswerUnusable: it has no proper id.
 
-    One that is otherwise no page object gives a reference that says so (`problem`).
+    One that is no page object in another way gives a reference that says so (`problem`).
     """
     raw = page.get("properties")
     raw = raw if isinstance(raw, dict) else {}

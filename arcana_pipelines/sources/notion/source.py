@@ -235,7 +235,7 @@ class NotionSource(Source):
             newest = max([newest, *(ref.last_edited_at for ref in fresh)])
             yield fresh
         listing.complete = not listing.problems
-        # What the API knows of its trash is tried anew after a full listing.
+        # What the API knows of its trash is tried again after a full listing.
         listing.cursor = _cursor(listing.source_time or newest, Trash.OF_ALL)
 
     def _all_listings(self, listing: Listing, data_sources: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
@@ -492,6 +492,6 @@ def _distinct(refs: Sequence[PageRef]) -> list[PageRef]:
 
 
 def _descends(refs: Sequence[PageRef], before: datetime) -> bool:
-    """True when the server honoured the sort; stopping early would lose edits otherwise."""
+    """True when the server honoured the sort; without it, stopping early would lose edits."""
     times = [before, *(ref.last_edited_at for ref in refs if ref.last_edited_at > LONG_AGO)]
     return all(earlier >= later for earlier, later in pairwise(times))

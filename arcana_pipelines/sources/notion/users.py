@@ -27,7 +27,7 @@ class UserNames:
         self._lock = threading.Lock()
 
     def name(self, user_id: object) -> str:
-        """The name, or nothing for somebody unknown (a guest, or the connection may not read users)."""
+        """The name, or nothing for someone unknown (a guest, or the connection may not read users)."""
         if not isinstance(user_id, str) or not user_id:
             return ""
         with self._lock:

@@ -106,7 +106,7 @@ def in_path_order(files: Mapping[str, ExportFile]) -> tuple[ExportFile, ...]:
 
 
 def html_remark(paths: Sequence[str]) -> list[str]:
-    """What to say of HTML files beside Markdown: pages of an HTML export, or somebody's attachments."""
+    """What to say of HTML files beside Markdown: pages of an HTML export, or attachments."""
     if not paths:
         return []
     count = "1 HTML file is" if len(paths) == 1 else f"{len(paths)} HTML files are"

@@ -200,7 +200,7 @@ class Catalogue:
             above, last = self._folders.parent(folder), self._folders.name(folder)
             name = split_name(last)
             keys = _keys(last, name)
-            # A folder that names an id belongs to that id or to nobody.
+            # A folder that names an id belongs to that id or to none.
             for key in keys[:2] if name.notion_id else keys:
                 if (above, key) in by_name:
                     found[folder] = by_name[above, key]

@@ -66,7 +66,7 @@ def decode(data: bytes, *, whole: bool = True) -> tuple[str, str | None]:
 
 
 def is_rubbish(text: str) -> bool:
-    """Whether so much of a text could not be decoded that nobody should find it."""
+    """Whether so much of a text could not be decoded that no search should find it."""
     replaced = text.count("\ufffd")
     return replaced > 0 and replaced > _RUBBISH_SHARE * sum(not char.isspace() for char in text)
 
@@ -129,7 +129,7 @@ def _mostly_utf8(broken: str) -> bool:
 
 
 def reads_as_korean(text: str) -> bool:
-    """Code page 949 accepts much that is not Korean, and then gives syllables that hardly anybody writes."""
+    """Code page 949 accepts much that is not Korean, and then gives syllables that hardly anyone writes."""
     others = "".join(_NOT_ASCII.findall(text))
     hangul = _HANGUL.findall(others)
     return (

@@ -61,7 +61,7 @@ def match_rows(table: Table, candidates: Sequence[Candidate]) -> Matches:
 
     By the title in the file; then by that title's letters and digits; then by those of the file name,
     which Notion sanitises. A file without a title has only its name, which Notion cuts short. A title that is a
-    date is written anew in the file (`@Today`), so that the other properties tell, and the days themselves.
+    date is written differently in the file (`@Today`), so that the other properties tell, and the days themselves.
     """
     matching = _Matching(table, candidates)
     names = [one.page.name.title for one in candidates]

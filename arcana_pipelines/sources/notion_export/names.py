@@ -20,7 +20,7 @@ _HAS_ID = re.compile(r"[0-9a-fA-F]{32}(_all)?(\.\w+)?$")
 _WRAPPER = re.compile(r"^(?:(?:[0-9a-fA-F-]{8,36}_)?Export(?:Block)?-[0-9a-fA-F-]{32,36}(?:-Part-\d+)?/)+")
 # How Notion calls a page without a title.
 _NO_TITLE = frozenset({"Untitled", "제목 없음"})
-# As Linux has it for a path. A title is cut long before, and nobody nests pages a hundred deep.
+# As Linux has it for a path. A title is cut long before, and no one nests pages a hundred deep.
 MAX_PATH_BYTES = 4096
 MAX_DEPTH = 100
 

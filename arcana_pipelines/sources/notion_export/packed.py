@@ -1,4 +1,4 @@
-"""Zips that were left zipped among the pages of an export: parts that are missing, or somebody's attachments."""
+"""Zips that were left zipped among the pages of an export: parts that are missing, or attachments."""
 
 from __future__ import annotations
 

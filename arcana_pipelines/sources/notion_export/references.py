@@ -24,7 +24,7 @@ _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 _CLOSING = re.compile(r"\)(?=,?(?:\s|$))")
 _SEPARATOR = re.compile(r",\s+")
 _ID = re.compile(r"[0-9a-fA-F]{32}(?:/|$)")
-# A reference is short. A longer cell is somebody's text, and is not searched for any.
+# A reference is short. A longer cell is a person's text, and is not searched for any.
 _LONGEST_CELL = 64 * 1024
 
 

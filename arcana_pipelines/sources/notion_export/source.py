@@ -190,7 +190,7 @@ class NotionExportSource(Source):
     def fingerprint(self) -> str:
         """A hash over path, size and time of every `.md`, `.csv` and `.zip`, or of the zip. No file is read.
 
-        A release that reads exports otherwise has another one, so that each export is then listed anew.
+        A release that reads exports differently has another one, so that each export is then listed again.
 
         Raises:
             InvalidExport: there is no export at the path.

@@ -82,7 +82,7 @@ class ZipExport:
         outer = self._zip(_Window(file, 0, file.seek(0, io.SEEK_END)), self._path.name)
         members = [(info, self._safe_name(info)) for info in outer.infolist()]
         self._collect(outer, members)
-        # A zip among ordinary pages is somebody's attachment; Notion's parts are named so, or alone.
+        # A zip among ordinary pages is an attachment; Notion's parts are named so, or alone.
         alone = not self._found
         for info, name in sorted(members, key=lambda member: member[1]):
             if _is_hidden(name) or not name.lower().endswith(".zip"):
@@ -255,7 +255,7 @@ class _OversizedRead(Exception):
 class _Window(io.RawIOBase):
     """Some bytes of a file as a file of its own, which other windows and threads may read at the same time.
 
-    `zipfile` loads a zip's whole directory in one read, before anybody can count its members, so reads
+    `zipfile` loads a zip's whole directory in one read, before its members can be counted, so reads
     are capped here.
     """
 

@@ -1,5 +1,5 @@
--- Take a workspace's lease: where nobody holds it, or who held it is gone. The same run shares it; after a crash of its
--- own process it is taken anew.
+-- Take a workspace's lease: where no run holds it, or the process that held it is gone. The same run shares it; after a
+-- crash of its own process it is taken again.
 -- in: workspace_id, run, role, expires, namespace
 -- out: the fencing number, or nothing
 UPDATE workspace_lease l

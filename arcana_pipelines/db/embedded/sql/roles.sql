@@ -31,7 +31,7 @@ ALTER DATABASE arcana WITH ALLOW_CONNECTIONS true CONNECTION LIMIT -1 IS_TEMPLAT
 GRANT CONNECT, CREATE, TEMPORARY ON DATABASE arcana TO arcana_owner;
 GRANT CONNECT ON DATABASE arcana TO arcana_reader;
 REVOKE CREATE, TEMPORARY ON DATABASE arcana FROM PUBLIC, arcana_reader;
--- Nobody has business in the others; there, too, tables could be made that fill the disk.
+-- No one needs the others; there, too, tables could be made that fill the disk.
 REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC;
 -- A role may always set for itself what holds for its later connections: one that was misused can lock its users out,
 -- though not beyond the next start.
@@ -55,8 +55,8 @@ BEGIN
 END
 $$;
 ALTER ROLE arcana SET role = 'arcana_owner';
--- Of each session. Only the superuser may set it otherwise.
+-- Of each session. Only the superuser may change it.
 ALTER ROLE arcana_reader SET temp_file_limit = '1GB';
--- The server's log has no bound, and a question that fails is told to whoever asked it.
+-- The server's log has no bound, and a question that fails is told to the client that asked it.
 ALTER ROLE arcana_reader SET log_min_messages = 'panic';
 ALTER ROLE arcana_reader SET log_min_error_statement = 'panic';

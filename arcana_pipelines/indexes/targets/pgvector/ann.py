@@ -31,12 +31,12 @@ MOST_DIMENSIONS = 4000
 TUNED_RECALL = 0.995
 # So many of what it finds are put in order by their exact distance.
 REORDERED = 100
-# An HNSW index that is made of many vectors at once is made anew: row by row it takes fifty times as long.
+# An HNSW index that is made of many vectors at once is made from scratch: row by row it takes fifty times as long.
 MANY_AT_ONCE = 2_000
 _HNSW = "WITH (m = 16, ef_construction = 100)"
 # hnsw.ef_search; pgvector takes no more than 1,000.
 _HNSW_EFFORTS = (400, 560, 800, 1000)
-# An IVFFlat index of a build that has grown so much has too few lists, and is made anew.
+# An IVFFlat index of a build that has grown so much has too few lists, and is made again.
 _GROWN = 1.5
 SAMPLE = 50
 NEIGHBOURS = 10
@@ -250,7 +250,7 @@ def _make(connection: Connection, build: Build, vectors: int) -> None:
         "CREATE INDEX {how} {index} ON {table} USING {kind} "
         "((chunk_embedding::halfvec({dimensions})) halfvec_cosine_ops) {options} WHERE deleted_at IS NULL"
     ).format(
-        # Concurrently takes two passes over the table; nobody reads or writes a build that is being filled.
+        # Concurrently takes two passes over the table; no one reads or writes a build that is being filled.
         how=sql.SQL("" if build.state == "building" else "CONCURRENTLY"),
         index=sql.Identifier(ann_index_of(build.rag_index_build_id)),
         table=sql.Identifier(build.table),

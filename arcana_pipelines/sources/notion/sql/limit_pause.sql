@@ -1,5 +1,5 @@
 -- Seconds that everybody who uses this token must wait.
 -- in: credential (hash of the token)
--- out: seconds to wait; 0: nobody has to
+-- out: seconds to wait; 0: no process has to
 SELECT greatest(0, extract(epoch FROM paused_until - clock_timestamp()))
 FROM source_limit WHERE credential_hash = %(credential)s;

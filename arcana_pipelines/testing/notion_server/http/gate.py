@@ -89,7 +89,7 @@ class Gate:
             entry.status = error.status
             await self.refusal(error)(scope, receive, send)
         except ClientDisconnect:
-            pass  # hung up while it was late: nobody is there to be answered
+            pass  # the client hung up while the answer was late
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, entry: LoggedRequest) -> None:
         if self.latency_seconds:
@@ -167,7 +167,7 @@ class Gate:
             try:
                 await asyncio.sleep(fault.seconds)
             except asyncio.CancelledError:
-                # The server was closed meanwhile: there is nobody left to answer.
+                # The server was closed meanwhile: there is no client left to answer.
                 return True
             return False
         if fault.kind == "drop":

@@ -9,7 +9,7 @@ DEFAULT_START = datetime(2026, 1, 5, 9, 0, 0, tzinfo=UTC)
 
 
 class Clock:
-    """A clock that stands still until told otherwise, or runs with the machine's when `real_time`."""
+    """A clock that stands still until it is set, or runs with the machine's when `real_time`."""
 
     def __init__(self, start: datetime | None = None, *, real_time: bool = False) -> None:
         self._running = real_time

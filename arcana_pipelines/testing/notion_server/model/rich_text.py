@@ -44,7 +44,7 @@ def inline_equation(expression: str) -> Segment:
 
 
 def mention_user(user_id: str) -> Segment:
-    """`@Somebody`."""
+    """A mention of a user."""
     return _mention("user", {"id": user_id})
 
 

@@ -48,7 +48,7 @@ class Parts:
         return {**payload, "file": self.signer.file(payload["file"]["key"], self.tree.clock.now())}
 
     def title_of(self, node_id: str) -> str | None:
-        """The title of a page or database that the connection can see, None otherwise."""
+        """The title of a page or database that the connection can see, else None."""
         node = self.tree.nodes.get(node_id)
         if not isinstance(node, Page | Database) or not self.tree.is_shared(node):
             return None

@@ -69,7 +69,7 @@ def _with_few_references(page: Page) -> Page:
 
 
 def _with_few_names(segments: RichText) -> RichText:
-    """Mentions beyond the limit are there, but nobody looks up what they are called."""
+    """Mentions beyond the limit are there, but their names are not looked up."""
     seen = 0
     shown = []
     for segment in segments:
