@@ -144,24 +144,26 @@ class Stage:
 
     stand_in: StandIn
     folder: Path
-    server_url: str
+    home: Path
 
-    def database(self, name: str) -> str:
+    def database(self, name: str, role: str = lease.WRITER) -> str:
         """The address of a contestant's database."""
-        return re.sub(r"(?<=/)\w+(?=\?)", name, self.server_url, count=1)
+        return re.sub(r"(?<=/)\w+(?=\?)", name, lease.server_url(self.home, role), count=1)
 
     def clear(self, contestant: Contestant) -> None:
         """An empty database and an empty folder."""
-        with psycopg.connect(self.server_url, autocommit=True) as connection:
+        with psycopg.connect(self.database("postgres", lease.SUPERUSER), autocommit=True) as connection:
             name = Identifier(contestant.name)
             connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-            connection.execute(SQL("CREATE DATABASE {}").format(name))
+            # With the extensions, which a role of its own may not make.
+            connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(name, Identifier(lease.DATABASE)))
+            connection.execute(SQL("GRANT ALL ON DATABASE {} TO arcana_owner").format(name))
         shutil.rmtree(self.folder / contestant.name, ignore_errors=True)
         (self.folder / contestant.name).mkdir()
 
     def sync(self, contestant: Contestant, phase: str) -> Measured:
         """One sync in a process of its own."""
-        with psycopg.connect(self.server_url, autocommit=True) as connection:
+        with psycopg.connect(self.database("postgres", lease.SUPERUSER), autocommit=True) as connection:
             connection.execute("CHECKPOINT")  # so that nobody pays for what the one before has written
         self.stand_in.order("count")
         state = self.folder / contestant.name
@@ -193,10 +195,10 @@ def stage(pages: int) -> Iterator[Stage]:
     folder = Path(tempfile.mkdtemp(prefix="arcana-peers-"))
     home = folder / "postgres-home"
     try:
-        url = lease.acquire_lease(home)
+        lease.acquire_lease(home)
         stand_in = StandIn(pages)
         try:
-            yield Stage(stand_in, folder, url)
+            yield Stage(stand_in, folder, home)
         finally:
             stand_in.close()
     finally:
@@ -206,7 +208,7 @@ def stage(pages: int) -> Iterator[Stage]:
 
 
 def prepare_environment() -> None:
-    """Make the peers' environment, or make it anew if the requirements have changed."""
+    """Make the peers' environment, or make it again if the requirements have changed."""
     wanted = (FOLDER / "requirements.txt").read_text()
     installed = FOLDER / ".venv" / "installed.txt"
     if installed.exists() and installed.read_text() == wanted:
