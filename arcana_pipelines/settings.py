@@ -61,7 +61,7 @@ class ScheduleTimes(BaseSettings):
     """When things happen by the clock: cron expressions of five fields, in one time zone.
 
     Apart from `Settings` because Dagster's definitions are loaded with nothing else of the environment. Whether they
-    are times at all is for Dagster to say (`defs.schedules`).
+    are times at all is for Dagster to say (`defs.schedule_times`).
 
     Attributes:
         schedule_audit: when every source is listed and compared in full.

@@ -13,7 +13,8 @@ from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.components.scaffolder import WorkspacesScaffolder
 from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.declarations import declaration_sensor
-from arcana_pipelines.defs.schedules import schedules, time_problems
+from arcana_pipelines.defs.schedule_times import time_problems
+from arcana_pipelines.defs.schedules import schedules
 from arcana_pipelines.defs.sensors import SENSORS
 from arcana_pipelines.errors import ArcanaError, WrongUse
 from arcana_pipelines.indexes.builds import IndexSettings

@@ -7,7 +7,6 @@ fresh, and which ones are not is said by the check `workspaces_are_fresh` (docs/
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Sequence
 from itertools import islice, pairwise
 
@@ -15,6 +14,7 @@ import dagster as dg
 
 from arcana_pipelines.defs.jobs import AUDIT_JOB
 from arcana_pipelines.defs.names import ASSET_TAG
+from arcana_pipelines.defs.schedule_times import coming
 
 MARKED = "rag_indexes"
 # What an audit may take, and wait in the queue. With audits a day apart this makes the 26 hours of the alert `stale`.
@@ -46,10 +46,8 @@ def mark(
 
 def _policy(audits: dg.ScheduleDefinition) -> dg.FreshnessPolicy | None:
     """None where this release of Dagster does not say when a schedule comes."""
-    try:
-        from dagster._utils.schedules import schedule_execution_time_iterator
-    except ImportError:
+    ahead = coming(audits.cron_schedule, audits.execution_timezone)
+    if ahead is None:
         return None
-    ahead = schedule_execution_time_iterator(time.time(), audits.cron_schedule, audits.execution_timezone)
     apart = max(later - sooner for sooner, later in pairwise(islice(ahead, AHEAD)))
     return dg.FreshnessPolicy.time_window(fail_window=apart + SLACK)

@@ -155,9 +155,10 @@ def _dagster_home(settings: Settings) -> str:
 
 
 def _schedules(settings: Settings) -> str:
-    from arcana_pipelines.defs.schedules import schedules
+    from arcana_pipelines.defs.schedule_times import NAMES, cron_of, require_times
 
-    times = ", ".join(f"{each.name} {each.cron_schedule}" for each in schedules(settings))
+    require_times(settings)
+    times = ", ".join(f"{name} {cron_of(settings, key)}" for key, name in NAMES.items())
     return f"{times} ({settings.schedule_time_zone})"
 
 

@@ -55,10 +55,10 @@ def command(port: int, host: str, no_demo: bool) -> None:
     _refuse_taken_port(host, port)
     settings = load_settings()
     from arcana_pipelines.defs.instance import prepare, require_own_home
-    from arcana_pipelines.defs.schedules import schedules
+    from arcana_pipelines.defs.schedule_times import require_times
 
     require_own_home(settings)
-    schedules(settings)  # A time that is none is told here, not in Dagster's log.
+    require_times(settings)  # A time that is none is told here, not in Dagster's log.
     database = Database(settings, may_create=True)
     upgrade(database)
     say("Database ready ({})", database.safe_url)
