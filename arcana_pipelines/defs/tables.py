@@ -15,17 +15,16 @@ Cell = str | int | float | bool | None
 Kind = Literal["string", "int", "float", "bool"]
 
 
-def table(columns: Mapping[str, Kind], rows: Iterable[Sequence[Cell]], of: int | None = None) -> dg.TableMetadataValue:
+def table(columns: Mapping[str, Kind], rows: Iterable[Sequence[Cell]]) -> dg.TableMetadataValue:
     """The first `MOST_ROWS` rows. What is left out is counted in a last row, in the first column, which holds text.
 
     Args:
         columns: their names and what they hold, in order.
         rows: each with a cell a column. Long texts are cut.
-        of: how many rows there are, where `rows` are not all of them.
     """
     every = list(rows)
     shown = [[_shown(cell) for cell in row] for row in every[:MOST_ROWS]]
-    if (more := max(of or 0, len(every)) - len(shown)) > 0:
+    if (more := len(every) - len(shown)) > 0:
         shown.append([f"… and {more} more", *[None] * (len(columns) - 1)])
     return dg.MetadataValue.table(
         records=[dg.TableRecord(dict(zip(columns, row, strict=True))) for row in shown],
