@@ -13,24 +13,17 @@ from arcana_pipelines.defs.jobs import (
     CHECK_JOB,
     FILL_JOB,
     OF_NO_WORKSPACE,
+    PURPOSES,
     QUALITY_JOB,
     RETRY_JOB,
-    STAGE_JOB,
     SYNC_JOB,
 )
 from arcana_pipelines.defs.names import FILLING
 from arcana_pipelines.defs.runs import JOB_TAG, PARTITION_TAG, WORKSPACE_TAG, Home
 from arcana_pipelines.operations.alerts import FailedRun
 
-# What each job is for: a failure is made good by a later success of the same purpose.
-PURPOSES = {
-    SYNC_JOB: "sync",
-    AUDIT_JOB: "sync",
-    RETRY_JOB: "sync",
-    STAGE_JOB: "estimate",
-    FILL_JOB: "fill",
-    QUALITY_JOB: "quality",
-}
+# An audit and a retry sync as well: each makes a failure of the others good.
+SYNCING_JOBS = (SYNC_JOB, AUDIT_JOB, RETRY_JOB)
 RANGE_TAG = "dagster/asset_partition_range_start"
 # The alert `stale` tells of each workspace by itself.
 TOLD_ELSEWHERE = "workspaces_are_fresh"
@@ -48,12 +41,15 @@ def failed_runs(instance: dg.DagsterInstance, known: Mapping[tuple[str, str], st
     week = RunsFilter(statuses=[DagsterRunStatus.FAILURE], updated_after=dt.datetime.now(dt.UTC) - LONGEST_AGO)
     newest: dict[tuple[str, str], RunRecord] = {}
     for record in instance.get_run_records(week, limit=MOST_RUNS):
-        key = _workspace_and_purpose(record.dagster_run, home)
-        if key is not None:
+        key = _workspace_and_purpose(record.dagster_run)
+        if key is not None and home.owns(record.dagster_run):
             newest.setdefault(key, record)
-    for key, run_id in known.items():
-        if key[0] and key not in newest and (kept := instance.get_run_record_by_id(run_id)) is not None:
-            newest[key] = kept
+    for (slug, _), run_id in known.items():
+        if slug and (kept := instance.get_run_record_by_id(run_id)) is not None:
+            # Read off the run again: an older release may have noted its purpose by another name.
+            key = _workspace_and_purpose(kept.dagster_run)
+            if key is not None:
+                newest.setdefault(key, kept)
     return [
         *(
             _described(instance, record, *key)
@@ -89,19 +85,20 @@ def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
     return found
 
 
-def _workspace_and_purpose(run: DagsterRun, home: Home) -> tuple[str, str] | None:
+def _workspace_and_purpose(run: DagsterRun) -> tuple[str, str] | None:
+    """None for a run that is of no workspace."""
     slug = run.tags.get(WORKSPACE_TAG) or run.tags.get(PARTITION_TAG) or run.tags.get(RANGE_TAG)
-    if slug is None or not home.owns(run):
+    if slug is None:
         return None
-    job = run.tags.get(JOB_TAG)
-    return slug, PURPOSES.get(job, job) if job else _purpose_of({key.path[-1] for key in run.asset_selection or ()})
+    job = run.tags.get(JOB_TAG) or _job_like({key.path[-1] for key in run.asset_selection or ()})
+    return slug, PURPOSES[SYNC_JOB] if job in SYNCING_JOBS else PURPOSES.get(job, job)
 
 
-def _purpose_of(assets: set[str]) -> str:
-    """That of a run of "Materialize", of a backfill or of a host's job."""
+def _job_like(assets: set[str]) -> str:
+    """Which of our jobs does what a run of "Materialize", of a backfill or of a host's job did."""
     if assets == {"retrieval_quality"}:
-        return "quality"
-    return "fill" if assets and assets <= {*FILLING, "retrieval_quality"} else "sync"
+        return QUALITY_JOB
+    return FILL_JOB if assets and assets <= {*FILLING, "retrieval_quality"} else SYNC_JOB
 
 
 def _made_good(instance: dg.DagsterInstance, failure: RunRecord, key: tuple[str, str], home: Home) -> bool:
@@ -109,7 +106,7 @@ def _made_good(instance: dg.DagsterInstance, failure: RunRecord, key: tuple[str,
     for tag in (WORKSPACE_TAG, PARTITION_TAG):
         later = RunsFilter(tags={tag: key[0]}, statuses=[DagsterRunStatus.SUCCESS], updated_after=_ended(failure))
         records = instance.get_run_records(later, limit=MOST_RUNS)
-        if any(_workspace_and_purpose(record.dagster_run, home) == key for record in records):
+        if any(home.owns(each.dagster_run) and _workspace_and_purpose(each.dagster_run) == key for each in records):
             return True
     return False
 

@@ -250,7 +250,10 @@ _OF_PURPOSE = {
     "sync": ("the last sync failed. What was published stays, and the sensors try again by themselves.", "sync {}"),
     "fill": ("a new build of an index could not be filled. The old one serves.", "index list {}"),
     "quality": ("the golden questions could not be asked, or are answered worse than the baseline.", "eval {}"),
-    "estimate": ("the estimate of a sync failed.", "sync {} --estimate"),
+    "stage": ("the estimate of a sync failed.", "sync {} --estimate"),
+    "rebuild": ("the job rebuild_index failed. The index that served goes on.", "index list {}"),
+    "promote": ("the job promote_index failed. The index that served goes on.", "index list {}"),
+    "rollback": ("the job rollback_index failed. The index that served goes on.", "index list {}"),
     "check_installation": ("the nightly check of the schema and of all workspaces failed.", "doctor"),
     "maintenance": ("the nightly deleting of old records of runs failed. They pile up until it succeeds.", "doctor"),
 }

@@ -41,6 +41,36 @@ def test_a_failed_run_is_an_alert_until_one_succeeds(installed: Harness, instanc
     assert causes(installed) == [("failed_run", "acme", "sync", False)]
 
 
+@pytest.mark.parametrize(
+    ("failing", "purpose", "succeeding"),
+    [
+        ("audit_workspace", "sync", "sync_workspace"),
+        ("retry_pages", "sync", "audit_workspace"),
+        ("stage_workspace", "stage", "stage_workspace"),
+    ],
+)
+def test_a_failure_is_made_good_by_a_job_that_was_to_do_the_same(
+    failing: str, purpose: str, succeeding: str, installed: Harness, instance: dg.DagsterInstance
+) -> None:
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
+    tokens = set(installed.world.tokens)
+    installed.world.tokens.clear()
+    with pytest.raises(TokenRevoked):
+        execute(instance, "acme", sync_config(Mode.FULL), failing)
+    tick(instance)
+    assert causes(installed) == [("failed_run", "acme", purpose, True)]
+    with installed.database.connection() as connection:
+        connection.execute("UPDATE alert SET subject = 'as an older release called it'")
+    tick(instance)
+    assert [(subject, is_open) for _, _, subject, is_open in causes(installed)] == [
+        ("as an older release called it", False), (purpose, True)
+    ]  # fmt: skip
+    installed.world.tokens |= tokens
+    execute(instance, "acme", sync_config(Mode.FULL), succeeding)
+    tick(instance)
+    assert [is_open for *_, is_open in causes(installed)] == [False, False]
+
+
 def test_a_materialize_that_failed_is_an_alert_too(installed: Harness, instance: dg.DagsterInstance) -> None:
     instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
     installed.world.tokens.clear()
