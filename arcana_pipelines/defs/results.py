@@ -25,6 +25,8 @@ from arcana_pipelines.pipeline.sync import DocumentsReport, IndexesReport, Sourc
 def of_pages(report: SourceReport, started: float) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Of `notion_pages`. `started`: the monotonic clock when the asset began."""
     did, counts = report.did, asdict(report.counts)
+    # What was read (`read`) is found to be added or updated by the next asset, which tells it.
+    del counts["added"], counts["updated"]
     return dg.MaterializeResult(
         metadata={
             **counts,

@@ -182,6 +182,15 @@ def test_a_run_through_dagster_reports_its_counters(installed: Harness, instance
     assert materialization is not None
     assert materialization.partition == "acme"
     assert materialization.metadata["read"].value == len(installed.world.visible_pages())
+    balance = instance.get_latest_asset_check_evaluation_record(
+        dg.AssetCheckKey(dg.AssetKey("notion_pages"), "ledger_balances")
+    )
+    assert balance is not None and balance.event is not None
+    counted = {
+        name: value.value for name, value in balance.event.dagster_event.asset_check_evaluation_data.metadata.items()
+    }
+    assert counted.pop("listed") == counted.pop("enumerated") == sum(counted.values())  # type: ignore[arg-type]
+    assert not {"added", "updated"} & {*counted, *materialization.metadata}, "neither is known before the next asset"
     content = instance.get_latest_materialization_event(dg.AssetKey("document_content"))
     assert content is not None
     assert content.asset_materialization is not None
