@@ -13,6 +13,7 @@ from arcana_pipelines.cli.progress import progress
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.ledger import generations
+from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.operations.reports import SyncReport, sync_report
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.sources.registry import check_source
@@ -91,7 +92,10 @@ def run_job(
         def record() -> None:
             run.mark_canceled(instance, run_id)
             with database.connect() as connection:
-                generations.note_ended(connection, workspace.workspace_id, "interrupted")
+                # A run that waits for its turn has opened none, and the newest is that of the run it waits for.
+                opened = generations.begun_by(connection, workspace.workspace_id, run_id)
+                if opened is not None:
+                    generations.merge_counters(connection, opened, Counters(ended="interrupted"))
 
         with interruptible(message, record, as_json) as interrupted:
             try:

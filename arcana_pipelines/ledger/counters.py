@@ -11,7 +11,7 @@ from arcana_pipelines.sources.protocol import Traffic
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-How = Literal["interrupted", "estimated"]
+How = Literal["interrupted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,8 @@ class Counters:
     """What was noted of one generation; None: no stage has noted it (yet).
 
     Attributes:
+        run: the id of the run that began it.
+        is_estimate: it was to read and cut only, and is no sync unless a later run has published what it cut.
         listed: pages that the source listed, counted while it did.
         removed: pages that are proven gone.
         waiting_removals: pages whose removal waits for a person.
@@ -96,10 +98,13 @@ class Counters:
         notion: what was asked of the source, of Notion or another.
         embeddings: what was embedded, reused and spent.
         chunks: what was published and taken out.
-        quarantined: pages in quarantine when the sync ended.
-        ended: `interrupted` by a person, or `estimated`: it was to read and cut only. None: neither.
+        pages: what had become of its pages when the sync ended. Later syncs list most of them again.
+        quarantined: all pages of the workspace in quarantine when the sync ended.
+        ended: how a person had it end before it was done. None: nobody did.
     """
 
+    run: str | None = None
+    is_estimate: bool | None = None
     listed: int | None = None
     removed: int | None = None
     waiting_removals: int | None = None
@@ -107,6 +112,7 @@ class Counters:
     notion: Traffic | None = None
     embeddings: EmbeddingCounts | None = None
     chunks: ChunkCounts | None = None
+    pages: PageCounts | None = None
     quarantined: int | None = None
     ended: How | None = None
 
@@ -130,6 +136,7 @@ _PARTS: dict[str, type[DataclassInstance]] = {
     "notion": Traffic,
     "embeddings": EmbeddingCounts,
     "chunks": ChunkCounts,
+    "pages": PageCounts,
 }
 _PLAIN = [field.name for field in fields(Counters) if field.name not in _PARTS]
 

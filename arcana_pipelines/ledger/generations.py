@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
+
+from psycopg.types.json import Jsonb
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import one, scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import UnknownWorkspace
-from arcana_pipelines.ledger.counters import Counters, How, PageCounts
+from arcana_pipelines.ledger.counters import Counters, PageCounts
 from arcana_pipelines.sources.protocol import Mode
 
 load_sql = statements_beside(__file__)
@@ -37,8 +40,10 @@ class Generation:
         return {"workspace_id": self.workspace_id, "generation": self.number}
 
 
-def begin(connection: Connection, workspace_id: UUID, mode: Mode) -> Generation:
-    """Open the next generation.
+def begin(
+    connection: Connection, workspace_id: UUID, mode: Mode, *, run: str | None = None, is_estimate: bool = False
+) -> Generation:
+    """Open the next generation, for the run with this id.
 
     Raises:
         UnknownWorkspace: the workspace was removed.
@@ -53,35 +58,41 @@ def begin(connection: Connection, workspace_id: UUID, mode: Mode) -> Generation:
         if number is None:
             raise UnknownWorkspace.named(str(workspace_id))
         connection.execute(
-            "INSERT INTO sync_generation (workspace_id, generation, mode) VALUES (%s, %s, %s)",
-            [workspace_id, number, mode],
+            "INSERT INTO sync_generation (workspace_id, generation, mode, counters) VALUES (%s, %s, %s, %s)",
+            [workspace_id, number, mode, Jsonb(Counters(run=run, is_estimate=is_estimate or None).as_dict())],
         )
     return Generation(workspace_id, number, mode)
 
 
+def last_sync(connection: Connection, workspace_id: UUID) -> Generation | None:
+    """The newest generation that is no estimate, or None before the first. An estimate that was published is a sync."""
+    return _newest(connection, workspace_id, "finished_at IS NOT NULL OR NOT counters ? 'is_estimate'", {})
+
+
+def begun_by(connection: Connection, workspace_id: UUID, run: str) -> Generation | None:
+    """The generation that the run with this id has opened, or None where it has opened none (yet)."""
+    return _newest(connection, workspace_id, "counters->>'run' = %(run)s", {"run": run})
+
+
 def current(connection: Connection, workspace_id: UUID) -> Generation | None:
     """The newest generation, or None before the first sync."""
-    row = connection.execute(
-        "SELECT generation, mode FROM sync_generation WHERE workspace_id = %s ORDER BY generation DESC LIMIT 1",
-        [workspace_id],
-    ).fetchone()
-    return None if row is None else Generation(workspace_id, row[0], Mode(row[1]))
+    return _newest(connection, workspace_id, "true", {})
 
 
 def numbered(connection: Connection, workspace_id: UUID, number: int | None) -> Generation | None:
     """One generation by its number, or None where there is none with it."""
+    return _newest(connection, workspace_id, "generation = %(number)s", {"number": number})
+
+
+def _newest(
+    connection: Connection, workspace_id: UUID, condition: LiteralString, parameters: Mapping[str, object]
+) -> Generation | None:
     row = connection.execute(
-        "SELECT generation, mode FROM sync_generation WHERE workspace_id = %s AND generation = %s",
-        [workspace_id, number],
+        "SELECT generation, mode FROM sync_generation "
+        f"WHERE workspace_id = %(workspace_id)s AND ({condition}) ORDER BY generation DESC LIMIT 1",
+        {**parameters, "workspace_id": workspace_id},
     ).fetchone()
     return None if row is None else Generation(workspace_id, row[0], Mode(row[1]))
-
-
-def note_ended(connection: Connection, workspace_id: UUID, how: How) -> None:
-    """Note of the sync that began last that a person ended it, or that it was to read and cut only."""
-    generation = current(connection, workspace_id)
-    if generation is not None:
-        merge_counters(connection, generation, Counters(ended=how))
 
 
 def merge_counters(connection: Connection, generation: Generation, counters: Counters) -> None:
@@ -94,10 +105,18 @@ def merge_counters(connection: Connection, generation: Generation, counters: Cou
 
 
 def finish(connection: Connection, generation: Generation) -> None:
-    """Note that the generation is indexed, and how many pages are in quarantine: the next sees whether they grow."""
+    """Note that the generation is indexed, what became of its pages, and how many of all are in quarantine.
+
+    The next sees whether those grow.
+    """
+    quarantined: int = scalar(
+        connection,
+        "SELECT count(*) FROM source_page WHERE workspace_id = %(workspace_id)s AND state = 'quarantined'",
+        generation.params,
+    )
+    merge_counters(connection, generation, Counters(pages=counts(connection, generation), quarantined=quarantined))
     connection.execute(
-        "UPDATE sync_generation SET finished_at = now(), counters = counters || jsonb_build_object('quarantined', "
-        "(SELECT count(*) FROM source_page WHERE workspace_id = %(workspace_id)s AND state = 'quarantined')) "
+        "UPDATE sync_generation SET finished_at = now() "
         "WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
         generation.params,
     )

@@ -201,7 +201,7 @@ def sync_report(connection: Connection, workspace: Workspace, generation: Genera
         generation=generation.number,
         mode=str(generation.mode),
         listing_complete=ended.listing_complete,
-        pages=generations.counts(connection, generation),
+        pages=noted.pages or generations.counts(connection, generation),
         removed=noted.removed or 0,
         chunks=noted.chunks or ChunkCounts(),
         embeddings=noted.embeddings or EmbeddingCounts(),

@@ -31,10 +31,10 @@ load_sql = statements_beside(__file__)
 
 @dataclass(frozen=True, slots=True)
 class LastSync:
-    """The newest sync of a workspace.
+    """The newest sync of a workspace. An estimate is none.
 
     Attributes:
-        state: `done`, `running`, `not finished`, or how else it ended (see `Counters.ended`).
+        state: `done`, `running`, `interrupted` or `not finished`.
         generation: its number.
         mode: `incremental`, `full` or `audit`.
         listing_complete: the source listed everything that it was asked for; None while it lists.
@@ -161,7 +161,7 @@ def workspace_status(connection: Connection, workspace: Workspace) -> WorkspaceS
 
 
 def _last_sync(connection: Connection, workspace: Workspace, is_running: bool) -> LastSync | None:
-    generation = generations.current(connection, workspace.workspace_id)
+    generation = generations.last_sync(connection, workspace.workspace_id)
     if generation is None:
         return None
     times = query.one(
@@ -196,7 +196,7 @@ class _Times:
 def _state_of(is_finished: bool, is_running: bool, noted: Counters) -> str:
     if is_finished:
         return "done"
-    return "running" if is_running else noted.ended or "not finished"
+    return noted.ended or ("running" if is_running else "not finished")
 
 
 def _source_state(connection: Connection, workspace: Workspace) -> SourceState:

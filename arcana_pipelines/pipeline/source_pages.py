@@ -79,10 +79,13 @@ def sync_pages(
     allow_removals: int = 0,
     concurrency: int = 10,
     retention_days: int = 30,
+    run: str | None = None,
+    is_estimate: bool = False,
 ) -> PagesReport:
     """Bring the ledger up to date with the source. The first sync, and one without a cursor, is full.
 
-    Full and audit syncs also forget what was removed more than `retention_days` ago.
+    Full and audit syncs also forget what was removed more than `retention_days` ago. `run` and `is_estimate` are noted
+    of the generation (see `Counters`).
 
     Raises:
         TokenRevoked: the token is not accepted. Nothing is removed.
@@ -92,7 +95,7 @@ def sync_pages(
     if workspace.source_cursor is None and mode is Mode.INCREMENTAL:
         mode = Mode.FULL
     identity = _identified(workspace, source, mode)
-    generation = generations.begin(connection, workspace.workspace_id, mode)
+    generation = generations.begin(connection, workspace.workspace_id, mode, run=run, is_estimate=is_estimate)
     announced = inbox.waiting(connection, workspace.workspace_id)
     listing, listed = _list(connection, workspace, source, generation)
     there = _look_at_announced(connection, workspace, generation, source, announced, listing)

@@ -117,6 +117,8 @@ def read_pages(session: Session, request: SyncRequest) -> SourceReport:
         allow_removals=request.allow_removals,
         concurrency=session.settings.max_concurrent_requests,
         retention_days=session.settings.retention_days,
+        run=session.lease.run,
+        is_estimate=request.purpose is Purpose.STAGE,
     )
     return SourceReport(
         did,

@@ -91,12 +91,19 @@ def workspace_lease(
 
 
 class Lease:
-    """A held lease."""
+    """A held lease.
+
+    Attributes:
+        slug: of the workspace.
+        run: the id of the run that holds it.
+        fencing: the number of this acquisition.
+    """
 
     def __init__(
         self, database: Database, connection: Connection, workspace_id: UUID, slug: str, run: str, fencing: int
     ) -> None:
         self.slug = slug
+        self.run = run
         self.fencing = fencing
         self._database = database
         self._connection = connection

@@ -55,7 +55,7 @@ class TestMainPath:
         assert status["not_indexed"] == []
 
         assert arcana.json("sync", "acme", "--estimate")["estimate"]["texts"] == 0
-        assert arcana.json("status", "acme")["last_sync"]["state"] == "estimated"
+        assert arcana.json("status", "acme")["last_sync"] == status["last_sync"], "an estimate is no sync"
 
         assert arcana.json("workspace", "remove", "acme", "--yes")["removed"]
         assert not Path(added["storage_path"]).exists()

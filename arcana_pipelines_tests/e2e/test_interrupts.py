@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.ledger import generations
 from arcana_pipelines.pipeline.session import workspace_session
+from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, seed_world
 from arcana_pipelines_tests.e2e.conftest import Arcana
 
@@ -78,7 +80,8 @@ def test_a_sync_that_waits_for_a_late_answer_ends_at_once(arcana: Arcana, rows: 
 
 
 def test_a_sync_that_waits_for_another_run_ends_at_once(arcana: Arcana, database: Database, rows: Rows) -> None:
-    with workspace_session(database, "acme"):
+    with workspace_session(database, "acme") as session:
+        generations.begin(session.connection, session.workspace.workspace_id, Mode.FULL, run=session.lease.run)
         run = arcana.start("sync", "acme")
         # It asks again and again, and has asked for nothing else in this connection since.
         asked = (
@@ -87,7 +90,9 @@ def test_a_sync_that_waits_for_another_run_ends_at_once(arcana: Arcana, database
         )
         wait_for(lambda: rows(asked) != [(0,)])
         said = interrupted(run, signal.SIGTERM)
+        assert arcana.json("status", "acme")["last_sync"]["state"] == "running", "what it waited for goes on"
     assert said[-1].startswith("Interrupted.")
+    assert arcana.json("status", "acme")["last_sync"]["state"] == "not finished", "nobody interrupted that"
     assert "Traceback" not in "\n".join(said)
 
 

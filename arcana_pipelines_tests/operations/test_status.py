@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from arcana_pipelines.operations.status import workspace_status
+from arcana_pipelines.pipeline.purpose import Purpose
+from arcana_pipelines.pipeline.sync import SyncRequest, sync
+from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.harness import Harness
@@ -111,3 +114,23 @@ def test_of_one_with_troubles_while_a_run_is_at_work(acme: Harness, broken: str)
         },
         ensure_ascii=False,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_an_estimate_hides_no_sync(acme: Harness, mode: Mode) -> None:
+    pages = [acme.world.add_page(f"Page {number}", blocks=[blocks.paragraph("연차 휴가.")]) for number in range(3)]
+    acme.settle()
+    with acme.session() as session:
+        sync(session, SyncRequest(Mode.FULL, Purpose.STAGE))
+        assert status(acme)["last_sync"] is None and status(acme)["running"] is not None
+    acme.sync()
+    synced = status(acme)["last_sync"]
+    assert (synced["state"], synced["pages"]["enumerated"], synced["finished_at"]) == ("done", 3, True)
+    acme.world.set_title(pages[0], "Edited")
+    acme.world.add_page("New", blocks=[blocks.paragraph("New.")])
+    acme.settle()
+    with acme.session() as session:
+        sync(session, SyncRequest(mode, Purpose.STAGE))
+    assert status(acme)["last_sync"] == synced
+    acme.sync()
+    assert status(acme)["last_sync"]["generation"] == 4

@@ -11,7 +11,6 @@ from arcana_pipelines.cli.reports import INCOMPLETE, show
 from arcana_pipelines.cli.runs import run_sync
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding.prices import PricingPolicy
-from arcana_pipelines.ledger import generations
 from arcana_pipelines.pipeline.chunk_embeddings.estimate import Estimate, estimate
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.workspaces import workspaces
@@ -65,7 +64,6 @@ def _estimate(
     ran = run_sync(database, slug, mode, allow_removals=allow_removals, as_json=as_json, job="stage_workspace")
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
-        generations.note_ended(connection, workspace_id, "estimated")
         found = estimate(connection, workspace_id, PricingPolicy.of(database.settings))
     if as_json:
         report = ran.report.as_dict()
