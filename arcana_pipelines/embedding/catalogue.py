@@ -96,15 +96,14 @@ _OURS = (
 MODELS: Mapping[str, Model] = {model.name: model for model in _OURS}
 
 
+def is_known(name: str) -> bool:
+    """Whether we or an installed plug-in know the model."""
+    return plugins.part_named(Model, name, _OURS) is not None
+
+
 def model_named(name: str) -> Model:
     """What is known of a model; of an unknown one what is safe to assume."""
     return plugins.part_named(Model, name, _OURS) or Model(name=name)
-
-
-def models_not_of(provider: str) -> list[str]:
-    """The names of all known models that another provider embeds with."""
-    known = (*_OURS, *plugins.installed(Model.kind).values())
-    return [model.name for model in known if model.provider != provider]
 
 
 def dimensions_of(name: str) -> int:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from arcana_pipelines import plugins
-from arcana_pipelines.embedding.catalogue import LOCAL_MODEL, Model, dimensions_of, model_named
+from arcana_pipelines.embedding.catalogue import LOCAL_MODEL, Model, dimensions_of, is_known, model_named
 from arcana_pipelines.embedding.protocol import Embedder
-from arcana_pipelines.errors import InvalidSetting, WrongUse
+from arcana_pipelines.errors import ArcanaError, InvalidSetting, WrongUse
 from arcana_pipelines.settings import Settings
 
 RUN_PATIENCE_SECONDS = 600.0
+OPENAI = "openai"
+
+_THEN = "then start `arcana up` or Dagster again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +50,37 @@ def open_embedder(settings: Settings, model: str, dimensions: int, patience: flo
 
     Raises:
         InvalidSetting: the model needs a key that is not set.
-        WrongUse: the model has vectors of another size, or a library that it needs is missing.
+        WrongUse: the model has vectors of another size, or its provider or a library that it needs is missing.
     """
+    if problem := unusable(settings, model):
+        raise problem
     known = model_named(model)
     provider = _provider(known.provider)
     if not provider.extra:
         return provider.open(settings, known, dimensions, patience)
     with plugins.optional(f"The model '{model}'", provider.extra):
         return provider.open(settings, known, dimensions, patience)
+
+
+def unusable(settings: Settings, model: str) -> ArcanaError | None:
+    """What a model lacks, as an error that says the next step; None where nothing does that is seen without asking."""
+    known = model_named(model)
+    if plugins.part_named(EmbeddingProvider, known.provider, _OURS) is None:
+        return WrongUse(
+            f"The model '{model}' is embedded by '{known.provider}', which is not installed. Install the plug-in that "
+            f"brings that embedding provider, {_THEN}."
+        )
+    if known.provider != OPENAI or settings.openai_api_key is not None:
+        return None
+    if is_known(model):
+        return InvalidSetting(
+            f"OPENAI_API_KEY is not set, and the index's model '{model}' is embedded through it "
+            "(any OpenAI-compatible endpoint: OPENAI_BASE_URL)."
+        )
+    return InvalidSetting(
+        f"No installed plug-in brings the index's model '{model}'. If one did, install it again, {_THEN}; if an "
+        "OpenAI-compatible endpoint has the model, set OPENAI_API_KEY (and OPENAI_BASE_URL)."
+    )
 
 
 def probe(settings: Settings, model: str, dimensions: int) -> None:
@@ -82,11 +108,6 @@ def _open_local(settings: Settings, model: Model, dimensions: int, patience: flo
 
 
 def _open_openai(settings: Settings, model: Model, dimensions: int, patience: float) -> Embedder:
-    if settings.openai_api_key is None:
-        raise InvalidSetting(
-            f"OPENAI_API_KEY is not set, and the index's model '{model.name}' is embedded through it "
-            "(any OpenAI-compatible endpoint: OPENAI_BASE_URL)."
-        )
     from arcana_pipelines.embedding.openai.embedder import OpenAIEmbedder
 
     return OpenAIEmbedder(settings, model.name, dimensions, patience)
@@ -97,7 +118,7 @@ _OURS = (
         name="local", open=_open_local, default=lambda settings: (LOCAL_MODEL, dimensions_of(LOCAL_MODEL))
     ),
     EmbeddingProvider(
-        name="openai",
+        name=OPENAI,
         open=_open_openai,
         default=lambda settings: (settings.openai_embedding_model, settings.openai_embedding_dimensions),
     ),

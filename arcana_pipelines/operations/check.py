@@ -19,8 +19,8 @@ from arcana_pipelines.operations.alerts import (
     find_causes,
     open_alerts,
 )
-from arcana_pipelines.sources.registry import out_of_reach
-from arcana_pipelines.workspaces.workspaces import list_all
+from arcana_pipelines.sources.registry import out_of_reach, platform_named
+from arcana_pipelines.workspaces.workspaces import Workspace, list_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,18 @@ def _out_of_reach(connection: Connection) -> Iterator[Cause]:
     for workspace in list_all(connection):
         problem = out_of_reach(workspace.platform, workspace.source_config)
         if problem is not None and workspace.status == "active":
-            step = f"arcana workspace set {workspace.slug} --path …, or put it back"
+            step = _next_step(workspace)
             text = "the source cannot be read. What was published stays; changes are not seen meanwhile."
             yield Cause("source_unreachable", workspace.slug, text, step, problem)
+
+
+def _next_step(workspace: Workspace) -> str:
+    platform = platform_named(workspace.platform)
+    if platform is None:
+        return "install the plug-in that brings it, then start arcana up or Dagster again"
+    if platform.path_is is not None:
+        return f"arcana workspace set {workspace.slug} --path …, or put it back"
+    return f"arcana sync {workspace.slug}"
 
 
 def level(causes: Sequence[OpenCause]) -> int:

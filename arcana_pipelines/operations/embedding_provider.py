@@ -5,27 +5,28 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.query import scalar
-from arcana_pipelines.embedding.catalogue import models_not_of
+from arcana_pipelines.db.query import scalars
+from arcana_pipelines.embedding.catalogue import model_named
+from arcana_pipelines.embedding.registry import OPENAI, unusable
 from arcana_pipelines.net.post import NoAnswer, host_of, status_of
 from arcana_pipelines.settings import Settings
 
 
 def embedder_problem(connection: Connection, settings: Settings) -> str | None:
-    """Why the provider of active workspaces' serving models cannot be used; None when it can, or none is needed.
+    """Why a model that serves an active workspace cannot be used; None when all can.
 
-    It is asked for its list of models, which costs nothing. A provider that has no such list answers, too.
+    The endpoint is asked for its list of models, which costs nothing. A provider that has no such list answers, too.
     """
-    is_needed = scalar(
+    models = scalars(
         connection,
-        "SELECT 1 FROM rag_indexes i JOIN workspace w USING (workspace_id) "
-        "WHERE w.status = 'active' AND NOT i.embedding_model = ANY(%s) LIMIT 1",
-        [models_not_of("openai")],
+        "SELECT DISTINCT i.embedding_model FROM rag_indexes i JOIN workspace w USING (workspace_id) "
+        "WHERE w.status = 'active' ORDER BY 1",
     )
-    if not is_needed:
+    for model in models:
+        if lacking := unusable(settings, model):
+            return str(lacking)
+    if settings.openai_api_key is None or not any(model_named(model).provider == OPENAI for model in models):
         return None
-    if settings.openai_api_key is None:
-        return "OPENAI_API_KEY is not set"
     headers = {"Authorization": f"Bearer {settings.openai_api_key.get_secret_value()}"}
     try:
         status = status_of(f"{settings.openai_base_url}/models", headers)

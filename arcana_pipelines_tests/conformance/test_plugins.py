@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from arcana_pipelines import plugins
 from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.cli.commands import doctor
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.documents.contents import user_id_of
 from arcana_pipelines.embedding.catalogue import Model, model_named
 from arcana_pipelines.embedding.registry import model_of, probe
-from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.errors import ArcanaError, WrongUse
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.ledger import generations
+from arcana_pipelines.operations.check import check
+from arcana_pipelines.operations.embedding_provider import embedder_problem
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.pipeline.document_content import process_contents
 from arcana_pipelines.pipeline.source_pages import sync_pages
+from arcana_pipelines.retrieval.searcher import Searcher
 from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.sources.registry import open_source, out_of_reach, platform_named
@@ -92,6 +97,48 @@ def test_who_edited_its_pages_is_known_by_the_ids_that_it_gives(
             ("T-2", None),
             ("T-3", None),
         ]
+
+
+@pytest.mark.parametrize(
+    ("left", "named"),
+    [
+        ({}, ["'word-counts'", "No installed plug-in brings", "install it again", "OPENAI_API_KEY"]),
+        (
+            {("model", "word-counts"): Model(name="word-counts", provider="words", dimensions=32)},
+            ["'word-counts'", "'words', which is not installed", "Install the plug-in"],
+        ),
+    ],
+    ids=["model gone", "provider gone"],
+)
+def test_where_the_model_of_an_index_went_with_its_plugin_search_doctor_and_the_alert_say_so(
+    left: dict[tuple[str, str], Model],
+    named: list[str],
+    tickets: Path,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plugins, "_all_installed", lambda: left)
+    _register_desk(database, tickets)
+    with pytest.raises(ArcanaError) as refused, Searcher("desk", database=database) as searcher:
+        searcher.search("heating")
+    with click.Context(doctor.command):
+        ((name, ok, detail),) = doctor._models(database)
+    assert (name, ok) == ("model word-counts", False) and detail.startswith("default of desk: ")
+    with database.connection() as connection:
+        alert = embedder_problem(connection, database.settings)
+    assert alert is not None
+    for said in (str(refused.value), detail, alert):
+        assert [word for word in named if word not in said] == []
+
+
+def test_where_a_source_went_with_its_plugin_a_monitor_is_not_told_to_give_another_path(
+    tickets: Path, database: Database
+) -> None:
+    _register_desk(database, tickets)
+    with database.connection() as connection:
+        (cause,) = check(connection, None, [])
+    assert "'ticket_desk' is not installed" in cause.detail
+    assert cause.next_step.startswith("install the plug-in") and "--path" not in cause.next_step
 
 
 def test_ours_cannot_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

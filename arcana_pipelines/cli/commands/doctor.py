@@ -21,6 +21,7 @@ from arcana_pipelines.db.engine import Database, require_installation
 from arcana_pipelines.db.server import check_server, reader
 from arcana_pipelines.environment import read_env_files
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.indexes.health import Finding as HealthFinding
 from arcana_pipelines.indexes.health import inspect_indexes, pgvector
 from arcana_pipelines.net.post import host_of
@@ -89,6 +90,7 @@ def _database(database: Database) -> Iterator[Finding]:
     if not schema_found[1]:
         return
     yield from _indexes(database)
+    yield from _models(database)
     for platform in all_platforms():
         if platform.owner is not None and os.environ.get(platform.token_variable or ""):
             yield _tried(platform.name, partial(_owner, platform, database))
@@ -216,10 +218,31 @@ def _schema_of_reader(database: Database) -> str:
     return f"revision {schema.newest_revision()}, which searches can read; the owner's doctor looks at the rest"
 
 
-def _embedder(settings: Settings) -> str:
-    from arcana_pipelines.embedding.registry import model_of, probe
+def _models(database: Database) -> Iterator[Finding]:
+    """The models of indexes that new indexes do not get: each embeds the queries to its index."""
+    from arcana_pipelines.embedding.registry import model_of
 
-    model, dimensions = model_of(settings)
+    of_indexes: dict[tuple[str, int], list[str]] = {}
+    with database.connection() as connection:
+        for workspace in list_all(connection):
+            for build in live_builds(connection, workspace.workspace_id, filling=True):
+                used = of_indexes.setdefault((build.embedding_model, build.settings.dimensions), [])
+                used.append(f"{build.index_name} of {workspace.slug}")
+    for (model, dimensions), indexes in of_indexes.items():
+        if (model, dimensions) != model_of(database.settings):
+            name, ok, detail = _tried(f"model {model}", partial(_answers, database.settings, model, dimensions))
+            yield (name, ok, f"{', '.join(dict.fromkeys(indexes))}: {detail}")
+
+
+def _embedder(settings: Settings) -> str:
+    from arcana_pipelines.embedding.registry import model_of
+
+    return _answers(settings, *model_of(settings))
+
+
+def _answers(settings: Settings, model: str, dimensions: int) -> str:
+    from arcana_pipelines.embedding.registry import probe
+
     probe(settings.model_copy(update={"openai_timeout": SECONDS, "openai_max_retries": 0}), model, dimensions)
     return f"{model} answers with {dimensions} dimensions"
 
