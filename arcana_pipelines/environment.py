@@ -75,14 +75,16 @@ def _read(path: Path, values: dict[str, str]) -> EnvFile:
 
     try:
         refused = _not_ours(path) or _not_ours(path.parent)
-        found = {} if refused else dotenv_values(path, interpolate=False)
+        variables = {} if refused else dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
         return EnvFile(path, f"it cannot be read ({error})")
     if refused:
         return EnvFile(path, refused)
-    ours = {name: value for name, value in found.items() if value and (name in _OURS or _OURS_BY_NAME.fullmatch(name))}
+    ours = {
+        name: value for name, value in variables.items() if value and (name in _OURS or _OURS_BY_NAME.fullmatch(name))
+    }
     values.update(ours)
-    left_out = tuple(sorted(name for name, value in found.items() if value and name not in ours))
+    left_out = tuple(sorted(name for name, value in variables.items() if value and name not in ours))
     return EnvFile(path, None, left_out, bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)))
 
 

@@ -53,8 +53,8 @@ def is_known(home: Path) -> bool:
     Another user who makes a folder knows its inode, and may mark it so.
     """
     try:
-        found = home.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        status = home.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
             return False
         return os.getxattr(home, _MARK) == _inode(home)  # type: ignore[attr-defined, unused-ignore, no-any-return]
     except AttributeError:

@@ -283,10 +283,10 @@ class _Cutter:
     def _finer(self, part: Part, depth: int) -> tuple[list[Part], int]:
         """A part that is too long, cut by the first way from `depth` on that finds a place; and the next way."""
         while depth < len(_FINER):
-            found = _FINER[depth](part)
+            parts = _FINER[depth](part)
             depth += 1
-            if len(found) > 1:
-                return found, depth
+            if len(parts) > 1:
+                return parts, depth
         # No character has more than four tokens.
         return letters(part, self._max // 8), depth
 

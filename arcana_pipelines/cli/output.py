@@ -104,8 +104,8 @@ def print_json(value: Any) -> None:
     click.echo(_UNPRINTABLE.sub(_escaped, json.dumps(value, ensure_ascii=False, default=str)))
 
 
-def _escaped(found: re.Match[str]) -> str:
-    return json.dumps(found[0])[1:-1]
+def _escaped(match: re.Match[str]) -> str:
+    return json.dumps(match[0])[1:-1]
 
 
 def local_time(moment: datetime) -> str:

@@ -123,8 +123,8 @@ def _able_to_read(server: int, is_encrypted: bool, is_embedded: bool) -> PgDump:
     The latter is made without TLS: where our own connection is encrypted, its would not be.
     """
     ours = _version_of(programs() / "pg_dump")
-    found = shutil.which("pg_dump", path=_absolute_path())
-    theirs = None if found is None or is_embedded else _version_of(Path(found))
+    path = shutil.which("pg_dump", path=_absolute_path())
+    theirs = None if path is None or is_embedded else _version_of(Path(path))
     for program in (theirs, None if is_encrypted else ours):
         if program is not None and program.major >= server:
             return program
@@ -153,8 +153,8 @@ def _version_of(path: Path) -> PgDump | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = _VERSION.search(done.stdout)
-    return None if found is None else PgDump(path, int(found[1]))
+    version = _VERSION.search(done.stdout)
+    return None if version is None else PgDump(path, int(version[1]))
 
 
 def _failed(reason: str) -> BackupFailed:

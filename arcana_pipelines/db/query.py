@@ -32,10 +32,10 @@ def one(connection: Connection, kind: type[Row], statement: Query, parameters: P
     Raises:
         LookupError: it has none, or several: the statement is not what its caller takes it for.
     """
-    found = rows(connection, kind, statement, parameters)
-    if len(found) != 1:
-        raise LookupError(f"{len(found)} rows where there is always one")
-    return found[0]
+    all_rows = rows(connection, kind, statement, parameters)
+    if len(all_rows) != 1:
+        raise LookupError(f"{len(all_rows)} rows where there is always one")
+    return all_rows[0]
 
 
 def scalar(connection: Connection, statement: Query, parameters: Parameters = ()) -> Any:

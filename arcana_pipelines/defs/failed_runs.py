@@ -76,13 +76,13 @@ def _of_no_workspace(instance: dg.DagsterInstance, home: Home) -> Iterator[Faile
 
 def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
     """A check that fails lets its run succeed."""
-    found = []
+    failed = []
     for entry in instance.all_logs(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION):
         if entry.dagster_event is not None:
             evaluation = entry.dagster_event.asset_check_evaluation_data
             if not evaluation.passed and evaluation.check_name != TOLD_ELSEWHERE:
-                found.append(evaluation.check_name)
-    return found
+                failed.append(evaluation.check_name)
+    return failed
 
 
 def _workspace_and_purpose(run: DagsterRun) -> tuple[str, str] | None:

@@ -52,10 +52,10 @@ def check_home(settings: Settings) -> Path:
         raise InvalidSetting(f"DAGSTER_HOME is '{named}', where there is no folder. {_MEND_HOME}")
     home = Path(named) if named else settings.dagster_home
     is_ours = home == settings.dagster_home
-    found = _fault(home / "dagster.yaml")
-    if found is not None:
+    fault = _fault(home / "dagster.yaml")
+    if fault is not None:
         mend = "or delete it to get the defaults back" if is_ours else "or unset DAGSTER_HOME to use Arcana's own"
-        raise InvalidSetting(f"The file {home / 'dagster.yaml'} cannot be used: {found}. Mend it, {mend}.")
+        raise InvalidSetting(f"The file {home / 'dagster.yaml'} cannot be used: {fault}. Mend it, {mend}.")
     return home
 
 

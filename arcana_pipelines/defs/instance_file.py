@@ -50,12 +50,12 @@ Fault = tuple[int, str]
 def fault(file: Path) -> str | None:
     """What is wrong with a `dagster.yaml`, after the number of its line. None: nothing, or there is no such file."""
     try:
-        found = min(_faults(file), default=None)
+        first = min(_faults(file), default=None)
     except FileNotFoundError:
         return None
     except OSError as error:
         return f"{error.strerror}"
-    return None if found is None else f"line {found[0]}: {found[1]}"
+    return None if first is None else f"line {first[0]}: {first[1]}"
 
 
 def _faults(file: Path) -> Iterator[Fault]:
@@ -240,11 +240,11 @@ def _keys(node: yaml.Node) -> Iterator[tuple[str, int]]:
 
 def _node(node: yaml.Node, path: Place) -> yaml.Node | None:
     for part in path:
-        found: dict[str | int, yaml.Node] = {}
-        found.update(enumerate(node.value) if isinstance(node, yaml.SequenceNode) else _entries(node))
-        if part not in found:
+        entries: dict[str | int, yaml.Node] = {}
+        entries.update(enumerate(node.value) if isinstance(node, yaml.SequenceNode) else _entries(node))
+        if part not in entries:
             return None
-        node = found[part]
+        node = entries[part]
     return node
 
 
@@ -254,8 +254,8 @@ def _line(root: yaml.MappingNode, path: Place) -> int:
     for depth, part in enumerate(path):
         node = _node(root, path[:depth])
         keys = [key for key, _ in node.value if key.value == part] if isinstance(node, yaml.MappingNode) else []
-        found = keys[0] if keys else _node(root, path[: depth + 1])
-        if found is None:
+        place = keys[0] if keys else _node(root, path[: depth + 1])
+        if place is None:
             break
-        line = found.start_mark.line
+        line = place.start_mark.line
     return line + 1

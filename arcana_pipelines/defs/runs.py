@@ -86,12 +86,12 @@ def busy(instance: dg.DagsterInstance, slugs: Collection[str], home: Home) -> se
     """Those of the workspaces for which a run of ours waits or is at work."""
     if not slugs:
         return set()
-    found = set()
+    slugs_of_runs = set()
     for tag in (WORKSPACE_TAG, PARTITION_TAG):
         for run in instance.get_runs(RunsFilter(statuses=_UNFINISHED, tags={tag: sorted(slugs)})):
             if home.owns(run):
-                found.add(run.tags[tag])
-    return found
+                slugs_of_runs.add(run.tags[tag])
+    return slugs_of_runs
 
 
 def run_key(instance: dg.DagsterInstance, slug: str, generation: int, home: Home) -> str | None:
@@ -174,7 +174,7 @@ def _running_for(
     instance: dg.DagsterInstance, workspaces: Mapping[str, Workspace], home: Home
 ) -> list[tuple[str, str]]:
     """(run id, workspace) of the runs that should hold a lock by now: started `GRACE` ago and not ended."""
-    found = []
+    running = []
     filters = RunsFilter(statuses=[DagsterRunStatus.STARTED], tags={WORKSPACE_TAG: sorted(workspaces)})
     for record in instance.get_run_records(filters) if workspaces else ():
         run = record.dagster_run
@@ -186,8 +186,8 @@ def _running_for(
             holds = JOB_TAG in run.tags and home.holds(run) is True
         began = dt.datetime.fromtimestamp(record.start_time, dt.UTC) if record.start_time else _aware(record)
         if holds and dt.datetime.now(dt.UTC) - began >= GRACE:
-            found.append((run.run_id, slug))
-    return found
+            running.append((run.run_id, slug))
+    return running
 
 
 def _aware(record: RunRecord) -> dt.datetime:

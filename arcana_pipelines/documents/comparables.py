@@ -48,8 +48,8 @@ def _items(kind: str, content: Any) -> list[dict[str, Any]]:
     if isinstance(content, list):
         return [item for one in content for item in _items(kind, one)]
     text = _text(content)
-    found = _single(kind, content, text)
-    return [{"text": text, **found}] if text or found else []
+    typed = _single(kind, content, text)
+    return [{"text": text, **typed}] if text or typed else []
 
 
 def _single(kind: str, content: Any, text: str) -> dict[str, Any]:

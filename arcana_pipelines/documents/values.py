@@ -148,27 +148,27 @@ def read_number(text: str, decimal_comma: bool = False) -> Decimal | None:
     if not text or len(text) > LONGEST:
         return None
     negative = text.startswith("(") and text.endswith(")")
-    found = _AMOUNT.fullmatch(text[1:-1].strip() if negative else text)
-    if found is None:
+    parts = _AMOUNT.fullmatch(text[1:-1].strip() if negative else text)
+    if parts is None:
         return _korean_amount(text)
-    digits = _digits(found["digits"], decimal_comma)
-    signs = bool(found["minus"]) + bool(found["minus2"]) + negative
-    if digits is None or signs > 1 or (found["glued"] and not signs and found["digits"].isdigit()):
+    digits = _digits(parts["digits"], decimal_comma)
+    signs = bool(parts["minus"]) + bool(parts["minus2"]) + negative
+    if digits is None or signs > 1 or (parts["glued"] and not signs and parts["digits"].isdigit()):
         return None  # PEN5, TRY2 may be names; PEN5.00, PEN 5 and -PEN5 are money
     number = Decimal(digits)
-    if found["exponent"]:
-        number = number.scaleb(int(found["exponent"]))
-    if found["percent"]:
+    if parts["exponent"]:
+        number = number.scaleb(int(parts["exponent"]))
+    if parts["percent"]:
         number /= 100
-    return -number if negative or (found["minus"] + found["minus2"]).strip("+") else number
+    return -number if negative or (parts["minus"] + parts["minus2"]).strip("+") else number
 
 
 def is_decimal_comma(text: str) -> bool | None:
     """Whether the decimals of a number stand behind a comma; None when it does not tell."""
-    found = _AMOUNT.fullmatch(_plain(text[:LONGEST]).strip("() "))
-    if found is None:
+    parts = _AMOUNT.fullmatch(_plain(text[:LONGEST]).strip("() "))
+    if parts is None:
         return None
-    digits = found["digits"]
+    digits = parts["digits"]
     comma, point = digits.rfind(","), digits.rfind(".")
     if comma >= 0 and point >= 0:
         return comma > point
@@ -181,8 +181,8 @@ def is_decimal_comma(text: str) -> bool | None:
 
 def is_formatted(text: str) -> bool:
     """Whether a number says by a currency, a percent sign or separators of thousands that it is one."""
-    found = _AMOUNT.fullmatch(_plain(text[:LONGEST]).strip("() "))
-    return found is None or bool(found["before"] or found["after"] or found["percent"] or "," in found["digits"])
+    parts = _AMOUNT.fullmatch(_plain(text[:LONGEST]).strip("() "))
+    return parts is None or bool(parts["before"] or parts["after"] or parts["percent"] or "," in parts["digits"])
 
 
 def _plain(text: str) -> str:
@@ -218,16 +218,16 @@ def _digits(written: str, decimal_comma: bool) -> str | None:
 
 def _korean_amount(text: str) -> Decimal | None:
     # Many blanks between parts that may all be left out can be divided in millions of ways.
-    found = _KOREAN_AMOUNT.fullmatch(" ".join(text.split()))
-    if found is None:
+    match = _KOREAN_AMOUNT.fullmatch(" ".join(text.split()))
+    if match is None:
         return None
-    parts = {name: found[name] for name in _KOREAN_UNITS if found[name]}
+    parts = {name: match[name] for name in _KOREAN_UNITS if match[name]}
     if not any(map(str.isdigit, text)) or (
-        parts.keys() == {"ones"} and not found["unit"] and parts["ones"][-1].isdigit()
+        parts.keys() == {"ones"} and not match["unit"] and parts["ones"][-1].isdigit()
     ):
         return None
     number = sum((_below_10000(text) * _KOREAN_UNITS[name] for name, text in parts.items()), Decimal(0))
-    return -number if found["minus"] else number
+    return -number if match["minus"] else number
 
 
 def _below_10000(text: str) -> Decimal:
@@ -265,10 +265,10 @@ def read_period(text: str, day_first: bool | None = None) -> Period | None:
 
 
 def _moment(text: str, day_first: bool | None, zone: timezone | None) -> Moment | None:
-    found = next((match for form in _DATE_FORMS if (match := form.match(text))), None)
-    if found is None:
+    written = next((match for form in _DATE_FORMS if (match := form.match(text))), None)
+    if written is None:
         return None
-    parts = found.groupdict()
+    parts = written.groupdict()
     order, proven = None, True
     if parts.get("first"):
         first, second = int(parts["first"]), int(parts["second"])
@@ -281,7 +281,7 @@ def _moment(text: str, day_first: bool | None, zone: timezone | None) -> Moment 
     else:
         month = int(parts["month"]) if parts.get("month") else _MONTHS[parts["month_name"].lower()]
         day = int(parts["day"])
-    rest = text[found.end() :].lstrip(", T\u00a0\u202f") if len(text) > found.end() else ""
+    rest = text[written.end() :].lstrip(", T\u00a0\u202f") if len(text) > written.end() else ""
     clock = _clock(rest)
     if rest and clock is None:
         return None
@@ -296,21 +296,21 @@ def _moment(text: str, day_first: bool | None, zone: timezone | None) -> Moment 
 
 def _clock(text: str) -> tuple[int, int, int, timezone | None] | None:
     """Hour, minute, second and zone."""
-    found = _TIME.fullmatch(text)
-    if found is None:
+    parts = _TIME.fullmatch(text)
+    if parts is None:
         return None
-    half = (found["before"] or found["after"] or "").replace(".", "").lower()
-    minute = int(found["minute"] or found["minutes"] or 0)
-    hour = int(found["hour"])
-    is_clock = found["minute"] or half or "시" in text
-    if not is_clock or hour > (12 if half else 23) or minute > 59 or int(found["second"] or 0) > 59:
+    half = (parts["before"] or parts["after"] or "").replace(".", "").lower()
+    minute = int(parts["minute"] or parts["minutes"] or 0)
+    hour = int(parts["hour"])
+    is_clock = parts["minute"] or half or "시" in text
+    if not is_clock or hour > (12 if half else 23) or minute > 59 or int(parts["second"] or 0) > 59:
         return None
     if half in ("pm", "오후"):
         hour = hour % 12 + 12
     elif half:
         hour %= 12
-    zone = _zone(found["zone"]) if found["zone"] else None
-    return hour, minute, int(found["second"] or 0), zone
+    zone = _zone(parts["zone"]) if parts["zone"] else None
+    return hour, minute, int(parts["second"] or 0), zone
 
 
 def _offset(named: re.Match[str]) -> timezone | None:

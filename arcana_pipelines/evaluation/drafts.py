@@ -57,12 +57,12 @@ def draft(pages: Iterable[Page], limit: int) -> list[Question]:
 
 def _drafts(page: Page) -> list[Question]:
     """One question for each title and heading of a page that says enough."""
-    found: dict[str, Question] = {}
+    by_key: dict[str, Question] = {}
     for heading, passage in _sections(page):
         if _says_enough(heading):
             relevant = Relevant(external_id=page.external_id, passage=passage)
-            found.setdefault(_key(heading), Question(query=heading, relevant=(relevant,)))
-    return list(found.values())
+            by_key.setdefault(_key(heading), Question(query=heading, relevant=(relevant,)))
+    return list(by_key.values())
 
 
 def _sections(page: Page) -> Iterator[tuple[str, str | None]]:

@@ -155,12 +155,12 @@ def gains(question: Question, hits: Iterable[Hit]) -> list[int]:
     wanted: dict[str, list[Relevant]] = {}
     for each in question.relevant:
         wanted.setdefault(each.external_id, []).append(each)
-    found: dict[tuple[str, bool], int] = {}
+    grades: dict[tuple[str, bool], int] = {}
     for hit in hits:
         for page in (hit.external_id, *(twin.external_id for twin in hit.duplicates)):
             grade = _grade(hit.text, wanted.get(page, ()))
-            found.setdefault((page, grade > 0), grade)
-    return list(found.values())
+            grades.setdefault((page, grade > 0), grade)
+    return list(grades.values())
 
 
 def _grade(text: str, wanted: Iterable[Relevant]) -> int:

@@ -99,10 +99,10 @@ class Evaluation:
         if not self.answers:
             return {}
         means = self.frame().groupby(["ranking", "measure"], sort=False)["value"].mean()
-        found: dict[str, dict[str, float]] = {ranking: _rounded(means[ranking]) for ranking in RANKINGS}
+        measures: dict[str, dict[str, float]] = {ranking: _rounded(means[ranking]) for ranking in RANKINGS}
         times = [answer.seconds * 1000 for answer in self.answers]
-        found["latency_ms"] = {f"p{percent}": round(percentile(times, percent), 1) for percent in (50, 95, 99)}
-        return found
+        measures["latency_ms"] = {f"p{percent}": round(percentile(times, percent), 1) for percent in (50, 95, 99)}
+        return measures
 
     @property
     def by_question(self) -> dict[str, float]:
@@ -197,18 +197,18 @@ def _answer(
 ) -> Answer:
     first = SearchRequest(question.query, fusion=fusion, index=index)
     results = {ranking: searcher.search(replace(first, k=DEPTH, ranking=ranking)) for ranking in RANKINGS}
-    found = {ranking: each.hits for ranking, each in results.items()}
-    if found["fused"] and with_reranker and not results["fused"].is_reranked:
+    hits_of = {ranking: each.hits for ranking, each in results.items()}
+    if hits_of["fused"] and with_reranker and not results["fused"].is_reranked:
         raise RerankingFailed(
             "The reranker does not answer (the log says why), so it cannot be judged. Evaluate again when it does."
         )
-    if found["fused"] and not found["dense"]:
+    if hits_of["fused"] and not hits_of["dense"]:
         raise EmbeddingFailed(
             "The embedding provider does not embed the golden questions, so only words were searched. "
             "Evaluate again when it answers."
         )
     seconds = searcher.search(first).seconds
-    measures = {ranking: measure(golden.gains(question, hits), question.ideal) for ranking, hits in found.items()}
+    measures = {ranking: measure(golden.gains(question, hits), question.ideal) for ranking, hits in hits_of.items()}
     return Answer(question, measures, seconds)
 
 
@@ -261,15 +261,15 @@ def evaluate_serving(
         EmbeddingFailed: the provider does not embed questions.
     """
     questions = load_golden(connection, workspace_id)
-    found = []
+    evaluated = []
     for build in builds_of(connection, workspace_id) if questions else []:
         if build.state == "active":
             evaluation = evaluate(connection, settings, build, questions)
             if evaluation.answers:
                 before = baseline(connection, build)
-                found.append((evaluation, compare(evaluation, before) if before else None))
+                evaluated.append((evaluation, compare(evaluation, before) if before else None))
                 store(connection, evaluation)
-    return found
+    return evaluated
 
 
 def gate(connection: Connection, settings: Settings, build: Build) -> list[str]:
@@ -287,16 +287,16 @@ def gate(connection: Connection, settings: Settings, build: Build) -> list[str]:
     if not questions or serving is None or serving.rag_index_build_id == build.rag_index_build_id:
         return []
     before, now = (evaluate(connection, settings, each, questions) for each in (serving, build))
-    found = compare(now, before.by_question)
-    if found is None:
+    comparison = compare(now, before.by_question)
+    if comparison is None:
         return []
     store(connection, before)
     store(connection, now)
-    if found.holds:
+    if comparison.holds:
         return []
     return [
-        f"its {DECISIVE} on {found.questions} golden questions is {found.now:.3f}; the build that serves has "
-        f"{found.before:.3f}"
+        f"its {DECISIVE} on {comparison.questions} golden questions is {comparison.now:.3f}; the build that serves has "
+        f"{comparison.before:.3f}"
     ]
 
 

@@ -140,8 +140,8 @@ def live_builds(connection: Connection, workspace_id: UUID, filling: bool = Fals
     A sync does not fill a new build: that may take long, and readers wait for what changed. `filling` runs do.
     """
     states = ["active", "verifying", "building"] if filling else ["active", "verifying"]
-    found = [build for build in builds_of(connection, workspace_id) if build.state in states]
-    return sorted(found, key=lambda build: (states.index(build.state), build.rag_index_build_id))
+    live = [build for build in builds_of(connection, workspace_id) if build.state in states]
+    return sorted(live, key=lambda build: (states.index(build.state), build.rag_index_build_id))
 
 
 def create_build(

@@ -178,8 +178,8 @@ def advance_build(connection: Connection, build: Build, gate: Gate = lambda buil
         build = ensure_ann(connection, build, count_vectors(connection, build))
         connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(build.table)))
         build = _entered(connection, build, "verifying")
-        found = verify(connection, build)
-        build = replace(build, verification=found.as_dict())
+        verification = verify(connection, build)
+        build = replace(build, verification=verification.as_dict())
     elif build.state == "active":
         build = ensure_ann(connection, build, count_vectors(connection, build))
     elif build.state == "verifying" and build.promote_when_verified:
@@ -213,10 +213,11 @@ def promote(connection: Connection, workspace_id: UUID, name: str, gate: Gate = 
         if active is None:
             raise NotVerified(f"The index '{name}' has no build that could serve yet: arcana index rebuild fills it.")
         return active
-    found = verify(connection, build)
-    if not found.passed:
+    verification = verify(connection, build)
+    if not verification.passed:
+        problems = "; ".join(verification.problems)
         raise NotVerified(
-            f"Build {build.rag_index_build_id} of the index '{name}' is not fit to serve: {'; '.join(found.problems)}. "
+            f"Build {build.rag_index_build_id} of the index '{name}' is not fit to serve: {problems}. "
             "A sync or `arcana index rebuild` brings it up to date."
         )
     worse = gate(build)
@@ -261,10 +262,10 @@ def drop_one_build(database: Database, connection: Connection, workspace_id: UUI
     Raises:
         WrongUse: it serves, or there is none with this number.
     """
-    found = {each.rag_index_build_id: each for each in find_builds(connection, workspace_id, name)}.get(build)
-    if found is None:
+    unwanted = {each.rag_index_build_id: each for each in find_builds(connection, workspace_id, name)}.get(build)
+    if unwanted is None:
         raise WrongUse(f"The index '{name}' has no build {build}: arcana index list shows those there are.")
-    if found.state == "active":
+    if unwanted.state == "active":
         raise WrongUse(f"Build {build} serves the index '{name}': promote another first, or drop the whole index.")
     drop_builds(database, [build])
 
@@ -283,11 +284,11 @@ def builds_to_drop(builds: list[Build]) -> list[int]:
     by_index: dict[str, list[Build]] = {}
     for build in builds:
         by_index.setdefault(build.index_name, []).append(build)
-    found = []
+    numbers = []
     for of_index in by_index.values():
         kept = promotion.previous_build(of_index)
-        found += [build.rag_index_build_id for build in of_index if build.state == "retired" and build is not kept]
-    return found
+        numbers += [build.rag_index_build_id for build in of_index if build.state == "retired" and build is not kept]
+    return numbers
 
 
 def find_builds(connection: Connection, workspace_id: UUID, name: str) -> list[Build]:
@@ -296,10 +297,10 @@ def find_builds(connection: Connection, workspace_id: UUID, name: str) -> list[B
     Raises:
         WrongUse: the workspace has no such index.
     """
-    found = builds_of(connection, workspace_id, name)
-    if not found:
+    builds = builds_of(connection, workspace_id, name)
+    if not builds:
         raise WrongUse(f"There is no index '{name}' in this workspace. `arcana index list` shows those there are.")
-    return found
+    return builds
 
 
 def build_to_dict(connection: Connection, build: Build) -> dict[str, Any]:

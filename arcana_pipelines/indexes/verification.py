@@ -67,7 +67,7 @@ def verify(connection: Connection, build: Build) -> Verification:
         problems.append(f"{facts['unsound']} vectors are zero, infinite or NaN")
     if measured < LEAST_RECALL:
         problems.append(f"the approximate index finds {measured:.3f} of the nearest neighbours, not {LEAST_RECALL}")
-    found = Verification(
+    verification = Verification(
         documents=facts["documents"],
         chunks=facts["chunks"],
         left_out=facts["left_out"],
@@ -78,6 +78,6 @@ def verify(connection: Connection, build: Build) -> Verification:
     with connection.transaction():
         connection.execute(
             "UPDATE rag_index_build SET verification = %s, updated_at = now() WHERE rag_index_build_id = %s",
-            [Jsonb(found.as_dict()), build.rag_index_build_id],
+            [Jsonb(verification.as_dict()), build.rag_index_build_id],
         )
-    return found
+    return verification

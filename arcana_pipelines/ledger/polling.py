@@ -46,7 +46,7 @@ def poll_and_record(database: Database, workspace: Workspace) -> None:
     """
     _update(database, workspace, "polled_at = now()")
     try:
-        found = _ask(database, workspace)
+        poll = _ask(database, workspace)
     except TokenRevoked as error:
         # One run that fails tells people (the alert); then the looks alone go on, ever more rarely.
         reason = "the token is not accepted" if workspace.poll_failures == 0 else None
@@ -56,11 +56,11 @@ def poll_and_record(database: Database, workspace: Workspace) -> None:
     except ArcanaError as error:
         _note_failure(database, workspace, error, None)
     else:
-        if found.needed:
-            log.info("workspace '%s': %s", workspace.slug, found.reason)
+        if poll.needed:
+            log.info("workspace '%s': %s", workspace.slug, poll.reason)
         _update(
             database, workspace,
-            "sync_needed = %s, poll_failures = 0, poll_problem = NULL, poll_after = NULL", found.reason or None,
+            "sync_needed = %s, poll_failures = 0, poll_problem = NULL, poll_after = NULL", poll.reason or None,
         )  # fmt: skip
 
 

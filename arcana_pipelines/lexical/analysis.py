@@ -124,13 +124,13 @@ def _signed(text: str) -> list[str]:
     """The names in a folded text that a sign makes."""
     if _SIGNS.search(text) is None:
         return []
-    found: list[str] = []
+    runs: list[str] = []
     for match in _SIGNED.finditer(text):
         whole = match.group()
         if match["edition"]:
-            found.append(match["name"] + match["sign"])
-        found.append(whole)
-    return found
+            runs.append(match["name"] + match["sign"])
+        runs.append(whole)
+    return runs
 
 
 def _tokens(run: str) -> tuple[Token, ...]:
@@ -147,12 +147,12 @@ class _Word(NamedTuple):
 
 def _read(word: str) -> _Word:
     runs = _runs(word)
-    found = [_read_run_before(run) if len(run) <= _LONGEST_CACHED else _read_run(run) for run in runs]
-    if len(found) == 1:
-        return found[0]
+    words = [_read_run_before(run) if len(run) <= _LONGEST_CACHED else _read_run(run) for run in runs]
+    if len(words) == 1:
+        return words[0]
     return (
-        _Word(*(tuple(itertools.chain.from_iterable(column)) for column in zip(*found, strict=True)))
-        if found
+        _Word(*(tuple(itertools.chain.from_iterable(column)) for column in zip(*words, strict=True)))
+        if words
         else _NOTHING
     )
 
@@ -161,10 +161,10 @@ def _read_run(run: str) -> _Word:
     if _CJK.match(run) and _HANGUL.fullmatch(run) is None:
         terms = tuple(map(_pair_id, _pairs(run)))  # as `_cjk` says
         return _Word(terms, (True,) * len(terms), ())
-    found = _tokens(run)
+    run_tokens = _tokens(run)
     return _Word(
-        tuple(term_id(token.term) for token in found),
-        tuple(not token.parts for token in found),
+        tuple(term_id(token.term) for token in run_tokens),
+        tuple(not token.parts for token in run_tokens),
         (run,) if is_word(run) else (),
     )
 
@@ -210,8 +210,8 @@ def _cjk(run: str) -> tuple[Token, ...]:
     weight = LEAST if run in ENDINGS else 1.0
     stem = without_endings(run)
     inside = max(len(stem) - 1, 1)  # pairs from there on hold a part of the ending
-    found = [Token(pair, weight if index < inside else LEAST) for index, pair in enumerate(pairs)]
-    return *found, Token("=" + stem[:_LONGEST], weight, tuple(pairs[: len(stem) - 1]))
+    terms = [Token(pair, weight if index < inside else LEAST) for index, pair in enumerate(pairs)]
+    return *terms, Token("=" + stem[:_LONGEST], weight, tuple(pairs[: len(stem) - 1]))
 
 
 def _pairs(run: str) -> list[str]:
@@ -268,14 +268,14 @@ def chunk_weights(chunks: Sequence[tuple[str, Sequence[str], str]]) -> list[Weig
     counted = [_counted(*chunk) for chunk in chunks]
     # All chunks at once, as arrays: of words first, then of their terms, then of the different terms of each chunk.
     words = [list(map(_known, counts)) for counts in counted]
-    found = list(itertools.chain.from_iterable(words))
+    flat = list(itertools.chain.from_iterable(words))
     repeated = _flat((counts.values() for counts in counted), np.float64)
-    sizes = np.array([len(word.terms) for word in found], dtype=np.int64)
+    sizes = np.array([len(word.terms) for word in flat], dtype=np.int64)
     chunk_of_word = np.repeat(np.arange(len(counted)), list(map(len, words)))
-    places = np.repeat(chunk_of_word, sizes) * TERMS + _flat((word.terms for word in found), np.int64)
+    places = np.repeat(chunk_of_word, sizes) * TERMS + _flat((word.terms for word in flat), np.int64)
     places, inverse = np.unique(places, return_inverse=True)
     frequencies = np.bincount(inverse, np.repeat(repeated, sizes), len(places))
-    is_indexed = np.bincount(inverse, _flat((word.is_indexed for word in found), np.float64), len(places)) > 0
+    is_indexed = np.bincount(inverse, _flat((word.is_indexed for word in flat), np.float64), len(places)) > 0
     chunk, terms = np.divmod(places, TERMS)
     lengths = np.bincount(chunk, frequencies, len(counted))
     points = (K1 * (1 - B + B * lengths / REFERENCE_LENGTH))[chunk]
@@ -321,9 +321,9 @@ class QueryTerm:
 
 def query_terms(text: str) -> dict[int, QueryTerm]:
     """The terms of a query by their number, in order."""
-    found: dict[int, QueryTerm] = {}
+    terms: dict[int, QueryTerm] = {}
     for token in tokens(text):
         term = term_id(token.term)
-        if term not in found or found[term].weight < token.weight:
-            found[term] = QueryTerm(token.weight, tuple(map(term_id, token.parts)) or (term,))
-    return found
+        if term not in terms or terms[term].weight < token.weight:
+            terms[term] = QueryTerm(token.weight, tuple(map(term_id, token.parts)) or (term,))
+    return terms

@@ -18,8 +18,8 @@ _ENDING = re.compile("(?:" + "|".join(sorted(ENDINGS, key=len, reverse=True)) + 
 def without_endings(word: str) -> str:
     """A Korean word without its last two particles or endings; at least one syllable stays."""
     for _ in range(2):
-        found = _ENDING.search(word)
-        if found is None or found.start() == 0:
+        ending = _ENDING.search(word)
+        if ending is None or ending.start() == 0:
             break
-        word = word[: found.start()]
+        word = word[: ending.start()]
     return word

@@ -85,7 +85,7 @@ Piece = tuple[Literal["text", "code", "math"], str]
 
 
 @dataclass(slots=True)
-class Found:
+class Mentions:
     """What a document names beside its text. The keys of each are a set in order of appearance.
 
     Attributes:
@@ -107,13 +107,13 @@ class Found:
             self.unresolved[target] = None
 
 
-def read_inline(source: str, found: Found | None = None) -> str:
+def read_inline(source: str, mentions: Mentions | None = None) -> str:
     """One block's text in the normal form; line breaks inside it are `\\n`."""
     if not _marked(source):
         return _lines(source)
     if len(source) > _LONG and sum(map(source.count, _MARKUP)) > _DENSE:
         return _lines(source)
-    text, pieces = _parse(source, found if found is not None else Found())
+    text, pieces = _parse(source, mentions if mentions is not None else Mentions())
     return _written(text, pieces)
 
 
@@ -208,7 +208,7 @@ def escape_all(text: str) -> str:
 # --- reading ---------------------------------------------------------------------------------------
 
 
-def _parse(source: str, found: Found, is_meant: bool = True) -> tuple[str, list[str]]:
+def _parse(source: str, mentions: Mentions, is_meant: bool = True) -> tuple[str, list[str]]:
     """Literal text with `\\x00n\\x01` where code or an equation stands, and those pieces as written.
 
     Of what is not meant to have tags it is only asked whether it would read as if it had.
@@ -216,23 +216,23 @@ def _parse(source: str, found: Found, is_meant: bool = True) -> tuple[str, list[
     pieces: list[str] = []
     text = source
     if "\\" in source or "`" in source or "$" in source or "<mention" in source:
-        text, pieces = _protect(source, found)
+        text, pieces = _protect(source, mentions)
     if "{" in text and '="' in text:
         text = _BLOCK_ATTRIBUTES.sub("", text)
     if "](" in text:
-        text = _links(text, found)
+        text = _links(text, mentions)
     if "[^" in text:
-        text = _CITATION.sub(lambda m: _citation(m, found), text)
+        text = _CITATION.sub(lambda m: _citation(m, mentions), text)
     if "<" in text:
         text = _AUTOLINK.sub(lambda m: without_signature(m.group(1)).translate(_SHIELD), text)
-        text = TAG.sub((lambda m: _tag(m, found)) if is_meant else "", text)
+        text = TAG.sub((lambda m: _tag(m, mentions)) if is_meant else "", text)
     text = without_emphasis(text)
     if "&" in text:
         text = _ENTITY.sub(_entity, text)
     if not text.isascii() and _SHIELDED.search(text):
         text = text.translate(_UNSHIELD)
     for url in urls_in(text):
-        found.link(url)
+        mentions.link(url)
     return _lines(nfc(without_signatures(text))), pieces
 
 
@@ -258,7 +258,7 @@ def literal_spans(line: str) -> list[tuple[int, int]]:
 
 
 def _protect(
-    source: str, found: Found | None = None, spans: list[tuple[int, int]] | None = None
+    source: str, mentions: Mentions | None = None, spans: list[tuple[int, int]] | None = None
 ) -> tuple[str, list[str]]:
     """Shield escaped characters and take code, equations and mention labels out of reach."""
     out: list[str] = []
@@ -300,7 +300,7 @@ def _protect(
             ):
                 end = math.end()
                 piece = math.group()
-        elif (label := _mention(source, start, found)) is not None:
+        elif (label := _mention(source, start, mentions)) is not None:
             end = label[1]
             out.append(label[0])
         else:
@@ -319,7 +319,7 @@ def _protect(
     return "".join(out), pieces
 
 
-def _mention(source: str, start: int, found: Found | None) -> tuple[str, int] | None:
+def _mention(source: str, start: int, mentions: Mentions | None) -> tuple[str, int] | None:
     """A v2 mention's label, which is literal, and where the mention ends."""
     opening = TAG.match(source, start)
     if opening is None or opening.group("self"):
@@ -327,16 +327,16 @@ def _mention(source: str, start: int, found: Found | None) -> tuple[str, int] | 
     end = source.find("</mention>", opening.end(), opening.end() + 2000)
     if end < 0 or "<mention" in (label := source[opening.end() : end]):
         return None
-    if found is not None:
-        found.link(attributes(opening.group("attributes")).get("url"))
+    if mentions is not None:
+        mentions.link(attributes(opening.group("attributes")).get("url"))
     return label.translate(_SHIELD), end + len("</mention>")
 
 
-def _links(text: str, found: Found) -> str:
+def _links(text: str, mentions: Mentions) -> str:
     """Links and images as their text, innermost first, in one pass."""
     count = text.count("[")
     if count == text.count("]("):
-        simple, done = _SIMPLE_LINK.subn(lambda m: _simple_link(m, found), text)
+        simple, done = _SIMPLE_LINK.subn(lambda m: _simple_link(m, mentions), text)
         if done == count:
             return simple
     out: list[str] = []
@@ -369,7 +369,7 @@ def _links(text: str, found: Found) -> str:
         url = (destination.group(1) or destination.group(2) or "").translate(_UNSHIELD)
         if "&" in url:
             url = html.unescape(url)
-        found.link(url)
+        mentions.link(url)
         if filled == filled_before:
             shown = file_name(url) if image else without_signature(url)
             out.append(_PIECE.sub("", shown).translate(_SHIELD))
@@ -379,19 +379,19 @@ def _links(text: str, found: Found) -> str:
     return "".join(out)
 
 
-def _simple_link(match: re.Match[str], found: Found) -> str:
+def _simple_link(match: re.Match[str], mentions: Mentions) -> str:
     url = match.group(2)
     if "://" not in url or "notion" in url:
         url = url.translate(_UNSHIELD)
-        found.link(html.unescape(url) if "&" in url else url)
+        mentions.link(html.unescape(url) if "&" in url else url)
     return match.group(1)
 
 
-def _citation(match: re.Match[str], found: Found) -> str:
+def _citation(match: re.Match[str], mentions: Mentions) -> str:
     if not match.group(3):
         return match.group()
     url = match.group(2).translate(_UNSHIELD)
-    found.link(url)
+    mentions.link(url)
     space = match.group(1) or (" " if match.start() else "")
     return space + _PIECE.sub("", without_signature(url)).translate(_SHIELD)
 
@@ -401,7 +401,7 @@ def _entity(match: re.Match[str]) -> str:
     return match.group() if char == match.group() else clean(char).translate(_SHIELD)
 
 
-def _tag(match: re.Match[str], found: Found) -> str:
+def _tag(match: re.Match[str], mentions: Mentions) -> str:
     name = match.group("name")
     if name == "br":
         return "\n"
@@ -412,14 +412,14 @@ def _tag(match: re.Match[str], found: Found) -> str:
     if name in ("date", "mention-date"):
         return date_text(values).translate(_SHIELD)
     if name == "unknown":
-        found.unknown(values.get("url") or values.get("id"))
+        mentions.unknown(values.get("url") or values.get("id"))
     elif name == "img":
         alt = values.get("alt", "")
         return "" if "/" in alt else alt.translate(_SHIELD)
     elif name == "a":
-        found.link(values.get("href"))
+        mentions.link(values.get("href"))
     elif not name.startswith("synced"):
-        found.link(values.get("url"))
+        mentions.link(values.get("url"))
     return gap
 
 
@@ -431,8 +431,8 @@ def _restore(text: str, pieces: list[str]) -> str:
 
 
 def _reads_as(text: str, meant: str, pieces: int) -> bool:
-    again, found_pieces = _parse(text, Found(), is_meant=False)
-    return len(found_pieces) == pieces and _restore(again, found_pieces) == meant
+    again, other_pieces = _parse(text, Mentions(), is_meant=False)
+    return len(other_pieces) == pieces and _restore(again, other_pieces) == meant
 
 
 def _written(text: str, pieces: list[str]) -> str:
@@ -440,8 +440,8 @@ def _written(text: str, pieces: list[str]) -> str:
     meant = _restore(text, pieces)
     if not _risky(text, pieces):
         return meant
-    again, found_pieces = _parse(meant, Found(), is_meant=False)
-    read = _restore(again, found_pieces)
+    again, other_pieces = _parse(meant, Mentions(), is_meant=False)
+    read = _restore(again, other_pieces)
     if read == meant:
         return meant
     kinds = [c for c in _ESCAPABLE if read.count(c) != meant.count(c)]

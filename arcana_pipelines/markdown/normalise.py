@@ -48,4 +48,4 @@ def normalise(markdown: str) -> Normalised:
     lines = markdown.split("\n")
     reader = Reader(lines, is_v1(markdown, lines), share)
     text = nfc(unshielded(reader.read()))
-    return Normalised(text, tuple(reader.found.links), tuple(reader.found.unresolved))
+    return Normalised(text, tuple(reader.mentions.links), tuple(reader.mentions.unresolved))

@@ -11,7 +11,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from arcana_pipelines.markdown.inline import Found, escape_all, literal_spans, read_inline
+from arcana_pipelines.markdown.inline import Mentions, escape_all, literal_spans, read_inline
 from arcana_pipelines.markdown.layout import Layout
 from arcana_pipelines.markdown.lines import FENCE, in_code, is_literal
 from arcana_pipelines.markdown.media import MEDIA, media_label
@@ -52,13 +52,13 @@ class Reader:
     """Walks over the lines once and hands finished blocks to a `Layout`."""
 
     __slots__ = (
-        "balanced", "found", "indent", "indents", "kind", "layout", "level", "lines", "marker", "media",
+        "balanced", "indent", "indents", "kind", "layout", "level", "lines", "marker", "media", "mentions",
         "pending", "quote_until", "raw", "rules", "seen", "share", "tag_lists", "tagged", "unclosed", "v1",
     )  # fmt: skip
 
     def __init__(self, lines: list[str], v1: bool, share: Share) -> None:
         self.lines = lines
-        self.found = Found()
+        self.mentions = Mentions()
         self.layout = Layout()
         self.raw: list[str] = []  # the lines of the block being read
         self.kind = "p"  # p, quote, item, or "#"… for a heading
@@ -211,7 +211,7 @@ class Reader:
         """A block's text in the normal form; a long one takes as long as many blocks."""
         if len(source) > _LONG:
             self.share.check()
-        return read_inline(source, self.found)
+        return read_inline(source, self.mentions)
 
     def item(self, marker: str, indent: int, source: str) -> None:
         self.close()
@@ -302,7 +302,7 @@ class Reader:
         written = []
         for row in rows:
             self.share.check()
-            written.append([read_cell(cell, self.found) for cell in row])
+            written.append([read_cell(cell, self.mentions) for cell in row])
         self.block(write_table(written))
 
     # --- tags ----------------------------------------------------------------------------------
@@ -362,10 +362,10 @@ class Reader:
             if empty:
                 self.close()
         elif name in _CHILD:
-            self.found.link(values.get("url"))
+            self.mentions.link(values.get("url"))
             self.pending = ("p", "")
         elif name == "unknown":
-            self.found.unknown(values.get("url") or values.get("id"))
+            self.mentions.unknown(values.get("url") or values.get("id"))
         elif name == "mail":
             for key, label in _MAIL:
                 if value := values.get(key):

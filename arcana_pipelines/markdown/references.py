@@ -44,12 +44,12 @@ def resolve_references(markdown: str, share: Share) -> str:
     if "]:" not in markdown or _DEFINITION.search(markdown) is None:
         return markdown
     mentioned = Counter(_key(label) for label in _BRACKETS.findall(markdown))
-    found = list(_outside_code(markdown))
-    defined = Counter(_key(match.group(1)) for match in found)
+    matches = list(_outside_code(markdown))
+    defined = Counter(_key(match.group(1)) for match in matches)
     addresses: dict[str, str] = {}
     kept: list[str] = []
     position = 0
-    for match in found:
+    for match in matches:
         label, address = _key(match.group(1)), match.group(2).strip("<>")
         is_used = mentioned[label] > defined[label]
         if is_used:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from arcana_pipelines.markdown.inline import Found, read_inline
+from arcana_pipelines.markdown.inline import Mentions, read_inline
 from arcana_pipelines.markdown.tags import tag_pattern
 
 _DELIMITER = re.compile(r"\|?+[ \t]*+:?+-++:?+[ \t]*+(?:\|[ \t]*+:?+-++:?+[ \t]*+)*+\|?+$")
@@ -72,9 +72,9 @@ def write_table(rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(written)
 
 
-def read_cell(source: str, found: Found | None = None) -> str:
+def read_cell(source: str, mentions: Mentions | None = None) -> str:
     """One cell's text in the normal form, on one line."""
-    text = read_inline(source, found)
+    text = read_inline(source, mentions)
     return read_inline(text.replace("\n", " ")) if "\n" in text else text
 
 

@@ -52,13 +52,13 @@ CELL_NAMES = frozenset("tr td th colgroup col".split())
 
 def attributes(source: str) -> dict[str, str]:
     """A tag's attributes, entities resolved; `{{…}}` around a value (Notion's compressed form) is dropped."""
-    found = {}
+    values = {}
     for name, double, single, bare in _ATTRIBUTE.findall(source):
         value = html.unescape(double or single or bare)
         if value.startswith("{{") and value.endswith("}}"):
             value = value[2:-2]
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
 def date_text(values: Mapping[str, str]) -> str:

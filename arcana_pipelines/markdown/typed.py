@@ -52,15 +52,15 @@ def shield_typed(markdown: str, share: Share) -> str:
     for line, is_code in zip(lines, in_code(lines), strict=True):
         if is_code or not line or line.isspace():
             walk.end_of_paragraph()
-        elif "<" in line and (found := list(TAG.finditer(line))):
+        elif "<" in line and (tags := list(TAG.finditer(line))):
             share.check()
             spans = literal_spans(line)
-            outside = [match for match in found if not is_literal(match.start(), spans)] if spans else found
+            outside = [match for match in tags if not is_literal(match.start(), spans)] if spans else tags
             walk.line(at, line, outside)
             # What is escaped stays so, and a mention with its label is literal as a whole.
             suspects += [
                 at + match.start()
-                for match in (found if spans else outside)
+                for match in (tags if spans else outside)
                 if not line.startswith("\\", match.start() - 1, match.start())
                 and not (spans and match["name"] == "mention" and is_literal(match.start(), spans))
             ]
@@ -82,13 +82,13 @@ class _Walk:
         self.real: set[int] = set()  # where the tags begin that are markup
         self.open: dict[str, list[_Opening]] = defaultdict(list)
 
-    def line(self, at: int, line: str, found: list[re.Match[str]]) -> None:
+    def line(self, at: int, line: str, tags: list[re.Match[str]]) -> None:
         """Read the tags of the line that begins at `at`."""
         markers = _MARKERS.match(line)
         first = markers.end() if markers else 0
         behind = 0  # the tag before
         tables = self.open["table"]
-        for match in found:
+        for match in tags:
             name = match["name"]
             start = match.start()
             if name == "br":

@@ -25,8 +25,8 @@ _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
 def canonical_id(text: str | None) -> str | None:
     """The last Notion id in `text` as a lower-case dashed UUID, or None."""
-    found = _HEX32.findall(text or "")
-    return "-".join(found[-1]).lower() if found else None
+    ids = _HEX32.findall(text or "")
+    return "-".join(ids[-1]).lower() if ids else None
 
 
 def page_id_of(url: str | None) -> str | None:
@@ -47,8 +47,8 @@ def page_id_of(url: str | None) -> str | None:
             return None
         return canonical_id(unquote(path).rsplit("/", 1)[-1])
     peek = _PEEK.search(url)
-    if peek and (found := canonical_id(peek.group(1))):
-        return found
+    if peek and (peeked := canonical_id(peek.group(1))):
+        return peeked
     return canonical_id(_QUERY_OR_FRAGMENT.split(url[host.end() :], maxsplit=1)[0])
 
 

@@ -167,14 +167,14 @@ def find_causes(connection: Connection, monthly_budget: Decimal | None, failed: 
     known = {alert.key for alert in open_alerts(connection)}
     of_runs = [_of_run(run) for run in failed if not run.workspace or run.workspace in active]
     failing = {cause.workspace for cause in of_runs}
-    found = {cause.key: cause for cause in of_runs}
+    causes = {cause.key: cause for cause in of_runs}
     for name, workspace, facts in recorded:
         cause = _CAUSES[name](workspace, facts)
         # A source that cannot be reached and so fails the sync is told once, by the failed run; unless it came first.
         if name == "source_unreachable" and workspace in failing and cause.key not in known:
             continue
-        found.setdefault(cause.key, cause)
-    return list(found.values())
+        causes.setdefault(cause.key, cause)
+    return list(causes.values())
 
 
 def stale_workspaces(connection: Connection) -> list[Cause]:
@@ -208,9 +208,11 @@ def embedder_cause(problem: str | None) -> list[Cause]:
 
 def record(connection: Connection, causes: Sequence[Cause], looked_at: Collection[str], retention_days: int) -> None:
     """Bring the table up to date: new causes get a row, those that were looked for and are gone are resolved."""
-    found = json.dumps([{**asdict(cause), "detail": shorten(cause.detail, MOST_DETAIL)} for cause in causes])
+    as_json = json.dumps([{**asdict(cause), "detail": shorten(cause.detail, MOST_DETAIL)} for cause in causes])
     with connection.transaction():
-        new = connection.execute(load_sql("alert_record"), {"found": found, "looked_at": sorted(looked_at)}).fetchall()
+        new = connection.execute(
+            load_sql("alert_record"), {"found": as_json, "looked_at": sorted(looked_at)}
+        ).fetchall()
         connection.execute("DELETE FROM alert WHERE resolved_at < now() - make_interval(days => %s)", [retention_days])
     for name, workspace, text, detail in new:
         log.error("alert %s, %s: %s %s", name, workspace or "this installation", text, detail)

@@ -55,8 +55,8 @@ class Session:
     @property
     def generation(self) -> Generation:
         """The newest generation; a stage that runs before any sync opens none and has nothing to do."""
-        found = generations.current(self.connection, self.workspace.workspace_id)
-        return found or Generation(self.workspace.workspace_id, 0, Mode.FULL)
+        newest = generations.current(self.connection, self.workspace.workspace_id)
+        return newest or Generation(self.workspace.workspace_id, 0, Mode.FULL)
 
     def gate(self, build: Build) -> list[str]:
         """What the kept golden questions say against letting a build serve (see `quality.gate`)."""

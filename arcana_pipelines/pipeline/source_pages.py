@@ -163,17 +163,19 @@ def _list(connection: Connection, workspace: Workspace, source: Source, generati
 def _record_databases(connection: Connection, generation: Generation, source: Source) -> None:
     """Ask for each database that new rows name but no listing has shown."""
     unknown = pages.unknown_databases(connection, generation.workspace_id, MOST_LINKS)
-    found = [ref for external_id in unknown if (ref := source.container(external_id)) is not None and not ref.in_trash]
-    if found:
+    databases = [
+        ref for external_id in unknown if (ref := source.container(external_id)) is not None and not ref.in_trash
+    ]
+    if databases:
         with connection.transaction():
-            pages.record(connection, generation, found)
+            pages.record(connection, generation, databases)
 
 
 def _follow_links(connection: Connection, generation: Generation, source: Source) -> int:
     """Look at pages that others link to but no listing has shown (search is not exhaustive)."""
     unknown = pages.unknown_links(connection, generation.workspace_id, MOST_LINKS)
-    found = [source.confirm(external_id) for external_id in unknown]
-    alive = [ref for presence, ref in found if presence is Presence.ALIVE and ref is not None]
+    looks = [source.confirm(external_id) for external_id in unknown]
+    alive = [ref for presence, ref in looks if presence is Presence.ALIVE and ref is not None]
     if alive:
         with connection.transaction():
             pages.record(connection, generation, alive)

@@ -288,16 +288,16 @@ class _Properties:
         rows = self._rows()
         if operator in _ORDERED:
             return None if self._is(sql.SQL("SELECT 1 {}").format(rows), given) else f"No row has a '{name}'."
-        found = [sql.SQL("SELECT 1 {} AND {}").format(rows, known.match(names))]
+        statements = [sql.SQL("SELECT 1 {} AND {}").format(rows, known.match(names))]
         texts = [sql.SQL("SELECT left(q.text, 200) AS text {} LIMIT {}").format(rows, _SAMPLE)]
         if known.titled != ():
             titles = sql.SQL(
                 "FROM source_page p WHERE p.workspace_id = %(workspace_id)s AND p.kind = 'row' "
                 "AND p.state <> 'tombstoned' AND (%(titled)s::text[] IS NULL OR p.parent_external_id = ANY(%(titled)s))"
             )
-            found.append(sql.SQL("SELECT 1 {} AND {}").format(titles, known._text(names, sql.SQL("p.title"))))
+            statements.append(sql.SQL("SELECT 1 {} AND {}").format(titles, known._text(names, sql.SQL("p.title"))))
             texts.append(sql.SQL("SELECT left(p.title, 200) AS text {} LIMIT {}").format(titles, _SAMPLE))
-        if any(self._is(statement, given) for statement in found):
+        if any(self._is(statement, given) for statement in statements):
             return None
         near: set[str] = set()
         for statement in texts:
@@ -324,8 +324,8 @@ class _Properties:
             sql.SQL("EXISTS (SELECT 1 {} AND {})").format(rows, sql.SQL(part))
             for part in ("q.number IS NOT NULL", "q.starts IS NOT NULL", "q.truth IS NOT NULL", "true")
         )
-        found = self._connection.execute(sql.SQL("SELECT {}").format(parts), {**self._parameters, "name": name})
-        ((number, date, truth, anything),) = found.fetchall()
+        cursor = self._connection.execute(sql.SQL("SELECT {}").format(parts), {**self._parameters, "name": name})
+        ((number, date, truth, anything),) = cursor.fetchall()
         return number, date, truth, anything
 
     def _rows(self) -> sql.Composable:
@@ -342,8 +342,8 @@ class _Properties:
         ).format(values=_values_of_version(sql.Placeholder("name")), chunks=self._chunks)
 
     def _databases_of_rows(self, name: str) -> list[str]:
-        found = self._connection.execute(load_sql("databases"), {**self._parameters, "name": name})
-        return [row[0] for row in found]
+        rows = self._connection.execute(load_sql("databases"), {**self._parameters, "name": name})
+        return [row[0] for row in rows]
 
     def _is(self, statement: sql.Composable, given: Mapping[str, Any]) -> bool:
         row = self._connection.execute(

@@ -85,8 +85,8 @@ def _differences(hit: Hit, other: Hit) -> list[tuple[str, str]]:
 def _pairs(text: str) -> _Counts:
     """How often which two characters follow each other, in buckets."""
     characters = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
-    found = np.bincount((characters[:-1] * 31 + characters[1:]) % _BUCKETS, minlength=_BUCKETS)
-    return found.astype(np.int32)
+    counts = np.bincount((characters[:-1] * 31 + characters[1:]) % _BUCKETS, minlength=_BUCKETS)
+    return counts.astype(np.int32)
 
 
 def _may_be_alike(pairs: _Counts, kept: NDArray[np.int32]) -> list[int]:

@@ -39,8 +39,8 @@ def terms_in(text: str, terms: Set[int]) -> set[int]:
 
 def _inside(word: str, terms: Set[int]) -> tuple[int, int]:
     """What matches of a run of Hangul, kana or ideographs; all of it where that cannot be said."""
-    found = [token.term.lstrip("=") for token in tokens(word) if term_id(token.term) in terms]
-    places = [(at, at + len(term)) for term in found if (at := word.lower().find(term)) >= 0]
+    terms_inside = [token.term.lstrip("=") for token in tokens(word) if term_id(token.term) in terms]
+    places = [(at, at + len(term)) for term in terms_inside if (at := word.lower().find(term)) >= 0]
     if not places:
         return 0, len(word)
     return min(begin for begin, _ in places), max(end for _, end in places)

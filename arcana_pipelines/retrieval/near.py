@@ -13,8 +13,8 @@ def nearest(text: str, among: Iterable[str]) -> list[str]:
     """Those that are most like the text, the best first; none that are not like it."""
     from rapidfuzz import fuzz, process
 
-    found = process.extract(text, list(among), scorer=fuzz.WRatio, processor=folded, limit=_MOST, score_cutoff=60)
-    return [choice for choice, _, _ in found]
+    matches = process.extract(text, list(among), scorer=fuzz.WRatio, processor=folded, limit=_MOST, score_cutoff=60)
+    return [choice for choice, _, _ in matches]
 
 
 def listed(texts: Iterable[str]) -> str:

@@ -58,17 +58,17 @@ def find_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
         "hex": external_id.replace("-", "") if external_id else None,
         "title": asked,
     }
-    found = rows(connection, Place, load_sql("page"), parameters)
-    by_id = [place for place in found if place.external_id in (asked, external_id)]
-    found = by_id or ([place for place in found if place.is_container] if external_id else found)
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    places = rows(connection, Place, load_sql("page"), parameters)
+    by_id = [place for place in places if place.external_id in (asked, external_id)]
+    places = by_id or ([place for place in places if place.is_container] if external_id else places)
+    if len(places) == 1:
+        return places[0]
+    if not places:
         near = [] if external_id else _near_titles(connection, workspace_id, asked)
         said = f" Near it: {listed(near)}." if near else ""
         raise WrongUse(f"There is no page '{asked}' in this workspace.{said} {_HOW}")
-    named = ", ".join(place.external_id for place in found[:5])
-    raise WrongUse(f"{len(found)} pages are called '{asked}' ({named}): give the id of the one that is meant.")
+    named = ", ".join(place.external_id for place in places[:5])
+    raise WrongUse(f"{len(places)} pages are called '{asked}' ({named}): give the id of the one that is meant.")
 
 
 def _near_titles(connection: Connection, workspace_id: UUID, asked: str) -> list[str]:

@@ -46,13 +46,13 @@ def find_serving(
         NotRemembered: what the index showed at that time is not known.
     """
     key = {"workspace_id": workspace_id, "index": index, "build": build}
-    found = find(connection, Serving, load_sql("serving"), key)
-    if found is None:
+    serving = find(connection, Serving, load_sql("serving"), key)
+    if serving is None:
         raise WrongUse(f"This workspace has no index '{index}' that serves. `arcana index list` shows its indexes.")
     if as_of is None:
-        return found
+        return serving
     then = {**key, "as_of": as_of}
-    found = find(connection, Serving, load_sql("past_serving"), then)
-    if found is None:
+    serving = find(connection, Serving, load_sql("past_serving"), then)
+    if serving is None:
         raise past.refusal(connection, index, then)
-    return found
+    return serving

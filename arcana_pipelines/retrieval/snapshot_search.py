@@ -149,10 +149,10 @@ class SnapshotSearch:
         conjunction = sql.SQL(" AND ").join(
             sql.SQL("keys && {}::int[]").format(sql.Placeholder(key)) for key in together
         )
-        found: sql.Composable = sql.SQL("keys && %(keys)s::int[]")
+        condition: sql.Composable = sql.SQL("keys && %(keys)s::int[]")
         if together:
-            found = sql.SQL("({} OR ({}))").format(found, conjunction)
-        statement = sql.SQL(load_sql("by_words")).format(**self._names, found=found)
+            condition = sql.SQL("({} OR ({}))").format(condition, conjunction)
+        statement = sql.SQL(load_sql("by_words")).format(**self._names, found=condition)
         return [row[0] for row in self._rows(statement, {"keys": plan.keys, **together})]
 
     def _needs_meaning(self, found: int) -> bool:
@@ -180,8 +180,8 @@ class SnapshotSearch:
         if not self._filters:
             return None
         statement = sql.SQL(load_sql("allowed")).format(**self._names)
-        found = [row[0] for row in self._rows(statement, {"candidates": FEW + 1})]
-        return found if len(found) <= FEW else None
+        chunks = [row[0] for row in self._rows(statement, {"candidates": FEW + 1})]
+        return chunks if len(chunks) <= FEW else None
 
     def _scored(self, chunks: Sequence[int]) -> list[Scored]:
         terms = self._names["terms"] if self._request.as_of is None else past.words(self._serving.build)

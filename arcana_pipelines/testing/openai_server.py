@@ -188,9 +188,9 @@ class EmbeddingServer(AnsweringServer):
         ]
         with self._lock:
             for wanted, pattern, serve in routes:
-                found = re.fullmatch(pattern, request.target.partition("?")[0])
-                if request.method == wanted and found:
-                    return serve(*found.groups())
+                match = re.fullmatch(pattern, request.target.partition("?")[0])
+                if request.method == wanted and match:
+                    return serve(*match.groups())
         raise _Refused(404, f"Invalid URL ({request.method} {request.target})")
 
     def _embeddings(self, body: Json) -> Json:

@@ -50,11 +50,11 @@ class RerankingServer(AnsweringServer):
             status, text = self.answers.pop(0)
             return Answer(status, text.encode()) if status else None
         query = set(_words(body["query"]))
-        found = [
+        scored = [
             {"index": index, "relevance_score": 1 - 1 / (1 + sum(word in query for word in _words(document)))}
             for index, document in enumerate(body["documents"])
         ]
-        best_first = sorted(found, key=lambda each: -each["relevance_score"])[: body.get("top_n")]
+        best_first = sorted(scored, key=lambda each: -each["relevance_score"])[: body.get("top_n")]
         answer = {"id": "rerank-1", "model": body.get("model"), "results": best_first}
         return Answer(200, json.dumps(answer).encode())
 

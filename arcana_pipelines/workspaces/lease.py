@@ -226,14 +226,14 @@ def _take(connection: Connection, workspace_id: UUID, slug: str, run: str, role:
         "workspace_id": workspace_id, "run": run, "role": role, "expires": EXPIRES, "namespace": _NAMESPACE
     }  # fmt: skip
     try:
-        found: int | None = scalar(connection, load_sql("lease_take"), parameters)
-        if found is None and _make_row(connection, workspace_id):
-            found = scalar(connection, load_sql("lease_take"), parameters)
+        fencing: int | None = scalar(connection, load_sql("lease_take"), parameters)
+        if fencing is None and _make_row(connection, workspace_id):
+            fencing = scalar(connection, load_sql("lease_take"), parameters)
     except (psycopg.errors.LockNotAvailable, psycopg.errors.ForeignKeyViolation):  # busy; just now being removed
         return None
-    if found is None and not _is_there(connection, workspace_id):
+    if fencing is None and not _is_there(connection, workspace_id):
         raise UnknownWorkspace.named(slug)
-    return found
+    return fencing
 
 
 def _make_row(connection: Connection, workspace_id: UUID) -> bool:

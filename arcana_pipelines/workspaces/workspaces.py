@@ -74,10 +74,10 @@ def find(connection: Connection, slug: str) -> Workspace:
         UnknownWorkspace: there is none.
     """
     statement: LiteralString = f"SELECT {_COLUMNS} FROM workspace WHERE slug = %s AND status <> 'deleting'"
-    found = query.find(connection, Workspace, statement, [slug])
-    if found is None:
+    workspace = query.find(connection, Workspace, statement, [slug])
+    if workspace is None:
         raise UnknownWorkspace.named(slug)
-    return found
+    return workspace
 
 
 def require_known(connection: Connection, slug: str) -> None:

@@ -98,8 +98,8 @@ def _database(database: Database) -> Iterator[Finding]:
 
 def _secrets_in_reach(settings: Settings) -> Iterator[Finding]:
     """What a server that was taken over could read beside its own files; nothing is told where it is nothing."""
-    if settings.database_url is None and (found := lease.secrets_in_reach(settings.home)):
-        names = " ".join(shlex.quote(str(path)) for path in found)
+    if settings.database_url is None and (files := lease.secrets_in_reach(settings.home)):
+        names = " ".join(shlex.quote(str(path)) for path in files)
         yield ("secrets", False, f"the user that the embedded PostgreSQL runs as could read these: chmod o-r {names}")
 
 
@@ -181,8 +181,8 @@ def _server(database: Database) -> str:
 def _indexes(database: Database) -> Iterator[Finding]:
     """pgvector, and whatever is wrong with an index; of those that are well only how many there are."""
     with database.connection() as connection:
-        found = pgvector(connection)
-        yield (found.name, found.ok, found.detail)
+        finding = pgvector(connection)
+        yield (finding.name, finding.ok, finding.detail)
         looked_at = [
             (row.slug, each) for row in list_all(connection) for each in inspect_indexes(connection, row.workspace_id)
         ]
@@ -198,11 +198,11 @@ def _of_indexes(looked_at: list[HealthFinding]) -> str:
     if not serving:
         return "none serves yet"
     bad = [each.name for each in looked_at if not each.ok]
-    found = f"{serving} serving" if serving > 1 else "1 serves"
+    counted = f"{serving} serving" if serving > 1 else "1 serves"
     if bad:
-        return f"{found}; not well: {', '.join(bad)}"
+        return f"{counted}; not well: {', '.join(bad)}"
     recall = f", {measured} approximate with enough recall" if measured else ""
-    return f"{found}: valid and of a fit size{recall}"
+    return f"{counted}: valid and of a fit size{recall}"
 
 
 def _schema(database: Database) -> str:

@@ -120,15 +120,17 @@ def list_(slug: str, as_json: bool) -> None:
     require_current(database)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
-        found: dict[str, list[dict[str, Any]]] = {}
+        by_index: dict[str, list[dict[str, Any]]] = {}
         for build in builds_of(connection, workspace.workspace_id):
-            found.setdefault(build.index_name, []).append(lifecycle.build_to_dict(connection, build))
+            by_index.setdefault(build.index_name, []).append(lifecycle.build_to_dict(connection, build))
     if as_json:
-        print_json({"workspace": slug, "indexes": [{"name": name, "builds": found[name]} for name in sorted(found)]})
+        print_json(
+            {"workspace": slug, "indexes": [{"name": name, "builds": by_index[name]} for name in sorted(by_index)]}
+        )
         return
-    for name in sorted(found):
+    for name in sorted(by_index):
         say("[bold]{}[/bold]", name)
-        for build_ in found[name]:
+        for build_ in by_index[name]:
             say("  {}", _line(build_))
             for reason in build_["not_serving"]:
                 say("    does not serve: {}", reason)
@@ -145,11 +147,11 @@ def verify(context: click.Context, slug: str, name: str, as_json: bool) -> None:
     require_current(database)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
-        build, found = lifecycle.verify_index(connection, workspace.workspace_id, name)
+        build, result = lifecycle.verify_index(connection, workspace.workspace_id, name)
         _print_build(
-            lifecycle.build_to_dict(connection, replace(build, verification=found.as_dict())), slug, name, as_json
+            lifecycle.build_to_dict(connection, replace(build, verification=result.as_dict())), slug, name, as_json
         )
-    context.exit(0 if found.passed else NOT_VERIFIED)
+    context.exit(0 if result.passed else NOT_VERIFIED)
 
 
 @command.command(cls=WorkspaceCommand)

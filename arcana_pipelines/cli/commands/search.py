@@ -146,12 +146,12 @@ def _print_hit(number: int, hit: Hit) -> None:
     heading = text(f"{number}. ") + text(" > ".join((hit.title, *hit.heading_path)), "bold")
     out.print(heading + text(f"  {hit.score:.2f}  version {hit.version}{edited}", "dim"))
     shown, spans = _window(hit)
-    found = text(shown)
+    excerpt = text(shown)
     for begin, end in spans:
-        found.stylize("bold yellow", begin, end)
+        excerpt.stylize("bold yellow", begin, end)
     for before in hit.before:
         out.print(text("   … " + " ".join(before.split())[:SHOWN], "dim"))
-    out.print(Text("   ") + found)
+    out.print(Text("   ") + excerpt)
     for after in hit.after:
         out.print(text("   … " + " ".join(after.split())[:SHOWN], "dim"))
     for twin in hit.duplicates:

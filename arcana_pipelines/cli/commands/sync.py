@@ -64,26 +64,26 @@ def _estimate(
     ran = run_sync(database, slug, mode, allow_removals=allow_removals, as_json=as_json, job="stage_workspace")
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
-        found = estimate(connection, workspace_id, PricingPolicy.of(database.settings))
+        estimated = estimate(connection, workspace_id, PricingPolicy.of(database.settings))
     if as_json:
         report = ran.report.as_dict()
         told = {name: report[name] for name in ("workspace", "generation", "mode", "listing_complete", "notion")}
-        print_json({**told, "estimate": found.as_dict(), "run_id": ran.run_id})
+        print_json({**told, "estimate": estimated.as_dict(), "run_id": ran.run_id})
     else:
-        _print_estimate(slug, found)
+        _print_estimate(slug, estimated)
     context.exit(INCOMPLETE if ran.report.has_unread_pages else 0)
 
 
-def _print_estimate(slug: str, found: Estimate) -> None:
+def _print_estimate(slug: str, estimated: Estimate) -> None:
     price = "at a price that is not known (EMBEDDING_PRICE_PER_MILLION_TOKENS)"
-    if found.cost is not None:
-        price = f"{found.cost:.4f} USD"
-    time_needed = "within a day, in batches" if found.seconds is None else f"about {found.seconds:.0f} s"
-    say("[bold]{}[/bold]: {} pages to publish, {} chunks", slug, found.pages, found.chunks)
-    say("{} texts to embed, {} tokens: {}, {}", found.texts, found.tokens, price, time_needed)
-    if found.waiting:
-        say("{} texts more wait in batches at the provider", found.waiting)
-    limit = "no limit" if found.limit is None else f"limit {found.limit} USD"
-    say("{} USD spent in {} (UTC), {}", f"{found.spent:.4f}", found.month, limit)
-    if found.limit is not None and found.cost and found.spent + found.cost > found.limit:
+    if estimated.cost is not None:
+        price = f"{estimated.cost:.4f} USD"
+    time_needed = "within a day, in batches" if estimated.seconds is None else f"about {estimated.seconds:.0f} s"
+    say("[bold]{}[/bold]: {} pages to publish, {} chunks", slug, estimated.pages, estimated.chunks)
+    say("{} texts to embed, {} tokens: {}, {}", estimated.texts, estimated.tokens, price, time_needed)
+    if estimated.waiting:
+        say("{} texts more wait in batches at the provider", estimated.waiting)
+    limit = "no limit" if estimated.limit is None else f"limit {estimated.limit} USD"
+    say("{} USD spent in {} (UTC), {}", f"{estimated.spent:.4f}", estimated.month, limit)
+    if estimated.limit is not None and estimated.cost and estimated.spent + estimated.cost > estimated.limit:
         say("[yellow]That is over the limit: the sync would stop before it.[/yellow]")

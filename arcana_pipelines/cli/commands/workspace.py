@@ -28,11 +28,11 @@ from arcana_pipelines.workspaces import workspaces
 
 def _platform(context: click.Context, parameter: click.Parameter, value: str) -> Platform:
     """The platform that `--source` names. Plug-ins are looked at only when it is none of ours."""
-    found = platform_named(value.replace("-", "_"))
-    if found is None:
+    chosen = platform_named(value.replace("-", "_"))
+    if chosen is None:
         known = ", ".join(f"'{platform.option}'" for platform in all_platforms())
         raise click.BadParameter(f"{value!r} is not one of {known}.")
-    return found
+    return chosen
 
 
 @click.group(name="workspace")

@@ -386,8 +386,8 @@ def last_words(server_log: Path, begin: int) -> str | None:
     with server_log.open("rb") as file:
         file.seek(begin)
         text = file.read()
-    found = _FATAL.findall(text) or [b" ".join(line for line in text.splitlines() if b"LOG:" not in line)]
-    return " ".join(found[-1].decode(errors="replace").split()) or None
+    messages = _FATAL.findall(text) or [b" ".join(line for line in text.splitlines() if b"LOG:" not in line)]
+    return " ".join(messages[-1].decode(errors="replace").split()) or None
 
 
 def _system_user() -> pwd.struct_passwd:

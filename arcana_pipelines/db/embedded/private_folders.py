@@ -44,10 +44,10 @@ def require_own(folder: Path) -> None:
     Raises:
         DatabaseUnreachable: it is.
     """
-    found = folder.stat()
-    if found.st_uid != os.geteuid():
+    status = folder.stat()
+    if status.st_uid != os.geteuid():
         raise DatabaseUnreachable(
-            f"{folder}, the folder of the embedded PostgreSQL, belongs to the user {found.st_uid}, and this is the "
+            f"{folder}, the folder of the embedded PostgreSQL, belongs to the user {status.st_uid}, and this is the "
             f"user {os.geteuid()}: run as that user, or set ARCANA_HOME to a folder of your own."
         )
 
@@ -56,11 +56,11 @@ def close_to_others(paths: Iterable[Path]) -> None:
     """Take the rights of group and others away from what is ours, but for passing through by an access list."""
     for path in paths:
         with contextlib.suppress(OSError):
-            found = path.lstat()
-            if found.st_uid != os.geteuid() or stat.S_ISLNK(found.st_mode):
+            status = path.lstat()
+            if status.st_uid != os.geteuid() or stat.S_ISLNK(status.st_mode):
                 continue
-            if open_bits := _open_bits(path, found):
-                path.chmod(stat.S_IMODE(found.st_mode) & ~open_bits)
+            if open_bits := _open_bits(path, status):
+                path.chmod(stat.S_IMODE(status.st_mode) & ~open_bits)
 
 
 def closing_mode(folder: Path) -> str | None:
@@ -68,20 +68,20 @@ def closing_mode(folder: Path) -> str | None:
 
     A folder that the group can pass through and not list counts as closed: `let_pass` leaves it so.
     """
-    found = folder.stat()
-    open_bits = _open_bits(folder, found)
-    if found.st_uid != os.geteuid() or open_bits in (0, stat.S_IXGRP):
+    status = folder.stat()
+    open_bits = _open_bits(folder, status)
+    if status.st_uid != os.geteuid() or open_bits in (0, stat.S_IXGRP):
         return None
-    return "700" if open_bits == found.st_mode & 0o077 else "g-rw,o="
+    return "700" if open_bits == status.st_mode & 0o077 else "g-rw,o="
 
 
-def _open_bits(path: Path, found: os.stat_result) -> int:
+def _open_bits(path: Path, status: os.stat_result) -> int:
     """The rights of group and others. With an access list, those of the group are what its entries have at most."""
     try:
         has_list = _ACL in os.listxattr(path)
     except OSError:  # the file system has none
         has_list = False
-    return found.st_mode & (0o067 if has_list else 0o077)
+    return status.st_mode & (0o067 if has_list else 0o077)
 
 
 def require_private(folder: Path, owner: int) -> None:
@@ -91,13 +91,13 @@ def require_private(folder: Path, owner: int) -> None:
         DatabaseUnreachable: it is.
         FileNotFoundError: there is none.
     """
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode):
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
         wrong = "is no folder"
-    elif found.st_uid != owner:
-        wrong = f"belongs to the user {found.st_uid}, not {owner}"
-    elif found.st_mode & 0o077:
-        wrong = f"is open to others (mode {stat.S_IMODE(found.st_mode):o})"
+    elif status.st_uid != owner:
+        wrong = f"belongs to the user {status.st_uid}, not {owner}"
+    elif status.st_mode & 0o077:
+        wrong = f"is open to others (mode {stat.S_IMODE(status.st_mode):o})"
     else:
         return
     raise DatabaseUnreachable(
@@ -122,9 +122,9 @@ def write_for_reader(path: Path, text: str, reader: int, group: int) -> None:
     """Write a file into a folder of ours, whole or not at all, that the user `reader` may read by this group of his."""
     mode = 0o600 if reader == os.geteuid() else 0o640
     if not path.is_symlink() and path.is_file():
-        found = path.stat()
-        is_for_reader = stat.S_IMODE(found.st_mode) == mode and (mode == 0o600 or found.st_gid == group)
-        if found.st_uid == os.geteuid() and is_for_reader and path.read_text(encoding="utf-8") == text:
+        status = path.stat()
+        is_for_reader = stat.S_IMODE(status.st_mode) == mode and (mode == 0o600 or status.st_gid == group)
+        if status.st_uid == os.geteuid() and is_for_reader and path.read_text(encoding="utf-8") == text:
             return
     descriptor, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     with open(descriptor, "w", encoding="utf-8") as file:
@@ -144,8 +144,8 @@ def read_of_owner(folder: Path, name: str, owner: int, most_bytes: int) -> bytes
     finally:
         os.close(directory)
     try:
-        found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != owner:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != owner:
             return None
         return os.read(file, most_bytes)
     finally:
@@ -224,15 +224,15 @@ def secrets_on_the_way(path: Path) -> list[Path]:
 
     `let_pass` lets the server's user pass and not list; a file there that its mode leaves to everybody is his to read.
     """
-    found = set()
+    files = set()
     for parent in {*path.absolute().parents, *path.resolve().parents}:
         with contextlib.suppress(OSError):
             if parent.stat().st_mode & stat.S_IXOTH:
                 continue
             for entry in os.scandir(parent):
                 if _SECRETS.fullmatch(entry.name) and entry.is_file() and entry.stat().st_mode & stat.S_IROTH:
-                    found.add(parent / entry.name)
-    return sorted(found)
+                    files.add(parent / entry.name)
+    return sorted(files)
 
 
 def _allow_search(folder: Path, user: int) -> None:

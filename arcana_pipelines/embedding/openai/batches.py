@@ -66,9 +66,9 @@ class OpenAIBatches:
 
         def request(sdk: openai.OpenAI) -> SentBatch:
             # The answer to an earlier attempt may have been lost on its way.
-            found = self._find(sdk, key)
-            if found is not None:
-                return found
+            sent = self._find(sdk, key)
+            if sent is not None:
+                return sent
             file.seek(0)
             uploaded = sdk.files.create(file=("embeddings.jsonl", file), purpose="batch")
             return _sent(
@@ -133,8 +133,8 @@ class OpenAIBatches:
         try:
             if status == 200:
                 tokens = sane_tokens((body.get("usage") or {}).get("total_tokens"), MOST_TOKENS)
-                found = numbers(body["data"][0]["embedding"])
-                (vector,) = checked([found], [""], self._dimensions, self._body["model"])
+                given = numbers(body["data"][0]["embedding"])
+                (vector,) = checked([given], [""], self._dimensions, self._body["model"])
                 return BatchAnswer(text_hash, vector, tokens)
             if status in (400, 413, 422):
                 message = (body.get("error") or {}).get("message")

@@ -110,15 +110,15 @@ def collect(
         if not isinstance(embedder, OffersBatches):
             raise EmbeddingFailed(f"The model '{key.model}' waits for a batch, and its provider offers none any more.")
         batches = embedder.batches()
-        found = _find(connection, row, batches)
-        if found is None:
+        sent = _find(connection, row, batches)
+        if sent is None:
             continue
-        _note_look(connection, row["embedding_batch_id"], found)
-        if found.state == "waiting":
+        _note_look(connection, row["embedding_batch_id"], sent)
+        if sent.state == "waiting":
             continue
         price = terms.price(key.model)
         read = _Read()
-        for usage in _store_answers(connection, key, row["embedding_batch_id"], batches.answers(found), price, read):
+        for usage in _store_answers(connection, key, row["embedding_batch_id"], batches.answers(sent), price, read):
             note(usage, price)
         # Where everything is refused, it is the request that is wrong: the texts go again, directly, and that tells.
         with connection.transaction():
@@ -126,8 +126,8 @@ def collect(
                 reject(connection, generation, key, read.refused)
             else:
                 read.useless += len(read.refused)
-            problems += _finish(connection, row["embedding_batch_id"], found, read.useless)
-        batches.delete(found)
+            problems += _finish(connection, row["embedding_batch_id"], sent, read.useless)
+        batches.delete(sent)
     return problems
 
 
@@ -153,12 +153,12 @@ def _record(connection: Connection, key: StoreKey, hashes: list[bytes], most: De
     return batch_id
 
 
-def _note_look(connection: Connection, batch_id: UUID, found: SentBatch) -> None:
+def _note_look(connection: Connection, batch_id: UUID, sent: SentBatch) -> None:
     with connection.transaction():
         connection.execute(
             "UPDATE embedding_batch SET state = 'waiting', provider_batch_id = %s, input_file_id = %s, "
             "checked_at = now() WHERE embedding_batch_id = %s",
-            [found.batch_id, next(iter(found.files), None), batch_id],
+            [sent.batch_id, next(iter(sent.files), None), batch_id],
         )
 
 
@@ -166,11 +166,11 @@ def _find(connection: Connection, row: dict[str, Any], batches: Batches) -> Sent
     """The batch as its provider sees it; None when the run that wanted to send it died before it did."""
     batch_id = row["embedding_batch_id"]
     sent = row["provider_batch_id"]
-    found = batches.status(sent) if sent is not None else batches.find(str(batch_id))
-    if found is None:
+    batch = batches.status(sent) if sent is not None else batches.find(str(batch_id))
+    if batch is None:
         with connection.transaction():
             connection.execute("DELETE FROM embedding_batch WHERE embedding_batch_id = %s", [batch_id])
-    return found
+    return batch
 
 
 @dataclass(slots=True)
@@ -215,7 +215,7 @@ def _store_answers(
         yield usage
 
 
-def _finish(connection: Connection, batch_id: UUID, found: SentBatch, useless: int) -> list[str]:
+def _finish(connection: Connection, batch_id: UUID, sent: SentBatch, useless: int) -> list[str]:
     """Close a batch; texts without a useful answer may be sent again. Returns what to tell people, if anything.
 
     In the caller's transaction.
@@ -223,10 +223,10 @@ def _finish(connection: Connection, batch_id: UUID, found: SentBatch, useless: i
     silent = connection.execute("DELETE FROM embedding_batch_text WHERE embedding_batch_id = %s", [batch_id]).rowcount
     left = silent + useless
     problems = []
-    if left or found.state == "failed":
-        reason = f" ({found.reason})" if found.reason else ""
+    if left or sent.state == "failed":
+        reason = f" ({sent.reason})" if sent.reason else ""
         problems.append(
-            f"The batch {found.batch_id} ended without an answer to {left} texts{reason}; they are sent again."
+            f"The batch {sent.batch_id} ended without an answer to {left} texts{reason}; they are sent again."
         )
     connection.execute(
         "UPDATE embedding_batch SET state = %s, reason = %s, finished_at = now() WHERE embedding_batch_id = %s",

@@ -97,8 +97,8 @@ def _scores(answer: bytes, texts: int) -> list[float]:
     """
     try:
         results = json.loads(answer)["results"]
-        found = {number: float(each["relevance_score"]) for each in results if type(number := each["index"]) is int}
-        scores = [found[number] for number in range(texts)]
+        by_number = {number: float(each["relevance_score"]) for each in results if type(number := each["index"]) is int}
+        scores = [by_number[number] for number in range(texts)]
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
         raise RerankingFailed(
             "The reranker answered with something else than "

@@ -198,16 +198,16 @@ class NotionApi(Endpoints):
             raise self._classified(answer, method, path)
         try:
             with _one_large if len(answer.data) > _LARGE else nullcontext():
-                found = _json(answer.data)
+                result = _json(answer.data)
         except AnswerTooLarge as error:
             raise PageRejected(f"{method} {path}: {error}") from error
         except ValueError as error:
             raise TryAgain("status 200 with a body that is not JSON") from error
         except RecursionError as error:
             raise AnswerUnusable(f"Notion answered {method} {path} with JSON that is nested too deeply.") from error
-        if not isinstance(found, dict) or not isinstance(found.get("object"), str):
+        if not isinstance(result, dict) or not isinstance(result.get("object"), str):
             raise TryAgain("status 200 with a body that is no Notion object")
-        return found
+        return result
 
     def _note(self, answer: Answer) -> None:
         self.traffic.count(answer.status)

@@ -182,7 +182,7 @@ def _unknown_ids(answer: dict[str, Any]) -> list[str]:
         AnswerUnusable: it names parts by what is no id; without them the page would be shorter.
     """
     listed = answer.get("unknown_block_ids") or []
-    found = [notion_id(value) for value in listed] if isinstance(listed, list) else [None]
-    if None in found:
+    ids = [notion_id(value) for value in listed] if isinstance(listed, list) else [None]
+    if None in ids:
         raise AnswerUnusable("Notion names parts of a page by something that is no id")
-    return [block_id for block_id in found if block_id is not None]
+    return [block_id for block_id in ids if block_id is not None]

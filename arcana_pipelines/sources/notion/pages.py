@@ -114,13 +114,13 @@ def completed(api: NotionApi, ref: PageRef) -> Completed | None:
         held = whole[name]
         property_id = quote(_string(held["incomplete"]), safe="%~")  # encoded by the API, as a rule
         try:
-            found = read_property(api, path_id(ref.external_id), property_id, held)
+            whole_value = read_property(api, path_id(ref.external_id), property_id, held)
         except (PageRejected, PageUnavailable, AnswerUnusable) as error:
             partial.append(f"property '{name}' could not be read to its end: {error}")
             continue
         if held["type"] == "title":
-            title = found["text"]
-        whole[name] = {key: value for key, value in found.items() if key != "incomplete"}
+            title = whole_value["text"]
+        whole[name] = {key: value for key, value in whole_value.items() if key != "incomplete"}
     shown = {name: value for name, value in whole.items() if value["type"] != "title"}
     return Completed(title, shown, tuple(partial))
 
@@ -139,10 +139,10 @@ def path_id(value: object) -> str:
     Raises:
         PageRejected: it is none; it would lead elsewhere on the API's host.
     """
-    found = notion_id(value)
-    if found is None:
+    page_id = notion_id(value)
+    if page_id is None:
         raise PageRejected(f"{clean(str(value)[:100])!r} is no id of Notion's")
-    return found
+    return page_id
 
 
 def parse_time(value: object) -> datetime:
@@ -165,10 +165,10 @@ def parent_of(parent: object) -> tuple[str, str | None]:
 
 
 def _id_of(item: Mapping[str, Any]) -> str:
-    found = notion_id(item.get("id"))
-    if found is None:
+    item_id = notion_id(item.get("id"))
+    if item_id is None:
         raise AnswerUnusable(f"the id of a {clean(_string(item.get('object'))[:50])} is no id of Notion's")
-    return found
+    return item_id
 
 
 def _editor_of(user: object) -> tuple[str | None, str | None]:

@@ -50,12 +50,12 @@ def _filled(text: str, waiting: dict[str, str]) -> str:
 
 def unrendered(text: str) -> list[str]:
     """Ids of blocks that the endpoint does not render (a link preview, a link to a page) but that have words."""
-    found = []
+    block_ids = []
     for placeholder in _placeholders(text):
         alt, ids = _ALT.search(placeholder[1]), _ID.findall(placeholder[1])
         if alt and ids and alt[1] not in _WORDLESS:
-            found.append(path_id(ids[-1]))
-    return found
+            block_ids.append(path_id(ids[-1]))
+    return block_ids
 
 
 def left_unknown(text: str) -> list[str]:

@@ -33,22 +33,22 @@ def read_properties(raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
     `value` holds no signed address. A relation has no text here: its titles are known elsewhere.
     """
-    found = {}
+    properties = {}
     for name, value in _mapping(raw).items():
         kind = _string(_mapping(value).get("type"))
         if kind == "title":
             continue
-        found[clean(str(name))] = read_value(value)
-    return found
+        properties[clean(str(name))] = read_value(value)
+    return properties
 
 
 def read_value(raw: object) -> dict[str, Any]:
     """One property as `{"type", "text", "value"}`; with `"unsupported": True` when the API computes no value of it."""
     text, typed = _cell(raw, 0)
     kind = _string(_mapping(raw).get("type"))
-    found = {"type": kind or "unknown", "text": text, "value": typed}
+    value = {"type": kind or "unknown", "text": text, "value": typed}
     computed = _mapping(_mapping(raw).get(kind)) if kind in ("formula", "rollup") else {}
-    return {**found, "unsupported": True} if computed.get("type") == "unsupported" else found
+    return {**value, "unsupported": True} if computed.get("type") == "unsupported" else value
 
 
 def read_schema(raw: object) -> dict[str, dict[str, Any]]:

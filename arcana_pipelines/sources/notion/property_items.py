@@ -46,10 +46,10 @@ def read_property(api: NotionApi, page_id: str, property_id: str, held: Mapping[
 def _expected(item: Mapping[str, Any], kind: str, path: str) -> dict[str, Any]:
     if item.get("type") != kind or kind not in item:
         raise AnswerUnusable(f"{path} answered with something else than {kind}")
-    found = read_value(item)
-    if found.get("unsupported"):
+    expected = read_value(item)
+    if expected.get("unsupported"):
         raise AnswerUnusable(f"{path}: it depends on more than Notion's API computes")
-    return found
+    return expected
 
 
 def _rollup(about: object, results: list[dict[str, Any]], held: Mapping[str, Any], path: str) -> dict[str, Any]:

@@ -35,25 +35,25 @@ def inline(segments: Segments) -> str:
 
 def page_links(segments: Segments) -> list[str]:
     """The pages, databases and data sources mentioned or linked, each once, in order."""
-    found: dict[str, None] = {}
+    pages: dict[str, None] = {}
     for segment in _each(segments):
         mention = segment.get("mention")
         if isinstance(mention, Mapping):
             for kind in _PAGE_LIKE:
                 target = mention.get(kind)
                 if isinstance(target, Mapping) and (page := canonical_id(_string(target.get("id")))):
-                    found[page] = None
+                    pages[page] = None
                     break
             else:
                 if page := page_id_of(_string(segment.get("href"))):
-                    found[page] = None
+                    pages[page] = None
             continue
         text = segment.get("text")
         link = text.get("link") if isinstance(text, Mapping) else None
         url = _string(segment.get("href")) or (_string(link.get("url")) if isinstance(link, Mapping) else "")
         if page := page_id_of(url):
-            found[page] = None
-    return list(found)
+            pages[page] = None
+    return list(pages)
 
 
 def pieces(segments: Segments) -> Iterator[Piece]:

@@ -73,14 +73,14 @@ def _page(payload: Mapping[str, Any]) -> str | None:
     entity, data = _mapping(payload.get("entity")), _mapping(payload.get("data"))
     parent = _mapping(data.get("parent"))
     if entity.get("type") == "page":
-        found = entity.get("id")
+        raw_id = entity.get("id")
     elif data.get("page_id") is not None:
-        found = data["page_id"]
+        raw_id = data["page_id"]
     elif parent.get("type") == "page" and entity.get("type") != "database":
-        found = parent.get("id")
+        raw_id = parent.get("id")
     else:
         return None
-    page = notion_id(found)
+    page = notion_id(raw_id)
     if page is None:
         raise WrongUse("The event names a page by what is no id.")
     return page

@@ -62,8 +62,8 @@ def _opening(line: str, start: int, end: int, address: str) -> int | None:
     for label in dict.fromkeys((address, unquote(address))):
         if label and line.startswith(f"[{label}", end - len(label) - 1) and end - len(label) - 1 >= start:
             return end - len(label) - 1
-    found = line.rfind("[", start, end)
-    return found if found >= 0 else None
+    bracket = line.rfind("[", start, end)
+    return bracket if bracket >= 0 else None
 
 
 def _is_path_of(label: str, address: str) -> bool:

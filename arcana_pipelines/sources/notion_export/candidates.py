@@ -33,7 +33,7 @@ class Candidate:
 
 def read_candidates(archive: Archive, pages: Iterable[Page], taken: Collection[str]) -> list[Candidate]:
     """The beginnings of those files that are not `taken`. An unreadable one is left to the listing to report."""
-    found = []
+    candidates = []
     for page in pages:
         if page.file.path in taken:
             continue
@@ -43,5 +43,5 @@ def read_candidates(archive: Archive, pages: Iterable[Page], taken: Collection[s
             continue
         text = take_apart(decode(head, whole=len(head) < HEAD_BYTES)[0], page.name.title)
         title = text.title or page.name.title or UNTITLED
-        found.append(Candidate(page, title, text.title is not None, text.block[:_MOST_LINES]))
-    return found
+        candidates.append(Candidate(page, title, text.title is not None, text.block[:_MOST_LINES]))
+    return candidates

@@ -195,7 +195,7 @@ class Catalogue:
         for page in (*self.pages.values(), *self.duplicates):
             for key in _keys(page.file.stem, page.name):
                 by_name[page.folder, key].pages.append(page)
-        found: dict[int, _Owners] = {}
+        owners: dict[int, _Owners] = {}
         for folder in self._folders.all():
             above, last = self._folders.parent(folder), self._folders.name(folder)
             name = split_name(last)
@@ -203,9 +203,9 @@ class Catalogue:
             # A folder that names an id belongs to that id or to none.
             for key in keys[:2] if name.notion_id else keys:
                 if (above, key) in by_name:
-                    found[folder] = by_name[above, key]
+                    owners[folder] = by_name[above, key]
                     break
-        return found
+        return owners
 
     def databases_of(self, folder: int) -> list[Database]:
         """The databases whose rows lie in a folder (several, if they have one name and no id in it)."""
@@ -214,11 +214,11 @@ class Catalogue:
 
     def row_folders(self) -> dict[str, list[int]]:
         """For each database, by id, the folders of its rows."""
-        found: dict[str, list[int]] = {external_id: [] for external_id in self.databases}
+        folders: dict[str, list[int]] = {external_id: [] for external_id in self.databases}
         for folder, owners in self._owners.items():
             for database in owners.databases:
-                found[database.external_id].append(folder)
-        return found
+                folders[database.external_id].append(folder)
+        return folders
 
     def groups(self) -> list[Group]:
         """All databases: those that share folders together, then those without folders by the folder of their CSV."""

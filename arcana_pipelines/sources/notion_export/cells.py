@@ -87,9 +87,9 @@ def read_column(texts: Iterable[str]) -> Column:
         return TEXT
     if all(read_checkbox(cell) is not None for cell in cells):
         return Column("checkbox", count=len(cells))
-    found = [column for column in (_dates(cells), _numbers(cells)) if column is not None]
-    best = min(found, key=lambda column: column.unread, default=TEXT)
-    share = best.unread / len(cells) if found else 1.0
+    columns = [column for column in (_dates(cells), _numbers(cells)) if column is not None]
+    best = min(columns, key=lambda column: column.unread, default=TEXT)
+    share = best.unread / len(cells) if columns else 1.0
     if share <= _UNREAD_BESIDE_LISTS:
         return best
     if (lists := _lists(cells)) is not None:

@@ -82,31 +82,31 @@ def read_title(title: str) -> DatedTitle:
     words: list[str] = []
     mentions: list[Mention] = []
     at = 0
-    for found, mention in _mentions(halfwidth(title)):
-        words.append(loose_key(title[at : found.start()]))
+    for match, mention in _mentions(halfwidth(title)):
+        words.append(loose_key(title[at : match.start()]))
         mentions.append(mention)
-        at = found.end()
+        at = match.end()
     return DatedTitle((*words, loose_key(title[at:])), tuple(mentions))
 
 
 def _mentions(title: str) -> Iterator[tuple[re.Match[str], Mention]]:
-    for found in _MENTION.finditer(title):
-        clock = read_period(f"2000-01-01 {found['clock']}") if found["clock"] else None
+    for match in _MENTION.finditer(title):
+        clock = read_period(f"2000-01-01 {match['clock']}") if match["clock"] else None
         at = clock.start.at.time() if clock else None
-        if found["absolute"]:
-            periods = [read_period(found["absolute"], day_first) for day_first in (True, False)]
+        if match["absolute"]:
+            periods = [read_period(match["absolute"], day_first) for day_first in (True, False)]
             days = dict.fromkeys(period.start.at.date() for period in periods if period)
             # Of the first and the last days of all times there is no day before or after.
             if days and all(1 < day.year < 9999 for day in days):
-                yield found, Mention(tuple(days), clock=at)
-        elif found["named"]:
-            yield found, _counted(_NAMED[found["named"].lower()], at)
+                yield match, Mention(tuple(days), clock=at)
+        elif match["named"]:
+            yield match, _counted(_NAMED[match["named"].lower()], at)
         else:
-            side = (found["side"] or "").lower()
+            side = (match["side"] or "").lower()
             first = 1 if side.startswith(_AFTER) else -_FARTHEST
             last = -1 if side.startswith(_BEFORE) else _FARTHEST
-            weekday = _WEEKDAYS[found["weekday"].lower()]
-            yield found, Mention(counted=range(first, last + 1), weekday=weekday, clock=at)
+            weekday = _WEEKDAYS[match["weekday"].lower()]
+            yield match, Mention(counted=range(first, last + 1), weekday=weekday, clock=at)
 
 
 def _counted(days: int, clock: time | None) -> Mention:

@@ -80,8 +80,8 @@ def _decoded(data: bytes, whole: bool) -> tuple[str, str | None]:
     if text is not None and 4 * len(_CONTROLS.findall(text)) < len(data):
         return text, None
     broken = data.decode("utf-8", "replace")
-    if 0 in data and (text is not None or not _mostly_utf8(broken)) and (found := _utf16(data, whole)):
-        return _known(data, found, whole)
+    if 0 in data and (text is not None or not _mostly_utf8(broken)) and (utf16 := _utf16(data, whole)):
+        return _known(data, utf16, whole)
     if text is not None:
         return text, None
     if not _mostly_utf8(broken):

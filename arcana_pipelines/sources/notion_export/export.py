@@ -84,12 +84,12 @@ def fingerprint(path: Path) -> str:
     try:
         if _is_folder(path):
             return FolderExport(path).fingerprint()
-        found = path.stat()
+        status = path.stat()
     except OSError as error:
         raise _refusal(path, error) from error
     except ImpossiblePath as error:
         raise not_safe(path, error) from error
-    return hashlib.sha256(f"{path}\0{found.st_size}\0{found.st_mtime_ns}".encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256(f"{path}\0{status.st_size}\0{status.st_mtime_ns}".encode("utf-8", "replace")).hexdigest()
 
 
 def _is_folder(path: Path) -> bool:

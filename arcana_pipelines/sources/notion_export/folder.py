@@ -73,19 +73,19 @@ class FolderExport:
                 self.html.append(path)
             if not kind.endswith((*SUFFIXES, ".zip")):
                 return
-            found = entry.stat(follow_symlinks=False)
+            status = entry.stat(follow_symlinks=False)
         except OSError as error:
             self.problems.append(f"{path}: cannot be looked at ({error.strerror})")
             return
         if kind.endswith(".zip"):
-            if stat.S_ISREG(found.st_mode):
+            if stat.S_ISREG(status.st_mode):
                 self.zips.append(PackedFile(path, partial(ZipExport, Path(entry.path))))
-                self._zip_stamps.append(f"{path}\0{found.st_size}\0{found.st_mtime_ns}\n")
-        elif not stat.S_ISREG(found.st_mode):
+                self._zip_stamps.append(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n")
+        elif not stat.S_ISREG(status.st_mode):
             self.remarks.append(f"{path}: not an ordinary file (a link?), so it is not read")
         else:
-            modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
-            file = ExportFile(path, found.st_size, modified_at, (entry.path, found.st_mtime_ns))
+            modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
+            file = ExportFile(path, status.st_size, modified_at, (entry.path, status.st_mtime_ns))
             held = self._found.setdefault(path, file)
             if held is not file:
                 self.remarks.append(f"{path}: two files have this name, spelled differently; the newer is read")

@@ -30,14 +30,14 @@ class Folders:
         number = TOP
         for name in path.split("/") if path else ():
             key = (number, name)
-            found = self._numbers.get(key)
-            if found is None:
+            known = self._numbers.get(key)
+            if known is None:
                 if len(self._names) > MAX_FOLDERS:
                     raise ImpossiblePath(f"it holds more than {MAX_FOLDERS:,} folders")
-                found = self._numbers[key] = len(self._names)
+                known = self._numbers[key] = len(self._names)
                 self._parents.append(number)
                 self._names.append(name)
-            number = found
+            number = known
         self._last = (path, number)
         return number
 

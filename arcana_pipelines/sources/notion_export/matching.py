@@ -70,14 +70,14 @@ def match_rows(table: Table, candidates: Sequence[Candidate]) -> Matches:
         matching.by_title(comparable, called)
     matching.by_beginning()
     matching.by_day()
-    return matching.found
+    return matching.matches
 
 
 class _Matching:
     """One pass over a table. What is matched or in doubt is taken and not looked at again."""
 
     def __init__(self, table: Table, candidates: Sequence[Candidate]) -> None:
-        self.found = Matches()
+        self.matches = Matches()
         self._table = table
         self._candidates = candidates
         self._free_rows = set(range(len(table.rows)))
@@ -196,15 +196,15 @@ class _Matching:
             return
         cells = {_facts(self._cells_of(row).items()) for row in places}
         doubt = Doubt(numbers, places, len(numbers) == len(places) and len(cells) == 1)
-        self.found.doubts.append(doubt)
+        self.matches.doubts.append(doubt)
         if doubt.same_cells:
-            self.found.rows.update(zip(numbers, places, strict=True))
-            self.found.untitled.update(numbers)
+            self.matches.rows.update(zip(numbers, places, strict=True))
+            self.matches.untitled.update(numbers)
         self._free_files.difference_update(numbers)
         self._free_rows.difference_update(places)
 
     def _take(self, number: int, row: int) -> None:
-        self.found.rows[number] = row
+        self.matches.rows[number] = row
         self._free_files.discard(number)
         self._free_rows.discard(row)
 

@@ -49,10 +49,10 @@ class ExportName:
 
 def split_name(stem: str) -> ExportName:
     """Take `Title 0123…cdef` apart; a name without an id is all title."""
-    found = _NAME.match(stem)
-    if found is None:
+    parts = _NAME.match(stem)
+    if parts is None:
         return ExportName(stem.strip(), None)
-    return ExportName((found["title"] or "").strip(), found["id"].lower())
+    return ExportName((parts["title"] or "").strip(), parts["id"].lower())
 
 
 def dashed(notion_id: str) -> str:

@@ -67,9 +67,9 @@ class Place:
         for path in paths:
             for spelled in dict.fromkeys((one_line(unquote(path)), one_line(path))):
                 for candidate in _resolved(spelled, self.folder):
-                    if (found := self.targets.page_at(candidate)) is not None:
-                        return found
-        return next((found for path in paths if (found := _named_page(path))), None)
+                    if (page_id := self.targets.page_at(candidate)) is not None:
+                        return page_id
+        return next((page_id for path in paths if (page_id := _named_page(path))), None)
 
     def folder_of(self, path: str) -> bool:
         """Whether a path to a file begins in a folder of the export."""
@@ -130,7 +130,7 @@ def read_cell(text: str, place: Place) -> dict[str, Any] | None:
 
 def mentioned_pages(text: str, page: Callable[[str], str | None] = _page_by_name) -> list[str]:
     """The ids of the pages whose addresses stand in brackets in a text."""
-    return [found for _, _, found in _bracketed(text, page)] if _may_refer(text) else []
+    return [page_id for _, _, page_id in _bracketed(text, page)] if _may_refer(text) else []
 
 
 def shown(text: str, page: Callable[[str], str | None] = _page_by_name) -> str:
@@ -165,9 +165,9 @@ def _bracketed(text: str, page: Callable[[str], str | None]) -> Iterator[tuple[i
         if start < 0 and text.startswith("(", floor):
             start = floor - 1
         if start >= floor - 1 and start + 2 < closing.start():
-            found = page(text[start + 2 : closing.start()])
-            if found is not None:
-                yield max(start, 0), closing.end(), found
+            page_id = page(text[start + 2 : closing.start()])
+            if page_id is not None:
+                yield max(start, 0), closing.end(), page_id
         floor = closing.end()
 
 
@@ -176,14 +176,14 @@ def _relation(text: str, page: Callable[[str], str | None]) -> tuple[list[str], 
     titles: list[str] = []
     pages: list[str] = []
     at = 0
-    for start, end, found in _bracketed(text, page):
+    for start, end, page_id in _bracketed(text, page):
         title = text[at:start]
         if pages:
             if not title.startswith(","):
                 return None  # a sentence that mentions pages
             title = title[1:]
         titles.append(title.strip())
-        pages.append(found)
+        pages.append(page_id)
         at = end
     if not pages or text[at:].strip(" ,\n"):
         return None
@@ -192,7 +192,7 @@ def _relation(text: str, page: Callable[[str], str | None]) -> tuple[list[str], 
 
 def _bare_pages(text: str, page: Callable[[str], str | None]) -> list[tuple[str, str]] | None:
     """Titles by file name, and ids, of a list of paths alone."""
-    found = []
+    pages = []
     for token in _SEPARATOR.split(text.strip(" ,\n")):
         if "://" in token or _PAGE_END.search(token) is None or any(map(str.isspace, token)):
             return None
@@ -200,8 +200,8 @@ def _bare_pages(text: str, page: Callable[[str], str | None]) -> list[tuple[str,
         if target is None:
             return None
         name = unquote(token).rpartition("/")[2]
-        found.append((split_name(one_line(name.rpartition(".")[0])).title, target))
-    return found
+        pages.append((split_name(one_line(name.rpartition(".")[0])).title, target))
+    return pages
 
 
 def _files(text: str, in_export: Callable[[str], bool]) -> list[dict[str, str | None]] | None:

@@ -312,7 +312,7 @@ class _Matching:
         A file proves itself by a property. A row without any property has none to prove: its title must be the only
         one of its kind in the table and among the files.
         """
-        found: dict[str, Candidate] = {}
+        fitting: dict[str, Candidate] = {}
         rows: defaultdict[str, list[int]] = defaultdict(list)
         for row in range(len(table.rows)):
             if key := comparable(table.title(row)):
@@ -325,11 +325,11 @@ class _Matching:
                 proven = not facts.isdisjoint(said_lines(named_lines(one.block, table.columns)))
                 only = len(ones) == len(numbers) == 1 and not table.cells(numbers[0])
                 if proven or only:
-                    found[one.page.file.path] = one
+                    fitting[one.page.file.path] = one
         for one in dated:
             if one.page.file.path not in self.index.files and _only_says(one, table.columns):
-                found[one.page.file.path] = one
-        return list(found.values())
+                fitting[one.page.file.path] = one
+        return list(fitting.values())
 
 
 def _record(database: Database, table: Table, row: int) -> RowRecord:

@@ -208,6 +208,6 @@ def _ref(
 
 
 def _property(text: str, place: Place, column: Column) -> dict[str, Any]:
-    if (found := read_cell(text, place)) is not None:
-        return found
+    if (value := read_cell(text, place)) is not None:
+        return value
     return read_value(column, without_signatures(shown(text, place.page)))

@@ -72,10 +72,10 @@ class Table:
     @cached_property
     def by_title(self) -> dict[str, list[int]]:
         """Rows under the comparable form of their title, in the CSV's order."""
-        found: defaultdict[str, list[int]] = defaultdict(list)
+        rows: defaultdict[str, list[int]] = defaultdict(list)
         for row in range(len(self.rows)):
-            found[exact_key(self.title(row))].append(row)
-        return dict(found)
+            rows[exact_key(self.title(row))].append(row)
+        return dict(rows)
 
     @cached_property
     def ordinals(self) -> list[int]:
@@ -130,7 +130,7 @@ def _characters(names: Sequence[str], row: Sequence[str]) -> int:
 def _lines(text: str) -> list[list[str]]:
     lines: list[list[str]] = []
     cells = 0
-    for line in csv.reader(found[0] for found in _LINE.finditer(text)):
+    for line in csv.reader(match[0] for match in _LINE.finditer(text)):
         if not any(cell.strip() for cell in line):
             continue
         cells += len(line)

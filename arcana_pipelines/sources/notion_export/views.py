@@ -122,7 +122,7 @@ class KnownRows:
         shared = known.columns.intersection(table.columns)
         if len(table.columns) > 2 * len(shared):
             return None
-        found: set[int] = set()
+        shown_rows: set[int] = set()
         proven = 0
         names = sorted(shared)
         for title, rows in table.by_title.items():
@@ -139,12 +139,12 @@ class KnownRows:
                     row = waiting[theirs].popleft()
                     if not waiting[theirs]:
                         del waiting[theirs]
-                    found.add(row)
+                    shown_rows.add(row)
                     proven += not shared.isdisjoint(table.cells(row))
         unnamed = sum(len(rows) for title, rows in table.by_title.items() if number in self._unnamed.get(title, ()))
-        whole = len(found) == len(table.rows)
+        whole = len(shown_rows) == len(table.rows)
         if known.has_files:
-            is_view = 2 * (len(found) + unnamed) >= len(table.rows) and (proven > 0 or unnamed > 0 or whole)
+            is_view = 2 * (len(shown_rows) + unnamed) >= len(table.rows) and (proven > 0 or unnamed > 0 or whole)
         else:
             # Neither has files: two views of a database that is not in the export, or two real ones. Only equal
             # names, columns and rows speak for views.
@@ -155,7 +155,7 @@ class KnownRows:
                 and database.name.notion_id is not None
                 and exact_key(known.database.name.title) == exact_key(database.name.title)
             )
-        return frozenset(found) if is_view else None
+        return frozenset(shown_rows) if is_view else None
 
 
 def _shown_cells(cells: Mapping[str, str], names: Sequence[str]) -> tuple[str, ...]:

@@ -89,11 +89,9 @@ class SourceConformance:
 
     def test_every_listed_page_is_confirmed_as_it_was_listed(self, source: Source) -> None:
         refs = [ref for ref in read(source.enumerate(Mode.FULL, None, changed)) if not ref.is_container]
-        for ref, (presence, found) in zip(
-            refs, at_once(lambda ref: source.confirm(ref.external_id), refs), strict=True
-        ):
-            assert presence is Presence.ALIVE and found is not None
-            assert (found.external_id, found.kind, found.revision) == (ref.external_id, ref.kind, ref.revision)
+        for ref, (presence, now) in zip(refs, at_once(lambda ref: source.confirm(ref.external_id), refs), strict=True):
+            assert presence is Presence.ALIVE and now is not None
+            assert (now.external_id, now.kind, now.revision) == (ref.external_id, ref.kind, ref.revision)
 
     def test_a_page_that_is_not_there_is_said_to_be_gone(self, source: Source, unknown_id: str) -> None:
         some = read(source.enumerate(Mode.FULL, None, changed))[-1]
@@ -104,8 +102,8 @@ class SourceConformance:
     def test_a_container_is_found_by_its_id_or_not_known(self, source: Source, unknown_id: str) -> None:
         assert source.container(unknown_id) is None
         for ref in read(source.enumerate(Mode.FULL, None, changed)):
-            found = source.container(ref.external_id) if ref.is_container else None
-            assert found is None or (found.external_id, found.is_container) == (ref.external_id, True)
+            container = source.container(ref.external_id) if ref.is_container else None
+            assert container is None or (container.external_id, container.is_container) == (ref.external_id, True)
 
     def test_who_it_is_does_not_change(self, source: Source) -> None:
         assert source.identity() == source.identity()

@@ -152,8 +152,8 @@ def ensure_recall(connection: Connection, build: Build, least: float) -> float:
     probes = _sample(connection, build)
     truths = [_nearest(connection, build, probe, "none", 0) for probe in probes]
     while True:
-        found = sum(hits for hits, _ in _hits(connection, build, probes, truths))
-        share = found / sum(map(len, truths)) if probes else 1.0
+        reached = sum(hits for hits, _ in _hits(connection, build, probes, truths))
+        share = reached / sum(map(len, truths)) if probes else 1.0
         effort = next(harder, None) if share < least else None
         if effort is None:
             return share
@@ -178,10 +178,10 @@ def _least_effort(connection: Connection, build: Build, vectors: int) -> int:
     least = TUNED_RECALL * sum(map(len, truths))
 
     def suffices(effort: int) -> bool:
-        found = sum(map(len, truths))  # so many at most
+        reachable = sum(map(len, truths))  # so many at most
         for hits, wanted in _hits(connection, replace(build, ann_effort=effort), probes, truths):
-            found -= wanted - hits
-            if found < least:
+            reachable -= wanted - hits
+            if reachable < least:
                 return False
         return True
 

@@ -362,10 +362,10 @@ def _matches(entry: Indexed, kind: str | None, in_trash: bool | None, words: lis
 
 
 def _uuid(raw: str, name: str, where: str = "path") -> str:
-    found = dashed(raw)
-    if found is None:
+    node_id = dashed(raw)
+    if node_id is None:
         raise failed_validation(where, name, "a valid uuid", raw)
-    return found
+    return node_id
 
 
 def _filter_properties(request: Request, source: DataSource | None) -> set[str] | None:

@@ -113,10 +113,10 @@ class Cursors:
             return None
         if not isinstance(cursor, str) or dashed(cursor) is None:
             raise failed_validation("body", "start_cursor", "a valid uuid or `undefined`", cursor)
-        found = self._positions.get(dashed(cursor) or "")
-        if found is None or found.request != identity:
+        position = self._positions.get(dashed(cursor) or "")
+        if position is None or position.request != identity:
             raise invalid(f"The start_cursor provided is invalid: {cursor}")
-        return found
+        return position
 
 
 def page_by_id(
@@ -128,10 +128,10 @@ def page_by_id(
         wanted = dashed(cursor)
         if wanted is None:
             raise failed_validation("query", "start_cursor", "a valid uuid or `undefined`", cursor)
-        found = [at for at, item in enumerate(items) if id_of(item) == wanted]
-        if not found:
+        positions = [at for at, item in enumerate(items) if id_of(item) == wanted]
+        if not positions:
             raise invalid(f"The start_cursor provided is invalid: {cursor}")
-        start = found[0]
+        start = positions[0]
     following = items[start + size : start + size + 1]
     return list(items[start : start + size]), id_of(following[0]) if following else None
 

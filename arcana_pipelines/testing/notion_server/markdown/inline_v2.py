@@ -67,13 +67,13 @@ class InlineV2:
 
 def escape(content: str) -> str:
     """Text whose characters must not be taken for Markdown or tags."""
-    return _ENTITY.sub("&amp;", _SPECIAL.sub(lambda found: "\\" + found[0], content))
+    return _ENTITY.sub("&amp;", _SPECIAL.sub(lambda match: "\\" + match[0], content))
 
 
 def starts_clean(body: str) -> str:
     """Lines that must not be taken for headings, lists, quotes or rules."""
     return _BLOCK_START.sub(
-        lambda found: f"{found[1]}{found[2]}\\" if found[2].isdigit() else f"{found[1]}\\{found[2]}", body
+        lambda match: f"{match[1]}{match[2]}\\" if match[2].isdigit() else f"{match[1]}\\{match[2]}", body
     )
 
 

@@ -67,7 +67,7 @@ class MarkdownPages:
         }
         # A lone surrogate cannot travel as UTF-8: it does as its escape.
         text = _LONE_SURROGATE.sub(
-            lambda found: f"\\u{ord(found.group()):04x}", json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+            lambda match: f"\\u{ord(match.group()):04x}", json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         )[:-1]
         pieces = [piece.encode() for piece in text.split(FILE)]
         return _Cached(self._tree.access_revision, renderer.read, self._limits.markdown_block_limit, pieces)

@@ -58,12 +58,12 @@ def inline(source: str) -> RichText:
     """The segments of one line."""
     segments: RichText = []
     end = 0
-    for found in _INLINE.finditer(source):
-        segments += rich(source[end : found.start()])
-        style: dict[str, Any] = {name: True for name in ("code", "bold", "italic") if found[name]}
-        content = found["code"] or found["bold"] or found["italic"] or found["label"]
-        segments.append(text(content, link=found["url"], **style))
-        end = found.end()
+    for match in _INLINE.finditer(source):
+        segments += rich(source[end : match.start()])
+        style: dict[str, Any] = {name: True for name in ("code", "bold", "italic") if match[name]}
+        content = match["code"] or match["bold"] or match["italic"] or match["label"]
+        segments.append(text(content, link=match["url"], **style))
+        end = match.end()
     return segments + rich(source[end:])
 
 
@@ -105,22 +105,22 @@ def _read_block(reader: _Reader) -> None:
 def _add_items(made: list[BlockSpec], lines: list[str]) -> None:
     open_lists: list[tuple[int, list[BlockSpec]]] = []
     for line in lines:
-        found = _ITEM.fullmatch(line)
-        if found is None:
+        match = _ITEM.fullmatch(line)
+        if match is None:
             continue
-        indent = len(found["indent"].expandtabs(4))
+        indent = len(match["indent"].expandtabs(4))
         while open_lists and open_lists[-1][0] >= indent:
             open_lists.pop()
-        item = _item(found)
+        item = _item(match)
         (open_lists[-1][1] if open_lists else made).append(item)
         open_lists.append((indent, item["children"]))
 
 
-def _item(found: re.Match[str]) -> BlockSpec:
-    body = inline(found["body"])
-    if found["box"]:
-        return blocks.todo(body, checked=found["box"] != " ")
-    if found["mark"] in "-*":
+def _item(match: re.Match[str]) -> BlockSpec:
+    body = inline(match["body"])
+    if match["box"]:
+        return blocks.todo(body, checked=match["box"] != " ")
+    if match["mark"] in "-*":
         return blocks.bulleted(body)
     return blocks.numbered(body)
 

@@ -87,13 +87,13 @@ def schema_entry(declared: Property) -> Json:
 def option(declared: Property, name: str) -> Json:
     """The choice with this name, made when it is new, without what only the schema shows."""
     options: list[Json] = declared.config["options"]
-    found = next((choice for choice in options if choice["name"] == name), None)
-    if found is None:
-        found = _choice(declared.name, name, len(options))
-        options.append(found)
+    chosen = next((choice for choice in options if choice["name"] == name), None)
+    if chosen is None:
+        chosen = _choice(declared.name, name, len(options))
+        options.append(chosen)
         if declared.type == "status":
-            declared.config["groups"][0]["option_ids"].append(found["id"])
-    return {key: found[key] for key in ("id", "name", "color")}
+            declared.config["groups"][0]["option_ids"].append(chosen["id"])
+    return {key: chosen[key] for key in ("id", "name", "color")}
 
 
 def date_value(value: Any) -> Json | None:

@@ -60,10 +60,10 @@ class Tree:
 
     def node(self, node_id: str, kind: type[N]) -> N:
         """The node of this kind, for the Python API: a wrong id is the caller's mistake."""
-        found = self.nodes.get(dashed(node_id) or node_id)
-        if not isinstance(found, kind):
+        held = self.nodes.get(dashed(node_id) or node_id)
+        if not isinstance(held, kind):
             raise KeyError(f"There is no {kind.__name__} with id {node_id}.")
-        return found
+        return held
 
     def parent_of(self, node: Node) -> Node | None:
         """The node it hangs on, None at the top of the workspace."""
