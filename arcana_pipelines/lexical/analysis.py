@@ -98,7 +98,8 @@ class Token(NamedTuple):
 
 def tokens(text: str) -> Iterator[Token]:
     """The terms of a text with repetitions."""
-    runs = _runs(text)
+    # As chunks are read, word by word: what the punctuation around a word hides is a term of neither.
+    runs = _runs(" ".join(map(_bare, text.split())))
     parts = {part for run in runs if not run.isalnum() for part in _ASCII_RUN.findall(run) if _has_sign(run)}
     for run in runs:
         for token in _tokens(run):
@@ -185,8 +186,13 @@ _read_before = lru_cache(20_000)(_read)
 _read_run_before = lru_cache(5_000)(_read_run)
 
 
+def _bare(word: str) -> str:
+    """A word as it stands in a text, without the punctuation around it."""
+    return word.lstrip(_BEFORE).rstrip(_BEHIND)
+
+
 def _known(word: str) -> _Word:
-    bare = word.lstrip(_BEFORE).rstrip(_BEHIND)
+    bare = _bare(word)
     return _read_before(bare) if len(bare) <= _LONGEST_CACHED else _read(bare)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from arcana_pipelines.errors import WrongUse
@@ -273,6 +273,8 @@ class TestTerms:
         assert all(0 <= number < TERMS for number in query_terms(text))
 
     @given(st.text(max_size=300) | st.text("aΣß가나-._/1\u0301\u00a0\u00a8\n ", max_size=60))
+    @example("_.NET")
+    @example("__@name, _#1")
     def test_a_chunk_has_the_terms_that_its_text_has_as_a_query(self, text: str) -> None:
         (weights,) = chunk_weights([("", (), text)])
         assert set(weights.terms) == query_terms(text).keys()
