@@ -14,7 +14,7 @@ class ArcanaError(Exception):
 
 
 class WrongUse(ArcanaError):
-    """The caller asked for something that cannot be: mend the call, the setting or the environment."""
+    """The caller asked for something that cannot be: correct the call, the setting or the environment."""
 
     exit_code = 2
 

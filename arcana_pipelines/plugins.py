@@ -91,13 +91,13 @@ def _parts_of(point: EntryPoint) -> tuple[Any, ...]:
         loaded = point.load()
     except Exception as error:
         raise WrongUse(
-            f"The plug-in {_said(point)} cannot be loaded: {type(error).__name__}: {error}. Mend or uninstall it."
+            f"The plug-in {_said(point)} cannot be loaded: {type(error).__name__}: {error}. Repair or uninstall it."
         ) from error
     parts = tuple(loaded) if isinstance(loaded, list | tuple) else (loaded,)
     for part in parts:
         if not all(isinstance(getattr(part, known, None), str) for known in ("kind", "name")):
             raise WrongUse(
-                f"The plug-in {_said(point)} brings a {type(part).__name__}, which is no part that Arcana knows "
+                f"The plug-in {_said(point)} brings a {type(part).__name__}, which is not a part that Arcana knows "
                 "(docs/extending.md names them)."
             )
     return parts

@@ -49,14 +49,14 @@ class Address:
         except psycopg.Error:
             raise InvalidAddress(
                 f"cannot be read as postgresql://user:password@host:5432/database, or has an option that libpq does "
-                f"not know (sslmode=require is one, ssl=require is none). {_ENCODE}"
+                f"not know (it knows sslmode=require, not ssl=require). {_ENCODE}"
             ) from None
         ports = parts.get("port", "").split(",")
         if not all(port == "" or (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536) for port in ports):
-            raise InvalidAddress(f"has a port that is no number from 1 to 65535. {_ENCODE}")
+            raise InvalidAddress(f"has a port that is not a number from 1 to 65535. {_ENCODE}")
         hosts = parts.get("host", "").split(",")
         if any(_RESERVED & set(host) for host in hosts if not host.startswith("/") and host.count(":") < 2):
-            raise InvalidAddress(f"has a host that cannot be one. {_ENCODE}")
+            raise InvalidAddress(f"has a host that is not a possible name. {_ENCODE}")
         if _RESERVED & set(parts.get("dbname", "")):
             raise InvalidAddress(f"has a database name with one of / @ : # ? in it. {_ENCODE}")
         return cls(url, parts)

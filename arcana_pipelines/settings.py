@@ -194,7 +194,7 @@ def load_settings() -> Settings:
             variable = "_".join(str(part) for part in problem["loc"][:1]).upper()
             lines.append(f"{variable}: {problem['msg'].removeprefix('Value error, ')}")
         raise InvalidSetting(
-            "; ".join(lines) + ". Mend the environment or the .env file (.env.example explains each variable)."
+            "; ".join(lines) + ". Correct the environment or the .env file (.env.example explains each variable)."
         ) from None
     if "arcana_home" not in settings.model_fields_set:
         require_known(settings.home)

@@ -50,7 +50,7 @@ def vocabulary(name: str | None) -> Vocabulary:
 
 
 # splintr's flat results are bytes, four a token: without a Python object for each, they take a third of the time. One
-# call a text: its own batches run in threads that a forked process would wait for in vain.
+# call a text: its own batches run in threads that a forked process would never stop waiting for.
 
 
 def local_tokens(text: str) -> NDArray[np.uint32]:

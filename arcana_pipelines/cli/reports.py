@@ -64,5 +64,8 @@ def say_not_serving(builds: Sequence[NotServing]) -> None:
 
 def say_waiting_removals(slug: str, mode: str, pages: int) -> None:
     """Pages that are gone from the source, and the command that lets them be removed."""
-    say("[yellow]{} pages are gone from the source, too many to remove unasked.[/yellow] If that is right:", pages)
+    say(
+        "[yellow]{} pages are gone from the source, too many to remove without confirmation.[/yellow] If they are:",
+        pages,
+    )
     say("  arcana sync {} --mode {} --allow-removals {}", slug, mode, pages)

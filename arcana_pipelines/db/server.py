@@ -50,7 +50,7 @@ def check_server(connection: psycopg.Connection[Any]) -> None:
 
     Raises:
         OnlySearches: the schema is there, and this user may only search.
-        WrongUse: the message says what is missing and who can mend it how.
+        WrongUse: the message says what is missing and who can repair it how.
     """
     refuse_reader(connection)
     for lack in _lacks(connection):
@@ -189,8 +189,8 @@ def _lacks_of(connection: psycopg.Connection[Any], extension: str, kind: str, us
     version = installed or offered
     if extension == "vector" and version and tuple(int(part) for part in version.split(".")) < LOWEST_VECTOR:
         lowest = ".".join(str(part) for part in LOWEST_VECTOR)
-        mend = " Run: ALTER EXTENSION vector UPDATE;" if installed and offered != installed else ""
-        yield f"pgvector {version} can corrupt its indexes under VACUUM: {lowest} or newer is needed.{mend}"
+        remedy = " Run: ALTER EXTENSION vector UPDATE;" if installed and offered != installed else ""
+        yield f"pgvector {version} can corrupt its indexes under VACUUM: {lowest} or newer is needed.{remedy}"
 
 
 def _out_of_reach(connection: psycopg.Connection[Any], schema: str, user: str) -> str:
@@ -203,19 +203,19 @@ def _out_of_reach(connection: psycopg.Connection[Any], schema: str, user: str) -
         {"schema": schema},
     )
     is_named = schema in _search_path(connection, user)
-    wrong, mend = [], []
+    wrong, steps = [], []
     if not may_use:
         wrong.append(f"which '{user}' may not use")
-        mend.append(f"Let its owner run: GRANT USAGE ON SCHEMA {schema_id} TO {_quoted(user)};")
+        steps.append(f"Let its owner run: GRANT USAGE ON SCHEMA {schema_id} TO {_quoted(user)};")
     if not is_named and source == "client":
         wrong.append(f"which is not on the search path that DATABASE_URL or PGOPTIONS gives '{login}'")
-        mend.append(f"Name it there: search_path={path},{schema_id}")
+        steps.append(f"Name it there: search_path={path},{schema_id}")
     elif not is_named:
         wrong.append(f"which is not on the search path of '{login}'")
         within = " IN DATABASE " + _quoted(connection.info.dbname) if source == "database user" else ""
         paths = ", ".join(part for part in (path, schema_id) if part)
-        mend.append(f"Run: ALTER ROLE {_quoted(login)}{within} SET search_path = {paths};")
-    return f"the schema {schema_id}, {' and '.join(wrong)}. {' '.join(mend)}"
+        steps.append(f"Run: ALTER ROLE {_quoted(login)}{within} SET search_path = {paths};")
+    return f"the schema {schema_id}, {' and '.join(wrong)}. {' '.join(steps)}"
 
 
 def _search_path(connection: psycopg.Connection[Any], user: str) -> list[str]:

@@ -123,7 +123,7 @@ def chunk_embeddings(context: dg.AssetExecutionContext, arcana: ArcanaResource) 
         workspace_check(
             "builds_are_verified",
             asset="rag_indexes",
-            description="No new build of an index was found unfit to serve. Until it is mended the old one serves.",
+            description="No new build of an index was found unfit to serve. Until it is repaired the old one serves.",
         ),
     ],
 )

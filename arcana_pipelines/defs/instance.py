@@ -47,15 +47,15 @@ def check_home(settings: Settings) -> Path:
     """
     named = os.environ.get("DAGSTER_HOME", "")
     if named and not Path(named).is_absolute():
-        raise InvalidSetting(f"DAGSTER_HOME is '{named}', which is no absolute path. {_MEND_HOME}")
+        raise InvalidSetting(f"DAGSTER_HOME is '{named}', which is not an absolute path. {_MEND_HOME}")
     if named and not Path(named).is_dir():
         raise InvalidSetting(f"DAGSTER_HOME is '{named}', where there is no folder. {_MEND_HOME}")
     home = Path(named) if named else settings.dagster_home
     is_ours = home == settings.dagster_home
     fault = _fault(home / "dagster.yaml")
     if fault is not None:
-        mend = "or delete it to get the defaults back" if is_ours else "or unset DAGSTER_HOME to use Arcana's own"
-        raise InvalidSetting(f"The file {home / 'dagster.yaml'} cannot be used: {fault}. Mend it, {mend}.")
+        remedy = "or delete it to get the defaults back" if is_ours else "or unset DAGSTER_HOME to use Arcana's own"
+        raise InvalidSetting(f"The file {home / 'dagster.yaml'} cannot be used: {fault}. Correct it, {remedy}.")
     return home
 
 
@@ -104,7 +104,7 @@ def open_instance(database: Database) -> dg.DagsterInstance:
 
 
 def _opened(home: str) -> dg.DagsterInstance:
-    """The instance. Commands of ours send no statistics to Dagster where its file does not say that they shall."""
+    """The instance. Commands of ours send no statistics to Dagster where its file does not allow it."""
     try:
         from dagster._core.instance.ref import InstanceRef
     except ImportError:

@@ -76,7 +76,7 @@ def _faults(file: Path) -> Iterator[Fault]:
         return
     for key, _ in root.value:
         if key.tag != "tag:yaml.org,2002:str":
-            yield key.start_mark.line + 1, f"{key.value!r} is no setting"
+            yield key.start_mark.line + 1, f"{key.value!r} is not a setting"
             return
     try:
         yield from _of_dagster(file, root)
@@ -88,8 +88,8 @@ def _of_yaml(error: yaml.YAMLError, text: str) -> Fault:
     if isinstance(error, yaml.reader.ReaderError):
         return text.count("\n", 0, error.position) + 1, "a control character that YAML does not allow"
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        return 1, "it is no YAML"
-    problem = error.problem or "it is no YAML"
+        return 1, "it is not YAML"
+    problem = error.problem or "it is not YAML"
     if any(word in problem for word in ("alias", "anchor", "tag")):
         problem = "a value that begins with *, & or ! has to stand in quotes"
     if error.context and error.context_mark and error.context_mark.line != error.problem_mark.line:
@@ -159,7 +159,7 @@ def _all(root: yaml.MappingNode, before: Place, errors: Sequence[Any]) -> Iterat
         unknown = _names(error) if error.reason.name.endswith("NOT_DEFINED") else []
         for name in unknown:
             of = f" of '{_dotted(path)}'" if path else ""
-            yield _line(root, (*path, name)), f"'{name}' is no setting{of} ({_REFERENCE})"
+            yield _line(root, (*path, name)), f"'{name}' is not a setting{of} ({_REFERENCE})"
         if not unknown:
             yield _line(root, path), _said(root, path, error)
 

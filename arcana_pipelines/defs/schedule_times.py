@@ -37,7 +37,7 @@ def require_times(times: ScheduleTimes) -> None:
     if wrong:
         raise InvalidSetting(
             "; ".join(f"SCHEDULE_{key.upper()}: {problem}" for key, problem in wrong.items())
-            + ". Mend the environment or the .env file (.env.example explains each variable)."
+            + ". Correct the environment or the .env file (.env.example explains each variable)."
         )
 
 

@@ -39,7 +39,7 @@ def checked(vectors: Any, texts: Sequence[str], dimensions: int, model: str) -> 
     try:
         array = np.asarray(vectors, dtype=np.float32)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise EmbeddingFailed(f"The model '{model}' answered with something that is no list of vectors.") from error
+        raise EmbeddingFailed(f"The model '{model}' answered with something other than a list of vectors.") from error
     if len(array) != len(texts):
         raise EmbeddingFailed(f"The model '{model}' answered {len(array)} vectors for {len(texts)} texts.")
     if array.shape != (len(texts), dimensions):

@@ -48,7 +48,9 @@ class EvalRequest:
         if self.keep and self.golden is None:
             raise WrongUse("--keep needs a file of golden questions.")
         if self.is_trial and self.baseline:
-            raise WrongUse("--baseline is of an index as it is searched: it does not go with --fusion rrf or --rerank.")
+            raise WrongUse(
+                "--baseline is for an index as readers search it: it does not go with --fusion rrf or --rerank."
+            )
 
     @property
     def is_trial(self) -> bool:

@@ -71,7 +71,7 @@ def remove_absent(
     if len(proven) > cap and len(proven) > allow_removals:
         log.warning(
             "%d pages are gone, more than the %d that are removed without a person's word; none was removed. "
-            "Look whether the connection still sees everything, then allow it with --allow-removals %d",
+            "Check that the connection still sees everything, then allow it with --allow-removals %d",
             len(proven), cap, len(proven),
         )  # fmt: skip
         return Removal(waiting=len(proven), alive=alive)

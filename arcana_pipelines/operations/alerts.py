@@ -294,8 +294,8 @@ def _waiting_removals(slug: str, facts: Mapping[str, Any]) -> Cause:
     return Cause(
         "waiting_removals",
         slug,
-        f"{pages} pages are gone from the source, too many to remove unasked. Look whether the connection still sees "
-        "everything; if they are really gone, allow it.",
+        f"{pages} pages are gone from the source, too many to remove without confirmation. Check that the connection "
+        "still sees everything; if they are really gone, allow it.",
         f"arcana sync {slug} --mode {facts['mode']} --allow-removals {pages}",
     )
 

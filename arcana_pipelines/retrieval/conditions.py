@@ -264,9 +264,9 @@ class _Properties:
         if operator not in _ORDERED or known.number is not None or known.span is not None:
             return known
         if holds_date:
-            raise WrongUse(f"'{name}' holds dates, and '{value}' is none that has one meaning: write {_DATE_FORMS}.")
+            raise WrongUse(f"'{name}' holds dates, and '{value}' is not one with one meaning: write {_DATE_FORMS}.")
         if holds_number:
-            raise WrongUse(f"'{name}' holds numbers, and '{value}' is none: write {_NUMBER_FORMS}.")
+            raise WrongUse(f"'{name}' holds numbers, and '{value}' is not one: write {_NUMBER_FORMS}.")
         if holds_any or known.titled != ():
             raise WrongUse(
                 f"'{name}' holds texts, which {operator} does not compare: it works with numbers and dates. "

@@ -50,7 +50,9 @@ class PropertyCondition:
         check_text("A condition", text)
         condition = next(_readings(text), None)
         if condition is None:
-            raise WrongUse(f"'{text}' is no condition: write PROPERTY=VALUE, or with != ~ > < >= <= between the two.")
+            raise WrongUse(
+                f"'{text}' is not a condition: write PROPERTY=VALUE, or with != ~ > < >= <= between the two."
+            )
         return condition
 
     def readings(self) -> list[PropertyCondition]:

@@ -30,7 +30,7 @@ def check_text(what: str, text: object, longest: int = LONGEST_VALUE) -> None:
     if _IMPOSSIBLE.search(text):
         raise WrongUse(f"{what} holds NUL or half of a surrogate pair, which no text has: remove it.")
     if len(text) > longest:
-        raise WrongUse(f"{what} has {len(text):,} characters; at most {longest:,} can be. Shorten it.")
+        raise WrongUse(f"{what} has {len(text):,} characters; at most {longest:,} are allowed. Shorten it.")
 
 
 def moment(what: str, time: object) -> datetime:

@@ -80,7 +80,7 @@ def take(settings: Settings, key: object) -> bool:
         WrongUse: it is no key of Notion's.
     """
     if not isinstance(key, str) or not _KEY.fullmatch(key):
-        raise WrongUse("The verification token is none of Notion's.")
+        raise WrongUse("The verification token is not one of Notion's.")
     try:
         # The process that takes the invitation away is the one that it was for.
         _invitation(settings).unlink()

@@ -170,7 +170,7 @@ def set_embedding_budget(connection: Connection, workspace_id: UUID, usd: str) -
         except InvalidOperation:
             limit = Decimal("NaN")
         if not limit.is_finite() or limit < 0:
-            raise WrongUse(f"'{usd}' is no monthly limit: give US dollars (5, 0.50, 0), or 'default'.")
+            raise WrongUse(f"'{usd}' is not a monthly limit: give US dollars (5, 0.50, 0), or 'default'.")
     connection.execute("UPDATE workspace SET embedding_budget = %s WHERE workspace_id = %s", [limit, workspace_id])
 
 

@@ -573,7 +573,7 @@ class TestFolders:
             (tmp_path / "target").mkdir()
             (tmp_path / "target").chmod(0o755)
             (short / "run").symlink_to(tmp_path / "target")
-            with pytest.raises(DatabaseUnreachable, match="is no folder"):
+            with pytest.raises(DatabaseUnreachable, match="is not a folder"):
                 make_socket_folder(short, os.geteuid(), os.getegid())
             assert stat.S_IMODE((tmp_path / "target").stat().st_mode) == 0o755
         finally:

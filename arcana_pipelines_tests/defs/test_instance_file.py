@@ -24,10 +24,10 @@ from arcana_pipelines.defs.instance_file import fault
         ("nux: {}\nsensors:\n  ? [a]\n  : b\n", 3, "unhashable"),
         ("- a\n", 1, "mapping"),
         ("SECRET", 1, "mapping"),
-        ("1: 2\n", 1, "'1' is no setting"),
-        ("nux: {}\nno_such_setting: SECRET\n", 2, "'no_such_setting' is no setting"),
-        ("nux: {}\none: 1\ntwo: 2\n", 2, "'one' is no setting"),
-        ("run_monitoring:\n  enabled: true\n  no_such: 1\n", 3, "'no_such' is no setting of 'run_monitoring'"),
+        ("1: 2\n", 1, "'1' is not a setting"),
+        ("nux: {}\nno_such_setting: SECRET\n", 2, "'no_such_setting' is not a setting"),
+        ("nux: {}\none: 1\ntwo: 2\n", 2, "'one' is not a setting"),
+        ("run_monitoring:\n  enabled: true\n  no_such: 1\n", 3, "'no_such' is not a setting of 'run_monitoring'"),
         ("run_monitoring:\n  enabled: SECRET\n", 2, "'run_monitoring.enabled' has to be true or false"),
         ("run_monitoring: SECRET\n", 1, "mapping of settings"),
         ("nux: {}\nstorage: SECRET\n", 2, "'storage' has to be a mapping"),
@@ -47,7 +47,7 @@ from arcana_pipelines.defs.instance_file import fault
         ),
         (
             DAGSTER_YAML.read_text().replace("dequeue_num_workers: 4", "nope: 1"), 14,
-            "'nope' is no setting of 'run_coordinator.config'",
+            "'nope' is not a setting of 'run_coordinator.config'",
         ),
     ],
 )  # fmt: skip

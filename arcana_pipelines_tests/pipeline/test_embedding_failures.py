@@ -76,7 +76,7 @@ def test_a_failed_run_leaves_index_and_search_as_they_were_and_the_next_finishes
         (np.full((2, 4), np.nan), "NaN"),
         (np.ones((2, 5)), r"\(2, 5\)"),
         (np.ones((1, 4)), "1 vectors for 2 texts"),
-        ([[1.0], [1.0, 2.0]], "no list of vectors"),
+        ([[1.0], [1.0, 2.0]], "other than a list of vectors"),
     ],
 )
 def test_unusable_vectors_are_refused(answer: Any, words: str) -> None:

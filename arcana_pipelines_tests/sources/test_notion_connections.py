@@ -199,5 +199,5 @@ def test_only_notion_says_that_a_page_is_not_there(odd: Callable[..., str], ask:
 @pytest.mark.parametrize("spelling", ["..", "%2e%2e", "%2E.", "a/../../users"])
 def test_an_id_that_leads_to_another_path_is_never_asked_for(database: Database, spelling: str) -> None:
     api = NotionApi(SecretStr("ntn_x"), "http://127.0.0.1:9", RateLimiter(database, "x", 0), Patience(attempts=1))
-    with pytest.raises(PageRejected, match="no path of Notion"):
+    with pytest.raises(PageRejected, match="not a path of Notion"):
         api.pages.properties.retrieve("1f7effb2-9211-800a-af32-c10cd6f51abc", spelling)

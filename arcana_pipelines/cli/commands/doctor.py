@@ -1,4 +1,4 @@
-"""`arcana doctor`: check what this installation needs and say how to mend it."""
+"""`arcana doctor`: check what this installation needs and say how to repair it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SECONDS = 3
 @json_option
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """Check the environment; exit 1 when something needs mending."""
+    """Check the environment; exit 1 when something needs repair."""
     findings = list(_findings())
     if as_json:
         print_json({"checks": [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in findings]})
@@ -129,7 +129,7 @@ def _writable(settings: Settings) -> str:
             # As in a container with a read-only root, whose volumes are mounted below it.
             if settings.database_url is not None and os.access(settings.storage_root, os.W_OK | os.X_OK):
                 return f"{settings.storage_root} is writable"
-            raise ArcanaError(f"{home} is not writable: set ARCANA_HOME, or give yourself the right")
+            raise ArcanaError(f"{home} is not writable: set ARCANA_HOME, or change its permissions")
         mode = closing_mode(home)
         if mode is not None:
             raise ArcanaError(
@@ -138,10 +138,10 @@ def _writable(settings: Settings) -> str:
             )
         return f"{home} is writable"
     if home.exists() or home.is_symlink():
-        raise ArcanaError(f"{home} is no folder: set ARCANA_HOME to one")
+        raise ArcanaError(f"{home} is not a folder: set ARCANA_HOME to one")
     parent = next(folder for folder in home.parents if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise ArcanaError(f"{home} cannot be made: {parent} is no folder that can be written. Set ARCANA_HOME")
+        raise ArcanaError(f"{home} cannot be made: {parent} is not a folder that you can write to. Set ARCANA_HOME")
     return f"{home} will be made"
 
 

@@ -113,7 +113,7 @@ def _print(outcome: EvalOutcome) -> None:
     )
     _print_worst(evaluation)
     for page in evaluation.unknown:
-        say("[yellow]Left out:[/yellow] {} is no page of this workspace", page)
+        say("[yellow]Left out:[/yellow] {} is not a page of this workspace", page)
     if outcome.request.baseline:
         say("This result is the baseline from now on.")
     elif outcome.comparison is not None or not outcome.request.is_trial:

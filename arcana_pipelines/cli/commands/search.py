@@ -33,7 +33,7 @@ def _time(text: str) -> datetime:
         time = datetime.fromisoformat(text)
     except ValueError as error:
         raise click.BadParameter(
-            f"'{text}' is no time: write 2026-02-01, 2026-02-01T09:30 or 2026-02-01T09:30+09:00."
+            f"'{text}' is not a time: write 2026-02-01, 2026-02-01T09:30 or 2026-02-01T09:30+09:00."
         ) from error
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 

@@ -82,7 +82,7 @@ def _print_estimate(slug: str, estimated: Estimate) -> None:
     say("[bold]{}[/bold]: {} pages to publish, {} chunks", slug, estimated.pages, estimated.chunks)
     say("{} texts to embed, {} tokens: {}, {}", estimated.texts, estimated.tokens, price, time_needed)
     if estimated.waiting:
-        say("{} texts more wait in batches at the provider", estimated.waiting)
+        say("{} more texts wait in batches at the provider", estimated.waiting)
     limit = "no limit" if estimated.limit is None else f"limit {estimated.limit} USD"
     say("{} USD spent in {} (UTC), {}", f"{estimated.spent:.4f}", estimated.month, limit)
     if estimated.limit is not None and estimated.cost and estimated.spent + estimated.cost > estimated.limit:

@@ -281,7 +281,7 @@ class _Server:
                 start_new_session=True,
                 **self._as_user(),
             )
-        # The kernel that lacks memory shall take a backend, whose work is repeated, and not the server. Only root may.
+        # A kernel that lacks memory should end a backend, whose work is repeated, and not the server. Only root may.
         with contextlib.suppress(OSError):
             Path(f"/proc/{self.process.pid}/oom_score_adj").write_text("-900")
 

@@ -93,7 +93,7 @@ def require_private(folder: Path, owner: int) -> None:
     """
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode):
-        wrong = "is no folder"
+        wrong = "is not a folder"
     elif status.st_uid != owner:
         wrong = f"belongs to the user {status.st_uid}, not {owner}"
     elif status.st_mode & 0o077:

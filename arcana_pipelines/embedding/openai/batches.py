@@ -128,7 +128,7 @@ class OpenAIBatches:
             status, body = response.get("status_code"), response.get("body") or {}
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
             if line.strip():
-                log.warning("a line of a batch's answers is no answer")
+                log.warning("a line of a batch's answers is not an answer")
             return None
         try:
             if status == 200:
@@ -159,5 +159,5 @@ def _sent(batch: Batch) -> SentBatch:
     answers = tuple(file for file in (batch.output_file_id, batch.error_file_id) if file)
     reason = "; ".join([batch.status, *reasons])[:300] if state == "failed" else ""
     if not all(isinstance(each, str) and _ID.fullmatch(each) for each in (batch.id, batch.input_file_id, *answers)):
-        raise ValueError("the ids of the batch and its files are none")
+        raise ValueError("an id of the batch or of its files is malformed")
     return SentBatch(batch.id, state, reason, answers, (batch.input_file_id, *answers))

@@ -19,7 +19,7 @@ from arcana_pipelines.settings import Settings
 
 DEADLINE_SECONDS = 5.0  # for the whole answer; a reader waits for it
 AT_ONCE_SECONDS = 0.5
-# After an answer that was too late the reranker is left alone for so long: not every reader shall wait in vain.
+# After an answer that was too late the reranker is not asked for so long, so that not every reader waits for nothing.
 REST_SECONDS = 30.0
 CONNECTIONS = 10
 MOST_BYTES = 16 * 2**20  # of an answer; some endpoints send the documents back

@@ -206,7 +206,7 @@ class NotionApi(Endpoints):
         except RecursionError as error:
             raise AnswerUnusable(f"Notion answered {method} {path} with JSON that is nested too deeply.") from error
         if not isinstance(result, dict) or not isinstance(result.get("object"), str):
-            raise TryAgain("status 200 with a body that is no Notion object")
+            raise TryAgain("status 200 with a body that is not a Notion object")
         return result
 
     def _note(self, answer: Answer) -> None:
@@ -266,7 +266,7 @@ def _check_path(path: str) -> None:
     except InvalidPathParameterError:
         is_one = False
     if not is_one:
-        raise PageRejected(f"{clean(path)[:200]!r} is no path of Notion's API: an id in it is none.")
+        raise PageRejected(f"{clean(path)[:200]!r} is not a path of Notion's API: an id in it is malformed.")
 
 
 def fingerprint(token: SecretStr) -> str:

@@ -184,5 +184,5 @@ def _unknown_ids(answer: dict[str, Any]) -> list[str]:
     listed = answer.get("unknown_block_ids") or []
     ids = [notion_id(value) for value in listed] if isinstance(listed, list) else [None]
     if None in ids:
-        raise AnswerUnusable("Notion names parts of a page by something that is no id")
+        raise AnswerUnusable("Notion names parts of a page by something that is not an id")
     return [block_id for block_id in ids if block_id is not None]

@@ -57,7 +57,7 @@ def follow(read: Callable[..., dict[str, Any]], path: str, first: dict[str, Any]
     while True:
         results = answer.get("results")
         if answer["object"] != "list" or not isinstance(results, list) or len(mappings(results)) < len(results):
-            raise AnswerUnusable(f"{path} answered with something that is no list of objects")
+            raise AnswerUnusable(f"{path} answered with something other than a list of objects")
         yield answer
         if not answer.get("has_more"):
             return

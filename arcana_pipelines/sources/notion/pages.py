@@ -141,7 +141,7 @@ def path_id(value: object) -> str:
     """
     page_id = notion_id(value)
     if page_id is None:
-        raise PageRejected(f"{clean(str(value)[:100])!r} is no id of Notion's")
+        raise PageRejected(f"{clean(str(value)[:100])!r} is not an id of Notion's")
     return page_id
 
 
@@ -167,7 +167,7 @@ def parent_of(parent: object) -> tuple[str, str | None]:
 def _id_of(item: Mapping[str, Any]) -> str:
     item_id = notion_id(item.get("id"))
     if item_id is None:
-        raise AnswerUnusable(f"the id of a {clean(_string(item.get('object'))[:50])} is no id of Notion's")
+        raise AnswerUnusable(f"the id of a {clean(_string(item.get('object'))[:50])} is not an id of Notion's")
     return item_id
 
 

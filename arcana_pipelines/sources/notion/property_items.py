@@ -39,13 +39,13 @@ def read_property(api: NotionApi, page_id: str, property_id: str, held: Mapping[
     if kind == "rollup":
         return _rollup(about, results, held, path)
     if not all(item.get("type") == kind and kind in item for item in results):
-        raise AnswerUnusable(f"{path} answered with something else than {kind}")
+        raise AnswerUnusable(f"{path} answered with something other than {kind}")
     return read_value({"type": kind, kind: [item[kind] for item in results]})
 
 
 def _expected(item: Mapping[str, Any], kind: str, path: str) -> dict[str, Any]:
     if item.get("type") != kind or kind not in item:
-        raise AnswerUnusable(f"{path} answered with something else than {kind}")
+        raise AnswerUnusable(f"{path} answered with something other than {kind}")
     expected = read_value(item)
     if expected.get("unsupported"):
         raise AnswerUnusable(f"{path}: it depends on more than Notion's API computes")
@@ -61,7 +61,7 @@ def _rollup(about: object, results: list[dict[str, Any]], held: Mapping[str, Any
     rollup = about.get("rollup") if isinstance(about, Mapping) else None
     if not isinstance(rollup, Mapping):
         if not isinstance(held.get("value"), list):
-            raise AnswerUnusable(f"{path} answered with something else than rollup")
+            raise AnswerUnusable(f"{path} answered with something other than rollup")
         rollup = {"type": "array"}  # what is listed beside others in the page object is a list here as well
     if rollup.get("type") in _LISTED:
         raise AnswerUnusable(f"{path}: it depends on more than Notion's API computes")

@@ -402,11 +402,11 @@ class NotionSource(Source):
                 return
             listed = answer.get("results")
             if answer["object"] != "list" or not isinstance(listed, list):
-                listing.problems.append(f"{path} answered with something that is no list")
+                listing.problems.append(f"{path} answered with something other than a list")
                 return
             results = mappings(listed)
             if len(results) < len(listed):
-                listing.problems.append(f"{path} listed {len(listed) - len(results)} things that are no objects")
+                listing.problems.append(f"{path} listed {len(listed) - len(results)} things that are not objects")
             yield results
             status = answer.get("request_status")
             status = status if isinstance(status, dict) else {}

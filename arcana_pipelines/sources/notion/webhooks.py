@@ -52,15 +52,15 @@ def announcement(payload: Mapping[str, Any]) -> Announcement:
     """What an event announces. One about anything but a page or its comments names no page.
 
     Raises:
-        WrongUse: it lacks its id, type or workspace, something in it is no id, or it is too old to be one of now.
+        WrongUse: it lacks its id, type or workspace, something in it is not an id, or it is too old or of the future.
     """
     event_id, kind = _name(payload.get("id"), MOST_ID), _name(payload.get("type"), MOST_TYPE)
     workspace = notion_id(payload.get("workspace_id"))
     if event_id is None or kind is None or workspace is None:
-        raise WrongUse("The event lacks its id, type or workspace_id, or one of them is none.")
+        raise WrongUse("The event lacks its id, type or workspace_id, or one of them is malformed.")
     occurred_at = _moment(payload.get("timestamp"))
     if occurred_at is not None and not -OLDEST <= occurred_at - datetime.now(UTC) <= NEWEST:
-        raise WrongUse("The event's timestamp is not of these days.")
+        raise WrongUse("The event's timestamp is too old, or in the future.")
     return Announcement(event_id, kind, workspace, _page(payload), occurred_at)
 
 
@@ -82,7 +82,7 @@ def _page(payload: Mapping[str, Any]) -> str | None:
         return None
     page = notion_id(raw_id)
     if page is None:
-        raise WrongUse("The event names a page by what is no id.")
+        raise WrongUse("The event names a page by something that is not an id.")
     return page
 
 

@@ -67,7 +67,7 @@ class Column:
         said = []
         if self.resembles is not None:
             some = _of(self.count - self.unread, self.count, f"a {self.resembles}", f"{self.resembles}s")
-            said.append(f"{some} and the others are none; all are taken as text")
+            said.append(f"{some} and the others are not; all are taken as text")
         elif self.unread:
             said.append(
                 f"of {_KINDS[self.type]}, {_of(self.unread, self.count, 'none')}; --where finds such cells as text only"

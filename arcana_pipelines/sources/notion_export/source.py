@@ -122,7 +122,7 @@ class NotionExportSource(Source):
             except OSError as unreadable:
                 raise PageRejected(
                     f"The page {ref.external_id} in {self._path} cannot be read: {unreadable}. "
-                    "Mend the file or export again."
+                    "Repair the file or export again."
                 ) from unreadable
 
     def _read(self, snapshot: Snapshot, external_id: str, fetched_at: datetime) -> FetchedPage:
@@ -148,7 +148,7 @@ class NotionExportSource(Source):
         text, damage = decode(data)
         if is_rubbish(text):
             raise PageRejected(
-                f"The page {file.path} in {self._path} is in an unknown encoding, or is no text. Save it as UTF-8."
+                f"The page {file.path} in {self._path} is in an unknown encoding, or is not text. Save it as UTF-8."
             )
         title = (item.page if isinstance(item, RowFile) else item).name.title
         body = without_properties(take_apart(text, title), record.cells if record is not None else {})

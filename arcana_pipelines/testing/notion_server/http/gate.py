@@ -159,7 +159,7 @@ class Gate:
         return self._date[1]
 
     async def _strike(self, fault: Fault, scope: Scope, receive: Receive, send: Send, entry: LoggedRequest) -> bool:
-        """Do what the fault says; True if the request is thereby answered."""
+        """Do what the fault says; True if that answers the request."""
         if fault.kind in LISTING:
             scope["state"]["spoil"] = fault
             return False

@@ -22,7 +22,7 @@ def visible_text(wire: Wire, page: Page, *, related: bool) -> list[str]:
     """Title, property values and content in reading order, a piece a line.
 
     Titles of child pages and databases are left out (they are those pages' text), and so are transcripts,
-    which neither the app nor the API shows unasked. A mention of a person is the name without the `@`.
+    which neither the app nor the API shows unless asked. A mention of a person is the name without the `@`.
     """
     pieces = list(_lines(wire, page.title))
     for declared in values.columns(wire.tree, page).values():
