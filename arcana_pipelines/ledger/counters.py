@@ -100,7 +100,7 @@ class Counters:
         chunks: what was published and taken out.
         pages: what had become of its pages when the sync ended. Later syncs list most of them again.
         quarantined: all pages of the workspace in quarantine when the sync ended.
-        ended: how a person had it end before it was done. None: nobody did.
+        ended: `interrupted`: a person had it end before it was done. None: no one did.
     """
 
     run: str | None = None

@@ -84,8 +84,8 @@ class FailedRun:
 
     Attributes:
         workspace: the slug; empty for what is done for the whole installation.
-        purpose: what it was to do: `sync`, `fill`, `quality`, `estimate`, or of other jobs their name, such as
-            `check_installation`.
+        purpose: what it was to do: `sync`, `stage`, `fill`, `quality`, `rebuild`, `promote` or `rollback`; what is done
+            for the whole installation goes by the name of its job.
         run_id: its id in Dagster.
         error: the class of the exception that was at the root of it, without its module; empty where none is recorded.
         message: the words of that exception, or what Dagster says of the run; of a nightly check the names of the
