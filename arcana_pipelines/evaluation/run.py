@@ -29,7 +29,7 @@ class EvalRequest:
         build: a build of it by its number; None is the one that serves.
         keep: keep the questions of the file, instead of those kept before.
         baseline: make the result the one that later ones are compared with.
-        fusion: another way to make words and meaning one is a trial: its result is not stored.
+        fusion: another way to combine words and meaning is a trial: its result is not stored.
         rerank: so is the reranker of the settings.
 
     Raises:

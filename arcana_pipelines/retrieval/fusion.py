@@ -1,4 +1,4 @@
-"""Words and meaning made one score."""
+"""The scores by words and by meaning, combined into one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RRF_CONSTANT = 60
 
 # By words and meaning, or by one of them alone.
 Ranking = Literal["fused", "dense", "lexical"]
-# How words and meaning are made one: by their scores, or by their ranks.
+# How words and meaning are combined: by their scores, or by their ranks.
 Fusion = Literal["weighted", "rrf"]
 
 

@@ -1,7 +1,7 @@
 """The past of an index: what stands for a build's tables in a search of what they showed at a time.
 
 A retired chunk keeps the times from which and until which it was seen, and its words (`retired_chunk_terms`), until
-the purge. So the tables of then are a condition on those of now, written once in `past_chunks.sql`.
+the purge. So the tables of that time are a condition on those of today, written once in `past_chunks.sql`.
 """
 
 from __future__ import annotations

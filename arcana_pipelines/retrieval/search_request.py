@@ -45,7 +45,7 @@ class SearchRequest:
     """By words and meaning (`fused`); for comparison by meaning (`dense`) or by words (`lexical`) alone."""
 
     fusion: Fusion = "weighted"
-    """How words and meaning are made one: by their scores (`weighted`), or by their ranks (`rrf`)."""
+    """How words and meaning are combined: by their scores (`weighted`), or by their ranks (`rrf`)."""
 
     filters: Filters | None = None
     """Which pages may be found; without it all may."""
@@ -54,7 +54,7 @@ class SearchRequest:
     """Chunks before each hit, and as many after it, that come with it: 0 to 100."""
 
     as_of: datetime | None = None
-    """A past time with a zone: what was found then, in the versions of then. Without it, what is found now."""
+    """A past time with a zone: what was found then, in the versions of that time. Without it, what is found now."""
 
     index: Annotated[str, Field(max_length=LONGEST_VALUE)] | None = None
     """The name of one of the workspace's indexes; without it the searcher's own, which is `default` unless it was

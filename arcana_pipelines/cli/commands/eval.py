@@ -36,7 +36,7 @@ BELOW_BASELINE = 3
     type=click.Choice(get_args(Fusion)),
     default="weighted",
     show_default=True,
-    help="Try another way to make words and meaning one. The result is shown, and not stored.",
+    help="Try another way to combine words and meaning. The result is shown, and not stored.",
 )
 @click.option("--rerank", is_flag=True, help="Try the reranker of RERANKER_URL. The result is shown, and not stored.")
 @click.option(

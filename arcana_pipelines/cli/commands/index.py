@@ -202,7 +202,7 @@ def rollback(slug: str, name: str, as_json: bool) -> None:
 def drop(slug: str, name: str, build: int | None, yes: bool, as_json: bool) -> None:
     """Drop an index, or one build of it. The embeddings stay in the store.
 
-    It cannot be undone: it is asked first, and needs --yes with --json and where no one can be asked.
+    It cannot be undone: you are asked first. With --json, and where no one can be asked, it needs --yes.
     """
     database = open_database()
     require_current(database)

@@ -54,7 +54,7 @@ def _time(text: str) -> datetime:
     metavar="CONDITION",
     help="Only rows with such a property: Status=Done, Status!=Done, Status= (empty), Owner~Kim (contains), "
     "Tags=urgent (one of several), Cost>=100, Ratio>=50%, Due<2026-02-01, Due=2026-02 (in that month), Done=yes. "
-    "Alike for Notion's API and for exports, whose cells are read in English and Korean. Several: all have to hold.",
+    "The same for Notion's API and for exports, whose cells are read in English and Korean. Several: all have to hold.",
 )
 @click.option(
     "--edited-since",
@@ -68,14 +68,14 @@ def _time(text: str) -> datetime:
     "--as-of",
     type=_time,
     metavar="TIME",
-    help="Search what was searchable at that past time (UTC, or with an offset), in the versions of then. Slower.",
+    help="Search what was searchable at that past time (UTC, or with an offset), in the versions of that time. Slower.",
 )
 @click.option(
     "--fusion",
     type=click.Choice(get_args(Fusion)),
     default="weighted",
     show_default=True,
-    help="How words and meaning are made one: by their scores, or by their ranks (reciprocal rank fusion).",
+    help="How words and meaning are combined: by their scores, or by their ranks (reciprocal rank fusion).",
 )
 @json_option
 def command(

@@ -212,7 +212,7 @@ def _set_status(slug: str, status: Literal["active", "paused"], as_json: bool) -
 def remove(slug: str, yes: bool, as_json: bool) -> None:
     """Remove a workspace: its partition, documents, indexes and directory. The slug is not given again.
 
-    It cannot be undone: it is asked first, and needs --yes with --json and where no one can be asked.
+    It cannot be undone: you are asked first. With --json, and where no one can be asked, it needs --yes.
     """
     from arcana_pipelines.defs import partitions
     from arcana_pipelines.defs.instance import open_instance
