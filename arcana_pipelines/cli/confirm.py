@@ -13,7 +13,7 @@ def confirm(question: str, is_agreed: bool, as_json: bool) -> None:
     """Ask on the terminal, unless `is_agreed` (--yes). Every answer but yes ends the command with exit code 1.
 
     Raises:
-        WrongUse: no one can be asked: the output is for a program, or standard input is no terminal or ends.
+        WrongUse: no one can be asked: the output is for a program, or standard input is not a terminal or ends.
     """
     if is_agreed:
         return

@@ -37,7 +37,7 @@ def build_defs(
         sensors: in the place of ours; `[]` for none, and then nothing is synced but by hand.
 
     Raises:
-        InvalidSetting: a `SCHEDULE_…` in the environment is no time.
+        InvalidSetting: a `SCHEDULE_…` in the environment is not a time.
     """
     stepping = dg.load_asset_checks_from_modules([checks], asset_key_prefix=key_prefix)
     installation = [check for check in stepping if check.partitions_def is None]

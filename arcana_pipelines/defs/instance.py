@@ -43,7 +43,7 @@ def check_home(settings: Settings) -> Path:
     """Where Dagster's instance is; refused where Dagster could not use it. Nothing is made or opened.
 
     Raises:
-        InvalidSetting: DAGSTER_HOME is no absolute path of a folder, or the `dagster.yaml` cannot be used.
+        InvalidSetting: DAGSTER_HOME is not an absolute path of a folder, or the `dagster.yaml` cannot be used.
     """
     named = os.environ.get("DAGSTER_HOME", "")
     if named and not Path(named).is_absolute():
@@ -91,7 +91,7 @@ def open_instance(database: Database) -> dg.DagsterInstance:
     """Dagster's instance, its tables created.
 
     Raises:
-        InvalidSetting: DAGSTER_HOME is no folder, or its dagster.yaml cannot be used.
+        InvalidSetting: DAGSTER_HOME is not a folder, or its dagster.yaml cannot be used.
     """
     prepare(database)
     try:

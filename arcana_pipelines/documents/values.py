@@ -243,7 +243,7 @@ def read_period(text: str, day_first: bool | None = None) -> Period | None:
 
     Args:
         text: what is written.
-        day_first: how `05/03/2026` is read where both orders are possible: True is the fifth of March, None is no date.
+        day_first: how `05/03/2026` is read where both orders are possible: True is the fifth of March; None reads none.
     """
     text = halfwidth(text).strip().removeprefix("@").strip()
     if not text or len(text) > LONGEST or not any(map(str.isdigit, text)):

@@ -21,7 +21,7 @@ def sane_tokens(said: Any, most: int) -> int:
     """What an endpoint counted; 0 when it counts nothing. A monthly limit is kept by this number.
 
     Raises:
-        ValueError: it is no count of at most `most` tokens.
+        ValueError: it is not a count of at most `most` tokens.
     """
     if said is None:
         return 0

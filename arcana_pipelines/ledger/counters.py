@@ -90,7 +90,7 @@ class Counters:
 
     Attributes:
         run: the id of the run that began it.
-        is_estimate: it was to read and cut only, and is no sync unless a later run has published what it cut.
+        is_estimate: it was to read and cut only, and is not a sync unless a later run has published what it cut.
         listed: pages that the source listed, counted while it did.
         removed: pages that are proven gone.
         waiting_removals: pages whose removal waits for a person.

@@ -65,7 +65,7 @@ def begin(
 
 
 def last_sync(connection: Connection, workspace_id: UUID) -> Generation | None:
-    """The newest generation that is no estimate, or None before the first. An estimate that was published is a sync."""
+    """The newest generation that is not an estimate, or None before the first. A published estimate is a sync."""
     return _newest(connection, workspace_id, "finished_at IS NOT NULL OR NOT counters ? 'is_estimate'", {})
 
 

@@ -34,7 +34,7 @@ SHIELDED_ANGLE = chr(_SHIELD[ord("<")])
 """Stands for a `<` that is text (see `documents.typed`)."""
 
 _MARKUP = "\\`*~$<&[{"
-# A block of this length with so many characters of markup is no text; it is kept as it stands.
+# A block of this length with so many characters of markup is not text; it is kept as it stands.
 _LONG, _DENSE = 50_000, 5_000
 _PROTECTED = re.compile(
     r"(?P<escape>(?:\\[!-/:-@\[-`{-~])+)|(?P<break>\\\n)|(?P<code>`+)|(?P<math>\$+)|(?P<mention><mention(?=[\s>]))"

@@ -490,7 +490,7 @@ def _with_label(caption: str, name: str, url: str) -> str:
 def is_v1(markdown: str, lines: list[str]) -> bool:
     """Whether this is enhanced Markdown v1, where every line is a block of its own.
 
-    It says so by its tags, by `{color="…"}`, or by tab-indented children that are no list items. None of
+    It says so by its tags, by `{color="…"}`, or by tab-indented children that are not list items. None of
     these can stand in the normal form, so reading that again takes the same path.
     """
     if not ("\n\t" in markdown or markdown.startswith("\t") or any(hint in markdown for hint in _V1_HINTS)):

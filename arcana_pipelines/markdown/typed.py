@@ -31,7 +31,7 @@ _REST = re.compile(r"[ \t]*+$|<")
 
 
 class _Opening(NamedTuple):
-    """An opening tag that waits for its end. `is_sure`: if it is closed, it is no word."""
+    """An opening tag that waits for its end. `is_sure`: if it is closed, it is not a word."""
 
     line: int  # where its line begins
     start: int

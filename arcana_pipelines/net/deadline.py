@@ -38,7 +38,7 @@ class _DeadlineRaw(io.RawIOBase):
 
     def _shut_down(self) -> None:
         # The connection below TLS, which another thread may be reading; that read meets its end. Of TLS inside the TLS
-        # of a proxy, urllib3's object is no socket and has one.
+        # of a proxy, urllib3's object is not a socket and has one.
         socket.socket.shutdown(getattr(self._sock, "socket", self._sock), socket.SHUT_RDWR)
 
     def close(self) -> None:

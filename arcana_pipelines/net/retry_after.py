@@ -23,7 +23,7 @@ def retry_after(value: str | None, date: str | None = None) -> float | None:
 
 
 def number_of_seconds(value: str | None, unit: float = 1.0) -> float | None:
-    """Seconds from a number of such units (in seconds), or None when it is no number."""
+    """Seconds from a number of such units (in seconds), or None when it is not a number."""
     try:
         number = float(value or "")
     except ValueError:

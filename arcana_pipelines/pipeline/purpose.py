@@ -8,7 +8,7 @@ from enum import StrEnum
 class Purpose(StrEnum):
     """What a run over a workspace's stages is for: read off its job or selection, and handed to each stage.
 
-    It is no state of a process: each stage of a run may have a process of its own.
+    It is not a state of a process: each stage of a run may have a process of its own.
     """
 
     SYNC = "sync"  # all stages

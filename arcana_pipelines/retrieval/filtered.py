@@ -21,7 +21,7 @@ def documents_of(
     """SQL for the ids of the documents, with its parameters besides `workspace_id`.
 
     `below` and `links_to` are ids here, and `conditions` those on `properties` as `known_conditions` gives them.
-    `is_below_database` says what `below` is the id of: a database is no document and has no path.
+    `is_below_database` says what `below` is the id of: a database is not a document and has no path.
 
     With `chunks_then`, the chunks that were seen at a time, the conditions are on the versions that were seen with
     them. Only places are those of today: no version has them.

@@ -115,7 +115,7 @@ class Filters:
         What cannot be meant is refused: an empty text is a forgotten value, and never means every page.
 
         Raises:
-            WrongUse: a page or a property is no text or an empty one, a kind is none that there is, or a time has no
+            WrongUse: a page or a property is not text, or empty, a kind is unknown, or a time has no
                 zone.
         """
         for name, page in (("below", self.below), ("links_to", self.links_to)):
@@ -145,7 +145,7 @@ def checked(filters: object) -> Filters:
     """The filters of a search (see `Filters.checked`); None is none.
 
     Raises:
-        WrongUse: they are no filters, or cannot be meant.
+        WrongUse: they are not filters, or cannot be meant.
     """
     if filters is None:
         return Filters()

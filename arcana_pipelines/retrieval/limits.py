@@ -20,7 +20,7 @@ _IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")
 
 
 def check_text(what: str, text: object, longest: int = LONGEST_VALUE) -> None:
-    """Refuse what is no text, a text that no database holds, and one that is too long.
+    """Refuse what is not text, a text that no database holds, and one that is too long.
 
     Raises:
         WrongUse: it is.
@@ -37,7 +37,7 @@ def moment(what: str, time: object) -> datetime:
     """An aware time in UTC: of zones further from it than 16 hours PostgreSQL knows nothing.
 
     Raises:
-        WrongUse: it is no time, or has no zone.
+        WrongUse: it is not a time, or has no zone.
     """
     if not isinstance(time, datetime):
         raise WrongUse(f"{what} has to be a datetime, not {told(time)}.")

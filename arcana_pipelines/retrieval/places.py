@@ -28,7 +28,7 @@ class Place:
 
     Attributes:
         external_id: the source's id, in its canonical spelling.
-        is_container: it is a database (what the source calls its containers): it holds rows and is no document itself.
+        is_container: a database (what the source calls its containers): it holds rows and is not a document itself.
         title: as it was listed last; it may be empty.
         state: where the ledger has it: `pending`, `fetched`, `unchanged`, `skipped`, `quarantined`, `suspect` or
             `tombstoned` (removed).

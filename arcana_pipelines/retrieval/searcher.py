@@ -85,8 +85,8 @@ class Searcher:
 
         Args:
             query: a request; or its query, with its other fields by name.
-            k: hits, when `query` is no request.
-            options: the other fields of a `SearchRequest`, when `query` is no request.
+            k: hits, when `query` is not a request.
+            options: the other fields of a `SearchRequest`, when `query` is not a request.
 
         Raises:
             UnknownWorkspace: there is no such workspace (any more).

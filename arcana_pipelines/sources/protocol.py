@@ -35,8 +35,8 @@ class Capabilities:
 
     Attributes:
         lists_trash: `Listing.trash` says what is in the source's trash; without it a removed page is simply gone.
-        has_containers: some items hold others and are no documents (`PageRef.is_container`). `Source.container` is then
-            asked for the container of a row that no listing has shown.
+        has_containers: some items hold others and are not documents (`PageRef.is_container`). `Source.container` is
+            then asked for the container of a row that no listing has shown.
         lists_everything: even an incremental listing shows all pages (a folder of files).
         probes: `Source.unchanged_since` may prove that nothing changed. Without it that is never asked.
         reads_comments: `Source.fetch` reads comments, so that a new comment is a reason to read its page again.
@@ -58,7 +58,7 @@ class PageRef:
     Attributes:
         external_id: the source's id in one canonical spelling.
         kind: `page`, `row` (a page of a container), or what the source calls its containers.
-        parent_kind: `workspace` (nothing is above it), `page`, `block` (a part of a page that is no item itself:
+        parent_kind: `workspace` (nothing is above it), `page`, `block` (a part of a page that is not an item itself:
             `Source.confirm` tells the page around it) or what the source calls its containers.
         parent_id: the id of what is above it; None where nothing is, or the source does not say.
         title: it may be empty.
@@ -70,7 +70,7 @@ class PageRef:
             of a container are its columns, without text and value, the title (type `title`) among them.
         problem: why nothing but the id can be relied on, in words: such a page goes to quarantine, and what is known of
             it stays. Empty: nothing is wrong.
-        is_container: it holds rows and is no document itself.
+        is_container: it holds rows and is not a document itself.
         editor_id: the source's own id of who edited the item last; None where the source does not say so in what is
             read anyway. Another one does not make the page changed.
         editor_name: what people call them; else as `editor_id`.

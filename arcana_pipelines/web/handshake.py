@@ -77,7 +77,7 @@ def take(settings: Settings, key: object) -> bool:
     """Keep the key of a handshake; False when another one was faster.
 
     Raises:
-        WrongUse: it is no key of Notion's.
+        WrongUse: it is not a key of Notion's.
     """
     if not isinstance(key, str) or not _KEY.fullmatch(key):
         raise WrongUse("The verification token is not one of Notion's.")

@@ -161,7 +161,7 @@ def set_embedding_budget(connection: Connection, workspace_id: UUID, usd: str) -
     """Set what a workspace's embeddings may cost in a month; `default` takes its own limit away.
 
     Raises:
-        WrongUse: it is no amount of money.
+        WrongUse: it is not an amount of money.
     """
     limit: Decimal | None = None
     if usd != "default":

@@ -106,7 +106,7 @@ class OpenAIClient:
         except httpx.RequestError as error:  # while a file was read
             raise self._unanswered(error, what) from error
         except Exception as error:
-            # An endpoint that is no embedding API may answer 200 with anything, which the SDK meets with any error.
+            # An endpoint that is not an embedding API may answer 200 with anything, which the SDK meets with any error.
             said = quiet(f"{type(error).__name__}: {error}", self._key)
             raise EmbeddingFailed(f"The embedding provider failed for {what}: {said}") from error
 

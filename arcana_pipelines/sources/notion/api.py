@@ -286,7 +286,7 @@ def _json(data: bytes) -> Any:
 
     Raises:
         AnswerTooLarge: it has more values than anything that Notion says.
-        ValueError: it is no JSON.
+        ValueError: it is not JSON.
         RecursionError: it is nested so deeply that it cannot be read.
     """
     check_values(data, MOST_VALUES)

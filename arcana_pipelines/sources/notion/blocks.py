@@ -34,7 +34,7 @@ _ENVELOPE = frozenset(
         "last_edited_time", "object", "parent", "request_id", "type",
     }
 )  # fmt: skip
-# Texts of unknown blocks that are no rich text.
+# Texts of unknown blocks that are not rich text.
 _NAMES = ("title", "name", "expression", "text", "rich_text", "caption")
 _SECTIONS = ("notes_block_id", "summary_block_id", "transcript_block_id")
 

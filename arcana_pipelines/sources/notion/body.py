@@ -179,7 +179,7 @@ class BodyReader:
 def _unknown_ids(answer: dict[str, Any]) -> list[str]:
     """
     Raises:
-        AnswerUnusable: it names parts by what is no id; without them the page would be shorter.
+        AnswerUnusable: it names parts by what is not an id; without them the page would be shorter.
     """
     listed = answer.get("unknown_block_ids") or []
     ids = [notion_id(value) for value in listed] if isinstance(listed, list) else [None]

@@ -49,7 +49,7 @@ def follow(read: Callable[..., dict[str, Any]], path: str, first: dict[str, Any]
     `read` is a method of an endpoint, with what it is about; `path` names the list in errors.
 
     Raises:
-        AnswerUnusable: it is no list, or its end cannot be reached. Part of a list is never taken for all of it.
+        AnswerUnusable: it is not a list, or its end cannot be reached. Part of a list is never taken for all of it.
         SourceUnavailable, PageRejected, PageUnavailable, TokenRevoked: see `NotionApi.request`.
     """
     answer = first

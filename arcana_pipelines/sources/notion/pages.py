@@ -31,7 +31,7 @@ def page_ref(page: Mapping[str, Any]) -> PageRef:
     Raises:
         AnswerUnusable: it has no proper id.
 
-    One that is no page object in another way gives a reference that says so (`problem`).
+    One that is not a page object in another way gives a reference that says so (`problem`).
     """
     raw = page.get("properties")
     raw = raw if isinstance(raw, dict) else {}
@@ -126,7 +126,7 @@ def completed(api: NotionApi, ref: PageRef) -> Completed | None:
 
 
 def notion_id(value: object) -> str | None:
-    """Notion's ids come with and without dashes: always with, in lower case. None for what is no id."""
+    """Notion's ids come with and without dashes: always with, in lower case. None for what is not an id."""
     try:
         return str(uuid.UUID(value)) if isinstance(value, str) else None
     except ValueError:
@@ -179,7 +179,7 @@ def _editor_of(user: object) -> tuple[str | None, str | None]:
 
 
 def _is_trashed(item: Mapping[str, Any]) -> bool:
-    # Only a plain yes: what is no boolean says nothing, and a page that is taken for trashed is removed.
+    # Only a plain yes: what is not a boolean says nothing, and a page that is taken for trashed is removed.
     return item.get("in_trash") is True or item.get("archived") is True
 
 

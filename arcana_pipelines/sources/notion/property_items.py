@@ -29,7 +29,7 @@ def read_property(api: NotionApi, page_id: str, property_id: str, held: Mapping[
     path = f"pages/{page_id}/properties/{property_id}"
     read = partial(api.pages.properties.retrieve, page_id, property_id)
     first: dict[str, Any] = read(page_size=100)
-    if first["object"] == "property_item":  # a formula, for one, is no list
+    if first["object"] == "property_item":  # a formula, for one, is not a list
         return _expected(first, kind, path)
     results: list[dict[str, Any]] = []
     about: Any = None

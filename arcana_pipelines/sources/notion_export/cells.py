@@ -24,7 +24,7 @@ from arcana_pipelines.documents.values import (
 
 CellType = Literal["text", "checkbox", "date", "number", "multi_select"]
 
-# A column has a type if at most a third of its cells is not of it, or a half where they are no lists either. Notion has
+# A column has a type if at most a third of its cells is not of it, or half where they are not lists either. Notion has
 # no mixed columns: then a person wrote into the CSV, or it is a text, or we do not know how Notion wrote it. So it is
 # told, also of a text of which a fifth reads as something else.
 _UNREAD_BESIDE_LISTS = 1 / 3

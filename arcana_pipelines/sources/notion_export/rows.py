@@ -66,7 +66,7 @@ class RowIndex:
         unreadable: databases whose CSV could not be read: nothing is known about their rows.
         unusable: of databases whose CSV is in an unknown encoding, or too large, what to tell: their row files are
             listed, without properties.
-        views: of each CSV that is no database, the database that it shows.
+        views: of each CSV that is not a database, the database that it shows.
         columns: of each database what its columns are, by name.
         titles: of each database the name of its title's column.
     """

@@ -209,7 +209,7 @@ class NotionExportSource(Source):
             self._snapshot = None
 
     def _current(self) -> Snapshot:
-        """The held snapshot, or a first one. An export that is gone is no statement about a page."""
+        """The held snapshot, or a first one. An export that is gone is not a statement about a page."""
         if self._snapshot is None:
             try:
                 return self._look_again()

@@ -117,7 +117,7 @@ class KnownRows:
         return None
 
     def _shown_rows(self, database: Database, table: Table, number: int) -> frozenset[int] | None:
-        """The table's rows that database `number` has too, or None if the table is no view of it."""
+        """The table's rows that database `number` has too, or None if the table is not a view of it."""
         known = self._known[number]
         shared = known.columns.intersection(table.columns)
         if len(table.columns) > 2 * len(shared):

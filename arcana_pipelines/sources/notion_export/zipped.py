@@ -52,7 +52,7 @@ class ZipExport:
     """One look at a zip, or at a zip of `…Part-1.zip`, `…Part-2.zip`.
 
     Raises:
-        InvalidExport: it is no zip, is damaged, or is not safe to read.
+        InvalidExport: it is not a zip, is damaged, or is not safe to read.
         OSError: it cannot be opened.
     """
 
