@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import dagster as dg
+from sqlalchemy.exc import OperationalError
 
 from arcana_pipelines.db.engine import DAGSTER_SCHEMA, Database
 from arcana_pipelines.defs.instance_file import fault
@@ -51,11 +52,11 @@ def check_home(settings: Settings) -> Path:
     if named and not Path(named).is_dir():
         raise InvalidSetting(f"DAGSTER_HOME is '{named}', where there is no folder. {_MEND_HOME}")
     home = Path(named) if named else settings.dagster_home
-    is_ours = home == settings.dagster_home
     fault = _fault(home / "dagster.yaml")
     if fault is not None:
-        remedy = "or delete it to get the defaults back" if is_ours else "or unset DAGSTER_HOME to use Arcana's own"
-        raise InvalidSetting(f"The file {home / 'dagster.yaml'} cannot be used: {fault}. Correct it, {remedy}.")
+        raise InvalidSetting(
+            f"The file {home / 'dagster.yaml'} cannot be used: {fault}. Correct it, {_other_way(home, settings)}."
+        )
     return home
 
 
@@ -91,16 +92,39 @@ def open_instance(database: Database) -> dg.DagsterInstance:
     """Dagster's instance, its tables created.
 
     Raises:
-        InvalidSetting: DAGSTER_HOME is not a folder, or its dagster.yaml cannot be used.
+        InvalidSetting: DAGSTER_HOME is not a folder, or its dagster.yaml or the storage that it names cannot be used.
     """
     prepare(database)
+    home = Path(os.environ["DAGSTER_HOME"])
     try:
-        return _opened(os.environ["DAGSTER_HOME"])
-    except (dg.DagsterError, ImportError, AttributeError) as error:
-        said = " ".join(str(error).split()) or type(error).__name__
+        return _opened(str(home))
+    except Exception as error:  # the file may name any class, and each raises what it likes
         raise InvalidSetting(
-            f"Dagster cannot be opened as {Path(os.environ['DAGSTER_HOME']) / 'dagster.yaml'} says: {said}"
+            f"Dagster cannot be opened as {home / 'dagster.yaml'} says: {_said(error)}. "
+            f"Correct it, {_other_way(home, database.settings)}."
         ) from error
+
+
+def _said(error: BaseException) -> str:
+    """Why the instance did not open. Only the kind is told of what may repeat a password."""
+    causes = [error]
+    while (cause := causes[-1].__cause__) is not None and cause not in causes:
+        causes.append(cause)
+    told = [cause for cause in causes if isinstance(cause, (OperationalError, OSError))]
+    if told:
+        said = str(getattr(told[0], "orig", None) or told[0]).partition("\n")[0]
+    elif isinstance(error, (dg.DagsterError, ImportError, AttributeError)):
+        said = " ".join(str(error).split())
+    else:
+        said = ""
+    return said.rstrip(".") or type(error).__name__
+
+
+def _other_way(home: Path, settings: Settings) -> str:
+    """What to do instead of correcting a `dagster.yaml`."""
+    if home == settings.dagster_home:
+        return "or delete it to get the defaults back"
+    return "or unset DAGSTER_HOME to use Arcana's own"
 
 
 def _opened(home: str) -> dg.DagsterInstance:

@@ -83,6 +83,26 @@ class TestDagsterHome:
         found = doctor(arcana, DAGSTER_HOME=home)["dagster"]
         assert not found["ok"] and found["detail"] in said
 
+    @pytest.mark.parametrize(
+        ("url", "why"),
+        [
+            ("postgresql://bob:hunter2@127.0.0.1:1/theirs", "Connection refused"),
+            ("postgresql://127.0.0.1:hunter2/theirs", "ValueError"),
+        ],
+    )
+    def test_whose_storage_does_not_open_is_named_and_no_password_told(
+        self, arcana: Arcana, tmp_path: Path, url: str, why: str
+    ) -> None:
+        arcana.here("workspace", "add", "acme", "--source", "notion")
+        theirs = tmp_path / "theirs"
+        theirs.mkdir()
+        (theirs / "dagster.yaml").write_text(f'storage:\n  postgres:\n    postgres_url: "{url}"\n')
+        done = arcana.here("sync", "acme", DAGSTER_HOME=str(theirs))
+        said = done.stderr.splitlines()[-1]
+        assert done.returncode == 2 and "Traceback" not in done.stderr and "hunter2" not in done.stderr, done.stderr
+        assert said.startswith(f"Error: Dagster cannot be opened as {theirs / 'dagster.yaml'} says: ")
+        assert why in said and "unset DAGSTER_HOME" in said
+
     @pytest.mark.parametrize("yaml", [None, "", "nux:\n  enabled: false\n"])
     def test_that_says_little_is_used_as_it_is_and_no_statistics_are_sent(
         self, arcana: Arcana, tmp_path: Path, yaml: str | None
