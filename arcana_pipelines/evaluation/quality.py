@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -272,11 +272,13 @@ def evaluate_serving(
     return evaluated
 
 
-def gate(connection: Connection, settings: Settings, build: Build) -> list[str]:
+def gate(
+    connection: Connection, settings: Settings, build: Build, on_asking: Callable[[int], None] = lambda questions: None
+) -> list[str]:
     """What speaks against letting a build serve: it answers the kept questions worse than the one that serves.
 
     Both are asked now, so that the same pages and the same release answer. Both results are stored. Empty
-    when there is nothing to compare.
+    when there is nothing to compare. `on_asking` is told how many questions each is about to be asked.
 
     Raises:
         EmbeddingFailed: the provider does not embed questions.
@@ -286,6 +288,7 @@ def gate(connection: Connection, settings: Settings, build: Build) -> list[str]:
     serving = next((each for each in builds if each.state == "active"), None)
     if not questions or serving is None or serving.rag_index_build_id == build.rag_index_build_id:
         return []
+    on_asking(len(questions))
     before, now = (evaluate(connection, settings, each, questions) for each in (serving, build))
     comparison = compare(now, before.by_question)
     if comparison is None:

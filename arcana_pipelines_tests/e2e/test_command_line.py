@@ -64,6 +64,24 @@ class TestMainPath:
         assert again.returncode == 2
         assert "choose another" in again.stderr
 
+    def test_what_is_done_with_a_build_is_told_while_it_is_done_and_after(self, arcana: Arcana, tmp_path: Path) -> None:
+        arcana.json("workspace", "add", "acme", "--source", "notion")
+        documents = arcana.json("sync", "acme")["pages"]["added"]
+        drafts = tmp_path / "golden.jsonl"
+        drafts.write_text(arcana("eval", "acme", "--suggest", "--limit", "3").stdout)
+        arcana.json("eval", "acme", str(drafts), "--keep")
+
+        rebuilt = arcana("index", "rebuild", "acme").stdout
+        assert "verified: " in rebuilt and "verifying" not in rebuilt
+        assert "does not serve" not in rebuilt and "index promote acme default" in rebuilt
+        verified = arcana("index", "verify", "acme")
+        assert f"{documents} documents were compared" in verified.stdout and "nothing speaks against" in verified.stdout
+        assert verified.stderr == "", "what is done is told on terminals alone"
+
+        promoted = arcana("index", "promote", "acme", FORCE_COLOR="1")
+        assert promoted.returncode == 0
+        assert "asking both builds 3 golden questions …" in promoted.stderr
+
     def test_queries_on_standard_input_are_answered_line_by_line(self, arcana: Arcana) -> None:
         arcana.json("workspace", "add", "acme", "--source", "notion")
         arcana.json("sync", "acme")

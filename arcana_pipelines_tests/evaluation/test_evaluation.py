@@ -244,9 +244,9 @@ class Quality:
         with self.harness.database.connection() as connection:
             return quality.load_golden(connection, self.workspace_id)
 
-    def gate(self, build: Build) -> list[str]:
+    def gate(self, build: Build, asked: list[int] | None = None) -> list[str]:
         with self.harness.database.connection() as connection:
-            return quality.gate(connection, self.settings, build)
+            return quality.gate(connection, self.settings, build, ([] if asked is None else asked).append)
 
     def suggest(self, limit: int) -> list[Question]:
         with self.harness.database.connection() as connection:
@@ -392,14 +392,16 @@ class TestKeptQuestions:
 
 class TestGate:
     def test_without_kept_questions_everything_passes(self, of_acme: Quality) -> None:
-        assert of_acme.gate(of_acme.rebuilt(32)) == [] and of_acme.results() == []
+        asked: list[int] = []
+        assert of_acme.gate(of_acme.rebuilt(32), asked) == [] and of_acme.results() == [] and asked == []
 
     def test_a_build_that_answers_as_well_passes_and_both_results_are_stored(
         self, of_acme: Quality, questions: list[Question]
     ) -> None:
         of_acme.keep(questions)
         build = of_acme.rebuilt(256)
-        assert of_acme.gate(build) == []
+        asked: list[int] = []
+        assert of_acme.gate(build, asked) == [] and asked == [6], "who waits is told how many are asked"
         assert [row[:2] for row in of_acme.results()] == [(each.rag_index_build_id, 6) for each in of_acme.builds()]
 
     def test_one_that_answers_worse_does_not(

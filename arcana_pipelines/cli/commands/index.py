@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
 from typing import Any, get_args
@@ -13,7 +14,7 @@ from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.database import open_database, upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import json_option, print_json, say
+from arcana_pipelines.cli.output import error_console, json_option, print_json, say
 from arcana_pipelines.cli.runs import run_job
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current
@@ -24,6 +25,7 @@ from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Ann, Build, IndexSettings, builds_of
 from arcana_pipelines.indexes.lifecycle import SettingsChange
 from arcana_pipelines.indexes.targets.pgvector.ann import ANN_FROM
+from arcana_pipelines.indexes.verification import Verification
 from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.lease import Role
@@ -147,10 +149,12 @@ def verify(context: click.Context, slug: str, name: str, as_json: bool) -> None:
     require_current(database)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
-        build, result = lifecycle.verify_index(connection, workspace.workspace_id, name)
-        _print_build(
-            lifecycle.build_to_dict(connection, replace(build, verification=result.as_dict())), slug, name, as_json
-        )
+        with _status(f"{slug}: verifying …"):
+            build, result = lifecycle.verify_index(connection, workspace.workspace_id, name)
+        facts = lifecycle.build_to_dict(connection, replace(build, verification=result.as_dict()))
+        _print_build(facts, slug, name, as_json)
+        if not as_json:
+            _print_compared(result, facts["ann"])
     context.exit(0 if result.passed else NOT_VERIFIED)
 
 
@@ -166,9 +170,17 @@ def promote(slug: str, name: str, as_json: bool) -> None:
         workspace = workspaces.find(connection, slug)
         builds = lifecycle.find_builds(connection, workspace.workspace_id, name)
         waited = any(each.state == "verifying" for each in builds)
-        build = lifecycle.promote(
-            connection, workspace.workspace_id, name, lambda build: quality.gate(connection, database.settings, build)
-        )
+        with _status(f"{slug}: verifying …") as tell:
+
+            def gate(build: Build) -> list[str]:
+                return quality.gate(
+                    connection,
+                    database.settings,
+                    build,
+                    lambda questions: tell(f"{slug}: asking both builds {questions} golden questions …"),
+                )
+
+            build = lifecycle.promote(connection, workspace.workspace_id, name, gate)
         old = lifecycle.builds_to_drop(builds_of(connection, workspace.workspace_id))
         if not (waited or as_json):
             say("No build of '{}' waits for promotion; the one that serves goes on.", name)
@@ -225,6 +237,27 @@ def drop(slug: str, name: str, build: int | None, yes: bool, as_json: bool) -> N
         click.echo(f"Dropped {what}.")
 
 
+@contextmanager
+def _status(line: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal what is being done, and yield a function that says what is done next."""
+    from rich.text import Text
+
+    with error_console().status(Text(line)) as status:
+        yield lambda line: status.update(Text(line))
+
+
+def _print_compared(result: Verification, ann: str) -> None:
+    """What a verification has looked at."""
+    say(
+        "  {} documents were compared with their latest versions, {} chunks with what these were cut into and their "
+        "vectors looked at{}{}: {}",
+        result.documents, result.chunks,
+        f", {result.recall:.3f} of the nearest neighbours found" if ann != "none" else "",
+        f", {result.left_out} documents in quarantine left out" if result.left_out else "",
+        "nothing speaks against serving it" if result.passed else "it is not fit to serve",
+    )  # fmt: skip
+
+
 def _fill(database: Database, workspace: Workspace, build: Build, no_wait: bool, as_json: bool) -> None:
     """Run the assets that fill builds, and say how the build is now."""
     if not no_wait and build.state in ("building", "verifying"):
@@ -249,21 +282,29 @@ def _print_build(facts: dict[str, Any], slug: str, name: str, as_json: bool) -> 
     problems = (facts["verification"] or {}).get("problems", [])
     for problem in problems if facts["state"] not in ("building", "verifying") else []:
         say("  {}", problem)
+    if _is_verified(facts):
+        say("It is filled and verified, and searches go on in the build that serves. To let it serve:")
+        say("  arcana index promote {} {}", slug, name)
+        return
     if facts["not_serving"]:
         say("It does not serve:")
     for reason in facts["not_serving"]:
         say("  {}", reason)
     if facts["state"] == "building":
         say("Dagster goes on with it, and so does the same command.")
-    elif facts["state"] == "verifying" and not problems:
-        say("Next: arcana index promote {} {}", slug, name)
+
+
+def _is_verified(facts: dict[str, Any]) -> bool:
+    """Whether a build waits for nothing but its promotion."""
+    return facts["state"] == "verifying" and bool((facts["verification"] or {}).get("passed"))
 
 
 def _line(facts: dict[str, Any]) -> str:
     chunker = facts["chunker"]
     outdated = ", cut by an older release" if facts["outdated"] else ""
+    state = "verified" if _is_verified(facts) else facts["state"]
     return (
-        f"build {facts['build']} {facts['state']}: {facts['documents']} documents, {facts['chunks']} chunks of about "
+        f"build {facts['build']} {state}: {facts['documents']} documents, {facts['chunks']} chunks of about "
         f"{chunker['target_tokens']} tokens, {facts['embedding_model']} ({facts['dimensions']}), "
         f"{'exact' if facts['ann'] == 'none' else facts['ann']} search{outdated}"
     )
