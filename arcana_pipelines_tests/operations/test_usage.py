@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from arcana_pipelines.cli.main import main
 from arcana_pipelines.embedding import store
@@ -110,6 +111,18 @@ class TestTheCommand:
         assert "month (UTC)" in told and "sum" in lines[-1] and "0.0100" in lines[-1]
         assert "The price of in-house is not known" in told
 
+    def test_cuts_no_name_where_the_line_is_too_narrow_for_it(
+        self, paid: Harness, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = "intfloat/multilingual-e5-large-instruct-of-our-own-server"
+        _embedded(paid, FIRST_SECOND, model, CENT, "batch")
+        monkeypatch.setattr("arcana_pipelines.cli.commands.usage.console", lambda: Console(soft_wrap=True, width=80))
+        told = _told(capsys)
+        assert "…" not in told
+        assert all(len(line) <= 80 for line in told.splitlines() if "│" in line)
+        column = [line.split("│")[3].strip() for line in told.splitlines() if line.count("│") > 6]
+        assert model in "".join(column)
+
     def test_tells_a_program_exact_costs(self, paid: Harness, capsys: pytest.CaptureFixture[str]) -> None:
         told: dict[str, Any] = json.loads(_told(capsys, "acme", "--json"))
         assert told["time_zone"] == "UTC" and told["unpriced_models"] == ["in-house"]
@@ -125,5 +138,6 @@ class TestTheCommand:
         _told(capsys, "--csv", str(file))
         with file.open(encoding="utf-8", newline="") as opened:
             rows = list(csv.DictReader(opened))
-        assert [row["cost"] for row in rows] == ["0", "0.01", "0.01", "0.0000001"]
+        assert list(rows[0]) == ["month", "workspace", "model", "tier", "texts", "tokens", "cost_usd", "seconds"]
+        assert [row["cost_usd"] for row in rows] == ["0", "0.01", "0.01", "0.0000001"]
         assert {row["workspace"] for row in rows} == {"acme"}

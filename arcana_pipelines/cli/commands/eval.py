@@ -138,7 +138,10 @@ def _print_worst(evaluation: quality.Evaluation) -> None:
 
     if not evaluation.worst:
         return
-    table = Table(f"worst queries ({DECISIVE})", *quality.RANKINGS, "fused less the better half")
+    table = Table()
+    table.add_column(f"worst queries ({DECISIVE})", overflow="fold")
+    for column in (*quality.RANKINGS, "fused less the better half"):
+        table.add_column(column)
     for answer in evaluation.worst:
         values = [f"{answer.measures[ranking][DECISIVE]:.3f}" for ranking in quality.RANKINGS]
         table.add_row(Text(printable(answer.question.query)), *values, f"{answer.difference:+.3f}")

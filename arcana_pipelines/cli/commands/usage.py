@@ -33,6 +33,7 @@ def command(slug: str | None, csv_file: str | None, as_json: bool) -> None:
     if csv_file:
         rows = frame(usage)
         rows["cost"] = [f"{cost:f}" for cost in rows["cost"]]
+        rows = rows.rename(columns={"cost": "cost_usd"})
         rows.to_csv(csv_file, index=False, encoding="utf-8")
     if as_json:
         print_json(
@@ -58,9 +59,14 @@ def _print(usage: Sequence[MonthlyUsage], unpriced: Sequence[str]) -> None:
     if not usage:
         say("Nothing has been embedded yet.")
         return
-    table = Table("month (UTC)", "workspace", "model", "tier")
+    table = Table()
+    table.add_column("month (UTC)", no_wrap=True)
+    # Where the line is too narrow they go on in the next one: a name that is cut names nothing.
+    for column in ("workspace", "model"):
+        table.add_column(column, overflow="fold")
+    table.add_column("tier", no_wrap=True)
     for column in ("texts", "tokens", "USD"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for row in usage:
         cells = [row.month, row.workspace or "sum", row.model or "", row.tier or ""]
         numbers = [f"{row.texts:,}", f"{row.tokens:,}", f"{row.cost:.4f}"]
