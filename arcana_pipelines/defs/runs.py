@@ -100,8 +100,8 @@ def run_key(instance: dg.DagsterInstance, slug: str, generation: int, home: Home
     The key holds the generation and the last run, because Dagster never runs the same key twice. After n
     failures in a row the next try waits 30 s * 2^(n-1), half an hour at most.
     """
-    found = instance.get_run_records(RunsFilter(tags={WORKSPACE_TAG: slug}), limit=8)
-    records = [record for record in found if home.owns(record.dagster_run)]
+    newest = instance.get_run_records(RunsFilter(tags={WORKSPACE_TAG: slug}), limit=8)
+    records = [record for record in newest if home.owns(record.dagster_run)]
     failures = 0
     for record in records:
         if record.dagster_run.status is not DagsterRunStatus.FAILURE:

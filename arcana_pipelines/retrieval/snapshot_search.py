@@ -155,13 +155,13 @@ class SnapshotSearch:
         statement = sql.SQL(load_sql("by_words")).format(**self._names, found=condition)
         return [row[0] for row in self._rows(statement, {"keys": plan.keys, **together})]
 
-    def _needs_meaning(self, found: int) -> bool:
+    def _needs_meaning(self, by_words: int) -> bool:
         """Is it worth looking by meaning for chunks that words did not find?"""
         if self._vector is None or self._request.ranking == "lexical":
             return False
         if self._request.ranking == "dense" or not model_named(self._serving.model).is_weak:
             return True
-        return self._serving.vectors <= SMALL or found < self._request.k
+        return self._serving.vectors <= SMALL or by_words < self._request.k
 
     def _by_meaning(self) -> list[int]:
         if self._filters:
