@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -28,6 +32,7 @@ from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.sources.registry import open_source, out_of_reach, platform_named
 from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines_tests.conformance.conftest import PLUGIN
 
 
 def test_its_names_are_values_of_the_settings(plugin: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,3 +202,17 @@ def _without_first(text: str) -> str:
     import json
 
     return json.dumps(dict(list(json.loads(text).items())[1:]))
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_docs_run_as_they_stand(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
+    (suite,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "test_tickets.py" in block]
+    (shown,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "test_tickets.py").write_text(suite, encoding="utf-8")
+    shutil.copy(PLUGIN / "ticket_desk.py", tmp_path)
+    (tmp_path / "tickets.json").write_text(shown, encoding="utf-8")
+    source = "from ticket_desk import *; print(len(Tickets(Path('tickets.json'), TicketSettings())._tickets()))"
+    for command, said in ((["-c", source], "2"), (["-m", "pytest", "-q", "-p", "no:cacheprovider"], "passed")):
+        done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0 and said in done.stdout, done.stdout + done.stderr
