@@ -98,7 +98,7 @@ def sync_pages(
     generation = generations.begin(connection, workspace.workspace_id, mode, run=run, is_estimate=is_estimate)
     announced = inbox.waiting(connection, workspace.workspace_id)
     listing, listed = _list(connection, workspace, source, generation)
-    there = _look_at_announced(connection, workspace, generation, source, announced, listing)
+    there = _look_at_announced(connection, generation, source, announced, listing)
     if mode is Mode.AUDIT:
         listed += _follow_links(connection, generation, source)
     elif mode is Mode.INCREMENTAL and source.capabilities.has_containers:
@@ -183,9 +183,8 @@ def _follow_links(connection: Connection, generation: Generation, source: Source
 
 
 def _look_at_announced(
-    connection: Connection, workspace: Workspace, generation: Generation, source: Source, announced: Waiting,
-    listing: Listing,
-) -> list[PageRef]:  # fmt: skip
+    connection: Connection, generation: Generation, source: Source, announced: Waiting, listing: Listing
+) -> list[PageRef]:
     """Look at announced pages that the listing did not show: the search index may lag behind the events.
 
     Returns those that are there; trashed ones join the listing's trash.

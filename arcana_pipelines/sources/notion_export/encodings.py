@@ -80,7 +80,7 @@ def _decoded(data: bytes, whole: bool) -> tuple[str, str | None]:
     if text is not None and 4 * len(_CONTROLS.findall(text)) < len(data):
         return text, None
     broken = data.decode("utf-8", "replace")
-    if 0 in data and (text is not None or not _mostly_utf8(broken)) and (utf16 := _utf16(data, whole)):
+    if 0 in data and (text is not None or not _mostly_utf8(broken)) and (utf16 := _utf16(data)):
         return _known(data, utf16, whole)
     if text is not None:
         return text, None
@@ -92,7 +92,7 @@ def _decoded(data: bytes, whole: bool) -> tuple[str, str | None]:
     return broken, "some bytes are not UTF-8 text and were replaced"
 
 
-def _utf16(data: bytes, whole: bool) -> str | None:
+def _utf16(data: bytes) -> str | None:
     """Which UTF-16 a text without a mark is in: its blanks, commas and ends of lines have a byte of value 0."""
     sample = data[: _SAMPLE & ~1]
     read: dict[int, str] = {}
