@@ -47,6 +47,10 @@ class MissingToken(WrongUse):
     """The environment variable that should hold the source's token is not set."""
 
 
+class ModelMissing(WrongUse):
+    """The weights of a model that runs here are not installed, or are not the ones this release was made for."""
+
+
 class DatabaseUnreachable(WrongUse):
     """No PostgreSQL answers at the configured address, or it refuses us."""
 

@@ -53,7 +53,7 @@ def _one_of(kind: str, *ours: str) -> Callable[[str], str]:
 HttpUrl = Annotated[str, AfterValidator(_is_http)]
 SecretHttpUrl = Annotated[SecretStr, AfterValidator(_is_secret_http)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_is_postgres)]
-EmbeddingProviderName = Annotated[str, AfterValidator(_one_of("embedding provider", "local", "openai"))]
+EmbeddingProviderName = Annotated[str, AfterValidator(_one_of("embedding provider", "local", "local-small", "openai"))]
 RerankerName = Annotated[str, AfterValidator(_one_of("reranker", "endpoint"))]
 
 

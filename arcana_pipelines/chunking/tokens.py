@@ -24,7 +24,7 @@ _MANY = 1000  # of so many texts most are short and come again
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """A byte-pair vocabulary. `length` gives a text's number of tokens, without the marks around it."""
+    """A vocabulary. `length` gives a text's number of tokens, without the marks around it."""
 
     name: str
     length: Callable[[str], int]
@@ -41,6 +41,7 @@ def vocabulary(name: str | None) -> Vocabulary:
     """The vocabulary of this name (`Model.vocabulary`); that of OpenAI's models (`cl100k_base`) where none is known.
 
     Raises:
+        ModelMissing: it is in a file that is not installed.
         WrongUse: this release has no such vocabulary.
     """
     made = _VOCABULARIES.get(name or "cl100k_base")
@@ -75,6 +76,13 @@ def _local_tokenizer() -> Any:
 
 
 @cache
+def _xlm_roberta() -> Vocabulary:
+    from arcana_pipelines.multilingual_e5.loaded import tokenizer
+
+    return Vocabulary("xlm-roberta", tokenizer().length)
+
+
+@cache
 def _cl100k() -> Vocabulary:
     import splintr
 
@@ -87,7 +95,7 @@ def _cl100k() -> Vocabulary:
     return Vocabulary("cl100k_base", length)
 
 
-_VOCABULARIES = {"wordllama-l2-supercat": _l2_supercat, "cl100k_base": _cl100k}
+_VOCABULARIES = {"wordllama-l2-supercat": _l2_supercat, "xlm-roberta": _xlm_roberta, "cl100k_base": _cl100k}
 
 
 def estimate_tokens(text: str) -> int:

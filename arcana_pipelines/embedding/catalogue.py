@@ -15,6 +15,7 @@ from arcana_pipelines import plugins
 from arcana_pipelines.errors import WrongUse
 
 LOCAL_MODEL = "wordllama-l2-supercat"
+MULTILINGUAL_MODEL = "multilingual-e5-small-q4"
 
 Strength = Literal["weak", "strong"]
 
@@ -58,13 +59,32 @@ class Model:
         return self.strength == "weak"
 
 
+# https://huggingface.co/intfloat/multilingual-e5-small
+_LANGUAGES_OF_E5 = tuple(
+    "af am ar as az be bg bn br bs ca cs cy da de el en eo es et eu fa fi fr fy ga gd gl gu ha he hi hr hu hy id is it "
+    "ja jv ka kk km kn ko ku ky la lo lt lv mg mk ml mn mr ms my ne nl no om or pa pl ps pt ro ru sa sd si sk sl so sq "
+    "sr su sv sw ta te th tl tr ug uk ur uz vi xh yi zh".split()
+)
+
 # Sizes: https://platform.openai.com/docs/guides/embeddings; models before the third generation refuse the parameter
 # `dimensions`. Vocabulary: https://github.com/openai/tiktoken. Prices: https://platform.openai.com/docs/pricing, as
 # published in May 2026.
 _OURS = (
     Model(
-        name=LOCAL_MODEL,
+        name=MULTILINGUAL_MODEL,
         provider="local",
+        dimensions=384,
+        dimensions_adjustable=False,
+        vocabulary="xlm-roberta",
+        price=Decimal(0),
+        runs_here=True,
+        languages=_LANGUAGES_OF_E5,
+        question_prefix="query: ",
+        passage_prefix="passage: ",
+    ),
+    Model(
+        name=LOCAL_MODEL,
+        provider="local-small",
         dimensions=256,
         dimensions_adjustable=False,
         vocabulary=LOCAL_MODEL,

@@ -99,12 +99,20 @@ def _provider(name: str) -> EmbeddingProvider:
     return provider
 
 
-def _open_local(settings: Settings, model: Model, dimensions: int, patience: float) -> Embedder:
+def _open_small(settings: Settings, model: Model, dimensions: int, patience: float) -> Embedder:
     if dimensions != model.dimensions:
         raise WrongUse(f"The local model's vectors have {model.dimensions} dimensions, not {dimensions}.")
     from arcana_pipelines.embedding.local import LocalEmbedder
 
     return LocalEmbedder()
+
+
+def _open_multilingual(settings: Settings, model: Model, dimensions: int, patience: float) -> Embedder:
+    if dimensions != model.dimensions:
+        raise WrongUse(f"The local model's vectors have {model.dimensions} dimensions, not {dimensions}.")
+    from arcana_pipelines.embedding.multilingual import MultilingualEmbedder
+
+    return MultilingualEmbedder()
 
 
 def _open_openai(settings: Settings, model: Model, dimensions: int, patience: float) -> Embedder:
@@ -115,7 +123,10 @@ def _open_openai(settings: Settings, model: Model, dimensions: int, patience: fl
 
 _OURS = (
     EmbeddingProvider(
-        name="local", open=_open_local, default=lambda settings: (LOCAL_MODEL, dimensions_of(LOCAL_MODEL))
+        name="local", open=_open_multilingual, default=lambda settings: (LOCAL_MODEL, dimensions_of(LOCAL_MODEL))
+    ),
+    EmbeddingProvider(
+        name="local-small", open=_open_small, default=lambda settings: (LOCAL_MODEL, dimensions_of(LOCAL_MODEL))
     ),
     EmbeddingProvider(
         name=OPENAI,

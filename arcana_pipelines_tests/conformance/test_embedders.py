@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from arcana_pipelines.embedding.catalogue import LOCAL_MODEL
+from arcana_pipelines.embedding.catalogue import LOCAL_MODEL, MULTILINGUAL_MODEL
 from arcana_pipelines.embedding.protocol import Embedder
 from arcana_pipelines.embedding.registry import open_embedder
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.conformance.embedders import EmbedderConformance
 from arcana_pipelines.testing.openai_server import EmbeddingServer
 from arcana_pipelines_tests.embedding.conftest import MODEL, paid
+from arcana_pipelines_tests.multilingual_e5 import needs_weights
 
 
 class TestLocal(EmbedderConformance):
     @pytest.fixture
     def embedder(self) -> Embedder:
         return open_embedder(Settings(), LOCAL_MODEL, 256)
+
+
+@needs_weights
+class TestMultilingual(EmbedderConformance):
+    @pytest.fixture
+    def embedder(self) -> Embedder:
+        return open_embedder(Settings(), MULTILINGUAL_MODEL, 384)
 
 
 class TestOpenAI(EmbedderConformance):

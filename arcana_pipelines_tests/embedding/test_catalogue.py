@@ -9,14 +9,23 @@ import pytest
 from arcana_pipelines import plugins
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.embedding import registry
-from arcana_pipelines.embedding.catalogue import LOCAL_MODEL, MODELS, Model, dimensions_of, model_named
+from arcana_pipelines.embedding.catalogue import (
+    LOCAL_MODEL,
+    MODELS,
+    MULTILINGUAL_MODEL,
+    Model,
+    dimensions_of,
+    model_named,
+)
 from arcana_pipelines.embedding.packing import measured, sendable
 from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.settings import Settings
+from arcana_pipelines_tests.multilingual_e5 import needs_weights
 
 UNKNOWN = "a-model-nobody-knows"
 SAID_PREFIX = "passage: "
+_OTHERS = [name for name in MODELS if name != MULTILINGUAL_MODEL]
 
 
 @pytest.fixture
@@ -36,7 +45,7 @@ def test_of_an_unknown_model_nothing_is_assumed_that_could_be_wrong() -> None:
     assert text.most_tokens >= len("휴가".encode())
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [pytest.param(MULTILINGUAL_MODEL, marks=needs_weights), *_OTHERS])
 def test_every_listed_model_can_be_counted_priced_and_opened(name: str) -> None:
     model = model_named(name)
     assert vocabulary(model.vocabulary).name == model.vocabulary
@@ -46,9 +55,10 @@ def test_every_listed_model_can_be_counted_priced_and_opened(name: str) -> None:
     assert registry.open_embedder(settings, name, model.dimensions).dimensions == model.dimensions
 
 
-def test_the_local_model_has_one_size() -> None:
-    with pytest.raises(WrongUse, match="256"):
-        registry.open_embedder(Settings(), LOCAL_MODEL, 128)
+@pytest.mark.parametrize(("name", "size"), [(LOCAL_MODEL, "256"), (MULTILINGUAL_MODEL, "384")])
+def test_a_model_that_runs_here_has_one_size(name: str, size: str) -> None:
+    with pytest.raises(WrongUse, match=size):
+        registry.open_embedder(Settings(), name, 128)
 
 
 def test_a_price_of_the_settings_is_not_put_on_a_model_that_costs_nothing() -> None:

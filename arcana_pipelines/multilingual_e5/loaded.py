@@ -1,0 +1,57 @@
+"""What of the model a process has loaded: each part once, by one thread, when it is first needed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import cache
+
+from arcana_pipelines.multilingual_e5.model import Model
+from arcana_pipelines.multilingual_e5.tokenizer import Tokenizer
+from arcana_pipelines.multilingual_e5.weights import Weights, checked_weights
+
+_loading = threading.RLock()
+
+
+def tokenizer() -> Tokenizer:
+    """Cuts texts as the model reads them; without the model, where texts are only counted.
+
+    Raises:
+        ModelMissing: see `checked_weights`.
+    """
+    with _loading:
+        return _tokenizer()
+
+
+def model() -> Model:
+    """The model.
+
+    Raises:
+        ModelMissing: see `checked_weights`.
+    """
+    with _loading:
+        return _model()
+
+
+@cache
+def _weights() -> Weights:
+    return Weights(checked_weights())
+
+
+@cache
+def _tokenizer() -> Tokenizer:
+    return Tokenizer(_weights().pieces)
+
+
+@cache
+def _model() -> Model:
+    return Model(_weights(), _tokenizer())
+
+
+def _in_a_forked_process() -> None:
+    """The thread that was loading does not exist here."""
+    global _loading
+    _loading = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_in_a_forked_process)

@@ -1,0 +1,144 @@
+"""The forward pass: a BERT of 12 layers in float32, one text a call, then the mean of its tokens at unit length.
+
+Wang et al.: Multilingual E5 Text Embeddings: A Technical Report. 2024, https://arxiv.org/abs/2402.05672. With texts
+in batches, padded to the longest, it is slower here, and one text alone has the same vector in any company.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arcana_pipelines.multilingual_e5.blas import one_thread_each
+from arcana_pipelines.multilingual_e5.tokenizer import Tokenizer
+from arcana_pipelines.multilingual_e5.weights import Weights, unpacked
+
+Matrix = NDArray[np.float32]
+
+_EPSILON = np.float32(1e-12)
+# Rows whose inner layer is made at once, so that what comes between stays in the processor's cache.
+_ROWS = 32
+
+
+class _Layer(NamedTuple):
+    """Of one layer: attention (queries, keys and values side by side), its norm, the inner layer, its norm."""
+
+    attention: Matrix
+    attention_bias: Matrix
+    attended: Matrix
+    attended_bias: Matrix
+    norm: tuple[Matrix, Matrix]
+    inner: Matrix
+    inner_bias: Matrix
+    outer: Matrix
+    outer_bias: Matrix
+    last_norm: tuple[Matrix, Matrix]
+
+
+class Model:
+    """The model in memory: 85 MB of float32, and the table of words mapped. Safe to share between threads."""
+
+    def __init__(self, weights: Weights, tokenizer: Tokenizer) -> None:
+        self.dimensions = weights.width
+        self._tokenizer = tokenizer
+        self._marks = weights.pieces.first, weights.pieces.last
+        self._longest = weights.longest
+        self._heads, self._size = weights.heads, weights.width // weights.heads
+        self._words = weights.blocks("emb.word", weights.width)
+        self._places = (
+            weights.floats("emb.pos").reshape(-1, weights.width) + weights.floats("emb.type")[: weights.width]
+        )
+        self._norm = weights.floats("emb.ln.w").copy(), weights.floats("emb.ln.b").copy()
+        self._layers = [self._layer(weights, f"l{number}.") for number in range(weights.layers)]
+
+    def embed(self, text: str) -> tuple[Matrix, int]:
+        """The vector of a text with its prefix, and how many tokens were read: 512 at most, and nothing behind them."""
+        first, last = self._marks
+        tokens = [first, *self._tokenizer.tokens(text, self._longest - 2), last]
+        with one_thread_each():
+            rows: Matrix = unpacked(self._words[tokens])
+            rows += self._places[: len(tokens)]
+            rows = _normed(rows, self._norm)
+            for layer in self._layers:
+                rows = self._through(rows, layer)
+        mean = rows.mean(0)
+        return mean / np.linalg.norm(mean), len(tokens)
+
+    def _through(self, rows: Matrix, layer: _Layer) -> Matrix:
+        count = len(rows)
+        parts = rows @ layer.attention
+        parts += layer.attention_bias
+        queries, keys, values = parts.reshape(count, 3, self._heads, self._size).transpose(1, 2, 0, 3)
+        weights = queries @ keys.transpose(0, 2, 1)
+        weights -= weights.max(2, keepdims=True)
+        np.exp(weights, out=weights)
+        weights /= weights.sum(2, keepdims=True)
+        attended: Matrix = (weights @ values).transpose(1, 0, 2).reshape(count, -1) @ layer.attended
+        attended += layer.attended_bias
+        attended += rows
+        rows = _normed(attended, layer.norm)
+        inner: Matrix = rows @ layer.inner
+        for start in range(0, count, _ROWS):
+            part = inner[start : start + _ROWS]
+            part += layer.inner_bias
+            _gelu(part)
+        outer: Matrix = inner @ layer.outer
+        outer += layer.outer_bias
+        outer += rows
+        return _normed(outer, layer.last_norm)
+
+    def _layer(self, weights: Weights, prefix: str) -> _Layer:
+        def matrix(name: str, columns: int = weights.width) -> Matrix:
+            return np.ascontiguousarray(unpacked(weights.blocks(prefix + name, columns)).T)
+
+        def floats(name: str) -> Matrix:
+            return weights.floats(prefix + name).copy()
+
+        scale = np.float32(self._size**-0.5)  # of the products of queries and keys
+        return _Layer(
+            np.concatenate([matrix("q.w") * scale, matrix("k.w"), matrix("v.w")], 1),
+            np.concatenate([floats("q.b") * scale, floats("k.b"), floats("v.b")]),
+            matrix("ao.w"),
+            floats("ao.b"),
+            (floats("aln.w"), floats("aln.b")),
+            matrix("fi.w"),
+            floats("fi.b"),
+            matrix("fo.w", weights.inner),
+            floats("fo.b"),
+            (floats("oln.w"), floats("oln.b")),
+        )
+
+
+def _normed(rows: Matrix, norm: tuple[Matrix, Matrix]) -> Matrix:
+    """Each row with mean 0 and variance 1, then scaled and moved; in place."""
+    rows -= rows.mean(1, keepdims=True)
+    variance = np.einsum("ij,ij->i", rows, rows)
+    variance /= np.float32(rows.shape[1])
+    rows /= np.sqrt(variance + _EPSILON)[:, None]
+    rows *= norm[0]
+    rows += norm[1]
+    return rows
+
+
+def _gelu(rows: Matrix) -> None:
+    """x·Φ(x), in place; Φ by formula 7.1.26 of Abramowitz and Stegun, which is right to 1.5e-7."""
+    size = np.abs(rows)
+    size *= np.float32(0.5**0.5)
+    step = size * np.float32(0.3275911)
+    step += np.float32(1)
+    np.reciprocal(step, out=step)
+    series = step * np.float32(1.061405429)
+    for factor in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
+        series += np.float32(factor)
+        series *= step
+    np.square(size, out=size)
+    np.negative(size, out=size)
+    np.exp(size, out=size)
+    series *= size
+    np.subtract(np.float32(1), series, out=series)
+    np.copysign(series, rows, out=series)
+    series += np.float32(1)
+    rows *= np.float32(0.5)
+    rows *= series

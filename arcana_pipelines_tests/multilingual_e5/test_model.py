@@ -1,0 +1,125 @@
+"""The vectors are those of the model, the same on every processor, in every thread and after a fork."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL
+from arcana_pipelines.embedding.protocol import Embedder
+from arcana_pipelines.embedding.registry import open_embedder
+from arcana_pipelines.multilingual_e5.blas import one_thread_each
+from arcana_pipelines.settings import Settings
+from arcana_pipelines.testing.conformance.threads import at_once
+from arcana_pipelines_tests.multilingual_e5 import needs_weights
+
+pytestmark = needs_weights
+
+QUESTION = "query: How many days of parental leave are there?"
+TEXTS = [
+    QUESTION,
+    "passage: 육아 휴직은 쉰 날이다.",
+    "passage: Parental leave is fifty days.",
+    "passage: The invoice is due in May.",
+    "passage: " + "긴 글은 처음만 읽는다. " * 300,
+    "passage: " + "\ufdfa" * 5_000,
+    "passage: \x00",
+    "",
+]
+
+
+def embedder() -> Embedder:
+    return open_embedder(Settings(), MULTILINGUAL_MODEL, 384)
+
+
+def print_vectors() -> None:
+    print(json.dumps(embedder().embed(TEXTS).vectors.tolist()))
+
+
+def embed_in_a_forked_process() -> None:
+    """Fork in the middle of another thread's work; end with 0 when the new process has embedded, too."""
+    import threading
+
+    ours = embedder()
+    expected = ours.embed(TEXTS[:4]).vectors
+    is_over = threading.Event()
+
+    def embed_on() -> None:
+        while not is_over.is_set():
+            ours.embed(TEXTS[:4])
+
+    threading.Thread(target=embed_on, daemon=True).start()
+    for _ in range(5):
+        if (child := os.fork()) == 0:
+            found = embedder().embed(TEXTS[:4]).vectors
+            os._exit(0 if np.allclose(found, expected, atol=1e-6) else 3)
+        _, status = os.waitpid(child, 0)
+        if status:
+            sys.exit(1)
+    is_over.set()
+
+
+@pytest.fixture(scope="module")
+def vectors() -> np.ndarray:
+    return embedder().embed(TEXTS).vectors
+
+
+def test_the_vectors_are_those_that_were_measured(vectors: np.ndarray) -> None:
+    expected = [
+        [0.039975, -0.010921, -0.06272, -0.025126, 0.070783, -0.055196],
+        [0.057732, 0.003008, -0.030776, -0.05896, 0.096275, 0.011428],
+    ]
+    np.testing.assert_allclose(vectors[:2, :6], expected, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_a_question_is_nearest_to_its_answer_in_either_language(vectors: np.ndarray) -> None:
+    korean, english, invoice = vectors[1:4] @ vectors[0]
+    assert english > korean > invoice
+
+
+def test_of_a_long_text_as_much_is_read_as_the_model_can(vectors: np.ndarray) -> None:
+    embedded = embedder().embed([TEXTS[4], TEXTS[4] + "Nothing of this is read."])
+    assert embedded.counts == [512, 512]
+    np.testing.assert_array_equal(embedded.vectors[0], embedded.vectors[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", ["Haswell", "SkylakeX"])  # of OpenBLAS; elsewhere they are not known
+def test_vectors_are_the_same_on_every_processor(vectors: np.ndarray, kernel: str) -> None:
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", f"import {__name__} as tests; tests.print_vectors()"],
+        env={**os.environ, "OPENBLAS_CORETYPE": kernel},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    np.testing.assert_allclose(json.loads(elsewhere.stdout), vectors, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_forked_process_embeds() -> None:
+    code = f"import {__name__} as tests; tests.embed_in_a_forked_process()"
+    assert subprocess.run([sys.executable, "-c", code], timeout=120, check=False).returncode == 0
+
+
+def test_blas_has_its_threads_back_when_the_last_thread_is_outside() -> None:
+    def threads() -> list[int]:
+        return [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+
+    def inside(_: int) -> list[int]:
+        with one_thread_each():
+            time.sleep(0.001)
+            return threads()
+
+    with threadpool_limits(limits=2, user_api="blas"):
+        before = threads()
+        assert all(set(found) <= {1} for found in at_once(inside, range(64)))
+        assert threads() == before
