@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test fast coverage lint check reference lock newest-dagster dist soak bench clean
+.PHONY: help setup run test fast coverage lint check reference lock newest-dagster dist soak bench eval clean
 
 help:
 	@echo "make setup   the environment in .venv, with the command .venv/bin/arcana"
@@ -15,6 +15,7 @@ help:
 	@echo "make dist    the wheel and the sdist of a release"
 	@echo "make soak    the model-based test for 10,000 steps (STEPS=n for another number)"
 	@echo "make bench   every benchmark, 30 to 50 minutes on two quiet cores (benchmarks/README.md)"
+	@echo "make eval    how well searches answer natural questions, as one table (ARGS=--help: other models, your own questions)"
 	@echo "make reference   docs/reference/ and the drawing in docs/architecture.md, from the code"
 	@echo "make check   what CI runs: format, lint, types, imports, tests, definitions, wheel"
 
@@ -90,6 +91,11 @@ bench: setup
 		$(BIN)/python benchmarks/$$name.py || missed="$$missed $$name"; done; \
 	echo; echo "# kill -9"; $(BIN)/python -m pytest -q --capture=no $(KILLS) || missed="$$missed kills"; \
 	if [ -n "$$missed" ]; then echo "Targets missed in:$$missed"; exit 1; fi
+
+# docs/evaluation.md: how to read it, how to ask your own questions, how CI's baseline is renewed.
+ARGS ?=
+eval: setup
+	@$(BIN)/python -m arcana_pipelines_tests.evaluation $(ARGS)
 
 clean:
 	rm -rf $(VENV) .arcana build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage

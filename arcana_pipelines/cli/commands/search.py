@@ -145,7 +145,7 @@ def _print_hit(number: int, hit: Hit) -> None:
     edited = f", edited {hit.last_edited_at[:10]}" if hit.last_edited_at else ""
     heading = text(f"{number}. ") + text(" > ".join((hit.title, *hit.heading_path)), "bold")
     out.print(heading + text(f"  {hit.score:.2f}  version {hit.version}{edited}", "dim"))
-    shown, spans = _window(hit)
+    shown, spans = window(hit)
     excerpt = text(shown)
     for begin, end in spans:
         excerpt.stylize("bold yellow", begin, end)
@@ -167,7 +167,7 @@ def _wording(twin: Place) -> str:
     return f" (there: {', '.join((*shown, *left_out))})" if twin.differences else ""
 
 
-def _window(hit: Hit) -> tuple[str, list[tuple[int, int]]]:
+def window(hit: Hit) -> tuple[str, list[tuple[int, int]]]:
     """The part of the text with the most different marked words, on one line, with the spans in it."""
     begins = [max(0, begin - SHOWN // 4) for begin, _ in hit.highlights] or [0]
 

@@ -1,0 +1,55 @@
+"""What CI holds: the measures of all questions on the sample handbook with the small model, as they were agreed on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from arcana_pipelines import demo
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines_tests.evaluation.asking import RANKINGS, IndexedPages, measured
+from arcana_pipelines_tests.evaluation.question_file import read_questions
+
+HANDBOOK = Path(demo.__file__).parent / "handbook"
+_FOLDER = Path(__file__).parents[2] / "evaluation" / "handbook"
+HANDBOOK_SETS = (_FOLDER / "tuning.jsonl", _FOLDER / "held_out.jsonl")
+BASELINE = _FOLDER / "baseline.json"
+# Embeds the sample within a second, and is there wherever the tests run.
+SMALL_MODEL = "wordllama-l2-supercat"
+# A measure may fall by this much.
+TOLERANCE = 0.02
+_LESS_IS_BETTER = "refused_wrongly"
+
+Lines = Mapping[str, Mapping[str, float]]
+
+
+def measure_handbook(indexed: IndexedPages) -> dict[str, dict[str, float]]:
+    """The measures of each half by each ranking, over all pairs of languages."""
+    return {
+        f"{path.stem}, {label}": asdict(measured(indexed.ask(read_questions(path), ranking)))
+        for path in HANDBOOK_SETS
+        for label, ranking in RANKINGS.items()
+    }
+
+
+def baseline_of(database: Database) -> str:
+    """The text of the baseline, a line for each half and ranking."""
+    lines = measure_handbook(IndexedPages(database, HANDBOOK, SMALL_MODEL)).items()
+    return "{\n" + ",\n".join(f'"{name}": {json.dumps(measures)}' for name, measures in lines) + "\n}\n"
+
+
+def worse(before: Lines, now: Lines) -> list[str]:
+    """What fell by more than the tolerance, or was not measured, in sentences."""
+    found = []
+    for name, measures in before.items():
+        for measure, value in measures.items():
+            reached = now.get(name, {}).get(measure)
+            if reached is None:
+                found.append(f"{name}: {measure} was {value} and is not measured any more")
+                continue
+            lost = reached - value if measure == _LESS_IS_BETTER else value - reached
+            if lost > TOLERANCE + 1e-9:
+                found.append(f"{name}: {measure} was {value} and is {reached}")
+    return found
