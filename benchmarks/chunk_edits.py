@@ -4,7 +4,7 @@
 
 A stand-in Notion server shows two pages of 300 blocks: a handbook with headings, lists, tables and code, and a
 text of paragraphs alone; and a database. Each edit is made in that world and synced by the stages of a real run,
-with the local model, into an embedded PostgreSQL in a temporary folder; what is counted is what the stage
+with the small model, into an embedded PostgreSQL in a temporary folder; what is counted is what the stage
 `chunk_embeddings` reports. Exit code 1: a target was missed.
 """
 

@@ -35,8 +35,8 @@ from sync_requests import peak_megabytes
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Connection, Database
-from arcana_pipelines.embedding import local
-from arcana_pipelines.embedding.catalogue import LOCAL_MODEL
+from arcana_pipelines.embedding import local_small
+from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import Ann, IndexSettings, builds_of
 from arcana_pipelines.indexes.targets.pgvector import ann
@@ -153,7 +153,7 @@ def registered_with(
     database: Database, slug: str, documents: Iterable[tuple[str, str, str]], kind: Ann = "auto"
 ) -> UUID:
     """A workspace with these documents, nothing of it indexed yet."""
-    index = IndexSettings(LOCAL_MODEL, local.DIMENSIONS, ChunkerSettings(), kind)
+    index = IndexSettings(SMALL_MODEL, local_small.DIMENSIONS, ChunkerSettings(), kind)
     found = registration.register(database, slug, "notion_export", index, lambda _: None, lambda _: None)
     with database.connection() as connection:
         fill_documents(connection, slug, documents)
@@ -186,7 +186,7 @@ def rate(scale: float) -> bool:
     with installation() as database:
         # The approximate index is made apart, to be seen apart.
         registered(database, "rate", int(CHUNKS * scale / CHUNKS_OF_A_DOCUMENT), kind="none")
-        local.LocalEmbedder().embed(["the model is loaded"])
+        local_small.SmallEmbedder().embed(["the model is loaded"])
         seconds = run_stages(database, "rate")["seconds"]
         with database.connection() as connection:
             texts = [
@@ -200,12 +200,12 @@ def rate(scale: float) -> bool:
             started = time.monotonic()
             ann.ensure_ann(connection, replace(build, ann_setting="auto"), len(texts))
             approximate = time.monotonic() - started
-            library = local.load_library()
+            library = local_small.load_library()
             library.embed(["the model is loaded"])
             started = time.monotonic()
             library.embed(texts, norm=True)
             bare_embedding = time.monotonic() - started
-            embedder = local.LocalEmbedder()
+            embedder = local_small.SmallEmbedder()
             started = time.monotonic()
             vectors = [row for at in range(0, len(texts), 100) for row in embedder.embed(texts[at : at + 100]).vectors]
             own_embedding = time.monotonic() - started
@@ -218,7 +218,7 @@ def rate(scale: float) -> bool:
                     copy.write_row((at, text, vector))
             copying = time.monotonic() - started
     ours, bare, own = seconds["embed"] + seconds["publish"], bare_embedding + copying, own_embedding + copying
-    print(f"\n## Rate, {len(texts):,} chunks of {local.DIMENSIONS} dimensions\n")
+    print(f"\n## Rate, {len(texts):,} chunks of {local_small.DIMENSIONS} dimensions\n")
     print("| | seconds | chunks a second |\n| --- | --- | --- |")
     for name, took in (
         ("bare embedder: WordLlama.embed", bare_embedding), ("bare COPY", copying),
@@ -394,7 +394,7 @@ def search(scale: float) -> bool:
     with installation() as database:
         times: list[float] = []
         found = wanted = 0
-        embedder = local.LocalEmbedder()
+        embedder = local_small.SmallEmbedder()
         writer = Writer(3)
         for number in range(10):
             slug = f"tenant-{number}"

@@ -19,6 +19,7 @@ def own_server() -> Iterator[tuple[Path, str]]:
     """(ARCANA_HOME, URL) of an embedded server in a temporary folder; whatever the environment says is forgotten."""
     for name in [name for name in os.environ if name.startswith(_OURS)]:
         del os.environ[name]
+    os.environ["EMBEDDING_PROVIDER"] = "local-small"
     home = Path(tempfile.mkdtemp(prefix="arcana-bench-"))
     try:
         yield home, lease.acquire_lease(home)

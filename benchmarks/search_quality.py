@@ -5,7 +5,7 @@
 FOLDER has `cranfield` (corpus.jsonl, queries.jsonl and qrels.tsv, as https://github.com/beir-cellar/beir has its sets)
 and `docs-corpus` with a folder of Markdown pages a language, `en` and `ko`. What is missing is said and left out. The
 questions of the pages are their titles, and 200 of the headings that no other page has; in Korean every word gets
-another particle. The answers come through the product, with the local model. Exit code 1: a target was missed.
+another particle. The answers come through the product, with the small model. Exit code 1: a target was missed.
 """
 
 from __future__ import annotations

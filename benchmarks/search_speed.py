@@ -177,7 +177,7 @@ def main() -> int:
             mark(connection, workspace_id)
         with database.connect() as connection:
             connection.execute("VACUUM ANALYZE")
-        print(f"\n## Searches of {documents * CHUNKS_OF_A_DOCUMENT:,} chunks with the local model\n")
+        print(f"\n## Searches of {documents * CHUNKS_OF_A_DOCUMENT:,} chunks with the small model\n")
         return 0 if measure(database, workspace_id, documents) else 1
 
 

@@ -72,7 +72,7 @@ def main() -> int:
         url = server.stdout.readline().strip()
         os.environ.update(
             ARCANA_HOME=home, NOTION_REQUESTS_PER_MINUTE="0", NOTION_BASE_URL=url, NOTION_TOKEN=DEFAULT_TOKEN,
-            REVOKED_TOKEN="ntn_revoked",
+            REVOKED_TOKEN="ntn_revoked", EMBEDDING_PROVIDER="local-small",
         )  # fmt: skip
         database = Database(load_settings(), may_create=True)
         try:

@@ -309,6 +309,7 @@ class Home:
             "NOTION_TOKEN": DEFAULT_TOKEN,
             "NOTION_BASE_URL": self.stand.base_url,
             "NOTION_REQUESTS_PER_MINUTE": "0",
+            "EMBEDDING_PROVIDER": "local-small",
         }
         done = subprocess.run(
             [sys.executable, __file__, *arguments],

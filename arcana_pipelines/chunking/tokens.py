@@ -55,7 +55,7 @@ def vocabulary(name: str | None) -> Vocabulary:
 
 
 def local_tokens(text: str) -> NDArray[np.uint32]:
-    """The tokens of a text in the vocabulary of the local model, without the mark before it."""
+    """The tokens of a text in the vocabulary of the small model, without the mark before it."""
     return np.frombuffer(_local_tokenizer().encode_flat(text), dtype="<u4")[1:]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs import partitions
 from arcana_pipelines.defs.instance import open_instance
@@ -23,13 +22,12 @@ def register(
     name: str | None = None,
 ) -> workspaces.Workspace:
     """Register a workspace with an index of the model that the settings name."""
-    model, dimensions = model_of(database.settings)
     with open_instance(database) as instance:
         return registration.register(
             database,
             slug,
             platform,
-            IndexSettings(model, dimensions, ChunkerSettings()),
+            IndexSettings.of_model(*model_of(database.settings)),
             lambda key: partitions.add(instance, key),
             lambda key: partitions.remove(instance, key),
             name=name,

@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 from arcana_pipelines import plugins
 from arcana_pipelines.errors import WrongUse
 
-LOCAL_MODEL = "wordllama-l2-supercat"
+SMALL_MODEL = "wordllama-l2-supercat"
 MULTILINGUAL_MODEL = "multilingual-e5-small-q4"
 
 Strength = Literal["weak", "strong"]
@@ -36,6 +36,9 @@ class Model:
         languages: in which it is good, as ISO 639-1 codes; empty when not known.
         question_prefix: what the model wants before a question.
         passage_prefix: what the model wants before a text that is to be found. It is sent, and not stored.
+        longest: tokens of a text that it reads, prefix and marks included, where a chunk may have more; what is behind
+            them is not embedded.
+        tokens_per_second: embedded on one core, where it runs here; for estimates before there is a measurement.
         strength: "weak" when its nearest texts are often not about the question, so that search leans on words.
     """
 
@@ -51,6 +54,8 @@ class Model:
     languages: tuple[str, ...] = ()
     question_prefix: str = ""
     passage_prefix: str = ""
+    longest: int | None = None
+    tokens_per_second: float | None = None
     strength: Strength = "strong"
 
     @property
@@ -81,16 +86,19 @@ _OURS = (
         languages=_LANGUAGES_OF_E5,
         question_prefix="query: ",
         passage_prefix="passage: ",
+        longest=512,
+        tokens_per_second=1_700,
     ),
     Model(
-        name=LOCAL_MODEL,
+        name=SMALL_MODEL,
         provider="local-small",
         dimensions=256,
         dimensions_adjustable=False,
-        vocabulary=LOCAL_MODEL,
+        vocabulary=SMALL_MODEL,
         price=Decimal(0),
         runs_here=True,
         languages=("en",),
+        tokens_per_second=200_000,
         strength="weak",
     ),
     Model(

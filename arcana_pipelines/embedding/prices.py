@@ -39,7 +39,7 @@ class PricingPolicy:
         )
 
     def price(self, model: str) -> Decimal | None:
-        """Dollars a million tokens of a model, or None when it is not known. The local model is free."""
+        """Dollars a million tokens of a model, or None when it is not known. Models that run here are free."""
         known = model_named(model).price
         return known if known == 0 or self.price_per_million is None else self.price_per_million
 

@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from arcana_pipelines import plugins
-from arcana_pipelines.embedding.catalogue import LOCAL_MODEL, Model, dimensions_of, is_known, model_named
+from arcana_pipelines.embedding.catalogue import (
+    MULTILINGUAL_MODEL,
+    SMALL_MODEL,
+    Model,
+    dimensions_of,
+    is_known,
+    model_named,
+)
 from arcana_pipelines.embedding.protocol import Embedder
 from arcana_pipelines.errors import ArcanaError, InvalidSetting, WrongUse
+from arcana_pipelines.multilingual_e5.weights import weights_problem
 from arcana_pipelines.settings import Settings
 
 RUN_PATIENCE_SECONDS = 600.0
@@ -50,6 +58,7 @@ def open_embedder(settings: Settings, model: str, dimensions: int, patience: flo
 
     Raises:
         InvalidSetting: the model needs a key that is not set.
+        ModelMissing: its weights are not installed, or are other ones.
         WrongUse: the model has vectors of another size, or its provider or a library that it needs is missing.
     """
     if problem := unusable(settings, model):
@@ -70,6 +79,8 @@ def unusable(settings: Settings, model: str) -> ArcanaError | None:
             f"The model '{model}' is embedded by '{known.provider}', which is not installed. Install the plug-in that "
             f"brings that embedding provider, {_THEN}."
         )
+    if known.name == MULTILINGUAL_MODEL:
+        return weights_problem()
     if known.provider != OPENAI or settings.openai_api_key is not None:
         return None
     if is_known(model):
@@ -92,6 +103,16 @@ def probe(settings: Settings, model: str, dimensions: int) -> None:
     open_embedder(settings, model, dimensions).embed(["hello"])
 
 
+def require_here(settings: Settings, model: str, dimensions: int) -> None:
+    """Refuse a model that runs here and cannot: nothing is registered that no sync could fill. Others are not asked.
+
+    Raises:
+        ModelMissing: its weights are not installed, or are other ones.
+    """
+    if model_named(model).runs_here:
+        open_embedder(settings, model, dimensions)
+
+
 def _provider(name: str) -> EmbeddingProvider:
     provider = plugins.part_named(EmbeddingProvider, name, _OURS)
     if provider is None:
@@ -100,19 +121,22 @@ def _provider(name: str) -> EmbeddingProvider:
 
 
 def _open_small(settings: Settings, model: Model, dimensions: int, patience: float) -> Embedder:
-    if dimensions != model.dimensions:
-        raise WrongUse(f"The local model's vectors have {model.dimensions} dimensions, not {dimensions}.")
-    from arcana_pipelines.embedding.local import LocalEmbedder
+    _require_size(model, dimensions)
+    from arcana_pipelines.embedding.local_small import SmallEmbedder
 
-    return LocalEmbedder()
+    return SmallEmbedder()
 
 
 def _open_multilingual(settings: Settings, model: Model, dimensions: int, patience: float) -> Embedder:
-    if dimensions != model.dimensions:
-        raise WrongUse(f"The local model's vectors have {model.dimensions} dimensions, not {dimensions}.")
+    _require_size(model, dimensions)
     from arcana_pipelines.embedding.multilingual import MultilingualEmbedder
 
     return MultilingualEmbedder()
+
+
+def _require_size(model: Model, dimensions: int) -> None:
+    if dimensions != model.dimensions:
+        raise WrongUse(f"The vectors of '{model.name}' have {model.dimensions} dimensions, not {dimensions}.")
 
 
 def _open_openai(settings: Settings, model: Model, dimensions: int, patience: float) -> Embedder:
@@ -123,10 +147,12 @@ def _open_openai(settings: Settings, model: Model, dimensions: int, patience: fl
 
 _OURS = (
     EmbeddingProvider(
-        name="local", open=_open_multilingual, default=lambda settings: (LOCAL_MODEL, dimensions_of(LOCAL_MODEL))
+        name="local",
+        open=_open_multilingual,
+        default=lambda settings: (MULTILINGUAL_MODEL, dimensions_of(MULTILINGUAL_MODEL)),
     ),
     EmbeddingProvider(
-        name="local-small", open=_open_small, default=lambda settings: (LOCAL_MODEL, dimensions_of(LOCAL_MODEL))
+        name="local-small", open=_open_small, default=lambda settings: (SMALL_MODEL, dimensions_of(SMALL_MODEL))
     ),
     EmbeddingProvider(
         name=OPENAI,

@@ -21,6 +21,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import rows, scalar
 from arcana_pipelines.db.reader import grant_to_reader
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.lexical.analysis import LEXEMES_VERSION
 
 load_sql = statements_beside(__file__)
@@ -28,6 +29,22 @@ load_sql = statements_beside(__file__)
 DEFAULT_INDEX = "default"  # the one that each workspace has from the beginning
 
 Ann = Literal["auto", "none", "hnsw", "ivfflat"]
+
+# Tokens that stand before a chunk when it is embedded, as a rule: title and headings, the model's prefix and marks.
+_BEFORE_A_CHUNK = 128
+
+
+def chunker_of(model: str) -> ChunkerSettings:
+    """The sizes of chunks where none are asked for: smaller for a model that would not read the longest whole."""
+    longest = longest_chunk(model)
+    usual = ChunkerSettings()
+    return usual if longest is None or usual.max_tokens <= longest else ChunkerSettings.of_target(longest // 2)
+
+
+def longest_chunk(model: str) -> int | None:
+    """The tokens of a chunk that a model reads whole with what stands before it; None: of any."""
+    reads = model_named(model).longest
+    return None if reads is None else reads - _BEFORE_A_CHUNK
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +62,11 @@ class IndexSettings:
     dimensions: int
     chunker: ChunkerSettings
     ann: Ann = "auto"
+
+    @classmethod
+    def of_model(cls, model: str, dimensions: int) -> IndexSettings:
+        """Those of an index of which nothing else is said."""
+        return cls(model, dimensions, chunker_of(model))
 
     @property
     def fingerprint(self) -> str:

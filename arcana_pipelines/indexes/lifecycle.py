@@ -20,7 +20,17 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.catalogue import dimensions_of
 from arcana_pipelines.errors import NotVerified, WrongUse
 from arcana_pipelines.indexes import promotion
-from arcana_pipelines.indexes.builds import Ann, Build, IndexSettings, builds_of, chunk_table, create_build, drop_build
+from arcana_pipelines.indexes.builds import (
+    Ann,
+    Build,
+    IndexSettings,
+    builds_of,
+    chunk_table,
+    chunker_of,
+    create_build,
+    drop_build,
+    longest_chunk,
+)
 from arcana_pipelines.indexes.targets.pgvector.ann import ensure_ann
 from arcana_pipelines.indexes.verification import Verification, verify
 
@@ -130,12 +140,18 @@ class SettingsChange:
         Raises:
             WrongUse: they do not go together, or the size of the model's vectors is not known.
         """
+        model = self.model or settings.embedding_model
         overlap = settings.chunker.overlap_tokens if self.overlap_tokens is None else self.overlap_tokens
         chunker = replace(settings.chunker, overlap_tokens=overlap)
+        longest = longest_chunk(model)
         if self.chunk_tokens is not None:
             chunker = ChunkerSettings.of_target(self.chunk_tokens, overlap)
+            if longest is not None and chunker.max_tokens > longest:
+                raise WrongUse(f"Of a longer chunk '{model}' does not read all: {longest // 2} tokens are the most.")
+        elif self.model is not None and longest is not None and chunker.max_tokens > longest:
+            chunker = replace(chunker_of(model), overlap_tokens=min(overlap, longest // 4))
         return IndexSettings(
-            self.model or settings.embedding_model,
+            model,
             self.dimensions or (dimensions_of(self.model) if self.model else settings.dimensions),
             chunker,
             self.ann or settings.ann,

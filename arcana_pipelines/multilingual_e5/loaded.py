@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from functools import cache
+from pathlib import Path
 
 from arcana_pipelines.multilingual_e5.model import Model
 from arcana_pipelines.multilingual_e5.tokenizer import Tokenizer
@@ -33,9 +34,24 @@ def model() -> Model:
         return _model()
 
 
+def require() -> None:
+    """See that the right weights are there, without loading them.
+
+    Raises:
+        ModelMissing: see `checked_weights`.
+    """
+    with _loading:
+        _file()
+
+
+@cache
+def _file() -> Path:
+    return checked_weights()
+
+
 @cache
 def _weights() -> Weights:
-    return Weights(checked_weights())
+    return Weights(_file())
 
 
 @cache

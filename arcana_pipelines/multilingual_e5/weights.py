@@ -44,6 +44,15 @@ def weights_file() -> Path:
     raise ModelMissing(f"The weights of the multilingual model are not installed: {_INSTEAD}.")
 
 
+def weights_problem() -> ModelMissing | None:
+    """That the file is not installed, where it is not; what is in it is looked at when it is used."""
+    try:
+        weights_file()
+    except ModelMissing as error:
+        return error
+    return None
+
+
 def checked_weights() -> Path:
     """The file, read once to see that it is the one this release was made for (0.1 s).
 

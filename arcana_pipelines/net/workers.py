@@ -6,6 +6,7 @@ be in the middle of a minute's pause, so everything that waits does it by `pause
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -68,6 +69,11 @@ def worker_threads(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
         interrupt.come()
         raise
     pool.shutdown()
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def pause(seconds: float) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.errors import ArcanaError
@@ -77,7 +76,7 @@ def meet(
             database,
             declared.slug,
             declared.platform,
-            declared.index.of(IndexSettings(*model_of(database.settings), ChunkerSettings())),
+            declared.index.of(IndexSettings.of_model(*model_of(database.settings))),
             add_partition,
             remove_partition,
             name=declared.name,

@@ -10,6 +10,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.embedding.registry import require_here
 from arcana_pipelines.errors import ArcanaError, InvalidSlug, UnknownWorkspace
 from arcana_pipelines.home import make_home
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, IndexSettings, builds_of
@@ -34,10 +35,12 @@ def register(
     """Make row, directory, default index and partition of a new workspace: all of them or none.
 
     Raises:
+        ModelMissing: the weights of the index's model are not installed, or are other ones.
         InvalidSlug: the slug breaks the rules, is taken, or was used by a removed workspace.
         ArcanaError: the directory or the partition could not be made.
     """
     check_slug(slug)
+    require_here(database.settings, index.embedding_model, index.dimensions)
     directory = storage_path(database.settings, slug)
     made: list[Callable[[], Any]] = []
     try:

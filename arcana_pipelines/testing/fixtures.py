@@ -66,9 +66,12 @@ def arcana_database_url(arcana_server: DatabaseServer) -> Iterator[str]:
 
 @pytest.fixture
 def arcana_settings(arcana_clean_environment: None, arcana_database_url: str, tmp_path: Path) -> Settings:
-    """Settings of an installation with an empty database and a folder of its own; embeddings are made here."""
+    """Settings of an installation with an empty database and a folder of its own; the small model embeds here."""
     return Settings(  # type: ignore[call-arg]
-        arcana_home=tmp_path / "home", database_url=SecretStr(arcana_database_url), notion_requests_per_minute=0
+        arcana_home=tmp_path / "home",
+        database_url=SecretStr(arcana_database_url),
+        notion_requests_per_minute=0,
+        embedding_provider="local-small",
     )
 
 

@@ -9,7 +9,6 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.indexes.builds import IndexSettings
@@ -43,8 +42,7 @@ class IndexedWorkspace:
     @classmethod
     def register(cls, database: Database, world: NotionWorld, server: NotionServer, slug: str) -> Self:
         """Register it; nothing is read yet."""
-        model, dimensions = model_of(database.settings)
-        index = IndexSettings(model, dimensions, ChunkerSettings())
+        index = IndexSettings.of_model(*model_of(database.settings))
         registration.register(database, slug, "notion", index, lambda _: None, lambda _: None)
         return cls(database, world, server, slug)
 
@@ -58,6 +56,7 @@ class IndexedWorkspace:
             NOTION_TOKEN_VARIABLE: self.world.token,
             "NOTION_BASE_URL": self.server.base_url,
             "NOTION_REQUESTS_PER_MINUTE": "0",
+            "EMBEDDING_PROVIDER": self.database.settings.embedding_provider,
         }
 
     def session(self) -> AbstractContextManager[Session]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from arcana_pipelines.chunking.chunker import CHUNKER_VERSION, Chunk, ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import Vocabulary, vocabulary
-from arcana_pipelines.embedding.catalogue import LOCAL_MODEL
+from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.errors import WrongUse
 
 DEFAULT = ChunkerSettings()
@@ -35,7 +35,7 @@ WORDS = [
 HEADER = "| Part | Price |\n| --- | --- |"
 
 
-def chunks(text: str, how: ChunkerSettings = DEFAULT, model: str = LOCAL_MODEL, **properties: str) -> list[Chunk]:
+def chunks(text: str, how: ChunkerSettings = DEFAULT, model: str = SMALL_MODEL, **properties: str) -> list[Chunk]:
     """The chunks of a page with this text."""
     return chunk_document(page(text, **properties), how, vocabulary(model))
 
@@ -69,7 +69,7 @@ _code = st.lists(_sentence, min_size=1, max_size=20).map(lambda lines: "\n".join
 
 
 @pytest.mark.slow
-@given(st.lists(_block, max_size=12), st.sampled_from([LOCAL_MODEL, "cl100k_base"]))
+@given(st.lists(_block, max_size=12), st.sampled_from([SMALL_MODEL, "cl100k_base"]))
 @settings(deadline=None)
 def test_every_word_is_in_a_chunk_in_order(blocks: list[str], model: str) -> None:
     text = "\n\n".join(blocks)
@@ -81,7 +81,7 @@ def test_every_word_is_in_a_chunk_in_order(blocks: list[str], model: str) -> Non
 @pytest.mark.slow
 @given(
     st.lists(st.one_of(_block, _table, _code), max_size=8),
-    st.sampled_from([LOCAL_MODEL, "cl100k_base"]),
+    st.sampled_from([SMALL_MODEL, "cl100k_base"]),
     st.sampled_from([0, 8, 16]),
 )
 @settings(deadline=None)
@@ -101,7 +101,7 @@ def test_an_empty_page_is_its_title() -> None:
 
 
 def test_a_title_that_is_longer_than_a_chunk_is_cut() -> None:
-    found = chunk_document({"title": "제목 " * 400, "text": "Text."}, SMALL, vocabulary(LOCAL_MODEL))
+    found = chunk_document({"title": "제목 " * 400, "text": "Text."}, SMALL, vocabulary(SMALL_MODEL))
     assert len(found) > 5
     assert all(chunk.token_count <= 64 for chunk in found)
 
@@ -245,7 +245,7 @@ def test_a_long_row_of_blocks_is_cut_as_by_comparing_all(monkeypatch: pytest.Mon
 
 def test_the_first_chunk_of_a_row_names_its_database() -> None:
     row = {"title": "Robot", "database": "할 일", "properties": {"State": {"text": "open"}}, "text": "Its body."}
-    found = chunk_document(row, ChunkerSettings(), vocabulary(LOCAL_MODEL))
+    found = chunk_document(row, ChunkerSettings(), vocabulary(SMALL_MODEL))
     assert [chunk.text for chunk in found] == ["# Robot\n\nDatabase: 할 일\nState: open", "Its body."]
 
 
@@ -259,7 +259,7 @@ _LONG = "\n\n".join(
 
 
 def test_an_overlap_repeats_the_end_of_the_chunk_before_and_moves_no_boundary() -> None:
-    count = vocabulary(LOCAL_MODEL).count
+    count = vocabulary(SMALL_MODEL).count
     plain, overlapping = chunks(_LONG), chunks(_LONG, ChunkerSettings(overlap_tokens=40))
     assert len(plain) == len(overlapping)
     for before, alone, longer in zip(plain, plain[1:], overlapping[1:], strict=False):

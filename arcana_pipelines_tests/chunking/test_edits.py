@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import vocabulary
-from arcana_pipelines.embedding.catalogue import LOCAL_MODEL, model_named
+from arcana_pipelines.embedding.catalogue import SMALL_MODEL, model_named
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +63,7 @@ def hashes(blocks: list[str], **properties: str) -> set[bytes]:
     """The names of the embeddings that a page needs."""
     shown = {name: {"text": text} for name, text in properties.items()}
     contents = {"title": "Title", "text": "\n\n".join(blocks), "properties": shown}
-    return {chunk.text_hash for chunk in chunk_document(contents, ChunkerSettings(), vocabulary(LOCAL_MODEL))}
+    return {chunk.text_hash for chunk in chunk_document(contents, ChunkerSettings(), vocabulary(SMALL_MODEL))}
 
 
 def with_another_word(rng: random.Random, blocks: list[str]) -> list[str]:
@@ -121,7 +121,7 @@ def test_a_renamed_heading_changes_what_is_in_its_section_and_no_more(seed: int)
     marks = blocks[at].split()[0]
     renamed = [*blocks[:at], f"{marks} Renamed {rng.randint(1, 99)}", *blocks[at + 1 :]]
     before, after = (
-        chunk_document({"title": "Title", "text": "\n\n".join(page)}, ChunkerSettings(), vocabulary(LOCAL_MODEL))
+        chunk_document({"title": "Title", "text": "\n\n".join(page)}, ChunkerSettings(), vocabulary(SMALL_MODEL))
         for page in (blocks, renamed)
     )
     assert len(before) == len(after)

@@ -6,8 +6,8 @@ import pytest
 from semantic_text_splitter import TextSplitter
 
 from arcana_pipelines.chunking.tokens import estimate_tokens, vocabulary
-from arcana_pipelines.embedding.catalogue import LOCAL_MODEL, model_named
-from arcana_pipelines.embedding.local import LocalEmbedder
+from arcana_pipelines.embedding.catalogue import SMALL_MODEL, model_named
+from arcana_pipelines.embedding.local_small import SmallEmbedder
 
 TEXTS = [
     "The retention policy of HR-200 is 30 days.",
@@ -19,7 +19,7 @@ TEXTS = [
 
 
 def test_for_the_local_model_the_count_is_that_of_its_embedder() -> None:
-    assert sum(vocabulary(model_named(LOCAL_MODEL).vocabulary).count(TEXTS)) == LocalEmbedder().embed(TEXTS).tokens
+    assert sum(vocabulary(model_named(SMALL_MODEL).vocabulary).count(TEXTS)) == SmallEmbedder().embed(TEXTS).tokens
 
 
 @pytest.mark.parametrize("model", ["text-embedding-3-small", "text-embedding-ada-002", "a-model-nobody-knows"])
@@ -31,7 +31,7 @@ def test_for_other_models_it_is_that_of_openai(model: str) -> None:
         assert len(too_small.chunks(text)) > 1
 
 
-@pytest.mark.parametrize("name", [LOCAL_MODEL, "cl100k_base"])
+@pytest.mark.parametrize("name", [SMALL_MODEL, "cl100k_base"])
 def test_no_text_has_no_token_and_a_control_token_spelled_out_stops_nothing(name: str) -> None:
     empty, control = vocabulary(name).count(["", "<|endoftext|> </s> \x00"])
     assert empty == 0

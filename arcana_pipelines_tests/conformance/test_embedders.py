@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arcana_pipelines.embedding.catalogue import LOCAL_MODEL, MULTILINGUAL_MODEL
+from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL, SMALL_MODEL
 from arcana_pipelines.embedding.protocol import Embedder
 from arcana_pipelines.embedding.registry import open_embedder
 from arcana_pipelines.settings import Settings
@@ -17,7 +17,7 @@ from arcana_pipelines_tests.multilingual_e5 import needs_weights
 class TestLocal(EmbedderConformance):
     @pytest.fixture
     def embedder(self) -> Embedder:
-        return open_embedder(Settings(), LOCAL_MODEL, 256)
+        return open_embedder(Settings(), SMALL_MODEL, 256)
 
 
 @needs_weights

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.reader import grant_to_reader
-from arcana_pipelines.embedding.local import LocalEmbedder
+from arcana_pipelines.embedding.local_small import SmallEmbedder
 from arcana_pipelines.testing.notion_server import NotionWorld
 
 WORKSPACE = "5e1f0000-0000-4000-8000-000000000001"
@@ -71,7 +71,7 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
     """The rows of each table, in an order in which they can be inserted (foreign keys are checked at the end)."""
     pages = list(world.pages)
     texts = [f"# {title}\n\n{text}" for _, title, text in world.pages.values()]
-    vectors = [_vector(numbers) for numbers in LocalEmbedder().embed(texts).vectors]
+    vectors = [_vector(numbers) for numbers in SmallEmbedder().embed(texts).vectors]
     hashes = [_hash(text) for text in texts]
     document, content = [_id("d", page) for page in pages], [_id("c", page) for page in pages]
     removed = pages.index(world.removed)

@@ -15,6 +15,7 @@ from arcana_pipelines.cli import output
 from arcana_pipelines.cli.commands import up
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.defs.instance import DAGSTER_YAML
+from arcana_pipelines.multilingual_e5 import loaded, weights
 from arcana_pipelines_tests.e2e.conftest import Arcana
 
 pytestmark = pytest.mark.e2e
@@ -69,6 +70,25 @@ class TestTheSampleWorkspace:
             assert done.returncode == 0, done.stderr
             assert "search handbook" in done.stdout
         assert slugs(arcana, DATABASE_URL=None) == ["handbook"]
+
+    def test_waits_for_the_weights_of_its_model_and_stops_nothing_else(
+        self, arcana: Arcana, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = weights.find_spec
+        monkeypatch.setattr(weights, "find_spec", lambda name: None)
+        loaded._file.cache_clear()
+        own: dict[str, str | None] = {"DATABASE_URL": None, "EMBEDDING_PROVIDER": "local"}
+        done = started(arcana, **own)
+        assert done.returncode == 0, done.stderr
+        assert "no sample workspace" in done.stdout and "make setup" in done.stdout
+        assert slugs(arcana, **own) == []
+        added = arcana.here("workspace", "add", "acme", "--source", "notion", **own)
+        assert added.returncode == 2 and "EMBEDDING_PROVIDER=local-small" in added.stderr
+        checked = arcana.here("doctor", **own)
+        assert checked.returncode == 1 and checked.stdout.count("EMBEDDING_PROVIDER=local-small") == 2
+        monkeypatch.setattr(weights, "find_spec", found)
+        assert started(arcana, DATABASE_URL=None).returncode == 0
+        assert slugs(arcana, **own) == ["handbook"]
 
 
 class TestDagsterHome:

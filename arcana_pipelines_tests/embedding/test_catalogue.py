@@ -10,9 +10,9 @@ from arcana_pipelines import plugins
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.embedding import registry
 from arcana_pipelines.embedding.catalogue import (
-    LOCAL_MODEL,
     MODELS,
     MULTILINGUAL_MODEL,
+    SMALL_MODEL,
     Model,
     dimensions_of,
     model_named,
@@ -20,6 +20,8 @@ from arcana_pipelines.embedding.catalogue import (
 from arcana_pipelines.embedding.packing import measured, sendable
 from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.indexes.builds import IndexSettings
+from arcana_pipelines.indexes.lifecycle import SettingsChange
 from arcana_pipelines.settings import Settings
 from arcana_pipelines_tests.multilingual_e5 import needs_weights
 
@@ -55,15 +57,26 @@ def test_every_listed_model_can_be_counted_priced_and_opened(name: str) -> None:
     assert registry.open_embedder(settings, name, model.dimensions).dimensions == model.dimensions
 
 
-@pytest.mark.parametrize(("name", "size"), [(LOCAL_MODEL, "256"), (MULTILINGUAL_MODEL, "384")])
+@pytest.mark.parametrize(("name", "size"), [(SMALL_MODEL, "256"), (MULTILINGUAL_MODEL, "384")])
 def test_a_model_that_runs_here_has_one_size(name: str, size: str) -> None:
     with pytest.raises(WrongUse, match=size):
         registry.open_embedder(Settings(), name, 128)
 
 
+def test_a_chunk_is_no_longer_than_its_model_reads() -> None:
+    multilingual = IndexSettings.of_model(MULTILINGUAL_MODEL, 384)
+    small = IndexSettings.of_model(SMALL_MODEL, 256)
+    assert (small.chunker.max_tokens, multilingual.chunker.max_tokens) == (512, 384)
+    assert SettingsChange(model=MULTILINGUAL_MODEL).of(small).chunker == multilingual.chunker
+    assert SettingsChange(ann="none").of(small).chunker == small.chunker
+    assert SettingsChange(chunk_tokens=100).of(multilingual).chunker.max_tokens == 200
+    with pytest.raises(WrongUse, match="192"):
+        SettingsChange(chunk_tokens=256).of(multilingual)
+
+
 def test_a_price_of_the_settings_is_not_put_on_a_model_that_costs_nothing() -> None:
     policy = PricingPolicy(price_per_million=Decimal(3))
-    assert policy.price(LOCAL_MODEL) == 0 and policy.price("text-embedding-3-small") == 3
+    assert policy.price(SMALL_MODEL) == 0 and policy.price("text-embedding-3-small") == 3
 
 
 def test_a_prefix_is_sent_and_belongs_to_no_hash(prefixed: Model) -> None:

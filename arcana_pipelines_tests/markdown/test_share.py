@@ -12,7 +12,7 @@ import pytest
 from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.documents.contents import ReadPage, make_contents
-from arcana_pipelines.embedding.catalogue import LOCAL_MODEL
+from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.markdown import share
 from arcana_pipelines.markdown.normalise import normalise
@@ -82,7 +82,7 @@ def test_what_is_beside_a_pages_text_counts_as_well(monkeypatch: pytest.MonkeyPa
 
 def test_a_page_of_more_chunks_than_any_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(share, "MOST_CHUNKS", 3)
-    words, settings = vocabulary(LOCAL_MODEL), ChunkerSettings(16, 32)
+    words, settings = vocabulary(SMALL_MODEL), ChunkerSettings(16, 32)
     text = "\n\n".join(["A paragraph of some words about robots and batteries."] * 20)
     lines = {f"K{number}": {"type": "text", "text": "words about robots"} for number in range(40)}
     for contents in (
@@ -97,7 +97,7 @@ def test_a_page_of_more_chunks_than_any_says_so(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("name", ["K" * 5000, "Long names " * 500, "속성" * 2000])
 def test_a_rows_text_repeats_no_more_than_the_beginning_of_a_name(name: str) -> None:
-    words, settings = vocabulary(LOCAL_MODEL), ChunkerSettings()
+    words, settings = vocabulary(SMALL_MODEL), ChunkerSettings()
     value = {"type": "text", "text": "1"}
     contents = {
         "title": "T",
@@ -120,7 +120,7 @@ def test_a_page_whose_time_is_used_up_is_given_up(monkeypatch: pytest.MonkeyPatc
         with pytest.raises(PageTooLarge, match="30 seconds"):
             normalise(few_long)
     with pytest.raises(PageTooLarge, match="30 seconds"):
-        chunk_document({"title": "T", "text": "中文，" * 50_000}, ChunkerSettings(), vocabulary(LOCAL_MODEL))
+        chunk_document({"title": "T", "text": "中文，" * 50_000}, ChunkerSettings(), vocabulary(SMALL_MODEL))
     words = "\n\n".join(f"word {number} of many" for number in range(2000))
     with pytest.raises(PageTooLarge, match="30 seconds"):
-        chunk_document({"title": "T", "text": words}, ChunkerSettings(), vocabulary(LOCAL_MODEL))
+        chunk_document({"title": "T", "text": words}, ChunkerSettings(), vocabulary(SMALL_MODEL))

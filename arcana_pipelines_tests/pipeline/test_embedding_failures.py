@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from arcana_pipelines.embedding.answers import checked
-from arcana_pipelines.embedding.local import LocalEmbedder
+from arcana_pipelines.embedding.local_small import SmallEmbedder
 from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.errors import EmbeddingFailed, InputRejected
 from arcana_pipelines.ledger import pages
@@ -19,7 +19,7 @@ from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.harness import Harness
 
 
-class _Failing(LocalEmbedder):
+class _Failing(SmallEmbedder):
     """The local embedder that fails after some batches, and remembers what it was asked."""
 
     def __init__(self, batches: int, concurrency: int = 1) -> None:
@@ -84,7 +84,7 @@ def test_unusable_vectors_are_refused(answer: Any, words: str) -> None:
         checked(answer, ["a", "b"], 4, "model")
 
 
-class _Picky(LocalEmbedder):
+class _Picky(SmallEmbedder):
     """The local embedder behind a provider that refuses some texts, and with them every batch they are in."""
 
     def __init__(self, refuses: str, concurrency: int = 1) -> None:

@@ -48,7 +48,7 @@ from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.db.engine import Connection, Database, InterruptibleConnection
 from arcana_pipelines.db.query import scalar
-from arcana_pipelines.embedding.catalogue import LOCAL_MODEL
+from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.errors import EmbeddingFailed, SourceError
 from arcana_pipelines.indexes.targets.pgvector import publish
@@ -386,7 +386,7 @@ class Reader:
         values = {(name, value["text"]) for name, value in contents["properties"].items() if value["text"]}
         label = (contents["title"], frozenset(values))
         assert label in self._truth.labels[page], f"page {page} never had {label}"
-        chunks = chunk_document(contents, ChunkerSettings(), vocabulary(LOCAL_MODEL))
+        chunks = chunk_document(contents, ChunkerSettings(), vocabulary(SMALL_MODEL))
         return tuple((chunk.text, chunk.heading_path) for chunk in chunks)
 
 

@@ -19,7 +19,7 @@ import pytest
 from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
-from arcana_pipelines.embedding.local import LocalEmbedder
+from arcana_pipelines.embedding.local_small import SmallEmbedder
 from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.errors import DatabaseUnreachable, InvalidSetting, UnknownWorkspace, WrongUse
 from arcana_pipelines.indexes import lifecycle
@@ -59,7 +59,7 @@ def titles(results: Results) -> list[str]:
     return [hit.title for hit in results.hits]
 
 
-class Meddling(LocalEmbedder):
+class Meddling(SmallEmbedder):
     """The local model; while it embeds, something else happens."""
 
     def __init__(self, meddle: Callable[[], Any]) -> None:
@@ -77,7 +77,7 @@ def while_embedding(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], A
     def install(meddle: Callable[[], Any]) -> list[tuple[Any, ...]]:
         opened: list[tuple[Any, ...]] = []
 
-        def open_embedder(settings: Settings, model: str, dimensions: int, patience: float) -> LocalEmbedder:
+        def open_embedder(settings: Settings, model: str, dimensions: int, patience: float) -> SmallEmbedder:
             opened.append((model, dimensions))
             return Meddling(meddle)
 

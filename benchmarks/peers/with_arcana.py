@@ -11,7 +11,7 @@ from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
-from arcana_pipelines.embedding.catalogue import LOCAL_MODEL
+from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.embedding.registry import model_of, open_embedder
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.pipeline import registration
@@ -31,13 +31,14 @@ def configure(given: Task) -> None:
         NOTION_BASE_URL=given.server,
         NOTION_REQUESTS_PER_MINUTE="0",
         MAX_CONCURRENT_REQUESTS=str(AT_ONCE),
+        EMBEDDING_PROVIDER="local-small",
     )
 
 
 def start_up(database: Database) -> None:
     """Load what a first sync would: the model, and the vocabulary of the chunker."""
     open_embedder(database.settings, *model_of(database.settings)).embed(["Start up."])
-    chunk_document({"title": "Start up.", "text": "Start up."}, ChunkerSettings(), vocabulary(LOCAL_MODEL))
+    chunk_document({"title": "Start up.", "text": "Start up."}, ChunkerSettings(), vocabulary(SMALL_MODEL))
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.indexes.health import Finding as HealthFinding
 from arcana_pipelines.indexes.health import inspect_indexes, pgvector
+from arcana_pipelines.multilingual_e5.weights import checked_weights, weights_problem
 from arcana_pipelines.net.post import host_of
 from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.sources.registry import Opening, Platform, all_platforms
@@ -68,6 +69,8 @@ def _findings() -> Iterator[Finding]:
         click.get_current_context().call_on_close(database.close)
         yield from _database(database)
         yield from _secrets_in_reach(settings)
+    if settings.embedding_provider == "local" or weights_problem() is None:
+        yield _tried("weights", _weights)
     yield _tried("embedder", lambda: _embedder(settings))
     if settings.reranker_url or settings.reranker != "endpoint":
         yield _tried("reranker", lambda: _reranker(settings))
@@ -232,6 +235,10 @@ def _models(database: Database) -> Iterator[Finding]:
         if (model, dimensions) != model_of(database.settings):
             name, ok, detail = _tried(f"model {model}", partial(_answers, database.settings, model, dimensions))
             yield (name, ok, f"{', '.join(dict.fromkeys(indexes))}: {detail}")
+
+
+def _weights() -> str:
+    return f"{checked_weights()} is the file that this release was made for"
 
 
 def _embedder(settings: Settings) -> str:

@@ -10,7 +10,6 @@ from typing import Any, get_args
 
 import click
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.database import open_database, upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
@@ -81,7 +80,7 @@ def create(slug: str, name: str, change: SettingsChange, no_wait: bool, as_json:
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
         default = builds_of(connection, workspace.workspace_id, DEFAULT_INDEX)
-        base = default[-1].settings if default else IndexSettings(*model_of(database.settings), ChunkerSettings())
+        base = default[-1].settings if default else IndexSettings.of_model(*model_of(database.settings))
         settings = change.of(base)
         probe(database.settings, settings.embedding_model, settings.dimensions)
         build = lifecycle.create_index(connection, workspace.workspace_id, name, settings)

@@ -27,7 +27,7 @@ from arcana_pipelines.cli.output import say
 from arcana_pipelines.cli.runs import run_sync
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.errors import ArcanaError, WrongUse
+from arcana_pipelines.errors import ArcanaError, ModelMissing, WrongUse
 from arcana_pipelines.home import make_home
 from arcana_pipelines.settings import load_settings
 from arcana_pipelines.sources.protocol import Mode
@@ -97,7 +97,11 @@ def _prepare_demo(database: Database) -> None:
         shutil.copytree(DEMO_SOURCE, folder)
     from arcana_pipelines.defs.registration import register
 
-    register(database, DEMO_SLUG, "notion_export", {"path": str(folder)}, name="Sample handbook")
+    try:
+        register(database, DEMO_SLUG, "notion_export", {"path": str(folder)}, name="Sample handbook")
+    except ModelMissing as error:
+        say("[yellow]There is no sample workspace: {}[/yellow]", error)
+        return
     ran = run_sync(database, DEMO_SLUG, Mode.FULL)
     say(
         "Sample workspace '{}' indexed: {} pages, {} chunks in {} s",

@@ -15,15 +15,15 @@ from arcana_pipelines.embedding.packing import measured
 from arcana_pipelines.embedding.prices import BATCH_SHARE, PricingPolicy, cost
 from arcana_pipelines.embedding.store import StoreKey
 from arcana_pipelines.indexes.builds import live_builds
+from arcana_pipelines.net.workers import cores
 from arcana_pipelines.pipeline.chunk_embeddings.missing import missing_texts
 from arcana_pipelines.pipeline.chunk_embeddings.provider_batches import waiting
 
 load_sql = statements_beside(__file__)
 
 # Tokens a second where nothing was measured yet: what OpenAI allows a new account
-# (https://platform.openai.com/docs/guides/rate-limits: a million a minute), and the local model on two cores.
+# (https://platform.openai.com/docs/guides/rate-limits: a million a minute).
 _ASSUMED_RATE = 1_000_000 / 60
-_ASSUMED_LOCAL_RATE = 400_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,8 @@ def _rate(connection: Connection, model: str) -> float:
     row = connection.execute(load_sql("rate"), {"model": model}).fetchone()
     if row is not None and row[0]:
         return float(row[0])
-    return _ASSUMED_LOCAL_RATE if model_named(model).runs_here else _ASSUMED_RATE
+    of_a_core = model_named(model).tokens_per_second
+    return _ASSUMED_RATE if of_a_core is None else of_a_core * cores()
 
 
 def _number(amount: Decimal | None) -> float | None:

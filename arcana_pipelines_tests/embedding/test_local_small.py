@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcana_pipelines.embedding.local import LocalEmbedder, load_library
+from arcana_pipelines.embedding.local_small import SmallEmbedder, load_library
 
 TEXTS = [
     "Remote work policy",
@@ -29,7 +29,7 @@ LONG_TEXTS = [" ".join(f"word {number * 7919 % 100_000}" for number in range(len
 
 
 def print_vectors() -> None:
-    print(json.dumps(LocalEmbedder().embed(LONG_TEXTS).vectors.tolist()))
+    print(json.dumps(SmallEmbedder().embed(LONG_TEXTS).vectors.tolist()))
 
 
 @pytest.fixture(scope="module")
@@ -37,23 +37,23 @@ def library() -> Any:
     return load_library()
 
 
-class TestLocalEmbedder:
+class TestSmallEmbedder:
     def test_vectors_are_those_of_the_library(self, library: Any) -> None:
-        ours = LocalEmbedder().embed(TEXTS).vectors
+        ours = SmallEmbedder().embed(TEXTS).vectors
         for text, vector in zip(TEXTS, ours, strict=True):
             assert vector == pytest.approx(library.embed([text], norm=True)[0], abs=1e-5), text
 
     @given(text=st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=200))
     def test_those_of_any_text_are(self, library: Any, text: str) -> None:
         (theirs,) = library.embed([text], norm=True)
-        (ours,) = LocalEmbedder().embed([text]).vectors
+        (ours,) = SmallEmbedder().embed([text]).vectors
         if np.isfinite(theirs).all() and theirs.any():
             assert ours == pytest.approx(theirs, abs=1e-5)
 
     def test_each_is_alone_in_its_batch(self) -> None:
-        together = LocalEmbedder().embed(TEXTS)
+        together = SmallEmbedder().embed(TEXTS)
         for at, text in enumerate(TEXTS):
-            alone = LocalEmbedder().embed([text])
+            alone = SmallEmbedder().embed([text])
             assert (together.vectors[at] == alone.vectors[0]).all() and alone.counts == [together.counts[at]]
 
     @pytest.mark.slow
@@ -66,8 +66,8 @@ class TestLocalEmbedder:
             text=True,
             check=True,
         )
-        assert json.loads(elsewhere.stdout) == LocalEmbedder().embed(LONG_TEXTS).vectors.tolist()
+        assert json.loads(elsewhere.stdout) == SmallEmbedder().embed(LONG_TEXTS).vectors.tolist()
 
     def test_a_text_of_which_nothing_is_known_has_a_direction(self) -> None:
-        (vector,) = LocalEmbedder().embed([""]).vectors
+        (vector,) = SmallEmbedder().embed([""]).vectors
         assert np.linalg.norm(vector) == pytest.approx(1)

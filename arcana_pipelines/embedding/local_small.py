@@ -1,7 +1,7 @@
-"""The embedder that needs no key, no network and no download: WordLlama.
+"""The small embedder, which is loaded and embeds in no time: WordLlama.
 
 Its vectors are made of English tokens: on Korean it is little better than chance, and search leans on words
-there (`arcana_pipelines.retrieval`). For another language set EMBEDDING_PROVIDER=openai.
+there (`arcana_pipelines.retrieval`). For another language take EMBEDDING_PROVIDER=local or openai.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from arcana_pipelines.chunking.tokens import local_tokens
 from arcana_pipelines.embedding.answers import checked
-from arcana_pipelines.embedding.catalogue import LOCAL_MODEL, dimensions_of
+from arcana_pipelines.embedding.catalogue import SMALL_MODEL, dimensions_of
 from arcana_pipelines.embedding.protocol import Embedded
 
-DIMENSIONS = dimensions_of(LOCAL_MODEL)
+DIMENSIONS = dimensions_of(SMALL_MODEL)
 
 _loading = threading.Lock()
 
@@ -55,10 +55,10 @@ def _untouched_logging() -> Iterator[None]:
         root.setLevel(level)
 
 
-class LocalEmbedder:
+class SmallEmbedder:
     """WordLlama in this process."""
 
-    model = LOCAL_MODEL
+    model = SMALL_MODEL
     dimensions = DIMENSIONS
     concurrency = 1
 
@@ -76,4 +76,4 @@ class LocalEmbedder:
         # A text without one known token has no direction; any fixed one keeps it storable and unlike others.
         vectors[lengths[:, 0] == 0, 0] = 1.0
         counts = [len(ids) for ids in tokens]
-        return Embedded(checked(vectors, texts, DIMENSIONS, LOCAL_MODEL), sum(counts), counts)
+        return Embedded(checked(vectors, texts, DIMENSIONS, SMALL_MODEL), sum(counts), counts)
