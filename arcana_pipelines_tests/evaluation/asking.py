@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import fmean
 from uuid import UUID
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings
 from arcana_pipelines.cli.commands.search import window
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.catalogue import dimensions_of
@@ -121,7 +120,7 @@ class IndexedPages:
 
     def __init__(self, database: Database, folder: Path, model: str) -> None:
         """Makes the index: `folder` is an export of Notion or any folder of Markdown."""
-        index = IndexSettings(model, dimensions_of(model), ChunkerSettings())
+        index = IndexSettings.of_model(model, dimensions_of(model))
         config = {"path": str(folder.resolve())}
         registration.register(
             database, SLUG, "notion_export", index, lambda _: None, lambda _: None, source_config=config
