@@ -112,9 +112,14 @@ def _block(text: str) -> Block:
         return Block("code", text)
     if text.startswith("|"):
         return Block("table", text)
-    if _LIST_ITEM.match(text):
+    if is_item(text):
         return Block("list", text)
     return Block("text", text)
+
+
+def is_item(line: str) -> bool:
+    """True where a line begins an item of a list; others go on with the one before."""
+    return _LIST_ITEM.match(line) is not None
 
 
 def split_block(block: Block) -> tuple[Frame | None, list[Part]]:
@@ -144,7 +149,7 @@ def _code_lines(lines: Iterable[str]) -> Iterator[Part]:
 def _items(lines: Iterable[str]) -> Iterator[Part]:
     for line in lines:
         # A line without a marker goes on with its item.
-        rank = AT_LINE + (len(line) - len(line.lstrip(" "))) // 2 if _LIST_ITEM.match(line) else AT_SENTENCE
+        rank = AT_LINE + (len(line) - len(line.lstrip(" "))) // 2 if is_item(line) else AT_SENTENCE
         yield Part(line, "\n", min(rank, AT_SENTENCE))
 
 

@@ -37,6 +37,8 @@ from arcana_pipelines.chunking.blocks import (
     values,
     words,
 )
+from arcana_pipelines.chunking.headings import Heading, below, heading_of, lead
+from arcana_pipelines.chunking.passages import Passage, passages
 from arcana_pipelines.chunking.tokens import Vocabulary
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.markdown.inline import readable
@@ -46,9 +48,6 @@ CHUNKER_VERSION = 3
 
 # A heading weighs the same whatever it says, as much as a long one, so that renaming it moves no boundary.
 _HEADING_TOKENS = 24
-# So much of a title and of each heading stands before the embedded text. Any of them may be as long as a page.
-_LEAD_CHARACTERS = 200
-
 # In characters: cl100k_base has one for 128 spaces.
 _LONGEST_TOKEN = 128
 
@@ -107,6 +106,7 @@ class Chunk:
         text: what is shown. That of the first chunk begins with the title.
         lead: a line with title and headings that stands before the text when it is embedded; empty for the first chunk.
         heading_path: the headings that the text is below, the outermost first, without the title.
+        heading_levels: how deep each of them is, 1 to 6.
         token_count: tokens of `text`, without the lead.
     """
 
@@ -114,12 +114,18 @@ class Chunk:
     text: str
     lead: str
     heading_path: tuple[str, ...]
+    heading_levels: tuple[int, ...]
     token_count: int
 
     @property
     def embed_text(self) -> str:
         """The text that is embedded."""
         return self.lead + self.text
+
+    def passages(self, title: str) -> list[Passage]:
+        """Its passages in their order. `title` is its document's."""
+        headings = list(map(Heading, self.heading_levels, self.heading_path))
+        return passages(self.text, title, headings, is_first=self.position == 0)
 
     @property
     def text_hash(self) -> bytes:
@@ -137,7 +143,7 @@ class _Atom(NamedTuple):
     part: Part
     tokens: int
     kind: str
-    headings: tuple[str, ...] = ()
+    headings: tuple[Heading, ...] = ()
     level: int = 0
     frame: Frame | None = None
 
@@ -145,7 +151,7 @@ class _Atom(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class _Piece:
     text: str
-    headings: tuple[str, ...]
+    headings: tuple[Heading, ...]
     tokens: int
 
 
@@ -184,8 +190,9 @@ class _Cutter:
             Chunk(
                 position=position,
                 text=piece.text,
-                lead="" if position == 0 else f"{_lead(title, piece.headings)}\n",
-                heading_path=piece.headings,
+                lead="" if position == 0 else f"{lead(title, [heading.text for heading in piece.headings])}\n",
+                heading_path=tuple(heading.text for heading in piece.headings),
+                heading_levels=tuple(heading.level for heading in piece.headings),
                 token_count=piece.tokens,
             )
             for position, piece in enumerate(pieces)
@@ -205,7 +212,7 @@ class _Cutter:
         if tokens > self._limit:
             return []
         first = next(read_blocks(body.partition("\n")[0]), None)
-        headings = (_heading(readable(first.text)),) if first and first.level else ()
+        headings = (heading_of(Block(first.kind, readable(first.text), first.level)),) if first and first.level else ()
         return [_Piece(shown, headings, tokens)]
 
     def _count(self, texts: Sequence[str]) -> list[int]:
@@ -238,14 +245,11 @@ class _Cutter:
         # In normal form a block's kind shows; it is counted, shown and embedded as a person reads it.
         blocks = [Block(block.kind, readable(block.text), block.level) for block in read_blocks(text)]
         atoms: list[_Atom] = []
-        open_headings: list[tuple[int, str]] = []
-        headings: tuple[str, ...] = ()
+        headings: tuple[Heading, ...] = ()
         behind_heading = True  # or behind the title
         for block, tokens in zip(blocks, self._count([f"\n\n{block.text}" for block in blocks]), strict=True):
             if block.level:
-                open_headings = [held for held in open_headings if held[0] < block.level]
-                open_headings.append((block.level, _heading(block.text)))
-                headings = tuple(heading for _, heading in open_headings)
+                headings = below(headings, heading_of(block))
             rank = NOWHERE if behind_heading else block.level or AT_BLOCK
             behind_heading = block.level > 0
             if tokens <= self._max or self._count([block.text])[0] <= self._max:
@@ -254,7 +258,7 @@ class _Cutter:
                 atoms.extend(self._long(block, rank, headings))
         return atoms
 
-    def _long(self, block: Block, rank: int, headings: tuple[str, ...]) -> list[_Atom]:
+    def _long(self, block: Block, rank: int, headings: tuple[Heading, ...]) -> list[_Atom]:
         """The atoms of a block that is longer than a chunk may be."""
         frame, parts = split_block(block)
         if frame is not None and self._count([frame.opening])[0] > self._max // 2:
@@ -263,7 +267,7 @@ class _Cutter:
         return self._atoms(parts, block.kind, headings, frame)
 
     def _atoms(
-        self, parts: Sequence[Part], kind: str, headings: tuple[str, ...] = (), frame: Frame | None = None
+        self, parts: Sequence[Part], kind: str, headings: tuple[Heading, ...] = (), frame: Frame | None = None
     ) -> list[_Atom]:
         """The parts as atoms; in place of one that is too long its sentences, words, values or letters."""
         atoms: list[_Atom] = []
@@ -373,14 +377,6 @@ def _lines_of(contents: Mapping[str, Any]) -> list[str]:
     return [f"Database: {database[:LONGEST_NAME]}", *lines] if database else lines
 
 
-def _heading(text: str) -> str:
-    return text.lstrip("# ").strip()
-
-
-def _lead(title: str, headings: Sequence[str]) -> str:
-    return " > ".join(name[:_LEAD_CHARACTERS] for name in (title, *headings))
-
-
 def _texts_from(atoms: Sequence[_Atom]) -> list[str | None]:
     """Of each atom its text, of a heading that of what follows it: its own words may change."""
     texts: list[str | None] = []
@@ -406,7 +402,7 @@ def _beginning(text: str | None) -> Key:
     return (*(min(draw, _ORDINARY) for draw in draws), *draws)
 
 
-def _headings(atoms: Sequence[_Atom]) -> tuple[str, ...]:
+def _headings(atoms: Sequence[_Atom]) -> tuple[Heading, ...]:
     """The path of the section in which a chunk begins."""
     below_title = atoms[0].kind == "title" and len(atoms) > 1 and atoms[1].level
     return atoms[1 if below_title else 0].headings

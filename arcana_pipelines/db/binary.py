@@ -19,7 +19,7 @@ from arcana_pipelines.db.engine import Connection
 _HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TAIL = b"\xff\xff"
 _ROWS_A_PIECE = 50
-_TEXT, _INT4 = 25, 23  # https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat
+_BYTEA, _TEXT, _INT4 = 17, 25, 23  # https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat
 
 
 def copy(connection: Connection, target: LiteralString, rows: Iterable[bytes]) -> None:
@@ -51,8 +51,12 @@ def int4(number: int) -> bytes:
 
 def texts(items: Sequence[str]) -> bytes:
     """A `text[]`."""
-    encoded = [item.encode() for item in items]
-    return _array(_TEXT, len(items)) + b"".join(len(item).to_bytes(4) + item for item in encoded)
+    return _many(_TEXT, [item.encode() for item in items])
+
+
+def byteas(items: Sequence[bytes]) -> bytes:
+    """A `bytea[]`."""
+    return _many(_BYTEA, items)
 
 
 def int4s(numbers: NDArray[Any]) -> bytes:
@@ -60,6 +64,11 @@ def int4s(numbers: NDArray[Any]) -> bytes:
     elements = np.empty((len(numbers), 2), dtype=">i4")
     elements[:, 0], elements[:, 1] = 4, numbers
     return _array(_INT4, len(numbers)) + elements.tobytes()
+
+
+def halfvec(values: NDArray[Any]) -> bytes:
+    """A `halfvec` (https://github.com/pgvector/pgvector/blob/master/src/halfvec.c: halfvec_recv)."""
+    return np.array([len(values), 0], dtype=">i2").tobytes() + values.astype(">f2").tobytes()
 
 
 def vector(values: NDArray[Any]) -> bytes:
@@ -71,6 +80,10 @@ def sparsevec(dimensions: int, indices: NDArray[Any], values: NDArray[Any]) -> b
     """A `sparsevec`; indices ascend from 0 (https://github.com/pgvector/pgvector/blob/master/src/sparsevec.c)."""
     head = np.array([dimensions, len(indices), 0], dtype=">i4")
     return head.tobytes() + indices.astype(">i4").tobytes() + values.astype(">f4").tobytes()
+
+
+def _many(element_type: int, items: Sequence[bytes]) -> bytes:
+    return _array(element_type, len(items)) + b"".join(len(item).to_bytes(4) + item for item in items)
 
 
 def _array(element_type: int, length: int) -> bytes:

@@ -39,6 +39,7 @@ class Model:
         longest: tokens of a text that it reads, prefix and marks included, where a chunk may have more; what is behind
             them is not embedded.
         tokens_per_second: embedded on one core, where it runs here; for estimates before there is a measurement.
+        compares_passages: each passage of a chunk has a vector, too, and a chunk is as near as its nearest passage.
         strength: "weak" when its nearest texts are often not about the question, so that search leans on words.
     """
 
@@ -56,6 +57,7 @@ class Model:
     passage_prefix: str = ""
     longest: int | None = None
     tokens_per_second: float | None = None
+    compares_passages: bool = False
     strength: Strength = "strong"
 
     @property
@@ -88,6 +90,7 @@ _OURS = (
         passage_prefix="passage: ",
         longest=512,
         tokens_per_second=1_700,
+        compares_passages=True,
     ),
     Model(
         name=SMALL_MODEL,

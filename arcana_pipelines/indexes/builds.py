@@ -151,6 +151,19 @@ def terms_table(build: int) -> str:
     return f"chunk_terms_b{build}"
 
 
+def passage_table(build: int) -> str:
+    """The name of a build's partition of `passage`."""
+    return f"passage_b{build}"
+
+
+def _partitions(build: int) -> tuple[tuple[LiteralString, str], ...]:
+    return (
+        ("document_chunk", chunk_table(build)),
+        ("chunk_terms", terms_table(build)),
+        ("passage", passage_table(build)),
+    )
+
+
 def builds_of(connection: Connection, workspace_id: UUID, index: str | None = None) -> list[Build]:
     """All builds of a workspace, or of one of its indexes, the oldest first."""
     return rows(connection, Build, load_sql("builds"), {"workspace_id": workspace_id, "index": index})
@@ -186,7 +199,7 @@ def create_build(
         ],
     )
     # Made apart and attached: CREATE TABLE … PARTITION OF would make every reader of every workspace wait.
-    for parent, name in (("document_chunk", chunk_table(build)), ("chunk_terms", terms_table(build))):
+    for parent, name in _partitions(build):
         _execute(
             connection,
             build,
@@ -228,7 +241,7 @@ def drop_build(connection: Connection, build: int) -> None:
 
     May be repeated after an interruption.
     """
-    for parent, name in (("document_chunk", chunk_table(build)), ("chunk_terms", terms_table(build))):
+    for parent, name in _partitions(build):
         _drop_partition(connection, parent, name)
     for table in ("term_count", "index_word", "rag_index_build"):
         connection.execute(f"DELETE FROM {table} WHERE rag_index_build_id = %s", [build])

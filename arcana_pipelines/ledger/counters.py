@@ -69,6 +69,7 @@ class EmbeddingCounts:
         waiting: texts that wait in batches at the provider.
         computed: texts whose embedding came from the provider.
         problems: batches that ended without all answers, in words.
+        passages: parts of chunks whose vector was computed.
     """
 
     cost: float | None = 0.0
@@ -77,11 +78,14 @@ class EmbeddingCounts:
     waiting: int = 0
     computed: int = 0
     problems: tuple[str, ...] = ()
+    passages: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready; `waiting` and `problems` only when there are any."""
+        """JSON-ready; `waiting`, `problems` and `passages` only when there are any."""
         known = asdict(self) | {"problems": list(self.problems)}
-        return {name: value for name, value in known.items() if value or name not in ("waiting", "problems")}
+        return {
+            name: value for name, value in known.items() if value or name not in ("waiting", "problems", "passages")
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,7 @@ _WIDENING = re.compile(
     "[\u2057\u2152\u2167\u2177\u247d-\u2487\u2a0c\u321d\u321e\u3300-\u33ff\ufdf2-\ufdf8\ufdfa-\ufdfc]+"
 )
 _CJK = re.compile(rf"[{_CJK_RANGE}]")
+_CJK_RUN = re.compile(rf"[{_CJK_RANGE}]+")
 _HANGUL = re.compile(r"[가-힣]+")
 _ENGLISH = re.compile(r"[a-z]+")
 
@@ -227,6 +228,11 @@ def _pairs(run: str) -> list[str]:
 def has_cjk(text: str) -> bool:
     """True when the text has Hangul, kana or ideographs."""
     return _CJK.search(text) is not None
+
+
+def count_cjk(text: str) -> int:
+    """How many characters of the text are Hangul, kana or ideographs."""
+    return 0 if text.isascii() else sum(map(len, _CJK_RUN.findall(text)))
 
 
 def term_id(term: str) -> int:

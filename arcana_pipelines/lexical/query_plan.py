@@ -32,12 +32,14 @@ class Plan:
         together: a chunk is scored too when it has one key of each of these groups; empty: `keys` are all there are, or
             nothing can have one of each.
         attainable: more than any chunk can score.
+        gains: idf times weight by term: what a text gains by it.
     """
 
     vector: str
     keys: list[int]
     together: list[list[int]]
     attainable: float
+    gains: dict[int, float]
 
 
 def keys_of(question: Mapping[int, QueryTerm]) -> list[int]:
@@ -80,7 +82,7 @@ def plan(question: Mapping[int, QueryTerm], chunks: int, counts: Mapping[int, in
         keys.append(key)
     together = [] if len(keys) == len(steps) else _together(indexed[:MOST_TOGETHER], chunks, counts)
     vector = ",".join(f"{number + 1}:{weight:.6g}" for number, weight in sorted(gain.items()))
-    return Plan(f"{{{vector}}}/{TERMS}", keys, together, (K1 + 1) * sum(gain.values()))
+    return Plan(f"{{{vector}}}/{TERMS}", keys, together, (K1 + 1) * sum(gain.values()), gain)
 
 
 def _together(terms: Iterable[int], chunks: int, counts: Mapping[int, int]) -> list[list[int]]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+
 from arcana_pipelines.chunking.chunker import Chunk, ChunkerSettings, chunk_document
+from arcana_pipelines.chunking.passages import Passage
 from arcana_pipelines.chunking.tokens import Vocabulary, vocabulary
 from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection
@@ -60,12 +64,15 @@ def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = Fal
     for build in live_builds(connection, workspace_id, filling):
         with connection.transaction():
             connection.execute(load_sql("chunks_outdated"), {"build": build.rag_index_build_id})
-        settings, words = build.settings.chunker, vocabulary(model_named(build.embedding_model).vocabulary)
+        model = model_named(build.embedding_model)
+        settings, words = build.settings.chunker, vocabulary(model.vocabulary)
         for rows in _missing(connection, workspace_id, build):
             cut, failures = _cut(rows, settings, words)
             weights = chunk_weights([(row.contents["title"], chunk.heading_path, chunk.text) for row, chunk in cut])
+            found = [chunk.passages(row.contents["title"]) if model.compares_passages else [] for row, chunk in cut]
             with connection.transaction():
-                _copy(connection, build, cut, weights)
+                _copy(connection, build, cut, weights, found)
+                _stage_passages(connection, build, itertools.chain.from_iterable(found))
                 _learn_words(connection, build, weights)
                 if failures:
                     _quarantine(connection, workspace_id, failures)
@@ -112,12 +119,16 @@ def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterat
 
 
 def _copy(
-    connection: Connection, build: Build, cut: Sequence[tuple[_Uncut, Chunk]], weights: Sequence[Weights]
+    connection: Connection,
+    build: Build,
+    cut: Sequence[tuple[_Uncut, Chunk]],
+    weights: Sequence[Weights],
+    passages: Sequence[Sequence[Passage]],
 ) -> None:
     binary.copy(
         connection,
         "chunk_stage (rag_index_build_id, document_content_id, position, chunk_content, lead, heading_path, text_hash, "
-        "token_count, terms, keys)",
+        "token_count, terms, keys, heading_levels, passages)",
         (
             binary.row(
                 binary.int4(build.rag_index_build_id),
@@ -130,10 +141,20 @@ def _copy(
                 binary.int4(chunk.token_count),
                 binary.sparsevec(TERMS, weight.terms, weight.weights),
                 binary.int4s(weight.keys),
+                binary.int4s(np.array(chunk.heading_levels, dtype=np.int32)),
+                binary.byteas([passage.text_hash for passage in parts]),
             )
-            for (row, chunk), weight in zip(cut, weights, strict=True)
+            for (row, chunk), weight, parts in zip(cut, weights, passages, strict=True)
         ),
     )
+
+
+def _stage_passages(connection: Connection, build: Build, passages: Iterable[Passage]) -> None:
+    """Note the texts of passages that the build has no vector of."""
+    texts = {passage.text_hash: passage.embedded for passage in passages}
+    if texts:
+        key = {"build": build.rag_index_build_id, "hashes": list(texts), "texts": list(texts.values())}
+        connection.execute(load_sql("stage_passages"), key)
 
 
 def _learn_words(connection: Connection, build: Build, weights: Sequence[Weights]) -> None:

@@ -12,18 +12,20 @@ from pgvector import Vector
 
 from arcana_pipelines.db.engine import Connection, snapshot
 from arcana_pipelines.embedding.catalogue import model_named
+from arcana_pipelines.embedding.language_means import means_of
 from arcana_pipelines.errors import EmbeddingFailed, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.lexical.analysis import query_terms
 from arcana_pipelines.retrieval import highlights
 from arcana_pipelines.retrieval.folding import fold
+from arcana_pipelines.retrieval.hit_of_row import link_to
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.reranking.protocol import Reranker
 from arcana_pipelines.retrieval.reranking.reranked import RERANKED, reranked
 from arcana_pipelines.retrieval.results import Hit, Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.serving import Serving, find_serving
-from arcana_pipelines.retrieval.snapshot_search import Question, SnapshotSearch
+from arcana_pipelines.retrieval.snapshot_search import Found, Meaning, Question, SnapshotSearch
 from arcana_pipelines.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -73,34 +75,40 @@ class ConnectionSearcher:
         terms = dict(list(query_terms(text).items())[:MOST_TERMS])
         reranker = self._reranker if request.ranking == "fused" else None
         most = max(request.k, RERANKED) if reranker else request.k
-        hits, corrections, notes = self._find(Question(request, text, terms, most)) if terms else ([], {}, [])
-        marked = highlights.terms_of(" ".join((text, *corrections.values())))
-        hits = fold(hits, most, marked)
+        found = self._find(Question(request, text, terms, most)) if terms else Found()
+        marked = highlights.terms_of(" ".join((text, *found.corrections.values())))
+        hits = fold(found.hits, most, marked)
         is_reranked = False
         if reranker is not None and hits:
             # After the snapshot: nothing in the database waits for another server.
             hits, is_reranked = reranked(reranker, text, hits)
-        hits = [replace(hit, highlights=highlights.highlights(hit.text, marked)) for hit in hits[: request.k]]
-        return Results(hits, time.monotonic() - started, corrections, is_reranked, notes)
+        hits = [self._read(hit, found, marked) for hit in hits[: request.k]]
+        return Results(hits, time.monotonic() - started, found.corrections, is_reranked, found.notes)
 
-    def _find(self, question: Question) -> tuple[list[Hit], dict[str, str], list[str]]:
+    def _read(self, hit: Hit, found: Found, marked: set[int]) -> Hit:
+        """The hit with what a reader looks at first."""
+        passage = found.texts[hit.document_id, hit.position].best_passage(found.gains)
+        link = link_to(hit.url, passage.heading_path) if passage else hit.link
+        if passage:
+            passage = replace(passage, highlights=highlights.highlights(passage.text, marked))
+        return replace(hit, passage=passage, link=link, highlights=highlights.highlights(hit.text, marked))
+
+    def _find(self, question: Question) -> Found:
         request = question.request
         index = request.index or DEFAULT_INDEX
         serving = find_serving(self._connection, self._workspace_id, index, self._build, request.as_of)
         while True:
-            vector = None if request.ranking == "lexical" else self._embedded(question.text, serving)
+            asked = None if request.ranking == "lexical" else self._embedded(question.text, serving)
             try:
                 # One snapshot for all statements: a publish between them would mix versions.
                 with snapshot(self._connection):
                     now = find_serving(self._connection, self._workspace_id, index, self._build, request.as_of)
                     # Another build was promoted meanwhile: its vectors may be another model's.
                     if now.build == serving.build:
-                        hits, corrections, notes = SnapshotSearch(
-                            self._connection, self._workspace_id, now, question, vector
-                        ).run()
+                        found = SnapshotSearch(self._connection, self._workspace_id, now, question, asked).run()
                         if now.vectors == 0 and request.as_of is None and self._build is None:
-                            notes = [self._nothing_indexed(index), *notes]
-                        return hits, corrections, notes
+                            found.notes.insert(0, self._nothing_indexed(index))
+                        return found
             except psycopg.errors.UndefinedTable as error:
                 # Dropping waits for searches that are under way; this one began when the tables had just gone.
                 raise WrongUse(f"Build {serving.build} of index '{index}' is being dropped.") from error
@@ -117,12 +125,16 @@ class ConnectionSearcher:
             f"(arcana status {slug} says whether a sync is at work): arcana sync {slug}"
         )
 
-    def _embedded(self, query: str, serving: Serving) -> str | None:
-        """The query's vector as text; None while the provider fails, so that words alone are searched."""
+    def _embedded(self, query: str, serving: Serving) -> Meaning | None:
+        """The query's meaning; None while the provider fails, so that words alone are searched."""
         try:
             text = model_named(serving.model).question_prefix + query
             vector = self._embedders.of(serving.model, serving.dimensions).embed([text]).vectors[0]
         except EmbeddingFailed as error:
             log.warning("searching by words only: %s", error)
             return None
-        return str(Vector(vector).to_text())
+        means = means_of(serving.model)
+        if means is None:
+            return Meaning(str(Vector(vector).to_text()))
+        vector, language = means.of_question(vector)
+        return Meaning(str(Vector(vector).to_text()), language)

@@ -9,6 +9,11 @@ from typing import Literal
 
 # With a model that knows all languages meaning is the better half of most questions.
 STRONG_MODEL_WEIGHT = 0.7
+# With a model that compares passages: how much of a chunk's nearness is its nearest passage's, how much texts of
+# another language are raised, and how much it counts to have all the words of a question (decision 032).
+OF_PASSAGE = 0.7
+OF_WORDS = 0.15
+OTHER_LANGUAGE = 1.1
 # The constant of reciprocal rank fusion; the authors found 60 on other collections and kept it.
 RRF_CONSTANT = 60
 
@@ -33,6 +38,18 @@ class Scored:
     dense: float
 
 
+def nearness(of_chunk: float, of_passage: float | None, is_same_language: bool) -> float:
+    """How near a chunk is to a question, -1 to 1, by its own cosine similarity and that of its nearest passage.
+
+    Without their languages (`embedding.language_means`), texts of another language are still a little less near than
+    those of the question's own that say as much. What the numbers were chosen by: docs/evaluation.md.
+    """
+    if of_passage is None:
+        return of_chunk
+    near = OF_PASSAGE * of_passage + (1 - OF_PASSAGE) * of_chunk
+    return near if is_same_language else min(1.0, OTHER_LANGUAGE * near)
+
+
 def fuse(candidates: Sequence[Scored], meaning: float) -> list[tuple[int, float]]:
     """Weighted sum of both scores, each scaled to 0..1 among the candidates; best first."""
     if not candidates:
@@ -42,6 +59,20 @@ def fuse(candidates: Sequence[Scored], meaning: float) -> list[tuple[int, float]
     spread = (high - low) or 1.0
     return _best_first(
         {each.chunk: meaning * (each.dense - low) / spread + (1 - meaning) * each.lexical / most for each in candidates}
+    )
+
+
+def fuse_as_they_are(candidates: Sequence[Scored], attainable: float) -> list[tuple[int, float]]:
+    """The nearness of each, and beside it how much of what the question's words can score the text has; best first.
+
+    Nothing is scaled by the best candidate: among texts of another language the one that shares a word by chance would
+    count as much as one that has all the words.
+    """
+    return _best_first(
+        {
+            each.chunk: min(1.0, max(0.0, each.dense) + OF_WORDS * each.lexical / (attainable or 1.0))
+            for each in candidates
+        }
     )
 
 

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from arcana_pipelines.chunking.headings import Heading
+from arcana_pipelines.retrieval.best_passage import FoundText
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.shown import safe_address, shown
 
 
+def text_of(row: dict[str, Any], near: Mapping[int, float]) -> FoundText:
+    """The text of a row as it is stored; `near` are the similarities of its passages."""
+    headings = list(map(Heading, row["heading_levels"], row["heading_path"]))
+    return FoundText(row["title"] or "", row["text"], headings, row["position"] == 0, near)
+
+
 def hit_of(score: float, row: dict[str, Any]) -> Hit:
     """A row as a hit that can be shown and followed wherever it goes."""
+    del row["heading_levels"]
     row["document_id"] = str(row["document_id"])
     row["title"], row["text"] = shown(row["title"] or ""), shown(row["text"])
     for texts in ("heading_path", "before", "after"):
         row[texts] = [shown(text) for text in row[texts]]
     row["url"] = safe_address(row["url"])
-    return Hit(score=round(score, 6), link=_link(row["url"], row["heading_path"]), **row)
+    return Hit(score=round(score, 6), link=link_to(row["url"], row["heading_path"]), **row)
 
 
-def _link(url: str | None, headings: Sequence[str]) -> str | None:
+def link_to(url: str | None, headings: Sequence[str]) -> str | None:
     """An address that browsers scroll to the heading: https://wicg.github.io/scroll-to-text-fragment/."""
     if url is None or not headings:
         return url

@@ -29,6 +29,28 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """The part of a hit that answers best: a paragraph, some sentences of a long one, an item, a row."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _DESCRIBED
+
+    begin: int
+    """Where it begins in the hit's `text`, in characters."""
+
+    end: int
+    """The first character behind it."""
+
+    heading_path: list[str]
+    """The headings that it stands under, outermost first."""
+
+    text: str
+    """As a reader wants to see it: the cells of a row have the names of their columns."""
+
+    highlights: list[tuple[int, int]] = field(default_factory=list)
+    """Spans (begin, end) of this `text` that hold the query's words."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One found chunk."""
 
@@ -52,13 +74,13 @@ class Hit:
     """The page's address, where it is one of http, https, mailto or notion."""
 
     link: str | None
-    """The address that leads to the nearest heading where the browser can."""
+    """The address that leads to the heading above the passage where the browser can."""
 
     path: str
     """The document's place, an ltree of stable labels."""
 
     heading_path: list[str]
-    """The headings above the text, outermost first."""
+    """The headings above the beginning of the text, outermost first."""
 
     position: int
     """The chunk's number in its document, in the order of the text."""
@@ -70,6 +92,9 @@ class Hit:
 
     last_edited_at: str | None
     """When the source says that the page was edited, an ISO 8601 time."""
+
+    passage: Passage | None = None
+    """The part of `text` that answers best."""
 
     highlights: list[tuple[int, int]] = field(default_factory=list)
     """Spans (begin, end) of `text` that hold the query's words, in characters; the end is the first one behind."""

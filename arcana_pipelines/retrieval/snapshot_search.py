@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -18,11 +18,12 @@ from arcana_pipelines.indexes.targets.pgvector.ann import nearest_statement, tun
 from arcana_pipelines.lexical import query_plan, typos
 from arcana_pipelines.lexical.analysis import QueryTerm, has_cjk, query_terms
 from arcana_pipelines.retrieval import past
+from arcana_pipelines.retrieval.best_passage import FoundText
 from arcana_pipelines.retrieval.conditions import known_conditions
 from arcana_pipelines.retrieval.filtered import documents_of
 from arcana_pipelines.retrieval.filters import Filters
-from arcana_pipelines.retrieval.fusion import Scored, fuse, fuse_by_rank, weight_of_meaning
-from arcana_pipelines.retrieval.hit_of_row import hit_of
+from arcana_pipelines.retrieval.fusion import Scored, fuse, fuse_as_they_are, fuse_by_rank, nearness, weight_of_meaning
+from arcana_pipelines.retrieval.hit_of_row import hit_of, text_of
 from arcana_pipelines.retrieval.places import find_indexed, find_place
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.search_request import SearchRequest
@@ -54,20 +55,54 @@ class Question:
     most: int
 
 
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a question means to a model.
+
+    Attributes:
+        vector: its vector as PostgreSQL reads it, without what it says of the language where the model's means are
+            known.
+        language: the language of the question; None where it is not known.
+    """
+
+    vector: str
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a question finds in a snapshot.
+
+    Attributes:
+        hits: best first, and not folded yet.
+        texts: of each hit, by its document and position, the text as it is stored.
+        gains: what each term of the question counts, by its number.
+        corrections: words that no text has, with what was searched instead.
+        notes: what to know of the filters, in sentences.
+    """
+
+    hits: list[Hit] = field(default_factory=list)
+    texts: dict[tuple[str, int], FoundText] = field(default_factory=dict)
+    gains: Mapping[int, float] = field(default_factory=dict)
+    corrections: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
 class SnapshotSearch:
     """One question in one snapshot of one build."""
 
     def __init__(
-        self, connection: Connection, workspace_id: UUID, serving: Serving, question: Question, vector: str | None
+        self, connection: Connection, workspace_id: UUID, serving: Serving, question: Question, asked: Meaning | None
     ) -> None:
-        """Within a read-only transaction of one snapshot. `vector` is the query's, as text; None: words alone."""
+        """Within a read-only transaction of one snapshot. Without `asked`, words alone are searched."""
         self._connection = connection
         self._workspace_id = workspace_id
         self._serving = serving
         self._question = question
         self._request = question.request
         self._filters = question.request.filters or Filters()
-        self._vector = vector
+        self._asked = asked
+        self._model = model_named(serving.model)
         self._most = max(CANDIDATES, 2 * question.most)
         # What the planner guesses of a condition on keys is wrong by orders of magnitude.
         connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
@@ -85,7 +120,7 @@ class SnapshotSearch:
             "workspace_id": workspace_id,
             "build": serving.build,
             "as_of": self._request.as_of,
-            "embedding": vector,
+            "embedding": asked.vector if asked else None,
             "candidates": self._most,
         }
 
@@ -105,8 +140,8 @@ class SnapshotSearch:
         known, self._notes = known_conditions(self._connection, self._workspace_id, filters, past_key, chunks_then)
         return documents_of(filters, known, chunks_then, is_below_database)
 
-    def run(self) -> tuple[list[Hit], dict[str, str], list[str]]:
-        """(hits, best first and not folded yet; words that were corrected; notes on the filters)."""
+    def run(self) -> Found:
+        """Search."""
         if self._request.as_of is not None:
             ((vectors,),) = self._rows(sql.SQL(load_sql("past_total")).format(**self._names), {})
             self._serving = replace(self._serving, vectors=vectors)
@@ -120,7 +155,8 @@ class SnapshotSearch:
         scored = self._scored(chunks)
         best = self._best(scored, plan.attainable if plan else 0.0)
         # Twice as many as are wanted, for those that are folded.
-        return self._hits(best[: 2 * self._question.most]), corrections, self._notes
+        hits, texts = self._hits(best[: 2 * self._question.most])
+        return Found(hits, texts, plan.gains if plan else {}, corrections, self._notes)
 
     def _planned(self) -> tuple[dict[str, str], query_plan.Plan | None]:
         """What to look for, with words that no text has replaced by near ones."""
@@ -157,23 +193,25 @@ class SnapshotSearch:
 
     def _needs_meaning(self, by_words: int) -> bool:
         """Is it worth looking by meaning for chunks that words did not find?"""
-        if self._vector is None or self._request.ranking == "lexical":
+        if self._asked is None or self._request.ranking == "lexical":
             return False
-        if self._request.ranking == "dense" or not model_named(self._serving.model).is_weak:
+        if self._request.ranking == "dense" or not self._model.is_weak:
             return True
         return self._serving.vectors <= SMALL or by_words < self._request.k
 
     def _by_meaning(self) -> list[int]:
+        assert self._asked is not None
+        vector = {"vector": self._asked.vector}
         if self._filters:
             statement = sql.SQL(load_sql("allowed_by_meaning")).format(**self._names)
-            return [row[0] for row in self._rows(statement, {"vector": self._vector})]
+            return [row[0] for row in self._rows(statement, vector)]
         if self._request.as_of is None:
             statement = nearest_statement(self._serving.build, self._serving.dimensions, self._serving.ann)
         else:
             statement = sql.SQL(load_sql("past_nearest")).format(**self._names)
         with self._connection.transaction(force_rollback=True):  # what is tuned is for this statement only
             tune(self._connection, self._serving.ann, self._serving.search_effort)
-            return [row[0] for row in self._rows(statement, {"vector": self._vector})]
+            return [row[0] for row in self._rows(statement, vector)]
 
     def _few_allowed(self) -> list[int] | None:
         """All chunks that a filter leaves, when few enough to be scored; None for many, and without a filter."""
@@ -186,34 +224,54 @@ class SnapshotSearch:
     def _scored(self, chunks: Sequence[int]) -> list[Scored]:
         terms = self._names["terms"] if self._request.as_of is None else past.words(self._serving.build)
         statement = sql.SQL(load_sql("scores")).format(**{**self._names, "terms": terms})
-        return [Scored(*row) for row in self._rows(statement, {"chunks": list(dict.fromkeys(chunks))})]
+        language = self._asked.language if self._asked else None
+        return [
+            Scored(chunk, lexical, nearness(of_chunk, of_passage, language == spoken))
+            for chunk, lexical, of_chunk, of_passage, spoken in self._rows(
+                statement, {"chunks": list(dict.fromkeys(chunks))}
+            )
+        ]
 
     def _best(self, scored: Sequence[Scored], attainable: float) -> list[tuple[int, float]]:
         if self._request.ranking == "lexical":
             scored = [each for each in scored if each.lexical > 0]
-        if self._request.ranking == "fused" and self._vector is not None:
+        if self._request.ranking == "fused" and self._asked is not None:
             if self._request.fusion == "rrf":
                 return fuse_by_rank(scored)
+            if self._model.compares_passages:
+                return fuse_as_they_are(scored, attainable)
             most = max((each.lexical for each in scored), default=0.0)
             is_weak = model_named(self._serving.model).is_weak
             weight = weight_of_meaning(most, attainable, has_cjk(self._question.text), is_weak)
         else:
-            weight = 1.0 if self._request.ranking == "dense" and self._vector is not None else 0.0
+            weight = 1.0 if self._request.ranking == "dense" and self._asked is not None else 0.0
         return fuse(scored, weight)
 
-    def _hits(self, best: Sequence[tuple[int, float]]) -> list[Hit]:
+    def _hits(self, best: Sequence[tuple[int, float]]) -> tuple[list[Hit], dict[tuple[str, int], FoundText]]:
         statement = sql.SQL(load_sql("hits")).format(**self._names)
+        near = self._near_passages([chunk for chunk, _ in best])
         with self._connection.cursor(row_factory=dict_row) as cursor:
             cursor.execute(
                 statement,
                 {**self._parameters, "chunks": [chunk for chunk, _ in best], "neighbours": self._request.neighbours},
             )
             rows = {row.pop("document_chunk_id"): row for row in cursor.fetchall()}
-        hits = []
+        hits, texts = [], {}
         for chunk, score in best:
             if (row := rows.get(chunk)) is not None:
-                hits.append(hit_of(score, row))
-        return hits
+                text = text_of(row, near.get(chunk, {}))
+                hits.append(hit := hit_of(score, row))
+                texts[hit.document_id, hit.position] = text
+        return hits, texts
+
+    def _near_passages(self, chunks: Sequence[int]) -> dict[int, dict[int, float]]:
+        """How near the passages of chunks are, by chunk and number, as far as they have vectors."""
+        near: dict[int, dict[int, float]] = {}
+        if self._asked is not None and self._model.compares_passages:
+            statement = sql.SQL(load_sql("passages")).format(**self._names)
+            for chunk, number, similarity in self._rows(statement, {"chunks": list(chunks)}):
+                near.setdefault(chunk, {})[number] = similarity
+        return near
 
     def _rows(self, statement: Any, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return self._connection.execute(statement, {**self._parameters, **parameters}).fetchall()

@@ -319,6 +319,8 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
         "retired_chunk_terms": [{**_terms(removed), "document_id": document[removed]}],
         "term_count": [{"rag_index_build_id": ACTIVE_BUILD, "key": 36684173, "chunks": len(kept)}],
         "index_word": [{"rag_index_build_id": ACTIVE_BUILD, "word": "vacation"}],
+        "passage": [{"rag_index_build_id": ACTIVE_BUILD, "text_hash": hashes[0], "passage_embedding": "[0.6,0.8]"}],
+        "passage_stage": [{"rag_index_build_id": ACTIVE_BUILD, "text_hash": hashes[0], "embedded": texts[0]}],
         "chunk_stage": [
             {
                 "rag_index_build_id": ACTIVE_BUILD,
@@ -360,7 +362,7 @@ def insert(connection: Connection, held: dict[str, list[dict[str, Any]]]) -> Non
         columns = _columns(connection, table)
         if not columns:
             continue
-        if table in ("document_chunk", "chunk_terms"):
+        if table in ("document_chunk", "chunk_terms", "passage"):
             for build in (RETIRED_BUILD, ACTIVE_BUILD):
                 _make_partition(connection, table, build)
         for row in held[table]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import get_args
@@ -143,7 +143,9 @@ def _print_hit(number: int, hit: Hit) -> None:
         return Text(printable(shown), style=style)
 
     edited = f", edited {hit.last_edited_at[:10]}" if hit.last_edited_at else ""
-    heading = text(f"{number}. ") + text(" > ".join((hit.title, *hit.heading_path)), "bold")
+    passage = hit.passage
+    under = passage.heading_path if passage else hit.heading_path
+    heading = text(f"{number}. ") + text(" > ".join((hit.title, *under)), "bold")
     out.print(heading + text(f"  {hit.score:.2f}  version {hit.version}{edited}", "dim"))
     shown, spans = window(hit)
     excerpt = text(shown)
@@ -168,13 +170,24 @@ def _wording(twin: Place) -> str:
 
 
 def window(hit: Hit) -> tuple[str, list[tuple[int, int]]]:
-    """The part of the text with the most different marked words, on one line, with the spans in it."""
-    begins = [max(0, begin - SHOWN // 4) for begin, _ in hit.highlights] or [0]
+    """What is shown of a hit, on one line, with the spans in it that hold the question's words."""
+    if hit.passage is None:
+        return _window(hit.text, hit.highlights)
+    return _window(hit.passage.text, hit.passage.highlights)
+
+
+def _window(text: str, marked: Sequence[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
+    """A text on one line, of a long one the part with the most different marked words, with the spans in it."""
+    begins = [0, *(_word_before(text, begin - SHOWN // 4) for begin, _ in marked)] if len(text) > SHOWN else [0]
 
     def spans_from(begin: int) -> list[tuple[int, int]]:
-        return [(one, other) for one, other in hit.highlights if one >= begin and other <= begin + SHOWN]
+        return [(one, other) for one, other in marked if one >= begin and other <= begin + SHOWN]
 
-    begin = max(begins, key=lambda at: len({hit.text[one:other].lower() for one, other in spans_from(at)}))
-    shown = hit.text[begin : begin + SHOWN].replace("\n", " ")
-    spans = [(one - begin, other - begin) for one, other in spans_from(begin)]
-    return shown, spans
+    begin = max(begins, key=lambda at: len({text[one:other].lower() for one, other in spans_from(at)}))
+    before, behind = "… " if begin else "", " …" if begin + SHOWN < len(text) else ""
+    shown = before + text[begin : begin + SHOWN].replace("\n", " ") + behind
+    return shown, [(one - begin + len(before), other - begin + len(before)) for one, other in spans_from(begin)]
+
+
+def _word_before(text: str, at: int) -> int:
+    return text.rfind(" ", 0, max(at, 0)) + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgvector.sqlalchemy import SPARSEVEC, VECTOR
+from pgvector.sqlalchemy import HALFVEC, SPARSEVEC, VECTOR
 from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
@@ -150,6 +150,39 @@ class DocumentChunk(Base):
     created_at: Mapped[Any] = now()
     updated_at: Mapped[Any] = now()
     deleted_at: Mapped[Any] = time()
+    heading_levels: Mapped[Any] = mapped_column(ARRAY(INTEGER), nullable=False, server_default=text("'{}'"))
+    passages: Mapped[Any] = mapped_column(ARRAY(BYTEA), nullable=False, server_default=text("'{}'"))
+    language: Mapped[str | None] = mapped_column(TEXT)
+
+
+class Passage(Base):
+    """The vector of a passage of some chunk of a build, by the hash of what was embedded. Partitioned by build.
+
+    Chunks name their passages in order (`document_chunk.passages`). No index finds these: they rank what is found.
+    """
+
+    __tablename__ = "passage"
+    __table_args__ = (
+        PrimaryKeyConstraint("rag_index_build_id", "text_hash"),
+        {"postgresql_partition_by": "LIST (rag_index_build_id)"},
+    )
+
+    rag_index_build_id: Mapped[int] = mapped_column(INTEGER, autoincrement=False)
+    text_hash: Mapped[bytes] = mapped_column(BYTEA)
+    passage_embedding: Mapped[Any] = mapped_column(HALFVEC, nullable=False)
+
+
+class PassageStage(Base):
+    """Passages that have no vector yet."""
+
+    __tablename__ = "passage_stage"
+    __table_args__ = (PrimaryKeyConstraint("rag_index_build_id", "text_hash"),)
+
+    rag_index_build_id: Mapped[int] = mapped_column(
+        INTEGER, ForeignKey("rag_index_build.rag_index_build_id", ondelete="CASCADE"), autoincrement=False
+    )
+    text_hash: Mapped[bytes] = mapped_column(BYTEA)
+    embedded: Mapped[str] = mapped_column(TEXT)
 
 
 class ChunkTerms(Base):
@@ -239,3 +272,5 @@ class ChunkStage(Base):
     token_count: Mapped[int] = mapped_column(INTEGER)
     terms: Mapped[Any] = mapped_column(SPARSEVEC, nullable=False)
     keys: Mapped[Any] = mapped_column(ARRAY(INTEGER), nullable=False)
+    heading_levels: Mapped[Any] = mapped_column(ARRAY(INTEGER), nullable=False, server_default=text("'{}'"))
+    passages: Mapped[Any] = mapped_column(ARRAY(BYTEA), nullable=False, server_default=text("'{}'"))

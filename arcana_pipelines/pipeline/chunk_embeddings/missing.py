@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import keyset_pages, scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.budget import Budget
+from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.embedding.packing import batches, sendable
 from arcana_pipelines.embedding.prices import PricingPolicy, cost
 from arcana_pipelines.embedding.protocol import Embedder, OffersBatches, OpenEmbedder
@@ -24,6 +26,7 @@ from arcana_pipelines.ledger import generations
 from arcana_pipelines.ledger.counters import Counters, EmbeddingCounts
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.pipeline.chunk_embeddings import provider_batches
+from arcana_pipelines.pipeline.chunk_embeddings.passages import embed_passages
 from arcana_pipelines.pipeline.chunk_embeddings.refused import reject
 
 load_sql = statements_beside(__file__)
@@ -41,6 +44,7 @@ class _Tally:
     tokens: int = 0
     cost: Decimal | None = Decimal(0)
     waiting: int = 0
+    passages: int = 0
     problems: list[str] = field(default_factory=list)
 
     def add(self, usage: Usage, price: Decimal | None) -> None:
@@ -53,7 +57,7 @@ class _Tally:
         """As it is told."""
         return EmbeddingCounts(
             None if self.cost is None else float(round(self.cost, 8)),
-            self.reused, self.tokens, self.waiting, self.computed, tuple(self.problems),
+            self.reused, self.tokens, self.waiting, self.computed, tuple(self.problems), self.passages,
         )  # fmt: skip
 
 
@@ -84,6 +88,10 @@ def embed_missing(
             key = StoreKey(workspace_id, build.embedding_model, build.dimensions)
             staged += _staged(connection, build)
             missing = sendable(missing_texts(connection, key, build), key.model)
+            if model_named(key.model).compares_passages:
+                open_it = partial(open_embedder, key.model, key.dimensions)
+                budget = Budget(connection, workspace_id, key.model, terms)
+                report.passages += embed_passages(connection, build, open_it, batch_size, budget)
             first = list(itertools.islice(missing, terms.batch_above + 1))
             # Opened only when there is something to embed: a sync without news needs no model and no key.
             if not first:

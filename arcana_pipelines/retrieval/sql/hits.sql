@@ -3,7 +3,7 @@
 -- in: workspace_id, chunks (table; as a parameter: ids), neighbours (chunks before and after)
 -- out: what ConnectionSearcher makes a Hit of
 SELECT k.document_chunk_id, c.document_id, page.external_id, page.kind, page.title, page.url, d.path::text AS path,
-       k.heading_path, k.position, k.chunk_content AS text, c.version, page.last_edited_at,
+       k.heading_path, k.heading_levels, k.position, k.chunk_content AS text, c.version, page.last_edited_at,
        ARRAY(SELECT n.chunk_content FROM {chunks} n
              WHERE %(neighbours)s::int > 0 AND n.document_content_id = k.document_content_id AND n.deleted_at IS NULL
                AND n.position BETWEEN k.position - %(neighbours)s::int AND k.position - 1

@@ -9,6 +9,7 @@ from uuid import UUID
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import one
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.embedding.language_means import NO_MEANS, means_of
 from arcana_pipelines.indexes.builds import Build, lock_index
 from arcana_pipelines.indexes.targets.pgvector import ann, terms
 
@@ -56,11 +57,13 @@ def _publish_ready(connection: Connection, build: Build, ready: Sequence[UUID]) 
     # The first load is counted and indexed once it is over. An interrupted one goes on as such.
     is_loaded = terms.is_loaded(connection, build)
     ann.drop_hnsw_before_bulk_load(connection, build)
+    means = means_of(build.embedding_model)
+    languages = means.parameters if means else NO_MEANS
     for batch in _batches(ready):
         with connection.transaction():
             lock_index(connection, build.rag_index_id)
             connection.execute(f"SET LOCAL work_mem = '{MEMORY}'")
-            parameters = {**build.params, "documents": batch, "counting": is_loaded}
+            parameters = {**build.params, **languages, "documents": batch, "counting": is_loaded}
             moved = one(connection, dict, load_sql("publish_documents"), parameters)
             _move_counts(connection, build, moved["new_objects"], moved["published"] - moved["retired"])
         published += moved["published"]

@@ -1,7 +1,8 @@
 -- Publish one batch of documents: new chunks appear and old ones disappear in this one statement, with their words and
 -- the counts of these (not while a build is loaded for the first time: then they are counted once, at the end).
+-- Vectors of a model whose means are known go without what they say of their language, at unit length.
 -- in: workspace_id, build (rag_index_build_id), model, dimensions, documents (ids), counting (keep the counts of
---     words)
+--     words), languages, means (of the model's vectors in each; empty where they are not known)
 -- out: published, retired (chunks), new_objects (documents)
 WITH batch AS (
     SELECT d.document_id, d.latest_content_id, s.document_content_id AS served_content_id
@@ -28,7 +29,8 @@ WITH batch AS (
     RETURNING t.*
 ), chunk AS MATERIALIZED (
     -- Numbered here: two tables get these rows, and joining them again would compare each with each.
-    SELECT nextval('document_chunk_document_chunk_id_seq') AS document_chunk_id, b.document_id, t.*, e.embedding
+    SELECT nextval('document_chunk_document_chunk_id_seq') AS document_chunk_id, b.document_id, t.*, spoken.language,
+           coalesce(l2_normalize(e.embedding - spoken.mean), e.embedding) AS embedding
     FROM staged t
     JOIN batch b ON b.latest_content_id = t.document_content_id
     CROSS JOIN LATERAL (
@@ -37,11 +39,18 @@ WITH batch AS (
           AND e.dimensions = %(dimensions)s AND e.text_hash = t.text_hash
         OFFSET 0
     ) e
+    LEFT JOIN LATERAL (
+        SELECT m.language, m.mean
+        FROM unnest(%(languages)s::text[], %(means)s::vector[]) AS m (language, mean)
+        ORDER BY m.mean <=> e.embedding
+        LIMIT 1
+    ) spoken ON true
 ), published AS (
     INSERT INTO document_chunk (rag_index_build_id, document_chunk_id, document_content_id, position, chunk_content,
-                                heading_path, text_hash, token_count, chunk_embedding)
+                                heading_path, text_hash, token_count, chunk_embedding, heading_levels, passages,
+                                language)
     SELECT %(build)s, document_chunk_id, document_content_id, position, chunk_content, heading_path, text_hash,
-           token_count, embedding
+           token_count, embedding, heading_levels, passages, language
     FROM chunk
     RETURNING 1
 ), come AS (

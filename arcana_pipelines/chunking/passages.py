@@ -1,0 +1,152 @@
+"""A chunk as the passages that may answer a question: paragraphs, items of lists, rows of tables.
+
+A chunk's vector is a mean of all that it says; the vector of the one sentence that answers lies nearer to the question
+(docs/evaluation.md). So the best passage of a chunk decides where it ranks, and is what a reader is shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+from arcana_pipelines.chunking.blocks import Block, Part, is_item, read_blocks, sentences
+from arcana_pipelines.chunking.headings import Heading, below, heading_of, lead
+from arcana_pipelines.lexical.analysis import count_cjk
+
+# A paragraph is one passage up to half as much again; of a longer one sentences are taken together up to this.
+_WANTED = 320  # characters; one of Hangul, kana or ideographs says about as much as two of other scripts
+_LONGEST_CODE = 1200  # characters of it are embedded: names and comments come early
+_LONGEST_PARENT = 100  # characters of an item that others stand below
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A part of a chunk's text.
+
+    Attributes:
+        begin: where in the chunk's text it begins, in characters.
+        end: the first character behind it.
+        headings: what it stands under, the outermost first, without the title.
+        embedded: the text whose vector is compared with questions: what it stands under, then the passage.
+        said: the passage as a reader wants to see it: the cells of a row have the names of their columns.
+    """
+
+    begin: int
+    end: int
+    headings: tuple[str, ...]
+    embedded: str
+    said: str
+
+    @property
+    def text_hash(self) -> bytes:
+        """Names the embedding of `embedded` (16 bytes)."""
+        return hashlib.blake2b(self.embedded.encode(), digest_size=16).digest()
+
+
+def passages(text: str, title: str, headings: Sequence[Heading], *, is_first: bool) -> list[Passage]:
+    """The passages of a chunk in their order; at least one for a text that is not empty.
+
+    Args:
+        headings: those that are open where the chunk begins.
+        is_first: it is the first chunk of its document, which begins with the title.
+    """
+    found: list[Passage] = []
+    end = 0
+    for block in read_blocks(text):
+        begin = text.index(block.text, end)
+        end = begin + len(block.text)
+        if is_first and begin == 0 and block.level == 1:
+            continue
+        if block.level:
+            headings = below(headings, heading_of(block))
+            continue
+        names = tuple(heading.text for heading in headings)
+        above = f"{lead(title, names)}\n"
+        found += [
+            Passage(begin + start, begin + stop, names, above + before + said, said)
+            for start, stop, before, said in _parts(block)
+        ]
+    if not found and text:
+        names = tuple(heading.text for heading in headings)
+        found.append(Passage(0, len(text), names, f"{lead(title, names)}\n", text))
+    return found
+
+
+_Span = tuple[int, int, str, str]  # begin and end in the block, what is embedded before it, what it says
+
+
+def _parts(block: Block) -> Iterator[_Span]:
+    if block.kind == "code":
+        yield 0, len(block.text), "", block.text[:_LONGEST_CODE]
+    elif block.kind == "table" and block.text.count("\n") > 1:
+        yield from _rows(block.text)
+    elif block.kind == "list":
+        yield from _items(block.text)
+    else:
+        yield from _paragraph(block.text, 0, "")
+
+
+def _rows(table: str) -> Iterator[_Span]:
+    """Each row with the names of its columns; the first two lines of a table are its header."""
+    (header, *_), (_, *_), *rows = _lines(table)
+    names = _cells(table[header:].partition("\n")[0])
+    for begin, end in rows:
+        cells = zip(names, _cells(table[begin:end]), strict=False)
+        yield begin, end, "", ", ".join(f"{name}: {cell}" if name else cell for name, cell in cells if cell)
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip().strip("|").split("|")]
+
+
+def _items(text: str) -> Iterator[_Span]:
+    """Each item with the lines that go on with it, below the items that it stands under."""
+    items: list[tuple[int, int]] = []
+    for begin, end in _lines(text):
+        if items and not is_item(text[begin:end]):
+            items[-1] = (items[-1][0], end)
+        else:
+            items.append((begin, end))
+    above: list[tuple[int, str]] = []  # how far it is indented, what it says
+    for begin, end in items:
+        item = text[begin:end]
+        indent = len(item) - len(item.lstrip(" "))
+        above = [held for held in above if held[0] < indent]
+        yield from _paragraph(item, begin, "".join(f"{said}\n" for _, said in above))
+        above.append((indent, item.strip()[:_LONGEST_PARENT]))
+
+
+def _paragraph(text: str, begin: int, above: str) -> Iterator[_Span]:
+    if _weight(text) <= 1.5 * _WANTED:
+        yield begin, begin + len(text), above, text
+        return
+    parts = [part.text for line in _with_ends(text) for part in sentences(Part(line, "", 0))]
+    taken: list[int] = [0]
+    size = 0.0
+    for part, end in zip(parts, accumulate(map(len, parts)), strict=True):
+        weight = _weight(part)
+        if size and size + weight > _WANTED:
+            taken.append(end - len(part))
+            size = 0.0
+        size += weight
+    for start, stop in pairwise([*taken, len(text)]):
+        part = text[start:stop]
+        behind = len(part) - len(part.rstrip())
+        yield begin + start, begin + stop - behind, above, part.rstrip()
+
+
+def _with_ends(text: str) -> list[str]:
+    lines = text.split("\n")
+    return [f"{line}\n" for line in lines[:-1]] + lines[-1:]
+
+
+def _lines(text: str) -> list[tuple[int, int]]:
+    """Where each line begins and ends."""
+    ends = accumulate(len(line) + 1 for line in text.split("\n"))
+    return [(begin, end - 1) for begin, end in pairwise([0, *ends])]
+
+
+def _weight(text: str) -> float:
+    return len(text) + 1.2 * count_cjk(text)

@@ -1,0 +1,18 @@
+-- Vectors of passages that no chunk has any more.
+-- in: workspace_id
+-- out: nothing
+WITH build AS (
+    SELECT b.rag_index_build_id FROM rag_index_build b JOIN rag_indexes i USING (rag_index_id)
+    WHERE i.workspace_id = %(workspace_id)s
+), named AS MATERIALIZED (
+    SELECT rag_index_build_id, unnest(passages) AS text_hash FROM document_chunk JOIN build USING (rag_index_build_id)
+    UNION
+    SELECT rag_index_build_id, unnest(passages) FROM chunk_stage JOIN build USING (rag_index_build_id)
+), without AS (
+    DELETE FROM passage_stage s
+    WHERE s.rag_index_build_id = ANY(ARRAY(SELECT rag_index_build_id FROM build))
+      AND (s.rag_index_build_id, s.text_hash) NOT IN (SELECT rag_index_build_id, text_hash FROM named)
+)
+DELETE FROM passage p
+WHERE p.rag_index_build_id = ANY(ARRAY(SELECT rag_index_build_id FROM build))
+  AND (p.rag_index_build_id, p.text_hash) NOT IN (SELECT rag_index_build_id, text_hash FROM named);

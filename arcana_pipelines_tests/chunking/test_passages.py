@@ -1,0 +1,104 @@
+"""The passages of a chunk."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
+from arcana_pipelines.chunking.headings import Heading
+from arcana_pipelines.chunking.passages import Passage, passages
+from arcana_pipelines.chunking.tokens import vocabulary
+
+SENTENCE = "Whoever leaves the building last locks the door and switches the alarm on. "
+SATZ = "마지막으로 나가는 사람이 문을 잠그고 경보를 켭니다. "
+
+
+def found(text: str, *headings: Heading, is_first: bool = False) -> list[Passage]:
+    return passages(text, "Doors", headings, is_first=is_first)
+
+
+def shown(text: str, *headings: Heading, is_first: bool = False) -> list[str]:
+    return [text[each.begin : each.end] for each in found(text, *headings, is_first=is_first)]
+
+
+def test_paragraphs_items_and_rows_are_passages_of_their_own() -> None:
+    text = (
+        "One.\n\nTwo,\nstill two.\n\n- first\n- second\n  goes on\n\n| Door | Code |\n| --- | --- |\n| Front | 4711 |"
+    )
+    assert shown(text) == ["One.", "Two,\nstill two.", "- first", "- second\n  goes on", "| Front | 4711 |"]
+
+
+def test_a_row_is_embedded_with_the_names_of_its_columns() -> None:
+    (row,) = found("| Door | Code | Note |\n| --- | --- | --- |\n| Front | 4711 | |", Heading(2, "Codes"))
+    assert row.embedded == "Doors > Codes\nDoor: Front, Code: 4711"
+
+
+def test_an_item_is_embedded_below_those_that_it_stands_under() -> None:
+    *_, code, other = found("- Front\n  - Code\n    - 4711\n- Back")
+    assert code.embedded == "Doors\n- Front\n- Code\n    - 4711"
+    assert other.embedded == "Doors\n- Back"
+
+
+def test_each_passage_knows_the_headings_that_it_stands_under() -> None:
+    text = "Before.\n\n### Front\n\nA.\n\n## Windows\n\nB.\n\n### Cellar\n\nC."
+    headings = [each.headings for each in found(text, Heading(2, "Doors inside"), Heading(3, "Kitchen"))]
+    assert headings == [
+        ("Doors inside", "Kitchen"), ("Doors inside", "Front"), ("Windows",), ("Windows", "Cellar"),
+    ]  # fmt: skip
+
+
+def test_the_title_of_a_document_is_no_passage_and_no_heading() -> None:
+    (only,) = found("# Doors\n\nAll are locked.", is_first=True)
+    assert (only.headings, only.embedded) == ((), "Doors\nAll are locked.")
+
+
+def test_a_text_of_headings_alone_is_one_passage() -> None:
+    assert shown("# Doors", is_first=True) == ["# Doors"]
+    assert shown("") == []
+
+
+def test_a_long_paragraph_is_cut_between_sentences() -> None:
+    for sentence in (SENTENCE, SATZ):
+        parts = shown(sentence * 20)
+        assert len(parts) > 2
+        assert all(len(part) % (len(sentence.strip()) + 1) == len(sentence.strip()) for part in parts)
+        assert " ".join(parts) == (sentence * 20).strip()
+
+
+def test_the_headings_of_a_chunk_have_their_levels() -> None:
+    text = "\n\n".join(f"## Part {at}\n\n### Detail {at}\n\n{SENTENCE * 12}" for at in range(6))
+    words = vocabulary("wordllama-l2-supercat")
+    for chunk in chunk_document({"title": "Doors", "text": text}, ChunkerSettings(), words)[1:]:
+        assert len(chunk.heading_path) == len(chunk.heading_levels)
+        for passage in chunk.passages("Doors"):
+            part, detail = passage.headings
+            assert part.removeprefix("Part ") == detail.removeprefix("Detail ")
+
+
+MARKS = [
+    "# A",
+    "## B",
+    "- item",
+    "  - inner",
+    "1. one",
+    "| a | b |",
+    "| --- | --- |",
+    "|",
+    "```",
+    "~~~",
+    "",
+    " ",
+    "***",
+]
+LINES = st.lists(st.sampled_from([*MARKS, "\u3000", "text. more", SENTENCE * 9, SATZ * 9]), max_size=30)
+
+
+@given(LINES, st.booleans())
+def test_passages_lie_in_order_in_the_text_and_each_says_something(lines: list[str], is_first: bool) -> None:
+    text = "\n".join(lines).strip("\n")
+    end = 0
+    for each in found(text, is_first=is_first):
+        assert end <= each.begin <= each.end <= len(text)
+        assert each.embedded.strip()
+        end = each.end

@@ -1,0 +1,88 @@
+"""Passages: with a model that compares them, each has a vector of its own, which decides what is found and shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from arcana_pipelines.embedding import catalogue
+from arcana_pipelines.embedding.catalogue import SMALL_MODEL
+from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines_tests.harness import Harness
+
+DOORS = (
+    "## Doors\n\nThe front door is locked at ten.\n\n- Badges open it.\n\n## Parking\n\nBicycles stand in the cellar."
+)
+
+
+@pytest.fixture(autouse=True)
+def comparing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small model compares passages, as the multilingual one does."""
+    models = tuple(
+        replace(model, compares_passages=True) if model.name == SMALL_MODEL else model for model in catalogue._OURS
+    )
+    monkeypatch.setattr(catalogue, "_OURS", models)
+
+
+def without_vector(acme: Harness) -> list[tuple[object, ...]]:
+    return acme.rows(
+        "SELECT hash FROM document_chunk k CROSS JOIN unnest(k.passages) hash "
+        "LEFT JOIN passage p ON p.rag_index_build_id = k.rag_index_build_id AND p.text_hash = hash "
+        "WHERE k.deleted_at IS NULL AND p.text_hash IS NULL"
+    )
+
+
+def count(acme: Harness, table: str) -> int:
+    ((found,),) = acme.rows(f"SELECT count(*) FROM {table}")
+    assert isinstance(found, int)
+    return found
+
+
+def test_each_passage_of_a_published_chunk_has_a_vector(acme: Harness) -> None:
+    acme.world.add_page("House", blocks=DOORS)
+    acme.settle()
+    report = acme.sync()
+    assert report["embeddings"]["passages"] == count(acme, "passage") == 3
+    assert without_vector(acme) == [] and count(acme, "passage_stage") == 0
+    acme.assert_matches_world()
+
+
+def test_one_changed_word_is_one_passage(acme: Harness) -> None:
+    page = acme.world.add_page("House", blocks=DOORS)
+    acme.settle()
+    acme.sync()
+    acme.world.edit_page(page, DOORS.replace("ten", "nine"))
+    acme.settle()
+    report = acme.sync()
+    assert (report["embeddings"]["computed"], report["embeddings"]["passages"]) == (1, 1)
+    assert without_vector(acme) == []
+    assert "passages" not in acme.sync()["embeddings"]
+
+
+def test_a_hit_shows_the_passage_that_answers_and_leads_to_its_heading(acme: Harness) -> None:
+    acme.world.add_page("House", blocks=DOORS)
+    acme.settle()
+    acme.sync()
+    (hit, *_) = acme.search("where do bicycles stand")
+    assert hit.passage is not None and hit.link is not None
+    assert hit.passage.heading_path == ["Parking"]
+    assert hit.text[hit.passage.begin : hit.passage.end] == hit.passage.text == "Bicycles stand in the cellar."
+    assert [hit.passage.text[begin:end].lower() for begin, end in hit.passage.highlights] == ["bicycles", "stand"]
+    assert hit.link.endswith("#:~:text=Parking")
+
+
+def test_passages_that_no_chunk_has_any_more_are_purged(acme: Harness) -> None:
+    page = acme.world.add_page("House", blocks=DOORS)
+    acme.settle()
+    acme.sync()
+    held = count(acme, "passage")
+    acme.world.trash(page)
+    acme.settle()
+    acme.sync()
+    acme.rows(
+        "UPDATE document_chunk SET deleted_at = deleted_at - interval '1 year' WHERE deleted_at IS NOT NULL RETURNING 1"
+    )
+    acme.sync(Mode.AUDIT)
+    assert count(acme, "passage") < held
+    assert without_vector(acme) == []
