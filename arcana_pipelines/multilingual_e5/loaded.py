@@ -61,7 +61,9 @@ def _tokenizer() -> Tokenizer:
 
 @cache
 def _model() -> Model:
-    return Model(_weights(), _tokenizer())
+    made = Model(_weights(), _tokenizer())
+    _weights().release()
+    return made
 
 
 def _in_a_forked_process() -> None:

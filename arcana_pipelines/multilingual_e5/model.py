@@ -20,6 +20,8 @@ Matrix = NDArray[np.float32]
 _EPSILON = np.float32(1e-12)
 # Rows whose inner layer is made at once, so that what comes between stays in the processor's cache.
 _ROWS = 32
+# Likewise so many weights of attention, of one head at least.
+_WEIGHTS = 2**18
 
 
 class _Layer(NamedTuple):
@@ -71,11 +73,17 @@ class Model:
         parts = rows @ layer.attention
         parts += layer.attention_bias
         queries, keys, values = parts.reshape(count, 3, self._heads, self._size).transpose(1, 2, 0, 3)
-        weights = queries @ keys.transpose(0, 2, 1)
-        weights -= weights.max(2, keepdims=True)
-        np.exp(weights, out=weights)
-        weights /= weights.sum(2, keepdims=True)
-        attended: Matrix = (weights @ values).transpose(1, 0, 2).reshape(count, -1) @ layer.attended
+        seen = np.empty((count, self._heads, self._size), np.float32)
+        together = max(1, _WEIGHTS // count**2)
+        for first in range(0, self._heads, together):
+            heads = slice(first, first + together)
+            weights = queries[heads] @ keys[heads].transpose(0, 2, 1)
+            weights -= weights.max(2, keepdims=True)
+            np.exp(weights, out=weights)
+            found = weights @ values[heads]
+            found /= weights.sum(2, keepdims=True)
+            seen[:, heads] = found.transpose(1, 0, 2)
+        attended: Matrix = seen.reshape(count, -1) @ layer.attended
         attended += layer.attended_bias
         attended += rows
         rows = _normed(attended, layer.norm)

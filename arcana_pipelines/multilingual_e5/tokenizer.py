@@ -7,6 +7,7 @@ https://arxiv.org/abs/1804.10959. The library `tokenizers` gives the same, and n
 from __future__ import annotations
 
 import unicodedata
+from array import array
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -29,7 +30,7 @@ class Tokenizer:
         self._numbers = {text: number for number, text in enumerate(pieces.texts)}
         for control in pieces.controls:  # a text that spells one out is text
             del self._numbers[pieces.texts[control]]
-        self._scores: list[float] = pieces.scores.tolist()
+        self._scores = array("f", pieces.scores.tobytes())  # a list of 250,000 floats would take 8 MB
         self._longest = max(map(len, self._numbers))
         self._unknown = pieces.unknown
         self._unknown_score = min(self._scores) - _PENALTY

@@ -7,6 +7,7 @@ The matrices are stored in 4 bits: blocks of 32 numbers, a float16 scale and two
 from __future__ import annotations
 
 import hashlib
+import mmap
 import struct
 from dataclasses import dataclass
 from functools import cached_property
@@ -104,7 +105,9 @@ class Weights:
         Args:
             path: a file that `checked_weights` accepted: nothing in it is doubted.
         """
-        self._bytes = np.asarray(np.memmap(path, np.uint8, "r"))
+        with path.open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._bytes = np.frombuffer(self._map, np.uint8)
         self._at = len(b"E5S1")
         self._take("I")  # the version of the format
         self.width, self.layers, self.heads, self.inner, self.words, self.longest, _ = self._take("7i")
@@ -138,6 +141,11 @@ class Weights:
             point, length = self._take("IB")
             replaced[point] = "".join(map(chr, self._take(f"{length}I")))
         return Pieces(texts, self._scores, replaced, self._controls, self._first, self._last, self._unknown)
+
+    def release(self) -> None:
+        """Let go of what was read so far: it stays in the file, and is read again when it is asked for again."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
 
     def floats(self, name: str) -> NDArray[np.float32]:
         """A tensor of float32, as it lies in the file."""
