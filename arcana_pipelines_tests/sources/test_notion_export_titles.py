@@ -349,9 +349,12 @@ def test_a_line_of_a_value_that_begins_like_a_property_does_not_stand_for_it() -
 def test_property_lines_are_read_in_a_time_that_grows_with_them(line: str, column: str, cell: str) -> None:
     def seconds(times: int) -> float:
         page, cells = PageText("T", "\n" + line * times), {column * (times if column != "Status" else 1): cell * times}
-        started = thread_time()
-        without_properties(page, cells)
-        agreement(named_lines(page.block, cells), cells)
-        return thread_time() - started
+        taken = []
+        for _ in range(3):  # one of them may be interrupted by a collection of garbage
+            started = thread_time()
+            without_properties(page, cells)
+            agreement(named_lines(page.block, cells), cells)
+            taken.append(thread_time() - started)
+        return min(taken)
 
     assert seconds(16_000) < max(0.2, 9 * seconds(4_000))

@@ -50,6 +50,8 @@ def command(slug: str | None, csv_file: str | None, as_json: bool) -> None:
         )
     else:
         _print(usage, unpriced)
+        if csv_file:
+            say("Wrote {}.", csv_file)
 
 
 def _print(usage: Sequence[MonthlyUsage], unpriced: Sequence[str]) -> None:
