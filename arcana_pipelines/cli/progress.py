@@ -70,9 +70,11 @@ class Course:
 
     Attributes:
         to_read: the most pages that waited to be read at any look so far.
+        to_embed: the most chunks and passages that waited to be embedded.
     """
 
     to_read: int = 0
+    to_embed: int = 0
     _reading: deque[tuple[float, int]] = field(default_factory=deque)
     _embedding: deque[tuple[float, int]] = field(default_factory=deque)
 
@@ -83,18 +85,22 @@ class Course:
         parts = [f"{now.listed} listed", f"{read} of {self.to_read} read"]
         if now.chunks:
             parts += [f"{now.chunks} chunks", f"{now.embedded} embedded"]
+        if now.passages:
+            parts.append(f"{now.passages} passages to embed")
+        to_embed = now.chunks - now.embedded + now.passages
+        self.to_embed = max(self.to_embed, to_embed)
         reading = _rate(self._reading, at, read)
-        embedding = _rate(self._embedding, at, now.embedded)
+        embedding = _rate(self._embedding, at, self.to_embed - to_embed)
         left = None
         if now.is_indexing:
             parts.append("making the index of the vectors")
-        elif now.chunks and not now.pending and now.embedded == now.chunks:
+        elif now.chunks and not now.pending and not to_embed:
             parts.append("publishing")
         elif reading and now.pending:
             parts.append(f"{reading * 60:.0f} pages/min")
             left = now.pending / reading
-        elif embedding and now.embedded < now.chunks:
-            left = (now.chunks - now.embedded) / embedding
+        elif embedding and to_embed:
+            left = to_embed / embedding
         if left is not None:
             parts.append(f"{_duration(left)} left")
         return ", ".join(parts)

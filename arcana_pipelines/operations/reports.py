@@ -230,6 +230,7 @@ class Progress:
         embedded: how many of these have their embedding in the store.
         served: documents that are served, in all indexes of the workspace together.
         is_indexing: the index over the vectors is being made, which may take minutes.
+        passages: those that have no vector yet.
     """
 
     listed: int
@@ -238,6 +239,7 @@ class Progress:
     embedded: int
     served: int
     is_indexing: bool
+    passages: int = 0
 
 
 def progress_of(connection: Connection, workspace_id: UUID) -> Progress:

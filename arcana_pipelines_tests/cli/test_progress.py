@@ -33,6 +33,13 @@ def test_after_reading_the_time_left_is_that_of_embedding() -> None:
     assert line.endswith("1:20 left") and "pages/min" not in line
 
 
+def test_passages_are_embedded_as_well_and_take_their_time() -> None:
+    course = Course()
+    course.line(replace(progress(10, 0, chunks=100, embedded=0), passages=600), at=0)
+    line = course.line(replace(progress(10, 0, chunks=100, embedded=0), passages=500), at=10)
+    assert line == "10 listed, 0 of 0 read, 100 chunks, 0 embedded, 500 passages to embed, 1:00 left"
+
+
 def test_a_rate_is_that_of_the_last_minutes() -> None:
     course = Course()
     for minute, pending in enumerate([7000, 4000, 1000, 900, 800, 700]):

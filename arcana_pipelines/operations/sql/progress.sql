@@ -1,5 +1,5 @@
 -- How far a workspace's sync is: pages listed, pages still to be read, chunks that wait, how many of them have their
--- embedding, documents that are served, whether the index over the vectors is being made.
+-- embedding, documents that are served, whether the index over the vectors is being made, passages without a vector.
 -- in: workspace_id
 -- out: the fields of Progress
 SELECT (SELECT count(*) FROM source_page
@@ -10,7 +10,9 @@ SELECT (SELECT count(*) FROM source_page
        (SELECT coalesce(sum(object_count), 0)::bigint FROM rag_indexes WHERE workspace_id = %(workspace_id)s),
        EXISTS (SELECT FROM pg_stat_progress_create_index p
                JOIN rag_index_build b ON p.relid = to_regclass('document_chunk_b' || b.rag_index_build_id)
-               JOIN rag_indexes i USING (rag_index_id) WHERE i.workspace_id = %(workspace_id)s)
+               JOIN rag_indexes i USING (rag_index_id) WHERE i.workspace_id = %(workspace_id)s),
+       (SELECT count(*) FROM passage_stage JOIN rag_index_build USING (rag_index_build_id)
+        JOIN rag_indexes i USING (rag_index_id) WHERE i.workspace_id = %(workspace_id)s)
 FROM (SELECT count(*) AS chunks, count(e.text_hash) AS embedded
       FROM chunk_stage t
       JOIN rag_index_build b USING (rag_index_build_id) JOIN rag_indexes i USING (rag_index_id)

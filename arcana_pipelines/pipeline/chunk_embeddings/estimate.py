@@ -17,6 +17,7 @@ from arcana_pipelines.embedding.store import StoreKey
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.net.workers import cores
 from arcana_pipelines.pipeline.chunk_embeddings.missing import missing_texts
+from arcana_pipelines.pipeline.chunk_embeddings.passages import staged_passages
 from arcana_pipelines.pipeline.chunk_embeddings.provider_batches import waiting
 
 load_sql = statements_beside(__file__)
@@ -36,7 +37,8 @@ class Estimate:
         texts: distinct texts among them that the store lacks and that wait in no batch.
         tokens: their tokens: counted where the model's vocabulary is known, estimated elsewhere.
         cost: US dollars; None when a model's price is not known.
-        seconds: at the rate that was measured lately, or assumed; None when a batch may take up to a day.
+        seconds: at the rate that was measured lately, or assumed, with the passages of these chunks where they are
+            embedded, too; None when a batch may take up to a day.
         waiting: texts that wait in batches already.
         month: the running one, `YYYY-MM` in UTC.
         spent: US dollars that it has cost so far.
@@ -87,13 +89,18 @@ def estimate(connection: Connection, workspace_id: UUID, terms: PricingPolicy) -
             lacking += 1
             lacking_tokens += text.tokens
         pages, chunks, texts, tokens = pages + row[0], chunks + row[1], texts + lacking, tokens + lacking_tokens
+        lacking_passages = sum(text.tokens for text in measured(staged_passages(connection, build), key.model))
         price = terms.price(key.model)
         batched = 0 < terms.batch_above < lacking and not model_named(key.model).runs_here
         if price is None or total is None:
             total = None
         else:
             total += cost(lacking_tokens, price) * (BATCH_SHARE if batched else 1)
-        seconds = None if batched or seconds is None else seconds + lacking_tokens / _rate(connection, key.model)
+        seconds = (
+            None
+            if batched or seconds is None
+            else (seconds + (lacking_tokens + lacking_passages) / _rate(connection, key.model))
+        )
     month = spending(connection, workspace_id)
     limit = terms.monthly_budget if month.embedding_budget is None else month.embedding_budget
     return Estimate(

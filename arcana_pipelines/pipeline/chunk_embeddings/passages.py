@@ -40,7 +40,7 @@ def embed_passages(
     """
     with connection.transaction():
         connection.execute(load_sql("known_passages"), build.params)
-    staged = _staged(connection, build)
+    staged = staged_passages(connection, build)
     first = next(staged, None)
     if first is None:
         return 0
@@ -51,7 +51,8 @@ def embed_passages(
     return computed
 
 
-def _staged(connection: Connection, build: Build) -> Iterator[tuple[bytes, str]]:
+def staged_passages(connection: Connection, build: Build) -> Iterator[tuple[bytes, str]]:
+    """Hash and embedded text of the passages that a build has no vector of, in the order of the hash."""
     parameters = {"build": build.rag_index_build_id, "limit": READ_AHEAD}
     pages = keyset_pages(
         connection, _Staged, load_sql("staged_passages"), parameters, {"after": b""},
