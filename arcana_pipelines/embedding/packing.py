@@ -7,9 +7,14 @@ from dataclasses import dataclass
 
 from arcana_pipelines.chunking.tokens import estimate_tokens, vocabulary
 from arcana_pipelines.embedding.catalogue import model_named
+from arcana_pipelines.net.workers import cores
 
 # https://platform.openai.com/docs/api-reference/embeddings/create: at most 2,048 inputs and 300,000 tokens a request.
 MOST_TOKENS = 300_000
+
+# What a model that runs here embeds at once takes about so long; then it is stored, and a watcher sees it. A chunk has
+# about so many tokens.
+_SECONDS, _TOKENS_OF_A_CHUNK = 2, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,14 @@ def sendable(items: Iterable[tuple[bytes, str]], model: str) -> Iterator[Text]:
 def _with_prefix(items: Iterable[tuple[bytes, str]], prefix: str) -> Iterable[tuple[bytes, str]]:
     """The texts as the model wants to read them; the hash stays that of what is stored."""
     return ((text_hash, prefix + text) for text_hash, text in items) if prefix else items
+
+
+def texts_at_once(model: str, most: int) -> int:
+    """How many texts make a batch: fewer than `most` for a model that runs here and is slow."""
+    of_a_core = model_named(model).tokens_per_second
+    if of_a_core is None:
+        return most
+    return max(1, min(most, round(_SECONDS * of_a_core * cores() / _TOKENS_OF_A_CHUNK)))
 
 
 def batches(texts: Iterable[Text], most_texts: int) -> Iterator[list[Text]]:

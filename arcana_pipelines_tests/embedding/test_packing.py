@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from arcana_pipelines.embedding.packing import MOST_TOKENS, Text, batches, measured
+from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL, SMALL_MODEL
+from arcana_pipelines.embedding.packing import MOST_TOKENS, Text, batches, measured, texts_at_once
 
 OPENAI = "text-embedding-3-small"
 
@@ -38,6 +39,13 @@ def test_a_request_takes_as_many_texts_as_fit(tokens: list[int], most_texts: int
 def test_an_estimate_fills_two_thirds() -> None:
     made = list(batches(_texts(*[1_000] * 250, exact=False), 2048))
     assert [len(batch) for batch in made] == [200, 50]
+
+
+def test_what_takes_long_here_is_stored_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arcana_pipelines.embedding.packing.cores", lambda: 2)
+    assert texts_at_once(MULTILINGUAL_MODEL, 100) == 34
+    assert texts_at_once(MULTILINGUAL_MODEL, 8) == 8
+    assert texts_at_once(SMALL_MODEL, 100) == texts_at_once(OPENAI, 100) == 100
 
 
 @pytest.mark.parametrize("text", ["Everyone reads it before Monday.", "성수 오피스 첫 주 안내", "🙂" * 10, ""])

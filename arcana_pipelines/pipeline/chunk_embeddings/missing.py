@@ -16,7 +16,7 @@ from arcana_pipelines.db.query import keyset_pages, scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.budget import Budget
 from arcana_pipelines.embedding.catalogue import model_named
-from arcana_pipelines.embedding.packing import batches, sendable
+from arcana_pipelines.embedding.packing import batches, sendable, texts_at_once
 from arcana_pipelines.embedding.prices import PricingPolicy, cost
 from arcana_pipelines.embedding.protocol import Embedder, OffersBatches, OpenEmbedder
 from arcana_pipelines.embedding.requests import RequestOutcome, send
@@ -104,7 +104,7 @@ def embed_missing(
                 provider_batches.send(connection, key, embedder.batches(), texts, budget)
                 continue
             began = time.monotonic()
-            for outcome in send(embedder, batches(texts, batch_size), budget):
+            for outcome in send(embedder, batches(texts, texts_at_once(key.model, batch_size)), budget):
                 ended = time.monotonic()
                 report.add(_store(connection, generation, key, outcome, budget.price, ended - began), budget.price)
                 began = ended
