@@ -53,8 +53,10 @@ def _one_of(kind: str, *ours: str) -> Callable[[str], str]:
 HttpUrl = Annotated[str, AfterValidator(_is_http)]
 SecretHttpUrl = Annotated[SecretStr, AfterValidator(_is_secret_http)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_is_postgres)]
-EmbeddingProviderName = Annotated[str, AfterValidator(_one_of("embedding provider", "local", "local-small", "openai"))]
-RerankerName = Annotated[str, AfterValidator(_one_of("reranker", "endpoint"))]
+EmbeddingProviderName = Annotated[
+    str, AfterValidator(_one_of("embedding provider", "local", "local-small", "onnx", "openai"))
+]
+RerankerName = Annotated[str, AfterValidator(_one_of("reranker", "endpoint", "onnx"))]
 
 
 class ScheduleTimes(BaseSettings):
@@ -98,6 +100,7 @@ class Settings(ScheduleTimes):
     notion_webhook_token: SecretStr | None = None
 
     embedding_provider: EmbeddingProviderName = "local"
+    embedding_model_path: Path | None = None
     openai_api_key: SecretStr | None = None
     openai_base_url: HttpUrl = "https://api.openai.com/v1"
     openai_organization: str | None = None
@@ -113,6 +116,7 @@ class Settings(ScheduleTimes):
     reranker_url: HttpUrl | None = None
     reranker_model: str | None = None
     reranker_api_key: SecretStr | None = None
+    reranker_model_path: Path | None = None
 
     # pydantic-settings would read a list as JSON; people write names with commas.
     arcana_ui_hosts: str = ""

@@ -6,16 +6,26 @@ OpenAI's API, gets what is safe to assume of any.
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from arcana_pipelines import plugins
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.onnx_models.folder import ModelFolder, read_folder
 
 SMALL_MODEL = "wordllama-l2-supercat"
 MULTILINGUAL_MODEL = "multilingual-e5-small-q4"
+
+# What embeds models of one's own, and how their names begin; behind it are the folder's name and a fingerprint.
+ONNX = "onnx"
+IN_A_FOLDER = "onnx/"
+
+log = logging.getLogger(__name__)
 
 Strength = Literal["weak", "strong"]
 
@@ -134,7 +144,42 @@ def is_known(name: str) -> bool:
 
 def model_named(name: str) -> Model:
     """What is known of a model; of an unknown one what is safe to assume."""
-    return plugins.part_named(Model, name, _OURS) or Model(name=name)
+    return plugins.part_named(Model, name, _OURS) or _of_a_folder(name) or Model(name=name)
+
+
+def model_in(folder: ModelFolder, name: str | None = None) -> Model:
+    """What is known of the model in a folder; `name` is how an index calls it, when the folder was moved since."""
+    return Model(
+        name=name or f"{IN_A_FOLDER}{folder.name}",
+        provider=ONNX,
+        dimensions=folder.dimensions,
+        dimensions_adjustable=False,
+        price=Decimal(0),
+        runs_here=True,
+        question_prefix=folder.question_prefix,
+        passage_prefix=folder.passage_prefix,
+        longest=folder.longest,
+    )
+
+
+def is_of(folder: ModelFolder, name: str) -> bool:
+    """Whether an index with this model was made with what is in the folder."""
+    return name.startswith(IN_A_FOLDER) and name.endswith(f"-{folder.fingerprint}")
+
+
+def _of_a_folder(name: str) -> Model | None:
+    """A model of EMBEDDING_MODEL_PATH; of one that is there no more what can be said without it."""
+    if not name.startswith(IN_A_FOLDER):
+        return None
+    if path := os.environ.get("EMBEDDING_MODEL_PATH", "").strip():
+        try:
+            folder = read_folder(Path(path))
+        except WrongUse as error:
+            log.debug("the model of an index is not known: %s", error)  # who uses it is told by `unusable`
+        else:
+            if is_of(folder, name):
+                return model_in(folder, name)
+    return Model(name=name, provider=ONNX, price=Decimal(0), runs_here=True)
 
 
 def dimensions_of(name: str) -> int:

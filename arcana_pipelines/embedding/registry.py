@@ -9,15 +9,19 @@ from typing import ClassVar
 from arcana_pipelines import plugins
 from arcana_pipelines.embedding.catalogue import (
     MULTILINGUAL_MODEL,
+    ONNX,
     SMALL_MODEL,
     Model,
     dimensions_of,
     is_known,
+    is_of,
+    model_in,
     model_named,
 )
 from arcana_pipelines.embedding.protocol import Embedder
 from arcana_pipelines.errors import ArcanaError, InvalidSetting, WrongUse
 from arcana_pipelines.multilingual_e5.weights import weights_problem
+from arcana_pipelines.onnx_models.folder import ModelFolder, read_folder
 from arcana_pipelines.settings import Settings
 
 RUN_PATIENCE_SECONDS = 600.0
@@ -81,6 +85,8 @@ def unusable(settings: Settings, model: str) -> ArcanaError | None:
         )
     if known.name == MULTILINGUAL_MODEL:
         return weights_problem()
+    if known.provider == ONNX:
+        return _folder_problem(settings, model)
     if known.provider != OPENAI or settings.openai_api_key is not None:
         return None
     if is_known(model):
@@ -134,6 +140,40 @@ def _open_multilingual(settings: Settings, model: Model, dimensions: int, patien
     return MultilingualEmbedder()
 
 
+def _open_onnx(settings: Settings, model: Model, dimensions: int, patience: float) -> Embedder:
+    from arcana_pipelines.embedding.onnx import OnnxEmbedder
+
+    return OnnxEmbedder(_folder(settings), model.name, dimensions)
+
+
+def _model_of_folder(settings: Settings) -> tuple[str, int]:
+    folder = _folder(settings)
+    if folder.dimensions is None:
+        raise WrongUse(
+            f'No file in {folder.path} says the size of its vectors: put {{"dimensions": …}} in arcana.json.'
+        )
+    return model_in(folder).name, folder.dimensions
+
+
+def _folder(settings: Settings) -> ModelFolder:
+    if settings.embedding_model_path is None:
+        raise InvalidSetting("EMBEDDING_MODEL_PATH is not set: it names the folder of a model with model.onnx.")
+    return read_folder(settings.embedding_model_path)
+
+
+def _folder_problem(settings: Settings, model: str) -> ArcanaError | None:
+    try:
+        folder = _folder(settings)
+    except WrongUse as error:
+        return type(error)(f"The index's model '{model}' is in no folder that is known. {error}")
+    if is_of(folder, model):
+        return None
+    return WrongUse(
+        f"{folder.path} (EMBEDDING_MODEL_PATH) holds '{model_in(folder).name}', and the index was made with '{model}'. "
+        "Put that model back, or rebuild the index: `arcana index rebuild` with --model."
+    )
+
+
 def _require_size(model: Model, dimensions: int) -> None:
     if dimensions != model.dimensions:
         raise WrongUse(f"The vectors of '{model.name}' have {model.dimensions} dimensions, not {dimensions}.")
@@ -154,6 +194,7 @@ _OURS = (
     EmbeddingProvider(
         name="local-small", open=_open_small, default=lambda settings: (SMALL_MODEL, dimensions_of(SMALL_MODEL))
     ),
+    EmbeddingProvider(name=ONNX, open=_open_onnx, default=_model_of_folder, extra="onnx"),
     EmbeddingProvider(
         name=OPENAI,
         open=_open_openai,

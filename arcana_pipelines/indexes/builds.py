@@ -30,8 +30,10 @@ DEFAULT_INDEX = "default"  # the one that each workspace has from the beginning
 
 Ann = Literal["auto", "none", "hnsw", "ivfflat"]
 
-# Tokens that stand before a chunk when it is embedded, as a rule: title and headings, the model's prefix and marks.
+# Tokens that stand before a chunk when it is embedded, as a rule: title and headings, the model's prefix and marks. Of
+# what a model reads that reads little, a quarter.
 _BEFORE_A_CHUNK = 128
+_SHORTEST = 32
 
 
 def chunker_of(model: str) -> ChunkerSettings:
@@ -44,7 +46,7 @@ def chunker_of(model: str) -> ChunkerSettings:
 def longest_chunk(model: str) -> int | None:
     """The tokens of a chunk that a model reads whole with what stands before it; None: of any."""
     reads = model_named(model).longest
-    return None if reads is None else reads - _BEFORE_A_CHUNK
+    return None if reads is None else max(_SHORTEST, reads - min(_BEFORE_A_CHUNK, reads // 4))
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def test_its_names_are_values_of_the_settings(plugin: None, monkeypatch: pytest.
 
 def test_without_it_they_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMBEDDING_PROVIDER", "words")
-    with pytest.raises(WrongUse, match="EMBEDDING_PROVIDER: must be 'local' or 'local-small' or 'openai'"):
+    with pytest.raises(WrongUse, match="EMBEDDING_PROVIDER: must be 'local' or 'local-small' or 'onnx' or 'openai'"):
         load_settings()
     monkeypatch.delenv("EMBEDDING_PROVIDER")
     assert platform_named("ticket_desk") is None

@@ -259,10 +259,11 @@ def _reranker(settings: Settings) -> str:
 
     reranker = open_reranker(settings)
     assert reranker is not None
+    named = settings.reranker_model or str(settings.reranker_model_path or "its model")
     one, other = reranker.scores("Which animal says moo?", ["Cows say moo.", "The invoice is due in May."])
     if one <= other:
-        raise ArcanaError(f"it answers, and prefers an invoice to a cow: is '{settings.reranker_model}' a reranker?")
-    return f"{settings.reranker_model or 'its model'} answers"
+        raise ArcanaError(f"it answers, and prefers an invoice to a cow: is {named} a reranker?")
+    return f"{named} answers"
 
 
 def _alerts(settings: Settings) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from arcana_pipelines import plugins
-from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.errors import InvalidSetting, WrongUse
 from arcana_pipelines.retrieval.reranking.protocol import Reranker
 from arcana_pipelines.settings import Settings
 
@@ -33,7 +33,7 @@ def open_reranker(settings: Settings) -> Reranker | None:
     """The reranker that the settings name, if they do.
 
     Raises:
-        InvalidSetting: its key cannot be one.
+        InvalidSetting: its key cannot be one, or it has no folder.
         WrongUse: it is not installed, or a library that it needs is missing.
     """
     kind = plugins.part_named(RerankerKind, settings.reranker, _OURS)
@@ -53,4 +53,15 @@ def _open_endpoint(settings: Settings) -> Reranker | None:
     return EndpointReranker(settings)
 
 
-_OURS = (RerankerKind(name="endpoint", open=_open_endpoint),)
+def _open_onnx(settings: Settings) -> Reranker:
+    if settings.reranker_model_path is None:
+        raise InvalidSetting("RERANKER_MODEL_PATH is not set: it names the folder of a cross-encoder with model.onnx.")
+    from arcana_pipelines.retrieval.reranking.onnx import OnnxReranker
+
+    return OnnxReranker(settings.reranker_model_path)
+
+
+_OURS = (
+    RerankerKind(name="endpoint", open=_open_endpoint),
+    RerankerKind(name="onnx", open=_open_onnx, extra="onnx"),
+)
