@@ -10,7 +10,7 @@ from arcana_pipelines.embedding.answers import checked
 from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL, dimensions_of
 from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.multilingual_e5 import loaded
-from arcana_pipelines.net.workers import cores, worker_threads
+from arcana_pipelines.net.workers import on_each_core
 
 
 class MultilingualEmbedder:
@@ -29,13 +29,7 @@ class MultilingualEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Embedded:
         """Embed a batch (see `Embedder.embed`); rows have unit length. Of a text 512 tokens are read, and no more."""
-        embed = loaded.model().embed
-        threads = min(len(texts), cores())
-        if threads == 1:
-            made = [embed(text) for text in texts]
-        else:
-            with worker_threads(threads, "embed") as pool:
-                made = list(pool.map(embed, texts))
+        made = on_each_core(loaded.model().embed, texts, "embed")
         counts = [tokens for _, tokens in made]
         vectors = np.stack([vector for vector, _ in made])
         return Embedded(checked(vectors, texts, self.dimensions, self.model), sum(counts), counts)

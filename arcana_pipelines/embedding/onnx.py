@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from arcana_pipelines.embedding.answers import checked
 from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.errors import EmbeddingFailed, WrongUse
-from arcana_pipelines.net.workers import cores, worker_threads
+from arcana_pipelines.net.workers import on_each_core
 from arcana_pipelines.onnx_models.folder import ModelFolder
 from arcana_pipelines.onnx_models.running import ModelFailed, RunningModel
 
@@ -36,12 +36,7 @@ class OnnxEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Embedded:
         """Embed a batch (see `Embedder.embed`); rows have unit length."""
-        threads = min(len(texts), cores())
-        if threads == 1:
-            made = [self._embed(text) for text in texts]
-        else:
-            with worker_threads(threads, "embed") as pool:
-                made = list(pool.map(self._embed, texts))
+        made = on_each_core(self._embed, texts, "embed")
         counts = [tokens for _, tokens in made]
         return Embedded(
             checked([vector for vector, _ in made], texts, self.dimensions, self.model), sum(counts), counts

@@ -133,8 +133,7 @@ class ConnectionSearcher:
         except EmbeddingFailed as error:
             log.warning("searching by words only: %s", error)
             return None
-        means = means_of(serving.model)
-        if means is None:
-            return Meaning(str(Vector(vector).to_text()))
-        vector, language = means.of_question(vector)
+        language = None
+        if (means := means_of(serving.model)) is not None:
+            vector, language = means.of_question(vector)
         return Meaning(str(Vector(vector).to_text()), language)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -14,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arcana_pipelines.embedding.local_small import SmallEmbedder, load_library
+from arcana_pipelines_tests.blas_kernels import vectors_under
 
 TEXTS = [
     "Remote work policy",
@@ -59,14 +57,7 @@ class TestSmallEmbedder:
     @pytest.mark.slow
     @pytest.mark.parametrize("kernel", ["Prescott", "Haswell"])  # of OpenBLAS; elsewhere the name is not known
     def test_vectors_are_the_same_on_every_processor(self, kernel: str) -> None:
-        elsewhere = subprocess.run(
-            [sys.executable, "-c", f"import {__name__} as tests; tests.print_vectors()"],
-            env={**os.environ, "OPENBLAS_CORETYPE": kernel},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert json.loads(elsewhere.stdout) == SmallEmbedder().embed(LONG_TEXTS).vectors.tolist()
+        assert vectors_under(kernel, __name__) == SmallEmbedder().embed(LONG_TEXTS).vectors.tolist()
 
     def test_a_text_of_which_nothing_is_known_has_a_direction(self) -> None:
         (vector,) = SmallEmbedder().embed([""]).vectors

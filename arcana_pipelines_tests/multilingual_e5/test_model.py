@@ -18,6 +18,7 @@ from arcana_pipelines.embedding.registry import open_embedder
 from arcana_pipelines.multilingual_e5.blas import one_thread_each
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.conformance.threads import at_once
+from arcana_pipelines_tests.blas_kernels import vectors_under
 from arcana_pipelines_tests.multilingual_e5 import needs_weights
 
 pytestmark = needs_weights
@@ -94,14 +95,7 @@ def test_of_a_long_text_as_much_is_read_as_the_model_can(vectors: np.ndarray) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["Haswell", "SkylakeX"])  # of OpenBLAS; elsewhere they are not known
 def test_vectors_are_the_same_on_every_processor(vectors: np.ndarray, kernel: str) -> None:
-    elsewhere = subprocess.run(
-        [sys.executable, "-c", f"import {__name__} as tests; tests.print_vectors()"],
-        env={**os.environ, "OPENBLAS_CORETYPE": kernel},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    np.testing.assert_allclose(json.loads(elsewhere.stdout), vectors, atol=1e-5)
+    np.testing.assert_allclose(vectors_under(kernel, __name__), vectors, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -96,11 +96,10 @@ def estimate(connection: Connection, workspace_id: UUID, terms: PricingPolicy) -
             total = None
         else:
             total += cost(lacking_tokens, price) * (BATCH_SHARE if batched else 1)
-        seconds = (
-            None
-            if batched or seconds is None
-            else (seconds + (lacking_tokens + lacking_passages) / _rate(connection, key.model))
-        )
+        if batched:
+            seconds = None
+        elif seconds is not None:
+            seconds += (lacking_tokens + lacking_passages) / _rate(connection, key.model)
     month = spending(connection, workspace_id)
     limit = terms.monthly_budget if month.embedding_budget is None else month.embedding_budget
     return Estimate(

@@ -88,10 +88,11 @@ def embed_missing(
             key = StoreKey(workspace_id, build.embedding_model, build.dimensions)
             staged += _staged(connection, build)
             missing = sendable(missing_texts(connection, key, build), key.model)
+            at_once = texts_at_once(key.model, batch_size)
             if model_named(key.model).compares_passages:
                 open_it = partial(open_embedder, key.model, key.dimensions)
                 budget = Budget(connection, workspace_id, key.model, terms)
-                report.passages += embed_passages(connection, build, open_it, batch_size, budget)
+                report.passages += embed_passages(connection, build, open_it, at_once, budget)
             first = list(itertools.islice(missing, terms.batch_above + 1))
             # Opened only when there is something to embed: a sync without news needs no model and no key.
             if not first:
@@ -104,7 +105,7 @@ def embed_missing(
                 provider_batches.send(connection, key, embedder.batches(), texts, budget)
                 continue
             began = time.monotonic()
-            for outcome in send(embedder, batches(texts, texts_at_once(key.model, batch_size)), budget):
+            for outcome in send(embedder, batches(texts, at_once), budget):
                 ended = time.monotonic()
                 report.add(_store(connection, generation, key, outcome, budget.price, ended - began), budget.price)
                 began = ended

@@ -29,7 +29,7 @@ class _Staged:
 
 
 def embed_passages(
-    connection: Connection, build: Build, open_embedder: Callable[[], Embedder], batch_size: int, budget: Budget
+    connection: Connection, build: Build, open_embedder: Callable[[], Embedder], at_once: int, budget: Budget
 ) -> int:
     """Embed the passages that a build has no vector of, and return how many there were.
 
@@ -46,7 +46,7 @@ def embed_passages(
         return 0
     computed = 0
     texts = sendable(itertools.chain([first], staged), build.embedding_model)
-    for outcome in send(open_embedder(), batches(texts, batch_size), budget):
+    for outcome in send(open_embedder(), batches(texts, at_once), budget):
         computed += _store(connection, build, outcome)
     return computed
 

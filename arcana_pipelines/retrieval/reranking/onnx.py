@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arcana_pipelines.errors import RerankingFailed, WrongUse
-from arcana_pipelines.net.workers import cores, worker_threads
+from arcana_pipelines.net.workers import on_each_core
 from arcana_pipelines.onnx_models.folder import read_folder
 from arcana_pipelines.onnx_models.running import ModelFailed, RunningModel
 
@@ -35,8 +35,7 @@ class OnnxReranker:
                 raise RerankingFailed(f"The reranker took more than {DEADLINE_SECONDS:.0f} s for {len(texts)} texts.")
             return self._score(query, text)
 
-        with worker_threads(max(1, min(len(texts), cores())), "rerank") as pool:
-            return list(pool.map(score, texts))
+        return on_each_core(score, texts, "rerank")
 
     def _score(self, query: str, text: str) -> float:
         try:
