@@ -17,7 +17,6 @@ from arcana_pipelines.errors import EmbeddingFailed, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.lexical.analysis import query_terms
 from arcana_pipelines.retrieval import highlights
-from arcana_pipelines.retrieval.folding import fold
 from arcana_pipelines.retrieval.hit_of_row import link_to
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.reranking.protocol import Reranker
@@ -76,22 +75,21 @@ class ConnectionSearcher:
         reranker = self._reranker if request.ranking == "fused" else None
         most = max(request.k, RERANKED) if reranker else request.k
         found = self._find(Question(request, text, terms, most)) if terms else Found()
-        marked = highlights.terms_of(" ".join((text, *found.corrections.values())))
-        hits = fold(found.hits, most, marked)
+        hits = found.hits
         is_reranked = False
         if reranker is not None and hits:
             # After the snapshot: nothing in the database waits for another server.
             hits, is_reranked = reranked(reranker, text, hits)
-        hits = [self._read(hit, found, marked) for hit in hits[: request.k]]
+        hits = [self._read(hit, found) for hit in hits[: request.k]]
         return Results(hits, time.monotonic() - started, found.corrections, is_reranked, found.notes)
 
-    def _read(self, hit: Hit, found: Found, marked: set[int]) -> Hit:
+    def _read(self, hit: Hit, found: Found) -> Hit:
         """The hit with what a reader looks at first."""
         passage = found.texts[hit.document_id, hit.position].best_passage(found.gains)
         link = link_to(hit.url, passage.heading_path) if passage else hit.link
         if passage:
-            passage = replace(passage, highlights=highlights.highlights(passage.text, marked))
-        return replace(hit, passage=passage, link=link, highlights=highlights.highlights(hit.text, marked))
+            passage = replace(passage, highlights=highlights.highlights(passage.text, found.marked))
+        return replace(hit, passage=passage, link=link, highlights=highlights.highlights(hit.text, found.marked))
 
     def _find(self, question: Question) -> Found:
         request = question.request

@@ -8,7 +8,7 @@ hit, rows only when nothing tells them apart, and where other pages word it diff
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,25 +29,27 @@ _AROUND_NUMBERS = ".,;:!?()[]{}<>\"'`*_~|"
 _Counts = NDArray[np.int32]
 
 
-def fold(hits: Sequence[Hit], most: int, asked: Set[int]) -> list[Hit]:
+def fold(hits: Iterable[Hit], most: int, asked: Set[int]) -> list[Hit]:
     """The first `most` different texts: what is nearly the same on other pages is named with the best of them.
 
-    `asked` are the numbers of the question's terms.
+    No more hits are taken than are needed to know what the next different text is. `asked` are the numbers of the
+    question's terms.
     """
     kept: list[Hit] = []
-    counts = np.empty((min(most, len(hits)), _BUCKETS), dtype=np.int32)
+    counts = np.empty((most, _BUCKETS), dtype=np.int32)
     for hit in hits:
         pairs = _pairs(hit.text)
         twin = next(
             (kept[at] for at in _may_be_alike(pairs, counts[: len(kept)]) if are_alike(hit, kept[at], asked)), None
         )
-        if twin is None:
+        if twin is not None:
+            if hit.external_id not in (twin.external_id, *(place.external_id for place in twin.duplicates)):
+                twin.duplicates.append(Place(hit.external_id, hit.title, hit.url, _differences(twin, hit)))
+        elif len(kept) == most:
+            break
+        else:
             counts[len(kept)] = pairs
             kept.append(hit)
-        elif hit.external_id not in (twin.external_id, *(place.external_id for place in twin.duplicates)):
-            twin.duplicates.append(Place(hit.external_id, hit.title, hit.url, _differences(twin, hit)))
-        if len(kept) == most:
-            break
     return kept
 
 

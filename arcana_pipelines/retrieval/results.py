@@ -105,6 +105,9 @@ class Hit:
     after: list[str] = field(default_factory=list)
     """Those behind, likewise."""
 
+    other_chunks: int = 0
+    """With `per_document`: how many other chunks of the document were found with at least half of this one's score."""
+
     duplicates: list[Place] = field(default_factory=list)
     """Other pages with nearly the same text and the same numbers. A row is one only if all its
     cells are equal."""

@@ -53,6 +53,9 @@ class SearchRequest:
     neighbours: Annotated[int, Field(ge=0, le=MOST_NEIGHBOURS)] = 0
     """Chunks before each hit, and as many after it, that come with it: 0 to 100."""
 
+    per_document: bool = False
+    """At most one hit a document, its best chunk, with how many others of it were found."""
+
     as_of: datetime | None = None
     """A past time with a zone: what was found then, in the versions of that time. Without it, what is found now."""
 
@@ -66,6 +69,8 @@ class SearchRequest:
         _check_number("neighbours", self.neighbours, 0, MOST_NEIGHBOURS)
         _check_word("ranking", self.ranking, get_args(Ranking))
         _check_word("fusion", self.fusion, get_args(Fusion))
+        if not isinstance(self.per_document, bool):
+            raise WrongUse(f"per_document is True or False, not {told(self.per_document)}.")
         if self.index is not None:
             check_text("The name of the index", self.index)
         # Frozen for everyone else: a request holds its times in UTC.
@@ -87,6 +92,7 @@ class SearchOptions(TypedDict, total=False):
     fusion: Fusion
     filters: Filters | None
     neighbours: int
+    per_document: bool
     as_of: datetime | None
     index: str | None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,9 @@ from arcana_pipelines.retrieval.best_passage import FoundText
 from arcana_pipelines.retrieval.conditions import known_conditions
 from arcana_pipelines.retrieval.filtered import documents_of
 from arcana_pipelines.retrieval.filters import Filters
+from arcana_pipelines.retrieval.folding import fold
 from arcana_pipelines.retrieval.fusion import Scored, fuse, fuse_as_they_are, fuse_by_rank, nearness, weight_of_meaning
+from arcana_pipelines.retrieval.highlights import terms_of
 from arcana_pipelines.retrieval.hit_of_row import hit_of, text_of
 from arcana_pipelines.retrieval.places import find_indexed, find_place
 from arcana_pipelines.retrieval.results import Hit
@@ -32,6 +34,8 @@ from arcana_pipelines.retrieval.serving import Serving
 load_sql = statements_beside(__file__)
 
 CANDIDATES = 100
+# Where many of them are of one page, or repeat each other, so many are looked at before fewer hits are given.
+MOST_CANDIDATES = 1_600
 # With the local model, meaning re-orders what words found; above this size it looks further only for lack of words.
 SMALL = 8_000
 # So many chunks behind a filter are all scored.
@@ -74,9 +78,10 @@ class Found:
     """What a question finds in a snapshot.
 
     Attributes:
-        hits: best first, and not folded yet.
+        hits: best first, each text once.
         texts: of each hit, by its document and position, the text as it is stored.
         gains: what each term of the question counts, by its number.
+        marked: the numbers of the terms that are worth marking, those of corrected words among them.
         corrections: words that no text has, with what was searched instead.
         notes: what to know of the filters, in sentences.
     """
@@ -84,6 +89,7 @@ class Found:
     hits: list[Hit] = field(default_factory=list)
     texts: dict[tuple[str, int], FoundText] = field(default_factory=dict)
     gains: Mapping[int, float] = field(default_factory=dict)
+    marked: Set[int] = frozenset()
     corrections: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -147,16 +153,27 @@ class SnapshotSearch:
             self._serving = replace(self._serving, vectors=vectors)
         corrections, plan = self._planned()
         self._parameters["vector"] = plan.vector if plan else query_plan.NOTHING
-        chunks = self._few_allowed()
-        if chunks is None:
-            chunks = self._by_words(plan) if plan and self._request.ranking != "dense" else []
-            if self._needs_meaning(len(chunks)):
-                chunks = [*chunks, *self._by_meaning()]
-        scored = self._scored(chunks)
-        best = self._best(scored, plan.attainable if plan else 0.0)
-        # Twice as many as are wanted, for those that are folded.
-        hits, texts = self._hits(best[: 2 * self._question.most])
-        return Found(hits, texts, plan.gains if plan else {}, corrections, self._notes)
+        marked = terms_of(" ".join((self._question.text, *corrections.values())))
+        few = self._few_allowed()
+        while True:
+            chunks, are_all = (few, True) if few is not None else self._candidates(plan)
+            best = self._best(self._scored(chunks), plan.attainable if plan else 0.0)
+            best, others = self._one_a_document(best) if self._request.per_document else (best, {})
+            texts: dict[tuple[str, int], FoundText] = {}
+            hits = fold(self._hits(best, others, texts), self._question.most, marked)
+            if len(hits) == self._question.most or are_all or self._most >= MOST_CANDIDATES:
+                return Found(hits, texts, plan.gains if plan else {}, marked, corrections, self._notes)
+            self._most = self._parameters["candidates"] = min(4 * self._most, MOST_CANDIDATES)
+
+    def _candidates(self, plan: query_plan.Plan | None) -> tuple[list[int], bool]:
+        """Chunks to score, and whether a search for more of them would find none."""
+        chunks = self._by_words(plan) if plan and self._request.ranking != "dense" else []
+        are_all = len(chunks) < self._most
+        if self._needs_meaning(len(chunks)):
+            near = self._by_meaning()
+            are_all = are_all and len(near) < self._most
+            chunks = [*chunks, *near]
+        return chunks, are_all
 
     def _planned(self) -> tuple[dict[str, str], query_plan.Plan | None]:
         """What to look for, with words that no text has replaced by near ones."""
@@ -247,22 +264,44 @@ class SnapshotSearch:
             weight = 1.0 if self._request.ranking == "dense" and self._asked is not None else 0.0
         return fuse(scored, weight)
 
-    def _hits(self, best: Sequence[tuple[int, float]]) -> tuple[list[Hit], dict[tuple[str, int], FoundText]]:
-        statement = sql.SQL(load_sql("hits")).format(**self._names)
-        near = self._near_passages([chunk for chunk, _ in best])
-        with self._connection.cursor(row_factory=dict_row) as cursor:
-            cursor.execute(
-                statement,
-                {**self._parameters, "chunks": [chunk for chunk, _ in best], "neighbours": self._request.neighbours},
-            )
-            rows = {row.pop("document_chunk_id"): row for row in cursor.fetchall()}
-        hits, texts = [], {}
+    def _one_a_document(self, best: Sequence[tuple[int, float]]) -> tuple[list[tuple[int, float]], dict[int, int]]:
+        """The best chunk of each document, and by its id how many others of the document score half as much."""
+        statement = sql.SQL(load_sql("documents")).format(**self._names)
+        document_of = dict(self._rows(statement, {"chunks": [chunk for chunk, _ in best]}))
+        firsts: dict[UUID, tuple[int, float]] = {}
+        others: dict[int, int] = {}
         for chunk, score in best:
-            if (row := rows.get(chunk)) is not None:
-                text = text_of(row, near.get(chunk, {}))
-                hits.append(hit := hit_of(score, row))
-                texts[hit.document_id, hit.position] = text
-        return hits, texts
+            if (document := document_of.get(chunk)) is None:
+                continue
+            first, most = firsts.setdefault(document, (chunk, score))
+            if chunk != first and score >= most / 2:
+                others[first] = others.get(first, 0) + 1
+        return list(firsts.values()), others
+
+    def _hits(
+        self,
+        best: Sequence[tuple[int, float]],
+        others: Mapping[int, int],
+        texts: dict[tuple[str, int], FoundText],
+    ) -> Iterator[Hit]:
+        """Hits of chunks, best first; what is stored of each is put into `texts`. So many are read at a time as twice
+        the hits that are wanted: that is enough where few repeat each other."""
+        for begin in range(0, len(best), 2 * self._question.most):
+            some = best[begin : begin + 2 * self._question.most]
+            chunks = [chunk for chunk, _ in some]
+            near = self._near_passages(chunks)
+            with self._connection.cursor(row_factory=dict_row) as cursor:
+                cursor.execute(
+                    sql.SQL(load_sql("hits")).format(**self._names),
+                    {**self._parameters, "chunks": chunks, "neighbours": self._request.neighbours},
+                )
+                rows = {row.pop("document_chunk_id"): row for row in cursor.fetchall()}
+            for chunk, score in some:
+                if (row := rows.get(chunk)) is not None:
+                    text = text_of(row, near.get(chunk, {}))
+                    hit = replace(hit_of(score, row), other_chunks=others.get(chunk, 0))
+                    texts[hit.document_id, hit.position] = text
+                    yield hit
 
     def _near_passages(self, chunks: Sequence[int]) -> dict[int, dict[int, float]]:
         """How near the passages of chunks are, by chunk and number, as far as they have vectors."""

@@ -32,7 +32,7 @@ class TestRequests:
             {"query": 7}, {"query": "x" * 4001}, {"query": "a\0"}, {"k": 0}, {"k": 1001}, {"k": True}, {"k": "5"},
             {"neighbours": -1}, {"neighbours": 101}, {"ranking": "best"}, {"fusion": None}, {"filters": {}},
             {"filters": Filters(below=" ")}, {"as_of": datetime(2026, 1, 1)}, {"index": 7}, {"index": "a\0"},
-            {"index": "x" * 2001},
+            {"index": "x" * 2001}, {"per_document": 1}, {"per_document": "no"},
         ],
         ids=lambda wrong: ascii(wrong)[:40],
     )  # fmt: skip

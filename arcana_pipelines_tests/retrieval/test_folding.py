@@ -33,12 +33,12 @@ def compared_in_full(texts: list[str], most: int) -> list[tuple[str, list[str]]]
     for number, text in enumerate(texts):
         one = hit(number, text)
         twin = next((twins for other, twins in kept if are_alike(one, other, set())), None)
-        if twin is None:
-            kept.append((one, []))
-        else:
+        if twin is not None:
             twin.append(one.external_id)
-        if len(kept) == most:
+        elif len(kept) == most:
             break
+        else:
+            kept.append((one, []))
     return [(each.external_id, twins) for each, twins in kept]
 
 
@@ -71,8 +71,13 @@ def test_a_text_with_one_other_word_in_thirty_is_the_same_text() -> None:
 
 
 def test_no_more_is_looked_at_than_is_asked_for() -> None:
-    assert folded(["one", "two", "two", "three"], 2) == [("page-0", []), ("page-1", [])]
+    hits = iter([hit(number, text) for number, text in enumerate(["one", "two", "three", "four"])])
+    assert [each.text for each in fold(hits, 2, set())] == ["one", "two"] and next(hits).text == "four"
     assert fold([], 10, set()) == []
+
+
+def test_what_repeats_the_last_text_that_is_asked_for_is_named_with_it() -> None:
+    assert folded(["one", "two", "two", "three"], 2) == [("page-0", []), ("page-1", ["page-2"])]
 
 
 LONG = "Whoever finds the door of the archive open closes it and tells the reception. {} It is locked at night. "

@@ -151,6 +151,39 @@ class TestAnswers:
         assert {hit.external_id for hit in hits} == set(library.rows) and len(hits) == len(library.rows)
         assert {hit.kind for hit in hits} == {"row"} and not any(hit.duplicates for hit in hits)
 
+    def test_however_many_pages_repeat_a_text_as_many_texts_are_found_as_are_asked_for(self, acme: Harness) -> None:
+        for _ in range(120):
+            acme.world.add_page("Form", blocks=[blocks.paragraph("Write the walrus form and give it to the keeper.")])
+        others = [f"The walrus {animal} is not in the zoo." for animal in ("pup", "bull", "cow")]
+        for text in others:
+            acme.world.add_page("Zoo", blocks=[blocks.paragraph(text)])
+        acme.world.clock.advance(600)
+        acme.sync()
+        for ranking in ("lexical", "dense", "fused"):
+            hits = search(acme, "walrus form keeper", 4, ranking=ranking).hits
+            assert len(hits) == 4 and sorted(len(hit.duplicates) for hit in hits) == [0, 0, 0, 119], ranking
+
+    @pytest.mark.parametrize("ranking", ["lexical", "dense", "fused"])
+    def test_a_document_is_one_hit_where_that_is_asked_for(self, acme: Harness, ranking: str) -> None:
+        def text(number: int) -> str:
+            return f"Walrus {number}. " + " ".join(f"walrus{number * 90 + word}" for word in range(90))
+
+        long = acme.world.add_page("Walrus book", blocks=[blocks.paragraph(text(number)) for number in range(150)])
+        short = [
+            acme.world.add_page(title, blocks=[blocks.paragraph(f"A walrus was seen in {title} by several people.")])
+            for title in ("Seoul", "Busan", "Berlin")
+        ]
+        acme.world.add_page("Kitchen", blocks=[blocks.paragraph("The kitchen is closed on Friday.")])
+        acme.world.clock.advance(600)
+        acme.sync()
+        found = search(acme, "walrus", 4, ranking=ranking, per_document=True).hits
+        assert {hit.external_id for hit in found} == {long, *short}
+        (book,) = [hit for hit in found if hit.external_id == long]
+        assert book.other_chunks > 50 and all(not hit.other_chunks for hit in found if hit is not book)
+        every = search(acme, "walrus", 300, ranking=ranking).hits
+        assert book.text == next(hit.text for hit in every if hit.external_id == long), "the best of its chunks"
+        assert not any(hit.other_chunks for hit in every)
+
     def test_neighbours_come_on_request(self, acme: Harness) -> None:
         text = [blocks.paragraph(f"Sentence {number} " + f"filler{number} words " * 40) for number in range(30)]
         acme.world.add_page("Long", blocks=text)

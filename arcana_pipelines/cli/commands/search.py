@@ -64,6 +64,7 @@ def _time(text: str) -> datetime:
 )
 @click.option("--links-to", metavar="PAGE", help="Only pages that link to this one (as in --below).")
 @click.option("--neighbours", type=click.IntRange(0, 10), default=0, help="Chunks before and after each hit.")
+@click.option("--per-document", is_flag=True, help="At most one hit a page: its best chunk.")
 @click.option(
     "--as-of",
     type=_time,
@@ -80,8 +81,8 @@ def _time(text: str) -> datetime:
 @json_option
 def command(
     slug: str, query: str, k: int, index: str, below: str | None, kinds: tuple[str, ...], conditions: tuple[str, ...],
-    edited_since: datetime | None, links_to: str | None, neighbours: int, as_of: datetime | None, fusion: Fusion,
-    as_json: bool,
+    edited_since: datetime | None, links_to: str | None, neighbours: int, per_document: bool, as_of: datetime | None,
+    fusion: Fusion, as_json: bool,
 ) -> None:  # fmt: skip
     """Search a workspace. QUERY - reads one query a line from standard input.
 
@@ -96,7 +97,10 @@ def command(
     )
     check_text("The workspace's name", slug)
     asks_lines = query == "-"
-    asked = SearchRequest(query, k, fusion=fusion, filters=filters, neighbours=neighbours, as_of=as_of, index=index)
+    asked = SearchRequest(
+        query, k, fusion=fusion, filters=filters, neighbours=neighbours, per_document=per_document, as_of=as_of,
+        index=index,
+    )  # fmt: skip
     database = open_database()
     database.only_searches = True
     require_current(database)
@@ -156,6 +160,9 @@ def _print_hit(number: int, hit: Hit) -> None:
     out.print(Text("   ") + excerpt)
     for after in hit.after:
         out.print(text("   … " + " ".join(after.split())[:SHOWN], "dim"))
+    if hit.other_chunks:
+        more = "1 other part" if hit.other_chunks == 1 else f"{hit.other_chunks} other parts"
+        out.print(text(f"   {more} of this page found", "dim"))
     for twin in hit.duplicates:
         out.print(text(f"   also on: {twin.title} {twin.url or twin.external_id}{_wording(twin)}", "dim"))
     if hit.link:
