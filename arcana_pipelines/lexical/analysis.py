@@ -2,7 +2,10 @@
 
 - Latin words, numbers and other scripts: as written (lower case, compatibility forms folded), and, for words of
   a-z, their English stem (marked `~`). Both count, so that an exact form beats another form of the same word.
-- Identifiers such as `HR-200`, `R&D` or `v1.2`: whole besides their parts.
+  Accents make another form: `Köln` has the stem of `koln`. Pictures (emoji) are words.
+- Identifiers such as `HR-200`, `R&D` or `v1.2`: whole besides their parts; `HR-200` and `e-mail` also as `HR200` and
+  `email`.
+- Names such as `getUserName`: whole, and the words that capitals make in them.
 - Names that a sign makes, such as `C++`, `.NET`, `@alice`, `#4711` or `--flag`: whole besides their letters. Where the
   sign ends the name, those count little in a query: `C#` finds C# before C.
 - Runs of Hangul, kana and ideographs: overlapping pairs of characters, and for a Hangul word also what is left
@@ -31,7 +34,7 @@ from numpy.typing import NDArray
 
 from arcana_pipelines.lexical.korean import ENDINGS, without_endings
 
-LEXEMES_VERSION = 2  # of tokens and weights: another number makes new builds
+LEXEMES_VERSION = 3  # of tokens and weights: another number makes new builds
 
 K1 = 1.5
 B = 0.75
@@ -40,11 +43,16 @@ HEADING_WEIGHT = 3
 STEPS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)  # borders of a weight's step, as frequency / saturation point
 LEVELS = len(STEPS) + 1
 TERMS = 2**28  # a term is its hash: term * LEVELS + level is a PostgreSQL integer
-LEAST = 0.3  # how much a word counts in a query that says next to nothing
+LEAST = 0.3  # how much a word counts in a query that says next to nothing,
+ALSO = 0.5  # and how else a name may be written, and the words inside of it
 
 _LONGEST = 64
 _CJK_RANGE = "぀-ヿ㐀-鿿豈-﫿가-힣ᄀ-ᇿ"
-_RUN = re.compile(rf"[{_CJK_RANGE}]+|[^\W_{_CJK_RANGE}]+")
+# A picture is a word of its own, a flag is made of two letters. Colours of skin say nothing.
+PICTURE = (
+    "[\U0001f1e6-\U0001f1ff]{2}|[\u231a-\u23ff\u2600-\u27bf\u2b50\u2b55\U0001f000-\U0001f3fa\U0001f400-\U0001faff]"
+)
+_RUN = re.compile(rf"[{_CJK_RANGE}]+|[^\W_{_CJK_RANGE}]+|{PICTURE}")
 # In ASCII text the same runs, found several times as fast.
 _ASCII_RUN = re.compile(r"[a-z0-9]+")
 # Possessive: a word without a part behind it is given up at once, not letter by letter.
@@ -60,15 +68,26 @@ _SIGNED = re.compile(
 _SIGNS = re.compile(r"[-+#@.]")
 # Invisible: soft hyphens, joiners, marks of direction, selectors of an emoji's look (Unicode, general category Cf,
 # and default ignorable code points). ♯ is what `C♯` is sometimes written with.
-_UNSEEN = re.compile(
-    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
-    "\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e01ff]+"
+UNSEEN = (
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e01ff"
 )
+_UNSEEN = re.compile(f"[{UNSEEN}]+")
 # Characters that stand for four and more, as ﷺ does for 18. Of many in a row, which no real text has, some count.
 _WIDENING = re.compile(
     "([\u2057\u2152\u2167\u2177\u247d-\u2487\u2a0c\u321d\u321e\u3300-\u33ff\ufdf2-\ufdf8\ufdfa-\ufdfc]{8})"
     "[\u2057\u2152\u2167\u2177\u247d-\u2487\u2a0c\u321d\u321e\u3300-\u33ff\ufdf2-\ufdf8\ufdfa-\ufdfc]+"
 )
+# The words that capitals make inside a name: `get`, `User`, `Name` of `getUserName`; `HTTP`, `Error` of `HTTPError`.
+# No name: `APIs`.
+_CAPITALS = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}(?!s(?![A-Za-z0-9]))[a-z]")
+_NAME = re.compile(r"[A-Za-z0-9]+")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+# Codes, and words such as e-mail: what is written with a hyphen or without, as one likes.
+HYPHENATED = r"[a-z]{1,6}-[0-9]+|[a-z]-[a-z]{3,}"
+_HYPHENATED = re.compile(HYPHENATED)
+_ACCENTS = re.compile("[\u0300-\u036f]+")
+_LETTERS = str.maketrans({"ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 _CJK = re.compile(rf"[{_CJK_RANGE}]")
 _CJK_RUN = re.compile(rf"[{_CJK_RANGE}]+")
 _HANGUL = re.compile(r"[가-힣]+")
@@ -87,7 +106,8 @@ class Token(NamedTuple):
 
     Attributes:
         term: a written form, a pair of syllables or ideographs, or, behind a mark, a stem (`~` English, `=` Korean).
-        weight: how much it counts in a query: `LEAST` of a word that says next to nothing, else 1.
+        weight: how much it counts in a query: `LEAST` of a word that says next to nothing, `ALSO` of other forms of a
+            name, else 1.
         parts: the indexed terms that it refines: such a term (a written form beside its stem, a whole Korean word
             beside its pairs) is scored but neither indexed nor counted. Empty: it is indexed itself.
     """
@@ -100,26 +120,55 @@ class Token(NamedTuple):
 def tokens(text: str) -> Iterator[Token]:
     """The terms of a text with repetitions."""
     # As chunks are read, word by word: what the punctuation around a word hides is a term of neither.
-    runs = _runs(" ".join(map(_bare, text.split())))
+    runs, others = _runs(" ".join(map(_bare, text.split())))
     parts = {part for run in runs if not run.isalnum() for part in _ASCII_RUN.findall(run) if _has_sign(run)}
     for run in runs:
-        for token in _tokens(run):
+        for token in _known_tokens(run):
             yield token._replace(weight=min(token.weight, LEAST)) if run in parts else token
+    for run in others:
+        for token in _known_tokens(run):
+            yield token._replace(weight=min(token.weight, ALSO))
 
 
-def _folded(text: str) -> str:
-    """`text` in lower case and compatibility form, without what cannot be seen."""
+def _plain(text: str) -> str:
+    """`text` in compatibility form, without what cannot be seen."""
     if text.isascii():
-        return text.lower()
+        return text
     text = unicodedata.normalize("NFKC", _WIDENING.sub(r"\1", text)).replace("♯", "#")
     if _UNSEEN.search(text) is not None:
         text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
-    return text.lower()
+    return text
 
 
-def _runs(text: str) -> list[str]:
-    text = _folded(text)
-    return [*(_ASCII_RUN if text.isascii() else _RUN).findall(text), *_IDENTIFIER.findall(text), *_signed(text)]
+def _runs(text: str) -> tuple[list[str], list[str]]:
+    """What a text is made of, in lower case; and how its names may be written, too."""
+    plain = _plain(text)
+    text = plain.lower()
+    identifiers = _IDENTIFIER.findall(text)
+    others = [each.replace("-", "") for each in identifiers if _HYPHENATED.fullmatch(each)] if identifiers else []
+    if text != plain:
+        others += _capitalized(plain)
+    if text.isascii():
+        return [*_ASCII_RUN.findall(text), *identifiers, *_signed(text)], others
+    text = text.replace("i\u0307", "i")  # what `İ` is in lower case
+    return [*_RUN.findall(text), *identifiers, *_signed(text)], others
+
+
+def _capitalized(text: str) -> list[str]:
+    """The words, in lower case, of names that capitals hold together."""
+    if _CAPITALS.search(text) is None:
+        return []
+    names = [_PART.findall(name) for name in _NAME.findall(text) if _CAPITALS.search(name) is not None]
+    return [part.lower() for parts in names if _are_words(parts) for part in parts if len(part) > 1]
+
+
+def _are_words(parts: Sequence[str]) -> bool:
+    """False for keys and addresses, which have capitals by chance, and for brands.
+
+    Of two words, the second in capitals, brands are made (`FastAPI`, `MySQL`): nobody looks for such by half, and texts
+    about them would all be about APIs.
+    """
+    return sum(map(len, parts)) >= 2 * len(parts) and not (len(parts) == 2 and parts[1].isupper())
 
 
 def _signed(text: str) -> list[str]:
@@ -139,6 +188,10 @@ def _tokens(run: str) -> tuple[Token, ...]:
     return _cjk(run) if _CJK.match(run) else _word(run[:_LONGEST])
 
 
+def _known_tokens(run: str) -> tuple[Token, ...]:
+    return _tokens_before(run) if len(run) <= _LONGEST_CACHED else _tokens(run)
+
+
 class _Word(NamedTuple):
     """What stands between two spaces of a text: the numbers of its terms, which of them are indexed, and `words`."""
 
@@ -148,7 +201,7 @@ class _Word(NamedTuple):
 
 
 def _read(word: str) -> _Word:
-    runs = _runs(word)
+    runs = [run for some in _runs(word) for run in some]
     words = [_read_run_before(run) if len(run) <= _LONGEST_CACHED else _read_run(run) for run in runs]
     if len(words) == 1:
         return words[0]
@@ -183,6 +236,7 @@ _BEFORE = "".join(set(_PUNCTUATION) - set(".@#-"))  # a sign may begin a name
 _BEHIND = "".join(set(_PUNCTUATION) - set("+#"))  # or end it
 _NOTHING = _Word((), (), ())
 _read_before = lru_cache(20_000)(_read)
+_tokens_before = lru_cache(2_000)(_tokens)  # questions have many words in common
 # In a long word the same runs come again and again.
 _read_run_before = lru_cache(5_000)(_read_run)
 
@@ -204,10 +258,16 @@ def numbers(word: str) -> tuple[int, ...]:
 
 def _word(word: str) -> tuple[Token, ...]:
     weight = LEAST if word in _STOP else 1.0
-    if _ENGLISH.fullmatch(word) is None:
+    plain = word if word.isascii() else _without_accents(word)
+    if _ENGLISH.fullmatch(plain) is not None:
+        plain = "~" + str(_stemmer.stemWord(plain))
+    elif plain == word:
         return (Token(word, weight),)
-    stem = "~" + str(_stemmer.stemWord(word))
-    return Token(stem, weight), Token(word, weight, (stem,))
+    return Token(plain, weight), Token(word, weight, (plain,))
+
+
+def _without_accents(word: str) -> str:
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", word.translate(_LETTERS))))
 
 
 def _cjk(run: str) -> tuple[Token, ...]:
@@ -262,7 +322,7 @@ class Weights:
 
 def words_of(text: str) -> set[str]:
     """The words of a text that a typing error may be near to (see `is_word`)."""
-    return set(filter(is_word, _runs(text)))
+    return set(filter(is_word, _runs(text)[0]))
 
 
 def is_word(run: str) -> bool:

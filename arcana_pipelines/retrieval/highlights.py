@@ -5,10 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Set
 
-from arcana_pipelines.lexical.analysis import LEAST, has_cjk, numbers, query_terms, term_id, tokens
+from arcana_pipelines.lexical.analysis import (
+    HYPHENATED,
+    LEAST,
+    PICTURE,
+    UNSEEN,
+    has_cjk,
+    numbers,
+    query_terms,
+    term_id,
+    tokens,
+)
 
-# With the signs that may belong to a name: `C++`, `.NET`, `--flag`.
-_RUN = re.compile(r"(?:(?<![\w.])[.@#]|(?<![\w-])--)?\w+(?:\+{1,2}|#)?")
+# A word, with what is written inside of it and nobody sees, and accents that stand behind their letter; with the signs
+# that may belong to a name: `C++`, `.NET`, `--flag`.
+_RUN = re.compile(
+    rf"\b(?:{HYPHENATED})\b"
+    rf"|(?:(?<![\w.])[.@#]|(?<![\w-])--)?\w[\w\u0300-\u036f{UNSEEN}]*(?:\+{{1,2}}|#)?|{PICTURE}",
+    re.IGNORECASE,
+)
 
 
 def terms_of(query: str) -> set[int]:
