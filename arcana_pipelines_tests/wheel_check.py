@@ -24,7 +24,8 @@ print("the wheel loads")
 
 
 def main() -> None:
-    statements = {str(file.relative_to(ROOT)) for file in (ROOT / "arcana_pipelines").rglob("*.sql")}
+    files = (ROOT / "arcana_pipelines").rglob("*.*")
+    data = {str(file.relative_to(ROOT)) for file in files if file.suffix in (".sql", ".npz", ".txt")}
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
             [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder, ROOT],
@@ -34,7 +35,7 @@ def main() -> None:
         target = Path(folder) / "installed"
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(target)
-            missing = statements.difference(archive.namelist())
+            missing = data.difference(archive.namelist())
         assert not missing, f"the wheel lacks {sorted(missing)}"
         code = f"import sys; sys.path.insert(0, {str(target)!r}); " + f"exec({_LOADS!r})"
         subprocess.run([sys.executable, "-P", "-c", code], check=True, cwd=target)

@@ -1,24 +1,34 @@
-"""Words that no text has, and what was probably meant."""
+"""Words that no text has, and what was probably meant.
+
+What everybody knows is no typing error, only because no text has it. `common_stems.txt` has the English stems of the
+words and names of four letters and more among the first 50,000 tokens of OpenAI's vocabulary `cl100k_base` (MIT), where
+the commonest stand first, but for those of `goverment` and `seperate`. Of the words of 160 sentences that people wrote
+to try searches 5 % are missing; with all tokens it would be 2 %, in a file twice as large.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 
 from rapidfuzz.distance import OSA
 
-from arcana_pipelines.lexical.analysis import LEVELS, query_terms, words_of
+from arcana_pipelines.lexical.analysis import LEVELS, query_terms, tokens, words_of
 
 MOST = 5  # words of one query
 WEIGHT = 0.7  # of a word that was not asked for
 _MOST_EDITS = 2
+_SHORT = 5  # letters of a word that by two edits may become any other
 
 
 def unknown_words(query: str, counts: Mapping[int, int]) -> list[str]:
-    """The query's words of letters that no chunk has in any form; `counts` are those of its keys."""
+    """The query's words of letters that no chunk has in any form and few people know; `counts` are of its keys."""
     return sorted(
         word
         for word in words_of(query)
-        if not any(
+        if not _is_common(word)
+        and not any(
             part * LEVELS + level in counts
             for term in query_terms(word).values()
             for part in term.parts
@@ -28,6 +38,16 @@ def unknown_words(query: str, counts: Mapping[int, int]) -> list[str]:
 
 
 def nearest(word: str, candidates: Sequence[str]) -> str | None:
-    """The candidate with the fewest edits (optimal string alignment), if that is two at most."""
+    """The candidate with the fewest edits (optimal string alignment): at most two, or one of a short word."""
     ranked = sorted((OSA.distance(word, each), at, each) for at, each in enumerate(candidates) if each != word)
-    return ranked[0][2] if ranked and ranked[0][0] <= _MOST_EDITS else None
+    most = 1 if len(word) <= _SHORT else _MOST_EDITS
+    return ranked[0][2] if ranked and ranked[0][0] <= most else None
+
+
+def _is_common(word: str) -> bool:
+    return any(token.term.removeprefix("~") in _common_stems() for token in tokens(word))
+
+
+@cache
+def _common_stems() -> frozenset[str]:
+    return frozenset(Path(__file__).with_name("common_stems.txt").read_text(encoding="ascii").split())
