@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
+from arcana_pipelines.markdown.characters import nfc
 from arcana_pipelines.retrieval.highlights import terms_in
 from arcana_pipelines.retrieval.results import Hit, Place
 
@@ -25,6 +26,8 @@ _BUCKETS = 512
 # It is tried from its beginning alone.
 _NUMBER = re.compile(r"(?<!\S)[^\s\d]*+\d\S*+")
 _AROUND_NUMBERS = ".,;:!?()[]{}<>\"'`*_~|"
+
+_EMPHASIS = str.maketrans("", "", "*`")
 
 _Counts = NDArray[np.int32]
 
@@ -38,7 +41,7 @@ def fold(hits: Iterable[Hit], most: int, asked: Set[int]) -> list[Hit]:
     kept: list[Hit] = []
     counts = np.empty((most, _BUCKETS), dtype=np.int32)
     for hit in hits:
-        pairs = _pairs(hit.text)
+        pairs = _pairs(_said(hit.text))
         twin = next(
             (kept[at] for at in _may_be_alike(pairs, counts[: len(kept)]) if are_alike(hit, kept[at], asked)), None
         )
@@ -59,7 +62,13 @@ def are_alike(one: Hit, other: Hit, asked: Set[int]) -> bool:
         return one.text == other.text and one.title == other.title
     if one.text == other.text:
         return True
-    return fuzz.ratio(one.text, other.text, score_cutoff=ALIKE) > 0 and _facts(one, asked) == _facts(other, asked)
+    is_near = fuzz.ratio(_said(one.text), _said(other.text), score_cutoff=ALIKE) > 0
+    return is_near and _facts(one, asked) == _facts(other, asked)
+
+
+def _said(text: str) -> str:
+    """What a text says, however it is set: without regard to case, blanks, lines, emphasis and composition."""
+    return " ".join(nfc(text).translate(_EMPHASIS).casefold().split())
 
 
 def _facts(hit: Hit, asked: Set[int]) -> tuple[list[str], Set[int]]:
@@ -77,9 +86,10 @@ def _below_title(hit: Hit) -> str:
 def _differences(hit: Hit, other: Hit) -> list[tuple[str, str]]:
     """The words of `hit` that are others in `other`, with those."""
     words, others = _below_title(hit).split(), _below_title(other).split()
+    said, said_there = list(map(_said, words)), list(map(_said, others))
     return [
         (" ".join(words[part.src_start : part.src_end]), " ".join(others[part.dest_start : part.dest_end]))
-        for part in Levenshtein.opcodes(words, others)
+        for part in Levenshtein.opcodes(said, said_there)
         if part.tag != "equal"
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from time import thread_time
 
 import pytest
@@ -103,6 +104,19 @@ def test_other_numbers_are_another_answer_however_alike_the_texts_are(here: str,
 def test_a_number_between_other_marks_is_the_same_number() -> None:
     texts = [LONG.format("The code is **4711**.") * 3, LONG.format("The code is 4711.") * 3]
     assert folded(texts, 10) == [("page-0", ["page-1"])]
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        ("Turn off the light.", "turn  off\n\nthe LIGHT."),
+        ("Turn **off** the `light`.", "Turn off the light."),
+        ("불을 끄세요.", unicodedata.normalize("NFD", "불을  끄세요.")),
+    ],
+)
+def test_a_text_that_is_set_in_another_way_is_the_same_text(here: str, there: str) -> None:
+    (only,) = fold([hit(0, here), hit(1, there)], 10, set())
+    assert [(twin.external_id, twin.differences) for twin in only.duplicates] == [("page-1", [])]
 
 
 def test_where_a_page_words_it_differently_the_hit_says_how() -> None:
