@@ -23,6 +23,10 @@ class NotRemembered(WrongUse):
     """What an index showed at that time is not known. The message says since when it is."""
 
 
+class CursorRefused(WrongUse):
+    """A cursor is not one of this search, or the index has changed since it was given: search again without it."""
+
+
 class InvalidSetting(WrongUse):
     """A variable has a value that cannot be used. The message names the variable, never its value."""
 

@@ -17,6 +17,7 @@ from arcana_pipelines.errors import EmbeddingFailed, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.lexical.analysis import query_terms
 from arcana_pipelines.retrieval import highlights
+from arcana_pipelines.retrieval.cursor import DEEPEST, Cursor, question_hash
 from arcana_pipelines.retrieval.hit_of_row import link_to
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.reranking.protocol import Reranker
@@ -68,20 +69,27 @@ class ConnectionSearcher:
             WrongUse: the workspace has no such index, or it is still being built; a filter names a page or a
                 property that is not there or compares what cannot be compared; or a time is still to come.
             NotRemembered: what the index showed at that time is not known.
+            CursorRefused: `after` is not a cursor of this request, or the index has changed since.
         """
         started = time.monotonic()
         text = request.query.strip()
         terms = dict(list(query_terms(text).items())[:MOST_TERMS])
         reranker = self._reranker if request.ranking == "fused" else None
-        most = max(request.k, RERANKED) if reranker else request.k
-        found = self._find(Question(request, text, terms, most)) if terms else Found()
-        hits = found.hits
+        after, k = None, request.k
+        if request.after is not None:
+            after = Cursor.read(request.after, question_hash(request, self._workspace_id))
+            k = min(k, DEEPEST - len(after.shown))
+        most = max(k, RERANKED) if reranker else k
+        found = self._find(Question(request, text, terms, most, after)) if terms else Found()
+        hits = found.folded.hits
         is_reranked = False
         if reranker is not None and hits:
             # After the snapshot: nothing in the database waits for another server.
             hits, is_reranked = reranked(reranker, text, hits)
-        hits = [self._read(hit, found) for hit in hits[: request.k]]
-        return Results(hits, time.monotonic() - started, found.corrections, is_reranked, found.notes)
+        hits = [self._read(hit, found) for hit in hits[:k]]
+        cursor, repeated = found.cursor_after(hits), [self._read(hit, found) for hit in found.folded.repeated]
+        seconds = time.monotonic() - started
+        return Results(hits, seconds, found.corrections, is_reranked, found.notes, cursor, repeated)
 
     def _read(self, hit: Hit, found: Found) -> Hit:
         """The hit with what a reader looks at first."""
@@ -102,6 +110,8 @@ class ConnectionSearcher:
                 with snapshot(self._connection):
                     now = find_serving(self._connection, self._workspace_id, index, self._build, request.as_of)
                     # Another build was promoted meanwhile: its vectors may be another model's.
+                    if question.after is not None:
+                        question.after.check(now.build, now.published)
                     if now.build == serving.build:
                         found = SnapshotSearch(self._connection, self._workspace_id, now, question, asked).run()
                         if now.vectors == 0 and request.as_of is None and self._build is None:

@@ -8,7 +8,8 @@ hit, rows only when nothing tells them apart, and where other pages word it diff
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,28 +33,59 @@ _EMPHASIS = str.maketrans("", "", "*`")
 _Counts = NDArray[np.int32]
 
 
-def fold(hits: Iterable[Hit], most: int, asked: Set[int]) -> list[Hit]:
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Hits, each text once.
+
+    Attributes:
+        hits: the different texts, best first.
+        alike: for each of them, the hits that repeat it.
+        repeated: hits that repeat a text that was shown before, each page once.
+        repeating: all of those.
+        is_more: there is a further text.
+    """
+
+    hits: list[Hit] = field(default_factory=list)
+    alike: list[list[Hit]] = field(default_factory=list)
+    repeated: list[Hit] = field(default_factory=list)
+    repeating: list[Hit] = field(default_factory=list)
+    is_more: bool = False
+
+
+def fold(hits: Iterable[Hit], most: int, asked: Set[int], before: Sequence[Hit] = ()) -> Folded:
     """The first `most` different texts: what is nearly the same on other pages is named with the best of them.
 
     No more hits are taken than are needed to know what the next different text is. `asked` are the numbers of the
-    question's terms.
+    question's terms, `before` hits of an earlier answer.
     """
-    kept: list[Hit] = []
+    kept = list(before)
+    alike: list[list[Hit]] = [[] for _ in kept]
+    repeated: list[Hit] = []
+    first, most = len(kept), len(kept) + most
     counts = np.empty((most, _BUCKETS), dtype=np.int32)
+    for number, hit in enumerate(kept):
+        counts[number] = _pairs(_said(hit.text))
+    is_more = False
     for hit in hits:
         pairs = _pairs(_said(hit.text))
-        twin = next(
-            (kept[at] for at in _may_be_alike(pairs, counts[: len(kept)]) if are_alike(hit, kept[at], asked)), None
-        )
-        if twin is not None:
+        near = _may_be_alike(pairs, counts[: len(kept)])
+        at = next((at for at in near if are_alike(hit, kept[at], asked)), None)
+        if at is not None:
+            twin = kept[at]
+            alike[at].append(hit)
             if hit.external_id not in (twin.external_id, *(place.external_id for place in twin.duplicates)):
                 twin.duplicates.append(Place(hit.external_id, hit.title, hit.url, _differences(twin, hit)))
+                if at < first:
+                    repeated.append(hit)
         elif len(kept) == most:
+            is_more = True
             break
         else:
             counts[len(kept)] = pairs
             kept.append(hit)
-    return kept
+            alike.append([])
+    repeating = [hit for hits in alike[:first] for hit in hits]
+    return Folded(kept[first:], alike[first:], repeated, repeating, is_more)
 
 
 def are_alike(one: Hit, other: Hit, asked: Set[int]) -> bool:

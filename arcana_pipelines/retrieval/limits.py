@@ -13,6 +13,7 @@ from arcana_pipelines.errors import WrongUse
 LONGEST_QUERY = 4000  # characters; what comes behind adds nothing to a question
 MOST_HITS = 1000
 MOST_NEIGHBOURS = 100
+LONGEST_CURSOR = 20_000  # characters; 200 hits and all that repeats them are about 3,000
 MOST_CONDITIONS = 50
 LONGEST_VALUE = 2000  # characters of a name, a value, an address
 

@@ -133,9 +133,21 @@ class Results:
     notes: list[str] = field(default_factory=list)
     """What to know of the filters, in sentences: a value that no row has, with what is near it."""
 
+    cursor: str | None = None
+    """For further results: `after` of the same request. None where there are no more, or 200 have been shown."""
+
+    repeated: list[Hit] = field(default_factory=list)
+    """With `after`: further pages whose text an earlier answer has shown. They do not count as hits."""
+
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form, as `arcana search --json` prints it: corrections and notes only where there are any."""
-        told = {"corrections": self.corrections, "notes": self.notes}
+        """The JSON form, as `arcana search --json` prints it: what stands behind the seconds only where it says
+        something."""
+        told = {
+            "corrections": self.corrections,
+            "notes": self.notes,
+            "cursor": self.cursor,
+            "repeated": [asdict(hit) for hit in self.repeated],
+        }
         return {
             "hits": [asdict(hit) for hit in self.hits],
             "seconds": round(self.seconds, 4),

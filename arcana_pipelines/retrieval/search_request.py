@@ -12,6 +12,7 @@ from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval.filters import Filters, checked
 from arcana_pipelines.retrieval.fusion import Fusion, Ranking
 from arcana_pipelines.retrieval.limits import (
+    LONGEST_CURSOR,
     LONGEST_QUERY,
     LONGEST_VALUE,
     MOST_HITS,
@@ -63,6 +64,10 @@ class SearchRequest:
     """The name of one of the workspace's indexes; without it the searcher's own, which is `default` unless it was
     made for another."""
 
+    after: Annotated[str, Field(max_length=LONGEST_CURSOR)] | None = None
+    """The `cursor` of an answer to the same request: what comes after it. Up to 200 hits can be had of one request.
+    `k` and `neighbours` may be others."""
+
     def __post_init__(self) -> None:
         check_text("The query", self.query, LONGEST_QUERY)
         _check_number("k", self.k, 1, MOST_HITS)
@@ -73,6 +78,8 @@ class SearchRequest:
             raise WrongUse(f"per_document is True or False, not {told(self.per_document)}.")
         if self.index is not None:
             check_text("The name of the index", self.index)
+        if self.after is not None:
+            check_text("The cursor", self.after, LONGEST_CURSOR)
         # Frozen for everyone else: a request holds its times in UTC.
         if self.filters is not None:
             object.__setattr__(self, "filters", checked(self.filters))
@@ -95,6 +102,7 @@ class SearchOptions(TypedDict, total=False):
     per_document: bool
     as_of: datetime | None
     index: str | None
+    after: str | None
 
 
 def request_of(query: SearchRequest | str, k: int | None, options: SearchOptions) -> SearchRequest:

@@ -94,6 +94,7 @@ class Searcher:
                 cannot be, the schema is of another release, a filter is empty or names a page or property that is
                 not there, or the searcher is closed.
             NotRemembered: what the index showed at `as_of` is not known.
+            CursorRefused: `after` is not a cursor of this request, or the index has changed since: search again.
             DatabaseUnreachable: the database does not answer, or no connection gets free.
             InvalidSetting: the index's model needs a key that is not set.
         """

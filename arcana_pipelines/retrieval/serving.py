@@ -26,6 +26,7 @@ class Serving:
         ann: how its vectors are searched: `none` (all are compared), `ivfflat` or `hnsw`.
         search_effort: lists that are probed (`ivfflat`) or candidates that are followed (`hnsw`); 0 for `none`.
         vectors: how many a search can reach.
+        published: when the index last changed what it serves; None of the past, which does not change.
     """
 
     build: int
@@ -34,6 +35,7 @@ class Serving:
     ann: str
     search_effort: int
     vectors: int
+    published: datetime | None
 
 
 def find_serving(

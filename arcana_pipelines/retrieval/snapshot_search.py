@@ -20,9 +20,10 @@ from arcana_pipelines.lexical.analysis import QueryTerm, has_cjk, query_terms
 from arcana_pipelines.retrieval import past
 from arcana_pipelines.retrieval.best_passage import FoundText
 from arcana_pipelines.retrieval.conditions import known_conditions
+from arcana_pipelines.retrieval.cursor import DEEPEST, Cursor, microseconds, question_hash
 from arcana_pipelines.retrieval.filtered import documents_of
 from arcana_pipelines.retrieval.filters import Filters
-from arcana_pipelines.retrieval.folding import fold
+from arcana_pipelines.retrieval.folding import Folded, fold
 from arcana_pipelines.retrieval.fusion import Scored, fuse, fuse_as_they_are, fuse_by_rank, nearness, weight_of_meaning
 from arcana_pipelines.retrieval.highlights import terms_of
 from arcana_pipelines.retrieval.hit_of_row import hit_of, text_of
@@ -34,6 +35,8 @@ from arcana_pipelines.retrieval.serving import Serving
 load_sql = statements_beside(__file__)
 
 CANDIDATES = 100
+# Further answers come out of as many as one search for all of them looks at.
+FURTHER_CANDIDATES = 2 * DEEPEST
 # Where many of them are of one page, or repeat each other, so many are looked at before fewer hits are given.
 MOST_CANDIDATES = 1_600
 # With the local model, meaning re-orders what words found; above this size it looks further only for lack of words.
@@ -51,12 +54,14 @@ class Question:
         text: the query without spaces around it.
         terms: the terms of it that are looked for, by their number; without one nothing is searched.
         most: hits to find; of these the reranker chooses the best k.
+        after: what has been shown of the answer.
     """
 
     request: SearchRequest
     text: str
     terms: Mapping[int, QueryTerm]
     most: int
+    after: Cursor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,9 @@ class Found:
     """What a question finds in a snapshot.
 
     Attributes:
-        hits: best first, each text once.
+        folded: hits best first, each text once.
+        chunks: the `document_chunk_id` of each, and of what repeats it, by its document and position.
+        before: what had been shown; None where nothing was searched.
         texts: of each hit, by its document and position, the text as it is stored.
         gains: what each term of the question counts, by its number.
         marked: the numbers of the terms that are worth marking, those of corrected words among them.
@@ -86,12 +93,30 @@ class Found:
         notes: what to know of the filters, in sentences.
     """
 
-    hits: list[Hit] = field(default_factory=list)
+    folded: Folded = field(default_factory=Folded)
+    chunks: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    before: Cursor | None = None
     texts: dict[tuple[str, int], FoundText] = field(default_factory=dict)
     gains: Mapping[int, float] = field(default_factory=dict)
     marked: Set[int] = frozenset()
     corrections: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def cursor_after(self, hits: Sequence[Hit]) -> str | None:
+        """The cursor for what comes after these hits; None where nothing does, or as many as may be have been shown."""
+        is_more = self.folded.is_more or len(hits) < len(self.folded.hits)
+        if self.before is None or not hits or not is_more:
+            return None
+        ours = {(hit.document_id, hit.position) for hit in hits}
+        named = list(self.folded.repeating)
+        for hit, alike in zip(self.folded.hits, self.folded.alike, strict=True):
+            if (hit.document_id, hit.position) in ours:
+                named += alike
+        further = self.before.further(
+            (self.chunks[key] for key in ours),
+            (self.chunks[hit.document_id, hit.position] for hit in named),
+        )
+        return further.text if len(further.shown) < DEEPEST else None
 
 
 class SnapshotSearch:
@@ -109,7 +134,9 @@ class SnapshotSearch:
         self._filters = question.request.filters or Filters()
         self._asked = asked
         self._model = model_named(serving.model)
-        self._most = max(CANDIDATES, 2 * question.most)
+        self._most = FURTHER_CANDIDATES if question.after else max(CANDIDATES, 2 * question.most)
+        self._shown = question.after.shown if question.after else ()
+        self._named = question.after.named if question.after else ()
         # What the planner guesses of a condition on keys is wrong by orders of magnitude.
         connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
         is_past = self._request.as_of is not None
@@ -159,11 +186,24 @@ class SnapshotSearch:
             chunks, are_all = (few, True) if few is not None else self._candidates(plan)
             best = self._best(self._scored(chunks), plan.attainable if plan else 0.0)
             best, others = self._one_a_document(best) if self._request.per_document else (best, {})
+            given = {*self._shown, *self._named}
             texts: dict[tuple[str, int], FoundText] = {}
-            hits = fold(self._hits(best, others, texts), self._question.most, marked)
-            if len(hits) == self._question.most or are_all or self._most >= MOST_CANDIDATES:
-                return Found(hits, texts, plan.gains if plan else {}, marked, corrections, self._notes)
+            known: dict[tuple[str, int], int] = {}
+            before = list(self._hits([(chunk, 0.0) for chunk in self._shown], {}, {}, {}))
+            hits = self._hits([each for each in best if each[0] not in given], others, texts, known)
+            folded = fold(hits, self._question.most, marked, before)
+            if folded.is_more or are_all or self._most >= MOST_CANDIDATES:
+                gains = plan.gains if plan else {}
+                return Found(folded, known, self._before(), texts, gains, marked, corrections, self._notes)
             self._most = self._parameters["candidates"] = min(4 * self._most, MOST_CANDIDATES)
+
+    def _before(self) -> Cursor:
+        """What has been shown, of this question, build and publish."""
+        return self._question.after or Cursor(
+            question_hash(self._request, self._workspace_id),
+            self._serving.build,
+            microseconds(self._serving.published),
+        )
 
     def _candidates(self, plan: query_plan.Plan | None) -> tuple[list[int], bool]:
         """Chunks to score, and whether a search for more of them would find none."""
@@ -267,11 +307,14 @@ class SnapshotSearch:
     def _one_a_document(self, best: Sequence[tuple[int, float]]) -> tuple[list[tuple[int, float]], dict[int, int]]:
         """The best chunk of each document, and by its id how many others of the document score half as much."""
         statement = sql.SQL(load_sql("documents")).format(**self._names)
-        document_of = dict(self._rows(statement, {"chunks": [chunk for chunk, _ in best]}))
+        chunks = [*(chunk for chunk, _ in best), *self._shown, *self._named]
+        document_of = dict(self._rows(statement, {"chunks": chunks}))
+        given = {document_of.get(chunk) for chunk in (*self._shown, *self._named)}
         firsts: dict[UUID, tuple[int, float]] = {}
         others: dict[int, int] = {}
         for chunk, score in best:
-            if (document := document_of.get(chunk)) is None:
+            document = document_of.get(chunk)
+            if document is None or document in given:
                 continue
             first, most = firsts.setdefault(document, (chunk, score))
             if chunk != first and score >= most / 2:
@@ -283,9 +326,12 @@ class SnapshotSearch:
         best: Sequence[tuple[int, float]],
         others: Mapping[int, int],
         texts: dict[tuple[str, int], FoundText],
+        known: dict[tuple[str, int], int],
     ) -> Iterator[Hit]:
-        """Hits of chunks, best first; what is stored of each is put into `texts`. So many are read at a time as twice
-        the hits that are wanted: that is enough where few repeat each other."""
+        """Hits of chunks, best first; what is stored of each is put into `texts`, its id into `known`.
+
+        So many are read at a time as twice the hits that are wanted: that is enough where few repeat each other.
+        """
         for begin in range(0, len(best), 2 * self._question.most):
             some = best[begin : begin + 2 * self._question.most]
             chunks = [chunk for chunk, _ in some]
@@ -301,6 +347,7 @@ class SnapshotSearch:
                     text = text_of(row, near.get(chunk, {}))
                     hit = replace(hit_of(score, row), other_chunks=others.get(chunk, 0))
                     texts[hit.document_id, hit.position] = text
+                    known[hit.document_id, hit.position] = chunk
                     yield hit
 
     def _near_passages(self, chunks: Sequence[int]) -> dict[int, dict[int, float]]:

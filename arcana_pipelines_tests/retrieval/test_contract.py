@@ -33,6 +33,7 @@ class TestRequests:
             {"neighbours": -1}, {"neighbours": 101}, {"ranking": "best"}, {"fusion": None}, {"filters": {}},
             {"filters": Filters(below=" ")}, {"as_of": datetime(2026, 1, 1)}, {"index": 7}, {"index": "a\0"},
             {"index": "x" * 2001}, {"per_document": 1}, {"per_document": "no"},
+            {"after": 7}, {"after": "a\0"}, {"after": "A" * 20_001},
         ],
         ids=lambda wrong: ascii(wrong)[:40],
     )  # fmt: skip
@@ -105,10 +106,11 @@ class TestSchemas:
             Results([], 0.123456),
             Results([hit(duplicates=[Place("o", "Other", None, [("a", "b")])], before=["앞"])], 0.1, {"zbra": "zebra"}),
             Results([hit()], 0.1, is_reranked=True, notes=["No row has it."]),
+            Results([hit()], 0.1, cursor="AQ", repeated=[hit()]),
         ],
     )
     def test_the_json_of_results_is_as_its_schema_says(self, results: Results) -> None:
         written = json.loads(json.dumps(results.to_dict()))
         Draft202012Validator(Results.json_schema()).validate(written)
-        assert set(written) - {"corrections", "notes"} == {"hits", "seconds"}
-        assert ("corrections" in written, "notes" in written) == (bool(results.corrections), bool(results.notes))
+        said = {name for name in ("corrections", "notes", "cursor", "repeated") if getattr(results, name)}
+        assert set(written) == {"hits", "seconds"} | said

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable, Set
 from time import thread_time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arcana_pipelines.retrieval.folding import are_alike, fold
+from arcana_pipelines.retrieval import folding
+from arcana_pipelines.retrieval.folding import are_alike
 from arcana_pipelines.retrieval.highlights import terms_of
 from arcana_pipelines.retrieval.results import Hit
 
@@ -20,6 +22,10 @@ def hit(number: int, text: str, kind: str = "page", title: str = "") -> Hit:
         score=0.5, document_id=page, external_id=page, kind=kind, title=title or f"Title {number}", url=None,
         link=None, path="a", heading_path=[], position=0, text=text, version=1, last_edited_at=None,
     )  # fmt: skip
+
+
+def fold(hits: Iterable[Hit], most: int, asked: Set[int]) -> list[Hit]:
+    return folding.fold(hits, most, asked).hits
 
 
 def folded(texts: list[str], most: int) -> list[tuple[str, list[str]]]:
@@ -75,6 +81,14 @@ def test_no_more_is_looked_at_than_is_asked_for() -> None:
     hits = iter([hit(number, text) for number, text in enumerate(["one", "two", "three", "four"])])
     assert [each.text for each in fold(hits, 2, set())] == ["one", "two"] and next(hits).text == "four"
     assert fold([], 10, set()) == []
+
+
+def test_what_repeats_a_text_of_an_earlier_answer_is_told_apart_from_what_is_new() -> None:
+    hits = [hit(number, text) for number, text in enumerate(["one", "two", "one", "three", "four"])]
+    found = folding.fold(hits, 2, set(), before=[hit(9, "one")])
+    assert [each.text for each in found.hits] == ["two", "three"] and found.is_more
+    assert [each.external_id for each in found.repeated] == ["page-0", "page-2"]
+    assert not folding.fold(hits, 4, set()).is_more
 
 
 def test_what_repeats_the_last_text_that_is_asked_for_is_named_with_it() -> None:

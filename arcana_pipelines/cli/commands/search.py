@@ -78,11 +78,12 @@ def _time(text: str) -> datetime:
     show_default=True,
     help="How words and meaning are combined: by their scores, or by their ranks (reciprocal rank fusion).",
 )
+@click.option("--after", metavar="CURSOR", help="What comes after an answer, by the cursor that it gave.")
 @json_option
 def command(
     slug: str, query: str, k: int, index: str, below: str | None, kinds: tuple[str, ...], conditions: tuple[str, ...],
     edited_since: datetime | None, links_to: str | None, neighbours: int, per_document: bool, as_of: datetime | None,
-    fusion: Fusion, as_json: bool,
+    fusion: Fusion, after: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Search a workspace. QUERY - reads one query a line from standard input.
 
@@ -99,7 +100,7 @@ def command(
     asks_lines = query == "-"
     asked = SearchRequest(
         query, k, fusion=fusion, filters=filters, neighbours=neighbours, per_document=per_document, as_of=as_of,
-        index=index,
+        index=index, after=after,
     )  # fmt: skip
     database = open_database()
     database.only_searches = True
@@ -135,7 +136,11 @@ def _print(results: Results) -> None:
     for number, hit in enumerate(results.hits, start=1):
         _print_hit(number, hit)
     hits = "1 hit" if len(results.hits) == 1 else f"{len(results.hits)} hits"
+    for hit in results.repeated:
+        say("[dim]a text that was shown is also on: {} {}[/dim]", hit.title, hit.url or hit.external_id)
     say("[dim]{} in {} ms[/dim]", hits, round(results.seconds * 1000))
+    if results.cursor:
+        say("[dim]more: --after {}[/dim]", results.cursor)
 
 
 def _print_hit(number: int, hit: Hit) -> None:
