@@ -12,24 +12,24 @@ import click
 from arcana_pipelines import __version__
 from arcana_pipelines.cli.interrupts import Interrupted, leave
 from arcana_pipelines.cli.output import fail, print_json, printable
-from arcana_pipelines.environment import read_env_files
 from arcana_pipelines.errors import ArcanaError, WrongUse
 
-# Command modules are imported when they are used: Dagster alone costs half a second.
+# Each command with the first paragraph of its help: `arcana --help` imports none of their modules, and a command
+# only its own.
 _COMMANDS = {
-    "db": "arcana_pipelines.cli.commands.db",
-    "doctor": "arcana_pipelines.cli.commands.doctor",
-    "eval": "arcana_pipelines.cli.commands.eval",
-    "export": "arcana_pipelines.cli.commands.export",
-    "index": "arcana_pipelines.cli.commands.index",
-    "retry": "arcana_pipelines.cli.commands.retry",
-    "search": "arcana_pipelines.cli.commands.search",
-    "status": "arcana_pipelines.cli.commands.status",
-    "sync": "arcana_pipelines.cli.commands.sync",
-    "up": "arcana_pipelines.cli.commands.up",
-    "usage": "arcana_pipelines.cli.commands.usage",
-    "webhooks": "arcana_pipelines.cli.commands.webhooks",
-    "workspace": "arcana_pipelines.cli.commands.workspace",
+    "db": "Create, check and find the database.",
+    "doctor": "Check the environment; exit 1 when something needs repair.",
+    "eval": "Measure how well an index answers golden questions; exit 3 when it does worse than its baseline.",
+    "export": "Write what an index serves into a file: FILE ends in .parquet, .csv or .jsonl.",
+    "index": "Make, rebuild, verify, promote, roll back and drop indexes.",
+    "retry": "Sync a workspace and take up what waits in quarantine, without waiting for its time.",
+    "search": "Search a workspace. QUERY - reads one query a line from standard input.",
+    "status": "Show what is indexed, what is not and why, and what a sync is doing now. Times are this machine's.",
+    "sync": "Bring a workspace's index up to date with its source.",
+    "up": "Start everything: database, Dagster UI and daemon, sensors running. Ctrl-C stops it all.",
+    "usage": "Show what embeddings have cost, by month, workspace and model: of all workspaces, or of one.",
+    "webhooks": "Receive Notion's webhooks, so that changes are synced within seconds.",
+    "workspace": "Register, list, show, change and remove workspaces.",
 }
 
 
@@ -44,8 +44,16 @@ class _LazyGroup(click.Group):
             return None
         from importlib import import_module
 
-        command: click.Command = import_module(_COMMANDS[cmd_name]).command
+        command: click.Command = import_module(f"arcana_pipelines.cli.commands.{cmd_name}").command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """See `click.Group.format_commands`, which imports them all."""
+        limit = formatter.width - 6 - max(map(len, _COMMANDS))
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, click.Command(name, help=help).get_short_help_str(limit)) for name, help in _COMMANDS.items()]
+            )
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -53,6 +61,8 @@ class _LazyGroup(click.Group):
 @click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
 def cli(verbose: bool) -> None:
     """Keep a company's Notion searchable: complete, fresh, cited, yours."""
+    from arcana_pipelines.environment import read_env_files
+
     for file in read_env_files():
         if file.refused:
             click.echo(f"Warning: {file.path} is not read: {printable(file.refused)}.", err=True)

@@ -1,0 +1,48 @@
+"""What may not be imported by each door of the command line: every start would pay for it."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+
+import click
+import pytest
+
+from arcana_pipelines.cli.main import _COMMANDS, cli
+
+DAGSTER = "dagster"
+HEAVY = {DAGSTER, "sqlalchemy", "alembic", "numpy", "wordllama", "urllib3", "pandas", "openai"}
+# Beside those, what needs no database and no settings does without them.
+ALL = HEAVY | {"psycopg", "pydantic", "rich"}
+
+_RUN = """
+import sys
+from arcana_pipelines.cli.main import main
+try:
+    main(sys.argv[2:])
+except SystemExit as ended:
+    assert ended.code == 0, ended.code
+print("\\n" + ",".join(sorted(set(sys.argv[1].split(",")) & set(sys.modules))))
+"""
+
+
+def imported(forbidden: set[str], *arguments: str) -> str:
+    """Those of the modules that a command has imported when it ends."""
+    code = [sys.executable, "-c", _RUN, ",".join(forbidden), *arguments]
+    return subprocess.run(code, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["-v", "--help"]])
+def test_what_says_how_to_use_it_needs_nothing_but_click(arguments: list[str]) -> None:
+    assert imported(ALL, *arguments) == ""
+
+
+def test_the_list_of_commands_says_what_each_says_itself() -> None:
+    with click.Context(cli) as context:
+        assert cli.list_commands(context) == list(_COMMANDS)  # type: ignore[attr-defined]
+    for name, said in _COMMANDS.items():
+        own = import_module(f"arcana_pipelines.cli.commands.{name}").command.help
+        assert said == " ".join(inspect.cleandoc(own).split("\n\n")[0].split())
