@@ -1,21 +1,22 @@
 """One database: where it is, and pooled connections to it.
 
-SQLAlchemy's engine is the pool; what callers get is the psycopg connection, because the work is COPY and
-plain SQL.
+What callers get is the psycopg connection, because the work is COPY and plain SQL. SQLAlchemy is imported for the
+models and for migrations alone: it takes a third of a search's time to start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg import IsolationLevel, Transaction
-from psycopg.pq import TransactionStatus
+from psycopg import IsolationLevel
 
 from arcana_pipelines.db.embedded import lease
+from arcana_pipelines.db.interruptible import InterruptibleConnection, ending
+from arcana_pipelines.db.pool import NoneIsFree, Pool
 from arcana_pipelines.db.server import refuse_reader
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import ArcanaError, DatabaseBusy, DatabaseFull, DatabaseUnreachable, WrongUse
@@ -24,58 +25,12 @@ from arcana_pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection as SqlalchemyConnection
-    from sqlalchemy import Engine
 
 load_sql = statements_beside(__file__)
 
 Connection = psycopg.Connection[Any]
 
 DAGSTER_SCHEMA = "dagster"
-
-
-class InterruptibleConnection(psycopg.Connection[Any]):
-    """A connection that an interrupt in the middle of a statement ends, there and at the server.
-
-    psycopg does so for Ctrl-C alone; Dagster raises another exception. Left open, the connection would take the late
-    answer for that of its next statement.
-    """
-
-    # Called in each transaction before it is committed. What it raises keeps the transaction from being committed.
-    before_commit: Callable[[], None] | None = None
-
-    @contextmanager
-    def transaction(self, savepoint_name: str | None = None, force_rollback: bool = False) -> Iterator[Transaction]:
-        """See `psycopg.Connection.transaction`."""
-        is_outermost = self.info.transaction_status is TransactionStatus.IDLE
-        with super().transaction(savepoint_name, force_rollback) as transaction:
-            yield transaction
-            if is_outermost and self.before_commit is not None and not self.read_only:
-                self.before_commit()
-
-    def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
-        """See `psycopg.Connection.wait`."""
-        try:
-            return super().wait(gen, *arguments, **options)
-        except Exception:
-            raise
-        except BaseException:
-            with suppress(psycopg.Error):
-                self.cancel_safe(timeout=1)
-            self.close()
-            raise
-
-    @contextmanager
-    def fenced(self, check: Callable[[], None]) -> Iterator[None]:
-        """Write in transactions alone, each checked before it is committed; PostgreSQL refuses any other statement."""
-        try:
-            self.before_commit, self.read_only = check, False
-            self.execute("SET default_transaction_read_only = on")
-            yield
-        finally:
-            self.before_commit = None
-            with _ending(self):
-                self.read_only = None
-                self.execute("RESET default_transaction_read_only")
 
 
 @contextmanager
@@ -87,7 +42,7 @@ def snapshot(connection: Connection) -> Iterator[None]:
         with connection.transaction():
             yield
     finally:
-        with _ending(connection):
+        with ending(connection):
             connection.isolation_level, connection.read_only = before
 
 
@@ -100,17 +55,8 @@ def outside_transactions(connection: Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        with _ending(connection):
+        with ending(connection):
             connection.execute("SELECT set_config('default_transaction_read_only', %s, false)", before)
-
-
-@contextmanager
-def _ending(connection: Connection) -> Iterator[None]:
-    """At an end that hides no error: a connection that cannot be set right is closed, and the pool drops it."""
-    try:
-        yield
-    except psycopg.Error:
-        connection.close()
 
 
 _TAKES_TOO_LONG = (
@@ -200,21 +146,12 @@ class Database:
         return self.address.sqlalchemy("psycopg2", f"-c search_path={DAGSTER_SCHEMA}")
 
     @cached_property
-    def engine(self) -> Engine:
+    def pool(self) -> Pool:
         """The pool of connections."""
-        from sqlalchemy import create_engine
+        kept = self.settings.database_pool_size
+        return Pool(self.connect, kept, kept + self.settings.database_max_overflow)
 
-        return create_engine(
-            "postgresql+psycopg://",
-            creator=self.connect,
-            isolation_level="AUTOCOMMIT",
-            # A server that was restarted leaves dead connections in the pool; a look before each use costs 0.1 ms.
-            pool_pre_ping=True,
-            pool_size=self.settings.database_pool_size,
-            max_overflow=self.settings.database_max_overflow,
-        )
-
-    def connect(self, **options: Any) -> Connection:
+    def connect(self, **options: Any) -> InterruptibleConnection:
         """A connection of its own, outside the pool, in autocommit.
 
         Raises:
@@ -242,7 +179,7 @@ class Database:
     def _role(self) -> str:
         return lease.READER if self.only_searches else lease.WRITER
 
-    def _connected(self, **options: Any) -> Connection:
+    def _connected(self, **options: Any) -> InterruptibleConnection:
         connection = InterruptibleConnection.connect(self.url, application_name="arcana", autocommit=True, **options)
         limits = _OF_SEARCHES if self.only_searches else _OF_WORK
         connection.execute("; ".join([*(_LIMIT.format(*limit) for limit in limits.items()), _OUR_SCHEMA_FIRST]))
@@ -258,29 +195,30 @@ class Database:
             DatabaseFull: the server's disk is full.
             OnlySearches: the user may only search.
         """
-        from sqlalchemy.exc import TimeoutError as NoneIsFree
-
         try:
-            pooled = self.engine.raw_connection()
+            connection = self.pool.take()
         except NoneIsFree as error:
             most = self.settings.database_pool_size + self.settings.database_max_overflow
             raise DatabaseUnreachable(
                 f"All {most} connections of this process have been in use for 30 seconds. Do less at once, or raise "
                 "DATABASE_POOL_SIZE."
             ) from error
-        connection = pooled.driver_connection
-        assert isinstance(connection, InterruptibleConnection)
         try:
             with self.telling_in_words(connection):
                 yield connection
         finally:
-            if connection.closed:
-                pooled.invalidate()  # or the pool would try to use it once more, and log that it cannot
-            pooled.close()
+            self.pool.give_back(connection)
 
-    def in_transactions(self) -> SqlalchemyConnection:
-        """A pooled connection of SQLAlchemy, which begins a transaction by itself, for alembic and the models."""
-        return self.engine.connect().execution_options(isolation_level="READ COMMITTED")
+    @contextmanager
+    def in_transactions(self) -> Iterator[SqlalchemyConnection]:
+        """A connection of its own of SQLAlchemy, which begins a transaction by itself, for alembic and the models."""
+        from sqlalchemy import NullPool, create_engine
+
+        engine = create_engine(
+            "postgresql+psycopg://", creator=self.connect, isolation_level="READ COMMITTED", poolclass=NullPool
+        )
+        with engine.connect() as connection:
+            yield connection
 
     @contextmanager
     def own_connection(self) -> Iterator[Connection]:
@@ -326,5 +264,5 @@ class Database:
 
     def close(self) -> None:
         """Close pooled connections (the lease on an embedded server stays until the process ends)."""
-        if "engine" in self.__dict__:
-            self.engine.dispose()
+        if "pool" in self.__dict__:
+            self.pool.close()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import Connection
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.locks import wait_for_advisory_lock
@@ -20,6 +19,7 @@ from arcana_pipelines.errors import WrongUse
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from sqlalchemy import Connection
 
 load_sql = statements_beside(__file__)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from uuid import uuid4
 
-from arcana_pipelines.db.engine import Connection, Database, InterruptibleConnection
+from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.interruptible import InterruptibleConnection
 from arcana_pipelines.embedding.protocol import OpenEmbedder
 from arcana_pipelines.embedding.registry import open_embedder as open_embedder_of
 from arcana_pipelines.indexes.builds import Build

@@ -12,7 +12,6 @@ import threading
 import time
 
 import psycopg
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -96,7 +95,7 @@ def _answer(database: Database, body: bytes, signature: str | None, unsigned: _R
             return PlainTextResponse("Another subscription was faster.", 409)
     except WrongUse as error:
         return PlainTextResponse(str(error), 400)
-    except (ArcanaError, psycopg.Error, SQLAlchemyError, OSError):
+    except (ArcanaError, psycopg.Error, OSError):
         log.exception("an event could not be written down; Notion sends it again")
         return PlainTextResponse("The event could not be written down; send it again later.", 503)
     return PlainTextResponse("Welcome.")

@@ -46,7 +46,8 @@ from pydantic import SecretStr
 
 from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
 from arcana_pipelines.chunking.tokens import vocabulary
-from arcana_pipelines.db.engine import Connection, Database, InterruptibleConnection
+from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.interruptible import InterruptibleConnection
 from arcana_pipelines.db.query import scalar
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.embedding.protocol import Embedded

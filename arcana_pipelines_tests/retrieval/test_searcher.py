@@ -400,7 +400,7 @@ class TestManyAtOnce:
 
     def test_without_a_free_connection_the_error_says_what_to_raise(self, animals: Harness, settings: Settings) -> None:
         database = Database(settings.model_copy(update={"database_pool_size": 1, "database_max_overflow": 0}))
-        database.engine.pool._timeout = 0.05  # type: ignore[attr-defined]  # nobody waits half a minute here
+        database.pool.patience = 0.05  # nobody waits half a minute here
         full = pytest.raises(DatabaseUnreachable, match="DATABASE_POOL_SIZE")
         with database.connection(), Searcher("acme", database=database) as searcher, full:
             searcher.search("zebra")

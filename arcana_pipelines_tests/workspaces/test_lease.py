@@ -17,7 +17,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from arcana_pipelines.db.engine import Database, InterruptibleConnection, snapshot
+from arcana_pipelines.db.engine import Database, snapshot
+from arcana_pipelines.db.interruptible import InterruptibleConnection
 from arcana_pipelines.errors import LeaseLost, UnknownWorkspace, WrongUse
 from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.indexes.targets.pgvector import ann

@@ -1,0 +1,92 @@
+"""Connections that are kept for the next who needs one."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from arcana_pipelines.db.interruptible import InterruptibleConnection
+
+PATIENCE_SECONDS = 30.0
+
+
+class NoneIsFree(Exception):
+    """All connections were in use for too long."""
+
+
+class Pool:
+    """Lends connections to threads, each to one at a time.
+
+    Attributes:
+        patience: how many seconds a thread waits for one.
+    """
+
+    def __init__(self, connect: Callable[[], InterruptibleConnection], kept: int, most: int) -> None:
+        """
+        Args:
+            connect: makes a connection in autocommit.
+            kept: so many stay open while nobody needs them.
+            most: so many are lent at once.
+        """
+        self.patience = PATIENCE_SECONDS
+        self._connect = connect
+        self._kept = kept
+        self._places = threading.BoundedSemaphore(most)
+        self._idle: deque[InterruptibleConnection] = deque()
+        self._lent: set[InterruptibleConnection] = set()
+
+    def take(self) -> InterruptibleConnection:
+        """A connection that answers, until it is given back.
+
+        Raises:
+            NoneIsFree: none was given back for too long.
+        """
+        if not self._places.acquire(timeout=self.patience):
+            raise NoneIsFree
+        try:
+            connection = self._idle_one() or self._connect()
+        except BaseException:
+            self._places.release()
+            raise
+        self._lent.add(connection)
+        return connection
+
+    def give_back(self, connection: InterruptibleConnection) -> None:
+        """Keep a connection for the next, or close it: one that is left in a transaction, or after `close`."""
+        is_ours = connection in self._lent
+        self._lent.discard(connection)
+        try:
+            is_idle = connection.info.transaction_status is TransactionStatus.IDLE
+            if is_ours and is_idle and len(self._idle) < self._kept:
+                self._idle.append(connection)
+            else:
+                connection.close()
+        finally:
+            self._places.release()
+
+    def close(self) -> None:
+        """Close those that nobody uses; the others are closed when they are given back."""
+        self._lent.clear()
+        while (connection := self._next()) is not None:
+            connection.close()
+
+    def _idle_one(self) -> InterruptibleConnection | None:
+        """One that was kept and answers: a server that was restarted leaves dead ones. The look costs 0.1 ms."""
+        while (connection := self._next()) is not None:
+            try:
+                connection.execute("")
+            except psycopg.Error:
+                connection.close()
+            else:
+                return connection
+        return None
+
+    def _next(self) -> InterruptibleConnection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
