@@ -32,7 +32,7 @@ from own_server import own_server
 from pgvector.psycopg import register_vector
 from sync_requests import peak_megabytes
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding import local_small

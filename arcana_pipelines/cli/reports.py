@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from arcana_pipelines.cli.output import print_json, say
-from arcana_pipelines.cli.runs import Ran
-from arcana_pipelines.operations.reports import NotServing
+
+if TYPE_CHECKING:
+    from arcana_pipelines.cli.runs import Ran
+    from arcana_pipelines.operations.reports import NotServing
 
 INCOMPLETE = 3
 

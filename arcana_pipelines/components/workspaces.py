@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, cast
 import dagster as dg
 from pydantic import ConfigDict, Field, create_model, field_validator, model_validator
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.components.scaffolder import WorkspacesScaffolder
 from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.declarations import declaration_sensor

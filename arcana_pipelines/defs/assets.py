@@ -9,7 +9,7 @@ import time
 
 import dagster as dg
 
-from arcana_pipelines.chunking.chunker import CHUNKER_VERSION
+from arcana_pipelines.chunking.sizes import CHUNKER_VERSION
 from arcana_pipelines.defs import results
 from arcana_pipelines.defs.checks import workspace_check
 from arcana_pipelines.defs.config import SyncConfig

@@ -16,13 +16,13 @@ from uuid import UUID
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from arcana_pipelines.chunking.chunker import CHUNKER_VERSION, ChunkerSettings
+from arcana_pipelines.chunking.sizes import CHUNKER_VERSION, ChunkerSettings
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import rows, scalar
 from arcana_pipelines.db.reader import grant_to_reader
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.catalogue import model_named
-from arcana_pipelines.lexical.analysis import LEXEMES_VERSION
+from arcana_pipelines.lexical.version import LEXEMES_VERSION
 
 load_sql = statements_beside(__file__)
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.query import scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
@@ -31,6 +31,7 @@ from arcana_pipelines.indexes.builds import (
     drop_build,
     longest_chunk,
 )
+from arcana_pipelines.indexes.not_serving import why_not_serving
 from arcana_pipelines.indexes.targets.pgvector.ann import ensure_ann
 from arcana_pipelines.indexes.verification import Verification, verify
 
@@ -345,25 +346,6 @@ def build_to_dict(connection: Connection, build: Build) -> dict[str, Any]:
         "verification": build.verification,
         "not_serving": why_not_serving(connection, build),
     }
-
-
-def why_not_serving(connection: Connection, build: Build) -> list[str]:
-    """What keeps a build that is being made from serving, in words; nothing for one that serves or has served."""
-    if build.state == "building":
-        row = connection.execute(
-            load_sql("build_waits"),
-            {**build.params, "model": build.embedding_model, "dimensions": build.dimensions},
-        ).fetchone()
-        assert row is not None
-        documents, texts = row
-        lacks = [f"{documents} documents are not in it yet"] if documents else ["it is whole and not verified yet"]
-        return lacks + ([f"{texts} texts wait in batches at the embedding provider"] if texts else [])
-    if build.state != "verifying":
-        return []
-    problems = (build.verification or {}).get("problems")
-    if problems:
-        return list(problems)
-    return ["it waits for verification" if build.promote_when_verified else "it is verified and waits for promotion"]
 
 
 def count_vectors(connection: Connection, build: Build) -> int:

@@ -15,7 +15,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import keyset_pages, scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.db.storable import each_alone, storable_json
-from arcana_pipelines.documents.contents import ReadPage
+from arcana_pipelines.documents.read_page import ReadPage
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.sources.protocol import FetchedPage, PageRef

@@ -34,8 +34,6 @@ from numpy.typing import NDArray
 
 from arcana_pipelines.lexical.korean import ENDINGS, without_endings
 
-LEXEMES_VERSION = 3  # of tokens and weights: another number makes new builds
-
 K1 = 1.5
 B = 0.75
 REFERENCE_LENGTH = 300  # weighted words of a chunk; see `Weights`

@@ -12,7 +12,7 @@ from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.builds import builds_of
-from arcana_pipelines.indexes.lifecycle import why_not_serving
+from arcana_pipelines.indexes.not_serving import why_not_serving
 from arcana_pipelines.ledger import generations, pages
 from arcana_pipelines.ledger.counters import ChunkCounts, EmbeddingCounts, PageCounts
 from arcana_pipelines.ledger.generations import Generation

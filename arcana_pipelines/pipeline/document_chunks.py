@@ -11,8 +11,9 @@ from uuid import UUID
 
 import numpy as np
 
-from arcana_pipelines.chunking.chunker import Chunk, ChunkerSettings, chunk_document
+from arcana_pipelines.chunking.chunker import Chunk, chunk_document
 from arcana_pipelines.chunking.passages import Passage
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.chunking.tokens import Vocabulary, vocabulary
 from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection

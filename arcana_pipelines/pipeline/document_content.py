@@ -9,7 +9,8 @@ from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.storable import each_alone
-from arcana_pipelines.documents.contents import Contents, ReadPage, make_contents, relation_targets
+from arcana_pipelines.documents.contents import Contents, make_contents, relation_targets
+from arcana_pipelines.documents.read_page import ReadPage
 from arcana_pipelines.documents.versions import put_in_place, store_versions
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.ledger import generations, pages

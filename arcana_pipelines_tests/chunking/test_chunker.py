@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arcana_pipelines.chunking.chunker import CHUNKER_VERSION, Chunk, ChunkerSettings, chunk_document
+from arcana_pipelines.chunking.chunker import Chunk, chunk_document
+from arcana_pipelines.chunking.sizes import CHUNKER_VERSION, ChunkerSettings
 from arcana_pipelines.chunking.tokens import Vocabulary, vocabulary
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.errors import WrongUse

@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
+from arcana_pipelines.chunking.chunker import chunk_document
 from arcana_pipelines.chunking.headings import Heading
 from arcana_pipelines.chunking.passages import Passage, passages
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.chunking.tokens import vocabulary
 
 SENTENCE = "Whoever leaves the building last locks the door and switches the alarm on. "

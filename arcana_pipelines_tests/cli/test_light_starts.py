@@ -11,6 +11,9 @@ import click
 import pytest
 
 from arcana_pipelines.cli.main import _COMMANDS, cli
+from arcana_pipelines.settings import Settings
+from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines_tests.harness import Harness
 
 DAGSTER = "dagster"
 HEAVY = {DAGSTER, "sqlalchemy", "alembic", "numpy", "wordllama", "urllib3", "pandas", "openai"}
@@ -46,3 +49,15 @@ def test_the_list_of_commands_says_what_each_says_itself() -> None:
     for name, said in _COMMANDS.items():
         own = import_module(f"arcana_pipelines.cli.commands.{name}").command.help
         assert said == " ".join(inspect.cleandoc(own).split("\n\n")[0].split())
+
+
+@pytest.mark.slow
+def test_status_needs_neither_dagster_nor_numpy(
+    acme: Harness, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme.world.add_page("Harbour", blocks=[blocks.paragraph("A grey heron.")])
+    acme.sync()
+    assert settings.database_url is not None
+    monkeypatch.setenv("DATABASE_URL", settings.database_url.get_secret_value())
+    assert imported(HEAVY, "status") == ""
+    assert imported(HEAVY, "status", "acme", "--json") == ""

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from arcana_pipelines import plugins
-from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.cli.commands import doctor
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.documents.contents import user_id_of

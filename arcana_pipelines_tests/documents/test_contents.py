@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from arcana_pipelines.documents.contents import ReadPage, make_contents
+from arcana_pipelines.documents.contents import make_contents
+from arcana_pipelines.documents.read_page import ReadPage
 
 
 def page(**changes: Any) -> ReadPage:

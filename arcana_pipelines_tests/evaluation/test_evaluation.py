@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.cli.main import main
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.defs.quality import retrieval_quality

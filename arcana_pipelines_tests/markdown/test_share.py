@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
+from arcana_pipelines.chunking.chunker import chunk_document
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.chunking.tokens import vocabulary
-from arcana_pipelines.documents.contents import ReadPage, make_contents
+from arcana_pipelines.documents.contents import make_contents
+from arcana_pipelines.documents.read_page import ReadPage
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.markdown import share
@@ -21,7 +23,8 @@ from arcana_pipelines.markdown.normalise import normalise
 # may take ten times the processor's time, and only where it takes any. What grows with the square takes sixteen.
 _COMPARE = """
 import json, sys, time
-from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
+from arcana_pipelines.chunking.chunker import chunk_document
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.lexical.analysis import chunk_weights
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.markdown.normalise import normalise

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.indexes.builds import IndexSettings

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arcana_pipelines.chunking import chunker
-from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.chunking import sizes
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import NotVerified, WrongUse
 from arcana_pipelines.indexes import builds as builds_module
@@ -20,7 +20,7 @@ from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of
 from arcana_pipelines.indexes.health import inspect_indexes, pgvector
 from arcana_pipelines.indexes.targets.pgvector import ann
 from arcana_pipelines.indexes.verification import LEAST_RECALL, verify
-from arcana_pipelines.lexical import analysis
+from arcana_pipelines.lexical import analysis, version
 from arcana_pipelines.operations.reports import builds_not_serving, counts_agree, served_counts
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.pipeline.session import Session
@@ -237,7 +237,7 @@ class TestRebuild:
         self, synced: Harness, of_acme: Indexes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         embedded = synced.rows("SELECT count(*) FROM embedding_store")
-        monkeypatch.setattr(builds_module, "LEXEMES_VERSION", analysis.LEXEMES_VERSION + 1)
+        monkeypatch.setattr(builds_module, "LEXEMES_VERSION", version.LEXEMES_VERSION + 1)
         monkeypatch.setattr(analysis, "HEADING_WEIGHT", 7)
         (_,) = of_acme.call(lifecycle.rebuild_outdated)
         synced.fill()
@@ -253,7 +253,7 @@ class TestRebuild:
         self, synced: Harness, of_acme: Indexes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert of_acme.call(lifecycle.rebuild_outdated) == []
-        monkeypatch.setattr(builds_module, "CHUNKER_VERSION", chunker.CHUNKER_VERSION + 1)
+        monkeypatch.setattr(builds_module, "CHUNKER_VERSION", sizes.CHUNKER_VERSION + 1)
         (build,) = of_acme.call(lifecycle.rebuild_outdated)
         assert of_acme.call(lifecycle.rebuild_outdated) == [], "it is under way"
         synced.fill()

@@ -44,7 +44,8 @@ from psycopg import Transaction
 from psycopg.pq import TransactionStatus
 from pydantic import SecretStr
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
+from arcana_pipelines.chunking.chunker import chunk_document
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.interruptible import InterruptibleConnection

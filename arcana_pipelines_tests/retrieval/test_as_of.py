@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.cli.commands import search as search_command
 from arcana_pipelines.db import schema
 from arcana_pipelines.errors import NotRemembered, WrongUse

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.errors import WrongUse

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.embedding.local_small import SmallEmbedder

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from arcana_pipelines.documents.contents import ReadPage, make_contents, relation_targets
+from arcana_pipelines.documents.contents import make_contents, relation_targets
+from arcana_pipelines.documents.read_page import ReadPage
 from arcana_pipelines.errors import InvalidExport
 from arcana_pipelines.sources.notion_export import validate_export
 from arcana_pipelines.sources.protocol import PageRef

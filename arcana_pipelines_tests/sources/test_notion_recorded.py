@@ -20,7 +20,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arcana_pipelines.documents.contents import ReadPage, make_contents
+from arcana_pipelines.documents.contents import make_contents
+from arcana_pipelines.documents.read_page import ReadPage
 from arcana_pipelines.errors import AnswerUnusable, PageUnavailable
 from arcana_pipelines.markdown.normalise import normalise
 from arcana_pipelines.sources.notion.api import NotionApi

@@ -7,7 +7,8 @@ import time
 
 from contestant import AT_ONCE, TOKEN, Task, report, task
 
-from arcana_pipelines.chunking.chunker import ChunkerSettings, chunk_document
+from arcana_pipelines.chunking.chunker import chunk_document
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from arcana_pipelines.cli.check import show_check
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import json_option, local_time, print_json, say
 from arcana_pipelines.cli.reports import say_not_serving, say_waiting_removals
@@ -29,6 +28,8 @@ def command(context: click.Context, slug: str | None, only_check: bool, as_json:
     database = open_database()
     require_current(database)
     if only_check:
+        from arcana_pipelines.cli.check import show_check
+
         context.exit(show_check(database, slug, as_json))
     with database.connection() as connection:
         rows = [workspaces.find(connection, slug)] if slug else workspaces.list_all(connection)
