@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import psycopg
@@ -31,6 +31,24 @@ from arcana_pipelines.settings import Settings
 log = logging.getLogger(__name__)
 
 MOST_TERMS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found of a request.
+
+    Attributes:
+        results: for who asked.
+        found: what they are made of.
+    """
+
+    results: Results
+    found: Found
+
+    def cut(self, hits: int) -> Results:
+        """The results with so many hits, and the cursor for what comes after them."""
+        first = self.results.hits[:hits]
+        return replace(self.results, hits=first, cursor=self.found.cursor_after(first))
 
 
 class ConnectionSearcher:
@@ -71,6 +89,10 @@ class ConnectionSearcher:
             NotRemembered: what the index showed at that time is not known.
             CursorRefused: `after` is not a cursor of this request, or the index has changed since.
         """
+        return self.answer(request).results
+
+    def answer(self, request: SearchRequest) -> Answer:
+        """The same with what the results are made of."""
         started = time.monotonic()
         text = request.query.strip()
         terms = dict(list(query_terms(text).items())[:MOST_TERMS])
@@ -89,7 +111,8 @@ class ConnectionSearcher:
         hits = [self._read(hit, found) for hit in hits[:k]]
         cursor, repeated = found.cursor_after(hits), [self._read(hit, found) for hit in found.folded.repeated]
         seconds = time.monotonic() - started
-        return Results(hits, seconds, found.corrections, is_reranked, found.notes, cursor, repeated)
+        results = Results(hits, seconds, found.corrections, is_reranked, found.notes, cursor, repeated)
+        return Answer(results, found)
 
     def _read(self, hit: Hit, found: Found) -> Hit:
         """The hit with what a reader looks at first."""

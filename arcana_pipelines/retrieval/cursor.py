@@ -68,7 +68,7 @@ class Cursor:
             raise CursorRefused(f"This is no cursor of a search, or it is not whole. {_AGAIN}")
         form, asked, build, published, hits = _HEAD.unpack_from(payload)
         chunks = _unpacked(payload[_HEAD.size :], hits)
-        if form != _FORM or not 0 < hits <= min(len(chunks), DEEPEST):
+        if form != _FORM or not 0 <= hits <= min(len(chunks), DEEPEST):
             raise CursorRefused(f"This is no cursor of this release. {_AGAIN}")
         if asked != question:
             raise CursorRefused(

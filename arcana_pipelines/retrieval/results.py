@@ -93,6 +93,9 @@ class Hit:
     last_edited_at: str | None
     """When the source says that the page was edited, an ISO 8601 time."""
 
+    workspace: str = ""
+    """The slug of its workspace."""
+
     passage: Passage | None = None
     """The part of `text` that answers best."""
 
@@ -139,6 +142,9 @@ class Results:
     repeated: list[Hit] = field(default_factory=list)
     """With `after`: further pages whose text an earlier answer has shown. They do not count as hits."""
 
+    not_searched: dict[str, str] = field(default_factory=dict)
+    """Of several workspaces those that could not be searched, with the reason in a sentence."""
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, as `arcana search --json` prints it: what stands behind the seconds only where it says
         something."""
@@ -146,6 +152,7 @@ class Results:
             "corrections": self.corrections,
             "notes": self.notes,
             "cursor": self.cursor,
+            "not_searched": self.not_searched,
             "repeated": [asdict(hit) for hit in self.repeated],
         }
         return {

@@ -6,8 +6,10 @@ import asyncio
 import contextvars
 import logging
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Unpack
 from uuid import UUID
@@ -20,53 +22,60 @@ from arcana_pipelines.errors import DatabaseUnreachable, UnknownWorkspace, Wrong
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.limits import check_text
+from arcana_pipelines.retrieval.near import listed
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.reranking.protocol import Reranker
 from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchOptions, SearchRequest, request_of
+from arcana_pipelines.retrieval.several import checked_workspaces, search_workspaces
 from arcana_pipelines.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
 
 
 class Searcher:
-    """Searches one index of one workspace. Safe to share between threads and tasks; make one and keep it.
+    """Searches one index of one workspace, or of several. Share one between threads and tasks, and keep it.
 
         with Searcher("handbook") as searcher:
             for hit in searcher.search("vacation days in Berlin", k=5).hits:
                 print(hit.score, hit.title, hit.link)
 
-    Nothing outside the workspace can be reached through it. It opens nothing before the first search: make it before
+    Nothing outside its workspaces can be reached through it. It opens nothing before the first search: make it before
     or after a process forks, but search after. Closing it ends its connections.
     """
 
     def __init__(
         self,
-        workspace: str,
+        workspace: str | None = None,
         index: str = DEFAULT_INDEX,
         settings: Settings | None = None,
         *,
+        workspaces: Sequence[str] = (),
         database: Database | None = None,
         reranker: Reranker | None = None,
     ) -> None:
-        """A searcher of the workspace with this slug.
+        """A searcher of the workspace with this slug, or of several.
 
         Args:
             workspace: the slug, as in `arcana search SLUG`.
-            index: which of the workspace's indexes.
+            index: which of the workspace's indexes; of several workspaces, that of each.
             settings: where the database, the embedding model and the reranker are; None: the environment says.
                 `Settings(database_url="postgresql://…")` names a database and takes the rest from the environment.
+            workspaces: the slugs of several, at most 20, in place of one.
             database: a pool to share with other searchers, with its own settings. It is not closed with this one.
             reranker: another one than the settings name.
 
         Raises:
             InvalidSetting: a variable of the environment is malformed.
+            WrongUse: neither a workspace nor several are named, or both.
         """
+        if (workspace is None) == (not workspaces):
+            raise WrongUse("Name the workspace to search, or several as workspaces, and not both.")
         self._owns_database = database is None
         self._database = database or Database(settings or load_settings(), only_searches=True)
         self._settings = settings or self._database.settings
-        self._workspace = workspace
+        self._slugs = [workspace] if workspace is not None else checked_workspaces(workspaces)
         self._index = index
         self._embedders = QueryEmbedders(self._settings)
         self._reranker = reranker or open_reranker(self._settings)
@@ -89,7 +98,8 @@ class Searcher:
             options: the other fields of a `SearchRequest`, when `query` is not a request.
 
         Raises:
-            UnknownWorkspace: there is no such workspace (any more).
+            UnknownWorkspace: there is no such workspace (any more). Of several, those that cannot be searched are in
+                `Results.not_searched`, as long as one can.
             WrongUse: there is no installation, the workspace has no such index, it is still being built, an argument
                 cannot be, the schema is of another release, a filter is empty or names a page or property that is
                 not there, or the searcher is closed.
@@ -99,7 +109,8 @@ class Searcher:
             InvalidSetting: the index's model needs a key that is not set.
         """
         request = request_of(query, k, options)
-        check_text("The workspace's name", self._workspace)
+        for slug in self._slugs:
+            check_text("The workspace's name", slug)
         check_text("The name of the index", self._index)
         if request.index is None:
             request = replace(request, index=self._index)
@@ -161,18 +172,18 @@ class Searcher:
 
     def _refuse_when_closed(self) -> None:
         if self._is_closed:
-            raise WrongUse(f"This searcher of workspace '{self._workspace}' is closed: make another.")
+            raise WrongUse(f"This searcher of workspace {listed(self._slugs)} is closed: make another.")
+
+    def _searcher_of(self, connection: Connection, slug: str) -> ConnectionSearcher:
+        workspace_id = workspace_named(connection, slug)
+        return ConnectionSearcher(
+            connection, self._settings, workspace_id, embedders=self._embedders, reranker=self._reranker
+        )
 
     def _search(self, request: SearchRequest) -> Results:
         with self._database.connection() as connection:
             try:
-                return ConnectionSearcher(
-                    connection,
-                    self._settings,
-                    workspace_named(connection, self._workspace),
-                    embedders=self._embedders,
-                    reranker=self._reranker,
-                ).search(request)
+                return search_workspaces(partial(self._searcher_of, connection), self._slugs, request)
             except psycopg.Error as error:
                 if connection.closed:
                     raise _Dropped(str(error).strip()) from error

@@ -105,7 +105,7 @@ class Found:
     def cursor_after(self, hits: Sequence[Hit]) -> str | None:
         """The cursor for what comes after these hits; None where nothing does, or as many as may be have been shown."""
         is_more = self.folded.is_more or len(hits) < len(self.folded.hits)
-        if self.before is None or not hits or not is_more:
+        if self.before is None or not is_more:
             return None
         ours = {(hit.document_id, hit.position) for hit in hits}
         named = list(self.folded.repeating)

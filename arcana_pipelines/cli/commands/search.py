@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import get_args
 
 import click
@@ -18,11 +19,13 @@ from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filters import KINDS, Filters, PropertyCondition
 from arcana_pipelines.retrieval.fusion import Fusion
-from arcana_pipelines.retrieval.limits import MOST_HITS, check_text
+from arcana_pipelines.retrieval.limits import MOST_HITS
+from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.retrieval.results import Hit, Place, Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searcher import workspace_named
+from arcana_pipelines.retrieval.several import checked_workspaces, search_workspaces
 
 SHOWN = 400  # characters of a hit on a terminal
 
@@ -38,9 +41,32 @@ def _time(text: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-@click.command(name="search", cls=WorkspaceCommand)
+class _SearchCommand(WorkspaceCommand):
+    """Where workspaces are named by `-w`, the slug may be left out."""
+
+    def _completed(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with ctx.scope(cleanup=False):
+            try:
+                values, _, _ = self.make_parser(ctx).parse_args(list(args))
+            except click.UsageError:
+                return args
+        several = values.get("workspaces")
+        if isinstance(several, list) and not isinstance(values.get("query"), str):
+            return [several[0], *args]
+        return super()._completed(ctx, args)
+
+
+@click.command(name="search", cls=_SearchCommand)
 @click.argument("slug")
 @click.argument("query")
+@click.option(
+    "-w",
+    "--workspace",
+    "workspaces",
+    multiple=True,
+    metavar="SLUG",
+    help="Another workspace to search, in one order with the others; with it, SLUG may be left out.",
+)
 @click.option("-k", type=click.IntRange(1, MOST_HITS), default=10, show_default=True, help="How many hits.")
 @click.option("--index", default=DEFAULT_INDEX, show_default=True, help="Which of the workspace's indexes.")
 @click.option(
@@ -81,7 +107,8 @@ def _time(text: str) -> datetime:
 @click.option("--after", metavar="CURSOR", help="What comes after an answer, by the cursor that it gave.")
 @json_option
 def command(
-    slug: str, query: str, k: int, index: str, below: str | None, kinds: tuple[str, ...], conditions: tuple[str, ...],
+    slug: str, query: str, workspaces: tuple[str, ...], k: int, index: str, below: str | None,
+    kinds: tuple[str, ...], conditions: tuple[str, ...],
     edited_since: datetime | None, links_to: str | None, neighbours: int, per_document: bool, as_of: datetime | None,
     fusion: Fusion, after: str | None, as_json: bool,
 ) -> None:  # fmt: skip
@@ -96,7 +123,8 @@ def command(
         edited_since=edited_since,
         links_to=links_to,
     )
-    check_text("The workspace's name", slug)
+    slugs = checked_workspaces([slug, *workspaces])
+    not_searched: dict[str, str] = {}
     asks_lines = query == "-"
     asked = SearchRequest(
         query, k, fusion=fusion, filters=filters, neighbours=neighbours, per_document=per_document, as_of=as_of,
@@ -106,11 +134,17 @@ def command(
     database.only_searches = True
     require_current(database)
     with database.connection() as connection:
-        workspace_id = workspace_named(connection, slug)
         reranker = open_reranker(database.settings)
-        searcher = ConnectionSearcher(connection, database.settings, workspace_id, reranker=reranker)
+        embedders = QueryEmbedders(database.settings)
+
+        @cache
+        def searcher_of(slug: str) -> ConnectionSearcher:
+            workspace_id = workspace_named(connection, slug)
+            return ConnectionSearcher(connection, database.settings, workspace_id, None, embedders, reranker)
+
         for request in _of_lines(asked) if asks_lines else [asked]:
-            results = searcher.search(request)
+            results = search_workspaces(searcher_of, slugs, request)
+            not_searched |= results.not_searched
             if as_json:
                 print_json(({"query": request.query} if asks_lines else {}) | results.to_dict())
             else:
@@ -118,7 +152,11 @@ def command(
                     say("[bold]{}[/bold]", f"? {request.query}")
                 for note in dict.fromkeys(results.notes):
                     click.echo(printable(runnable(note)), err=True)
-                _print(results)
+                _print(results, len(slugs) > 1)
+    for unsearched, reason in not_searched.items():
+        click.echo(printable(runnable(f"Workspace '{unsearched}' was not searched: {reason}")), err=True)
+    if not_searched:
+        sys.exit(3)
 
 
 def _of_lines(asked: SearchRequest) -> Iterator[SearchRequest]:
@@ -128,13 +166,13 @@ def _of_lines(asked: SearchRequest) -> Iterator[SearchRequest]:
         yield replace(asked, query=line.rstrip("\r\n"))
 
 
-def _print(results: Results) -> None:
+def _print(results: Results, several: bool) -> None:
     for word, meant in results.corrections.items():
         say("[yellow]No text has '{}'[/yellow]; searched for '{}' too.", word, meant)
     if not results.hits:
         say("Nothing was found.")
     for number, hit in enumerate(results.hits, start=1):
-        _print_hit(number, hit)
+        _print_hit(number, hit, several)
     hits = "1 hit" if len(results.hits) == 1 else f"{len(results.hits)} hits"
     for hit in results.repeated:
         say("[dim]a text that was shown is also on: {} {}[/dim]", hit.title, hit.url or hit.external_id)
@@ -143,7 +181,7 @@ def _print(results: Results) -> None:
         say("[dim]more: --after {}[/dim]", results.cursor)
 
 
-def _print_hit(number: int, hit: Hit) -> None:
+def _print_hit(number: int, hit: Hit, several: bool) -> None:
     from rich.text import Text
 
     out = console()
@@ -154,7 +192,8 @@ def _print_hit(number: int, hit: Hit) -> None:
     edited = f", edited {hit.last_edited_at[:10]}" if hit.last_edited_at else ""
     passage = hit.passage
     under = passage.heading_path if passage else hit.heading_path
-    heading = text(f"{number}. ") + text(" > ".join((hit.title, *under)), "bold")
+    where = f"{hit.workspace}: " if several else ""
+    heading = text(f"{number}. {where}") + text(" > ".join((hit.title, *under)), "bold")
     out.print(heading + text(f"  {hit.score:.2f}  version {hit.version}{edited}", "dim"))
     shown, spans = window(hit)
     excerpt = text(shown)

@@ -2,7 +2,8 @@
 -- Taken apart once: each -> would decompress the whole text of the page.
 -- in: workspace_id, chunks (table; as a parameter: ids), neighbours (chunks before and after)
 -- out: what ConnectionSearcher makes a Hit of
-SELECT k.document_chunk_id, c.document_id, page.external_id, page.kind, page.title, page.url, d.path::text AS path,
+SELECT k.document_chunk_id, (SELECT slug FROM workspace WHERE workspace_id = %(workspace_id)s) AS workspace,
+       c.document_id, page.external_id, page.kind, page.title, page.url, d.path::text AS path,
        k.heading_path, k.heading_levels, k.position, k.chunk_content AS text, c.version, page.last_edited_at,
        ARRAY(SELECT n.chunk_content FROM {chunks} n
              WHERE %(neighbours)s::int > 0 AND n.document_content_id = k.document_content_id AND n.deleted_at IS NULL
