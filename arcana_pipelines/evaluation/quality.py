@@ -195,7 +195,8 @@ def evaluate(
 def _answer(
     searcher: ConnectionSearcher, question: Question, index: str, fusion: Fusion, with_reranker: bool
 ) -> Answer:
-    first = SearchRequest(question.query, fusion=fusion, index=index)
+    # The order is measured, whether or not a reader would be told that nothing was found.
+    first = SearchRequest(question.query, fusion=fusion, min_score=0.0, index=index)
     results = {ranking: searcher.search(replace(first, k=DEPTH, ranking=ranking)) for ranking in RANKINGS}
     hits_of = {ranking: each.hits for ranking, each in results.items()}
     if hits_of["fused"] and with_reranker and not results["fused"].is_reranked:

@@ -31,6 +31,7 @@ from arcana_pipelines.settings import Settings
 log = logging.getLogger(__name__)
 
 MOST_TERMS = 128
+NEAREST = 3  # hits that are told when none is good enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Answer:
 
     def cut(self, hits: int) -> Results:
         """The results with so many hits, and the cursor for what comes after them."""
+        if self.results.nearest:
+            return self.results
         first = self.results.hits[:hits]
         return replace(self.results, hits=first, cursor=self.found.cursor_after(first))
 
@@ -78,7 +81,7 @@ class ConnectionSearcher:
         """The best chunks for a request; those of the index `default` where it names none.
 
         While the embedding provider fails, words alone are searched. A reranker has the last word on the fused order,
-        as long as it answers.
+        as long as it answers; whether anything was found is judged before it.
 
         With `as_of` everything is as it was then: what was found, and in which version. Only the documents' places
         are those of today. All chunks are compared, so it is slower than a search of today.
@@ -104,15 +107,19 @@ class ConnectionSearcher:
         most = max(k, RERANKED) if reranker else k
         found = self._find(Question(request, text, terms, most, after)) if terms else Found()
         hits = found.folded.hits
+        least = found.least if request.min_score is None else request.min_score
+        # Who goes on has been told that something was found.
+        is_found = after is not None or (bool(hits) and hits[0].score >= least)
         is_reranked = False
         if reranker is not None and hits:
             # After the snapshot: nothing in the database waits for another server.
             hits, is_reranked = reranked(reranker, text, hits)
-        hits = [self._read(hit, found) for hit in hits[:k]]
-        cursor, repeated = found.cursor_after(hits), [self._read(hit, found) for hit in found.folded.repeated]
-        seconds = time.monotonic() - started
-        results = Results(hits, seconds, found.corrections, is_reranked, found.notes, cursor, repeated)
-        return Answer(results, found)
+        hits = [self._read(hit, found) for hit in hits[: k if is_found else min(k, NEAREST)]]
+        repeated = [self._read(hit, found) for hit in found.folded.repeated]
+        results = Results([], time.monotonic() - started, found.corrections, is_reranked, found.notes)
+        if not is_found:
+            return Answer(replace(results, nearest=hits), found)
+        return Answer(replace(results, hits=hits, cursor=found.cursor_after(hits), repeated=repeated), found)
 
     def _read(self, hit: Hit, found: Found) -> Hit:
         """The hit with what a reader looks at first."""

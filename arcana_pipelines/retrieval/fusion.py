@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal
 
 # With a model that knows all languages meaning is the better half of most questions.
 STRONG_MODEL_WEIGHT = 0.7
 # With a model that compares passages: how much of a chunk's nearness is its nearest passage's, how much texts of
-# another language are raised, and how much it counts to have all the words of a question (decision 032).
-OF_PASSAGE = 0.7
-OF_WORDS = 0.15
+# another language are raised (decision 033).
+OF_PASSAGE = 0.5
 OTHER_LANGUAGE = 1.1
+# What it counts to have all the words of a question: at least, and where all that is near is in its language.
+OF_WORDS, OF_WORDS_ALONE = 0.15, 0.8
+NEAREST = 20  # texts whose languages are looked at for that
 # The constant of reciprocal rank fusion; the authors found 60 on other collections and kept it.
 RRF_CONSTANT = 60
 
@@ -31,11 +34,13 @@ class Scored:
         chunk: its `document_chunk_id`.
         lexical: BM25, 0 or more; 0: the chunk has none of the query's words.
         dense: the cosine of its vector with the query's, -1 to 1.
+        is_same_language: it is in the language of the question, as far as that is known.
     """
 
     chunk: int
     lexical: float
     dense: float
+    is_same_language: bool = True
 
 
 def nearness(of_chunk: float, of_passage: float | None, is_same_language: bool) -> float:
@@ -65,15 +70,13 @@ def fuse(candidates: Sequence[Scored], meaning: float) -> list[tuple[int, float]
 def fuse_as_they_are(candidates: Sequence[Scored], attainable: float) -> list[tuple[int, float]]:
     """The nearness of each, and beside it how much of what the question's words can score the text has; best first.
 
-    Nothing is scaled by the best candidate: among texts of another language the one that shares a word by chance would
-    count as much as one that has all the words.
+    Words say nothing about texts of another language: these cannot have them, and many a text of the question's own has
+    one by chance. So words count much where all that is near is in the question's language, and little elsewhere.
     """
-    return _best_first(
-        {
-            each.chunk: min(1.0, max(0.0, each.dense) + OF_WORDS * each.lexical / (attainable or 1.0))
-            for each in candidates
-        }
-    )
+    nearest = sorted(candidates, key=lambda each: -each.dense)[:NEAREST]
+    share = fmean(each.is_same_language for each in nearest) if nearest else 0.0
+    of_words = OF_WORDS + (OF_WORDS_ALONE - OF_WORDS) * share**5
+    return _best_first({each.chunk: each.dense + of_words * each.lexical / (attainable or 1.0) for each in candidates})
 
 
 def fuse_by_rank(candidates: Sequence[Scored], constant: int = RRF_CONSTANT) -> list[tuple[int, float]]:

@@ -57,7 +57,9 @@ class Hit:
     __pydantic_config__: ClassVar[ConfigDict] = _DESCRIBED
 
     score: float
-    """0 to 1, comparable within one answer, not between answers."""
+    """0 to 1. Of the first hit: how likely it is that the index has an answer; of the others less. With models that
+    nobody measured, and by ranks, it is comparable within one answer only (docs/searching.md#scores). A reranker's,
+    where one had the last word."""
 
     document_id: str
     """A UUID; it stays through all versions of the document."""
@@ -118,7 +120,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Hits, best first."""
+    """Hits, best first; or none, and the nearest."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _DESCRIBED
 
@@ -145,6 +147,9 @@ class Results:
     not_searched: dict[str, str] = field(default_factory=dict)
     """Of several workspaces those that could not be searched, with the reason in a sentence."""
 
+    nearest: list[Hit] = field(default_factory=list)
+    """When no hit has the score that is asked for: at most three that come nearest. `hits` is empty then."""
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, as `arcana search --json` prints it: what stands behind the seconds only where it says
         something."""
@@ -154,6 +159,7 @@ class Results:
             "cursor": self.cursor,
             "not_searched": self.not_searched,
             "repeated": [asdict(hit) for hit in self.repeated],
+            "nearest": [asdict(hit) for hit in self.nearest],
         }
         return {
             "hits": [asdict(hit) for hit in self.hits],

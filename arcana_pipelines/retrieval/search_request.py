@@ -57,6 +57,10 @@ class SearchRequest:
     per_document: bool = False
     """At most one hit a document, its best chunk, with how many others of it were found."""
 
+    min_score: Annotated[float, Field(ge=0, le=1)] | None = None
+    """When no hit has this score, 0 to 1, nothing is said to be found (see `Results.nearest`); 0: any will do. Without
+    it, what the score of the index's model says of questions without an answer (docs/searching.md)."""
+
     as_of: datetime | None = None
     """A past time with a zone: what was found then, in the versions of that time. Without it, what is found now."""
 
@@ -76,6 +80,7 @@ class SearchRequest:
         _check_word("fusion", self.fusion, get_args(Fusion))
         if not isinstance(self.per_document, bool):
             raise WrongUse(f"per_document is True or False, not {told(self.per_document)}.")
+        _check_share("min_score", self.min_score)
         if self.index is not None:
             check_text("The name of the index", self.index)
         if self.after is not None:
@@ -100,6 +105,7 @@ class SearchOptions(TypedDict, total=False):
     filters: Filters | None
     neighbours: int
     per_document: bool
+    min_score: float | None
     as_of: datetime | None
     index: str | None
     after: str | None
@@ -121,6 +127,12 @@ def request_of(query: SearchRequest | str, k: int | None, options: SearchOptions
 def _check_number(name: str, value: object, least: int, most: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise WrongUse(f"A search needs {name} of at least {least} and at most {most}, not {told(value)}.")
+
+
+def _check_share(name: str, value: object) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (is_number and 0 <= value <= 1):  # type: ignore[operator]
+        raise WrongUse(f"A search needs {name} of at least 0 and at most 1, not {told(value)}.")
 
 
 def _check_word(name: str, value: object, known: tuple[str, ...]) -> None:

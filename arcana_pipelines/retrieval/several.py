@@ -10,10 +10,10 @@ from dataclasses import replace
 from functools import reduce
 
 from arcana_pipelines.errors import ArcanaError, CursorRefused, DatabaseUnreachable, WrongUse
-from arcana_pipelines.retrieval.connection_searcher import Answer, ConnectionSearcher
+from arcana_pipelines.retrieval.connection_searcher import NEAREST, Answer, ConnectionSearcher
 from arcana_pipelines.retrieval.cursor import DEEPEST
 from arcana_pipelines.retrieval.limits import check_text
-from arcana_pipelines.retrieval.results import Results
+from arcana_pipelines.retrieval.results import Hit, Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 
 MOST_WORKSPACES = 20
@@ -86,7 +86,12 @@ def _merged(answers: dict[str, Answer], k: int, shown: int, key: str, slugs: Seq
         notes=[f"{slug}: {note}" for slug, results in cut.items() for note in results.notes],
         cursor=".".join((key, str(shown), *parts)) if is_more else None,
         repeated=[hit for results in cut.values() for hit in results.repeated],
+        nearest=[] if order else _best_first([hit for answer in answers.values() for hit in answer.results.nearest]),
     )
+
+
+def _best_first(hits: Sequence[Hit]) -> list[Hit]:
+    return sorted(hits, key=lambda hit: -hit.score)[:NEAREST]
 
 
 def _read(after: str | None, key: str, slugs: Sequence[str]) -> tuple[int, dict[str, str | None]]:

@@ -28,6 +28,7 @@ from arcana_pipelines.retrieval.fusion import Scored, fuse, fuse_as_they_are, fu
 from arcana_pipelines.retrieval.highlights import terms_of
 from arcana_pipelines.retrieval.hit_of_row import hit_of, text_of
 from arcana_pipelines.retrieval.places import find_indexed, find_place
+from arcana_pipelines.retrieval.relevance import Calibration, calibration_of, evidence
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.serving import Serving
@@ -91,6 +92,7 @@ class Found:
         marked: the numbers of the terms that are worth marking, those of corrected words among them.
         corrections: words that no text has, with what was searched instead.
         notes: what to know of the filters, in sentences.
+        least: when the best hit's score is below it, nothing is said to be found; 0 where scores are not calibrated.
     """
 
     folded: Folded = field(default_factory=Folded)
@@ -101,6 +103,7 @@ class Found:
     marked: Set[int] = frozenset()
     corrections: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    least: float = 0.0
 
     def cursor_after(self, hits: Sequence[Hit]) -> str | None:
         """The cursor for what comes after these hits; None where nothing does, or as many as may be have been shown."""
@@ -181,10 +184,14 @@ class SnapshotSearch:
         corrections, plan = self._planned()
         self._parameters["vector"] = plan.vector if plan else query_plan.NOTHING
         marked = terms_of(" ".join((self._question.text, *corrections.values())))
+        ranking = self._request.ranking if self._asked is not None else "lexical"
+        calibration = calibration_of(self._serving.model, ranking, self._request.fusion)
+        # Who filters has said what is relevant: what the filters leave is found.
+        least = calibration.least if calibration and not self._filters else 0.0
         few = self._few_allowed()
         while True:
             chunks, are_all = (few, True) if few is not None else self._candidates(plan)
-            best = self._best(self._scored(chunks), plan.attainable if plan else 0.0)
+            best = self._best(self._scored(chunks), plan.attainable if plan else 0.0, calibration)
             best, others = self._one_a_document(best) if self._request.per_document else (best, {})
             given = {*self._shown, *self._named}
             texts: dict[tuple[str, int], FoundText] = {}
@@ -194,7 +201,7 @@ class SnapshotSearch:
             folded = fold(hits, self._question.most, marked, before)
             if folded.is_more or are_all or self._most >= MOST_CANDIDATES:
                 gains = plan.gains if plan else {}
-                return Found(folded, known, self._before(), texts, gains, marked, corrections, self._notes)
+                return Found(folded, known, self._before(), texts, gains, marked, corrections, self._notes, least)
             self._most = self._parameters["candidates"] = min(4 * self._most, MOST_CANDIDATES)
 
     def _before(self) -> Cursor:
@@ -283,13 +290,20 @@ class SnapshotSearch:
         statement = sql.SQL(load_sql("scores")).format(**{**self._names, "terms": terms})
         language = self._asked.language if self._asked else None
         return [
-            Scored(chunk, lexical, nearness(of_chunk, of_passage, language == spoken))
+            Scored(chunk, lexical, nearness(of_chunk, of_passage, language == spoken), language == spoken)
             for chunk, lexical, of_chunk, of_passage, spoken in self._rows(
                 statement, {"chunks": list(dict.fromkeys(chunks))}
             )
         ]
 
-    def _best(self, scored: Sequence[Scored], attainable: float) -> list[tuple[int, float]]:
+    def _best(
+        self, scored: Sequence[Scored], attainable: float, calibration: Calibration | None
+    ) -> list[tuple[int, float]]:
+        """The candidates with what they are worth to a reader, best first."""
+        best = self._fused(scored, attainable)
+        return best if calibration is None else calibration.scores(best, evidence(best, scored, attainable))
+
+    def _fused(self, scored: Sequence[Scored], attainable: float) -> list[tuple[int, float]]:
         if self._request.ranking == "lexical":
             scored = [each for each in scored if each.lexical > 0]
         if self._request.ranking == "fused" and self._asked is not None:

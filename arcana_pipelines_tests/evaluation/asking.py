@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -148,9 +149,14 @@ class IndexedPages:
     def ask(self, questions: Sequence[NaturalQuestion], ranking: Ranking) -> list[Answered]:
         """Ask every question by one ranking, without a reranker."""
         self.require(questions)
-        with self._database.connection() as connection:
-            searcher = ConnectionSearcher(connection, self._database.settings, self._workspace_id)
+        with self.searcher() as searcher:
             return [self._answered(searcher, question, ranking) for question in questions]
+
+    @contextmanager
+    def searcher(self) -> Iterator[ConnectionSearcher]:
+        """Searches the pages without a reranker."""
+        with self._database.connection() as connection:
+            yield ConnectionSearcher(connection, self._database.settings, self._workspace_id)
 
     def require(self, questions: Sequence[NaturalQuestion]) -> None:
         """Raises SystemExit where a question names what is no page, or several."""
@@ -164,7 +170,7 @@ class IndexedPages:
     def _answered(self, searcher: ConnectionSearcher, question: NaturalQuestion, ranking: Ranking) -> Answered:
         right = {self.pages.named(name) for name in question.relevant}
         hits = searcher.search(SearchRequest(question.query, DEPTH, ranking=ranking)).hits
-        found = [number for number, hit in enumerate(hits[:SHOWN], start=1) if right & _pages_of(hit)]
+        found = [number for number, hit in enumerate(hits[:SHOWN], start=1) if right & pages_of(hit)]
         showing = (number for number in found if _shows(hits[number - 1], question.answer))
         measures = {metrics.DECISIVE: 0.0, "mrr@10": 0.0}
         if right:
@@ -180,8 +186,8 @@ class IndexedPages:
         )
 
 
-def _pages_of(hit: Hit) -> set[str]:
-    """Its page, and those that it names for the same text."""
+def pages_of(hit: Hit) -> set[str]:
+    """A hit's page, and those that it names for the same text."""
     return {hit.external_id, *(twin.external_id for twin in hit.duplicates)}
 
 

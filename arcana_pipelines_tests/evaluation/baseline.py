@@ -14,7 +14,8 @@ from arcana_pipelines_tests.evaluation.question_file import read_questions
 
 HANDBOOK = Path(demo.__file__).parent / "handbook"
 _FOLDER = Path(__file__).parents[2] / "evaluation" / "handbook"
-HANDBOOK_SETS = (_FOLDER / "tuning.jsonl", _FOLDER / "held_out.jsonl")
+TUNING_SETS = (_FOLDER / "tuning.jsonl", _FOLDER / "natural.jsonl")
+HANDBOOK_SETS = (*TUNING_SETS, _FOLDER / "held_out.jsonl")
 BASELINE = _FOLDER / "baseline.json"
 # Embeds the sample within a second, and is there wherever the tests run.
 SMALL_MODEL = "wordllama-l2-supercat"

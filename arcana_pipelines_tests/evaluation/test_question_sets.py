@@ -44,13 +44,13 @@ def test_a_measure_that_falls_is_named_and_a_wrong_refusal_counts_the_other_way(
     assert len(worse(before, {})) == 2
 
 
-def test_each_half_has_both_languages_across_and_questions_without_an_answer() -> None:
-    halves = [read_questions(path) for path in HANDBOOK_SETS]
-    queries = [question.query for questions in halves for question in questions]
-    assert len(queries) == len(set(queries)) == 100
-    for questions in halves:
+def test_each_set_has_both_languages_across_and_questions_without_an_answer() -> None:
+    sets = [read_questions(path) for path in HANDBOOK_SETS]
+    queries = [question.query for questions in sets for question in questions]
+    assert len(queries) == len(set(queries)) == 191
+    for questions in sets:
         assert {"en>en", "ko>ko", "en>ko", "ko>en", "en>none", "ko>none"} == {each.pair for each in questions}
-        assert sum(not each.relevant for each in questions) == 10
+        assert sum(not each.relevant for each in questions) >= 10
 
 
 def test_other_pages_are_asked_by_path_and_by_title(database: Database, tmp_path: Path) -> None:

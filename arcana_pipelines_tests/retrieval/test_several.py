@@ -130,3 +130,14 @@ def test_the_command_takes_several(both: tuple[Harness, Harness], monkeypatch: p
     assert "beta: " in run("walrus", "-w", "acme", "-w", "beta").stdout
     partly = run("walrus", "-w", "acme", "-w", "nobody")
     assert partly.exit_code == 3 and "'nobody' was not searched" in partly.stderr and "acme: " in partly.stdout
+
+
+def test_when_none_of_them_has_an_answer_the_nearest_of_all_are_told(searcher: Searcher) -> None:
+    found = searcher.search("qzxv plmwk trrgh")
+    assert not found.hits and found.cursor is None
+    assert len(found.nearest) == 3
+
+
+def test_where_one_of_them_has_an_answer_the_nearest_of_the_others_are_not_told(searcher: Searcher) -> None:
+    found = searcher.search("zebra stripes")
+    assert {hit.workspace for hit in found.hits} == {"beta"} and not found.nearest

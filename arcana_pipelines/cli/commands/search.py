@@ -105,12 +105,17 @@ class _SearchCommand(WorkspaceCommand):
     help="How words and meaning are combined: by their scores, or by their ranks (reciprocal rank fusion).",
 )
 @click.option("--after", metavar="CURSOR", help="What comes after an answer, by the cursor that it gave.")
+@click.option(
+    "--min-score",
+    type=click.FloatRange(0, 1),
+    help="Nothing is said to be found when no hit has this score; 0: any will do. Default: what fits the model.",
+)
 @json_option
 def command(
     slug: str, query: str, workspaces: tuple[str, ...], k: int, index: str, below: str | None,
     kinds: tuple[str, ...], conditions: tuple[str, ...],
     edited_since: datetime | None, links_to: str | None, neighbours: int, per_document: bool, as_of: datetime | None,
-    fusion: Fusion, after: str | None, as_json: bool,
+    fusion: Fusion, min_score: float | None, after: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Search a workspace. QUERY - reads one query a line from standard input.
 
@@ -127,8 +132,8 @@ def command(
     not_searched: dict[str, str] = {}
     asks_lines = query == "-"
     asked = SearchRequest(
-        query, k, fusion=fusion, filters=filters, neighbours=neighbours, per_document=per_document, as_of=as_of,
-        index=index, after=after,
+        query, k, fusion=fusion, filters=filters, neighbours=neighbours, per_document=per_document,
+        min_score=min_score, as_of=as_of, index=index, after=after,
     )  # fmt: skip
     database = open_database()
     database.only_searches = True
@@ -169,9 +174,15 @@ def _of_lines(asked: SearchRequest) -> Iterator[SearchRequest]:
 def _print(results: Results, several: bool) -> None:
     for word, meant in results.corrections.items():
         say("[yellow]No text has '{}'[/yellow]; searched for '{}' too.", word, meant)
-    if not results.hits:
+    if results.nearest:
+        say(
+            "Nothing relevant was found; the nearest are:"
+            if len(results.nearest) > 1
+            else "Nothing relevant was found; the nearest is:"
+        )
+    elif not results.hits:
         say("Nothing was found.")
-    for number, hit in enumerate(results.hits, start=1):
+    for number, hit in enumerate(results.hits or results.nearest, start=1):
         _print_hit(number, hit, several)
     hits = "1 hit" if len(results.hits) == 1 else f"{len(results.hits)} hits"
     for hit in results.repeated:

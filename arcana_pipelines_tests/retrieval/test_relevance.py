@@ -1,0 +1,150 @@
+"""Scores that mean something, and a search that says when it found nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arcana_pipelines.cli.commands import search as search_command
+from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
+from arcana_pipelines.retrieval.filters import Filters
+from arcana_pipelines.retrieval.fusion import Scored, fuse_as_they_are
+from arcana_pipelines.retrieval.relevance import Evidence, calibration_of, evidence
+from arcana_pipelines.retrieval.results import Results
+from arcana_pipelines.retrieval.search_request import SearchRequest
+from arcana_pipelines.testing.notion_server import NotionWorld
+from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines_tests.harness import Harness
+
+FUSED = calibration_of(MULTILINGUAL_MODEL, "fused", "weighted")
+CODED = "The lift is checked by the janitor each Monday, form E-17."
+
+
+@pytest.fixture
+def world() -> NotionWorld:
+    world = NotionWorld()
+    for number in range(5):
+        world.add_page(f"Page {number}", blocks=[blocks.paragraph(f"Room {number} has a view of the sea.")])
+    world.add_page("Lift", blocks=[blocks.paragraph(CODED)])
+    world.add_page("연차", blocks=[blocks.paragraph("휴가는 사흘 전에 신청합니다.")])
+    world.clock.advance(600)
+    return world
+
+
+@pytest.fixture
+def filled(acme: Harness) -> Harness:
+    acme.sync()
+    return acme
+
+
+def search(acme: Harness, query: str, k: int = 10, **options: Any) -> Results:
+    with acme.database.connection() as connection:
+        workspace_id = workspaces.find(connection, acme.slug).workspace_id
+        return ConnectionSearcher(connection, acme.database.settings, workspace_id).search(
+            SearchRequest(query, k, **options)
+        )
+
+
+@pytest.mark.parametrize("query", ["qzxv plmwk trrgh", "ㅁㄴㅇㄹ ㅋㅌㅊㅍ", "8402917 55310"])
+def test_what_no_text_speaks_of_is_not_found_and_the_nearest_are_told(filled: Harness, query: str) -> None:
+    found = search(filled, query)
+    assert found.hits == []
+    assert len(found.nearest) == 3
+    assert all(0 <= hit.score < 0.25 for hit in found.nearest)
+    assert len(search(filled, query, k=2).nearest) == 2
+    assert len(search(filled, query, min_score=0).hits) == 7
+
+
+@pytest.mark.parametrize("query", ["lift janitor", "E-17", "휴가는 언제 신청하나요"])
+@pytest.mark.parametrize("ranking", ["fused", "lexical"])
+def test_what_a_text_says_is_found(filled: Harness, query: str, ranking: str) -> None:
+    found = search(filled, query, ranking=ranking)
+    assert found.hits and not found.nearest
+    assert found.hits[0].title in ("Lift", "연차")
+
+
+def test_whoever_asks_for_more_gets_less(filled: Harness) -> None:
+    asked = "does the janitor repair bicycles on holidays in the cellar"
+    score = search(filled, asked).hits[0].score
+    assert 0.25 < score < 0.99
+    assert search(filled, asked, min_score=score).hits[0].title == "Lift"
+    above = search(filled, asked, min_score=score + 0.001)
+    assert not above.hits and above.nearest[0].title == "Lift"
+
+
+def test_a_score_does_not_depend_on_how_many_hits_are_asked_for(filled: Harness) -> None:
+    (one,) = search(filled, "lift janitor", k=1).hits
+    assert one.score == search(filled, "lift janitor").hits[0].score
+
+
+def test_what_filters_leave_is_found_whatever_is_asked(filled: Harness) -> None:
+    assert search(filled, "qzxv plmwk", filters=Filters(kinds=["page"])).hits
+    assert not search(filled, "qzxv plmwk", filters=Filters(kinds=["page"]), min_score=0.25).hits
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan"), True, "0.5"])
+def test_a_score_is_between_0_and_1(wrong: Any) -> None:
+    with pytest.raises(WrongUse, match="min_score of at least 0 and at most 1"):
+        SearchRequest("lift", min_score=wrong)
+
+
+def test_the_command_says_that_nothing_was_found(filled: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_command, "open_database", lambda: filled.database)
+
+    def run(*arguments: str) -> Any:
+        return CliRunner().invoke(search_command.command, [filled.slug, *arguments])
+
+    told = run("qzxv plmwk trrgh")
+    assert told.exit_code == 0
+    assert "Nothing relevant was found; the nearest are:" in told.output and "0 hits" in told.output
+    said = json.loads(run("qzxv plmwk trrgh", "--json").stdout)
+    assert said["hits"] == [] and len(said["nearest"]) == 3
+    assert "nearest" not in json.loads(run("lift janitor", "--json").stdout)
+    assert len(json.loads(run("qzxv plmwk trrgh", "--json", "--min-score", "0").stdout)["hits"]) == 7
+    assert run("lift", "--min-score", "2").exit_code == 2
+
+
+@given(st.lists(st.floats(-1, 2), max_size=20), st.floats(-1, 1), st.floats(0, 1))
+def test_scores_keep_the_order_and_are_shares(values: list[float], nearness: float, words: float) -> None:
+    assert FUSED is not None
+    best = list(enumerate(sorted(values, reverse=True)))
+    scores = FUSED.scores(best, Evidence(nearness, words))
+    assert [chunk for chunk, _ in scores] == [chunk for chunk, _ in best]
+    shares = [share for _, share in scores]
+    assert shares == sorted(shares, reverse=True)
+    assert all(0 <= share <= 1 for share in shares)
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1))
+def test_who_is_nearer_has_the_better_score(one: float, other: float) -> None:
+    assert FUSED is not None
+    (_, far), (_, near) = (FUSED.scores([(1, 0.0)], Evidence(nearness, 0.2))[0] for nearness in sorted((one, other)))
+    assert far <= near
+
+
+def test_the_evidence_is_that_of_the_best() -> None:
+    candidates = [Scored(1, 2.0, 0.1), Scored(2, 4.0, 0.5)]
+    assert evidence([(2, 0.9), (1, 0.2)], candidates, 8.0) == Evidence(0.5, 0.5)
+    assert evidence([], [], 0.0) == Evidence(0.0, 0.0)
+
+
+def test_the_words_of_a_question_do_not_put_texts_of_another_language_last() -> None:
+    own = [Scored(number, 2.0, 0.3) for number in range(10)]
+    other = [Scored(100 + number, 0.0, 0.35, is_same_language=False) for number in range(5)]
+    assert fuse_as_they_are([*own, *other], 10.0)[0][0] == 100
+    assert fuse_as_they_are([*own, *other, Scored(99, 9.0, 0.3)], 10.0)[0][0] == 99, "it has nearly all the words"
+
+
+def test_words_count_more_where_all_that_is_near_is_in_the_language_of_the_question() -> None:
+    near, worded = Scored(1, 0.0, 0.5), Scored(2, 4.0, 0.3)
+    others = [Scored(3 + number, 0.0, 0.2, is_same_language=False) for number in range(8)]
+    assert fuse_as_they_are([near, worded], 10.0)[0][0] == 2
+    assert fuse_as_they_are([near, worded, *others], 10.0)[0][0] == 1
