@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -27,12 +28,12 @@ class Ran:
 
     Attributes:
         seconds: how long it took here, waiting for other runs included.
-        run_id: its id in Dagster.
+        run_id: its id in Dagster; None: nothing had changed, and it was over without a run of Dagster's.
     """
 
     report: SyncReport
     seconds: float
-    run_id: str
+    run_id: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON that `arcana sync` prints."""
@@ -57,9 +58,13 @@ def run_sync(
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
     check_source(workspace.platform, workspace.source_config, workspace.credential_ref, slug)
+    started = time.monotonic()
+    if job == "sync_workspace" and mode is Mode.INCREMENTAL and not config.get("allow_removals"):
+        report = _run_quietly(database, workspace, as_json)
+        if report is not None:
+            return Ran(report, round(time.monotonic() - started, 3), None)
     from arcana_pipelines.defs.config import sync_config
 
-    started = time.monotonic()
     run_id, number = run_job(database, workspace, job, sync_config(mode, **config), as_json=as_json)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
@@ -83,28 +88,58 @@ def run_job(
     from arcana_pipelines.defs.instance import open_instance
 
     run_id = str(uuid4())
-    message = (
-        f"Interrupted. What was read and embedded for '{workspace.slug}' is kept; the next sync goes on from there."
-    )
     with open_instance(database) as instance, progress(database, workspace, not as_json):
         partitions.add(instance, workspace.slug)
 
-        def record() -> None:
+        def note() -> None:
             run.mark_canceled(instance, run_id)
-            with database.connect() as connection:
-                # A run that waits for its turn has opened none, and the newest is that of the run it waits for.
-                opened = generations.begun_by(connection, workspace.workspace_id, run_id)
-                if opened is not None:
-                    generations.merge_counters(connection, opened, Counters(ended="interrupted"))
+            _note_interrupted(database, workspace, run_id)
 
-        with interruptible(message, record, as_json) as interrupted:
-            try:
-                return run_id, run.execute(instance, workspace.slug, config, job, run_id)
-            except BaseException as error:
-                # Whatever it was doing, and whatever that made of the interrupt.
-                if (signalled := interrupted()) is not None:
-                    record()
-                    raise signalled from error
-                if isinstance(error, ArcanaError) and f"'{workspace.slug}'" not in str(error):
-                    raise type(error)(f"Workspace '{workspace.slug}': {error}") from error
-                raise
+        with _told_of(workspace, note, as_json):
+            return run_id, run.execute(instance, workspace.slug, config, job, run_id)
+
+
+def _run_quietly(database: Database, workspace: Workspace, as_json: bool) -> SyncReport | None:
+    """The sync of a workspace where there is nothing to do; None where a run of Dagster's has to do something.
+
+    Raises:
+        Interrupted: Ctrl-C or SIGTERM.
+    """
+    from arcana_pipelines.pipeline.quiet_sync import quiet_sync
+
+    run_id = str(uuid4())
+    with (
+        progress(database, workspace, not as_json),
+        _told_of(workspace, lambda: _note_interrupted(database, workspace, run_id), as_json),
+    ):
+        return quiet_sync(database, workspace.slug, run_id)
+
+
+@contextmanager
+def _told_of(workspace: Workspace, record: Callable[[], None], as_json: bool) -> Iterator[None]:
+    """Work on a workspace that an interrupt ends with a sentence, and whose errors name the workspace.
+
+    `record` writes down that it was interrupted.
+    """
+    message = (
+        f"Interrupted. What was read and embedded for '{workspace.slug}' is kept; the next sync goes on from there."
+    )
+    with interruptible(message, record, as_json) as interrupted:
+        try:
+            yield
+        except BaseException as error:
+            # Whatever it was doing, and whatever that made of the interrupt.
+            if (signalled := interrupted()) is not None:
+                record()
+                raise signalled from error
+            if isinstance(error, ArcanaError) and f"'{workspace.slug}'" not in str(error):
+                raise type(error)(f"Workspace '{workspace.slug}': {error}") from error
+            raise
+
+
+def _note_interrupted(database: Database, workspace: Workspace, run_id: str) -> None:
+    with database.connect() as connection:
+        # A run that waits for its turn has opened none, and the newest is that of the run it waits for.
+        opened = generations.begun_by(connection, workspace.workspace_id, run_id)
+        if opened is not None:
+            generations.merge_counters(connection, opened, Counters(ended="interrupted"))

@@ -91,10 +91,10 @@ def _update(database: Database, workspace: Workspace, assignments: LiteralString
         )
 
 
-def poll(database: Database, workspace: Workspace, source: Source) -> Poll:
+def poll(database: Database, workspace: Workspace, source: Source, at_once: bool = False) -> Poll:
     """Compare the source's newest pages and its trash with the ledger; nothing is written.
 
-    No connection is held while the source is asked.
+    No connection is held while the source is asked. `at_once`: what a sync of a moment ago left counts, too.
 
     Raises:
         SourceError: the source could not be asked.
@@ -102,7 +102,7 @@ def poll(database: Database, workspace: Workspace, source: Source) -> Poll:
     if workspace.generation == 0:
         return Poll(True, "never listed completely")
     with database.connection() as connection:
-        left = scalar(connection, load_sql("work_left"), {"workspace_id": workspace.workspace_id})
+        left = scalar(connection, load_sql("work_left"), {"workspace_id": workspace.workspace_id, "at_once": at_once})
     if left:
         return Poll(True, left)
     if source.capabilities.probes and source.unchanged_since(workspace.source_cursor):

@@ -61,3 +61,19 @@ def test_status_needs_neither_dagster_nor_numpy(
     monkeypatch.setenv("DATABASE_URL", settings.database_url.get_secret_value())
     assert imported(HEAVY, "status") == ""
     assert imported(HEAVY, "status", "acme", "--json") == ""
+
+
+@pytest.mark.slow
+def test_a_sync_without_news_needs_no_dagster(acme: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    acme.world.add_page("Harbour", blocks=[blocks.paragraph("A grey heron.")])
+    acme.settle()
+    acme.sync()
+    assert acme.database.settings.database_url is not None
+    monkeypatch.setenv("DATABASE_URL", acme.database.settings.database_url.get_secret_value())
+    monkeypatch.setenv("NOTION_TOKEN", acme.world.token)
+    monkeypatch.setenv("NOTION_BASE_URL", acme.server.base_url)
+    assert (
+        imported({DAGSTER, "sqlalchemy", "alembic", "wordllama", "tokenizers", "pandas", "openai"}, "sync", "acme")
+        == ""
+    )
+    assert acme.rows("SELECT max(generation) FROM sync_generation WHERE finished_at IS NOT NULL") == [(2,)]

@@ -1,9 +1,9 @@
 -- Work that an interrupted or incomplete sync left behind, or whose time has come; NULL when there is none.
--- What a source refused a moment ago is not asked for again at once: such work waits for a minute.
--- in: workspace_id
+-- What a source refused a moment ago is not asked for again at once: such work waits for a minute, unless a person asks.
+-- in: workspace_id, at_once
 -- out: the work in a few words, or NULL
 WITH last AS (
-    SELECT coalesce(max(g.started_at) < now() - interval '1 minute', true) AS is_old,
+    SELECT %(at_once)s OR coalesce(max(g.started_at) < now() - interval '1 minute', true) AS is_old,
            coalesce(bool_or(coalesce((g.counters->>'waiting_removals')::int, 0) > 0)
                         FILTER (WHERE g.generation = w.generation), false) AS waits_for_a_person
     FROM workspace w LEFT JOIN sync_generation g USING (workspace_id)
@@ -25,7 +25,7 @@ SELECT CASE
         THEN 'missing pages wait for confirmation'
     WHEN EXISTS (
         SELECT 1 FROM embedding_batch WHERE workspace_id = %(workspace_id)s AND state IN ('sending', 'waiting')
-        AND coalesce(checked_at, created_at) < now() - interval '10 minutes')
+        AND (%(at_once)s OR coalesce(checked_at, created_at) < now() - interval '10 minutes'))
         THEN 'a batch of embeddings may be ready'
     WHEN NOT EXISTS (
         SELECT 1 FROM embedding_batch WHERE workspace_id = %(workspace_id)s AND state IN ('sending', 'waiting'))
