@@ -65,14 +65,18 @@ def _l2_supercat() -> Vocabulary:
     return Vocabulary("wordllama-l2-supercat", lambda text: len(encode(text)) // 4 - 1)
 
 
+def package_folder() -> Path:
+    """Where the files of the small model are: in the package wordllama, which is not imported."""
+    package = find_spec("wordllama")
+    assert package is not None and package.submodule_search_locations
+    return Path(package.submodule_search_locations[0])
+
+
 @cache
 def _local_tokenizer() -> Any:
     import splintr
 
-    package = find_spec("wordllama")
-    assert package is not None and package.submodule_search_locations
-    folder = Path(package.submodule_search_locations[0])
-    return splintr.from_json(str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json"))
+    return splintr.from_json(str(package_folder() / "tokenizers" / "l2_supercat_tokenizer_config.json"))
 
 
 @cache

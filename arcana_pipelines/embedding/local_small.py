@@ -6,53 +6,68 @@ there (`arcana_pipelines.retrieval`). For another language take EMBEDDING_PROVID
 
 from __future__ import annotations
 
-import logging
+import json
+import math
+import struct
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from arcana_pipelines.chunking.tokens import local_tokens
+from arcana_pipelines.chunking.tokens import local_tokens, package_folder
 from arcana_pipelines.embedding.answers import checked
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL, dimensions_of
 from arcana_pipelines.embedding.protocol import Embedded
 
 DIMENSIONS = dimensions_of(SMALL_MODEL)
 
+# A question needs some rows of the table alone, and each is made float32 when it is read.
+_FEW = 8
+
 _loading = threading.Lock()
 
 
-def load_library() -> Any:
-    """The library's own embedder, a `wordllama.inference.WordLlamaInference`: slower, for the same vectors."""
-    with _untouched_logging():
-        import wordllama
+def _stored() -> NDArray[np.float16]:
+    """One row a token, as the package's file has them: a header in JSON behind its length, then the numbers.
 
-    # The loader looks for its weights in the home directory; they are in the package.
-    return wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True, dim=DIMENSIONS)
+    The file is read without the library, whose import takes longer than a search: https://github.com/huggingface/safetensors
+    """
+    with (package_folder() / "weights" / f"l2_supercat_{DIMENSIONS}.safetensors").open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        stored = json.loads(file.read(length))["embedding.weight"]
+        assert stored["dtype"] == "F16" and stored["data_offsets"][0] == 0
+        return np.fromfile(file, "<f2", math.prod(stored["shape"])).reshape(stored["shape"])
+
+
+class _Table:
+    """The vectors of tokens."""
+
+    def __init__(self) -> None:
+        self._rows: NDArray[np.floating[Any]] = _stored()
+        self._widening = threading.Lock()
+
+    def widened(self) -> None:
+        """Make all rows float32, which takes as long as 500 texts and pays for more than those."""
+        with self._widening:
+            if self._rows.dtype != np.float32:
+                self._rows = self._rows.astype(np.float32)
+
+    def of(self, tokens: NDArray[np.uint32]) -> NDArray[np.float32]:
+        """The rows of a text's tokens; a token that the model does not know has the last one."""
+        return self._rows.take(tokens, axis=0, mode="clip").astype(np.float32, copy=False)
 
 
 @cache
-def _table() -> NDArray[np.float32]:
-    """One row a token."""
-    table: NDArray[np.float32] = load_library().embedding
-    return table
+def _made() -> _Table:
+    return _Table()
 
 
-@contextmanager
-def _untouched_logging() -> Iterator[None]:
-    """wordllama sets up the root logger when it is imported, which is not a library's business."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    try:
-        yield
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
+def _table() -> _Table:
+    with _loading:
+        return _made()
 
 
 class SmallEmbedder:
@@ -64,13 +79,14 @@ class SmallEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Embedded:
         """Embed a batch (see `Embedder.embed`); rows have unit length."""
-        with _loading:
-            table = _table()
+        table = _table()
+        if len(texts) > _FEW:
+            table.widened()
         # wordllama's own tokeniser takes several times as long, and pads every text to the longest of its batch.
         tokens = [local_tokens(text) for text in texts]
         # What `WordLlama.embed` computes: the tokens' mean at unit length, for which their sum does. Rows are added
         # in their order, not by BLAS, so that a text has the same vector on every processor, to the last bit.
-        sums = np.stack([np.add.reduce(table.take(ids, axis=0, mode="clip"), axis=0) for ids in tokens])
+        sums = np.stack([np.add.reduce(table.of(ids), axis=0) for ids in tokens])
         lengths = np.sqrt(np.square(sums).sum(axis=1, keepdims=True))
         vectors = np.divide(sums, lengths, out=np.zeros_like(sums), where=lengths > 0)
         # A text without one known token has no direction; any fixed one keeps it storable and unlike others.

@@ -66,9 +66,9 @@ def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = Fal
         with connection.transaction():
             connection.execute(load_sql("chunks_outdated"), {"build": build.rag_index_build_id})
         model = model_named(build.embedding_model)
-        settings, words = build.settings.chunker, vocabulary(model.vocabulary)
         for rows in _missing(connection, workspace_id, build):
-            cut, failures = _cut(rows, settings, words)
+            # Loaded only when there is something to cut: it takes as long as all of a sync without news.
+            cut, failures = _cut(rows, build.settings.chunker, vocabulary(model.vocabulary))
             weights = chunk_weights([(row.contents["title"], chunk.heading_path, chunk.text) for row, chunk in cut])
             found = [chunk.passages(row.contents["title"]) if model.compares_passages else [] for row, chunk in cut]
             with connection.transaction():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcana_pipelines.embedding.local_small import SmallEmbedder, load_library
+from arcana_pipelines.embedding.local_small import DIMENSIONS, SmallEmbedder
 from arcana_pipelines_tests.blas_kernels import vectors_under
 
 TEXTS = [
@@ -32,7 +34,14 @@ def print_vectors() -> None:
 
 @pytest.fixture(scope="module")
 def library() -> Any:
-    return load_library()
+    """The library's own embedder: slower, for the same vectors."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    import wordllama
+
+    root.handlers[:], root.level = handlers, level  # it sets up the root logger when it is imported
+    # The loader looks for its weights in the home directory; they are in the package.
+    return wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True, dim=DIMENSIONS)
 
 
 class TestSmallEmbedder:
@@ -53,6 +62,10 @@ class TestSmallEmbedder:
         for at, text in enumerate(TEXTS):
             alone = SmallEmbedder().embed([text])
             assert (together.vectors[at] == alone.vectors[0]).all() and alone.counts == [together.counts[at]]
+
+    def test_a_text_alone_has_the_vector_that_it_has_among_many_to_the_last_bit(self) -> None:
+        alone = np.stack([SmallEmbedder().embed([text]).vectors[0] for text in LONG_TEXTS])
+        assert (SmallEmbedder().embed(LONG_TEXTS).vectors == alone).all()
 
     @pytest.mark.slow
     @pytest.mark.parametrize("kernel", ["Prescott", "Haswell"])  # of OpenBLAS; elsewhere the name is not known
