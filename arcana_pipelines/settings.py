@@ -10,11 +10,10 @@ import os
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from arcana_pipelines.errors import InvalidSetting, MissingToken
 from arcana_pipelines.home import DEFAULT, require_known
@@ -59,7 +58,23 @@ EmbeddingProviderName = Annotated[
 RerankerName = Annotated[str, AfterValidator(_one_of("reranker", "endpoint", "onnx"))]
 
 
-class ScheduleTimes(BaseSettings):
+class _FromEnvironment(BaseModel):
+    """A model whose fields are variables of the environment in capitals; empty ones count as unset.
+
+    What is given by name wins over the environment.
+    """
+
+    # pydantic-settings does the same and more, and takes longer to import than pydantic.
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, validate_default=True)
+
+    def __init__(self, **given: Any) -> None:
+        variables = {name.lower(): value for name, value in os.environ.items() if value}
+        super().__init__(
+            **{**{name: variables[name] for name in type(self).model_fields if name in variables}, **given}
+        )
+
+
+class ScheduleTimes(_FromEnvironment):
     """When things happen by the clock: cron expressions of five fields, in one time zone.
 
     Apart from `Settings` because Dagster's definitions are loaded with nothing else of the environment. Whether they
@@ -72,8 +87,6 @@ class ScheduleTimes(BaseSettings):
         schedule_maintenance: when old records of Dagster's runs are deleted.
         schedule_time_zone: the zone of all four, by its name: `Asia/Seoul`.
     """
-
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     schedule_audit: str = "0 3 * * *"
     schedule_quality: str = "0 5 * * *"
@@ -118,7 +131,7 @@ class Settings(ScheduleTimes):
     reranker_api_key: SecretStr | None = None
     reranker_model_path: Path | None = None
 
-    # pydantic-settings would read a list as JSON; people write names with commas.
+    # Names with commas, as people write them.
     arcana_ui_hosts: str = ""
 
     alert_webhook_url: SecretHttpUrl | None = None

@@ -16,7 +16,7 @@ from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines_tests.harness import Harness
 
 DAGSTER = "dagster"
-HEAVY = {DAGSTER, "sqlalchemy", "alembic", "numpy", "wordllama", "urllib3", "pandas", "openai"}
+HEAVY = {DAGSTER, "sqlalchemy", "alembic", "numpy", "wordllama", "tokenizers", "urllib3", "pandas", "openai"}
 # Beside those, what needs no database and no settings does without them.
 ALL = HEAVY | {"psycopg", "pydantic", "rich"}
 
@@ -77,3 +77,14 @@ def test_a_sync_without_news_needs_no_dagster(acme: Harness, monkeypatch: pytest
         == ""
     )
     assert acme.rows("SELECT max(generation) FROM sync_generation WHERE finished_at IS NOT NULL") == [(2,)]
+
+
+@pytest.mark.slow
+def test_a_search_with_the_small_model_needs_no_dagster_and_no_library_of_models(
+    acme: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme.world.add_page("Harbour", blocks=[blocks.paragraph("A grey heron.")])
+    acme.sync()
+    assert acme.database.settings.database_url is not None
+    monkeypatch.setenv("DATABASE_URL", acme.database.settings.database_url.get_secret_value())
+    assert imported(HEAVY - {"numpy"}, "search", "acme", "heron") == ""
