@@ -7,7 +7,6 @@ there (`arcana_pipelines.retrieval`). For another language take EMBEDDING_PROVID
 from __future__ import annotations
 
 import json
-import math
 import struct
 import threading
 from collections.abc import Sequence
@@ -35,11 +34,12 @@ def _stored() -> NDArray[np.float16]:
 
     The file is read without the library, whose import takes longer than a search: https://github.com/huggingface/safetensors
     """
-    with (package_folder() / "weights" / f"l2_supercat_{DIMENSIONS}.safetensors").open("rb") as file:
+    path = package_folder() / "weights" / f"l2_supercat_{DIMENSIONS}.safetensors"
+    with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         stored = json.loads(file.read(length))["embedding.weight"]
         assert stored["dtype"] == "F16" and stored["data_offsets"][0] == 0
-        return np.fromfile(file, "<f2", math.prod(stored["shape"])).reshape(stored["shape"])
+    return np.asarray(np.memmap(path, "<f2", "r", 8 + length, tuple(stored["shape"])))
 
 
 class _Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 ENDINGS = frozenset(
     "은 는 이 가 을 를 의 에 에서 에게 에게서 께 께서 한테 으로 로 으로서 로서 으로써 로써 와 과 도 만 까지 부터 "
@@ -12,13 +13,18 @@ ENDINGS = frozenset(
     "했다 했습니다 한 할 함 하면 하려면 하게 하지 하며 하세요 한다 하도록 되다 됩니다 되는 되기 되고 되어 되면 된 될 "
     "됨 된다 습니다 었습니다 았습니다 는데 지만".split()
 )
-_ENDING = re.compile("(?:" + "|".join(sorted(ENDINGS, key=len, reverse=True)) + ")$")
+
+
+@cache
+def _ending() -> re.Pattern[str]:
+    """Made when a Korean word is met: it takes as long to make as some searches."""
+    return re.compile("(?:" + "|".join(sorted(ENDINGS, key=len, reverse=True)) + ")$")
 
 
 def without_endings(word: str) -> str:
     """A Korean word without its last two particles or endings; at least one syllable stays."""
     for _ in range(2):
-        ending = _ENDING.search(word)
+        ending = _ending().search(word)
         if ending is None or ending.start() == 0:
             break
         word = word[: ending.start()]
