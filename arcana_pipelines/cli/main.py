@@ -20,6 +20,7 @@ from arcana_pipelines.errors import ArcanaError, WrongUse
 _COMMANDS = {
     "db": "Create, check and find the database.",
     "doctor": "Check the environment; exit 1 when something needs repair.",
+    "document": "Print a whole document, in the version that the index serves.",
     "eval": "Measure how well an index answers golden questions; exit 3 when it does worse than its baseline.",
     "export": "Write what an index serves into a file: FILE ends in .parquet, .csv or .jsonl.",
     "index": "Make, rebuild, verify, promote, roll back and drop indexes.",

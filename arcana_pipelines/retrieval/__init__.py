@@ -10,10 +10,22 @@ if TYPE_CHECKING:
     from arcana_pipelines.retrieval.results import Hit, Place, Results
     from arcana_pipelines.retrieval.search_request import SearchRequest
     from arcana_pipelines.retrieval.searcher import Searcher
+    from arcana_pipelines.retrieval.whole_document import Document
 
-__all__ = ["Filters", "Hit", "Place", "PropertyCondition", "Reranker", "Results", "SearchRequest", "Searcher"]
+__all__ = [
+    "Document",
+    "Filters",
+    "Hit",
+    "Place",
+    "PropertyCondition",
+    "Reranker",
+    "Results",
+    "SearchRequest",
+    "Searcher",
+]
 
 _MODULES = {
+    "Document": "whole_document",
     "Filters": "filters",
     "Hit": "results",
     "Place": "results",

@@ -21,7 +21,7 @@ from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import DatabaseUnreachable, UnknownWorkspace, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
-from arcana_pipelines.retrieval.limits import check_text
+from arcana_pipelines.retrieval.limits import check_text, told
 from arcana_pipelines.retrieval.near import listed
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.reranking.protocol import Reranker
@@ -29,6 +29,7 @@ from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchOptions, SearchRequest, request_of
 from arcana_pipelines.retrieval.several import checked_workspaces, search_workspaces
+from arcana_pipelines.retrieval.whole_document import Document, find_document
 from arcana_pipelines.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -123,6 +124,35 @@ class Searcher:
             return self._search(request)
         except _Dropped as dropped:
             raise DatabaseUnreachable(f"The database dropped the connection twice: {dropped}.") from dropped
+
+    def document(self, document: str, workspace: str | None = None) -> Document:
+        """A whole document, in the version that the index serves.
+
+        Args:
+            document: the id that a hit has (`document_id` or `external_id`), an address from Notion, or an exact title.
+            workspace: which of several workspaces has it, as `Hit.workspace` says; without it, the first that has.
+
+        Raises:
+            WrongUse: there is none, several have this title, or the index does not serve it; or the workspace is not
+                one of the searcher's.
+            ArcanaError: see `search`.
+        """
+        check_text("The document", document)
+        if workspace is not None and workspace not in self._slugs:
+            raise WrongUse(f"This searcher does not search a workspace {told(workspace)}, only {listed(self._slugs)}.")
+        slugs = self._slugs if workspace is None else [workspace]
+        for slug in slugs:
+            check_text("The workspace's name", slug)
+        self._make_ready()
+        refusal: WrongUse | None = None
+        with self._database.connection() as connection:
+            for slug in slugs:
+                try:
+                    return find_document(connection, workspace_named(connection, slug), document, self._index)
+                except WrongUse as error:
+                    refusal = refusal or error
+        assert refusal is not None
+        raise refusal
 
     async def asearch(
         self, query: SearchRequest | str, k: int | None = None, **options: Unpack[SearchOptions]
