@@ -76,6 +76,16 @@ def test_no_more_than_two_hundred_can_be_had_of_all_together(
     assert [len(results.hits) for results in found] == [15, 15, 10]
 
 
+def test_a_workspace_where_nothing_relevant_was_found_does_not_come_back_later(searcher: Searcher) -> None:
+    found = [searcher.search("zebra stripes", 1)]
+    assert [hit.title for hit in found[0].hits] == ["Zebra"] and not found[0].nearest
+    while (cursor := found[-1].cursor) is not None:
+        found.append(searcher.search("zebra stripes", 1, after=cursor))
+    assert {hit.workspace for results in found for hit in results.hits} == {"beta"}
+    nothing = searcher.search("qwxzvk jkhgfq")
+    assert (nothing.hits, nothing.cursor) == ([], None) and 1 <= len(nothing.nearest) <= 3
+
+
 def test_a_cursor_of_other_workspaces_or_of_an_older_publish_is_refused(
     searcher: Searcher, both: tuple[Harness, Harness], another: Callable[[str], Harness], settings: Settings
 ) -> None:
