@@ -17,7 +17,7 @@ from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.retrieval.fusion import Scored, fuse_as_they_are
 from arcana_pipelines.retrieval.relevance import Evidence, calibration_of, evidence
-from arcana_pipelines.retrieval.results import Results
+from arcana_pipelines.retrieval.results import Hit, Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.testing.notion_server import NotionWorld
 from arcana_pipelines.testing.notion_server.model import blocks
@@ -148,3 +148,19 @@ def test_words_count_more_where_all_that_is_near_is_in_the_language_of_the_quest
     others = [Scored(3 + number, 0.0, 0.2, is_same_language=False) for number in range(8)]
     assert fuse_as_they_are([near, worded], 10.0)[0][0] == 2
     assert fuse_as_they_are([near, worded, *others], 10.0)[0][0] == 1
+
+
+def test_a_list_is_printed_as_a_list_and_a_long_text_from_a_sentence_on() -> None:
+    shown, spans = search_command.window(_hit("Do this:\n- call the guard\n- wait", []))
+    assert shown.splitlines() == ["Do this:", "- call the guard", "- wait"] and not spans
+    long = "It was long ago. " * 60 + "Then the badge was lost. " + "It was found. " * 60
+    place = long.index("badge")
+    shown, ((begin, end),) = search_command.window(_hit(long, [(place, place + 5)]))
+    assert shown.startswith("… Then the badge was lost.") and shown[begin:end] == "badge"
+
+
+def _hit(text: str, marked: list[tuple[int, int]]) -> Hit:
+    return Hit(
+        score=0.5, document_id="d", external_id="e", kind="page", title="Title", url=None, link=None, path="w.p",
+        heading_path=[], position=0, text=text, version=1, last_edited_at=None, highlights=marked, workspace="acme",
+    )  # fmt: skip

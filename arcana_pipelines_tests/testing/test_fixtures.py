@@ -68,7 +68,7 @@ def test_the_index_is_found_by_other_processes(arcana_index, monkeypatch):
     import subprocess
     import sys
 
-    command = [sys.executable, "-m", "arcana_pipelines.cli", "search", "acme", "robot", "--json"]
+    command = [sys.executable, "-m", "arcana_pipelines.cli", "search", "acme", "robot", "--min-score", "0", "--json"]
     found = subprocess.run(command, env={**os.environ, **arcana_index.environment}, capture_output=True, text=True)
     assert json.loads(found.stdout)["hits"], found.stderr
 '''

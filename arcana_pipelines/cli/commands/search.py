@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -28,6 +29,7 @@ from arcana_pipelines.retrieval.searcher import workspace_named
 from arcana_pipelines.retrieval.several import checked_workspaces, search_workspaces
 
 SHOWN = 400  # characters of a hit on a terminal
+_SENTENCE_END = re.compile(r"[.!?…。！？]\s+|\n+")
 
 
 def _time(text: str) -> datetime:
@@ -184,6 +186,7 @@ def _print(results: Results, several: bool) -> None:
         say("Nothing was found.")
     for number, hit in enumerate(results.hits or results.nearest, start=1):
         _print_hit(number, hit, several)
+        click.echo()
     hits = "1 hit" if len(results.hits) == 1 else f"{len(results.hits)} hits"
     for hit in results.repeated:
         say("[dim]a text that was shown is also on: {} {}[/dim]", hit.title, hit.url or hit.external_id)
@@ -193,6 +196,7 @@ def _print(results: Results, several: bool) -> None:
 
 
 def _print_hit(number: int, hit: Hit, several: bool) -> None:
+    from rich.padding import Padding
     from rich.text import Text
 
     out = console()
@@ -212,7 +216,9 @@ def _print_hit(number: int, hit: Hit, several: bool) -> None:
         excerpt.stylize("bold yellow", begin, end)
     for before in hit.before:
         out.print(text("   … " + " ".join(before.split())[:SHOWN], "dim"))
-    out.print(Text("   ") + excerpt)
+    # On a terminal lines are broken below each other; elsewhere a line stays a line.
+    for line in excerpt.split("\n"):
+        out.print(Padding(line, (0, 0, 0, 3), expand=False), soft_wrap=not out.is_terminal)
     for after in hit.after:
         out.print(text("   … " + " ".join(after.split())[:SHOWN], "dim"))
     if hit.other_chunks:
@@ -232,24 +238,26 @@ def _wording(twin: Place) -> str:
 
 
 def window(hit: Hit) -> tuple[str, list[tuple[int, int]]]:
-    """What is shown of a hit, on one line, with the spans in it that hold the question's words."""
+    """What is shown of a hit, with the spans in it that hold the question's words."""
     if hit.passage is None:
         return _window(hit.text, hit.highlights)
     return _window(hit.passage.text, hit.passage.highlights)
 
 
 def _window(text: str, marked: Sequence[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
-    """A text on one line, of a long one the part with the most different marked words, with the spans in it."""
-    begins = [0, *(_word_before(text, begin - SHOWN // 4) for begin, _ in marked)] if len(text) > SHOWN else [0]
+    """A text, of a long one the part with the most different marked words, with the spans in it."""
+    begins = [0, *(_sentence_before(text, begin) for begin, _ in marked)] if len(text) > SHOWN else [0]
 
     def spans_from(begin: int) -> list[tuple[int, int]]:
         return [(one, other) for one, other in marked if one >= begin and other <= begin + SHOWN]
 
     begin = max(begins, key=lambda at: len({text[one:other].lower() for one, other in spans_from(at)}))
     before, behind = "… " if begin else "", " …" if begin + SHOWN < len(text) else ""
-    shown = before + text[begin : begin + SHOWN].replace("\n", " ") + behind
+    shown = before + text[begin : begin + SHOWN] + behind
     return shown, [(one - begin + len(before), other - begin + len(before)) for one, other in spans_from(begin)]
 
 
-def _word_before(text: str, at: int) -> int:
-    return text.rfind(" ", 0, max(at, 0)) + 1
+def _sentence_before(text: str, at: int) -> int:
+    """Where the line or sentence of a place begins; of a very long one where a word shortly before it does."""
+    begin = max((end.end() for end in _SENTENCE_END.finditer(text, 0, at)), default=0)
+    return begin if at - begin < SHOWN // 2 else text.rfind(" ", 0, at - SHOWN // 4) + 1
