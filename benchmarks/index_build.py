@@ -64,10 +64,11 @@ SEARCHED_SECONDS = 20.0
 
 
 class Writer:
-    """Makes paragraphs of about 900 characters."""
+    """Makes paragraphs of sentences; of one with about 900 characters where nothing else is said."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, sentences: int = 1, words: int = 130) -> None:
         self.random = random.Random(seed)
+        self._sentences, self._length = sentences, words
         syllables = ["ka", "ro", "mi", "ten", "sol", "ver", "dan", "lu", "pre", "shi", "or", "gan", "tel", "ba", "con"]
         made = {"".join(self.random.choices(syllables, k=self.random.choice((2, 2, 3)))) for _ in range(30_000)}
         self._words = [*_sample_words(), *sorted(made)]
@@ -95,7 +96,10 @@ class Writer:
         return self._words[-words:]
 
     def _paragraph(self) -> str:
-        return " ".join(self.random.choices(self._words, cum_weights=self._cumulated, k=130)).capitalize() + "."
+        return " ".join(
+            " ".join(self.random.choices(self._words, cum_weights=self._cumulated, k=self._length)).capitalize() + "."
+            for _ in range(self._sentences)
+        )
 
 
 def _sample_words() -> list[str]:
@@ -127,9 +131,8 @@ def fill_documents(connection: Connection, slug: str, documents: Iterable[tuple[
         )
 
 
-def made_up(slug: str, documents: int, seed: int) -> Iterator[tuple[str, str, str]]:
+def made_up(slug: str, documents: int, writer: Writer) -> Iterator[tuple[str, str, str]]:
     """Documents of ten chunks."""
-    writer = Writer(seed)
     for number in range(documents):
         yield f"{slug}-{number}", f"Document {number}", writer.document(number)
 
@@ -146,14 +149,14 @@ def installation(**settings: Any) -> Iterator[Database]:
 
 def registered(database: Database, slug: str, documents: int, seed: int = 1, kind: Ann = "auto") -> UUID:
     """A workspace with so many documents, nothing of it indexed yet."""
-    return registered_with(database, slug, made_up(slug, documents, seed), kind)
+    index = IndexSettings(SMALL_MODEL, local_small.DIMENSIONS, ChunkerSettings(), kind)
+    return registered_with(database, slug, made_up(slug, documents, Writer(seed)), index)
 
 
 def registered_with(
-    database: Database, slug: str, documents: Iterable[tuple[str, str, str]], kind: Ann = "auto"
+    database: Database, slug: str, documents: Iterable[tuple[str, str, str]], index: IndexSettings
 ) -> UUID:
     """A workspace with these documents, nothing of it indexed yet."""
-    index = IndexSettings(SMALL_MODEL, local_small.DIMENSIONS, ChunkerSettings(), kind)
     found = registration.register(database, slug, "notion_export", index, lambda _: None, lambda _: None)
     with database.connection() as connection:
         fill_documents(connection, slug, documents)

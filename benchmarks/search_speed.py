@@ -2,10 +2,11 @@
 
     python benchmarks/search_speed.py                 # 100,000 chunks, about five minutes on two cores
     python benchmarks/search_speed.py --scale 0.1     # a tenth: a look
+    python benchmarks/search_speed.py --default-model # with passages; made-up vectors around a thousand topics
 
 Questions go through `ConnectionSearcher`, one after the other over one connection: of words as frequent as words are,
 of the most common words only, of words that next to no chunk has, of sixty words, and with filters that leave 20
-chunks. The index has the local model. Exit code 1: a target was missed.
+chunks. The index has the small model, or the default one. Exit code 1: a target was missed.
 """
 
 from __future__ import annotations
@@ -13,30 +14,43 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import cache
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
+import numpy as np
 import psycopg
 from index_build import (
     CHUNKS,
     CHUNKS_OF_A_DOCUMENT,
     Writer,
     installation,
+    made_up,
     met,
     percentile,
     registered,
+    registered_with,
     run_stages,
 )
 from machine import print_machine
 
 from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL, dimensions_of
+from arcana_pipelines.embedding.multilingual import MultilingualEmbedder
+from arcana_pipelines.embedding.protocol import Embedded, Vectors
+from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.search_request import SearchRequest
 
 QUESTIONS = 200
 MOST_P50_MS, MOST_P99_MS, MOST_MS = 15.0, 60.0, 500.0
+MOST_P50_DEFAULT_MS, MOST_P99_DEFAULT_MS = 30.0, 90.0
+TOPICS = 1000
 MOST_FILTERED_MS = 20.0
 LEFT = 20 // CHUNKS_OF_A_DOCUMENT  # documents that a filter leaves
 
@@ -125,7 +139,24 @@ class Times:
         return f"| {name} | {' | '.join(figures)} | {max(self.whole):.1f} |"
 
 
-def measure(database: Database, workspace_id: UUID, documents: int) -> bool:
+def made_up_vectors(_: MultilingualEmbedder, texts: Sequence[str]) -> Embedded:
+    """In place of the model's, which would take hours: each text is near one of the topics, by its hash."""
+    topics = _topics()
+    vectors = np.empty((len(texts), topics.shape[1]), np.float32)
+    for at, text in enumerate(texts):
+        noise = np.random.default_rng(zlib.crc32(text.encode())).standard_normal(topics.shape[1] + 1, np.float32)
+        vectors[at] = topics[int(abs(noise[-1]) * 1e6) % TOPICS] + 0.7 * noise[:-1] / np.sqrt(topics.shape[1])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return Embedded(vectors, 100 * len(texts), [100] * len(texts))
+
+
+@cache
+def _topics() -> Vectors:
+    made = np.random.default_rng(1).standard_normal((TOPICS, dimensions_of(MULTILINGUAL_MODEL)), np.float32)
+    return made / np.linalg.norm(made, axis=1, keepdims=True)
+
+
+def measure(database: Database, workspace_id: UUID, documents: int, p50_ms: float, p99_ms: float) -> bool:
     """Ask, and print a table."""
     writer = Writer(11)
     with database.connection() as connection:
@@ -155,8 +186,8 @@ def measure(database: Database, workspace_id: UUID, documents: int) -> bool:
     print()
     return all(
         [
-            met("p50 in the database, ms", percentile(everything.database, 50), MOST_P50_MS),
-            met("p99 in the database, ms", percentile(everything.database, 99), MOST_P99_MS),
+            met("p50 in the database, ms", percentile(everything.database, 50), p50_ms),
+            met("p99 in the database, ms", percentile(everything.database, 99), p99_ms),
             met("the longest as a whole, ms", max(everything.whole), MOST_MS),
             met("fewest hits behind a filter that leaves 20 chunks", fewest, 10, at_least=True),
             met("p50 of the slowest filter as a whole, ms", slowest, MOST_FILTERED_MS),
@@ -167,18 +198,28 @@ def measure(database: Database, workspace_id: UUID, documents: int) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=float, default=1.0, help="of 100,000 chunks (%(default)s)")
+    parser.add_argument("--default-model", action="store_true", help="an index with passages, of the default model")
     given = parser.parse_args()
     documents = int(CHUNKS * given.scale / CHUNKS_OF_A_DOCUMENT)
     print_machine()
-    with installation() as database:
-        workspace_id = registered(database, "speed", documents)
+    made_up_model = patch.object(MultilingualEmbedder, "embed", made_up_vectors)
+    with installation() as database, made_up_model if given.default_model else nullcontext():
+        if given.default_model:
+            index = IndexSettings.of_model(MULTILINGUAL_MODEL, dimensions_of(MULTILINGUAL_MODEL))
+            texts = made_up("speed", documents, Writer(1, sentences=7, words=12))
+            workspace_id = registered_with(database, "speed", texts, index)
+        else:
+            workspace_id = registered(database, "speed", documents)
         run_stages(database, "speed")
         with database.connection() as connection:
             mark(connection, workspace_id)
         with database.connect() as connection:
             connection.execute("VACUUM ANALYZE")
-        print(f"\n## Searches of {documents * CHUNKS_OF_A_DOCUMENT:,} chunks with the small model\n")
-        return 0 if measure(database, workspace_id, documents) else 1
+            (chunks,) = connection.execute("SELECT count(*) FROM document_chunk").fetchone() or (0,)
+            (passages,) = connection.execute("SELECT count(*) FROM passage").fetchone() or (0,)
+        print(f"\n## Searches of {chunks:,} chunks with {passages:,} passages\n")
+        most = (MOST_P50_DEFAULT_MS, MOST_P99_DEFAULT_MS) if given.default_model else (MOST_P50_MS, MOST_P99_MS)
+        return 0 if measure(database, workspace_id, documents, *most) else 1
 
 
 if __name__ == "__main__":
