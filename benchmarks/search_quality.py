@@ -165,7 +165,7 @@ def main() -> int:
         if name == "Cranfield":
             outcomes.append(met("Cranfield, both", of_set["fused"]["ndcg@10"], LEAST_FUSED, at_least=True))
             outcomes.append(met("Cranfield, words", of_set["lexical"]["ndcg@10"], LEAST_LEXICAL, at_least=True))
-        if name.startswith("ko"):
+        if name.startswith("ko:"):
             outcomes.append(met(f"{name}, recall@5", of_set["fused"]["recall@5"], LEAST_RECALL, at_least=True))
         if model != SMALL_MODEL and name in LEAST_ACROSS:
             outcomes.append(met(f"{name}, recall@5", of_set["fused"]["recall@5"], LEAST_ACROSS[name], at_least=True))
