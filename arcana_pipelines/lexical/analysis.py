@@ -9,7 +9,7 @@
 - Names that a sign makes, such as `C++`, `.NET`, `@alice`, `#4711` or `--flag`: whole besides their letters. Where the
   sign ends the name, those count little in a query: `C#` finds C# before C.
 - Runs of Hangul, kana and ideographs: overlapping pairs of characters, and for a Hangul word also what is left
-  without its particles and endings (marked `=`), which carries words of one syllable too.
+  without its particles and endings (marked `=`), which carries words of one syllable too, and the stem of a verb.
 
 A chunk's words are kept as arrays of numbers: `terms` with `weights`, their BM25 weights without idf, and
 `keys`, each term with the step of its weight, so that an index can read a common word's strongest chunks alone.
@@ -32,7 +32,7 @@ import numpy as np
 import Stemmer
 from numpy.typing import NDArray
 
-from arcana_pipelines.lexical.korean import ENDINGS, without_endings
+from arcana_pipelines.lexical.korean import POLITE, only_asks, verb_stem, without_endings
 
 K1 = 1.5
 B = 0.75
@@ -41,8 +41,9 @@ HEADING_WEIGHT = 3
 STEPS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)  # borders of a weight's step, as frequency / saturation point
 LEVELS = len(STEPS) + 1
 TERMS = 2**28  # a term is its hash: term * LEVELS + level is a PostgreSQL integer
-LEAST = 0.3  # how much a word counts in a query that says next to nothing,
-ALSO = 0.5  # and how else a name may be written, and the words inside of it
+ALSO = 0.5  # how much counts in a query how else a name may be written, the words inside of it, a Korean verb's stem,
+LEAST = 0.3  # the letters of a name that a sign makes, Korean endings, words that join others,
+SILENT = 0.05  # and what only asks
 
 _LONGEST = 64
 _CJK_RANGE = "぀-ヿ㐀-鿿豈-﫿가-힣ᄀ-ᇿ"
@@ -91,10 +92,15 @@ _CJK_RUN = re.compile(rf"[{_CJK_RANGE}]+")
 _HANGUL = re.compile(r"[가-힣]+")
 _ENGLISH = re.compile(r"[a-z]+")
 
-_STOP = frozenset(
-    "a an and are as at be been but by can could did do does for from had has have he her his how i if in into is it "
-    "its me my no nor not of on or our should she so such than that the their them then there these they this those "
-    "to too was we were what when where which while who whom why will with would you your am any s t".split()
+_JOINING = frozenset(
+    "a an and are as at be been but by for from had has have he her his if in into is it its my no nor not of on or "
+    "our she so such than that the their them then there these they this those to too was we were will with your am "
+    "any".split()
+)
+_ASKING = frozenset(
+    "how what when where which who whom whose why can do does did i you me myself mine ours please about tell "
+    "anyone anybody somebody someone must might shall d ll m re ve don doesn didn isn aren wasn won couldn shouldn "
+    "wouldn could would should t s".split()
 )
 _stemmer = Stemmer.Stemmer("english", 0)
 
@@ -104,8 +110,7 @@ class Token(NamedTuple):
 
     Attributes:
         term: a written form, a pair of syllables or ideographs, or, behind a mark, a stem (`~` English, `=` Korean).
-        weight: how much it counts in a query: `LEAST` of a word that says next to nothing, `ALSO` of other forms of a
-            name, else 1.
+        weight: how much it counts in a query, of its own accord 1; less: `ALSO`, `LEAST` and `SILENT`.
         parts: the indexed terms that it refines: such a term (a written form beside its stem, a whole Korean word
             beside its pairs) is scored but neither indexed nor counted. Empty: it is indexed itself.
     """
@@ -199,6 +204,8 @@ class _Word(NamedTuple):
 
 
 def _read(word: str) -> _Word:
+    if _HANGUL.fullmatch(word) is not None:
+        return _read_run(word)  # there is nothing to fold in it, and no sign
     runs = [run for some in _runs(word) for run in some]
     words = [_read_run_before(run) if len(run) <= _LONGEST_CACHED else _read_run(run) for run in runs]
     if len(words) == 1:
@@ -211,13 +218,19 @@ def _read(word: str) -> _Word:
 
 
 def _read_run(run: str) -> _Word:
-    if _CJK.match(run) and _HANGUL.fullmatch(run) is None:
-        terms = tuple(map(_pair_id, _pairs(run)))  # as `_cjk` says
-        return _Word(terms, (True,) * len(terms), ())
+    if _CJK.match(run):  # as `_cjk` says, and sooner
+        pairs, stems = _pairs(run), []
+        if _HANGUL.fullmatch(run) is not None:
+            stems = [without_endings(run)]
+            if (verb := verb_stem(run)) is not None and verb != stems[0]:
+                pairs += [pair for pair in _pairs(verb)[: len(verb) - 1] if pair not in pairs]
+                stems.append(verb)
+        terms = (*map(_pair_id, pairs), *[term_id("=" + stem[:_LONGEST]) for stem in stems])
+        return _Word(terms, (True,) * len(pairs) + tuple([len(stem) == 1 for stem in stems]), ())
     run_tokens = _tokens(run)
     return _Word(
-        tuple(term_id(token.term) for token in run_tokens),
-        tuple(not token.parts for token in run_tokens),
+        tuple([term_id(token.term) for token in run_tokens]),
+        tuple([not token.parts for token in run_tokens]),
         (run,) if is_word(run) else (),
     )
 
@@ -255,7 +268,7 @@ def numbers(word: str) -> tuple[int, ...]:
 
 
 def _word(word: str) -> tuple[Token, ...]:
-    weight = LEAST if word in _STOP else 1.0
+    weight = SILENT if word in _ASKING else LEAST if word in _JOINING else 1.0
     plain = word if word.isascii() else _without_accents(word)
     if _ENGLISH.fullmatch(plain) is not None:
         plain = "~" + str(_stemmer.stemWord(plain))
@@ -272,11 +285,22 @@ def _cjk(run: str) -> tuple[Token, ...]:
     pairs = _pairs(run)
     if _HANGUL.fullmatch(run) is None:
         return tuple(map(Token, pairs))
-    weight = LEAST if run in ENDINGS else 1.0
     stem = without_endings(run)
+    verb = verb_stem(run)
+    weight = SILENT if only_asks(run, stem, verb) else 1.0
     inside = max(len(stem) - 1, 1)  # pairs from there on hold a part of the ending
-    terms = [Token(pair, weight if index < inside else LEAST) for index, pair in enumerate(pairs)]
-    return *terms, Token("=" + stem[:_LONGEST], weight, tuple(pairs[: len(stem) - 1]))
+    terms = [
+        Token(pair, SILENT if index and pair in POLITE else weight if index < inside else min(weight, LEAST))
+        for index, pair in enumerate(pairs)
+    ]
+    terms.append(Token("=" + stem[:_LONGEST], weight, tuple(pairs[: len(stem) - 1])))
+    if verb is not None and verb != stem:
+        # Beside the stem that particles leave: what looks like a verb may be none. Where stem and ending are one
+        # syllable (버렸), the pairs of the stem are not among those of the word.
+        of_verb = _pairs(verb)[: len(verb) - 1]
+        terms += [Token(pair, min(weight, ALSO)) for pair in of_verb if pair not in pairs]
+        terms.append(Token("=" + verb[:_LONGEST], min(weight, ALSO), tuple(of_verb)))
+    return tuple(terms)
 
 
 def _pairs(run: str) -> list[str]:
@@ -396,4 +420,7 @@ def query_terms(text: str) -> dict[int, QueryTerm]:
         term = term_id(token.term)
         if term not in terms or terms[term].weight < token.weight:
             terms[term] = QueryTerm(token.weight, tuple(map(term_id, token.parts)) or (term,))
+    if terms and (most := max(term.weight for term in terms.values())) <= LEAST:
+        # A question of such words alone is about them.
+        return {number: QueryTerm(term.weight / most, term.parts) for number, term in terms.items()}
     return terms
