@@ -42,6 +42,8 @@ FURTHER_CANDIDATES = 2 * DEEPEST
 MOST_CANDIDATES = 1_600
 # With the local model, meaning re-orders what words found; above this size it looks further only for lack of words.
 SMALL = 8_000
+# In an index of fewer chunks whatever is nearest is found.
+TOO_FEW = 50
 # So many chunks behind a filter are all scored.
 FEW = 2_000
 
@@ -186,8 +188,9 @@ class SnapshotSearch:
         marked = terms_of(" ".join((self._question.text, *corrections.values())))
         ranking = self._request.ranking if self._asked is not None else "lexical"
         calibration = calibration_of(self._serving.model, ranking, self._request.fusion)
-        # Who filters has said what is relevant: what the filters leave is found.
-        least = calibration.least if calibration and not self._filters else 0.0
+        # Who filters has said what is relevant; and among a few texts nobody can say which words tell anything.
+        refuses = not self._filters and self._serving.vectors >= TOO_FEW
+        least = calibration.least if calibration and refuses else 0.0
         few = self._few_allowed()
         while True:
             chunks, are_all = (few, True) if few is not None else self._candidates(plan)

@@ -31,7 +31,7 @@ CODED = "The lift is checked by the janitor each Monday, form E-17."
 @pytest.fixture
 def world() -> NotionWorld:
     world = NotionWorld()
-    for number in range(5):
+    for number in range(58):
         world.add_page(f"Page {number}", blocks=[blocks.paragraph(f"Room {number} has a view of the sea.")])
     world.add_page("Lift", blocks=[blocks.paragraph(CODED)])
     world.add_page("연차", blocks=[blocks.paragraph("휴가는 사흘 전에 신청합니다.")])
@@ -60,7 +60,7 @@ def test_what_no_text_speaks_of_is_not_found_and_the_nearest_are_told(filled: Ha
     assert len(found.nearest) == 3
     assert all(0 <= hit.score < 0.25 for hit in found.nearest)
     assert len(search(filled, query, k=2).nearest) == 2
-    assert len(search(filled, query, min_score=0).hits) == 7
+    assert len(search(filled, query, min_score=0).hits) == 10
 
 
 @pytest.mark.parametrize("query", ["lift janitor", "E-17", "휴가는 언제 신청하나요"])
@@ -108,7 +108,7 @@ def test_the_command_says_that_nothing_was_found(filled: Harness, monkeypatch: p
     said = json.loads(run("qzxv plmwk trrgh", "--json").stdout)
     assert said["hits"] == [] and len(said["nearest"]) == 3
     assert "nearest" not in json.loads(run("lift janitor", "--json").stdout)
-    assert len(json.loads(run("qzxv plmwk trrgh", "--json", "--min-score", "0").stdout)["hits"]) == 7
+    assert len(json.loads(run("qzxv plmwk trrgh", "--json", "--min-score", "0").stdout)["hits"]) == 10
     assert run("lift", "--min-score", "2").exit_code == 2
 
 
