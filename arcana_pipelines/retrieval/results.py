@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict, TypeAdapter
 
-_DESCRIBED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+DESCRIBED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Another page with nearly the same text."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _DESCRIBED
+    __pydantic_config__: ClassVar[ConfigDict] = DESCRIBED
 
     external_id: str
     """The page's id in its source."""
@@ -32,7 +32,7 @@ class Place:
 class Passage:
     """The part of a hit that answers best: a paragraph, some sentences of a long one, an item, a row."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _DESCRIBED
+    __pydantic_config__: ClassVar[ConfigDict] = DESCRIBED
 
     begin: int
     """Where it begins in the hit's `text`, in characters."""
@@ -54,7 +54,7 @@ class Passage:
 class Hit:
     """One found chunk."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _DESCRIBED
+    __pydantic_config__: ClassVar[ConfigDict] = DESCRIBED
 
     score: float
     """0 to 1. Of the first hit: how likely it is that the index has an answer; of the others less. With models that
@@ -122,7 +122,7 @@ class Hit:
 class Results:
     """Hits, best first; or none, and the nearest."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _DESCRIBED
+    __pydantic_config__: ClassVar[ConfigDict] = DESCRIBED
 
     hits: list[Hit]
 

@@ -19,19 +19,18 @@ from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval.hit_of_row import link_to
 from arcana_pipelines.retrieval.limits import check_text
 from arcana_pipelines.retrieval.places import find_indexed
+from arcana_pipelines.retrieval.results import DESCRIBED
 from arcana_pipelines.retrieval.serving import find_serving
 from arcana_pipelines.retrieval.shown import safe_address, shown
 
 load_sql = statements_beside(__file__)
-
-_DESCRIBED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentHeading:
     """A heading of a document."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _DESCRIBED
+    __pydantic_config__: ClassVar[ConfigDict] = DESCRIBED
 
     level: int
     """1 (outermost) to 6."""
@@ -46,7 +45,7 @@ class DocumentHeading:
 class Document:
     """A page or a row of a database, whole, as the index serves it."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _DESCRIBED
+    __pydantic_config__: ClassVar[ConfigDict] = DESCRIBED
 
     workspace: str
     """The slug of its workspace."""
