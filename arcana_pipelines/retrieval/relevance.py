@@ -25,7 +25,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A logistic regression on the evidence (`benchmarks/relevance.py` fits it; docs/evaluation.md says to what).
+    """A logistic regression on the evidence (docs/evaluation.md says to what it is fitted, and how).
 
     Attributes:
         start: the log odds without any evidence.

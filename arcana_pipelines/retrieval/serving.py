@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import find
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.retrieval import past
 
 load_sql = statements_beside(__file__)
@@ -23,6 +26,8 @@ class Serving:
         build: its `rag_index_build_id`.
         model: the name of the embedding model.
         dimensions: numbers a vector.
+        chunker: the fields of `ChunkerSettings`.
+        fingerprint: of what the build was made by (see `IndexSettings`).
         ann: how its vectors are searched: `none` (all are compared), `ivfflat` or `hnsw`.
         search_effort: lists that are probed (`ivfflat`) or candidates that are followed (`hnsw`); 0 for `none`.
         vectors: how many a search can reach.
@@ -32,10 +37,18 @@ class Serving:
     build: int
     model: str
     dimensions: int
+    chunker: dict[str, Any]
+    fingerprint: str
     ann: str
     search_effort: int
     vectors: int
     published: datetime | None
+
+    @property
+    def is_outdated(self) -> bool:
+        """True when an earlier release cut its texts or chose its words: what it scores, nobody measured."""
+        settings = IndexSettings(self.model, self.dimensions, ChunkerSettings(**self.chunker))
+        return self.fingerprint != settings.fingerprint
 
 
 def find_serving(

@@ -189,7 +189,7 @@ class SnapshotSearch:
         ranking = self._request.ranking if self._asked is not None else "lexical"
         calibration = calibration_of(self._serving.model, ranking, self._request.fusion)
         # Who filters has said what is relevant; and among a few texts nobody can say which words tell anything.
-        refuses = not self._filters and self._serving.vectors >= TOO_FEW
+        refuses = not self._filters and self._serving.vectors >= TOO_FEW and not self._serving.is_outdated
         least = calibration.least if calibration and refuses else 0.0
         few = self._few_allowed()
         while True:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from arcana_pipelines.cli.commands import search as search_command
 from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.indexes import builds
+from arcana_pipelines.lexical import version
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.retrieval.fusion import Scored, fuse_as_they_are
@@ -88,6 +90,14 @@ def test_a_score_does_not_depend_on_how_many_hits_are_asked_for(filled: Harness)
 def test_what_filters_leave_is_found_whatever_is_asked(filled: Harness) -> None:
     assert search(filled, "qzxv plmwk", filters=Filters(kinds=["page"])).hits
     assert not search(filled, "qzxv plmwk", filters=Filters(kinds=["page"]), min_score=0.25).hits
+
+
+def test_an_index_that_an_earlier_release_filled_refuses_nothing_until_it_is_rebuilt(
+    filled: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builds, "LEXEMES_VERSION", version.LEXEMES_VERSION + 1)
+    assert search(filled, "qzxv plmwk trrgh").hits
+    assert not search(filled, "qzxv plmwk trrgh", min_score=0.25).hits
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan"), True, "0.5"])
