@@ -264,7 +264,15 @@ def _known(word: str) -> _Word:
 
 def numbers(word: str) -> tuple[int, ...]:
     """The numbers of the terms of a word as it stands in a text."""
+    return _numbers_before(word) if len(word) <= _LONGEST_CACHED else _numbers(word)
+
+
+def _numbers(word: str) -> tuple[int, ...]:
     return _known(word).terms
+
+
+# A search reads each word of its hits several times.
+_numbers_before = lru_cache(20_000)(_numbers)
 
 
 def _word(word: str) -> tuple[Token, ...]:

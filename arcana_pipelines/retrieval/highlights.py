@@ -49,7 +49,8 @@ def highlights(text: str, terms: Set[int]) -> list[tuple[int, int]]:
 
 def terms_in(text: str, terms: Set[int]) -> set[int]:
     """Which of the terms a text holds."""
-    return {number for run in _RUN.finditer(text) for number in numbers(run.group())} & terms
+    words = {run.group() for run in _RUN.finditer(text)}
+    return {number for word in words for number in numbers(word) if number in terms}
 
 
 def _inside(word: str, terms: Set[int]) -> tuple[int, int]:
