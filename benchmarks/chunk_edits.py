@@ -1,11 +1,13 @@
-"""How many texts an edit has embedded anew, against how many it should.
+"""How many texts an edit has embedded anew and how many chunks it writes, against how many it should.
 
-    python benchmarks/chunk_edits.py [--words 50] [--seed 1]
+    python benchmarks/chunk_edits.py [--words 50] [--edits 100] [--seed 1]
 
 A stand-in Notion server shows two pages of 300 blocks: a handbook with headings, lists, tables and code, and a
 text of paragraphs alone; and a database. Each edit is made in that world and synced by the stages of a real run,
-with the small model, into an embedded PostgreSQL in a temporary folder; what is counted is what the stage
-`chunk_embeddings` reports. Exit code 1: a target was missed.
+with the small model, into an embedded PostgreSQL in a temporary folder; what is counted is what the stages
+`chunk_embeddings` and `rag_indexes` report, and what the write-ahead log grows by in the whole sync. Then one page is
+edited many times, what the tables grow by is told, and a search of the past looks for each version. Exit code 1: a
+target was missed.
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ from own_server import own_server
 
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
+from arcana_pipelines.retrieval.search_request import SearchRequest
+from arcana_pipelines.retrieval.searcher import workspace_named
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server import NotionWorld, serve
 from arcana_pipelines.testing.notion_server.model import blocks
@@ -58,22 +63,27 @@ class Edits:
         row = [blocks.paragraph(self._sentences()) for _ in range(40)]
         self.row = self.world.add_row(source.data_source_id, "Robot", {"State": "open", "Owner": "Kim"}, row)
         print(f"first sync: {self.embedded()} texts embedded\n")
+        print(f"  {'embedded':>64}{'target':>12}{'published':>14}{'retired':>9}{'WAL kB':>9}")
 
     def embedded(self) -> int:
         """Sync, and say how many texts were embedded."""
         self.acme.settle()
-        return int(self.acme.sync()["embeddings"]["computed"])
+        ((before,),) = self.acme.rows("SELECT pg_current_wal_insert_lsn()")
+        report = self.acme.sync()
+        ((written,),) = self.acme.rows("SELECT pg_current_wal_insert_lsn() - %s::pg_lsn", before)
+        self.wrote = f"{report['chunks']['published']:>10}{report['chunks']['retired']:>9}{int(written) / 1000:>9.0f}"
+        return int(report["embeddings"]["computed"])
 
-    def line(self, what: str, needed: float, target: float) -> None:
+    def line(self, what: str, needed: float, target: float, wrote: str = "") -> None:
         """One figure; `target` is the most it should be."""
         self.missed += needed > target
         verdict = "ok" if needed <= target else "MISSED"
-        print(f"  {what:<58}{needed:>6g}   <= {target:<6g}{verdict}", flush=True)
+        print(f"  {what:<58}{needed:>6g}   <= {target:<6g}{verdict:<6}{wrote}", flush=True)
 
     def one(self, what: str, target: int, edit: Callable[[], object]) -> None:
         """An edit and its sync."""
         edit()
-        self.line(what, self.embedded(), target)
+        self.line(what, self.embedded(), target, self.wrote)
 
     def change_word(self, page: str, at: int | None = None) -> None:
         """Change one word of a block, any block unless it is said. Headings stand before all that is below them."""
@@ -84,6 +94,34 @@ class Edits:
         found = self.rng.choice(list(re.finditer(r"\w+", text)))
         word = self.rng.choice([word for word in _VOCABULARY if word != found[0]])
         self.world.set_block_text(block.id, f"{text[: found.start()]}{word}{text[found.end() :]}")
+
+    def change_often(self, page: str, times: int) -> None:
+        """Edit a page so often, tell what each table has grown by after VACUUM, and look for each version."""
+        text = next(block for block in self._blocks(page)[100:] if block.type == "paragraph")
+        sizes, seen = self._sizes(), []
+        for number in range(times):
+            self.world.set_block_text(text.id, f"The zebra was seen {number} times. {self._sentence(5, 20)}")
+            self.embedded()
+            seen += [(time, f"seen {number} times") for (time,) in self.acme.rows("SELECT clock_timestamp()")]
+        for name, size in self._sizes().items():
+            if size > sizes.get(name, 0):
+                print(f"    {name:<40}{sizes.get(name, 0) / 1000:>10.0f} kB + {(size - sizes.get(name, 0)) / 1000:.0f}")
+        with self.acme.database.connection() as connection:
+            workspace_id = workspace_named(connection, self.acme.slug)
+            searcher = ConnectionSearcher(connection, self.acme.database.settings, workspace_id)
+            found = [searcher.search(SearchRequest("zebra", 1, as_of=time)).hits[0].text for time, _ in seen]
+        wrong = sum(said not in text for (_, said), text in zip(seen, found, strict=True))
+        self.line(f"  versions of {times} that a search of the past does not find", wrong, 0)
+
+    def _sizes(self) -> dict[str, int]:
+        with self.acme.superuser() as connection:
+            connection.execute("VACUUM")
+            return dict(
+                connection.execute(
+                    "SELECT relname::text, pg_total_relation_size(oid) FROM pg_class "
+                    "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+                ).fetchall()
+            )
 
     def change_words(self, page: str, times: int) -> Counter[int]:
         """So many changes of one word, each synced: how often how many texts were embedded."""
@@ -128,7 +166,7 @@ class Edits:
         return made[:BLOCKS]
 
 
-def measure(edits: Edits, words: int) -> None:
+def measure(edits: Edits, words: int, often: int) -> None:
     """All kinds of edit, one after the other in the same world."""
     world, handbook = edits.world, edits.handbook
     edits.one("one word in a 300-block page", 1, lambda: edits.change_word(handbook, 150))
@@ -149,6 +187,8 @@ def measure(edits: Edits, words: int) -> None:
     edits.one("new signed addresses of files", 0, lambda: world.edit_page(handbook))
     edits.one("a changed colour", 0, lambda: edits.colour(handbook))
     edits.one("a property of a row changed", 1, lambda: world.set_property(edits.row, "State", "done"))
+    print(f"\n  {often} edits of one page:")
+    edits.change_often(handbook, often)
 
 
 @contextlib.contextmanager
@@ -167,11 +207,12 @@ def main() -> int:
     """Run and report; 1 when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--words", type=int, default=50, help="random words to change, one a sync (%(default)s)")
+    parser.add_argument("--edits", type=int, default=100, help="edits of one page (%(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     print_machine()
     with synced_world(given.seed) as edits:
-        measure(edits, given.words)
+        measure(edits, given.words, given.edits)
     return 1 if edits.missed else 0
 
 

@@ -404,7 +404,7 @@ def search(scale: float) -> bool:
             workspace_id = registered(database, slug, int(CHUNKS * scale / 10 / CHUNKS_OF_A_DOCUMENT), seed=number)
             run_stages(database, slug)
         with database.connect() as connection:
-            connection.execute("VACUUM ANALYZE document_chunk")
+            connection.execute("VACUUM ANALYZE chunk")
             for number in range(10):
                 workspace_id = workspaces.find(connection, f"tenant-{number}").workspace_id
                 (build,) = builds_of(connection, workspace_id)

@@ -78,7 +78,8 @@ def _names() -> list[str]:
     from arcana_pipelines.db.models import Base
     from arcana_pipelines.db.models.index import CHUNK_SEQUENCE
 
-    return [*Base.metadata.tables, CHUNK_SEQUENCE.name, "alembic_version"]
+    # The view, which was a table before.
+    return [*Base.metadata.tables, "document_chunk", CHUNK_SEQUENCE.name, "alembic_version"]
 
 
 def _run(program: PgDump, database: Database, relations: list[str], file: Path) -> None:

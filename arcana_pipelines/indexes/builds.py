@@ -1,4 +1,4 @@
-"""Builds: the physical incarnations of an index, each in its own partition of `document_chunk`.
+"""Builds: the physical incarnations of an index, each in its own partition of `chunk`.
 
 A build is `building` until every document is in it, `verifying` until it is promoted, `active` while it serves and
 `retired` when another serves in its place.
@@ -144,8 +144,8 @@ class Build:
 
 
 def chunk_table(build: int) -> str:
-    """The name of a build's partition of `document_chunk`."""
-    return f"document_chunk_b{build}"
+    """The name of a build's partition of `chunk`."""
+    return f"chunk_b{build}"
 
 
 def terms_table(build: int) -> str:
@@ -160,7 +160,7 @@ def passage_table(build: int) -> str:
 
 def _partitions(build: int) -> tuple[tuple[LiteralString, str], ...]:
     return (
-        ("document_chunk", chunk_table(build)),
+        ("chunk", chunk_table(build)),
         ("chunk_terms", terms_table(build)),
         ("passage", passage_table(build)),
     )
@@ -216,7 +216,7 @@ def create_build(
     _execute(
         connection,
         build,
-        "document_chunk",
+        "chunk",
         chunk_table(build),
         "ALTER TABLE {table} ADD CONSTRAINT {dimensions} CHECK (vector_dims(chunk_embedding) = "
         f"{int(settings.dimensions)})",

@@ -62,7 +62,7 @@ def create_index(connection: Connection, workspace_id: UUID, name: str, settings
         rag_index_id = scalar(
             connection,
             "INSERT INTO rag_indexes (workspace_id, name, storage_uri, embedding_model, dimensions) "
-            "VALUES (%s, %s, 'postgresql:document_chunk', %s, %s) ON CONFLICT DO NOTHING RETURNING rag_index_id",
+            "VALUES (%s, %s, 'postgresql:chunk', %s, %s) ON CONFLICT DO NOTHING RETURNING rag_index_id",
             [workspace_id, name, settings.embedding_model, settings.dimensions],
         )
         if rag_index_id is None:

@@ -39,11 +39,12 @@ def switch(connection: Connection, build: Build) -> None:
             "vector_count = (SELECT count(*) FROM {table} WHERE deleted_at IS NULL) "
             "WHERE rag_index_id = %(rag_index_id)s",
         )
-        connection.execute(
-            "DELETE FROM chunk_stage t USING rag_index_build b WHERE b.rag_index_build_id = t.rag_index_build_id "
-            "AND b.rag_index_id = %s AND b.state = 'retired'",
-            [build.rag_index_id],
-        )
+        for stage in ("content_stage", "chunk_stage"):
+            connection.execute(
+                f"DELETE FROM {stage} t USING rag_index_build b WHERE b.rag_index_build_id = t.rag_index_build_id "
+                "AND b.rag_index_id = %s AND b.state = 'retired'",
+                [build.rag_index_id],
+            )
 
 
 def previous_build(builds: list[Build]) -> Build | None:

@@ -23,6 +23,7 @@ from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.indexes.builds import Build, live_builds
 from arcana_pipelines.lexical.analysis import TERMS, Weights, chunk_weights
+from arcana_pipelines.pipeline.served_chunks import ServedChunks
 
 load_sql = statements_beside(__file__)
 
@@ -42,7 +43,7 @@ class ChunkReport:
 
     Attributes:
         contents: contents that were cut; one that two builds lack counts twice.
-        chunks: those that they gave.
+        chunks: those that they bring; what is served already stays.
     """
 
     contents: int
@@ -57,7 +58,7 @@ class _Uncut:
 
 
 def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = False) -> ChunkReport:
-    """Stage the chunks of every content that a live build does not serve; with `filling`, for new builds too.
+    """Stage every content that a live build does not serve, and what it brings; with `filling`, for new builds too.
 
     Each batch is one transaction.
     """
@@ -69,30 +70,39 @@ def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = Fal
         for rows in _missing(connection, workspace_id, build):
             # Loaded only when there is something to cut: it takes as long as all of a sync without news.
             cut, failures = _cut(rows, build.settings.chunker, vocabulary(model.vocabulary))
-            weights = chunk_weights([(row.contents["title"], chunk.heading_path, chunk.text) for row, chunk in cut])
-            found = [chunk.passages(row.contents["title"]) if model.compares_passages else [] for row, chunk in cut]
+            served = ServedChunks(connection, build, [row.document_id for row in rows])
+            kept = [served.kept(row.document_id, parts) for row, parts in cut]
+            new = [
+                (row, chunk)
+                for (row, parts), stay in zip(cut, kept, strict=True)
+                for chunk, known in zip(parts, stay, strict=True)
+                if known is None
+            ]
+            weights = chunk_weights([(row.contents["title"], chunk.heading_path, chunk.text) for row, chunk in new])
+            found = [chunk.passages(row.contents["title"]) if model.compares_passages else [] for row, chunk in new]
             with connection.transaction():
-                _copy(connection, build, cut, weights, found)
+                _stage(connection, build, [row for row, _ in cut], kept, served)
+                _copy(connection, build, new, weights, found)
                 _stage_passages(connection, build, itertools.chain.from_iterable(found))
                 _learn_words(connection, build, weights)
                 if failures:
                     _quarantine(connection, workspace_id, failures)
-            contents += len(rows) - len(failures)
-            chunks += len(cut)
+            contents += len(cut)
+            chunks += len(new)
     if chunks >= MANY:
-        connection.execute("ANALYZE chunk_stage")
+        connection.execute("ANALYZE chunk_stage, content_stage")
     return ChunkReport(contents, chunks)
 
 
 def _cut(
     rows: Sequence[_Uncut], settings: ChunkerSettings, words: Vocabulary
-) -> tuple[list[tuple[_Uncut, Chunk]], dict[UUID, str]]:
+) -> tuple[list[tuple[_Uncut, list[Chunk]]], dict[UUID, str]]:
     """The chunks of each content, and the documents that cannot be cut, with the reason."""
-    cut: list[tuple[_Uncut, Chunk]] = []
+    cut: list[tuple[_Uncut, list[Chunk]]] = []
     failures: dict[UUID, str] = {}
     for row in rows:
         try:
-            cut += [(row, chunk) for chunk in chunk_document(row.contents, settings, words)]
+            cut.append((row, list(chunk_document(row.contents, settings, words))))
         except PageTooLarge as error:
             failures[row.document_id] = f"{UNCUT} {error}"
         except Exception as error:  # the edge of a page: one that cannot be cut delays no other
@@ -117,6 +127,25 @@ def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterat
         connection, _Uncut, load_sql("chunks_missing"), parameters, {"after": _FIRST},
         lambda row: {"after": row.document_id},
     )  # fmt: skip
+
+
+def _stage(
+    connection: Connection,
+    build: Build,
+    rows: Sequence[_Uncut],
+    kept: Sequence[Sequence[int | None]],
+    served: ServedChunks,
+) -> None:
+    """Note of each content which chunks it keeps, in their places, and of which version they are."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO content_stage (rag_index_build_id, document_content_id, chunk_ids, served_since) "
+            "VALUES (%s, %s, %s::bigint[], %s)",
+            [
+                (build.rag_index_build_id, row.document_content_id, list(stay), served.since(row.document_id))
+                for row, stay in zip(rows, kept, strict=True)
+            ],
+        )
 
 
 def _copy(

@@ -166,7 +166,11 @@ def _values_of_version(name: sql.Composable) -> sql.Composable:
 
 
 def known_conditions(
-    connection: Connection, workspace_id: UUID, filters: Filters, past: Mapping[str, Any], chunks: sql.Composable | None
+    connection: Connection,
+    workspace_id: UUID,
+    filters: Filters,
+    past: Mapping[str, Any],
+    versions: sql.Composable | None,
 ) -> tuple[list[KnownCondition], list[str]]:
     """The conditions of `filters` on properties, and what to say of values that no row has.
 
@@ -174,8 +178,8 @@ def known_conditions(
         connection: in the transaction of the search.
         workspace_id: whose properties.
         filters: what was asked.
-        past: parameters that `chunks` wants.
-        chunks: the chunks that were seen at a time in the past; None is now.
+        past: parameters that `versions` wants.
+        versions: those that were served at a time in the past; None is now.
 
     Raises:
         WrongUse: no row has such a property, or what it holds cannot be compared so.
@@ -184,7 +188,7 @@ def known_conditions(
         return [], []
     if len(filters.properties) > MOST_CONDITIONS:
         raise WrongUse(f"At most {MOST_CONDITIONS} conditions on properties can be given.")
-    properties = _Properties(connection, workspace_id, past, chunks)
+    properties = _Properties(connection, workspace_id, past, versions)
     known = [properties.known(condition) for condition in filters.properties]
     notes = [note for condition in known if (note := properties.note(condition)) is not None]
     return known, list(dict.fromkeys(notes))
@@ -194,18 +198,18 @@ class _Properties:
     """What a workspace has of properties, now or then."""
 
     def __init__(
-        self, connection: Connection, workspace_id: UUID, past: Mapping[str, Any], chunks: sql.Composable | None
+        self, connection: Connection, workspace_id: UUID, past: Mapping[str, Any], versions: sql.Composable | None
     ) -> None:
         self._connection = connection
         self._parameters = {**past, "workspace_id": workspace_id}
-        self._chunks = chunks
+        self._versions = versions
         self._databases: dict[str, list[str]] = {}
         self._titled: dict[str, list[str]] = {}
         rows = connection.execute(load_sql("properties"), self._parameters).fetchall()
         for name, is_title, databases in rows:
             (self._titled if is_title else self._databases).setdefault(name, []).extend(databases)
-        if chunks is not None:
-            statement = sql.SQL(load_sql("past_properties")).format(chunks=chunks)
+        if versions is not None:
+            statement = sql.SQL(load_sql("past_properties")).format(versions=versions)
             for (name,) in connection.execute(statement, self._parameters):
                 self._databases.setdefault(name, [])
         # A condition of many signs has as many readings, and each is compared with every name.
@@ -330,7 +334,7 @@ class _Properties:
 
     def _rows(self) -> sql.Composable:
         """The values of the property in the parameter `name`, as a FROM with a WHERE."""
-        if self._chunks is None:
+        if self._versions is None:
             return sql.SQL(
                 "FROM document_property q JOIN document d USING (document_id) "
                 "WHERE q.workspace_id = %(workspace_id)s AND q.name = %(name)s AND d.deleted_at IS NULL"
@@ -339,7 +343,7 @@ class _Properties:
             "FROM document d JOIN document_content c USING (document_id), LATERAL {values} "
             "WHERE d.workspace_id = %(workspace_id)s "
             "AND EXISTS (SELECT 1 FROM {chunks} k WHERE k.document_content_id = c.document_content_id)"
-        ).format(values=_values_of_version(sql.Placeholder("name")), chunks=self._chunks)
+        ).format(values=_values_of_version(sql.Placeholder("name")), chunks=self._versions)
 
     def _databases_of_rows(self, name: str) -> list[str]:
         rows = self._connection.execute(load_sql("databases"), {**self._parameters, "name": name})

@@ -15,7 +15,7 @@ from arcana_pipelines.retrieval.filters import Filters
 def documents_of(
     filters: Filters,
     conditions: Sequence[KnownCondition] = (),
-    chunks_then: sql.Composable | None = None,
+    versions_then: sql.Composable | None = None,
     is_below_database: bool = False,
 ) -> tuple[sql.Composable, dict[str, Any]]:
     """SQL for the ids of the documents, with its parameters besides `workspace_id`.
@@ -23,17 +23,17 @@ def documents_of(
     `below` and `links_to` are ids here, and `conditions` those on `properties` as `known_conditions` gives them.
     `is_below_database` says what `below` is the id of: a database is not a document and has no path.
 
-    With `chunks_then`, the chunks that were seen at a time, the conditions are on the versions that were seen with
-    them. Only places are those of today: no version has them.
+    With `versions_then`, the versions that were served at a time, the conditions are on these. Only places are those of
+    today: no version has them.
     """
-    facts = _NOW if chunks_then is None else _THEN
+    facts = _NOW if versions_then is None else _THEN
     parameters: dict[str, Any] = {
         "below": filters.below,
         "kinds": list(filters.kinds),
         "edited_since": filters.edited_since,
         "links_to": filters.links_to,
     }
-    wanted: list[sql.Composable] = [facts.versions.format(chunks=chunks_then)]
+    wanted: list[sql.Composable] = [facts.versions.format(versions=versions_then)]
     if filters.kinds:
         wanted.append(sql.SQL("{} = ANY(%(kinds)s)").format(facts.kind))
     if filters.edited_since:
@@ -52,7 +52,7 @@ def documents_of(
     if filters.links_to:
         wanted.append(facts.links)
     for number, condition in enumerate(conditions):
-        holds, values = condition.holds(f"condition_{number}", is_past=chunks_then is not None)
+        holds, values = condition.holds(f"condition_{number}", is_past=versions_then is not None)
         wanted.append(holds)
         parameters |= values
     return sql.SQL(" AND ").join(wanted), parameters
@@ -87,7 +87,7 @@ _THEN = _Facts(
         "SELECT d.document_id FROM document d JOIN document_content c USING (document_id) "
         "LEFT JOIN source_page p ON p.document_id = d.document_id "
         "WHERE d.workspace_id = %(workspace_id)s "
-        "AND EXISTS (SELECT 1 FROM {chunks} k WHERE k.document_content_id = c.document_content_id)"
+        "AND EXISTS (SELECT 1 FROM {versions} v WHERE v.document_content_id = c.document_content_id)"
     ),
     kind=sql.SQL("c.contents->>'kind'"),
     last_edited_at=sql.SQL("(c.contents->>'last_edited_at')::timestamptz"),

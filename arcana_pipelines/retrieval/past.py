@@ -1,7 +1,8 @@
 """The past of an index: what stands for a build's tables in a search of what they showed at a time.
 
 A retired chunk keeps the times from which and until which it was seen, and its words (`retired_chunk_terms`), until
-the purge. So the tables of that time are a condition on those of today, written once in `past_chunks.sql`.
+the purge. So the tables of that time are a condition on those of today, written once in `past_chunks.sql`
+and `past_versions.sql`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ load_sql = statements_beside(__file__)
 def chunks_then(build: int) -> sql.Composable:
     """What a build's chunks were at the time in the parameter `as_of`; also wants the parameter `build`."""
     return _inner(load_sql("past_chunks"), chunks=sql.Identifier(chunk_table(build)))
+
+
+def versions_then() -> sql.Composable:
+    """Which version of each document the build in the parameter `build` served then, with the chunks of each."""
+    return _inner(load_sql("past_versions"))
 
 
 def terms_then(build: int) -> sql.Composable:

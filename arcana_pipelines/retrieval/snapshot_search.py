@@ -147,10 +147,12 @@ class SnapshotSearch:
         is_past = self._request.as_of is not None
         chunks = past.chunks_then(serving.build) if is_past else sql.Identifier(chunk_table(serving.build))
         terms = past.terms_then(serving.build) if is_past else sql.Identifier(terms_table(serving.build))
-        documents, parameters = self._allowed(chunks if is_past else None)
+        versions = past.versions_then() if is_past else sql.SQL("({})").format(sql.SQL(load_sql("versions")))
+        documents, parameters = self._allowed(versions if is_past else None)
         self._names = {
             "chunks": chunks,
             "terms": terms,
+            "versions": versions,
             "allowed": sql.SQL("AND document_id IN ({})").format(documents) if self._filters else sql.SQL(""),
         }
         self._parameters: dict[str, Any] = {
@@ -162,7 +164,7 @@ class SnapshotSearch:
             "candidates": self._most,
         }
 
-    def _allowed(self, chunks_then: sql.Composable | None) -> tuple[sql.Composable, dict[str, Any]]:
+    def _allowed(self, versions_then: sql.Composable | None) -> tuple[sql.Composable, dict[str, Any]]:
         """The documents that the filters leave, and the notes on what they say."""
         filters = self._filters
         is_below_database = False
@@ -175,8 +177,8 @@ class SnapshotSearch:
             place = find(self._connection, self._workspace_id, filters.links_to)
             filters = replace(filters, links_to=place.external_id)
         past_key = {"build": self._serving.build, "as_of": self._request.as_of}
-        known, self._notes = known_conditions(self._connection, self._workspace_id, filters, past_key, chunks_then)
-        return documents_of(filters, known, chunks_then, is_below_database)
+        known, self._notes = known_conditions(self._connection, self._workspace_id, filters, past_key, versions_then)
+        return documents_of(filters, known, versions_then, is_below_database)
 
     def run(self) -> Found:
         """Search."""

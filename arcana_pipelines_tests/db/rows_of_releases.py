@@ -30,9 +30,11 @@ KOREAN = "모든 직원은 1년에 휴가 30일을 받는다."
 
 DROPPED = {
     "workspace": {"source_fingerprint"},
-    "document_chunk": {"lexemes"},
+    "chunk": {"lexemes", "position"},
     "chunk_stage": {"lexemes", "embed_text"},
 }
+# Tables that had another name before.
+RENAMED = {"chunk": "document_chunk"}
 
 
 class World:
@@ -264,7 +266,7 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
                 **MODEL,
                 "rag_index_id": INDEX,
                 "name": "default",
-                "storage_uri": f"postgresql:document_chunk_b{ACTIVE_BUILD}",
+                "storage_uri": "postgresql:chunk",
                 "active_build_id": None,
                 "object_count": len(kept),
                 "vector_count": len(kept),
@@ -296,10 +298,21 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
                 "rag_index_build_id": ACTIVE_BUILD,
                 "document_id": document[number],
                 "document_content_id": content[number],
+                "chunk_ids": [number + 1],
             }
             for number in kept
         ],
-        "document_chunk": [
+        "retired_document": [
+            {
+                "rag_index_build_id": ACTIVE_BUILD,
+                "document_id": document[removed],
+                "document_content_id": content[removed],
+                "chunk_ids": [removed + 1],
+                "published_at": "2026-01-04T09:30:00+00:00",
+                "retired_at": FIRST_SYNC,
+            }
+        ],
+        "chunk": [
             {
                 "rag_index_build_id": ACTIVE_BUILD,
                 "document_chunk_id": number + 1,
@@ -321,6 +334,7 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
         "index_word": [{"rag_index_build_id": ACTIVE_BUILD, "word": "vacation"}],
         "passage": [{"rag_index_build_id": ACTIVE_BUILD, "text_hash": hashes[0], "passage_embedding": "[0.6,0.8]"}],
         "passage_stage": [{"rag_index_build_id": ACTIVE_BUILD, "text_hash": hashes[0], "embedded": texts[0]}],
+        "content_stage": [{"rag_index_build_id": ACTIVE_BUILD, "document_content_id": content[0], "chunk_ids": [None]}],
         "chunk_stage": [
             {
                 "rag_index_build_id": ACTIVE_BUILD,
@@ -359,20 +373,27 @@ def insert(connection: Connection, held: dict[str, list[dict[str, Any]]]) -> Non
     """Insert the rows into a database of any revision, and the tables of its builds with them."""
     connection.execute("SET CONSTRAINTS ALL DEFERRED")
     for table in _in_order(held):
+        rows_of_table = held[table]
+        if table in RENAMED and not _columns(connection, table):
+            table = RENAMED[table]
         columns = _columns(connection, table)
         if not columns:
             continue
-        if table in ("document_chunk", "chunk_terms", "passage"):
+        if table in ("chunk", "document_chunk", "chunk_terms", "passage"):
             for build in (RETIRED_BUILD, ACTIVE_BUILD):
                 _make_partition(connection, table, build)
-        for row in held[table]:
+        for row in rows_of_table:
             names = ", ".join(name for name in row if name in columns)
             connection.execute(
                 f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE "  # type: ignore[arg-type]
                 f"SELECT {names} FROM jsonb_populate_record(NULL::{table}, %s)",
                 [Jsonb(row)],
             )
-    connection.execute("UPDATE rag_indexes SET active_build_id = %s WHERE rag_index_id = %s", [ACTIVE_BUILD, INDEX])
+    chunks = "chunk" if _columns(connection, "chunk") else RENAMED["chunk"]
+    connection.execute(
+        "UPDATE rag_indexes SET active_build_id = %s, storage_uri = %s WHERE rag_index_id = %s",
+        [ACTIVE_BUILD, f"postgresql:{chunks}_b{ACTIVE_BUILD}", INDEX],
+    )
     for table, key in (
         ("rag_index_build", "rag_index_build_id"),
         ("document_relation", "document_relation_id"),
@@ -397,8 +418,9 @@ def _columns(connection: Connection, table: str) -> set[str]:
     return {
         name
         for (name,) in connection.execute(
-            "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() "
-            "AND table_name = %s AND is_generated = 'NEVER'",
+            "SELECT column_name FROM information_schema.columns JOIN information_schema.tables "
+            "USING (table_schema, table_name) WHERE table_schema = current_schema() "
+            "AND table_name = %s AND table_type = 'BASE TABLE' AND is_generated = 'NEVER'",
             [table],
         )
     }

@@ -98,7 +98,7 @@ def test_every_table_and_sequence_of_every_release_is_in_a_dump(empty_database: 
             there = scalars(
                 connection,
                 "SELECT 'public.' || c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace "
-                "AND (c.relkind IN ('r', 'p') OR c.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend d "
+                "AND (c.relkind IN ('r', 'p', 'v') OR c.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend d "
                 "WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')))",
             )
         assert set(dumped) == set(there), revision

@@ -154,7 +154,7 @@ class TestReader:
             "UPDATE workspace SET slug = 'x'",
             "INSERT INTO term_count SELECT * FROM term_count",
             "CREATE TABLE mine (id int)",
-            "DROP TABLE document_chunk",
+            "DROP TABLE chunk",
             "SET ROLE arcana_owner",
             "SELECT nextval('document_chunk_document_chunk_id_seq')",
             "SELECT lo_create(0)",
@@ -188,7 +188,7 @@ class TestReader:
         with acme.reader() as connection:
             parts = connection.execute(
                 "SELECT inhrelid::regclass::text FROM pg_inherits "
-                "WHERE inhparent IN ('document_chunk'::regclass, 'chunk_terms'::regclass)"
+                "WHERE inhparent IN ('chunk'::regclass, 'chunk_terms'::regclass)"
             ).fetchall()
             assert len(parts) >= 2
             for (part,) in parts:

@@ -13,6 +13,7 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.models import Base
 from arcana_pipelines.db.query import scalar
 from arcana_pipelines.documents.contents import user_id_of
+from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
 from arcana_pipelines_tests.db import rows_of_releases
 from arcana_pipelines_tests.db.rows_of_releases import World
@@ -55,6 +56,12 @@ def _assert_rows_are_whole(acme: Harness, held: World) -> None:
     ]
     assert acme.rows("SELECT external_id FROM source_page WHERE removed_at IS NOT NULL") == [(held.removed,)]
     assert acme.rows("SELECT count(*), count(latest_content_id), count(deleted_at) FROM document") == [(4, 4, 1)]
+    assert acme.rows(
+        "SELECT k.document_content_id = d.latest_content_id, k.position, k.deleted_at IS NULL, count(*) "
+        "FROM document_chunk k JOIN document_content USING (document_content_id) JOIN document d USING (document_id) "
+        "GROUP BY 1, 2, 3 ORDER BY 3"
+    ) == [(True, 0, False, 1), (True, 0, True, 3)]
+    assert acme.rows("SELECT storage_uri FROM rag_indexes") == [(f"postgresql:chunk_b{rows_of_releases.ACTIVE_BUILD}",)]
     assert acme.rows("SELECT contents->>'text' FROM document_content ORDER BY contents->>'text' DESC LIMIT 1") == [
         (rows_of_releases.KOREAN,)
     ]
@@ -106,6 +113,48 @@ def test_each_migration_goes_down_and_up_again_with_rows(
     schema.downgrade(acme.database, before)
     with acme.database.connection() as connection, connection.transaction():
         assert scalar(connection, "SELECT version_num FROM alembic_version") == before
+    schema.upgrade(acme.database)
+    _assert_rows_are_whole(acme, held)
+
+
+def test_views_of_users_over_chunks_read_versions_and_keep_who_may_read_them(acme: Harness, held: World) -> None:
+    _installed(acme, "0021", held)
+    with acme.database.connection() as connection:
+        connection.execute(
+            "CREATE VIEW handbook_chunk WITH (security_barrier = true) AS "
+            "SELECT c.version, k.*, 'at 12:30'::text AS said FROM document_chunk k "
+            "JOIN document_content c USING (document_content_id) WHERE k.deleted_at IS NULL"
+        )
+        connection.execute("CREATE VIEW handbook_text AS SELECT position, chunk_content FROM handbook_chunk")
+        connection.execute("GRANT SELECT ON handbook_text TO arcana_reader")
+    schema.upgrade(acme.database)
+    acme.sync()
+    acme.fill()
+    acme.world.append_blocks(held.leave, "Ask your lead first.")
+    acme.settle()
+    acme.sync()
+    wanted = acme.rows(
+        "SELECT k.position, k.chunk_content FROM document_chunk k JOIN rag_index_build b USING (rag_index_build_id) "
+        "WHERE k.deleted_at IS NULL ORDER BY 2"
+    )
+    with acme.reader() as connection:
+        assert connection.execute("SELECT * FROM handbook_text ORDER BY 2").fetchall() == wanted
+    assert any("Ask your lead" in text for _, text in wanted)
+    assert acme.rows("SELECT max(version) > 1 FROM handbook_chunk") == [(True,)]
+    schema.downgrade(acme.database, "0021")
+    with acme.reader() as connection:
+        assert connection.execute("SELECT * FROM handbook_text ORDER BY 2").fetchall() == wanted
+
+
+def test_a_materialized_view_over_chunks_is_named_before_anything_changes(acme: Harness, held: World) -> None:
+    _installed(acme, "0021", held)
+    with acme.database.connection() as connection:
+        connection.execute("CREATE MATERIALIZED VIEW kept AS SELECT chunk_content FROM document_chunk")
+    with pytest.raises(WrongUse, match="kept is a materialized view"):
+        schema.upgrade(acme.database)
+    assert schema.current_revision(acme.database) == "0021"
+    with acme.database.connection() as connection:
+        connection.execute("DROP MATERIALIZED VIEW kept")
     schema.upgrade(acme.database)
     _assert_rows_are_whole(acme, held)
 

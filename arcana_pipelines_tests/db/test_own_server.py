@@ -238,7 +238,7 @@ class TestASchemaOfItsOwn:
 
 def schemas_of_tables(own: Own) -> set[str]:
     with own.database.connection() as connection:
-        wanted = ["alembic_version", "workspace", "document_chunk", "document_property", "alert"]
+        wanted = ["alembic_version", "workspace", "chunk", "document_property", "alert"]
         return {
             row[0]
             for row in connection.execute(

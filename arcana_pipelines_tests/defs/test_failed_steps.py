@@ -18,7 +18,7 @@ from arcana_pipelines_tests.harness import Harness
 
 def served(installed: Harness) -> tuple[int, int]:
     """(chunks that searches can reach, chunks that are counted)."""
-    ((table,),) = installed.rows("SELECT 'document_chunk_b' || active_build_id FROM rag_indexes")
+    ((table,),) = installed.rows("SELECT 'chunk_b' || active_build_id FROM rag_indexes")
     ((chunks,),) = installed.rows(f"SELECT count(*) FROM {table} WHERE deleted_at IS NULL")
     ((counted,),) = installed.rows("SELECT vector_count FROM rag_indexes")
     return chunks, counted

@@ -70,7 +70,7 @@ class TestABackfill:
         acme.sync()
         batched = acme.checksum()
         with acme.database.connection() as connection:
-            for table in ("embedding_store", "published_document", "document_chunk"):
+            for table in ("embedding_store", "published_document", "chunk"):
                 connection.execute(f"DELETE FROM {table}")  # type: ignore[arg-type]
             connection.execute("UPDATE rag_indexes SET object_count = 0, vector_count = 0")
         configure(acme, openai_batch_above=0)

@@ -286,13 +286,13 @@ def questions(pages: dict[str, str]) -> list[Question]:
 def emptied(connection: Connection, build: Build, page: str) -> None:
     """A build that lost the chunks of a page."""
     connection.execute(
-        "UPDATE document_chunk k SET deleted_at = now() FROM document_content c "
+        "UPDATE chunk k SET deleted_at = now() FROM document_content c "
         "WHERE k.rag_index_build_id = %s AND c.document_content_id = k.document_content_id "
         "AND c.contents->>'external_id' = %s",
         [build.rag_index_build_id, page],
     )
     connection.execute(
-        "DELETE FROM chunk_terms t USING document_chunk k WHERE t.rag_index_build_id = %s "
+        "DELETE FROM chunk_terms t USING chunk k WHERE t.rag_index_build_id = %s "
         "AND k.rag_index_build_id = t.rag_index_build_id AND k.document_chunk_id = t.document_chunk_id "
         "AND k.deleted_at IS NOT NULL",
         [build.rag_index_build_id],

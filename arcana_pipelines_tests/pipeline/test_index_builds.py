@@ -190,7 +190,11 @@ class TestRebuild:
     @pytest.mark.parametrize(
         ("damage", "words"),
         [
-            ("UPDATE {table} SET deleted_at = now() WHERE position = 1", "other chunks than their version"),
+            (
+                "UPDATE {table} SET deleted_at = now() WHERE document_chunk_id = "
+                "(SELECT max(document_chunk_id) FROM {table})",
+                "other chunks than their version",
+            ),
             ("DELETE FROM published_document WHERE rag_index_build_id = {build}", "not in it in their latest version"),
         ],
     )
@@ -208,7 +212,7 @@ class TestRebuild:
 
     def test_unsound_vectors_are_found(self, synced: Harness, of_acme: Indexes) -> None:
         with synced.database.connection() as connection:
-            connection.execute("UPDATE document_chunk SET chunk_embedding = array_fill(0, ARRAY[256])::vector")
+            connection.execute("UPDATE chunk SET chunk_embedding = array_fill(0, ARRAY[256])::vector")
         _, found = of_acme.call(lifecycle.verify_index, "default")
         assert not found.passed and "vectors are zero" in found.problems[0]
 
@@ -311,8 +315,8 @@ class TestRollback:
         synced.fill()
         old = of_acme.builds()[0].rag_index_build_id
         with synced.database.connect() as connection:  # the first of what dropping does
-            connection.execute(f"ALTER TABLE document_chunk DETACH PARTITION document_chunk_b{old} CONCURRENTLY")
-            connection.execute(f"DROP TABLE document_chunk_b{old}")
+            connection.execute(f"ALTER TABLE chunk DETACH PARTITION chunk_b{old} CONCURRENTLY")
+            connection.execute(f"DROP TABLE chunk_b{old}")
         with synced.database.connection() as connection, pytest.raises(WrongUse, match=f"Build {old} .* being dropped"):
             ConnectionSearcher(connection, synced.database.settings, of_acme.workspace_id, build=old).search(
                 SearchRequest("holidays")
@@ -333,7 +337,7 @@ def scatter(connection: Connection, spread: float) -> None:
         for number, (chunk,) in enumerate(chunks):
             vector = places[number % 10] + spread * random.normal(size=256)
             connection.execute(
-                "UPDATE document_chunk SET chunk_embedding = %s::vector WHERE document_chunk_id = %s",
+                "UPDATE chunk SET chunk_embedding = %s::vector WHERE document_chunk_id = %s",
                 [str(list(map(float, vector))), chunk],
             )
 
@@ -374,7 +378,7 @@ class TestApproximateSearch:
 
     def test_an_index_that_is_being_made_is_not_told_as_broken(self, synced: Harness, of_acme: Indexes) -> None:
         (build,) = of_acme.builds()
-        statement = f"CREATE INDEX CONCURRENTLY of_a_test ON {build.table} (position)"
+        statement = f"CREATE INDEX CONCURRENTLY of_a_test ON {build.table} (token_count)"
 
         def make() -> None:
             with synced.database.connect() as own:
@@ -428,7 +432,7 @@ class TestApproximateSearch:
         with synced.database.connection() as connection:
             for vectors, lists in ((100, 10), (200, 10), (400, 20)):
                 ann.ensure_ann(connection, of_acme.builds()[0], vectors)
-                made = synced.rows("SELECT reloptions FROM pg_class WHERE relname = 'document_chunk_b1_ann_idx'")
+                made = synced.rows("SELECT reloptions FROM pg_class WHERE relname = 'chunk_b1_ann_idx'")
                 assert made == [([f"lists={lists}"],)]
 
     def test_vectors_longer_than_an_index_takes_are_searched_exactly(self, of_acme: Indexes) -> None:
@@ -447,4 +451,4 @@ def test_a_removed_workspace_takes_its_builds_along(synced: Harness, of_acme: In
     synced.fill()
     registration.remove(synced.database, "acme", lambda _: None)
     assert synced.rows("SELECT count(*) FROM rag_index_build") == [(0,)]
-    assert synced.rows("SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'document_chunk'::regclass") == []
+    assert synced.rows("SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'chunk'::regclass") == []

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from typing import LiteralString
 
 import pytest
 
@@ -154,8 +155,9 @@ def test_a_later_sync_that_is_killed_at_any_commit_is_finished_by_the_next(
     print(f"later sync: killed after each of {commits - 1} commits, the next ends like an uninterrupted one")
 
 
+@pytest.mark.parametrize("emptied", ["chunk_stage", "content_stage", "chunk_stage, content_stage"])
 def test_a_stage_that_a_crash_of_the_server_has_emptied_is_cut_again(
-    database: Database, world: NotionWorld, server: NotionServer
+    emptied: LiteralString, database: Database, world: NotionWorld, server: NotionServer
 ) -> None:
     whole = registered(database, world, server, "whole")
     whole.sync()
@@ -165,7 +167,7 @@ def test_a_stage_that_a_crash_of_the_server_has_emptied_is_cut_again(
         crashed.sync()
     paid = stored(crashed)
     with database.connection() as connection:
-        connection.execute("TRUNCATE chunk_stage")  # as PostgreSQL does with an unlogged table when it recovers
+        connection.execute(f"TRUNCATE {emptied}")  # as PostgreSQL does with an unlogged table when it recovers
     crashed.open_embedder = HashEmbedder
     assert crashed.sync()["embeddings"]["computed"] == stored(whole) - paid > 0
     assert paid and crashed.checksum() == whole.checksum()

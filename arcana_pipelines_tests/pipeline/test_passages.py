@@ -80,9 +80,7 @@ def test_passages_that_no_chunk_has_any_more_are_purged(acme: Harness) -> None:
     acme.world.trash(page)
     acme.settle()
     acme.sync()
-    acme.rows(
-        "UPDATE document_chunk SET deleted_at = deleted_at - interval '1 year' WHERE deleted_at IS NOT NULL RETURNING 1"
-    )
+    acme.rows("UPDATE chunk SET deleted_at = deleted_at - interval '1 year' WHERE deleted_at IS NOT NULL RETURNING 1")
     acme.sync(Mode.AUDIT)
     assert count(acme, "passage") < held
     assert without_vector(acme) == []

@@ -339,8 +339,11 @@ class Reader:
         with self._lock:
             self._tally.looks += 1
             rows = self._connection.execute(
+                "WITH live AS (SELECT rag_index_build_id, count(*) AS chunks FROM chunk WHERE deleted_at IS NULL "
+                "GROUP BY 1) "
                 "SELECT c.contents->>'external_id', c.document_id, c.document_content_id, s.document_content_id, "
-                "k.position, k.chunk_content, k.heading_path, i.object_count, i.vector_count FROM document_chunk k "
+                "k.position, k.chunk_content, k.heading_path, i.object_count, i.vector_count, live.chunks "
+                "FROM document_chunk k JOIN live USING (rag_index_build_id) "
                 "JOIN rag_indexes i ON i.active_build_id = k.rag_index_build_id JOIN workspace w USING (workspace_id) "
                 "JOIN document_content c USING (document_content_id) LEFT JOIN published_document s "
                 "ON s.rag_index_build_id = k.rag_index_build_id AND s.document_id = c.document_id "
@@ -351,7 +354,7 @@ class Reader:
             for row in rows:
                 pages.setdefault(row[0], []).append(row)
             if rows:
-                assert rows[0][7:] == (len(pages), len(rows)), "the index's counts are not what is there"
+                assert rows[0][7:] == (len(pages), len(rows), len(rows)), "the index's counts are not what is there"
             return {page: self._whole(page, chunks) for page, chunks in pages.items()}
 
     def check(self, before: dict[str, Published]) -> dict[str, Published]:

@@ -66,7 +66,9 @@ def age(acme: Harness, days: int) -> None:
     """Let everything that was published, retired or promoted be so many days older."""
     with acme.database.connection() as connection:
         for table, columns in (
-            ("document_chunk", ("created_at", "deleted_at")),
+            ("chunk", ("created_at", "deleted_at")),
+            ("published_document", ("published_at",)),
+            ("retired_document", ("published_at", "retired_at")),
             ("rag_index_build", ("promoted_at", "retired_at", "remembers_since")),
             ("source_page", ("removed_at",)),
         ):

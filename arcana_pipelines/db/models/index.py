@@ -6,6 +6,7 @@ from typing import Any
 
 from pgvector.sqlalchemy import HALFVEC, SPARSEVEC, VECTOR
 from sqlalchemy import (
+    DDL,
     CheckConstraint,
     ForeignKey,
     ForeignKeyConstraint,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Sequence,
     UniqueConstraint,
+    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import (
@@ -22,6 +24,7 @@ from sqlalchemy.dialects.postgresql import (
     BYTEA,
     JSONB,
     TEXT,
+    TIMESTAMP,
     UUID,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -98,7 +101,10 @@ class RagIndexBuild(Base):
 
 
 class PublishedDocument(Base):
-    """Which content of a document a build serves. Publishing moves this pointer and the chunks together."""
+    """Which content of a document a build serves, and of which chunks it consists, in their order.
+
+    Publishing moves this pointer and the chunks together.
+    """
 
     __tablename__ = "published_document"
     __table_args__ = (PrimaryKeyConstraint("rag_index_build_id", "document_id"),)
@@ -111,26 +117,41 @@ class PublishedDocument(Base):
         UUID, ForeignKey("document_content.document_content_id", ondelete="CASCADE")
     )
     published_at: Mapped[Any] = now()
+    chunk_ids: Mapped[Any] = mapped_column(ARRAY(BIGINT), nullable=False, server_default=text("'{}'"))
+
+
+class RetiredDocument(Base):
+    """What a build served of a document before, from when to when: for searches of the past."""
+
+    __tablename__ = "retired_document"
+    __table_args__ = (PrimaryKeyConstraint("rag_index_build_id", "document_id", "published_at"),)
+
+    rag_index_build_id: Mapped[int] = mapped_column(
+        INTEGER, ForeignKey("rag_index_build.rag_index_build_id", ondelete="CASCADE"), autoincrement=False
+    )
+    document_id: Mapped[str] = mapped_column(UUID, ForeignKey("document.document_id", ondelete="CASCADE"), index=True)
+    document_content_id: Mapped[str] = mapped_column(
+        UUID, ForeignKey("document_content.document_content_id", ondelete="CASCADE"), index=True
+    )
+    chunk_ids: Mapped[Any] = mapped_column(ARRAY(BIGINT), nullable=False)
+    published_at: Mapped[Any] = mapped_column(TIMESTAMP(timezone=True), nullable=False)
+    retired_at: Mapped[Any] = mapped_column(TIMESTAMP(timezone=True), nullable=False)
 
 
 CHUNK_SEQUENCE = Sequence("document_chunk_document_chunk_id_seq", metadata=Base.metadata, data_type=BIGINT)
 
 
-class DocumentChunk(Base):
-    """A published, searchable piece of one content. Partitioned by build (`document_chunk_b{id}`)."""
+class Chunk(Base):
+    """A searchable piece of a document, through all versions that have it. Partitioned by build (`chunk_b{id}`).
 
-    __tablename__ = "document_chunk"
+    `document_content_id` is the version that brought it. `published_document.chunk_ids` and
+    `retired_document.chunk_ids` say which versions have it, and where; the view `document_chunk` shows each version
+    with its chunks.
+    """
+
+    __tablename__ = "chunk"
     __table_args__ = (
         PrimaryKeyConstraint("rag_index_build_id", "document_chunk_id"),
-        Index(
-            "document_chunk_content_position_key",
-            "rag_index_build_id",
-            "document_content_id",
-            "position",
-            unique=True,
-            postgresql_where=text("deleted_at IS NULL"),
-        ),
-        Index("document_chunk_document_content_id_idx", "document_content_id"),
         {"postgresql_partition_by": "LIST (rag_index_build_id)"},
     )
 
@@ -139,9 +160,8 @@ class DocumentChunk(Base):
         BIGINT, server_default=text("nextval('document_chunk_document_chunk_id_seq')")
     )
     document_content_id: Mapped[str] = mapped_column(
-        UUID, ForeignKey("document_content.document_content_id", ondelete="CASCADE")
+        UUID, ForeignKey("document_content.document_content_id", ondelete="CASCADE"), index=True
     )
-    position: Mapped[int] = mapped_column(INTEGER)
     chunk_content: Mapped[str] = mapped_column(TEXT)
     heading_path: Mapped[Any] = mapped_column(ARRAY(TEXT), nullable=False)
     text_hash: Mapped[bytes] = mapped_column(BYTEA)
@@ -155,10 +175,34 @@ class DocumentChunk(Base):
     language: Mapped[str | None] = mapped_column(TEXT)
 
 
+# Each version of a document with its chunks, as programs that read the index by SQL know it.
+event.listen(
+    Base.metadata,
+    "after_create",
+    DDL(  # type: ignore[no-untyped-call]
+        """
+        CREATE VIEW document_chunk WITH (security_invoker = true) AS
+        SELECT v.rag_index_build_id, k.document_chunk_id, v.document_content_id, (part.number - 1)::int AS position,
+               k.chunk_content, k.heading_path, k.text_hash, k.token_count, k.chunk_embedding,
+               v.published_at AS created_at, coalesce(v.retired_at, v.published_at) AS updated_at,
+               v.retired_at AS deleted_at, k.heading_levels, k.passages, k.language
+        FROM (
+            SELECT rag_index_build_id, document_content_id, chunk_ids, published_at, NULL::timestamptz AS retired_at
+            FROM published_document
+            UNION ALL
+            SELECT rag_index_build_id, document_content_id, chunk_ids, published_at, retired_at FROM retired_document
+        ) v
+        CROSS JOIN LATERAL unnest(v.chunk_ids) WITH ORDINALITY AS part (document_chunk_id, number)
+        JOIN chunk k ON k.rag_index_build_id = v.rag_index_build_id AND k.document_chunk_id = part.document_chunk_id
+        """
+    ),
+)
+
+
 class Passage(Base):
     """The vector of a passage of some chunk of a build, by the hash of what was embedded. Partitioned by build.
 
-    Chunks name their passages in order (`document_chunk.passages`). No index finds these: they rank what is found.
+    Chunks name their passages in order (`chunk.passages`). No index finds these: they rank what is found.
     """
 
     __tablename__ = "passage"
@@ -245,8 +289,31 @@ class IndexWord(Base):
     word: Mapped[str] = mapped_column(TEXT)
 
 
+class ContentStage(Base):
+    """A content that was cut and is not served yet: the chunks that it keeps, in their places among those it brings.
+
+    `chunk_ids` are chunks of the version that was served when it was cut (since `served_since`); where one is NULL, the
+    row of `chunk_stage` with that position comes. Unlogged, as that is.
+    """
+
+    __tablename__ = "content_stage"
+    __table_args__ = (
+        PrimaryKeyConstraint("rag_index_build_id", "document_content_id"),
+        {"prefixes": ["UNLOGGED"]},
+    )
+
+    rag_index_build_id: Mapped[int] = mapped_column(
+        INTEGER, ForeignKey("rag_index_build.rag_index_build_id", ondelete="CASCADE"), autoincrement=False
+    )
+    document_content_id: Mapped[str] = mapped_column(
+        UUID, ForeignKey("document_content.document_content_id", ondelete="CASCADE"), index=True
+    )
+    chunk_ids: Mapped[Any] = mapped_column(ARRAY(BIGINT), nullable=False)
+    served_since: Mapped[Any] = time()
+
+
 class ChunkStage(Base):
-    """Chunks of contents that a build does not serve yet. Rows leave with the publish.
+    """Chunks that a content brings which a build does not serve yet. Rows leave with the publish.
 
     What is embedded is `lead` and `chunk_content`. Unlogged: after a crash of the server it is empty, and cut again.
     """

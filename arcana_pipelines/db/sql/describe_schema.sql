@@ -1,6 +1,7 @@
--- Partitions of document_chunk come and go with builds: they are data, not schema.
+-- Partitions of chunk come and go with builds: they are data, not schema.
 -- in: nothing
--- out: a line for each column, constraint and index of the tables in the current schema, which no line names
+-- out: a line for each column, constraint and index of the tables in the current schema, which no line names, and one
+--     for each view
 WITH tables AS (
     SELECT c.oid, c.relname
     FROM pg_class c
@@ -29,4 +30,9 @@ JOIN pg_index i ON i.indrelid = t.oid
 UNION ALL
 SELECT format('table %s partitioned by %s', t.relname, pg_get_partkeydef(t.oid))
 FROM tables t
-WHERE pg_get_partkeydef(t.oid) IS NOT NULL;
+WHERE pg_get_partkeydef(t.oid) IS NOT NULL
+UNION ALL
+SELECT format('view %s: %s', c.relname, pg_get_viewdef(c.oid))
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = current_schema() AND c.relkind = 'v';

@@ -1,9 +1,9 @@
--- in: names (of the tables and sequences that releases of ours make)
+-- in: names (of the tables, views and sequences that releases of ours make)
 -- out: those of them in the current schema, and the partitions of the tables, each as pg_dump takes its name
 WITH RECURSIVE ours AS (
     SELECT c.oid
     FROM pg_class c
-    WHERE c.relnamespace = to_regnamespace(quote_ident(current_schema())) AND c.relkind IN ('r', 'p', 'S')
+    WHERE c.relnamespace = to_regnamespace(quote_ident(current_schema())) AND c.relkind IN ('r', 'p', 'S', 'v')
       AND c.relname = ANY (%(names)s)
     UNION
     SELECT i.inhrelid

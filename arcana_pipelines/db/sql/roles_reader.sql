@@ -18,8 +18,8 @@ BEGIN
         SELECT format('GRANT SELECT ON %s TO arcana_reader', part.relid)
         FROM unnest(ARRAY[
             'alembic_version', 'rag_indexes', 'rag_index_build', 'document', 'document_content', 'document_property',
-            'document_relation', 'published_document', 'document_chunk', 'chunk_terms', 'retired_chunk_terms',
-            'term_count', 'index_word', 'passage'
+            'document_relation', 'published_document', 'retired_document', 'chunk', 'document_chunk', 'chunk_terms',
+            'retired_chunk_terms', 'term_count', 'index_word', 'passage'
         ]) AS name,
         LATERAL (
             SELECT tree.relid FROM pg_partition_tree(to_regclass(name)) tree

@@ -9,21 +9,23 @@ WITH wanted AS (
     FROM document d
     WHERE d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL AND d.latest_content_id IS NOT NULL
 ), served AS (
-    SELECT document_id, document_content_id FROM published_document WHERE rag_index_build_id = %(build)s
-), chunk AS (
-    SELECT document_content_id, count(*) AS chunks, max(position) + 1 AS positions,
-           count(*) FILTER (WHERE NOT (vector_norm(chunk_embedding) BETWEEN 1e-9 AND 1e9)) AS unsound
+    SELECT document_id, document_content_id, chunk_ids FROM published_document WHERE rag_index_build_id = %(build)s
+), held AS (
+    SELECT document_chunk_id, document_content_id, vector_norm(chunk_embedding) BETWEEN 1e-9 AND 1e9 AS is_sound
     FROM {table}
     WHERE deleted_at IS NULL
-    GROUP BY document_content_id
+), listed AS (
+    SELECT document_id, unnest(chunk_ids) AS document_chunk_id FROM served
 )
 SELECT (SELECT count(*) FROM served) AS documents,
-       (SELECT coalesce(sum(chunks), 0)::bigint FROM chunk) AS chunks,
-       (SELECT coalesce(sum(unsound), 0)::bigint FROM chunk) AS unsound,
+       (SELECT count(*) FROM held) AS chunks,
+       (SELECT count(*) FROM held WHERE NOT is_sound) AS unsound,
        (SELECT count(*) FROM wanted w LEFT JOIN served s USING (document_id)
         WHERE s.document_content_id IS DISTINCT FROM w.latest_content_id AND NOT is_quarantined) AS missing,
        (SELECT count(*) FROM wanted w LEFT JOIN served s USING (document_id)
         WHERE s.document_content_id IS DISTINCT FROM w.latest_content_id AND is_quarantined) AS left_out,
        (SELECT count(*) FROM served s LEFT JOIN wanted w USING (document_id) WHERE w.document_id IS NULL) AS surplus,
-       (SELECT count(*) FROM served s FULL JOIN chunk c USING (document_content_id)
-        WHERE s.document_id IS NULL OR c.chunks IS DISTINCT FROM c.positions) AS torn;
+       (SELECT count(DISTINCT coalesce(l.document_id, c.document_id))
+        FROM listed l FULL JOIN held h USING (document_chunk_id)
+        LEFT JOIN document_content c USING (document_content_id)
+        WHERE l.document_id IS NULL OR h.document_content_id IS NULL) AS torn;

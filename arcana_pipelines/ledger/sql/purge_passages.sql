@@ -5,7 +5,7 @@ WITH build AS (
     SELECT b.rag_index_build_id FROM rag_index_build b JOIN rag_indexes i USING (rag_index_id)
     WHERE i.workspace_id = %(workspace_id)s
 ), named AS MATERIALIZED (
-    SELECT rag_index_build_id, unnest(passages) AS text_hash FROM document_chunk JOIN build USING (rag_index_build_id)
+    SELECT rag_index_build_id, unnest(passages) AS text_hash FROM chunk JOIN build USING (rag_index_build_id)
     UNION
     SELECT rag_index_build_id, unnest(passages) FROM chunk_stage JOIN build USING (rag_index_build_id)
 ), without AS (

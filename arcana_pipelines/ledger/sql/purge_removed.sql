@@ -11,16 +11,11 @@ WITH old AS (
     WHERE p.workspace_id = %(workspace_id)s AND p.external_id = old.external_id
     RETURNING p.document_id
 ), lost AS (
-    SELECT k.rag_index_build_id, max(k.deleted_at) AS until
-    FROM old
-    JOIN document_content c ON c.document_id = old.document_id
-    JOIN document_chunk k ON k.document_content_id = c.document_content_id
-    WHERE k.rag_index_build_id = ANY(ARRAY(
-        SELECT b.rag_index_build_id FROM rag_index_build b JOIN rag_indexes i USING (rag_index_id)
-        WHERE i.workspace_id = %(workspace_id)s))
+    SELECT v.rag_index_build_id, max(v.retired_at) AS until
+    FROM old JOIN retired_document v USING (document_id)
     GROUP BY 1
 ), horizon AS (
-    -- Their last chunks may have been retired after the page was found to be gone.
+    -- Their last version may have been retired after the page was found to be gone.
     UPDATE rag_index_build b SET remembers_since = greatest(b.remembers_since, lost.until)
     FROM lost WHERE b.rag_index_build_id = lost.rag_index_build_id
 ), documents AS (

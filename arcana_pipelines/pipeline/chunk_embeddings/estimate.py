@@ -80,8 +80,9 @@ def estimate(connection: Connection, workspace_id: UUID, terms: PricingPolicy) -
     for build in live_builds(connection, workspace_id):
         key = StoreKey(workspace_id, build.embedding_model, build.dimensions)
         row = connection.execute(
-            "SELECT count(DISTINCT document_content_id), count(*) FROM chunk_stage WHERE rag_index_build_id = %s",
-            [build.rag_index_build_id],
+            "SELECT (SELECT count(*) FROM content_stage WHERE rag_index_build_id = %(build)s), "
+            "(SELECT count(*) FROM chunk_stage WHERE rag_index_build_id = %(build)s)",
+            build.params,
         ).fetchone()
         assert row is not None
         lacking = lacking_tokens = 0

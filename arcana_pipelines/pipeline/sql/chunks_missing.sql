@@ -10,7 +10,7 @@ LEFT JOIN published_document s
     ON s.rag_index_build_id = %(build)s AND s.document_id = d.document_id
 WHERE d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL AND d.document_id > %(after)s
   AND s.document_content_id IS DISTINCT FROM d.latest_content_id
-  AND NOT EXISTS (SELECT 1 FROM chunk_stage t
+  AND NOT EXISTS (SELECT 1 FROM content_stage t
                   WHERE t.rag_index_build_id = %(build)s AND t.document_content_id = d.latest_content_id)
   AND NOT EXISTS (SELECT 1 FROM source_page p
                   WHERE p.document_id = d.document_id AND p.state = 'quarantined'

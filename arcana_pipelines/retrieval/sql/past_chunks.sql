@@ -1,7 +1,7 @@
 -- The chunks that a search of a build saw at a time, as those look that it sees now.
 -- in: build (rag_index_build_id), as_of (time), chunks (table)
--- out: rows as those of document_chunk
-SELECT document_chunk_id, document_content_id, position, chunk_content, heading_path, chunk_embedding, heading_levels,
+-- out: rows as those of chunk
+SELECT document_chunk_id, document_content_id, chunk_content, heading_path, chunk_embedding, heading_levels,
        passages, language,
        NULL::timestamptz AS deleted_at
 FROM {chunks}

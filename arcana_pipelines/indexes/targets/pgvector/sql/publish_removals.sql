@@ -4,12 +4,15 @@
 WITH removed AS (
     DELETE FROM published_document s USING document d
     WHERE s.rag_index_build_id = %(build)s AND d.document_id = s.document_id AND d.deleted_at IS NOT NULL
-    RETURNING s.document_content_id
+    RETURNING s.document_id, s.document_content_id, s.chunk_ids, s.published_at
+), replaced AS (
+    INSERT INTO retired_document (rag_index_build_id, document_id, document_content_id, chunk_ids, published_at,
+                                  retired_at)
+    SELECT %(build)s, document_id, document_content_id, chunk_ids, published_at, now() FROM removed
 ), retired AS (
-    UPDATE document_chunk k SET deleted_at = now(), updated_at = now()
-    FROM removed
-    WHERE k.rag_index_build_id = %(build)s AND k.document_content_id = removed.document_content_id
-      AND k.deleted_at IS NULL
+    UPDATE chunk k SET deleted_at = now(), updated_at = now()
+    WHERE k.rag_index_build_id = %(build)s AND k.deleted_at IS NULL
+      AND k.document_chunk_id = ANY(ARRAY(SELECT unnest(chunk_ids) FROM removed))
     RETURNING k.document_chunk_id
 ), gone AS (
     DELETE FROM chunk_terms t USING retired

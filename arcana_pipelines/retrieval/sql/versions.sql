@@ -1,0 +1,4 @@
+-- The versions that a build serves.
+-- in: build (rag_index_build_id)
+-- out: document_id, document_content_id, chunk_ids (in their order)
+SELECT document_id, document_content_id, chunk_ids FROM published_document WHERE rag_index_build_id = %(build)s
