@@ -82,7 +82,9 @@ class Course:
         """One line about `now`, which was read at `at` (monotonic seconds)."""
         self.to_read = max(self.to_read, now.pending)
         read = self.to_read - now.pending
-        parts = [f"{now.listed} listed", f"{read} of {self.to_read} read"]
+        parts = [f"{now.listed} listed"]
+        if self.to_read:
+            parts.append(f"{read} of {self.to_read} read")
         if now.chunks:
             parts += [f"{now.chunks} chunks", f"{now.embedded} embedded"]
         if now.passages:

@@ -37,7 +37,7 @@ def test_passages_are_embedded_as_well_and_take_their_time() -> None:
     course = Course()
     course.line(replace(progress(10, 0, chunks=100, embedded=0), passages=600), at=0)
     line = course.line(replace(progress(10, 0, chunks=100, embedded=0), passages=500), at=10)
-    assert line == "10 listed, 0 of 0 read, 100 chunks, 0 embedded, 500 passages to embed, 1:00 left"
+    assert line == "10 listed, 100 chunks, 0 embedded, 500 passages to embed, 1:00 left"
 
 
 def test_a_rate_is_that_of_the_last_minutes() -> None:
@@ -58,4 +58,4 @@ def test_what_takes_long_at_the_end_is_named() -> None:
     course.line(progress(10, 0, chunks=500, embedded=499), at=0)
     assert course.line(all_embedded, at=1).endswith("500 embedded, publishing")
     line = course.line(replace(progress(10, 0), is_indexing=True), at=2)
-    assert line == "10 listed, 0 of 0 read, making the index of the vectors"
+    assert line == "10 listed, making the index of the vectors"
