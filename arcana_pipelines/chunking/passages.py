@@ -7,6 +7,8 @@ A chunk's vector is a mean of all that it says; the vector of the one sentence t
 from __future__ import annotations
 
 import hashlib
+import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -19,6 +21,7 @@ from arcana_pipelines.lexical.analysis import count_cjk
 _WANTED = 320  # characters; one of Hangul, kana or ideographs says about as much as two of other scripts
 _LONGEST_CODE = 1200  # characters of it are embedded: names and comments come early
 _LONGEST_PARENT = 100  # characters of an item that others stand below
+_NUMBER = re.compile(r" *(\d{1,9})\. ")  # the marker of a numbered item
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,8 @@ class Passage:
         end: the first character behind it.
         headings: what it stands under, the outermost first, without the title.
         embedded: the text whose vector is compared with questions: what it stands under, then the passage.
-        said: the passage as a reader wants to see it: the cells of a row have the names of their columns.
+        said: the passage as a reader wants to see it: the cells of a row have the names of their columns, and the items
+            of a numbered list their numbers.
     """
 
     begin: int
@@ -64,10 +68,13 @@ def passages(text: str, title: str, headings: Sequence[Heading], *, is_first: bo
             continue
         names = tuple(heading.text for heading in headings)
         above = f"{lead(title, names)}\n"
-        found += [
-            Passage(begin + start, begin + stop, names, above + before + said, said)
-            for start, stop, before, said in _parts(block)
-        ]
+        # A list at the beginning of a later chunk may go on with one of the chunk before.
+        markers = _counted(block.text, may_go_on=begin == 0 and not is_first) if block.kind == "list" else {}
+        for start, stop, before, said in _parts(block):
+            written, counted = markers.get(start, ("", ""))
+            found.append(
+                Passage(begin + start, begin + stop, names, above + before + said, counted + said.removeprefix(written))
+            )
     if not found and text:
         names = tuple(heading.text for heading in headings)
         found.append(Passage(0, len(text), names, f"{lead(title, names)}\n", text))
@@ -103,19 +110,52 @@ def _cells(row: str) -> list[str]:
 
 def _items(text: str) -> Iterator[_Span]:
     """Each item with the lines that go on with it, below the items that it stands under."""
+    above: list[tuple[int, str]] = []  # how far it is indented, what it says
+    for begin, end in _spans_of_items(text):
+        item = text[begin:end]
+        indent = len(item) - len(item.lstrip(" "))
+        above = [held for held in above if held[0] < indent]
+        yield from _paragraph(item, begin, "".join(f"{said}\n" for _, said in above))
+        above.append((indent, item.strip()[:_LONGEST_PARENT]))
+
+
+def _spans_of_items(text: str) -> list[tuple[int, int]]:
     items: list[tuple[int, int]] = []
     for begin, end in _lines(text):
         if items and not is_item(text[begin:end]):
             items[-1] = (items[-1][0], end)
         else:
             items.append((begin, end))
-    above: list[tuple[int, str]] = []  # how far it is indented, what it says
-    for begin, end in items:
+    return items
+
+
+def _counted(text: str, *, may_go_on: bool) -> dict[int, tuple[str, str]]:
+    """The markers of a list's numbered items by where they begin: as written, and as a reader counts them.
+
+    Numbers that only count on are all written `1. ` (`markdown.layout`). Where the first item may be the second or the
+    tenth (`may_go_on`), those that count on from it are shown without a number.
+    """
+    found: dict[int, tuple[str, str]] = {}
+    last: dict[int, tuple[int, int | None]] = {}  # by indentation: the number before, as written and as counted
+    shallowest = math.inf if may_go_on else 0
+    for begin, end in _spans_of_items(text):
         item = text[begin:end]
         indent = len(item) - len(item.lstrip(" "))
-        above = [held for held in above if held[0] < indent]
-        yield from _paragraph(item, begin, "".join(f"{said}\n" for _, said in above))
-        above.append((indent, item.strip()[:_LONGEST_PARENT]))
+        last = {level: numbers for level, numbers in last.items() if level <= indent}
+        marker = _NUMBER.match(item)
+        if marker:
+            counted: int | None = int(marker[1])
+            written, before = last.get(indent, (0, 0))
+            if counted == 1 and written == 1:
+                counted = before + 1 if before else None
+            elif counted == 1 and indent < shallowest:
+                counted = None
+            last[indent] = (int(marker[1]), counted)
+            found[begin] = (marker[0], " " * indent + (f"{counted}. " if counted else "- "))
+        else:
+            last.pop(indent, None)
+        shallowest = min(shallowest, indent)
+    return found
 
 
 def _paragraph(text: str, begin: int, above: str) -> Iterator[_Span]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import dedent
 
 from arcana_pipelines.chunking.headings import Heading
 from arcana_pipelines.chunking.passages import passages
@@ -60,5 +61,5 @@ class FoundText:
             begin,
             begin + len(shown(self.text[part.begin : end])),
             [shown(heading) for heading in part.headings],
-            shown(told).strip(),
+            shown(dedent(told)).strip(),
         )

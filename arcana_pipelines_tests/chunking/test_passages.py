@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +40,28 @@ def test_an_item_is_embedded_below_those_that_it_stands_under() -> None:
     *_, code, other = found("- Front\n  - Code\n    - 4711\n- Back")
     assert code.embedded == "Doors\n- Front\n- Code\n    - 4711"
     assert other.embedded == "Doors\n- Back"
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("1. look\n1. ring\n   twice\n1. wait", ["1. look", "2. ring\n   twice", "3. wait"]),
+        ("5. look\n6. ring", ["5. look", "6. ring"]),
+        ("1. look\n1. ring\n- or\n1. wait", ["1. look", "2. ring", "- or", "1. wait"]),
+        ("1. go\n  1. left\n  1. right\n1. ring\n  1. up", ["1. go", "  1. left", "  2. right", "2. ring", "  1. up"]),
+    ],
+)  # fmt: skip
+def test_the_items_of_a_numbered_list_are_read_with_their_numbers(text: str, read: list[str]) -> None:
+    assert [each.said for each in found(f"Do this:\n\n{text}")[1:]] == read
+    assert [each.said for each in found(text, is_first=True)] == read
+
+
+def test_a_list_that_may_have_begun_in_the_chunk_before_is_read_without_numbers() -> None:
+    text = "  1. left\n  1. right\n1. ring\n  1. once\n  1. again\n\nThen:\n\n1. wait"
+    assert [each.said for each in found(text)] == [
+        "  - left", "  - right", "- ring", "  1. once", "  2. again", "Then:", "1. wait",
+    ]  # fmt: skip
+    assert found(text)[2].embedded == "Doors\n1. ring", "it is embedded as it is written"
 
 
 def test_each_passage_knows_the_headings_that_it_stands_under() -> None:

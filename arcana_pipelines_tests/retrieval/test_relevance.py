@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -9,12 +10,14 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from arcana_pipelines.cli.commands import search as search_command
 from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes import builds
 from arcana_pipelines.lexical import version
+from arcana_pipelines.retrieval.best_passage import FoundText
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.retrieval.fusion import Scored, fuse_as_they_are
@@ -167,6 +170,33 @@ def test_a_list_is_printed_as_a_list_and_a_long_text_from_a_sentence_on() -> Non
     place = long.index("badge")
     shown, ((begin, end),) = search_command.window(_hit(long, [(place, place + 5)]))
     assert shown.startswith("… Then the badge was lost.") and shown[begin:end] == "badge"
+
+
+def test_the_passage_of_an_inner_item_stands_at_the_left_with_the_number_that_it_has() -> None:
+    text = "- Release\n  1. look about\n  1. press blue\n  1. report"
+    passage = FoundText("Robots", text, [], is_first=False, near={2: 1.0}).best_passage({})
+    assert passage is not None
+    assert passage.text == "2. press blue\n3. report"
+    assert text[passage.begin : passage.end] == "  1. press blue\n  1. report"
+
+
+@pytest.mark.parametrize("line", ["A line that is longer than a terminal is wide. " * 4, "가나다라 마바사 " * 20])
+def test_a_hit_is_printed_whole_where_no_terminal_is(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(search_command, "console", lambda: Console(file=out, soft_wrap=True, width=40))
+    search_command._print_hit(1, _hit(line.strip(), []), several=False)
+    assert f"   {line.strip()}\n" in out.getvalue()
+
+
+def test_on_a_terminal_the_lines_of_a_hit_stand_below_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(
+        search_command,
+        "console",
+        lambda: Console(file=out, soft_wrap=True, width=20, force_terminal=True, color_system=None),
+    )
+    search_command._print_hit(1, _hit("one two three four five six", []), several=False)
+    assert [line.rstrip() for line in out.getvalue().splitlines()[1:]] == ["   one two three", "   four five six"]
 
 
 def _hit(text: str, marked: list[tuple[int, int]]) -> Hit:

@@ -216,9 +216,12 @@ def _print_hit(number: int, hit: Hit, several: bool) -> None:
         excerpt.stylize("bold yellow", begin, end)
     for before in hit.before:
         out.print(text("   … " + " ".join(before.split())[:SHOWN], "dim"))
-    # On a terminal lines are broken below each other; elsewhere a line stays a line.
+    # On a terminal lines are broken below each other; elsewhere a line stays a line, and padding would cut it.
     for line in excerpt.split("\n"):
-        out.print(Padding(line, (0, 0, 0, 3), expand=False), soft_wrap=not out.is_terminal)
+        if out.is_terminal:
+            out.print(Padding(line, (0, 0, 0, 3), expand=False), soft_wrap=False)
+        else:
+            out.print(text("   ") + line)
     for after in hit.after:
         out.print(text("   … " + " ".join(after.split())[:SHOWN], "dim"))
     if hit.other_chunks:
