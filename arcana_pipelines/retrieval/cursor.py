@@ -68,7 +68,8 @@ class Cursor:
             raise CursorRefused(f"This is no cursor of a search, or it is not whole. {_AGAIN}")
         form, asked, build, published, hits = _HEAD.unpack_from(payload)
         chunks = _unpacked(payload[_HEAD.size :], hits)
-        if form != _FORM or not 0 <= hits <= min(len(chunks), DEEPEST):
+        # Of so many as may be shown there is no cursor: nothing would be left to ask for.
+        if form != _FORM or hits > len(chunks) or hits >= DEEPEST:
             raise CursorRefused(f"This is no cursor of this release. {_AGAIN}")
         if asked != question:
             raise CursorRefused(
@@ -104,6 +105,8 @@ class Cursor:
 
 def question_hash(request: SearchRequest, workspace_id: UUID) -> bytes:
     """Eight bytes that differ where requests may have different answers."""
+    # Filters without a condition are none.
+    request = replace(request, filters=request.filters or None)
     fields = {name: value for name, value in dataclasses.asdict(request).items() if name not in _NOT_THE_QUESTION}
     facts = json.dumps([str(workspace_id), fields], sort_keys=True, default=str)
     return hashlib.sha256(facts.encode()).digest()[:8]

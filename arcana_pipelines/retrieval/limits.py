@@ -54,6 +54,6 @@ def told(value: object) -> str:
     """A wrong argument in words, however long it is and whatever it holds."""
     if isinstance(value, str):
         return repr(value[:60])
-    if isinstance(value, int | float) and abs(value) < 10**20:
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) < 10**20):
         return str(value)
     return f"what Python calls {type(value).__name__}"

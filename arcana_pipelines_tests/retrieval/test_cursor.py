@@ -191,6 +191,9 @@ class TestRefusals:
         for chunks in ((1, 2**63 - 1), (0,), tuple(range(199))):
             made = replace(held, shown=chunks, named=(2**62,)).text
             assert isinstance(searcher.search(ASKED, 5, after=made), Results)
+        for chunks in (tuple(range(200)), tuple(range(201))):
+            made = replace(held, shown=chunks).text
+            self.refused(lambda made=made: searcher.search(ASKED, 5, after=made), "no cursor")
 
 
 KEY = UUID(int=7)
@@ -218,6 +221,7 @@ class TestForm:
 
     def test_another_question_has_another_number(self) -> None:
         request = SearchRequest("walrus", filters=Filters(below="a"))
+        assert question_hash(SearchRequest("a", filters=Filters()), KEY) == question_hash(SearchRequest("a"), KEY)
         same = [replace(request, k=3), replace(request, neighbours=2), replace(request, after="x")]
         other = [replace(request, query="w"), replace(request, filters=Filters(below="b")), replace(request, index="b")]
         assert {question_hash(each, KEY) for each in same} == {question_hash(request, KEY)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -103,9 +104,9 @@ def test_an_index_that_an_earlier_release_filled_refuses_nothing_until_it_is_reb
     assert not search(filled, "qzxv plmwk trrgh", min_score=0.25).hits
 
 
-@pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan"), True, "0.5"])
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, 1e300, float("nan"), float("inf"), True, "0.5"])
 def test_a_score_is_between_0_and_1(wrong: Any) -> None:
-    with pytest.raises(WrongUse, match="min_score of at least 0 and at most 1"):
+    with pytest.raises(WrongUse, match=f"min_score of at least 0 and at most 1, not {re.escape(repr(wrong))}"):
         SearchRequest("lift", min_score=wrong)
 
 
