@@ -52,7 +52,7 @@ class MissingToken(WrongUse):
 
 
 class ModelMissing(WrongUse):
-    """The weights of a model that runs here are not installed, or are not the ones this release was made for."""
+    """The weights of a model that runs here are not installed, cannot be read, or are not those of this release."""
 
 
 class DatabaseUnreachable(WrongUse):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.errors import ModelMissing, WrongUse
 
 # A run of Latin letters, one CJK character or Hangul syllable, a run of digits, or one other sign.
 _PIECE = re.compile(r"[A-Za-zÀ-ɏ]+|[぀-ヿ㐀-鿿가-힣]|\d+|[^\sA-Za-z\d]")
@@ -55,7 +55,11 @@ def vocabulary(name: str | None) -> Vocabulary:
 
 
 def local_tokens(text: str) -> NDArray[np.uint32]:
-    """The tokens of a text in the vocabulary of the small model, without the mark before it."""
+    """The tokens of a text in the vocabulary of the small model, without the mark before it.
+
+    Raises:
+        ModelMissing: the vocabulary is not installed, or cannot be read.
+    """
     return np.frombuffer(_local_tokenizer().encode_flat(text), dtype="<u4")[1:]
 
 
@@ -66,17 +70,34 @@ def _l2_supercat() -> Vocabulary:
 
 
 def package_folder() -> Path:
-    """Where the files of the small model are: in the package wordllama, which is not imported."""
+    """Where the files of the small model are: in the package wordllama, which is not imported.
+
+    Raises:
+        ModelMissing: it is not installed.
+    """
     package = find_spec("wordllama")
-    assert package is not None and package.submodule_search_locations
+    if package is None or not package.submodule_search_locations:
+        raise ModelMissing("The small model is not installed: `pip install wordllama`.")
     return Path(package.submodule_search_locations[0])
+
+
+def damaged(path: Path, reason: Exception) -> ModelMissing:
+    """What to say of a file of the small model that is missing, cut short, or not what it was."""
+    return ModelMissing(
+        f"The small model's file {path} cannot be read ({type(reason).__name__}: {reason}). "
+        "`pip install --force-reinstall --no-deps wordllama` installs it again."
+    )
 
 
 @cache
 def _local_tokenizer() -> Any:
     import splintr
 
-    return splintr.from_json(str(package_folder() / "tokenizers" / "l2_supercat_tokenizer_config.json"))
+    path = package_folder() / "tokenizers" / "l2_supercat_tokenizer_config.json"
+    try:
+        return splintr.from_json(str(path))
+    except ValueError as error:  # also where there is no such file
+        raise damaged(path, error) from error
 
 
 @cache

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arcana_pipelines.chunking.tokens import local_tokens, package_folder
+from arcana_pipelines.chunking.tokens import damaged, local_tokens, package_folder
 from arcana_pipelines.embedding.answers import checked
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL, dimensions_of
 from arcana_pipelines.embedding.protocol import Embedded
@@ -25,6 +25,8 @@ DIMENSIONS = dimensions_of(SMALL_MODEL)
 
 # A question needs some rows of the table alone, and each is made float32 when it is read.
 _FEW = 8
+# The header of the file has fewer bytes; one that is damaged may say any number.
+_LONGEST_HEADER = 2**16
 
 _loading = threading.Lock()
 
@@ -33,13 +35,21 @@ def _stored() -> NDArray[np.float16]:
     """One row a token, as the package's file has them: a header in JSON behind its length, then the numbers.
 
     The file is read without the library, whose import takes longer than a search: https://github.com/huggingface/safetensors
+
+    Raises:
+        ModelMissing: it is not installed, or cannot be read.
     """
     path = package_folder() / "weights" / f"l2_supercat_{DIMENSIONS}.safetensors"
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        stored = json.loads(file.read(length))["embedding.weight"]
-        assert stored["dtype"] == "F16" and stored["data_offsets"][0] == 0
-    return np.asarray(np.memmap(path, "<f2", "r", 8 + length, tuple(stored["shape"])))
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            stored = json.loads(file.read(min(length, _LONGEST_HEADER)))["embedding.weight"]
+        rows, width = stored["shape"]
+        if stored["dtype"] != "F16" or stored["data_offsets"][0] != 0 or width != DIMENSIONS:
+            raise ValueError("it holds other numbers than this release reads")
+        return np.asarray(np.memmap(path, "<f2", "r", 8 + length, (rows, width)))
+    except (OSError, ValueError, LookupError, TypeError, struct.error) as error:
+        raise damaged(path, error) from error
 
 
 class _Table:
@@ -76,6 +86,13 @@ class SmallEmbedder:
     model = SMALL_MODEL
     dimensions = DIMENSIONS
     concurrency = 1
+
+    def __init__(self) -> None:
+        """
+        Raises:
+            ModelMissing: its weights are not installed, or cannot be read.
+        """
+        _table()
 
     def embed(self, texts: Sequence[str]) -> Embedded:
         """Embed a batch (see `Embedder.embed`); rows have unit length."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arcana_pipelines.chunking import tokens
+from arcana_pipelines.embedding import local_small
 from arcana_pipelines.embedding.local_small import DIMENSIONS, SmallEmbedder
+from arcana_pipelines.errors import ModelMissing
 from arcana_pipelines_tests.blas_kernels import vectors_under
 
 TEXTS = [
@@ -75,3 +81,50 @@ class TestSmallEmbedder:
     def test_a_text_of_which_nothing_is_known_has_a_direction(self) -> None:
         (vector,) = SmallEmbedder().embed([""]).vectors
         assert np.linalg.norm(vector) == pytest.approx(1)
+
+
+class TestFilesOnDisk:
+    """Of a package that was installed by halves, or that something wrote over."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A copy of the package's files, which the next embedder reads."""
+        for part in ("weights", "tokenizers"):
+            shutil.copytree(tokens.package_folder() / part, tmp_path / part)
+        monkeypatch.setattr(local_small, "package_folder", lambda: tmp_path)
+        monkeypatch.setattr(tokens, "package_folder", lambda: tmp_path)
+        monkeypatch.setattr(local_small, "_made", cache(local_small._Table))
+        monkeypatch.setattr(tokens, "_local_tokenizer", cache(tokens._local_tokenizer.__wrapped__))
+        return tmp_path
+
+    def test_whole_ones_are_read(self, folder: Path) -> None:
+        assert SmallEmbedder().embed(TEXTS).vectors.shape == (len(TEXTS), DIMENSIONS)
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda whole: None, lambda whole: b"", lambda whole: whole[:5], lambda whole: whole[:60],
+            lambda whole: whole[:1_000_000], lambda whole: b"\xff" * 1000, lambda whole: b"\0" * len(whole),
+            lambda whole: whole.replace(b"F16", b"F32", 1), lambda whole: whole.replace(b"000,256]", b"000,128]", 1),
+            lambda whole: whole.replace(b'"shape"', b'"Shape"', 1),
+        ],
+    )  # fmt: skip
+    def test_damaged_weights_are_told_in_a_sentence(
+        self, folder: Path, damage: Callable[[bytes], bytes | None]
+    ) -> None:
+        (file,) = (folder / "weights").iterdir()
+        left = damage(file.read_bytes())
+        file.unlink()
+        if left is not None:
+            file.write_bytes(left)
+        with pytest.raises(ModelMissing, match=r"safetensors cannot be read .*pip install --force-reinstall"):
+            SmallEmbedder()
+
+    @pytest.mark.parametrize("left", [None, b"", b"{", b"{}", b"\xff\0"])
+    def test_so_is_a_damaged_vocabulary(self, folder: Path, left: bytes | None) -> None:
+        file = folder / "tokenizers" / "l2_supercat_tokenizer_config.json"
+        file.unlink()
+        if left is not None:
+            file.write_bytes(left)
+        with pytest.raises(ModelMissing, match=r"json cannot be read .*pip install --force-reinstall"):
+            SmallEmbedder().embed(["hello"])
