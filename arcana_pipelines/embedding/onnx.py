@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,6 @@ class OnnxEmbedder:
         self.model, self.dimensions = name, dimensions
         self._folder = folder
         self._running = RunningModel(folder)
-        self._whole = self._running.outputs.index(_WHOLE) if _WHOLE in self._running.outputs else None
         if (size := len(self._embed("hello")[0])) != dimensions:
             raise WrongUse(
                 f"The model in {folder.path} makes vectors of {size} dimensions; the index has {dimensions}."
@@ -47,20 +47,25 @@ class OnnxEmbedder:
             outputs, mask = self._running.run(text)
         except ModelFailed as error:
             raise EmbeddingFailed(f"The model '{self.model}' failed: {error}") from error
-        if self._whole is not None:
-            vector = outputs[self._whole][0]
-        else:
-            of_tokens = next((output[0] for output in outputs if output.ndim == 3), None)
-            if of_tokens is None:
-                raise WrongUse(
-                    f"The model in {self._folder.path} answers with no vectors of tokens: is it an embedder?"
-                )
-            vector = self._pooled(of_tokens, mask)
-        vector = vector.astype(np.float32)
+        answered = self._vector(outputs, mask)
+        if answered is None:
+            raise WrongUse(
+                f"The model in {self._folder.path} answers with no vector of a text, and with none of its tokens: is "
+                "it an embedder?"
+            )
+        vector: NDArray[np.float32] = answered.astype(np.float32)
         length = float(np.linalg.norm(vector))
         if length == 0:  # of a text without a token
             vector[0], length = 1.0, 1.0
         return vector / length, int(mask.sum())
+
+    def _vector(self, outputs: Mapping[str, NDArray[Any]], mask: NDArray[np.int64]) -> NDArray[Any] | None:
+        """The vector of the one text that was asked; None where the outputs hold none."""
+        whole = outputs.get(_WHOLE)
+        if whole is not None:
+            return whole[0] if whole.ndim == 2 and len(whole) == 1 and whole.size else None
+        of_tokens = next((output[0] for output in outputs.values() if output.ndim == 3 and len(output) == 1), None)
+        return None if of_tokens is None or of_tokens.shape[1] == 0 else self._pooled(of_tokens, mask)
 
     def _pooled(self, of_tokens: NDArray[np.float32], mask: NDArray[np.int64]) -> NDArray[np.float32]:
         if len(of_tokens) == 0:

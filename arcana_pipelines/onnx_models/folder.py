@@ -21,6 +21,7 @@ from arcana_pipelines.errors import WrongUse
 Pooling = Literal["mean", "cls", "last"]
 
 _LONGEST = 512
+_MOST_DIMENSIONS = 16_000  # of a vector in PostgreSQL
 # Of each file so many blocks of so many bytes are read, from its first byte to its last.
 _BLOCKS, _BLOCK = 64, 2**16
 
@@ -67,7 +68,7 @@ class _Own(BaseModel):
     question_prefix: str | None = Field(None, max_length=200)
     passage_prefix: str | None = Field(None, max_length=200)
     longest: int | None = Field(None, ge=16, le=100_000)
-    dimensions: int | None = Field(None, ge=1, le=16_000)
+    dimensions: int | None = Field(None, ge=1, le=_MOST_DIMENSIONS)
 
 
 def read_folder(path: Path) -> ModelFolder:
@@ -88,7 +89,7 @@ def read_folder(path: Path) -> ModelFolder:
         of_pooling = _json(path / "1_Pooling" / "config.json")
         pooling = own.pooling or _pooling(of_pooling)
         size = of_pooling.get("word_embedding_dimension", _json(path / "config.json").get("hidden_size"))
-        dimensions = own.dimensions or (size if isinstance(size, int) else None)
+        dimensions = own.dimensions or (size if type(size) is int and 1 <= size <= _MOST_DIMENSIONS else None)
         question = prompts.get("query", "") if own.question_prefix is None else own.question_prefix
         passage = prompts.get("passage", prompts.get("document", ""))
         passage = passage if own.passage_prefix is None else own.passage_prefix
@@ -119,7 +120,7 @@ def _json(path: Path) -> dict[str, Any]:
         return {}
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WrongUse(f"{path} is no JSON: {error}.") from error
     return read if isinstance(read, dict) else {}
 

@@ -39,12 +39,14 @@ class RunningModel:
         except Exception as error:  # the libraries' own, which have nothing in common
             raise WrongUse(f"The model in {folder.path} cannot be loaded: {_first_line(error)}") from error
         self._fed = {each.name for each in self._session.get_inputs()}
-        self.outputs = [each.name for each in self._session.get_outputs()]
+        self._outputs = [each.name for each in self._session.get_outputs()]
         if unknown := self._fed - set(_FEEDS):
             raise WrongUse(f"The model in {folder.path} wants {', '.join(sorted(unknown))}: it is no model of texts.")
 
-    def run(self, text: str, second: str | None = None) -> tuple[list[NDArray[Any]], NDArray[np.int64]]:
+    def run(self, text: str, second: str | None = None) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
         """The outputs for one text, or for a pair; and the mask of its tokens. What is too long is cut.
+
+        Outputs by their name, in the model's order; those that are no numbers (texts, lists) are left out.
 
         Raises:
             ModelFailed: the model failed.
@@ -55,7 +57,8 @@ class RunningModel:
             found = self._session.run(None, feeds)
         except Exception as error:  # the library's own, which have nothing in common
             raise ModelFailed(_first_line(error)) from error
-        return found, np.array(encoded.attention_mask, np.int64)
+        outputs = {name: output for name, output in zip(self._outputs, found, strict=True) if _are_numbers(output)}
+        return outputs, np.array(encoded.attention_mask, np.int64)
 
 
 class ModelFailed(Exception):
@@ -68,6 +71,10 @@ _FEEDS: dict[str, Callable[[Any], list[int]]] = {
     "token_type_ids": lambda encoded: list(encoded.type_ids),
     "position_ids": lambda encoded: list(range(len(encoded.ids))),
 }
+
+
+def _are_numbers(output: object) -> bool:
+    return isinstance(output, np.ndarray) and output.dtype.kind in "fiu"
 
 
 def _encodable(text: str) -> str:

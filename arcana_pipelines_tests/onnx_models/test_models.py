@@ -21,7 +21,7 @@ from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.conformance.embedders import EmbedderConformance
 from arcana_pipelines.testing.conformance.rerankers import RerankerConformance
-from arcana_pipelines_tests.onnx_models.tiny import write_embedder, write_reranker
+from arcana_pipelines_tests.onnx_models.tiny import write_answering, write_embedder, write_reranker
 
 pytest.importorskip("onnxruntime")
 
@@ -107,6 +107,11 @@ class TestFolder:
             (lambda folder: (folder / "model.onnx").write_bytes(b"nothing of a model"), "cannot be loaded"),
             (lambda folder: (folder / "tokenizer.json").write_text("{"), "cannot be loaded"),
             (lambda folder: (folder / "arcana.json").write_text("{"), "is no JSON"),
+            (lambda folder: (folder / "arcana.json").write_text("[" * 200_000), "is no JSON"),
+            (lambda folder: (folder / "config.json").write_text('{"a":' * 200_000), "is no JSON"),
+            (lambda folder: (folder / "config.json").write_text('{"hidden_size": -8}'), "arcana.json"),
+            (lambda folder: (folder / "config.json").write_text('{"hidden_size": true}'), "arcana.json"),
+            (lambda folder: (folder / "config.json").write_text('{"hidden_size": 100000}'), "arcana.json"),
             (lambda folder: (folder / "arcana.json").write_text('{"pooling": "max"}'), "pooling"),
             (lambda folder: (folder / "config.json").unlink(), "arcana.json"),
             (lambda folder: (folder / "config.json").write_text('{"hidden_size": 9}'), "8 dimensions"),
@@ -119,6 +124,26 @@ class TestFolder:
         spoil(folder)
         with pytest.raises(WrongUse, match=said):
             _opened()
+
+    @pytest.mark.parametrize("output", ["sentence_embedding", "last_hidden_state"])
+    @pytest.mark.parametrize(
+        ("shape", "kind"),
+        [
+            ((), "number"), ((8,), "number"), (("batch", "tokens", 0), "number"), (("batch", "tokens", 8), "text"),
+            (("batch", "tokens", 8), "list"),
+        ],
+    )  # fmt: skip
+    def test_a_model_that_answers_something_else_is_neither_embedder_nor_reranker(
+        self, folder: Path, output: str, shape: tuple[str | int, ...], kind: str
+    ) -> None:
+        write_answering(folder, output, shape, kind)
+        with pytest.raises(WrongUse, match="is it an embedder"):
+            _opened()
+        reranker = open_reranker(Settings(reranker="onnx", reranker_model_path=folder))
+        assert reranker is not None
+        if shape != ():
+            with pytest.raises(WrongUse, match="it is no reranker"):
+                reranker.scores("cows", ["moo"])
 
     def test_a_reranker_without_a_folder_says_which_variable_names_one(self) -> None:
         with pytest.raises(InvalidSetting, match="RERANKER_MODEL_PATH"):

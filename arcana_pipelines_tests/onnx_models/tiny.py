@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-_FLOAT, _INT64 = 1, 7
+_FLOAT, _INT64, _STRING = 1, 7, 8
 WORDS = ["[UNK]", "[PAD]", "cows", "say", "moo", "animal", "invoice", "due", "may", "query", "passage", "휴가"]
 
 
@@ -17,6 +17,30 @@ def write_embedder(folder: Path, dimensions: int = 8, seed: int = 1, inputs: tup
     nodes = [_node("Gather", ["table", "input_ids"], "last_hidden_state")]
     _write(folder, nodes, table, inputs, "last_hidden_state", ["batch", "tokens", dimensions])
     (folder / "config.json").write_text(json.dumps({"hidden_size": dimensions}))
+    return folder
+
+
+def write_answering(folder: Path, output: str, shape: tuple[str | int, ...], kind: str = "number") -> Path:
+    """A model that looks up a vector a word, and makes of all that something that no embedder answers.
+
+    Args:
+        folder: where it is written.
+        output: the name of what it answers.
+        shape: of that: `()`, `(8,)`, `("batch", "tokens", 0)`, or any other, where `kind` is not `number`.
+        kind: `number`, `text` or `list`.
+    """
+    table = np.ones((len(WORDS), 0 if 0 in shape else 8), np.float32)
+    nodes = [_node("Gather", ["table", "input_ids"], "found")]
+    if kind == "list":
+        nodes.append(_node("SequenceConstruct", ["found"], output))
+    elif kind == "text":
+        to = _bytes(1, b"to") + _number(3, _STRING) + _number(20, 2)
+        nodes.append(_node("Cast", ["found"], output) + _bytes(5, to))
+    elif len(shape) < 2:
+        nodes.append(_node("ReduceMean", ["found"], output, axes=[0, 1, 2][: 3 - len(shape)], keepdims=0))
+    else:
+        nodes.append(_node("Identity", ["found"], output))
+    _write(folder, nodes, table, ("input_ids",), output, list(shape), kind)
     return folder
 
 
@@ -31,14 +55,20 @@ def write_reranker(folder: Path, numbers: int = 1) -> Path:
 
 
 def _write(
-    folder: Path, nodes: list[bytes], table: np.ndarray, inputs: tuple[str, ...], output: str, shape: list[str | int]
+    folder: Path,
+    nodes: list[bytes],
+    table: np.ndarray,
+    inputs: tuple[str, ...],
+    output: str,
+    shape: list[str | int],
+    kind: str = "number",
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tensor = b"".join(_number(1, size) for size in table.shape)
     tensor += _number(2, _FLOAT) + _bytes(8, b"table") + _bytes(9, table.tobytes())
     graph = b"".join(_bytes(1, node) for node in nodes) + _bytes(2, b"tiny") + _bytes(5, tensor)
     graph += b"".join(_bytes(11, _value(name, _INT64, ["batch", "tokens"])) for name in inputs)
-    graph += _bytes(12, _value(output, _FLOAT, shape))
+    graph += _bytes(12, _value(output, _STRING if kind == "text" else _FLOAT, shape, is_list=kind == "list"))
     model = _number(1, 8) + _bytes(7, graph) + _bytes(8, _bytes(1, b"") + _number(2, 13))
     (folder / "model.onnx").write_bytes(model)
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
@@ -59,10 +89,11 @@ def _node(operator: str, inputs: list[str], output: str, axes: list[int] | None 
     return node
 
 
-def _value(name: str, kind: int, shape: list[str | int]) -> bytes:
+def _value(name: str, kind: int, shape: list[str | int], is_list: bool = False) -> bytes:
     sizes = [_number(1, size) if isinstance(size, int) else _bytes(2, size.encode()) for size in shape]
     tensor = _number(1, kind) + _bytes(2, b"".join(_bytes(1, size) for size in sizes))
-    return _bytes(1, name.encode()) + _bytes(2, _bytes(1, tensor))
+    of_tensor = _bytes(1, tensor)
+    return _bytes(1, name.encode()) + _bytes(2, _bytes(4, _bytes(1, of_tensor)) if is_list else of_tensor)
 
 
 def _varint(number: int) -> bytes:

@@ -42,9 +42,11 @@ class OnnxReranker:
             outputs, _ = self._running.run(query, text)
         except ModelFailed as error:
             raise RerankingFailed(f"The reranker failed: {error}") from error
-        numbers = outputs[0].reshape(-1)
-        if len(numbers) not in (1, 2):
-            raise WrongUse(f"The model in {self._path} answers with {len(numbers)} numbers a pair: it is no reranker.")
+        first = next(iter(outputs.values()), None)
+        if first is None or first.size not in (1, 2):
+            size = 0 if first is None else first.size
+            raise WrongUse(f"The model in {self._path} answers with {size} numbers a pair: it is no reranker.")
+        numbers = first.reshape(-1)
         score = float(numbers[-1] - (numbers[0] if len(numbers) == 2 else 0))
         if not math.isfinite(score):
             raise RerankingFailed("The reranker answered with a score that is no number.")
