@@ -17,6 +17,8 @@ from arcana_pipelines.retrieval.results import Hit, Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 
 MOST_WORKSPACES = 20
+# Stands for the cursor of a workspace that could not be searched: what it has is missing from all that follows.
+_LEFT_OUT = "-"
 _SHOWN = re.compile(r"1?[0-9]{1,2}")
 
 
@@ -56,6 +58,12 @@ def search_workspaces(
     for slug in slugs:
         if request.after is not None and not cursors[slug]:
             continue  # all of it has been shown
+        if cursors[slug] == _LEFT_OUT:
+            errors[slug] = WrongUse(
+                "It could not be searched for an earlier answer, and is left out of those that follow: "
+                "search again without the cursor."
+            )
+            continue
         try:
             answers[slug] = searcher_of(slug).answer(replace(request, after=cursors[slug]))
         except (CursorRefused, DatabaseUnreachable):
@@ -64,11 +72,13 @@ def search_workspaces(
             errors[slug] = error
     if errors and not answers:
         raise next(iter(errors.values()))
-    results = _merged(answers, request.k, shown, key, slugs)
-    return replace(results, not_searched={slug: str(error) for slug, error in errors.items()})
+    not_searched = {slug: str(error) for slug, error in errors.items()}
+    return _merged(answers, not_searched, request.k, shown, key, slugs)
 
 
-def _merged(answers: dict[str, Answer], k: int, shown: int, key: str, slugs: Sequence[str]) -> Results:
+def _merged(
+    answers: dict[str, Answer], not_searched: dict[str, str], k: int, shown: int, key: str, slugs: Sequence[str]
+) -> Results:
     """The best k hits of several answers; of each as many as come in before the others' better ones."""
     most = min(k, DEEPEST - shown) if shown else k
     order = sorted(
@@ -77,7 +87,8 @@ def _merged(answers: dict[str, Answer], k: int, shown: int, key: str, slugs: Seq
     cut = {slug: answer.cut(sum(chosen == slug for _, _, chosen in order)) for slug, answer in answers.items()}
     shown += len(order)
     is_more = any(results.cursor for results in cut.values()) and shown < DEEPEST
-    parts = [cut[slug].cursor or "" if slug in cut else "" for slug in slugs]
+    cursors = {slug: results.cursor or "" for slug, results in cut.items()} | dict.fromkeys(not_searched, _LEFT_OUT)
+    parts = [cursors.get(slug, "") for slug in slugs]
     return Results(
         hits=[cut[slug].hits[place] for _, place, slug in order],
         seconds=sum(results.seconds for results in cut.values()),
@@ -86,6 +97,7 @@ def _merged(answers: dict[str, Answer], k: int, shown: int, key: str, slugs: Seq
         notes=[f"{slug}: {note}" for slug, results in cut.items() for note in results.notes],
         cursor=".".join((key, str(shown), *parts)) if is_more else None,
         repeated=[hit for results in cut.values() for hit in results.repeated],
+        not_searched=not_searched,
         nearest=[] if order else _best_first([hit for answer in answers.values() for hit in answer.results.nearest]),
     )
 
@@ -95,8 +107,8 @@ def _best_first(hits: Sequence[Hit]) -> list[Hit]:
 
 
 def _read(after: str | None, key: str, slugs: Sequence[str]) -> tuple[int, dict[str, str | None]]:
-    """The hits that have been shown, and the cursor of each workspace: empty where all of it has been shown, None at
-    the beginning."""
+    """The hits that have been shown, and the cursor of each workspace: empty where all of it has been shown,
+    `_LEFT_OUT` where it could not be searched, None at the beginning."""
     if after is None:
         return 0, dict.fromkeys(slugs)
     of_all, *rest = after.split(".")

@@ -124,6 +124,26 @@ def test_a_workspace_that_cannot_be_searched_is_told(both: tuple[Harness, Harnes
         searcher.search("walrus")
 
 
+def test_answers_that_follow_tell_it_too(
+    both: tuple[Harness, Harness], another: Callable[[str], Harness], settings: Settings
+) -> None:
+    """Also where it could be searched by then: what it has is missing from the beginning of the answer."""
+    with Searcher(workspaces=("late", *SLUGS), settings=settings) as searcher:
+        found = searcher.search("walrus", 20)
+        late = another("late")
+        late.world.add_page("Late", blocks=[blocks.paragraph("A walrus that is late.")])
+        late.settle()
+        late.sync()
+        hits = len(found.hits)
+        while found.cursor is not None:
+            found = searcher.search("walrus", 20, after=found.cursor)
+            hits += len(found.hits)
+            assert "search again without the cursor" in found.not_searched["late"]
+            assert "late" not in {hit.workspace for hit in found.hits}
+        assert hits >= 50
+        assert not searcher.search("walrus", 20).not_searched
+
+
 def test_names_that_cannot_be_are_refused(settings: Settings) -> None:
     wrong: list[Any] = [{}, {"workspace": "a", "workspaces": ["b"]}, {"workspaces": "acme"}, {"workspaces": [7]}]
     wrong += [{"workspaces": ["a\0"]}, {"workspaces": [f"w{number}" for number in range(21)]}]
