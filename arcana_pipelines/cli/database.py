@@ -40,7 +40,7 @@ def upgrade(database: Database, backup: bool = True) -> Path | None:
     def dump(current: str, target: str) -> None:
         log.warning("the tables change from %s to %s; they are dumped first", current, target)
         dumps.append(dump_tables(database, current))
-        log.warning('the tables as they were are in %s (docs/operating.md, "Upgrading", says how to go back)', dumps[-1])
+        log.warning('the old tables are in %s (docs/operating.md, "Upgrading", says how to go back)', dumps[-1])
 
     if backup:
         schema.upgrade(database, before=dump)

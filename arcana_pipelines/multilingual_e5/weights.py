@@ -27,7 +27,7 @@ SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 _BLOCK = 32
 _BYTES_OF_A_BLOCK = 2 + _BLOCK // 2
 _INSTEAD = (
-    "`make setup` installs them in a checkout, `pip install 'arcana-pipelines[model]'` elsewhere; "
+    "`make model` installs them in a checkout, `pip install 'arcana-pipelines[model]'` elsewhere; "
     "EMBEDDING_PROVIDER=local-small works without them"
 )
 

