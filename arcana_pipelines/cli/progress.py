@@ -77,6 +77,7 @@ class Course:
     to_embed: int = 0
     _reading: deque[tuple[float, int]] = field(default_factory=deque)
     _embedding: deque[tuple[float, int]] = field(default_factory=deque)
+    _indexing: deque[tuple[float, int]] = field(default_factory=deque)
 
     def line(self, now: Progress, at: float) -> str:
         """One line about `now`, which was read at `at` (monotonic seconds)."""
@@ -85,6 +86,8 @@ class Course:
         parts = [f"{now.listed} listed"]
         if self.to_read:
             parts.append(f"{read} of {self.to_read} read")
+        if now.pending and now.served:
+            parts.append(f"{now.served} can be found")
         if now.chunks:
             parts += [f"{now.chunks} chunks", f"{now.embedded} embedded"]
         if now.passages:
@@ -93,6 +96,7 @@ class Course:
         self.to_embed = max(self.to_embed, to_embed)
         reading = _rate(self._reading, at, read)
         embedding = _rate(self._embedding, at, self.to_embed - to_embed)
+        indexing = _rate(self._indexing, at, now.served)
         left = None
         if now.is_indexing:
             parts.append("making the index of the vectors")
@@ -101,6 +105,9 @@ class Course:
         elif reading and now.pending:
             parts.append(f"{reading * 60:.0f} pages/min")
             left = now.pending / reading
+            if now.limited_by == "indexing" and indexing:
+                parts.append("indexing limits")
+                left = max(left, (now.pending + now.behind) / indexing)
         elif embedding and to_embed:
             left = to_embed / embedding
         if left is not None:

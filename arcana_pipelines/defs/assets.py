@@ -13,12 +13,13 @@ from arcana_pipelines.chunking.sizes import CHUNKER_VERSION
 from arcana_pipelines.defs import results
 from arcana_pipelines.defs.checks import workspace_check
 from arcana_pipelines.defs.config import SyncConfig
-from arcana_pipelines.defs.names import ASSET_TAG
+from arcana_pipelines.defs.names import ASSET_TAG, beside
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.purposes import purpose_of
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
 from arcana_pipelines.pipeline import sync
+from arcana_pipelines.pipeline.follower import Slice
 
 OWNERS = ["team:data-platform"]
 
@@ -54,7 +55,12 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
     """The ledger of a workspace's pages: listed, read where stale, proven where missing."""
     started = time.monotonic()
     request = config.request(purpose_of(context))
-    return results.of_pages(sync.read_pages(arcana.session(context), request), started)
+    index = beside(context.asset_key, "rag_indexes")
+
+    def tell(did: Slice) -> None:
+        context.log_event(results.of_slice(index, context.partition_key, did))
+
+    return results.of_pages(sync.read_pages(arcana.session(context), request, tell), started)
 
 
 @dg.asset(

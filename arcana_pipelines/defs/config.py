@@ -27,6 +27,12 @@ class SyncConfig(dg.Config):
     allow_removals: int = Field(
         0, ge=0, description="How many pages this run may remove although they exceed the cap on mass removal."
     )
+    read_minutes: int = Field(
+        30,
+        ge=0,
+        description="How long pages are read. What is left is read by the next run, which the sensor asks for: so many "
+        "workspaces share the runs. 0: as long as it takes.",
+    )
     page: str | None = Field(
         None,
         min_length=1,
@@ -36,12 +42,18 @@ class SyncConfig(dg.Config):
 
     def request(self, purpose: Purpose) -> SyncRequest:
         """What is asked of the pipeline."""
-        return SyncRequest(Mode(self.mode), purpose, self.allow_removals, self.page)
+        return SyncRequest(
+            Mode(self.mode),
+            purpose,
+            self.allow_removals,
+            self.page,
+            60 * self.read_minutes if self.read_minutes else None,
+        )
 
 
 def sync_config(mode: Mode, allow_removals: int = 0, page: str | None = None) -> dict[str, object]:
-    """Run configuration of a sync (see `SyncConfig`)."""
-    config: dict[str, object] = {"mode": str(mode), "allow_removals": allow_removals}
+    """Run configuration of a sync whose end somebody waits for (see `SyncConfig`)."""
+    config: dict[str, object] = {"mode": str(mode), "allow_removals": allow_removals, "read_minutes": 0}
     if page is not None:
         config["page"] = page
     return {"ops": {"notion_pages": {"config": config}}}

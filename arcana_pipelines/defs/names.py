@@ -11,6 +11,11 @@ STAGING = SYNCING[:3]
 FILLING = SYNCING[2:]
 
 
+def beside(key: dg.AssetKey, name: str) -> dg.AssetKey:
+    """The key of another of our assets, with the same prefix."""
+    return dg.AssetKey([*key.path[:-1], name])
+
+
 def selection(*names: str) -> dg.AssetSelection:
     """Our assets of these names, with their checks."""
     first, *others = (dg.AssetSelection.tag(ASSET_TAG, name) for name in names)

@@ -19,6 +19,7 @@ from arcana_pipelines.ledger.pages import PartialPages
 from arcana_pipelines.operations.reports import MOST_CHANGES, Change, ServedIndex, counts_agree
 from arcana_pipelines.operations.usage import MonthlyUsage
 from arcana_pipelines.pipeline.document_chunks import ChunkReport
+from arcana_pipelines.pipeline.follower import Slice
 from arcana_pipelines.pipeline.sync import DocumentsReport, IndexesReport, SourceReport
 
 
@@ -35,6 +36,7 @@ def of_pages(report: SourceReport, started: float) -> dg.MaterializeResult:  # t
             "mode": str(did.mode),
             "generation": did.generation,
             "listing_complete": did.listing_complete,
+            "indexed_while_reading": report.indexed.pages,
             "unknown_types": table({"type": "string", "pages": "int"}, report.unknown_types.items()),
             "partial": report.partial.pages,
             "partial_pages": partial_table(report.partial),
@@ -55,6 +57,16 @@ def of_pages(report: SourceReport, started: float) -> dg.MaterializeResult:  # t
                 metadata={"waiting": did.waiting, "removed": did.removed},
             ),
         ],
+    )
+
+
+def of_slice(key: dg.AssetKey, partition: str, did: Slice) -> dg.AssetObservation:
+    """Of `rag_indexes`, while pages are still being read."""
+    return dg.AssetObservation(
+        key,
+        partition=partition,
+        description=f"{did.pages} pages that were read can be found, while others are being read.",
+        metadata=asdict(did),
     )
 
 

@@ -57,6 +57,10 @@ class ChunkCounts:
     retired: int = 0
     published: int = 0
 
+    def __add__(self, more: ChunkCounts) -> ChunkCounts:
+        """What both did."""
+        return ChunkCounts(self.retired + more.retired, self.published + more.published)
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingCounts:
@@ -79,6 +83,18 @@ class EmbeddingCounts:
     computed: int = 0
     problems: tuple[str, ...] = ()
     passages: int = 0
+
+    def __add__(self, more: EmbeddingCounts) -> EmbeddingCounts:
+        """What both did; what waits, as the later one saw it."""
+        return EmbeddingCounts(
+            None if self.cost is None or more.cost is None else round(self.cost + more.cost, 8),
+            self.reused + more.reused,
+            self.tokens + more.tokens,
+            more.waiting,
+            self.computed + more.computed,
+            (*self.problems, *more.problems),
+            self.passages + more.passages,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready; `waiting`, `problems` and `passages` only when there are any."""

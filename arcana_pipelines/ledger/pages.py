@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import keyset_pages, scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
@@ -31,6 +32,8 @@ SETTLE = timedelta(minutes=2)
 # Freshly edited pages are read again at every sync until they are settled. Where more than this many are not (an
 # import is going on), each is read again only once, after it is settled.
 FEW_UNSETTLED = 20
+# So many pages that were edited last are read before all others.
+NEWEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ def unknown_trashed_databases(connection: Connection, workspace_id: UUID, refs: 
 def to_fetch(
     connection: Connection, generation: Generation, source_now: datetime, limit: int = 500
 ) -> Iterator[list[PageRef]]:
-    """The pages to read now, in batches (keyset pagination: what fails is not met twice)."""
+    """The pages to read now, the newest first, in batches: as they are to be read when they have their turn."""
     unsettled = scalar(
         connection,
         "SELECT count(*) FROM source_page WHERE workspace_id = %s AND state = 'unchanged' AND NOT settled",
@@ -167,12 +170,12 @@ def to_fetch(
         "workspace_id": generation.workspace_id,
         "settled_before": source_now - SETTLE,
         "reread_unsettled": unsettled <= FEW_UNSETTLED,
-        "limit": limit,
+        "newest": NEWEST,
     }
-    first = {"after": ""}
-    yield from keyset_pages(
-        connection, PageRef, load_sql("pages_to_fetch"), parameters, first, lambda ref: {"after": ref.external_id}
-    )
+    ids = scalars(connection, load_sql("pages_to_fetch"), parameters)
+    for start in range(0, len(ids), limit):
+        key = {"workspace_id": generation.workspace_id, "ids": ids[start : start + limit]}
+        yield query.rows(connection, PageRef, load_sql("page_refs"), key)
 
 
 def to_process(connection: Connection, generation: Generation, limit: int) -> Iterator[list[ReadPage]]:
@@ -187,6 +190,12 @@ def to_process(connection: Connection, generation: Generation, limit: int) -> It
         first,
         lambda page: {"after": page["external_id"]},
     )
+
+
+def just_read(connection: Connection, generation: Generation, limit: int) -> list[ReadPage]:
+    """Pages that this generation has read and that are not processed yet: at most `limit`, those read first."""
+    parameters = {**generation.params, "limit": limit}
+    return query.rows(connection, ReadPage, load_sql("pages_just_read"), parameters)
 
 
 def mark_outdated(connection: Connection, workspace_id: UUID, normaliser: int) -> None:
@@ -260,10 +269,16 @@ def _store_fetched(
     )
 
 
-def store_failed(connection: Connection, generation: Generation, failures: Mapping[str, str]) -> None:
-    """Put pages that could not be read or processed into quarantine, with the reason."""
+def store_failed(
+    connection: Connection, generation: Generation, failures: Mapping[str, str], taken_up: bool = True
+) -> None:
+    """Put pages that could not be read or processed into quarantine, with the reason.
+
+    Those that the generation did not list count as its own where it has `taken_up` them: read, and counted as listed.
+    """
     rows = [{"external_id": page, "reason": reason} for page, reason in failures.items()]
-    connection.execute(load_sql("pages_failed"), {**generation.params, "pages": storable_json(rows)})
+    key = {**generation.params, "taken_up": taken_up}
+    connection.execute(load_sql("pages_failed"), {**key, "pages": storable_json(rows)})
 
 
 def release(connection: Connection, workspace_id: UUID, page: str | None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from arcana_pipelines.db import query
@@ -23,6 +23,8 @@ from arcana_pipelines.workspaces.workspaces import Workspace
 load_sql = statements_beside(__file__)
 
 MOST_CHANGES = 20
+# Pages are indexed some at a time: where more of them wait, it is not for the next ones to be read.
+MOST_BEHIND = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +233,7 @@ class Progress:
         served: documents that are served, in all indexes of the workspace together.
         is_indexing: the index over the vectors is being made, which may take minutes.
         passages: those that have no vector yet.
+        behind: pages that were read and cannot be found yet in their newest version.
     """
 
     listed: int
@@ -240,6 +243,18 @@ class Progress:
     served: int
     is_indexing: bool
     passages: int = 0
+    behind: int = 0
+
+    @property
+    def limited_by(self) -> Literal["reading", "indexing"] | None:
+        """What the sync waits for, while it reads: the source, or the cutting, embedding and publishing behind it."""
+        if not self.pending:
+            return None
+        return "indexing" if self.behind > MOST_BEHIND else "reading"
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {**asdict(self), "limited_by": self.limited_by}
 
 
 def progress_of(connection: Connection, workspace_id: UUID) -> Progress:

@@ -133,7 +133,7 @@ class WorkspaceStatus:
             "platform": self.platform,
             "status": self.status,
             "indexes": [index.as_dict() for index in self.indexes],
-            "running": asdict(self.running) if self.running else None,
+            "running": self.running.as_dict() if self.running else None,
             "last_sync": self.last_sync.as_dict() if self.last_sync else None,
             "builds_not_serving": [build.as_dict() for build in self.builds_not_serving],
             "source": self.source.as_dict(),

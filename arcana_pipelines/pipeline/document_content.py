@@ -45,20 +45,40 @@ def process_contents(connection: Connection, generation: Generation) -> ContentR
         pages.mark_outdated(connection, generation.workspace_id, NORMALISER_VERSION)
     processed = versions = failed = 0
     for rows in pages.to_process(connection, generation, BATCH):
-        contents, failures = _make(connection, generation.workspace_id, rows)
-        with connection.transaction():
-            made, refused = _store(connection, generation, contents)
-            failures |= refused
-            if failures:
-                pages.store_failed(connection, generation, failures)
-        versions += made
-        processed += len(contents) - len(refused)
-        failed += len(failures)
+        did = _process(connection, generation, rows)
+        processed, versions, failed = processed + did.processed, versions + did.versions, failed + did.failed
     with connection.transaction():
         if processed or _documents_were_removed(connection, generation):
             put_in_place(connection, generation.workspace_id)
-        generations.merge_counters(connection, generation, Counters(versions=versions))
+        _count(connection, generation, versions)
     return ContentReport(processed, versions, failed)
+
+
+def process_slice(connection: Connection, generation: Generation, limit: int) -> ContentReport:
+    """The same for at most `limit` of the pages that this generation has read so far, those read first."""
+    did = _process(connection, generation, pages.just_read(connection, generation, limit))
+    if did.processed:
+        with connection.transaction():
+            put_in_place(connection, generation.workspace_id)
+            _count(connection, generation, did.versions)
+    return did
+
+
+def _process(connection: Connection, generation: Generation, rows: Sequence[ReadPage]) -> ContentReport:
+    """Process these pages, in one transaction."""
+    contents, failures = _make(connection, generation.workspace_id, rows)
+    with connection.transaction():
+        versions, refused = _store(connection, generation, contents)
+        failures |= refused
+        if failures:
+            pages.store_failed(connection, generation, failures, taken_up=False)
+    return ContentReport(len(contents) - len(refused), versions, len(failures))
+
+
+def _count(connection: Connection, generation: Generation, versions: int) -> None:
+    """Note versions, besides those that were made while pages were still being read."""
+    before = generations.counters(connection, generation).versions or 0
+    generations.merge_counters(connection, generation, Counters(versions=before + versions))
 
 
 def _make(

@@ -12,13 +12,19 @@ from arcana_pipelines.ledger.generations import Generation
 
 
 def publish(
-    connection: Connection, generation: Generation, filling: bool = False, gate: Gate = lambda build: []
+    connection: Connection,
+    generation: Generation,
+    filling: bool = False,
+    gate: Gate = lambda build: [],
+    *,
+    finishes: bool = True,
 ) -> ChunkCounts:
     """Publish everything that is staged and embedded, and take out removed documents.
 
     Each batch is one transaction that moves chunks, the pointer to the served content and the index's counts
     together, so a reader sees a document's old version or its new one. Then each build gets what it needs by now
-    (see `advance_build`, also for `gate`). With `filling`, new builds are filled too.
+    (see `advance_build`, also for `gate`). With `filling`, new builds are filled too. That ends the generation, unless
+    it goes on (`finishes`).
     """
     published = retired = 0
     for build in live_builds(connection, generation.workspace_id, filling):
@@ -29,6 +35,8 @@ def publish(
     counts = ChunkCounts(retired, published)
     if not filling:
         with connection.transaction():
-            generations.merge_counters(connection, generation, Counters(chunks=counts))
-            generations.finish(connection, generation)
+            before = generations.counters(connection, generation).chunks or ChunkCounts()
+            generations.merge_counters(connection, generation, Counters(chunks=before + counts))
+            if finishes:
+                generations.finish(connection, generation)
     return counts

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
@@ -81,11 +82,14 @@ def sync_pages(
     retention_days: int = 30,
     run: str | None = None,
     is_estimate: bool = False,
+    read_seconds: float | None = None,
+    on_read: Callable[[], None] = lambda: None,
 ) -> PagesReport:
     """Bring the ledger up to date with the source. The first sync, and one without a cursor, is full.
 
     Full and audit syncs also forget what was removed more than `retention_days` ago. `run` and `is_estimate` are noted
-    of the generation (see `Counters`).
+    of the generation (see `Counters`). After `read_seconds` of reading, what is left stays pending. `on_read` is called
+    whenever pages that were read have been committed.
 
     Raises:
         TokenRevoked: the token is not accepted. Nothing is removed.
@@ -111,7 +115,8 @@ def sync_pages(
     # Removal comes first: reading a page that the trash or a whole listing speaks against proves nothing.
     removal = remove_absent(connection, generation, source, listing, allow_removals)
     listed += _take_up(connection, generation, there)
-    reading = _Reading(connection, generation, source, source_now, concurrency)
+    until = None if read_seconds is None else time.monotonic() + read_seconds
+    reading = _Reading(connection, generation, source, source_now, concurrency, until, on_read)
     reading.run()
     if reading.paused:
         listing.problems.append(reading.paused)
@@ -299,12 +304,16 @@ class _Reading:
         source: Source,
         source_now: datetime,
         concurrency: int,
+        until: float | None,
+        on_read: Callable[[], None],
     ) -> None:
         self.connection = connection
         self.generation = generation
         self.source = source
         self.source_now = source_now
         self.concurrency = concurrency
+        self.until = until
+        self.on_read = on_read
         self.fetched = 0
         self.failed = 0
         # Pages that this generation did not list (retries and settling pages), and how many of them it took up.
@@ -327,6 +336,7 @@ class _Reading:
                         self._take(ref, future)
                         if len(self._read) + len(self._failures) >= COMMIT_PAGES:
                             self._commit()
+                            self.on_read()
             finally:
                 if not self.connection.closed:
                     self._commit()
@@ -335,7 +345,7 @@ class _Reading:
         for batch in pages.to_fetch(self.connection, self.generation, self.source_now):
             self._unlisted |= pages.not_listed(self.connection, self.generation, batch)
             for ref in batch:
-                if self.paused:
+                if self.paused or (self.until is not None and time.monotonic() >= self.until):
                     return
                 yield ref
 

@@ -8,6 +8,7 @@ wherever it runs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from arcana_pipelines.embedding.prices import PricingPolicy
@@ -29,6 +30,8 @@ from arcana_pipelines.operations.usage import MonthlyUsage, usage_by_month
 from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
 from arcana_pipelines.pipeline.document_chunks import ChunkReport, stage_chunks
 from arcana_pipelines.pipeline.document_content import ContentReport, process_contents
+from arcana_pipelines.pipeline.follow import following
+from arcana_pipelines.pipeline.follower import Slice
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.rag_indexes import publish
 from arcana_pipelines.pipeline.session import Session
@@ -45,12 +48,14 @@ class SyncRequest:
         purpose: `SYNC`; `RETRY` takes up what waits in quarantine first; `STAGE` embeds and publishes nothing.
         allow_removals: how many pages it may remove although they exceed the cap on mass removal.
         page: of a retry: the id of the one page to read again; None: all that wait in quarantine.
+        read_seconds: how long pages are read; the next sync goes on from there. None: as long as it takes.
     """
 
     mode: Mode = Mode.INCREMENTAL
     purpose: Purpose = Purpose.SYNC
     allow_removals: int = 0
     page: str | None = None
+    read_seconds: float | None = None
 
 
 def sync(session: Session, request: SyncRequest) -> SyncReport:
@@ -81,6 +86,7 @@ class SourceReport:
 
     Attributes:
         did: what this listing found and did.
+        indexed: what was indexed while pages were read.
         counts: what became of the pages so far.
         traffic: what was asked of the source; None: nothing is asked of it.
         unknown_types: on how many pages each type stands that we do not know.
@@ -88,6 +94,7 @@ class SourceReport:
     """
 
     did: PagesReport
+    indexed: Slice
     counts: PageCounts
     traffic: Traffic | None
     unknown_types: dict[str, int]
@@ -99,8 +106,12 @@ class SourceReport:
         return self.did.listed == self.counts.enumerated and self.counts.is_balanced
 
 
-def read_pages(session: Session, request: SyncRequest) -> SourceReport:
+def read_pages(
+    session: Session, request: SyncRequest, tell: Callable[[Slice], None] = lambda did: None
+) -> SourceReport:
     """The stage `notion_pages`: list the source, read what is stale, prove what is gone.
+
+    What takes long to read is indexed meanwhile, in another process of the run; `tell` hears of each slice.
 
     Raises:
         WrongUse: a retry names a page that the workspace does not hold.
@@ -109,19 +120,24 @@ def read_pages(session: Session, request: SyncRequest) -> SourceReport:
     connection, workspace_id = session.connection, session.workspace.workspace_id
     if request.purpose is Purpose.RETRY:
         pages.release(connection, workspace_id, request.page)
-    did = sync_pages(
-        connection,
-        session.workspace,
-        session.source,
-        request.mode,
-        allow_removals=request.allow_removals,
-        concurrency=session.settings.max_concurrent_requests,
-        retention_days=session.settings.retention_days,
-        run=session.lease.run,
-        is_estimate=request.purpose is Purpose.STAGE,
-    )
+    is_estimate = request.purpose is Purpose.STAGE
+    with following(session, tell) as follower:
+        did = sync_pages(
+            connection,
+            session.workspace,
+            session.source,
+            request.mode,
+            allow_removals=request.allow_removals,
+            concurrency=session.settings.max_concurrent_requests,
+            retention_days=session.settings.retention_days,
+            run=session.lease.run,
+            is_estimate=is_estimate,
+            read_seconds=request.read_seconds,
+            on_read=(lambda: None) if is_estimate else follower.look,
+        )
     return SourceReport(
         did,
+        follower.did,
         generations.counts(connection, session.generation),
         session.source.traffic(),
         pages.unknown_types(connection, workspace_id),

@@ -24,6 +24,18 @@ def test_pages_that_are_unchanged_are_not_counted_as_to_be_read() -> None:
     assert course.line(progress(1000, 10), at=30) == "1000 listed, 10 of 20 read, 20 pages/min, 0:30 left"
 
 
+def test_pages_that_can_be_found_while_others_are_read_are_told_and_what_limits() -> None:
+    course = Course()
+    course.line(progress(1000, 1000), at=0)
+    now = replace(progress(1000, 700), served=250, behind=50)
+    assert course.line(now, at=60) == "1000 listed, 300 of 1000 read, 250 can be found, 300 pages/min, 2:20 left"
+    course, now = Course(), replace(progress(1000, 700), served=100, behind=200)
+    course.line(progress(1000, 1000), at=0)
+    assert course.line(now, at=60) == (
+        "1000 listed, 300 of 1000 read, 100 can be found, 300 pages/min, indexing limits, 9:00 left"
+    )
+
+
 def test_after_reading_the_time_left_is_that_of_embedding() -> None:
     course = Course()
     course.line(progress(10, 10), at=0)

@@ -81,7 +81,7 @@ def test_of_one_with_troubles_while_a_run_is_at_work(acme: Harness, broken: str)
             ],
             "running": {
                 "listed": 2, "pending": 0, "chunks": 0, "embedded": 0, "served": 1, "is_indexing": False,
-                "passages": 0,
+                "passages": 0, "behind": 0, "limited_by": None,
             },
             "last_sync": {
                 "state": "done",

@@ -78,10 +78,11 @@ def _print_running(state: WorkspaceStatus) -> None:
         return
     say(
         "  [green]a sync is running[/green]: generation {}, {}, since {}: {} pages listed, {} to be read, "
-        "{} chunks waiting, {} of them embedded{}",
-        last.generation, last.mode, local_time(last.started_at), running.listed, running.pending,
+        "{} read and not found yet, {} chunks waiting, {} of them embedded{}{}",
+        last.generation, last.mode, local_time(last.started_at), running.listed, running.pending, running.behind,
         running.chunks, running.embedded,
         "; the index of the vectors is being made" if running.is_indexing else "",
+        f"; {running.limited_by} limits" if running.limited_by else "",
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 -- Pages that could not be read or processed: each keeps its own retry. The first two tries are the next
 -- syncs, then the pauses grow; after the ninth only an edit or a person brings the page back.
--- in: workspace_id, generation, pages (JSON: external_id, reason)
+-- in: workspace_id, generation, taken_up (true: they count as pages of this generation), pages (JSON: external_id,
+--     reason)
 -- out: nothing
 WITH failed AS (
     SELECT * FROM json_to_recordset(%(pages)s::json) AS t(external_id text, reason text)
@@ -13,6 +14,6 @@ UPDATE source_page p SET
         WHEN p.attempts < 2 THEN now()
         WHEN p.attempts < 8 THEN now() + interval '1 minute' * power(4, p.attempts - 2)
     END,
-    seen_generation = %(generation)s
+    seen_generation = CASE WHEN %(taken_up)s THEN %(generation)s ELSE p.seen_generation END
 FROM failed
 WHERE p.workspace_id = %(workspace_id)s AND p.external_id = failed.external_id;

@@ -115,7 +115,8 @@ def embed_missing(
         if not connection.closed:
             report.waiting = provider_batches.waiting(connection, workspace_id)
             with connection.transaction():
-                generations.merge_counters(connection, generation, Counters(embeddings=report.counts()))
+                before = generations.counters(connection, generation).embeddings or EmbeddingCounts()
+                generations.merge_counters(connection, generation, Counters(embeddings=before + report.counts()))
     return report.counts()
 
 

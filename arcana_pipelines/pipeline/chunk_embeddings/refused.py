@@ -19,7 +19,7 @@ def reject(connection: Connection, generation: Generation, key: StoreKey, refuse
     connection.execute(
         load_sql("reject"),
         {
-            **generation.params,
+            "workspace_id": generation.workspace_id,
             "model": key.model,
             "dimensions": key.dimensions,
             "hashes": [text_hash for text_hash, _ in refused],

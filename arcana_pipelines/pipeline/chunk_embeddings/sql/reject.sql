@@ -1,6 +1,6 @@
 -- Remember texts that the provider refuses, and put the pages they stand on into quarantine: only an edit or a
 -- person brings them back. What is served of those pages stays.
--- in: workspace_id, generation, model, dimensions, hashes, reasons (one of each)
+-- in: workspace_id, model, dimensions, hashes, reasons (one of each)
 -- out: nothing
 WITH refused AS (
     SELECT * FROM unnest(%(hashes)s::bytea[], %(reasons)s::text[]) AS t(text_hash, reason)
@@ -10,7 +10,7 @@ WITH refused AS (
     ON CONFLICT DO NOTHING
 )
 UPDATE source_page p SET
-    state = 'quarantined', next_attempt_at = NULL, outcome = NULL, seen_generation = %(generation)s,
+    state = 'quarantined', next_attempt_at = NULL, outcome = NULL,
     reason = 'the embedding provider refuses a text of this page: ' || t.reason
 FROM (
     SELECT d.document_id, min(refused.reason) AS reason

@@ -1,0 +1,13 @@
+-- Pages that a generation has read and that are not processed yet, in the order in which they were read.
+-- `database` is the title of a row's database.
+-- in: workspace_id, generation, limit
+-- out: the fields of ReadPage
+SELECT p.external_id, p.kind, p.title, p.url, p.properties, p.body, p.body_links, p.partial, p.last_edited_at,
+       p.editor_id, p.editor_name, w.platform,
+       CASE WHEN p.kind = 'row' THEN parent.title END AS database
+FROM source_page p
+JOIN workspace w USING (workspace_id)
+LEFT JOIN source_page parent ON parent.workspace_id = p.workspace_id AND parent.external_id = p.parent_external_id
+WHERE p.workspace_id = %(workspace_id)s AND p.state = 'fetched' AND p.seen_generation = %(generation)s
+ORDER BY p.fetched_at, p.external_id
+LIMIT %(limit)s;

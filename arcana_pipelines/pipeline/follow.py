@@ -1,0 +1,118 @@
+"""The index follows the reading: while pages are read, another process of the same run makes them searchable."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from pydantic import SecretStr
+
+from arcana_pipelines.pipeline.follower import ALL_IS_READ, Slice
+from arcana_pipelines.pipeline.session import Session
+
+log = logging.getLogger(__name__)
+
+# A reading that is over sooner gains nothing: the process takes a second to start.
+AFTER_SECONDS = 5.0
+_MOST_SAID = 1 << 16
+
+
+class Follower:
+    """The other process, which is started when it is worth it."""
+
+    def __init__(self, session: Session, tell: Callable[[Slice], None]) -> None:
+        """`tell` hears of each slice."""
+        self.did = Slice()
+        self._session = session
+        self._tell = tell
+        self._began = time.monotonic()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._heard = b""
+
+    def look(self) -> None:
+        """Called while pages are read: start the process, or hear what it has done."""
+        if self._process is None and time.monotonic() - self._began >= AFTER_SECONDS:
+            self._process = self._start()
+        elif self._process is not None:
+            assert self._process.stdout is not None
+            self._hear(self._process.stdout.read(_MOST_SAID) or b"")
+
+    def end(self) -> None:
+        """Let it index what it has not come to yet, and wait for that."""
+        if (process := self._process) is None:
+            return
+        assert process.stdin is not None and process.stdout is not None
+        with process:
+            with suppress(BrokenPipeError):  # it has ended already, and has said why
+                process.stdin.write(ALL_IS_READ.encode())
+            os.set_blocking(process.stdout.fileno(), True)
+            while said := process.stdout.read(_MOST_SAID):
+                self._hear(said)
+        if process.returncode not in (0, 1):
+            log.warning("the process that indexes while pages are read ended with exit code %d", process.returncode)
+
+    def kill(self) -> None:
+        """End it at once: the run has failed or was interrupted. What it has committed is kept."""
+        if self._process is not None:
+            with self._process as process:
+                process.kill()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "arcana_pipelines.pipeline.follower"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
+        assert process.stdin is not None and process.stdout is not None
+        told = {
+            "settings": _plain(self._session.settings.model_dump()),
+            "workspace": self._session.workspace.slug,
+            "run": self._session.lease.run,
+        }
+        # Not as arguments or variables: what stands there, other processes can read.
+        with suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(told).encode() + b"\n")
+        os.set_blocking(process.stdout.fileno(), False)
+        return process
+
+    def _hear(self, said: bytes) -> None:
+        self._heard += said
+        *lines, self._heard = self._heard.split(b"\n")
+        for line in lines:
+            told = json.loads(line)
+            if "failed" in told:
+                log.warning("pages are indexed when all are read: %s", told["failed"])
+            else:
+                did = Slice(**told)
+                self.did += did
+                self._tell(did)
+
+
+@contextmanager
+def following(session: Session, tell: Callable[[Slice], None]) -> Iterator[Follower]:
+    """Follow what is read within the block; at its end all of it is indexed, if following has begun."""
+    follower = Follower(session, tell)
+    try:
+        yield follower
+        follower.end()
+    except BaseException:
+        follower.kill()
+        raise
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Settings as JSON can carry them."""
+    return {
+        name: value.get_secret_value() if isinstance(value, SecretStr)
+        else value if value is None or isinstance(value, int | float)
+        else str(value)
+        for name, value in values.items()
+    }  # fmt: skip

@@ -1,0 +1,127 @@
+"""What makes pages searchable while others are still being read: a process of its own, of the same run.
+
+    python -m arcana_pipelines.pipeline.follower
+
+`pipeline.follow` starts it, and says on its standard input in one line of JSON for what: settings, workspace and
+run. It tells on its standard output what each slice did, a line of JSON each. After the line `all is read` it goes on
+until nothing is left, and ends; when its input ends without, whoever started it is gone, and it ends at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from typing import TextIO
+
+import psycopg
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.embedding.prices import PricingPolicy
+from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
+from arcana_pipelines.pipeline.document_chunks import stage_chunks
+from arcana_pipelines.pipeline.document_content import process_slice
+from arcana_pipelines.pipeline.rag_indexes import publish
+from arcana_pipelines.pipeline.session import Session, workspace_session
+from arcana_pipelines.settings import Settings
+
+# Pages of the first slice. A larger one costs less a page, and its pages wait longer until they are found: the next one
+# is larger or smaller, so that each takes some seconds.
+SLICE = 10
+LARGEST_SLICE = 200
+SLICE_SECONDS = 10.0
+LOOK_SECONDS = 1.0
+ALL_IS_READ = "all is read\n"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What one slice did.
+
+    Attributes:
+        pages: those whose content is stored.
+        chunks: those that became searchable.
+        embedded: texts whose embedding was computed, passages included.
+    """
+
+    pages: int = 0
+    chunks: int = 0
+    embedded: int = 0
+
+    def __add__(self, more: Slice) -> Slice:
+        """What both did."""
+        return Slice(self.pages + more.pages, self.chunks + more.chunks, self.embedded + more.embedded)
+
+
+def index_slice(session: Session, limit: int) -> Slice:
+    """Take at most `limit` pages that the generation has read through all stages; without pages where none wait.
+
+    Raises:
+        ArcanaError: see the stages. What they have committed is kept, and the stages of the run go on from there.
+    """
+    connection, generation = session.connection, session.generation
+    did = process_slice(connection, generation, limit)
+    if not did.processed:
+        return Slice()
+    stage_chunks(connection, session.workspace.workspace_id)
+    embedded = embed_missing(
+        connection,
+        generation,
+        session.open_embedder,
+        session.settings.batch_size,
+        PricingPolicy.of(session.settings),
+    )
+    published = publish(connection, generation, gate=session.gate, finishes=False)
+    return Slice(did.processed, published.published, embedded.computed + embedded.passages)
+
+
+def next_limit(limit: int, pages: int, seconds: float) -> int:
+    """How many pages the next slice has at most, after one of so many that took so long."""
+    if seconds > SLICE_SECONDS:
+        return max(1, limit // 2)
+    return min(2 * limit, LARGEST_SLICE) if pages == limit and seconds < SLICE_SECONDS / 3 else limit
+
+
+def main() -> int:
+    """Follow until there is nothing left to follow; 1 when that failed, which the last line tells."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this decides
+    told = json.loads(sys.stdin.readline())
+    all_is_read = threading.Event()
+    threading.Thread(target=_listen, args=(sys.stdin, all_is_read), daemon=True).start()
+    database = Database(Settings(**told["settings"]))
+    try:
+        with workspace_session(database, told["workspace"], run=told["run"]) as session:
+            limit, is_last = SLICE, False
+            while not is_last:
+                began, was_read = time.monotonic(), all_is_read.is_set()
+                did = index_slice(session, limit)
+                if did.pages:
+                    print(json.dumps(asdict(did)), flush=True)
+                    limit = next_limit(limit, did.pages, time.monotonic() - began)
+                elif not (is_last := was_read):
+                    all_is_read.wait(LOOK_SECONDS)
+    except (ArcanaError, psycopg.Error) as error:
+        print(json.dumps({"failed": str(error)}), flush=True)
+        return 1
+    finally:
+        database.close()
+    return 0
+
+
+def _listen(lines: TextIO, all_is_read: threading.Event) -> None:
+    if lines.readline() != ALL_IS_READ:
+        # Nobody is there whom an error would reach. What is not committed PostgreSQL takes back.
+        os._exit(1)
+    all_is_read.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,300 @@
+"""The index follows the reading: pages can be found while others are read, and nothing is different in the end."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.errors import InvalidSetting
+from arcana_pipelines.ledger import pages
+from arcana_pipelines.pipeline import follow, follower, source_pages, sync
+from arcana_pipelines.pipeline.follow import Follower
+from arcana_pipelines.pipeline.follower import Slice, index_slice
+from arcana_pipelines.pipeline.purpose import Purpose
+from arcana_pipelines.pipeline.sync import SyncRequest
+from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
+from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines_tests.harness import Harness
+from arcana_pipelines_tests.pipeline.test_killed_at_commits import commits_of, killed_after, registered, stored
+from arcana_pipelines_tests.pipeline.world_machine import end_if_it_hangs, in_haste
+
+
+@pytest.fixture
+def world() -> NotionWorld:
+    world = NotionWorld()
+    top = world.add_page("Company")
+    for number in range(40):
+        world.clock.advance(61)
+        text = f"Room {number} 회의실 {'word ' * (number * 20)}"
+        page = world.add_page(f"Page {number}", top, [blocks.paragraph(text), blocks.paragraph("the same for all")])
+        top = page if number % 15 == 14 else top
+    world.clock.advance(600)
+    return world
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Both processes have many turns."""
+    monkeypatch.setattr(source_pages, "COMMIT_PAGES", 4)
+    with in_haste():
+        yield
+
+
+@pytest.fixture
+def turns(monkeypatch: pytest.MonkeyPatch, small_batches: None) -> list[Slice]:
+    """The other process has its turns in this one, one slice after each commit of the reading."""
+    done: list[Slice] = []
+
+    def look(self: Follower) -> None:
+        done.append(index_slice(self._session, 3))
+        self.did += done[-1]
+
+    monkeypatch.setattr(Follower, "look", look)
+    return done
+
+
+@pytest.fixture
+def slow(acme: Harness, server: NotionServer, monkeypatch: pytest.MonkeyPatch) -> Harness:
+    """A source that takes some seconds to read, and a follower from the beginning on."""
+    monkeypatch.setattr(follow, "AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(source_pages, "COMMIT_PAGES", 4)
+    server.latency(2.0)
+    return acme
+
+
+def test_what_was_read_is_found_before_all_is_read_and_the_end_is_the_same(
+    database: Database, world: NotionWorld, server: NotionServer, turns: list[Slice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed = registered(database, world, server, "followed")
+    report = followed.sync()
+    assert sum(did.pages for did in turns) > 15 and all(did.chunks for did in turns)
+    with monkeypatch.context() as patch:
+        patch.setattr(Follower, "look", lambda self: None)
+        plain = registered(database, world, server, "plain")
+        assert {**plain.sync(), "workspace": "followed"} == report
+    assert followed.checksum() == plain.checksum()
+    followed.assert_matches_world()
+
+
+def test_the_counts_of_an_index_move_with_each_slice(acme: Harness, turns: list[Slice]) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def look(self: Follower) -> None:
+        index_slice(self._session, 3)
+        ((objects, vectors, documents, chunks),) = acme.rows(
+            "SELECT object_count, vector_count, (SELECT count(*) FROM published_document), "
+            "(SELECT count(*) FROM document_chunk WHERE deleted_at IS NULL) FROM rag_indexes"
+        )
+        assert (objects, vectors) == (documents, chunks)
+        seen.append((objects, vectors))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Follower, "look", look)
+        acme.sync()
+    assert seen[0][0] == 3 and seen == sorted(set(seen))
+
+
+def test_a_sync_that_is_killed_at_any_commit_while_it_follows_is_finished_by_the_next(
+    database: Database, world: NotionWorld, server: NotionServer, turns: list[Slice]
+) -> None:
+    whole = registered(database, world, server, "whole")
+    commits = commits_of(whole, Mode.FULL)
+    assert commits > 60
+    for number in range(1, commits, 3):
+        killed = registered(database, world, server, f"killed-{number}")
+        killed_after(killed, number, lambda dying: dying.sync(Mode.FULL))
+        paid = stored(killed)
+        report = killed.sync()
+        assert killed.checksum() == whole.checksum(), f"killed after commit {number} of {commits}"
+        assert report["embeddings"]["computed"] == stored(whole) - paid
+
+
+def test_a_page_that_cannot_be_processed_is_counted_once(acme: Harness, turns: list[Slice]) -> None:
+    bad = max(acme.world.visible_pages(), key=lambda page: acme.world.nodes[page].edited)
+    with pytest.MonkeyPatch.context() as patch:
+        made = follower.process_slice
+
+        def fail(*arguments: object) -> object:
+            with pytest.MonkeyPatch.context() as inner:
+                inner.setattr(
+                    "arcana_pipelines.pipeline.document_content.make_contents", partial(_refusing, bad, _make_contents)
+                )
+                return made(*arguments)  # type: ignore[arg-type]
+
+        patch.setattr(follower, "process_slice", fail)
+        report = acme.sync()
+    assert report["pages"]["quarantined"] == 1
+    assert acme.page_state(bad)[0] == "quarantined"
+
+
+def _make_contents(row: object, titles: object) -> object:
+    from arcana_pipelines.documents.contents import make_contents
+
+    return make_contents(row, titles)  # type: ignore[arg-type]
+
+
+def _refusing(bad: str, make: Callable[[object, object], object], row: dict[str, str], titles: object) -> object:
+    if row["external_id"] == bad:
+        raise ValueError("nobody can read this")
+    return make(row, titles)
+
+
+def test_the_newest_pages_are_read_first_and_then_tree_by_tree(acme: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "NEWEST", 5)
+    others = [acme.world.add_page(f"Other {number}") for number in range(3)]
+    for number in range(12):
+        acme.world.clock.advance(61)
+        acme.world.add_page(f"Below {number}", others[number % 3])
+    acme.sync()
+    with acme.session() as session:
+        with session.connection.transaction():
+            session.connection.execute("UPDATE source_page SET state = 'pending'")
+        batches = pages.to_fetch(session.connection, session.generation, datetime.now(UTC), limit=4)
+        read = [ref.title for batch in batches for ref in batch]
+    by_edit = [
+        title for (title,) in acme.rows("SELECT title FROM source_page ORDER BY last_edited_at DESC, external_id")
+    ]
+    trees: dict[str, list[str]] = {}
+    for title in by_edit[5:]:
+        trees.setdefault(_tree(title), []).append(title)
+    assert len(trees) == 4 and len(read) == 41 + 3 + 12
+    assert read == by_edit[:5] + [title for tree in trees.values() for title in tree]
+
+
+def _tree(title: str) -> str:
+    name, _, number = title.partition(" ")
+    return f"Other {int(number) % 3}" if name in ("Other", "Below") else "Company"
+
+
+@pytest.mark.parametrize(
+    ("limit", "pages", "seconds", "then"),
+    [(10, 10, 1, 20), (10, 7, 1, 10), (10, 10, 5, 10), (10, 10, 11, 5), (1, 1, 90, 1), (200, 200, 1, 200)],
+)
+def test_slices_take_some_seconds(limit: int, pages: int, seconds: float, then: int) -> None:
+    assert follower.next_limit(limit, pages, seconds) == then
+
+
+class TestInAnotherProcess:
+    def test_it_is_told_what_was_indexed_meanwhile(self, slow: Harness) -> None:
+        told: list[Slice] = []
+        with slow.session() as session:
+            report = sync.read_pages(session, SyncRequest(), told.append)
+            assert len(told) > 1 and report.indexed == sum(told, Slice()) and report.indexed.pages == 41
+            assert slow.rows("SELECT count(*) FROM published_document") == [(report.indexed.pages,)]
+            assert report.is_balanced
+            sync.make_contents(session)
+            sync.cut_chunks(session, Purpose.SYNC)
+            sync.embed_chunks(session, Purpose.SYNC)
+            sync.publish_indexes(session, Purpose.SYNC)
+        slow.server.latency(0)
+        slow.assert_matches_world()
+        assert slow.sync()["embeddings"]["computed"] == 0
+
+    def test_a_reading_that_is_soon_over_starts_none(self, acme: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Follower, "_start", lambda self: pytest.fail("it was started"))
+        acme.sync()
+
+    def test_an_estimate_embeds_nothing(self, slow: Harness) -> None:
+        with slow.session() as session:
+            report = sync.read_pages(session, SyncRequest(purpose=Purpose.STAGE))
+        assert report.indexed == Slice() and slow.rows("SELECT 1 FROM embedding_store") == []
+
+    def test_the_stages_do_what_it_could_not(self, slow: Harness, caplog: pytest.LogCaptureFixture) -> None:
+        started = Follower._start
+
+        def start_and_kill(self: Follower) -> object:
+            process = started(self)
+            process.kill()
+            return process
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Follower, "_start", start_and_kill)
+            slow.sync()
+        assert "ended with exit code -9" in caplog.text
+        slow.assert_matches_world()
+
+    def test_what_went_wrong_in_it_is_told_and_the_sync_goes_on(
+        self, slow: Harness, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with slow.database.connection() as connection:
+            connection.execute("UPDATE workspace SET embedding_budget = 0")
+            connection.execute(
+                "UPDATE rag_index_build SET embedding_model = 'text-embedding-3-small', dimensions = 1536"
+            )
+        with pytest.raises(InvalidSetting, match="OPENAI_API_KEY"):
+            slow.sync()
+        assert "pages are indexed when all are read" in caplog.text
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_it_ends_with_the_run_that_is_killed_and_the_next_ends_like_an_uninterrupted_one(
+        self, slow: Harness, database: Database, tmp_path: Path, seed: int
+    ) -> None:
+        noted = tmp_path / "pid"
+        started = Follower._start
+
+        def start(self: Follower) -> object:
+            process = started(self)
+            noted.write_text(str(process.pid))
+            return process
+
+        child = os.fork()
+        if child == 0:
+            with suppress(BaseException), pytest.MonkeyPatch.context() as patch:
+                end_if_it_hangs()
+                patch.setattr(Follower, "_start", start)
+                slow.at(database=Database(database.settings)).sync()
+            os._exit(0)
+        _until(noted.exists)
+        if seed:
+            _until(lambda: slow.rows("SELECT 1 FROM published_document LIMIT 1") != [])
+        time.sleep(random.Random(seed).uniform(0, 1))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        pid = int(noted.read_text())
+        _until(lambda: not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes())
+        slow.server.latency(0)
+        slow.sync()
+        slow.assert_matches_world()
+        plain = Harness.register(database, slow.world, slow.server, "plain")
+        plain.sync()
+        assert slow.checksum() == plain.checksum()
+
+
+def _until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_reading_that_takes_too_long_is_gone_on_with_by_the_next_sync(acme: Harness) -> None:
+    acme.server.latency(0.2)
+    with acme.session() as session:
+        report = sync.sync(session, SyncRequest(read_seconds=0.3))
+    assert report.listing_complete and 0 < report.pages.pending < 41
+    assert report.pages.pending + report.pages.added == 41 == len(acme.world.visible_pages())
+    assert len(acme.published()) == report.pages.added
+    acme.server.latency(0)
+    acme.sync()
+    acme.assert_matches_world()
+
+
+def test_what_the_process_is_told_makes_the_same_settings(acme: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = acme.database.settings.model_copy(update={"batch_size": 7})
+    told = follow._plain(settings.model_dump())
+    assert type(settings)(**told) == settings
+
+
+def test_slices_add_up() -> None:
+    assert Slice(1, 2, 3) + Slice(10, 20, 30) == Slice(11, 22, 33)
