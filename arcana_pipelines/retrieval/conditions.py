@@ -19,7 +19,7 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.documents.comparables import PROPERTY_VALUES
 from arcana_pipelines.documents.values import read_checkbox, read_number, read_span
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.markdown.characters import nfc
+from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.retrieval.filters import OPERATORS, Filters, PropertyCondition
 from arcana_pipelines.retrieval.limits import LONGEST_VALUE, MOST_CONDITIONS, check_text
 from arcana_pipelines.retrieval.near import folded, listed, nearest
@@ -194,6 +194,17 @@ def known_conditions(
     return known, list(dict.fromkeys(notes))
 
 
+def _as_stored(condition: PropertyCondition) -> PropertyCondition:
+    """The condition in characters that names and values are stored in."""
+    written = condition.written
+    return replace(
+        condition,
+        name=clean(condition.name).strip(),
+        value=clean(condition.value).strip(),
+        written=None if written is None else clean(written),
+    )
+
+
 class _Properties:
     """What a workspace has of properties, now or then."""
 
@@ -219,7 +230,7 @@ class _Properties:
 
     def known(self, condition: PropertyCondition) -> KnownCondition:
         """The condition with the property that it means."""
-        condition = self._named(condition)
+        condition = self._named(_as_stored(condition))
         name, operator, value = condition.name, condition.operator, condition.value
         databases, titled = self._databases.get(name), tuple(self._titled.get(name, ()))
         if databases is None and not titled:
@@ -246,8 +257,8 @@ class _Properties:
             check_text("A condition", reading.name + reading.value, LONGEST_VALUE)
             if reading.operator not in OPERATORS:
                 raise WrongUse(f"There is no operator '{reading.operator}', only {' '.join(OPERATORS)}.")
-            if (spelled := nfc(reading.name)) in names:
-                return replace(reading, name=spelled)
+            if reading.name in names:
+                return reading
         for reading in readings:
             alike = self._alike.get(folded(reading.name), [])
             if len(alike) == 1:

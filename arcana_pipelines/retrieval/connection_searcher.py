@@ -16,6 +16,7 @@ from arcana_pipelines.embedding.language_means import means_of
 from arcana_pipelines.errors import EmbeddingFailed, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.lexical.analysis import query_terms
+from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.retrieval import highlights
 from arcana_pipelines.retrieval.cursor import DEEPEST, Cursor, question_hash
 from arcana_pipelines.retrieval.hit_of_row import link_to
@@ -97,7 +98,8 @@ class ConnectionSearcher:
     def answer(self, request: SearchRequest) -> Answer:
         """The same with what the results are made of."""
         started = time.monotonic()
-        text = request.query.strip()
+        # As texts are stored: what nobody sees in a question would change what it means to the model.
+        text = clean(request.query).strip()
         terms = dict(list(query_terms(text).items())[:MOST_TERMS])
         reranker = self._reranker if request.ranking == "fused" else None
         after, k = None, request.k

@@ -10,6 +10,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import rows
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.markdown.urls import canonical_id, page_id_of
 from arcana_pipelines.retrieval.limits import check_text
 from arcana_pipelines.retrieval.near import listed, nearest
@@ -56,7 +57,7 @@ def find_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
         "asked": asked,
         "external_id": external_id,
         "hex": external_id.replace("-", "") if external_id else None,
-        "title": asked,
+        "title": clean(asked).strip(),  # as titles are stored: a file's name may have its letters decomposed
     }
     places = rows(connection, Place, load_sql("page"), parameters)
     by_id = [place for place in places if place.external_id in (asked, external_id)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -127,6 +128,28 @@ class TestWords:
 
     def test_a_question_of_sixty_words_is_answered(self, acme: Harness, library: Library) -> None:
         assert library.travel in pages(search(acme, "employees book flights " + "the of and kitchen " * 15))
+
+    @pytest.mark.parametrize("ranking", ["fused", "dense", "lexical"])
+    @pytest.mark.parametrize(
+        "unseen",
+        ["휴\u200b가 kitch\xaden", "\u202e휴가 kitchen\u202c", "\ufeff휴가\u2060 kitch\u200den", "휴가 kitchen"],
+    )
+    def test_what_nobody_sees_in_a_question_changes_nothing(
+        self, acme: Harness, library: Library, ranking: Any, unseen: str
+    ) -> None:
+        said = search(acme, "휴가 kitchen", ranking=ranking).hits
+        for written in (unseen, unicodedata.normalize("NFD", unseen)):
+            assert search(acme, written, ranking=ranking).hits == said
+
+    @pytest.mark.parametrize(
+        "title", ["연차 휴가 규정", "\u202a연차 휴\u200b가 규정\u202c", "\ufeff연차 휴\xad가 규정"]
+    )
+    def test_nor_in_a_title_or_a_condition(self, acme: Harness, library: Library, title: str) -> None:
+        for written in (title, unicodedata.normalize("NFD", title)):
+            assert pages(search(acme, "휴가", filters=Filters(below=written))) == [library.leave]
+        for condition in ("Sta\xadtus=Done", "Status=\u200bDone", "\u202aStatus=Do\u2060ne\u202c"):
+            filters = Filters(properties=[PropertyCondition.parse(condition)])
+            assert len(pages(search(acme, "elevator", filters=filters))) == 3
 
 
 class TestAnswers:
