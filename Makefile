@@ -102,7 +102,7 @@ soak: setup
 	$(BIN)/python benchmarks/soak.py --steps $(STEPS)
 
 # Each prints its figures beside their targets; the others go on when one misses a target.
-BENCHMARKS := chunk_edits index_build search_speed sync_requests notion_reads sensor_tick peers/compare
+BENCHMARKS := absences chunk_edits index_build search_speed sync_requests notion_reads sensor_tick peers/compare
 KILLS := arcana_pipelines_tests/pipeline/test_killed_at_commits.py
 bench: setup
 	@missed=; for name in $(BENCHMARKS); do echo; echo "# $$name"; \

@@ -109,6 +109,7 @@ class Settings(ScheduleTimes):
     notion_base_url: HttpUrl = "https://api.notion.com"
     notion_requests_per_minute: int = Field(180, ge=0)
     notion_timeout: float = Field(60.0, gt=0)
+    sweep_share: float = Field(0.01, ge=0, le=1)
 
     notion_webhook_token: SecretStr | None = None
 

@@ -40,6 +40,7 @@ UNITS = {
     "database_max_overflow": "connections",
     "notion_requests_per_minute": "requests a minute",
     "notion_timeout": "seconds",
+    "sweep_share": "of the requests",
     "openai_embedding_dimensions": "numbers a vector",
     "openai_max_retries": "retries",
     "openai_timeout": "seconds",

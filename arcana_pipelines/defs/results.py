@@ -15,6 +15,7 @@ import dagster as dg
 from arcana_pipelines.defs.tables import Cell, table
 from arcana_pipelines.indexes.builds import Build
 from arcana_pipelines.ledger.counters import EmbeddingCounts
+from arcana_pipelines.ledger.freshness import Freshness
 from arcana_pipelines.ledger.pages import PartialPages
 from arcana_pipelines.operations.reports import MOST_CHANGES, Change, ServedIndex, counts_agree
 from arcana_pipelines.operations.usage import MonthlyUsage
@@ -40,6 +41,7 @@ def of_pages(report: SourceReport, started: float) -> dg.MaterializeResult:  # t
             "unknown_types": table({"type": "string", "pages": "int"}, report.unknown_types.items()),
             "partial": report.partial.pages,
             "partial_pages": partial_table(report.partial),
+            **_times(report.freshness),
             **_seconds(started),
         },
         check_results=[
@@ -201,6 +203,12 @@ def usage_table(usage: Sequence[MonthlyUsage]) -> dg.TableMetadataValue:
     return table(
         {"month": "string", "model": "string", "tier": "string", "texts": "int", "tokens": "int", "usd": "string"}, rows
     )
+
+
+def _times(fresh: Freshness) -> dict[str, dg.TimestampMetadataValue]:
+    """Up to when what happened in the source would have been seen."""
+    times = {"absences_seen_to": fresh.absences_seen_to, "edits_seen_to": fresh.edits_seen_to}
+    return {name: dg.MetadataValue.timestamp(time) for name, time in times.items() if time}
 
 
 def _seconds(started: float) -> dict[str, Any]:

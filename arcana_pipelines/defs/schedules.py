@@ -31,7 +31,7 @@ def schedules(times: ScheduleTimes) -> list[dg.ScheduleDefinition]:
             times,
             "audit",
             AUDIT_JOB,
-            "List everything, prove what is gone, measure the indexes. The only way to see un-shared pages.",
+            "List everything, prove what is gone, measure the indexes. Sees renamed columns, which sweeps do not.",
             _audits,
         ),
         _schedule(

@@ -120,6 +120,7 @@ class Counters:
         chunks: what was published and taken out.
         pages: what had become of its pages when the sync ended. Later syncs list most of them again.
         quarantined: all pages of the workspace in quarantine when the sync ended.
+        is_whole: it listed everything there is, so that pages that are gone were missed. None: it did not.
         ended: `interrupted`: a person had it end before it was done. None: no one did.
     """
 
@@ -134,6 +135,7 @@ class Counters:
     chunks: ChunkCounts | None = None
     pages: PageCounts | None = None
     quarantined: int | None = None
+    is_whole: bool | None = None
     ended: How | None = None
 
     @classmethod

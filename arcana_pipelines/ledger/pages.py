@@ -34,6 +34,8 @@ SETTLE = timedelta(minutes=2)
 FEW_UNSETTLED = 20
 # So many pages that were edited last are read before all others.
 NEWEST = 100
+# After a page was found gone, a sync is asked for that looks a second time. A hiccup of the source is over by then.
+SECOND_LOOK = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,9 +363,10 @@ def mark_stale(connection: Connection, generation: Generation, pages: Sequence[s
 def store_suspects(connection: Connection, generation: Generation, pages: Sequence[str]) -> None:
     """Pages that nothing lists and that answered 404 when they were read again: looked at by the next sync."""
     connection.execute(
-        "UPDATE source_page SET state = 'suspect', reason = 'not found when it was read again', attempts = 1 "
+        "UPDATE source_page SET state = 'suspect', reason = 'not found when it was read again', attempts = 1, "
+        "next_attempt_at = now() + %s "
         "WHERE workspace_id = %s AND external_id = ANY(%s)",
-        [generation.workspace_id, list(pages)],
+        [SECOND_LOOK, generation.workspace_id, list(pages)],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import ArcanaError, SourcePaused, SourceUnavailable, TokenRevoked
-from arcana_pipelines.ledger import pages
+from arcana_pipelines.ledger import pages, sweeps
 from arcana_pipelines.sources.protocol import Mode, PageRef, Source
 from arcana_pipelines.sources.registry import open_source
 from arcana_pipelines.workspaces.workspaces import Workspace
@@ -44,7 +45,7 @@ def poll_and_record(database: Database, workspace: Workspace) -> None:
 
     The answer is in the table and nowhere else, so one that comes late is not lost.
     """
-    _update(database, workspace, "polled_at = now()")
+    began = _begin(database, workspace)
     try:
         poll = _ask(database, workspace)
     except TokenRevoked as error:
@@ -60,7 +61,9 @@ def poll_and_record(database: Database, workspace: Workspace) -> None:
             log.info("workspace '%s': %s", workspace.slug, poll.reason)
         _update(
             database, workspace,
-            "sync_needed = %s, poll_failures = 0, poll_problem = NULL, poll_after = NULL", poll.reason or None,
+            "sync_needed = %s, unchanged_at = CASE WHEN %s THEN unchanged_at ELSE %s END, "
+            "poll_failures = 0, poll_problem = NULL, poll_after = NULL",
+            poll.reason or None, poll.needed, began,
         )  # fmt: skip
 
 
@@ -68,9 +71,22 @@ def _ask(database: Database, workspace: Workspace) -> Poll:
     row = workspace
     source = open_source(row.platform, row.source_config, row.credential_ref, row.slug, database, hurried=True)
     try:
-        return poll(database, workspace, source)
+        found = poll(database, workspace, source)
+        sweeps.take_turn(database, workspace, source)
+        return found
     finally:
         source.close()
+
+
+def _begin(database: Database, workspace: Workspace) -> datetime | None:
+    """Note that the workspace has its turn; returns the time, or None where it was removed meanwhile."""
+    with database.connection() as connection:
+        began: datetime | None = scalar(
+            connection,
+            "UPDATE workspace SET polled_at = now() WHERE workspace_id = %s RETURNING polled_at",
+            [workspace.workspace_id],
+        )
+    return began
 
 
 def _note_failure(database: Database, workspace: Workspace, error: ArcanaError, sync_needed: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Absence, proven: suspect, confirmed by a direct look, tombstoned. Nothing is removed on an error.
+"""Absence, proven: suspect, confirmed by direct looks, tombstoned. Nothing is removed on an error.
 
 A page is removed when it is in the trash, when it lies below a page that is (and nothing says it moved), or
 when as many syncs as the source demands found it gone (`Capabilities.absences_needed`). More removals at once than
@@ -58,8 +58,9 @@ def remove_absent(
         TokenRevoked: the token stopped working; nothing was removed.
     """
     with connection.transaction():
-        if listing.complete and (source.capabilities.lists_everything or generation.mode is not Mode.INCREMENTAL):
+        if listing.complete and shows_everything(source, generation.mode):
             connection.execute(load_sql("removal_missing"), generation.params)
+        connection.execute(load_sql("removal_swept"), generation.params)
         if listing.trash:
             connection.execute(load_sql("removal_trashed"), {**generation.params, "ids": list(listing.trash)})
     alive = _bring_back(connection, generation, source, listing)
@@ -78,6 +79,11 @@ def remove_absent(
     with connection.transaction():
         connection.execute(load_sql("removal_tombstone"), {**generation.params, "ids": proven})
     return Removal(removed=len(proven), alive=alive)
+
+
+def shows_everything(source: Source, mode: Mode) -> bool:
+    """True where a complete listing in this mode misses what is gone."""
+    return source.capabilities.lists_everything or mode is not Mode.INCREMENTAL
 
 
 def _proven(connection: Connection, generation: Generation, source: Source, trash: Set[str]) -> tuple[list[str], int]:
@@ -194,9 +200,9 @@ def _mark_below_trash(connection: Connection, generation: Generation, ref: PageR
 def _count_miss(connection: Connection, generation: Generation, external_id: str) -> int:
     misses: int = scalar(
         connection,
-        "UPDATE source_page SET attempts = attempts + 1 WHERE workspace_id = %s AND external_id = %s "
-        "RETURNING attempts",
-        [generation.workspace_id, external_id],
+        "UPDATE source_page SET attempts = attempts + 1, next_attempt_at = now() + %s "
+        "WHERE workspace_id = %s AND external_id = %s RETURNING attempts",
+        [pages.SECOND_LOOK, generation.workspace_id, external_id],
     )
     return misses
 

@@ -12,6 +12,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.ledger import generations, pages
 from arcana_pipelines.ledger.counters import Counters
+from arcana_pipelines.ledger.freshness import Freshness, freshness
 from arcana_pipelines.ledger.pages import PartialPages
 from arcana_pipelines.operations.reports import (
     NotServing,
@@ -110,6 +111,7 @@ class WorkspaceStatus:
         running: how far the run is that works on the workspace now; None where none does.
         last_sync: None before the first one.
         builds_not_serving: builds that are being made.
+        freshness: up to when what happened in the source would have been seen.
         source: what keeps it from its source.
         not_indexed: what is not served, a group a reason, the largest first.
         partial: pages that are known to be incomplete in the index.
@@ -122,6 +124,7 @@ class WorkspaceStatus:
     running: Progress | None
     last_sync: LastSync | None
     builds_not_serving: Sequence[NotServing]
+    freshness: Freshness
     source: SourceState
     not_indexed: Sequence[NotIndexed]
     partial: PartialPages
@@ -136,6 +139,7 @@ class WorkspaceStatus:
             "running": self.running.as_dict() if self.running else None,
             "last_sync": self.last_sync.as_dict() if self.last_sync else None,
             "builds_not_serving": [build.as_dict() for build in self.builds_not_serving],
+            "freshness": self.freshness.as_dict(),
             "source": self.source.as_dict(),
             "not_indexed": [asdict(group) for group in self.not_indexed],
             "partial": self.partial.as_dict(),
@@ -154,6 +158,7 @@ def workspace_status(connection: Connection, workspace: Workspace) -> WorkspaceS
         running=progress_of(connection, workspace.workspace_id) if is_running else None,
         last_sync=_last_sync(connection, workspace, is_running),
         builds_not_serving=builds_not_serving(connection, workspace.workspace_id),
+        freshness=freshness(connection, workspace.workspace_id),
         source=_source_state(connection, workspace),
         not_indexed=query.rows(connection, NotIndexed, load_sql("not_indexed"), parameters),
         partial=pages.partial_pages(connection, workspace.workspace_id),

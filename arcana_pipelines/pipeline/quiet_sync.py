@@ -16,7 +16,7 @@ from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
 from arcana_pipelines.operations.reports import SyncReport
 from arcana_pipelines.pipeline.session import Session, workspace_session
 from arcana_pipelines.pipeline.sync import SyncRequest, sync
-from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence, Source, Traffic
+from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence, Shown, Source, Traffic
 from arcana_pipelines.sources.registry import open_source
 from arcana_pipelines.workspaces.workspaces import Workspace
 
@@ -116,6 +116,10 @@ class _ListedOnce(Source):
     def container(self, external_id: str) -> PageRef | None:
         """See `Source.container`."""
         return self._source.container(external_id)
+
+    def sweep(self, container: str | None, place: str | None) -> Shown:
+        """See `Source.sweep`."""
+        return self._source.sweep(container, place)
 
     def unchanged_since(self, cursor: str | None) -> bool:
         """See `Source.unchanged_since`."""

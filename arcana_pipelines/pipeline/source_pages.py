@@ -27,7 +27,7 @@ from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.ledger.inbox import Waiting
 from arcana_pipelines.ledger.purge import purge
-from arcana_pipelines.ledger.removal import is_below_removed, remove_absent
+from arcana_pipelines.ledger.removal import is_below_removed, remove_absent, shows_everything
 from arcana_pipelines.net.in_flight import in_flight
 from arcana_pipelines.net.workers import worker_threads
 from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence, Source
@@ -132,7 +132,11 @@ def sync_pages(
         waiting=removal.waiting,
     )
     counted = Counters(
-        listed=report.listed, removed=removal.removed, waiting_removals=removal.waiting, notion=source.traffic()
+        listed=report.listed,
+        removed=removal.removed,
+        waiting_removals=removal.waiting,
+        notion=source.traffic(),
+        is_whole=(listing.complete and shows_everything(source, mode)) or None,
     )
     with connection.transaction():
         inbox.close(connection, workspace.workspace_id, announced.event_ids, generation.number)

@@ -17,6 +17,7 @@ from arcana_pipelines.indexes.builds import Build, builds_of
 from arcana_pipelines.indexes.lifecycle import builds_to_drop, drop_builds
 from arcana_pipelines.ledger import generations, pages
 from arcana_pipelines.ledger.counters import ChunkCounts, EmbeddingCounts, PageCounts
+from arcana_pipelines.ledger.freshness import Freshness, freshness
 from arcana_pipelines.ledger.pages import PartialPages
 from arcana_pipelines.operations.reports import (
     Change,
@@ -91,6 +92,7 @@ class SourceReport:
         traffic: what was asked of the source; None: nothing is asked of it.
         unknown_types: on how many pages each type stands that we do not know.
         partial: pages that are known to be incomplete.
+        freshness: up to when what happened in the source would have been seen.
     """
 
     did: PagesReport
@@ -99,6 +101,7 @@ class SourceReport:
     traffic: Traffic | None
     unknown_types: dict[str, int]
     partial: PartialPages
+    freshness: Freshness
 
     @property
     def is_balanced(self) -> bool:
@@ -142,6 +145,7 @@ def read_pages(
         session.source.traffic(),
         pages.unknown_types(connection, workspace_id),
         pages.partial_pages(connection, workspace_id),
+        freshness(connection, workspace_id),
     )
 
 

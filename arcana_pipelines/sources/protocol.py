@@ -9,7 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-__all__ = ["Announcement", "FetchedPage", "Listing", "Mode", "PageRef", "Presence", "Source"]
+from arcana_pipelines.errors import PageRejected
+
+__all__ = ["Announcement", "FetchedPage", "Listing", "Mode", "PageRef", "Presence", "Shown", "Source"]
 
 
 class Mode(StrEnum):
@@ -41,6 +43,8 @@ class Capabilities:
         probes: `Source.unchanged_since` may prove that nothing changed. Without it that is never asked.
         reads_comments: `Source.fetch` reads comments, so that a new comment is a reason to read its page again.
         absences_needed: how many syncs must find a page gone before that counts; 1 where the source's word is proof.
+        sweeps: `Source.sweep` lists everything a request at a time. Without it absence is seen by syncs that list
+            everything.
     """
 
     lists_trash: bool = False
@@ -49,6 +53,7 @@ class Capabilities:
     probes: bool = False
     reads_comments: bool = False
     absences_needed: int = 2
+    sweeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,19 @@ class Announcement:
     occurred_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one request of a sweep has shown.
+
+    Attributes:
+        ids: of the pages and rows that are there; none that is in the trash.
+        place: where the next request goes on, in the source's own words; None: the listing has proven its end.
+    """
+
+    ids: tuple[str, ...]
+    place: str | None
+
+
 @dataclass(slots=True)
 class Listing:
     """A running enumeration: iterate `batches`, then read how it ended.
@@ -229,6 +247,23 @@ class Source(Protocol):
             TokenRevoked: nothing can be read with this token.
         """
         return None
+
+    def sweep(self, container: str | None, place: str | None) -> Shown:
+        """List all pages, or the rows of one container, one request at a time; nothing is read besides.
+
+        Requests may be hours and processes apart. Pages that are edited meanwhile need not be shown.
+
+        Args:
+            container: whose rows are listed; None: everything that one listing shows.
+            place: what the request before this one gave; None: this is the first.
+
+        Raises:
+            PageUnavailable: there is no such container.
+            PageRejected, AnswerUnusable: the listing is refused or cut short. It proves nothing.
+            SourceUnavailable: nothing can be listed now; the place holds.
+            TokenRevoked: nothing can be listed with this token.
+        """
+        raise PageRejected("this source is not listed a request at a time")
 
     def unchanged_since(self, cursor: str | None) -> bool:
         """True when a look much cheaper than a listing proves that nothing changed since `cursor`."""

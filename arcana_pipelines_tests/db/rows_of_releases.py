@@ -221,6 +221,11 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
         ],
         "source_limit": [{"credential_hash": "0" * 32, "configured": 180, "per_minute": 170.0, "reason": "429"}],
         "source_request": [{"credential_hash": "0" * 32, "second": FIRST_SYNC, "requests": 3}],
+        "source_sweep": [
+            {**in_workspace, "whole_began_at": FIRST_SYNC, "whole_ended_at": FIRST_SYNC, "whole_requests": 1}
+        ],
+        "source_sweep_answer": [{**in_workspace, "answer": 1, "ids": pages}],
+        "unlisted_page": [{**in_workspace, "external_id": world.leave, "sweeps": 1}],
         "webhook_event": [
             {
                 **in_workspace,

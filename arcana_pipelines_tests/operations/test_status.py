@@ -20,7 +20,11 @@ def status(acme: Harness) -> dict[str, Any]:
     """What the command prints, times left out but for whether there is one."""
     with acme.database.connection() as connection:
         told: dict[str, Any] = json.loads(json.dumps(workspace_status(connection, find(connection, "acme")).as_dict()))
-    for held, names in ((told["last_sync"], ("started_at", "finished_at")), (told["source"], ("paused_until",))):
+    for held, names in (
+        (told["last_sync"], ("started_at", "finished_at")),
+        (told["source"], ("paused_until",)),
+        (told["freshness"], ("absences_seen_to", "edits_seen_to")),
+    ):
         for name in names:
             if held is not None:
                 held[name] = held[name] is not None
@@ -47,6 +51,17 @@ NOTHING_YET: dict[str, Any] = {
     "running": None,
     "last_sync": None,
     "builds_not_serving": [],
+    "freshness": {
+        "absences_seen_to": False,
+        "edits_seen_to": False,
+        "unlisted": 0,
+        "began_at": None,
+        "requests": 0,
+        "whole_began_at": None,
+        "whole_ended_at": None,
+        "whole_requests": None,
+        "problem": None,
+    },
     "source": {"problem": None, "paused_until": False, "pause_reason": None, "unknown_types": {}},
     "not_indexed": [],
     "partial": {"pages": 0, "reasons": []},
@@ -97,6 +112,7 @@ def test_of_one_with_troubles_while_a_run_is_at_work(acme: Harness, broken: str)
                 },
                 "waiting_removals": 0,
             },
+            "freshness": {**NOTHING_YET["freshness"], "absences_seen_to": True, "edits_seen_to": True},
             "source": {
                 "problem": "Notion did not answer",
                 "paused_until": True,

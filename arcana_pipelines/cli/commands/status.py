@@ -8,6 +8,7 @@ from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import json_option, local_time, print_json, say
 from arcana_pipelines.cli.reports import say_not_serving, say_waiting_removals
 from arcana_pipelines.db.schema import require_current
+from arcana_pipelines.ledger.freshness import Freshness
 from arcana_pipelines.operations.status import SourceState, WorkspaceStatus, workspace_status
 from arcana_pipelines.workspaces import workspaces
 
@@ -55,6 +56,7 @@ def _print(state: WorkspaceStatus) -> None:
     say_not_serving(state.builds_not_serving)
     _print_running(state)
     _print_last_sync(state)
+    _print_freshness(state.freshness)
     _print_source(state.source)
     for group in state.not_indexed:
         if group.state == "pending" and state.running:
@@ -108,6 +110,18 @@ def _print_last_sync(state: WorkspaceStatus) -> None:
         say("    {}", problem)
     if last.waiting_removals:
         say_waiting_removals(state.workspace, last.mode, last.waiting_removals)
+
+
+def _print_freshness(fresh: Freshness) -> None:
+    if fresh.edits_seen_to:
+        absences = local_time(fresh.absences_seen_to) if fresh.absences_seen_to else "never"
+        say("  edits seen up to {}, absences up to {}", local_time(fresh.edits_seen_to), absences)
+    if fresh.began_at:
+        say("  a sweep for absences is under way since {}: {} requests", local_time(fresh.began_at), fresh.requests)
+    elif fresh.problem:
+        say("  [yellow]the last sweep for absences proved nothing[/yellow]: {}", fresh.problem)
+    if fresh.unlisted:
+        say("  {} pages are in no listing though they are there; only the audit sees them go", fresh.unlisted)
 
 
 def _print_source(source: SourceState) -> None:

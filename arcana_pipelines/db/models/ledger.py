@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     PrimaryKeyConstraint,
     text,
@@ -111,8 +112,76 @@ class SourcePage(Base):
     editor_name: Mapped[str | None] = mapped_column(TEXT)
 
 
+class SourceSweep(Base):
+    """Where the sweep of a workspace stands (see `ledger.sweeps`), and which one was the last whole one.
+
+    `began_at` is NULL while none is under way, `generation` the newest sync when it began. `stage`, `container` and
+    `place` say what is asked next: a listing of pages, of a container's rows, or for single pages that none has shown.
+    """
+
+    __tablename__ = "source_sweep"
+    __table_args__ = (one_of("stage", ("pages", "rows", "looks")),)
+
+    workspace_id: Mapped[str] = workspace_key(primary_key=True)
+    began_at: Mapped[Any] = time()
+    generation: Mapped[int] = mapped_column(BIGINT, server_default=text("0"))
+    stage: Mapped[str] = mapped_column(TEXT, server_default=text("'pages'"))
+    container: Mapped[str | None] = mapped_column(TEXT)
+    place: Mapped[str | None] = mapped_column(TEXT)
+    answers: Mapped[int] = mapped_column(INTEGER, server_default=text("0"))
+    idle: Mapped[int] = mapped_column(INTEGER, server_default=text("0"))
+    looked: Mapped[Any] = mapped_column(ARRAY(TEXT), nullable=False, server_default=text("'{}'"))
+    gone: Mapped[int] = mapped_column(INTEGER, server_default=text("0"))
+    failures: Mapped[int] = mapped_column(INTEGER, server_default=text("0"))
+    next_at: Mapped[Any] = now()
+    problem: Mapped[str | None] = mapped_column(TEXT)
+    ended_in_vain: Mapped[int] = mapped_column(INTEGER, server_default=text("0"))
+    whole_began_at: Mapped[Any] = time()
+    whole_ended_at: Mapped[Any] = time()
+    whole_requests: Mapped[int | None] = mapped_column(INTEGER)
+
+
+class SourceSweepAnswer(Base):
+    """The ids of the pages that one answer of a running sweep has shown: a hundred at once, so that few rows do."""
+
+    __tablename__ = "source_sweep_answer"
+    __table_args__ = (PrimaryKeyConstraint("workspace_id", "answer"),)
+
+    workspace_id: Mapped[str] = workspace_key()
+    answer: Mapped[int] = mapped_column(INTEGER)
+    ids: Mapped[Any] = mapped_column(ARRAY(TEXT), nullable=False)
+
+
+class UnlistedPage(Base):
+    """A page that a sweep did not show, and what a direct look at it then said.
+
+    `is_gone`: it was not there. `is_missed`: the sweep that found so was whole, and the next sync takes it for missing.
+    Else `sweeps` counts those, one after the other, that did not show it although it was there.
+    """
+
+    __tablename__ = "unlisted_page"
+    __table_args__ = (
+        PrimaryKeyConstraint("workspace_id", "external_id"),
+        ForeignKeyConstraint(
+            ["workspace_id", "external_id"],
+            ["source_page.workspace_id", "source_page.external_id"],
+            name="unlisted_page_workspace_id_fkey",
+            ondelete="CASCADE",
+        ),
+    )
+
+    workspace_id: Mapped[str] = mapped_column(UUID)
+    external_id: Mapped[str] = mapped_column(TEXT)
+    is_gone: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
+    is_missed: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
+    sweeps: Mapped[int] = mapped_column(INTEGER, server_default=text("0"))
+
+
 class SourceLimit(Base):
-    """How fast one token may ask its source, learned and shared by every process."""
+    """How fast one token may ask its source, learned and shared by every process.
+
+    `sweep_at`: when a sweep of any of its workspaces may ask again.
+    """
 
     __tablename__ = "source_limit"
 
@@ -122,6 +191,7 @@ class SourceLimit(Base):
     paused_until: Mapped[Any] = time()
     reason: Mapped[str | None] = mapped_column(TEXT)
     adjusted_at: Mapped[Any] = now()
+    sweep_at: Mapped[Any] = time()
 
 
 class SourceRequest(Base):

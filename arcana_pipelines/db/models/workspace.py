@@ -58,6 +58,7 @@ class Workspace(Base):
     declared_by: Mapped[str | None] = mapped_column(TEXT)
     created_at: Mapped[Any] = now()
     updated_at: Mapped[Any] = now()
+    unchanged_at: Mapped[Any] = time()
 
 
 class WorkspaceLease(Base):

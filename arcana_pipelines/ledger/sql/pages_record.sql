@@ -38,7 +38,8 @@ WITH listed AS (
         removed_at = NULL,
         attempts = CASE WHEN held.revision = excluded.revision AND held.state <> 'suspect'
                         THEN held.attempts ELSE 0 END,
-        next_attempt_at = CASE WHEN held.revision = excluded.revision THEN held.next_attempt_at END,
+        next_attempt_at = CASE WHEN held.revision = excluded.revision AND held.state <> 'suspect'
+                               THEN held.next_attempt_at END,
         reason = CASE WHEN excluded.is_container THEN excluded.reason
                       WHEN held.state = 'quarantined' AND held.revision = excluded.revision THEN held.reason END,
         state = CASE

@@ -24,7 +24,8 @@ UPDATE source_page p SET
     reason = CASE WHEN p.is_container THEN p.reason
                   WHEN p.external_id IN (SELECT external_id FROM trashed) THEN 'in the trash'
                   ELSE 'below a page in the trash' END,
-    attempts = CASE WHEN p.state = 'suspect' THEN p.attempts ELSE 0 END
+    attempts = CASE WHEN p.state = 'suspect' THEN p.attempts ELSE 0 END,
+    next_attempt_at = NULL
 FROM below
 WHERE p.workspace_id = %(workspace_id)s AND p.external_id = below.external_id
   AND p.state <> 'tombstoned' AND (p.seen_generation < %(generation)s OR p.is_container)

@@ -20,8 +20,11 @@ SELECT CASE
         SELECT 1 FROM source_page WHERE workspace_id = %(workspace_id)s
         AND state = 'unchanged' AND NOT settled AND last_edited_at < now() - interval '2 minutes')
         THEN 'pages that were read within their edit minute have settled'
+    WHEN EXISTS (SELECT 1 FROM unlisted_page WHERE workspace_id = %(workspace_id)s AND is_missed)
+        THEN 'pages are missing from a listing of everything'
     WHEN is_old AND NOT waits_for_a_person AND EXISTS (
-        SELECT 1 FROM source_page WHERE workspace_id = %(workspace_id)s AND state = 'suspect')
+        SELECT 1 FROM source_page WHERE workspace_id = %(workspace_id)s AND state = 'suspect'
+        AND (%(at_once)s OR next_attempt_at IS NULL OR next_attempt_at <= now()))
         THEN 'missing pages wait for confirmation'
     WHEN EXISTS (
         SELECT 1 FROM embedding_batch WHERE workspace_id = %(workspace_id)s AND state IN ('sending', 'waiting')

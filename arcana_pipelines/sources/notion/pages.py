@@ -44,7 +44,7 @@ def page_ref(page: Mapping[str, Any]) -> PageRef:
     kind, parent = parent_of(page.get("parent"))
     editor_id, editor_name = _editor_of(page.get("last_edited_by"))
     return PageRef(
-        external_id=_id_of(page),
+        external_id=page_id_of(page),
         kind="row" if kind in ("data_source", "database") else "page",
         parent_kind=kind,
         parent_id=parent,
@@ -52,7 +52,7 @@ def page_ref(page: Mapping[str, Any]) -> PageRef:
         url=_string(page.get("url")) or None,
         revision=_string(page.get("last_edited_time")),
         last_edited_at=parse_time(page.get("last_edited_time")),
-        in_trash=_is_trashed(page),
+        in_trash=is_trashed(page),
         properties=properties,
         editor_id=editor_id,
         editor_name=editor_name,
@@ -68,7 +68,7 @@ def data_source_ref(item: Mapping[str, Any]) -> PageRef:
     """
     kind, parent = parent_of(item.get("database_parent") or item.get("parent"))
     return PageRef(
-        external_id=_id_of(item),
+        external_id=page_id_of(item),
         kind="data_source",
         is_container=True,
         parent_kind=kind,
@@ -77,7 +77,7 @@ def data_source_ref(item: Mapping[str, Any]) -> PageRef:
         url=_string(item.get("url")) or None,
         revision=_string(item.get("last_edited_time")),
         last_edited_at=parse_time(item.get("last_edited_time")),
-        in_trash=_is_trashed(item),
+        in_trash=is_trashed(item),
         properties=read_schema(item.get("properties")),
     )
 
@@ -164,7 +164,12 @@ def parent_of(parent: object) -> tuple[str, str | None]:
     return (kind.removesuffix("_id"), value) if value else ("workspace", None)
 
 
-def _id_of(item: Mapping[str, Any]) -> str:
+def page_id_of(item: Mapping[str, Any]) -> str:
+    """The id of a page or data source object.
+
+    Raises:
+        AnswerUnusable: it is none.
+    """
     item_id = notion_id(item.get("id"))
     if item_id is None:
         raise AnswerUnusable(f"the id of a {clean(_string(item.get('object'))[:50])} is not an id of Notion's")
@@ -178,7 +183,8 @@ def _editor_of(user: object) -> tuple[str | None, str | None]:
     return user_id, clean(_string(user.get("name"))).strip() or None
 
 
-def _is_trashed(item: Mapping[str, Any]) -> bool:
+def is_trashed(item: Mapping[str, Any]) -> bool:
+    """True when a page or data source says of itself that it is in the trash."""
     # Only a plain yes: what is not a boolean says nothing, and a page that is taken for trashed is removed.
     return item.get("in_trash") is True or item.get("archived") is True
 

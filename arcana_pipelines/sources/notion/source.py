@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -39,7 +39,9 @@ from arcana_pipelines.sources.notion.pages import (
     LONG_AGO,
     completed,
     data_source_ref,
+    is_trashed,
     notion_id,
+    page_id_of,
     page_ref,
     parent_of,
     path_id,
@@ -53,6 +55,7 @@ from arcana_pipelines.sources.protocol import (
     Mode,
     PageRef,
     Presence,
+    Shown,
     Source,
     Traffic,
 )
@@ -69,6 +72,7 @@ A_DAY = timedelta(days=1)
 # Answers of one listing, a hundred pages each.
 MOST_LISTED = 100_000
 
+Read = TypeVar("Read")
 IsUnchanged = Callable[[Sequence[PageRef]], Sequence[bool]]
 
 
@@ -93,6 +97,7 @@ class NotionSource(Source):
             reads_comments=with_comments,
             # Deleted for ever, un-shared and a hiccup of the permission system all look like 404.
             absences_needed=2,
+            sweeps=True,
         )
 
     def credential(self) -> str:
@@ -217,6 +222,23 @@ class NotionSource(Source):
             return None
         return ref if answer["object"] == "data_source" and ref.external_id == notion_id(external_id) else None
 
+    def sweep(self, container: str | None, place: str | None) -> Shown:
+        """List all pages, newest first, or the rows of one data source, one request at a time (see `Source.sweep`).
+
+        Newest first: what is edited between two requests moves away to the front, where an incremental listing sees it,
+        and pushes nothing out of what is still to come.
+        """
+        held = json.loads(place) if place else {}
+        if container is None:
+            path, body = "search", _search("page", "descending")
+            answer = self.api.search(**body, start_cursor=held.get("cursor"))
+        else:
+            path, body = f"data_sources/{container}/query", _rows(held.get("start"))
+            answer = self.api.data_sources.query(path_id(container), **body, start_cursor=held.get("cursor"))
+        results = _results(answer, path)
+        following = _place_after(answer, results, held, path, may_be_windowed=container is not None)
+        return Shown(_ids_shown(results, path), following)
+
     def _everything(self, listing: Listing) -> Iterator[Sequence[PageRef]]:
         """Data sources, all pages oldest first (what is edited meanwhile moves to the end), then all rows."""
         newest = datetime.min.replace(tzinfo=UTC)
@@ -246,19 +268,12 @@ class NotionSource(Source):
     def _rows_of(self, listing: Listing, data_source: str) -> Iterator[list[dict[str, Any]]]:
         """All rows, in windows by creation time when there are more than one query may return."""
         path, query = f"data_sources/{data_source}/query", partial(self.api.data_sources.query, data_source)
-        body: dict[str, Any] = {
-            "sorts": [{"timestamp": "created_time", "direction": "ascending"}],
-            "page_size": PAGE_SIZE,
-        }
         start: str | None = None
         while True:
             capped: list[str] = []
             last: str | None = None
-            if start is not None:
-                body["filter"] = {"timestamp": "created_time", "created_time": {"on_or_after": start}}
-            for rows in self._pages_of(listing, path, query, body, capped):
-                times = [made for row in rows if isinstance(made := row.get("created_time"), str)]
-                last = times[-1] if times else last
+            for rows in self._pages_of(listing, path, query, _rows(start), capped):
+                last = _newest_made(rows) or last
                 yield rows
             if not capped:
                 return
@@ -408,19 +423,93 @@ class NotionSource(Source):
             if len(results) < len(listed):
                 listing.problems.append(f"{path} listed {len(listed) - len(results)} things that are not objects")
             yield results
-            status = answer.get("request_status")
-            status = status if isinstance(status, dict) else {}
             if not answer.get("has_more"):
-                if status.get("type") == "incomplete":
-                    said = status.get("incomplete_reason")
-                    reason = said[:200] if isinstance(said, str) else "no reason given"
-                    (listing.problems if capped is None else capped).append(clean(f"{path} is incomplete: {reason}"))
+                if cut := _cut_short(answer, path):
+                    (listing.problems if capped is None else capped).append(cut)
                 return
             try:
                 cursor = progress.next(answer, results)
             except AnswerUnusable as error:
                 listing.problems.append(f"{path}: {error}")
                 return
+
+
+def _cut_short(answer: Mapping[str, Any], path: str) -> str | None:
+    """Why an answer that is the last one is not the end of the listing, in words; None where it is."""
+    status = answer.get("request_status")
+    if not isinstance(status, dict) or status.get("type") != "incomplete":
+        return None
+    said = status.get("incomplete_reason")
+    reason = said[:200] if isinstance(said, str) else "no reason given"
+    return clean(f"{path} is incomplete: {reason}")
+
+
+def _results(answer: Mapping[str, Any], path: str) -> list[dict[str, Any]]:
+    """What an answer lists.
+
+    Raises:
+        AnswerUnusable: it is not a list of objects.
+    """
+    listed = answer.get("results")
+    if answer["object"] != "list" or not isinstance(listed, list) or len(mappings(listed)) < len(listed):
+        raise AnswerUnusable(f"{path} answered with something other than a list of objects")
+    return mappings(listed)
+
+
+def _ids_shown(results: Sequence[Mapping[str, Any]], path: str) -> tuple[str, ...]:
+    """The pages of an answer that are not in the trash.
+
+    Raises:
+        AnswerUnusable: an item may be a page and cannot be named.
+    """
+    unread: Listing = Listing()
+    ids = _understood(unread, results, "page", lambda item: (page_id_of(item), is_trashed(item)))
+    if unread.problems:
+        raise AnswerUnusable(f"{path}: {unread.problems[0]}")
+    return tuple(page for page, in_trash in ids if not in_trash)
+
+
+def _place_after(
+    answer: Mapping[str, Any],
+    results: Sequence[Mapping[str, Any]],
+    held: Mapping[str, Any],
+    path: str,
+    may_be_windowed: bool,
+) -> str | None:
+    """Where a sweep goes on behind this answer; None: it has shown everything.
+
+    Raises:
+        AnswerUnusable: it was cut short, or does not go on.
+    """
+    if answer.get("has_more"):
+        cursor = answer.get("next_cursor")
+        if not isinstance(cursor, str) or not cursor or cursor == held.get("cursor"):
+            raise AnswerUnusable(f"{path}: it says there is more but repeats its cursor")
+        return json.dumps({**held, "cursor": cursor})
+    cut = _cut_short(answer, path)
+    if cut is None:
+        return None
+    start = _newest_made(results)
+    if not may_be_windowed or start is None or start == held.get("start"):
+        raise AnswerUnusable(cut)
+    return json.dumps({"start": start})
+
+
+def _newest_made(rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """When the last of these rows was made, in Notion's words; None where none of them says so."""
+    times = [made for row in rows if isinstance(made := row.get("created_time"), str)]
+    return times[-1] if times else None
+
+
+def _rows(start: str | None) -> dict[str, Any]:
+    """A query for all rows, or for those that were not made before `start`."""
+    body: dict[str, Any] = {
+        "sorts": [{"timestamp": "created_time", "direction": "ascending"}],
+        "page_size": PAGE_SIZE,
+    }
+    if start is not None:
+        body["filter"] = {"timestamp": "created_time", "created_time": {"on_or_after": start}}
+    return body
 
 
 def _refusals_noted(listing: Listing, answers: Iterator[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
@@ -431,13 +520,13 @@ def _refusals_noted(listing: Listing, answers: Iterator[list[dict[str, Any]]]) -
 
 
 def _understood(
-    listing: Listing, answer: Sequence[Mapping[str, Any]], kind: str, read: Callable[[Mapping[str, Any]], PageRef]
-) -> list[PageRef]:
+    listing: Listing, answer: Sequence[Mapping[str, Any]], kind: str, read: Callable[[Mapping[str, Any]], Read]
+) -> list[Read]:
     """The objects of one kind in an answer; other kinds are data that a later release may know.
 
     What does not say of what kind it is, or has no proper id, may be one that we look for: a problem of the listing.
     """
-    refs: list[PageRef] = []
+    refs: list[Read] = []
     for item in answer:
         try:
             if not isinstance(item.get("object"), str):

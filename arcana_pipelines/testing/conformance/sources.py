@@ -11,6 +11,8 @@ from arcana_pipelines.errors import PageUnavailable, SourceError, WrongUse
 from arcana_pipelines.sources.protocol import Listing, Mode, PageRef, Presence, Source
 from arcana_pipelines.testing.conformance.threads import at_once
 
+MOST_REQUESTS = 1000
+
 
 class SourceConformance:
     """Inherit and give the fixtures `source`, `unknown_id`, and `broken` if the source can be out of reach."""
@@ -76,6 +78,26 @@ class SourceConformance:
         assert not source.unchanged_since(None)
         assert source.unchanged_since(listing.cursor) == said.probes
 
+    def test_a_sweep_shows_what_a_full_listing_does_and_goes_on_from_a_place_in_another_process(
+        self, source: Source, unknown_id: str
+    ) -> None:
+        if not source.capabilities.sweeps:
+            pytest.skip("it has no sweeps")
+        refs = [ref for ref in read(source.enumerate(Mode.FULL, None, changed)) if not ref.in_trash]
+        shown: set[str] = set()
+        for container in (None, *(ref.external_id for ref in refs if ref.is_container)):
+            place: str | None = None
+            for _ in range(MOST_REQUESTS):
+                answer = source.sweep(container, place)
+                shown.update(answer.ids)
+                place = answer.place
+                if place is None:
+                    break
+            assert place is None, "it has no end"
+        assert shown == {ref.external_id for ref in refs if not ref.is_container}
+        with pytest.raises(PageUnavailable):
+            source.sweep(unknown_id, None)
+
     def test_the_same_listing_is_given_twice(self, source: Source) -> None:
         first, second = (read(source.enumerate(Mode.FULL, None, changed)) for _ in range(2))
         assert {ref.external_id: facts(ref) for ref in first} == {ref.external_id: facts(ref) for ref in second}
@@ -121,6 +143,9 @@ class SourceConformance:
         assert not listing.complete
         assert failure or listing.problems
         assert broken.confirm(unknown_id) == (Presence.UNKNOWN, None)
+        if broken.capabilities.sweeps:
+            with pytest.raises(SourceError):
+                broken.sweep(None, None)
         assert not broken.unchanged_since("a cursor")
 
     def test_it_may_be_closed_twice(self, source: Source) -> None:
