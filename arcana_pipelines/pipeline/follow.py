@@ -14,6 +14,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from arcana_pipelines.embedding.catalogue import model_named
+from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.pipeline.follower import ALL_IS_READ, Slice
 from arcana_pipelines.pipeline.session import Session
 
@@ -22,6 +24,14 @@ log = logging.getLogger(__name__)
 # A reading that is over sooner gains nothing: the process takes a second to start.
 AFTER_SECONDS = 5.0
 _MOST_SAID = 1 << 16
+
+
+def may_follow(session: Session) -> bool:
+    """False where many texts together are embedded at half the price: a slice has too few."""
+    if not session.settings.openai_batch_above:
+        return True
+    builds = live_builds(session.connection, session.workspace.workspace_id)
+    return all(model_named(build.embedding_model).runs_here for build in builds)
 
 
 class Follower:

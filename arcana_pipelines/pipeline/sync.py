@@ -31,7 +31,7 @@ from arcana_pipelines.operations.usage import MonthlyUsage, usage_by_month
 from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
 from arcana_pipelines.pipeline.document_chunks import ChunkReport, stage_chunks
 from arcana_pipelines.pipeline.document_content import ContentReport, process_contents
-from arcana_pipelines.pipeline.follow import following
+from arcana_pipelines.pipeline.follow import following, may_follow
 from arcana_pipelines.pipeline.follower import Slice
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.rag_indexes import publish
@@ -124,6 +124,7 @@ def read_pages(
     if request.purpose is Purpose.RETRY:
         pages.release(connection, workspace_id, request.page)
     is_estimate = request.purpose is Purpose.STAGE
+    follows = not is_estimate and may_follow(session)
     with following(session, tell) as follower:
         did = sync_pages(
             connection,
@@ -136,7 +137,7 @@ def read_pages(
             run=session.lease.run,
             is_estimate=is_estimate,
             read_seconds=request.read_seconds,
-            on_read=(lambda: None) if is_estimate else follower.look,
+            on_read=follower.look if follows else lambda: None,
         )
     return SourceReport(
         did,

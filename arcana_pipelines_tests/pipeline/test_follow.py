@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.errors import InvalidSetting
 from arcana_pipelines.ledger import pages
 from arcana_pipelines.pipeline import follow, follower, source_pages, sync
@@ -209,6 +211,17 @@ class TestInAnotherProcess:
         with slow.session() as session:
             report = sync.read_pages(session, SyncRequest(purpose=Purpose.STAGE))
         assert report.indexed == Slice() and slow.rows("SELECT 1 FROM embedding_store") == []
+
+    @pytest.mark.parametrize(("model", "may"), [("text-embedding-3-small", False), (SMALL_MODEL, True)])
+    def test_texts_that_are_cheaper_together_are_not_embedded_slice_by_slice(
+        self, acme: Harness, monkeypatch: pytest.MonkeyPatch, model: str, may: bool
+    ) -> None:
+        with acme.database.connection() as connection:
+            connection.execute("UPDATE rag_index_build SET embedding_model = %s", [model])
+        with acme.session() as session:
+            assert follow.may_follow(session)
+            cheaper = session.settings.model_copy(update={"openai_batch_above": 100})
+            assert follow.may_follow(replace(session, settings=cheaper)) is may
 
     def test_the_stages_do_what_it_could_not(self, slow: Harness, caplog: pytest.LogCaptureFixture) -> None:
         started = Follower._start
