@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import logging
 import os
 import sys
@@ -86,6 +87,8 @@ def main(arguments: list[str] | None = None) -> Any:
     """The entry point: errors of ours become a sentence and an exit code, never a traceback."""
     arguments = sys.argv[1:] if arguments is None else arguments
     os.umask(0o077)  # what we write, and what the processes that we start write, is for this user
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # pages have characters that a terminal's encoding may not have
     try:
         _refuse_empty(arguments)
         code = cli.main(arguments, prog_name="arcana", standalone_mode=False)

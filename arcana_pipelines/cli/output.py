@@ -32,6 +32,8 @@ _COMMAND = re.compile(
     r"\barcana (?=(?:db|doctor|document|eval|export|index|retry|search|status|sync|up|usage|webhooks|workspace)\b|-v )"
 )
 
+_NO_LIMIT = 10_000  # columns
+
 _PLACE = re.compile("\ue000(\\d+)\ue001")
 
 
@@ -40,7 +42,8 @@ def console() -> Console:
     """Standard output for people."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    # A file or a pipe is as wide as what is written: 80 columns would cut the numbers of a table.
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _NO_LIMIT)
 
 
 @cache
@@ -100,8 +103,9 @@ def printable(text: str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on one line. What is not printable stands in it escaped."""
-    click.echo(_UNPRINTABLE.sub(_escaped, json.dumps(value, ensure_ascii=False, default=str)))
+    """One JSON object on one line. What is not printable, or is no character of the output's, stands in it escaped."""
+    is_unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+    click.echo(_UNPRINTABLE.sub(_escaped, json.dumps(value, ensure_ascii=not is_unicode, default=str)))
 
 
 def _escaped(match: re.Match[str]) -> str:

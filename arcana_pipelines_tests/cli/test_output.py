@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 import unicodedata
 from datetime import UTC, datetime
 
@@ -10,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcana_pipelines.cli.output import local_time, print_json, printable, say
+from arcana_pipelines.cli import main as main_module
+from arcana_pipelines.cli.output import console, local_time, print_json, printable, say
 
 HOSTILE = [
     "\x1b[31mred\x1b[0m",
@@ -56,6 +59,35 @@ def test_json_escapes_what_a_terminal_would_obey_and_means_the_same(
     line = capsys.readouterr().out
     assert line.removesuffix("\n").isprintable()
     assert json.loads(line) == {text: [text]}
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "euc-kr", "iso-8859-1", "utf-8"])
+def test_a_character_that_the_output_has_not_ends_nothing(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "📟 배터리 Köln"
+
+    def answer(*_: object, **__: object) -> None:
+        say("[bold]{}[/bold]", text)
+        print_json({"title": text})
+
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    monkeypatch.setattr(main_module.cli, "main", answer)
+    with pytest.raises(SystemExit) as ended:
+        main_module.main([])
+    sys.stdout.flush()
+    said, line = written.getvalue().decode(encoding).splitlines()
+    assert ended.value.code == 0
+    assert said == text.encode(encoding, "replace").decode(encoding)
+    assert json.loads(line) == {"title": text}
+
+
+def test_a_table_is_whole_where_no_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.table import Table
+
+    table = Table(*(f"column {number}" for number in range(30)))
+    table.add_row(*("1,234,567" for _ in range(30)))
+    console.__wrapped__().print(table)
+    assert capsys.readouterr().out.count("1,234,567") == 30
 
 
 @given(st.text(st.characters()))
