@@ -121,6 +121,9 @@ def take_turn(database: Database, workspace: Workspace, source: Source) -> None:
 def _taken(connection: Connection, workspace_id: UUID, share: float) -> Sweep | None:
     """The sweep, where it may send one request now. A new one begins where none is under way."""
     key = {"workspace_id": workspace_id}
+    # Most looks come too soon, and there are many of them.
+    if scalar(connection, "SELECT next_at > now() FROM source_sweep WHERE workspace_id = %(workspace_id)s", key):
+        return None
     with connection.transaction():
         connection.execute(
             "INSERT INTO source_sweep (workspace_id) VALUES (%(workspace_id)s) ON CONFLICT DO NOTHING", key

@@ -54,6 +54,7 @@ from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.errors import EmbeddingFailed, SourceError
 from arcana_pipelines.indexes.targets.pgvector import publish
+from arcana_pipelines.ledger import sweeps
 from arcana_pipelines.pipeline import document_chunks, document_content, registration
 from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import LONGEST_SHARED_PAUSE_SECONDS, RateLimiter
@@ -66,6 +67,7 @@ from arcana_pipelines.testing.notion_server.model.objects import Block, DataSour
 from arcana_pipelines.testing.notion_server.model.objects import Database as NotionDatabase
 from arcana_pipelines.testing.notion_server.model.rich_text import plain
 from arcana_pipelines.testing.notion_server.wire.values import columns
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 
 T = TypeVar("T")
@@ -716,14 +718,14 @@ class WorldMachine(RuleBasedStateMachine):
     def kill(self, mode: Mode, beat: int, sent: bool) -> None:
         """A run that is killed when it uses the database for the `beat`th time."""
         with self._watched():
-            self._reap(self._fork(mode, beat, sent))
+            self._reap(self._fork_run(mode, beat, sent))
         self._stepped("kill")
 
     @step(mode=MODES, beat=st.integers(1, 120), sent=st.booleans(), rival=MODES)
     def kill_beside_another(self, mode: Mode, beat: int, sent: bool, rival: Mode) -> None:
         """A run that waits for another one, or makes it wait, and is killed."""
         with self._watched():
-            child = self._fork(mode, beat, sent)
+            child = self._fork_run(mode, beat, sent)
             try:
                 self._run(rival)
             finally:
@@ -749,6 +751,38 @@ class WorldMachine(RuleBasedStateMachine):
         if failures:
             raise failures[0]
         self._stepped("two runs at once")
+
+    # --- sweeps: pieces of a listing of everything, between all of the above ---
+
+    @step(turns=st.integers(1, 4))
+    def sweep(self, turns: int) -> None:
+        """What the sensor's looks carry on; whatever the source answers, nothing leaves the index by it."""
+        with self._watched():
+            for _ in range(turns):
+                self._take_turn()
+        self._stepped("sweep")
+
+    @step(beat=st.integers(1, 60), sent=st.booleans())
+    def kill_sweep(self, beat: int, sent: bool) -> None:
+        """A look that is killed while it carries a sweep on."""
+        with self._watched():
+            self._reap(self._fork(self._take_turn, beat, sent))
+        self._stepped("kill a sweep")
+
+    @precondition(_is_due)
+    @step(lambda self: self.page_size == 100)
+    def sweep_out(self) -> None:
+        """Absences are found by two sweeps without an audit: the second finds what lay below what the first found."""
+        self._calm()
+        self._good_run(Mode.INCREMENTAL)
+        for _ in range(2):
+            if not self._sweep_to_its_end():
+                return  # nothing is shown at all, and that is taken for a failure
+            self._good_run(Mode.INCREMENTAL)
+            self._good_run(Mode.INCREMENTAL)
+        left = self.reader.look().keys() - set(self.world.visible_pages()) - self._unlisted()
+        assert not left, f"pages {left} are gone, and two sweeps did not find out"
+        self._stepped("sweep out")
 
     # --- convergence ---
 
@@ -948,23 +982,27 @@ class WorldMachine(RuleBasedStateMachine):
             raise self._violation
         self.reader.check(before)
 
-    def _fork(self, mode: Mode, beat: int, sent: bool) -> tuple[int, int]:
-        """Start a run in a process of its own that kills itself; returns its id and where it says what went wrong."""
+    def _fork_run(self, mode: Mode, beat: int, sent: bool) -> tuple[int, int]:
+        """Start a run in a process of its own that kills itself (see `_fork`)."""
         self.truth.note_run()
+        return self._fork(lambda acme: acme.sync(mode), beat, sent)
+
+    def _fork(self, work: Callable[[Harness], object], beat: int, sent: bool) -> tuple[int, int]:
+        """Start a process that kills itself at work; returns its id and where it says what went wrong."""
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
             _die_at(beat, sent)
-            self._be_child(mode, writing)
+            self._be_child(work, writing)
         os.close(writing)
         return child, reading
 
-    def _be_child(self, mode: Mode, writing: int) -> NoReturn:
+    def _be_child(self, work: Callable[[Harness], object], writing: int) -> NoReturn:
         code = 0
         try:
             end_if_it_hangs()
             database = Database(self.database.settings)
-            self.acme.at(database=database).sync(mode)
+            work(self.acme.at(database=database))
         except BaseException as error:
             if not (self.armed and isinstance(error, SourceError | EmbeddingFailed)):
                 os.write(writing, traceback.format_exc().encode()[-30_000:])
@@ -982,6 +1020,42 @@ class WorldMachine(RuleBasedStateMachine):
         killed = os.WIFSIGNALED(status)
         assert killed or os.WEXITSTATUS(status) == 0
         self.tally.runs["killed" if killed else "not killed in time"] += 1
+
+    def _take_turn(self, acme: Harness | None = None) -> None:
+        """What a look does for the sweep, as if enough time had passed since the last one."""
+        acme = acme or self.acme
+        with acme.database.connection() as connection:
+            connection.execute("UPDATE source_sweep SET next_at = now() WHERE workspace_id = %s", [self.workspace_id])
+            connection.execute("UPDATE source_limit SET sweep_at = NULL")
+            workspace = workspaces.find(connection, acme.slug)
+        source = acme.source()
+        try:
+            sweeps.take_turn(acme.database, workspace, source)
+        except SourceError:
+            if not self.armed:
+                raise
+        finally:
+            source.close()
+
+    def _sweep_to_its_end(self) -> bool:
+        """A sweep that begins now and that nothing disturbs; False: it proved nothing."""
+        self.acme.rows("UPDATE source_sweep SET began_at = NULL WHERE workspace_id = %s RETURNING 1", self.workspace_id)
+        with self._watched():
+            for _ in range(50):
+                self._take_turn()
+                state = self.acme.rows(
+                    "SELECT began_at, problem FROM source_sweep WHERE workspace_id = %s", self.workspace_id
+                )
+                if state == [] or state[0][0] is None:
+                    return state == [] or state[0][1] is None
+        raise AssertionError(f"a sweep does not end: {state}")
+
+    def _unlisted(self) -> set[str]:
+        """Pages that sweeps leave to the audit: two did not show them while they were there."""
+        rows = self.acme.rows(
+            "SELECT external_id FROM unlisted_page WHERE workspace_id = %s AND sweeps >= 2", self.workspace_id
+        )
+        return {page for (page,) in rows}
 
     # --- inside: convergence ---
 

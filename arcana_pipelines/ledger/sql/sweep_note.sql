@@ -1,4 +1,5 @@
--- Note what an answer has shown, unless another process was quicker. A page that is shown is none that no listing shows.
+-- Note what an answer has shown, unless another process was quicker. A page that is shown is none that no listing shows;
+-- one that was handed to a sync already is that one's.
 -- in: workspace_id, began_at, answers (noted before this one), ids, place (where the listing goes on; NULL: its end)
 -- out: so many answers in a row that showed nothing new; no row: another process was quicker
 WITH noted AS (
@@ -18,6 +19,6 @@ WITH noted AS (
     SELECT workspace_id, answers, %(ids)s::text[] FROM noted
 ), listed AS (
     DELETE FROM unlisted_page u USING noted
-    WHERE u.workspace_id = noted.workspace_id AND u.external_id = ANY (%(ids)s::text[])
+    WHERE u.workspace_id = noted.workspace_id AND u.external_id = ANY (%(ids)s::text[]) AND NOT u.is_missed
 )
 SELECT idle FROM noted;

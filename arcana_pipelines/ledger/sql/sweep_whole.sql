@@ -10,6 +10,7 @@ WITH ended AS (
     WHERE workspace_id = %(workspace_id)s AND began_at IS NOT NULL
     RETURNING workspace_id
 ), missed AS (
-    UPDATE unlisted_page u SET is_missed = true FROM ended WHERE u.workspace_id = ended.workspace_id AND u.is_gone
+    UPDATE unlisted_page u SET is_missed = true FROM ended
+    WHERE u.workspace_id = ended.workspace_id AND u.is_gone AND NOT u.is_missed
 )
 DELETE FROM source_sweep_answer a USING ended WHERE a.workspace_id = ended.workspace_id;
