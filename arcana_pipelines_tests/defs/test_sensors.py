@@ -182,6 +182,7 @@ def test_a_run_through_dagster_reports_its_counters(installed: Harness, instance
     assert materialization is not None
     assert materialization.partition == "acme"
     assert materialization.metadata["read"].value == len(installed.world.visible_pages())
+    assert {"absences_seen_to", "edits_seen_to"} <= materialization.metadata.keys()
     balance = instance.get_latest_asset_check_evaluation_record(
         dg.AssetCheckKey(dg.AssetKey("notion_pages"), "ledger_balances")
     )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from arcana_pipelines.cli.commands import status as status_command
 from arcana_pipelines.errors import SourceUnavailable
 from arcana_pipelines.ledger import sweeps
 from arcana_pipelines.ledger.freshness import Freshness, freshness
@@ -448,3 +451,18 @@ def test_a_sync_itself_asks_two_requests_however_much_a_sweep_would_like_to(hour
     hours.pass_by(3600)
     assert acme.sync()["notion"]["requests"] == 2
     assert asked.total == 0
+
+
+def test_status_says_in_words_up_to_when_everything_was_seen(
+    hours: Hours, monkeypatch: pytest.MonkeyPatch, asked: Asked
+) -> None:
+    (acme,) = hours.workspaces
+    monkeypatch.setattr(status_command, "open_database", lambda: acme.database)
+    hours.until(lambda: len(asked.listings) == 2, 10)
+    said = CliRunner().invoke(status_command.command, ["acme"]).output
+    assert re.search(r"edits seen up to \d{4}-.*, absences up to \d{4}-", said), said
+    assert re.search(r"a sweep for absences is under way since .*: 2 requests", said)
+    acme.world.search_result_limit = 3
+    hours.until(lambda: _fresh(acme).problem is not None, 60)
+    said = CliRunner().invoke(status_command.command, ["acme"]).output
+    assert "the last sweep for absences proved nothing: search is incomplete" in " ".join(said.split())

@@ -13,7 +13,8 @@ from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.indexes.builds import IndexSettings
-from arcana_pipelines.ledger.polling import Poll, poll
+from arcana_pipelines.ledger.freshness import freshness
+from arcana_pipelines.ledger.polling import Poll, poll, poll_and_record
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.pipeline.sync import SyncRequest
@@ -105,3 +106,20 @@ def test_an_export_that_was_never_whole_is_synced_again_when_something_changes_a
     assert polled(database, export) == Poll(True, "can be listed completely now")
     assert sync(database, export)
     assert documents(database) == ["셋", "하나"]
+
+
+def test_each_listing_and_each_look_sees_absences_too(database: Database, export: Path) -> None:
+    """Everything is listed whatever the mode, so there are no sweeps."""
+    unpack(export)
+    (export / PART).unlink()
+    for _ in range(2):
+        assert sync(database, export)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, "archive")
+        listed = freshness(connection, workspace.workspace_id)
+        poll_and_record(database, workspace)
+        looked = freshness(connection, workspace.workspace_id)
+    assert listed.absences_seen_to is not None and listed.absences_seen_to == listed.edits_seen_to
+    assert looked.absences_seen_to == looked.edits_seen_to
+    assert looked.edits_seen_to is not None and looked.edits_seen_to > listed.absences_seen_to
+    assert looked.whole_began_at is None and looked.began_at is None
