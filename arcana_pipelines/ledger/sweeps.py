@@ -26,6 +26,7 @@ from arcana_pipelines.errors import (
     PageRejected,
     PageUnavailable,
     SourceError,
+    SourcePaused,
     SourceUnavailable,
     TokenRevoked,
 )
@@ -140,6 +141,8 @@ def _asked(database: Database, source: Source, sweep: Sweep) -> bool:
         note = step(database, source, sweep)
     except TokenRevoked:
         raise
+    except SourcePaused:
+        return False  # others use the token up; the place holds
     except SourceError as error:
         note = _failed(sweep, error)
     with database.connection() as connection, connection.transaction():
@@ -214,19 +217,18 @@ def _look(database: Database, source: Source, sweep: Sweep) -> Note:
         raise SourceUnavailable(f"page {page} could not be looked at")
 
     def note(connection: Connection) -> bool:
-        is_gone: bool | None = None
+        # One that cannot be looked at may be there.
+        is_gone = presence in (Presence.GONE, Presence.TRASHED)
         if presence is Presence.ALIVE and ref is not None:
             # What lies below a page in the trash says of itself that it is there.
             generation = Generation(sweep.workspace_id, sweep.generation, Mode.INCREMENTAL)
             is_gone = is_below_removed(connection, generation, ref)
-        elif presence is not Presence.UNKNOWN:
-            is_gone = True
         return _looked(connection, sweep, page, is_gone)
 
     return note
 
 
-def _looked(connection: Connection, sweep: Sweep, page: str, is_gone: bool | None) -> bool:
+def _looked(connection: Connection, sweep: Sweep, page: str, is_gone: bool) -> bool:
     look = {**sweep.params, "page": page, "is_gone": is_gone}
     row = connection.execute(load_sql("sweep_look"), look).fetchone()
     if row is None:

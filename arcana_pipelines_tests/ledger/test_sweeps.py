@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from arcana_pipelines.cli.commands import status as status_command
-from arcana_pipelines.errors import SourceUnavailable
+from arcana_pipelines.errors import SourcePaused, SourceUnavailable
 from arcana_pipelines.ledger import sweeps
 from arcana_pipelines.ledger.freshness import Freshness, freshness
 from arcana_pipelines.sources.notion import source as notion_source
@@ -412,6 +412,27 @@ def test_a_source_that_is_away_for_a_while_is_asked_from_the_same_place(hours: H
     asked.before = away
     hours.until(lambda: _fresh(acme).whole_ended_at is not None, 30)
     assert len(asked.listings) == 4 + 3 and _fresh(acme).problem is None
+
+
+def test_a_token_that_others_use_up_does_not_end_a_sweep(hours: Hours, asked: Asked) -> None:
+    (acme,) = hours.workspaces
+
+    def paused(number: int) -> None:
+        if 3 <= number <= 30:
+            raise SourcePaused("others are first")
+
+    asked.before = paused
+    hours.until(lambda: _fresh(acme).whole_ended_at is not None, 60)
+    assert len(asked.listings) == 4 + 28
+
+
+def test_a_page_that_cannot_be_looked_at_is_not_taken_for_gone(hours: Hours, asked: Asked, pages: list[str]) -> None:
+    (acme,) = hours.workspaces
+    acme.world.delete_forever(pages[3])
+    acme.server.faults.add(f"GET /v1/pages/{pages[3]}", "403", times=None)
+    hours.go_on(75)
+    assert pages[3] in acme.published() and _fresh(acme).unlisted == 1
+    assert len(asked.looks) == 2 * sweeps.MOST_FAILED_LOOKS
 
 
 def test_a_suspect_gets_its_second_look_ten_minutes_after_the_first(hours: Hours, pages: list[str]) -> None:

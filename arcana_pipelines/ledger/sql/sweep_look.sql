@@ -1,16 +1,16 @@
 -- Note what a direct look at a page that a sweep did not show has said, unless another process was quicker.
--- in: workspace_id, began_at, looks (before this one), page, is_gone (NULL: nothing is known, and nothing is noted of it)
+-- in: workspace_id, began_at, looks (before this one), page, is_gone
 -- out: looks, gone (of them), answers; no row: another process was quicker
 WITH noted AS (
     UPDATE source_sweep SET
-        looked = looked || %(page)s::text, gone = gone + coalesce(%(is_gone)s::boolean, false)::int, failures = 0
+        looked = looked || %(page)s::text, gone = gone + %(is_gone)s::boolean::int, failures = 0
     WHERE workspace_id = %(workspace_id)s AND began_at = %(began_at)s AND cardinality(looked) = %(looks)s
     RETURNING workspace_id, cardinality(looked) AS looks, gone, answers
 ), kept AS (
     INSERT INTO unlisted_page AS held (workspace_id, external_id, is_gone, sweeps)
     SELECT p.workspace_id, p.external_id, %(is_gone)s::boolean, CASE WHEN %(is_gone)s::boolean THEN 0 ELSE 1 END
     FROM noted JOIN source_page p USING (workspace_id)
-    WHERE p.external_id = %(page)s AND %(is_gone)s::boolean IS NOT NULL
+    WHERE p.external_id = %(page)s
     ON CONFLICT (workspace_id, external_id) DO UPDATE SET
         is_gone = excluded.is_gone,
         is_missed = false,
