@@ -43,7 +43,9 @@ def test_an_installation_goes_on_without_the_weights_and_asking_for_them_alone_f
     python.chmod(0o755)
 
     def make(target: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["make", target, f"VENV={tmp_path}"], cwd=ROOT, capture_output=True, text=True)
+        # Below another make, as in CI, it would say which directory it enters and leaves.
+        command = ["make", "--no-print-directory", target, f"VENV={tmp_path}"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
     setup, model = make("setup"), make("model")
     assert setup.returncode == 0 and "`make model` tries again" in setup.stdout
