@@ -159,10 +159,8 @@ def unknown_trashed_databases(connection: Connection, workspace_id: UUID, refs: 
     return [databases[external_id] for (external_id,) in rows]
 
 
-def to_fetch(
-    connection: Connection, generation: Generation, source_now: datetime, limit: int = 500
-) -> Iterator[list[PageRef]]:
-    """The pages to read now, the newest first, in batches: as they are to be read when they have their turn."""
+def to_fetch(connection: Connection, generation: Generation, source_now: datetime) -> list[str]:
+    """The ids of the pages to read now, in the order in which they are read: the newest first."""
     unsettled = scalar(
         connection,
         "SELECT count(*) FROM source_page WHERE workspace_id = %s AND state = 'unchanged' AND NOT settled",
@@ -174,7 +172,13 @@ def to_fetch(
         "reread_unsettled": unsettled <= FEW_UNSETTLED,
         "newest": NEWEST,
     }
-    ids = scalars(connection, load_sql("pages_to_fetch"), parameters)
+    return scalars(connection, load_sql("pages_to_fetch"), parameters)
+
+
+def references(
+    connection: Connection, generation: Generation, ids: Sequence[str], limit: int = 500
+) -> Iterator[list[PageRef]]:
+    """What the ledger says of pages when they have their turn, in batches, in the order of the ids."""
     for start in range(0, len(ids), limit):
         key = {"workspace_id": generation.workspace_id, "ids": ids[start : start + limit]}
         yield query.rows(connection, PageRef, load_sql("page_refs"), key)

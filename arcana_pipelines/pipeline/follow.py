@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -23,11 +24,15 @@ log = logging.getLogger(__name__)
 
 # A reading that is over sooner gains nothing: the process takes a second to start.
 AFTER_SECONDS = 5.0
+# One that has to keep to a limit of requests a minute says beforehand that it takes longer: a page is a request.
+LONG_MINUTES = 1 / 6
 _MOST_SAID = 1 << 16
 
 
 def may_follow(session: Session) -> bool:
-    """False where many texts together are embedded at half the price: a slice has too few."""
+    """False where another process cannot be told what embeds, or many texts together cost half: a slice has too few."""
+    if session.is_embedder_given:
+        return False
     if not session.settings.openai_batch_above:
         return True
     builds = live_builds(session.connection, session.workspace.workspace_id)
@@ -46,13 +51,19 @@ class Follower:
         self._process: subprocess.Popen[bytes] | None = None
         self._heard = b""
 
-    def look(self) -> None:
-        """Called while pages are read: start the process, or hear what it has done."""
-        if self._process is None and time.monotonic() - self._began >= AFTER_SECONDS:
+    def look(self, left: int) -> None:
+        """Called while pages are read, with how many are left: start the process, or hear what it has done."""
+        if self._process is None and self._takes_long(left):
             self._process = self._start()
         elif self._process is not None:
             assert self._process.stdout is not None
             self._hear(self._process.stdout.read(_MOST_SAID) or b"")
+
+    def _takes_long(self, left: int) -> bool:
+        if time.monotonic() - self._began >= AFTER_SECONDS:
+            return True
+        # What a limit allows at once is read at once, and then nothing for the rest of the minute.
+        return left > LONG_MINUTES * (self._session.settings.notion_requests_per_minute or math.inf)
 
     def end(self) -> None:
         """Let it index what it has not come to yet, and wait for that."""

@@ -38,6 +38,7 @@ class Session:
         open_embedder: makes the embedder of a model and its dimensions; called when texts lack embeddings: a sync
             without news needs no model.
         lease: what keeps other runs out.
+        is_embedder_given: `open_embedder` is not what the settings name, so that no other process can make the same.
     """
 
     database: Database
@@ -47,6 +48,7 @@ class Session:
     open_source: OpenSource
     open_embedder: OpenEmbedder
     lease: Lease
+    is_embedder_given: bool = False
 
     @cached_property
     def source(self) -> Source:
@@ -120,6 +122,7 @@ def workspace_session(
                 open_source,
                 open_embedder or partial(open_embedder_of, settings),
                 lease,
+                open_embedder is not None,
             )
             try:
                 yield session

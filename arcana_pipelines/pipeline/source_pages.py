@@ -83,13 +83,13 @@ def sync_pages(
     run: str | None = None,
     is_estimate: bool = False,
     read_seconds: float | None = None,
-    on_read: Callable[[], None] = lambda: None,
+    on_read: Callable[[int], None] = lambda left: None,
 ) -> PagesReport:
     """Bring the ledger up to date with the source. The first sync, and one without a cursor, is full.
 
     Full and audit syncs also forget what was removed more than `retention_days` ago. `run` and `is_estimate` are noted
     of the generation (see `Counters`). After `read_seconds` of reading, what is left stays pending. `on_read` is called
-    whenever pages that were read have been committed.
+    whenever pages that were read have been committed, with how many are left.
 
     Raises:
         TokenRevoked: the token is not accepted. Nothing is removed.
@@ -309,7 +309,7 @@ class _Reading:
         source_now: datetime,
         concurrency: int,
         until: float | None,
-        on_read: Callable[[], None],
+        on_read: Callable[[int], None],
     ) -> None:
         self.connection = connection
         self.generation = generation
@@ -323,6 +323,7 @@ class _Reading:
         # Pages that this generation did not list (retries and settling pages), and how many of them it took up.
         self._unlisted: set[str] = set()
         self.extra = 0
+        self._left = 0
         self._absent: list[str] = []
         self.paused: str | None = None
         self._read: list[tuple[PageRef, FetchedPage]] = []
@@ -340,17 +341,20 @@ class _Reading:
                         self._take(ref, future)
                         if len(self._read) + len(self._failures) >= COMMIT_PAGES:
                             self._commit()
-                            self.on_read()
+                            self.on_read(self._left)
             finally:
                 if not self.connection.closed:
                     self._commit()
 
     def _stale(self) -> Iterator[PageRef]:
-        for batch in pages.to_fetch(self.connection, self.generation, self.source_now):
+        ids = pages.to_fetch(self.connection, self.generation, self.source_now)
+        self._left = len(ids)
+        for batch in pages.references(self.connection, self.generation, ids):
             self._unlisted |= pages.not_listed(self.connection, self.generation, batch)
             for ref in batch:
                 if self.paused or (self.until is not None and time.monotonic() >= self.until):
                     return
+                self._left -= 1
                 yield ref
 
     def _take(self, ref: PageRef, future: Future[FetchedPage]) -> None:

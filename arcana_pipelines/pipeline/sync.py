@@ -137,7 +137,7 @@ def read_pages(
             run=session.lease.run,
             is_estimate=is_estimate,
             read_seconds=request.read_seconds,
-            on_read=follower.look if follows else lambda: None,
+            on_read=follower.look if follows else lambda left: None,
         )
     return SourceReport(
         did,

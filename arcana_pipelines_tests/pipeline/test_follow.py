@@ -58,11 +58,12 @@ def turns(monkeypatch: pytest.MonkeyPatch, small_batches: None) -> list[Slice]:
     """The other process has its turns in this one, one slice after each commit of the reading."""
     done: list[Slice] = []
 
-    def look(self: Follower) -> None:
+    def look(self: Follower, left: int) -> None:
         done.append(index_slice(self._session, 3))
         self.did += done[-1]
 
     monkeypatch.setattr(Follower, "look", look)
+    monkeypatch.setattr(sync, "may_follow", lambda session: True)  # whatever embeds: it is the same process
     return done
 
 
@@ -82,7 +83,7 @@ def test_what_was_read_is_found_before_all_is_read_and_the_end_is_the_same(
     report = followed.sync()
     assert sum(did.pages for did in turns) > 15 and all(did.chunks for did in turns)
     with monkeypatch.context() as patch:
-        patch.setattr(Follower, "look", lambda self: None)
+        patch.setattr(Follower, "look", lambda self, left: None)
         plain = registered(database, world, server, "plain")
         assert {**plain.sync(), "workspace": "followed"} == report
     assert followed.checksum() == plain.checksum()
@@ -92,7 +93,7 @@ def test_what_was_read_is_found_before_all_is_read_and_the_end_is_the_same(
 def test_the_counts_of_an_index_move_with_each_slice(acme: Harness, turns: list[Slice]) -> None:
     seen: list[tuple[int, int]] = []
 
-    def look(self: Follower) -> None:
+    def look(self: Follower, left: int) -> None:
         index_slice(self._session, 3)
         ((objects, vectors, documents, chunks),) = acme.rows(
             "SELECT object_count, vector_count, (SELECT count(*) FROM published_document), "
@@ -162,8 +163,10 @@ def test_the_newest_pages_are_read_first_and_then_tree_by_tree(acme: Harness, mo
     with acme.session() as session:
         with session.connection.transaction():
             session.connection.execute("UPDATE source_page SET state = 'pending'")
-        batches = pages.to_fetch(session.connection, session.generation, datetime.now(UTC), limit=4)
-        read = [ref.title for batch in batches for ref in batch]
+        ids = pages.to_fetch(session.connection, session.generation, datetime.now(UTC))
+        read = [
+            ref.title for batch in pages.references(session.connection, session.generation, ids, 4) for ref in batch
+        ]
     by_edit = [
         title for (title,) in acme.rows("SELECT title FROM source_page ORDER BY last_edited_at DESC, external_id")
     ]
@@ -202,6 +205,17 @@ class TestInAnotherProcess:
         slow.server.latency(0)
         slow.assert_matches_world()
         assert slow.sync()["embeddings"]["computed"] == 0
+
+    @pytest.mark.parametrize(("left", "a_minute", "begins"), [(31, 180, True), (30, 180, False), (9_999, 0, False)])
+    def test_one_begins_at_once_where_a_limit_says_that_the_rest_takes_long(
+        self, acme: Harness, monkeypatch: pytest.MonkeyPatch, left: int, a_minute: int, begins: bool
+    ) -> None:
+        begun: list[int] = []
+        monkeypatch.setattr(Follower, "_start", lambda self: begun.append(left))
+        with acme.session() as session:
+            limited = session.settings.model_copy(update={"notion_requests_per_minute": a_minute})
+            Follower(replace(session, settings=limited), lambda did: None).look(left)
+        assert begun == [left] * begins
 
     def test_a_reading_that_is_soon_over_starts_none(self, acme: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Follower, "_start", lambda self: pytest.fail("it was started"))
