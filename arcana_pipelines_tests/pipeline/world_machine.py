@@ -7,6 +7,8 @@ every run looks at the index as a reader would:
 - no page leaves the index that can be seen, and none that merely answered 404 before two runs found it so;
 - a page keeps its document.
 
+Every other run is followed while it reads, as long readings are: a slice is indexed between two commits of pages.
+
 From time to time, and at the end, it lets the faults stop and syncs as often as the operating guide says. Then the
 index equals the world, and equals what a fresh workspace publishes after one sync.
 
@@ -56,6 +58,8 @@ from arcana_pipelines.errors import EmbeddingFailed, SourceError
 from arcana_pipelines.indexes.targets.pgvector import publish
 from arcana_pipelines.ledger import sweeps
 from arcana_pipelines.pipeline import document_chunks, document_content, registration
+from arcana_pipelines.pipeline.follow import Follower
+from arcana_pipelines.pipeline.follower import Slice, index_slice
 from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import LONGEST_SHARED_PAUSE_SECONDS, RateLimiter
 from arcana_pipelines.sources.notion.source import NotionSource
@@ -114,6 +118,34 @@ def in_haste() -> Iterator[None]:
         patch.setattr("arcana_pipelines.ledger.removal.CAP_PAGES", 6)
         with _silence("arcana_pipelines"), _silence("uvicorn.error"):
             yield
+
+
+@contextmanager
+def followed_in_turns() -> Iterator[None]:
+    """Every other generation is followed, from its first pages on: the other process has its turns in this one."""
+
+    def turn(follower: Follower) -> Slice:
+        session = follower._session
+        if session.generation.number % 2:
+            return Slice()
+        try:
+            return index_slice(session, 3)
+        except EmbeddingFailed:  # the other process ends; the stages find the same
+            return Slice()
+
+    def look(follower: Follower, left: int) -> None:
+        follower.did += turn(follower)
+
+    def end(follower: Follower) -> None:
+        while (did := turn(follower)).pages:
+            follower.did += did
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("arcana_pipelines.pipeline.source_pages.COMMIT_PAGES", 2)
+        patch.setattr("arcana_pipelines.pipeline.sync.may_follow", lambda session: True)
+        patch.setattr(Follower, "look", look)
+        patch.setattr(Follower, "end", end)
+        yield
 
 
 @contextmanager
@@ -1177,10 +1209,10 @@ def run_histories(
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     try:
-        with in_haste():
+        with in_haste(), followed_in_turns():
             run_state_machine_as_test(machine if seed is None else hypothesis.seed(seed)(machine), settings=settings)
     except Exception as error:
-        with in_haste():
+        with in_haste(), followed_in_turns():
             taken, error = _shortest(machine, machine.failed, error)
         return [
             *(f"{name}({_shown(arguments)})" for name, arguments in taken),
