@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -27,6 +28,8 @@ AFTER_SECONDS = 5.0
 # One that has to keep to a limit of requests a minute says beforehand that it takes longer: a page is a request.
 LONG_MINUTES = 1 / 6
 _MOST_SAID = 1 << 16
+# With our path and not what -m would put before it: a file `json.py` in the directory where somebody syncs is not run.
+_CODE = "import sys; sys.path[:] = sys.argv[1:]; from arcana_pipelines.pipeline.follower import main; sys.exit(main())"
 
 
 def may_follow(session: Session) -> bool:
@@ -86,12 +89,13 @@ class Follower:
                 process.kill()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "arcana_pipelines.pipeline.follower"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-        )
+        with _without_interrupts():
+            process = subprocess.Popen(
+                [sys.executable, "-c", _CODE, *(path for path in sys.path if path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+            )
         assert process.stdin is not None and process.stdout is not None
         told = {
             "settings": _plain(self._session.settings.model_dump()),
@@ -127,6 +131,16 @@ def following(session: Session, tell: Callable[[Slice], None]) -> Iterator[Follo
     except BaseException:
         follower.kill()
         raise
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """What is started within never hears of a Ctrl-C, from its first moment on: this process decides what ends."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,8 @@
 """What makes pages searchable while others are still being read: a process of its own, of the same run.
 
-    python -m arcana_pipelines.pipeline.follower
-
 `pipeline.follow` starts it, and says on its standard input in one line of JSON for what: settings, workspace and
 run. It tells on its standard output what each slice did, a line of JSON each. After the line `all is read` it goes on
-until nothing is left, and ends; when its input ends without, whoever started it is gone, and it ends at once.
+until nothing is left, and ends. When its input ends, whoever started it is gone, and it ends at once.
 """
 
 from __future__ import annotations
@@ -12,14 +10,10 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
-import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
-from typing import TextIO
-
-import psycopg
+from io import FileIO
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding.prices import PricingPolicy
@@ -92,10 +86,14 @@ def next_limit(limit: int, pages: int, seconds: float) -> int:
 
 def main() -> int:
     """Follow until there is nothing left to follow; 1 when that failed, which the last line tells."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this decides
-    told = json.loads(sys.stdin.readline())
+    # Not sys.stdin: a process cannot end in order while a thread waits for what is buffered.
+    lines = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115
+    # What a plug-in prints is no line of ours.
+    tell = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    told = json.loads(lines.readline())
     all_is_read = threading.Event()
-    threading.Thread(target=_listen, args=(sys.stdin, all_is_read), daemon=True).start()
+    threading.Thread(target=_listen, args=(lines, all_is_read), daemon=True).start()
     database = Database(Settings(**told["settings"]))
     try:
         with workspace_session(database, told["workspace"], run=told["run"]) as session:
@@ -104,24 +102,24 @@ def main() -> int:
                 began, was_read = time.monotonic(), all_is_read.is_set()
                 did = index_slice(session, limit)
                 if did.pages:
-                    print(json.dumps(asdict(did)), flush=True)
+                    print(json.dumps(asdict(did)), file=tell, flush=True)
                     limit = next_limit(limit, did.pages, time.monotonic() - began)
                 elif not (is_last := was_read):
                     all_is_read.wait(LOOK_SECONDS)
-    except (ArcanaError, psycopg.Error) as error:
-        print(json.dumps({"failed": str(error)}), flush=True)
+    except ArcanaError as error:
+        print(json.dumps({"failed": str(error)}), file=tell, flush=True)
+        return 1
+    except Exception as error:  # the edge of the process: the stages of the run go on from what is committed
+        print(json.dumps({"failed": f"{type(error).__name__}: {error}"}), file=tell, flush=True)
         return 1
     finally:
         database.close()
     return 0
 
 
-def _listen(lines: TextIO, all_is_read: threading.Event) -> None:
-    if lines.readline() != ALL_IS_READ:
-        # Nobody is there whom an error would reach. What is not committed PostgreSQL takes back.
-        os._exit(1)
-    all_is_read.set()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _listen(lines: FileIO, all_is_read: threading.Event) -> None:
+    if lines.readline() == ALL_IS_READ.encode():
+        all_is_read.set()
+        lines.read()
+    # Nobody is there whom an error would reach. What is not committed PostgreSQL takes back.
+    os._exit(1)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from arcana_pipelines import plugins
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.errors import InvalidSetting
@@ -263,6 +264,50 @@ class TestInAnotherProcess:
             slow.sync()
         assert "pages are indexed when all are read" in caplog.text
 
+    def test_no_file_of_the_directory_where_somebody_syncs_is_run(
+        self, slow: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "json.py").write_text("import os\nos._exit(9)\n")
+        monkeypatch.chdir(tmp_path)
+        assert _followed(slow).pages == 41
+
+    def test_an_interrupt_of_the_whole_group_never_reaches_it(
+        self, slow: Harness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        started = Follower._start
+
+        def start(self: Follower) -> object:
+            process = started(self)
+            process.send_signal(signal.SIGINT)
+            return process
+
+        monkeypatch.setattr(Follower, "_start", start)
+        assert _followed(slow).pages == 41 and caplog.text == ""
+        assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+    @pytest.mark.parametrize(
+        ("does", "told"), [("print('computing')", ""), ("raise RuntimeError('no luck')", "RuntimeError: no luck")]
+    )
+    def test_what_a_plugin_prints_is_no_report_and_what_it_raises_is_told(
+        self, slow: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+        does: str, told: str
+    ) -> None:  # fmt: skip
+        _install_provider(tmp_path, monkeypatch, f"if 'arcana_pipelines.pipeline.follow' not in sys.modules: {does}")
+        with slow.database.connection() as connection:
+            connection.execute("UPDATE rag_index_build SET embedding_model = 'guest-model'")
+        did = _followed(slow)
+        assert (did.pages, caplog.text) == (41, "") if not told else told in caplog.text
+
+    def test_it_ends_at_once_with_a_run_that_is_killed_while_it_waits_for_it(self, slow: Harness) -> None:
+        with slow.session() as session:
+            process = Follower(session, lambda did: None)._start()
+            assert process.stdin is not None and process.stdout is not None
+            os.set_blocking(process.stdout.fileno(), True)
+            process.stdout.close()
+            process.stdin.write(follower.ALL_IS_READ.encode())
+            process.stdin.close()
+            assert process.wait(30) == 1
+
     @pytest.mark.parametrize("seed", range(3))
     def test_it_ends_with_the_run_that_is_killed_and_the_next_ends_like_an_uninterrupted_one(
         self, slow: Harness, database: Database, tmp_path: Path, seed: int
@@ -296,6 +341,46 @@ class TestInAnotherProcess:
         plain = Harness.register(database, slow.world, slow.server, "plain")
         plain.sync()
         assert slow.checksum() == plain.checksum()
+
+
+def _followed(harness: Harness) -> Slice:
+    """What the other process did of a reading."""
+    with harness.session() as session:
+        return sync.read_pages(session, SyncRequest()).indexed
+
+
+def _install_provider(folder: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    """Put a distribution on the path that brings the model `guest-model`, whose embedder begins with this line."""
+    (folder / "guest-1.0.dist-info").mkdir()
+    (folder / "guest-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: guest\nVersion: 1.0\n")
+    (folder / "guest-1.0.dist-info" / "entry_points.txt").write_text(f"[{plugins.GROUP}]\nguest = guest:PARTS\n")
+    (folder / "guest.py").write_text(
+        f"""import sys
+
+import numpy as np
+
+from arcana_pipelines.embedding.catalogue import Model
+from arcana_pipelines.embedding.protocol import Embedded
+from arcana_pipelines.embedding.registry import EmbeddingProvider
+
+
+class Guest:
+    model, dimensions, concurrency = "guest-model", 256, 1
+
+    def embed(self, texts):
+        {line}
+        return Embedded(np.ones((len(texts), 256), dtype=np.float32) / 16, len(texts))
+
+
+PARTS = (
+    EmbeddingProvider(name="guest", open=lambda *anything: Guest(), default=lambda settings: ("guest-model", 256)),
+    Model(name="guest-model", provider="guest", dimensions=256, price=0, runs_here=True, strength="weak"),
+)
+"""
+    )
+    monkeypatch.syspath_prepend(str(folder))
+    plugins._all_installed.cache_clear()
+    monkeypatch.setattr(plugins, "_all_installed", plugins._all_installed.__wrapped__)
 
 
 def _until(happened: Callable[[], bool]) -> None:
