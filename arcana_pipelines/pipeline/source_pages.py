@@ -26,7 +26,6 @@ from arcana_pipelines.ledger import generations, inbox, pages
 from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.ledger.inbox import Waiting
-from arcana_pipelines.ledger.purge import purge
 from arcana_pipelines.ledger.removal import is_below_removed, remove_absent, shows_everything
 from arcana_pipelines.net.in_flight import in_flight
 from arcana_pipelines.net.workers import worker_threads
@@ -79,7 +78,6 @@ def sync_pages(
     *,
     allow_removals: int = 0,
     concurrency: int = 10,
-    retention_days: int = 30,
     run: str | None = None,
     is_estimate: bool = False,
     read_seconds: float | None = None,
@@ -87,7 +85,7 @@ def sync_pages(
 ) -> PagesReport:
     """Bring the ledger up to date with the source. The first sync, and one without a cursor, is full.
 
-    Full and audit syncs also forget what was removed more than `retention_days` ago. `run` and `is_estimate` are noted
+    `run` and `is_estimate` are noted
     of the generation (see `Counters`). After `read_seconds` of reading, what is left stays pending. `on_read` is called
     whenever pages that were read have been committed, with how many are left.
 
@@ -142,8 +140,6 @@ def sync_pages(
         inbox.close(connection, workspace.workspace_id, announced.event_ids, generation.number)
         _finish(connection, workspace, generation, listing, identity, source.credential())
         generations.merge_counters(connection, generation, counted)
-    if mode is not Mode.INCREMENTAL:
-        purge(connection, generation, retention_days)
     return report
 
 

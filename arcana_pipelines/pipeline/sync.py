@@ -19,6 +19,7 @@ from arcana_pipelines.ledger import generations, pages
 from arcana_pipelines.ledger.counters import ChunkCounts, EmbeddingCounts, PageCounts
 from arcana_pipelines.ledger.freshness import Freshness, freshness
 from arcana_pipelines.ledger.pages import PartialPages
+from arcana_pipelines.ledger.purge import purge
 from arcana_pipelines.operations.reports import (
     Change,
     ServedIndex,
@@ -114,7 +115,8 @@ def read_pages(
 ) -> SourceReport:
     """The stage `notion_pages`: list the source, read what is stale, prove what is gone.
 
-    What takes long to read is indexed meanwhile, in another process of the run; `tell` hears of each slice.
+    What takes long to read is indexed meanwhile, in another process of the run; `tell` hears of each slice. Full and
+    audit syncs then forget what was removed longer ago than `retention_days`.
 
     Raises:
         WrongUse: a retry names a page that the workspace does not hold.
@@ -133,12 +135,14 @@ def read_pages(
             request.mode,
             allow_removals=request.allow_removals,
             concurrency=session.settings.max_concurrent_requests,
-            retention_days=session.settings.retention_days,
             run=session.lease.run,
             is_estimate=is_estimate,
             read_seconds=request.read_seconds,
             on_read=follower.look if follows else lambda left: None,
         )
+    if did.mode != Mode.INCREMENTAL:
+        # Not before the other process has ended: what it has cut may name what nothing named when the purge began.
+        purge(connection, session.generation, session.settings.retention_days)
     return SourceReport(
         did,
         follower.did,

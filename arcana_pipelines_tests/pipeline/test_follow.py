@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from arcana_pipelines import plugins
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.errors import InvalidSetting
 from arcana_pipelines.ledger import pages
+from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.pipeline import follow, follower, source_pages, sync
 from arcana_pipelines.pipeline.follow import Follower
 from arcana_pipelines.pipeline.follower import Slice, index_slice
@@ -122,6 +123,27 @@ def test_a_sync_that_is_killed_at_any_commit_while_it_follows_is_finished_by_the
         report = killed.sync()
         assert killed.checksum() == whole.checksum(), f"killed after commit {number} of {commits}"
         assert report["embeddings"]["computed"] == stored(whole) - paid
+
+
+def test_nothing_is_forgotten_while_another_process_may_cut(
+    acme: Harness, turns: list[Slice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it stages may name what nothing names any more in the snapshot of the purge."""
+    happened: list[str] = []
+    end, purge = Follower.end, sync.purge
+
+    def ended(self: Follower) -> None:
+        end(self)
+        happened.append("ended")
+
+    def purged(connection: Connection, generation: Generation, days: int) -> int:
+        happened.append("forgotten")
+        return purge(connection, generation, days)
+
+    monkeypatch.setattr(Follower, "end", ended)
+    monkeypatch.setattr(sync, "purge", purged)
+    acme.sync(Mode.AUDIT)
+    assert happened == ["ended", "forgotten"]
 
 
 def test_a_page_that_cannot_be_processed_is_counted_once(acme: Harness, turns: list[Slice]) -> None:
