@@ -142,6 +142,7 @@ class Settings(ScheduleTimes):
 
     batch_size: int = Field(100, ge=1, le=2048)
     max_concurrent_requests: int = Field(10, ge=1, le=200)
+    worker_processes: int | None = Field(None, ge=1, le=64)
 
     @property
     def home(self) -> Path:

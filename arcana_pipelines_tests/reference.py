@@ -50,6 +50,7 @@ UNITS = {
     "retention_days": "days",
     "batch_size": "texts",
     "max_concurrent_requests": "requests",
+    "worker_processes": "processes",
 }
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,16 +13,16 @@ import numpy as np
 
 from arcana_pipelines.chunking.chunker import Chunk, chunk_document
 from arcana_pipelines.chunking.passages import Passage
-from arcana_pipelines.chunking.sizes import ChunkerSettings
-from arcana_pipelines.chunking.tokens import Vocabulary, vocabulary
+from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import keyset_pages
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.embedding.catalogue import model_named
+from arcana_pipelines.embedding.catalogue import Model, model_named
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.indexes.builds import Build, live_builds
 from arcana_pipelines.lexical.analysis import TERMS, Weights, chunk_weights
+from arcana_pipelines.pipeline.processes import made_in_processes
 from arcana_pipelines.pipeline.served_chunks import ServedChunks
 
 load_sql = statements_beside(__file__)
@@ -51,64 +51,94 @@ class ChunkReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Uncut:
+class _Content:
     document_id: UUID
     document_content_id: UUID
     contents: dict[str, Any]
 
 
-def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = False) -> ChunkReport:
+@dataclass(frozen=True, slots=True)
+class _Uncut:
+    """A batch of contents that a build lacks, with all that cutting it needs."""
+
+    build: Build
+    model: Model
+    rows: list[_Content]
+    served: ServedChunks
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """What becomes of a batch.
+
+    Attributes:
+        contents: of each content which chunks it keeps, in their places, and since when the version is served that
+            these are of.
+        chunks: rows of `chunk_stage`.
+        passages: the texts of passages by hash.
+        words: as written.
+        failures: the documents that cannot be cut, with the reason.
+    """
+
+    contents: list[tuple[UUID, list[int | None], datetime | None]] = field(default_factory=list)
+    chunks: list[bytes] = field(default_factory=list)
+    passages: dict[bytes, str] = field(default_factory=dict)
+    words: set[str] = field(default_factory=set)
+    failures: dict[UUID, str] = field(default_factory=dict)
+
+
+def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = False, processes: int = 1) -> ChunkReport:
     """Stage every content that a live build does not serve, and what it brings; with `filling`, for new builds too.
 
-    Each batch is one transaction.
+    Each batch is one transaction. So many processes at once cut them, where they are many.
     """
     contents = chunks = 0
     for build in live_builds(connection, workspace_id, filling):
         with connection.transaction():
             connection.execute(load_sql("chunks_outdated"), {"build": build.rag_index_build_id})
         model = model_named(build.embedding_model)
-        for rows in _missing(connection, workspace_id, build):
-            # Loaded only when there is something to cut: it takes as long as all of a sync without news.
-            cut, failures = _cut(rows, build.settings.chunker, vocabulary(model.vocabulary))
-            served = ServedChunks(connection, build, [row.document_id for row in rows])
-            kept = [served.kept(row.document_id, parts) for row, parts in cut]
-            new = [
-                (row, chunk)
-                for (row, parts), stay in zip(cut, kept, strict=True)
-                for chunk, known in zip(parts, stay, strict=True)
-                if known is None
-            ]
-            weights = chunk_weights([(row.contents["title"], chunk.heading_path, chunk.text) for row, chunk in new])
-            found = [chunk.passages(row.contents["title"]) if model.compares_passages else [] for row, chunk in new]
+        batches = (
+            _Uncut(build, model, rows, ServedChunks(connection, build, [row.document_id for row in rows]))
+            for rows in _missing(connection, workspace_id, build)
+        )
+        for cut in made_in_processes(_cut, batches, processes):
             with connection.transaction():
-                _stage(connection, build, [row for row, _ in cut], kept, served)
-                _copy(connection, build, new, weights, found)
-                _stage_passages(connection, build, itertools.chain.from_iterable(found))
-                _learn_words(connection, build, weights)
-                if failures:
-                    _quarantine(connection, workspace_id, failures)
-            contents += len(cut)
-            chunks += len(new)
+                _stage(connection, build, cut)
+                if cut.failures:
+                    _quarantine(connection, workspace_id, cut.failures)
+            contents += len(cut.contents)
+            chunks += len(cut.chunks)
     if chunks >= MANY:
         connection.execute("ANALYZE chunk_stage, content_stage")
     return ChunkReport(contents, chunks)
 
 
-def _cut(
-    rows: Sequence[_Uncut], settings: ChunkerSettings, words: Vocabulary
-) -> tuple[list[tuple[_Uncut, list[Chunk]]], dict[UUID, str]]:
-    """The chunks of each content, and the documents that cannot be cut, with the reason."""
-    cut: list[tuple[_Uncut, list[Chunk]]] = []
-    failures: dict[UUID, str] = {}
-    for row in rows:
+def _cut(given: _Uncut) -> _Cut:
+    """Cut a batch, which needs no database, and make the rows that it is stored as."""
+    cut = _Cut()
+    # Loaded only when there is something to cut: it takes as long as all of a sync without news.
+    words = vocabulary(given.model.vocabulary)
+    new: list[tuple[_Content, Chunk]] = []
+    for row in given.rows:
         try:
-            cut.append((row, list(chunk_document(row.contents, settings, words))))
+            parts = list(chunk_document(row.contents, given.build.settings.chunker, words))
         except PageTooLarge as error:
-            failures[row.document_id] = f"{UNCUT} {error}"
+            cut.failures[row.document_id] = f"{UNCUT} {error}"
+            continue
         except Exception as error:  # the edge of a page: one that cannot be cut delays no other
             log.exception("document %s cannot be cut", row.document_id)
-            failures[row.document_id] = f"{UNCUT} {type(error).__name__}: {error}"
-    return cut, failures
+            cut.failures[row.document_id] = f"{UNCUT} {type(error).__name__}: {error}"
+            continue
+        stay = given.served.kept(row.document_id, parts)
+        cut.contents.append((row.document_content_id, stay, given.served.since(row.document_id)))
+        new += [(row, chunk) for chunk, known in zip(parts, stay, strict=True) if known is None]
+    weights = chunk_weights([(row.contents["title"], chunk.heading_path, chunk.text) for row, chunk in new])
+    for (row, chunk), weight in zip(new, weights, strict=True):
+        passages = chunk.passages(row.contents["title"]) if given.model.compares_passages else []
+        cut.chunks.append(_row_of(given.build, row, chunk, weight, passages))
+        cut.passages.update((passage.text_hash, passage.embedded) for passage in passages)
+        cut.words.update(weight.words)
+    return cut
 
 
 def _quarantine(connection: Connection, workspace_id: UUID, failures: dict[UUID, str]) -> None:
@@ -121,76 +151,52 @@ def _quarantine(connection: Connection, workspace_id: UUID, failures: dict[UUID,
     )
 
 
-def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterator[list[_Uncut]]:
+def _missing(connection: Connection, workspace_id: UUID, build: Build) -> Iterator[list[_Content]]:
     parameters = {"workspace_id": workspace_id, "uncut": UNCUT, "build": build.rag_index_build_id, "limit": BATCH}
     return keyset_pages(
-        connection, _Uncut, load_sql("chunks_missing"), parameters, {"after": _FIRST},
+        connection, _Content, load_sql("chunks_missing"), parameters, {"after": _FIRST},
         lambda row: {"after": row.document_id},
     )  # fmt: skip
 
 
-def _stage(
-    connection: Connection,
-    build: Build,
-    rows: Sequence[_Uncut],
-    kept: Sequence[Sequence[int | None]],
-    served: ServedChunks,
-) -> None:
-    """Note of each content which chunks it keeps, in their places, and of which version they are."""
+def _row_of(build: Build, row: _Content, chunk: Chunk, weight: Weights, passages: Sequence[Passage]) -> bytes:
+    return binary.row(
+        binary.int4(build.rag_index_build_id),
+        row.document_content_id.bytes,
+        binary.int4(chunk.position),
+        chunk.text.encode(),
+        chunk.lead.encode(),
+        binary.texts(chunk.heading_path),
+        chunk.text_hash,
+        binary.int4(chunk.token_count),
+        binary.sparsevec(TERMS, weight.terms, weight.weights),
+        binary.int4s(weight.keys),
+        binary.int4s(np.array(chunk.heading_levels, dtype=np.int32)),
+        binary.byteas([passage.text_hash for passage in passages]),
+    )
+
+
+def _stage(connection: Connection, build: Build, cut: _Cut) -> None:
+    """Note the contents, their new chunks, the texts of passages without a vector, and the words as written.
+
+    A word as written is what a typing error in a question may have meant.
+    """
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO content_stage (rag_index_build_id, document_content_id, chunk_ids, served_since) "
             "VALUES (%s, %s, %s::bigint[], %s)",
-            [
-                (build.rag_index_build_id, row.document_content_id, list(stay), served.since(row.document_id))
-                for row, stay in zip(rows, kept, strict=True)
-            ],
+            [(build.rag_index_build_id, *content) for content in cut.contents],
         )
-
-
-def _copy(
-    connection: Connection,
-    build: Build,
-    cut: Sequence[tuple[_Uncut, Chunk]],
-    weights: Sequence[Weights],
-    passages: Sequence[Sequence[Passage]],
-) -> None:
     binary.copy(
         connection,
         "chunk_stage (rag_index_build_id, document_content_id, position, chunk_content, lead, heading_path, text_hash, "
         "token_count, terms, keys, heading_levels, passages)",
-        (
-            binary.row(
-                binary.int4(build.rag_index_build_id),
-                row.document_content_id.bytes,
-                binary.int4(chunk.position),
-                chunk.text.encode(),
-                chunk.lead.encode(),
-                binary.texts(chunk.heading_path),
-                chunk.text_hash,
-                binary.int4(chunk.token_count),
-                binary.sparsevec(TERMS, weight.terms, weight.weights),
-                binary.int4s(weight.keys),
-                binary.int4s(np.array(chunk.heading_levels, dtype=np.int32)),
-                binary.byteas([passage.text_hash for passage in parts]),
-            )
-            for (row, chunk), weight, parts in zip(cut, weights, passages, strict=True)
-        ),
+        cut.chunks,
     )
-
-
-def _stage_passages(connection: Connection, build: Build, passages: Iterable[Passage]) -> None:
-    """Note the texts of passages that the build has no vector of."""
-    texts = {passage.text_hash: passage.embedded for passage in passages}
-    if texts:
-        key = {"build": build.rag_index_build_id, "hashes": list(texts), "texts": list(texts.values())}
-        connection.execute(load_sql("stage_passages"), key)
-
-
-def _learn_words(connection: Connection, build: Build, weights: Sequence[Weights]) -> None:
-    """Keep the words as written: what a typing error in a question may have meant."""
-    words = {word for weight in weights for word in weight.words}
+    if cut.passages:
+        texts = {"hashes": list(cut.passages), "texts": list(cut.passages.values())}
+        connection.execute(load_sql("stage_passages"), {"build": build.rag_index_build_id, **texts})
     connection.execute(
         "INSERT INTO index_word (rag_index_build_id, word) SELECT %s, unnest(%s::text[]) ON CONFLICT DO NOTHING",
-        [build.rag_index_build_id, sorted(words)],
+        [build.rag_index_build_id, sorted(cut.words)],
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.storable import each_alone
@@ -17,6 +16,7 @@ from arcana_pipelines.ledger import generations, pages
 from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
+from arcana_pipelines.pipeline.processes import made_in_processes
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +38,18 @@ class ContentReport:
     failed: int
 
 
-def process_contents(connection: Connection, generation: Generation) -> ContentReport:
-    """Turn every fetched page into its document's latest content. Each batch is one transaction."""
+def process_contents(connection: Connection, generation: Generation, processes: int = 1) -> ContentReport:
+    """Turn every fetched page into its document's latest content. Each batch is one transaction.
+
+    So many processes at once normalise them, where they are many.
+    """
     # A new normaliser processes every body that is held again; nothing is read from the source.
     with connection.transaction():
         pages.mark_outdated(connection, generation.workspace_id, NORMALISER_VERSION)
     processed = versions = failed = 0
-    for rows in pages.to_process(connection, generation, BATCH):
-        did = _process(connection, generation, rows)
+    batches = (_given(connection, generation, rows) for rows in pages.to_process(connection, generation, BATCH))
+    for made in made_in_processes(_make, batches, processes):
+        did = _keep(connection, generation, made)
         processed, versions, failed = processed + did.processed, versions + did.versions, failed + did.failed
     with connection.transaction():
         if processed or _documents_were_removed(connection, generation):
@@ -56,23 +60,13 @@ def process_contents(connection: Connection, generation: Generation) -> ContentR
 
 def process_slice(connection: Connection, generation: Generation, limit: int) -> ContentReport:
     """The same for at most `limit` of the pages that this generation has read so far, those read first."""
-    did = _process(connection, generation, pages.just_read(connection, generation, limit))
+    rows = pages.just_read(connection, generation, limit)
+    did = _keep(connection, generation, _make(_given(connection, generation, rows)))
     if did.processed:
         with connection.transaction():
             put_in_place(connection, generation.workspace_id)
             _count(connection, generation, did.versions)
     return did
-
-
-def _process(connection: Connection, generation: Generation, rows: Sequence[ReadPage]) -> ContentReport:
-    """Process these pages, in one transaction."""
-    contents, failures = _make(connection, generation.workspace_id, rows)
-    with connection.transaction():
-        versions, refused = _store(connection, generation, contents)
-        failures |= refused
-        if failures:
-            pages.store_failed(connection, generation, failures, taken_up=False)
-    return ContentReport(len(contents) - len(refused), versions, len(failures))
 
 
 def _count(connection: Connection, generation: Generation, versions: int) -> None:
@@ -81,22 +75,48 @@ def _count(connection: Connection, generation: Generation, versions: int) -> Non
     generations.merge_counters(connection, generation, Counters(versions=before + versions))
 
 
-def _make(
-    connection: Connection, workspace_id: UUID, rows: Sequence[ReadPage]
-) -> tuple[dict[str, Contents], dict[str, str]]:
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Pages, and the titles of those that their properties name."""
+
+    rows: list[ReadPage]
+    titles: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Contents by external id, and why the others have none."""
+
+    contents: dict[str, Contents]
+    failures: dict[str, str]
+
+
+def _given(connection: Connection, generation: Generation, rows: list[ReadPage]) -> _Given:
     targets = {target for row in rows for value in row["properties"].values() for target in relation_targets(value)}
-    titles = pages.titles_of(connection, workspace_id, targets)
-    contents: dict[str, Contents] = {}
-    failures: dict[str, str] = {}
-    for row in rows:
+    return _Given(rows, pages.titles_of(connection, generation.workspace_id, targets))
+
+
+def _make(given: _Given) -> _Made:
+    made = _Made({}, {})
+    for row in given.rows:
         try:
-            contents[row["external_id"]] = make_contents(row, titles)
+            made.contents[row["external_id"]] = make_contents(row, given.titles)
         except PageTooLarge as error:
-            failures[row["external_id"]] = str(error)
+            made.failures[row["external_id"]] = str(error)
         except Exception as error:  # the edge of a page: one that cannot be processed delays no other
             log.exception("page %s cannot be processed", row["external_id"])
-            failures[row["external_id"]] = f"cannot be processed: {type(error).__name__}: {error}"
-    return contents, failures
+            made.failures[row["external_id"]] = f"cannot be processed: {type(error).__name__}: {error}"
+    return made
+
+
+def _keep(connection: Connection, generation: Generation, made: _Made) -> ContentReport:
+    """Store what was made of a batch, in one transaction."""
+    with connection.transaction():
+        versions, refused = _store(connection, generation, made.contents)
+        failures = made.failures | refused
+        if failures:
+            pages.store_failed(connection, generation, failures, taken_up=False)
+    return ContentReport(len(made.contents) - len(refused), versions, len(failures))
 
 
 def _store(connection: Connection, generation: Generation, contents: dict[str, Contents]) -> tuple[int, dict[str, str]]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,14 +17,17 @@ from pydantic import SecretStr
 from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.pipeline.follower import ALL_IS_READ, Slice
+from arcana_pipelines.pipeline.processes import without_interrupts
 from arcana_pipelines.pipeline.session import Session
 
 log = logging.getLogger(__name__)
 
 # A reading that is over sooner gains nothing: the process takes a second to start.
 AFTER_SECONDS = 5.0
-# One that has to keep to a limit of requests a minute says beforehand that it takes longer: a page is a request.
+# How long it takes is known beforehand, for a page is a request: by the limit of requests a minute, and where there is
+# none, by what answers allow that take as long as a source's do.
 LONG_MINUTES = 1 / 6
+UNLIMITED = 3000
 _MOST_SAID = 1 << 16
 # With our path and not what -m would put before it: a file `json.py` in the directory where somebody syncs is not run.
 _CODE = "import sys; sys.path[:] = sys.argv[1:]; from arcana_pipelines.pipeline.follower import main; sys.exit(main())"
@@ -66,7 +67,7 @@ class Follower:
         if time.monotonic() - self._began >= AFTER_SECONDS:
             return True
         # What a limit allows at once is read at once, and then nothing for the rest of the minute.
-        return left > LONG_MINUTES * (self._session.settings.notion_requests_per_minute or math.inf)
+        return left > LONG_MINUTES * (self._session.settings.notion_requests_per_minute or UNLIMITED)
 
     def end(self) -> None:
         """Let it index what it has not come to yet, and wait for that."""
@@ -89,7 +90,7 @@ class Follower:
                 process.kill()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        with _without_interrupts():
+        with without_interrupts():
             process = subprocess.Popen(
                 [sys.executable, "-c", _CODE, *(path for path in sys.path if path)],
                 stdin=subprocess.PIPE,
@@ -131,16 +132,6 @@ def following(session: Session, tell: Callable[[Slice], None]) -> Iterator[Follo
     except BaseException:
         follower.kill()
         raise
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """What is started within never hears of a Ctrl-C, from its first moment on: this process decides what ends."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def next_limit(limit: int, pages: int, seconds: float) -> int:
     """How many pages the next slice has at most, after one of so many that took so long."""
     if seconds > SLICE_SECONDS:
         return max(1, limit // 2)
-    return min(2 * limit, LARGEST_SLICE) if pages == limit and seconds < SLICE_SECONDS / 3 else limit
+    return min(4 * limit, LARGEST_SLICE) if pages == limit and seconds < SLICE_SECONDS / 3 else limit
 
 
 def main() -> int:

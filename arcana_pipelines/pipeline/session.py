@@ -15,6 +15,7 @@ from arcana_pipelines.embedding.registry import open_embedder as open_embedder_o
 from arcana_pipelines.indexes.builds import Build
 from arcana_pipelines.ledger import generations
 from arcana_pipelines.ledger.generations import Generation
+from arcana_pipelines.net.workers import cores
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.protocol import Mode, Source
 from arcana_pipelines.sources.registry import open_source
@@ -54,6 +55,11 @@ class Session:
     def source(self) -> Source:
         """The workspace's source, opened when a stage first reads from it."""
         return self.open_source(self.workspace, self.database)
+
+    @property
+    def processes(self) -> int:
+        """How many compute at once, this one among them."""
+        return self.settings.worker_processes or cores()
 
     @property
     def generation(self) -> Generation:

@@ -174,7 +174,7 @@ class DocumentsReport:
 def make_contents(session: Session) -> DocumentsReport:
     """The stage `document_content`: what was read becomes versions, places and references."""
     connection, generation = session.connection, session.generation
-    did = process_contents(connection, generation)
+    did = process_contents(connection, generation, session.processes)
     return DocumentsReport(
         did,
         generations.counts(connection, generation),
@@ -185,7 +185,7 @@ def make_contents(session: Session) -> DocumentsReport:
 
 def cut_chunks(session: Session, purpose: Purpose) -> ChunkReport:
     """The stage `document_chunks`: cut every content that a build neither serves nor has staged."""
-    return stage_chunks(session.connection, session.workspace.workspace_id, purpose.fills_new_builds)
+    return stage_chunks(session.connection, session.workspace.workspace_id, purpose.fills_new_builds, session.processes)
 
 
 def embed_chunks(session: Session, purpose: Purpose) -> EmbeddingCounts:

@@ -207,7 +207,7 @@ def _tree(title: str) -> str:
 
 @pytest.mark.parametrize(
     ("limit", "pages", "seconds", "then"),
-    [(10, 10, 1, 20), (10, 7, 1, 10), (10, 10, 5, 10), (10, 10, 11, 5), (1, 1, 90, 1), (200, 200, 1, 200)],
+    [(10, 10, 1, 40), (10, 7, 1, 10), (10, 10, 5, 10), (10, 10, 11, 5), (1, 1, 90, 1), (100, 100, 1, 200)],
 )
 def test_slices_take_some_seconds(limit: int, pages: int, seconds: float, then: int) -> None:
     assert follower.next_limit(limit, pages, seconds) == then
@@ -229,7 +229,9 @@ class TestInAnotherProcess:
         slow.assert_matches_world()
         assert slow.sync()["embeddings"]["computed"] == 0
 
-    @pytest.mark.parametrize(("left", "a_minute", "begins"), [(31, 180, True), (30, 180, False), (9_999, 0, False)])
+    @pytest.mark.parametrize(
+        ("left", "a_minute", "begins"), [(31, 180, True), (30, 180, False), (501, 0, True), (500, 0, False)]
+    )
     def test_one_begins_at_once_where_a_limit_says_that_the_rest_takes_long(
         self, acme: Harness, monkeypatch: pytest.MonkeyPatch, left: int, a_minute: int, begins: bool
     ) -> None:
