@@ -67,7 +67,7 @@ def load(database: Database, chunks: int, number: int) -> list[str]:
 def sizes(database: Database, chunks: int) -> dict[str, int]:
     """Print what each table takes a chunk, its indexes and its TOAST with it; returns the bytes by table."""
     with database.connect() as connection:
-        connection.execute("VACUUM ANALYZE")
+        timed("VACUUM ANALYZE of everything", lambda: connection.execute("VACUUM ANALYZE"))
         rows = connection.execute(
             "SELECT regexp_replace(relname, '_b[0-9]+$', ''), sum(pg_total_relation_size(oid))::bigint FROM pg_class "
             "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace GROUP BY 1 ORDER BY 2 DESC"
@@ -176,7 +176,7 @@ def measure(chunks: int, number: int) -> bool:
         print()
         hybrid = searches(database, slugs[0])
         print()
-        timed("the stages where nothing is to do", lambda: run_stages(database, slugs[0]))
+        timed("the stages of one workspace where nothing is to do", lambda: run_stages(database, slugs[0]))
         edit(database, slugs)
         after = sizes(database, chunks)
         grown = sum(after.values()) - sum(before.values())
