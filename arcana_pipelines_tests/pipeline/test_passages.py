@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from arcana_pipelines.embedding import catalogue
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
+from arcana_pipelines.indexes import lifecycle
+from arcana_pipelines.indexes.builds import builds_of
+from arcana_pipelines.pipeline.chunk_embeddings.passages import load_sql as load_passages_sql
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines_tests.harness import Harness
 
@@ -70,6 +74,44 @@ def test_a_hit_shows_the_passage_that_answers_and_leads_to_its_heading(acme: Har
     assert hit.text[hit.passage.begin : hit.passage.end] == hit.passage.text == "Bicycles stand in the cellar."
     assert [hit.passage.text[begin:end].lower() for begin, end in hit.passage.highlights] == ["bicycles", "stand"]
     assert hit.link.endswith("#:~:text=Parking")
+
+
+def test_known_passages_are_looked_up_each_once_although_the_stage_was_empty_when_it_was_analysed(
+    acme: Harness,
+) -> None:
+    many = 500
+    acme.world.add_page("House", blocks=DOORS)
+    acme.settle()
+    acme.sync()
+    with acme.session() as session, session.connection.transaction():
+        connection, workspace_id = session.connection, session.workspace.workspace_id
+        connection.execute("ANALYZE passage_stage, passage")
+        (served,) = builds_of(connection, workspace_id)
+        other = lifecycle.create_index(connection, workspace_id, "other", served.settings)
+        hashes = "(SELECT sha256(number::text::bytea) FROM generate_series(1, %s) number) t (hash)"
+        connection.execute(
+            "INSERT INTO passage (rag_index_build_id, text_hash, passage_embedding) "
+            f"SELECT %s, hash, (SELECT passage_embedding FROM passage LIMIT 1) FROM {hashes}",
+            [served.rag_index_build_id, many],
+        )
+        connection.execute(
+            f"INSERT INTO passage_stage (rag_index_build_id, text_hash, embedded) SELECT %s, hash, '' FROM {hashes}",
+            [other.rag_index_build_id, many],
+        )
+        statement = load_passages_sql("known_passages")
+        ((plan,),) = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", other.params)
+        left = connection.execute("SELECT count(*) FROM passage_stage").fetchone()
+        given = connection.execute(
+            "SELECT count(passage_embedding) FROM passage WHERE rag_index_build_id = %s", [other.rag_index_build_id]
+        ).fetchone()
+    assert (left, given) == ((0,), (many,))
+    assert rows_touched(plan[0]["Plan"]) < 100 * many
+
+
+def rows_touched(node: dict[str, Any]) -> int:
+    """Rows that the nodes of a plan gave and threw away, in all their loops."""
+    own = sum(node.get(name, 0) for name in ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Join Filter"))
+    return int(own * node["Actual Loops"]) + sum(map(rows_touched, node.get("Plans", [])))
 
 
 def test_passages_that_no_chunk_has_any_more_are_purged(acme: Harness) -> None:
