@@ -39,9 +39,9 @@ LONGEST_TICK = 20.0
 
 MORE_WORKSPACES = """
 WITH copied AS (
-    INSERT INTO workspace (slug, name, platform, credential_ref, credential_hash, source_workspace_id, storage_path,
-                           generation, source_cursor)
-    SELECT 'w' || n, 'w' || n, w.platform,
+    INSERT INTO workspace (company_id, slug, name, platform, credential_ref, credential_hash, source_workspace_id,
+                           storage_path, generation, source_cursor)
+    SELECT w.company_id, 'w' || n, 'w' || n, w.platform,
            CASE WHEN n <= %(revoked)s THEN 'REVOKED_TOKEN' ELSE w.credential_ref END,
            w.credential_hash, w.source_workspace_id, w.storage_path, w.generation, w.source_cursor
     FROM workspace w, generate_series(1, %(more)s) AS n

@@ -11,6 +11,7 @@ from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines.workspaces.companies import DEFAULT
 
 
 def register(
@@ -20,6 +21,7 @@ def register(
     config: dict[str, Any],
     credential: str | None = None,
     name: str | None = None,
+    company: str = DEFAULT,
 ) -> workspaces.Workspace:
     """Register a workspace with an index of the model that the settings name."""
     with open_instance(database) as instance:
@@ -33,4 +35,5 @@ def register(
             name=name,
             source_config=config,
             credential_ref=credential,
+            company=company,
         )

@@ -16,6 +16,7 @@ from arcana_pipelines.home import make_home
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, IndexSettings, builds_of
 from arcana_pipelines.indexes.lifecycle import create_index, drop_builds
 from arcana_pipelines.settings import Settings
+from arcana_pipelines.workspaces.companies import DEFAULT, company_named
 from arcana_pipelines.workspaces.workspaces import SLUG, Workspace, check_slug, find, storage_path
 
 
@@ -31,11 +32,15 @@ def register(
     source_config: dict[str, Any] | None = None,
     credential_ref: str | None = None,
     declared_by: str | None = None,
+    company: str = DEFAULT,
 ) -> Workspace:
     """Make row, directory, default index and partition of a new workspace: all of them or none.
 
+    The company whose it is (`company`, by name) is made with them where there is none.
+
     Raises:
         ModelMissing: the weights of the index's model are not installed, or are other ones.
+        WrongUse: the company's name is none.
         InvalidSlug: the slug breaks the rules, is taken, or was used by a removed workspace.
         ArcanaError: the directory or the partition could not be made.
     """
@@ -48,9 +53,18 @@ def register(
             _refuse_used(connection, slug)
             connection.execute(
                 "INSERT INTO workspace "
-                "(slug, name, platform, source_config, credential_ref, storage_path, declared_by) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s)",
-                [slug, name or slug, platform, Jsonb(source_config or {}), credential_ref, str(directory), declared_by],
+                "(company_id, slug, name, platform, source_config, credential_ref, storage_path, declared_by) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                [
+                    company_named(connection, company),
+                    slug,
+                    name or slug,
+                    platform,
+                    Jsonb(source_config or {}),
+                    credential_ref,
+                    str(directory),
+                    declared_by,
+                ],
             )
             workspace = find(connection, slug)
             create_index(connection, workspace.workspace_id, DEFAULT_INDEX, index)

@@ -25,10 +25,11 @@ SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """One tenant, as its row says.
+    """One workspace, as its row says.
 
     Attributes:
         workspace_id: its key in every table.
+        company_id: whose it is.
         slug: its name in commands and the Dagster partition key.
         name: what people call it.
         platform: the kind of its source, such as `notion`.
@@ -48,6 +49,7 @@ class Workspace:
     """
 
     workspace_id: UUID
+    company_id: UUID
     slug: str
     name: str
     platform: str

@@ -20,6 +20,7 @@ from arcana_pipelines.testing.notion_server import NotionWorld
 WORKSPACE = "5e1f0000-0000-4000-8000-000000000001"
 USER = "5e1f0000-0000-4000-8000-000000000002"
 INDEX = "5e1f0000-0000-4000-8000-000000000003"
+COMPANY = "5e1f0000-0000-4000-8000-000000000005"
 BATCH = "5e1f0000-0000-4000-8000-000000000004"
 RETIRED_BUILD, ACTIVE_BUILD = 1, 2
 FIRST_SYNC = "2026-01-05T09:30:00+00:00"
@@ -80,9 +81,11 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
     kept = [number for number in range(len(pages)) if number != removed]
     in_workspace: dict[str, Any] = {"workspace_id": WORKSPACE}
     return {
+        "company": [{"company_id": COMPANY, "name": "Acme"}],
         "workspace": [
             {
                 **in_workspace,
+                "company_id": COMPANY,
                 "slug": "acme",
                 "name": "Acme",
                 "platform": "notion",
@@ -102,6 +105,18 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
         ],
         "workspace_lease": [
             {**in_workspace, "run": None, "is_resting": False, "heartbeat_at": FIRST_SYNC, "fencing": 7}
+        ],
+        "api_keys": [
+            {
+                "key_id": "abcdefgh",
+                "company_id": COMPANY,
+                "name": "app",
+                "key_hash": "\\x" + 32 * "0f",
+                "created_by": "a",
+            }
+        ],
+        "api_key_permissions": [
+            {**in_workspace, "company_id": COMPANY, "key_id": "abcdefgh", "scope": "search", "index_name": "default"}
         ],
         "retired_slug": [{"slug": "gone"}],
         "sync_generation": [
@@ -415,7 +430,7 @@ def insert(connection: Connection, held: dict[str, list[dict[str, Any]]]) -> Non
 
 def _in_order(held: dict[str, Any]) -> Sequence[str]:
     """Tables before those that refer to them; `document_content` waits for `document`, which refers to it later."""
-    first = ["workspace", "rag_indexes", "rag_index_build", "document", "document_content"]
+    first = ["company", "workspace", "rag_indexes", "rag_index_build", "document", "document_content"]
     return [*first, *(table for table in held if table not in first)]
 
 

@@ -35,7 +35,8 @@ def test_migrations_go_down_and_up_again(database: Database) -> None:
 def document(database: Database) -> str:
     with database.connection() as connection:
         row = connection.execute(
-            "WITH w AS (INSERT INTO workspace (slug, name, platform, storage_path) VALUES ('a', 'a', 'notion', '/a') "
+            "WITH w AS (INSERT INTO workspace (company_id, slug, name, platform, storage_path) "
+            "SELECT company_id, 'a', 'a', 'notion', '/a' FROM company "
             "RETURNING workspace_id, user_id) "
             "INSERT INTO document (workspace_id, user_id, path) SELECT workspace_id, user_id, 'w.p' FROM w "
             "RETURNING document_id"
@@ -79,5 +80,8 @@ def test_a_relation_joins_two_documents_and_exists_once(database: Database, docu
 @pytest.mark.parametrize("slug", ["A", "-a", "a b", "", "ä", "a" * 64])
 def test_the_database_itself_refuses_a_bad_slug(database: Database, slug: str) -> None:
     _refused(
-        database, "INSERT INTO workspace (slug, name, platform, storage_path) VALUES (%s, 'a', 'notion', '/a')", slug
+        database,
+        "INSERT INTO workspace (company_id, slug, name, platform, storage_path) "
+        "SELECT company_id, %s, 'a', 'notion', '/a' FROM company",
+        slug,
     )

@@ -34,7 +34,10 @@ def test_a_database_has_the_tables_and_nothing_in_them(arcana_database, arcana_d
     assert settings == "theirs"
     with arcana_database.connection() as connection:
         assert connection.execute("SELECT count(*) FROM workspace").fetchone() == (0,)
-        connection.execute("INSERT INTO workspace (slug, name, platform, storage_path) VALUES ('a', 'a', 'p', '/a')")
+        connection.execute(
+            "INSERT INTO workspace (company_id, slug, name, platform, storage_path) "
+            "SELECT company_id, 'a', 'a', 'p', '/a' FROM company"
+        )
     with psycopg.connect(arcana_database_url) as connection:
         assert connection.execute("SELECT slug FROM workspace").fetchall() == [("a",)]
 

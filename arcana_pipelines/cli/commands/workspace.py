@@ -11,6 +11,7 @@ from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.database import open_database, upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
+from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.settings import load_settings
@@ -24,6 +25,7 @@ from arcana_pipelines.sources.registry import (
     require_platform,
 )
 from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines.workspaces.companies import DEFAULT, name_of
 
 
 def _platform(context: click.Context, parameter: click.Parameter, value: str) -> Platform:
@@ -53,6 +55,7 @@ def command() -> None:
 @click.option("--path", type=click.Path(path_type=Path), help="Folder or zip of a Markdown & CSV export.")
 @click.option("--comments", is_flag=True, help="Index open comments too: one more request a page.")
 @click.option("--name", help="A name for people (default: the slug).")
+@click.option("--company", default=DEFAULT, show_default=True, help="Whose it is, by name; made where there is none.")
 @json_option
 def add(
     slug: str,
@@ -61,6 +64,7 @@ def add(
     path: Path | None,
     comments: bool,
     name: str | None,
+    company: str,
     as_json: bool,
 ) -> None:
     """Register a workspace: its row, directory, default index and partition, all or nothing."""
@@ -70,11 +74,12 @@ def add(
     upgrade(database)
     from arcana_pipelines.defs.registration import register
 
-    workspace = register(database, slug, source.name, config, credential, name)
+    workspace = register(database, slug, source.name, config, credential, name, company)
     if as_json:
         print_json(
             {
                 "workspace": slug,
+                "company": company,
                 "platform": workspace.platform,
                 "storage_path": str(workspaces.storage_path(database.settings, slug)),
             }
@@ -91,8 +96,9 @@ def list_(as_json: bool) -> None:
     upgrade(database)
     with database.connection() as connection:
         rows = workspaces.list_all(connection)
+        described = [_described(connection, row) for row in rows]
     if as_json:
-        print_json({"workspaces": [_described(row) for row in rows]})
+        print_json({"workspaces": described})
         return
     if not rows:
         say("No workspaces yet. `arcana workspace add` registers one.")
@@ -108,11 +114,11 @@ def show(slug: str, as_json: bool) -> None:
     database = open_database()
     upgrade(database)
     with database.connection() as connection:
-        row = workspaces.find(connection, slug)
+        described = _described(connection, workspaces.find(connection, slug))
     if as_json:
-        print_json(_described(row))
+        print_json(described)
     else:
-        for key, value in _described(row).items():
+        for key, value in described.items():
             say("[bold]{}[/bold]: {}", key, value)
 
 
@@ -171,9 +177,9 @@ def set_(slug: str, name: str | None, token_env: str | None, path: Path | None, 
         else:
             config, credential = workspace.source_config, workspace.credential_ref
         workspaces.change(connection, workspace, name or workspace.name, config, credential)
-        changed = workspaces.find(connection, slug)
+        described = _described(connection, workspaces.find(connection, slug))
     if as_json:
-        print_json(_described(changed))
+        print_json(described)
     else:
         say("Workspace '{}' is changed. Next: arcana sync {}", slug, slug)
 
@@ -249,9 +255,10 @@ def _source_options(
     return config, variable
 
 
-def _described(row: workspaces.Workspace) -> dict[str, Any]:
+def _described(connection: Connection, row: workspaces.Workspace) -> dict[str, Any]:
     return {
         "workspace": row.slug,
+        "company": name_of(connection, row.company_id),
         "name": row.name,
         "platform": row.platform,
         "status": row.status,

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
+    ForeignKey,
     UniqueConstraint,
     text,
 )
@@ -30,13 +31,14 @@ class Workspace(Base):
     __tablename__ = "workspace"
     __table_args__ = (
         UniqueConstraint("slug"),
+        UniqueConstraint("company_id", "workspace_id"),
         CheckConstraint("slug ~ '^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$'", name="slug"),
         one_of("status", WORKSPACE_STATUSES),
         CheckConstraint("platform ~ '^[a-z][a-z0-9_]*$'", name="platform"),
     )
 
     workspace_id: Mapped[str] = uuid_key()
-    company_id: Mapped[str | None] = mapped_column(UUID)
+    company_id: Mapped[str] = mapped_column(UUID, ForeignKey("company.company_id"))
     slug: Mapped[str] = mapped_column(TEXT)
     name: Mapped[str] = mapped_column(TEXT)
     platform: Mapped[str] = mapped_column(TEXT)
