@@ -1,109 +1,128 @@
-"""The file `.env`: read from a folder of ours, and never a way to send a secret elsewhere.
+"""The files `.env`: read from a folder of ours, and never a way to send a secret elsewhere.
 
 People unpack exports and go into their folders, so the current directory cannot be trusted. A variable of the
-environment always wins over one of a file.
+environment always wins over one of a file, and so does a secret's file that the environment names (`NAME_FILE`).
 """
 
 from __future__ import annotations
 
-import grp
+import io
 import os
-import pwd
 import re
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from arcana_pipelines.errors import FileRefused, InvalidSetting
 from arcana_pipelines.home import DEFAULT, is_known
-from arcana_pipelines.settings import Settings, note_from_file
+from arcana_pipelines.settings import Settings, giver, is_secret, note_from_file
+from arcana_pipelines.trusted_files import read_ours
 
 # Ours, and tokens that workspaces name; nothing that steers the interpreter, the loader or other programs.
 _OURS = frozenset(name.upper() for name in Settings.model_fields)
 _OURS_BY_NAME = re.compile(r"ARCANA_[A-Z0-9_]+|POSTGRES_PASSWORD|[A-Z0-9_]*TOKEN[A-Z0-9_]*")
+# Which files are read, and what came from them, is for the environment alone to say. So is where a secret's file is:
+# else a file with an address would get what lies elsewhere.
+_OF_THE_ENVIRONMENT = re.compile(r"ARCANA_ENV|ARCANA_FROM_ENV_FILE|\w+_FILE")
+
+# As in `.env.production`; what other files beside `.env` are called is not among them.
+_STAGE = re.compile(r"(?!(?:local|example|sample|template)$)[a-z0-9][a-z0-9_-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
 class EnvFile:
-    """A file `.env` that was there.
+    """A file `.env…` that was there.
 
     Attributes:
         refused: why it was not read, in words; None: it was.
         left_out: names of variables in it that are not ours, sorted.
         is_readable_by_others: its group or everyone may read it, and it may hold tokens; False of a refused one.
+        unread_lines: numbers of lines that are no `NAME=value`.
+        taken: names of variables that it set, sorted: those that nothing before it sets.
     """
 
     path: Path
     refused: str | None = None
     left_out: tuple[str, ...] = ()
     is_readable_by_others: bool = False
+    unread_lines: tuple[int, ...] = ()
+    taken: tuple[str, ...] = ()
 
 
 def read_env_files() -> list[EnvFile]:
-    """Take what `.env` in ARCANA_HOME and in the project's own folder set and the environment does not.
+    """Take what files `.env…` in ARCANA_HOME and in the project's own folder set and the environment does not.
 
-    Returns the files that there are. The one in ARCANA_HOME wins over the other, which may say where ARCANA_HOME is.
+    Returns the files that there are, in the order in which they win: in each folder `.env.{ARCANA_ENV}`, `.env.local`,
+    `.env`; those in ARCANA_HOME before the project's, which may say where ARCANA_HOME is.
+
+    Raises:
+        InvalidSetting: ARCANA_ENV is not a name.
     """
-    files: list[EnvFile] = []
-    values: dict[str, str] = {}
-    for path in _files(values):
-        if path.is_file() and path not in [file.path for file in files]:
-            files.append(_read(path, values))
-    taken = {name: value for name, value in values.items() if name not in os.environ}
-    os.environ.update(taken)
-    note_from_file(taken)
-    return files
-
-
-def _files(values: dict[str, str]) -> Iterator[Path]:
-    """Where `.env` may be: the project's own folder, if this is a checkout, then ARCANA_HOME, which it may name."""
     if only := os.environ.get("ARCANA_ENV_FILE"):
-        yield Path(only).expanduser().absolute()
-        return
+        return [_take(*_read(path)) for path in [Path(only).expanduser().absolute()] if path.is_file()]
+    of_project = [_read(path) for path in _files_in(_project())]
+    home = _home([values for _, values in of_project])
+    of_home = [_read(path) for path in _files_in(home) if path not in [file.path for file, _ in of_project]]
+    return [_take(file, values) for file, values in (*of_home, *of_project)]
+
+
+def _project() -> Path | None:
+    """The project's own folder, if this is a checkout."""
     project = Path(__file__).resolve().parents[1]
-    if (project / ".env.example").exists() and (project / "pyproject.toml").exists():
-        yield project / ".env"
-    named = os.environ.get("ARCANA_HOME") or values.get("ARCANA_HOME")
+    return project if (project / ".env.example").exists() and (project / "pyproject.toml").exists() else None
+
+
+def _home(of_project: list[dict[str, str]]) -> Path | None:
+    """ARCANA_HOME, which the project's files may name."""
+    named = next(filter(None, (values.get("ARCANA_HOME") for values in (os.environ, *of_project))), None)
     home = Path(named or DEFAULT).expanduser().absolute()
     # One that was not named and that was not made here is refused when the settings are read.
-    if named or is_known(home):
-        yield home / ".env"
+    return home if named or is_known(home) else None
 
 
-def _read(path: Path, values: dict[str, str]) -> EnvFile:
-    from dotenv import dotenv_values
+def _files_in(folder: Path | None) -> list[Path]:
+    stage = os.environ.get("ARCANA_ENV")
+    if stage and not _STAGE.fullmatch(stage):
+        raise InvalidSetting(
+            "ARCANA_ENV must be a name in lower-case letters, digits, - and _, such as production: it names the file "
+            ".env.production. local, example, sample and template are names of other files."
+        )
+    names = [*([f".env.{stage}"] if stage else []), ".env.local", ".env"]
+    return [] if folder is None else [folder / name for name in names if (folder / name).is_file()]
+
+
+def _read(path: Path) -> tuple[EnvFile, dict[str, str]]:
+    from dotenv.parser import parse_stream
 
     try:
-        refused = _not_ours(path) or _not_ours(path.parent)
-        variables = {} if refused else dotenv_values(path, interpolate=False)
-    except (OSError, UnicodeDecodeError) as error:
-        return EnvFile(path, f"it cannot be read ({error})")
-    if refused:
-        return EnvFile(path, refused)
-    ours = {
-        name: value for name, value in variables.items() if value and (name in _OURS or _OURS_BY_NAME.fullmatch(name))
-    }
-    values.update(ours)
-    left_out = tuple(sorted(name for name, value in variables.items() if value and name not in ours))
-    return EnvFile(path, None, left_out, bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)))
+        text, status = read_ours(path)
+    except FileRefused as error:
+        return EnvFile(path, str(error)), {}
+    except OSError as error:
+        return EnvFile(path, f"it cannot be read ({error.strerror})"), {}
+    lines = list(parse_stream(io.StringIO(text)))
+    variables = {line.key: line.value for line in lines if line.key is not None and line.value}
+    ours = {name: value for name, value in variables.items() if _is_ours(name)}
+    file = EnvFile(
+        path,
+        left_out=tuple(sorted(variables.keys() - ours.keys())),
+        is_readable_by_others=bool(status.st_mode & (stat.S_IRGRP | stat.S_IROTH)),
+        unread_lines=tuple(line.original.line for line in lines if line.error),
+    )
+    return file, ours
 
 
-def _not_ours(path: Path) -> str | None:
-    """Why others may have written a file or folder, or None."""
-    status = path.stat()
-    if status.st_uid not in (os.geteuid(), 0):
-        return f"{path} belongs to another user"
-    if status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and not _is_private_group(status)):
-        return f"others can write {path}: chmod go-w {path}"
-    return None
+def _is_ours(name: str) -> bool:
+    is_ours = name in _OURS or _OURS_BY_NAME.fullmatch(name) is not None
+    return is_ours and not _OF_THE_ENVIRONMENT.fullmatch(name)
 
 
-def _is_private_group(status: os.stat_result) -> bool:
-    """True for a group that is its user's alone, as many systems make one and let it write by default."""
-    if status.st_gid == 0:
-        return True
-    try:
-        group, user = grp.getgrgid(status.st_gid), pwd.getpwuid(status.st_uid)
-    except KeyError:
-        return False
-    return group.gr_name == user.pw_name and set(group.gr_mem) <= {user.pw_name}
+def _take(file: EnvFile, values: dict[str, str]) -> EnvFile:
+    taken = {name: value for name, value in values.items() if name not in os.environ and not _has_a_file(name)}
+    os.environ.update(taken)
+    note_from_file(taken)
+    return replace(file, taken=tuple(sorted(taken)))
+
+
+def _has_a_file(name: str) -> bool:
+    return is_secret(name) and giver(name) is not None

@@ -31,6 +31,10 @@ class InvalidSetting(WrongUse):
     """A variable has a value that cannot be used. The message names the variable, never its value."""
 
 
+class FileRefused(WrongUse):
+    """A file with settings or a secret is not read. The message says why, and nothing of what it holds."""
+
+
 class UnknownWorkspace(WrongUse):
     """No workspace has this slug."""
 

@@ -10,13 +10,15 @@ import os
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
-from arcana_pipelines.errors import InvalidSetting, MissingToken
+from arcana_pipelines import installation_secrets
+from arcana_pipelines.errors import FileRefused, InvalidSetting, MissingToken
 from arcana_pipelines.home import DEFAULT, require_known
+from arcana_pipelines.trusted_files import read_secret
 
 
 def _is_http(url: str) -> str:
@@ -36,6 +38,16 @@ def _is_secret_http(url: SecretStr) -> SecretStr:
     return SecretStr(_is_http(url.get_secret_value()))
 
 
+def _is_strong(secret: SecretStr) -> SecretStr:
+    return SecretStr(installation_secrets.require_strong(secret.get_secret_value().strip()))
+
+
+def _is_encryption_key(secret: SecretStr) -> SecretStr:
+    key = secret.get_secret_value().strip()
+    installation_secrets.key_bytes(key)
+    return SecretStr(key)
+
+
 def _one_of(kind: str, *ours: str) -> Callable[[str], str]:
     """A check that a name is one of ours, or of what plug-ins bring of this kind."""
 
@@ -51,6 +63,8 @@ def _one_of(kind: str, *ours: str) -> Callable[[str], str]:
 
 HttpUrl = Annotated[str, AfterValidator(_is_http)]
 SecretHttpUrl = Annotated[SecretStr, AfterValidator(_is_secret_http)]
+StrongSecret = Annotated[SecretStr, AfterValidator(_is_strong)]
+EncryptionKey = Annotated[SecretStr, AfterValidator(_is_encryption_key)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_is_postgres)]
 EmbeddingProviderName = Annotated[
     str, AfterValidator(_one_of("embedding provider", "local", "local-small", "onnx", "openai"))
@@ -61,7 +75,12 @@ RerankerName = Annotated[str, AfterValidator(_one_of("reranker", "endpoint", "on
 class _FromEnvironment(BaseModel):
     """A model whose fields are variables of the environment in capitals; empty ones count as unset.
 
-    What is given by name wins over the environment.
+    A secret may be in a file, which the variable with `_FILE` behind its name names. What is given by name wins over
+    the environment.
+
+    Raises:
+        InvalidSetting: the file of a secret is not read.
+        pydantic.ValidationError: a value cannot be used.
     """
 
     # pydantic-settings does the same and more, and takes longer to import than pydantic.
@@ -69,9 +88,29 @@ class _FromEnvironment(BaseModel):
 
     def __init__(self, **given: Any) -> None:
         variables = {name.lower(): value for name, value in os.environ.items() if value}
-        super().__init__(
-            **{**{name: variables[name] for name in type(self).model_fields if name in variables}, **given}
+        fields = type(self).model_fields
+        for name in fields.keys() - variables.keys() - given.keys():
+            if f"{name}_file" in variables and _holds_secret(fields[name].annotation):
+                variables[name] = _secret_of_file(f"{name}_FILE".upper())
+        super().__init__(**{**{name: variables[name] for name in fields if name in variables}, **given})
+
+
+def _holds_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or any(map(_holds_secret, get_args(annotation)))
+
+
+def _secret_of_file(variable: str) -> str:
+    path = Path(os.environ[variable]).expanduser()
+    if not path.is_absolute():
+        raise InvalidSetting(
+            f"{variable} must be an absolute path: what Arcana starts runs in other folders than yours."
         )
+    try:
+        return read_secret(path)
+    except FileRefused as error:
+        raise InvalidSetting(f"{variable} names {path}, which is not read: {error}.") from None
+    except OSError as error:
+        raise InvalidSetting(f"{variable} names {path}, which cannot be read: {error.strerror}.") from None
 
 
 class ScheduleTimes(_FromEnvironment):
@@ -113,6 +152,11 @@ class Settings(ScheduleTimes):
 
     notion_webhook_token: SecretStr | None = None
 
+    secret_key: StrongSecret | None = None
+    api_key_salt: StrongSecret | None = None
+    encryption_key: EncryptionKey | None = None
+    jwt_secret: StrongSecret | None = None
+
     embedding_provider: EmbeddingProviderName = "local"
     embedding_model_path: Path | None = None
     openai_api_key: SecretStr | None = None
@@ -143,6 +187,30 @@ class Settings(ScheduleTimes):
     batch_size: int = Field(100, ge=1, le=2048)
     max_concurrent_requests: int = Field(10, ge=1, le=200)
     worker_processes: int | None = Field(None, ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _secrets_differ(self) -> Self:
+        """One that was found out, or is handed to another service, must not open what the others protect."""
+        seen: dict[str, str] = {}
+        for name in installation_secrets.PURPOSES:
+            if secret := getattr(self, name.lower()):
+                first = seen.setdefault(secret.get_secret_value(), name)
+                if first != name:
+                    raise ValueError(f"{name} is the same as {first}: each has to be a value of its own")
+        return self
+
+    def require(self, name: str) -> SecretStr:
+        """One of the installation's own secrets (`installation_secrets.PURPOSES`), by the name of its variable.
+
+        Raises:
+            InvalidSetting: it is not set.
+        """
+        secret: SecretStr | None = getattr(self, name.lower())
+        if secret is None:
+            raise InvalidSetting(
+                f"{name} is not set; it {installation_secrets.PURPOSES[name]}. `arcana config init` makes it."
+            )
+        return secret
 
     @property
     def home(self) -> Path:
@@ -175,6 +243,18 @@ _FROM_FILE = "ARCANA_FROM_ENV_FILE"
 # What is sent where.
 _SENT_TO = (("OPENAI_API_KEY", "OPENAI_BASE_URL"), ("RERANKER_API_KEY", "RERANKER_URL"), ("PGPASSWORD", "DATABASE_URL"))
 
+_SECRETS = frozenset(name.upper() for name, field in Settings.model_fields.items() if _holds_secret(field.annotation))
+
+
+def is_secret(variable: str) -> bool:
+    """Whether the variable of this name is a secret: one of ours, or a token that a workspace may name."""
+    return variable in _SECRETS or ("TOKEN" in variable and variable.lower() not in Settings.model_fields)
+
+
+def giver(secret: str) -> str | None:
+    """The variable that gives a secret: its own, or that with `_FILE` behind its name; None: neither is set."""
+    return next((name for name in (secret, f"{secret}_FILE") if os.environ.get(name)), None)
+
 
 def note_from_file(names: Iterable[str]) -> None:
     """Remember that these variables were set by a file `.env` (see `refuse_to_send`)."""
@@ -187,13 +267,38 @@ def refuse_to_send(secret: str, address: str) -> None:
     """Refuse to send a secret of the environment to an address that only a file `.env` names.
 
     Raises:
-        InvalidSetting: the secret is set in the environment, and the address in the file alone.
+        InvalidSetting: the secret is set in the environment, or in a file that the environment names, and the address
+            in a file `.env` alone.
     """
     from_file = os.environ.get(_FROM_FILE, "").split(",")
-    if address in from_file and secret not in from_file and os.environ.get(secret):
+    set_by = giver(secret)
+    if giver(address) in from_file and set_by is not None and set_by not in from_file:
         raise InvalidSetting(
-            f"{address} is set in a file .env, and {secret} in the environment: a file alone does not say where a "
+            f"{address} is set in a file .env, and {set_by} in the environment: a file alone does not say where a "
             f"secret is sent. Set {address} in the environment too, or put {secret} beside it into the file."
+        )
+
+
+def problems_of_environment() -> dict[str, str]:
+    """What is wrong with which variable, in words that show no value; nothing when `load_settings` would succeed.
+
+    What concerns no variable alone has the empty name.
+    """
+    try:
+        load_settings()
+    except _Unusable as error:
+        return error.problems
+    except InvalidSetting as error:
+        return {"": str(error)}
+    return {}
+
+
+class _Unusable(InvalidSetting):
+    def __init__(self, problems: dict[str, str]) -> None:
+        self.problems = problems
+        super().__init__(
+            "; ".join(f"{name}: {problem}" if name else problem for name, problem in problems.items())
+            + ". Correct the environment or the .env file (.env.example explains each variable)."
         )
 
 
@@ -208,12 +313,11 @@ def load_settings() -> Settings:
     try:
         settings = Settings()  # type: ignore[call-arg]  # the mypy plug-in would need pydantic at lint time
     except ValidationError as error:
-        lines = []
-        for problem in error.errors(include_input=False, include_url=False):
-            variable = "_".join(str(part) for part in problem["loc"][:1]).upper()
-            lines.append(f"{variable}: {problem['msg'].removeprefix('Value error, ')}")
-        raise InvalidSetting(
-            "; ".join(lines) + ". Correct the environment or the .env file (.env.example explains each variable)."
+        raise _Unusable(
+            {
+                "_".join(str(part) for part in problem["loc"][:1]).upper(): problem["msg"].removeprefix("Value error, ")
+                for problem in error.errors(include_input=False, include_url=False)
+            }
         ) from None
     if "arcana_home" not in settings.model_fields_set:
         require_known(settings.home)
@@ -224,11 +328,14 @@ def token_from_environment(variable: str, workspace: str, platform: str, address
     """The token that a workspace's variable holds; `address` is the variable that says where it is sent.
 
     Raises:
-        MissingToken: the variable is unset or empty.
+        MissingToken: the variable is unset or empty, and names no file either.
+        InvalidSetting: the file that it names is not read, or the address may not get it.
     """
     if address is not None:
         refuse_to_send(variable, address)
     value = os.environ.get(variable, "").strip()
+    if not value and giver(variable) == f"{variable}_FILE":
+        value = _secret_of_file(f"{variable}_FILE")
     if not value:
         raise MissingToken(
             f"Workspace '{workspace}' reads its {platform} token from {variable}, which is not set. "

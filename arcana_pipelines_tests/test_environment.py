@@ -34,8 +34,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def write(folder: Path, text: str, mode: int = 0o600) -> Path:
-    path = folder / ".env"
+def write(folder: Path, text: str, mode: int = 0o600, name: str = ".env") -> Path:
+    path = folder / name
     path.write_text(text, encoding="utf-8")
     path.chmod(mode)
     return path
@@ -114,6 +114,117 @@ def test_bytes_that_are_no_text_are_told(home: Path) -> None:
     assert file.refused and "cannot be read" in file.refused
 
 
+def test_a_link_to_a_file_in_a_folder_that_others_can_write_is_refused(home: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    (home / ".env").symlink_to(write(there, "BATCH_SIZE=9\n"))
+    assert read_env_files()[0].refused is None
+    there.chmod(0o777)
+    assert f"others can write {there}" in (read_env_files()[0].refused or "")
+
+
+def test_values_are_read_as_they_were_written(home: Path) -> None:
+    write(
+        home,
+        "\ufeffA_TOKEN='x#y z'\r\nB_TOKEN=x#y\r\nC_TOKEN=x # of C\r\n"
+        'export D_TOKEN="q\\"r"\r\nE_TOKEN=$HOME${A_TOKEN}\r\n'
+        "F_TOKEN='never ends\r\nG_TOKEN=g",
+    )
+    (file,) = read_env_files()
+    found = {name: os.environ.get(f"{name}_TOKEN") for name in "ABCDEFG"}
+    assert found == {"A": "x#y z", "B": "x#y", "C": "x", "D": 'q"r', "E": "$HOME${A_TOKEN}", "F": None, "G": "g"}
+    assert file.unread_lines == (6,)
+
+
+class TestLayers:
+    """`.env.{ARCANA_ENV}`, then `.env.local`, then `.env`."""
+
+    def test_win_in_their_order_and_each_says_what_it_set(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        write(home, "BATCH_SIZE=1\nRETENTION_DAYS=1\nOPENAI_TIMEOUT=1\nOPENAI_MAX_RETRIES=1\n")
+        write(home, "BATCH_SIZE=2\nRETENTION_DAYS=2\nOPENAI_TIMEOUT=2\n", name=".env.local")
+        write(home, "BATCH_SIZE=3\nRETENTION_DAYS=3\n", name=".env.production")
+        write(home, "BATCH_SIZE=4\n", name=".env.staging")
+        monkeypatch.setenv("ARCANA_ENV", "production")
+        monkeypatch.setenv("BATCH_SIZE", "9")
+        files = read_env_files()
+        assert [(file.path.name, file.taken) for file in files] == [
+            (".env.production", ("RETENTION_DAYS",)),
+            (".env.local", ("OPENAI_TIMEOUT",)),
+            (".env", ("OPENAI_MAX_RETRIES",)),
+        ]
+        settings = load_settings()
+        assert (settings.batch_size, settings.retention_days) == (9, 3)
+        assert (settings.openai_timeout, settings.openai_max_retries) == (2, 1)
+
+    def test_those_of_arcana_home_win_over_the_projects_which_may_name_it_in_any(
+        self, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        checkout = tmp_path / "site"
+        (checkout / ".env.example").touch()
+        (checkout / "pyproject.toml").touch()
+        monkeypatch.delenv("ARCANA_HOME")
+        write(checkout, "ARCANA_HOME=/nowhere\nBATCH_SIZE=1\n")
+        write(checkout, f"ARCANA_HOME={home}\nBATCH_SIZE=2\nRETENTION_DAYS=2\n", name=".env.local")
+        write(home, "BATCH_SIZE=3\n")
+        assert [file.path for file in read_env_files()] == [
+            home / ".env", checkout / ".env.local", checkout / ".env"
+        ]  # fmt: skip
+        settings = load_settings()
+        assert (settings.home, settings.batch_size, settings.retention_days) == (home, 3, 2)
+
+    @pytest.mark.parametrize("name", [".env.local", ".env.production"])
+    def test_are_each_trusted_as_the_file_itself_is(
+        self, home: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ARCANA_ENV", "production")
+        write(home, "BATCH_SIZE=1\n")
+        path = write(home, "BATCH_SIZE=2\n", 0o666, name)
+        refused, read = read_env_files()
+        assert refused.refused == f"others can write {path}: chmod go-w {path}" and read.taken == ("BATCH_SIZE",)
+
+    @pytest.mark.parametrize("name", [".env.local", ".env.production"])
+    def test_of_the_current_directory_are_not_read(
+        self, home: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ARCANA_ENV", "production")
+        write(tmp_path / "elsewhere", "BATCH_SIZE=1\n", name=name)
+        assert read_env_files() == []
+
+    @pytest.mark.parametrize("stage", ["../x", "a/b", "local", "example", "A", ".", "x" * 40, "a\n", " "])
+    def test_have_names_that_lead_nowhere_else(self, home: Path, stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ARCANA_ENV", stage)
+        with pytest.raises(InvalidSetting, match="ARCANA_ENV"):
+            read_env_files()
+
+    def test_are_not_read_beside_a_file_that_is_named(
+        self, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write(home, "BATCH_SIZE=1\n", name=".env.local")
+        only = write(tmp_path, "RETENTION_DAYS=2\n", name="only")
+        monkeypatch.setenv("ARCANA_ENV_FILE", str(only))
+        assert [file.path for file in read_env_files()] == [only]
+
+
+def test_a_file_does_not_say_which_files_are_read_nor_what_came_from_one(home: Path) -> None:
+    write(
+        home,
+        "ARCANA_ENV=production\nARCANA_ENV_FILE=/x\nARCANA_FROM_ENV_FILE=NOTION_TOKEN\nNOTION_TOKEN_FILE=/etc/hostname\n"
+        "OPENAI_API_KEY_FILE=/etc/hostname\n",
+    )
+    (file,) = read_env_files()
+    assert len(file.left_out) == 5 and file.taken == ()
+
+
+def test_a_secrets_file_that_the_environment_names_wins_over_the_secret_in_a_file(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = write(tmp_path, "ntn_of_the_secret\n", name="secret")
+    monkeypatch.setenv("NOTION_TOKEN_FILE", str(secret))
+    write(home, "NOTION_TOKEN=ntn_of_env\nOPENAI_API_KEY=sk-x\n")
+    assert read_env_files()[0].taken == ("OPENAI_API_KEY",)
+    assert token_from_environment("NOTION_TOKEN", "acme", "Notion").get_secret_value() == "ntn_of_the_secret"
+
+
 class TestAnAddressInAFile:
     """Alone it gets no secret of the environment."""
 
@@ -143,6 +254,18 @@ class TestAnAddressInAFile:
         assert (
             token_from_environment("NOTION_TOKEN", "acme", "Notion", "NOTION_BASE_URL").get_secret_value() == "theirs"
         )
+
+    @pytest.mark.parametrize("name", [".env", ".env.local", ".env.production"])
+    def test_of_any_layer_gets_no_token_that_a_file_of_the_environments_holds(
+        self, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        monkeypatch.setenv("ARCANA_ENV", "production")
+        monkeypatch.setenv("GLOBEX_TOKEN_FILE", str(write(tmp_path, "hunter2", name="secret")))
+        write(home, "NOTION_BASE_URL=http://127.0.0.1:1\nGLOBEX_TOKEN=theirs\nARCANA_FROM_ENV_FILE=GLOBEX_TOKEN_FILE\n",
+              name=name)  # fmt: skip
+        read_env_files()
+        with pytest.raises(InvalidSetting, match="NOTION_BASE_URL"):
+            token_from_environment("GLOBEX_TOKEN", "globex", "Notion", "NOTION_BASE_URL")
 
     def test_is_remembered_by_processes_that_are_started_with_its_variables(
         self, home: Path, monkeypatch: pytest.MonkeyPatch

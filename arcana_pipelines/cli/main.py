@@ -68,13 +68,18 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="arcana")
 @click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
-def cli(verbose: bool) -> None:
+@click.pass_context
+def cli(context: click.Context, verbose: bool) -> None:
     """Keep a company's Notion searchable: complete, fresh, cited, yours."""
     from arcana_pipelines.environment import read_env_files
 
-    for file in read_env_files():
+    context.obj = read_env_files()
+    for file in context.obj:
         if file.refused:
             click.echo(f"Warning: {file.path} is not read: {printable(file.refused)}.", err=True)
+        elif file.unread_lines:
+            lines = ", ".join(map(str, file.unread_lines))
+            click.echo(f"Warning: {file.path}: no NAME=value, and left out: line {lines}.", err=True)
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr
     )

@@ -19,14 +19,14 @@ from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.embedded.private_folders import closing_mode
 from arcana_pipelines.db.engine import Database, require_installation
 from arcana_pipelines.db.server import check_server, reader
-from arcana_pipelines.environment import read_env_files
+from arcana_pipelines.environment import EnvFile
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.indexes.health import Finding as HealthFinding
 from arcana_pipelines.indexes.health import inspect_indexes, pgvector
 from arcana_pipelines.multilingual_e5.weights import checked_weights, weights_problem
 from arcana_pipelines.net.post import host_of
-from arcana_pipelines.settings import Settings, load_settings
+from arcana_pipelines.settings import Settings, giver, load_settings
 from arcana_pipelines.sources.registry import Opening, Platform, all_platforms
 from arcana_pipelines.workspaces.workspaces import list_all
 
@@ -95,7 +95,7 @@ def _database(database: Database) -> Iterator[Finding]:
     yield from _indexes(database)
     yield from _models(database)
     for platform in all_platforms():
-        if platform.owner is not None and os.environ.get(platform.token_variable or ""):
+        if platform.owner is not None and platform.token_variable and giver(platform.token_variable):
             yield _tried(platform.name, partial(_owner, platform, database))
 
 
@@ -107,10 +107,14 @@ def _secrets_in_reach(settings: Settings) -> Iterator[Finding]:
 
 
 def _env_files() -> Iterator[Finding]:
-    """The files `.env` that were read, and what is wrong with them."""
-    for file in read_env_files():
+    """The files `.env…` that were read, and what is wrong with them."""
+    files: list[EnvFile] = click.get_current_context().find_root().obj
+    for file in files:
         if file.refused:
             yield (".env", False, f"{file.path} is not read: {file.refused}")
+        elif file.unread_lines:
+            lines = ", ".join(map(str, file.unread_lines))
+            yield (".env", False, f"{file.path} has lines that are no NAME=value and are left out: {lines}")
         elif file.is_readable_by_others:
             yield (".env", False, f"others can read the secrets in {file.path}: chmod 600 {file.path}")
         else:
