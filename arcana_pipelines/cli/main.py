@@ -25,6 +25,7 @@ _COMMANDS = {
     "eval": "Measure how well an index answers golden questions; exit 3 when it does worse than its baseline.",
     "export": "Write what an index serves into a file: FILE ends in .parquet, .csv or .jsonl.",
     "index": "Make, rebuild, verify, promote, roll back and drop indexes.",
+    "mcp": "Serve searches and documents to an assistant over MCP, on standard input and output.",
     "retry": "Sync a workspace and take up what waits in quarantine, without waiting for its time.",
     "search": "Search a workspace. QUERY - reads one query a line from standard input.",
     "status": "Show what is indexed, what is not and why, and what a sync is doing now. Times are this machine's.",

@@ -31,6 +31,7 @@ BEGIN
         SELECT format('GRANT SELECT (%I) ON %s TO arcana_reader', a.attname, a.attrelid::regclass)
         FROM (VALUES
             ('workspace', ARRAY['workspace_id', 'slug', 'name', 'status']),
+            ('sync_generation', ARRAY['workspace_id', 'finished_at']),
             ('source_page', ARRAY[
                 'workspace_id', 'document_id', 'external_id', 'kind', 'parent_kind', 'parent_external_id', 'title', 'url',
                 'last_edited_at', 'in_trash', 'state', 'properties', 'is_container'

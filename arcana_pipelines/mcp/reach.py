@@ -1,0 +1,61 @@
+"""What a caller may reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.retrieval.near import listed
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The workspaces that a caller may use now. What is not among them is not there for the caller.
+
+    Attributes:
+        search: slugs of those whose index `default` it may search.
+        read: slugs of those whose documents it may read and list.
+    """
+
+    search: tuple[str, ...]
+    read: tuple[str, ...]
+
+    @classmethod
+    def of(cls, slugs: Sequence[str]) -> Reach:
+        """The same workspaces for both."""
+        return cls(tuple(slugs), tuple(slugs))
+
+    @property
+    def all(self) -> list[str]:
+        """Those that it may use for anything."""
+        return list(dict.fromkeys((*self.search, *self.read)))
+
+    def readable(self, slug: str) -> str:
+        """The workspace, which the caller may read.
+
+        Raises:
+            WrongUse: it may not, or there is none: both are told alike.
+        """
+        return _among(slug, self.read)
+
+    def searchable(self, slugs: Sequence[str]) -> tuple[str, ...]:
+        """Those workspaces, which the caller may search; all where none is named.
+
+        Raises:
+            WrongUse: one it may not, or there is none.
+        """
+        if not self.search:
+            raise WrongUse("There is no workspace here that may be searched.")
+        return tuple(dict.fromkeys(_among(slug, self.search) for slug in slugs)) or self.search
+
+
+def _among(slug: str, slugs: Sequence[str]) -> str:
+    if slug not in slugs:
+        raise WrongUse(f"There is no workspace of this name here, only {listed(slugs) or 'none that may be read'}.")
+    return slug
+
+
+# Asked for each request, with the HTTP request that it came in (None over stdio and in memory).
+ReachOf = Callable[[Any], Reach]

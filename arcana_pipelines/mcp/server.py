@@ -1,0 +1,230 @@
+"""The MCP server: its tools and resources, which search and read within a caller's reach."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Annotated, Any
+
+import anyio.to_thread
+from mcp.server import MCPServer
+from mcp.server.caching import CacheHint
+from mcp.server.context import CallNext, ServerRequestContext
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
+from mcp_types import ToolAnnotations
+from pydantic import Field
+
+import arcana_pipelines
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.errors import (
+    ArcanaError,
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseUnreachable,
+    InvalidSetting,
+    ModelMissing,
+    OnlySearches,
+    WrongUse,
+)
+from arcana_pipelines.mcp import sizes
+from arcana_pipelines.mcp.answers import (
+    MOST_HITS,
+    NOTICE,
+    AddressOf,
+    DocumentAnswer,
+    SearchAnswer,
+    WorkspacesAnswer,
+    document_answer,
+    search_answer,
+    workspaces_answer,
+)
+from arcana_pipelines.mcp.first_passages import first_passages
+from arcana_pipelines.mcp.ids import HOW, Named, read_id
+from arcana_pipelines.mcp.reach import Reach, ReachOf
+from arcana_pipelines.mcp.several import search_all
+from arcana_pipelines.retrieval.search_request import SearchRequest
+from arcana_pipelines.retrieval.searcher import Searcher, workspace_named
+from arcana_pipelines.retrieval.served import ServedWorkspace, passages_of, served_workspaces
+
+log = logging.getLogger(__name__)
+
+_ONLY_READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+_INSTRUCTIONS = (
+    "Searches and reads the documents of the workspaces that list_workspaces names. Search first, then fetch what "
+    "looks right, and cite each document by its url. " + NOTICE
+)
+# What a description names at most; there may be thousands.
+_MOST_NAMED = 10
+_DESCRIBED = {"search"}
+# Searchers that are kept, by their workspaces: each has the models that embed questions.
+_MOST_SEARCHERS = 1000
+# What these say is for who runs the installation: over HTTP, for the log.
+_FAULTS_HERE = (DatabaseUnreachable, DatabaseBusy, DatabaseFull, InvalidSetting, ModelMissing, OnlySearches)
+
+_Id = Annotated[str, Field(description=HOW, max_length=200)]
+
+
+def make_server(database: Database, reach_of: ReachOf, address_of: AddressOf | None = None) -> MCPServer[Any]:
+    """A server whose tools search and read in the workspaces that a request may reach.
+
+    Args:
+        database: opened as the role that may only search.
+        reach_of: asked for each request, in a thread. It gets the HTTP request, or None over stdio. An `ArcanaError`
+            that it raises is told in its words.
+        address_of: the address of a document that has none in its source. Without it that of its resource,
+            `arcana://handbook/documents/…`.
+    """
+    server: MCPServer[Any] = MCPServer(
+        "arcana",
+        title="Arcana",
+        instructions=_INSTRUCTIONS,
+        version=arcana_pipelines.__version__,
+        subscriptions=False,
+        # Descriptions and documents are those of one caller.
+        cache_hints={"tools/list": CacheHint(60_000, "private"), "resources/read": CacheHint(0, "private")},
+    )
+    library = _Library(database, address_of or (lambda named: named.uri))
+    _add_tools(server, library, reach_of)
+    _add_resources(server, library, reach_of)
+    server.middleware.append(_Describing(library, reach_of))
+    return server
+
+
+class _Library:
+    """What the tools do, for a caller whose reach is known."""
+
+    def __init__(self, database: Database, address_of: AddressOf) -> None:
+        self._database = database
+        self._address_of = address_of
+        self._searcher = lru_cache(_MOST_SEARCHERS)(self._new_searcher)
+
+    def search(self, slugs: tuple[str, ...], request: SearchRequest) -> SearchAnswer:
+        return search_answer(search_all(self._searcher, slugs, request), self._address_of)
+
+    def fetch(self, reach: Reach, named: Named) -> DocumentAnswer:
+        slug = reach.readable(named.workspace)
+        try:
+            document = self._searcher((slug,)).document(named.document_id)
+        except WrongUse as error:
+            raise WrongUse(f"{error} {HOW}") from error
+        parts = sizes.parts(document.text, sizes.TEXT_TOKENS)
+        first = [1]
+        if len(parts) > 1:
+            with self._database.connection() as connection:
+                passages = passages_of(connection, workspace_named(connection, slug), document.document_id)
+            first = first_passages(parts, passages)
+        return document_answer(document, named, parts, first, self._address_of)
+
+    def workspaces(self, reach: Reach) -> list[ServedWorkspace]:
+        with self._database.connection() as connection:
+            return served_workspaces(connection, reach.all)
+
+    def _new_searcher(self, slugs: tuple[str, ...]) -> Searcher:
+        return Searcher(workspaces=slugs, database=self._database)
+
+
+def _add_tools(server: MCPServer[Any], library: _Library, reach_of: ReachOf) -> None:
+    @server.tool(title="Search documents", annotations=_ONLY_READS)
+    def search(
+        query: Annotated[str, Field(description="What a person would ask, in any language.")], ctx: Context[Any, Any]
+    ) -> SearchAnswer:
+        """Search all workspaces for passages of documents that answer a question: at most ten, best first."""
+        with _in_words(ctx.request_context.request, ToolError):
+            reach = reach_of(ctx.request_context.request)
+            return library.search(reach.searchable([]), SearchRequest(query, MOST_HITS))
+
+    @server.tool(title="Read a document", annotations=_ONLY_READS)
+    def fetch(id: _Id, ctx: Context[Any, Any]) -> DocumentAnswer:
+        """Read a document that `search` has found, as Markdown. Of a long one the part with the passage that the id
+        names; `metadata.parts` has the ids of the others."""
+        with _in_words(ctx.request_context.request, ToolError):
+            return library.fetch(reach_of(ctx.request_context.request), read_id(id))
+
+    @server.tool(title="List workspaces", annotations=_ONLY_READS)
+    def list_workspaces(ctx: Context[Any, Any]) -> WorkspacesAnswer:
+        """The workspaces that can be searched, with how many documents each has and how fresh they are."""
+        with _in_words(ctx.request_context.request, ToolError):
+            reach = reach_of(ctx.request_context.request)
+            return workspaces_answer(library.workspaces(reach), reach.search, reach.read)
+
+
+def _add_resources(server: MCPServer[Any], library: _Library, reach_of: ReachOf) -> None:
+    def read(workspace: str, document: str, place: str, request: Any) -> str:
+        with _in_words(request, ResourceNotFoundError):
+            named = read_id(f"{workspace}/{document}{place}")
+            return library.fetch(reach_of(request), named).model_dump_json(indent=2)
+
+    @server.resource("arcana://{workspace}/documents/{document}", title="A document", mime_type="application/json")
+    def document(workspace: str, document: str, ctx: Context[Any, Any]) -> str:
+        """A document as `fetch` gives it; of a long one the first part."""
+        return read(workspace, document, "", ctx.request_context.request)
+
+    @server.resource(
+        "arcana://{workspace}/documents/{document}/{passage}",
+        title="A part of a document",
+        mime_type="application/json",
+    )
+    def part(workspace: str, document: str, passage: str, ctx: Context[Any, Any]) -> str:
+        """The part of a document that has this passage."""
+        return read(workspace, document, f"#{passage}", ctx.request_context.request)
+
+
+class _Describing:
+    """Says in the description of `search` what is there for the caller: assistants choose servers by it.
+
+    Names and numbers of ours alone: nothing that stands on a page gets into a description.
+    """
+
+    def __init__(self, library: _Library, reach_of: ReachOf) -> None:
+        self._library = library
+        self._reach_of = reach_of
+
+    async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> Any:
+        listed = await call_next(ctx)
+        if ctx.method != "tools/list" or not isinstance(listed, dict):
+            return listed
+        said = await anyio.to_thread.run_sync(self._said, ctx.request)
+        tools = [
+            {**tool, "description": f"{tool['description']} {said}".strip()} if tool["name"] in _DESCRIBED else tool
+            for tool in listed["tools"]
+        ]
+        return {**listed, "tools": tools}
+
+    def _said(self, request: Any) -> str:
+        try:
+            return what_is_there(self._library.workspaces(self._reach_of(request)))
+        except ArcanaError as error:
+            log.warning("tools are described without what is there: %s", error)
+            return ""
+
+
+def what_is_there(workspaces: list[ServedWorkspace]) -> str:
+    """A sentence that names workspaces, with their documents and the day of the last sync."""
+    if not workspaces:
+        return "There is no workspace yet."
+    named = [_named(each) for each in workspaces[:_MOST_NAMED]]
+    more = len(workspaces) - len(named)
+    return f"Workspaces: {', '.join(named)}{f', and {more} more (list_workspaces)' if more else ''}."
+
+
+def _named(each: ServedWorkspace) -> str:
+    documents = "1 document" if each.documents == 1 else f"{each.documents:,} documents"
+    synced = f", synced {each.synced_at:%Y-%m-%d}" if each.synced_at else ""
+    return f"{each.workspace} ({documents}{synced})"
+
+
+@contextmanager
+def _in_words(request: Any, kind: Callable[[str], ToolError | ResourceError]) -> Iterator[None]:
+    """Tell what is raised on purpose in its words: an assistant reads them and corrects its call."""
+    try:
+        yield
+    except _FAULTS_HERE as error:
+        if request is None:
+            raise kind(str(error)) from error
+        log.error("a tool could not be used: %s", error)
+        raise kind("The index cannot be used at the moment. Try again later.") from error
+    except ArcanaError as error:
+        raise kind(str(error)) from error
