@@ -27,7 +27,10 @@ def make_home(home: Path) -> None:
     """
     if home.exists():
         return
-    home.mkdir(mode=0o700, parents=True)
+    try:
+        home.mkdir(mode=0o700, parents=True)
+    except FileExistsError:  # another process makes it at this moment
+        return
     try:
         os.setxattr(home, _MARK, _inode(home))  # type: ignore[attr-defined, unused-ignore]
     except (OSError, AttributeError):  # AttributeError: macOS

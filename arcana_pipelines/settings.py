@@ -72,6 +72,15 @@ EmbeddingProviderName = Annotated[
 RerankerName = Annotated[str, AfterValidator(_one_of("reranker", "endpoint", "onnx"))]
 
 
+class _Unusable(InvalidSetting):
+    def __init__(self, problems: dict[str, str]) -> None:
+        self.problems = problems
+        super().__init__(
+            "; ".join(f"{name}: {problem}" if name else problem for name, problem in problems.items())
+            + ". Correct the environment or the .env file (.env.example explains each variable)."
+        )
+
+
 class _FromEnvironment(BaseModel):
     """A model whose fields are variables of the environment in capitals; empty ones count as unset.
 
@@ -89,9 +98,15 @@ class _FromEnvironment(BaseModel):
     def __init__(self, **given: Any) -> None:
         variables = {name.lower(): value for name, value in os.environ.items() if value}
         fields = type(self).model_fields
-        for name in fields.keys() - variables.keys() - given.keys():
+        problems: dict[str, str] = {}
+        for name in sorted(fields.keys() - variables.keys() - given.keys()):
             if f"{name}_file" in variables and _holds_secret(fields[name].annotation):
-                variables[name] = _secret_of_file(f"{name}_FILE".upper())
+                try:
+                    variables[name] = _secret_of_file(f"{name}_FILE".upper())
+                except _Unusable as error:
+                    problems.update(error.problems)
+        if problems:
+            raise _Unusable(problems)
         super().__init__(**{**{name: variables[name] for name in fields if name in variables}, **given})
 
 
@@ -102,15 +117,13 @@ def _holds_secret(annotation: Any) -> bool:
 def _secret_of_file(variable: str) -> str:
     path = Path(os.environ[variable]).expanduser()
     if not path.is_absolute():
-        raise InvalidSetting(
-            f"{variable} must be an absolute path: what Arcana starts runs in other folders than yours."
-        )
+        raise _Unusable({variable: "must be an absolute path, as what Arcana starts runs in other folders than yours"})
     try:
         return read_secret(path)
     except FileRefused as error:
-        raise InvalidSetting(f"{variable} names {path}, which is not read: {error}.") from None
+        raise _Unusable({variable: f"{path} is not read: {error}"}) from None
     except OSError as error:
-        raise InvalidSetting(f"{variable} names {path}, which cannot be read: {error.strerror}.") from None
+        raise _Unusable({variable: f"{path} cannot be read: {error.strerror}"}) from None
 
 
 class ScheduleTimes(_FromEnvironment):
@@ -291,15 +304,6 @@ def problems_of_environment() -> dict[str, str]:
     except InvalidSetting as error:
         return {"": str(error)}
     return {}
-
-
-class _Unusable(InvalidSetting):
-    def __init__(self, problems: dict[str, str]) -> None:
-        self.problems = problems
-        super().__init__(
-            "; ".join(f"{name}: {problem}" if name else problem for name, problem in problems.items())
-            + ". Correct the environment or the .env file (.env.example explains each variable)."
-        )
 
 
 def load_settings() -> Settings:

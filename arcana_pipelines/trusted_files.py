@@ -1,15 +1,17 @@
-"""Files that say what Arcana does or hold its secrets: read when nobody else can have written them.
+"""Files that say what Arcana does, or hold its secrets: read when nobody else can have written them.
 
 What is judged is the file that was opened, not what bears its name a moment later.
 """
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
 import shlex
 import stat
+import tempfile
 from pathlib import Path
 from typing import IO
 
@@ -52,6 +54,27 @@ def read_secret(path: Path) -> str:
     return secret
 
 
+def write_private(path: Path, text: str) -> None:
+    """Put a file in place whole, readable by its owner alone: half a key would be another key."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 def require_own_folder(folder: Path) -> None:
     """Refuse a folder that others can put files into.
 
@@ -64,11 +87,11 @@ def require_own_folder(folder: Path) -> None:
 
 def _open(path: Path) -> IO[bytes]:
     # Without O_NONBLOCK a pipe would wait for who writes into it.
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         raise FileRefused("it is not a plain file")
-    return file
+    return os.fdopen(descriptor, "rb")
 
 
 def _text(file: IO[bytes]) -> str:

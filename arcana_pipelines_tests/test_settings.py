@@ -163,7 +163,7 @@ class TestASecretInAFileThatTheEnvironmentNames:
     def test_that_others_can_read_is_refused_with_what_mends_it(self, file: Path) -> None:
         file.write_text("hunter2")
         file.chmod(0o644)
-        with pytest.raises(InvalidSetting, match=f"OPENAI_API_KEY_FILE names {file}.+chmod 600") as refused:
+        with pytest.raises(InvalidSetting, match=f"OPENAI_API_KEY_FILE: {file}.+chmod 600") as refused:
             load_settings()
         assert "hunter2" not in str(refused.value)
 
@@ -220,7 +220,7 @@ class TestASecretInAFileThatTheEnvironmentNames:
             monkeypatch.setenv("OPENAI_API_KEY_FILE", "/dev/zero")
         elif what == "relative":
             monkeypatch.setenv("OPENAI_API_KEY_FILE", "secrets/openai")
-        with pytest.raises(InvalidSetting, match=r"^OPENAI_API_KEY_FILE .+[.:].+") as refused:
+        with pytest.raises(InvalidSetting, match=r"^OPENAI_API_KEY_FILE: .+\. Correct the environment") as refused:
             load_settings()
         assert "hunter2" not in str(refused.value)
 

@@ -7,11 +7,8 @@ minutes of `arcana webhooks --subscribe`.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import re
-import tempfile
 import time
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from pydantic import SecretStr
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.home import make_home
 from arcana_pipelines.settings import Settings
+from arcana_pipelines.trusted_files import write_private
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +57,7 @@ def invite(settings: Settings) -> None:
             f"{key_file(settings)}."
         )
     make_home(settings.home)
-    _write(_invitation(settings), str(time.time() + OPEN_SECONDS))
+    write_private(_invitation(settings), str(time.time() + OPEN_SECONDS))
 
 
 def is_open(settings: Settings) -> bool:
@@ -86,31 +84,10 @@ def take(settings: Settings, key: object) -> bool:
         _invitation(settings).unlink()
     except FileNotFoundError:
         return False
-    _write(key_file(settings), key)
+    write_private(key_file(settings), key)
     log.warning("Notion opened a subscription. Paste the token in %s into Notion to confirm it.", key_file(settings))
     return True
 
 
 def _invitation(settings: Settings) -> Path:
     return settings.storage_root / "notion_webhook_invitation"
-
-
-def _write(path: Path, text: str) -> None:
-    """Put a file in place whole, readable by its owner alone: half a key would be another key."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
