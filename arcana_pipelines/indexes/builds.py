@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 
 from arcana_pipelines.chunking.sizes import CHUNKER_VERSION, ChunkerSettings
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.query import rows, scalar
+from arcana_pipelines.db.query import rows, scalar, scalars
 from arcana_pipelines.db.reader import grant_to_reader
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.catalogue import model_named
@@ -169,6 +169,43 @@ def _partitions(build: int) -> tuple[tuple[LiteralString, str], ...]:
 def builds_of(connection: Connection, workspace_id: UUID, index: str | None = None) -> list[Build]:
     """All builds of a workspace, or of one of its indexes, the oldest first."""
     return rows(connection, Build, load_sql("builds"), {"workspace_id": workspace_id, "index": index})
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index as its row says.
+
+    Attributes:
+        name: unique in its workspace.
+        embedding_model: of the build that serves.
+        dimensions: numbers a vector.
+        object_count: documents that it serves.
+        vector_count: chunks that it serves.
+        updated: when these counts were last written; aware.
+    """
+
+    name: str
+    embedding_model: str
+    dimensions: int
+    object_count: int
+    vector_count: int
+    updated: datetime
+
+
+def indexes_of(connection: Connection, workspace_id: UUID) -> list[Index]:
+    """The indexes of a workspace, by name."""
+    return rows(
+        connection,
+        Index,
+        "SELECT name, embedding_model, dimensions, object_count, vector_count, updated FROM rag_indexes "
+        "WHERE workspace_id = %s ORDER BY name",
+        [workspace_id],
+    )
+
+
+def find_index_names(connection: Connection, workspace_id: UUID) -> list[str]:
+    """The names of a workspace's indexes, in order."""
+    return scalars(connection, "SELECT name FROM rag_indexes WHERE workspace_id = %s ORDER BY name", [workspace_id])
 
 
 def live_builds(connection: Connection, workspace_id: UUID, filling: bool = False) -> list[Build]:

@@ -6,7 +6,7 @@ import re
 from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.query import scalar
+from arcana_pipelines.db.query import scalar, scalars
 from arcana_pipelines.errors import WrongUse
 
 # Whose workspaces are where nobody is named.
@@ -24,6 +24,21 @@ def company_named(connection: Connection, name: str) -> UUID:
         raise WrongUse(f"{name!r} cannot be a company's name: use 1 to 200 characters, without spaces around them.")
     connection.execute("INSERT INTO company (name) VALUES (%s) ON CONFLICT DO NOTHING", [name])
     found: UUID = scalar(connection, "SELECT company_id FROM company WHERE name = %s", [name])
+    return found
+
+
+def existing_company(connection: Connection, name: str) -> UUID:
+    """The id of the company of this name.
+
+    Raises:
+        WrongUse: there is none.
+    """
+    found: UUID | None = scalar(connection, "SELECT company_id FROM company WHERE name = %s", [name])
+    if found is None:
+        known = ", ".join(
+            f"'{each}'" for each in scalars(connection, "SELECT name FROM company ORDER BY name LIMIT 20")
+        )
+        raise WrongUse(f"There is no company '{name}', only {known}. `arcana workspace add --company` makes one.")
     return found
 
 

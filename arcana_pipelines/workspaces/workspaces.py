@@ -103,6 +103,14 @@ def slugs(connection: Connection) -> list[str]:
     return query.scalars(connection, "SELECT slug FROM workspace WHERE status <> 'deleting' ORDER BY slug")
 
 
+def slugs_of_company(connection: Connection, company_id: UUID) -> list[tuple[str, UUID]]:
+    """The workspaces of a company, slug and id, in order."""
+    return connection.execute(
+        "SELECT slug, workspace_id FROM workspace WHERE company_id = %s AND status <> 'deleting' ORDER BY slug",
+        [company_id],
+    ).fetchall()
+
+
 def active_slugs(connection: Connection) -> set[str]:
     """The slugs of workspaces that sensors and schedules may sync."""
     return {row.slug for row in list_all(connection) if row.status == "active"}

@@ -1,0 +1,42 @@
+"""`arcana serve`: searches and documents over HTTP."""
+
+from __future__ import annotations
+
+import click
+
+from arcana_pipelines import plugins
+from arcana_pipelines.cli.database import open_database, upgrade
+from arcana_pipelines.errors import WrongUse
+
+
+@click.command(name="serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+def command(host: str, port: int) -> None:
+    """Serve searches and documents over HTTP, for programs that have a key.
+
+    `arcana key create` makes a key. TLS is the business of a proxy in front of it; docs/serving.md tells how.
+    """
+    with plugins.optional("`arcana serve`", "serve"):
+        import fastapi  # noqa: F401
+    from arcana_pipelines.db.engine import Database
+    from arcana_pipelines.web.api import make_api
+    from arcana_pipelines.web.receiver import listen
+    from arcana_pipelines.web.server import serve
+
+    database = open_database()
+    upgrade(database)
+    salt = database.settings.require("API_KEY_SALT").get_secret_value()
+    searches = Database(database.settings, only_searches=True)
+    try:
+        sock = listen(host, port)
+    except OSError as error:
+        raise WrongUse(
+            f"{host}:{port} cannot be listened at ({error.strerror or error}): choose --host or --port."
+        ) from error
+    click.echo(f"Serving at http://{host}:{sock.getsockname()[1]}/v1 (OpenAPI: /openapi.json)", err=True)
+    try:
+        serve(make_api(database, searches, salt), sock)
+    finally:
+        searches.close()
+        database.close()

@@ -1,0 +1,145 @@
+"""Keys: made, listed, rotated and revoked."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from arcana_pipelines.db import query
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.keys.access import Permission
+from arcana_pipelines.keys.spelling import hash_of, new_key
+
+load_sql = statements_beside(__file__)
+
+# How long a key that was rotated still opens what it did.
+OVERLAP_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that was made. `key` is shown once, and stored nowhere."""
+
+    key_id: str
+    key: str
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key as its row says.
+
+    Attributes:
+        key_id: the readable part of the key.
+        company: whose it is, by name.
+        name: what people call it.
+        state: `good`, `revoked` or `expired`.
+        scopes: what it may do, each with where: `search in handbook/default`.
+        rotated_from: the id of the key that it took the place of.
+        last_used_at: to the minute.
+    """
+
+    key_id: str
+    company: str
+    name: str
+    state: str
+    scopes: list[str]
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    rotated_from: str | None
+    last_used_at: datetime | None
+
+
+def create(
+    connection: Connection,
+    salt: str,
+    company_id: UUID,
+    permissions: Sequence[Permission],
+    name: str,
+    days: int | None = None,
+) -> NewKey:
+    """Make a key of a company with these permissions, which expires after so many days; None: never."""
+    key_id, key = new_key()
+    with connection.transaction():
+        expires_at = _insert(connection, company_id, key_id, hash_of(key, salt), name, days, None)
+        connection.cursor().executemany(
+            "INSERT INTO api_key_permissions (key_id, company_id, scope, workspace_id, index_name) "
+            "VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [[key_id, company_id, each.scope, each.workspace_id, each.index_name] for each in permissions],
+        )
+    return NewKey(key_id, key, expires_at)
+
+
+def rotate(connection: Connection, salt: str, key_id: str, overlap_days: int = OVERLAP_DAYS) -> NewKey:
+    """Make a key that may do what another may, which ends after so many days; its own end, if it has one, stays.
+
+    Raises:
+        WrongUse: there is no such key, or it is over.
+    """
+    new_id, key = new_key()
+    with connection.transaction():
+        old = connection.execute(
+            "UPDATE api_keys SET expires_at = least(expires_at, now() + make_interval(days => %s)) "
+            "WHERE key_id = %s AND revoked_at IS NULL AND coalesce(expires_at > now(), true) "
+            "RETURNING company_id, name, (SELECT o.expires_at FROM api_keys o WHERE o.key_id = api_keys.key_id)",
+            [overlap_days, key_id],
+        ).fetchone()
+        if old is None:
+            raise WrongUse(f"There is no key '{key_id}' that is still good. `arcana key list` shows the keys.")
+        company_id, name, ends = old
+        expires_at = _insert(connection, company_id, new_id, hash_of(key, salt), name, None, key_id)
+        connection.execute(
+            "INSERT INTO api_key_permissions (key_id, company_id, scope, workspace_id, index_name, filters) "
+            "SELECT %s, company_id, scope, workspace_id, index_name, filters FROM api_key_permissions "
+            "WHERE key_id = %s",
+            [new_id, key_id],
+        )
+        if ends is not None:
+            connection.execute("UPDATE api_keys SET expires_at = %s WHERE key_id = %s", [ends, new_id])
+            expires_at = ends
+    return NewKey(new_id, key, expires_at)
+
+
+def revoke(connection: Connection, key_id: str) -> None:
+    """End a key, at once and for ever. May be repeated.
+
+    Raises:
+        WrongUse: there is no such key.
+    """
+    found = connection.execute(
+        "UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE key_id = %s RETURNING 1", [key_id]
+    ).fetchone()
+    if found is None:
+        raise WrongUse(f"There is no key '{key_id}'. `arcana key list` shows the keys.")
+
+
+def list_all(connection: Connection) -> list[Key]:
+    """All keys, those that were made last first."""
+    return query.rows(connection, Key, load_sql("keys"))
+
+
+def _insert(
+    connection: Connection, company_id: UUID, key_id: str, key_hash: bytes, name: str, days: int | None,
+    rotated_from: str | None,
+) -> datetime | None:  # fmt: skip
+    parameters: dict[str, Any] = {
+        "key_id": key_id, "company_id": company_id, "key_hash": key_hash, "name": name, "days": days,
+        "created_by": getpass.getuser(), "rotated_from": rotated_from,
+    }  # fmt: skip
+    row = connection.execute(
+        "INSERT INTO api_keys (key_id, company_id, key_hash, name, created_by, expires_at, rotated_from) "
+        "VALUES (%(key_id)s, %(company_id)s, %(key_hash)s, %(name)s, %(created_by)s, "
+        "now() + make_interval(days => %(days)s::int), %(rotated_from)s) RETURNING expires_at",
+        parameters,
+    ).fetchone()
+    assert row is not None
+    expires_at: datetime | None = row[0]
+    return expires_at

@@ -1,0 +1,200 @@
+"""The HTTP API: searches and documents, for programs that have a key. `arcana serve` serves it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any
+
+import anyio.to_thread
+from fastapi import FastAPI, Header, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+import arcana_pipelines
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.schema import require_current
+from arcana_pipelines.errors import ArcanaError, WrongUse
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Index, indexes_of
+from arcana_pipelines.keys.access import Access
+from arcana_pipelines.retrieval.limits import LONGEST_QUERY
+from arcana_pipelines.retrieval.results import Results
+from arcana_pipelines.retrieval.search_request import SearchRequest
+from arcana_pipelines.retrieval.searcher import Searcher
+from arcana_pipelines.retrieval.whole_document import Document
+from arcana_pipelines.web.bodies import LimitedBodies
+from arcana_pipelines.web.gate import Gate, Keyed
+from arcana_pipelines.web.problems import MEDIA_TYPE, Problem, Refused, described, handle_problems, request_id
+from arcana_pipelines.web.request_ids import RequestIds
+from arcana_pipelines.workspaces.workspaces import slugs_of_company
+
+LARGEST_BODY = 64 * 1024
+# Hits of one answer: more is a listing, which is had page by page.
+MOST_K = 100
+# Searchers that are kept: each is a few objects, and none has a connection of its own.
+MOST_SEARCHERS = 1000
+_Slug = Annotated[str, Path(description="The slug of a workspace.", max_length=63)]
+_EXAMPLE = {"query": "How many days of vacation do I have?", "k": 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchAnswer(Results):
+    """Hits, best first; or none, and the nearest."""
+
+    request_id: str
+    """The id of the request, which the header X-Request-Id has, too."""
+
+
+def make_api(database: Database, searches: Database, salt: str) -> FastAPI:
+    """The application.
+
+    Args:
+        database: where keys are looked up.
+        searches: where searches are made, as a role that can read what they need and nothing else.
+        salt: what the stored hashes of keys are made with.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        settings = database.settings
+        # A thread without a connection would wait for one while others wait for a thread.
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        limiter.total_tokens = settings.database_pool_size + settings.database_max_overflow
+        yield
+
+    app = FastAPI(
+        title="Arcana Pipelines", version=arcana_pipelines.__version__, lifespan=lifespan,
+        summary="Search a company's knowledge, with the places where it stands.",
+        # Its page loads programs from elsewhere.
+        docs_url=None, redoc_url=None,
+    )  # fmt: skip
+    app.add_middleware(LimitedBodies, most=LARGEST_BODY)
+    app.add_middleware(RequestIds)
+    handle_problems(app)
+    app.state.gate = gate = Gate(database, salt)
+    add_health(app, searches)
+    add_searches(app, gate, searches)
+    add_reading(app, gate, database, searches)
+    _describe_problems(app)
+    return app
+
+
+def add_health(app: FastAPI, searches: Database) -> None:
+    """What load balancers ask, without a key."""
+
+    @app.get("/healthz", summary="Whether the process answers", tags=["health"])
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", summary="Whether searches can be answered", tags=["health"], responses=described(503))
+    def readyz() -> dict[str, str]:
+        try:
+            require_current(searches)
+        except ArcanaError as error:
+            raise Refused(503, "unavailable", "The database is not ready.", {"Retry-After": "5"}) from error
+        return {"status": "ready"}
+
+
+def add_searches(app: FastAPI, gate: Gate, searches: Database) -> None:
+    """Searching a workspace."""
+
+    @lru_cache(MOST_SEARCHERS)
+    def searcher(slug: str) -> Searcher:
+        return Searcher(slug, database=searches)
+
+    def found(request: Request, access: Access, slug: str, asked: SearchRequest) -> JSONResponse:
+        opened = gate.index(access, "search", slug, asked.index)
+        if asked.k > MOST_K:
+            raise WrongUse(f"k is at most {MOST_K} here, not {asked.k}: `cursor` leads to further hits.")
+        results = searcher(opened.slug).search(asked)
+        headers = {"Cache-Control": "private, no-store"}
+        return JSONResponse({**results.to_dict(), "request_id": request_id(request)}, headers=headers)
+
+    answers: dict[int | str, dict[str, Any]] = {
+        200: {"model": SearchAnswer},
+        **described(401, 403, 404, 410, 413, 422, 503),
+    }
+
+    @app.post("/v1/workspaces/{slug}/search", summary="Search a workspace", tags=["search"], responses=answers,
+              openapi_extra={"requestBody": {"content": {"application/json": {"example": _EXAMPLE}}}})  # fmt: skip
+    def search(request: Request, access: Keyed, slug: _Slug, asked: SearchRequest) -> Response:
+        return found(request, access, slug, asked)
+
+    @app.get("/v1/workspaces/{slug}/search", summary="Search a workspace, in short", tags=["search"], responses=answers)
+    def search_in_short(
+        request: Request,
+        access: Keyed,
+        slug: _Slug,
+        query: Annotated[str, Query(max_length=LONGEST_QUERY, description="What a reader would type.")],
+        k: Annotated[int, Query(ge=1, le=MOST_K, description="Hits.")] = 10,
+        index: Annotated[str | None, Query(description="One of the workspace's indexes.")] = None,
+        per_document: Annotated[bool, Query(description="At most one hit a document.")] = False,
+        after: Annotated[str | None, Query(description="The `cursor` of an answer to the same request.")] = None,
+    ) -> Response:
+        asked = SearchRequest(query, k, index=index, per_document=per_document, after=after)
+        return found(request, access, slug, asked)
+
+
+def add_reading(app: FastAPI, gate: Gate, database: Database, searches: Database) -> None:
+    """Workspaces, indexes and whole documents."""
+
+    @app.get("/v1/workspaces", summary="The workspaces that the key opens", tags=["workspaces"],
+             responses=described(401, 503))  # fmt: skip
+    def workspaces(access: Keyed) -> dict[str, list[str]]:
+        with database.connection() as connection:
+            known = slugs_of_company(connection, access.company_id)
+        return {"workspaces": [slug for slug, workspace_id in known if access.sees(workspace_id)]}
+
+    @app.get("/v1/workspaces/{slug}/indexes", summary="The indexes of a workspace, with their counts",
+             tags=["workspaces"], responses=described(401, 403, 404, 503))  # fmt: skip
+    def indexes(access: Keyed, slug: _Slug) -> dict[str, list[Index]]:
+        opened = gate.workspace(access, "read", slug)
+        with database.connection() as connection:
+            known = indexes_of(connection, opened.workspace_id)
+        return {"indexes": [each for each in known if access.may_in("read", opened.workspace_id, each.name)]}
+
+    @app.get("/v1/workspaces/{slug}/documents/{document}", summary="A whole document", tags=["documents"],
+             responses={200: {"model": Document}, 304: {"description": "As it was."},
+                        **described(401, 403, 404, 422, 503)})  # fmt: skip
+    def document(
+        access: Keyed,
+        slug: _Slug,
+        document: Annotated[str, Path(description="Its id (`document_id` or `external_id` of a hit).", max_length=200)],
+        index: Annotated[str, Query(description="One of the workspace's indexes.")] = DEFAULT_INDEX,
+        if_none_match: Annotated[str | None, Header()] = None,
+    ) -> Response:
+        opened = gate.index(access, "read", slug, index)
+        try:
+            with Searcher(opened.slug, index, database=searches) as searcher:
+                found = searcher.document(document)
+        except WrongUse as error:
+            raise Refused(404, "not-found", str(error)) from error
+        tag = f'W/"{found.document_id}.{found.version}"'
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        if if_none_match is not None and tag in if_none_match:
+            return Response(status_code=304, headers=headers)
+        return JSONResponse(found.to_dict(), headers=headers)
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Put the form of a problem into the OpenAPI document, in place of FastAPI's own."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = made()
+            schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= {**problem.pop("$defs", {}), "Problem": problem}
+            for path in schema["paths"].values():
+                for operation in path.values():
+                    for answer in operation["responses"].values():
+                        if "HTTPValidationError" in str(answer.get("content", {})):
+                            answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

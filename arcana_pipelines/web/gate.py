@@ -1,0 +1,104 @@
+"""Who may come in: the key of a request, and whether it opens the workspace and the index that are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn
+from uuid import UUID
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+
+from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX, find_index_names
+from arcana_pipelines.keys.access import Access, Scope, access_of
+from arcana_pipelines.web.problems import Refused
+
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="arcana"'}
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A workspace that a request's key opens for what it asks."""
+
+    slug: str
+    workspace_id: UUID
+
+
+class Gate:
+    """Looks at the key of each request."""
+
+    def __init__(self, database: Database, salt: str) -> None:
+        self._database = database
+        self._salt = salt
+
+    def access(self, request: Request) -> Access:
+        """What the request's key may do.
+
+        Raises:
+            Refused: 401: there is none, or it is wrong, mistyped, expired or revoked.
+        """
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            raise Refused(401, "unauthorized", "Send a key: `Authorization: Bearer arc_…`.", _CHALLENGE)
+        with self._database.connection() as connection:
+            access = access_of(connection, key.strip(), self._salt)
+        if access is None:
+            raise Refused(401, "unauthorized", "This key opens nothing (any more). Ask for another.", _CHALLENGE)
+        return access
+
+    def workspace(self, access: Access, scope: Scope, slug: str) -> Opened:
+        """A workspace, which a key opens for this.
+
+        Raises:
+            Refused: 404: there is none, or it is not the key's business. 403: the key lacks the scope there.
+        """
+        with self._database.connection() as connection:
+            return self._workspace(connection, access, scope, slug)
+
+    def index(self, access: Access, scope: Scope, slug: str, index: str | None) -> Opened:
+        """The same for one index of it.
+
+        Raises:
+            Refused: likewise.
+        """
+        name = index or DEFAULT_INDEX
+        with self._database.connection() as connection:
+            opened = self._workspace(connection, access, scope, slug)
+            if not access.may_in(scope, opened.workspace_id, name) or name not in find_index_names(
+                connection, opened.workspace_id
+            ):
+                raise Refused(404, "not-found", f"Workspace '{slug}' has no index of this name that the key opens.")
+        return opened
+
+    def _workspace(self, connection: Connection, access: Access, scope: Scope, slug: str) -> Opened:
+        # A name that cannot be one is not asked for: PostgreSQL knows no NUL.
+        row = None
+        if slug.isprintable():
+            row = connection.execute(
+                "SELECT workspace_id FROM workspace WHERE slug = %s AND company_id = %s AND status <> 'deleting'",
+                [slug, access.company_id],
+            ).fetchone()
+        if row is None or not access.sees(row[0]):
+            _unknown()
+        if not access.may(scope, row[0]):
+            raise Refused(403, "forbidden", f"The key {access.key_id} lacks the scope '{scope}' there.")
+        return Opened(slug, row[0])
+
+
+def _unknown() -> NoReturn:
+    said = "There is no workspace of this name that the key opens. GET /v1/workspaces lists them."
+    raise Refused(404, "not-found", said)
+
+
+# HTTPBearer describes the key in OpenAPI; the gate itself looks at it.
+_BEARER = HTTPBearer(auto_error=False, bearerFormat="arc_…", description="A key that `arcana key create` made.")
+
+
+def _access(request: Request, _: Annotated[Any, Depends(_BEARER)]) -> Access:
+    gate: Gate = request.app.state.gate
+    return gate.access(request)
+
+
+Keyed = Annotated[Access, Depends(_access)]
+"""A route's parameter: what the request's key may do."""

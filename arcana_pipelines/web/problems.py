@@ -1,0 +1,154 @@
+"""What is answered instead of what was asked for: problem+json (RFC 9457), whose words name the next step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from arcana_pipelines.errors import (
+    ArcanaError,
+    CursorRefused,
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseUnreachable,
+    InvalidSetting,
+    ModelMissing,
+    NotRemembered,
+    OnlySearches,
+    UnknownWorkspace,
+    WrongUse,
+)
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5
+# The first that an error is one of counts. What is a fault of the installation says no more to strangers.
+_STATUSES: tuple[tuple[type[ArcanaError], int, str], ...] = (
+    (UnknownWorkspace, 404, "not-found"),
+    (NotRemembered, 410, "not-remembered"),
+    (CursorRefused, 422, "cursor-refused"),
+    (DatabaseUnreachable, 503, "unavailable"),
+    (DatabaseBusy, 503, "unavailable"),
+    (DatabaseFull, 503, "unavailable"),
+    (InvalidSetting, 500, "internal"),
+    (ModelMissing, 500, "internal"),
+    (OnlySearches, 500, "internal"),
+    (WrongUse, 422, "invalid-request"),
+)
+_TITLES = {
+    "unauthorized": "No valid key",
+    "forbidden": "The key may not do this",
+    "not-found": "There is no such thing",
+    "not-remembered": "That is not remembered",
+    "cursor-refused": "The cursor is over",
+    "invalid-request": "The request cannot be meant",
+    "too-large": "The request is too large",
+    "unavailable": "Not available now",
+    "internal": "Something is wrong here",
+}
+
+
+class Pointed(BaseModel):
+    """What is wrong with one part of a request."""
+
+    pointer: str = Field(description="The part, as a JSON pointer: `#/filters/kinds/0`.")
+    detail: str
+
+
+class Problem(BaseModel):
+    """Why a request was not answered."""
+
+    type: str = Field(description="The kind of the problem: `urn:arcana:problem:not-found`.")
+    title: str
+    status: int
+    detail: str = Field(description="A sentence that names the next step.")
+    request_id: str
+    errors: list[Pointed] = []
+
+
+class Refused(Exception):
+    """A request that is not answered, with the status and what to say."""
+
+    def __init__(self, status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.kind, self.detail, self.headers = status, kind, detail, dict(headers or {})
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Answer everything that goes wrong with a problem."""
+
+    @app.exception_handler(Refused)
+    def refused(request: Request, error: Refused) -> JSONResponse:
+        return answer(request, error.status, error.kind, error.detail, error.headers)
+
+    @app.exception_handler(ArcanaError)
+    def told(request: Request, error: ArcanaError) -> JSONResponse:
+        status, kind = next(((s, k) for known, s, k in _STATUSES if isinstance(error, known)), (500, "internal"))
+        if status < 500:
+            return answer(request, status, kind, str(error))
+        log.error("request %s: %s", request_id(request), error)
+        if status == 503:
+            headers = {"Retry-After": str(RETRY_SECONDS)}
+            return answer(request, status, kind, "The database cannot answer now: try again in a moment.", headers)
+        return _internal(request)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        errors = [
+            Pointed(pointer="#/" + "/".join(map(str, each["loc"][1:])), detail=str(each["msg"]))
+            for each in error.errors()
+        ]
+        return answer(request, 422, "invalid-request", "A part of the request cannot be meant: see errors.", {}, errors)
+
+    @app.exception_handler(HTTPException)
+    def http(request: Request, error: HTTPException) -> JSONResponse:
+        # 400 is what the framework says of JSON that Python does not read, such as 60,000 brackets.
+        status = 422 if error.status_code == 400 else error.status_code
+        kind = {404: "not-found", 413: "too-large"}.get(status, "invalid-request")
+        return answer(request, status, kind, str(error.detail), error.headers)
+
+    @app.exception_handler(Exception)
+    def unknown(request: Request, error: Exception) -> JSONResponse:
+        log.error("request %s failed", request_id(request), exc_info=error)
+        return _internal(request)
+
+
+def _internal(request: Request) -> JSONResponse:
+    said = "What went wrong stands in the server's log, under the request's id."
+    return answer(request, 500, "internal", said)
+
+
+def answer(
+    request: Request,
+    status: int,
+    kind: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    errors: list[Pointed] | None = None,
+) -> JSONResponse:
+    """The response of a problem."""
+    problem = Problem(
+        type=f"urn:arcana:problem:{kind}", title=_TITLES[kind], status=status, detail=detail,
+        request_id=request_id(request), errors=errors or [],
+    )  # fmt: skip
+    return JSONResponse(problem.model_dump(), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def request_id(request: Request) -> str:
+    """The id of a request, which its answer and the log have."""
+    given: Any = request.scope["state"]["request_id"]
+    return str(given)
+
+
+def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problems of a route, for OpenAPI."""
+    return {status: {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}, "description": ""}
+            for status in statuses}  # fmt: skip

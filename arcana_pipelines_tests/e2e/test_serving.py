@@ -1,0 +1,91 @@
+"""From nothing to an answer over HTTP, as a person does it at the command line."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
+from arcana_pipelines_tests.e2e.conftest import Arcana
+
+pytestmark = pytest.mark.e2e
+
+SALT = {"API_KEY_SALT": "9f8e7d6c5b4a39281706f5e4d3c2b1a0ffee"}
+
+
+@pytest.fixture
+def world() -> NotionWorld:
+    return seed_world(pages=1, rows=0)
+
+
+@pytest.fixture
+def indexed(arcana: Arcana, tmp_path: Path) -> Arcana:
+    """A workspace of one page, which is indexed."""
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / f"Badges {'0' * 31}1.md").write_text("# Badges\n\nA badge opens the door.\n")
+    export = ("--source", "notion-export", "--path", str(folder))
+    added = arcana.here("workspace", "add", "acme", *export, "--company", "Acme Inc.")
+    assert added.returncode == 0, added.stderr
+    assert arcana.here("sync", "acme").returncode == 0
+    return arcana
+
+
+def address_of(server: subprocess.Popen[str]) -> str:
+    """Where it says that it serves."""
+    assert server.stdout is not None
+    found = re.search(r"http://\S+/v1", server.stdout.readline())
+    assert found is not None
+    return found[0]
+
+
+def test_a_key_opens_the_workspace_that_it_was_made_for_until_it_is_revoked(indexed: Arcana) -> None:
+    made = indexed.json("key", "create", "--workspace", "acme", "--scope", "search", "--scope", "read", **SALT)
+    server = indexed.start("serve", "--port", "0", **SALT)
+    try:
+        url = f"{address_of(server)}/workspaces/acme/search"
+        headers = {"Authorization": f"Bearer {made['key']}"}
+        found = httpx.post(url, json={"query": "badge"}, headers=headers, timeout=60, trust_env=False)
+        assert found.status_code == 200 and found.json()["hits"][0]["title"] == "Badges"
+        listed = indexed.json("key", "list", **SALT)["keys"]
+        assert [(key["key_id"], key["state"], key["company"]) for key in listed] == [
+            (made["key_id"], "good", "Acme Inc.")
+        ]
+        assert listed[0]["scopes"] == ["read in acme", "search in acme"]
+        assert made["key"][13:] not in str(listed)
+        indexed.json("key", "revoke", made["key_id"], **SALT)
+        assert httpx.post(url, json={"query": "badge"}, headers=headers, trust_env=False).status_code == 401
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) in (0, -signal.SIGTERM)
+    finally:
+        server.kill()
+        server.communicate()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--scope", "search"), "--workspace SLUG, or --company NAME"),
+        (("--scope", "search", "--workspace", "acme", "--company", "Acme Inc."), "not both"),
+        (("--scope", "search", "--workspace", "nowhere"), "no workspace 'nowhere'"),
+        (("--scope", "search", "--workspace", "acme", "--index", "drafts"), "no index 'drafts'"),
+        (("--scope", "search", "--company", "Globex"), "no company 'Globex', only 'Acme Inc.', 'default'"),
+        (("--scope", "search", "--company", "Acme Inc.", "--index", "default"), "--index names an index of workspaces"),
+        (("--scope", "everything", "--workspace", "acme"), "is not one of 'search'"),
+        (("--workspace", "acme"), "Missing option '--scope'"),
+    ],
+)
+def test_a_key_that_cannot_be_meant_is_refused(indexed: Arcana, options: tuple[str, ...], said: str) -> None:
+    done = indexed.here("key", "create", *options, **SALT)
+    assert done.returncode == 2 and said in " ".join(done.stderr.split())
+
+
+def test_without_a_salt_no_key_is_made_and_nothing_is_served(indexed: Arcana) -> None:
+    for command in (("key", "create", "--workspace", "acme", "--scope", "search"), ("serve", "--port", "0")):
+        done = indexed.here(*command, API_KEY_SALT=None)
+        assert done.returncode == 2 and "API_KEY_SALT" in done.stderr and "arcana config init" in done.stderr

@@ -1,0 +1,73 @@
+"""The API over real HTTP, beside two companies."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import uvicorn
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.keys import keys
+from arcana_pipelines.keys.access import Permission, Scope
+from arcana_pipelines.web.api import make_api
+from arcana_pipelines.web.receiver import listen
+from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines.workspaces.companies import company_named
+from arcana_pipelines_tests.harness import Harness
+
+SALT = "a salt of thirty-two characters and more"
+
+
+@dataclass(frozen=True)
+class Api:
+    """A server of the API, and what makes keys to it."""
+
+    url: str
+    acme: Harness
+
+    def key(self, *scopes: Scope, slug: str = "acme", index: str | None = None) -> keys.NewKey:
+        """A key to a workspace."""
+        with self.acme.database.connection() as connection:
+            workspace = workspaces.find(connection, slug)
+            granted = [Permission(scope, workspace.workspace_id, index) for scope in scopes]
+            return keys.create(connection, SALT, workspace.company_id, granted, "test")
+
+    def client(self, *scopes: Scope, slug: str = "acme", index: str | None = None) -> httpx.Client:
+        """A client with a key of its own."""
+        return self.with_key(self.key(*scopes, slug=slug, index=index).key)
+
+    def with_key(self, key: str | None) -> httpx.Client:
+        """A client with this key, or with none."""
+        headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
+
+
+@pytest.fixture
+def api(acme: Harness) -> Iterator[Api]:
+    """Acme, with pages that are indexed, and Globex, another company's workspace, behind the same server."""
+    acme.world.add_page("Vacation policy", blocks="Everyone has 30 days of vacation a year.")
+    acme.world.add_page("휴가 규정", blocks="모든 직원은 1년에 휴가 30일을 받는다.")
+    acme.settle()
+    acme.sync()
+    globex = Harness.register(acme.database, acme.world, acme.server, "globex")
+    globex.sync()
+    with acme.database.connection() as connection:
+        other = company_named(connection, "Globex")
+        connection.execute("UPDATE workspace SET company_id = %s WHERE slug = 'globex'", [other])
+    searches = Database(acme.database.settings, only_searches=True)
+    sock = listen("127.0.0.1", 0)
+    server = uvicorn.Server(
+        uvicorn.Config(make_api(acme.database, searches, SALT), lifespan="on", ws="none", log_level="error")
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+    thread.start()
+    try:
+        yield Api(f"http://127.0.0.1:{sock.getsockname()[1]}", acme)
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        searches.close()

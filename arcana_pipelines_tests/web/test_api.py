@@ -1,0 +1,190 @@
+"""The HTTP API: what a key opens is answered, and nothing else is, whatever is asked."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from arcana_pipelines.keys import keys
+from arcana_pipelines.web.problems import MEDIA_TYPE
+from arcana_pipelines_tests.web.conftest import Api
+
+SEARCH = "/v1/workspaces/acme/search"
+
+
+def problem(answer: httpx.Response) -> dict[str, Any]:
+    """The problem that an answer holds."""
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    held: dict[str, Any] = answer.json()
+    assert held["status"] == answer.status_code
+    assert held["request_id"] == answer.headers["x-request-id"]
+    return held
+
+
+class TestASearch:
+    def test_answers_what_the_command_line_prints_and_a_request_id(self, api: Api) -> None:
+        with api.client("search") as client:
+            found = client.post(SEARCH, json={"query": "days of vacation", "k": 1})
+        assert found.status_code == 200 and found.headers["cache-control"] == "private, no-store"
+        answer = found.json()
+        assert answer.pop("request_id") == found.headers["x-request-id"]
+        with api.acme.searcher() as searcher:
+            printed = searcher.search("days of vacation", k=1).to_dict()
+        assert {**answer, "seconds": 0} == {**json.loads(json.dumps(printed)), "seconds": 0}
+        assert answer["hits"][0]["title"] == "Vacation policy"
+
+    def test_in_short_is_the_same_search(self, api: Api) -> None:
+        with api.client("search") as client:
+            short = client.get(SEARCH, params={"query": "휴가", "k": 1}).json()
+            long = client.post(SEARCH, json={"query": "휴가", "k": 1}).json()
+        assert [hit["title"] for hit in short["hits"]] == [hit["title"] for hit in long["hits"]] == ["휴가 규정"]
+
+    def test_goes_on_where_the_answer_before_ended(self, api: Api) -> None:
+        with api.client("search") as client:
+            first = client.post(SEARCH, json={"query": "30", "k": 1, "min_score": 0}).json()
+            after = {"query": "30", "k": 1, "min_score": 0, "after": first["cursor"]}
+            second = client.post(SEARCH, json=after).json()
+        assert {hit["title"] for answer in (first, second) for hit in answer["hits"]} == {
+            "Vacation policy",
+            "휴가 규정",
+        }
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            {}, {"query": 7}, {"query": "a", "k": 0}, {"query": "a", "k": 101}, {"query": "a", "k": 10**30},
+            {"query": "a" * 4001}, {"query": "a\0b"}, {"query": "\ud800"}, {"query": "a", "nonsense": 1},
+            {"query": "a", "filters": {"below": "Nowhere"}}, {"query": "a", "filters": {"kinds": ["page\0"]}},
+            {"query": "a", "as_of": "yesterday"}, {"query": "a", "as_of": "2026-01-01T00:00:00"},
+            {"query": "a", "after": "forged"}, [], "a", None,
+        ],
+    )  # fmt: skip
+    def test_that_cannot_be_meant_is_refused_in_a_sentence(self, api: Api, asked: Any) -> None:
+        with api.client("search") as client:
+            refused = client.post(SEARCH, content=json.dumps(asked), headers={"Content-Type": "application/json"})
+        assert refused.status_code == 422
+        assert len(problem(refused)["detail"]) > 20
+
+    def test_that_is_no_json_or_too_large_is_refused(self, api: Api) -> None:
+        with api.client("search") as client:
+            broken = client.post(SEARCH, content=b"{", headers={"Content-Type": "application/json"})
+            nested = client.post(SEARCH, content=b"[" * 60_000, headers={"Content-Type": "application/json"})
+            large = client.post(SEARCH, json={"query": "a", "nonsense": "a" * 100_000})
+        assert [problem(each)["status"] for each in (broken, nested, large)] == [422, 422, 413]
+
+    def test_of_another_time_than_is_known_says_so(self, api: Api) -> None:
+        with api.client("search") as client:
+            asked = client.post(SEARCH, json={"query": "vacation", "as_of": "2001-01-01T00:00:00Z"})
+        assert problem(asked)["status"] == 410
+
+
+class TestADocument:
+    def test_is_had_by_the_id_of_a_hit_and_again_only_when_it_has_changed(self, api: Api) -> None:
+        with api.client("search", "read") as client:
+            (hit, *_) = client.post(SEARCH, json={"query": "days of vacation"}).json()["hits"]
+            place = f"/v1/workspaces/acme/documents/{hit['document_id']}"
+            found = client.get(place)
+            again = client.get(place, headers={"If-None-Match": found.headers["etag"]})
+        assert found.json()["text"] == "Everyone has 30 days of vacation a year." and found.json()["version"] == 1
+        assert again.status_code == 304 and again.content == b""
+
+    @pytest.mark.parametrize("asked", ["Nowhere", "00000000-0000-0000-0000-000000000000", "a%00b", "%F0%9F", " "])
+    def test_that_is_not_there_is_not_found(self, api: Api, asked: str) -> None:
+        with api.client("read") as client:
+            missing = client.get(f"/v1/workspaces/acme/documents/{asked}")
+        assert problem(missing)["status"] == 404
+
+
+def test_workspaces_and_indexes_are_those_that_the_key_opens(api: Api) -> None:
+    with api.client("read") as client:
+        assert client.get("/v1/workspaces").json() == {"workspaces": ["acme"]}
+        (index,) = client.get("/v1/workspaces/acme/indexes").json()["indexes"]
+    assert index["name"] == "default" and index["object_count"] == 2
+
+
+def test_it_says_whether_it_is_well_without_a_key(api: Api) -> None:
+    with api.with_key(None) as client:
+        assert client.get("/healthz").status_code == client.get("/readyz").status_code == 200
+
+
+def test_a_request_keeps_the_id_that_it_came_with_if_that_is_one(api: Api) -> None:
+    with api.with_key(None) as client:
+        assert (
+            client.get("/healthz", headers={"X-Request-Id": "from-a-proxy-1"}).headers["x-request-id"]
+            == "from-a-proxy-1"
+        )
+        assert client.get("/healthz", headers={"X-Request-Id": "<script>"}).headers["x-request-id"] != "<script>"
+
+
+def routes(api: Api) -> list[tuple[str, str]]:
+    """Method and path of each route that needs a key, from the OpenAPI document."""
+    with api.with_key(None) as client:
+        paths = client.get("/openapi.json").json()["paths"]
+    found = [(method.upper(), path) for path, methods in paths.items() for method in methods if path.startswith("/v1/")]
+    assert len(found) >= 5
+    return found
+
+
+def ask(client: httpx.Client, method: str, path: str, slug: str) -> httpx.Response:
+    """Ask a route of a workspace for something that could be answered."""
+    path = path.replace("{slug}", slug).replace("{document}", "Vacation policy")
+    if method == "POST":
+        return client.post(path, json={"query": "vacation"})
+    return client.get(path, params={"query": "vacation"} if path.endswith("search") else {})
+
+
+class TestWithout:
+    """Each route of the OpenAPI document, with keys that do not open it."""
+
+    def test_a_good_key_nothing_is_answered(self, api: Api) -> None:
+        revoked = api.key("search", "read")
+        with api.acme.database.connection() as connection:
+            keys.revoke(connection, revoked.key_id)
+        good = api.key("search", "read").key
+        wrong = [None, "arc_", revoked.key, good[:-1], good + "x", good.upper(), "x" * 5000]
+        said = set()
+        for method, path in routes(api):
+            for key in wrong:
+                with api.with_key(key) as client:
+                    refused = ask(client, method, path, "acme")
+                assert problem(refused)["status"] == 401 and "www-authenticate" in refused.headers
+                if key:
+                    said.add(refused.json()["detail"])
+        assert len(said) == 1
+
+    def test_the_scope_it_says_which_is_missing(self, api: Api) -> None:
+        with api.client("feedback") as client:
+            for method, path in routes(api):
+                if "{slug}" in path:
+                    refused = problem(ask(client, method, path, "acme"))
+                    assert refused["status"] == 403
+                    assert "'search'" in refused["detail"] or "'read'" in refused["detail"]
+
+    def test_a_right_to_it_a_workspace_is_as_one_that_does_not_exist(self, api: Api) -> None:
+        with api.client("search", "read", "sync", "admin") as client:
+            for method, path in routes(api):
+                if "{slug}" in path:
+                    foreign, unknown = (problem(ask(client, method, path, slug)) for slug in ("globex", "nowhere"))
+                    assert foreign.pop("request_id") != unknown.pop("request_id")
+                    assert foreign == unknown and foreign["status"] == 404
+                    odd = ask(client, method, path, "a%00b")
+                    assert problem(odd)["status"] == 404
+
+    def test_a_right_to_it_an_index_is_as_one_that_does_not_exist(self, api: Api) -> None:
+        with api.client("search", "read", index="drafts") as client:
+            own = problem(client.post(SEARCH, json={"query": "vacation"}))
+            named = problem(client.post(SEARCH, json={"query": "vacation", "index": "drafts"}))
+            assert client.get("/v1/workspaces/acme/indexes").json() == {"indexes": []}
+        assert own["status"] == named["status"] == 404 and own["detail"] == named["detail"]
+
+
+def test_a_key_is_over_with_its_revocation(api: Api) -> None:
+    key = api.key("search")
+    with api.with_key(key.key) as client:
+        assert client.post(SEARCH, json={"query": "vacation"}).status_code == 200
+        with api.acme.database.connection() as connection:
+            keys.revoke(connection, key.key_id)
+        assert client.post(SEARCH, json={"query": "vacation"}).status_code == 401
