@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field
 
 from arcana_pipelines.mcp import sizes
 from arcana_pipelines.mcp.ids import Named
 from arcana_pipelines.retrieval.results import Hit, Results
-from arcana_pipelines.retrieval.served import ServedWorkspace
+from arcana_pipelines.retrieval.served import ServedDocument, ServedWorkspace
 from arcana_pipelines.retrieval.shown import shown
 from arcana_pipelines.retrieval.whole_document import Document
 
@@ -23,10 +24,12 @@ NOTICE = (
 )
 # A title, a heading, a property: what is longer is cut.
 TITLE_TOKENS, NOTE_TOKENS, NAME_TOKENS, PROPERTY_TOKENS = 40, 60, 30, 60
-MOST_HITS, MOST_PROPERTIES, MOST_PARTS = 10, 10, 12
+MOST_HITS, MOST_PROPERTIES, MOST_PARTS, MOST_LISTED = 10, 10, 12, 50
 LONGEST_ADDRESS = 300  # characters; one that is longer costs more than it is worth
 # What the texts of hits are cut to, until all of them fit.
 _TEXT_TOKENS = (sizes.HIT_TOKENS, 160, 120, 80, 40)
+
+Answer = TypeVar("Answer", bound=BaseModel)
 
 # The address of a document without one that a browser could open.
 AddressOf = Callable[[Named], str]
@@ -79,6 +82,39 @@ class DocumentAnswer(BaseModel):
     text: str = Field(description="Markdown.")
     url: str
     metadata: Metadata
+
+
+class Listed(BaseModel):
+    """A document without its text."""
+
+    id: str = Field(description="For `fetch`.")
+    title: str
+    url: str
+    kind: str
+    depth: int = Field(description="In the tree of documents; 1 is on top.")
+    edited: str | None
+
+
+class DocumentsAnswer(BaseModel):
+    """Documents in the order of their tree."""
+
+    notice: str = NOTICE
+    documents: list[Listed]
+    next: str | None = Field(description="For `after`, when there are more.")
+
+
+class Related(Listed):
+    """A document that has to do with the one that was asked about."""
+
+    how: str = Field(description="`above`, `below`, `links to`, `linked from` it, or what else it is to it.")
+
+
+class RelatedAnswer(BaseModel):
+    """Documents that have to do with one: at most ten of each kind."""
+
+    notice: str = NOTICE
+    documents: list[Related]
+    left_out: int = Field(description="How many more there are than fit into an answer.")
 
 
 class Workspace(BaseModel):
@@ -166,6 +202,27 @@ def document_answer(
     )
 
 
+def documents_answer(workspace: str, documents: Sequence[ServedDocument], address_of: AddressOf) -> DocumentsAnswer:
+    """As many of the documents as fit into `sizes.SEARCH_TOKENS`, at most `MOST_LISTED`."""
+    listed = [Listed(**_listed(workspace, each, address_of)) for each in documents]
+
+    def made(most: int) -> DocumentsAnswer:
+        is_more = most < len(listed)
+        return DocumentsAnswer(documents=listed[:most], next=listed[most - 1].id if is_more else None)
+
+    return _largest(made, min(len(listed), MOST_LISTED))
+
+
+def related_answer(workspace: str, documents: Sequence[ServedDocument], address_of: AddressOf) -> RelatedAnswer:
+    """As many of the documents as fit into `sizes.SEARCH_TOKENS`."""
+    listed = [Related(**_listed(workspace, each, address_of), how=each.how) for each in documents]
+
+    def made(most: int) -> RelatedAnswer:
+        return RelatedAnswer(documents=listed[:most], left_out=len(listed) - most)
+
+    return _largest(made, len(listed))
+
+
 def workspaces_answer(
     workspaces: Sequence[ServedWorkspace], search: Sequence[str], read: Sequence[str]
 ) -> WorkspacesAnswer:
@@ -189,6 +246,25 @@ def workspaces_answer(
 def fits(answer: BaseModel, most: int) -> bool:
     """True where an answer, as an assistant reads it, has at most so many tokens."""
     return sizes.tokens(answer.model_dump_json(indent=2)) <= most
+
+
+def _largest(made: Callable[[int], Answer], most: int) -> Answer:
+    """The answer with the most entries that fits; one at least is always small enough."""
+    return next(
+        answer for number in range(most, -1, -1) if fits(answer := made(number), sizes.SEARCH_TOKENS) or number <= 1
+    )
+
+
+def _listed(workspace: str, document: ServedDocument, address_of: AddressOf) -> dict[str, Any]:
+    named = Named(workspace, str(document.document_id))
+    return {
+        "id": str(named),
+        "title": sizes.cut(document.title, TITLE_TOKENS),
+        "url": _address([document.url], named, address_of),
+        "kind": document.kind,
+        "depth": document.depth,
+        "edited": document.last_edited_at,
+    }
 
 
 def _found(hit: Hit, text_tokens: int, address_of: AddressOf) -> Found:

@@ -44,6 +44,11 @@ class Named:
         return f"arcana://{self.workspace}/documents/{self.document_id}{place}"
 
 
+def is_id(text: str) -> bool:
+    """True for what looks like an id; no title and no address does."""
+    return _ID.fullmatch(text.strip()) is not None
+
+
 def read_id(text: str) -> Named:
     """What an id names.
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
 
 import anyio.to_thread
 from mcp.server import MCPServer
@@ -32,22 +34,35 @@ from arcana_pipelines.errors import (
 from arcana_pipelines.mcp import sizes
 from arcana_pipelines.mcp.answers import (
     MOST_HITS,
+    MOST_LISTED,
     NOTICE,
     AddressOf,
     DocumentAnswer,
+    DocumentsAnswer,
+    RelatedAnswer,
     SearchAnswer,
     WorkspacesAnswer,
     document_answer,
+    documents_answer,
+    related_answer,
     search_answer,
     workspaces_answer,
 )
 from arcana_pipelines.mcp.first_passages import first_passages
-from arcana_pipelines.mcp.ids import HOW, Named, read_id
+from arcana_pipelines.mcp.ids import HOW, Named, is_id, read_id
 from arcana_pipelines.mcp.reach import Reach, ReachOf
 from arcana_pipelines.mcp.several import search_all
+from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searcher import Searcher, workspace_named
-from arcana_pipelines.retrieval.served import ServedWorkspace, passages_of, served_workspaces
+from arcana_pipelines.retrieval.served import (
+    ServedWorkspace,
+    external_id_of,
+    passages_of,
+    related_documents,
+    served_documents,
+    served_workspaces,
+)
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +79,8 @@ _MOST_SEARCHERS = 1000
 # What these say is for who runs the installation: over HTTP, for the log.
 _FAULTS_HERE = (DatabaseUnreachable, DatabaseBusy, DatabaseFull, InvalidSetting, ModelMissing, OnlySearches)
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_PAGE = "a page (its id, its address, or its exact title)"
 _Id = Annotated[str, Field(description=HOW, max_length=200)]
 
 
@@ -118,6 +135,31 @@ class _Library:
             first = first_passages(parts, passages)
         return document_answer(document, named, parts, first, self._address_of)
 
+    def documents(self, slug: str, below: str | None, after: Named | None) -> DocumentsAnswer:
+        if after is not None and after.workspace != slug:
+            raise WrongUse(f"`after` is the id of a document of another workspace than {slug}.")
+        last = None if after is None else UUID(after.document_id)
+        with self._database.connection() as connection:
+            workspace_id = workspace_named(connection, slug)
+            documents = served_documents(connection, workspace_id, below, last, MOST_LISTED + 1)
+        return documents_answer(slug, documents, self._address_of)
+
+    def related(self, slug: str, named: Named) -> RelatedAnswer:
+        with self._database.connection() as connection:
+            workspace_id = workspace_named(connection, slug)
+            documents = related_documents(connection, workspace_id, UUID(named.document_id))
+        return related_answer(slug, documents, self._address_of)
+
+    def page(self, slugs: tuple[str, ...], page: str | None) -> tuple[tuple[str, ...], str | None]:
+        """A page as filters name it, and the workspaces that it may be in: an id of ours says which."""
+        if page is None or not is_id(page):
+            return slugs, page
+        named = read_id(page)
+        slug = Reach.of(slugs).readable(named.workspace)
+        with self._database.connection() as connection:
+            workspace_id = workspace_named(connection, slug)
+            return (slug,), external_id_of(connection, workspace_id, UUID(named.document_id))
+
     def workspaces(self, reach: Reach) -> list[ServedWorkspace]:
         with self._database.connection() as connection:
             return served_workspaces(connection, reach.all)
@@ -127,7 +169,15 @@ class _Library:
 
 
 def _add_tools(server: MCPServer[Any], library: _Library, reach_of: ReachOf) -> None:
-    @server.tool(title="Search documents", annotations=_ONLY_READS)
+    def tool(title: str) -> Callable[[_Function], _Function]:
+        def add(function: _Function) -> _Function:
+            said = " ".join((function.__doc__ or "").split())
+            server.add_tool(function, title=title, description=said, annotations=_ONLY_READS)
+            return function
+
+        return add
+
+    @tool("Search documents")
     def search(
         query: Annotated[str, Field(description="What a person would ask, in any language.")], ctx: Context[Any, Any]
     ) -> SearchAnswer:
@@ -136,19 +186,71 @@ def _add_tools(server: MCPServer[Any], library: _Library, reach_of: ReachOf) -> 
             reach = reach_of(ctx.request_context.request)
             return library.search(reach.searchable([]), SearchRequest(query, MOST_HITS))
 
-    @server.tool(title="Read a document", annotations=_ONLY_READS)
+    @tool("Read a document")
     def fetch(id: _Id, ctx: Context[Any, Any]) -> DocumentAnswer:
         """Read a document that `search` has found, as Markdown. Of a long one the part with the passage that the id
         names; `metadata.parts` has the ids of the others."""
         with _in_words(ctx.request_context.request, ToolError):
             return library.fetch(reach_of(ctx.request_context.request), read_id(id))
 
-    @server.tool(title="List workspaces", annotations=_ONLY_READS)
+    @tool("List workspaces")
     def list_workspaces(ctx: Context[Any, Any]) -> WorkspacesAnswer:
         """The workspaces that can be searched, with how many documents each has and how fresh they are."""
         with _in_words(ctx.request_context.request, ToolError):
             reach = reach_of(ctx.request_context.request)
             return workspaces_answer(library.workspaces(reach), reach.search, reach.read)
+
+    @tool("List documents")
+    def list_documents(
+        workspace: Annotated[str, Field(description="As `list_workspaces` names it.")],
+        ctx: Context[Any, Any],
+        below: Annotated[str | None, Field(description=f"Only {_PAGE} and what is below it.")] = None,
+        after: Annotated[str | None, Field(description="`next` of the answer before.")] = None,
+    ) -> DocumentsAnswer:
+        """The documents of a workspace without their texts, in the order of their tree."""
+        with _in_words(ctx.request_context.request, ToolError):
+            slug = reach_of(ctx.request_context.request).readable(workspace)
+            _, page = library.page((slug,), below)
+            return library.documents(slug, page, read_id(after) if after else None)
+
+    @tool("List related documents")
+    def related_documents(id: _Id, ctx: Context[Any, Any]) -> RelatedAnswer:
+        """The documents above a document and directly below it, those that it links to, and those that link to it."""
+        with _in_words(ctx.request_context.request, ToolError):
+            named = read_id(id)
+            return library.related(reach_of(ctx.request_context.request).readable(named.workspace), named)
+
+    @tool("Search with filters")
+    def search_with_filters(
+        query: Annotated[str, Field(description="What a person would ask, in any language.")],
+        ctx: Context[Any, Any],
+        workspaces: Annotated[list[str], Field(description="Only these workspaces.", max_length=20)] = [],  # noqa: B006
+        below: Annotated[str | None, Field(description=f"Only {_PAGE} and what is below it.")] = None,
+        kinds: Annotated[list[Literal["page", "row"]], Field(description="Only pages, or rows of databases.")] = [],  # noqa: B006
+        where: Annotated[
+            list[str],
+            Field(
+                description="Conditions on properties of rows, which all have to hold: `Status=Done`, `Cost>=100`, "
+                "`Owner~Kim` (contains), `Tags!=urgent`, `Due<2026-02-01`, `Due=2026-02`."
+            ),
+        ] = [],  # noqa: B006
+        edited_since: Annotated[datetime | None, Field(description="Only what was edited then or later.")] = None,
+        links_to: Annotated[str | None, Field(description=f"Only what links to {_PAGE}.")] = None,
+        as_of: Annotated[datetime | None, Field(description="What was found at that past time.")] = None,
+    ) -> SearchAnswer:
+        """Search as `search` does, among some of the documents only."""
+        with _in_words(ctx.request_context.request, ToolError):
+            slugs = reach_of(ctx.request_context.request).searchable(workspaces)
+            slugs, page = library.page(slugs, below)
+            slugs, linked = library.page(slugs, links_to)
+            conditions = [PropertyCondition.parse(condition) for condition in where]
+            filters = Filters(page, kinds, conditions, _in_utc(edited_since), linked)
+            return library.search(slugs, SearchRequest(query, MOST_HITS, filters=filters, as_of=_in_utc(as_of)))
+
+
+def _in_utc(time: datetime | None) -> datetime | None:
+    """A time without a zone is one of UTC."""
+    return time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _add_resources(server: MCPServer[Any], library: _Library, reach_of: ReachOf) -> None:

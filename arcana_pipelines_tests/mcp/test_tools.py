@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -116,3 +117,93 @@ def test_what_a_caller_may_not_use_is_not_there(
 def test_what_an_error_of_ours_says_is_told(handbook: Harness, assistant: MakeAssistant) -> None:
     assert "no workspace here" in assistant().refusal("search", query="walrus")
     assert "4,000" in assistant("acme").refusal("search", query="x" * 5000)
+
+
+@pytest.fixture
+def tree(acme: Harness) -> Harness:
+    """A page with two pages and a table below it; one of these links to the other."""
+    top = acme.world.add_page("Harbour", blocks=[blocks.paragraph("All about the harbour.")])
+    crane = acme.world.add_page("Crane", parent=top, blocks=[blocks.paragraph("The crane lifts crates.")])
+    acme.world.add_page(
+        "Ferry", parent=top, blocks=[blocks.paragraph("The ferry carries crates."), blocks.link_to_page(crane)]
+    )
+    acme.world.add_page("Meadow", blocks=[blocks.paragraph("No crates here.")])
+    database = acme.world.add_database(
+        "Tasks", parent=top, schema={"Status": {"type": "select", "options": ["Done", "Open"]}}
+    )
+    for title, status in (("Paint crates", "Done"), ("Buy crates", "Open")):
+        acme.world.add_row(database.data_source_id, title, {"Status": status}, [blocks.paragraph("About crates.")])
+    acme.world.clock.advance(600)
+    acme.sync()
+    return acme
+
+
+def titles(answer: dict[str, Any], of: str = "documents") -> list[str]:
+    return [each["title"] for each in answer[of]]
+
+
+def test_documents_are_listed_in_the_order_of_their_tree(tree: Harness, assistant: MakeAssistant) -> None:
+    ours = assistant("acme")
+    listed = ours.ask("list_documents", workspace="acme")
+    assert set(titles(listed)) == {"Harbour", "Crane", "Ferry", "Meadow", "Paint crates", "Buy crates"}
+    assert listed["next"] is None
+    depths = {each["title"]: each["depth"] for each in listed["documents"]}
+    assert depths["Harbour"] == depths["Meadow"] == 1 and depths["Crane"] == 2 and depths["Paint crates"] == 3
+    harbour = next(each["id"] for each in listed["documents"] if each["title"] == "Harbour")
+    for below in (harbour, "Harbour"):
+        assert set(titles(ours.ask("list_documents", workspace="acme", below=below))) == set(titles(listed)) - {
+            "Meadow"
+        }
+    assert set(titles(ours.ask("list_documents", workspace="acme", below="Tasks"))) == {"Paint crates", "Buy crates"}
+    behind = ours.ask("list_documents", workspace="acme", after=listed["documents"][3]["id"])
+    assert titles(behind) == titles(listed)[4:]
+    assert "no workspace of this name" in ours.refusal("list_documents", workspace="beta")
+
+
+def test_a_list_that_does_not_fit_goes_on(acme: Harness, assistant: MakeAssistant) -> None:
+    for number in range(70):
+        acme.world.add_page(f"Page {number} " + "of the long names " * 20, blocks=[blocks.paragraph(f"Text {number}.")])
+    acme.world.clock.advance(600)
+    acme.sync()
+    ours, listed, after = assistant("acme"), [], None
+    while True:
+        result = ours.call("list_documents", workspace="acme", after=after)
+        assert sizes.tokens(result.content[0].text) <= sizes.SEARCH_TOKENS  # type: ignore[union-attr]
+        answer = ours.ask("list_documents", workspace="acme", after=after)
+        listed += answer["documents"]
+        after = answer["next"]
+        if after is None:
+            break
+    assert len(listed) == len({each["id"] for each in listed}) == 70
+
+
+def test_related_documents_say_how(tree: Harness, assistant: MakeAssistant) -> None:
+    ours = assistant("acme")
+    ids = {each["title"]: each["id"] for each in ours.ask("list_documents", workspace="acme")["documents"]}
+
+    def related(title: str) -> set[tuple[str, str]]:
+        found = ours.ask("related_documents", id=ids[title])
+        assert found["left_out"] == 0
+        return {(each["how"], each["title"]) for each in found["documents"]}
+
+    assert related("Crane") == {("above", "Harbour"), ("linked from", "Ferry")}
+    assert related("Ferry") == {("above", "Harbour"), ("links to", "Crane")}
+    assert {("below", "Crane"), ("below", "Ferry")} <= related("Harbour")
+    assert related("Meadow") == set()
+
+
+def test_filters_choose_what_is_searched(tree: Harness, assistant: MakeAssistant) -> None:
+    ours = assistant("acme")
+    ids = {each["title"]: each["id"] for each in ours.ask("list_documents", workspace="acme")["documents"]}
+
+    def found(**filters: Any) -> set[str]:
+        return set(titles(ours.ask("search_with_filters", query="crates", **filters), "results"))
+
+    assert found(where=["Status=Done"]) == {"Paint crates"}
+    assert found(kinds=["row"]) == {"Paint crates", "Buy crates"}
+    assert found(below=ids["Harbour"], kinds=["page"]) == {"Harbour", "Crane", "Ferry"}
+    assert found(links_to=ids["Crane"]) == {"Harbour", "Ferry"}, "a page links to those below it"
+    assert found(edited_since="2999-01-01") == set() and "Meadow" in found(edited_since="1999-01-01T00:00:00Z")
+    assert "Meadow" in found(workspaces=["acme"])
+    assert "no workspace of this name" in ours.refusal("search_with_filters", query="crates", workspaces=["beta"])
+    assert "Colour" in ours.refusal("search_with_filters", query="crates", where=["Colour=red"])
