@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -27,13 +26,13 @@ from arcana_pipelines.web.bodies import LimitedBodies
 from arcana_pipelines.web.gate import Gate, Keyed
 from arcana_pipelines.web.problems import MEDIA_TYPE, Problem, Refused, described, handle_problems, request_id
 from arcana_pipelines.web.request_ids import RequestIds
+from arcana_pipelines.web.searchers import Searchers
+from arcana_pipelines.web.vector_stores import add_vector_stores
 from arcana_pipelines.workspaces.workspaces import slugs_of_company
 
 LARGEST_BODY = 64 * 1024
 # Hits of one answer: more is a listing, which is had page by page.
 MOST_K = 100
-# Searchers that are kept: each is a few objects, and none has a connection of its own.
-MOST_SEARCHERS = 1000
 _Slug = Annotated[str, Path(description="The slug of a workspace.", max_length=63)]
 _EXAMPLE = {"query": "How many days of vacation do I have?", "k": 3}
 
@@ -74,7 +73,9 @@ def make_api(database: Database, searches: Database, salt: str) -> FastAPI:
     handle_problems(app)
     app.state.gate = gate = Gate(database, salt)
     add_health(app, searches)
-    add_searches(app, gate, searches)
+    searchers = Searchers(searches)
+    add_searches(app, gate, searchers)
+    add_vector_stores(app, gate, searchers)
     add_reading(app, gate, database, searches)
     _describe_problems(app)
     return app
@@ -96,18 +97,14 @@ def add_health(app: FastAPI, searches: Database) -> None:
         return {"status": "ready"}
 
 
-def add_searches(app: FastAPI, gate: Gate, searches: Database) -> None:
+def add_searches(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
     """Searching a workspace."""
-
-    @lru_cache(MOST_SEARCHERS)
-    def searcher(slug: str) -> Searcher:
-        return Searcher(slug, database=searches)
 
     def found(request: Request, access: Access, slug: str, asked: SearchRequest) -> JSONResponse:
         opened = gate.index(access, "search", slug, asked.index)
         if asked.k > MOST_K:
             raise WrongUse(f"k is at most {MOST_K} here, not {asked.k}: `cursor` leads to further hits.")
-        results = searcher(opened.slug).search(asked)
+        results = searchers.of(opened.slug).search(asked)
         headers = {"Cache-Control": "private, no-store"}
         return JSONResponse({**results.to_dict(), "request_id": request_id(request)}, headers=headers)
 

@@ -91,7 +91,7 @@ def handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(ArcanaError)
     def told(request: Request, error: ArcanaError) -> JSONResponse:
-        status, kind = next(((s, k) for known, s, k in _STATUSES if isinstance(error, known)), (500, "internal"))
+        status, kind = _kind_of(error)
         if status < 500:
             return answer(request, status, kind, str(error))
         log.error("request %s: %s", request_id(request), error)
@@ -119,6 +119,15 @@ def handle_problems(app: FastAPI) -> None:
     def unknown(request: Request, error: Exception) -> JSONResponse:
         log.error("request %s failed", request_id(request), exc_info=error)
         return _internal(request)
+
+
+def status_of(error: ArcanaError) -> int:
+    """The status that an error of ours is answered with."""
+    return _kind_of(error)[0]
+
+
+def _kind_of(error: ArcanaError) -> tuple[int, str]:
+    return next(((status, kind) for known, status, kind in _STATUSES if isinstance(error, known)), (500, "internal"))
 
 
 def _internal(request: Request) -> JSONResponse:

@@ -69,5 +69,6 @@ def api(acme: Harness) -> Iterator[Api]:
         yield Api(f"http://127.0.0.1:{sock.getsockname()[1]}", acme)
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join()
+        sock.close()
         searches.close()

@@ -123,7 +123,13 @@ def routes(api: Api) -> list[tuple[str, str]]:
     """Method and path of each route that needs a key, from the OpenAPI document."""
     with api.with_key(None) as client:
         paths = client.get("/openapi.json").json()["paths"]
-    found = [(method.upper(), path) for path, methods in paths.items() for method in methods if path.startswith("/v1/")]
+    found = [
+        (method.upper(), path)
+        for path, methods in paths.items()
+        for method in methods
+        # OpenAI's has problems of another form, and tests of its own.
+        if path.startswith("/v1/") and "vector_stores" not in path
+    ]
     assert len(found) >= 5
     return found
 
