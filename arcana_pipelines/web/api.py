@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -22,6 +22,7 @@ from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searcher import Searcher
 from arcana_pipelines.retrieval.whole_document import Document
+from arcana_pipelines.web.assistants import add_assistants, assistants
 from arcana_pipelines.web.bodies import LimitedBodies
 from arcana_pipelines.web.gate import Gate, Keyed
 from arcana_pipelines.web.problems import MEDIA_TYPE, Problem, Refused, described, handle_problems, request_id
@@ -45,14 +46,17 @@ class SearchAnswer(Results):
     """The id of the request, which the header X-Request-Id has, too."""
 
 
-def make_api(database: Database, searches: Database, salt: str) -> FastAPI:
+def make_api(database: Database, searches: Database, salt: str, names: Sequence[str] = ()) -> FastAPI:
     """The application.
 
     Args:
         database: where keys are looked up.
         searches: where searches are made, as a role that can read what they need and nothing else.
         salt: what the stored hashes of keys are made with.
+        names: by which assistants reach it, besides this machine's own.
     """
+    gate = Gate(database, salt)
+    mcp = assistants(database, searches)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -60,7 +64,8 @@ def make_api(database: Database, searches: Database, salt: str) -> FastAPI:
         # A thread without a connection would wait for one while others wait for a thread.
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = settings.database_pool_size + settings.database_max_overflow
-        yield
+        async with mcp.session_manager.run():
+            yield
 
     app = FastAPI(
         title="Arcana Pipelines", version=arcana_pipelines.__version__, lifespan=lifespan,
@@ -71,12 +76,13 @@ def make_api(database: Database, searches: Database, salt: str) -> FastAPI:
     app.add_middleware(LimitedBodies, most=LARGEST_BODY)
     app.add_middleware(RequestIds)
     handle_problems(app)
-    app.state.gate = gate = Gate(database, salt)
+    app.state.gate = gate
     add_health(app, searches)
     searchers = Searchers(searches)
     add_searches(app, gate, searchers)
     add_vector_stores(app, gate, searchers)
     add_reading(app, gate, database, searches)
+    add_assistants(app, gate, mcp, names)
     _describe_problems(app)
     return app
 

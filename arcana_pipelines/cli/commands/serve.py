@@ -12,8 +12,11 @@ from arcana_pipelines.errors import WrongUse
 @click.command(name="serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-def command(host: str, port: int) -> None:
+@click.option("--name", "names", multiple=True, help="A name by which assistants reach it. May be repeated.")
+def command(host: str, port: int, names: tuple[str, ...]) -> None:
     """Serve searches and documents over HTTP, for programs that have a key.
+
+    Programs ask below /v1, assistants at /mcp.
 
     `arcana key create` makes a key. TLS is the business of a proxy in front of it; docs/serving.md tells how.
     """
@@ -36,7 +39,7 @@ def command(host: str, port: int) -> None:
         ) from error
     click.echo(f"Serving at http://{host}:{sock.getsockname()[1]}/v1 (OpenAPI: /openapi.json)", err=True)
     try:
-        serve(make_api(database, searches, salt), sock)
+        serve(make_api(database, searches, salt, names), sock)
     finally:
         searches.close()
         database.close()

@@ -1,0 +1,59 @@
+"""Assistants over MCP: what a key opens, they search and read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from anyio.to_thread import run_sync
+from fastapi import FastAPI, Request
+from mcp.server import MCPServer
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX
+from arcana_pipelines.keys.access import Access
+from arcana_pipelines.mcp.http import PATH, make_http_app
+from arcana_pipelines.mcp.reach import Reach
+from arcana_pipelines.mcp.server import make_server
+from arcana_pipelines.web.gate import Gate
+from arcana_pipelines.web.problems import Refused, answer
+from arcana_pipelines.workspaces.workspaces import slugs_of_company
+
+
+def assistants(database: Database, searches: Database) -> MCPServer[Any]:
+    """The MCP server, whose tools reach what the key of a request opens. Its sessions are the host's to run."""
+
+    def reach_of(request: Any) -> Reach:
+        access: Access = request.state.access
+        with database.connection() as connection:
+            known = slugs_of_company(connection, access.company_id)
+        search, read = (
+            tuple(slug for slug, workspace_id in known if access.may_in(scope, workspace_id, DEFAULT_INDEX))
+            for scope in ("search", "read")
+        )
+        return Reach(search, read)
+
+    return make_server(searches, reach_of)
+
+
+def add_assistants(app: FastAPI, gate: Gate, server: MCPServer[Any], names: Sequence[str]) -> None:
+    """Answer them at /mcp. As a route and not mounted: that would take every path, or redirect this one."""
+    app.router.routes.append(Route(PATH, _Keyed(gate, make_http_app(server, names))))
+
+
+class _Keyed:
+    """Lets requests in that have a key."""
+
+    def __init__(self, gate: Gate, app: ASGIApp) -> None:
+        self._gate, self._app = gate, app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        try:
+            scope["state"]["access"] = await run_sync(self._gate.access, request)
+        except Refused as error:
+            await answer(request, error.status, error.kind, error.detail, error.headers)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
