@@ -1,38 +1,42 @@
-"""What a long sync is doing, read from the database while it works."""
+"""What a long run is doing, and how long it takes yet, on the terminal of whoever started it."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import psycopg
 
+from arcana_pipelines.cli.course import Course, duration
+from arcana_pipelines.cli.fill_course import FillCourse
 from arcana_pipelines.cli.output import error_console, printable
-from arcana_pipelines.db.engine import Database
-from arcana_pipelines.operations.reports import Progress, progress_of
+from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.net.workers import cores
+from arcana_pipelines.operations.filling import fillings
+from arcana_pipelines.operations.reports import progress_of
 from arcana_pipelines.workspaces.workspaces import Workspace
 
 REFRESH_SECONDS = 0.5
 # Asking costs time at the database; it asks at most this part of the time.
 SHARE_OF_TIME = 0.05
-# Rates are of the last so many seconds: Notion counts requests a minute, so they come in bursts.
-WINDOW_SECONDS = 120.0
+
+# Asks the database at a moment (monotonic seconds) and says what is to be shown.
+Look = Callable[[Connection, float], str]
 
 
 @contextmanager
-def progress(database: Database, workspace: Workspace, wanted: bool) -> Iterator[None]:
-    """Show a line that says how far the workspace's sync is, on a terminal."""
+def progress(database: Database, workspace: Workspace, wanted: bool, fills: bool = False) -> Iterator[None]:
+    """Show a line that says how far the workspace's sync is, or with `fills` its new builds, on a terminal."""
     if not (wanted and error_console().is_terminal):
         yield
         return
     from rich.console import Console
     from rich.text import Text
 
+    look = _fill_look(database, workspace) if fills else _sync_look(workspace)
     # Dagster may take standard error away while it runs assets; a copy of it still leads to the terminal.
     with open(os.dup(2), "w", encoding="utf-8", errors="replace") as terminal:
         console = Console(file=terminal, force_terminal=True, highlight=False)
@@ -41,17 +45,17 @@ def progress(database: Database, workspace: Workspace, wanted: bool) -> Iterator
         def shown(line: str) -> Text:
             return Text(printable(f"{workspace.slug}: {line}"), no_wrap=True, overflow="ellipsis")
 
-        with console.status(shown("listing …")) as status:
+        with console.status(shown("starting …" if fills else "listing …")) as status:
 
             def watch() -> None:
-                course, pause = Course(), 0.0
+                pause = 0.0
                 try:
                     with database.connect() as connection:
                         while not stop.wait(max(REFRESH_SECONDS, pause)):
                             asked = time.monotonic()
-                            now = progress_of(connection, workspace.workspace_id)
+                            line = look(connection, asked)
                             pause = (time.monotonic() - asked) / SHARE_OF_TIME
-                            status.update(shown(course.line(now, asked)))
+                            status.update(shown(line))
                 except psycopg.OperationalError:
                     return  # the database went away: the run itself says so
 
@@ -64,67 +68,39 @@ def progress(database: Database, workspace: Workspace, wanted: bool) -> Iterator
                 watcher.join(timeout=2)
 
 
-@dataclass(slots=True)
-class Course:
-    """A sync's figures over time: how much it has to read, and how fast it goes.
-
-    Attributes:
-        to_read: the most pages that waited to be read at any look so far.
-        to_embed: the most chunks and passages that waited to be embedded.
-    """
-
-    to_read: int = 0
-    to_embed: int = 0
-    _reading: deque[tuple[float, int]] = field(default_factory=deque)
-    _embedding: deque[tuple[float, int]] = field(default_factory=deque)
-    _indexing: deque[tuple[float, int]] = field(default_factory=deque)
-
-    def line(self, now: Progress, at: float) -> str:
-        """One line about `now`, which was read at `at` (monotonic seconds)."""
-        self.to_read = max(self.to_read, now.pending)
-        read = self.to_read - now.pending
-        parts = [f"{now.listed} listed"]
-        if self.to_read:
-            parts.append(f"{read} of {self.to_read} read")
-        if now.pending and now.served:
-            parts.append(f"{now.served} can be found")
-        if now.chunks:
-            parts += [f"{now.chunks} chunks", f"{now.embedded} embedded"]
-        if now.passages:
-            parts.append(f"{now.passages} passages to embed")
-        to_embed = now.chunks - now.embedded + now.passages
-        self.to_embed = max(self.to_embed, to_embed)
-        reading = _rate(self._reading, at, read)
-        embedding = _rate(self._embedding, at, self.to_embed - to_embed)
-        indexing = _rate(self._indexing, at, now.served)
-        left = None
-        if now.is_indexing:
-            parts.append("making the index of the vectors")
-        elif now.chunks and not now.pending and not to_embed:
-            parts.append("publishing")
-        elif reading and now.pending:
-            parts.append(f"{reading * 60:.0f} pages/min")
-            left = now.pending / reading
-            if now.limited_by == "indexing" and indexing:
-                parts.append("indexing limits")
-                left = max(left, (now.pending + now.behind) / indexing)
-        elif embedding and to_embed:
-            left = to_embed / embedding
-        if left is not None:
-            parts.append(f"{_duration(left)} left")
-        return ", ".join(parts)
+def _sync_look(workspace: Workspace) -> Look:
+    course = Course()
+    return lambda connection, at: course.line(progress_of(connection, workspace.workspace_id), at)
 
 
-def _rate(samples: deque[tuple[float, int]], at: float, count: int) -> float:
-    """Adds a sample; returns how many a second there were lately, 0 while that is not known."""
-    samples.append((at, count))
-    while at - samples[0][0] > WINDOW_SECONDS:
-        samples.popleft()
-    seconds, grown = at - samples[0][0], count - samples[0][1]
-    return grown / seconds if seconds > 0 and grown > 0 else 0.0
+def _fill_look(database: Database, workspace: Workspace) -> Look:
+    course = FillCourse(database.settings.worker_processes or cores())
+    return lambda connection, at: course.line(fillings(connection, workspace.workspace_id), at)
 
 
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+@contextmanager
+def counted(what: str, wanted: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how many are done of how many, as the block tells it, and the time left."""
+    if not (wanted and error_console().is_terminal):
+        yield lambda done, of: None
+        return
+    from rich import progress as bars
+    from rich.console import Console
+    from rich.text import Text
+
+    class Left(bars.ProgressColumn):
+        """As the line of a sync has it, with tenths of the last seconds: rich's own column rounds these up."""
+
+        def render(self, task: bars.Task) -> Text:
+            if task.remaining is None or not task.speed:
+                return Text()
+            left = task.remaining / task.speed
+            return Text(f"{left:.1f} s left" if left < 10 else f"{duration(left)} left")
+
+    columns = (
+        bars.TextColumn("{task.description}", markup=False), bars.BarColumn(), bars.MofNCompleteColumn(), Left(),
+    )  # fmt: skip
+    # Not `error_console`: what is wider than the terminal would go on in a second line.
+    with bars.Progress(*columns, console=Console(stderr=True, highlight=False), transient=True) as shown:
+        task = shown.add_task(printable(what), total=None)
+        yield lambda done, of: shown.update(task, completed=done, total=of)

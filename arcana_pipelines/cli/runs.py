@@ -88,7 +88,7 @@ def run_job(
     from arcana_pipelines.defs.instance import open_instance
 
     run_id = str(uuid4())
-    with open_instance(database) as instance, progress(database, workspace, not as_json):
+    with open_instance(database) as instance, progress(database, workspace, not as_json, job == "fill_indexes"):
         partitions.add(instance, workspace.slug)
 
         def note() -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 import psycopg
 from psycopg import sql
 
+from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection, snapshot
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
@@ -69,10 +70,12 @@ def export(
     file: Path,
     index: str = DEFAULT_INDEX,
     overwrite: bool = False,
+    tell: Callable[[int, int], None] = lambda rows, of: None,
 ) -> Exported:
     """Write what the serving build of an index has, as it is at one moment, into a .parquet, .csv or .jsonl file.
 
-    Rows are read and written in batches. The file is there when it is whole, and not before.
+    Rows are read and written in batches. The file is there when it is whole, and not before. After each batch `tell`
+    hears how many rows are written, of how many.
 
     Raises:
         WrongUse: the file is there already and may not be overwritten, its folder is not, its ending is none of these,
@@ -82,10 +85,12 @@ def export(
     rows = 0
     with _made_whole(file, overwrite) as beside, snapshot(connection):
         build = _serving(connection, workspace_id, index)
+        there_are = _rows(connection, build, kind)
         with open_writer(beside, COLUMNS[kind]) as writer:
             for batch in _batches(connection, build, kind):
                 writer.write(batch)
                 rows += len(batch)
+                tell(rows, there_are)
     return Exported(index, build.rag_index_build_id, rows, file.stat().st_size)
 
 
@@ -94,6 +99,15 @@ def _serving(connection: Connection, workspace_id: UUID, index: str) -> Build:
         if build.state == "active":
             return build
     raise WrongUse(f"This workspace has no index '{index}' that serves. `arcana index list` shows its indexes.")
+
+
+def _rows(connection: Connection, build: Build, kind: Kind) -> int:
+    """How many there are: the serving index's own counts, which are true at each moment."""
+    column: LiteralString = "object_count" if kind == "documents" else "vector_count"
+    counted: int = query.scalar(
+        connection, f"SELECT {column} FROM rag_indexes WHERE rag_index_id = %s", [build.rag_index_id]
+    )
+    return counted
 
 
 def _batches(connection: Connection, build: Build, kind: Kind) -> Iterator[list[tuple[Any, ...]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from arcana_pipelines.cli.progress import Course
+from arcana_pipelines.cli.course import Course
 from arcana_pipelines.operations.reports import Progress
 
 

@@ -78,9 +78,24 @@ class TestMainPath:
         assert f"{documents} documents were compared" in verified.stdout and "nothing speaks against" in verified.stdout
         assert verified.stderr == "", "what is done is told on terminals alone"
 
+        again = arcana("index", "create", "acme", "other", FORCE_COLOR="1", TERM="xterm", COLUMNS="200")
+        assert f"acme: cutting: 0 of {documents} documents" in again.stderr
+        quiet = arcana("index", "create", "acme", "third", "--json", FORCE_COLOR="1", TERM="xterm", COLUMNS="200")
+        assert quiet.stderr == ""
+
         promoted = arcana("index", "promote", "acme", FORCE_COLOR="1")
         assert promoted.returncode == 0
         assert "asking both builds 3 golden questions …" in promoted.stderr
+
+    def test_an_export_says_on_a_terminal_how_far_it_is(self, arcana: Arcana, tmp_path: Path) -> None:
+        arcana.json("workspace", "add", "acme", "--source", "notion")
+        documents = arcana.json("sync", "acme")["pages"]["added"]
+        terminal = {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "200"}
+        shown = arcana("export", "acme", "--documents", str(tmp_path / "a.jsonl"), **terminal)
+        assert shown.returncode == 0 and "acme: writing documents" in shown.stderr
+        assert f"{documents}/{documents}" in shown.stderr
+        assert arcana("export", "acme", "--documents", str(tmp_path / "b.jsonl")).stderr == ""
+        assert arcana("export", "acme", "--documents", str(tmp_path / "c.jsonl"), "--json", **terminal).stderr == ""
 
     def test_queries_on_standard_input_are_answered_line_by_line(self, arcana: Arcana) -> None:
         arcana.json("workspace", "add", "acme", "--source", "notion")

@@ -89,6 +89,16 @@ def test_every_row_is_there_and_the_same_in_every_format(
         assert row == same
 
 
+@pytest.mark.parametrize("kind", list(COLUMNS))
+def test_after_each_batch_it_is_told_how_many_rows_are_written_of_how_many(
+    handbook: Harness, folder: Path, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(export.ROWS, kind, 7)
+    told: list[tuple[int, int]] = []
+    rows = written(handbook, kind, folder / "out.jsonl", tell=lambda done, of: told.append((done, of))).rows
+    assert told == [(min(7 * batch, rows), rows) for batch in range(1, -(-rows // 7) + 1)] and len(told) > 4
+
+
 def test_texts_are_those_of_the_index(handbook: Harness, folder: Path) -> None:
     written(handbook, "chunks", folder / "chunks.jsonl")
     written(handbook, "documents", folder / "documents.csv")

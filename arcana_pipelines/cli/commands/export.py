@@ -10,6 +10,7 @@ import click
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
+from arcana_pipelines.cli.progress import counted
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
@@ -44,7 +45,8 @@ def command(
     require_current(database)
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
-        written = export.export(connection, workspace_id, kind, file, index, force)
+        with counted(f"{slug}: writing {kind}", not as_json) as tell:
+            written = export.export(connection, workspace_id, kind, file, index, force, tell)
     if as_json:
         print_json({"workspace": slug, "kind": kind, "file": str(file), **asdict(written)})
     else:

@@ -1,0 +1,58 @@
+-- How far each build of a workspace is that a run fills, those that serve first. Looked up row by row, not joined: the stages
+-- fill and empty while this is asked again and again, so that statistics say nothing of them.
+-- in: workspace_id, sample (passages of a build that are looked up elsewhere)
+-- out: the fields of Filling
+SELECT b.state, b.dimensions,
+       (SELECT count(*) FROM document d
+        WHERE d.workspace_id = i.workspace_id AND d.deleted_at IS NULL AND d.latest_content_id IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM published_document s
+                          WHERE s.rag_index_build_id = b.rag_index_build_id AND s.document_id = d.document_id
+                            AND s.document_content_id = d.latest_content_id
+                          OFFSET 0)
+          AND NOT EXISTS (SELECT 1 FROM content_stage t
+                          WHERE t.rag_index_build_id = b.rag_index_build_id
+                            AND t.document_content_id = d.latest_content_id
+                          OFFSET 0)
+          AND NOT EXISTS (SELECT 1 FROM source_page p
+                          WHERE p.document_id = d.document_id AND p.state = 'quarantined'
+                          OFFSET 0)) AS uncut,
+       (SELECT count(*) FROM content_stage t WHERE t.rag_index_build_id = b.rag_index_build_id) AS cut,
+       staged.chunks, staged.unembedded, passages.waiting AS passages,
+       ceil(passages.waiting * (SELECT coalesce(avg((NOT is_held)::int), 0) FROM (
+           SELECT EXISTS (SELECT 1 FROM rag_index_build o JOIN rag_indexes oi USING (rag_index_id)
+                          JOIN passage p ON p.rag_index_build_id = o.rag_index_build_id AND p.text_hash = s.text_hash
+                          WHERE oi.workspace_id = i.workspace_id AND o.rag_index_build_id <> b.rag_index_build_id
+                            AND o.embedding_model = b.embedding_model AND o.dimensions = b.dimensions
+                          OFFSET 0) AS is_held
+           FROM (SELECT text_hash FROM passage_stage
+                 WHERE rag_index_build_id = b.rag_index_build_id LIMIT %(sample)s) s) looked_up))::int AS new_passages,
+       served.documents, served.chunks AS served,
+       to_regclass('chunk_terms_b' || b.rag_index_build_id || '_keys_idx') IS NOT NULL AS has_words,
+       b.verification IS NOT NULL AS is_verified
+FROM rag_index_build b
+JOIN rag_indexes i USING (rag_index_id)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS chunks, count(*) FILTER (WHERE
+        NOT EXISTS (SELECT 1 FROM embedding_store e
+                    WHERE e.workspace_id = i.workspace_id AND e.embedding_model = b.embedding_model
+                      AND e.dimensions = b.dimensions AND e.text_hash = t.text_hash
+                    OFFSET 0)
+        AND NOT EXISTS (SELECT 1 FROM embedding_rejected r
+                        WHERE r.workspace_id = i.workspace_id AND r.embedding_model = b.embedding_model
+                          AND r.dimensions = b.dimensions AND r.text_hash = t.text_hash
+                        OFFSET 0)
+        AND NOT EXISTS (SELECT 1 FROM embedding_batch w JOIN embedding_batch_text x USING (embedding_batch_id)
+                        WHERE w.workspace_id = i.workspace_id AND w.embedding_model = b.embedding_model
+                          AND w.dimensions = b.dimensions AND x.text_hash = t.text_hash
+                        OFFSET 0)) AS unembedded
+    FROM chunk_stage t WHERE t.rag_index_build_id = b.rag_index_build_id
+) staged
+CROSS JOIN LATERAL (
+    SELECT count(*) AS waiting FROM passage_stage WHERE rag_index_build_id = b.rag_index_build_id
+) passages
+CROSS JOIN LATERAL (
+    SELECT count(*) AS documents, coalesce(sum(cardinality(chunk_ids)), 0)::bigint AS chunks
+    FROM published_document WHERE rag_index_build_id = b.rag_index_build_id
+) served
+WHERE i.workspace_id = %(workspace_id)s AND b.state <> 'retired'
+ORDER BY array_position(ARRAY['active', 'verifying', 'building'], b.state), b.rag_index_build_id;
