@@ -77,11 +77,9 @@ class Writer:
         weights = [1 / (rank + 3) for rank in range(len(self._words))]
         self._cumulated = list(itertools.accumulate(weights))
 
-    def document(self, number: int) -> str:
-        """Markdown of ten sections, each a chunk of its own."""
-        return "\n\n".join(
-            f"## Section {number}-{section}\n\n{self._paragraph()}" for section in range(CHUNKS_OF_A_DOCUMENT)
-        )
+    def document(self, number: int, sections: int = CHUNKS_OF_A_DOCUMENT) -> str:
+        """Markdown of so many sections, each a chunk of its own."""
+        return "\n\n".join(f"## Section {number}-{section}\n\n{self._paragraph()}" for section in range(sections))
 
     def query(self) -> str:
         """Four words."""
@@ -131,10 +129,12 @@ def fill_documents(connection: Connection, slug: str, documents: Iterable[tuple[
         )
 
 
-def made_up(slug: str, documents: int, writer: Writer) -> Iterator[tuple[str, str, str]]:
-    """Documents of ten chunks."""
+def made_up(
+    slug: str, documents: int, writer: Writer, chunks: int = CHUNKS_OF_A_DOCUMENT
+) -> Iterator[tuple[str, str, str]]:
+    """Documents of so many chunks."""
     for number in range(documents):
-        yield f"{slug}-{number}", f"Document {number}", writer.document(number)
+        yield f"{slug}-{number}", f"Document {number}", writer.document(number, chunks)
 
 
 @contextlib.contextmanager
