@@ -6,17 +6,20 @@
 
 Chunks are of the default model's size (384 dimensions), with their passages. Texts are made of words as frequent as
 words are, vectors are made up around a thousand topics and not computed. Told are: the rates of cutting and of
-publishing, the size of each table, searches, a sync without news, memory, the time of a promotion, and what a tenth of
-the documents edited adds. Nothing is a target but the searches of a million chunks.
+publishing, with the making of the indexes told apart, the size of each table, searches, the recall of the approximate
+index, a sync without news, memory, the time of a promotion, and what a tenth of the documents edited adds, each by a
+word, twice. Nothing is a target but the searches of a million chunks.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -40,6 +43,8 @@ from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL, dimensions_
 from arcana_pipelines.embedding.multilingual import MultilingualEmbedder
 from arcana_pipelines.indexes import lifecycle, promotion
 from arcana_pipelines.indexes.builds import IndexSettings, builds_of
+from arcana_pipelines.indexes.targets.pgvector import ann, terms
+from arcana_pipelines.operations.status import workspace_status
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.workspaces import workspaces
@@ -55,13 +60,36 @@ def load(database: Database, chunks: int, number: int) -> list[str]:
     documents = max(1, chunks // number // CHUNKS_OF_A_DOCUMENT)
     slugs = [f"scale{each}" for each in range(number)]
     seconds: dict[str, float] = {}
-    for seed, slug in enumerate(slugs):
-        registered_with(database, slug, made_up(slug, documents, Writer(seed, sentences=7, words=12)), index)
-        for stage, took in run_stages(database, slug)["seconds"].items():
-            seconds[stage] = seconds.get(stage, 0.0) + took
-    for stage, took in seconds.items():
-        print(f"| {stage} | {took:.0f} s | {chunks / took:,.0f} chunks a second |", flush=True)
+    with told_apart(seconds, lifecycle, "ensure_ann"), told_apart(seconds, terms, "finish_load"):
+        for seed, slug in enumerate(slugs):
+            registered_with(database, slug, made_up(slug, documents, Writer(seed, sentences=7, words=12)), index)
+            for stage, took in run_stages(database, slug)["seconds"].items():
+                seconds[stage] = seconds.get(stage, 0.0) + took
+    for stage in ("chunk", "embed", "publish"):
+        print(f"| {stage} | {seconds[stage]:.0f} s | {chunks / seconds[stage]:,.0f} chunks a second |")
+    print(f"| of publish: the index of the words | {seconds['finish_load']:.0f} s |")
+    print(f"| of publish: the index of the vectors, and measuring that | {seconds['ensure_ann']:.0f} s |", flush=True)
+    with database.connection() as connection:
+        for slug in slugs:
+            mark(connection, workspaces.find(connection, slug).workspace_id)
     return slugs
+
+
+@contextlib.contextmanager
+def told_apart(seconds: dict[str, float], module: Any, name: str) -> Iterator[None]:
+    """Add up the seconds of a function that the stages call."""
+    real = getattr(module, name)
+    seconds[name] = 0.0
+
+    def measured(*args: Any) -> Any:
+        started = time.monotonic()
+        try:
+            return real(*args)
+        finally:
+            seconds[name] += time.monotonic() - started
+
+    with patch.object(module, name, measured):
+        yield
 
 
 def sizes(database: Database, chunks: int) -> dict[str, int]:
@@ -82,7 +110,6 @@ def searches(database: Database, slug: str) -> Times:
     writer = Writer(11)
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
-        mark(connection, workspace_id)
         (documents,) = connection.execute(
             "SELECT count(*) FROM document WHERE workspace_id = %s", [workspace_id]
         ).fetchone() or (0,)
@@ -109,10 +136,18 @@ def searches(database: Database, slug: str) -> Times:
     return all_times["hybrid"]
 
 
+def tell_recall(database: Database, slug: str) -> None:
+    """What the approximate index finds, and how hard it looks for that."""
+    with database.connection() as connection:
+        (build,) = builds_of(connection, workspaces.find(connection, slug).workspace_id)
+        recall = ann.recall(connection, build)
+    print(f"index of the vectors: {build.ann}, effort {build.ann_effort}, recall@10 {recall:.4f}", flush=True)
+
+
 def edit(database: Database, slugs: list[str]) -> None:
     """Change a word in every tenth document, as a version of its own, and index that."""
     with database.connection() as connection:
-        connection.execute(
+        edited = connection.execute(
             """
             WITH changed AS (
                 SELECT d.document_id, c.contents, c.version, gen_random_uuid() AS content_id
@@ -127,13 +162,24 @@ def edit(database: Database, slugs: list[str]) -> None:
             UPDATE document d SET latest_content_id = changed.content_id FROM changed
             WHERE d.document_id = changed.document_id
             """
-        )
+        ).rowcount
     started = time.monotonic()
     for slug in slugs:
         run_stages(database, slug)
+    took = time.monotonic() - started
     with database.connection() as connection:
         (retired,) = connection.execute("SELECT count(*) FROM chunk WHERE deleted_at IS NOT NULL").fetchone() or (0,)
-    print(f"a tenth of the documents edited: {retired:,} chunks written anew in {time.monotonic() - started:.0f} s")
+    print(f"{edited:,} documents edited and indexed in {took:.1f} s; {retired:,} chunks retired so far", flush=True)
+
+
+def status(database: Database, slug: str) -> None:
+    """What `arcana status` reads, of a source that is there."""
+    with database.connection() as connection:
+        connection.execute(
+            "UPDATE workspace SET source_config = jsonb_build_object('path', %s::text) WHERE slug = %s",
+            [str(database.settings.home), slug],
+        )
+        workspace_status(connection, workspaces.find(connection, slug))
 
 
 def promote(database: Database, slug: str) -> None:
@@ -141,7 +187,7 @@ def promote(database: Database, slug: str) -> None:
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
         lifecycle.rebuild_index(connection, workspace_id, "default")
-    timed("filling a new build, nothing embedded", lambda: run_stages(database, slug, Purpose.FILL))
+    timed("filling a new build, nothing to embed", lambda: run_stages(database, slug, Purpose.FILL))
     with database.connection() as connection:
         (build,) = [each for each in builds_of(connection, workspace_id) if each.state == "verifying"]
         timed("letting it serve", lambda: promotion.switch(connection, build))
@@ -154,14 +200,36 @@ def timed(what: str, do: Callable[[], object]) -> None:
     print(f"{what}: {time.monotonic() - started:.2f} s", flush=True)
 
 
+class ServerMemory:
+    """The most that the processes of the server take, looked at every second."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.most = 0.0
+
+    def __enter__(self) -> ServerMemory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        with self._database.own_connection() as connection:
+            while not self._stop.wait(1.0):
+                self.most = max(self.most, server_megabytes(connection))
+
+
 def server_megabytes(connection: Connection) -> float:
     """What the processes of the server have for themselves, and what they share, counted once."""
     pids = [pid for (pid,) in connection.execute("SELECT pid FROM pg_stat_activity")]
     total = 0
     for pid in pids:
-        rollup = Path(f"/proc/{pid}/smaps_rollup")
-        if rollup.exists() and os.access(rollup, os.R_OK):
-            lines = dict(line.split()[:2] for line in rollup.read_text().splitlines()[1:])
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            lines = dict(line.split()[:2] for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
             total += int(lines["Pss:"])
     return total / 1024
 
@@ -170,21 +238,28 @@ def measure(chunks: int, number: int) -> bool:
     """One size."""
     print(f"\n## {chunks:,} chunks in {number:,} workspaces\n")
     with installation() as database, patch.object(MultilingualEmbedder, "embed", made_up_vectors):
-        slugs = load(database, chunks, number)
+        with ServerMemory(database) as loading:
+            slugs = load(database, chunks, number)
         print()
         before = sizes(database, chunks)
         print()
-        hybrid = searches(database, slugs[0])
+        with ServerMemory(database) as searching:
+            hybrid = searches(database, slugs[0])
+        tell_recall(database, slugs[0])
         print()
         timed("the stages of one workspace where nothing is to do", lambda: run_stages(database, slugs[0]))
-        edit(database, slugs)
-        after = sizes(database, chunks)
-        grown = sum(after.values()) - sum(before.values())
-        print(f"grown by {grown / 1e6:,.0f} MB, {100 * grown / sum(before.values()):.1f} %, after VACUUM")
+        timed("status of one workspace", lambda: status(database, slugs[0]))
+        for _ in range(2):
+            edit(database, slugs)
+            after = sizes(database, chunks)
+            grown = sum(after.values()) - sum(before.values())
+            print(f"grown by {grown / 1e6:,.0f} MB, {100 * grown / sum(before.values()):.1f} %, after VACUUM\n")
+            before = after
         promote(database, slugs[0])
-        with database.connection() as connection:
-            server = server_megabytes(connection)
-        print(f"peak of this process {peak_megabytes():.0f} MB; the server's processes {server:.0f} MB")
+        print(
+            f"peak of this process {peak_megabytes():.0f} MB; the server's processes: {loading.most:.0f} MB at most "
+            f"while it was loaded, {searching.most:.0f} while it was searched"
+        )
         if chunks < MILLION or number > 1:
             return True
         return all(
