@@ -425,6 +425,14 @@ class TestApproximateSearch:
                 connection.execute(f"DROP INDEX {ann.ann_index_of(build.rag_index_build_id)}")
         assert efforts[0] < efforts[1], "vectors that lie in heaps are found in few lists, others nowhere near"
 
+    @pytest.mark.parametrize(("lists", "least"), [(1, 1), (70, 3), (512, 16), (1000, 16), (10_000, 16)])
+    def test_the_fewest_lists_that_are_read_are_a_thirtieth_and_no_more_than_sixteen(
+        self, lists: int, least: int
+    ) -> None:
+        efforts = ann.efforts_of("ivfflat", lists)
+        assert (efforts[0], efforts[-1]) == (least, lists), "all lists are all vectors: exact"
+        assert list(efforts) == sorted(set(efforts))
+
     def test_an_index_of_a_build_that_has_grown_gets_more_lists(
         self, synced: Harness, of_acme: Indexes, monkeypatch: pytest.MonkeyPatch
     ) -> None:

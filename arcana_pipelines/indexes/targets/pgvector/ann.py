@@ -36,6 +36,9 @@ MANY_AT_ONCE = 2_000
 _HNSW = "WITH (m = 16, ef_construction = 100)"
 # hnsw.ef_search; pgvector takes no more than 1,000.
 _HNSW_EFFORTS = (400, 560, 800, 1000)
+# So many lists are read at least, or a thirtieth of them where that is fewer: the effort is measured with a build's own
+# vectors, and questions lie between them. A thirtieth of a million vectors takes too long (docs/scale.md).
+_LEAST_LISTS = 16
 # An IVFFlat index of a build that has grown so much has too few lists, and is made again.
 _GROWN = 1.5
 SAMPLE = 50
@@ -148,7 +151,7 @@ def ensure_recall(connection: Connection, build: Build, least: float) -> float:
     if build.ann == "none":
         return 1.0
     *_, lists = _state(connection, build)
-    harder = (effort for effort in _efforts(build.ann, lists or 1) if effort > build.ann_effort)
+    harder = (effort for effort in efforts_of(build.ann, lists or 1) if effort > build.ann_effort)
     probes = _sample(connection, build)
     truths = [_nearest(connection, build, probe, "none", 0) for probe in probes]
     while True:
@@ -167,7 +170,7 @@ def ensure_recall(connection: Connection, build: Build, least: float) -> float:
 
 def _least_effort(connection: Connection, build: Build, vectors: int) -> int:
     """The least effort that finds `TUNED_RECALL` of the neighbours; the most there is when none does."""
-    efforts = _efforts(build.ann, _lists(vectors))
+    efforts = efforts_of(build.ann, _lists(vectors))
     # `verify` samples by ASC: an effort that was tuned on its probes would pass on them and nowhere else.
     probes = _sample(connection, build, "DESC")
     if build.ann == "ivfflat":
@@ -188,11 +191,13 @@ def _least_effort(connection: Connection, build: Build, vectors: int) -> int:
     return efforts[bisect.bisect_left(efforts[:-1], True, key=suffices)]
 
 
-def _efforts(ann: str, lists: int) -> Sequence[int]:
-    """What may be tried, ascending: for IVFFlat lists to read, from a thirtieth to all."""
+def efforts_of(ann: str, lists: int) -> Sequence[int]:
+    """What may be tried, ascending: for IVFFlat lists to read, from the least to all."""
     if ann == "hnsw":
         return _HNSW_EFFORTS
-    return sorted({math.ceil(lists * 2 ** (-step / 4)) for step in range(21)})
+    least = min(math.ceil(lists / 32), _LEAST_LISTS)
+    steps = math.ceil(4 * math.log2(lists / least))
+    return sorted({max(least, math.ceil(lists * 2 ** (-step / 4))) for step in range(steps + 1)})
 
 
 def _sample(connection: Connection, build: Build, direction: LiteralString = "ASC") -> list[str]:
