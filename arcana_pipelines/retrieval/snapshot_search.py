@@ -145,7 +145,7 @@ class SnapshotSearch:
         # What the planner guesses of a condition on keys is wrong by orders of magnitude.
         connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
         is_past = self._request.as_of is not None
-        chunks = past.chunks_then(serving.build) if is_past else sql.Identifier(chunk_table(serving.build))
+        chunks = past.chunks_then(serving.build) if is_past else _by_key(chunk_table(serving.build))
         terms = past.terms_then(serving.build) if is_past else sql.Identifier(terms_table(serving.build))
         versions = past.versions_then() if is_past else sql.SQL("({})").format(sql.SQL(load_sql("versions")))
         documents, parameters = self._allowed(versions if is_past else None)
@@ -291,7 +291,8 @@ class SnapshotSearch:
         return chunks if len(chunks) <= FEW else None
 
     def _scored(self, chunks: Sequence[int]) -> list[Scored]:
-        terms = self._names["terms"] if self._request.as_of is None else past.words(self._serving.build)
+        build = self._serving.build
+        terms = _by_key(terms_table(build)) if self._request.as_of is None else past.words(build)
         statement = sql.SQL(load_sql("scores")).format(**{**self._names, "terms": terms})
         language = self._asked.language if self._asked else None
         return [
@@ -380,3 +381,11 @@ class SnapshotSearch:
 
     def _rows(self, statement: Any, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return self._connection.execute(statement, {**self._parameters, **parameters}).fetchall()
+
+
+def _by_key(table: str) -> sql.Composable:
+    """A build's table for look-ups by chunk; also wants the parameter `build`.
+
+    The keys begin with the build: without it, PostgreSQL before 18 reads the whole index for each chunk.
+    """
+    return sql.SQL("(SELECT * FROM {} WHERE rag_index_build_id = %(build)s)").format(sql.Identifier(table))

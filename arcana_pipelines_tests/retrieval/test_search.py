@@ -8,9 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from psycopg import sql
 
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.lexical.analysis import TERMS, chunk_weights, query_terms, words_of
@@ -376,3 +378,27 @@ def test_marks_are_where_the_words_are(text: str, query: str, marked: list[str])
     found = [text[begin:end] for begin, end in highlights(text, terms_of(query))]
     assert len(found) == len(marked)
     assert all(want in got for want, got in zip(marked, found, strict=True))
+
+
+@pytest.mark.parametrize("options", [{}, {"per_document": True}, {"neighbours": 1}])
+def test_chunks_are_looked_up_by_their_whole_key(acme: Harness, library: Library, options: dict[str, Any]) -> None:
+    look_ups: list[str] = []
+
+    class Asked(psycopg.Cursor[Any]):
+        def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+            text = query.as_string(self) if isinstance(query, sql.Composable) else str(query)
+            if "%(chunks)s" in text:
+                look_ups.append(psycopg.ClientCursor(self.connection).mogrify(text, params))
+            return super().execute(query, params, **options)
+
+    with acme.database.connect() as connection:
+        connection.cursor_factory = Asked
+        workspace_id = workspaces.find(connection, acme.slug).workspace_id
+        searcher = ConnectionSearcher(connection, acme.database.settings, workspace_id)
+        assert searcher.search(SearchRequest("kitchen", **options)).hits
+        for way in ("seqscan", "bitmapscan", "hashjoin", "mergejoin"):  # what is left for small tables, too
+            connection.execute(f"SET enable_{way} = off")
+        plans = [row[0] for each in look_ups for row in connection.execute(f"EXPLAIN {each}")]
+    conditions = [line for line in plans if "Index Cond" in line and "document_chunk_id = " in line]
+    assert conditions
+    assert all("rag_index_build_id = " in line for line in conditions), "others read the index from end to end"
