@@ -49,6 +49,7 @@ from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server.world import vocabulary
 from arcana_pipelines.testing.openai_server import EmbeddingServer
 from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines.workspaces.companies import DEFAULT
 
 CHUNKS = 100_000
 CHUNKS_OF_A_DOCUMENT = 10
@@ -117,15 +118,16 @@ def fill_documents(connection: Connection, slug: str, documents: Iterable[tuple[
                 copy.write_row((number, json.dumps(contents)))
         cursor.execute(
             "WITH made AS (SELECT number, contents, gen_random_uuid() AS document_id, gen_random_uuid() AS content_id "
-            "FROM made), d AS (INSERT INTO document (document_id, workspace_id, user_id, path, latest_content_id) "
-            "SELECT document_id, %(w)s, %(u)s, text2ltree('w.p' || number), content_id FROM made), "
+            "FROM made), d AS (INSERT INTO document "
+            "(document_id, workspace_id, company_id, platform, user_id, path, latest_content_id) "
+            "SELECT document_id, %(w)s, %(c)s, %(p)s, %(u)s, text2ltree('w.p' || number), content_id FROM made), "
             "c AS (INSERT INTO document_content (document_content_id, document_id, contents, version) "
             "SELECT content_id, document_id, contents, 1 FROM made) "
             "INSERT INTO source_page (workspace_id, external_id, kind, parent_kind, title, revision, state, "
             "seen_generation, document_id, last_edited_at) "
             "SELECT %(w)s, contents->>'external_id', 'page', 'workspace', contents->>'title', '1', 'unchanged', 1, "
             "document_id, timestamptz '2026-01-01' + number * interval '1 minute' FROM made",
-            {"w": workspace.workspace_id, "u": workspace.user_id},
+            {"w": workspace.workspace_id, "c": workspace.company_id, "p": workspace.platform, "u": workspace.user_id},
         )
 
 
@@ -154,10 +156,16 @@ def registered(database: Database, slug: str, documents: int, seed: int = 1, kin
 
 
 def registered_with(
-    database: Database, slug: str, documents: Iterable[tuple[str, str, str]], index: IndexSettings
+    database: Database,
+    slug: str,
+    documents: Iterable[tuple[str, str, str]],
+    index: IndexSettings,
+    company: str = DEFAULT,
 ) -> UUID:
     """A workspace with these documents, nothing of it indexed yet."""
-    found = registration.register(database, slug, "notion_export", index, lambda _: None, lambda _: None)
+    found = registration.register(
+        database, slug, "notion_export", index, lambda _: None, lambda _: None, company=company
+    )
     with database.connection() as connection:
         fill_documents(connection, slug, documents)
     return found.workspace_id

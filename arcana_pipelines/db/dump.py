@@ -100,6 +100,8 @@ def _run(program: PgDump, database: Database, relations: list[str], file: Path) 
             "--format=custom",
             "--compress=1",
             "--no-unlogged-table-data",
+            # Policies bind the owner, too, and let him read everything.
+            "--enable-row-security",
             f"--lock-wait-timeout={LOCK_TIMEOUT_MILLISECONDS}",
             f"--file={file}",
             *(f"--table={relation}" for relation in relations),

@@ -7,9 +7,10 @@ models and for migrations alone: it takes a third of a search's time to start.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import psycopg
 from psycopg import IsolationLevel
@@ -104,12 +105,16 @@ class Database:
     An embedded one that is not there yet is made with `may_create` only: a wrong directory is no reason to make one.
 
     For searches alone (`only_searches`) the embedded one is used as a role that can read what they need and nothing
-    else, and nothing takes long: 30 seconds a statement, 5 seconds for a lock.
+    else, and nothing takes long: 30 seconds a statement, 5 seconds for a lock. For a server (`serves`) the same holds,
+    and its role reads nothing but for one company at a time (`connection(company=…)`).
     """
 
-    def __init__(self, settings: Settings, only_searches: bool = False, may_create: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, only_searches: bool = False, may_create: bool = False, serves: bool = False
+    ) -> None:
         self.settings = settings
-        self.only_searches = only_searches
+        self.only_searches = only_searches or serves
+        self._serves = serves
         self._may_create = may_create
 
     @cached_property
@@ -177,6 +182,8 @@ class Database:
 
     @property
     def _role(self) -> str:
+        if self._serves:
+            return lease.SERVER
         return lease.READER if self.only_searches else lease.WRITER
 
     def _connected(self, **options: Any) -> InterruptibleConnection:
@@ -186,10 +193,15 @@ class Database:
         return connection
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self, company: UUID | None = None) -> Iterator[Connection]:
         """A pooled connection in autocommit: statements that belong together stand in `connection.transaction()`.
 
+        Args:
+            company: act for this company. Each transaction, and each statement outside of one, then has the rights of
+                its role and sees its rows alone, whoever is logged in. COPY and streams are refused.
+
         Raises:
+            WrongUse: the database has no role for this company, or this user may not act as it.
             DatabaseUnreachable: nothing answers, it refuses us, it ends, or all connections are in use for too long.
             DatabaseBusy: a lock or a statement took longer than it may.
             DatabaseFull: the server's disk is full.
@@ -204,7 +216,8 @@ class Database:
                 "DATABASE_POOL_SIZE."
             ) from error
         try:
-            with self.telling_in_words(connection):
+            acting = nullcontext() if company is None else connection.acting_for(company)
+            with self.telling_in_words(connection), acting:
                 yield connection
         finally:
             self.pool.give_back(connection)

@@ -1,14 +1,21 @@
-"""A connection that an interrupt ends at once, and whose transactions may be checked before they are committed."""
+"""A connection that an interrupt ends at once, and whose transactions may be checked, or act for a company."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg import Transaction
 from psycopg.pq import TransactionStatus
+
+from arcana_pipelines.db.reader import company_role
+from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.errors import WrongUse
+
+load_sql = statements_beside(__file__)
 
 
 class InterruptibleConnection(psycopg.Connection[Any]):
@@ -21,14 +28,38 @@ class InterruptibleConnection(psycopg.Connection[Any]):
     # Called in each transaction before it is committed. What it raises keeps the transaction from being committed.
     before_commit: Callable[[], None] | None = None
 
+    # Whose rows are seen. Set again in each transaction, for it ends with that.
+    company: UUID | None = None
+
     @contextmanager
     def transaction(self, savepoint_name: str | None = None, force_rollback: bool = False) -> Iterator[Transaction]:
         """See `psycopg.Connection.transaction`."""
         is_outermost = self.info.transaction_status is TransactionStatus.IDLE
         with super().transaction(savepoint_name, force_rollback) as transaction:
+            if is_outermost and self.company is not None:
+                self._become(self.company)
             yield transaction
             if is_outermost and self.before_commit is not None and not self.read_only:
                 self.before_commit()
+
+    @contextmanager
+    def acting_for(self, company: UUID) -> Iterator[None]:
+        """Let every transaction, and each statement outside of one, see what is this company's and nothing else."""
+        self.company, self.cursor_factory = company, _CursorOfCompany
+        try:
+            yield
+        finally:
+            self.company, self.cursor_factory = None, psycopg.Cursor
+
+    def _become(self, company: UUID) -> None:
+        role = {"company_id": str(company), "role": company_role(company)}
+        try:
+            psycopg.Cursor(self).execute(load_sql("become_company"), role)
+        except (psycopg.errors.InvalidParameterValue, psycopg.errors.InsufficientPrivilege) as error:
+            raise WrongUse(
+                f"The database's user '{self.info.user}' cannot act for the company {company}: {error}. "
+                "docs/operating.md has which roles a database needs that serves companies."
+            ) from error
 
     def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
         """See `psycopg.Connection.wait`."""
@@ -54,6 +85,32 @@ class InterruptibleConnection(psycopg.Connection[Any]):
             with ending(self):
                 self.read_only = None
                 self.execute("RESET default_transaction_read_only")
+
+
+class _CursorOfCompany(psycopg.Cursor[Any]):
+    """Executes nothing outside a transaction, where it would act for nobody."""
+
+    def execute(self, *arguments: Any, **options: Any) -> Any:
+        """See `psycopg.Cursor.execute`."""
+        with self._in_transaction():
+            return super().execute(*arguments, **options)
+
+    def executemany(self, *arguments: Any, **options: Any) -> None:
+        """See `psycopg.Cursor.executemany`."""
+        with self._in_transaction():
+            super().executemany(*arguments, **options)
+
+    def stream(self, *arguments: Any, **options: Any) -> Any:
+        """Refused: its rows would outlast the transaction."""
+        raise psycopg.NotSupportedError("for a company rows are fetched, not streamed")
+
+    def copy(self, *arguments: Any, **options: Any) -> Any:
+        """Refused: what is a company's is read by statements."""
+        raise psycopg.NotSupportedError("for a company nothing is copied")
+
+    def _in_transaction(self) -> AbstractContextManager[Any]:
+        is_idle = self.connection.info.transaction_status is TransactionStatus.IDLE
+        return self.connection.transaction() if is_idle else nullcontext()
 
 
 @contextmanager

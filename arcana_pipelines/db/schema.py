@@ -12,7 +12,7 @@ from psycopg import sql
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.locks import wait_for_advisory_lock
-from arcana_pipelines.db.reader import grant_to_reader
+from arcana_pipelines.db.reader import grant_to_readers
 from arcana_pipelines.db.server import check_server, refuse_reader, tables_out_of_reach
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
@@ -75,14 +75,14 @@ def upgrade(
                 before(current, target)
 
         _migrate(database, lambda config: command.upgrade(config, revision), announce)
-        grant_reads(database)
+    grant_reads(database)
     return target
 
 
 def grant_reads(database: Database) -> None:
-    """Let the role `arcana_reader`, where there is one, read what searches read."""
+    """Let the roles that search, where there are some, read what they may."""
     with database.connection() as connection:
-        grant_to_reader(connection)
+        grant_to_readers(connection)
 
 
 def downgrade(database: Database, revision: str) -> None:

@@ -45,6 +45,38 @@ def refuse_reader(connection: psycopg.Connection[Any]) -> None:
         )
 
 
+def refuse_unbound(connection: psycopg.Connection[Any]) -> None:
+    """Refuse to serve companies as a user whom no policy binds, or who can act for none. Reads only.
+
+    Raises:
+        WrongUse: the message says why, and what to do.
+    """
+    user, is_above_policies, may_read, roles = _one(
+        connection,
+        "SELECT current_user, "
+        "  (SELECT bool_or(rolsuper OR rolbypassrls) FROM pg_roles WHERE rolname IN (current_user, session_user)), "
+        "  has_any_column_privilege(to_regclass('document'), 'SELECT'), "
+        "  (SELECT count(*) FROM pg_roles WHERE rolname ~ '^arcana_company_' AND pg_has_role(oid, 'MEMBER'))",
+    )
+    serve = "Companies are served as a user like arcana_server (docs/operating.md has how it is made)."
+    if is_above_policies:
+        raise WrongUse(f"The database's user '{user}' is above all policies, so nothing keeps companies apart. {serve}")
+    if may_read:
+        raise WrongUse(f"The database's user '{user}' reads what is every company's. {serve}")
+    if not roles:
+        raise WrongUse(f"The database's user '{user}' may act for no company. {serve}")
+
+
+def companies_without_role(connection: psycopg.Connection[Any]) -> int | None:
+    """Companies that cannot be served, as they have no role; None where the database serves none at all."""
+    serves, count = _one(
+        connection,
+        "SELECT to_regrole('arcana_server') IS NOT NULL AND to_regrole('arcana_tenant') IS NOT NULL, count(*) FILTER "
+        "(WHERE to_regrole('arcana_company_' || replace(company_id::text, '-', '')) IS NULL) FROM company",
+    )
+    return int(count) if serves else None
+
+
 def check_server(connection: psycopg.Connection[Any]) -> None:
     """Refuse a server or a database that the schema cannot be made in. Reads only.
 

@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 from arcana_pipelines.chunking.sizes import CHUNKER_VERSION, ChunkerSettings
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import rows, scalar, scalars
-from arcana_pipelines.db.reader import grant_to_reader
+from arcana_pipelines.db.reader import grant_to_readers
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.lexical.version import LEXEMES_VERSION
@@ -258,7 +258,7 @@ def create_build(
         "ALTER TABLE {table} ADD CONSTRAINT {dimensions} CHECK (vector_dims(chunk_embedding) = "
         f"{int(settings.dimensions)})",
     )
-    grant_to_reader(connection)
+    grant_to_readers(connection)
     return build
 
 

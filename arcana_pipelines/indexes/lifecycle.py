@@ -61,9 +61,11 @@ def create_index(connection: Connection, workspace_id: UUID, name: str, settings
     with connection.transaction():
         rag_index_id = scalar(
             connection,
-            "INSERT INTO rag_indexes (workspace_id, name, storage_uri, embedding_model, dimensions) "
-            "VALUES (%s, %s, 'postgresql:chunk', %s, %s) ON CONFLICT DO NOTHING RETURNING rag_index_id",
-            [workspace_id, name, settings.embedding_model, settings.dimensions],
+            "INSERT INTO rag_indexes "
+            "(workspace_id, company_id, platform, name, storage_uri, embedding_model, dimensions) "
+            "SELECT workspace_id, company_id, platform, %s, 'postgresql:chunk', %s, %s FROM workspace "
+            "WHERE workspace_id = %s ON CONFLICT DO NOTHING RETURNING rag_index_id",
+            [name, settings.embedding_model, settings.dimensions, workspace_id],
         )
         if rag_index_id is None:
             raise WrongUse(

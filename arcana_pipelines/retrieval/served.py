@@ -13,7 +13,7 @@ from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.indexes.builds import DEFAULT_INDEX
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX, chunk_table
 from arcana_pipelines.retrieval.filtered import documents_of
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.retrieval.places import find_indexed
@@ -85,7 +85,8 @@ def passages_of(connection: Connection, workspace_id: UUID, document_id: str, in
     """
     build = find_serving(connection, workspace_id, index, None, None).build
     parameters = {"workspace_id": workspace_id, "document_id": document_id, "build": build}
-    return query.scalars(connection, load_sql("served_chunks"), parameters)
+    statement = sql.SQL(load_sql("served_chunks")).format(chunks=sql.Identifier(chunk_table(build)))
+    return query.scalars(connection, statement, parameters)
 
 
 def served_documents(

@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.catalogue import model_named
-from arcana_pipelines.indexes.builds import chunk_table, terms_table
+from arcana_pipelines.indexes.builds import chunk_table, passage_table, terms_table
 from arcana_pipelines.indexes.targets.pgvector.ann import nearest_statement, tune
 from arcana_pipelines.lexical import query_plan, typos
 from arcana_pipelines.lexical.analysis import QueryTerm, has_cjk, query_terms
@@ -152,6 +152,7 @@ class SnapshotSearch:
         self._names = {
             "chunks": chunks,
             "terms": terms,
+            "passages": sql.Identifier(passage_table(serving.build)),
             "versions": versions,
             "allowed": sql.SQL("AND document_id IN ({})").format(documents) if self._filters else sql.SQL(""),
         }

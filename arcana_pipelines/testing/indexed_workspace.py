@@ -20,6 +20,7 @@ from arcana_pipelines.retrieval.searcher import Searcher
 from arcana_pipelines.sources.protocol import Source
 from arcana_pipelines.sources.registry import NOTION_TOKEN_VARIABLE, Opening, platform_named
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
+from arcana_pipelines.workspaces.companies import DEFAULT
 
 __all__ = ["IndexedWorkspace"]
 
@@ -40,10 +41,12 @@ class IndexedWorkspace:
     slug: str
 
     @classmethod
-    def register(cls, database: Database, world: NotionWorld, server: NotionServer, slug: str) -> Self:
-        """Register it; nothing is read yet."""
+    def register(
+        cls, database: Database, world: NotionWorld, server: NotionServer, slug: str, company: str = DEFAULT
+    ) -> Self:
+        """Register it, as the company's of this name; nothing is read yet."""
         index = IndexSettings.of_model(*model_of(database.settings))
-        registration.register(database, slug, "notion", index, lambda _: None, lambda _: None)
+        registration.register(database, slug, "notion", index, lambda _: None, lambda _: None, company=company)
         return cls(database, world, server, slug)
 
     @property

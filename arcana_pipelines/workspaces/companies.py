@@ -7,6 +7,7 @@ from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import scalar, scalars
+from arcana_pipelines.db.reader import grant_to_readers
 from arcana_pipelines.errors import WrongUse
 
 # Whose workspaces are where nobody is named.
@@ -22,7 +23,9 @@ def company_named(connection: Connection, name: str) -> UUID:
     """
     if not _NAME.fullmatch(name) or not name.isprintable():
         raise WrongUse(f"{name!r} cannot be a company's name: use 1 to 200 characters, without spaces around them.")
-    connection.execute("INSERT INTO company (name) VALUES (%s) ON CONFLICT DO NOTHING", [name])
+    made = connection.execute("INSERT INTO company (name) VALUES (%s) ON CONFLICT DO NOTHING", [name])
+    if made.rowcount:
+        grant_to_readers(connection)  # as whose role it is served
     found: UUID = scalar(connection, "SELECT company_id FROM company WHERE name = %s", [name])
     return found
 

@@ -13,7 +13,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.reader import grant_to_reader
+from arcana_pipelines.db.reader import grant_to_readers
 from arcana_pipelines.embedding.local_small import SmallEmbedder
 from arcana_pipelines.testing.notion_server import NotionWorld
 
@@ -152,6 +152,8 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
         "document": [
             {
                 **in_workspace,
+                "company_id": COMPANY,
+                "platform": "notion",
                 "document_id": document[number],
                 "user_id": USER,
                 "path": f"w{WORKSPACE.replace('-', '')}.p{page.replace('-', '')[:16]}",
@@ -283,6 +285,8 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
         "rag_indexes": [
             {
                 **in_workspace,
+                "company_id": COMPANY,
+                "platform": "notion",
                 **MODEL,
                 "rag_index_id": INDEX,
                 "name": "default",
@@ -425,7 +429,7 @@ def insert(connection: Connection, held: dict[str, list[dict[str, Any]]]) -> Non
                 f"SELECT setval(pg_get_serial_sequence('{table}', '{key}'), 100)"  # type: ignore[arg-type]
             )
     connection.execute("SELECT setval('document_chunk_document_chunk_id_seq', 100)")
-    grant_to_reader(connection)  # as whoever makes the tables of a build does
+    grant_to_readers(connection)  # as whoever makes the tables of a build does
 
 
 def _in_order(held: dict[str, Any]) -> Sequence[str]:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -17,11 +18,12 @@ from arcana_pipelines.db import dump, schema
 from arcana_pipelines.db.embedded.programs import programs
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.query import scalars
+from arcana_pipelines.db.reader import company_role
 from arcana_pipelines.errors import BackupFailed
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server import NotionWorld
 from arcana_pipelines_tests.db import rows_of_releases
-from arcana_pipelines_tests.db.rows_of_releases import World
+from arcana_pipelines_tests.db.rows_of_releases import COMPANY, World
 
 BEFORE = "0012"
 
@@ -88,6 +90,26 @@ def test_tables_that_change_are_dumped_first_and_the_dump_restores_them(
     assert found == ["Mend the heater", "Old canteen", "Vacation policy", "휴가 규정"]
     schema.upgrade(database)
     assert schema.drift(database) == []
+
+
+def test_tables_with_policies_are_dumped_and_restored_whole(
+    new: Database, database: Database, world: NotionWorld
+) -> None:
+    schema.upgrade(new)
+    with new.connection() as connection, connection.transaction():
+        rows_of_releases.insert(connection, rows_of_releases.rows(World(world)))
+        wanted = scalars(connection, "SELECT document_id::text FROM document ORDER BY 1")
+    file = dump.dump_tables(new, schema.newest_revision())
+    with database.connection() as connection:
+        dumped_by = dump._able_to_read(connection.info.server_version // 10_000, False, False).path
+    restore = [dumped_by.with_name("pg_restore"), "--clean", "--if-exists", "--no-owner", "--no-acl"]
+    subprocess.run([*restore, "--exit-on-error", f"--dbname={database.url}", file], check=True)
+    schema.upgrade(database)
+    assert schema.drift(database) == []
+    with database.connection() as connection:
+        assert wanted and scalars(connection, "SELECT document_id::text FROM document ORDER BY 1") == wanted
+        readers = "SELECT rolname FROM pg_roles WHERE has_table_privilege(oid, 'chunk_b2', 'SELECT')"
+        assert company_role(UUID(COMPANY)) in scalars(connection, readers)
 
 
 def test_every_table_and_sequence_of_every_release_is_in_a_dump(empty_database: Database) -> None:

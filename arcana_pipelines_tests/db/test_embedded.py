@@ -304,7 +304,7 @@ class TestWhoGetsIn:
             "local_preload_libraries = 'none'",
         ]
         with _used(home):
-            for role in (lease.WRITER, lease.READER):
+            for role in (lease.WRITER, lease.READER, lease.SERVER):
                 with psycopg.connect(lease.server_url(home, role), autocommit=True) as connection:
                     connection.execute("SET ROLE none")
                     for where in ("", "IN DATABASE arcana"):
@@ -319,10 +319,9 @@ class TestWhoGetsIn:
                 )
                 assert sorted(found.fetchall()) == [
                     (lease.WRITER, 0, ["role=arcana_owner"]),
-                    (
-                        lease.READER,
-                        0,
-                        ["temp_file_limit=1GB", "log_min_messages=panic", "log_min_error_statement=panic"],
+                    *(
+                        (role, 0, ["temp_file_limit=1GB", "log_min_messages=panic", "log_min_error_statement=panic"])
+                        for role in (lease.READER, lease.SERVER)
                     ),
                 ]
                 assert connection.execute("SELECT FROM pg_authid WHERE rolpassword IS NOT NULL").fetchall() == []

@@ -203,11 +203,14 @@ def test_whatever_syncs_make_belongs_to_the_owner_whom_nobody_can_log_in_as(acme
     roles = dict(
         acme.rows(
             "SELECT rolname, rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls OR rolreplication "
-            "FROM pg_roles WHERE rolname LIKE 'arcana%%'"
+            "FROM pg_roles WHERE rolname LIKE 'arcana%%' AND rolname NOT LIKE 'arcana_company_%%'"
         )
     )
-    assert roles == {"arcana_owner": False, lease.WRITER: False, lease.READER: False}
-    assert acme.rows("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'arcana_owner'") == [(False,)]
+    assert roles == dict.fromkeys(("arcana_owner", "arcana_tenant", lease.WRITER, lease.READER, lease.SERVER), False)
+    assert acme.rows(
+        "SELECT DISTINCT rolcanlogin OR rolsuper OR rolcreaterole OR rolbypassrls FROM pg_roles "
+        "WHERE rolname IN ('arcana_owner', 'arcana_tenant') OR rolname LIKE 'arcana_company_%%'"
+    ) == [(False,)]
 
 
 def test_a_snapshot_sees_one_moment_writes_nothing_and_leaves_the_connection_as_it_was(database: Database) -> None:

@@ -9,15 +9,18 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
+from uuid import UUID
 
 import psycopg
 import pytest
 from psycopg.sql import Identifier
 
 from arcana_pipelines.db import schema
-from arcana_pipelines.db.embedded.lease import DATABASE, SUPERUSER
+from arcana_pipelines.db.embedded.lease import DATABASE, SERVER, SUPERUSER
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.db.server import check_server
+from arcana_pipelines.db.query import scalar
+from arcana_pipelines.db.reader import company_role
+from arcana_pipelines.db.server import check_server, companies_without_role, refuse_unbound
 from arcana_pipelines.defs import instance
 from arcana_pipelines.errors import DatabaseUnreachable, WrongUse
 from arcana_pipelines.settings import Settings
@@ -346,3 +349,60 @@ def test_a_refused_log_in_shows_no_password(own: Own) -> None:
         pass
     assert "hunter" not in str(refused.value) + database.safe_url
     assert own.name in str(refused.value)
+
+
+class TestCompanies:
+    """Roles of companies are made by who may make roles; where nobody may, no company is served."""
+
+    @pytest.fixture
+    def company(self, own: Own) -> Iterator[UUID]:
+        for extension in ("ltree", "pg_trgm", "vector"):
+            own.superuser(f"CREATE EXTENSION {extension}")
+        schema.upgrade(own.database)
+        with own.database.connection() as connection:
+            company: UUID = scalar(connection, "SELECT company_id FROM company")
+        yield company
+        role = company_role(company)
+        own.superuser(f"DO $$ BEGIN IF to_regrole('{role}') IS NOT NULL THEN DROP OWNED BY {role}; DROP ROLE {role}; "
+                      "END IF; END $$")  # fmt: skip
+
+    def test_without_the_right_to_make_roles_they_are_not_served_and_doctor_can_tell(
+        self, own: Own, company: UUID
+    ) -> None:
+        with own.database.connection() as connection:
+            assert companies_without_role(connection) == 1
+            with pytest.raises(WrongUse, match="reads what is every company's"):
+                refuse_unbound(connection)
+        with (
+            pytest.raises(WrongUse, match="cannot act for the company"),
+            own.database.connection(company=company) as connection,
+        ):
+            connection.execute("SELECT 1")
+
+    def test_with_it_each_has_a_role_by_which_it_is_served(self, own: Own, company: UUID) -> None:
+        own.superuser(f"ALTER ROLE {own.user} CREATEROLE")
+        with own.database.connection() as connection:
+            if connection.info.server_version >= 160000:
+                own.superuser(f"GRANT arcana_tenant TO {own.user} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
+        schema.upgrade(own.database)
+        with own.database.connection() as connection:
+            assert companies_without_role(connection) == 0
+            assert scalar(connection, "SELECT count(*) FROM company") == 1
+        with contextlib.closing(Database(Settings(database_url=own.url_of(SERVER)), serves=True)) as server:
+            with server.connection() as connection:
+                refuse_unbound(connection)
+            with server.connection(company=company) as connection:
+                assert scalar(connection, "SELECT name FROM company") == "default"
+
+    def test_the_superuser_is_refused(self, own: Own, company: UUID) -> None:
+        with (
+            contextlib.closing(Database(Settings(database_url=own.url_of(SUPERUSER)), serves=True)) as server,
+            server.connection() as connection,
+            pytest.raises(WrongUse, match="above all policies"),
+        ):
+            refuse_unbound(connection)
+
+    def test_an_owner_whom_the_policies_of_companies_would_bind_is_refused(self, own: Own, company: UUID) -> None:
+        own.superuser(f"GRANT arcana_tenant TO {own.user}")
+        with pytest.raises(psycopg.errors.RaiseException, match="inherits arcana_tenant"):
+            schema.upgrade(own.database)

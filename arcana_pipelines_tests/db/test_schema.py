@@ -37,8 +37,9 @@ def document(database: Database) -> str:
         row = connection.execute(
             "WITH w AS (INSERT INTO workspace (company_id, slug, name, platform, storage_path) "
             "SELECT company_id, 'a', 'a', 'notion', '/a' FROM company "
-            "RETURNING workspace_id, user_id) "
-            "INSERT INTO document (workspace_id, user_id, path) SELECT workspace_id, user_id, 'w.p' FROM w "
+            "RETURNING workspace_id, company_id, platform, user_id) "
+            "INSERT INTO document (workspace_id, company_id, platform, user_id, path) "
+            "SELECT workspace_id, company_id, platform, user_id, 'w.p' FROM w "
             "RETURNING document_id"
         ).fetchone()
     assert row is not None
@@ -51,7 +52,8 @@ def _refused(database: Database, statement: str, *parameters: object) -> None:
 
 
 def test_a_path_is_taken_once_and_free_again_after_a_soft_delete(database: Database, document: str) -> None:
-    copy = "INSERT INTO document (workspace_id, user_id, path) SELECT workspace_id, user_id, path FROM document"
+    columns = "workspace_id, company_id, platform, user_id, path"
+    copy = f"INSERT INTO document ({columns}) SELECT {columns} FROM document"
     _refused(database, copy)
     with database.connection() as connection:
         connection.execute("UPDATE document SET deleted_at = now()")
@@ -85,3 +87,80 @@ def test_the_database_itself_refuses_a_bad_slug(database: Database, slug: str) -
         "SELECT company_id, %s, 'a', 'notion', '/a' FROM company",
         slug,
     )
+
+
+class TestWhatTriggersKeep:
+    """What no foreign key can say, and times."""
+
+    @pytest.fixture
+    def other(self, database: Database, document: str) -> str:
+        """Another document, and a content of each."""
+        columns = "workspace_id, company_id, platform, user_id"
+        with database.connection() as connection:
+            row = connection.execute(
+                f"INSERT INTO document ({columns}, path) SELECT {columns}, 'w.q' FROM document RETURNING document_id"
+            ).fetchone()
+            connection.execute(
+                "INSERT INTO document_content (document_id, contents, version) "
+                "SELECT document_id, '{}', 1 FROM document"
+            )
+        assert row is not None
+        return str(row[0])
+
+    def test_the_latest_content_is_of_the_same_document(self, database: Database, document: str, other: str) -> None:
+        point = (
+            "UPDATE document SET latest_content_id = "
+            "(SELECT document_content_id FROM document_content WHERE document_id = %s) WHERE document_id = %s"
+        )
+        _refused(database, point, other, document)
+        with database.connection() as connection:
+            connection.execute(point, [document, document])
+
+    def test_the_active_build_is_of_the_same_index(self, database: Database, document: str) -> None:
+        with database.connection() as connection:
+            connection.execute(
+                "INSERT INTO rag_indexes (workspace_id, company_id, platform, name, storage_uri, embedding_model, "
+                "dimensions) SELECT workspace_id, company_id, platform, given, 'postgresql:chunk', 'm', 2 "
+                "FROM workspace, unnest(ARRAY['one', 'two']) AS given"
+            )
+            connection.execute(
+                "INSERT INTO rag_index_build (rag_index_id, chunker, embedding_model, dimensions, fingerprint) "
+                "SELECT rag_index_id, '{}', 'm', 2, 'f' FROM rag_indexes WHERE name = 'one'"
+            )
+        serve = (
+            "UPDATE rag_indexes SET active_build_id = (SELECT rag_index_build_id FROM rag_index_build) WHERE name = %s"
+        )
+        _refused(database, serve, "two")
+        with database.connection() as connection:
+            connection.execute(serve, ["one"])
+
+    def test_what_is_changed_says_when(self, database: Database, document: str, other: str) -> None:
+        with database.connection() as connection:
+            for table, change in (
+                ("company", "name = 'Acme'"),
+                ("workspace", "name = 'b'"),
+                ("document", "kind = 'file'"),
+                ("document_content", "contents = '{}'"),
+            ):
+                changed = connection.execute(
+                    f"UPDATE {table} SET {change}, updated_at = '2020-01-01' RETURNING updated_at = now()"  # type: ignore[arg-type]
+                ).fetchall()
+                assert set(changed) == {(True,)}, table
+
+
+@pytest.mark.parametrize("column", ["company_id = gen_random_uuid()", "platform = 'files'"])
+def test_a_document_is_its_workspace_s_company_s_and_of_its_platform(
+    database: Database, document: str, column: str
+) -> None:
+    _refused(database, f"UPDATE document SET {column}")
+
+
+def test_a_missing_trigger_or_policy_is_drift(database: Database) -> None:
+    with database.connection() as connection:
+        connection.execute("DROP TRIGGER document_updated_at ON document")
+        connection.execute("DROP POLICY of_application ON workspace")
+        connection.execute("ALTER TABLE source_page NO FORCE ROW LEVEL SECURITY")
+    lines = "\n".join(schema.drift(database))
+    assert "document.document_updated_at" in lines
+    assert "policy workspace.of_application" in lines
+    assert "row security of source_page" in lines

@@ -18,7 +18,7 @@ from arcana_pipelines.db import schema
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.embedded.private_folders import closing_mode
 from arcana_pipelines.db.engine import Database, require_installation
-from arcana_pipelines.db.server import check_server, reader
+from arcana_pipelines.db.server import check_server, companies_without_role, reader
 from arcana_pipelines.environment import EnvFile
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.builds import live_builds
@@ -92,6 +92,7 @@ def _database(database: Database) -> Iterator[Finding]:
     yield schema_found
     if not schema_found[1]:
         return
+    yield _tried("companies", lambda: _companies(database))
     yield from _indexes(database)
     yield from _models(database)
     for platform in all_platforms():
@@ -218,6 +219,19 @@ def _schema(database: Database) -> str:
     if differences:
         raise ArcanaError(f"{len(differences)} differences from the models: `arcana db check` lists them")
     return f"revision {schema.newest_revision()}, no drift"
+
+
+def _companies(database: Database) -> str:
+    with database.connection() as connection:
+        without_role = companies_without_role(connection)
+    if without_role is None:
+        return "none can be served: the database has no roles arcana_server and arcana_tenant (docs/operating.md)"
+    if without_role:
+        raise ArcanaError(
+            f"{without_role} cannot be served, for the database's user may make no roles: let a superuser give it "
+            "CREATEROLE (ALTER ROLE … CREATEROLE), and run `arcana db upgrade`"
+        )
+    return "each is read by a role of its own"
 
 
 def _schema_of_reader(database: Database) -> str:

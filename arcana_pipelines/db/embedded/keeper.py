@@ -40,7 +40,7 @@ from arcana_pipelines.db.embedded.lease import (
 )
 from arcana_pipelines.db.embedded.private_folders import let_pass, make_socket_folder, read_of_owner, write_for_reader
 from arcana_pipelines.db.embedded.programs import programs
-from arcana_pipelines.db.reader import grant_to_reader
+from arcana_pipelines.db.reader import grant_to_readers
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import ArcanaError, DatabaseUnreachable
 
@@ -339,7 +339,7 @@ class _Server:
         try:
             # The tables are found by the search path, so whatever is on it may run: not as the superuser.
             with contextlib.closing(self._connected(DATABASE, WRITER)) as connection:
-                grant_to_reader(connection)
+                grant_to_readers(connection)
         except psycopg.Error as error:
             log.warning("the role %s may lack rights: %s", READER, error)
 

@@ -33,7 +33,8 @@ DATABASE = "arcana"
 PORT = "5432"
 SUPERUSER = "postgres"
 # Who searches may connect as the reader; everything else is done by the role `arcana`, which acts as the owner.
-WRITER, READER = "arcana", "arcana_reader"
+# Who serves companies connects as the server, which reads within transactions alone, as the role of a company.
+WRITER, READER, SERVER = "arcana", "arcana_reader", "arcana_server"
 START_TIMEOUT_SECONDS = 60.0
 # All that the keeper and the server get of our environment; the interpreter may need the last.
 ENVIRONMENT = ("PATH", "LANG", "TZ", "HOME", "LD_LIBRARY_PATH")

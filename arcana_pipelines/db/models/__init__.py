@@ -3,7 +3,28 @@
 Reads and writes of sets do not go through these classes: they are SQL beside their callers.
 """
 
-from arcana_pipelines.db.models import company, document, embedding, evaluation, index, ledger, operations, workspace
+from arcana_pipelines.db.models import (
+    company,
+    document,
+    embedding,
+    evaluation,
+    index,
+    ledger,
+    operations,
+    rules,
+    workspace,
+)
 from arcana_pipelines.db.models.base import Base
 
-__all__ = ["Base", "company", "document", "embedding", "evaluation", "index", "ledger", "operations", "workspace"]
+__all__ = [
+    "Base",
+    "company",
+    "document",
+    "embedding",
+    "evaluation",
+    "index",
+    "ledger",
+    "operations",
+    "rules",
+    "workspace",
+]

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
+    ForeignKeyConstraint,
     MetaData,
     text,
 )
@@ -53,6 +54,18 @@ def time() -> Mapped[Any]:
 
 def workspace_key(**options: Any) -> Mapped[str]:
     return mapped_column(UUID, ForeignKey("workspace.workspace_id", ondelete="CASCADE"), **options)
+
+
+def owned_by_workspace(table: str) -> ForeignKeyConstraint:
+    """The workspace of a row, whose company and platform it has, too."""
+    owner = ("workspace_id", "company_id", "platform")
+    return ForeignKeyConstraint(
+        owner,
+        [f"workspace.{column}" for column in owner],
+        name=f"{table}_workspace_id_fkey",
+        onupdate="CASCADE",
+        ondelete="CASCADE",
+    )
 
 
 def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:

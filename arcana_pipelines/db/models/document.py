@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import (
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import BOOLEAN, INTEGER
 
-from arcana_pipelines.db.models.base import LTREE, Base, now, one_of, time, uuid_key, workspace_key
+from arcana_pipelines.db.models.base import LTREE, Base, now, one_of, owned_by_workspace, time, uuid_key, workspace_key
 
 
 class Document(Base):
@@ -41,6 +41,7 @@ class Document(Base):
             deferrable=True,
             initially="DEFERRED",
         ),
+        owned_by_workspace("document"),
         one_of("kind", ("note", "file", "folder")),
         one_of("upload_status", ("pending", "uploading", "uploaded", "upload_failed")),
         Index(
@@ -55,7 +56,9 @@ class Document(Base):
     )
 
     document_id: Mapped[str] = uuid_key()
-    workspace_id: Mapped[str] = workspace_key()
+    workspace_id: Mapped[str] = mapped_column(UUID)
+    company_id: Mapped[str] = mapped_column(UUID)
+    platform: Mapped[str] = mapped_column(TEXT)
     user_id: Mapped[str] = mapped_column(UUID)
     path: Mapped[str] = mapped_column(LTREE)
     kind: Mapped[str] = mapped_column(TEXT, server_default=text("'note'"))

@@ -30,7 +30,7 @@ from sqlalchemy.dialects.postgresql import (
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import BOOLEAN, INTEGER
 
-from arcana_pipelines.db.models.base import Base, now, one_of, time, uuid_key, workspace_key
+from arcana_pipelines.db.models.base import Base, now, one_of, owned_by_workspace, time, uuid_key
 
 INDEX_TYPES = ("pgvector", "chroma", "qdrant", "milvus", "sqlite")
 
@@ -41,6 +41,7 @@ class RagIndex(Base):
     __tablename__ = "rag_indexes"
     __table_args__ = (
         UniqueConstraint("workspace_id", "name"),
+        owned_by_workspace("rag_indexes"),
         one_of("index_type", INDEX_TYPES),
         ForeignKeyConstraint(
             ["active_build_id"],
@@ -52,7 +53,9 @@ class RagIndex(Base):
     )
 
     rag_index_id: Mapped[str] = uuid_key()
-    workspace_id: Mapped[str] = workspace_key()
+    workspace_id: Mapped[str] = mapped_column(UUID)
+    company_id: Mapped[str] = mapped_column(UUID)
+    platform: Mapped[str] = mapped_column(TEXT)
     name: Mapped[str] = mapped_column(TEXT)
     index_type: Mapped[str] = mapped_column(TEXT, server_default=text("'pgvector'"))
     storage_uri: Mapped[str] = mapped_column(TEXT)

@@ -32,6 +32,7 @@ class Workspace(Base):
     __table_args__ = (
         UniqueConstraint("slug"),
         UniqueConstraint("company_id", "workspace_id"),
+        UniqueConstraint("workspace_id", "company_id", "platform", name="workspace_owner_key"),
         CheckConstraint("slug ~ '^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$'", name="slug"),
         one_of("status", WORKSPACE_STATUSES),
         CheckConstraint("platform ~ '^[a-z][a-z0-9_]*$'", name="platform"),

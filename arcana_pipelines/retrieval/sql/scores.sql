@@ -1,12 +1,12 @@
 -- The exact scores of the candidates.
--- in: chunks, terms (tables; chunks as a parameter: ids), build (rag_index_build_id), vector (idf by term, sparsevec),
---     embedding (of the question)
+-- in: chunks, terms, passages (tables; chunks as a parameter: ids), build (rag_index_build_id),
+--     vector (idf by term, sparsevec), embedding (of the question)
 -- out: document_chunk_id, by words (BM25), by meaning (cosine similarity of the chunk), of its nearest passage (NULL
 --     where passages have no vectors), language (NULL where it is not known)
 SELECT k.document_chunk_id, coalesce(-(t.terms <#> %(vector)s::sparsevec), 0)::float8,
        coalesce(1 - (k.chunk_embedding <=> %(embedding)s::vector), 0)::float8,
        (SELECT max(-(p.passage_embedding::vector <#> %(embedding)s::vector))
-        FROM passage p
+        FROM {passages} p
         WHERE p.rag_index_build_id = %(build)s AND p.text_hash = ANY(k.passages)),
        k.language
 FROM {chunks} k LEFT JOIN {terms} t USING (document_chunk_id)

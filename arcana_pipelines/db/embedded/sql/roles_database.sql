@@ -14,7 +14,7 @@ BEGIN
 END
 $$;
 GRANT USAGE, CREATE ON SCHEMA public TO arcana_owner;
-GRANT USAGE ON SCHEMA public TO arcana_reader;
+GRANT USAGE ON SCHEMA public TO arcana_reader, arcana_server, arcana_tenant;
 CREATE EXTENSION IF NOT EXISTS ltree SCHEMA public;
 CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;
 CREATE EXTENSION IF NOT EXISTS vector SCHEMA public;
@@ -41,7 +41,8 @@ BEGIN
                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')))
             UNION ALL
             SELECT 'ROUTINE', p.oid::regprocedure::text, 'pg_proc'::regclass, p.oid
-            FROM pg_proc p JOIN theirs t ON t.oid = p.pronamespace WHERE p.proowner = superuser
+            FROM pg_proc p JOIN theirs t ON t.oid = p.pronamespace
+            WHERE p.proowner = superuser AND p.proname <> 'arcana_company_role'
             UNION ALL
             SELECT 'TYPE', y.oid::regtype::text, 'pg_type'::regclass, y.oid
             FROM pg_type y JOIN theirs t ON t.oid = y.typnamespace
@@ -76,3 +77,28 @@ BEGIN
     END LOOP;
 END
 $$;
+-- The owner can make no roles but these: one for each company, with which the server reads what is that company's.
+CREATE OR REPLACE FUNCTION public.arcana_company_role(company uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    role CONSTANT text := 'arcana_company_' || replace(company::text, '-', '');
+BEGIN
+    IF to_regrole(role) IS NULL THEN
+        BEGIN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', role);
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL;  -- another session was sooner
+        END;
+    END IF;
+    IF NOT pg_has_role('arcana_server', role, 'MEMBER') THEN
+        EXECUTE format('GRANT arcana_tenant TO %I', role);
+        EXECUTE format('GRANT %I TO arcana_server', role);
+        -- They may act for a company, too. Inherited, its policies would bind them all the time.
+        IF current_setting('server_version_num')::int >= 160000 THEN
+            EXECUTE format('GRANT %I TO arcana_reader, arcana_owner WITH INHERIT FALSE, SET TRUE', role);
+        END IF;
+    END IF;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION public.arcana_company_role(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.arcana_company_role(uuid) TO arcana_owner;

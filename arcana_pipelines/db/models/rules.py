@@ -1,0 +1,103 @@
+"""What triggers keep (times, and what no foreign key can say), and which tables have policies. Made with the tables.
+
+Rights, and the policies of who reads for a company, come with the roles of a server (`db/sql/roles_serving.sql`).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import DDL, event
+
+from arcana_pipelines.db.models.base import Base
+
+# `chunk` is not among them: the statements that change it set the time, for many rows at once. `rag_indexes.updated` is
+# another time: when what is served changed.
+TIMED = ("company", "workspace", "document", "document_content", "document_relation", "rag_index_build")
+
+# What may be read for a company: a policy more for its role says which rows.
+GUARDED = (
+    "company",
+    "workspace",
+    "api_keys",
+    "api_key_permissions",
+    "document",
+    "document_content",
+    "document_property",
+    "document_relation",
+    "source_page",
+    "rag_indexes",
+    "rag_index_build",
+    "published_document",
+    "retired_document",
+    "retired_chunk_terms",
+    "term_count",
+    "index_word",
+)
+
+_FUNCTIONS = (
+    """
+    CREATE FUNCTION keep_updated_at() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        NEW.updated_at := now();
+        RETURN NEW;
+    END
+    $$
+    """,
+    """
+    CREATE FUNCTION check_latest_content() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN
+        IF EXISTS (
+            SELECT FROM document_content c
+            WHERE c.document_content_id = NEW.latest_content_id AND c.document_id <> NEW.document_id
+        ) THEN
+            RAISE EXCEPTION 'the latest content of document %% is of another document', NEW.document_id
+                USING ERRCODE = 'foreign_key_violation', CONSTRAINT = TG_NAME;
+        END IF;
+        RETURN NULL;
+    END
+    $$
+    """,
+    """
+    CREATE FUNCTION check_active_build() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN
+        IF EXISTS (
+            SELECT FROM rag_index_build b
+            WHERE b.rag_index_build_id = NEW.active_build_id AND b.rag_index_id <> NEW.rag_index_id
+        ) THEN
+            RAISE EXCEPTION 'the active build of index %% is of another index', NEW.rag_index_id
+                USING ERRCODE = 'foreign_key_violation', CONSTRAINT = TG_NAME;
+        END IF;
+        RETURN NULL;
+    END
+    $$
+    """,
+)
+_TRIGGERS = (
+    """
+    CREATE CONSTRAINT TRIGGER document_latest_content_of_the_same
+        AFTER INSERT OR UPDATE OF latest_content_id ON document
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.latest_content_id IS NOT NULL)
+        EXECUTE FUNCTION check_latest_content()
+    """,
+    """
+    CREATE CONSTRAINT TRIGGER rag_indexes_active_build_of_the_same
+        AFTER INSERT OR UPDATE OF active_build_id ON rag_indexes
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.active_build_id IS NOT NULL)
+        EXECUTE FUNCTION check_active_build()
+    """,
+    *(
+        f"CREATE TRIGGER {table}_updated_at BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION keep_updated_at()"
+        for table in TIMED
+    ),
+)
+
+_POLICIES = (
+    statement
+    for table in GUARDED
+    for statement in (
+        f"CREATE POLICY of_application ON {table} USING (true) WITH CHECK (true)",
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+    )
+)
+
+for _statement in (*_FUNCTIONS, *_TRIGGERS, *_POLICIES):
+    event.listen(Base.metadata, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]

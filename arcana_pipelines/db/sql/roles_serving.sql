@@ -1,0 +1,123 @@
+-- What the server may read for a company, for the role arcana_tenant where there is one. Rights and policies are one list:
+-- no role of a company's reads a table of ours whose rows are not limited to its own. May be repeated: what is there is
+-- left alone. A policy that is to be another one needs another name.
+-- Partitions are named by searches, where no policy of their parent holds: each is for the role of its company alone.
+-- in: nothing
+-- out: nothing
+DO $$
+DECLARE
+    ours CONSTANT text := '(SELECT nullif(current_setting(''arcana.company_id'', true), '''')::uuid)';
+    of_builds CONSTANT text :=
+        'rag_index_build_id = ANY (ARRAY(SELECT b.rag_index_build_id FROM rag_index_build b))';
+    of_workspaces CONSTANT text := 'workspace_id = ANY (ARRAY(SELECT w.workspace_id FROM workspace w))';
+    statement text;
+    wanted record;
+BEGIN
+    IF to_regrole('arcana_tenant') IS NULL OR to_regrole('arcana_server') IS NULL
+       OR NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('document') AND attname = 'company_id') THEN
+        RETURN;
+    END IF;
+    FOR wanted IN
+        SELECT to_regclass(name) AS name, columns, format(condition, ours) AS condition
+        FROM (VALUES
+            ('company', NULL, 'company_id = %s'),
+            ('workspace', ARRAY['workspace_id', 'company_id', 'slug', 'name', 'platform', 'status'], 'company_id = %s'),
+            ('api_keys', NULL, 'company_id = %s'),
+            ('api_key_permissions', NULL, 'company_id = %s'),
+            ('document', NULL, 'company_id = %s'),
+            ('rag_indexes', NULL, 'company_id = %s'),
+            ('rag_index_build', NULL, 'rag_index_id = ANY (ARRAY(SELECT i.rag_index_id FROM rag_indexes i))'),
+            ('document_content', NULL,
+             'EXISTS (SELECT FROM document d WHERE d.document_id = document_content.document_id)'),
+            ('document_relation', NULL,
+             'EXISTS (SELECT FROM document d WHERE d.document_id = document_relation.base_document_id)'),
+            ('document_property', NULL, of_workspaces),
+            ('source_page', ARRAY[
+                'workspace_id', 'document_id', 'external_id', 'kind', 'parent_kind', 'parent_external_id', 'title', 'url',
+                'last_edited_at', 'in_trash', 'state', 'properties', 'is_container'
+             ], of_workspaces),
+            ('published_document', NULL, of_builds),
+            ('retired_document', NULL, of_builds),
+            ('retired_chunk_terms', NULL, of_builds),
+            ('term_count', NULL, of_builds),
+            ('index_word', NULL, of_builds)
+        ) AS tables (name, columns, condition)
+    LOOP
+        IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = wanted.name AND polname = 'of_company') THEN
+            EXECUTE format('CREATE POLICY of_company ON %s AS RESTRICTIVE TO arcana_tenant USING (%s)',
+                           wanted.name, wanted.condition);
+        END IF;
+        IF wanted.columns IS NULL AND NOT has_table_privilege('arcana_tenant', wanted.name, 'SELECT') THEN
+            EXECUTE format('GRANT SELECT ON %s TO arcana_tenant', wanted.name);
+        END IF;
+        FOR statement IN
+            SELECT format('GRANT SELECT (%I) ON %s TO arcana_tenant', attname, wanted.name)
+            FROM pg_attribute
+            WHERE attrelid = wanted.name AND attname = ANY (wanted.columns)
+              AND NOT has_column_privilege('arcana_tenant', attrelid, attnum, 'SELECT')
+        LOOP
+            EXECUTE statement;
+        END LOOP;
+    END LOOP;
+    -- Before it is known whose a request is: the release of the schema, and the keys with what they may do.
+    FOR statement IN
+        SELECT format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), role)
+        FROM unnest(ARRAY['arcana_server', 'arcana_tenant']) AS role
+        WHERE NOT has_schema_privilege(role, current_schema(), 'USAGE')
+          AND has_schema_privilege(current_schema(), 'USAGE WITH GRANT OPTION')
+        UNION ALL
+        SELECT format('GRANT SELECT ON alembic_version TO %I', role)
+        FROM unnest(ARRAY['arcana_server', 'arcana_tenant']) AS role
+        WHERE NOT has_table_privilege(role, to_regclass('alembic_version'), 'SELECT')
+        UNION ALL
+        SELECT format('GRANT SELECT ON %I TO arcana_server', name)
+        FROM unnest(ARRAY['api_keys', 'api_key_permissions']) AS name
+        WHERE NOT has_table_privilege('arcana_server', to_regclass(name), 'SELECT')
+        UNION ALL
+        SELECT 'GRANT UPDATE (last_used_at) ON api_keys TO arcana_server'
+        WHERE NOT has_column_privilege('arcana_server', 'api_keys', 'last_used_at', 'UPDATE')
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+    -- A role for each company: the superuser's function makes it, or whoever may make roles.
+    FOR wanted IN
+        SELECT company_id, 'arcana_company_' || replace(company_id::text, '-', '') AS role FROM company
+        WHERE to_regrole('arcana_company_' || replace(company_id::text, '-', '')) IS NULL
+    LOOP
+        IF has_function_privilege(to_regprocedure('public.arcana_company_role(uuid)'), 'EXECUTE') THEN
+            PERFORM public.arcana_company_role(wanted.company_id);
+        ELSIF (SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', wanted.role);
+            EXECUTE format('GRANT arcana_tenant TO %I', wanted.role);
+            EXECUTE format('GRANT %I TO arcana_server', wanted.role);
+        END IF;
+    END LOOP;
+    FOR statement IN
+        WITH part AS (
+            SELECT h.inhrelid AS oid, to_regrole('arcana_company_' || replace(i.company_id::text, '-', '')) AS role
+            FROM rag_index_build b
+            JOIN rag_indexes i USING (rag_index_id)
+            CROSS JOIN (VALUES ('chunk'), ('chunk_terms'), ('passage')) AS parent (name)
+            JOIN pg_inherits h ON h.inhparent = to_regclass(parent.name)
+                AND h.inhrelid = to_regclass(parent.name || '_b' || b.rag_index_build_id)
+        )
+        SELECT format('REVOKE ALL ON %s FROM %s', part.oid::regclass, acl.grantee::regrole)
+        FROM part
+        JOIN pg_class c USING (oid)
+        CROSS JOIN LATERAL aclexplode(c.relacl) acl
+        JOIN pg_roles r ON r.oid = acl.grantee
+        WHERE r.rolname ~ '^arcana_company_' AND r.oid IS DISTINCT FROM part.role
+        UNION ALL
+        SELECT format('GRANT SELECT ON %s TO %s', part.oid::regclass, part.role)
+        FROM part
+        WHERE part.role IS NOT NULL AND NOT has_table_privilege(part.role, part.oid, 'SELECT')
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+    -- Policies of companies would hide everything from the application, and a sync would find nothing it knows.
+    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+       AND pg_has_role('arcana_tenant', 'USAGE') THEN
+        RAISE EXCEPTION 'the user % inherits arcana_tenant, whose policies would bind it all the time', current_user;
+    END IF;
+END
+$$;
