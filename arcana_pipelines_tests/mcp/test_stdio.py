@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,24 +72,39 @@ HELLO: Sequence[dict[str, Any]] = (
 )
 
 
-def test_nothing_but_the_protocol_is_on_standard_output(handbook: Harness, tmp_path: Path) -> None:
+@contextmanager
+def started(harness: Harness, cwd: Path) -> Iterator[tuple[subprocess.Popen[str], list[dict[str, Any]]]]:
+    """The command, and what it has said until it has listed its tools."""
     line = [sys.executable, "-m", "arcana_pipelines.cli", "-v", "mcp"]
     with subprocess.Popen(
-        line, cwd=tmp_path, env=environment(handbook), text=True,
+        line, cwd=cwd, env=environment(harness), text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
-        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        assert process.stdin is not None and process.stdout is not None
         process.stdin.write("no JSON\n" + lines(*HELLO, {"id": 2, "method": "tools/list"}))
         process.stdin.flush()
         answers: list[dict[str, Any]] = []
         while not answers or answers[-1].get("id") != 2:
             answers.append(json.loads(process.stdout.readline()))
-        process.stdin.close()
-        answers += map(json.loads, process.stdout)
-        said = process.stderr.read()
+        try:
+            yield process, answers
+        finally:
+            process.kill()
+
+
+def test_nothing_but_the_protocol_is_on_standard_output(handbook: Harness, tmp_path: Path) -> None:
+    with started(handbook, tmp_path) as (process, answers):
+        rest, said = process.communicate()
     assert process.returncode == 0, said
+    answers += map(json.loads, rest.splitlines())
     assert all(answer["jsonrpc"] == "2.0" for answer in answers)
     assert "Serving 'acme' over MCP" in said
+
+
+def test_an_interrupt_ends_it(handbook: Harness, tmp_path: Path) -> None:
+    with started(handbook, tmp_path) as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == -signal.SIGINT
 
 
 def test_what_cannot_be_served_is_said_in_a_sentence(handbook: Harness, tmp_path: Path) -> None:

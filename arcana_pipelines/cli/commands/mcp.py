@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import click
 
 from arcana_pipelines import plugins
@@ -31,6 +33,8 @@ def command(slugs: tuple[str, ...]) -> None:
     require_current(database)
     reach = Reach.of(_known(database, slugs))
     click.echo(f"Serving {listed(reach.search)} over MCP, until standard input ends.", err=True)
+    # The thread that waits for a line cannot be interrupted, and there is nothing to write down.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     make_server(database, lambda _: reach).run("stdio")
 
 

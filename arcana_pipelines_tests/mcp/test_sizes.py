@@ -1,0 +1,62 @@
+"""Texts cut to what they may take, and parts that know their passages."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from arcana_pipelines.mcp import sizes
+from arcana_pipelines.mcp.first_passages import first_passages
+
+TEXTS = {
+    "prose": "The lamp is lit at dusk. " * 400,
+    "quotes": '"\\"' * 3000,
+    "hangul": "등대지기는 해질녘에 등불을 켠다. " * 300,
+    "pictures": "🦓🦒" * 900,
+    "one word": "x" * 9000,
+    "lines": "a line\n" * 2000,
+    "blank": "\n" * 3000,
+    "short": "dusk",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_what_is_cut_is_the_beginning_and_not_too_long(kind: str) -> None:
+    text = TEXTS[kind]
+    for most in (5, 40, 200):
+        begin = sizes.cut(text, most)
+        assert sizes.tokens(json.dumps(begin, ensure_ascii=False)) <= most + 2  # the quotation marks
+        assert text.startswith(begin.removesuffix(" …"))
+        assert begin == text or begin.endswith(" …")
+    assert sizes.cut(text, 100_000) == text
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_parts_are_all_of_the_text_and_none_is_too_long(kind: str) -> None:
+    text = TEXTS[kind]
+    for most in (40, 300):
+        parts = sizes.parts(text, most)
+        assert "".join(parts) == text
+        assert all(sizes.tokens_in_json(part) <= most + 2 for part in parts)
+        assert all(parts) or parts == [""]
+
+
+def test_a_heading_stays_with_what_follows_it() -> None:
+    text = "".join(f"## Chapter {number}\n\n" + "words of it " * 30 + "\n\n" for number in range(20))
+    parts = sizes.parts(text, 200)
+    assert len(parts) > 5 and "".join(parts) == text
+    assert all(part.startswith("## Chapter") for part in parts)
+
+
+def test_each_part_knows_its_first_passage() -> None:
+    parts = ["one two\n\nthree four\n\n", "| a | b |\n| 1 | 2 |\n| 3 | 4 |\n\n", "five\n\n", "one two\n\nend"]
+    passages = ["one two", "three four", "| a | b |\n| 1 | 2 |", "| a | b |\n| 3 | 4 |", "five", "one two", "end"]
+    assert first_passages(parts, passages) == [1, 3, 5, 6]
+
+
+@pytest.mark.parametrize("passages", [[], ["not in it"], ["a"] * 9, ["d", "a"]])
+def test_each_part_has_a_number_of_its_own_whatever_its_passages_are(passages: list[str]) -> None:
+    numbers = first_passages(["a\n", "b\n", "c\n", "d"], passages)
+    assert numbers[0] == 1 and numbers == sorted(set(numbers)) and len(numbers) == 4
