@@ -35,6 +35,10 @@ class FileRefused(WrongUse):
     """A file with settings or a secret is not read. The message says why, and nothing of what it holds."""
 
 
+class CredentialUnreadable(WrongUse):
+    """A token that is kept in the database cannot be decrypted. The message says what to do, and nothing of it."""
+
+
 class UnknownWorkspace(WrongUse):
     """No workspace has this slug."""
 

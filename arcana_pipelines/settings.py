@@ -168,6 +168,7 @@ class Settings(ScheduleTimes):
     secret_key: StrongSecret | None = None
     api_key_salt: StrongSecret | None = None
     encryption_key: EncryptionKey | None = None
+    encryption_key_previous: EncryptionKey | None = None
     jwt_secret: StrongSecret | None = None
 
     embedding_provider: EmbeddingProviderName = "local"
@@ -345,9 +346,18 @@ def token_from_environment(variable: str, workspace: str, platform: str, address
             f"Workspace '{workspace}' reads its {platform} token from {variable}, which is not set. "
             f"Set {variable} in the environment or in .env (its name then has to hold TOKEN) and run the command again."
         )
+    return require_token(value, f"{variable}, the token of workspace '{workspace}',", platform)
+
+
+def require_token(value: str, named: str, platform: str) -> SecretStr:
+    """The value as a token.
+
+    Raises:
+        MissingToken: no token of any source looks so. The message begins with `named`.
+    """
     if not value.isascii() or any(character.isspace() for character in value):
         raise MissingToken(
-            f"{variable}, the token of workspace '{workspace}', holds characters that no token has (a line break, "
-            f"a space or a letter outside ASCII). Copy it from the settings of {platform} again."
+            f"{named} holds characters that no token has (a line break, a space or a letter outside ASCII). Copy it "
+            f"from the settings of {platform} again."
         )
     return SecretStr(value)

@@ -57,7 +57,7 @@ def run_sync(
     """
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
-    check_source(workspace.platform, workspace.source_config, workspace.credential_ref, slug)
+    check_source(workspace.platform, workspace.source_config, workspace.credential_ref, slug, database)
     started = time.monotonic()
     if job == "sync_workspace" and mode is Mode.INCREMENTAL and not config.get("allow_removals"):
         report = _run_quietly(database, workspace, as_json)

@@ -53,4 +53,4 @@ def _notes(files: list[EnvFile]) -> Iterator[str]:
     if stage and not any(file.path.name == f".env.{stage}" for file in files):
         yield f"ARCANA_ENV is {stage}, and there is no file .env.{stage}."
     if missing := [name for name in PURPOSES if giver(name) is None]:
-        yield f"Not set, and needed by nothing yet: {', '.join(missing)}. `arcana config init` makes them."
+        yield f"Not set: {', '.join(missing)}. `arcana config init` makes them; what needs one says so."

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
-import io
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from arcana_pipelines.configuration.env_file import locked, own_file, set_values, values_of
 from arcana_pipelines.configuration.variables import source_of
 from arcana_pipelines.environment import EnvFile
-from arcana_pipelines.errors import FileRefused, WrongUse
-from arcana_pipelines.home import DEFAULT, make_home, require_known
+from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.installation_secrets import PURPOSES, make
 from arcana_pipelines.settings import giver, problems_of_environment
-from arcana_pipelines.trusted_files import read_ours, require_own_folder, write_private
-
-_COMMENT = "# Made by `arcana config init`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +42,7 @@ def make_missing(files: Iterable[EnvFile], replace_unusable: bool = False) -> Ma
     Raises:
         WrongUse: one cannot be used, or the file cannot be written safely. Nothing was changed.
     """
-    path = _file()
+    path = own_file()
     to_replace = _unusable(list(files), path, replace_unusable)
     missing = [name for name in PURPOSES if giver(name) is None]
     for name in missing:
@@ -57,24 +51,12 @@ def make_missing(files: Iterable[EnvFile], replace_unusable: bool = False) -> Ma
     wanted = [name for name in PURPOSES if name in (*missing, *to_replace)]
     made: dict[str, str] = {}
     if wanted:
-        with _locked(path.parent):
-            text = _text(path)
-            there = _values(text)
+        with locked(path):
+            there = values_of(path)
             made = {name: make() for name in wanted if name in to_replace or not there.get(name)}
             if made:
-                write_private(path, _with(text, made, path))
+                set_values(path, made)
     return Made(path, tuple(made), tuple(name for name in PURPOSES if name not in made))
-
-
-def _file() -> Path:
-    if only := os.environ.get("ARCANA_ENV_FILE"):
-        return Path(only).expanduser().absolute()
-    named = os.environ.get("ARCANA_HOME")
-    home = Path(named or DEFAULT).expanduser().absolute()
-    if not named:
-        require_known(home)
-    make_home(home)
-    return home / ".env"
 
 
 def _unusable(files: list[EnvFile], path: Path, may_replace: bool) -> list[str]:
@@ -88,49 +70,3 @@ def _unusable(files: list[EnvFile], path: Path, may_replace: bool) -> list[str]:
         if not may_replace:
             raise WrongUse(f"{name} in {path} cannot be used: it {problem}. `arcana config init --force` replaces it.")
     return list(found)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    try:
-        require_own_folder(folder)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except (FileRefused, FileNotFoundError, NotADirectoryError) as error:
-        reason = str(error) if isinstance(error, FileRefused) else f"there is no folder {folder}"
-        raise WrongUse(f"Nothing is written into {folder}: {reason}.") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _text(path: Path) -> str:
-    if path.is_symlink():
-        raise WrongUse(f"{path} is a link. Name the file that it leads to by ARCANA_ENV_FILE.")
-    try:
-        return read_ours(path)[0]
-    except FileNotFoundError:
-        return ""
-    except FileRefused as error:
-        raise WrongUse(f"{path} is not changed: {error}.") from None
-
-
-def _values(text: str) -> dict[str, str | None]:
-    from dotenv.parser import parse_stream
-
-    return {line.key: line.value for line in parse_stream(io.StringIO(text)) if line.key is not None}
-
-
-def _with(text: str, made: dict[str, str], path: Path) -> str:
-    """The text with new values at its end, and without older lines of theirs."""
-    from dotenv.parser import parse_stream
-
-    kept = "".join(line.original.string for line in parse_stream(io.StringIO(text)) if line.key not in made)
-    end = "\r\n" if "\r\n" in kept else "\n"
-    if kept and not kept.endswith("\n"):
-        kept += end
-    new = kept + "".join(f"{line}{end}" for line in (_COMMENT, *(f"{name}={value}" for name, value in made.items())))
-    if _values(new) != {**_values(text), **made}:
-        raise WrongUse(f"{path} is not changed: a quote in it has no end, so what is added would be read as its text.")
-    return new

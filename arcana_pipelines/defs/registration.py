@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import SecretStr
+
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs import partitions
 from arcana_pipelines.defs.instance import open_instance
@@ -22,6 +24,7 @@ def register(
     credential: str | None = None,
     name: str | None = None,
     company: str = DEFAULT,
+    token: SecretStr | None = None,
 ) -> workspaces.Workspace:
     """Register a workspace with an index of the model that the settings name."""
     with open_instance(database) as instance:
@@ -36,4 +39,5 @@ def register(
             source_config=config,
             credential_ref=credential,
             company=company,
+            token=token,
         )

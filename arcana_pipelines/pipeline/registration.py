@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from psycopg.types.json import Jsonb
+from pydantic import SecretStr
 
+from arcana_pipelines.credentials.store import STORED, keep
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.registry import require_here
 from arcana_pipelines.errors import ArcanaError, InvalidSlug, UnknownWorkspace
@@ -33,14 +35,18 @@ def register(
     credential_ref: str | None = None,
     declared_by: str | None = None,
     company: str = DEFAULT,
+    token: SecretStr | None = None,
 ) -> Workspace:
     """Make row, directory, default index and partition of a new workspace: all of them or none.
+
+    A `token` is kept in the database, encrypted, and takes the place of `credential_ref`.
 
     The company whose it is (`company`, by name) is made with them where there is none.
 
     Raises:
         ModelMissing: the weights of the index's model are not installed, or are other ones.
         WrongUse: the company's name is none.
+        InvalidSetting: there is a token to keep, and ENCRYPTION_KEY is not set.
         InvalidSlug: the slug breaks the rules, is taken, or was used by a removed workspace.
         ArcanaError: the directory or the partition could not be made.
     """
@@ -61,12 +67,14 @@ def register(
                     name or slug,
                     platform,
                     Jsonb(source_config or {}),
-                    credential_ref,
+                    credential_ref if token is None else STORED,
                     str(directory),
                     declared_by,
                 ],
             )
             workspace = find(connection, slug)
+            if token is not None:
+                keep(connection, database.settings, workspace.workspace_id, token)
             create_index(connection, workspace.workspace_id, DEFAULT_INDEX, index)
             make_home(database.settings.home)
             _make_directory(directory)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, SecretStr
 
 from arcana_pipelines import plugins
+from arcana_pipelines.credentials.store import STORED, stored_token
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.settings import token_from_environment
+from arcana_pipelines.settings import refuse_to_send, token_from_environment
 from arcana_pipelines.sources.protocol import Source
 
 if TYPE_CHECKING:
@@ -123,10 +124,11 @@ def open_source(
 
     Raises:
         MissingToken: the variable that should hold its token is not set.
+        CredentialUnreadable: its token is in the database and cannot be decrypted.
         WrongUse: the platform is not installed, or a library that it needs is missing.
     """
     known = require_platform(platform, slug)
-    token = known.token(credential_ref, slug)
+    token = _token(known, credential_ref, slug, database)
     opening = Opening(slug=slug, config=config, token=token, database=database, hurried=hurried)
     if not known.extra:
         return known.open(opening)
@@ -134,17 +136,39 @@ def open_source(
         return known.open(opening)
 
 
-def check_source(platform: str, config: Mapping[str, Any], credential_ref: str | None, slug: str) -> None:
-    """Refuse what can never be read, before anything is begun. Asks no server.
+def check_source(
+    platform: str,
+    config: Mapping[str, Any],
+    credential_ref: str | None,
+    slug: str,
+    database: Database | None = None,
+) -> None:
+    """Refuse what can never be read, before anything is begun. Asks no server but the database.
+
+    Args:
+        database: where a stored token is looked at; None: it is not stored yet.
 
     Raises:
         MissingToken: the variable that should hold the token is not set.
+        CredentialUnreadable: its token is in the database and cannot be decrypted.
         InvalidExport: there is no export at the path, or none that can be read.
     """
     known = platform_named(platform)
     if known is not None:
-        known.token(credential_ref, slug)
+        if credential_ref != STORED or database is not None:
+            _token(known, credential_ref, slug, database)
         known.check(config)
+
+
+def _token(known: Platform, credential_ref: str | None, slug: str, database: Database | None) -> SecretStr | None:
+    if credential_ref != STORED or known.token_variable is None:
+        return known.token(credential_ref, slug)
+    assert database is not None
+    if known.address_variable is not None:
+        # Who knows the key has the token: a file that names an address may have it only where the key is its own.
+        refuse_to_send("ENCRYPTION_KEY", known.address_variable)
+    with database.connection() as connection:
+        return stored_token(connection, database.settings, slug)
 
 
 def out_of_reach(platform: str, config: Mapping[str, Any]) -> str | None:

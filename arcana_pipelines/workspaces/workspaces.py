@@ -12,6 +12,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from arcana_pipelines.credentials.store import STORED, forget
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
@@ -35,7 +36,8 @@ class Workspace:
         platform: the kind of its source, such as `notion`.
         user_id: its owner.
         source_config: what the source is opened with; no secrets.
-        credential_ref: the name of the variable with its token; None: the source's default.
+        credential_ref: the name of the variable with its token; None: the source's default; `credentials.STORED`: it is
+            in the database.
         source_workspace_id: the source's own id of what was indexed; a token of another one is refused. None: before
             the first sync, or the source has none.
         credential_hash: a fingerprint of the token of the last sync; None: before the first, or there is none.
@@ -151,6 +153,8 @@ def change(
         "source_cursor = CASE WHEN %s THEN NULL ELSE source_cursor END, updated_at = now() WHERE workspace_id = %s",
         [name, Jsonb(source_config), credential_ref, moved, workspace.workspace_id],
     )
+    if credential_ref != STORED:
+        forget(connection, workspace.workspace_id)
 
 
 def set_declared_by(connection: Connection, workspace_id: UUID, project: str) -> None:

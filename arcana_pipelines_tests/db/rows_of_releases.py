@@ -106,6 +106,7 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
         "workspace_lease": [
             {**in_workspace, "run": None, "is_resting": False, "heartbeat_at": FIRST_SYNC, "fencing": 7}
         ],
+        "source_credential": [{**in_workspace, "key_id": "0123456789abcdef", "sealed": "\\x" + 40 * "0f"}],
         "api_keys": [
             {
                 "key_id": "abcdefgh",

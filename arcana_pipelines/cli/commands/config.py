@@ -99,6 +99,33 @@ def check(context: click.Context, as_json: bool) -> None:
     context.exit(2 if checked.problems else 0)
 
 
+@command.command(name="rotate-encryption-key")
+@json_option
+def rotate_encryption_key(as_json: bool) -> None:
+    """Make another ENCRYPTION_KEY, and encrypt the tokens in the database anew with it.
+
+    Where the key stands in .env of the installation, a new one is written there, and the old one beside it as
+    ENCRYPTION_KEY_PREVIOUS: backups from before need it. Where it is set elsewhere, set both there first. What runs
+    needs to be started again afterwards.
+
+    \b
+    arcana config rotate-encryption-key
+    """
+    from arcana_pipelines.cli.database import open_database, upgrade
+    from arcana_pipelines.operations.encryption_key import rotate
+
+    database = open_database()
+    upgrade(database)
+    rotated = rotate(database, _files())
+    if as_json:
+        path = None if rotated.path is None else str(rotated.path)
+        print_json({"key_id": rotated.key_id, "encrypted_anew": rotated.encrypted_anew, "path": path})
+        return
+    say("Encrypted anew with the key {}: {} tokens", rotated.key_id, rotated.encrypted_anew)
+    if rotated.path is not None:
+        say("The new key stands in {}. Keep a copy, and start what runs again.", rotated.path)
+
+
 def _files() -> list[EnvFile]:
     """The files `.env…` that this process has read."""
     files: list[EnvFile] = click.get_current_context().find_root().obj

@@ -14,6 +14,8 @@ import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from arcana_pipelines.cli.output import json_option, print_json, runnable, say
+from arcana_pipelines.credentials.cipher import KeyRing
+from arcana_pipelines.credentials.store import key_ids
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.embedded.private_folders import closing_mode
@@ -93,11 +95,28 @@ def _database(database: Database) -> Iterator[Finding]:
     if not schema_found[1]:
         return
     yield _tried("companies", lambda: _companies(database))
+    yield from _stored_tokens(database)
     yield from _indexes(database)
     yield from _models(database)
     for platform in all_platforms():
         if platform.owner is not None and platform.token_variable and giver(platform.token_variable):
             yield _tried(platform.name, partial(_owner, platform, database))
+
+
+def _stored_tokens(database: Database) -> Iterator[Finding]:
+    """Whether the tokens in the database can be read; nothing is told where there are none."""
+    with database.connection() as connection:
+        used = key_ids(connection)
+    if used:
+        yield _tried("tokens", lambda: _readable(database.settings, used))
+
+
+def _readable(settings: Settings, used: dict[str, int]) -> str:
+    keys = KeyRing.of(settings)
+    keys.require(list(used))
+    older = sum(number for key_id, number in used.items() if key_id != keys.current.key_id)
+    left = f", {older} with the one before: `arcana config rotate-encryption-key`" if older else ""
+    return f"{sum(used.values())} in the database, encrypted with the key {keys.current.key_id}{left}"
 
 
 def _secrets_in_reach(settings: Settings) -> Iterator[Finding]:

@@ -11,6 +11,8 @@ from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.database import open_database, upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
+from arcana_pipelines.cli.secret_input import read_token
+from arcana_pipelines.credentials.store import STORED, keep
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.pipeline import registration
@@ -52,6 +54,7 @@ def command() -> None:
     help="Where the pages are.",
 )
 @click.option("--token-env", metavar="NAME", help=f"Variable that holds the token (default {NOTION_TOKEN_VARIABLE}).")
+@click.option("--token-stdin", is_flag=True, help="Read the token from standard input and keep it, encrypted.")
 @click.option("--path", type=click.Path(path_type=Path), help="Folder or zip of a Markdown & CSV export.")
 @click.option("--comments", is_flag=True, help="Index open comments too: one more request a page.")
 @click.option("--name", help="A name for people (default: the slug).")
@@ -61,20 +64,30 @@ def add(
     slug: str,
     source: Platform,
     token_env: str | None,
+    token_stdin: bool,
     path: Path | None,
     comments: bool,
     name: str | None,
     company: str,
     as_json: bool,
 ) -> None:
-    """Register a workspace: its row, directory, default index and partition, all or nothing."""
+    """Register a workspace: its row, directory, default index and partition, all or nothing.
+
+    \b
+    arcana workspace add acme --source notion
+    arcana workspace add acme --source notion --token-stdin < token.txt
+    """
     workspaces.check_slug(slug)
     database = open_database(may_create=True)
-    config, credential = _source_options(slug, source, token_env, path, comments)
+    config, credential = _source_options(slug, source, token_env, path, comments, token_stdin)
+    token = None
+    if token_stdin:
+        database.settings.require("ENCRYPTION_KEY")
+        token = read_token(source.title)
     upgrade(database)
     from arcana_pipelines.defs.registration import register
 
-    workspace = register(database, slug, source.name, config, credential, name, company)
+    workspace = register(database, slug, source.name, config, credential, name, company, token)
     if as_json:
         print_json(
             {
@@ -156,27 +169,37 @@ def budget(slug: str, usd: str | None, as_json: bool) -> None:
 @click.argument("slug")
 @click.option("--name", help="Another name for people.")
 @click.option("--token-env", metavar="NAME", help="Another variable that holds the token (source notion).")
+@click.option("--token-stdin", is_flag=True, help="Read the token from standard input and keep it, encrypted.")
 @click.option("--path", type=click.Path(path_type=Path), help="Where the export lies now (source notion-export).")
 @json_option
-def set_(slug: str, name: str | None, token_env: str | None, path: Path | None, as_json: bool) -> None:
-    """Change a workspace's name, its token's variable or its export's path. The next sync reads from there.
+def set_(
+    slug: str, name: str | None, token_env: str | None, token_stdin: bool, path: Path | None, as_json: bool
+) -> None:
+    """Change a workspace's name, its token or its export's path. The next sync reads from there.
 
     What was indexed stays: a page of the new place is the page of the old one when its id is. A token of another
     Notion workspace is refused by the next sync.
     """
-    if name is None and token_env is None and path is None:
-        raise WrongUse("Nothing to change: give --name, --token-env or --path.")
+    if name is None and token_env is None and path is None and not token_stdin:
+        raise WrongUse("Nothing to change: give --name, --token-env, --token-stdin or --path.")
     database = open_database()
     upgrade(database)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
-        if token_env is not None or path is not None:
+        token = None
+        if token_env is not None or path is not None or token_stdin:
             source = require_platform(workspace.platform, slug)
-            config, credential = _source_options(slug, source, token_env, path, comments=False)
+            config, credential = _source_options(slug, source, token_env, path, comments=False, stored=token_stdin)
+            if token_stdin:
+                database.settings.require("ENCRYPTION_KEY")
+                token = read_token(source.title)
             config = {**workspace.source_config, **config}
         else:
             config, credential = workspace.source_config, workspace.credential_ref
-        workspaces.change(connection, workspace, name or workspace.name, config, credential)
+        with connection.transaction():
+            workspaces.change(connection, workspace, name or workspace.name, config, credential)
+            if token is not None:
+                keep(connection, database.settings, workspace.workspace_id, token)
         described = _described(connection, workspaces.find(connection, slug))
     if as_json:
         print_json(described)
@@ -237,7 +260,7 @@ def remove(slug: str, yes: bool, as_json: bool) -> None:
 
 
 def _source_options(
-    slug: str, source: Platform, token_env: str | None, path: Path | None, comments: bool
+    slug: str, source: Platform, token_env: str | None, path: Path | None, comments: bool, stored: bool = False
 ) -> tuple[dict[str, Any], str | None]:
     if path is not None and source.path_is is None:
         raise WrongUse(f"--path belongs to a source that reads files; --source {source.option} reads none.")
@@ -245,12 +268,16 @@ def _source_options(
         raise WrongUse(f"--comments belongs to --source notion; --source {source.option} has none.")
     if token_env is not None and source.token_variable is None:
         raise WrongUse(f"--token-env belongs to a source with a token; --source {source.option} needs none.")
+    if stored and (token_env is not None or source.token_variable is None):
+        raise WrongUse("--token-stdin is for a source with a token, and goes without --token-env.")
+    if token_env is not None and "=" in token_env:
+        raise WrongUse("--token-env takes the name of a variable, which holds no =.")
     if path is None and source.path_is is not None:
         raise WrongUse(f"--source {source.option} needs --path: {source.path_is}.")
     config: dict[str, Any] = {"comments": True} if comments else {}
     if path is not None:
         config["path"] = str(path.expanduser().absolute())
-    variable = token_env or source.token_variable
+    variable = STORED if stored else token_env or source.token_variable
     check_source(source.name, config, variable, slug)
     return config, variable
 
@@ -263,6 +290,7 @@ def _described(connection: Connection, row: workspaces.Workspace) -> dict[str, A
         "platform": row.platform,
         "status": row.status,
         "generation": row.generation,
-        "source": row.source_config.get("path") or f"token in {row.credential_ref}",
+        "source": row.source_config.get("path")
+        or ("token in the database, encrypted" if row.credential_ref == STORED else f"token in {row.credential_ref}"),
         "storage_path": str(workspaces.storage_path(load_settings(), row.slug)),
     }

@@ -12,6 +12,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import (
     BIGINT,
+    BYTEA,
     JSONB,
     NUMERIC,
     TEXT,
@@ -62,6 +63,19 @@ class Workspace(Base):
     created_at: Mapped[Any] = now()
     updated_at: Mapped[Any] = now()
     unchanged_at: Mapped[Any] = time()
+
+
+class SourceCredential(Base):
+    """A workspace's token, encrypted with the key whose id stands beside it (see `credentials.cipher`)."""
+
+    __tablename__ = "source_credential"
+    __table_args__ = (CheckConstraint("octet_length(sealed) > 28", name="sealed"),)
+
+    workspace_id: Mapped[str] = workspace_key(primary_key=True)
+    key_id: Mapped[str] = mapped_column(TEXT)
+    sealed: Mapped[bytes] = mapped_column(BYTEA)
+    created_at: Mapped[Any] = now()
+    updated_at: Mapped[Any] = now()
 
 
 class WorkspaceLease(Base):

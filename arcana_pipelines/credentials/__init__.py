@@ -1,0 +1,1 @@
+"""Tokens of sources that are kept in the database, encrypted."""
