@@ -74,7 +74,7 @@ def access_of(connection: Connection, key: str, salt: str) -> Access | None:
     Asked for each request, so that a key is over with its revocation. Notes that it was used, once a minute at most.
     """
     key_id = id_of(key)
-    row = query.find(connection, _Row, load_sql("access"), [key_id]) if key_id is not None else None
+    row = query.find(connection, _Row, load_sql("access"), {"key_id": key_id}) if key_id is not None else None
     # Compared where there is none, too: both take as long.
     is_same = hmac.compare_digest(hash_of(key, salt), bytes(row.key_hash) if row else bytes(32))
     if row is None or not is_same or not row.is_good:

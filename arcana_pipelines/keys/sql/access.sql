@@ -12,4 +12,4 @@ CROSS JOIN LATERAL (
     FROM api_key_permissions p
     WHERE p.key_id = k.key_id
 ) granted
-WHERE k.key_id = %s;
+WHERE k.key_id = %(key_id)s;
