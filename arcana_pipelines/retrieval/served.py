@@ -73,7 +73,7 @@ def served_workspaces(
     """Those of the workspaces that are there, by slug."""
     # A role of one's own, or one whose rights are of an earlier release, may search without seeing syncs.
     sees_syncs = query.scalar(connection, "SELECT has_column_privilege('sync_generation', 'finished_at', 'SELECT')")
-    statement = load_sql("served_workspaces" if sees_syncs else "served_workspaces_alone")
+    statement = load_sql("served_workspaces") if sees_syncs else load_sql("served_workspaces_alone")
     return query.rows(connection, ServedWorkspace, statement, {"slugs": list(slugs), "index": index})
 
 
