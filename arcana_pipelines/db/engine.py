@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -116,6 +117,14 @@ class Database:
         self.only_searches = only_searches or serves
         self._serves = serves
         self._may_create = may_create
+        self._company: UUID | None = None
+
+    def for_company(self, company: UUID) -> Database:
+        """The same database on the same pool, whose every connection acts for this company (see `connection`)."""
+        pool = self.pool
+        seen = copy(self)
+        seen.pool, seen._company = pool, company
+        return seen
 
     @cached_property
     def url(self) -> str:
@@ -216,6 +225,7 @@ class Database:
                 "DATABASE_POOL_SIZE."
             ) from error
         try:
+            company = company or self._company
             acting = nullcontext() if company is None else connection.acting_for(company)
             with self.telling_in_words(connection), acting:
                 yield connection

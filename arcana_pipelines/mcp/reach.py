@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval.near import listed
@@ -17,10 +18,12 @@ class Reach:
     Attributes:
         search: slugs of those whose index `default` it may search.
         read: slugs of those whose documents it may read and list.
+        company: the caller's, for whom the database is asked; None: the database's user sees no more than it may.
     """
 
     search: tuple[str, ...]
     read: tuple[str, ...]
+    company: UUID | None = None
 
     @classmethod
     def of(cls, slugs: Sequence[str]) -> Reach:

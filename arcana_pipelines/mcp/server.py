@@ -74,6 +74,7 @@ _INSTRUCTIONS = (
 # What a description names at most; there may be thousands.
 _MOST_NAMED = 10
 _DESCRIBED = {"search"}
+_MOST_COMPANIES = 100
 # Searchers that are kept, by their workspaces: each has the models that embed questions.
 _MOST_SEARCHERS = 1000
 # What these say is for who runs the installation: over HTTP, for the log.
@@ -103,11 +104,28 @@ def make_server(database: Database, reach_of: ReachOf, address_of: AddressOf | N
         # Descriptions and documents are those of one caller.
         cache_hints={"tools/list": CacheHint(60_000, "private"), "resources/read": CacheHint(0, "private")},
     )
-    library = _Library(database, address_of or (lambda named: named.uri))
-    _add_tools(server, library, reach_of)
-    _add_resources(server, library, reach_of)
-    server.middleware.append(_Describing(library, reach_of))
+    libraries = _Libraries(database, address_of or (lambda named: named.uri))
+    _add_tools(server, libraries, reach_of)
+    _add_resources(server, libraries, reach_of)
+    server.middleware.append(_Describing(libraries, reach_of))
     return server
+
+
+class _Libraries:
+    """The library of each company."""
+
+    def __init__(self, database: Database, address_of: AddressOf) -> None:
+        self._database = database
+        self._address_of = address_of
+        self._of_company = lru_cache(_MOST_COMPANIES)(self._new)
+
+    def of(self, reach: Reach) -> _Library:
+        """What a caller reads from."""
+        return self._of_company(reach.company)
+
+    def _new(self, company: UUID | None) -> _Library:
+        database = self._database if company is None else self._database.for_company(company)
+        return _Library(database, self._address_of)
 
 
 class _Library:
@@ -168,7 +186,7 @@ class _Library:
         return Searcher(workspaces=slugs, database=self._database)
 
 
-def _add_tools(server: MCPServer[Any], library: _Library, reach_of: ReachOf) -> None:
+def _add_tools(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf) -> None:
     def tool(title: str) -> Callable[[_Function], _Function]:
         def add(function: _Function) -> _Function:
             said = " ".join((function.__doc__ or "").split())
@@ -184,21 +202,22 @@ def _add_tools(server: MCPServer[Any], library: _Library, reach_of: ReachOf) -> 
         """Search all workspaces for passages of documents that answer a question: at most ten, best first."""
         with _in_words(ctx.request_context.request, ToolError):
             reach = reach_of(ctx.request_context.request)
-            return library.search(reach.searchable([]), SearchRequest(query, MOST_HITS))
+            return libraries.of(reach).search(reach.searchable([]), SearchRequest(query, MOST_HITS))
 
     @tool("Read a document")
     def fetch(id: _Id, ctx: Context[Any, Any]) -> DocumentAnswer:
         """Read a document that `search` has found, as Markdown. Of a long one the part with the passage that the id
         names; `metadata.parts` has the ids of the others."""
         with _in_words(ctx.request_context.request, ToolError):
-            return library.fetch(reach_of(ctx.request_context.request), read_id(id))
+            reach = reach_of(ctx.request_context.request)
+            return libraries.of(reach).fetch(reach, read_id(id))
 
     @tool("List workspaces")
     def list_workspaces(ctx: Context[Any, Any]) -> WorkspacesAnswer:
         """The workspaces that can be searched, with how many documents each has and how fresh they are."""
         with _in_words(ctx.request_context.request, ToolError):
             reach = reach_of(ctx.request_context.request)
-            return workspaces_answer(library.workspaces(reach), reach.search, reach.read)
+            return workspaces_answer(libraries.of(reach).workspaces(reach), reach.search, reach.read)
 
     @tool("List documents")
     def list_documents(
@@ -209,7 +228,8 @@ def _add_tools(server: MCPServer[Any], library: _Library, reach_of: ReachOf) -> 
     ) -> DocumentsAnswer:
         """The documents of a workspace without their texts, in the order of their tree."""
         with _in_words(ctx.request_context.request, ToolError):
-            slug = reach_of(ctx.request_context.request).readable(workspace)
+            reach = reach_of(ctx.request_context.request)
+            slug, library = reach.readable(workspace), libraries.of(reach)
             _, page = library.page((slug,), below)
             return library.documents(slug, page, read_id(after) if after else None)
 
@@ -218,7 +238,8 @@ def _add_tools(server: MCPServer[Any], library: _Library, reach_of: ReachOf) -> 
         """The documents above a document and directly below it, those that it links to, and those that link to it."""
         with _in_words(ctx.request_context.request, ToolError):
             named = read_id(id)
-            return library.related(reach_of(ctx.request_context.request).readable(named.workspace), named)
+            reach = reach_of(ctx.request_context.request)
+            return libraries.of(reach).related(reach.readable(named.workspace), named)
 
     @tool("Search with filters")
     def search_with_filters(
@@ -240,7 +261,8 @@ def _add_tools(server: MCPServer[Any], library: _Library, reach_of: ReachOf) -> 
     ) -> SearchAnswer:
         """Search as `search` does, among some of the documents only."""
         with _in_words(ctx.request_context.request, ToolError):
-            slugs = reach_of(ctx.request_context.request).searchable(workspaces)
+            reach = reach_of(ctx.request_context.request)
+            slugs, library = reach.searchable(workspaces), libraries.of(reach)
             slugs, page = library.page(slugs, below)
             slugs, linked = library.page(slugs, links_to)
             conditions = [PropertyCondition.parse(condition) for condition in where]
@@ -253,11 +275,12 @@ def _in_utc(time: datetime | None) -> datetime | None:
     return time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _add_resources(server: MCPServer[Any], library: _Library, reach_of: ReachOf) -> None:
+def _add_resources(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf) -> None:
     def read(workspace: str, document: str, place: str, request: Any) -> str:
         with _in_words(request, ResourceNotFoundError):
             named = read_id(f"{workspace}/{document}{place}")
-            return library.fetch(reach_of(request), named).model_dump_json(indent=2)
+            reach = reach_of(request)
+            return libraries.of(reach).fetch(reach, named).model_dump_json(indent=2)
 
     @server.resource("arcana://{workspace}/documents/{document}", title="A document", mime_type="application/json")
     def document(workspace: str, document: str, ctx: Context[Any, Any]) -> str:
@@ -280,8 +303,8 @@ class _Describing:
     Names and numbers of ours alone: nothing that stands on a page gets into a description.
     """
 
-    def __init__(self, library: _Library, reach_of: ReachOf) -> None:
-        self._library = library
+    def __init__(self, libraries: _Libraries, reach_of: ReachOf) -> None:
+        self._libraries = libraries
         self._reach_of = reach_of
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> Any:
@@ -297,7 +320,8 @@ class _Describing:
 
     def _said(self, request: Any) -> str:
         try:
-            return what_is_there(self._library.workspaces(self._reach_of(request)))
+            reach = self._reach_of(request)
+            return what_is_there(self._libraries.of(reach).workspaces(reach))
         except ArcanaError as error:
             log.warning("tools are described without what is there: %s", error)
             return ""

@@ -20,7 +20,6 @@ from arcana_pipelines.keys.access import Access
 from arcana_pipelines.retrieval.limits import LONGEST_QUERY
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
-from arcana_pipelines.retrieval.searcher import Searcher
 from arcana_pipelines.retrieval.whole_document import Document
 from arcana_pipelines.web.assistants import add_assistants, assistants
 from arcana_pipelines.web.bodies import LimitedBodies
@@ -46,17 +45,16 @@ class SearchAnswer(Results):
     """The id of the request, which the header X-Request-Id has, too."""
 
 
-def make_api(database: Database, searches: Database, salt: str, names: Sequence[str] = ()) -> FastAPI:
+def make_api(database: Database, salt: str, names: Sequence[str] = ()) -> FastAPI:
     """The application.
 
     Args:
-        database: where keys are looked up.
-        searches: where searches are made, as a role that can read what they need and nothing else.
+        database: opened to serve (`Database(settings, serves=True)`): all but the keys is read for a key's company.
         salt: what the stored hashes of keys are made with.
         names: by which assistants reach it, besides this machine's own.
     """
     gate = Gate(database, salt)
-    mcp = assistants(database, searches)
+    mcp = assistants(database)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -77,17 +75,17 @@ def make_api(database: Database, searches: Database, salt: str, names: Sequence[
     app.add_middleware(RequestIds)
     handle_problems(app)
     app.state.gate = gate
-    add_health(app, searches)
-    searchers = Searchers(searches)
+    add_health(app, database)
+    searchers = Searchers(database)
     add_searches(app, gate, searchers)
     add_vector_stores(app, gate, searchers)
-    add_reading(app, gate, database, searches)
+    add_reading(app, gate, database, searchers)
     add_assistants(app, gate, mcp, names)
     _describe_problems(app)
     return app
 
 
-def add_health(app: FastAPI, searches: Database) -> None:
+def add_health(app: FastAPI, database: Database) -> None:
     """What load balancers ask, without a key."""
 
     @app.get("/healthz", summary="Whether the process answers", tags=["health"])
@@ -97,7 +95,7 @@ def add_health(app: FastAPI, searches: Database) -> None:
     @app.get("/readyz", summary="Whether searches can be answered", tags=["health"], responses=described(503))
     def readyz() -> dict[str, str]:
         try:
-            require_current(searches)
+            require_current(database)
         except ArcanaError as error:
             raise Refused(503, "unavailable", "The database is not ready.", {"Retry-After": "5"}) from error
         return {"status": "ready"}
@@ -110,7 +108,7 @@ def add_searches(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
         opened = gate.index(access, "search", slug, asked.index)
         if asked.k > MOST_K:
             raise WrongUse(f"k is at most {MOST_K} here, not {asked.k}: `cursor` leads to further hits.")
-        results = searchers.of(opened.slug).search(asked)
+        results = searchers.of(access.company_id, opened.slug).search(asked)
         headers = {"Cache-Control": "private, no-store"}
         return JSONResponse({**results.to_dict(), "request_id": request_id(request)}, headers=headers)
 
@@ -139,13 +137,13 @@ def add_searches(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
         return found(request, access, slug, asked)
 
 
-def add_reading(app: FastAPI, gate: Gate, database: Database, searches: Database) -> None:
+def add_reading(app: FastAPI, gate: Gate, database: Database, searchers: Searchers) -> None:
     """Workspaces, indexes and whole documents."""
 
     @app.get("/v1/workspaces", summary="The workspaces that the key opens", tags=["workspaces"],
              responses=described(401, 503))  # fmt: skip
     def workspaces(access: Keyed) -> dict[str, list[str]]:
-        with database.connection() as connection:
+        with database.connection(access.company_id) as connection:
             known = slugs_of_company(connection, access.company_id)
         return {"workspaces": [slug for slug, workspace_id in known if access.sees(workspace_id)]}
 
@@ -153,7 +151,7 @@ def add_reading(app: FastAPI, gate: Gate, database: Database, searches: Database
              tags=["workspaces"], responses=described(401, 403, 404, 503))  # fmt: skip
     def indexes(access: Keyed, slug: _Slug) -> dict[str, list[Index]]:
         opened = gate.workspace(access, "read", slug)
-        with database.connection() as connection:
+        with database.connection(access.company_id) as connection:
             known = indexes_of(connection, opened.workspace_id)
         return {"indexes": [each for each in known if access.may_in("read", opened.workspace_id, each.name)]}
 
@@ -169,8 +167,7 @@ def add_reading(app: FastAPI, gate: Gate, database: Database, searches: Database
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
         try:
-            with Searcher(opened.slug, index, database=searches) as searcher:
-                found = searcher.document(document)
+            found = searchers.of(access.company_id, opened.slug, index).document(document)
         except WrongUse as error:
             raise Refused(404, "not-found", str(error)) from error
         tag = f'W/"{found.document_id}.{found.version}"'

@@ -22,20 +22,20 @@ from arcana_pipelines.web.problems import Refused, answer
 from arcana_pipelines.workspaces.workspaces import slugs_of_company
 
 
-def assistants(database: Database, searches: Database) -> MCPServer[Any]:
+def assistants(database: Database) -> MCPServer[Any]:
     """The MCP server, whose tools reach what the key of a request opens. Its sessions are the host's to run."""
 
     def reach_of(request: Any) -> Reach:
         access: Access = request.state.access
-        with database.connection() as connection:
+        with database.connection(access.company_id) as connection:
             known = slugs_of_company(connection, access.company_id)
         search, read = (
             tuple(slug for slug, workspace_id in known if access.may_in(scope, workspace_id, DEFAULT_INDEX))
             for scope in ("search", "read")
         )
-        return Reach(search, read)
+        return Reach(search, read, access.company_id)
 
-    return make_server(searches, reach_of)
+    return make_server(database, reach_of)
 
 
 def add_assistants(app: FastAPI, gate: Gate, server: MCPServer[Any], names: Sequence[str]) -> None:

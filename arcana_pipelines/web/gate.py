@@ -53,7 +53,7 @@ class Gate:
         Raises:
             Refused: 404: there is none, or it is not the key's business. 403: the key lacks the scope there.
         """
-        with self._database.connection() as connection:
+        with self._database.connection(access.company_id) as connection:
             return self._workspace(connection, access, scope, slug)
 
     def index(self, access: Access, scope: Scope, slug: str, index: str | None) -> Opened:
@@ -63,7 +63,7 @@ class Gate:
             Refused: likewise.
         """
         name = index or DEFAULT_INDEX
-        with self._database.connection() as connection:
+        with self._database.connection(access.company_id) as connection:
             opened = self._workspace(connection, access, scope, slug)
             if not access.may_in(scope, opened.workspace_id, name) or name not in find_index_names(
                 connection, opened.workspace_id

@@ -165,7 +165,7 @@ def add_vector_stores(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
                 index=index or DEFAULT_INDEX,
                 min_score=asked.ranking_options.score_threshold if asked.ranking_options else None,
             )
-            for hit in searchers.of(opened.slug).search(request).hits:
+            for hit in searchers.of(access.company_id, opened.slug).search(request).hits:
                 key = (hit.document_id, hit.position)
                 if key not in best or best[key].score < hit.score:
                     best[key] = hit

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
 from arcana_pipelines_tests.e2e.conftest import Arcana
 
@@ -36,6 +37,11 @@ def indexed(arcana: Arcana, tmp_path: Path) -> Arcana:
     return arcana
 
 
+def url_of_server(arcana: Arcana) -> str:
+    """The database's address for who serves companies."""
+    return arcana.environment["DATABASE_URL"].replace(f"{lease.WRITER}@", f"{lease.SERVER}@")
+
+
 def address_of(server: subprocess.Popen[str]) -> str:
     """Where it says that it serves."""
     assert server.stdout is not None
@@ -46,7 +52,7 @@ def address_of(server: subprocess.Popen[str]) -> str:
 
 def test_a_key_opens_the_workspace_that_it_was_made_for_until_it_is_revoked(indexed: Arcana) -> None:
     made = indexed.json("key", "create", "--workspace", "acme", "--scope", "search", "--scope", "read", **SALT)
-    server = indexed.start("serve", "--port", "0", **SALT)
+    server = indexed.start("serve", "--port", "0", **SALT, DATABASE_URL=url_of_server(indexed))
     try:
         url = f"{address_of(server)}/workspaces/acme/search"
         headers = {"Authorization": f"Bearer {made['key']}"}
@@ -89,3 +95,8 @@ def test_without_a_salt_no_key_is_made_and_nothing_is_served(indexed: Arcana) ->
     for command in (("key", "create", "--workspace", "acme", "--scope", "search"), ("serve", "--port", "0")):
         done = indexed.here(*command, API_KEY_SALT=None)
         assert done.returncode == 2 and "API_KEY_SALT" in done.stderr and "arcana config init" in done.stderr
+
+
+def test_who_reads_what_is_every_company_s_serves_none(indexed: Arcana) -> None:
+    done = indexed.here("serve", "--port", "0", **SALT)
+    assert done.returncode == 2 and "reads what is every company's" in done.stderr and "arcana_server" in done.stderr

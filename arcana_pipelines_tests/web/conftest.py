@@ -9,14 +9,15 @@ from dataclasses import dataclass
 import httpx
 import pytest
 import uvicorn
+from pydantic import SecretStr
 
+from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Permission, Scope
 from arcana_pipelines.web.api import make_api
 from arcana_pipelines.web.receiver import listen
 from arcana_pipelines.workspaces import workspaces
-from arcana_pipelines.workspaces.companies import company_named
 from arcana_pipelines_tests.harness import Harness
 
 SALT = "a salt of thirty-two characters and more"
@@ -46,6 +47,14 @@ class Api:
         return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
 
 
+def serving(database: Database) -> Database:
+    """The same database as the server has it, who sees nothing but for a company."""
+    url = database.settings.database_url
+    assert url is not None
+    of_server = SecretStr(url.get_secret_value().replace(f"{lease.WRITER}@", f"{lease.SERVER}@"))
+    return Database(database.settings.model_copy(update={"database_url": of_server}), serves=True)
+
+
 @pytest.fixture
 def api(acme: Harness) -> Iterator[Api]:
     """Acme, with pages that are indexed, and Globex, another company's workspace, behind the same server."""
@@ -53,16 +62,11 @@ def api(acme: Harness) -> Iterator[Api]:
     acme.world.add_page("휴가 규정", blocks="모든 직원은 1년에 휴가 30일을 받는다.")
     acme.settle()
     acme.sync()
-    globex = Harness.register(acme.database, acme.world, acme.server, "globex")
+    globex = Harness.register(acme.database, acme.world, acme.server, "globex", "Globex")
     globex.sync()
-    with acme.database.connection() as connection:
-        other = company_named(connection, "Globex")
-        connection.execute("UPDATE workspace SET company_id = %s WHERE slug = 'globex'", [other])
-    searches = Database(acme.database.settings, only_searches=True)
+    database = serving(acme.database)
     sock = listen("127.0.0.1", 0)
-    server = uvicorn.Server(
-        uvicorn.Config(make_api(acme.database, searches, SALT), lifespan="on", ws="none", log_level="error")
-    )
+    server = uvicorn.Server(uvicorn.Config(make_api(database, SALT), lifespan="on", ws="none", log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     try:
@@ -71,4 +75,4 @@ def api(acme: Harness) -> Iterator[Api]:
         server.should_exit = True
         thread.join()
         sock.close()
-        searches.close()
+        database.close()

@@ -18,19 +18,26 @@ def command(host: str, port: int, names: tuple[str, ...]) -> None:
 
     Programs ask below /v1, assistants at /mcp.
 
-    `arcana key create` makes a key. TLS is the business of a proxy in front of it; docs/serving.md tells how.
+    `arcana key create` makes a key. Where DATABASE_URL is set, its user is one who may serve companies and nothing
+    else. TLS is the business of a proxy in front of it. docs/serving.md tells how.
     """
     with plugins.optional("`arcana serve`", "serve"):
         import fastapi  # noqa: F401
     from arcana_pipelines.db.engine import Database
+    from arcana_pipelines.db.schema import require_current
+    from arcana_pipelines.db.server import refuse_unbound
     from arcana_pipelines.web.api import make_api
     from arcana_pipelines.web.receiver import listen
     from arcana_pipelines.web.server import serve
 
-    database = open_database()
-    upgrade(database)
-    salt = database.settings.require("API_KEY_SALT").get_secret_value()
-    searches = Database(database.settings, only_searches=True)
+    opened = open_database()
+    if opened.settings.database_url is None:
+        upgrade(opened)  # who serves at DATABASE_URL may not
+    salt = opened.settings.require("API_KEY_SALT").get_secret_value()
+    database = Database(opened.settings, serves=True)
+    require_current(database)
+    with database.connection() as connection:
+        refuse_unbound(connection)
     try:
         sock = listen(host, port)
     except OSError as error:
@@ -39,7 +46,7 @@ def command(host: str, port: int, names: tuple[str, ...]) -> None:
         ) from error
     click.echo(f"Serving at http://{host}:{sock.getsockname()[1]}/v1 (OpenAPI: /openapi.json)", err=True)
     try:
-        serve(make_api(database, searches, salt, names), sock)
+        serve(make_api(database, salt, names), sock)
     finally:
-        searches.close()
         database.close()
+        opened.close()
