@@ -6,23 +6,27 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 
 from arcana_pipelines.chunking.chunker import chunk_document
 from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.chunking.tokens import vocabulary
+from arcana_pipelines.embedding.language_means import NO_MEANS
 from arcana_pipelines.indexes import lifecycle
+from arcana_pipelines.indexes.builds import builds_of
+from arcana_pipelines.indexes.targets.pgvector.publish import load_sql as load_publish_sql
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.rag_indexes import publish
-from arcana_pipelines.pipeline.sync import SyncRequest, cut_chunks, make_contents, read_pages
+from arcana_pipelines.pipeline.sync import SyncRequest, cut_chunks, embed_chunks, make_contents, read_pages
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
+from arcana_pipelines_tests.pipeline.test_passages import rows_touched
 
 WORDS = (
     "battery robot policy holiday invoice request index search access deploy backup review audit team ticket week "
@@ -271,3 +275,46 @@ def test_the_purge_takes_versions_and_what_only_they_had(edited: Edited) -> None
     assert acme.rows("SELECT count(*) FROM chunk WHERE deleted_at IS NOT NULL") == [(0,)]
     assert acme.published() == held
     assert_versions_are_as_they_were_cut(acme)
+
+
+@pytest.mark.parametrize(
+    ("statement", "before"),
+    [("publish_documents", ""), ("publish_removals", "UPDATE document SET deleted_at = now()")],
+)
+def test_what_leaves_is_looked_up_each_once_although_the_tables_were_small_when_they_were_analysed(
+    acme: Harness, statement: str, before: LiteralString
+) -> None:
+    many = 1000
+    page = acme.world.add_page("House", blocks=[blocks.paragraph("a door and a window")])
+    acme.settle()
+    acme.sync()
+    acme.world.set_title(page, "Another house")
+    acme.settle()
+    with acme.session() as session:
+        read_pages(session, SyncRequest())
+        make_contents(session)
+        cut_chunks(session, Purpose.SYNC)
+        embed_chunks(session, Purpose.SYNC)
+        connection = session.connection
+        (build,) = builds_of(connection, session.workspace.workspace_id)
+        ((document,),) = connection.execute("SELECT document_id FROM document").fetchall()
+        with connection.transaction(force_rollback=True):
+            connection.execute("ANALYZE chunk, chunk_terms, published_document, term_count")
+            connection.execute(
+                "WITH made AS (INSERT INTO chunk (rag_index_build_id, document_content_id, chunk_content, "
+                "heading_path, text_hash, token_count, chunk_embedding, heading_levels, passages) "
+                "SELECT rag_index_build_id, document_content_id, chunk_content, heading_path, text_hash, token_count, "
+                "chunk_embedding, heading_levels, passages FROM chunk, generate_series(1, %s) "
+                "RETURNING document_chunk_id), "
+                "words AS (INSERT INTO chunk_terms (rag_index_build_id, document_chunk_id, document_id, terms, keys) "
+                "SELECT t.rag_index_build_id, made.document_chunk_id, t.document_id, t.terms, t.keys "
+                "FROM chunk_terms t, made) "
+                "UPDATE published_document SET chunk_ids = chunk_ids || ARRAY(SELECT document_chunk_id FROM made)",
+                [many],
+            )
+            connection.execute(before)
+            ((plan,),) = connection.execute(
+                f"EXPLAIN (ANALYZE, FORMAT JSON) {load_publish_sql(statement)}",
+                {**build.params, **NO_MEANS, "documents": [document], "counting": True},
+            ).fetchall()
+    assert rows_touched(plan[0]["Plan"]) < 100 * many

@@ -20,7 +20,7 @@ WITH batch AS MATERIALIZED (
     GROUP BY document_chunk_id
     HAVING sum(step) > 0
 ), retired AS (
-    -- An array is looked up; joined, all chunks would be read while the planner takes the table for small.
+    -- Arrays are looked up; joined, each chunk would be compared with each while the planner takes the tables for small.
     UPDATE chunk k SET deleted_at = now(), updated_at = now()
     WHERE k.rag_index_build_id = %(build)s AND k.document_chunk_id = ANY(ARRAY(SELECT document_chunk_id FROM leaving))
     RETURNING k.document_chunk_id
@@ -31,8 +31,8 @@ WITH batch AS MATERIALIZED (
     FROM batch
     WHERE served_content_id IS NOT NULL
 ), gone AS (
-    DELETE FROM chunk_terms t USING retired
-    WHERE t.rag_index_build_id = %(build)s AND t.document_chunk_id = retired.document_chunk_id
+    DELETE FROM chunk_terms t
+    WHERE t.rag_index_build_id = %(build)s AND t.document_chunk_id = ANY(ARRAY(SELECT document_chunk_id FROM retired))
     RETURNING t.document_chunk_id, t.document_id, t.terms, t.keys
 ), kept AS (
     -- For searches of the past.

@@ -1,4 +1,4 @@
--- Take removed documents out of a build.
+-- Take removed documents out of a build. Arrays are looked up: see publish_documents.sql.
 -- in: build (rag_index_build_id)
 -- out: retired (chunks), removed_objects (documents)
 WITH removed AS (
@@ -15,8 +15,8 @@ WITH removed AS (
       AND k.document_chunk_id = ANY(ARRAY(SELECT unnest(chunk_ids) FROM removed))
     RETURNING k.document_chunk_id
 ), gone AS (
-    DELETE FROM chunk_terms t USING retired
-    WHERE t.rag_index_build_id = %(build)s AND t.document_chunk_id = retired.document_chunk_id
+    DELETE FROM chunk_terms t
+    WHERE t.rag_index_build_id = %(build)s AND t.document_chunk_id = ANY(ARRAY(SELECT document_chunk_id FROM retired))
     RETURNING t.document_chunk_id, t.document_id, t.terms, t.keys
 ), kept AS (
     -- For searches of the past.
