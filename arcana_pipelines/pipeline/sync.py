@@ -120,6 +120,7 @@ def read_pages(
 
     Raises:
         WrongUse: a retry names a page that the workspace does not hold.
+        UnknownWorkspace: it was removed meanwhile.
         ArcanaError: see `sync_pages`.
     """
     connection, workspace_id = session.connection, session.workspace.workspace_id
@@ -140,6 +141,8 @@ def read_pages(
             read_seconds=request.read_seconds,
             on_read=follower.look if follows else lambda left: None,
         )
+    # A removed workspace's rows are gone, and what finds none to write needs no lease: it would be read to its end.
+    session.lease.require(connection)
     if did.mode != Mode.INCREMENTAL:
         # Not before the other process has ended: what it has cut may name what nothing named when the purge began.
         purge(connection, session.generation, session.settings.retention_days)
