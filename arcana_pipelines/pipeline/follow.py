@@ -74,12 +74,14 @@ class Follower:
         if (process := self._process) is None:
             return
         assert process.stdin is not None and process.stdout is not None
+        # Not `with process`: what interrupts the waiting would wait there for a process that may stand still.
+        with suppress(BrokenPipeError):  # it has ended already, and has said why
+            process.stdin.write(ALL_IS_READ.encode())
+        os.set_blocking(process.stdout.fileno(), True)
+        while said := process.stdout.read(_MOST_SAID):
+            self._hear(said)
         with process:
-            with suppress(BrokenPipeError):  # it has ended already, and has said why
-                process.stdin.write(ALL_IS_READ.encode())
-            os.set_blocking(process.stdout.fileno(), True)
-            while said := process.stdout.read(_MOST_SAID):
-                self._hear(said)
+            process.wait()
         if process.returncode not in (0, 1):
             log.warning("the process that indexes while pages are read ended with exit code %d", process.returncode)
 
