@@ -24,6 +24,7 @@ class ReadPage(TypedDict):
         platform: the kind of source, without which its `editor_id` says nothing.
         editor_id: the source's own id of who edited the page last; None where the source does not say.
         editor_name: what people call them; None likewise.
+        written_by: the transaction that wrote this, where others may write it meanwhile (`ledger.pages.just_read`).
     """
 
     external_id: str
@@ -39,3 +40,4 @@ class ReadPage(TypedDict):
     platform: NotRequired[str]
     editor_id: NotRequired[str | None]
     editor_name: NotRequired[str | None]
+    written_by: NotRequired[str]

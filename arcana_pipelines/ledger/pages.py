@@ -204,6 +204,16 @@ def just_read(connection: Connection, generation: Generation, limit: int) -> lis
     return query.rows(connection, ReadPage, load_sql("pages_just_read"), parameters)
 
 
+def still_so(connection: Connection, generation: Generation, taken: Sequence[ReadPage]) -> set[str]:
+    """The ids of those of `just_read` that nobody has written since, nor does until the caller's transaction ends."""
+    parameters = {
+        "workspace_id": generation.workspace_id,
+        "pages": [page["external_id"] for page in taken],
+        "written_by": [page["written_by"] for page in taken],
+    }
+    return set(scalars(connection, load_sql("pages_still_so"), parameters))
+
+
 def mark_outdated(connection: Connection, workspace_id: UUID, normaliser: int) -> None:
     """Let pages be processed again that another normaliser than this one has processed."""
     connection.execute(

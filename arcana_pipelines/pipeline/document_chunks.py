@@ -142,11 +142,15 @@ def _cut(given: _Uncut) -> _Cut:
 
 
 def _quarantine(connection: Connection, workspace_id: UUID, failures: dict[UUID, str]) -> None:
-    """Only an edit or a person brings these pages back; what is served of them stays."""
+    """Only an edit or a person brings these pages back; what is served of them stays.
+
+    Not one that was edited meanwhile, and whose text of now waits to be cut.
+    """
     connection.execute(
-        "UPDATE source_page p SET state = 'quarantined', next_attempt_at = NULL, outcome = NULL, reason = t.reason "
+        "UPDATE source_page p SET state = 'quarantined', outcome = NULL, reason = t.reason, "
+        "next_attempt_at = CASE WHEN p.state = 'quarantined' THEN p.next_attempt_at END "
         "FROM unnest(%s::uuid[], %s::text[]) AS t(document_id, reason) "
-        "WHERE p.workspace_id = %s AND p.document_id = t.document_id",
+        "WHERE p.workspace_id = %s AND p.document_id = t.document_id AND p.state IN ('unchanged', 'quarantined')",
         [list(failures), [reason.replace("\0", "") for reason in failures.values()], workspace_id],
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from arcana_pipelines.db.engine import Connection
@@ -59,9 +59,14 @@ def process_contents(connection: Connection, generation: Generation, processes: 
 
 
 def process_slice(connection: Connection, generation: Generation, limit: int) -> ContentReport:
-    """The same for at most `limit` of the pages that this generation has read so far, those read first."""
+    """The same for at most `limit` of the pages that this generation has read so far, those read first.
+
+    A page that was held before may be read again meanwhile, by another process: a later slice takes what that read.
+    """
     rows = pages.just_read(connection, generation, limit)
-    did = _keep(connection, generation, _make(_given(connection, generation, rows)))
+    made = _make(_given(connection, generation, rows))
+    with connection.transaction():
+        did = _keep(connection, generation, made.of(pages.still_so(connection, generation, rows)))
     if did.processed:
         with connection.transaction():
             put_in_place(connection, generation.workspace_id)
@@ -89,6 +94,11 @@ class _Made:
 
     contents: dict[str, Contents]
     failures: dict[str, str]
+
+    def of(self, some: Collection[str]) -> _Made:
+        """Of these pages alone."""
+        contents = {page: made for page, made in self.contents.items() if page in some}
+        return _Made(contents, {page: reason for page, reason in self.failures.items() if page in some})
 
 
 def _given(connection: Connection, generation: Generation, rows: list[ReadPage]) -> _Given:

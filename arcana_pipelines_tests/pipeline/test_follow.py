@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -18,10 +19,18 @@ import pytest
 from arcana_pipelines import plugins
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
-from arcana_pipelines.errors import InvalidSetting
+from arcana_pipelines.errors import InvalidSetting, PageTooLarge, UnknownWorkspace
 from arcana_pipelines.ledger import pages
 from arcana_pipelines.ledger.generations import Generation
-from arcana_pipelines.pipeline import follow, follower, source_pages, sync
+from arcana_pipelines.pipeline import (
+    document_chunks,
+    document_content,
+    follow,
+    follower,
+    registration,
+    source_pages,
+    sync,
+)
 from arcana_pipelines.pipeline.follow import Follower
 from arcana_pipelines.pipeline.follower import Slice, index_slice
 from arcana_pipelines.pipeline.purpose import Purpose
@@ -205,6 +214,70 @@ def _tree(title: str) -> str:
     return f"Other {int(number) % 3}" if name in ("Other", "Below") else "Company"
 
 
+def test_of_a_page_that_is_read_again_while_it_is_processed_the_newer_text_is_indexed(
+    acme: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = acme.world.add_page("Plan", blocks=[blocks.paragraph("We meet on Monday.")])
+    make = document_content._make
+
+    def read_again(given: document_content._Given) -> document_content._Made:
+        made = make(given)
+        acme.rows("UPDATE source_page SET body = 'We meet on Friday.' WHERE external_id = %s RETURNING 1", page)
+        return made
+
+    with acme.session() as session:
+        sync.read_pages(session, SyncRequest())
+        monkeypatch.setattr(document_content, "_make", read_again)
+        assert index_slice(session, 100).pages == 41
+        assert page not in acme.published() and acme.page_state(page) == ("fetched", None)
+        monkeypatch.setattr(document_content, "_make", make)
+        assert index_slice(session, 100).pages == 1
+    assert "Friday" in acme.published()[page]
+
+
+def test_a_page_that_cannot_be_cut_is_indexed_once_an_edit_has_mended_it(
+    acme: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The edit is read, and the slice that takes it up is not the first."""
+    first, page = sorted(acme.world.add_page(title) for title in ("One", "Two"))
+    (block,) = acme.world.append_blocks(page, [blocks.paragraph("far too long")])
+    cut = document_chunks.chunk_document
+
+    def refuse(contents: object, *arguments: object) -> object:
+        if "far too long" in str(contents):
+            raise PageTooLarge("nobody can cut this")
+        return cut(contents, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(document_chunks, "chunk_document", refuse)
+    acme.settle()
+    acme.sync()
+    assert acme.page_state(page) == ("quarantined", "cannot be cut: nobody can cut this")
+    acme.world.set_block_text(block, "short enough")
+    acme.world.append_blocks(first, [blocks.paragraph("edited as well")])
+    acme.settle()
+    with acme.session() as session:
+        sync.read_pages(session, SyncRequest())
+        assert index_slice(session, 1).pages == 1
+        assert acme.page_state(page) == ("fetched", None)
+        assert index_slice(session, 1).pages == 1
+    acme.assert_matches_world()
+
+
+def test_a_workspace_that_is_removed_while_it_is_read_ends_its_sync_with_a_sentence(
+    acme: Harness, small_batches: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = itertools.count()
+
+    def look(self: Follower, left: int) -> None:
+        if next(looks) == 0:
+            registration.remove(acme.database, acme.slug, lambda _: None)
+
+    monkeypatch.setattr(Follower, "look", look)
+    with pytest.raises(UnknownWorkspace, match="'acme'"):
+        acme.sync()
+    assert next(looks) > 1
+
+
 @pytest.mark.parametrize(
     ("limit", "pages", "seconds", "then"),
     [(10, 10, 1, 40), (10, 7, 1, 10), (10, 10, 5, 10), (10, 10, 11, 5), (1, 1, 90, 1), (100, 100, 1, 200)],
@@ -321,6 +394,30 @@ class TestInAnotherProcess:
             connection.execute("UPDATE rag_index_build SET embedding_model = 'guest-model'")
         did = _followed(slow)
         assert (did.pages, caplog.text) == (41, "") if not told else told in caplog.text
+
+    def test_an_interrupt_ends_the_waiting_for_one_that_stands_still(self, slow: Harness) -> None:
+        class Interrupted(BaseException):
+            """As Dagster raises: of its own kind."""
+
+        interrupts: list[int] = []
+
+        def interrupt(number: int, frame: object) -> None:
+            interrupts.append(number)
+            raise Interrupted
+
+        before = signal.signal(signal.SIGALRM, interrupt)
+        with slow.session() as session:
+            follower = Follower(session, lambda did: None)
+            process = follower._process = follower._start()
+            process.send_signal(signal.SIGSTOP)
+            # The first is enough: the second is for who waits on.
+            signal.setitimer(signal.ITIMER_REAL, 1, 30)
+            with pytest.raises(Interrupted):
+                follower.end()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            follower.kill()
+        signal.signal(signal.SIGALRM, before)
+        assert len(interrupts) == 1 and process.returncode == -signal.SIGKILL
 
     def test_it_ends_at_once_with_a_run_that_is_killed_while_it_waits_for_it(self, slow: Harness) -> None:
         with slow.session() as session:

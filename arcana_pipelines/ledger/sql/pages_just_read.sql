@@ -1,9 +1,10 @@
 -- Pages that a generation has read and that are not processed yet, in the order in which they were read.
 -- `database` is the title of a row's database.
+-- `written_by` is the transaction that wrote the page's row: whoever reads pages may write it again meanwhile.
 -- in: workspace_id, generation, limit
 -- out: the fields of ReadPage
 SELECT p.external_id, p.kind, p.title, p.url, p.properties, p.body, p.body_links, p.partial, p.last_edited_at,
-       p.editor_id, p.editor_name, w.platform,
+       p.editor_id, p.editor_name, w.platform, p.xmin::text AS written_by,
        CASE WHEN p.kind = 'row' THEN parent.title END AS database
 FROM source_page p
 JOIN workspace w USING (workspace_id)
