@@ -14,8 +14,8 @@ KEPT_SECONDS = 30
 STOP_SECONDS = 20
 
 
-def serve(app: FastAPI, sock: socket.socket) -> None:
-    """Serve until interrupted; what is being answered is answered."""
+def server_of(app: FastAPI) -> uvicorn.Server:
+    """The server of the API, which does not run yet."""
     config = uvicorn.Config(
         app,
         ws="none",
@@ -27,4 +27,9 @@ def serve(app: FastAPI, sock: socket.socket) -> None:
         log_level="warning",
         access_log=False,
     )
-    uvicorn.Server(config).run(sockets=[sock])
+    return uvicorn.Server(config)
+
+
+def serve(app: FastAPI, sock: socket.socket) -> None:
+    """Serve until interrupted; what is being answered is answered."""
+    server_of(app).run(sockets=[sock])

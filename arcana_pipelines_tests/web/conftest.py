@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
-import uvicorn
 from pydantic import SecretStr
 
 from arcana_pipelines.db.embedded import lease
@@ -17,6 +16,7 @@ from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Permission, Scope
 from arcana_pipelines.web.api import make_api
 from arcana_pipelines.web.receiver import listen
+from arcana_pipelines.web.server import server_of
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 
@@ -66,7 +66,7 @@ def api(acme: Harness) -> Iterator[Api]:
     globex.sync()
     database = serving(acme.database)
     sock = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(make_api(database, SALT), lifespan="on", ws="none", log_level="error"))
+    server = server_of(make_api(database, SALT))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     try:
