@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 
 from arcana_pipelines.errors import ArcanaError, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
@@ -133,6 +134,8 @@ class _AsOpenAi(APIRoute):
                 first = error.errors()[0]
                 param = ".".join(map(str, first["loc"][1:]))
                 return _failed(422, f"{param}: {first['msg']}", param=param)
+            except HTTPException as error:  # what the framework says of a body that is no JSON
+                return _failed(422 if error.status_code == 400 else error.status_code, str(error.detail))
             except ArcanaError as error:
                 if (status := status_of(error)) >= 500:
                     raise

@@ -70,6 +70,13 @@ def test_what_cannot_be_meant_is_told_as_the_client_reads_it(api: Api, asked: di
     assert refused.status_code == 422 and len(refused.json()["error"]["message"]) > 10
 
 
+@pytest.mark.parametrize(("body", "status"), [(b"\xff\xfe", 422), (b"{", 422), (b" " * 70_000, 413)])
+def test_a_body_that_is_not_read_is_told_likewise(api: Api, body: bytes, status: int) -> None:
+    with api.client("search") as own:
+        refused = own.post(STORE, content=body, headers={"Content-Type": "application/json"})
+    assert refused.status_code == status and refused.json()["error"]["message"]
+
+
 def test_what_the_key_does_not_open_is_not_there(api: Api, client: openai.OpenAI) -> None:
     said = set()
     for store in ("globex", "nowhere", "acme.drafts"):
