@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
@@ -55,6 +55,7 @@ from arcana_pipelines.mcp.several import search_all
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searcher import Searcher, workspace_named
+from arcana_pipelines.retrieval.searchers import Searchers
 from arcana_pipelines.retrieval.served import (
     ServedWorkspace,
     external_id_of,
@@ -75,8 +76,6 @@ _INSTRUCTIONS = (
 _MOST_NAMED = 10
 _DESCRIBED = {"search"}
 _MOST_COMPANIES = 100
-# Searchers that are kept, by their workspaces: each has the models that embed questions.
-_MOST_SEARCHERS = 1000
 # What these say is for who runs the installation: over HTTP, for the log.
 _FAULTS_HERE = (DatabaseUnreachable, DatabaseBusy, DatabaseFull, InvalidSetting, ModelMissing, OnlySearches)
 
@@ -117,6 +116,7 @@ class _Libraries:
     def __init__(self, database: Database, address_of: AddressOf) -> None:
         self._database = database
         self._address_of = address_of
+        self._searchers = Searchers(database)
         self._of_company = lru_cache(_MOST_COMPANIES)(self._new)
 
     def of(self, reach: Reach) -> _Library:
@@ -125,16 +125,18 @@ class _Libraries:
 
     def _new(self, company: UUID | None) -> _Library:
         database = self._database if company is None else self._database.for_company(company)
-        return _Library(database, self._address_of)
+        return _Library(database, partial(self._searchers.of, company), self._address_of)
 
 
 class _Library:
     """What the tools do, for a caller whose reach is known."""
 
-    def __init__(self, database: Database, address_of: AddressOf) -> None:
+    def __init__(
+        self, database: Database, searcher: Callable[[tuple[str, ...]], Searcher], address_of: AddressOf
+    ) -> None:
         self._database = database
+        self._searcher = searcher
         self._address_of = address_of
-        self._searcher = lru_cache(_MOST_SEARCHERS)(self._new_searcher)
 
     def search(self, slugs: tuple[str, ...], request: SearchRequest) -> SearchAnswer:
         return search_answer(search_all(self._searcher, slugs, request), self._address_of)
@@ -181,9 +183,6 @@ class _Library:
     def workspaces(self, reach: Reach) -> list[ServedWorkspace]:
         with self._database.connection() as connection:
             return served_workspaces(connection, reach.all)
-
-    def _new_searcher(self, slugs: tuple[str, ...]) -> Searcher:
-        return Searcher(workspaces=slugs, database=self._database)
 
 
 def _add_tools(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf) -> None:

@@ -55,6 +55,7 @@ class Searcher:
         workspaces: Sequence[str] = (),
         database: Database | None = None,
         reranker: Reranker | None = None,
+        embedders: QueryEmbedders | None = None,
     ) -> None:
         """A searcher of the workspace with this slug, or of several.
 
@@ -66,6 +67,7 @@ class Searcher:
             workspaces: the slugs of several, at most 20, in place of one.
             database: a pool to share with other searchers, with its own settings. It is not closed with this one.
             reranker: another one than the settings name.
+            embedders: models that embed queries, to share with other searchers.
 
         Raises:
             InvalidSetting: a variable of the environment is malformed.
@@ -78,7 +80,7 @@ class Searcher:
         self._settings = settings or self._database.settings
         self._slugs = [workspace] if workspace is not None else checked_workspaces(workspaces)
         self._index = index
-        self._embedders = QueryEmbedders(self._settings)
+        self._embedders = embedders or QueryEmbedders(self._settings)
         self._reranker = reranker or open_reranker(self._settings)
         self._lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None

@@ -20,13 +20,13 @@ from arcana_pipelines.keys.access import Access
 from arcana_pipelines.retrieval.limits import LONGEST_QUERY
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
+from arcana_pipelines.retrieval.searchers import Searchers
 from arcana_pipelines.retrieval.whole_document import Document
 from arcana_pipelines.web.assistants import add_assistants, assistants
 from arcana_pipelines.web.bodies import LimitedBodies
 from arcana_pipelines.web.gate import Gate, Keyed
 from arcana_pipelines.web.problems import MEDIA_TYPE, Problem, Refused, described, handle_problems, request_id
 from arcana_pipelines.web.request_ids import RequestIds
-from arcana_pipelines.web.searchers import Searchers
 from arcana_pipelines.web.vector_stores import add_vector_stores
 from arcana_pipelines.workspaces.workspaces import slugs_of_company
 
@@ -108,7 +108,7 @@ def add_searches(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
         opened = gate.index(access, "search", slug, asked.index)
         if asked.k > MOST_K:
             raise WrongUse(f"k is at most {MOST_K} here, not {asked.k}: `cursor` leads to further hits.")
-        results = searchers.of(access.company_id, opened.slug).search(asked)
+        results = searchers.of(access.company_id, (opened.slug,)).search(asked)
         headers = {"Cache-Control": "private, no-store"}
         return JSONResponse({**results.to_dict(), "request_id": request_id(request)}, headers=headers)
 
@@ -167,7 +167,7 @@ def add_reading(app: FastAPI, gate: Gate, database: Database, searchers: Searche
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
         try:
-            found = searchers.of(access.company_id, opened.slug, index).document(document)
+            found = searchers.of(access.company_id, (opened.slug,), index).document(document)
         except WrongUse as error:
             raise Refused(404, "not-found", str(error)) from error
         tag = f'W/"{found.document_id}.{found.version}"'

@@ -23,9 +23,9 @@ from arcana_pipelines.retrieval.filters import KINDS, Filters, PropertyCondition
 from arcana_pipelines.retrieval.limits import LONGEST_QUERY, LONGEST_VALUE
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.search_request import SearchRequest
+from arcana_pipelines.retrieval.searchers import Searchers
 from arcana_pipelines.web.gate import Gate, Keyed
 from arcana_pipelines.web.problems import Refused, status_of
-from arcana_pipelines.web.searchers import Searchers
 
 MOST_RESULTS = 50
 MOST_QUERIES = 5
@@ -168,7 +168,7 @@ def add_vector_stores(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
                 index=index or DEFAULT_INDEX,
                 min_score=asked.ranking_options.score_threshold if asked.ranking_options else None,
             )
-            for hit in searchers.of(access.company_id, opened.slug).search(request).hits:
+            for hit in searchers.of(access.company_id, (opened.slug,)).search(request).hits:
                 key = (hit.document_id, hit.position)
                 if key not in best or best[key].score < hit.score:
                     best[key] = hit

@@ -1,0 +1,38 @@
+"""The searchers that requests share: all on one pool of connections, with the same models."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from uuid import UUID
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX
+from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
+from arcana_pipelines.retrieval.reranking.registry import open_reranker
+from arcana_pipelines.retrieval.searcher import Searcher
+
+# Each is a few objects, and none has a connection or a model of its own.
+MOST_KEPT = 1000
+
+
+class Searchers:
+    """Safe to share between threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._embedders = QueryEmbedders(database.settings)
+        self._reranker = open_reranker(database.settings)
+        self._kept = lru_cache(MOST_KEPT)(self._new)
+
+    def of(self, company: UUID | None, slugs: tuple[str, ...], index: str = DEFAULT_INDEX) -> Searcher:
+        """The searcher of an index of these workspaces, which sees what is this company's alone.
+
+        None: it sees what the database's user may see.
+        """
+        return self._kept(company, slugs, index)
+
+    def _new(self, company: UUID | None, slugs: tuple[str, ...], index: str) -> Searcher:
+        database = self._database if company is None else self._database.for_company(company)
+        return Searcher(
+            index=index, workspaces=slugs, database=database, reranker=self._reranker, embedders=self._embedders
+        )
