@@ -149,3 +149,9 @@ class BudgetReached(ArcanaError):
 
 class NotVerified(ArcanaError):
     """A build of an index is not fit to serve; the one that serves stays."""
+
+
+# What these say is for who runs the installation, whatever else they are: nothing is wrong with what was asked.
+FAULTS_OF_THE_INSTALLATION = (
+    DatabaseUnreachable, DatabaseBusy, DatabaseFull, InvalidSetting, ModelMissing, OnlySearches,
+)  # fmt: skip

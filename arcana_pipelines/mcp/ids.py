@@ -8,15 +8,14 @@ from uuid import UUID
 
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval.limits import told
+from arcana_pipelines.workspaces.workspaces import SLUG
 
 _EXAMPLE = "handbook/0190f3a2-7c1e-7cc4-9f0a-3d2b1a4c5e6f"
 HOW = (
     f"An id is as `search` and `list_documents` give it: `{_EXAMPLE}` for a document, and the same with `#3` behind "
     "it for its third passage."
 )
-_ID = re.compile(
-    r"(?P<workspace>[a-z0-9][a-z0-9-]{0,62})/(?P<document>[0-9a-fA-F-]{32,36})(?:#(?P<passage>[0-9]{1,7}))?"
-)
+_ID = re.compile(rf"(?P<workspace>{SLUG.pattern})/(?P<document>[0-9a-fA-F-]{{32,36}})(?:#(?P<passage>[0-9]{{1,7}}))?")
 
 
 @dataclass(frozen=True, slots=True)

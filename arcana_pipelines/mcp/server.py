@@ -21,16 +21,7 @@ from pydantic import Field
 
 import arcana_pipelines
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.errors import (
-    ArcanaError,
-    DatabaseBusy,
-    DatabaseFull,
-    DatabaseUnreachable,
-    InvalidSetting,
-    ModelMissing,
-    OnlySearches,
-    WrongUse,
-)
+from arcana_pipelines.errors import FAULTS_OF_THE_INSTALLATION, ArcanaError, WrongUse
 from arcana_pipelines.mcp import sizes
 from arcana_pipelines.mcp.answers import (
     MOST_HITS,
@@ -76,8 +67,6 @@ _INSTRUCTIONS = (
 _MOST_NAMED = 10
 _DESCRIBED = {"search"}
 _MOST_COMPANIES = 100
-# What these say is for who runs the installation: over HTTP, for the log.
-_FAULTS_HERE = (DatabaseUnreachable, DatabaseBusy, DatabaseFull, InvalidSetting, ModelMissing, OnlySearches)
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PAGE = "a page (its id, its address, or its exact title)"
@@ -145,6 +134,8 @@ class _Library:
         slug = reach.readable(named.workspace)
         try:
             document = self._searcher((slug,)).document(named.document_id)
+        except FAULTS_OF_THE_INSTALLATION:
+            raise
         except WrongUse as error:
             raise WrongUse(f"{error} {HOW}") from error
         parts = sizes.parts(document.text, sizes.TEXT_TOKENS)
@@ -346,7 +337,7 @@ def _in_words(request: Any, kind: Callable[[str], ToolError | ResourceError]) ->
     """Tell what is raised on purpose in its words: an assistant reads them and corrects its call."""
     try:
         yield
-    except _FAULTS_HERE as error:
+    except FAULTS_OF_THE_INSTALLATION as error:
         if request is None:
             raise kind(str(error)) from error
         log.error("a tool could not be used: %s", error)

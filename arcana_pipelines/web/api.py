@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 import arcana_pipelines
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current
-from arcana_pipelines.errors import ArcanaError, WrongUse
+from arcana_pipelines.errors import FAULTS_OF_THE_INSTALLATION, ArcanaError, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Index, indexes_of
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.retrieval.limits import LONGEST_QUERY
@@ -168,6 +168,8 @@ def add_reading(app: FastAPI, gate: Gate, database: Database, searchers: Searche
         opened = gate.index(access, "read", slug, index)
         try:
             found = searchers.of(access.company_id, (opened.slug,), index).document(document)
+        except FAULTS_OF_THE_INSTALLATION:
+            raise
         except WrongUse as error:
             raise Refused(404, "not-found", str(error)) from error
         tag = f'W/"{found.document_id}.{found.version}"'

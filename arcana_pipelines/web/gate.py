@@ -13,6 +13,7 @@ from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, find_index_names
 from arcana_pipelines.keys.access import Access, Scope, access_of
 from arcana_pipelines.web.problems import Refused
+from arcana_pipelines.workspaces.workspaces import SLUG
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="arcana"'}
 
@@ -74,7 +75,7 @@ class Gate:
     def _workspace(self, connection: Connection, access: Access, scope: Scope, slug: str) -> Opened:
         # A name that cannot be one is not asked for: PostgreSQL knows no NUL.
         row = None
-        if slug.isprintable():
+        if SLUG.fullmatch(slug):
             row = connection.execute(
                 "SELECT workspace_id FROM workspace WHERE slug = %s AND company_id = %s AND status <> 'deleting'",
                 [slug, access.company_id],

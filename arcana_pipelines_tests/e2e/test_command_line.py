@@ -79,7 +79,7 @@ class TestMainPath:
         assert verified.stderr == "", "what is done is told on terminals alone"
 
         again = arcana("index", "create", "acme", "other", FORCE_COLOR="1", TERM="xterm", COLUMNS="200")
-        assert f"acme: cutting: 0 of {documents} documents" in again.stderr
+        assert "acme: starting …" in again.stderr, "which of the stages it sees depends on how fast they are"
         quiet = arcana("index", "create", "acme", "third", "--json", FORCE_COLOR="1", TERM="xterm", COLUMNS="200")
         assert quiet.stderr == ""
 

@@ -92,8 +92,20 @@ def test_a_key_reaches_what_it_opens(ask: Callable[..., Any], era: str) -> None:
     assert "acme (1 document" in tools[0].description and "beta" not in str(tools)
 
 
+@pytest.mark.parametrize(
+    ("tool", "does", "arguments"),
+    [
+        ("search", "search", {"query": "walrus"}),
+        ("fetch", "document", {"id": "acme/0190f3a2-7c1e-7cc4-9f0a-3d2b1a4c5e6f"}),
+    ],
+)
 def test_what_is_wrong_here_is_for_the_log(
-    ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ask: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tool: str,
+    does: str,
+    arguments: dict[str, Any],
 ) -> None:
     from arcana_pipelines.errors import DatabaseUnreachable
     from arcana_pipelines.retrieval.searcher import Searcher
@@ -101,8 +113,8 @@ def test_what_is_wrong_here_is_for_the_log(
     def fails(*_: Any) -> None:
         raise DatabaseUnreachable("The database at db.internal cannot be used.")
 
-    monkeypatch.setattr(Searcher, "search", fails)
-    result = ask(through("auto", lambda client: client.call_tool("search", {"query": "walrus"})), "key-of-acme")
+    monkeypatch.setattr(Searcher, does, fails)
+    result = ask(through("auto", lambda client: client.call_tool(tool, arguments)), "key-of-acme")
     assert result.is_error and "db.internal" not in str(result.content) and "db.internal" in caplog.text
 
 

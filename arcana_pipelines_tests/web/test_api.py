@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from arcana_pipelines.errors import DatabaseUnreachable
 from arcana_pipelines.keys import keys
+from arcana_pipelines.retrieval.searcher import Searcher
 from arcana_pipelines.web.problems import MEDIA_TYPE
 from arcana_pipelines_tests.web.conftest import Api
 
@@ -96,6 +98,17 @@ class TestADocument:
         with api.client("read") as client:
             missing = client.get(f"/v1/workspaces/acme/documents/{asked}")
         assert problem(missing)["status"] == 404
+
+    def test_is_not_said_to_be_missing_where_the_database_does_not_answer(
+        self, api: Api, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fails(*_: object) -> None:
+            raise DatabaseUnreachable("The database at db.internal cannot be used.")
+
+        monkeypatch.setattr(Searcher, "document", fails)
+        with api.client("read") as client:
+            failed = client.get("/v1/workspaces/acme/documents/Vacation policy")
+        assert problem(failed)["status"] == 503 and "retry-after" in failed.headers and "db.internal" not in failed.text
 
 
 def test_workspaces_and_indexes_are_those_that_the_key_opens(api: Api) -> None:
