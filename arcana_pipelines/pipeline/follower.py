@@ -77,10 +77,12 @@ def index_slice(session: Session, limit: int) -> Slice:
     return Slice(did.processed, published.published, embedded.computed + embedded.passages)
 
 
-def next_limit(limit: int, pages: int, seconds: float) -> int:
-    """How many pages the next slice has at most, after one of so many that took so long."""
+def next_limit(limit: int, pages: int, seconds: float, before: tuple[int, float] = (0, 0.0)) -> int:
+    """How many pages the next slice has at most, after one of so many that took so long, and after that `before` it."""
     if seconds > SLICE_SECONDS:
-        return max(1, limit // 2)
+        # Fewer took as long: it is not the pages that take long, and a few at a time would take for ever.
+        is_vain = pages < before[0] and seconds > before[1] * 3 / 4
+        return min(4 * limit, LARGEST_SLICE) if is_vain else max(1, limit // 2)
     return min(4 * limit, LARGEST_SLICE) if pages == limit and seconds < SLICE_SECONDS / 3 else limit
 
 
@@ -97,13 +99,14 @@ def main() -> int:
     database = Database(Settings(**told["settings"]))
     try:
         with workspace_session(database, told["workspace"], run=told["run"]) as session:
-            limit, is_last = SLICE, False
+            limit, before, is_last = SLICE, (0, 0.0), False
             while not is_last:
                 began, was_read = time.monotonic(), all_is_read.is_set()
                 did = index_slice(session, limit)
                 if did.pages:
                     print(json.dumps(asdict(did)), file=tell, flush=True)
-                    limit = next_limit(limit, did.pages, time.monotonic() - began)
+                    seconds = time.monotonic() - began
+                    limit, before = next_limit(limit, did.pages, seconds, before), (did.pages, seconds)
                 elif not (is_last := was_read):
                     all_is_read.wait(LOOK_SECONDS)
     except ArcanaError as error:
