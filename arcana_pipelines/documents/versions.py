@@ -43,6 +43,11 @@ def store_versions(connection: Connection, workspace_id: UUID, contents: Mapping
 
 
 def put_in_place(connection: Connection, workspace_id: UUID) -> None:
-    """Put every document below its parents, and make the references between documents what the pages' links say."""
+    """Put every document below its parents, and make the references between documents what the pages' links say.
+
+    In the caller's transaction.
+    """
+    # Whole tables are joined. While they are filled the planner takes them for empty, and would compare each with each.
+    connection.execute("SET LOCAL enable_nestloop = off")
     connection.execute(load_sql("paths"), {"workspace_id": workspace_id})
     connection.execute(load_sql("references"), {"workspace_id": workspace_id})

@@ -40,6 +40,8 @@ COMMIT_PAGES = 50
 MOST_LINKS = 500
 # So many failures of the whole source in a row, without one page read, end the reading.
 GIVE_UP_AFTER = 20
+# A planner that takes the ledger for as small as it was before such a listing compares each page with each.
+MANY = 1000
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -162,6 +164,8 @@ def _list(connection: Connection, workspace: Workspace, source: Source, generati
             with connection.transaction():
                 pages.record(connection, generation, shown)
             listed.update(ref.external_id for ref in shown if not ref.is_container)
+    if len(listed) >= MANY:
+        connection.execute("ANALYZE source_page")
     return listing, len(listed)
 
 

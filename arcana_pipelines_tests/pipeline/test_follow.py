@@ -18,6 +18,7 @@ import pytest
 
 from arcana_pipelines import plugins
 from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.documents import versions
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.errors import InvalidSetting, PageTooLarge, UnknownWorkspace
 from arcana_pipelines.ledger import pages
@@ -40,6 +41,7 @@ from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.pipeline.test_killed_at_commits import commits_of, killed_after, registered, stored
+from arcana_pipelines_tests.pipeline.test_passages import rows_touched
 from arcana_pipelines_tests.pipeline.world_machine import end_if_it_hangs, in_haste
 
 
@@ -209,6 +211,59 @@ def test_the_newest_pages_are_read_first_and_then_tree_by_tree(acme: Harness, mo
     assert read == by_edit[:5] + [title for tree in trees.values() for title in tree]
 
 
+class TestWhileTheLedgerGrows:
+    """What the planner knew of it before is out of date, and nothing may compare each page with each."""
+
+    @pytest.fixture
+    def grown(self, another: Callable[[str], Harness], monkeypatch: pytest.MonkeyPatch) -> Harness:
+        monkeypatch.setattr(source_pages, "MANY", 100)
+        small = another("small")
+        top = small.world.add_page("Top")
+        small.settle()
+        small.sync()
+        with small.database.connection() as connection:
+            connection.execute("ANALYZE source_page, document, document_relation")
+        for number in range(400):
+            small.world.add_page(f"Below {number}", top)
+        small.settle()
+        return small
+
+    def test_what_is_listed_is_counted_before_it_is_read(self, grown: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+        estimates: list[int] = []
+
+        def estimate(reading: source_pages._Reading) -> None:
+            statement = "EXPLAIN (FORMAT JSON) SELECT FROM source_page WHERE workspace_id = %s"
+            ((plan,),) = reading.connection.execute(statement, [reading.generation.workspace_id]).fetchall()
+            estimates.append(plan[0]["Plan"]["Plan Rows"])
+
+        monkeypatch.setattr(source_pages._Reading, "run", estimate)
+        with grown.session() as session:
+            sync.read_pages(session, SyncRequest(Mode.FULL))
+        assert estimates[0] == pytest.approx(401, rel=0.1)
+
+    def test_documents_are_put_in_place_by_joining_whole_tables(self, grown: Harness) -> None:
+        touched: list[int] = []
+
+        class Explaining:
+            def __init__(self, connection: Connection) -> None:
+                self._connection = connection
+
+            def execute(self, statement: str, *parameters: object) -> None:
+                if not statement.startswith("--"):
+                    self._connection.execute(statement)  # type: ignore[call-overload]
+                    return
+                explained = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
+                ((plan,),) = self._connection.execute(explained, *parameters).fetchall()  # type: ignore[call-overload]
+                touched.append(rows_touched(plan[0]["Plan"]))
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(source_pages, "MANY", 1_000_000)
+            grown.sync(Mode.FULL)
+        with grown.session() as session, session.connection.transaction(force_rollback=True):
+            versions.put_in_place(Explaining(session.connection), session.workspace.workspace_id)  # type: ignore[arg-type]
+        assert len(touched) == 2 and max(touched) < 20_000
+
+
 def _tree(title: str) -> str:
     name, _, number = title.partition(" ")
     return f"Other {int(number) % 3}" if name in ("Other", "Below") else "Company"
@@ -284,6 +339,15 @@ def test_a_workspace_that_is_removed_while_it_is_read_ends_its_sync_with_a_sente
 )
 def test_slices_take_some_seconds(limit: int, pages: int, seconds: float, then: int) -> None:
     assert follower.next_limit(limit, pages, seconds) == then
+
+
+def test_slices_stay_large_where_it_is_not_the_pages_that_take_long() -> None:
+    limit, before, sizes = follower.LARGEST_SLICE, (0, 0.0), []
+    for _ in range(20):
+        sizes.append(limit)
+        seconds = 40 + limit / 100
+        limit, before = follower.next_limit(limit, limit, seconds, before), (limit, seconds)
+    assert min(sizes) >= follower.LARGEST_SLICE / 2
 
 
 class TestInAnotherProcess:
@@ -480,6 +544,7 @@ def _install_provider(folder: Path, monkeypatch: pytest.MonkeyPatch, line: str) 
 
 import numpy as np
 
+from arcana_pipelines.documents import versions
 from arcana_pipelines.embedding.catalogue import Model
 from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.embedding.registry import EmbeddingProvider
