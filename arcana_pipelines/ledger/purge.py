@@ -23,6 +23,8 @@ def purge(connection: Connection, generation: Generation, days: int) -> int:
             connection.execute(load_sql("purge_embeddings"), key)
         connection.execute(load_sql("purge_chunks"), key)
         connection.execute(load_sql("purge_terms"), key)
-        connection.execute(load_sql("purge_passages"), {"workspace_id": generation.workspace_id})
         connection.execute(load_sql("purge_records"), key)
+        # Whole tables are joined, whatever the planner takes them for.
+        connection.execute("SET LOCAL enable_nestloop = off")
+        connection.execute(load_sql("purge_passages"), {"workspace_id": generation.workspace_id})
     return purged

@@ -11,6 +11,7 @@ from arcana_pipelines.embedding import catalogue
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import builds_of
+from arcana_pipelines.ledger import purge as purging
 from arcana_pipelines.pipeline.chunk_embeddings.passages import load_sql as load_passages_sql
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines_tests.harness import Harness
@@ -105,6 +106,49 @@ def test_known_passages_are_looked_up_each_once_although_the_stage_was_empty_whe
             "SELECT count(passage_embedding) FROM passage WHERE rag_index_build_id = %s", [other.rag_index_build_id]
         ).fetchone()
     assert (left, given) == ((0,), (many,))
+    assert rows_touched(plan[0]["Plan"]) < 100 * many
+
+
+@pytest.mark.parametrize("analysed", ["before they were many", "and of more than fit into memory"])
+def test_a_purge_compares_no_passage_with_all(acme: Harness, monkeypatch: pytest.MonkeyPatch, analysed: str) -> None:
+    many = 1500
+    plans: list[Any] = []
+    acme.world.add_page("House", blocks=DOORS)
+    acme.settle()
+    acme.sync()
+    with acme.session() as session, session.connection.transaction(force_rollback=True):
+        connection = session.connection
+        connection.execute("ANALYZE chunk, passage")
+        connection.execute(
+            "WITH made AS (INSERT INTO chunk (rag_index_build_id, document_content_id, chunk_content, heading_path, "
+            "text_hash, token_count, chunk_embedding, heading_levels, passages) "
+            "SELECT rag_index_build_id, document_content_id, chunk_content, heading_path, text_hash, token_count, "
+            "chunk_embedding, heading_levels, ARRAY(SELECT sha256(format('%%s %%s', number, part)::bytea) "
+            "FROM generate_series(1, 3) part) FROM chunk, generate_series(1, %s) number "
+            "RETURNING rag_index_build_id, passages) "
+            "INSERT INTO passage (rag_index_build_id, text_hash, passage_embedding) "
+            "SELECT rag_index_build_id, unnest(passages), array_fill(1, ARRAY[256])::vector::halfvec FROM made",
+            [many],
+        )
+        if analysed != "before they were many":
+            connection.execute("ANALYZE chunk, passage; SET LOCAL work_mem = '64kB'")
+        (passages,) = connection.execute("SELECT count(*) FROM passage").fetchone() or (0,)
+        load, execute = purging.load_sql, connection.execute
+
+        def explained(statement: Any, *parameters: Any) -> Any:
+            cursor = execute(statement, *parameters)
+            plans.extend(cursor.fetchall() if str(statement).startswith("EXPLAIN") else [])
+            return cursor
+
+        monkeypatch.setattr(
+            purging,
+            "load_sql",
+            lambda name: ("EXPLAIN (ANALYZE, FORMAT JSON) " if name == "purge_passages" else "") + load(name),
+        )
+        monkeypatch.setattr(connection, "execute", explained)
+        purging.purge(connection, session.generation, 30)
+        assert execute("SELECT count(*) FROM passage").fetchone() == (passages,)
+    ((plan,),) = plans
     assert rows_touched(plan[0]["Plan"]) < 100 * many
 
 

@@ -1,4 +1,5 @@
--- Vectors of passages that no chunk has any more.
+-- Vectors of passages that no chunk has any more. Not NOT IN: what is too large for the memory of a hash table would be
+-- compared each with each.
 -- in: workspace_id
 -- out: nothing
 WITH build AS (
@@ -11,8 +12,10 @@ WITH build AS (
 ), without AS (
     DELETE FROM passage_stage s
     WHERE s.rag_index_build_id = ANY(ARRAY(SELECT rag_index_build_id FROM build))
-      AND (s.rag_index_build_id, s.text_hash) NOT IN (SELECT rag_index_build_id, text_hash FROM named)
+      AND NOT EXISTS (SELECT 1 FROM named n
+                      WHERE n.rag_index_build_id = s.rag_index_build_id AND n.text_hash = s.text_hash)
 )
 DELETE FROM passage p
 WHERE p.rag_index_build_id = ANY(ARRAY(SELECT rag_index_build_id FROM build))
-  AND (p.rag_index_build_id, p.text_hash) NOT IN (SELECT rag_index_build_id, text_hash FROM named);
+  AND NOT EXISTS (SELECT 1 FROM named n
+                  WHERE n.rag_index_build_id = p.rag_index_build_id AND n.text_hash = p.text_hash);
