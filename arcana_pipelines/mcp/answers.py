@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from arcana_pipelines.mcp import sizes
 from arcana_pipelines.mcp.ids import Named
 from arcana_pipelines.retrieval.results import Hit, Results
-from arcana_pipelines.retrieval.served import ServedDocument, ServedWorkspace
+from arcana_pipelines.retrieval.served import RelatedDocument, ServedDocument, ServedWorkspace
 from arcana_pipelines.retrieval.shown import shown
 from arcana_pipelines.retrieval.whole_document import Document
 
@@ -213,7 +213,7 @@ def documents_answer(workspace: str, documents: Sequence[ServedDocument], addres
     return _largest(made, min(len(listed), MOST_LISTED))
 
 
-def related_answer(workspace: str, documents: Sequence[ServedDocument], address_of: AddressOf) -> RelatedAnswer:
+def related_answer(workspace: str, documents: Sequence[RelatedDocument], address_of: AddressOf) -> RelatedAnswer:
     """As many of the documents as fit into `sizes.SEARCH_TOKENS`."""
     listed = [Related(**_listed(workspace, each, address_of), how=each.how) for each in documents]
 

@@ -51,6 +51,7 @@ from arcana_pipelines.retrieval.served import (
     ServedWorkspace,
     external_id_of,
     passages_of,
+    path_of,
     related_documents,
     served_documents,
     served_workspaces,
@@ -149,10 +150,10 @@ class _Library:
     def documents(self, slug: str, below: str | None, after: Named | None) -> DocumentsAnswer:
         if after is not None and after.workspace != slug:
             raise WrongUse(f"`after` is the id of a document of another workspace than {slug}.")
-        last = None if after is None else UUID(after.document_id)
         with self._database.connection() as connection:
             workspace_id = workspace_named(connection, slug)
-            documents = served_documents(connection, workspace_id, below, last, MOST_LISTED + 1)
+            last = None if after is None else path_of(connection, workspace_id, UUID(after.document_id))
+            documents = served_documents(connection, workspace_id, Filters(below), last, MOST_LISTED + 1)
         return documents_answer(slug, documents, self._address_of)
 
     def related(self, slug: str, named: Named) -> RelatedAnswer:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import ClassVar, TypeVar
 from uuid import UUID
 
 from psycopg import sql
+from pydantic import ConfigDict
 
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
@@ -15,12 +17,15 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, chunk_table
 from arcana_pipelines.retrieval.filtered import documents_of
-from arcana_pipelines.retrieval.filters import Filters
+from arcana_pipelines.retrieval.filters import Filters, checked
 from arcana_pipelines.retrieval.places import find_indexed
+from arcana_pipelines.retrieval.results import DESCRIBED
 from arcana_pipelines.retrieval.serving import find_serving
 from arcana_pipelines.retrieval.shown import safe_address, shown
 
 load_sql = statements_beside(__file__)
+
+_Document = TypeVar("_Document", bound="ServedDocument")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +49,46 @@ class ServedWorkspace:
 
 @dataclass(frozen=True, slots=True)
 class ServedDocument:
-    """A document without its text.
+    """A document without its text."""
 
-    Attributes:
-        document_id: it stays through all versions.
-        kind: `page` or `row`.
-        title: fit to be shown.
-        url: the page's address, where it is one of http, https, mailto or notion.
-        depth: 1 for what stands below nothing, counted with the databases that rows stand in.
-        version: the one that is served.
-        last_edited_at: when the source says that it was edited, an ISO 8601 time.
-        how: what it has to do with the document that was asked about; empty where none was.
-    """
+    __pydantic_config__: ClassVar[ConfigDict] = DESCRIBED
 
     document_id: UUID
+    """It stays through all versions of the document."""
+
+    external_id: str
+    """The page's id in its source."""
+
     kind: str
+    """`page`, or `row` of a database."""
+
     title: str
+
     url: str | None
+    """The page's address, where it is one of http, https, mailto or notion."""
+
+    path: str
+    """The document's place, an ltree of stable labels."""
+
     depth: int
+    """1 for what stands below nothing, counted with the databases that rows stand in."""
+
     version: int
+    """The version that is served, from 1."""
+
     last_edited_at: str | None
+    """When the source says that the page was edited, an ISO 8601 time."""
+
+    published_at: datetime
+    """Since when this version is served."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedDocument(ServedDocument):
+    """A document that has to do with another."""
+
     how: str
+    """What it is to that one: `above`, `below`, `links to`, `linked from`, `summary`, `translation`, …"""
 
 
 def served_workspaces(
@@ -92,46 +116,43 @@ def passages_of(connection: Connection, workspace_id: UUID, document_id: str, in
 def served_documents(
     connection: Connection,
     workspace_id: UUID,
-    below: str | None = None,
-    after: UUID | None = None,
+    filters: Filters | None = None,
+    after: str | None = None,
     most: int = 50,
     index: str = DEFAULT_INDEX,
 ) -> list[ServedDocument]:
     """The documents that an index serves, in the order of their tree: what stands below a page follows it.
 
     Args:
-        below: a page or database, by its id in the source, its address or its title: it and what is below it.
-        after: the last document of the answer before; None: from the beginning.
+        filters: all but those on properties and links; `below` may name a database, too.
+        after: the path of the last document of the answer before; None: from the beginning.
 
     Raises:
-        WrongUse: there is no such index, page or document.
+        WrongUse: there is no such index or page, or a filter cannot be meant.
     """
-    filters, is_container = Filters(below=below).checked(), False
+    filters, is_container = checked(filters), False
     if filters.below:
         place = find_indexed(connection, workspace_id, filters.below)
         filters, is_container = replace(filters, below=place.external_id), place.is_container
     allowed, parameters = documents_of(filters, is_below_database=is_container)
-    path = None
-    if after is not None:
-        path = _path_of(connection, workspace_id, after)
     build = find_serving(connection, workspace_id, index, None, None).build
     statement = sql.SQL(load_sql("served_documents")).format(allowed=allowed)
-    parameters |= {"workspace_id": workspace_id, "build": build, "after": path, "most": most}
+    parameters |= {"workspace_id": workspace_id, "build": build, "after": after, "most": most}
     return _fit(query.rows(connection, ServedDocument, statement, parameters))
 
 
 def related_documents(
     connection: Connection, workspace_id: UUID, document_id: UUID, most: int = 10, index: str = DEFAULT_INDEX
-) -> list[ServedDocument]:
+) -> list[RelatedDocument]:
     """Documents that stand above or directly below one, that it links to, or that link to it: so many of each.
 
     Raises:
         WrongUse: there is no such index or document.
     """
-    _path_of(connection, workspace_id, document_id)
+    path_of(connection, workspace_id, document_id)
     build = find_serving(connection, workspace_id, index, None, None).build
     parameters = {"workspace_id": workspace_id, "build": build, "document_id": document_id, "most": most}
-    return _fit(query.rows(connection, ServedDocument, load_sql("related_documents"), parameters))
+    return _fit(query.rows(connection, RelatedDocument, load_sql("related_documents"), parameters))
 
 
 def external_id_of(connection: Connection, workspace_id: UUID, document_id: UUID) -> str:
@@ -147,7 +168,12 @@ def external_id_of(connection: Connection, workspace_id: UUID, document_id: UUID
     return external_id
 
 
-def _path_of(connection: Connection, workspace_id: UUID, document_id: UUID) -> str:
+def path_of(connection: Connection, workspace_id: UUID, document_id: UUID) -> str:
+    """The place of a document in its tree.
+
+    Raises:
+        WrongUse: there is no such document.
+    """
     statement = "SELECT path::text FROM document WHERE workspace_id = %s AND document_id = %s AND deleted_at IS NULL"
     path: str | None = query.scalar(connection, statement, [workspace_id, document_id])
     if path is None:
@@ -159,5 +185,5 @@ def _unknown(document_id: UUID) -> WrongUse:
     return WrongUse(f"There is no document '{document_id}' in this workspace (any more).")
 
 
-def _fit(documents: list[ServedDocument]) -> list[ServedDocument]:
+def _fit(documents: list[_Document]) -> list[_Document]:
     return [replace(each, title=shown(each.title), url=safe_address(each.url)) for each in documents]

@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import anyio.to_thread
-from fastapi import FastAPI, Header, Path, Query, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 import arcana_pipelines
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current
-from arcana_pipelines.errors import FAULTS_OF_THE_INSTALLATION, ArcanaError, WrongUse
-from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Index, indexes_of
+from arcana_pipelines.errors import ArcanaError, WrongUse
+from arcana_pipelines.indexes.builds import Index, indexes_of
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.retrieval.limits import LONGEST_QUERY
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searchers import Searchers
-from arcana_pipelines.retrieval.whole_document import Document
 from arcana_pipelines.web.assistants import add_assistants, assistants
 from arcana_pipelines.web.bodies import LimitedBodies
+from arcana_pipelines.web.documents import Slug, add_documents
 from arcana_pipelines.web.gate import Gate, Keyed
 from arcana_pipelines.web.problems import MEDIA_TYPE, Problem, Refused, described, handle_problems, request_id
 from arcana_pipelines.web.request_ids import RequestIds
@@ -33,7 +33,6 @@ from arcana_pipelines.workspaces.workspaces import slugs_of_company
 LARGEST_BODY = 64 * 1024
 # Hits of one answer: more is a listing, which is had page by page.
 MOST_K = 100
-_Slug = Annotated[str, Path(description="The slug of a workspace.", max_length=63)]
 _EXAMPLE = {"query": "How many days of vacation do I have?", "k": 3}
 
 
@@ -79,7 +78,8 @@ def make_api(database: Database, salt: str, names: Sequence[str] = ()) -> FastAP
     searchers = Searchers(database)
     add_searches(app, gate, searchers)
     add_vector_stores(app, gate, searchers)
-    add_reading(app, gate, database, searchers)
+    add_workspaces(app, gate, database)
+    add_documents(app, gate, database, searchers)
     add_assistants(app, gate, mcp, names)
     _describe_problems(app)
     return app
@@ -119,14 +119,14 @@ def add_searches(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
 
     @app.post("/v1/workspaces/{slug}/search", summary="Search a workspace", tags=["search"], responses=answers,
               openapi_extra={"requestBody": {"content": {"application/json": {"example": _EXAMPLE}}}})  # fmt: skip
-    def search(request: Request, access: Keyed, slug: _Slug, asked: SearchRequest) -> Response:
+    def search(request: Request, access: Keyed, slug: Slug, asked: SearchRequest) -> Response:
         return found(request, access, slug, asked)
 
     @app.get("/v1/workspaces/{slug}/search", summary="Search a workspace, in short", tags=["search"], responses=answers)
     def search_in_short(
         request: Request,
         access: Keyed,
-        slug: _Slug,
+        slug: Slug,
         query: Annotated[str, Query(max_length=LONGEST_QUERY, description="What a reader would type.")],
         k: Annotated[int, Query(ge=1, le=MOST_K, description="Hits.")] = 10,
         index: Annotated[str | None, Query(description="One of the workspace's indexes.")] = None,
@@ -137,8 +137,8 @@ def add_searches(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
         return found(request, access, slug, asked)
 
 
-def add_reading(app: FastAPI, gate: Gate, database: Database, searchers: Searchers) -> None:
-    """Workspaces, indexes and whole documents."""
+def add_workspaces(app: FastAPI, gate: Gate, database: Database) -> None:
+    """Workspaces and their indexes."""
 
     @app.get("/v1/workspaces", summary="The workspaces that the key opens", tags=["workspaces"],
              responses=described(401, 503))  # fmt: skip
@@ -149,34 +149,11 @@ def add_reading(app: FastAPI, gate: Gate, database: Database, searchers: Searche
 
     @app.get("/v1/workspaces/{slug}/indexes", summary="The indexes of a workspace, with their counts",
              tags=["workspaces"], responses=described(401, 403, 404, 503))  # fmt: skip
-    def indexes(access: Keyed, slug: _Slug) -> dict[str, list[Index]]:
+    def indexes(access: Keyed, slug: Slug) -> dict[str, list[Index]]:
         opened = gate.workspace(access, "read", slug)
         with database.connection(access.company_id) as connection:
             known = indexes_of(connection, opened.workspace_id)
         return {"indexes": [each for each in known if access.may_in("read", opened.workspace_id, each.name)]}
-
-    @app.get("/v1/workspaces/{slug}/documents/{document}", summary="A whole document", tags=["documents"],
-             responses={200: {"model": Document}, 304: {"description": "As it was."},
-                        **described(401, 403, 404, 422, 503)})  # fmt: skip
-    def document(
-        access: Keyed,
-        slug: _Slug,
-        document: Annotated[str, Path(description="Its id (`document_id` or `external_id` of a hit).", max_length=200)],
-        index: Annotated[str, Query(description="One of the workspace's indexes.")] = DEFAULT_INDEX,
-        if_none_match: Annotated[str | None, Header()] = None,
-    ) -> Response:
-        opened = gate.index(access, "read", slug, index)
-        try:
-            found = searchers.of(access.company_id, (opened.slug,), index).document(document)
-        except FAULTS_OF_THE_INSTALLATION:
-            raise
-        except WrongUse as error:
-            raise Refused(404, "not-found", str(error)) from error
-        tag = f'W/"{found.document_id}.{found.version}"'
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-        if if_none_match is not None and tag in if_none_match:
-            return Response(status_code=304, headers=headers)
-        return JSONResponse(found.to_dict(), headers=headers)
 
 
 def _describe_problems(app: FastAPI) -> None:

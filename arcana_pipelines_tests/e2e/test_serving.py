@@ -16,7 +16,10 @@ from arcana_pipelines_tests.e2e.conftest import Arcana
 
 pytestmark = pytest.mark.e2e
 
-SALT = {"API_KEY_SALT": "9f8e7d6c5b4a39281706f5e4d3c2b1a0ffee"}
+SALT = {
+    "API_KEY_SALT": "9f8e7d6c5b4a39281706f5e4d3c2b1a0ffee",
+    "SECRET_KEY": "0f1e2d3c4b5a69788796a5b4c3d2e1f0aabb",
+}
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 
 SALT = "a salt of thirty-two characters and more"
+SECRET_KEY = SecretStr("what signs the cursors of these tests")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ def serving(database: Database) -> Database:
     url = database.settings.database_url
     assert url is not None
     of_server = SecretStr(url.get_secret_value().replace(f"{lease.WRITER}@", f"{lease.SERVER}@"))
-    return Database(database.settings.model_copy(update={"database_url": of_server}), serves=True)
+    return Database(
+        database.settings.model_copy(update={"database_url": of_server, "secret_key": SECRET_KEY}), serves=True
+    )
 
 
 @pytest.fixture

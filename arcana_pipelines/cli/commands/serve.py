@@ -34,6 +34,7 @@ def command(host: str, port: int, names: tuple[str, ...]) -> None:
     if opened.settings.database_url is None:
         upgrade(opened)  # who serves at DATABASE_URL may not
     salt = opened.settings.require("API_KEY_SALT").get_secret_value()
+    opened.settings.require("SECRET_KEY")  # not only when the first list goes on
     database = Database(opened.settings, serves=True)
     require_current(database)
     with database.connection() as connection:

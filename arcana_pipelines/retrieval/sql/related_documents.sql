@@ -1,7 +1,7 @@
 -- Served documents that have to do with one: above it, directly below it, linked in one of the two ways.
 -- Chosen before their contents are opened: each is decompressed whole.
 -- in: workspace_id, build (rag_index_build_id), document_id, most (of each kind)
--- out: the fields of ServedDocument
+-- out: the fields of RelatedDocument
 WITH this AS (
     SELECT document_id, path FROM document WHERE workspace_id = %(workspace_id)s AND document_id = %(document_id)s::uuid
 ),
@@ -21,7 +21,7 @@ related AS (
 -- A page links to those below it, too: what stands first says more.
 first AS (SELECT DISTINCT ON (document_id) * FROM related ORDER BY document_id, rank, how),
 numbered AS (
-    SELECT r.rank, r.how, s.document_content_id, d.document_id, d.path,
+    SELECT r.rank, r.how, s.document_content_id, s.published_at, d.document_id, d.path,
            row_number() OVER (PARTITION BY r.rank, r.how ORDER BY d.path) AS number
     FROM first r
     JOIN document d USING (document_id)
@@ -29,9 +29,10 @@ numbered AS (
     WHERE d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL AND d.document_id <> %(document_id)s::uuid
 ),
 chosen AS MATERIALIZED (SELECT * FROM numbered WHERE number <= %(most)s)
-SELECT k.document_id, page.kind, coalesce(page.title, '') AS title, page.url, nlevel(k.path) - 1 AS depth, c.version,
-       page.last_edited_at, k.how
+SELECT k.document_id, page.external_id, page.kind, coalesce(page.title, '') AS title, page.url, k.path::text AS path,
+       nlevel(k.path) - 1 AS depth, c.version, page.last_edited_at, k.published_at, k.how
 FROM chosen k
 JOIN document_content c USING (document_content_id)
-CROSS JOIN LATERAL jsonb_to_record(c.contents) AS page(kind text, title text, url text, last_edited_at text)
+CROSS JOIN LATERAL jsonb_to_record(c.contents)
+    AS page(external_id text, kind text, title text, url text, last_edited_at text)
 ORDER BY k.rank, k.how, k.path;
