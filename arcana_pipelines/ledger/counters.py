@@ -44,6 +44,12 @@ class PageCounts:
         accounted = self.added + self.updated + self.unchanged + self.read
         return self.enumerated == accounted + self.skipped + self.quarantined + self.pending
 
+    def as_dict(self) -> dict[str, int]:
+        """JSON-ready: what is read but not processed is pending, too."""
+        counts = asdict(self)
+        counts["pending"] += counts.pop("read")
+        return counts
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkCounts:

@@ -51,9 +51,9 @@ def begin(
     with connection.transaction():
         number: int | None = scalar(
             connection,
-            "UPDATE workspace SET generation = generation + 1, sync_needed = NULL WHERE workspace_id = %s "
-            "RETURNING generation",
-            [workspace_id],
+            "UPDATE workspace SET generation = generation + 1, sync_needed = NULL, "
+            "sync_asked_at = CASE WHEN %s THEN sync_asked_at END WHERE workspace_id = %s RETURNING generation",
+            [is_estimate, workspace_id],
         )
         if number is None:
             raise UnknownWorkspace.named(str(workspace_id))

@@ -161,10 +161,8 @@ class SyncReport:
         return self.has_unread_pages or bool(self.waiting_removals or self.embeddings.waiting)
 
     def pages_as_dict(self) -> dict[str, int]:
-        """JSON-ready counts of pages: what is read but not processed is pending, too."""
-        counts = asdict(self.pages)
-        counts["pending"] += counts.pop("read")
-        return {**counts, "removed": self.removed}
+        """JSON-ready counts of pages."""
+        return {**self.pages.as_dict(), "removed": self.removed}
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON that `arcana sync` prints, without seconds and run id."""

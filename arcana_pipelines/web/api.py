@@ -23,10 +23,11 @@ from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searchers import Searchers
 from arcana_pipelines.web.assistants import add_assistants, assistants
 from arcana_pipelines.web.bodies import LimitedBodies
-from arcana_pipelines.web.documents import Slug, add_documents
-from arcana_pipelines.web.gate import Gate, Keyed
+from arcana_pipelines.web.documents import add_documents
+from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.problems import MEDIA_TYPE, Problem, Refused, described, handle_problems, request_id
 from arcana_pipelines.web.request_ids import RequestIds
+from arcana_pipelines.web.syncs import add_syncs
 from arcana_pipelines.web.vector_stores import add_vector_stores
 from arcana_pipelines.workspaces.workspaces import slugs_of_company
 
@@ -80,6 +81,7 @@ def make_api(database: Database, salt: str, names: Sequence[str] = ()) -> FastAP
     add_vector_stores(app, gate, searchers)
     add_workspaces(app, gate, database)
     add_documents(app, gate, database, searchers)
+    add_syncs(app, gate, database)
     add_assistants(app, gate, mcp, names)
     _describe_problems(app)
     return app

@@ -22,12 +22,11 @@ from arcana_pipelines.retrieval.served import ServedDocument, served_documents
 from arcana_pipelines.retrieval.whole_document import Document
 from arcana_pipelines.web import cursors
 from arcana_pipelines.web.cursors import Cursors
-from arcana_pipelines.web.gate import Gate, Keyed
+from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.problems import Refused, described
 
 MOST_LISTED = 100
 
-Slug = Annotated[str, Path(description="The slug of a workspace.", max_length=63)]
 _Index = Annotated[str, Query(description="One of the workspace's indexes.", max_length=63)]
 _Document = Annotated[
     str, Path(description="Its id (`document_id` or `external_id` of a hit), address or exact title.", max_length=200)

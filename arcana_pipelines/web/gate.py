@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn
 from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 from fastapi.security import HTTPBearer
 
 from arcana_pipelines.db.engine import Connection, Database
@@ -103,3 +103,6 @@ def _access(request: Request, _: Annotated[Any, Depends(_BEARER)]) -> Access:
 
 Keyed = Annotated[Access, Depends(_access)]
 """A route's parameter: what the request's key may do."""
+
+Slug = Annotated[str, Path(description="The slug of a workspace.", max_length=63)]
+"""A route's parameter: the name of a workspace, which the gate knows or not."""

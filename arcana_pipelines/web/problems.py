@@ -49,6 +49,7 @@ _TITLES = {
     "not-found": "There is no such thing",
     "not-remembered": "That is not remembered",
     "cursor-refused": "The cursor is over",
+    "conflict": "That is not possible now",
     "invalid-request": "The request cannot be meant",
     "too-large": "The request is too large",
     "unavailable": "Not available now",

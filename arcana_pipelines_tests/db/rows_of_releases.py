@@ -99,6 +99,7 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
                 "poll_failures": 2,
                 "poll_problem": "Notion did not answer",
                 "sync_needed": "an edit",
+                "sync_asked_at": FIRST_SYNC,
                 "embedding_budget": 5,
                 "declared_by": None,
             }

@@ -24,6 +24,8 @@ GUARDED = (
     "document_property",
     "document_relation",
     "source_page",
+    "sync_generation",
+    "workspace_lease",
     "rag_indexes",
     "rag_index_build",
     "published_document",

@@ -63,6 +63,7 @@ class Workspace(Base):
     created_at: Mapped[Any] = now()
     updated_at: Mapped[Any] = now()
     unchanged_at: Mapped[Any] = time()
+    sync_asked_at: Mapped[Any] = time()
 
 
 class SourceCredential(Base):

@@ -21,7 +21,10 @@ BEGIN
         SELECT to_regclass(name) AS name, columns, format(condition, ours) AS condition
         FROM (VALUES
             ('company', NULL, 'company_id = %s'),
-            ('workspace', ARRAY['workspace_id', 'company_id', 'slug', 'name', 'platform', 'status'], 'company_id = %s'),
+            ('workspace', ARRAY[
+                'workspace_id', 'company_id', 'slug', 'name', 'platform', 'status', 'generation', 'polled_at',
+                'sync_asked_at'
+             ], 'company_id = %s'),
             ('api_keys', NULL, 'company_id = %s'),
             ('api_key_permissions', NULL, 'company_id = %s'),
             ('document', NULL, 'company_id = %s'),
@@ -36,6 +39,8 @@ BEGIN
                 'workspace_id', 'document_id', 'external_id', 'kind', 'parent_kind', 'parent_external_id', 'title', 'url',
                 'last_edited_at', 'in_trash', 'state', 'properties', 'is_container'
              ], of_workspaces),
+            ('sync_generation', NULL, of_workspaces),
+            ('workspace_lease', ARRAY['workspace_id', 'run', 'is_resting', 'heartbeat_at'], of_workspaces),
             ('published_document', NULL, of_builds),
             ('retired_document', NULL, of_builds),
             ('retired_chunk_terms', NULL, of_builds),
@@ -76,6 +81,11 @@ BEGIN
         UNION ALL
         SELECT 'GRANT UPDATE (last_used_at) ON api_keys TO arcana_server'
         WHERE NOT has_column_privilege('arcana_server', 'api_keys', 'last_used_at', 'UPDATE')
+        UNION ALL
+        SELECT 'GRANT UPDATE (sync_asked_at) ON workspace TO arcana_tenant'
+        FROM pg_attribute
+        WHERE attrelid = to_regclass('workspace') AND attname = 'sync_asked_at'
+          AND NOT has_column_privilege('arcana_tenant', attrelid, attnum, 'UPDATE')
     LOOP
         EXECUTE statement;
     END LOOP;
