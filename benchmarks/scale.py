@@ -191,7 +191,7 @@ def promote(database: Database, slug: str) -> None:
     timed("filling a new build, nothing to embed", lambda: run_stages(database, slug, Purpose.FILL))
     with database.connection() as connection:
         (build,) = [each for each in builds_of(connection, workspace_id) if each.state == "verifying"]
-        timed("letting it serve", lambda: promotion.switch(connection, build))
+        timed("letting it serve", lambda: promotion.switch(connection, build, "index.promoted"))
 
 
 def timed(what: str, do: Callable[[], object]) -> None:

@@ -19,6 +19,7 @@ from arcana_pipelines.errors import ArcanaError, WrongUse
 # Each command with the first paragraph of its help: `arcana --help` imports none of their modules, and a command
 # only its own.
 _COMMANDS = {
+    "audit": "Show who changed workspaces, keys and indexes, and check that nothing of it was changed since.",
     "config": "Show and check what is configured, and make the secrets that are missing.",
     "db": "Create, check and find the database.",
     "doctor": "Check the environment; exit 1 when something needs repair.",

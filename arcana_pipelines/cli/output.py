@@ -29,7 +29,7 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u206
 
 # A command of ours in a text of ours.
 _COMMAND = re.compile(
-    r"\barcana (?=(?:config|db|doctor|document|eval|export|index|key|mcp|retry|search|serve|status|sync|up|usage|"
+    r"\barcana (?=(?:audit|config|db|doctor|document|eval|export|index|key|mcp|retry|search|serve|status|sync|up|usage|"
     r"webhooks|workspace)\b|-v )"
 )
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
+from arcana_pipelines.audit.record import record
 from arcana_pipelines.credentials.cipher import KeyRing, Unreadable
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
@@ -25,18 +26,26 @@ class _Sealed:
     sealed: bytes
 
 
-def keep(connection: Connection, settings: Settings, workspace_id: UUID, token: SecretStr) -> None:
+def keep(
+    connection: Connection, settings: Settings, workspace_id: UUID, token: SecretStr, actor: str | None = None
+) -> None:
     """Keep a workspace's token, encrypted, in the place of the one before it.
+
+    `actor` does it (see `audit.record`); None: the user of this process.
 
     Raises:
         InvalidSetting: ENCRYPTION_KEY is not set.
     """
     key = KeyRing.of(settings).current
-    connection.execute(
-        "INSERT INTO source_credential (workspace_id, key_id, sealed) VALUES (%s, %s, %s) ON CONFLICT (workspace_id) "
-        "DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed, updated_at = now()",
-        [workspace_id, key.key_id, key.encrypt(token.get_secret_value(), workspace_id)],
-    )
+    with connection.transaction():
+        connection.execute(
+            "INSERT INTO source_credential (workspace_id, key_id, sealed) VALUES (%s, %s, %s) "
+            "ON CONFLICT (workspace_id) "
+            "DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed, updated_at = now()",
+            [workspace_id, key.key_id, key.encrypt(token.get_secret_value(), workspace_id)],
+        )
+        details = {"encryption_key": key.key_id}
+        record(connection, actor, "token.stored", "source token", workspace_id=workspace_id, details=details)
 
 
 def forget(connection: Connection, workspace_id: UUID) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from arcana_pipelines.audit.record import record
 from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.query import scalar, scalars
@@ -205,7 +206,7 @@ def advance_build(connection: Connection, build: Build, gate: Gate = lambda buil
         build = replace(build, verification=verify(connection, build).as_dict())
     may_serve = build.state == "verifying" and build.promote_when_verified
     if may_serve and (build.verification or {}).get("passed") and not _held_back(connection, build, gate(build)):
-        promotion.switch(connection, build)
+        promotion.switch(connection, build, "index.published")
         build = replace(build, state="active", promote_when_verified=False)
     return build
 
@@ -217,10 +218,12 @@ def verify_index(connection: Connection, workspace_id: UUID, name: str) -> tuple
     return build, verify(connection, build)
 
 
-def promote(connection: Connection, workspace_id: UUID, name: str, gate: Gate = lambda build: []) -> Build:
+def promote(
+    connection: Connection, workspace_id: UUID, name: str, gate: Gate = lambda build: [], actor: str | None = None
+) -> Build:
     """Let the build that waits serve from now on, once it is verified. With none waiting nothing happens.
 
-    `gate` says what speaks against a verified build.
+    `gate` says what speaks against a verified build. `actor` does it (see `audit.record`); None: this process's user.
 
     Raises:
         NotVerified: something speaks against it.
@@ -245,12 +248,14 @@ def promote(connection: Connection, workspace_id: UUID, name: str, gate: Gate = 
             f"Build {build.rag_index_build_id} of the index '{name}' does not serve: {'; '.join(worse)}. "
             "`arcana eval` shows which questions; drop it, or take those questions out."
         )
-    promotion.switch(connection, build)
+    promotion.switch(connection, build, "index.promoted", actor)
     return replace(build, state="active")
 
 
-def roll_back(connection: Connection, workspace_id: UUID, name: str) -> Build:
+def roll_back(connection: Connection, workspace_id: UUID, name: str, actor: str | None = None) -> Build:
     """Let the build serve again that served before. What changed meanwhile is caught up by the next sync.
+
+    `actor` does it (see `audit.record`); None: the user of this process.
 
     Raises:
         WrongUse: there is none.
@@ -258,7 +263,7 @@ def roll_back(connection: Connection, workspace_id: UUID, name: str) -> Build:
     build = promotion.previous_build(find_builds(connection, workspace_id, name))
     if build is None:
         raise WrongUse(f"The index '{name}' has no earlier build to go back to.")
-    promotion.switch(connection, build)
+    promotion.switch(connection, build, "index.rolled_back", actor)
     return replace(build, state="active")
 
 
@@ -270,6 +275,7 @@ def drop_index(database: Database, connection: Connection, workspace_id: UUID, n
         connection.execute(
             "UPDATE rag_indexes SET active_build_id = NULL WHERE workspace_id = %s AND name = %s", [workspace_id, name]
         )
+        record(connection, None, "index.dropped", name, workspace_id=workspace_id)
     drop_builds(database, [build.rag_index_build_id for build in builds])
     with connection.transaction():
         connection.execute("DELETE FROM rag_indexes WHERE workspace_id = %s AND name = %s", [workspace_id, name])
@@ -286,6 +292,8 @@ def drop_one_build(database: Database, connection: Connection, workspace_id: UUI
         raise WrongUse(f"The index '{name}' has no build {build}: arcana index list shows those there are.")
     if unwanted.state == "active":
         raise WrongUse(f"Build {build} serves the index '{name}': promote another first, or drop the whole index.")
+    with connection.transaction():
+        record(connection, None, "index.dropped", name, workspace_id=workspace_id, details={"build": build})
     drop_builds(database, [build])
 
 

@@ -6,22 +6,27 @@ from typing import Any, LiteralString
 
 from psycopg import sql
 
+from arcana_pipelines.audit.record import Action, record
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import scalar
 from arcana_pipelines.indexes.builds import Build, lock_index
 from arcana_pipelines.indexes.targets.pgvector import publish
 
 
-def switch(connection: Connection, build: Build) -> None:
+def switch(connection: Connection, build: Build, action: Action, actor: str | None = None) -> None:
     """Let a build serve in the place of the one that does, with true counts, in one transaction.
+
+    `action` is what that is in the audit log, and `actor` who does it (see `audit.record`).
 
     Documents that were removed since a retired build last served are taken out of it in the same transaction.
     """
     with connection.transaction():
         lock_index(connection, build.rag_index_id)
         publish.take_out_removed(connection, build)
-        connection.execute(
+        before = scalar(
+            connection,
             "UPDATE rag_index_build SET state = 'retired', retired_at = now(), updated_at = now() "
-            "WHERE rag_index_id = %s AND state = 'active'",
+            "WHERE rag_index_id = %s AND state = 'active' RETURNING rag_index_build_id",
             [build.rag_index_id],
         )
         _on(
@@ -45,6 +50,8 @@ def switch(connection: Connection, build: Build) -> None:
                 "AND b.rag_index_id = %s AND b.state = 'retired'",
                 [build.rag_index_id],
             )
+        details = {"build": build.rag_index_build_id, "before": before}
+        record(connection, actor, action, build.index_name, workspace_id=build.workspace_id, details=details)
 
 
 def previous_build(builds: list[Build]) -> Build | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from arcana_pipelines.audit.record import by_user, record
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
@@ -65,21 +65,38 @@ def create(
     permissions: Sequence[Permission],
     name: str,
     days: int | None = None,
+    actor: str | None = None,
 ) -> NewKey:
-    """Make a key of a company with these permissions, which expires after so many days; None: never."""
+    """Make a key of a company with these permissions, which expires after so many days; None: never.
+
+    `actor` makes it (see `audit.record`); None: the user of this process.
+    """
     key_id, key = new_key()
     with connection.transaction():
-        expires_at = _insert(connection, company_id, key_id, hash_of(key, salt), name, days, None)
+        expires_at = _insert(connection, company_id, key_id, hash_of(key, salt), name, days, None, actor)
         connection.cursor().executemany(
             "INSERT INTO api_key_permissions (key_id, company_id, scope, workspace_id, index_name) "
             "VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             [[key_id, company_id, each.scope, each.workspace_id, each.index_name] for each in permissions],
         )
+        where = {each.workspace_id for each in permissions}
+        record(
+            connection, actor, "key.created", key_id, company_id=company_id,
+            workspace_id=where.pop() if len(where) == 1 else None,
+            details={"name": name, "expires_at": expires_at and expires_at.isoformat(), "permissions": [
+                {"scope": each.scope, "workspace_id": each.workspace_id and str(each.workspace_id),
+                 "index": each.index_name} for each in permissions
+            ]},
+        )  # fmt: skip
     return NewKey(key_id, key, expires_at)
 
 
-def rotate(connection: Connection, salt: str, key_id: str, overlap_days: int = OVERLAP_DAYS) -> NewKey:
+def rotate(
+    connection: Connection, salt: str, key_id: str, overlap_days: int = OVERLAP_DAYS, actor: str | None = None
+) -> NewKey:
     """Make a key that may do what another may, which ends after so many days; its own end, if it has one, stays.
+
+    `actor` does it (see `audit.record`); None: the user of this process.
 
     Raises:
         WrongUse: there is no such key, or it is over.
@@ -95,7 +112,7 @@ def rotate(connection: Connection, salt: str, key_id: str, overlap_days: int = O
         if old is None:
             raise WrongUse(f"There is no key '{key_id}' that is still good. `arcana key list` shows the keys.")
         company_id, name, ends = old
-        expires_at = _insert(connection, company_id, new_id, hash_of(key, salt), name, None, key_id)
+        expires_at = _insert(connection, company_id, new_id, hash_of(key, salt), name, None, key_id, actor)
         connection.execute(
             "INSERT INTO api_key_permissions (key_id, company_id, scope, workspace_id, index_name, filters) "
             "SELECT %s, company_id, scope, workspace_id, index_name, filters FROM api_key_permissions "
@@ -105,20 +122,28 @@ def rotate(connection: Connection, salt: str, key_id: str, overlap_days: int = O
         if ends is not None:
             connection.execute("UPDATE api_keys SET expires_at = %s WHERE key_id = %s", [ends, new_id])
             expires_at = ends
+        details = {"new_key": new_id, "overlap_days": overlap_days}
+        record(connection, actor, "key.rotated", key_id, company_id=company_id, details=details)
     return NewKey(new_id, key, expires_at)
 
 
-def revoke(connection: Connection, key_id: str) -> None:
+def revoke(connection: Connection, key_id: str, actor: str | None = None) -> None:
     """End a key, at once and for ever. May be repeated.
+
+    `actor` does it (see `audit.record`); None: the user of this process.
 
     Raises:
         WrongUse: there is no such key.
     """
-    found = connection.execute(
-        "UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE key_id = %s RETURNING 1", [key_id]
-    ).fetchone()
-    if found is None:
-        raise WrongUse(f"There is no key '{key_id}'. `arcana key list` shows the keys.")
+    with connection.transaction():
+        ended = connection.execute(
+            "UPDATE api_keys SET revoked_at = now() WHERE key_id = %s AND revoked_at IS NULL RETURNING company_id",
+            [key_id],
+        ).fetchone()
+        if ended is not None:
+            record(connection, actor, "key.revoked", key_id, company_id=ended[0])
+        elif connection.execute("SELECT 1 FROM api_keys WHERE key_id = %s", [key_id]).fetchone() is None:
+            raise WrongUse(f"There is no key '{key_id}'. `arcana key list` shows the keys.")
 
 
 def list_all(connection: Connection) -> list[Key]:
@@ -128,11 +153,11 @@ def list_all(connection: Connection) -> list[Key]:
 
 def _insert(
     connection: Connection, company_id: UUID, key_id: str, key_hash: bytes, name: str, days: int | None,
-    rotated_from: str | None,
+    rotated_from: str | None, actor: str | None,
 ) -> datetime | None:  # fmt: skip
     parameters: dict[str, Any] = {
         "key_id": key_id, "company_id": company_id, "key_hash": key_hash, "name": name, "days": days,
-        "created_by": getpass.getuser(), "rotated_from": rotated_from,
+        "created_by": actor or by_user(), "rotated_from": rotated_from,
     }  # fmt: skip
     row = connection.execute(
         "INSERT INTO api_keys (key_id, company_id, key_hash, name, created_by, expires_at, rotated_from) "

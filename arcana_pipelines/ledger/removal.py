@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
+from arcana_pipelines.audit.record import record
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
@@ -78,6 +79,11 @@ def remove_absent(
         return Removal(waiting=len(proven), alive=alive)
     with connection.transaction():
         connection.execute(load_sql("removal_tombstone"), {**generation.params, "ids": proven})
+        if allow_removals:
+            record(
+                connection, None, "removals.allowed", f"generation {generation.number}",
+                workspace_id=generation.workspace_id, details={"allowed": allow_removals, "removed": len(proven)},
+            )  # fmt: skip
     return Removal(removed=len(proven), alive=alive)
 
 

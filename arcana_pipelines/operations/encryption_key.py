@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from arcana_pipelines.audit.record import record
 from arcana_pipelines.configuration.env_file import locked, own_file, set_values, values_of
 from arcana_pipelines.configuration.variables import source_of
 from arcana_pipelines.credentials.cipher import Key, KeyRing
 from arcana_pipelines.credentials.store import encrypt_anew, key_ids
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.environment import EnvFile
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.installation_secrets import key_bytes, make
@@ -68,7 +69,7 @@ def rotate(database: Database, files: Sequence[EnvFile]) -> Rotated:
             new = make()
             set_values(path, {"ENCRYPTION_KEY": new, PREVIOUS: keys.current.secret.hex()})
             keys = KeyRing(Key(key_bytes(new)), previous=keys.current)
-            return Rotated(keys.current.key_id, encrypt_anew(connection, keys), path)
+            return Rotated(keys.current.key_id, _encrypted_anew(connection, keys), path)
 
 
 def _with_given(database: Database, keys: KeyRing) -> Rotated:
@@ -78,4 +79,12 @@ def _with_given(database: Database, keys: KeyRing) -> Rotated:
                 "ENCRYPTION_KEY does not stand in the installation's own .env, so it is not changed here. Set the new "
                 "key where it stands, the old one as ENCRYPTION_KEY_PREVIOUS, and run this command again."
             )
-        return Rotated(keys.current.key_id, encrypt_anew(connection, keys), None)
+        return Rotated(keys.current.key_id, _encrypted_anew(connection, keys), None)
+
+
+def _encrypted_anew(connection: Connection, keys: KeyRing) -> int:
+    with connection.transaction():
+        number = encrypt_anew(connection, keys)
+        details = {"before": keys.previous and keys.previous.key_id, "encrypted_anew": number}
+        record(connection, None, "encryption_key.rotated", keys.current.key_id, details=details)
+    return number

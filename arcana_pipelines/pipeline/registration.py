@@ -10,6 +10,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 from pydantic import SecretStr
 
+from arcana_pipelines.audit.record import record
 from arcana_pipelines.credentials.store import STORED, keep
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.registry import require_here
@@ -36,10 +37,13 @@ def register(
     declared_by: str | None = None,
     company: str = DEFAULT,
     token: SecretStr | None = None,
+    actor: str | None = None,
 ) -> Workspace:
     """Make row, directory, default index and partition of a new workspace: all of them or none.
 
     A `token` is kept in the database, encrypted, and takes the place of `credential_ref`.
+
+    `actor` does it (see `audit.record`); None: the user of this process.
 
     The company whose it is (`company`, by name) is made with them where there is none.
 
@@ -74,13 +78,17 @@ def register(
             )
             workspace = find(connection, slug)
             if token is not None:
-                keep(connection, database.settings, workspace.workspace_id, token)
+                keep(connection, database.settings, workspace.workspace_id, token, actor)
             create_index(connection, workspace.workspace_id, DEFAULT_INDEX, index)
             make_home(database.settings.home)
             _make_directory(directory)
             made.append(lambda: shutil.rmtree(directory, ignore_errors=True))
             add_partition(slug)
             made.append(lambda: remove_partition(slug))
+            details = {"name": workspace.name, "platform": platform, "company": company, "declared_by": declared_by}
+            record(
+                connection, actor, "workspace.registered", slug, workspace_id=workspace.workspace_id, details=details
+            )
     except BaseException:
         for undo in reversed(made):
             undo()
@@ -88,8 +96,10 @@ def register(
     return workspace
 
 
-def remove(database: Database, slug: str, remove_partition: Callable[[str], None]) -> None:
+def remove(database: Database, slug: str, remove_partition: Callable[[str], None], actor: str | None = None) -> None:
     """Hide a workspace at once, then drop its partition, its rows and its directory.
+
+    `actor` does it (see `audit.record`); None: the user of this process.
 
     May be repeated after an interruption: a workspace that is half removed is found again.
     """
@@ -100,7 +110,9 @@ def remove(database: Database, slug: str, remove_partition: Callable[[str], None
         ).fetchone()
         if row is None:
             raise UnknownWorkspace.named(slug)
-        connection.execute("INSERT INTO retired_slug (slug) VALUES (%s) ON CONFLICT DO NOTHING", [slug])
+        retired = connection.execute("INSERT INTO retired_slug (slug) VALUES (%s) ON CONFLICT DO NOTHING", [slug])
+        if retired.rowcount:
+            record(connection, actor, "workspace.removed", slug, workspace_id=row[0])
     remove_partition(slug)
     with database.connection() as connection:
         builds = [build.rag_index_build_id for build in builds_of(connection, row[0])]

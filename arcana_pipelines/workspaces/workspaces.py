@@ -12,6 +12,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from arcana_pipelines.audit.record import record
 from arcana_pipelines.credentials.store import STORED, forget
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
@@ -144,35 +145,61 @@ def _those(
 
 
 def change(
-    connection: Connection, workspace: Workspace, name: str, source_config: dict[str, Any], credential_ref: str | None
+    connection: Connection,
+    workspace: Workspace,
+    name: str,
+    source_config: dict[str, Any],
+    credential_ref: str | None,
+    actor: str | None = None,
 ) -> None:
-    """Give a workspace another name, or another place that its source is read from; its next sync lists everything."""
-    moved = (source_config, credential_ref) != (workspace.source_config, workspace.credential_ref)
-    connection.execute(
-        "UPDATE workspace SET name = %s, source_config = %s, credential_ref = %s, "
-        "source_cursor = CASE WHEN %s THEN NULL ELSE source_cursor END, updated_at = now() WHERE workspace_id = %s",
-        [name, Jsonb(source_config), credential_ref, moved, workspace.workspace_id],
-    )
-    if credential_ref != STORED:
-        forget(connection, workspace.workspace_id)
+    """Give a workspace another name, or another place that its source is read from; its next sync lists everything.
+
+    `actor` does it (see `audit.record`); None: the user of this process.
+    """
+    before = {"name": workspace.name, "source": workspace.source_config, "credential": workspace.credential_ref}
+    after = {"name": name, "source": source_config, "credential": credential_ref}
+    changed = [each for each, value in after.items() if value != before[each]]
+    with connection.transaction():
+        connection.execute(
+            "UPDATE workspace SET name = %s, source_config = %s, credential_ref = %s, "
+            "source_cursor = CASE WHEN %s THEN NULL ELSE source_cursor END, updated_at = now() WHERE workspace_id = %s",
+            [name, Jsonb(source_config), credential_ref, changed not in ([], ["name"]), workspace.workspace_id],
+        )
+        if credential_ref != STORED:
+            forget(connection, workspace.workspace_id)
+        if changed:
+            _record_change(connection, actor, workspace.workspace_id, changed, name=name)
 
 
 def set_declared_by(connection: Connection, workspace_id: UUID, project: str) -> None:
     """Say which Dagster project declares a workspace."""
-    connection.execute(
-        "UPDATE workspace SET declared_by = %s, updated_at = now() WHERE workspace_id = %s", [project, workspace_id]
-    )
+    with connection.transaction():
+        connection.execute(
+            "UPDATE workspace SET declared_by = %s, updated_at = now() WHERE workspace_id = %s", [project, workspace_id]
+        )
+        _record_change(connection, None, workspace_id, ["declared_by"], declared_by=project)
 
 
-def set_status(connection: Connection, workspace_id: UUID, status: Literal["active", "paused"]) -> None:
-    """Say whether sensors and schedules may sync a workspace."""
-    connection.execute(
-        "UPDATE workspace SET status = %s, updated_at = now() WHERE workspace_id = %s", [status, workspace_id]
-    )
+def set_status(
+    connection: Connection, workspace_id: UUID, status: Literal["active", "paused"], actor: str | None = None
+) -> None:
+    """Say whether sensors and schedules may sync a workspace.
+
+    `actor` does it (see `audit.record`); None: the user of this process.
+    """
+    with connection.transaction():
+        changed = connection.execute(
+            "UPDATE workspace SET status = %s, updated_at = now() WHERE workspace_id = %s AND status <> %s",
+            [status, workspace_id, status],
+        )
+        if changed.rowcount:
+            _record_change(connection, actor, workspace_id, ["status"], status=status)
 
 
-def set_embedding_budget(connection: Connection, workspace_id: UUID, usd: str) -> None:
+def set_embedding_budget(connection: Connection, workspace_id: UUID, usd: str, actor: str | None = None) -> None:
     """Set what a workspace's embeddings may cost in a month; `default` takes its own limit away.
+
+    `actor` does it (see `audit.record`); None: the user of this process.
 
     Raises:
         WrongUse: it is not an amount of money.
@@ -185,7 +212,17 @@ def set_embedding_budget(connection: Connection, workspace_id: UUID, usd: str) -
             limit = Decimal("NaN")
         if not limit.is_finite() or limit < 0:
             raise WrongUse(f"'{usd}' is not a monthly limit: give US dollars (5, 0.50, 0), or 'default'.")
-    connection.execute("UPDATE workspace SET embedding_budget = %s WHERE workspace_id = %s", [limit, workspace_id])
+    with connection.transaction():
+        connection.execute("UPDATE workspace SET embedding_budget = %s WHERE workspace_id = %s", [limit, workspace_id])
+        _record_change(connection, actor, workspace_id, ["embedding_budget"], embedding_budget=usd)
+
+
+def _record_change(
+    connection: Connection, actor: str | None, workspace_id: UUID, changed: list[str], **after: str
+) -> None:
+    slug = query.scalar(connection, "SELECT slug FROM workspace WHERE workspace_id = %s", [workspace_id])
+    details = {"changed": changed, **after}
+    record(connection, actor, "workspace.changed", slug, workspace_id=workspace_id, details=details)
 
 
 def check_slug(slug: str) -> None:

@@ -121,6 +121,17 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
             {**in_workspace, "company_id": COMPANY, "key_id": "abcdefgh", "scope": "search", "index_name": "default"}
         ],
         "retired_slug": [{"slug": "gone"}],
+        "audit_logs": [
+            {
+                **in_workspace,
+                "actor": "user:ada",
+                "company_id": COMPANY,
+                "workspace_slug": "acme",
+                "action": "workspace.registered",
+                "object": "acme",
+                "details": {"name": "Acme"},
+            }
+        ],
         "sync_generation": [
             {
                 **in_workspace,

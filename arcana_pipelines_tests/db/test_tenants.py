@@ -274,7 +274,7 @@ class TestTables:
     def test_who_forgot_to_say_for_whom_sees_no_row(self, ours: Tenant) -> None:
         with ours.harness.superuser() as connection:
             connection.execute(f"SET ROLE {company_role(ours.company)}")  # type: ignore[arg-type]
-            for table in GUARDED:
+            for table in {*GUARDED} - {"audit_logs"}:  # which is added to, and not read
                 assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table  # type: ignore[arg-type]
 
     def test_the_server_itself_may_read_nothing(self, ours: Tenant, server: Database) -> None:

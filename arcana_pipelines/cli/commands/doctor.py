@@ -13,6 +13,7 @@ import click
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
+from arcana_pipelines.audit import chain
 from arcana_pipelines.cli.output import json_option, print_json, runnable, say
 from arcana_pipelines.credentials.cipher import KeyRing
 from arcana_pipelines.credentials.store import key_ids
@@ -95,6 +96,7 @@ def _database(database: Database) -> Iterator[Finding]:
     if not schema_found[1]:
         return
     yield _tried("companies", lambda: _companies(database))
+    yield _tried("audit log", lambda: _audit_log(database))
     yield from _stored_tokens(database)
     yield from _indexes(database)
     yield from _models(database)
@@ -251,6 +253,14 @@ def _companies(database: Database) -> str:
             "CREATEROLE (ALTER ROLE … CREATEROLE), and run `arcana db upgrade`"
         )
     return "each is read by a role of its own"
+
+
+def _audit_log(database: Database) -> str:
+    with database.connection() as connection:
+        found = chain.verified(connection)
+    if not found.is_whole:
+        raise ArcanaError(f"{found.problem} `arcana audit list` shows what is there")
+    return f"{found.entries} rows, each as it was written"
 
 
 def _schema_of_reader(database: Database) -> str:

@@ -4,6 +4,7 @@ Reads and writes of sets do not go through these classes: they are SQL beside th
 """
 
 from arcana_pipelines.db.models import (
+    audit,
     company,
     document,
     embedding,
@@ -18,6 +19,7 @@ from arcana_pipelines.db.models.base import Base
 
 __all__ = [
     "Base",
+    "audit",
     "company",
     "document",
     "embedding",

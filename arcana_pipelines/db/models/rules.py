@@ -33,6 +33,8 @@ GUARDED = (
     "retired_chunk_terms",
     "term_count",
     "index_word",
+    # It may be added to, and not read.
+    "audit_logs",
 )
 
 _FUNCTIONS = (
@@ -72,6 +74,37 @@ _FUNCTIONS = (
     END
     $$
     """,
+    # As its owner: who may add a row may not read the one before. The lock is held until the transaction ends, so that
+    # two rows at once become one chain. `audit/sql/audit_broken.sql` computes the same.
+    """
+    CREATE FUNCTION chain_audit_log() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    DECLARE
+        last_id bigint;
+        last_hash bytea;
+    BEGIN
+        PERFORM pg_advisory_xact_lock(7270005);
+        EXECUTE format('SELECT audit_log_id, hash FROM %%s ORDER BY audit_log_id DESC LIMIT 1', TG_RELID::regclass)
+            INTO last_id, last_hash;
+        NEW.audit_log_id := coalesce(last_id, 0) + 1;
+        NEW.at := clock_timestamp();
+        NEW.previous_hash := coalesce(last_hash, sha256(''));
+        NEW.hash := sha256(NEW.previous_hash || convert_to(jsonb_build_array(
+            NEW.audit_log_id, to_char(NEW.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), NEW.actor,
+            NEW.company_id, NEW.workspace_id, NEW.workspace_slug, NEW.action, NEW.object, NEW.details
+        )::text, 'UTF8'));
+        RETURN NEW;
+    END
+    $$
+    """,
+    """
+    CREATE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'the audit log is only added to: %% is refused', TG_OP
+            USING ERRCODE = 'insufficient_privilege';
+    END
+    $$
+    """,
 )
 _TRIGGERS = (
     """
@@ -85,6 +118,13 @@ _TRIGGERS = (
         AFTER INSERT OR UPDATE OF active_build_id ON rag_indexes
         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.active_build_id IS NOT NULL)
         EXECUTE FUNCTION check_active_build()
+    """,
+    """
+    CREATE TRIGGER audit_logs_chained BEFORE INSERT ON audit_logs FOR EACH ROW EXECUTE FUNCTION chain_audit_log()
+    """,
+    """
+    CREATE TRIGGER audit_logs_only_added_to BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_logs
+        FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()
     """,
     *(
         f"CREATE TRIGGER {table}_updated_at BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION keep_updated_at()"

@@ -45,8 +45,10 @@ BEGIN
             ('retired_document', NULL, of_builds),
             ('retired_chunk_terms', NULL, of_builds),
             ('term_count', NULL, of_builds),
-            ('index_word', NULL, of_builds)
+            ('index_word', NULL, of_builds),
+            ('audit_logs', '{}', 'company_id = %s')  -- added to, and not read
         ) AS tables (name, columns, condition)
+        WHERE to_regclass(name) IS NOT NULL
     LOOP
         IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = wanted.name AND polname = 'of_company') THEN
             EXECUTE format('CREATE POLICY of_company ON %s AS RESTRICTIVE TO arcana_tenant USING (%s)',
@@ -78,6 +80,9 @@ BEGIN
         SELECT format('GRANT SELECT ON %I TO arcana_server', name)
         FROM unnest(ARRAY['api_keys', 'api_key_permissions']) AS name
         WHERE NOT has_table_privilege('arcana_server', to_regclass(name), 'SELECT')
+        UNION ALL
+        SELECT 'GRANT INSERT ON audit_logs TO arcana_tenant'
+        WHERE NOT has_table_privilege('arcana_tenant', to_regclass('audit_logs'), 'INSERT')
         UNION ALL
         SELECT 'GRANT UPDATE (last_used_at) ON api_keys TO arcana_server'
         WHERE NOT has_column_privilege('arcana_server', 'api_keys', 'last_used_at', 'UPDATE')
