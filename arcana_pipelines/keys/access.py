@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.keys.limits import limit_of
 from arcana_pipelines.keys.spelling import hash_of, id_of
+from arcana_pipelines.retrieval.filters import Filters, Limits
 
 load_sql = statements_beside(__file__)
 
@@ -25,11 +27,22 @@ class Permission:
         scope: what.
         workspace_id: in which workspace; None: in all of the company's.
         index_name: in which of its indexes; None: in all.
+        filters: what a search there finds nothing beyond; of the scope `search` alone.
     """
 
     scope: Scope
     workspace_id: UUID | None
     index_name: str | None
+    filters: Filters | None = None
+
+    @property
+    def where(self) -> tuple[Scope, UUID | None, str | None]:
+        """What a key has one permission for."""
+        return self.scope, self.workspace_id, self.index_name
+
+    def applies(self, scope: Scope, workspace_id: UUID, index: str) -> bool:
+        """Whether it allows the scope in this index."""
+        return self.scope == scope and self.workspace_id in (None, workspace_id) and self.index_name in (None, index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +63,15 @@ class Access:
 
     def may_in(self, scope: Scope, workspace_id: UUID, index: str) -> bool:
         """Whether it has the scope there in this index."""
-        return any(
-            each.scope == scope and each.workspace_id in (None, workspace_id) and each.index_name in (None, index)
+        return any(each.applies(scope, workspace_id, index) for each in self.permissions)
+
+    def limits(self, workspace_id: UUID, index: str) -> Limits:
+        """What its searches in this index find nothing beyond. A filter holds wherever its permission does: another
+        permission takes nothing from it."""
+        return tuple(
+            each.filters
             for each in self.permissions
+            if each.filters is not None and each.applies("search", workspace_id, index)
         )
 
 
@@ -65,6 +84,7 @@ class _Row:
     scopes: list[Scope]
     workspaces: list[UUID | None]
     indexes: list[str | None]
+    filters: list[dict[str, Any] | None]
     was_used: bool
 
 
@@ -82,5 +102,5 @@ def access_of(connection: Connection, key: str, salt: str) -> Access | None:
     if not row.was_used:
         with connection.transaction():
             connection.execute("UPDATE api_keys SET last_used_at = now() WHERE key_id = %s", [key_id])
-    permissions = map(Permission, row.scopes, row.workspaces, row.indexes)
+    permissions = map(Permission, row.scopes, row.workspaces, row.indexes, map(limit_of, row.filters))
     return Access(row.key_id, row.company_id, tuple(permissions))

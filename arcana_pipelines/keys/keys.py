@@ -8,12 +8,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from arcana_pipelines.audit.record import by_user, record
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.keys.access import Permission
+from arcana_pipelines.keys.limits import settled, told
 from arcana_pipelines.keys.spelling import hash_of, new_key
 
 load_sql = statements_beside(__file__)
@@ -40,7 +43,8 @@ class Key:
         company: whose it is, by name.
         name: what people call it.
         state: `good`, `revoked` or `expired`.
-        scopes: what it may do, each with where: `search in handbook/default`.
+        scopes: what it may do, each with where, and what its searches are limited to:
+            `search in handbook/default within {"kinds": ["page"]}`.
         rotated_from: the id of the key that it took the place of.
         last_used_at: to the minute.
     """
@@ -70,14 +74,22 @@ def create(
     """Make a key of a company with these permissions, which expires after so many days; None: never.
 
     `actor` makes it (see `audit.record`); None: the user of this process.
+
+    Raises:
+        WrongUse: a filter cannot be meant, or stands beside another scope than `search`.
     """
+    _check(permissions)
     key_id, key = new_key()
+    limited = [(each, each.filters and settled(connection, each.workspace_id, each.filters)) for each in permissions]
     with connection.transaction():
         expires_at = _insert(connection, company_id, key_id, hash_of(key, salt), name, days, None, actor)
         connection.cursor().executemany(
-            "INSERT INTO api_key_permissions (key_id, company_id, scope, workspace_id, index_name) "
-            "VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            [[key_id, company_id, each.scope, each.workspace_id, each.index_name] for each in permissions],
+            "INSERT INTO api_key_permissions (key_id, company_id, scope, workspace_id, index_name, filters) "
+            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [
+                [key_id, company_id, each.scope, each.workspace_id, each.index_name, filters and Jsonb(told(filters))]
+                for each, filters in limited
+            ],
         )
         where = {each.workspace_id for each in permissions}
         record(
@@ -85,7 +97,7 @@ def create(
             workspace_id=where.pop() if len(where) == 1 else None,
             details={"name": name, "expires_at": expires_at and expires_at.isoformat(), "permissions": [
                 {"scope": each.scope, "workspace_id": each.workspace_id and str(each.workspace_id),
-                 "index": each.index_name} for each in permissions
+                 "index": each.index_name, "filters": told(filters)} for each, filters in limited
             ]},
         )  # fmt: skip
     return NewKey(key_id, key, expires_at)
@@ -149,6 +161,18 @@ def revoke(connection: Connection, key_id: str, actor: str | None = None) -> Non
 def list_all(connection: Connection) -> list[Key]:
     """All keys, those that were made last first."""
     return query.rows(connection, Key, load_sql("keys"))
+
+
+def _check(permissions: Sequence[Permission]) -> None:
+    others = sorted({each.scope for each in permissions} - {"search"})
+    if others and any(each.filters for each in permissions):
+        raise WrongUse(
+            f"A key with a filter may search and nothing else: it cannot have the scope '{others[0]}', which knows no "
+            "filter. Make a second key for that."
+        )
+    for each in permissions:
+        if any(other.filters != each.filters for other in permissions if other.where == each.where):
+            raise WrongUse("A key has one filter for an index, not two: put what both say into one.")
 
 
 def _insert(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.retrieval.near import listed
 
 
@@ -19,11 +20,13 @@ class Reach:
         search: slugs of those whose index `default` it may search.
         read: slugs of those whose documents it may read and list.
         company: the caller's, for whom the database is asked; None: the database's user sees no more than it may.
+        limits: by slug, what a search there finds nothing beyond.
     """
 
     search: tuple[str, ...]
     read: tuple[str, ...]
     company: UUID | None = None
+    limits: Mapping[str, Limits] = field(default_factory=dict)
 
     @classmethod
     def of(cls, slugs: Sequence[str]) -> Reach:

@@ -121,15 +121,16 @@ class _Libraries:
 class _Library:
     """What the tools do, for a caller whose reach is known."""
 
-    def __init__(
-        self, database: Database, searcher: Callable[[tuple[str, ...]], Searcher], address_of: AddressOf
-    ) -> None:
+    def __init__(self, database: Database, searcher: Callable[..., Searcher], address_of: AddressOf) -> None:
         self._database = database
         self._searcher = searcher
         self._address_of = address_of
 
-    def search(self, slugs: tuple[str, ...], request: SearchRequest) -> SearchAnswer:
-        return search_answer(search_all(self._searcher, slugs, request), self._address_of)
+    def search(self, reach: Reach, slugs: tuple[str, ...], request: SearchRequest) -> SearchAnswer:
+        def searcher_of(some: tuple[str, ...]) -> Searcher:
+            return self._searcher(some, limits=tuple(reach.limits.get(slug, ()) for slug in some))
+
+        return search_answer(search_all(searcher_of, slugs, request), self._address_of)
 
     def fetch(self, reach: Reach, named: Named) -> DocumentAnswer:
         slug = reach.readable(named.workspace)
@@ -193,7 +194,7 @@ def _add_tools(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf)
         """Search all workspaces for passages of documents that answer a question: at most ten, best first."""
         with _in_words(ctx.request_context.request, ToolError):
             reach = reach_of(ctx.request_context.request)
-            return libraries.of(reach).search(reach.searchable([]), SearchRequest(query, MOST_HITS))
+            return libraries.of(reach).search(reach, reach.searchable([]), SearchRequest(query, MOST_HITS))
 
     @tool("Read a document")
     def fetch(id: _Id, ctx: Context[Any, Any]) -> DocumentAnswer:
@@ -258,7 +259,8 @@ def _add_tools(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf)
             slugs, linked = library.page(slugs, links_to)
             conditions = [PropertyCondition.parse(condition) for condition in where]
             filters = Filters(page, kinds, conditions, _in_utc(edited_since), linked)
-            return library.search(slugs, SearchRequest(query, MOST_HITS, filters=filters, as_of=_in_utc(as_of)))
+            request = SearchRequest(query, MOST_HITS, filters=filters, as_of=_in_utc(as_of))
+            return library.search(reach, slugs, request)
 
 
 def _in_utc(time: datetime | None) -> datetime | None:

@@ -19,6 +19,7 @@ from arcana_pipelines.lexical.analysis import query_terms
 from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.retrieval import highlights
 from arcana_pipelines.retrieval.cursor import DEEPEST, Cursor, question_hash
+from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.retrieval.hit_of_row import link_to
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.reranking.protocol import Reranker
@@ -70,13 +71,18 @@ class ConnectionSearcher:
         build: int | None = None,
         embedders: QueryEmbedders | None = None,
         reranker: Reranker | None = None,
+        limits: Limits = (),
     ) -> None:
-        """`build` is for evaluation: one that does not serve yet, or not any more. `embedders` may be shared."""
+        """`build` is for evaluation: one that does not serve yet, or not any more. `embedders` may be shared.
+
+        Nothing is found, and nothing told, of what one of the `limits` leaves out, whatever a request asks.
+        """
         self._connection = connection
         self._workspace_id = workspace_id
         self._build = build
         self._embedders = embedders or QueryEmbedders(settings)
         self._reranker = reranker
+        self._limits = limits
 
     def search(self, request: SearchRequest) -> Results:
         """The best chunks for a request; those of the index `default` where it names none.
@@ -104,7 +110,7 @@ class ConnectionSearcher:
         reranker = self._reranker if request.ranking == "fused" else None
         after, k = None, request.k
         if request.after is not None:
-            after = Cursor.read(request.after, question_hash(request, self._workspace_id))
+            after = Cursor.read(request.after, question_hash(request, self._workspace_id, self._limits))
             k = min(k, DEEPEST - len(after.shown))
         most = max(k, RERANKED) if reranker else k
         found = self._find(Question(request, text, terms, most, after)) if terms else Found()
@@ -145,7 +151,7 @@ class ConnectionSearcher:
                     if question.after is not None:
                         question.after.check(now.build, now.published)
                     if now.build == serving.build:
-                        found = SnapshotSearch(self._connection, self._workspace_id, now, question, asked).run()
+                        found = self._in_snapshot(now, question, asked)
                         if now.vectors == 0 and request.as_of is None and self._build is None:
                             found.notes.insert(0, self._nothing_indexed(index))
                         return found
@@ -153,6 +159,9 @@ class ConnectionSearcher:
                 # Dropping waits for searches that are under way; this one began when the tables had just gone.
                 raise WrongUse(f"Build {serving.build} of index '{index}' is being dropped.") from error
             serving = now
+
+    def _in_snapshot(self, serving: Serving, question: Question, asked: Meaning | None) -> Found:
+        return SnapshotSearch(self._connection, self._workspace_id, serving, question, asked, self._limits).run()
 
     def _nothing_indexed(self, index: str) -> str:
         """What to say of a search in an index that holds nothing: "nothing was found" would be taken for an answer."""

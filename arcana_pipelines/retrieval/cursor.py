@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from arcana_pipelines.errors import CursorRefused
+from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.retrieval.search_request import SearchRequest
 
 DEEPEST = 200  # hits of one question, all answers to it together
@@ -103,12 +104,13 @@ class Cursor:
         )
 
 
-def question_hash(request: SearchRequest, workspace_id: UUID) -> bytes:
-    """Eight bytes that differ where requests may have different answers."""
+def question_hash(request: SearchRequest, workspace_id: UUID, limits: Limits = ()) -> bytes:
+    """Eight bytes that differ where requests may have different answers; `limits` are of who asks."""
     # Filters without a condition are none.
     request = replace(request, filters=request.filters or None)
     fields = {name: value for name, value in dataclasses.asdict(request).items() if name not in _NOT_THE_QUESTION}
-    facts = json.dumps([str(workspace_id), fields], sort_keys=True, default=str)
+    limited = [[dataclasses.asdict(limit) for limit in limits]] if limits else []
+    facts = json.dumps([str(workspace_id), fields, *limited], sort_keys=True, default=str)
     return hashlib.sha256(facts.encode()).digest()[:8]
 
 

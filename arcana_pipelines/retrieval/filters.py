@@ -141,6 +141,10 @@ class Filters:
         return any((self.below, self.kinds, self.properties, self.edited_since, self.links_to))
 
 
+Limits = tuple[Filters, ...]
+"""Filters that hold for whoever searches, each of them, beside what a request asks. Their sequences are tuples."""
+
+
 def checked(filters: object) -> Filters:
     """The filters of a search (see `Filters.checked`); None is none.
 

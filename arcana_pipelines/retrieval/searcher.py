@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -21,6 +21,7 @@ from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import DatabaseUnreachable, UnknownWorkspace, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
+from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.retrieval.limits import check_text, told
 from arcana_pipelines.retrieval.near import listed
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
@@ -56,6 +57,7 @@ class Searcher:
         database: Database | None = None,
         reranker: Reranker | None = None,
         embedders: QueryEmbedders | None = None,
+        limits: Mapping[str, Limits] | None = None,
     ) -> None:
         """A searcher of the workspace with this slug, or of several.
 
@@ -68,6 +70,8 @@ class Searcher:
             database: a pool to share with other searchers, with its own settings. It is not closed with this one.
             reranker: another one than the settings name.
             embedders: models that embed queries, to share with other searchers.
+            limits: by slug, filters that hold beside those of each request, for who may find no more. Whole documents
+                are not read then.
 
         Raises:
             InvalidSetting: a variable of the environment is malformed.
@@ -82,6 +86,7 @@ class Searcher:
         self._index = index
         self._embedders = embedders or QueryEmbedders(self._settings)
         self._reranker = reranker or open_reranker(self._settings)
+        self._limits = limits or {}
         self._lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
         self._is_ready = False
@@ -140,6 +145,8 @@ class Searcher:
             ArcanaError: see `search`.
         """
         check_text("The document", document)
+        if any(self._limits.values()):
+            raise WrongUse("This searcher finds passages of some documents alone, and reads none as a whole.")
         if workspace is not None and workspace not in self._slugs:
             raise WrongUse(f"This searcher does not search a workspace {told(workspace)}, only {listed(self._slugs)}.")
         slugs = self._slugs if workspace is None else [workspace]
@@ -209,7 +216,12 @@ class Searcher:
     def _searcher_of(self, connection: Connection, slug: str) -> ConnectionSearcher:
         workspace_id = workspace_named(connection, slug)
         return ConnectionSearcher(
-            connection, self._settings, workspace_id, embedders=self._embedders, reranker=self._reranker
+            connection,
+            self._settings,
+            workspace_id,
+            embedders=self._embedders,
+            reranker=self._reranker,
+            limits=self._limits.get(slug, ()),
         )
 
     def _search(self, request: SearchRequest) -> Results:

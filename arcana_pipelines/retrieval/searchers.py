@@ -7,6 +7,7 @@ from uuid import UUID
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
+from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.retrieval.searcher import Searcher
@@ -24,15 +25,27 @@ class Searchers:
         self._reranker = open_reranker(database.settings)
         self._kept = lru_cache(MOST_KEPT)(self._new)
 
-    def of(self, company: UUID | None, slugs: tuple[str, ...], index: str = DEFAULT_INDEX) -> Searcher:
+    def of(
+        self, company: UUID | None, slugs: tuple[str, ...], index: str = DEFAULT_INDEX, limits: tuple[Limits, ...] = ()
+    ) -> Searcher:
         """The searcher of an index of these workspaces, which sees what is this company's alone.
 
-        None: it sees what the database's user may see.
+        Args:
+            company: None: it sees what the database's user may see.
+            slugs: of the workspaces.
+            index: its name.
+            limits: for each of the workspaces; none at all: there are none.
         """
-        return self._kept(company, slugs, index)
+        return self._kept(company, slugs, index, limits)
 
-    def _new(self, company: UUID | None, slugs: tuple[str, ...], index: str) -> Searcher:
+    def _new(self, company: UUID | None, slugs: tuple[str, ...], index: str, limits: tuple[Limits, ...]) -> Searcher:
+        of_slugs = dict(zip(slugs, limits, strict=True)) if limits else {}
         database = self._database if company is None else self._database.for_company(company)
         return Searcher(
-            index=index, workspaces=slugs, database=database, reranker=self._reranker, embedders=self._embedders
+            index=index,
+            workspaces=slugs,
+            database=database,
+            reranker=self._reranker,
+            embedders=self._embedders,
+            limits=of_slugs,
         )

@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.catalogue import model_named
+from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import chunk_table, passage_table, terms_table
 from arcana_pipelines.indexes.targets.pgvector.ann import nearest_statement, tune
 from arcana_pipelines.lexical import query_plan, typos
@@ -22,7 +23,7 @@ from arcana_pipelines.retrieval.best_passage import FoundText
 from arcana_pipelines.retrieval.conditions import known_conditions
 from arcana_pipelines.retrieval.cursor import DEEPEST, Cursor, microseconds, question_hash
 from arcana_pipelines.retrieval.filtered import documents_of
-from arcana_pipelines.retrieval.filters import Filters
+from arcana_pipelines.retrieval.filters import Filters, Limits
 from arcana_pipelines.retrieval.folding import Folded, fold
 from arcana_pipelines.retrieval.fusion import Scored, fuse, fuse_as_they_are, fuse_by_rank, nearness, weight_of_meaning
 from arcana_pipelines.retrieval.highlights import terms_of
@@ -46,6 +47,10 @@ SMALL = 8_000
 TOO_FEW = 50
 # So many chunks behind a filter are all scored.
 FEW = 2_000
+
+_NO_DOCUMENT = sql.SQL("SELECT NULL::uuid WHERE false")
+# To who may find some documents alone a page or a value that others have is told as one that is not there.
+_NOTHING_LEFT = "Nothing that may be found here meets the filters: a page, a property or a value may not be there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +133,27 @@ class SnapshotSearch:
     """One question in one snapshot of one build."""
 
     def __init__(
-        self, connection: Connection, workspace_id: UUID, serving: Serving, question: Question, asked: Meaning | None
+        self,
+        connection: Connection,
+        workspace_id: UUID,
+        serving: Serving,
+        question: Question,
+        asked: Meaning | None,
+        limits: Limits = (),
     ) -> None:
-        """Within a read-only transaction of one snapshot. Without `asked`, words alone are searched."""
+        """Within a read-only transaction of one snapshot. Without `asked`, words alone are searched.
+
+        Documents that one of the `limits` leaves out are as if they were not there.
+        """
         self._connection = connection
         self._workspace_id = workspace_id
         self._serving = serving
         self._question = question
         self._request = question.request
         self._filters = question.request.filters or Filters()
+        self._limits = limits
+        self._is_filtered = bool(self._filters or limits)
+        self._notes: list[str] = []
         self._asked = asked
         self._model = model_named(serving.model)
         self._most = FURTHER_CANDIDATES if question.after else max(CANDIDATES, 2 * question.most)
@@ -148,13 +165,13 @@ class SnapshotSearch:
         chunks = past.chunks_then(serving.build) if is_past else _by_key(chunk_table(serving.build))
         terms = past.terms_then(serving.build) if is_past else sql.Identifier(terms_table(serving.build))
         versions = past.versions_then() if is_past else sql.SQL("({})").format(sql.SQL(load_sql("versions")))
-        documents, parameters = self._allowed(versions if is_past else None)
+        allowed, parameters = self._allowed(versions if is_past else None)
         self._names = {
             "chunks": chunks,
             "terms": terms,
             "passages": sql.Identifier(passage_table(serving.build)),
             "versions": versions,
-            "allowed": sql.SQL("AND document_id IN ({})").format(documents) if self._filters else sql.SQL(""),
+            "allowed": allowed,
         }
         self._parameters: dict[str, Any] = {
             **parameters,
@@ -166,8 +183,30 @@ class SnapshotSearch:
         }
 
     def _allowed(self, versions_then: sql.Composable | None) -> tuple[sql.Composable, dict[str, Any]]:
-        """The documents that the filters leave, and the notes on what they say."""
-        filters = self._filters
+        """A condition on the document of a chunk: all filters leave it, those of the request and the limits.
+
+        Of the past the limits leave what they left then and leave today.
+        """
+        wanted = [(self._filters, versions_then)] if self._filters else []
+        times = (None,) if versions_then is None else (versions_then, None)
+        wanted += [(limit, then) for limit in self._limits for then in times]
+        conditions: list[sql.Composable] = []
+        parameters: dict[str, Any] = {}
+        for number, (filters, then) in enumerate(wanted):
+            try:
+                documents, values = self._documents(filters, then, f"f{number}_")
+            except WrongUse:
+                if not self._limits:
+                    raise
+                documents, values = _NO_DOCUMENT, {}
+            conditions.append(sql.SQL("AND document_id IN ({})").format(documents))
+            parameters |= values
+        return sql.SQL(" ").join(conditions), parameters
+
+    def _documents(
+        self, filters: Filters, versions_then: sql.Composable | None, key: str
+    ) -> tuple[sql.Composable, dict[str, Any]]:
+        """The documents that filters leave; what they say is noted."""
         is_below_database = False
         find = find_indexed if self._request.as_of is None else find_place
         if filters.below:
@@ -178,8 +217,9 @@ class SnapshotSearch:
             place = find(self._connection, self._workspace_id, filters.links_to)
             filters = replace(filters, links_to=place.external_id)
         past_key = {"build": self._serving.build, "as_of": self._request.as_of}
-        known, self._notes = known_conditions(self._connection, self._workspace_id, filters, past_key, versions_then)
-        return documents_of(filters, known, versions_then, is_below_database)
+        known, notes = known_conditions(self._connection, self._workspace_id, filters, past_key, versions_then)
+        self._notes += notes
+        return documents_of(filters, known, versions_then, is_below_database, key)
 
     def run(self) -> Found:
         """Search."""
@@ -195,6 +235,11 @@ class SnapshotSearch:
         refuses = not self._filters and self._serving.vectors >= TOO_FEW and not self._serving.is_outdated
         least = calibration.least if calibration and refuses else 0.0
         few = self._few_allowed()
+        if self._limits:
+            if few is not None and len(few) < TOO_FEW:
+                least = 0.0
+            self._notes = [_NOTHING_LEFT] if few == [] else []
+            self._shown, self._named = self._without_left_out(self._shown), self._without_left_out(self._named)
         while True:
             chunks, are_all = (few, True) if few is not None else self._candidates(plan)
             best = self._best(self._scored(chunks), plan.attainable if plan else 0.0, calibration)
@@ -213,7 +258,7 @@ class SnapshotSearch:
     def _before(self) -> Cursor:
         """What has been shown, of this question, build and publish."""
         return self._question.after or Cursor(
-            question_hash(self._request, self._workspace_id),
+            question_hash(self._request, self._workspace_id, self._limits),
             self._serving.build,
             microseconds(self._serving.published),
         )
@@ -236,13 +281,25 @@ class SnapshotSearch:
         for word in typos.unknown_words(self._question.text, counts)[: typos.MOST]:
             near = self._rows(load_sql("similar_words"), {"word": word})
             meant = typos.nearest(word, [row[0] for row in near])
-            if meant is not None:
+            if meant is not None and self._may_be_told(meant):
                 corrections[word] = meant
                 more = query_terms(meant)
                 terms |= {term: replace(each, weight=each.weight * typos.WEIGHT) for term, each in more.items()}
         if corrections:
             counts = self._counts(terms)
         return corrections, query_plan.plan(terms, self._serving.vectors, counts)
+
+    def _may_be_told(self, word: str) -> bool:
+        """Whether a text that the limits leave has the word, and not another one alone."""
+        if not self._limits:
+            return True
+        statement = sql.SQL(load_sql("allowed_word")).format(**self._names)
+        return bool(self._rows(statement, {"keys": query_plan.keys_of(query_terms(word))}))
+
+    def _without_left_out(self, chunks: Sequence[int]) -> tuple[int, ...]:
+        """Those chunks that the limits leave: a cursor can be made up."""
+        statement = sql.SQL(load_sql("allowed_chunks")).format(**{**self._names, "terms": self._known_terms()})
+        return tuple(row[0] for row in self._rows(statement, {"chunks": list(chunks)})) if chunks else ()
 
     def _counts(self, terms: Mapping[int, QueryTerm]) -> dict[int, int]:
         keys = {"keys": query_plan.keys_of(terms)}
@@ -272,7 +329,7 @@ class SnapshotSearch:
     def _by_meaning(self) -> list[int]:
         assert self._asked is not None
         vector = {"vector": self._asked.vector}
-        if self._filters:
+        if self._is_filtered:
             statement = sql.SQL(load_sql("allowed_by_meaning")).format(**self._names)
             return [row[0] for row in self._rows(statement, vector)]
         if self._request.as_of is None:
@@ -285,16 +342,14 @@ class SnapshotSearch:
 
     def _few_allowed(self) -> list[int] | None:
         """All chunks that a filter leaves, when few enough to be scored; None for many, and without a filter."""
-        if not self._filters:
+        if not self._is_filtered:
             return None
         statement = sql.SQL(load_sql("allowed")).format(**self._names)
         chunks = [row[0] for row in self._rows(statement, {"candidates": FEW + 1})]
         return chunks if len(chunks) <= FEW else None
 
     def _scored(self, chunks: Sequence[int]) -> list[Scored]:
-        build = self._serving.build
-        terms = _by_key(terms_table(build)) if self._request.as_of is None else past.words(build)
-        statement = sql.SQL(load_sql("scores")).format(**{**self._names, "terms": terms})
+        statement = sql.SQL(load_sql("scores")).format(**{**self._names, "terms": self._known_terms()})
         language = self._asked.language if self._asked else None
         return [
             Scored(chunk, lexical, nearness(of_chunk, of_passage, language == spoken), language == spoken)
@@ -302,6 +357,11 @@ class SnapshotSearch:
                 statement, {"chunks": list(dict.fromkeys(chunks))}
             )
         ]
+
+    def _known_terms(self) -> sql.Composable:
+        """The words of chunks that are known already."""
+        build = self._serving.build
+        return _by_key(terms_table(build)) if self._request.as_of is None else past.words(build)
 
     def _best(
         self, scored: Sequence[Scored], attainable: float, calibration: Calibration | None

@@ -110,7 +110,7 @@ def add_searches(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
         opened = gate.index(access, "search", slug, asked.index)
         if asked.k > MOST_K:
             raise WrongUse(f"k is at most {MOST_K} here, not {asked.k}: `cursor` leads to further hits.")
-        results = searchers.of(access.company_id, (opened.slug,)).search(asked)
+        results = searchers.of(access.company_id, (opened.slug,), limits=(opened.limits,)).search(asked)
         headers = {"Cache-Control": "private, no-store"}
         return JSONResponse({**results.to_dict(), "request_id": request_id(request)}, headers=headers)
 

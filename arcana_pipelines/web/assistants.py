@@ -33,7 +33,8 @@ def assistants(database: Database) -> MCPServer[Any]:
             tuple(slug for slug, workspace_id in known if access.may_in(scope, workspace_id, DEFAULT_INDEX))
             for scope in ("search", "read")
         )
-        return Reach(search, read, access.company_id)
+        limits = {slug: access.limits(workspace_id, DEFAULT_INDEX) for slug, workspace_id in known}
+        return Reach(search, read, access.company_id, limits)
 
     return make_server(database, reach_of)
 

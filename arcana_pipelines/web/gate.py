@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, NoReturn
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from fastapi.security import HTTPBearer
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, find_index_names
 from arcana_pipelines.keys.access import Access, Scope, access_of
+from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.web.problems import Refused
 from arcana_pipelines.workspaces.workspaces import SLUG
 
@@ -24,6 +25,8 @@ class Opened:
 
     slug: str
     workspace_id: UUID
+    limits: Limits = ()
+    """Of an index: what a search there finds nothing beyond."""
 
 
 class Gate:
@@ -70,7 +73,7 @@ class Gate:
                 connection, opened.workspace_id
             ):
                 raise Refused(404, "not-found", f"Workspace '{slug}' has no index of this name that the key opens.")
-        return opened
+        return replace(opened, limits=access.limits(opened.workspace_id, name))
 
     def _workspace(self, connection: Connection, access: Access, scope: Scope, slug: str) -> Opened:
         # A name that cannot be one is not asked for: PostgreSQL knows no NUL.

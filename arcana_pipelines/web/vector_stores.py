@@ -159,6 +159,7 @@ def add_vector_stores(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
         slug, _, index = store.partition(".")
         opened = gate.index(access, "search", slug, index or None)
         queries = [asked.query] if isinstance(asked.query, str) else asked.query
+        searcher = searchers.of(access.company_id, (opened.slug,), limits=(opened.limits,))
         best: dict[tuple[str, int], Hit] = {}
         for query in queries:
             request = SearchRequest(
@@ -168,7 +169,7 @@ def add_vector_stores(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
                 index=index or DEFAULT_INDEX,
                 min_score=asked.ranking_options.score_threshold if asked.ranking_options else None,
             )
-            for hit in searchers.of(access.company_id, (opened.slug,)).search(request).hits:
+            for hit in searcher.search(request).hits:
                 key = (hit.document_id, hit.position)
                 if key not in best or best[key].score < hit.score:
                     best[key] = hit

@@ -15,6 +15,7 @@ from arcana_pipelines.indexes.builds import find_index_names
 from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Permission, Scope
 from arcana_pipelines.keys.keys import NewKey
+from arcana_pipelines.keys.limits import read_limit
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.companies import existing_company
 
@@ -32,11 +33,16 @@ def command() -> None:
     "--scope", "scopes", multiple=True, required=True, type=click.Choice(get_args(Scope)), help="What it may do."
 )
 @click.option("--expires", type=click.IntRange(1, 3650), metavar="DAYS", help="After so many days; without it never.")
+@click.option(
+    "--filter", "filter_", metavar="JSON",
+    help="Its searches find nothing else: filters as in a search, such as '{\"below\": \"Handbook\"}'. The scope "
+    "`search` alone.",
+)  # fmt: skip
 @click.option("--name", default="", help="What people call it: the program that has it.")
 @json_option
 def create(
     slugs: tuple[str, ...], company: str | None, index: str | None, scopes: tuple[Scope, ...], expires: int | None,
-    name: str, as_json: bool,
+    filter_: str | None, name: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Make a key and show it, once: only a hash of it is stored.
 
@@ -46,13 +52,14 @@ def create(
         raise WrongUse("Say what the key opens: --workspace SLUG, or --company NAME, and not both.")
     if index and not slugs:
         raise WrongUse("--index names an index of workspaces: give --workspace SLUG with it.")
+    filters = read_limit(filter_) if filter_ is not None else None
     database = open_database()
     upgrade(database)
     salt = database.settings.require("API_KEY_SALT").get_secret_value()
     with database.connection() as connection:
         if company:
             company_id = existing_company(connection, company)
-            permissions = [Permission(scope, None, None) for scope in scopes]
+            permissions = [Permission(scope, None, None, filters) for scope in scopes]
         else:
             opened = [workspaces.find(connection, slug) for slug in slugs]
             company_id = opened[0].company_id
@@ -60,7 +67,7 @@ def create(
                 raise WrongUse("These workspaces belong to several companies, and a key to one: make a key for each.")
             for workspace in opened:
                 _require_index(connection, workspace, index)
-            permissions = [Permission(scope, each.workspace_id, index) for each in opened for scope in scopes]
+            permissions = [Permission(scope, each.workspace_id, index, filters) for each in opened for scope in scopes]
         made = keys.create(connection, salt, company_id, permissions, name, expires)
     _show(made, as_json)
 

@@ -9,6 +9,7 @@ FROM api_keys k
 JOIN company c USING (company_id)
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(p.scope || coalesce(' in ' || w.slug, '') || coalesce('/' || p.index_name, '')
+                                  || coalesce(' within ' || p.filters::text, '')
                               ORDER BY w.slug, p.index_name, p.scope), '{}') AS scopes
     FROM api_key_permissions p
     LEFT JOIN workspace w USING (workspace_id)

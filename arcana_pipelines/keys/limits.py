@@ -1,0 +1,75 @@
+"""What the searches of a key find nothing beyond: filters that are kept with its permission."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.retrieval.conditions import known_conditions
+from arcana_pipelines.retrieval.filters import Filters
+from arcana_pipelines.retrieval.places import find_indexed
+
+_HOW = 'Write it as in a search: {"kinds": ["page"], "below": "Handbook"}.'
+
+
+def read_limit(text: str) -> Filters:
+    """The filters that a JSON object says, as in a search.
+
+    Raises:
+        WrongUse: it is none, or cannot be meant.
+    """
+    try:
+        filters = _adapter().validate_json(text).checked()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise WrongUse(f"This filter cannot be meant: {where and where + ': '}{first['msg']}. {_HOW}") from error
+    if not filters:
+        raise WrongUse(f"This filter leaves everything: leave it out, or say what may be found. {_HOW}")
+    return filters
+
+
+def settled(connection: Connection, workspace_id: UUID | None, filters: Filters) -> Filters:
+    """The same by ids in place of titles, so that nobody widens a key by naming a page as its filter does.
+
+    Raises:
+        WrongUse: the workspace has no such page, property or value; or none is named, and the filter is of one.
+    """
+    filters = filters.checked()
+    if workspace_id is None:
+        if filters.below or filters.links_to or filters.properties:
+            raise WrongUse("Pages and properties are those of a workspace: name it, with a key for each.")
+        return filters
+    known, notes = known_conditions(connection, workspace_id, filters, {}, None)
+    if notes:
+        raise WrongUse(f"{notes[0]} A filter of a key names values that are there, so that no slip opens or shuts it.")
+    return replace(
+        filters,
+        below=filters.below and find_indexed(connection, workspace_id, filters.below).external_id,
+        links_to=filters.links_to and find_indexed(connection, workspace_id, filters.links_to).external_id,
+        properties=tuple(replace(each.condition, written=None) for each in known),
+    )
+
+
+def told(filters: Filters | None) -> dict[str, Any] | None:
+    """What they say, and nothing else, as JSON has it."""
+    return None if filters is None else _adapter().dump_python(filters, mode="json", exclude_defaults=True)
+
+
+def limit_of(row: dict[str, Any] | None) -> Filters | None:
+    """The filters of a row, which can be a key of a cache."""
+    if row is None:
+        return None
+    filters = _adapter().validate_python(row)
+    return replace(filters, kinds=tuple(filters.kinds), properties=tuple(filters.properties))
+
+
+@cache
+def _adapter() -> TypeAdapter[Filters]:
+    return TypeAdapter(Filters)
