@@ -154,6 +154,7 @@ class Settings(ScheduleTimes):
     arcana_key_prefix: str | None = Field(None, pattern=r"^[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*$")
 
     database_url: PostgresUrl | None = None
+    serve_database_url: PostgresUrl | None = None
     database_pool_size: int = Field(10, ge=1, le=1000)
     database_max_overflow: int = Field(20, ge=0, le=1000)
 
@@ -201,6 +202,12 @@ class Settings(ScheduleTimes):
     batch_size: int = Field(100, ge=1, le=2048)
     max_concurrent_requests: int = Field(10, ge=1, le=200)
     worker_processes: int | None = Field(None, ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _one_database(self) -> Self:
+        if self.serve_database_url is not None and self.database_url is None:
+            raise ValueError("SERVE_DATABASE_URL names a user of the database at DATABASE_URL, which is not set")
+        return self
 
     @model_validator(mode="after")
     def _secrets_differ(self) -> Self:
@@ -255,7 +262,12 @@ class Settings(ScheduleTimes):
 # Names of variables that came from a file `.env`, for this process and those that it starts.
 _FROM_FILE = "ARCANA_FROM_ENV_FILE"
 # What is sent where.
-_SENT_TO = (("OPENAI_API_KEY", "OPENAI_BASE_URL"), ("RERANKER_API_KEY", "RERANKER_URL"), ("PGPASSWORD", "DATABASE_URL"))
+_SENT_TO = (
+    ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
+    ("RERANKER_API_KEY", "RERANKER_URL"),
+    ("PGPASSWORD", "DATABASE_URL"),
+    ("PGPASSWORD", "SERVE_DATABASE_URL"),
+)
 
 _SECRETS = frozenset(name.upper() for name, field in Settings.model_fields.items() if _holds_secret(field.annotation))
 

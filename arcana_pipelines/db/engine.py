@@ -107,13 +107,16 @@ class Database:
 
     For searches alone (`only_searches`) the embedded one is used as a role that can read what they need and nothing
     else, and nothing takes long: 30 seconds a statement, 5 seconds for a lock. For a server (`serves`) the same holds,
-    and its role reads nothing but for one company at a time (`connection(company=…)`).
+    and its role reads nothing but for one company at a time (`connection(company=…)`); it may have a URL of its own
+    (`SERVE_DATABASE_URL`).
     """
 
     def __init__(
         self, settings: Settings, only_searches: bool = False, may_create: bool = False, serves: bool = False
     ) -> None:
         self.settings = settings
+        # The URL that was given; None: the embedded one is used.
+        self._given = (settings.serve_database_url if serves else None) or settings.database_url
         self.only_searches = only_searches or serves
         self._serves = serves
         self._may_create = may_create
@@ -134,8 +137,8 @@ class Database:
             WrongUse: there is no embedded database, and none may be made.
             DatabaseUnreachable: the embedded server does not start.
         """
-        if self.settings.database_url is not None:
-            return self.settings.database_url.get_secret_value()
+        if self._given is not None:
+            return self._given.get_secret_value()
         if not self._may_create:
             require_installation(self.settings)
         return lease.acquire_lease(self.settings.home, self._role)
@@ -176,7 +179,7 @@ class Database:
             try:
                 return self._connected(**options)
             except psycopg.OperationalError:
-                if self.settings.database_url is not None:
+                if self._given is not None:
                     raise
                 lease.acquire_lease(self.settings.home, self._role)  # it was killed, and is started again
                 return self._connected(**options)
@@ -270,7 +273,7 @@ class Database:
         """What the server said, where it is about the server and no fault of ours."""
         said = " ".join(str(error).split())
         at = f"The database at {self.safe_url}"
-        own_disk = lost and self.settings.database_url is None and lease.disk_was_full(self.settings.home)
+        own_disk = lost and self._given is None and lease.disk_was_full(self.settings.home)
         if own_disk or isinstance(error, psycopg.errors.DiskFull):
             return DatabaseFull(
                 f"{at} has no space left on its disk. Make some, and run this again: what was stored is kept, and "

@@ -39,6 +39,11 @@ class Pool:
         self._idle: deque[InterruptibleConnection] = deque()
         self._lent: set[InterruptibleConnection] = set()
 
+    @property
+    def lent(self) -> int:
+        """Connections in use."""
+        return len(self._lent)
+
     def take(self) -> InterruptibleConnection:
         """A connection that answers, until it is given back.
 

@@ -25,6 +25,7 @@ from arcana_pipelines.web.assistants import add_assistants, assistants
 from arcana_pipelines.web.bodies import LimitedBodies
 from arcana_pipelines.web.documents import add_documents
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
+from arcana_pipelines.web.metrics import Metered, Metrics
 from arcana_pipelines.web.problems import MEDIA_TYPE, Problem, Refused, described, handle_problems, request_id
 from arcana_pipelines.web.request_ids import RequestIds
 from arcana_pipelines.web.syncs import add_syncs
@@ -71,10 +72,12 @@ def make_api(database: Database, salt: str, names: Sequence[str] = ()) -> FastAP
         # Its page loads programs from elsewhere.
         docs_url=None, redoc_url=None,
     )  # fmt: skip
+    metrics = Metrics(database)
+    app.add_middleware(Metered, metrics=metrics)
     app.add_middleware(LimitedBodies, most=LARGEST_BODY)
     app.add_middleware(RequestIds)
     handle_problems(app)
-    app.state.gate = gate
+    app.state.gate, app.state.metrics = gate, metrics
     add_health(app, database)
     searchers = Searchers(database)
     add_searches(app, gate, searchers)

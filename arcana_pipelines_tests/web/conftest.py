@@ -15,11 +15,13 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Permission, Scope
 from arcana_pipelines.web.api import make_api
+from arcana_pipelines.web.metrics import Metrics
 from arcana_pipelines.web.receiver import listen
 from arcana_pipelines.web.server import server_of
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 
+SEARCH = "/v1/workspaces/acme/search"
 SALT = "a salt of thirty-two characters and more"
 SECRET_KEY = SecretStr("what signs the cursors of these tests")
 
@@ -30,6 +32,7 @@ class Api:
 
     url: str
     acme: Harness
+    metrics: Metrics
 
     def key(self, *scopes: Scope, slug: str = "acme", index: str | None = None) -> keys.NewKey:
         """A key to a workspace."""
@@ -69,11 +72,12 @@ def api(acme: Harness) -> Iterator[Api]:
     globex.sync()
     database = serving(acme.database)
     sock = listen("127.0.0.1", 0)
-    server = server_of(make_api(database, SALT))
+    app = make_api(database, SALT)
+    server = server_of(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     try:
-        yield Api(f"http://127.0.0.1:{sock.getsockname()[1]}", acme)
+        yield Api(f"http://127.0.0.1:{sock.getsockname()[1]}", acme, app.state.metrics)
     finally:
         server.should_exit = True
         thread.join()

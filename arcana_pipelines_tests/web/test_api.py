@@ -12,9 +12,7 @@ from arcana_pipelines.errors import DatabaseUnreachable
 from arcana_pipelines.keys import keys
 from arcana_pipelines.retrieval.searcher import Searcher
 from arcana_pipelines.web.problems import MEDIA_TYPE
-from arcana_pipelines_tests.web.conftest import Api
-
-SEARCH = "/v1/workspaces/acme/search"
+from arcana_pipelines_tests.web.conftest import SEARCH, Api
 
 
 def problem(answer: httpx.Response) -> dict[str, Any]:

@@ -12,14 +12,18 @@ from arcana_pipelines.errors import WrongUse
 @click.command(name="serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option(
+    "--metrics-port", type=click.IntRange(0, 65535), help="Tell Prometheus what it counts, at this port of 127.0.0.1."
+)
 @click.option("--name", "names", multiple=True, help="A name by which assistants reach it. May be repeated.")
-def command(host: str, port: int, names: tuple[str, ...]) -> None:
+def command(host: str, port: int, metrics_port: int | None, names: tuple[str, ...]) -> None:
     """Serve searches and documents over HTTP, for programs that have a key.
 
     Programs ask below /v1, assistants at /mcp.
 
-    `arcana key create` makes a key. Where DATABASE_URL is set, its user is one who may serve companies and nothing
-    else. TLS is the business of a proxy in front of it. docs/serving.md tells how.
+    `arcana key create` makes a key. Where DATABASE_URL is set, SERVE_DATABASE_URL is the address of a user who may
+    serve companies and nothing else; without it DATABASE_URL is, and nothing can be changed through the server. TLS is
+    the business of a proxy in front of it. docs/serving.md tells how.
     """
     with plugins.optional("`arcana serve`", "serve"):
         import fastapi  # noqa: F401
@@ -45,9 +49,13 @@ def command(host: str, port: int, names: tuple[str, ...]) -> None:
         raise WrongUse(
             f"{host}:{port} cannot be listened at ({error.strerror or error}): choose --host or --port."
         ) from error
+    app = make_api(database, salt, names)
+    if metrics_port is not None:
+        told_at = app.state.metrics.listen("127.0.0.1", metrics_port)
+        click.echo(f"Metrics at http://127.0.0.1:{told_at}/metrics", err=True)
     click.echo(f"Serving at http://{host}:{sock.getsockname()[1]}/v1 (OpenAPI: /openapi.json)", err=True)
     try:
-        serve(make_api(database, salt, names), sock)
+        serve(app, sock)
     finally:
         database.close()
         opened.close()

@@ -1,0 +1,93 @@
+"""What the server counts of itself, for Prometheus, on a port of its own: no key opens it, and no proxy should.
+
+Labels come from closed sets (routes as they are written, methods, statuses), so that nobody can make series.
+"""
+
+from __future__ import annotations
+
+import time
+from http import HTTPMethod
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.process_collector import ProcessCollector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.errors import WrongUse
+
+# Of seconds. A search takes a few hundredths, a first one some tenths.
+_BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5, 10)
+_OTHER = "other"
+_METHODS = frozenset(HTTPMethod)
+
+
+class Metrics:
+    """The counts of one server."""
+
+    def __init__(self, database: Database) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = Counter(
+            "arcana_http_requests",
+            "Requests that were answered.",
+            ("route", "method", "status"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "arcana_http_request_seconds", "How long answers took.", ("route",),
+            buckets=_BUCKETS, registry=self.registry,
+        )  # fmt: skip
+        self.in_progress = Gauge("arcana_http_requests_in_progress", "Requests being answered.", registry=self.registry)
+        connections = Gauge("arcana_database_connections_used", "Connections in use.", registry=self.registry)
+        connections.set_function(lambda: database.pool.lent)
+        most = Gauge("arcana_database_connections_most", "Connections that may be in use.", registry=self.registry)
+        most.set(database.settings.database_pool_size + database.settings.database_max_overflow)
+
+    def listen(self, host: str, port: int) -> int:
+        """Answer Prometheus at this address, in a thread of its own; returns the port.
+
+        Raises:
+            WrongUse: it cannot be listened at.
+        """
+        try:
+            server, _ = start_http_server(port, host, self.registry)
+        except OSError as error:
+            raise WrongUse(
+                f"{host}:{port} cannot be listened at ({error.strerror or error}): choose another --metrics-port."
+            ) from error
+        return int(server.server_port)
+
+    def note(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request that was answered."""
+        self._requests.labels(route, method if method in _METHODS else _OTHER, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+
+class Metered:
+    """An ASGI application in front of another: counts what that answers."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See `Metered`."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.monotonic(), 499  # as nginx has it: whoever asked is gone
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        with self._metrics.in_progress.track_inprogress():
+            try:
+                await self._app(scope, receive, noted)
+            except Exception:
+                status = 500
+                raise
+            finally:
+                route = getattr(scope.get("route"), "path", _OTHER)
+                self._metrics.note(route, scope["method"], status, time.monotonic() - began)

@@ -1,0 +1,49 @@
+"""What the server tells Prometheus."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.web.metrics import Metrics
+from arcana_pipelines_tests.web.conftest import SEARCH, Api
+
+
+def told(api: Api) -> dict[str, float]:
+    """Each series with its value, as Prometheus gets them."""
+    port = api.metrics.listen("127.0.0.1", 0)
+    answer = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False)
+    assert answer.status_code == 200
+    lines = (line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, value in lines}
+
+
+def test_requests_are_counted_by_route_and_status_and_none_makes_series_of_its_own(api: Api) -> None:
+    with api.client("search") as client:
+        assert client.post(SEARCH, json={"query": "vacation"}).status_code == 200
+        assert client.post("/v1/workspaces/globex/search", json={"query": "vacation"}).status_code == 404
+        for number in range(3):
+            client.get(f"/made-up-{number}")
+        client.request("PROPFIND", "/made-up")
+    series = told(api)
+    search = 'route="/v1/workspaces/{slug}/search"'
+    assert series[f'arcana_http_requests_total{{method="POST",{search},status="200"}}'] == 1
+    assert series[f'arcana_http_requests_total{{method="POST",{search},status="404"}}'] == 1
+    assert series['arcana_http_requests_total{method="GET",route="other",status="404"}'] == 3
+    assert series['arcana_http_requests_total{method="other",route="other",status="404"}'] == 1
+    assert series[f"arcana_http_request_seconds_count{{{search}}}"] == 2
+    assert series["arcana_http_requests_in_progress"] == series["arcana_database_connections_used"] == 0
+    assert series["arcana_database_connections_most"] == 30
+    assert not any("made-up" in name or "acme" in name for name in series)
+
+
+def test_they_are_not_told_to_who_may_search(api: Api) -> None:
+    with api.client("search", "read", "admin") as client:
+        assert client.get("/metrics").status_code == 404
+
+
+def test_a_port_that_is_taken_is_named(api: Api) -> None:
+    port = api.metrics.listen("127.0.0.1", 0)
+    with pytest.raises(WrongUse, match=f"127.0.0.1:{port} cannot be listened at .* choose another --metrics-port"):
+        Metrics(api.acme.database).listen("127.0.0.1", port)
