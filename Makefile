@@ -45,8 +45,9 @@ model: setup
 	@$(INSTALL_MODEL) || { $(TELL_NO_MODEL); exit 1; }
 
 PORT ?= 3000
+API_PORT ?= 8000
 run: setup
-	@exec $(BIN)/arcana up --port $(PORT)
+	@exec $(BIN)/arcana up --port $(PORT) --api-port $(API_PORT)
 
 test: setup
 	$(BIN)/python -m pytest -n auto

@@ -1,4 +1,4 @@
-"""Registering a workspace together with its partition."""
+"""Registering a workspace together with its partition, and removing both."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def register(
     name: str | None = None,
     company: str = DEFAULT,
     token: SecretStr | None = None,
+    actor: str | None = None,
 ) -> workspaces.Workspace:
     """Register a workspace with an index of the model that the settings name."""
     with open_instance(database) as instance:
@@ -40,4 +41,11 @@ def register(
             credential_ref=credential,
             company=company,
             token=token,
+            actor=actor,
         )
+
+
+def remove(database: Database, slug: str, actor: str | None = None) -> None:
+    """Remove a workspace with its partition."""
+    with open_instance(database) as instance:
+        registration.remove(database, slug, lambda key: partitions.remove(instance, key), actor)

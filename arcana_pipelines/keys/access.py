@@ -53,6 +53,11 @@ class Access:
     company_id: UUID
     permissions: tuple[Permission, ...]
 
+    @property
+    def administers(self) -> bool:
+        """Whether it has the scope `admin` in all workspaces of its company, those to come too."""
+        return any(each.scope == "admin" and each.workspace_id is None for each in self.permissions)
+
     def sees(self, workspace_id: UUID) -> bool:
         """Whether it may do anything there."""
         return any(each.workspace_id in (None, workspace_id) for each in self.permissions)

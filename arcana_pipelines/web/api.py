@@ -21,6 +21,7 @@ from arcana_pipelines.retrieval.limits import LONGEST_QUERY
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searchers import Searchers
+from arcana_pipelines.web.administration import Administration, add_administration
 from arcana_pipelines.web.assistants import add_assistants, assistants
 from arcana_pipelines.web.bodies import LimitedBodies
 from arcana_pipelines.web.documents import add_documents
@@ -46,13 +47,16 @@ class SearchAnswer(Results):
     """The id of the request, which the header X-Request-Id has, too."""
 
 
-def make_api(database: Database, salt: str, names: Sequence[str] = ()) -> FastAPI:
+def make_api(
+    database: Database, salt: str, names: Sequence[str] = (), administration: Administration | None = None
+) -> FastAPI:
     """The application.
 
     Args:
         database: opened to serve (`Database(settings, serves=True)`): all but the keys is read for a key's company.
         salt: what the stored hashes of keys are made with.
         names: by which assistants reach it, besides this machine's own.
+        administration: what administrators' keys change things by; None: nothing is changed through this server.
     """
     gate = Gate(database, salt)
     mcp = assistants(database)
@@ -73,9 +77,9 @@ def make_api(database: Database, salt: str, names: Sequence[str] = ()) -> FastAP
         docs_url=None, redoc_url=None,
     )  # fmt: skip
     metrics = Metrics(database)
-    app.add_middleware(Metered, metrics=metrics)
     app.add_middleware(LimitedBodies, most=LARGEST_BODY)
     app.add_middleware(RequestIds)
+    app.add_middleware(Metered, metrics=metrics)
     handle_problems(app)
     app.state.gate, app.state.metrics = gate, metrics
     add_health(app, database)
@@ -85,6 +89,8 @@ def make_api(database: Database, salt: str, names: Sequence[str] = ()) -> FastAP
     add_workspaces(app, gate, database)
     add_documents(app, gate, database, searchers)
     add_syncs(app, gate, database)
+    if administration is not None:
+        add_administration(app, gate, database, administration)
     add_assistants(app, gate, mcp, names)
     _describe_problems(app)
     return app

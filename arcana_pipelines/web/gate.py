@@ -75,6 +75,15 @@ class Gate:
                 raise Refused(404, "not-found", f"Workspace '{slug}' has no index of this name that the key opens.")
         return replace(opened, limits=access.limits(opened.workspace_id, name))
 
+    def administers(self, access: Access) -> None:
+        """Whether a key may change what is its whole company's.
+
+        Raises:
+            Refused: 403: it may not.
+        """
+        if not access.administers:
+            raise Refused(403, "forbidden", f"The key {access.key_id} lacks the scope 'admin' of its whole company.")
+
     def _workspace(self, connection: Connection, access: Access, scope: Scope, slug: str) -> Opened:
         # A name that cannot be one is not asked for: PostgreSQL knows no NUL.
         row = None

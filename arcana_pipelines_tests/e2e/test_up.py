@@ -39,10 +39,11 @@ def export(tmp_path: Path) -> Path:
 
 
 def started(arcana: Arcana, **variables: str | None) -> subprocess.CompletedProcess[str]:
-    with socket.socket() as free:
+    with socket.socket() as free, socket.socket() as other:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    return arcana.here("up", "--port", str(port), **variables)
+        other.bind(("127.0.0.1", 0))
+        port, api_port = free.getsockname()[1], other.getsockname()[1]
+    return arcana.here("up", "--port", str(port), "--api-port", str(api_port), **variables)
 
 
 def slugs(arcana: Arcana, **variables: str | None) -> list[str]:
@@ -133,3 +134,28 @@ class TestPrintedCommands:
         (tmp_path / "arcana").touch(mode=0o755)
         monkeypatch.setattr("sys.argv", ["/elsewhere/arcana"])
         assert "Next: arcana workspace add SLUG" in started(arcana, PATH=f"/bin:{tmp_path}").stdout
+
+
+class TestTheApi:
+    def test_is_served_with_secrets_that_are_made_once(self, arcana: Arcana, tmp_path: Path) -> None:
+        own: dict[str, str | None] = {"DATABASE_URL": None, "ARCANA_ENV_FILE": None}
+        first, second = started(arcana, **own), started(arcana, **own)
+        assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+        assert "API: http://localhost:" in first.stdout and "API: http://localhost:" in second.stdout
+        made = tmp_path / "home" / ".env"
+        assert str(made) in "".join(first.stdout.split("\n")) and made.stat().st_mode & 0o777 == 0o600
+        assert "Made in" not in second.stdout
+
+    def test_is_not_served_to_companies_by_who_reads_them_all(self, arcana: Arcana) -> None:
+        done = started(arcana)
+        assert "not served: SERVE_DATABASE_URL" in " ".join(done.stdout.split())
+
+    def test_is_missed_and_nothing_else_where_its_port_is_taken(self, arcana: Arcana) -> None:
+        with socket.socket() as taken, socket.socket() as free:
+            for each in (taken, free):
+                each.bind(("127.0.0.1", 0))
+            taken.listen()
+            ports = ["--port", str(free.getsockname()[1]), "--api-port", str(taken.getsockname()[1])]
+            free.close()
+            done = arcana.here("up", *ports, DATABASE_URL=None)
+        assert done.returncode == 0 and "--api-port chooses another" in done.stdout

@@ -10,18 +10,24 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from arcana_pipelines import installation_secrets
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.defs.registration import register, remove
 from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Permission, Scope
+from arcana_pipelines.settings import Settings
+from arcana_pipelines.web.administration import Administration
 from arcana_pipelines.web.api import make_api
 from arcana_pipelines.web.metrics import Metrics
 from arcana_pipelines.web.receiver import listen
 from arcana_pipelines.web.server import server_of
 from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines.workspaces.companies import DEFAULT, existing_company
 from arcana_pipelines_tests.harness import Harness
 
 SEARCH = "/v1/workspaces/acme/search"
+ENCRYPTION_KEY = SecretStr(installation_secrets.make())
 SALT = "a salt of thirty-two characters and more"
 SECRET_KEY = SecretStr("what signs the cursors of these tests")
 
@@ -33,6 +39,7 @@ class Api:
     url: str
     acme: Harness
     metrics: Metrics
+    settings: Settings
 
     def key(self, *scopes: Scope, slug: str = "acme", index: str | None = None) -> keys.NewKey:
         """A key to a workspace."""
@@ -44,6 +51,13 @@ class Api:
     def client(self, *scopes: Scope, slug: str = "acme", index: str | None = None) -> httpx.Client:
         """A client with a key of its own."""
         return self.with_key(self.key(*scopes, slug=slug, index=index).key)
+
+    def administrator(self, company: str = DEFAULT) -> httpx.Client:
+        """A client with a key to change what is a company's."""
+        with self.acme.database.connection() as connection:
+            granted = [Permission("admin", None, None)]
+            made = keys.create(connection, SALT, existing_company(connection, company), granted, "administrator")
+        return self.with_key(made.key)
 
     def with_key(self, key: str | None) -> httpx.Client:
         """A client with this key, or with none."""
@@ -72,14 +86,16 @@ def api(acme: Harness) -> Iterator[Api]:
     globex.sync()
     database = serving(acme.database)
     sock = listen("127.0.0.1", 0)
-    app = make_api(database, SALT)
+    of_application = Database(acme.database.settings.model_copy(update={"encryption_key": ENCRYPTION_KEY}))
+    app = make_api(database, SALT, (), Administration(of_application, SALT, register, remove))
     server = server_of(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     try:
-        yield Api(f"http://127.0.0.1:{sock.getsockname()[1]}", acme, app.state.metrics)
+        yield Api(f"http://127.0.0.1:{sock.getsockname()[1]}", acme, app.state.metrics, of_application.settings)
     finally:
         server.should_exit = True
         thread.join()
         sock.close()
         database.close()
+        of_application.close()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from arcana_pipelines import plugins
 from arcana_pipelines.cli.database import open_database, upgrade
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.workspaces.workspaces import Workspace
 
 
 @click.command(name="serve")
@@ -30,6 +33,7 @@ def command(host: str, port: int, metrics_port: int | None, names: tuple[str, ..
     from arcana_pipelines.db.engine import Database
     from arcana_pipelines.db.schema import require_current
     from arcana_pipelines.db.server import refuse_unbound
+    from arcana_pipelines.web.administration import Administration
     from arcana_pipelines.web.api import make_api
     from arcana_pipelines.web.receiver import listen
     from arcana_pipelines.web.server import serve
@@ -49,7 +53,10 @@ def command(host: str, port: int, metrics_port: int | None, names: tuple[str, ..
         raise WrongUse(
             f"{host}:{port} cannot be listened at ({error.strerror or error}): choose --host or --port."
         ) from error
-    app = make_api(database, salt, names)
+    administration = None
+    if opened.settings.database_url is None or opened.settings.serve_database_url is not None:
+        administration = Administration(opened, salt, _register, _remove)
+    app = make_api(database, salt, names, administration)
     if metrics_port is not None:
         told_at = app.state.metrics.listen("127.0.0.1", metrics_port)
         click.echo(f"Metrics at http://127.0.0.1:{told_at}/metrics", err=True)
@@ -59,3 +66,15 @@ def command(host: str, port: int, metrics_port: int | None, names: tuple[str, ..
     finally:
         database.close()
         opened.close()
+
+
+def _register(*wanted: Any) -> Workspace:
+    from arcana_pipelines.defs.registration import register  # brings Dagster, which most servers never need
+
+    return register(*wanted)
+
+
+def _remove(*wanted: Any) -> None:
+    from arcana_pipelines.defs.registration import remove
+
+    remove(*wanted)

@@ -1,8 +1,9 @@
-"""`arcana up`: database, schema, sample workspace, then Dagster's web server and daemon until Ctrl-C."""
+"""`arcana up`: database, schema, sample workspace, then Dagster's web server and daemon, and the API, until Ctrl-C."""
 
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import logging
 import os
 import shutil
@@ -25,11 +26,12 @@ from arcana_pipelines import demo
 from arcana_pipelines.cli.database import upgrade
 from arcana_pipelines.cli.output import say
 from arcana_pipelines.cli.runs import run_sync
+from arcana_pipelines.configuration.init import make_missing
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError, ModelMissing, WrongUse
 from arcana_pipelines.home import make_home
-from arcana_pipelines.settings import load_settings
+from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.workspaces import workspaces
 
@@ -44,12 +46,15 @@ LOGS_KEPT = 3
 @click.command(name="up")
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The UI has no log-in: mind who can reach it.")
+@click.option(
+    "--api-port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Where `arcana serve` listens."
+)
 @click.option("--no-demo", is_flag=True, help="Do not register the sample workspace in a new installation.")
-def command(port: int, host: str, no_demo: bool) -> None:
-    """Start everything: database, Dagster UI and daemon, sensors running. Ctrl-C stops it all.
+def command(port: int, host: str, api_port: int, no_demo: bool) -> None:
+    """Start everything: database, Dagster UI and daemon, sensors running, and the API. Ctrl-C stops it all.
 
-    A new installation with the embedded database gets a sample workspace, 'handbook'; a database of DATABASE_URL does
-    not.
+    A new installation with the embedded database gets a sample workspace, 'handbook', and with the extra `serve` the
+    secrets of `arcana config init`; with a database of DATABASE_URL neither is made.
     """
     started = time.monotonic()
     _refuse_taken_port(host, port)
@@ -68,13 +73,21 @@ def command(port: int, host: str, no_demo: bool) -> None:
     with database.connection() as connection:
         has_demo = DEMO_SLUG in workspaces.slugs(connection)
     database.close()
+    why_not = _why_no_api(settings, host, api_port)
+    api = _start_api(host, api_port, settings.home) if why_not is None else None
     server = _start_dagster(host, port, settings.home)
-    stopping = _forward_signals(server)
+    stopping = _forward_signals([each for each in (server, api) if each is not None])
     try:
         if _wait_until_up(server, host, port):
             _say_where(host, port, time.monotonic() - started, has_demo)
+            if api is not None and _answers(api, host, api_port):
+                say("[bold]API:[/bold] {}   (arcana key create makes a key; docs/serving.md)", _api(host, api_port))
+            else:
+                say("[yellow]The API is not served: {}[/yellow]", why_not or f"{settings.home / 'api.log'} says why.")
         code = server.wait()
     finally:
+        if api is not None:
+            _stop(api)
         _stop(server)
     lease.release_lease(settings.home)
     if settings.database_url is None and lease.wait_until_stopped(settings.home):
@@ -112,19 +125,63 @@ def _prepare_demo(database: Database) -> None:
 def _start_dagster(host: str, port: int, home: Path) -> subprocess.Popen[str]:
     log = home / "dagster.log"
     say("Starting Dagster … (it writes to {})", log)
-    # A session of its own: Ctrl-C reaches us alone and we stop it in order; PR_SET_PDEATHSIG stops it even
-    # when we are killed. `dagster dev` holds a lease on the embedded database through its code server.
+    # `dagster dev` holds a lease on the embedded database through its code server.
     dagster_dev = [sys.executable, "-W", "ignore", "-m", "arcana_pipelines.defs.dev", "--log-level", "warning"]
+    command = [*dagster_dev, "-m", "arcana_pipelines.definitions", "-h", host, "-p", str(port)]
+    return _start(command, home, log, {"ARCANA_UI_URL": f"http://{_shown(host)}:{port}"})
+
+
+def _why_no_api(settings: Settings, host: str, port: int) -> str | None:
+    """Why there can be no API here; None: there can be one, and it has its secrets."""
+    if importlib.util.find_spec("fastapi") is None:
+        return "pip install 'arcana-pipelines[serve]' brings what it needs."
+    if settings.database_url is not None and settings.serve_database_url is None:
+        return "SERVE_DATABASE_URL has to name a user who may serve companies (docs/serving.md)."
+    try:
+        _refuse_taken_port(host, port)
+    except WrongUse:
+        return f"port {port} is taken; --api-port chooses another."
+    if settings.api_key_salt is None or settings.secret_key is None:
+        if settings.database_url is not None:
+            return "`arcana config init` makes the secrets that it needs."
+        try:
+            made = make_missing(click.get_current_context().find_root().obj)
+        except WrongUse as error:
+            return str(error)
+        say("Made in {} (mode 600): {}", made.path, ", ".join(made.made))
+    return None
+
+
+def _start_api(host: str, port: int, home: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "arcana_pipelines.cli", "serve", "--host", host, "--port", str(port)]
+    return _start(command, home, home / "api.log", {})
+
+
+def _api(host: str, port: int) -> str:
+    return f"http://{_shown(host)}:{port}/v1"
+
+
+def _answers(api: subprocess.Popen[str], host: str, port: int) -> bool:
+    """Whether the API can answer searches; waits for it."""
+    shown = "127.0.0.1" if host == "0.0.0.0" else host
+    deadline = time.monotonic() + START_SECONDS
+    while api.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://{shown}:{port}/readyz", timeout=2):
+                return True
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    return False
+
+
+def _start(command: list[str], home: Path, log: Path, usual: dict[str, str]) -> subprocess.Popen[str]:
+    """Start a server that writes to a log; `usual` are variables where the environment has no other value."""
+    # A session of its own: Ctrl-C reaches us alone and we stop it in order; PR_SET_PDEATHSIG stops it even
+    # when we are killed.
     server = subprocess.Popen(
-        [*dagster_dev, "-m", "arcana_pipelines.definitions", "-h", host, "-p", str(port)],
+        command,
         # Safe path: no process imports a module of the directory that it was started in.
-        env={
-            "ARCANA_UI_URL": f"http://{_shown(host)}:{port}",
-            **os.environ,
-            "ARCANA_HOME": str(home),
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONSAFEPATH": "1",
-        },
+        env={**usual, **os.environ, "ARCANA_HOME": str(home), "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"},
         cwd=home,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -139,12 +196,12 @@ def _start_dagster(host: str, port: int, home: Path) -> subprocess.Popen[str]:
 
 
 def _keep_log(server: subprocess.Popen[str], path: Path) -> None:
-    """Write what Dagster says to a file that is turned over when it has grown large."""
+    """Write what a server says to a file that is turned over when it has grown large."""
     file = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8", delay=True)
     assert server.stdout is not None
     with server.stdout as lines, closing(file):
         for line in lines:
-            file.emit(logging.LogRecord("dagster", logging.INFO, "", 0, line.rstrip("\n"), None, None))
+            file.emit(logging.LogRecord("server", logging.INFO, "", 0, line.rstrip("\n"), None, None))
 
 
 def _listen_to_parent() -> None:
@@ -154,13 +211,14 @@ def _listen_to_parent() -> None:
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)
 
 
-def _forward_signals(server: subprocess.Popen[str]) -> list[int]:
+def _forward_signals(servers: list[subprocess.Popen[str]]) -> list[int]:
     received: list[int] = []
 
     def stop(number: int, _: FrameType | None) -> None:
         if not received:
             say("\nStopping …")
-        server.send_signal(signal.SIGTERM if received else signal.SIGINT)
+        for server in servers:
+            server.send_signal(signal.SIGTERM if received else signal.SIGINT)
         received.append(number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -15,7 +15,6 @@ from arcana_pipelines.cli.secret_input import read_token
 from arcana_pipelines.credentials.store import STORED, keep
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.pipeline import registration
 from arcana_pipelines.settings import load_settings
 from arcana_pipelines.sources.registry import (
     NOTION_TOKEN_VARIABLE,
@@ -243,16 +242,14 @@ def remove(slug: str, yes: bool, as_json: bool) -> None:
 
     It cannot be undone: you are asked first. With --json, and where no one can be asked, it needs --yes.
     """
-    from arcana_pipelines.defs import partitions
-    from arcana_pipelines.defs.instance import open_instance
+    from arcana_pipelines.defs import registration
 
     database = open_database()
     upgrade(database)
     with database.connection() as connection:
         workspaces.require_known(connection, slug)
     confirm(f"Remove workspace '{slug}' with everything that was indexed for it?", yes, as_json)
-    with open_instance(database) as instance:
-        registration.remove(database, slug, lambda key: partitions.remove(instance, key))
+    registration.remove(database, slug)
     if as_json:
         print_json({"workspace": slug, "removed": True})
     else:

@@ -1,0 +1,208 @@
+"""What an administrator's key changes: workspaces of its company, and its keys.
+
+It is done as the application, with the functions of the command line; the gate has seen that the key may. A server that
+is given no such connection has none of these routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import FastAPI, Path, Response
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from arcana_pipelines.audit.record import by_key
+from arcana_pipelines.credentials.store import STORED
+from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.errors import InvalidSlug, WrongUse
+from arcana_pipelines.indexes.builds import find_index_names
+from arcana_pipelines.keys import keys
+from arcana_pipelines.keys.access import Access, Permission, Scope
+from arcana_pipelines.keys.keys import Key
+from arcana_pipelines.settings import require_token
+from arcana_pipelines.sources.registry import all_platforms, check_source
+from arcana_pipelines.web.gate import Gate, Keyed, Slug
+from arcana_pipelines.web.problems import Refused, described
+from arcana_pipelines.workspaces.companies import name_of
+from arcana_pipelines.workspaces.workspaces import Workspace, check_slug
+
+_EXAMPLE_KEY: Any = {"name": "help desk", "scopes": ["search", "read"], "workspaces": ["handbook"], "expires_days": 90}
+# What people call something; PostgreSQL knows no NUL.
+_Name = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_KeyId = Annotated[str, Path(description="The readable part of a key.", pattern="^[a-z2-7]{8}$")]
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """What changes an installation.
+
+    Attributes:
+        database: as the application, who reads and writes what is every company's.
+        salt: what the stored hashes of keys are made with.
+        register: makes a workspace with its partition (see `defs.registration.register`).
+        remove: removes one (see `defs.registration.remove`).
+    """
+
+    database: Database
+    salt: str
+    register: Callable[..., Workspace]
+    remove: Callable[..., None]
+
+
+class NewWorkspace(BaseModel):
+    """A workspace to be registered."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"slug": "acme", "source": "notion", "token": "ntn_…"}}
+    )
+
+    slug: Annotated[str, Field(max_length=63, description="Small letters, digits, `-` and `_`; no two have the same.")]
+    source: Annotated[str, Field(max_length=100, description="What it reads, such as `notion`.")]
+    token: SecretStr = Field(min_length=1, max_length=4096, description="The source's token. It is kept encrypted.")
+    name: _Name | None = Field(None, description="What people call it; else the slug.")
+    comments: bool = Field(False, description="Whether comments are read, too.")
+
+
+class Registered(BaseModel):
+    """A workspace that was registered. Its first sync comes by itself."""
+
+    workspace: str
+    name: str
+    platform: str
+
+
+class NewKeyWanted(BaseModel):
+    """A key to be made."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": _EXAMPLE_KEY})
+
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=5)]
+    workspaces: Annotated[list[Annotated[str, Field(max_length=63)]], Field(max_length=100)] = Field(
+        [], description="Those that it opens; none: all of the company's, those to come too."
+    )
+    index: Annotated[str, Field(max_length=63)] | None = Field(None, description="Only this index of each.")
+    name: _Name = ""
+    expires_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+
+
+class Rotation(BaseModel):
+    """How a key is rotated."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    overlap_days: Annotated[int, Field(ge=0, le=365)] = keys.OVERLAP_DAYS
+
+
+def add_administration(app: FastAPI, gate: Gate, database: Database, administration: Administration) -> None:
+    """Add the routes."""
+    _add_workspaces(app, gate, database, administration)
+    _add_keys(app, gate, database, administration)
+
+
+def _add_workspaces(app: FastAPI, gate: Gate, database: Database, administration: Administration) -> None:
+    @app.post("/v1/workspaces", summary="Register a workspace", tags=["administration"], status_code=201,
+              responses=described(401, 403, 409, 422, 503))  # fmt: skip
+    def register(access: Keyed, wanted: NewWorkspace) -> Registered:
+        gate.administers(access)
+        check_slug(wanted.slug)
+        config, token = _source(wanted)
+        administration.database.settings.require("ENCRYPTION_KEY")
+        with database.connection(access.company_id) as connection:
+            company = name_of(connection, access.company_id)
+        try:
+            made = administration.register(
+                administration.database, wanted.slug, wanted.source.replace("-", "_"), config, STORED, wanted.name,
+                company, token, by_key(access.key_id),
+            )  # fmt: skip
+        except InvalidSlug as error:
+            # It may be another company's: whose is nobody's business.
+            said = f"The slug '{wanted.slug}' is or was another workspace's: choose another."
+            raise Refused(409, "conflict", said) from error
+        return Registered(workspace=made.slug, name=made.name, platform=made.platform)
+
+    @app.delete("/v1/workspaces/{slug}", summary="Remove a workspace with everything that was indexed for it",
+                tags=["administration"], status_code=204, responses=described(401, 403, 404, 422, 503))  # fmt: skip
+    def remove(access: Keyed, slug: Slug) -> Response:
+        opened = gate.workspace(access, "admin", slug)
+        administration.remove(administration.database, opened.slug, by_key(access.key_id))
+        return Response(status_code=204)
+
+
+def _source(wanted: NewWorkspace) -> tuple[dict[str, Any], SecretStr]:
+    """What is stored of how the source is read, and its token.
+
+    Raises:
+        WrongUse: it is a source that nobody registers from elsewhere, or the token is none.
+    """
+    # A folder, or a variable's name, would have the server read what is its own and not the company's.
+    known = {each.option: each for each in all_platforms() if each.token_variable is not None and each.path_is is None}
+    source = known.get(wanted.source)
+    if source is None:
+        raise WrongUse(
+            f"Over HTTP a source is one of {', '.join(known)}. Those that read files are registered by `arcana "
+            "workspace add`, where the files are."
+        )
+    if wanted.comments and not source.has_comments:
+        raise WrongUse(f"The source {wanted.source} has no comments.")
+    config: dict[str, Any] = {"comments": True} if wanted.comments else {}
+    check_source(source.name, config, STORED, wanted.slug)
+    return config, require_token(wanted.token.get_secret_value().strip(), "`token`", source.title)
+
+
+def _add_keys(app: FastAPI, gate: Gate, database: Database, administration: Administration) -> None:
+    def known(access: Access, key_id: str) -> None:
+        """Refuse to change a key that is not the company's, as one that does not exist."""
+        gate.administers(access)
+        with database.connection(access.company_id) as connection:
+            if connection.execute("SELECT 1 FROM api_keys WHERE key_id = %s", [key_id]).fetchone() is None:
+                raise Refused(404, "not-found", f"There is no key '{key_id}'. GET /v1/keys lists them.")
+
+    @app.get("/v1/keys", summary="The company's keys", tags=["administration"], responses=described(401, 403, 503))
+    def list_all(access: Keyed) -> dict[str, list[Key]]:
+        gate.administers(access)
+        with database.connection(access.company_id) as connection:
+            return {"keys": keys.list_all(connection)}
+
+    @app.post("/v1/keys", summary="Make a key, which is shown once", tags=["administration"], status_code=201,
+              responses=described(401, 403, 404, 422, 503))  # fmt: skip
+    def create(access: Keyed, wanted: NewKeyWanted, response: Response) -> keys.NewKey:
+        gate.administers(access)
+        if wanted.index is not None and not wanted.workspaces:
+            raise WrongUse("`index` is one of workspaces: name them in `workspaces`.")
+        opened = [gate.workspace(access, "admin", slug) for slug in wanted.workspaces]
+        with database.connection(access.company_id) as connection:
+            for each in opened:
+                _require_index(connection, each.workspace_id, each.slug, wanted.index)
+        places: list[UUID | None] = [each.workspace_id for each in opened] or [None]
+        permissions = [Permission(scope, place, wanted.index) for place in places for scope in wanted.scopes]
+        response.headers["Cache-Control"] = "no-store"
+        with administration.database.connection() as connection:
+            return keys.create(
+                connection, administration.salt, access.company_id, permissions, wanted.name, wanted.expires_days,
+                by_key(access.key_id),
+            )  # fmt: skip
+
+    @app.post("/v1/keys/{key_id}/rotate", summary="Make a key that takes another's place", tags=["administration"],
+              status_code=201, responses=described(401, 403, 404, 422, 503))  # fmt: skip
+    def rotate(access: Keyed, key_id: _KeyId, response: Response, asked: Rotation | None = None) -> keys.NewKey:
+        known(access, key_id)
+        response.headers["Cache-Control"] = "no-store"
+        overlap = (asked or Rotation()).overlap_days
+        with administration.database.connection() as connection:
+            return keys.rotate(connection, administration.salt, key_id, overlap, by_key(access.key_id))
+
+    @app.delete("/v1/keys/{key_id}", summary="End a key, at once and for ever", tags=["administration"],
+                status_code=204, responses=described(401, 403, 404, 422, 503))  # fmt: skip
+    def revoke(access: Keyed, key_id: _KeyId) -> Response:
+        known(access, key_id)
+        with administration.database.connection() as connection:
+            keys.revoke(connection, key_id, by_key(access.key_id))
+        return Response(status_code=204)
+
+
+def _require_index(connection: Connection, workspace_id: UUID, slug: str, index: str | None) -> None:
+    if index is not None and index not in find_index_names(connection, workspace_id):
+        raise Refused(404, "not-found", f"Workspace '{slug}' has no index '{index}'.")

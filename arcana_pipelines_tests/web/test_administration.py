@@ -1,0 +1,156 @@
+"""What an administrator's key changes over HTTP, and what no other key does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from arcana_pipelines.audit.chain import entries
+from arcana_pipelines.credentials.store import stored_token
+from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines_tests.web.conftest import SEARCH, Api
+
+TOKEN = "ntn_a_token_of_nobody"
+NEW: dict[str, Any] = {"slug": "acme-wiki", "source": "notion", "token": TOKEN, "name": "Acme 위키"}
+KEY: dict[str, Any] = {"name": "help desk", "scopes": ["search", "read"], "workspaces": ["acme"]}
+
+
+def actions(api: Api) -> list[tuple[str, str, str]]:
+    """What the audit log tells, the newest first."""
+    with api.acme.database.connection() as connection:
+        return [(entry.action, entry.object, entry.actor) for entry in entries(connection, None, 10)]
+
+
+class TestAWorkspace:
+    def test_is_registered_as_by_the_command_line_and_removed_again(self, api: Api) -> None:
+        with api.administrator() as client:
+            made = client.post("/v1/workspaces", json=NEW)
+            assert made.status_code == 201
+            assert made.json() == {"workspace": "acme-wiki", "name": "Acme 위키", "platform": "notion"}
+            assert "acme-wiki" in client.get("/v1/workspaces").json()["workspaces"]
+            settings = api.settings
+            with api.acme.database.connection() as connection:
+                row = workspaces.find(connection, "acme-wiki")
+                assert row.company_id == workspaces.find(connection, "acme").company_id
+                assert stored_token(connection, settings, "acme-wiki").get_secret_value() == TOKEN
+            assert workspaces.storage_path(settings, "acme-wiki").is_dir()
+            action, what, actor = actions(api)[0]
+            assert (action, what) == ("workspace.registered", "acme-wiki") and actor.startswith("key:")
+            assert client.post("/v1/workspaces", json=NEW).status_code == 409
+            assert client.delete("/v1/workspaces/acme-wiki").status_code == 204
+            assert client.delete("/v1/workspaces/acme-wiki").status_code == 404
+            assert client.post("/v1/workspaces", json=NEW).status_code == 409, "a slug is not given twice"
+        assert actions(api)[0] == ("workspace.removed", "acme-wiki", actor)
+        assert not workspaces.storage_path(settings, "acme-wiki").exists()
+
+    def test_whose_slug_is_taken_is_refused_without_a_word_about_whose_it_is(self, api: Api) -> None:
+        with api.administrator() as client:
+            own, foreign = (
+                client.post("/v1/workspaces", json={**NEW, "slug": slug}).json() for slug in ("acme", "globex")
+            )
+        assert own["status"] == foreign["status"] == 409
+        assert own["detail"].replace("acme", "globex") == foreign["detail"]
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"slug": "Ä"}, "slug"),
+            ({"source": "notion-export"}, "arcana workspace add"),
+            ({"source": "nowhere"}, "notion"),
+            ({"token": "two words"}, "no token has"),
+            ({"token": ""}, "token"),
+            ({"name": "a\0b"}, "name"),
+            ({"token_env": "DATABASE_URL"}, "token_env"),
+            ({"path": "/etc"}, "path"),
+        ],
+    )
+    def test_that_cannot_be_read_is_refused_and_nothing_is_left_of_it(
+        self, api: Api, change: dict[str, str], said: str
+    ) -> None:
+        with api.administrator() as client:
+            refused = client.post("/v1/workspaces", json={**NEW, **change})
+            assert refused.status_code == 422 and said in refused.text and TOKEN not in refused.text
+            assert client.get("/v1/workspaces").json() == {"workspaces": ["acme"]}
+
+    def test_that_fails_half_way_is_rolled_back_whole(self, api: Api, caplog: pytest.LogCaptureFixture) -> None:
+        path = workspaces.storage_path(api.settings, "acme-wiki")
+        path.mkdir(parents=True)
+        (path / "somebody's").write_text("…")
+        with api.administrator() as client:
+            failed = client.post("/v1/workspaces", json=NEW)
+            assert failed.status_code == 500 and failed.json()["request_id"] in caplog.text
+            assert str(path) in caplog.text and str(path) not in failed.text and TOKEN not in caplog.text
+            (path / "somebody's").unlink()
+            assert client.post("/v1/workspaces", json=NEW).status_code == 201
+
+    def test_of_another_company_is_not_removed(self, api: Api) -> None:
+        with api.administrator() as client:
+            foreign, unknown = (client.delete(f"/v1/workspaces/{slug}").json() for slug in ("globex", "nowhere"))
+        assert foreign.pop("request_id") != unknown.pop("request_id") and foreign == unknown
+        with api.client("search", slug="globex") as client:
+            assert client.get("/v1/workspaces/globex/indexes").status_code == 403, "it is there"
+
+
+class TestAKey:
+    def test_is_made_listed_rotated_and_revoked(self, api: Api) -> None:
+        with api.administrator() as client:
+            made = client.post("/v1/keys", json={**KEY, "expires_days": 30})
+            assert made.status_code == 201 and made.headers["cache-control"] == "no-store"
+            key_id, key = made.json()["key_id"], made.json()["key"]
+            (listed,) = [each for each in client.get("/v1/keys").json()["keys"] if each["key_id"] == key_id]
+            assert (
+                listed["state"] == "good" and listed["name"] == "help desk" and listed["created_by"].startswith("key:")
+            )
+            assert key not in client.get("/v1/keys").text
+            with api.with_key(key) as other:
+                assert other.post(SEARCH, json={"query": "vacation"}).status_code == 200
+                rotated = client.post(f"/v1/keys/{key_id}/rotate", json={"overlap_days": 0}).json()
+                assert other.post(SEARCH, json={"query": "vacation"}).status_code == 401
+            with api.with_key(rotated["key"]) as other:
+                assert other.post(SEARCH, json={"query": "vacation"}).status_code == 200
+                assert client.delete(f"/v1/keys/{rotated['key_id']}").status_code == 204
+                assert other.post(SEARCH, json={"query": "vacation"}).status_code == 401
+            assert client.post(f"/v1/keys/{rotated['key_id']}/rotate").status_code == 422
+        assert [action for action, _, _ in actions(api)[:3]] == ["key.revoked", "key.rotated", "key.created"]
+
+    def test_opens_what_is_its_makers_company_s_alone(self, api: Api) -> None:
+        with api.administrator() as client:
+            assert client.post("/v1/keys", json={**KEY, "workspaces": ["globex"]}).status_code == 404
+            assert client.post("/v1/keys", json={**KEY, "index": "drafts"}).status_code == 404
+            assert client.post("/v1/keys", json={**KEY, "workspaces": [], "index": "default"}).status_code == 422
+            whole = client.post("/v1/keys", json={**KEY, "workspaces": []}).json()["key"]
+        with api.with_key(whole) as client:
+            assert client.get("/v1/workspaces").json() == {"workspaces": ["acme"]}
+
+    def test_of_another_company_is_as_one_that_does_not_exist(self, api: Api) -> None:
+        theirs = api.key("search", slug="globex")
+        with api.administrator() as client:
+            assert theirs.key_id not in client.get("/v1/keys").text
+            for ask in (
+                lambda key_id: client.delete(f"/v1/keys/{key_id}"),
+                lambda key_id: client.post(f"/v1/keys/{key_id}/rotate"),
+            ):
+                foreign, unknown = ask(theirs.key_id).json(), ask("aaaaaaaa").json()
+                assert foreign["status"] == unknown["status"] == 404
+                assert foreign["detail"].replace(theirs.key_id, "aaaaaaaa") == unknown["detail"]
+        with api.with_key(theirs.key) as client:
+            assert client.get("/v1/workspaces").status_code == 200
+
+
+def test_a_key_that_administers_one_workspace_removes_it_and_changes_nothing_else(api: Api) -> None:
+    with api.client("admin", "read") as client:
+        assert client.post("/v1/workspaces", json=NEW).status_code == 403
+        assert client.get("/v1/keys").status_code == client.post("/v1/keys", json=KEY).status_code == 403
+        assert client.delete("/v1/workspaces/globex").status_code == 404
+        assert client.delete("/v1/workspaces/acme").status_code == 204
+
+
+def test_without_the_scope_nothing_is_changed(api: Api) -> None:
+    with api.client("search", "read", "sync", "feedback") as client:
+        asked = [
+            client.post("/v1/workspaces", json=NEW), client.delete("/v1/workspaces/acme"), client.get("/v1/keys"),
+            client.post("/v1/keys", json=KEY), client.delete("/v1/keys/aaaaaaaa"),
+            client.post("/v1/keys/aaaaaaaa/rotate"),
+        ]  # fmt: skip
+    assert [answer.status_code for answer in asked] == [403] * 6
