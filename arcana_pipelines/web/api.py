@@ -21,6 +21,7 @@ from arcana_pipelines.retrieval.limits import LONGEST_QUERY
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searchers import Searchers
+from arcana_pipelines.web import webhooks
 from arcana_pipelines.web.administration import Administration, add_administration
 from arcana_pipelines.web.assistants import add_assistants, assistants
 from arcana_pipelines.web.bodies import LimitedBodies
@@ -56,7 +57,8 @@ def make_api(
         database: opened to serve (`Database(settings, serves=True)`): all but the keys is read for a key's company.
         salt: what the stored hashes of keys are made with.
         names: by which assistants reach it, besides this machine's own.
-        administration: what administrators' keys change things by; None: nothing is changed through this server.
+        administration: what administrators' keys change things by, and webhooks of sources; None: nothing is changed
+            through this server.
     """
     gate = Gate(database, salt)
     mcp = assistants(database)
@@ -77,7 +79,7 @@ def make_api(
         docs_url=None, redoc_url=None,
     )  # fmt: skip
     metrics = Metrics(database)
-    app.add_middleware(LimitedBodies, most=LARGEST_BODY)
+    app.add_middleware(LimitedBodies, most=LARGEST_BODY, free=[webhooks.PATH])
     app.add_middleware(RequestIds)
     app.add_middleware(Metered, metrics=metrics)
     handle_problems(app)
@@ -91,6 +93,7 @@ def make_api(
     add_syncs(app, gate, database)
     if administration is not None:
         add_administration(app, gate, database, administration)
+        app.router.routes.append(webhooks.make_route(administration.database))
     add_assistants(app, gate, mcp, names)
     _describe_problems(app)
     return app

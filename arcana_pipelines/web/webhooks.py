@@ -38,6 +38,11 @@ WINDOW_SECONDS = 10.0
 
 def make_app(database: Database) -> Starlette:
     """The application; it accepts POST at `PATH`."""
+    return Starlette(routes=[make_route(database)])
+
+
+def make_route(database: Database) -> Route:
+    """Its one route, for another application to have it, too. It reads bodies of up to `LARGEST_BODY`."""
     unsigned = _Rate()
 
     async def receive(request: Request) -> Response:
@@ -55,7 +60,7 @@ def make_app(database: Database) -> Starlette:
         signature = request.headers.get(SIGNATURE_HEADER)
         return await run_in_threadpool(_answer, database, bytes(body), signature, unsigned)
 
-    return Starlette(routes=[Route(PATH, receive, methods=["POST"])])
+    return Route(PATH, receive, methods=["POST"])
 
 
 class _Rate:

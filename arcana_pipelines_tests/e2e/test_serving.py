@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -16,6 +21,8 @@ from arcana_pipelines_tests.e2e.conftest import Arcana
 
 pytestmark = pytest.mark.e2e
 
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+PROGRAMS = {"search.sh": ("sh", "curl", "jq"), "search.mjs": ("node",)}
 SALT = {
     "API_KEY_SALT": "9f8e7d6c5b4a39281706f5e4d3c2b1a0ffee",
     "SECRET_KEY": "0f1e2d3c4b5a69788796a5b4c3d2e1f0aabb",
@@ -74,6 +81,82 @@ def test_a_key_opens_the_workspace_that_it_was_made_for_until_it_is_revoked(inde
     finally:
         server.kill()
         server.communicate()
+
+
+@contextmanager
+def served(arcana: Arcana, *options: str, **variables: str) -> Iterator[str]:
+    """The address of a server that has both of the database's, the application's and that of who serves."""
+    server = arcana.start(
+        "serve", "--port", "0", *options, **SALT, SERVE_DATABASE_URL=url_of_server(arcana), **variables
+    )
+    try:
+        yield address_of(server)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) in (0, -signal.SIGTERM)
+    finally:
+        server.kill()
+        server.communicate()
+
+
+class TestAnotherLanguage:
+    """What the documents tell to run in languages other than Python, run as they tell it."""
+
+    @pytest.mark.parametrize("example", PROGRAMS)
+    def test_finds_and_reads(self, indexed: Arcana, example: str) -> None:
+        if missing := [program for program in PROGRAMS[example] if shutil.which(program) is None]:
+            pytest.skip(f"NOT RUN: docs/examples/{example} needs {', '.join(missing)}, which are not on this machine")
+        made = indexed.json("key", "create", "--workspace", "acme", "--scope", "search", "--scope", "read", **SALT)
+        with served(indexed) as address:
+
+            def run(workspace: str, key: str) -> subprocess.CompletedProcess[str]:
+                return subprocess.run(
+                    [PROGRAMS[example][0], str(EXAMPLES / example), workspace, "badge \"문\" & door"],
+                    env={"PATH": os.environ["PATH"], "ARCANA_URL": address.removesuffix("/v1"), "ARCANA_KEY": key},
+                    capture_output=True, text=True, timeout=60, check=False,
+                )  # fmt: skip
+
+            found = run("acme", made["key"])
+            assert found.returncode == 0, found.stderr
+            assert "Badges" in found.stdout and "A badge opens the door." in found.stdout
+            unknown, locked_out = run("nowhere", made["key"]), run("acme", "arc_wrong")
+        assert unknown.returncode != 0 and "no workspace of this name" in unknown.stdout + unknown.stderr
+        assert locked_out.returncode != 0 and "opens nothing" in locked_out.stdout + locked_out.stderr
+
+
+def test_an_administrator_s_key_changes_what_is_its_company_s_where_the_server_has_both_addresses(
+    indexed: Arcana,
+) -> None:
+    made = indexed.json("key", "create", "--company", "Acme Inc.", "--scope", "admin", **SALT)
+    wanted = {"slug": "wiki", "source": "notion", "token": "ntn_of_nobody"}
+    key = "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY="
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    with served(indexed, ENCRYPTION_KEY=key) as address:
+        answer = httpx.post(f"{address}/workspaces", json=wanted, headers=headers, timeout=60, trust_env=False)
+        assert answer.status_code == 201, answer.text
+    (added,) = [each for each in indexed.json("workspace", "list")["workspaces"] if each["workspace"] == "wiki"]
+    assert added["company"] == "Acme Inc." and added["source"] == "token in the database, encrypted"
+    server = indexed.start("serve", "--port", "0", **SALT, DATABASE_URL=url_of_server(indexed))
+    try:
+        address = address_of(server)
+        answer = httpx.delete(f"{address}/workspaces/wiki", headers=headers, timeout=60, trust_env=False)
+        assert answer.status_code == 404, "who may only serve has no such route"
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def test_doctor_says_whether_companies_can_be_served(indexed: Arcana) -> None:
+    def told(**variables: str | None) -> tuple[bool, str]:
+        checks = indexed.here("doctor", "--json", **variables).stdout
+        (found,) = [each for each in json.loads(checks)["checks"] if each["name"] == "serving"]
+        return found["ok"], found["detail"]
+
+    assert told(API_KEY_SALT=None) == (True, "`arcana serve` is not set up: `arcana config init` makes its secrets")
+    assert "SERVE_DATABASE_URL is not set" in told(**SALT)[1]
+    ok, said = told(**SALT, SERVE_DATABASE_URL=url_of_server(indexed))
+    assert ok and "'arcana_server' sees nothing but for the company of a key" in said
+    ok, said = told(**SALT, SERVE_DATABASE_URL=indexed.environment["DATABASE_URL"])
+    assert not ok and "reads what is every company's" in said
 
 
 @pytest.mark.parametrize(

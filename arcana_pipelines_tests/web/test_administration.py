@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from arcana_pipelines.audit.chain import entries
 from arcana_pipelines.credentials.store import stored_token
+from arcana_pipelines.web import handshake, webhooks
+from arcana_pipelines.web.api import LARGEST_BODY
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.web.conftest import SEARCH, Api
 
@@ -154,3 +160,26 @@ def test_without_the_scope_nothing_is_changed(api: Api) -> None:
             client.post("/v1/keys/aaaaaaaa/rotate"),
         ]  # fmt: skip
     assert [answer.status_code for answer in asked] == [403] * 6
+
+
+class TestWebhooks:
+    """The server receives them, too: it may write them down."""
+
+    def test_are_taken_when_they_are_signed_and_may_be_larger_than_requests(self, api: Api) -> None:
+        key = "secret_of_the_subscription"
+        handshake.invite(api.settings)
+        with api.with_key(None) as client:
+            assert client.post(webhooks.PATH, json={"verification_token": key}).status_code == 200
+            source = "11111111-1111-4111-8111-111111111111"
+            with api.acme.database.connection() as connection:
+                connection.execute("UPDATE workspace SET source_workspace_id = %s WHERE slug = 'acme'", [source])
+            event = {"id": "e1", "type": "page.created", "workspace_id": source, "rest": "x" * 100_000}
+            event["timestamp"] = datetime.now(UTC).isoformat()
+            body = json.dumps(event).encode()
+            assert LARGEST_BODY < len(body) < webhooks.LARGEST_BODY
+            signature = "sha256=" + hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
+            taken = client.post(webhooks.PATH, content=body, headers={"X-Notion-Signature": signature})
+            assert (taken.status_code, taken.text) == (200, "1 workspaces are concerned.")
+            assert client.post(webhooks.PATH, content=body).status_code == 401
+            too_large = client.post(webhooks.PATH, content=b"x" * (webhooks.LARGEST_BODY + 1))
+            assert too_large.status_code == 413

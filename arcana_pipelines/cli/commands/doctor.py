@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 
 import click
@@ -21,7 +23,7 @@ from arcana_pipelines.db import schema
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.embedded.private_folders import closing_mode
 from arcana_pipelines.db.engine import Database, require_installation
-from arcana_pipelines.db.server import check_server, companies_without_role, reader
+from arcana_pipelines.db.server import check_server, companies_without_role, reader, refuse_unbound
 from arcana_pipelines.environment import EnvFile
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.builds import live_builds
@@ -96,6 +98,7 @@ def _database(database: Database) -> Iterator[Finding]:
     if not schema_found[1]:
         return
     yield _tried("companies", lambda: _companies(database))
+    yield _tried("serving", lambda: _serving(database))
     yield _tried("audit log", lambda: _audit_log(database))
     yield from _stored_tokens(database)
     yield from _indexes(database)
@@ -253,6 +256,22 @@ def _companies(database: Database) -> str:
             "CREATEROLE (ALTER ROLE … CREATEROLE), and run `arcana db upgrade`"
         )
     return "each is read by a role of its own"
+
+
+def _serving(database: Database) -> str:
+    """Whether `arcana serve` could begin: its secrets, and a user whom policies bind."""
+    settings = database.settings
+    if settings.api_key_salt is None or settings.secret_key is None:
+        return "`arcana serve` is not set up: `arcana config init` makes its secrets"
+    if settings.database_url is not None and settings.serve_database_url is None:
+        return "SERVE_DATABASE_URL is not set: `arcana serve` needs a user who may serve companies (docs/serving.md)"
+    served = Database(settings, serves=True)
+    with closing(served.connect(connect_timeout=SECONDS)) as connection:
+        refuse_unbound(connection)
+        user = connection.info.user
+    if importlib.util.find_spec("fastapi") is None:
+        raise ArcanaError("pip install 'arcana-pipelines[serve]' brings what `arcana serve` needs")
+    return f"`arcana serve` has its secrets, and '{user}' sees nothing but for the company of a key"
 
 
 def _audit_log(database: Database) -> str:
