@@ -23,6 +23,10 @@ class NotRemembered(WrongUse):
     """What an index showed at that time is not known. The message says since when it is."""
 
 
+class UnknownDocument(WrongUse):
+    """The index serves no such document, or version or part of one."""
+
+
 class CursorRefused(WrongUse):
     """A cursor is not one of this search, or the index has changed since it was given: search again without it."""
 

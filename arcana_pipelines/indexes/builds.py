@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 
 from arcana_pipelines.chunking.sizes import CHUNKER_VERSION, ChunkerSettings
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.query import rows, scalar, scalars
+from arcana_pipelines.db.query import find, rows, scalar, scalars
 from arcana_pipelines.db.reader import grant_to_readers
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.catalogue import model_named
@@ -190,6 +190,34 @@ class Index:
     object_count: int
     vector_count: int
     updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatistics(Index):
+    """An index with what its build is made of, as its rows say.
+
+    Attributes:
+        index_type: what its vectors are kept in.
+        created_at: of the index; aware.
+        build: the number of the build that serves; it is another one after each rebuild.
+        chunker: sizes of chunks in tokens (`target_tokens`, `max_tokens`, `overlap_tokens`).
+        ann: how its vectors are searched: `none` (all are compared), `ivfflat` or `hnsw`.
+        promoted_at: since when this build serves; aware.
+        remembers_since: since when is known what this build showed, or would have; aware.
+    """
+
+    index_type: str
+    created_at: datetime
+    build: int
+    chunker: dict[str, int]
+    ann: str
+    promoted_at: datetime | None
+    remembers_since: datetime
+
+
+def find_statistics(connection: Connection, workspace_id: UUID, name: str) -> IndexStatistics | None:
+    """The statistics of an index; None where there is none that serves."""
+    return find(connection, IndexStatistics, load_sql("statistics"), {"workspace_id": workspace_id, "name": name})
 
 
 def indexes_of(connection: Connection, workspace_id: UUID) -> list[Index]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 
@@ -215,7 +216,11 @@ def documents_answer(workspace: str, documents: Sequence[ServedDocument], addres
 
 def related_answer(workspace: str, documents: Sequence[RelatedDocument], address_of: AddressOf) -> RelatedAnswer:
     """As many of the documents as fit into `sizes.SEARCH_TOKENS`."""
-    listed = [Related(**_listed(workspace, each, address_of), how=each.how) for each in documents]
+    # A page links to those below it, too: what stands first says more.
+    first: dict[UUID, RelatedDocument] = {}
+    for each in documents:
+        first.setdefault(each.document_id, each)
+    listed = [Related(**_listed(workspace, each, address_of), how=each.how) for each in first.values()]
 
     def made(most: int) -> RelatedAnswer:
         return RelatedAnswer(documents=listed[:most], left_out=len(listed) - most)

@@ -21,7 +21,7 @@ from pydantic import Field
 
 import arcana_pipelines
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.errors import FAULTS_OF_THE_INSTALLATION, ArcanaError, WrongUse
+from arcana_pipelines.errors import FAULTS_OF_THE_INSTALLATION, ArcanaError, UnknownDocument, WrongUse
 from arcana_pipelines.mcp import sizes
 from arcana_pipelines.mcp.answers import (
     MOST_HITS,
@@ -43,6 +43,7 @@ from arcana_pipelines.mcp.first_passages import first_passages
 from arcana_pipelines.mcp.ids import HOW, Named, is_id, read_id
 from arcana_pipelines.mcp.reach import Reach, ReachOf
 from arcana_pipelines.mcp.several import search_all
+from arcana_pipelines.retrieval.chunks import passages_of
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searcher import Searcher, workspace_named
@@ -50,7 +51,6 @@ from arcana_pipelines.retrieval.searchers import Searchers
 from arcana_pipelines.retrieval.served import (
     ServedWorkspace,
     external_id_of,
-    passages_of,
     path_of,
     related_documents,
     served_documents,
@@ -136,10 +136,8 @@ class _Library:
         slug = reach.readable(named.workspace)
         try:
             document = self._searcher((slug,)).document(named.document_id)
-        except FAULTS_OF_THE_INSTALLATION:
-            raise
-        except WrongUse as error:
-            raise WrongUse(f"{error} {HOW}") from error
+        except UnknownDocument as error:
+            raise UnknownDocument(f"{error} {HOW}") from error
         parts = sizes.parts(document.text, sizes.TEXT_TOKENS)
         first = [1]
         if len(parts) > 1:

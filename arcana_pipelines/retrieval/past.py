@@ -31,6 +31,11 @@ def versions_then() -> sql.Composable:
     return _inner(load_sql("past_versions"))
 
 
+def versions_remembered() -> sql.Composable:
+    """Which versions of the document in the parameter `document_id` the index in the parameter `index` served."""
+    return _inner(load_sql("remembered_versions"))
+
+
 def terms_then(build: int) -> sql.Composable:
     """What their words were."""
     return _inner(load_sql("past_terms"), chunks=chunks_then(build), words=words(build))

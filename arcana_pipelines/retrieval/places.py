@@ -64,8 +64,10 @@ def find_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
     places = by_id or ([place for place in places if place.is_container] if external_id else places)
     if len(places) == 1:
         return places[0]
+    if not places and external_id:
+        raise WrongUse(f"There is no page of this id in this workspace. {_HOW}")
     if not places:
-        near = [] if external_id else _near_titles(connection, workspace_id, asked)
+        near = _near_titles(connection, workspace_id, asked)
         said = f" Near it: {listed(near)}." if near else ""
         raise WrongUse(f"There is no page '{asked}' in this workspace.{said} {_HOW}")
     named = ", ".join(place.external_id for place in places[:5])

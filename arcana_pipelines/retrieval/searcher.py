@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Unpack
@@ -132,16 +133,27 @@ class Searcher:
         except _Dropped as dropped:
             raise DatabaseUnreachable(f"The database dropped the connection twice: {dropped}.") from dropped
 
-    def document(self, document: str, workspace: str | None = None) -> Document:
-        """A whole document, in the version that the index serves.
+    def document(
+        self,
+        document: str,
+        workspace: str | None = None,
+        *,
+        as_of: datetime | None = None,
+        version: int | None = None,
+    ) -> Document:
+        """A whole document, in the version that the index serves, or in one that it served.
 
         Args:
             document: the id that a hit has (`document_id` or `external_id`), an address from Notion, or an exact title.
             workspace: which of several workspaces has it, as `Hit.workspace` says; without it, the first that has.
+            as_of: in the version that was served at that time.
+            version: in the version of this number.
 
         Raises:
-            WrongUse: there is none, several have this title, or the index does not serve it; or the workspace is not
-                one of the searcher's.
+            UnknownDocument: there is none, several have this title, or the index does not serve it.
+            NotRemembered: what the index showed at that time, or that version, is not known any more.
+            WrongUse: the workspace is not one of the searcher's, the time is still to come, or both a time and a
+                version are given.
             ArcanaError: see `search`.
         """
         check_text("The document", document)
@@ -157,7 +169,8 @@ class Searcher:
         with self._database.connection() as connection:
             for slug in slugs:
                 try:
-                    return find_document(connection, workspace_named(connection, slug), document, self._index)
+                    workspace_id = workspace_named(connection, slug)
+                    return find_document(connection, workspace_id, document, self._index, as_of=as_of, version=version)
                 except WrongUse as error:
                     refusal = refusal or error
         assert refusal is not None

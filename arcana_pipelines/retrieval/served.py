@@ -1,4 +1,4 @@
-"""What an index serves: how much of a workspace, which documents, which of them belong together, which passages."""
+"""What an index serves: how much of a workspace, which documents, and which of them belong together."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pydantic import ConfigDict
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.indexes.builds import DEFAULT_INDEX, chunk_table
+from arcana_pipelines.errors import UnknownDocument
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.retrieval.filtered import documents_of
 from arcana_pipelines.retrieval.filters import Filters, checked
 from arcana_pipelines.retrieval.places import find_indexed
@@ -101,18 +101,6 @@ def served_workspaces(
     return query.rows(connection, ServedWorkspace, statement, {"slugs": list(slugs), "index": index})
 
 
-def passages_of(connection: Connection, workspace_id: UUID, document_id: str, index: str = DEFAULT_INDEX) -> list[str]:
-    """The texts of a document's chunks in the version that the index serves, in their order.
-
-    Raises:
-        WrongUse: the workspace has no such index that serves.
-    """
-    build = find_serving(connection, workspace_id, index, None, None).build
-    parameters = {"workspace_id": workspace_id, "document_id": document_id, "build": build}
-    statement = sql.SQL(load_sql("served_chunks")).format(chunks=sql.Identifier(chunk_table(build)))
-    return query.scalars(connection, statement, parameters)
-
-
 def served_documents(
     connection: Connection,
     workspace_id: UUID,
@@ -141,6 +129,20 @@ def served_documents(
     return _fit(query.rows(connection, ServedDocument, statement, parameters))
 
 
+def served_document(connection: Connection, workspace_id: UUID, build: int, document_id: UUID) -> ServedDocument:
+    """One of them.
+
+    Raises:
+        UnknownDocument: the build does not serve it.
+    """
+    statement = sql.SQL(load_sql("served_documents")).format(allowed=sql.SQL("%(document_id)s::uuid"))
+    parameters = {"workspace_id": workspace_id, "build": build, "document_id": document_id, "after": None, "most": 1}
+    documents = _fit(query.rows(connection, ServedDocument, statement, parameters))
+    if not documents:
+        raise UnknownDocument("The index does not serve this document (yet).")
+    return documents[0]
+
+
 def related_documents(
     connection: Connection, workspace_id: UUID, document_id: UUID, most: int = 10, index: str = DEFAULT_INDEX
 ) -> list[RelatedDocument]:
@@ -159,7 +161,7 @@ def external_id_of(connection: Connection, workspace_id: UUID, document_id: UUID
     """The id that a document's page has in its source.
 
     Raises:
-        WrongUse: there is no such document.
+        UnknownDocument: there is no such document.
     """
     statement = "SELECT external_id FROM source_page WHERE workspace_id = %s AND document_id = %s"
     external_id: str | None = query.scalar(connection, statement, [workspace_id, document_id])
@@ -172,7 +174,7 @@ def path_of(connection: Connection, workspace_id: UUID, document_id: UUID) -> st
     """The place of a document in its tree.
 
     Raises:
-        WrongUse: there is no such document.
+        UnknownDocument: there is no such document.
     """
     statement = "SELECT path::text FROM document WHERE workspace_id = %s AND document_id = %s AND deleted_at IS NULL"
     path: str | None = query.scalar(connection, statement, [workspace_id, document_id])
@@ -181,8 +183,8 @@ def path_of(connection: Connection, workspace_id: UUID, document_id: UUID) -> st
     return path
 
 
-def _unknown(document_id: UUID) -> WrongUse:
-    return WrongUse(f"There is no document '{document_id}' in this workspace (any more).")
+def _unknown(document_id: UUID) -> UnknownDocument:
+    return UnknownDocument(f"There is no document '{document_id}' in this workspace (any more).")
 
 
 def _fit(documents: list[_Document]) -> list[_Document]:

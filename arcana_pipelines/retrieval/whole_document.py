@@ -1,24 +1,26 @@
-"""A document as a whole, in the version that an index serves."""
+"""A document as a whole, in the version that an index serves or served."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
+from psycopg import sql
 from psycopg.rows import dict_row
 from pydantic import ConfigDict, TypeAdapter
 
 from arcana_pipelines.chunking.blocks import read_blocks
 from arcana_pipelines.chunking.headings import heading_of
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import rows, scalar
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.errors import NotRemembered, UnknownDocument, WrongUse
+from arcana_pipelines.retrieval import past
 from arcana_pipelines.retrieval.hit_of_row import link_to
-from arcana_pipelines.retrieval.limits import check_text
-from arcana_pipelines.retrieval.places import find_indexed
+from arcana_pipelines.retrieval.limits import check_text, moment, told
+from arcana_pipelines.retrieval.places import find_indexed, find_place
 from arcana_pipelines.retrieval.results import DESCRIBED
 from arcana_pipelines.retrieval.serving import find_serving
 from arcana_pipelines.retrieval.shown import safe_address, shown
@@ -95,32 +97,131 @@ class Document:
         return TypeAdapter(cls).json_schema()
 
 
-def find_document(connection: Connection, workspace_id: UUID, asked: str, index: str) -> Document:
+@dataclass(frozen=True, slots=True)
+class ServedVersion:
+    """A version of a document that an index served."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = DESCRIBED
+
+    version: int
+    """Its number, from 1."""
+
+    title: str
+
+    last_edited_at: str | None
+    """When the source says that the page was edited, an ISO 8601 time."""
+
+    published_at: datetime
+    """Since when it was served."""
+
+    retired_at: datetime | None
+    """Until when. None: it is served now."""
+
+
+def find_document(
+    connection: Connection,
+    workspace_id: UUID,
+    asked: str,
+    index: str,
+    *,
+    as_of: datetime | None = None,
+    version: int | None = None,
+) -> Document:
     """The document of a workspace that `asked` means: by its id, its page's id or address, or its exact title.
 
+    Args:
+        as_of: in the version that the index served at that time; its place is that of today.
+        version: in the version of this number.
+
     Raises:
-        WrongUse: there is none, several have this title, or the index does not serve it.
+        UnknownDocument: there is none, several have this title, or the index does not serve it.
+        NotRemembered: what the index showed at that time, or that version, is not known any more.
+        WrongUse: the time is still to come, or both a time and a version are given.
     """
-    check_text("The document", asked)
     check_text("The name of the index", index)
-    if not asked.strip():
-        raise WrongUse("Which document? Give its id, its address in Notion, or its exact title.")
-    build = find_serving(connection, workspace_id, index, None, None).build
-    key = {"workspace_id": workspace_id, "build": build}
-    row = _row(connection, {**key, "document_id": _uuid(asked), "external_id": None})
-    if row is None:
-        place = find_indexed(connection, workspace_id, asked)
-        if place.is_container:
-            raise WrongUse(f"'{place.title or place.external_id}' is a database: ask for one of its rows.")
-        row = _row(connection, {**key, "document_id": None, "external_id": place.external_id})
-        if row is None:
-            raise WrongUse(f"The index '{index}' does not serve '{place.title or place.external_id}' yet.")
-    return _document(row)
-
-
-def _row(connection: Connection, key: Mapping[str, Any]) -> dict[str, Any] | None:
+    if version is not None and (type(version) is not int or not 0 < version < 2**31):
+        raise UnknownDocument(f"There is no version {told(version)} of a document: they are numbered from 1.")
+    if as_of is not None and version is not None:
+        raise WrongUse("Give as_of or version, not both: each says which version of the document is meant.")
+    as_of = None if as_of is None else moment("as_of", as_of)
+    build = find_serving(connection, workspace_id, index, None, as_of).build
+    is_past = as_of is not None or version is not None
+    document_id = find_document_id(connection, workspace_id, asked, is_past)
+    if version is not None:
+        versions = past.versions_remembered()
+    elif as_of is not None:
+        versions = past.versions_then()
+    else:
+        versions = sql.SQL("({})").format(sql.SQL(load_sql("versions")))
+    key = {"workspace_id": workspace_id, "document_id": document_id, "index": index, "build": build, "as_of": as_of}
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(load_sql("served_document"), key).fetchone()
+        statement = sql.SQL(load_sql("served_document")).format(versions=versions)
+        row = cursor.execute(statement, {**key, "version": version}).fetchone()
+    if row is not None:
+        return _document(row)
+    if version is not None:
+        raise _no_version(connection, document_id, version)
+    if as_of is not None:
+        raise UnknownDocument(f"The index '{index}' did not show this document at {as_of.isoformat(sep=' ')}.")
+    raise UnknownDocument(f"The index '{index}' does not serve this document yet.")
+
+
+def find_versions(connection: Connection, workspace_id: UUID, asked: str, index: str) -> list[ServedVersion]:
+    """The versions of a document that an index served and remembers, the newest first.
+
+    Raises:
+        UnknownDocument: there is no such document, or none of its versions was served.
+    """
+    document_id = find_document_id(connection, workspace_id, asked, is_past=True)
+    statement = sql.SQL(load_sql("document_versions")).format(versions=past.versions_remembered())
+    key = {"workspace_id": workspace_id, "document_id": document_id, "index": index}
+    versions = rows(connection, ServedVersion, statement, key)
+    if not versions:
+        raise UnknownDocument(f"The index '{index}' remembers no version of this document.")
+    return [replace(each, title=shown(each.title)) for each in versions]
+
+
+def find_document_id(connection: Connection, workspace_id: UUID, asked: str, is_past: bool = False) -> UUID:
+    """The id of the document that `asked` means: by that id, its page's id or address, or its exact title.
+
+    Args:
+        is_past: one that was removed is meant, too, as long as something of it is kept.
+
+    Raises:
+        UnknownDocument: there is none, or several have this title.
+    """
+    document_id = _uuid(asked) if isinstance(asked, str) else None
+    if document_id is not None and _is_document(connection, workspace_id, document_id, is_past):
+        return document_id
+    try:
+        check_text("The document", asked)
+        if not asked.strip():
+            raise WrongUse("Which document? Give its id, its address in Notion, or its exact title.")
+        place = (find_place if is_past else find_indexed)(connection, workspace_id, asked)
+    except WrongUse as error:
+        raise UnknownDocument(str(error)) from error
+    if place.is_container:
+        raise UnknownDocument(f"'{place.title or place.external_id}' is a database: ask for one of its rows.")
+    statement = "SELECT document_id FROM source_page WHERE workspace_id = %s AND external_id = %s"
+    named: UUID | None = scalar(connection, statement, [workspace_id, place.external_id])
+    if named is None:
+        raise UnknownDocument(f"The page '{place.title or place.external_id}' was never in the index.")
+    return named
+
+
+def _is_document(connection: Connection, workspace_id: UUID, document_id: UUID, is_past: bool) -> bool:
+    statement = "SELECT true FROM document WHERE workspace_id = %s AND document_id = %s AND (%s OR deleted_at IS NULL)"
+    return bool(scalar(connection, statement, [workspace_id, document_id, is_past]))
+
+
+def _no_version(connection: Connection, document_id: UUID, version: int) -> WrongUse:
+    latest = scalar(connection, "SELECT max(version) FROM document_content WHERE document_id = %s", [document_id])
+    if latest is None or not 1 <= version <= latest:
+        return UnknownDocument(f"There is no version {version} of this document.")
+    return NotRemembered(
+        f"Version {version} of this document is not known any more, or the index never served it. The list of "
+        "versions says which are."
+    )
 
 
 def _document(row: dict[str, Any]) -> Document:

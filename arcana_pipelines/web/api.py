@@ -89,7 +89,7 @@ def make_api(
     add_searches(app, gate, searchers)
     add_vector_stores(app, gate, searchers)
     add_workspaces(app, gate, database)
-    add_documents(app, gate, database, searchers)
+    add_documents(app, gate, database)
     add_syncs(app, gate, database)
     if administration is not None:
         add_administration(app, gate, database, administration)

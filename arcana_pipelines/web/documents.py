@@ -1,36 +1,50 @@
-"""Reading over HTTP: the documents of a workspace, without a search."""
+"""Reading over HTTP without a search: documents, their versions, relations and chunks, and an index's statistics."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from fastapi import FastAPI, Header, Path, Query, Response
-from fastapi.responses import JSONResponse
-from pydantic import ConfigDict
+from pydantic import ConfigDict, TypeAdapter
 
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.errors import FAULTS_OF_THE_INSTALLATION, WrongUse
-from arcana_pipelines.indexes.builds import DEFAULT_INDEX
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX, find_statistics
 from arcana_pipelines.keys.access import Access
+from arcana_pipelines.retrieval.chunks import find_chunk, find_chunks
 from arcana_pipelines.retrieval.filters import Filters
+from arcana_pipelines.retrieval.limits import MOST_NEIGHBOURS
 from arcana_pipelines.retrieval.results import DESCRIBED
-from arcana_pipelines.retrieval.searchers import Searchers
-from arcana_pipelines.retrieval.served import ServedDocument, served_documents
-from arcana_pipelines.retrieval.whole_document import Document
+from arcana_pipelines.retrieval.served import RelatedDocument, ServedDocument, related_documents, served_documents
+from arcana_pipelines.retrieval.whole_document import (
+    ServedVersion,
+    find_document,
+    find_document_id,
+    find_versions,
+)
 from arcana_pipelines.web import cursors
 from arcana_pipelines.web.cursors import Cursors
+from arcana_pipelines.web.examples import CHUNK, CHUNKS, DOCUMENT, LISTED_DOCUMENT, STATISTICS, VERSION, shown
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.problems import Refused, described
 
 MOST_LISTED = 100
+_GREATEST = 2**31 - 1
 
 _Index = Annotated[str, Query(description="One of the workspace's indexes.", max_length=63)]
 _Document = Annotated[
-    str, Path(description="Its id (`document_id` or `external_id` of a hit), address or exact title.", max_length=200)
+    str,
+    Path(
+        description="Its id (`document_id` or `external_id` of a hit), address or exact title.",
+        max_length=200,
+        examples=["Vacation policy"],
+    ),
 ]
+_Seen = Annotated[str | None, Header(alias="If-None-Match", description="The `ETag` of an answer that is kept.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +59,56 @@ class Listed:
     """For what follows: `cursor` of the next request, with the same index and filters. None where nothing does."""
 
 
-def add_documents(app: FastAPI, gate: Gate, database: Database, searchers: Searchers) -> None:
-    """Documents: listed, and whole."""
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The versions of a document that the index served and remembers, the newest first."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = DESCRIBED
+
+    versions: list[ServedVersion]
+
+
+@dataclass(frozen=True, slots=True)
+class Relations:
+    """Documents that have to do with one. One may be several things to it, as a page that it links to and has below."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = DESCRIBED
+
+    parents: list[ServedDocument]
+    """Those above it, the uppermost first."""
+
+    children: list[ServedDocument]
+    """Those directly below it."""
+
+    links_to: list[ServedDocument]
+
+    linked_from: list[ServedDocument]
+
+    others: list[RelatedDocument]
+    """What else is known of it, such as its translations."""
+
+    more: list[str]
+    """Of which of these there are more than `limit`, by name."""
+
+
+_GROUPS = {"above": "parents", "below": "children", "links to": "links_to", "linked from": "linked_from"}
+
+
+def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
+    """What is read of documents, chunks and an index."""
     pages = Cursors(database.settings)
 
+    def answers(example: object, *more: int) -> dict[int | str, dict[str, Any]]:
+        return {
+            200: {"model": type(example), "content": shown(example)},
+            304: {"description": "As it was."},
+            **described(401, 403, 404, *more, 422, 503),
+        }
+
     @app.get("/v1/workspaces/{slug}/documents", summary="The documents of a workspace, without their texts",
-             tags=["documents"], responses=described(401, 403, 404, 422, 503))  # fmt: skip
+             tags=["documents"],
+             responses={200: {"content": shown(Listed([LISTED_DOCUMENT], "GZ3tU0vS4l1xk9fYpQ"))},
+                        **described(401, 403, 404, 422, 503)})  # fmt: skip
     def documents(
         access: Keyed,
         slug: Slug,
@@ -78,30 +136,120 @@ def add_documents(app: FastAPI, gate: Gate, database: Database, searchers: Searc
         following = pages.write(list_, found[limit - 1].path) if len(found) > limit else None
         return Listed(found[:limit], following)
 
-    @app.get("/v1/workspaces/{slug}/documents/{document}", summary="A whole document", tags=["documents"],
-             responses={200: {"model": Document}, 304: {"description": "As it was."},
-                        **described(401, 403, 404, 422, 503)})  # fmt: skip
+    @app.get("/v1/workspaces/{slug}/documents/{document}", summary="A whole document, now or as it was",
+             tags=["documents"], responses=answers(DOCUMENT, 410))  # fmt: skip
     def document(
         access: Keyed,
         slug: Slug,
         document: _Document,
         index: _Index = DEFAULT_INDEX,
-        if_none_match: Annotated[str | None, Header()] = None,
+        as_of: Annotated[
+            datetime | None, Query(description="In the version that was served at that time; with a zone.")
+        ] = None,
+        version: Annotated[int | None, Query(ge=1, le=_GREATEST, description="In the version of this number.")] = None,
+        seen: _Seen = None,
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
-        try:
-            found = searchers.of(access.company_id, (opened.slug,), index).document(document)
-        except FAULTS_OF_THE_INSTALLATION:
-            raise
-        except WrongUse as error:
-            raise Refused(404, "not-found", str(error)) from error
-        tag = f'W/"{found.document_id}.{found.version}"'
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-        if if_none_match is not None and tag in if_none_match:
-            return Response(status_code=304, headers=headers)
-        return JSONResponse(found.to_dict(), headers=headers)
+        with database.connection(access.company_id) as connection:
+            found = find_document(connection, opened.workspace_id, document, index, as_of=as_of, version=version)
+        return _tagged(found, seen)
+
+    @app.get("/v1/workspaces/{slug}/documents/{document}/versions", summary="The versions of a document",
+             tags=["documents"], responses=answers(Versions([VERSION])))  # fmt: skip
+    def versions(
+        access: Keyed, slug: Slug, document: _Document, index: _Index = DEFAULT_INDEX, seen: _Seen = None
+    ) -> Response:
+        opened = gate.index(access, "read", slug, index)
+        with database.connection(access.company_id) as connection:
+            found = find_versions(connection, opened.workspace_id, document, index)
+        return _tagged(Versions(found), seen)
+
+    @app.get("/v1/workspaces/{slug}/documents/{document}/relations", summary="What a document has to do with others",
+             tags=["documents"], responses=answers(Relations([LISTED_DOCUMENT], [], [], [], [], [])))  # fmt: skip
+    def relations(
+        access: Keyed,
+        slug: Slug,
+        document: _Document,
+        limit: Annotated[int, Query(ge=1, le=MOST_LISTED, description="Documents of each kind.")] = 50,
+        index: _Index = DEFAULT_INDEX,
+        seen: _Seen = None,
+    ) -> Response:
+        opened = gate.index(access, "read", slug, index)
+        with database.connection(access.company_id) as connection:
+            document_id = find_document_id(connection, opened.workspace_id, document)
+            found = related_documents(connection, opened.workspace_id, document_id, limit + 1, index)
+        return _tagged(_grouped(found, limit), seen)
+
+    @app.get("/v1/workspaces/{slug}/documents/{document}/chunks", summary="The chunks of a document, in its order",
+             tags=["documents"], responses=answers(CHUNKS))  # fmt: skip
+    def chunks(
+        access: Keyed, slug: Slug, document: _Document, index: _Index = DEFAULT_INDEX, seen: _Seen = None
+    ) -> Response:
+        opened = gate.index(access, "read", slug, index)
+        with database.connection(access.company_id) as connection:
+            found = find_chunks(connection, opened.workspace_id, document, index)
+        return _tagged(found, seen)
+
+    @app.get("/v1/workspaces/{slug}/chunks/{chunk}", summary="A chunk, with those around it", tags=["documents"],
+             responses=answers(CHUNK))  # fmt: skip
+    def chunk(
+        access: Keyed,
+        slug: Slug,
+        chunk: Annotated[str, Path(description="Its id.", max_length=20, examples=["4711"])],
+        neighbours: Annotated[
+            int, Query(ge=0, le=MOST_NEIGHBOURS, description="So many chunks before it, and behind it.")
+        ] = 0,
+        index: _Index = DEFAULT_INDEX,
+        seen: _Seen = None,
+    ) -> Response:
+        opened = gate.index(access, "read", slug, index)
+        with database.connection(access.company_id) as connection:
+            found = find_chunk(connection, opened.workspace_id, chunk, neighbours, index)
+        return _tagged(found, seen)
+
+    @app.get("/v1/workspaces/{slug}/indexes/{index}", summary="An index, with its statistics", tags=["workspaces"],
+             responses=answers(STATISTICS))  # fmt: skip
+    def statistics(
+        access: Keyed,
+        slug: Slug,
+        index: Annotated[str, Path(description="One of the workspace's indexes.", max_length=63, examples=["default"])],
+        seen: _Seen = None,
+    ) -> Response:
+        opened = gate.index(access, "read", slug, index)
+        with database.connection(access.company_id) as connection:
+            found = find_statistics(connection, opened.workspace_id, index)
+        if found is None:
+            raise Refused(404, "not-found", "This index does not serve yet.")
+        return _tagged(found, seen)
 
 
 def _named(access: Access, workspace_id: UUID, index: str, **filters: object) -> dict[str, object]:
     """What tells a list from every other."""
     return {"company": access.company_id, "workspace": workspace_id, "index": index, **filters}
+
+
+def _grouped(found: list[RelatedDocument], limit: int) -> Relations:
+    groups: dict[str, list[RelatedDocument]] = {}
+    for each in found:
+        groups.setdefault(_GROUPS.get(each.how, "others"), []).append(each)
+    known = {name: groups.get(name, []) for name in (*_GROUPS.values(), "others")}
+    return Relations(
+        **{name: group[:limit] for name, group in known.items()},  # type: ignore[arg-type]
+        more=[name for name, group in known.items() if len(group) > limit],
+    )
+
+
+def _tagged(found: object, seen: str | None) -> Response:
+    """The answer with a tag of all that it holds; nothing but that where it was seen before."""
+    kind: Any = type(found)
+    body = _adapter(kind).dump_json(found)
+    tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if seen is not None and (tag in seen or seen.strip() == "*"):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

@@ -116,5 +116,5 @@ def _access(request: Request, _: Annotated[Any, Depends(_BEARER)]) -> Access:
 Keyed = Annotated[Access, Depends(_access)]
 """A route's parameter: what the request's key may do."""
 
-Slug = Annotated[str, Path(description="The slug of a workspace.", max_length=63)]
+Slug = Annotated[str, Path(description="The slug of a workspace.", max_length=63, examples=["handbook"])]
 """A route's parameter: the name of a workspace, which the gate knows or not."""

@@ -22,6 +22,7 @@ from arcana_pipelines.errors import (
     ModelMissing,
     NotRemembered,
     OnlySearches,
+    UnknownDocument,
     UnknownWorkspace,
     WrongUse,
 )
@@ -33,6 +34,7 @@ RETRY_SECONDS = 5
 # The first that an error is one of counts. What is a fault of the installation says no more to strangers.
 _STATUSES: tuple[tuple[type[ArcanaError], int, str], ...] = (
     (UnknownWorkspace, 404, "not-found"),
+    (UnknownDocument, 404, "not-found"),
     (NotRemembered, 410, "not-remembered"),
     (CursorRefused, 422, "cursor-refused"),
     (DatabaseUnreachable, 503, "unavailable"),

@@ -121,7 +121,11 @@ def _prepared(connection: Connection, name: str, tenant: Tenant) -> tuple[sql.Co
         "chunks": past.chunks_then(build) if is_past and name != "past_chunks" else sql.Identifier(chunk_table(build)),
         "words": past.words(build),
         "passages": sql.Identifier(passage_table(build)),
-        "versions": past.versions_then() if is_past else sql.SQL("({})").format(sql.SQL(load_sql("versions"))),
+        "versions": past.versions_remembered()
+        if name == "document_versions"
+        else past.versions_then()
+        if is_past
+        else sql.SQL("({})").format(sql.SQL(load_sql("versions"))),
         "found": sql.SQL("t.keys && %(keys)s::int[]"),
         "allowed": sql.SQL("SELECT document_id FROM document" if name == "served_documents" else ""),
     }
@@ -146,6 +150,10 @@ def _prepared(connection: Connection, name: str, tenant: Tenant) -> tuple[sql.Co
         "neighbours": 1,
         "after": None,
         "most": 10,
+        "version": None,
+        "chunk": chunks[0],
+        "first": 0,
+        "last": 10,
     }
     if name == "databases":  # those whose columns are not known
         connection.execute("UPDATE source_page SET properties = '{}' WHERE is_container")

@@ -1,17 +1,23 @@
-"""Documents over HTTP, without a search: listed in the order of their tree, each once, whatever happens meanwhile."""
+"""Reading over HTTP without a search: lists in the order of the tree, the past, relations and chunks."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
+from jsonschema import Draft202012Validator
 
+from arcana_pipelines.chunking.sizes import ChunkerSettings
+from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.web import cursors
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.web.conftest import Api
 from arcana_pipelines_tests.web.test_api import problem
 
@@ -116,6 +122,265 @@ class TestAList:
             for page in answers:
                 listed += page
         assert len(listed) == len(set(listed)) and stays <= set(listed)
+
+
+def place(api: Api, title: str) -> dict[str, Any]:
+    """A document as the list has it."""
+    with api.client("read") as client:
+        listed = client.get(DOCUMENTS).json()["documents"]
+    return next(each for each in listed if each["title"] == title)
+
+
+@dataclass(frozen=True)
+class Past:
+    """Acme with a page that was edited, and one that was removed, and a time before both."""
+
+    api: Api
+    page: dict[str, Any]
+    gone: dict[str, Any]
+    before: str
+
+
+@pytest.fixture
+def past(api: Api) -> Past:
+    acme = api.acme
+    page = acme.world.add_page("Lunch", blocks=[blocks.paragraph("The zebra eats in the canteen.")])
+    gone = acme.world.add_page("Garage", blocks=[blocks.paragraph("The walrus parks underground.")])
+    acme.settle()
+    acme.sync()
+    of = {title: place(api, title) for title in ("Lunch", "Garage")}
+    ((before,),) = acme.rows("SELECT clock_timestamp()")
+    acme.world.edit_page(page, [blocks.paragraph("The giraffe eats in the canteen.")])
+    acme.world.set_title(page, "Dinner")
+    acme.world.trash(gone)
+    acme.settle()
+    acme.sync()
+    return Past(api, of["Lunch"], of["Garage"], before.isoformat())
+
+
+class TestThePast:
+    def test_a_document_is_had_as_it_was_by_a_time_or_a_version(self, past: Past) -> None:
+        at = f"{DOCUMENTS}/{past.page['document_id']}"
+        with past.api.client("read") as client:
+            now, then, first, second = (
+                client.get(at, params=asked).json()
+                for asked in ({}, {"as_of": past.before}, {"version": 1}, {"version": 2})
+            )
+        assert (now["version"], now["title"]) == (2, "Dinner") and "giraffe" in now["text"]
+        assert (then["version"], then["title"]) == (1, "Lunch") and "zebra" in then["text"]
+        assert (first, second) == (then, now)
+
+    def test_one_that_was_removed_is_had_as_it_was_and_not_as_it_is(self, past: Past) -> None:
+        for name in (past.gone["document_id"], past.gone["external_id"]):
+            at = f"{DOCUMENTS}/{name}"
+            with past.api.client("read") as client:
+                assert problem(client.get(at))["status"] == 404
+                assert "walrus" in client.get(at, params={"as_of": past.before}).json()["text"]
+                assert "walrus" in client.get(at, params={"version": 1}).json()["text"]
+                (only,) = client.get(f"{at}/versions").json()["versions"]
+            assert only["version"] == 1 and only["retired_at"] > past.before
+
+    def test_its_versions_are_listed_with_the_times_that_they_were_served(self, past: Past) -> None:
+        with past.api.client("read") as client:
+            versions = client.get(f"{DOCUMENTS}/{past.page['document_id']}/versions").json()["versions"]
+        assert [(each["version"], each["title"]) for each in versions] == [(2, "Dinner"), (1, "Lunch")]
+        assert versions[0]["retired_at"] is None and versions[1]["retired_at"] == versions[0]["published_at"]
+        assert versions[1]["published_at"] < past.before.replace("+00:00", "Z") < versions[0]["published_at"]
+
+    def test_what_is_not_remembered_is_gone_and_what_never_was_is_not_there(self, past: Past) -> None:
+        at = f"{DOCUMENTS}/{past.page['document_id']}"
+        with past.api.client("read") as client:
+
+            def refused(**asked: Any) -> tuple[int, str]:
+                told = problem(client.get(at, params=asked))
+                return told["status"], told["type"].rpartition(":")[2]
+
+            assert refused(as_of="2001-01-01T00:00:00Z") == (410, "not-remembered")
+            assert refused(version=3) == refused(version=2**31 - 1) == (404, "not-found")
+            assert (
+                refused(as_of="9000-01-01T00:00:00Z")
+                == refused(as_of="2026-01-01T00:00:00")
+                == (422, "invalid-request")
+            )
+            assert refused(as_of=past.before, version=1) == refused(version=0) == (422, "invalid-request")
+            assert refused(version=2**31) == refused(as_of="yesterday") == (422, "invalid-request")
+            with past.api.acme.database.connection() as connection:
+                connection.execute("DELETE FROM retired_document")
+            assert refused(version=1) == (410, "not-remembered")
+            late = f"{DOCUMENTS}/{place(past.api, 'Vacation policy')['document_id']}"
+            assert client.get(late, params={"version": 1}).status_code == 200
+
+    def test_a_version_is_served_by_each_build_that_has_it_and_listed_once(self, past: Past) -> None:
+        acme = past.api.acme
+        with acme.database.connection() as connection:
+            workspace_id = workspaces.find(connection, "acme").workspace_id
+            smaller = ChunkerSettings(20, 40)
+            lifecycle.rebuild_index(
+                connection, workspace_id, "default", lambda made: replace(made, chunker=smaller), promote=True
+            )
+        acme.fill()
+        with past.api.client("read") as client:
+            statistics = client.get("/v1/workspaces/acme/indexes/default").json()
+            versions = client.get(f"{DOCUMENTS}/{past.page['document_id']}/versions").json()["versions"]
+            first = client.get(f"{DOCUMENTS}/{past.page['document_id']}", params={"version": 1}).json()
+        assert statistics["chunker"]["target_tokens"] == 20, "the new build serves"
+        assert [each["version"] for each in versions] == [2, 1] and versions[0]["retired_at"] is None
+        assert "zebra" in first["text"]
+
+
+class TestRelations:
+    def related(self, api: Api, title: str, **asked: Any) -> dict[str, Any]:
+        with api.client("read") as client:
+            answer: dict[str, Any] = client.get(f"{DOCUMENTS}/{title}/relations", params=asked).json()
+        return {name: [each["title"] if name != "more" else each for each in group] for name, group in answer.items()}
+
+    def test_are_what_stands_above_and_below_and_links_in_both_ways(self, tree: Api) -> None:
+        nothing: dict[str, list[str]] = {name: [] for name in ("children", "links_to", "linked_from", "others", "more")}
+        assert self.related(tree, "Crane") == {**nothing, "parents": ["Harbour"], "linked_from": ["Harbour", "Ferry"]}
+        assert self.related(tree, "Ferry") == {
+            **nothing,
+            "parents": ["Harbour"],
+            "links_to": ["Crane"],
+            "linked_from": ["Harbour"],
+        }
+        harbour = self.related(tree, "Harbour")
+        assert set(harbour["children"]) == set(harbour["links_to"]) == {"Crane", "Ferry"} and harbour["parents"] == []
+
+    def test_that_are_too_many_are_told_to_be_more(self, tree: Api) -> None:
+        harbour = self.related(tree, "Harbour", limit=1)
+        assert len(harbour["children"]) == 1 and "children" in harbour["more"]
+        assert self.related(tree, "Ferry", limit=1)["more"] == []
+
+
+@pytest.fixture
+def long(api: Api) -> dict[str, Any]:
+    """A document of several chunks, as the list has it."""
+    parts = [blocks.paragraph(f"Part {number}: " + f"form{number} goes to the keeper. " * 60) for number in range(9)]
+    api.acme.world.add_page("휴가 안내", blocks=[blocks.paragraph("Begin."), blocks.heading("신청"), *parts])
+    api.acme.settle()
+    api.acme.sync()
+    return place(api, "휴가 안내")
+
+
+class TestChunks:
+    def test_are_all_of_a_document_in_its_order(self, api: Api, long: dict[str, Any]) -> None:
+        with api.client("read") as client:
+            answer = client.get(f"{DOCUMENTS}/{long['document_id']}/chunks").json()
+        assert answer["document"] == long
+        chunks = answer["chunks"]
+        assert len(chunks) > 3 and [each["position"] for each in chunks] == list(range(len(chunks)))
+        text = "\n".join(each["text"] for each in chunks)
+        assert text.startswith("# 휴가 안내\n\nBegin.") and [
+            text.index(f"Part {number}:") for number in range(9)
+        ] == sorted(text.index(f"Part {number}:") for number in range(9))
+        last = chunks[-1]
+        assert last["heading_path"] == ["신청"] and last["link"].startswith(f"{long['url']}#:~:text=%")
+        assert last["tokens"] > 10
+
+    def test_one_is_had_by_its_id_with_those_around_it(self, api: Api, long: dict[str, Any]) -> None:
+        with api.client("read") as client:
+            chunks = client.get(f"{DOCUMENTS}/{long['document_id']}/chunks").json()["chunks"]
+            for at, neighbours in ((0, 1), (2, 1), (2, 0), (len(chunks) - 1, 2), (1, 100)):
+                asked = {"neighbours": neighbours}
+                found = client.get(f"/v1/workspaces/acme/chunks/{chunks[at]['chunk_id']}", params=asked).json()
+                assert found["chunk"] == chunks[at] and found["document"] == long
+                assert found["before"] == chunks[max(0, at - neighbours) : at]
+                assert found["after"] == chunks[at + 1 : at + 1 + neighbours]
+
+    def test_one_stays_through_an_edit_as_long_as_its_text_does(self, api: Api, long: dict[str, Any]) -> None:
+        with api.client("read") as client:
+            chunks = client.get(f"{DOCUMENTS}/{long['document_id']}/chunks").json()["chunks"]
+            api.acme.world.append_blocks(long["external_id"], [blocks.paragraph("An end. " * 300)])
+            api.acme.settle()
+            api.acme.sync()
+            first = client.get(f"/v1/workspaces/acme/chunks/{chunks[0]['chunk_id']}").json()
+        assert first["chunk"]["text"] == chunks[0]["text"] and first["document"]["version"] == 2
+
+
+class TestWhatIsNotThere:
+    ROUTES = ("", "/versions", "/relations", "/chunks")
+
+    def test_is_told_word_for_word_as_what_is_another_company_s(self, api: Api, long: dict[str, Any]) -> None:
+        api.acme.at(slug="globex").sync()
+        with api.client("read", slug="globex") as theirs:
+            listed = theirs.get("/v1/workspaces/globex/documents").json()["documents"]
+            foreign = next(each for each in listed if each["title"] == "휴가 안내")
+            (chunk, *_) = theirs.get(f"/v1/workspaces/globex/documents/{foreign['document_id']}/chunks").json()[
+                "chunks"
+            ]
+        with api.client("read") as ours:
+
+            def told(path: str) -> dict[str, Any]:
+                refused = problem(ours.get(f"/v1/workspaces/acme{path}"))
+                del refused["request_id"]
+                return refused
+
+            for route in self.ROUTES:
+                unknown = told(f"/documents/{uuid4()}{route}")
+                assert unknown["status"] == 404
+                assert told(f"/documents/{foreign['document_id']}{route}") == unknown
+            unknown = told("/chunks/999999999")
+            assert unknown["status"] == 404 and told(f"/chunks/{chunk['chunk_id']}") == unknown
+            for odd in ("0", "-1", "abc", str(2**63), "9" * 20, "1.5", "a%00b", "%EF%BC%91"):
+                assert told(f"/chunks/{odd}") == unknown
+
+    @pytest.mark.parametrize("route", ROUTES)
+    def test_is_not_found_however_odd_its_name(self, api: Api, route: str) -> None:
+        with api.client("read") as client:
+            for asked in ("Nowhere", "a%00b", "%F0%9F", " ", "%ED%A0%80", "x" * 200, "%25s"):
+                assert problem(client.get(f"{DOCUMENTS}/{asked}{route}"))["status"] == 404
+
+
+class TestAnIndex:
+    def test_has_its_statistics(self, api: Api) -> None:
+        with api.client("read") as client:
+            (row,) = client.get("/v1/workspaces/acme/indexes").json()["indexes"]
+            statistics = client.get("/v1/workspaces/acme/indexes/default").json()
+            assert problem(client.get("/v1/workspaces/acme/indexes/nowhere"))["status"] == 404
+        assert {name: statistics[name] for name in row} == row
+        assert statistics["object_count"] == 2 and statistics["index_type"] == "pgvector" and statistics["build"] > 0
+        assert "storage_uri" not in statistics
+
+
+def test_what_was_seen_is_sent_again_only_when_it_has_changed(tree: Api) -> None:
+    document = f"{DOCUMENTS}/{place(tree, 'Crane')['document_id']}"
+    with tree.client("read") as client:
+        chunk = client.get(f"{document}/chunks").json()["chunks"][0]["chunk_id"]
+        index = "/v1/workspaces/acme/indexes/default"
+        paths = [document, f"{document}/versions", f"{document}/relations", f"{document}/chunks", index]
+        paths.append(f"/v1/workspaces/acme/chunks/{chunk}")
+        tags = {path: client.get(path).headers["etag"] for path in paths}
+        assert len(set(tags.values())) == len(tags)
+        for path, tag in tags.items():
+            for seen in (tag, f'"other", {tag}', "*"):
+                again = client.get(path, headers={"If-None-Match": seen})
+                assert again.status_code == 304 and again.content == b"" and again.headers["etag"] == tag
+            assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+        tree.acme.world.edit_page(place(tree, "Crane")["external_id"], [blocks.paragraph("The crane rests.")])
+        tree.acme.settle()
+        tree.acme.sync()
+        for path, tag in tags.items():
+            if "/chunks/" not in path and not path.endswith("relations"):
+                assert client.get(path, headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_each_answer_is_as_the_openapi_document_says_and_so_are_its_examples(tree: Api) -> None:
+    document = f"{DOCUMENTS}/{place(tree, 'Crane')['document_id']}"
+    with tree.client("read") as client:
+        schema = client.get("/openapi.json").json()
+        chunk = client.get(f"{document}/chunks").json()["chunks"][0]["chunk_id"]
+        asked = {
+            DOCUMENTS: "documents", document: "documents/{document}",
+            **{f"{document}/{each}": f"documents/{{document}}/{each}" for each in ("versions", "relations", "chunks")},
+            f"/v1/workspaces/acme/chunks/{chunk}?neighbours=1": "chunks/{chunk}",
+            "/v1/workspaces/acme/indexes/default": "indexes/{index}",
+        }  # fmt: skip
+        for path, route in asked.items():
+            content = schema["paths"][f"/v1/workspaces/{{slug}}/{route}"]["get"]["responses"]["200"]["content"]
+            told = content["application/json"]
+            validator = Draft202012Validator({**told["schema"], "components": schema["components"]})
+            validator.validate(client.get(path).json())
+            validator.validate(told["example"])
 
 
 class TestACursor:

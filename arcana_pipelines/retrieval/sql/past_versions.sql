@@ -1,7 +1,7 @@
 -- The versions that a build served at a time.
 -- in: build (rag_index_build_id), as_of (time)
--- out: document_id, document_content_id, chunk_ids (in their order)
-SELECT document_id, document_content_id, chunk_ids
+-- out: document_id, document_content_id, chunk_ids (in their order), published_at
+SELECT document_id, document_content_id, chunk_ids, published_at
 FROM (
     SELECT rag_index_build_id, document_id, document_content_id, chunk_ids, published_at, NULL AS retired_at
     FROM published_document

@@ -18,12 +18,10 @@ related AS (
     SELECT 4, CASE relation_type WHEN 'reference' THEN 'linked from' ELSE relation_type END, r.base_document_id
     FROM this JOIN document_relation r ON r.related_document_id = this.document_id AND r.deleted_at IS NULL
 ),
--- A page links to those below it, too: what stands first says more.
-first AS (SELECT DISTINCT ON (document_id) * FROM related ORDER BY document_id, rank, how),
 numbered AS (
     SELECT r.rank, r.how, s.document_content_id, s.published_at, d.document_id, d.path,
            row_number() OVER (PARTITION BY r.rank, r.how ORDER BY d.path) AS number
-    FROM first r
+    FROM related r
     JOIN document d USING (document_id)
     JOIN published_document s ON s.document_id = d.document_id AND s.rag_index_build_id = %(build)s
     WHERE d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL AND d.document_id <> %(document_id)s::uuid

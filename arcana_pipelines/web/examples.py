@@ -1,0 +1,72 @@
+"""An answer of each reading route, as the OpenAPI document shows it. FastAPI leaves out of it what is null."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from arcana_pipelines.indexes.builds import IndexStatistics
+from arcana_pipelines.retrieval.chunks import ChunkInPlace, DocumentChunks, ServedChunk
+from arcana_pipelines.retrieval.served import ServedDocument
+from arcana_pipelines.retrieval.whole_document import Document, DocumentHeading, ServedVersion
+
+_URL = "https://www.notion.so/26f0a1b2c3d44e5f8a9b0c1d2e3f4a5b"
+_LINK = f"{_URL}#:~:text=%EC%8B%A0%EC%B2%AD"
+_TEXT = "Everyone has 30 days of vacation a year."
+_PUBLISHED = datetime(2026, 3, 5, 9, 31, tzinfo=UTC)
+
+LISTED_DOCUMENT = ServedDocument(
+    document_id=UUID("0190f3a2-7c1e-7cc4-9f0a-3d2b1a4c5e6f"),
+    external_id="26f0a1b2-c3d4-4e5f-8a9b-0c1d2e3f4a5b",
+    kind="page",
+    title="Vacation policy",
+    url=_URL,
+    path="w26f0a1b2c3d44e5f.p0c1d2e3f4a5b6c7d",
+    depth=1,
+    version=2,
+    last_edited_at="2026-03-05T09:30:00.000Z",
+    published_at=_PUBLISHED,
+)
+DOCUMENT = Document(
+    workspace="handbook",
+    document_id=str(LISTED_DOCUMENT.document_id),
+    external_id=LISTED_DOCUMENT.external_id,
+    kind="page",
+    title="Vacation policy",
+    url=_URL,
+    path=LISTED_DOCUMENT.path,
+    version=2,
+    last_edited_at=LISTED_DOCUMENT.last_edited_at,
+    published_at=_PUBLISHED,
+    text=f"{_TEXT}\n\n## 신청\n\n휴가는 일주일 전에 신청한다.",
+    headings=[DocumentHeading(2, "신청", _LINK)],
+)
+VERSION = ServedVersion(1, "Vacation", "2026-01-07T08:00:00.000Z", datetime(2026, 1, 7, 8, 1, tzinfo=UTC), _PUBLISHED)
+_FIRST = ServedChunk("4711", 0, [], _URL, _TEXT, 9)
+_SECOND = ServedChunk("4712", 1, ["신청"], _LINK, "휴가는 일주일 전에 신청한다.", 14)
+CHUNKS = DocumentChunks(LISTED_DOCUMENT, [_FIRST, _SECOND])
+CHUNK = ChunkInPlace(_FIRST, LISTED_DOCUMENT, [], [_SECOND])
+STATISTICS = IndexStatistics(
+    name="default",
+    embedding_model="multilingual-e5-small",
+    dimensions=384,
+    object_count=1204,
+    vector_count=9817,
+    updated=_PUBLISHED,
+    index_type="pgvector",
+    created_at=datetime(2026, 1, 7, 8, 0, tzinfo=UTC),
+    build=3,
+    chunker={"target_tokens": 256, "max_tokens": 512, "overlap_tokens": 0},
+    ann="ivfflat",
+    promoted_at=datetime(2026, 2, 1, 4, 0, tzinfo=UTC),
+    remembers_since=datetime(2026, 2, 3, 4, 0, tzinfo=UTC),
+)
+
+
+def shown(example: object) -> dict[str, Any]:
+    """The content of an answer, with the example."""
+    kind: Any = type(example)
+    return {"application/json": {"example": TypeAdapter(kind).dump_python(example, mode="json")}}
