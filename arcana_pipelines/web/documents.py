@@ -1,4 +1,4 @@
-"""Reading over HTTP without a search: documents, their versions, relations and chunks, and an index's statistics."""
+"""Reading over HTTP without a search: documents, their versions, relations and chunks, an index, how fresh all is."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pydantic import ConfigDict, TypeAdapter
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, find_statistics
 from arcana_pipelines.keys.access import Access
+from arcana_pipelines.operations.served_status import ServedStatus, served_status
 from arcana_pipelines.retrieval.chunks import find_chunk, find_chunks
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.retrieval.limits import MOST_NEIGHBOURS
@@ -28,7 +29,7 @@ from arcana_pipelines.retrieval.whole_document import (
 )
 from arcana_pipelines.web import cursors
 from arcana_pipelines.web.cursors import Cursors
-from arcana_pipelines.web.examples import CHUNK, CHUNKS, DOCUMENT, LISTED_DOCUMENT, STATISTICS, VERSION, shown
+from arcana_pipelines.web.examples import CHUNK, CHUNKS, DOCUMENT, LISTED_DOCUMENT, STATISTICS, STATUS, VERSION, shown
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.problems import Refused, described
 
@@ -206,6 +207,13 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         with database.connection(access.company_id) as connection:
             found = find_chunk(connection, opened.workspace_id, chunk, neighbours, index)
         return _tagged(found, seen)
+
+    @app.get("/v1/workspaces/{slug}/status", summary="How fresh a workspace is", tags=["workspaces"],
+             responses={200: {"content": shown(STATUS)}, **described(401, 403, 404, 503)})  # fmt: skip
+    def status(access: Keyed, slug: Slug) -> ServedStatus:
+        opened = gate.workspace(access, "read", slug)
+        with database.connection(access.company_id) as connection:
+            return served_status(connection, opened.workspace_id)
 
     @app.get("/v1/workspaces/{slug}/indexes/{index}", summary="An index, with its statistics", tags=["workspaces"],
              responses=answers(STATISTICS))  # fmt: skip

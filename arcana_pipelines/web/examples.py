@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from arcana_pipelines.indexes.builds import IndexStatistics
+from arcana_pipelines.operations.served_status import NewestSync, NotIndexed, ServedStatus
 from arcana_pipelines.retrieval.chunks import ChunkInPlace, DocumentChunks, ServedChunk
 from arcana_pipelines.retrieval.served import ServedDocument
 from arcana_pipelines.retrieval.whole_document import Document, DocumentHeading, ServedVersion
@@ -63,6 +64,22 @@ STATISTICS = IndexStatistics(
     ann="ivfflat",
     promoted_at=datetime(2026, 2, 1, 4, 0, tzinfo=UTC),
     remembers_since=datetime(2026, 2, 3, 4, 0, tzinfo=UTC),
+)
+
+STATUS = ServedStatus(
+    workspace="handbook",
+    name="Handbook",
+    status="active",
+    edits_seen_to=datetime(2026, 3, 5, 9, 30, tzinfo=UTC),
+    last_sync=NewestSync(
+        generation=41,
+        state="finished",
+        mode="incremental",
+        started_at=datetime(2026, 3, 5, 9, 30, tzinfo=UTC),
+        finished_at=_PUBLISHED,
+        listing_complete=True,
+    ),
+    not_indexed=NotIndexed(pending=0, skipped=12, quarantined=1, suspect=0),
 )
 
 

@@ -18,6 +18,7 @@ from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.web import cursors
 from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.web.conftest import Api
 from arcana_pipelines_tests.web.test_api import problem
 
@@ -342,6 +343,29 @@ class TestAnIndex:
         assert "storage_uri" not in statistics
 
 
+class TestTheStatus:
+    def test_tells_how_fresh_a_workspace_is_and_nothing_of_its_source(self, api: Api) -> None:
+        acme = api.acme
+        bad = acme.world.add_page("Broken", blocks=[blocks.paragraph("Nobody reads this.")])
+        acme.server.faults.add(f"GET /v1/(pages|blocks)/{bad}", "403", times=None)
+        acme.settle()
+        acme.sync()
+        with api.client("read") as client:
+            status = client.get("/v1/workspaces/acme/status").json()
+        assert status["workspace"] == "acme" and status["status"] == "active"
+        assert status["last_sync"]["state"] == "finished" and status["last_sync"]["generation"] == 2
+        assert status["last_sync"]["listing_complete"] is True
+        assert status["edits_seen_to"] >= status["last_sync"]["started_at"]
+        assert status["not_indexed"] == {"pending": 0, "skipped": 0, "quarantined": 1, "suspect": 0}
+        assert "TOKEN" not in str(status) and "Broken" not in str(status)
+
+    def test_of_a_workspace_that_was_never_synced_says_so(self, api: Api) -> None:
+        Harness.register(api.acme.database, api.acme.world, api.acme.server, "new", "Acme")
+        with api.client("read", slug="new") as client:
+            status = client.get("/v1/workspaces/new/status").json()
+        assert status["last_sync"] is None and status["edits_seen_to"] is None and status["not_indexed"]["pending"] == 0
+
+
 def test_what_was_seen_is_sent_again_only_when_it_has_changed(tree: Api) -> None:
     document = f"{DOCUMENTS}/{place(tree, 'Crane')['document_id']}"
     with tree.client("read") as client:
@@ -373,7 +397,7 @@ def test_each_answer_is_as_the_openapi_document_says_and_so_are_its_examples(tre
             DOCUMENTS: "documents", document: "documents/{document}",
             **{f"{document}/{each}": f"documents/{{document}}/{each}" for each in ("versions", "relations", "chunks")},
             f"/v1/workspaces/acme/chunks/{chunk}?neighbours=1": "chunks/{chunk}",
-            "/v1/workspaces/acme/indexes/default": "indexes/{index}",
+            "/v1/workspaces/acme/indexes/default": "indexes/{index}", "/v1/workspaces/acme/status": "status",
         }  # fmt: skip
         for path, route in asked.items():
             content = schema["paths"][f"/v1/workspaces/{{slug}}/{route}"]["get"]["responses"]["200"]["content"]

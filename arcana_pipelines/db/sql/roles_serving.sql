@@ -23,7 +23,7 @@ BEGIN
             ('company', NULL, 'company_id = %s'),
             ('workspace', ARRAY[
                 'workspace_id', 'company_id', 'slug', 'name', 'platform', 'status', 'generation', 'polled_at',
-                'sync_asked_at'
+                'unchanged_at', 'sync_asked_at'
              ], 'company_id = %s'),
             ('api_keys', NULL, 'company_id = %s'),
             ('api_key_permissions', NULL, 'company_id = %s'),
