@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup model run test fast coverage lint check reference lock newest-dagster dist soak bench eval clean
+.PHONY: help setup model run test fast coverage lint check reference lock newest-dagster dist soak fuzz bench eval clean
 
 help:
 	@echo "make setup   the environment in .venv, with the command .venv/bin/arcana"
@@ -15,6 +15,7 @@ help:
 	@echo "make coverage   all tests, and which lines of the package none of them runs (.coverage/html/index.html)"
 	@echo "make dist    the wheel and the sdist of a release"
 	@echo "make soak    the model-based test for 10,000 steps (STEPS=n for another number)"
+	@echo "make fuzz    ten thousand requests to the API, made from its OpenAPI document"
 	@echo "make bench   every benchmark, 30 to 50 minutes on two quiet cores (benchmarks/README.md)"
 	@echo "make eval    how well searches answer natural questions, as one table (ARGS=--help: other models, your own questions)"
 	@echo "make reference   docs/reference/ and the drawing in docs/architecture.md, from the code"
@@ -101,6 +102,10 @@ newest-dagster: setup
 STEPS ?= 10000
 soak: setup
 	$(BIN)/python benchmarks/soak.py --steps $(STEPS)
+
+# Ten thousand requests that the OpenAPI document allows, and some that it does not.
+fuzz: setup
+	SCHEMA_REQUESTS=10000 $(BIN)/python -m pytest -q arcana_pipelines_tests/web/test_openapi.py
 
 # Each prints its figures beside their targets; the others go on when one misses a target.
 BENCHMARKS := absences chunk_edits index_build search_speed sync_requests notion_reads sensor_tick peers/compare
