@@ -185,6 +185,9 @@ class Settings(ScheduleTimes):
     embedding_price_per_million_tokens: Decimal | None = Field(None, ge=0)
     embedding_monthly_budget_usd: Decimal | None = Field(None, ge=0)
 
+    key_requests_per_minute: int = Field(600, ge=1, le=1_000_000)
+    refused_keys_per_minute: int = Field(30, ge=1, le=1_000_000)
+
     reranker: RerankerName = "endpoint"
     reranker_url: HttpUrl | None = None
     reranker_model: str | None = None

@@ -39,6 +39,8 @@ UNITS = {
     "database_pool_size": "connections",
     "database_max_overflow": "connections",
     "notion_requests_per_minute": "requests a minute",
+    "key_requests_per_minute": "requests a minute",
+    "refused_keys_per_minute": "keys a minute",
     "notion_timeout": "seconds",
     "sweep_share": "of the requests",
     "openai_embedding_dimensions": "numbers a vector",

@@ -46,12 +46,26 @@ class Permission:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """How much a key may ask.
+
+    Attributes:
+        requests_per_minute: None: as many as any key.
+        searches_per_month: None: any number.
+    """
+
+    requests_per_minute: int | None = None
+    searches_per_month: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """A key that was found good, and what it may do. It holds nothing of the key itself but its id."""
 
     key_id: str
     company_id: UUID
     permissions: tuple[Permission, ...]
+    allowance: Allowance = Allowance()
 
     @property
     def administers(self) -> bool:
@@ -91,6 +105,8 @@ class _Row:
     indexes: list[str | None]
     filters: list[dict[str, Any] | None]
     was_used: bool
+    requests_per_minute: int | None
+    searches_per_month: int | None
 
 
 def access_of(connection: Connection, key: str, salt: str) -> Access | None:
@@ -108,4 +124,5 @@ def access_of(connection: Connection, key: str, salt: str) -> Access | None:
         with connection.transaction():
             connection.execute("UPDATE api_keys SET last_used_at = now() WHERE key_id = %s", [key_id])
     permissions = map(Permission, row.scopes, row.workspaces, row.indexes, map(limit_of, row.filters))
-    return Access(row.key_id, row.company_id, tuple(permissions))
+    allowance = Allowance(row.requests_per_minute, row.searches_per_month)
+    return Access(row.key_id, row.company_id, tuple(permissions), allowance)

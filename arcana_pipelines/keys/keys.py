@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.keys.access import Permission
+from arcana_pipelines.keys.access import Allowance, Permission
 from arcana_pipelines.keys.limits import settled, told
 from arcana_pipelines.keys.spelling import hash_of, new_key
 
@@ -47,6 +47,8 @@ class Key:
             `search in handbook/default within {"kinds": ["page"]}`.
         rotated_from: the id of the key that it took the place of.
         last_used_at: to the minute.
+        requests_per_minute: of its own; None: as many as any key.
+        searches_per_month: None: any number.
     """
 
     key_id: str
@@ -60,6 +62,8 @@ class Key:
     revoked_at: datetime | None
     rotated_from: str | None
     last_used_at: datetime | None
+    requests_per_minute: int | None
+    searches_per_month: int | None
 
 
 def create(
@@ -70,6 +74,7 @@ def create(
     name: str,
     days: int | None = None,
     actor: str | None = None,
+    allowance: Allowance = Allowance(),  # noqa: B008
 ) -> NewKey:
     """Make a key of a company with these permissions, which expires after so many days; None: never.
 
@@ -80,25 +85,32 @@ def create(
     """
     _check(permissions)
     key_id, key = new_key()
-    limited = [(each, each.filters and settled(connection, each.workspace_id, each.filters)) for each in permissions]
+    limits = [
+        None if each.filters is None else told(settled(connection, each.workspace_id, each.filters))
+        for each in permissions
+    ]
     with connection.transaction():
-        expires_at = _insert(connection, company_id, key_id, hash_of(key, salt), name, days, None, actor)
+        expires_at = _insert(connection, company_id, key_id, hash_of(key, salt), name, days, None, actor, allowance)
         connection.cursor().executemany(
             "INSERT INTO api_key_permissions (key_id, company_id, scope, workspace_id, index_name, filters) "
             "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             [
-                [key_id, company_id, each.scope, each.workspace_id, each.index_name, filters and Jsonb(told(filters))]
-                for each, filters in limited
+                [key_id, company_id, each.scope, each.workspace_id, each.index_name, limit and Jsonb(limit)]
+                for each, limit in zip(permissions, limits, strict=True)
             ],
         )
         where = {each.workspace_id for each in permissions}
         record(
             connection, actor, "key.created", key_id, company_id=company_id,
             workspace_id=where.pop() if len(where) == 1 else None,
-            details={"name": name, "expires_at": expires_at and expires_at.isoformat(), "permissions": [
-                {"scope": each.scope, "workspace_id": each.workspace_id and str(each.workspace_id),
-                 "index": each.index_name, "filters": told(filters)} for each, filters in limited
-            ]},
+            details={
+                "name": name, "expires_at": expires_at and expires_at.isoformat(), **asdict(allowance),
+                "permissions": [
+                    {"scope": each.scope, "workspace_id": each.workspace_id and str(each.workspace_id),
+                     "index": each.index_name, "filters": limit}
+                    for each, limit in zip(permissions, limits, strict=True)
+                ],
+            },
         )  # fmt: skip
     return NewKey(key_id, key, expires_at)
 
@@ -118,13 +130,15 @@ def rotate(
         old = connection.execute(
             "UPDATE api_keys SET expires_at = least(expires_at, now() + make_interval(days => %s)) "
             "WHERE key_id = %s AND revoked_at IS NULL AND coalesce(expires_at > now(), true) "
-            "RETURNING company_id, name, (SELECT o.expires_at FROM api_keys o WHERE o.key_id = api_keys.key_id)",
+            "RETURNING company_id, name, requests_per_minute, searches_per_month, "
+            "(SELECT o.expires_at FROM api_keys o WHERE o.key_id = api_keys.key_id)",
             [overlap_days, key_id],
         ).fetchone()
         if old is None:
             raise WrongUse(f"There is no key '{key_id}' that is still good. `arcana key list` shows the keys.")
-        company_id, name, ends = old
-        expires_at = _insert(connection, company_id, new_id, hash_of(key, salt), name, None, key_id, actor)
+        company_id, name, per_minute, per_month, ends = old
+        allowance = Allowance(per_minute, per_month)
+        expires_at = _insert(connection, company_id, new_id, hash_of(key, salt), name, None, key_id, actor, allowance)
         connection.execute(
             "INSERT INTO api_key_permissions (key_id, company_id, scope, workspace_id, index_name, filters) "
             "SELECT %s, company_id, scope, workspace_id, index_name, filters FROM api_key_permissions "
@@ -165,7 +179,7 @@ def list_all(connection: Connection) -> list[Key]:
 
 def _check(permissions: Sequence[Permission]) -> None:
     others = sorted({each.scope for each in permissions} - {"search"})
-    if others and any(each.filters for each in permissions):
+    if others and any(each.filters is not None for each in permissions):
         raise WrongUse(
             f"A key with a filter may search and nothing else: it cannot have the scope '{others[0]}', which knows no "
             "filter. Make a second key for that."
@@ -177,16 +191,18 @@ def _check(permissions: Sequence[Permission]) -> None:
 
 def _insert(
     connection: Connection, company_id: UUID, key_id: str, key_hash: bytes, name: str, days: int | None,
-    rotated_from: str | None, actor: str | None,
+    rotated_from: str | None, actor: str | None, allowance: Allowance,
 ) -> datetime | None:  # fmt: skip
     parameters: dict[str, Any] = {
         "key_id": key_id, "company_id": company_id, "key_hash": key_hash, "name": name, "days": days,
-        "created_by": actor or by_user(), "rotated_from": rotated_from,
+        "created_by": actor or by_user(), "rotated_from": rotated_from, **asdict(allowance),
     }  # fmt: skip
     row = connection.execute(
-        "INSERT INTO api_keys (key_id, company_id, key_hash, name, created_by, expires_at, rotated_from) "
+        "INSERT INTO api_keys (key_id, company_id, key_hash, name, created_by, expires_at, rotated_from, "
+        "requests_per_minute, searches_per_month) "
         "VALUES (%(key_id)s, %(company_id)s, %(key_hash)s, %(name)s, %(created_by)s, "
-        "now() + make_interval(days => %(days)s::int), %(rotated_from)s) RETURNING expires_at",
+        "now() + make_interval(days => %(days)s::int), %(rotated_from)s, "
+        "%(requests_per_minute)s, %(searches_per_month)s) RETURNING expires_at",
         parameters,
     ).fetchone()
     assert row is not None

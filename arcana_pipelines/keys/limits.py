@@ -25,14 +25,12 @@ def read_limit(text: str) -> Filters:
         WrongUse: it is none, or cannot be meant.
     """
     try:
-        filters = _adapter().validate_json(text).checked()
+        filters = _adapter().validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise WrongUse(f"This filter cannot be meant: {where and where + ': '}{first['msg']}. {_HOW}") from error
-    if not filters:
-        raise WrongUse(f"This filter leaves everything: leave it out, or say what may be found. {_HOW}")
-    return filters
+    return _some(filters)
 
 
 def settled(connection: Connection, workspace_id: UUID | None, filters: Filters) -> Filters:
@@ -41,7 +39,7 @@ def settled(connection: Connection, workspace_id: UUID | None, filters: Filters)
     Raises:
         WrongUse: the workspace has no such page, property or value; or none is named, and the filter is of one.
     """
-    filters = filters.checked()
+    filters = _some(filters)
     if workspace_id is None:
         if filters.below or filters.links_to or filters.properties:
             raise WrongUse("Pages and properties are those of a workspace: name it, with a key for each.")
@@ -57,9 +55,10 @@ def settled(connection: Connection, workspace_id: UUID | None, filters: Filters)
     )
 
 
-def told(filters: Filters | None) -> dict[str, Any] | None:
+def told(filters: Filters) -> dict[str, Any]:
     """What they say, and nothing else, as JSON has it."""
-    return None if filters is None else _adapter().dump_python(filters, mode="json", exclude_defaults=True)
+    held: dict[str, Any] = _adapter().dump_python(filters, mode="json", exclude_defaults=True)
+    return held
 
 
 def limit_of(row: dict[str, Any] | None) -> Filters | None:
@@ -68,6 +67,12 @@ def limit_of(row: dict[str, Any] | None) -> Filters | None:
         return None
     filters = _adapter().validate_python(row)
     return replace(filters, kinds=tuple(filters.kinds), properties=tuple(filters.properties))
+
+
+def _some(filters: Filters) -> Filters:
+    if not filters.checked():
+        raise WrongUse(f"This filter leaves everything: leave it out, or say what may be found. {_HOW}")
+    return filters.checked()
 
 
 @cache

@@ -20,8 +20,9 @@ from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.errors import InvalidSlug, WrongUse
 from arcana_pipelines.indexes.builds import find_index_names
 from arcana_pipelines.keys import keys
-from arcana_pipelines.keys.access import Access, Permission, Scope
+from arcana_pipelines.keys.access import Access, Allowance, Permission, Scope
 from arcana_pipelines.keys.keys import Key
+from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.settings import require_token
 from arcana_pipelines.sources.registry import all_platforms, check_source
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
@@ -86,6 +87,8 @@ class NewKeyWanted(BaseModel):
     index: Annotated[str, Field(max_length=63)] | None = Field(None, description="Only this index of each.")
     name: _Name = ""
     expires_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    filter: Filters | None = Field(None, description="Its searches find nothing else; with the scope `search` alone.")
+    requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
 
 class Rotation(BaseModel):
@@ -177,12 +180,14 @@ def _add_keys(app: FastAPI, gate: Gate, database: Database, administration: Admi
             for each in opened:
                 _require_index(connection, each.workspace_id, each.slug, wanted.index)
         places: list[UUID | None] = [each.workspace_id for each in opened] or [None]
-        permissions = [Permission(scope, place, wanted.index) for place in places for scope in wanted.scopes]
+        permissions = [
+            Permission(scope, place, wanted.index, wanted.filter) for place in places for scope in wanted.scopes
+        ]
         response.headers["Cache-Control"] = "no-store"
         with administration.database.connection() as connection:
             return keys.create(
                 connection, administration.salt, access.company_id, permissions, wanted.name, wanted.expires_days,
-                by_key(access.key_id),
+                by_key(access.key_id), Allowance(wanted.requests_per_minute),
             )  # fmt: skip
 
     @app.post("/v1/keys/{key_id}/rotate", summary="Make a key that takes another's place", tags=["administration"],

@@ -29,6 +29,7 @@ from arcana_pipelines.web.documents import add_documents
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.metrics import Metered, Metrics
 from arcana_pipelines.web.problems import MEDIA_TYPE, Problem, Refused, described, handle_problems, request_id
+from arcana_pipelines.web.rate_headers import RateHeaders
 from arcana_pipelines.web.request_ids import RequestIds
 from arcana_pipelines.web.syncs import add_syncs
 from arcana_pipelines.web.vector_stores import add_vector_stores
@@ -80,6 +81,7 @@ def make_api(
     )  # fmt: skip
     metrics = Metrics(database)
     app.add_middleware(LimitedBodies, most=LARGEST_BODY, free=[webhooks.PATH])
+    app.add_middleware(RateHeaders)
     app.add_middleware(RequestIds)
     app.add_middleware(Metered, metrics=metrics)
     handle_problems(app)

@@ -12,8 +12,10 @@ from fastapi.security import HTTPBearer
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, find_index_names
 from arcana_pipelines.keys.access import Access, Scope, access_of
+from arcana_pipelines.keys.spelling import id_of
 from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.web.problems import Refused
+from arcana_pipelines.web.rates import Buckets, Rate, origin_of
 from arcana_pipelines.workspaces.workspaces import SLUG
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="arcana"'}
@@ -35,20 +37,34 @@ class Gate:
     def __init__(self, database: Database, salt: str) -> None:
         self._database = database
         self._salt = salt
+        self._requests, self._refused = Buckets(), Buckets()
 
     def access(self, request: Request) -> Access:
         """What the request's key may do.
 
         Raises:
-            Refused: 401: there is none, or it is wrong, mistyped, expired or revoked.
+            Refused: 401: there is none, or it is wrong, mistyped, expired or revoked. 429: too many requests were made
+                with it, or too many with others that open nothing from the same address.
         """
+        settings = self._database.settings
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             raise Refused(401, "unauthorized", "Send a key: `Authorization: Bearer arc_…`.", _CHALLENGE)
+        origin = origin_of(request.client.host if request.client else "")
+        refused = self._refused.look(origin, settings.refused_keys_per_minute)
+        # Whoever guesses is not looked up. Behind a proxy others may come from there: a key that was good still opens.
+        if refused.wait and id_of(key.strip()) not in self._requests:
+            raise _too_many(request, refused, "Too many keys that open nothing came from this address")
         with self._database.connection() as connection:
             access = access_of(connection, key.strip(), self._salt)
         if access is None:
+            self._refused.take(origin, settings.refused_keys_per_minute)
             raise Refused(401, "unauthorized", "This key opens nothing (any more). Ask for another.", _CHALLENGE)
+        limit = access.allowance.requests_per_minute or settings.key_requests_per_minute
+        rate = self._requests.take(access.key_id, limit)
+        request.state.rate = rate
+        if rate.wait:
+            raise _too_many(request, rate, f"The key {access.key_id} may make {limit:,} requests a minute, and has")
         return access
 
     def workspace(self, access: Access, scope: Scope, slug: str) -> Opened:
@@ -97,6 +113,12 @@ class Gate:
         if not access.may(scope, row[0]):
             raise Refused(403, "forbidden", f"The key {access.key_id} lacks the scope '{scope}' there.")
         return Opened(slug, row[0])
+
+
+def _too_many(request: Request, rate: Rate, said: str) -> Refused:
+    request.state.rate = rate
+    seconds = "1 second" if rate.wait == 1 else f"{rate.wait:,} seconds"
+    return Refused(429, "rate-limited", f"{said}: try again in {seconds}.", {"Retry-After": str(rate.wait)})
 
 
 def _unknown() -> NoReturn:

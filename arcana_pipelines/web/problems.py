@@ -54,6 +54,7 @@ _TITLES = {
     "conflict": "That is not possible now",
     "invalid-request": "The request cannot be meant",
     "too-large": "The request is too large",
+    "rate-limited": "Too many requests",
     "unavailable": "Not available now",
     "internal": "Something is wrong here",
 }
@@ -161,6 +162,6 @@ def request_id(request: Request) -> str:
 
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The problems of a route, for OpenAPI."""
+    """The problems of a route, for OpenAPI; where a key is looked at, requests are counted."""
     return {status: {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}, "description": ""}
-            for status in statuses}  # fmt: skip
+            for status in (*statuses, *((429,) if 401 in statuses else ()))}  # fmt: skip

@@ -31,6 +31,8 @@ MOST_RESULTS = 50
 MOST_QUERIES = 5
 _LONGEST_ATTRIBUTE = 512  # as OpenAI's
 _OPERATORS = {"eq": "=", "ne": "!=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+# As OpenAI's clients know them.
+_CODES = {"rate-limited": "rate_limit_exceeded"}
 # What is no property, but known of every document.
 _KIND = "kind"
 
@@ -129,7 +131,7 @@ class _AsOpenAi(APIRoute):
             try:
                 return await handler(request)
             except Refused as error:
-                return _failed(error.status, error.detail, error.headers)
+                return _failed(error.status, error.detail, error.headers, code=_CODES.get(error.kind))
             except RequestValidationError as error:
                 first = error.errors()[0]
                 param = ".".join(map(str, first["loc"][1:]))
@@ -147,7 +149,7 @@ class _AsOpenAi(APIRoute):
 def add_vector_stores(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
     """Add the route."""
     router = APIRouter(route_class=_AsOpenAi)
-    failures = {status: {"model": Failure} for status in (401, 403, 404, 422)}
+    failures = {status: {"model": Failure} for status in (401, 403, 404, 422, 429)}
 
     @router.post("/v1/vector_stores/{store}/search", summary="Search as in OpenAI's vector stores", tags=["search"],
                  responses={**failures})  # type: ignore[dict-item]  # fmt: skip
@@ -218,7 +220,13 @@ def _attributes(hit: Hit) -> Iterator[tuple[str, str | float | bool]]:
     yield "version", hit.version
 
 
-def _failed(status: int, said: str, headers: dict[str, str] | None = None, param: str | None = None) -> JSONResponse:
-    kind = {401: "authentication_error", 403: "permission_error"}.get(status, "invalid_request_error")
-    body = Failure(error=Mistake(message=said, type=kind, param=param))
+def _failed(
+    status: int,
+    said: str,
+    headers: dict[str, str] | None = None,
+    param: str | None = None,
+    code: str | None = None,
+) -> JSONResponse:
+    kinds = {401: "authentication_error", 403: "permission_error", 429: "requests"}
+    body = Failure(error=Mistake(message=said, type=kinds.get(status, "invalid_request_error"), code=code, param=param))
     return JSONResponse(body.model_dump(), status, headers)

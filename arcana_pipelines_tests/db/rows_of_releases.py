@@ -115,6 +115,8 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
                 "name": "app",
                 "key_hash": "\\x" + 32 * "0f",
                 "created_by": "a",
+                "requests_per_minute": 60,
+                "searches_per_month": 1000,
             }
         ],
         "api_key_permissions": [

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -65,14 +67,14 @@ class Api:
         return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
 
 
-def serving(database: Database) -> Database:
+def serving(database: Database, **settings: Any) -> Database:
     """The same database as the server has it, who sees nothing but for a company."""
     url = database.settings.database_url
     assert url is not None
     of_server = SecretStr(url.get_secret_value().replace(f"{lease.WRITER}@", f"{lease.SERVER}@"))
-    return Database(
-        database.settings.model_copy(update={"database_url": of_server, "secret_key": SECRET_KEY}), serves=True
-    )
+    # Tests guess keys by the dozen.
+    changed = {"database_url": of_server, "secret_key": SECRET_KEY, "refused_keys_per_minute": 1_000, **settings}
+    return Database(database.settings.model_copy(update=changed), serves=True)
 
 
 @pytest.fixture
@@ -84,7 +86,14 @@ def api(acme: Harness) -> Iterator[Api]:
     acme.sync()
     globex = Harness.register(acme.database, acme.world, acme.server, "globex", "Globex")
     globex.sync()
-    database = serving(acme.database)
+    with served(acme) as api:
+        yield api
+
+
+@contextmanager
+def served(acme: Harness, **settings: Any) -> Iterator[Api]:
+    """The server, with settings of its own."""
+    database = serving(acme.database, **settings)
     sock = listen("127.0.0.1", 0)
     of_application = Database(acme.database.settings.model_copy(update={"encryption_key": ENCRYPTION_KEY}))
     app = make_api(database, SALT, (), Administration(of_application, SALT, register, remove))

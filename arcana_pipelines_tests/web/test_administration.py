@@ -183,3 +183,19 @@ class TestWebhooks:
             assert client.post(webhooks.PATH, content=body).status_code == 401
             too_large = client.post(webhooks.PATH, content=b"x" * (webhooks.LARGEST_BODY + 1))
             assert too_large.status_code == 413
+
+
+def test_a_key_may_be_made_with_a_filter_and_a_limit(api: Api) -> None:
+    limited = {"scopes": ["search"], "workspaces": ["acme"], "filter": {"kinds": ["row"]}, "requests_per_minute": 5}
+    with api.administrator() as client:
+        made = client.post("/v1/keys", json=limited)
+        assert made.status_code == 201
+        (listed,) = [key for key in client.get("/v1/keys").json()["keys"] if key["key_id"] == made.json()["key_id"]]
+        reads = client.post("/v1/keys", json={**limited, "scopes": ["search", "read"]})
+        unknown = client.post("/v1/keys", json={**limited, "filter": {"below": "Nowhere"}})
+        open_ = client.post("/v1/keys", json={**limited, "filter": {}})
+    assert listed["scopes"] == ['search in acme within {"kinds": ["row"]}'] and listed["requests_per_minute"] == 5
+    assert [each.status_code for each in (reads, unknown, open_)] == [422] * 3
+    with api.with_key(made.json()["key"]) as client:
+        found = client.post(SEARCH, json={"query": "vacation", "min_score": 0})
+    assert found.json()["hits"] == [] and found.headers["x-ratelimit-limit"] == "5"

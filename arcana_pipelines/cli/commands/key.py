@@ -13,7 +13,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import find_index_names
 from arcana_pipelines.keys import keys
-from arcana_pipelines.keys.access import Permission, Scope
+from arcana_pipelines.keys.access import Allowance, Permission, Scope
 from arcana_pipelines.keys.keys import NewKey
 from arcana_pipelines.keys.limits import read_limit
 from arcana_pipelines.workspaces import workspaces
@@ -38,11 +38,15 @@ def command() -> None:
     help="Its searches find nothing else: filters as in a search, such as '{\"below\": \"Handbook\"}'. The scope "
     "`search` alone.",
 )  # fmt: skip
+@click.option(
+    "--requests-per-minute", type=click.IntRange(1), metavar="NUMBER",
+    help="How often it may ask; without it as often as any (KEY_REQUESTS_PER_MINUTE).",
+)  # fmt: skip
 @click.option("--name", default="", help="What people call it: the program that has it.")
 @json_option
 def create(
     slugs: tuple[str, ...], company: str | None, index: str | None, scopes: tuple[Scope, ...], expires: int | None,
-    filter_: str | None, name: str, as_json: bool,
+    filter_: str | None, requests_per_minute: int | None, name: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Make a key and show it, once: only a hash of it is stored.
 
@@ -68,7 +72,8 @@ def create(
             for workspace in opened:
                 _require_index(connection, workspace, index)
             permissions = [Permission(scope, each.workspace_id, index, filters) for each in opened for scope in scopes]
-        made = keys.create(connection, salt, company_id, permissions, name, expires)
+        allowance = Allowance(requests_per_minute)
+        made = keys.create(connection, salt, company_id, permissions, name, expires, allowance=allowance)
     _show(made, as_json)
 
 
@@ -87,7 +92,8 @@ def list_(as_json: bool) -> None:
         say("No keys yet. `arcana key create` makes one.")
     for key in found:
         used = f"used {key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
-        say("{}  {}  {}  {}  {}", key.key_id, key.state, key.name or "-", ", ".join(key.scopes), used)
+        may = [*key.scopes, *([f"{key.requests_per_minute:,} requests a minute"] if key.requests_per_minute else [])]
+        say("{}  {}  {}  {}  {}", key.key_id, key.state, key.name or "-", ", ".join(may), used)
 
 
 @command.command()

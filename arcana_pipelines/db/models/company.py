@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, UniqueConstraint
-from sqlalchemy.dialects.postgresql import BYTEA, JSONB, TEXT, UUID
+from sqlalchemy.dialects.postgresql import BYTEA, INTEGER, JSONB, TEXT, UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
 from arcana_pipelines.db.models.base import Base, now, one_of, time, uuid_key
@@ -32,6 +32,8 @@ class ApiKey(Base):
     __table_args__ = (
         UniqueConstraint("company_id", "key_id"),
         CheckConstraint("octet_length(key_hash) = 32", name="key_hash"),
+        CheckConstraint("requests_per_minute > 0", name="requests_per_minute"),
+        CheckConstraint("searches_per_month > 0", name="searches_per_month"),
     )
 
     key_id: Mapped[str] = mapped_column(TEXT, primary_key=True)
@@ -44,6 +46,8 @@ class ApiKey(Base):
     revoked_at: Mapped[Any] = time()
     rotated_from: Mapped[str | None] = mapped_column(TEXT, ForeignKey("api_keys.key_id"))
     last_used_at: Mapped[Any] = time()
+    requests_per_minute: Mapped[int | None] = mapped_column(INTEGER)
+    searches_per_month: Mapped[int | None] = mapped_column(INTEGER)
 
 
 class ApiKeyPermission(Base):
@@ -69,6 +73,8 @@ class ApiKeyPermission(Base):
         UniqueConstraint("key_id", "scope", "workspace_id", "index_name", postgresql_nulls_not_distinct=True),
         one_of("scope", SCOPES),
         CheckConstraint("index_name IS NULL OR workspace_id IS NOT NULL", name="index_name"),
+        # Nothing else knows them: what is granted beside would be granted whole.
+        CheckConstraint("filters IS NULL OR scope = 'search'", name="filters"),
     )
 
     api_key_permission_id: Mapped[str] = uuid_key()

@@ -4,7 +4,8 @@
 SELECT k.key_id, c.name AS company, k.name,
        CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked' WHEN k.expires_at <= now() THEN 'expired' ELSE 'good' END
            AS state,
-       granted.scopes, k.created_by, k.created_at, k.expires_at, k.revoked_at, k.rotated_from, k.last_used_at
+       granted.scopes, k.created_by, k.created_at, k.expires_at, k.revoked_at, k.rotated_from, k.last_used_at,
+       k.requests_per_minute, k.searches_per_month
 FROM api_keys k
 JOIN company c USING (company_id)
 CROSS JOIN LATERAL (
