@@ -83,7 +83,8 @@ class Gate:
             Refused: likewise.
         """
         name = index or DEFAULT_INDEX
-        with self._database.connection(access.company_id) as connection:
+        # Without a transaction each statement would become the company's anew.
+        with self._database.connection(access.company_id) as connection, connection.transaction():
             opened = self._workspace(connection, access, scope, slug)
             if not access.may_in(scope, opened.workspace_id, name) or name not in find_index_names(
                 connection, opened.workspace_id
