@@ -71,6 +71,10 @@ class DatabaseUnreachable(WrongUse):
     """No PostgreSQL answers at the configured address, or it refuses us."""
 
 
+class NoRoleForCompany(WrongUse):
+    """The database has no role for a company, or this user may not act as it. The message says where to read on."""
+
+
 class OnlySearches(WrongUse):
     """The user of the database may search and nothing else."""
 
@@ -157,5 +161,6 @@ class NotVerified(ArcanaError):
 
 # What these say is for who runs the installation, whatever else they are: nothing is wrong with what was asked.
 FAULTS_OF_THE_INSTALLATION = (
-    DatabaseUnreachable, DatabaseBusy, DatabaseFull, InvalidSetting, ModelMissing, OnlySearches,
+    DatabaseUnreachable, DatabaseBusy, DatabaseFull, InvalidSetting, ModelMissing, NoRoleForCompany,
+    OnlySearches,
 )  # fmt: skip

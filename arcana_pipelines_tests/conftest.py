@@ -12,7 +12,7 @@ from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, se
 from arcana_pipelines.testing.postgres import DatabaseServer
 from arcana_pipelines_tests.harness import Harness
 
-pytest_plugins = ["arcana_pipelines.testing.fixtures"]
+pytest_plugins = ["arcana_pipelines.testing.fixtures", "arcana_pipelines_tests.tenants"]
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks

@@ -25,7 +25,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print exactl
 
 # Controls but tab and line feed, line and paragraph separators, bidirectional controls, tag characters, and halves of
 # surrogate pairs, which no terminal can be sent.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]")
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 # A command of ours in a text of ours.
 _COMMAND = re.compile(

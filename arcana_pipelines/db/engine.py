@@ -213,7 +213,7 @@ class Database:
                 its role and sees its rows alone, whoever is logged in. COPY and streams are refused.
 
         Raises:
-            WrongUse: the database has no role for this company, or this user may not act as it.
+            NoRoleForCompany: the database has none, or this user may not act as it.
             DatabaseUnreachable: nothing answers, it refuses us, it ends, or all connections are in use for too long.
             DatabaseBusy: a lock or a statement took longer than it may.
             DatabaseFull: the server's disk is full.

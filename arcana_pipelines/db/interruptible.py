@@ -13,7 +13,7 @@ from psycopg.pq import TransactionStatus
 
 from arcana_pipelines.db.reader import company_role
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.errors import NoRoleForCompany
 
 load_sql = statements_beside(__file__)
 
@@ -56,7 +56,7 @@ class InterruptibleConnection(psycopg.Connection[Any]):
         try:
             psycopg.Cursor(self).execute(load_sql("become_company"), role)
         except (psycopg.errors.InvalidParameterValue, psycopg.errors.InsufficientPrivilege) as error:
-            raise WrongUse(
+            raise NoRoleForCompany(
                 f"The database's user '{self.info.user}' cannot act for the company {company}: {error}. "
                 "docs/operating.md has which roles a database needs that serves companies."
             ) from error

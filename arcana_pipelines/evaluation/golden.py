@@ -186,11 +186,6 @@ def _quoted(passage: str) -> tuple[str, ...]:
     return tuple(words(normalise(passage).text) or words(passage))
 
 
-def as_line(question: Question) -> str:
-    """A question as a line of a golden file."""
-    return question.model_dump_json(exclude_none=True)
-
-
 def to_dicts(questions: Iterable[Question]) -> list[Mapping[str, Any]]:
     """Questions as JSON-ready objects."""
     return [question.model_dump(exclude_none=True) for question in questions]

@@ -81,9 +81,12 @@ def create(
     `actor` makes it (see `audit.record`); None: the user of this process.
 
     Raises:
-        WrongUse: a filter cannot be meant, or stands beside another scope than `search`.
+        WrongUse: a filter cannot be meant, or stands beside another scope than `search`; or the name holds what is
+            not seen.
     """
     _check(permissions)
+    if not name.isprintable():
+        raise WrongUse("A key's name holds characters that are not seen: leave them out.")
     key_id, key = new_key()
     limits = [
         None if each.filters is None else told(settled(connection, each.workspace_id, each.filters))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Build, builds_of
 from arcana_pipelines.operations.export_files import Column, writer_of
+from arcana_pipelines.retrieval.shown import safe_address, shown
 
 load_sql = statements_beside(__file__)
 
@@ -28,14 +30,14 @@ Kind = Literal["documents", "chunks", "embeddings"]
 # In the order of the statements; docs/searching.md explains them.
 COLUMNS: dict[Kind, tuple[Column, ...]] = {
     "documents": (
-        Column("document_id"), Column("external_id"), Column("kind"), Column("title"), Column("url"), Column("path"),
-        Column("version", "integer"), Column("last_edited_at"), Column("user_id"), Column("edited_by"),
-        Column("published_at", "time"), Column("text"),
+        Column("document_id"), Column("external_id"), Column("kind"), Column("title"),
+        Column("url", "address"), Column("path"), Column("version", "integer"), Column("last_edited_at"),
+        Column("user_id"), Column("edited_by"), Column("published_at", "time"), Column("text"),
     ),
     "chunks": (
-        Column("chunk_id", "integer"), Column("document_id"), Column("external_id"), Column("title"), Column("url"),
-        Column("version", "integer"), Column("position", "integer"), Column("heading_path", "texts"),
-        Column("token_count", "integer"), Column("text"),
+        Column("chunk_id", "integer"), Column("document_id"), Column("external_id"), Column("title"),
+        Column("url", "address"), Column("version", "integer"), Column("position", "integer"),
+        Column("heading_path", "texts"), Column("token_count", "integer"), Column("text"),
     ),
     "embeddings": (
         Column("chunk_id", "integer"), Column("document_id"), Column("position", "integer"), Column("embedding_model"),
@@ -88,10 +90,24 @@ def export(
         there_are = _rows(connection, build, kind)
         with open_writer(beside, COLUMNS[kind]) as writer:
             for batch in _batches(connection, build, kind):
-                writer.write(batch)
+                writer.write([tuple(map(_shown, COLUMNS[kind], row)) for row in batch])
                 rows += len(batch)
                 tell(rows, there_are)
     return Exported(index, build.rag_index_build_id, rows, file.stat().st_size)
+
+
+def _shown(column: Column, value: Any) -> Any:
+    """A value as it may leave: without characters that hide something, and addresses that run nothing."""
+    match column.kind:
+        case "text":
+            return None if value is None else shown(value)
+        case "address":
+            return safe_address(value)
+        case "texts":
+            # They are escaped in JSON, or stand there as they are.
+            return json.dumps([shown(text) for text in json.loads(value)], ensure_ascii=False)
+        case _:
+            return value
 
 
 def _serving(connection: Connection, workspace_id: UUID, index: str) -> Build:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from arcana_pipelines import plugins
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.operations.csv_cells import cell
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -26,7 +27,7 @@ class Column:
     """
 
     name: str
-    kind: Literal["text", "integer", "time", "texts", "vector"] = "text"
+    kind: Literal["text", "address", "integer", "time", "texts", "vector"] = "text"
 
 
 class RowWriter(Protocol):
@@ -62,7 +63,7 @@ class _Csv:
     rows: Any
 
     def write(self, rows: Rows) -> None:
-        self.rows.writerows(tuple(map(_plain, row)) for row in rows)
+        self.rows.writerows(tuple(cell(_plain(value)) for value in row) for row in rows)
 
 
 @contextmanager
@@ -115,6 +116,7 @@ def _open_parquet(path: Path, columns: Sequence[Column]) -> Iterator[RowWriter]:
 
     types = {
         "text": pyarrow.string(),
+        "address": pyarrow.string(),
         "integer": pyarrow.int64(),
         "time": pyarrow.timestamp("us", tz="UTC"),
         "texts": pyarrow.list_(pyarrow.string()),

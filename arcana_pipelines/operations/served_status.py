@@ -14,6 +14,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.ledger import asked, generations
 from arcana_pipelines.ledger.asked import State
+from arcana_pipelines.retrieval.shown import shown
 
 load_sql = statements_beside(__file__)
 
@@ -103,7 +104,7 @@ def served_status(connection: Connection, workspace_id: UUID) -> ServedStatus:
     sync = asked.find(connection, workspace_id, newest.number) if newest else None
     return ServedStatus(
         workspace=row.workspace,
-        name=row.name,
+        name=shown(row.name),
         status=row.status,
         edits_seen_to=row.edits_seen_to,
         last_sync=None

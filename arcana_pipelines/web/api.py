@@ -78,6 +78,8 @@ def make_api(
         summary="Search a company's knowledge, with the places where it stands.",
         # Its page loads programs from elsewhere.
         docs_url=None, redoc_url=None,
+        # To another address than was asked for, whose host whoever asks chooses.
+        redirect_slashes=False,
     )  # fmt: skip
     metrics = Metrics(database)
     app.add_middleware(LimitedBodies, most=LARGEST_BODY, free=[webhooks.PATH])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, NoReturn
 from uuid import UUID
@@ -18,6 +19,7 @@ from arcana_pipelines.web.problems import Refused
 from arcana_pipelines.web.rates import Buckets, Rate, origin_of
 from arcana_pipelines.workspaces.workspaces import SLUG
 
+_JSON = re.compile(r"application/(?:[\w.+-]+\+)?json", re.ASCII)
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="arcana"'}
 
 
@@ -127,11 +129,24 @@ def _unknown() -> NoReturn:
     raise Refused(404, "not-found", said)
 
 
+def _require_json(request: Request) -> None:
+    """Refuse a body of another kind, whatever it holds: forms of web pages can send those, and nothing else.
+
+    Raises:
+        Refused: 415.
+    """
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if has_body and not _JSON.fullmatch(kind):
+        raise Refused(415, "invalid-request", "Send the body as JSON: `Content-Type: application/json`.")
+
+
 # HTTPBearer describes the key in OpenAPI; the gate itself looks at it.
 _BEARER = HTTPBearer(auto_error=False, bearerFormat="arc_…", description="A key that `arcana key create` made.")
 
 
 def _access(request: Request, _: Annotated[Any, Depends(_BEARER)]) -> Access:
+    _require_json(request)
     gate: Gate = request.app.state.gate
     return gate.access(request)
 

@@ -20,6 +20,7 @@ from arcana_pipelines.errors import (
     DatabaseUnreachable,
     InvalidSetting,
     ModelMissing,
+    NoRoleForCompany,
     NotRemembered,
     OnlySearches,
     UnknownDocument,
@@ -42,6 +43,7 @@ _STATUSES: tuple[tuple[type[ArcanaError], int, str], ...] = (
     (DatabaseFull, 503, "unavailable"),
     (InvalidSetting, 500, "internal"),
     (ModelMissing, 500, "internal"),
+    (NoRoleForCompany, 500, "internal"),
     (OnlySearches, 500, "internal"),
     (WrongUse, 422, "invalid-request"),
 )

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from arcana_pipelines.web.connections import Watched, to_give_way
 
 # Seconds for the headers, and for everything together; Notion sends an event at once and wants an answer quickly.
 HEADER_SECONDS = 5.0
@@ -24,40 +23,25 @@ MOST_CONNECTIONS = 100
 _AT_ONCE = 25
 
 
-class _Brief(H11Protocol):
-    """A connection that ends by itself (https://www.uvicorn.org/settings/#implementation: `http` takes a class)."""
+class _Brief(Watched):
+    """A connection that ends by itself."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.began = self.loop.time()
         if len(self.connections) > MOST_CONNECTIONS:
-            _make_room([each for each in self.connections if isinstance(each, _Brief)])
+            _make_room([each for each in self.connections if isinstance(each, Watched)])
         self.loop.call_later(HEADER_SECONDS, self._end_without_request, transport)
         self.loop.call_later(CONNECTION_SECONDS, transport.abort)
-
-    @property
-    def waits(self) -> bool:
-        """Whether its request, body included, has not been read whole."""
-        return self.cycle is None or self.cycle.more_body
-
-    @property
-    def address(self) -> str:
-        """Where it comes from; behind a proxy all come from there."""
-        return self.client[0] if self.client else ""
 
     def _end_without_request(self, transport: asyncio.Transport) -> None:
         if self.cycle is None:
             transport.abort()
 
 
-def _make_room(connections: Sequence[_Brief]) -> None:
-    """End the oldest connection that still waits, of the address that has most of those; without any, the newest."""
-    waiting = [each for each in connections if each.waits and not each.transport.is_closing()]
-    if not waiting:
-        max(connections, key=lambda each: each.began).transport.abort()
-        return
-    held = Counter(each.address for each in waiting)
-    max(waiting, key=lambda each: (held[each.address], -each.began)).transport.abort()
+def _make_room(connections: list[Watched]) -> None:
+    """End a connection that still waits; without any, the newest."""
+    waiting = to_give_way([each for each in connections if each.waits])
+    (waiting or max(connections, key=lambda each: each.began)).transport.abort()
 
 
 def config(app: Starlette) -> uvicorn.Config:

@@ -1,26 +1,61 @@
-"""The HTTP server of the API: programs with keys, behind a proxy that has the certificate."""
+"""The HTTP server of the API: programs with keys, behind a proxy that has the certificate.
+
+A request has to come whole within some seconds. When there are as many connections as may be, one whose request has not
+come, or that keeps open for a next one, gives way: requests that are sent at once are answered.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import uvicorn
 from fastapi import FastAPI
 
-# Requests and open connections at once; more are answered by 503 at once. Each waits for one of the pool's connections.
+from arcana_pipelines.web.connections import Watched, to_give_way
+
+# Open connections at once. Each request waits for one of the pool's connections.
 MOST_CONNECTIONS = 500
 KEPT_SECONDS = 30
+# For a whole request, from its first bytes on.
+REQUEST_SECONDS = 20.0
+# Connections that are accepted before anything is read. Fewer than may be: a burst would push out what has been sent.
+_AT_ONCE = 100
 # How long a stop waits for what is being answered.
 STOP_SECONDS = 20
+
+
+class _Patient(Watched):
+    """A connection that ends when a request does not come whole in time, and gives way to those whose does."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) >= MOST_CONNECTIONS:
+            others = [each for each in self.connections if isinstance(each, Watched) and each is not self]
+            given_up = to_give_way([each for each in others if each.waits or each.is_answered])
+            if given_up is not None:
+                given_up.transport.abort()
+        self._end_late()
+
+    def _end_late(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self.waits and self.loop.time() - self.began >= REQUEST_SECONDS:
+            self.transport.abort()
+        else:
+            self.loop.call_later(1.0, self._end_late)
 
 
 def server_of(app: FastAPI) -> uvicorn.Server:
     """The server of the API, which does not run yet."""
     config = uvicorn.Config(
         app,
+        http=_Patient,
         ws="none",
         lifespan="on",
-        limit_concurrency=MOST_CONNECTIONS,
+        # Where none gives way, as all are being answered: 503 at once. One that gave way is counted a moment longer.
+        limit_concurrency=MOST_CONNECTIONS + 2 * _AT_ONCE,
+        backlog=_AT_ONCE,
         timeout_keep_alive=KEPT_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
         server_header=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import FastAPI, Path, Response
@@ -10,6 +11,7 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.ledger import asked
 from arcana_pipelines.ledger.asked import AskedSync
+from arcana_pipelines.retrieval.shown import shown
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.problems import Refused, described
 
@@ -43,4 +45,5 @@ def add_syncs(app: FastAPI, gate: Gate, database: Database) -> None:
             found = asked.find(connection, opened.workspace_id, generation)
         if found is None:
             raise Refused(404, "not-found", f"Workspace '{slug}' has no sync {generation}, and none was asked for.")
-        return found
+        # Sources say what they like.
+        return replace(found, problems=tuple(map(shown, found.problems)))

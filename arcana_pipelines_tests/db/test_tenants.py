@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -30,75 +28,17 @@ from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searcher import workspace_named
 from arcana_pipelines.retrieval.whole_document import find_document
 from arcana_pipelines.settings import Settings
-from arcana_pipelines.testing.notion_server import NotionWorld, serve
-from arcana_pipelines.testing.notion_server.model import blocks
-from arcana_pipelines.workspaces import workspaces
-from arcana_pipelines_tests.harness import Harness
+from arcana_pipelines_tests.tenants import Tenant
 
 STATEMENTS = sorted(path.stem for path in (Path(retrieval.__file__).parent / "sql").glob("*.sql"))
 # Always give a row, of which this is what is told of nothing.
 OF_NOTHING: dict[str, list[tuple[Any, ...]]] = {"past_known": [(None,)]}
 
 
-@dataclass
-class Tenant:
-    """A company with one workspace, synced."""
-
-    harness: Harness
-    workspace_id: UUID
-    company: UUID
-    build: int
-    page: str
-
-    @property
-    def partitions(self) -> list[str]:
-        return [chunk_table(self.build), terms_table(self.build), passage_table(self.build)]
-
-
-def _tenant(database: Database, slug: str, text: str) -> Iterator[Tenant]:
-    world = NotionWorld()
-    running = serve(world)
-    harness = Harness.register(database, world, running, slug, f"Company {slug}")
-    for number in range(10 if slug == "theirs" else 0):  # worlds give the same ids, one after the other
-        world.add_page(f"Page {number}", blocks=[blocks.paragraph("Nothing of note.")])
-    page = world.add_page(f"Harbour {slug}", blocks=[blocks.paragraph(text)])
-    world.add_page(f"Pier {slug}", blocks=[blocks.paragraph("Below the harbour.")], parent=page)
-    tasks = world.add_database("Tasks", schema={"Status": "select"})
-    world.add_row(tasks.data_source_id, f"Task {slug}", {"Status": "Open"})
-    harness.sync()
-    with database.connection() as connection:
-        workspace = workspaces.find(connection, slug)
-        # The small model has no passages: one vector stands for them.
-        connection.execute("UPDATE chunk SET passages = ARRAY['\\x01'::bytea]")
-        connection.execute(
-            "INSERT INTO passage SELECT DISTINCT ON (rag_index_build_id) rag_index_build_id, '\\x01'::bytea, "
-            "chunk_embedding::halfvec FROM chunk ON CONFLICT DO NOTHING"
-        )
-        build = scalar(
-            connection, "SELECT active_build_id FROM rag_indexes WHERE workspace_id = %s", [workspace.workspace_id]
-        )
-    yield Tenant(harness, workspace.workspace_id, workspace.company_id, build, page)
-    running.close()
-
-
 @pytest.fixture
-def ours(database: Database) -> Iterator[Tenant]:
-    yield from _tenant(database, "ours", "A grey heron stands in the shallow water.")
-
-
-@pytest.fixture
-def theirs(database: Database) -> Iterator[Tenant]:
-    yield from _tenant(database, "theirs", "A grey heron stands on the pier of the others.")
-
-
-@pytest.fixture
-def server(database: Database, settings: Settings) -> Iterator[Database]:
-    """The database as the server has it, with one connection that it uses again and again."""
-    assert settings.database_url is not None
-    url = settings.database_url.get_secret_value().replace(f"{lease.WRITER}@", f"{lease.SERVER}@")
-    changed = {"database_url": type(settings.database_url)(url), "database_pool_size": 1, "database_max_overflow": 0}
-    with closing(Database(settings.model_copy(update=changed), serves=True)) as server:
-        yield server
+def server(served: Database) -> Database:
+    """The database as the server has it, in place of Notion's."""
+    return served
 
 
 def _prepared(connection: Connection, name: str, tenant: Tenant) -> tuple[sql.Composed, dict[str, Any]]:

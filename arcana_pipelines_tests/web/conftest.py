@@ -78,15 +78,21 @@ def serving(database: Database, **settings: Any) -> Database:
 
 
 @pytest.fixture
-def api(acme: Harness) -> Iterator[Api]:
-    """Acme, with pages that are indexed, and Globex, another company's workspace, behind the same server."""
+def companies(acme: Harness) -> Harness:
+    """Acme, with pages that are indexed, and in the same database Globex, another company's workspace."""
     acme.world.add_page("Vacation policy", blocks="Everyone has 30 days of vacation a year.")
     acme.world.add_page("휴가 규정", blocks="모든 직원은 1년에 휴가 30일을 받는다.")
     acme.settle()
     acme.sync()
     globex = Harness.register(acme.database, acme.world, acme.server, "globex", "Globex")
     globex.sync()
-    with served(acme) as api:
+    return acme
+
+
+@pytest.fixture
+def api(companies: Harness) -> Iterator[Api]:
+    """Both behind the same server."""
+    with served(companies) as api:
         yield api
 
 

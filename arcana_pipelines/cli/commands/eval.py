@@ -13,10 +13,11 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.evaluation import quality
-from arcana_pipelines.evaluation.golden import as_line, to_dicts
+from arcana_pipelines.evaluation.golden import to_dicts
 from arcana_pipelines.evaluation.metrics import DECISIVE
 from arcana_pipelines.evaluation.run import EvalOutcome, EvalRequest, run
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
+from arcana_pipelines.operations.csv_cells import cell
 from arcana_pipelines.retrieval.fusion import Fusion
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.workspaces import Workspace
@@ -76,7 +77,7 @@ def command(
                 lambda questions: status.update(Text(f"{slug}: asking {questions} questions …")),
             )
     if csv_file:
-        outcome.evaluation.frame().to_csv(csv_file, index=False, encoding="utf-8")
+        outcome.evaluation.frame().map(cell).to_csv(csv_file, index=False, encoding="utf-8")
     if as_json:
         print_json({"workspace": slug, **outcome.to_dict()})
     else:
@@ -91,7 +92,7 @@ def _suggest(connection: Connection, workspace: Workspace, limit: int, as_json: 
         print_json({"workspace": workspace.slug, "questions": to_dicts(drafts)})
     else:
         for question in drafts:
-            click.echo(as_line(question))
+            print_json(question.model_dump(exclude_none=True))
     click.echo(
         f"{len(drafts)} drafts. Look through them: ask as your readers ask, and name every page that answers.", err=True
     )

@@ -10,6 +10,7 @@ from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import console, json_option, print_json, printable, say
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.embedding.prices import PricingPolicy
+from arcana_pipelines.operations.csv_cells import cell
 from arcana_pipelines.operations.usage import MonthlyUsage, frame, usage_by_month
 from arcana_pipelines.workspaces import workspaces
 
@@ -34,7 +35,7 @@ def command(slug: str | None, csv_file: str | None, as_json: bool) -> None:
         rows = frame(usage)
         rows["cost"] = [f"{cost:f}" for cost in rows["cost"]]
         rows = rows.rename(columns={"cost": "cost_usd"})
-        rows.to_csv(csv_file, index=False, encoding="utf-8")
+        rows.map(cell).to_csv(csv_file, index=False, encoding="utf-8")
     if as_json:
         print_json(
             {
