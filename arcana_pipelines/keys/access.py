@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -60,12 +61,21 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A key that was found good, and what it may do. It holds nothing of the key itself but its id."""
+    """A key that was found good, and what it may do. It holds nothing of the key itself but its id.
+
+    Attributes:
+        key_id: the readable part of the key.
+        company_id: whose it is.
+        permissions: what it may do.
+        allowance: how much it may ask.
+        is_handed_on: a token of the key was shown in its place, which may do less and makes no further ones.
+    """
 
     key_id: str
     company_id: UUID
     permissions: tuple[Permission, ...]
     allowance: Allowance = Allowance()
+    is_handed_on: bool = False
 
     @property
     def administers(self) -> bool:
@@ -83,6 +93,26 @@ class Access:
     def may_in(self, scope: Scope, workspace_id: UUID, index: str) -> bool:
         """Whether it has the scope there in this index."""
         return any(each.applies(scope, workspace_id, index) for each in self.permissions)
+
+    def narrowed(self, workspace_id: UUID | None, index: str | None, scopes: Collection[str]) -> Access:
+        """What of it is for these scopes, in this workspace and index alone; None: in all that it opens.
+
+        Each permission stays with its filters or goes: nothing is added to what the key may.
+        """
+        return replace(
+            self,
+            permissions=tuple(
+                replace(
+                    each,
+                    workspace_id=each.workspace_id if workspace_id is None else workspace_id,
+                    index_name=each.index_name if index is None else index,
+                )
+                for each in self.permissions
+                if each.scope in scopes
+                and (workspace_id is None or each.workspace_id in (None, workspace_id))
+                and (index is None or each.index_name in (None, index))
+            ),
+        )
 
     def limits(self, workspace_id: UUID, index: str) -> Limits:
         """What its searches in this index find nothing beyond. A filter holds wherever its permission does: another
@@ -118,11 +148,21 @@ def access_of(connection: Connection, key: str, salt: str) -> Access | None:
     row = query.find(connection, _Row, load_sql("access"), {"key_id": key_id}) if key_id is not None else None
     # Compared where there is none, too: both take as long.
     is_same = hmac.compare_digest(hash_of(key, salt), bytes(row.key_hash) if row else bytes(32))
-    if row is None or not is_same or not row.is_good:
+    return _noted(connection, row) if row is not None and is_same else None
+
+
+def access_by_id(connection: Connection, key_id: str) -> Access | None:
+    """The same for a token that this server made of the key with this id."""
+    row = query.find(connection, _Row, load_sql("access"), {"key_id": key_id})
+    return _noted(connection, row) if row is not None else None
+
+
+def _noted(connection: Connection, row: _Row) -> Access | None:
+    if not row.is_good:
         return None
     if not row.was_used:
         with connection.transaction():
-            connection.execute("UPDATE api_keys SET last_used_at = now() WHERE key_id = %s", [key_id])
+            connection.execute("UPDATE api_keys SET last_used_at = now() WHERE key_id = %s", [row.key_id])
     permissions = map(Permission, row.scopes, row.workspaces, row.indexes, map(limit_of, row.filters))
     allowance = Allowance(row.requests_per_minute, row.searches_per_month)
     return Access(row.key_id, row.company_id, tuple(permissions), allowance)

@@ -32,6 +32,7 @@ from arcana_pipelines.web.problems import MEDIA_TYPE, Problem, Refused, describe
 from arcana_pipelines.web.rate_headers import RateHeaders
 from arcana_pipelines.web.request_ids import RequestIds
 from arcana_pipelines.web.syncs import add_syncs
+from arcana_pipelines.web.token_route import add_tokens
 from arcana_pipelines.web.vector_stores import add_vector_stores
 from arcana_pipelines.workspaces.workspaces import slugs_of_company
 
@@ -95,6 +96,7 @@ def make_api(
     add_workspaces(app, gate, database)
     add_documents(app, gate, database)
     add_syncs(app, gate, database)
+    add_tokens(app, gate, database.settings)
     if administration is not None:
         add_administration(app, gate, database, administration)
         app.router.routes.append(webhooks.make_route(administration.database))

@@ -12,11 +12,12 @@ from fastapi.security import HTTPBearer
 
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, find_index_names
-from arcana_pipelines.keys.access import Access, Scope, access_of
+from arcana_pipelines.keys.access import Access, Scope, access_by_id, access_of
 from arcana_pipelines.keys.spelling import id_of
 from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.web.problems import Refused
 from arcana_pipelines.web.rates import Buckets, Rate, origin_of
+from arcana_pipelines.web.tokens import Claims, Tokens
 from arcana_pipelines.workspaces.workspaces import SLUG
 
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json", re.ASCII)
@@ -40,6 +41,7 @@ class Gate:
         self._database = database
         self._salt = salt
         self._requests, self._refused = Buckets(), Buckets()
+        self._tokens = Tokens(database.settings)
 
     def access(self, request: Request) -> Access:
         """What the request's key may do.
@@ -52,13 +54,16 @@ class Gate:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             raise Refused(401, "unauthorized", "Send a key: `Authorization: Bearer arc_…`.", _CHALLENGE)
+        key = key.strip()
+        claims = self._tokens.read(key) if "." in key else None  # which every token has, and no key
+        key_id = claims.key_id if claims is not None else id_of(key)
         origin = origin_of(request.client.host if request.client else "")
         refused = self._refused.look(origin, settings.refused_keys_per_minute)
         # Whoever guesses is not looked up. Behind a proxy others may come from there: a key that was good still opens.
-        if refused.wait and id_of(key.strip()) not in self._requests:
+        if refused.wait and key_id not in self._requests:
             raise _too_many(request, refused, "Too many keys that open nothing came from this address")
         with self._database.connection() as connection:
-            access = access_of(connection, key.strip(), self._salt)
+            access = self._access(connection, key, claims)
         if access is None:
             self._refused.take(origin, settings.refused_keys_per_minute)
             raise Refused(401, "unauthorized", "This key opens nothing (any more). Ask for another.", _CHALLENGE)
@@ -68,6 +73,12 @@ class Gate:
         if rate.wait:
             raise _too_many(request, rate, f"The key {access.key_id} may make {limit:,} requests a minute, and has")
         return access
+
+    def _access(self, connection: Connection, key: str, claims: Claims | None) -> Access | None:
+        if claims is None:
+            return access_of(connection, key, self._salt)
+        access = access_by_id(connection, claims.key_id)
+        return None if access is None else claims.of(access)
 
     def workspace(self, access: Access, scope: Scope, slug: str) -> Opened:
         """A workspace, which a key opens for this.
@@ -103,7 +114,22 @@ class Gate:
         if not access.administers:
             raise Refused(403, "forbidden", f"The key {access.key_id} lacks the scope 'admin' of its whole company.")
 
+    def seen(self, access: Access, slug: str) -> Opened:
+        """A workspace in which a key may do anything at all.
+
+        Raises:
+            Refused: 404: there is none, or it is not the key's business.
+        """
+        with self._database.connection(access.company_id) as connection:
+            return self._seen(connection, access, slug)
+
     def _workspace(self, connection: Connection, access: Access, scope: Scope, slug: str) -> Opened:
+        opened = self._seen(connection, access, slug)
+        if not access.may(scope, opened.workspace_id):
+            raise Refused(403, "forbidden", f"The key {access.key_id} lacks the scope '{scope}' there.")
+        return opened
+
+    def _seen(self, connection: Connection, access: Access, slug: str) -> Opened:
         # A name that cannot be one is not asked for: PostgreSQL knows no NUL.
         row = None
         if SLUG.fullmatch(slug):
@@ -113,8 +139,6 @@ class Gate:
             ).fetchone()
         if row is None or not access.sees(row[0]):
             _unknown()
-        if not access.may(scope, row[0]):
-            raise Refused(403, "forbidden", f"The key {access.key_id} lacks the scope '{scope}' there.")
         return Opened(slug, row[0])
 
 
@@ -142,7 +166,9 @@ def _require_json(request: Request) -> None:
 
 
 # HTTPBearer describes the key in OpenAPI; the gate itself looks at it.
-_BEARER = HTTPBearer(auto_error=False, bearerFormat="arc_…", description="A key that `arcana key create` made.")
+_BEARER = HTTPBearer(
+    auto_error=False, bearerFormat="arc_…", description="A key that `arcana key create` made, or a token of one."
+)
 
 
 def _access(request: Request, _: Annotated[Any, Depends(_BEARER)]) -> Access:

@@ -58,6 +58,7 @@ _TITLES = {
     "too-large": "The request is too large",
     "rate-limited": "Too many requests",
     "unavailable": "Not available now",
+    "not-set-up": "The server is not set up for this",
     "internal": "Something is wrong here",
 }
 

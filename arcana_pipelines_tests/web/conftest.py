@@ -32,6 +32,7 @@ SEARCH = "/v1/workspaces/acme/search"
 ENCRYPTION_KEY = SecretStr(installation_secrets.make())
 SALT = "a salt of thirty-two characters and more"
 SECRET_KEY = SecretStr("what signs the cursors of these tests")
+JWT_SECRET = SecretStr("what signs the tokens that these tests make")
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,9 @@ def serving(database: Database, **settings: Any) -> Database:
     url = database.settings.database_url
     assert url is not None
     of_server = SecretStr(url.get_secret_value().replace(f"{lease.WRITER}@", f"{lease.SERVER}@"))
+    secrets = {"secret_key": SECRET_KEY, "jwt_secret": JWT_SECRET}
     # Tests guess keys by the dozen.
-    changed = {"database_url": of_server, "secret_key": SECRET_KEY, "refused_keys_per_minute": 1_000, **settings}
+    changed = {"database_url": of_server, **secrets, "refused_keys_per_minute": 1_000, **settings}
     return Database(database.settings.model_copy(update=changed), serves=True)
 
 

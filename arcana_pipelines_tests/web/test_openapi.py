@@ -20,7 +20,8 @@ from arcana_pipelines_tests.web.conftest import Api
 
 REQUESTS = int(os.environ.get("SCHEMA_REQUESTS", "400"))
 # What a route is asked about, half of the time: what a generator makes up is nowhere.
-KNOWN = {"slug": "acme", "document": "Vacation policy", "generation": 1, "store": "acme", "name": "default"}
+KNOWN = {"slug": "acme", "document": "Vacation policy", "generation": 1, "store": "acme", "name": "default",
+         "index": "default"}  # fmt: skip
 LONGEST_ADDRESS = 60_000
 CHECKS: list[Any] = [
     schemathesis.checks.not_a_server_error,
