@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,12 +16,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from arcana_pipelines import plugins
+from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.documents import versions
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
-from arcana_pipelines.errors import InvalidSetting, PageTooLarge, UnknownWorkspace
+from arcana_pipelines.embedding.local_small import DIMENSIONS
+from arcana_pipelines.errors import BudgetReached, DatabaseUnreachable, InvalidSetting, PageTooLarge, UnknownWorkspace
+from arcana_pipelines.indexes.builds import IndexSettings
+from arcana_pipelines.indexes.lifecycle import create_index
 from arcana_pipelines.ledger import pages
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.pipeline import (
@@ -39,6 +45,8 @@ from arcana_pipelines.pipeline.sync import SyncRequest
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
 from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines.testing.openai_server import EmbeddingServer
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.pipeline.test_killed_at_commits import commits_of, killed_after, registered, stored
 from arcana_pipelines_tests.pipeline.test_passages import rows_touched
@@ -119,6 +127,23 @@ def test_the_counts_of_an_index_move_with_each_slice(acme: Harness, turns: list[
         patch.setattr(Follower, "look", look)
         acme.sync()
     assert seen[0][0] == 3 and seen == sorted(set(seen))
+
+
+def test_each_index_of_the_workspace_is_followed(acme: Harness, turns: list[Slice]) -> None:
+    with acme.database.connection() as connection:
+        index = IndexSettings(SMALL_MODEL, DIMENSIONS, ChunkerSettings(), "auto")
+        create_index(connection, workspaces.find(connection, "acme").workspace_id, "drafts", index)
+    seen: set[tuple[int, int]] = set()
+
+    def look(self: Follower, left: int) -> None:
+        index_slice(self._session, 3)
+        seen.add(tuple(count for (count,) in acme.rows("SELECT object_count FROM rag_indexes ORDER BY name")))  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Follower, "look", look)
+        acme.sync()
+    assert len(seen) > 5 and all(default == drafts for default, drafts in seen)
+    assert acme.rows("SELECT object_count, vector_count > 0 FROM rag_indexes") == [(41, True)] * 2
 
 
 def test_a_sync_that_is_killed_at_any_commit_while_it_follows_is_finished_by_the_next(
@@ -424,6 +449,72 @@ class TestInAnotherProcess:
         with pytest.raises(InvalidSetting, match="OPENAI_API_KEY"):
             slow.sync()
         assert "pages are indexed when all are read" in caplog.text
+
+    def test_one_that_stood_still_for_a_while_goes_on_where_it_was(self, slow: Harness) -> None:
+        stopped: list[int] = []
+        look = Follower.look
+
+        def look_and_stop(self: Follower, left: int) -> None:
+            look(self, left)
+            if self._process is not None and self.did.pages and not stopped:
+                stopped.append(self._process.pid)
+                os.kill(stopped[0], signal.SIGSTOP)
+                threading.Timer(3.0, os.kill, (stopped[0], signal.SIGCONT)).start()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Follower, "look", look_and_stop)
+            slow.sync()
+        assert stopped
+        slow.server.latency(0)
+        slow.assert_matches_world()
+        assert slow.sync()["embeddings"]["computed"] == 0
+
+    def test_a_database_that_ends_all_connections_ends_the_sync_and_the_next_one_is_whole(self, slow: Harness) -> None:
+        ended: list[int] = []
+        look = Follower.look
+
+        def look_and_end(self: Follower, left: int) -> None:
+            look(self, left)
+            if self.did.pages and not ended:
+                with slow.superuser() as connection:
+                    row = connection.execute(
+                        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = "
+                        "current_database() AND pid <> pg_backend_pid() AND application_name = 'arcana'"
+                    ).fetchone()
+                    assert row is not None
+                    ended.append(row[0])
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Follower, "look", look_and_end)
+            with pytest.raises(DatabaseUnreachable, match=r"ended the connection|cannot be used"):
+                slow.sync()
+        assert ended[0] >= 2, "of both processes"
+        slow.server.latency(0)
+        slow.sync()
+        slow.assert_matches_world()
+
+    def test_what_the_budget_does_not_allow_waits_for_the_next_month_and_nothing_is_lost(
+        self, slow: Harness, arcana_embeddings: EmbeddingServer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with slow.database.connection() as connection:
+            connection.execute("UPDATE workspace SET embedding_budget = 0")
+            connection.execute("ALTER TABLE chunk_b1 DROP CONSTRAINT chunk_b1_dimensions_check")
+            connection.execute(
+                "UPDATE rag_index_build SET embedding_model = 'text-embedding-3-small', dimensions = 1536"
+            )
+        settings = slow.database.settings.model_copy(
+            update={"openai_api_key": SecretStr("sk-stand-in"), "openai_base_url": arcana_embeddings.base_url}
+        )
+        paid = slow.at(database=Database(settings))
+        with pytest.raises(BudgetReached):
+            paid.sync()
+        assert "pages are indexed when all are read" in caplog.text and arcana_embeddings.requests == []
+        with slow.database.connection() as connection:
+            connection.execute("UPDATE workspace SET embedding_budget = 100")
+        slow.server.latency(0)
+        assert paid.sync()["embeddings"]["computed"] > 0
+        paid.assert_matches_world()
+        paid.database.close()
 
     def test_no_file_of_the_directory_where_somebody_syncs_is_run(
         self, slow: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
