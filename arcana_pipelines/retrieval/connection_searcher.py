@@ -72,8 +72,11 @@ class ConnectionSearcher:
         embedders: QueryEmbedders | None = None,
         reranker: Reranker | None = None,
         limits: Limits = (),
+        known: dict[tuple[UUID, str], Serving] | None = None,
     ) -> None:
         """`build` is for evaluation: one that does not serve yet, or not any more. `embedders` may be shared.
+
+        `known` may be, too: what served each index when it was searched last, for which nobody has to ask before.
 
         Nothing is found, and nothing told, of what one of the `limits` leaves out, whatever a request asks.
         """
@@ -83,6 +86,7 @@ class ConnectionSearcher:
         self._embedders = embedders or QueryEmbedders(settings)
         self._reranker = reranker
         self._limits = limits
+        self._known = known if known is not None else {}
 
     def search(self, request: SearchRequest) -> Results:
         """The best chunks for a request; those of the index `default` where it names none.
@@ -140,13 +144,19 @@ class ConnectionSearcher:
     def _find(self, question: Question) -> Found:
         request = question.request
         index = request.index or DEFAULT_INDEX
-        serving = find_serving(self._connection, self._workspace_id, index, self._build, request.as_of)
+        served = None if self._build is not None or request.as_of is not None else (self._workspace_id, index)
+        # By it the question is embedded; where another build serves by now, the snapshot shows it.
+        serving = (self._known.get(served) if served else None) or find_serving(
+            self._connection, self._workspace_id, index, self._build, request.as_of
+        )
         while True:
             asked = None if request.ranking == "lexical" else self._embedded(question.text, serving)
             try:
                 # One snapshot for all statements: a publish between them would mix versions.
                 with snapshot(self._connection):
                     now = find_serving(self._connection, self._workspace_id, index, self._build, request.as_of)
+                    if served:
+                        self._known[served] = now
                     # Another build was promoted meanwhile: its vectors may be another model's.
                     if question.after is not None:
                         question.after.check(now.build, now.published)

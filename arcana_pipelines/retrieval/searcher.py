@@ -30,6 +30,7 @@ from arcana_pipelines.retrieval.reranking.protocol import Reranker
 from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchOptions, SearchRequest, request_of
+from arcana_pipelines.retrieval.serving import Serving
 from arcana_pipelines.retrieval.several import checked_workspaces, search_workspaces
 from arcana_pipelines.retrieval.whole_document import Document, find_document
 from arcana_pipelines.settings import Settings, load_settings
@@ -88,6 +89,7 @@ class Searcher:
         self._embedders = embedders or QueryEmbedders(self._settings)
         self._reranker = reranker or open_reranker(self._settings)
         self._limits = limits or {}
+        self._known: dict[tuple[UUID, str], Serving] = {}
         self._lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
         self._is_ready = False
@@ -235,6 +237,7 @@ class Searcher:
             embedders=self._embedders,
             reranker=self._reranker,
             limits=self._limits.get(slug, ()),
+            known=self._known,
         )
 
     def _search(self, request: SearchRequest) -> Results:

@@ -24,8 +24,16 @@ from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.errors import DatabaseUnreachable, InvalidSetting, UnknownWorkspace, WrongUse
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.pipeline import registration
-from arcana_pipelines.retrieval import Filters, Results, Searcher, SearchRequest, query_embedders
+from arcana_pipelines.retrieval import (
+    Filters,
+    Results,
+    Searcher,
+    SearchRequest,
+    connection_searcher,
+    query_embedders,
+)
 from arcana_pipelines.retrieval.filters import PropertyCondition
+from arcana_pipelines.retrieval.serving import find_serving
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces import workspaces
@@ -436,6 +444,23 @@ class TestManyAtOnce:
 
         before = max(len(hit.text) for hit in animals.search("zebra"))
         while_embedding(once)
+        assert max(len(hit.text) for hit in searcher.search("zebra").hits) < before
+
+    def test_what_serves_is_asked_for_beforehand_once_and_a_promotion_is_seen_all_the_same(
+        self, animals: Harness, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[str] = []
+
+        def find(*arguments: Any) -> Any:
+            asked.append("asked")
+            return find_serving(*arguments)
+
+        monkeypatch.setattr(connection_searcher, "find_serving", find)
+        before = max(len(hit.text) for hit in searcher.search("zebra").hits)
+        assert len(asked) == 2
+        searcher.search("zebra")
+        assert len(asked) == 3
+        promote(animals, 64)
         assert max(len(hit.text) for hit in searcher.search("zebra").hits) < before
 
 
