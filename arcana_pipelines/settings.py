@@ -34,6 +34,19 @@ def _is_postgres(url: SecretStr) -> SecretStr:
     return SecretStr(Address.parse(url.get_secret_value()).url)
 
 
+def require_https(url: str) -> str:
+    """An address as it is written, if nobody on the way can read or change what it answers.
+
+    Raises:
+        ValueError: it is another one.
+    """
+    parts = urlsplit(url)
+    is_here = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    if not parts.hostname or parts.scheme not in ("https", "http") or (parts.scheme == "http" and not is_here):
+        raise ValueError("must be an address that begins with https:// (http:// on this machine alone)")
+    return url
+
+
 def _is_secret_http(url: SecretStr) -> SecretStr:
     return SecretStr(_is_http(url.get_secret_value()))
 
@@ -62,6 +75,7 @@ def _one_of(kind: str, *ours: str) -> Callable[[str], str]:
 
 
 HttpUrl = Annotated[str, AfterValidator(_is_http)]
+HttpsUrl = Annotated[str, AfterValidator(require_https)]
 SecretHttpUrl = Annotated[SecretStr, AfterValidator(_is_secret_http)]
 StrongSecret = Annotated[SecretStr, AfterValidator(_is_strong)]
 EncryptionKey = Annotated[SecretStr, AfterValidator(_is_encryption_key)]
@@ -187,6 +201,11 @@ class Settings(ScheduleTimes):
 
     key_requests_per_minute: int = Field(600, ge=1, le=1_000_000)
     refused_keys_per_minute: int = Field(30, ge=1, le=1_000_000)
+    oauth_issuer: HttpsUrl | None = None
+    oauth_audience: HttpsUrl | None = None
+    oauth_jwks_url: HttpsUrl | None = None
+    oauth_company_claim: str = "arcana_company"
+    oauth_workspaces_claim: str | None = None
 
     reranker: RerankerName = "endpoint"
     reranker_url: HttpUrl | None = None
@@ -221,6 +240,13 @@ class Settings(ScheduleTimes):
                 first = seen.setdefault(secret.get_secret_value(), name)
                 if first != name:
                     raise ValueError(f"{name} is the same as {first}: each has to be a value of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _audience_is_named(self) -> Self:
+        """A token that was made for another service opens nothing here."""
+        if self.oauth_issuer is not None and self.oauth_audience is None:
+            raise ValueError("OAUTH_ISSUER is set without OAUTH_AUDIENCE, the address of /mcp that its tokens are for")
         return self
 
     def require(self, name: str) -> SecretStr:

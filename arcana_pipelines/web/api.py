@@ -28,6 +28,7 @@ from arcana_pipelines.web.bodies import LimitedBodies
 from arcana_pipelines.web.documents import add_documents
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.metrics import Metered, Metrics
+from arcana_pipelines.web.oauth import add_metadata
 from arcana_pipelines.web.problems import MEDIA_TYPE, Problem, Refused, described, handle_problems, request_id
 from arcana_pipelines.web.rate_headers import RateHeaders
 from arcana_pipelines.web.request_ids import RequestIds
@@ -97,6 +98,8 @@ def make_api(
     add_documents(app, gate, database)
     add_syncs(app, gate, database)
     add_tokens(app, gate, database.settings)
+    if gate.oauth is not None:
+        add_metadata(app, gate.oauth)
     if administration is not None:
         add_administration(app, gate, database, administration)
         app.router.routes.append(webhooks.make_route(administration.database))

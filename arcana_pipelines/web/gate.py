@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, NoReturn
@@ -15,13 +16,17 @@ from arcana_pipelines.indexes.builds import DEFAULT_INDEX, find_index_names
 from arcana_pipelines.keys.access import Access, Scope, access_by_id, access_of
 from arcana_pipelines.keys.spelling import id_of
 from arcana_pipelines.retrieval.filters import Limits
-from arcana_pipelines.web.problems import Refused
+from arcana_pipelines.web.issuer import IssuerAway
+from arcana_pipelines.web.oauth import Granted, OAuth, access_of_granted
+from arcana_pipelines.web.problems import RETRY_SECONDS, Refused
 from arcana_pipelines.web.rates import Buckets, Rate, origin_of
 from arcana_pipelines.web.tokens import Claims, Tokens
 from arcana_pipelines.workspaces.workspaces import SLUG
 
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json", re.ASCII)
-_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="arcana"'}
+log = logging.getLogger(__name__)
+
+_REALM = 'Bearer realm="arcana"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +47,38 @@ class Gate:
         self._salt = salt
         self._requests, self._refused = Buckets(), Buckets()
         self._tokens = Tokens(database.settings)
+        self.oauth = OAuth(database.settings) if database.settings.oauth_issuer else None
 
     def access(self, request: Request) -> Access:
         """What the request's key may do.
 
         Raises:
             Refused: 401: there is none, or it is wrong, mistyped, expired or revoked. 429: too many requests were made
-                with it, or too many with others that open nothing from the same address.
+                with it, or too many with others that open nothing from the same address. 503: it may be a good token of
+                an issuer that cannot be asked.
         """
         settings = self._database.settings
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
-            raise Refused(401, "unauthorized", "Send a key: `Authorization: Bearer arc_…`.", _CHALLENGE)
+            raise Refused(401, "unauthorized", "Send a key: `Authorization: Bearer arc_…`.", self._challenge())
         key = key.strip()
         claims = self._tokens.read(key) if "." in key else None  # which every token has, and no key
-        key_id = claims.key_id if claims is not None else id_of(key)
+        granted = self._granted(key) if "." in key and claims is None else None
+        key_id = claims.key_id if claims else granted.name if granted else id_of(key)
         origin = origin_of(request.client.host if request.client else "")
         refused = self._refused.look(origin, settings.refused_keys_per_minute)
         # Whoever guesses is not looked up. Behind a proxy others may come from there: a key that was good still opens.
         if refused.wait and key_id not in self._requests:
             raise _too_many(request, refused, "Too many keys that open nothing came from this address")
-        with self._database.connection() as connection:
-            access = self._access(connection, key, claims)
+        access = access_of_granted(self._database, granted) if granted else self._access(key, claims)
         if access is None:
             self._refused.take(origin, settings.refused_keys_per_minute)
-            raise Refused(401, "unauthorized", "This key opens nothing (any more). Ask for another.", _CHALLENGE)
+            raise Refused(
+                401,
+                "unauthorized",
+                "This key opens nothing (any more). Ask for another.",
+                self._challenge("invalid_token"),
+            )
         limit = access.allowance.requests_per_minute or settings.key_requests_per_minute
         rate = self._requests.take(access.key_id, limit)
         request.state.rate = rate
@@ -74,11 +86,27 @@ class Gate:
             raise _too_many(request, rate, f"The key {access.key_id} may make {limit:,} requests a minute, and has")
         return access
 
-    def _access(self, connection: Connection, key: str, claims: Claims | None) -> Access | None:
-        if claims is None:
-            return access_of(connection, key, self._salt)
-        access = access_by_id(connection, claims.key_id)
-        return None if access is None else claims.of(access)
+    def _access(self, key: str, claims: Claims | None) -> Access | None:
+        with self._database.connection() as connection:
+            if claims is None:
+                return access_of(connection, key, self._salt)
+            access = access_by_id(connection, claims.key_id)
+            return None if access is None else claims.of(access)
+
+    def _granted(self, token: str) -> Granted | None:
+        try:
+            return self.oauth.read(token) if self.oauth else None
+        except IssuerAway as error:
+            log.warning("a token was not looked at: %s", error)
+            said = "The issuer of this token cannot be asked for its keys now: try again in a moment."
+            raise Refused(503, "unavailable", said, {"Retry-After": str(RETRY_SECONDS)}) from error
+
+    def _challenge(self, error: str | None = None) -> dict[str, str]:
+        """What clients read that log in, where they can."""
+        if self.oauth is None:
+            return {"WWW-Authenticate": _REALM}
+        told = f', error="{error}"' if error else ""
+        return {"WWW-Authenticate": f'{_REALM}, resource_metadata="{self.oauth.metadata}"{told}'}
 
     def workspace(self, access: Access, scope: Scope, slug: str) -> Opened:
         """A workspace, which a key opens for this.

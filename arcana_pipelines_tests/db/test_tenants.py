@@ -217,6 +217,7 @@ class TestTables:
             "alembic_version",
             "api_keys",
             "api_key_permissions",
+            "company",
         }
 
     def test_who_forgot_to_say_for_whom_sees_no_row(self, ours: Tenant) -> None:
@@ -227,13 +228,19 @@ class TestTables:
 
     def test_the_server_itself_may_read_nothing(self, ours: Tenant, server: Database) -> None:
         for table in (
-            *sorted({*GUARDED} - {"api_keys", "api_key_permissions"}),
+            *sorted({*GUARDED} - {"api_keys", "api_key_permissions", "company"}),
             *ours.partitions,
             "chunk",
             "document_chunk",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege), server.connection() as connection:
                 connection.execute(f"SELECT FROM {table}")  # type: ignore[arg-type]
+
+    def test_of_companies_the_server_itself_reads_the_names_alone(self, ours: Tenant, server: Database) -> None:
+        with server.connection() as connection:
+            assert "Company ours" in scalars(connection, "SELECT name FROM company WHERE company_id IS NOT NULL")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), server.connection() as connection:
+            connection.execute("SELECT * FROM company")
 
     def test_a_company_sees_its_own_rows_alone(self, ours: Tenant, theirs: Tenant, server: Database) -> None:
         with server.connection(company=ours.company) as connection:

@@ -15,6 +15,7 @@ import click
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
+from arcana_pipelines import plugins
 from arcana_pipelines.audit import chain
 from arcana_pipelines.cli.output import json_option, print_json, runnable, say
 from arcana_pipelines.credentials.cipher import KeyRing
@@ -79,6 +80,8 @@ def _findings() -> Iterator[Finding]:
     yield _tried("embedder", lambda: _embedder(settings))
     if settings.reranker_url or settings.reranker != "endpoint":
         yield _tried("reranker", lambda: _reranker(settings))
+    if settings.oauth_issuer is not None:
+        yield _tried("oauth", lambda: _issuer(settings))
     yield ("alerts", True, _alerts(settings))
 
 
@@ -272,6 +275,14 @@ def _serving(database: Database) -> str:
     if importlib.util.find_spec("fastapi") is None:
         raise ArcanaError("pip install 'arcana-pipelines[serve]' brings what `arcana serve` needs")
     return f"`arcana serve` has its secrets, and '{user}' sees nothing but for the company of a key"
+
+
+def _issuer(settings: Settings) -> str:
+    """Whether tokens of the issuer could be looked at: its keys are asked for, and nothing else."""
+    with plugins.optional("OAUTH_ISSUER", "serve"):
+        from arcana_pipelines.web.issuer import Issuer
+    keys = Issuer(settings, SECONDS).fetch()
+    return f"{settings.oauth_issuer} has {len(keys)} key{'s' if len(keys) > 1 else ''} for tokens that it signs"
 
 
 def _audit_log(database: Database) -> str:

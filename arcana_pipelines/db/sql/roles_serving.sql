@@ -66,7 +66,8 @@ BEGIN
             EXECUTE statement;
         END LOOP;
     END LOOP;
-    -- Before it is known whose a request is: the release of the schema, and the keys with what they may do.
+    -- Before it is known whose a request is: the release of the schema, the keys with what they may do, and the names of
+    -- companies, by which tokens of other issuers say whose they are.
     FOR statement IN
         SELECT format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), role)
         FROM unnest(ARRAY['arcana_server', 'arcana_tenant']) AS role
@@ -80,6 +81,10 @@ BEGIN
         SELECT format('GRANT SELECT ON %I TO arcana_server', name)
         FROM unnest(ARRAY['api_keys', 'api_key_permissions']) AS name
         WHERE NOT has_table_privilege('arcana_server', to_regclass(name), 'SELECT')
+        UNION ALL
+        SELECT format('GRANT SELECT (%I) ON company TO arcana_server', name)
+        FROM unnest(ARRAY['company_id', 'name']) AS name
+        WHERE NOT has_column_privilege('arcana_server', 'company', name, 'SELECT')
         UNION ALL
         SELECT 'GRANT INSERT ON audit_logs TO arcana_tenant'
         WHERE NOT has_table_privilege('arcana_tenant', to_regclass('audit_logs'), 'INSERT')
