@@ -126,7 +126,7 @@ def rotate(
     `actor` does it (see `audit.record`); None: the user of this process.
 
     Raises:
-        WrongUse: there is no such key, or it is over.
+        WrongUse: there is no such key, it is over, or another took its place already.
     """
     new_id, key = new_key()
     with connection.transaction():
@@ -139,6 +139,15 @@ def rotate(
         ).fetchone()
         if old is None:
             raise WrongUse(f"There is no key '{key_id}' that is still good. `arcana key list` shows the keys.")
+        heir = query.scalar(
+            connection,
+            "SELECT key_id FROM api_keys WHERE rotated_from = %s AND revoked_at IS NULL "
+            "AND coalesce(expires_at > now(), true) ORDER BY created_at DESC LIMIT 1",
+            [key_id],
+        )
+        if heir is not None:
+            # Its end is that of the overlap by now, which a second heir would inherit.
+            raise WrongUse(f"The key '{key_id}' was rotated already: '{heir}' took its place. Rotate that one.")
         company_id, name, per_minute, per_month, ends = old
         allowance = Allowance(per_minute, per_month)
         expires_at = _insert(connection, company_id, new_id, hash_of(key, salt), name, None, key_id, actor, allowance)

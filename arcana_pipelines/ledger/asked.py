@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -15,6 +15,13 @@ from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.workspaces.lease import locked
 
 load_sql = statements_beside(__file__)
+
+# The sensor looks every ten seconds; a run takes some to start.
+LATE = timedelta(minutes=2)
+_LATE = (
+    "It has not begun within two minutes: its source may not be readable, or Dagster's daemon does not run. "
+    "`arcana status --check` says why, where the installation is."
+)
 
 State = Literal["waiting", "running", "finished", "ended"]
 
@@ -33,7 +40,7 @@ class AskedSync:
         pages: what became of the pages: `added`, `updated`, `unchanged`, `quarantined` and so on; None until it ended.
         removed: pages that are proven gone.
         waiting_removals: pages whose removal waits for a person.
-        problems: why the listing is not complete, in words.
+        problems: why the listing is not complete, or why it waits so long, in words.
     """
 
     generation: int
@@ -54,6 +61,7 @@ class _Row:
     slug: str
     newest: int
     asked_at: datetime | None
+    waited: timedelta | None
     mode: str | None
     started_at: datetime | None
     finished_at: datetime | None
@@ -88,7 +96,8 @@ def find(connection: Connection, workspace_id: UUID, number: int) -> AskedSync |
         return None
     if row.mode is None:
         waits = row.asked_at is not None and number == row.newest + 1
-        return AskedSync(number, "waiting", asked_at=row.asked_at) if waits else None
+        late = (_LATE,) if row.waited is not None and row.waited > LATE else ()
+        return AskedSync(number, "waiting", asked_at=row.asked_at, problems=late) if waits else None
     state: State = "finished" if row.finished_at is not None else "ended"
     if state == "ended" and number == row.newest and row.slug in locked(connection):
         state = "running"

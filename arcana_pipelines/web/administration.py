@@ -15,7 +15,7 @@ from fastapi import FastAPI, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from arcana_pipelines.audit.record import by_key
-from arcana_pipelines.credentials.store import STORED
+from arcana_pipelines.credentials.store import STORED, keep
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.errors import InvalidSlug, WrongUse
 from arcana_pipelines.indexes.builds import find_index_names
@@ -24,9 +24,10 @@ from arcana_pipelines.keys.access import Access, Allowance, Permission, Scope
 from arcana_pipelines.keys.keys import Key
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.settings import require_token
-from arcana_pipelines.sources.registry import all_platforms, check_source
+from arcana_pipelines.sources.registry import all_platforms, check_source, require_platform
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.problems import Refused, described
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.companies import name_of
 from arcana_pipelines.workspaces.workspaces import Workspace, check_slug
 
@@ -65,6 +66,14 @@ class NewWorkspace(BaseModel):
     token: SecretStr = Field(min_length=1, max_length=4096, description="The source's token. It is kept encrypted.")
     name: _Name | None = Field(None, description="What people call it; else the slug.")
     comments: bool = Field(False, description="Whether comments are read, too.")
+
+
+class NewToken(BaseModel):
+    """Another token of a workspace's source."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"token": "ntn_…"}})
+
+    token: SecretStr = Field(min_length=1, max_length=4096, description="It is kept encrypted.")
 
 
 class Registered(BaseModel):
@@ -107,7 +116,7 @@ def add_administration(app: FastAPI, gate: Gate, database: Database, administrat
 
 def _add_workspaces(app: FastAPI, gate: Gate, database: Database, administration: Administration) -> None:
     @app.post("/v1/workspaces", summary="Register a workspace", tags=["administration"], status_code=201,
-              responses=described(401, 403, 409, 422, 503))  # fmt: skip
+              responses=described(401, 403, 409, 413, 415, 422, 503))  # fmt: skip
     def register(access: Keyed, wanted: NewWorkspace) -> Registered:
         gate.administers(access)
         check_slug(wanted.slug)
@@ -125,6 +134,25 @@ def _add_workspaces(app: FastAPI, gate: Gate, database: Database, administration
             said = f"The slug '{wanted.slug}' is or was another workspace's: choose another."
             raise Refused(409, "conflict", said) from error
         return Registered(workspace=made.slug, name=made.name, platform=made.platform)
+
+    @app.put("/v1/workspaces/{slug}/token", summary="Give a workspace another token of its source",
+             tags=["administration"], status_code=204,
+             responses=described(401, 403, 404, 409, 413, 415, 422, 503))  # fmt: skip
+    def change_token(access: Keyed, slug: Slug, wanted: NewToken) -> Response:
+        opened = gate.workspace(access, "admin", slug)
+        administered = administration.database
+        with administered.connection() as connection:
+            workspace = workspaces.find(connection, opened.slug)
+            source = require_platform(workspace.platform, slug)
+            if source.token_variable is None:
+                raise Refused(409, "conflict", f"The source of workspace '{slug}' has no token: it reads files.")
+            token = _token(wanted.token, source.title)
+            with connection.transaction():
+                workspaces.change(
+                    connection, workspace, workspace.name, workspace.source_config, STORED, by_key(access.key_id)
+                )
+                keep(connection, administered.settings, workspace.workspace_id, token, by_key(access.key_id))
+        return Response(status_code=204)
 
     @app.delete("/v1/workspaces/{slug}", summary="Remove a workspace with everything that was indexed for it",
                 tags=["administration"], status_code=204, responses=described(401, 403, 404, 422, 503))  # fmt: skip
@@ -152,7 +180,11 @@ def _source(wanted: NewWorkspace) -> tuple[dict[str, Any], SecretStr]:
         raise WrongUse(f"The source {wanted.source} has no comments.")
     config: dict[str, Any] = {"comments": True} if wanted.comments else {}
     check_source(source.name, config, STORED, wanted.slug)
-    return config, require_token(wanted.token.get_secret_value().strip(), "`token`", source.title)
+    return config, _token(wanted.token, source.title)
+
+
+def _token(given: SecretStr, title: str) -> SecretStr:
+    return require_token(given.get_secret_value().strip(), "`token`", title)
 
 
 def _add_keys(app: FastAPI, gate: Gate, database: Database, administration: Administration) -> None:
@@ -163,14 +195,15 @@ def _add_keys(app: FastAPI, gate: Gate, database: Database, administration: Admi
             if connection.execute("SELECT 1 FROM api_keys WHERE key_id = %s", [key_id]).fetchone() is None:
                 raise Refused(404, "not-found", f"There is no key '{key_id}'. GET /v1/keys lists them.")
 
-    @app.get("/v1/keys", summary="The company's keys", tags=["administration"], responses=described(401, 403, 503))
+    @app.get("/v1/keys", summary="The company's keys", tags=["administration"],
+             responses=described(401, 403, 422, 503))  # fmt: skip
     def list_all(access: Keyed) -> dict[str, list[Key]]:
         gate.administers(access)
         with database.connection(access.company_id) as connection:
             return {"keys": keys.list_all(connection)}
 
     @app.post("/v1/keys", summary="Make a key, which is shown once", tags=["administration"], status_code=201,
-              responses=described(401, 403, 404, 422, 503))  # fmt: skip
+              responses=described(401, 403, 404, 413, 415, 422, 503))  # fmt: skip
     def create(access: Keyed, wanted: NewKeyWanted, response: Response) -> keys.NewKey:
         gate.administers(access)
         if wanted.index is not None and not wanted.workspaces:
@@ -191,7 +224,7 @@ def _add_keys(app: FastAPI, gate: Gate, database: Database, administration: Admi
             )  # fmt: skip
 
     @app.post("/v1/keys/{key_id}/rotate", summary="Make a key that takes another's place", tags=["administration"],
-              status_code=201, responses=described(401, 403, 404, 422, 503))  # fmt: skip
+              status_code=201, responses=described(401, 403, 404, 413, 415, 422, 503))  # fmt: skip
     def rotate(access: Keyed, key_id: _KeyId, response: Response, asked: Rotation | None = None) -> keys.NewKey:
         known(access, key_id)
         response.headers["Cache-Control"] = "no-store"

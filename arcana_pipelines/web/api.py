@@ -166,14 +166,14 @@ def add_workspaces(app: FastAPI, gate: Gate, database: Database) -> None:
     """Workspaces and their indexes."""
 
     @app.get("/v1/workspaces", summary="The workspaces that the key opens", tags=["workspaces"],
-             responses=described(401, 503))  # fmt: skip
+             responses=described(401, 422, 503))  # fmt: skip
     def workspaces(access: Keyed) -> dict[str, list[str]]:
         with database.connection(access.company_id) as connection:
             known = slugs_of_company(connection, access.company_id)
         return {"workspaces": [slug for slug, workspace_id in known if access.sees(workspace_id)]}
 
     @app.get("/v1/workspaces/{slug}/indexes", summary="The indexes of a workspace, with their counts",
-             tags=["workspaces"], responses=described(401, 403, 404, 503))  # fmt: skip
+             tags=["workspaces"], responses=described(401, 403, 404, 422, 503))  # fmt: skip
     def indexes(access: Keyed, slug: Slug) -> dict[str, list[Index]]:
         opened = gate.workspace(access, "read", slug)
         with database.connection(access.company_id) as connection:

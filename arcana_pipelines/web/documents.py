@@ -212,7 +212,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         return _tagged(found, seen)
 
     @app.get("/v1/workspaces/{slug}/status", summary="How fresh a workspace is", tags=["workspaces"],
-             responses={200: {"content": shown(STATUS)}, **described(401, 403, 404, 503)})  # fmt: skip
+             responses={200: {"content": shown(STATUS)}, **described(401, 403, 404, 422, 503)})  # fmt: skip
     def status(access: Keyed, slug: Slug) -> ServedStatus:
         opened = gate.workspace(access, "read", slug)
         with database.connection(access.company_id) as connection:

@@ -193,6 +193,22 @@ def _require_json(request: Request) -> None:
         raise Refused(415, "invalid-request", "Send the body as JSON: `Content-Type: application/json`.")
 
 
+def _require_known_parameters(request: Request) -> None:
+    """Refuse what a route does not read: a filter that is mistyped would leave out nothing.
+
+    Raises:
+        Refused: 422.
+    """
+    known = {each.alias for each in request.scope["route"].dependant.query_params}
+    if unknown := sorted(set(request.query_params) - known):
+        said = f"There is no parameter '{unknown[0][:100]}' here. {_listed(known)}"
+        raise Refused(422, "invalid-request", said)
+
+
+def _listed(known: set[str]) -> str:
+    return f"It is one of {', '.join(sorted(known))}." if known else "This route reads none."
+
+
 # HTTPBearer describes the key in OpenAPI; the gate itself looks at it.
 _BEARER = HTTPBearer(
     auto_error=False, bearerFormat="arc_…", description="A key that `arcana key create` made, or a token of one."
@@ -202,7 +218,9 @@ _BEARER = HTTPBearer(
 def _access(request: Request, _: Annotated[Any, Depends(_BEARER)]) -> Access:
     _require_json(request)
     gate: Gate = request.app.state.gate
-    return gate.access(request)
+    access = gate.access(request)
+    _require_known_parameters(request)
+    return access
 
 
 Keyed = Annotated[Access, Depends(_access)]

@@ -50,6 +50,17 @@ class TestAWorkspace:
         assert actions(api)[0] == ("workspace.removed", "acme-wiki", actor)
         assert not workspaces.storage_path(settings, "acme-wiki").exists()
 
+    def test_gets_another_token_in_the_place_of_a_wrong_one(self, api: Api) -> None:
+        with api.administrator() as client:
+            client.post("/v1/workspaces", json=NEW)
+            assert client.put("/v1/workspaces/acme-wiki/token", json={"token": "ntn_another"}).status_code == 204
+            wrong = client.put("/v1/workspaces/acme-wiki/token", json={"token": "two words"})
+            assert wrong.status_code == 422 and "two words" not in wrong.text
+            assert client.put("/v1/workspaces/globex/token", json={"token": "ntn_another"}).status_code == 404
+        with api.acme.database.connection() as connection:
+            assert stored_token(connection, api.settings, "acme-wiki").get_secret_value() == "ntn_another"
+        assert [action for action, _, _ in actions(api)[:2]] == ["token.stored", "workspace.registered"]
+
     def test_whose_slug_is_taken_is_refused_without_a_word_about_whose_it_is(self, api: Api) -> None:
         with api.administrator() as client:
             own, foreign = (
@@ -118,6 +129,21 @@ class TestAKey:
                 assert client.delete(f"/v1/keys/{rotated['key_id']}").status_code == 204
                 assert other.post(SEARCH, json={"query": "vacation"}).status_code == 401
             assert client.post(f"/v1/keys/{rotated['key_id']}/rotate").status_code == 422
+
+    def test_that_was_rotated_is_not_rotated_again_for_its_heir_would_end_with_it(self, api: Api) -> None:
+        with api.administrator() as client:
+            key_id = client.post("/v1/keys", json=KEY).json()["key_id"]
+            heir = client.post(f"/v1/keys/{key_id}/rotate").json()
+            assert heir["expires_at"] is None
+            again = client.post(f"/v1/keys/{key_id}/rotate")
+            assert again.status_code == 422 and f"'{heir['key_id']}' took its place" in again.json()["detail"]
+            assert client.post(f"/v1/keys/{heir['key_id']}/rotate").status_code == 201
+
+    def test_is_told_in_the_audit_log(self, api: Api) -> None:
+        with api.administrator() as client:
+            key_id = client.post("/v1/keys", json=KEY).json()["key_id"]
+            heir = client.post(f"/v1/keys/{key_id}/rotate").json()["key_id"]
+            client.delete(f"/v1/keys/{heir}")
         assert [action for action, _, _ in actions(api)[:3]] == ["key.revoked", "key.rotated", "key.created"]
 
     def test_opens_what_is_its_makers_company_s_alone(self, api: Api) -> None:

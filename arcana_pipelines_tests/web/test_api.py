@@ -131,6 +131,15 @@ def test_a_request_keeps_the_id_that_it_came_with_if_that_is_one(api: Api) -> No
         assert client.get("/healthz", headers={"X-Request-Id": "<script>"}).headers["x-request-id"] != "<script>"
 
 
+def test_a_parameter_that_is_not_read_is_refused_and_not_left_out(api: Api) -> None:
+    with api.client("search", "read") as client:
+        for path, mistyped in ((f"{SEARCH}?query=vacation&", "kk"), ("/v1/workspaces/acme/documents?", "edited_sinc")):
+            refused = client.get(f"{path}{mistyped}=3")
+            assert problem(refused)["status"] == 422 and f"no parameter '{mistyped}'" in refused.json()["detail"]
+        refused = client.get("/v1/workspaces", params={"a": "b"})
+        assert "reads none" in problem(refused)["detail"]
+
+
 def routes(api: Api) -> list[tuple[str, str]]:
     """Method and path of each route that needs a key, from the OpenAPI document."""
     with api.with_key(None) as client:
@@ -153,7 +162,7 @@ def ask(client: httpx.Client, method: str, path: str, slug: str) -> httpx.Respon
     if path.endswith("search"):
         asked = {"query": "vacation"}
         return client.post(path, json=asked) if method == "POST" else client.get(path, params=asked)
-    return client.request(method, path)
+    return client.request(method, path, json={"token": "ntn_of_nobody"} if path.endswith("/token") else None)
 
 
 class TestWithout:

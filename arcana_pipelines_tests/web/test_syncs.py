@@ -60,6 +60,15 @@ def test_a_look_that_finds_nothing_new_and_an_estimate_forget_none(api: Api) -> 
     assert needy(api) == ["acme"]
 
 
+def test_one_that_does_not_begin_says_what_to_look_at(api: Api) -> None:
+    with api.client("sync") as client:
+        assert client.post(ASK).json()["problems"] == []
+        with api.acme.database.connection() as connection:
+            connection.execute("UPDATE workspace SET sync_asked_at = now() - interval '3 minutes'")
+        (problem,) = client.get("/v1/workspaces/acme/syncs/2").json()["problems"]
+    assert "arcana status --check" in problem
+
+
 def test_while_one_is_at_work_it_says_so(api: Api) -> None:
     with api.client("sync") as client, api.acme.session() as session:
         generations.begin(session.connection, session.workspace.workspace_id, Mode.FULL)

@@ -14,6 +14,12 @@ async function ask(path, body) {
   return told;
 }
 
-const { hits } = await ask("/search", { query, k: 3 });
-for (const hit of hits) console.log(hit.score, hit.title, hit.link ?? hit.url ?? "");
-if (hits.length) console.log((await ask(`/documents/${hits[0].document_id}`)).text);
+try {
+  const { hits, nearest } = await ask("/search", { query, k: 3 });
+  for (const hit of hits) console.log(hit.score, hit.title, hit.link ?? hit.url ?? "");
+  if (hits.length) console.log((await ask(`/documents/${hits[0].document_id}`)).text);
+  else console.log("Nothing was found. Nearest:", nearest?.map((hit) => hit.title).join(", ") || "nothing");
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}

@@ -223,7 +223,8 @@ class NotionApi(Endpoints):
         if answer.status == 401:
             return TokenRevoked(
                 f"Notion does not accept the token (401 {code}). Nothing was removed. Make a new token in Notion's "
-                "integration settings, set the workspace's token variable to it and sync again."
+                "integration settings, put it into the workspace's token variable (or, where the database keeps it, "
+                "`arcana workspace set SLUG --token-stdin`), and sync again."
             )
         if answer.status == 404 and details.get("object") == "error":
             # Only this code says that the page is not there; a path that is none answers 404 as well.
