@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 
-from arcana_pipelines_tests.web.conftest import Api
+from arcana_pipelines.keys import keys
+from arcana_pipelines.keys.access import Permission, Scope
+from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines_tests.web.conftest import SALT, Api
 
+ALL_SCOPES: Any = get_args(Scope)
 # Of a path: what is there in the workspace of the key. Others are asked for by a number.
 THERE = {"slug": "acme", "store": "acme", "document": "Vacation policy", "generation": "1", "key_id": "abcdefgh",
          "build": "1", "chunk": "1"}  # fmt: skip
@@ -90,3 +94,11 @@ def ask_tools(client: httpx.Client, headers: Mapping[str, str] | None = None) ->
     """Ask for the tools of assistants, as one of them does."""
     asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     return client.post(MCP, json=asked, headers={**OF_ASSISTANTS, **(headers or {})})
+
+
+def may_everything(api: Api) -> httpx.Client:
+    """A client with a key that may do all there is in its company."""
+    with api.acme.database.connection() as connection:
+        company_id = workspaces.find(connection, "acme").company_id
+        granted = [Permission(scope, None, None) for scope in ALL_SCOPES]
+        return api.with_key(keys.create(connection, SALT, company_id, granted, "everything").key)

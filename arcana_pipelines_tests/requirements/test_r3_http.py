@@ -14,19 +14,23 @@ import httpx
 import pytest
 
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.keys import keys
-from arcana_pipelines.keys.access import Permission
 from arcana_pipelines.retrieval.limits import LONGEST_QUERY, LONGEST_VALUE, MOST_CONDITIONS
 from arcana_pipelines.web import server
 from arcana_pipelines.web.api import LARGEST_BODY, MOST_K
-from arcana_pipelines.workspaces import workspaces
-from arcana_pipelines_tests.requirements.routes import MCP, Route, ask_tools, routes_with_key
+from arcana_pipelines_tests.requirements.routes import (
+    ALL_SCOPES,
+    MCP,
+    THERE,
+    Route,
+    ask_tools,
+    may_everything,
+    routes_with_key,
+)
 from arcana_pipelines_tests.tenants import Tenant
-from arcana_pipelines_tests.web.conftest import SALT, Api
+from arcana_pipelines_tests.web.conftest import Api
 
 SEARCH = "/v1/workspaces/acme/search"
 EVIL = "https://evil.example"
-ALL_SCOPES: Any = ("search", "read", "sync", "feedback", "admin")
 
 
 def connected(api: Api, sent: bytes) -> socket.socket:
@@ -159,14 +163,6 @@ class TestPagesInBrowsers:
                     answer = client.get(asked, headers=headers)
                     assert "evil.example" not in answer.text + str(answer.headers), asked
                     assert not answer.is_redirect, asked
-
-
-def may_everything(api: Api) -> httpx.Client:
-    """A client with a key that may do all there is in its company."""
-    with api.acme.database.connection() as connection:
-        company_id = workspaces.find(connection, "acme").company_id
-        granted = [Permission(scope, None, None) for scope in ALL_SCOPES]
-        return api.with_key(keys.create(connection, SALT, company_id, granted, "everything").key)
 
 
 HOSTILE = (
@@ -328,15 +324,16 @@ class TestErrors:
                     require_decent(answer.text)
 
     def test_r3_a_company_that_the_database_has_no_role_for_is_told_nothing_of_it(self, api: Api) -> None:
+        # Not acme's: its company is in every test's database, and roles are the whole server's.
         with closing(api.acme.superuser()) as connection:
             ((role,),) = connection.execute(
-                "SELECT 'arcana_company_' || replace(company_id::text, '-', '') FROM workspace WHERE slug = 'acme'"
+                "SELECT 'arcana_company_' || replace(company_id::text, '-', '') FROM workspace WHERE slug = 'globex'"
             ).fetchall()
-            client = api.client("search", "read")
+            client = api.client("search", "read", slug="globex")
             connection.execute(f"REVOKE {role} FROM arcana_server")
             try:
                 for route in routes_with_key(api):
-                    answer = route.ask(client)
+                    answer = route.ask(client, {**THERE, "slug": "globex", "store": "globex"})
                     # What is for administrators alone is refused before anything is looked up.
                     assert answer.status_code in (403, 500), f"{route}: {answer.text}"
                     require_decent(answer.text)
