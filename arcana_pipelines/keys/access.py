@@ -64,11 +64,11 @@ class Access:
     """A key that was found good, and what it may do. It holds nothing of the key itself but its id.
 
     Attributes:
-        key_id: the readable part of the key.
+        key_id: the readable part of the key; where people log in elsewhere, what stands for one of them.
         company_id: whose it is.
         permissions: what it may do.
         allowance: how much it may ask.
-        is_handed_on: a token of the key was shown in its place, which may do less and makes no further ones.
+        is_handed_on: a token was shown in place of a key. It makes no further ones.
     """
 
     key_id: str

@@ -97,7 +97,7 @@ def make_api(
     add_workspaces(app, gate, database)
     add_documents(app, gate, database)
     add_syncs(app, gate, database)
-    add_tokens(app, gate, database.settings)
+    add_tokens(app, gate)
     if gate.oauth is not None:
         add_metadata(app, gate.oauth)
     if administration is not None:

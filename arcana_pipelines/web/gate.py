@@ -46,7 +46,7 @@ class Gate:
         self._database = database
         self._salt = salt
         self._requests, self._refused = Buckets(), Buckets()
-        self._tokens = Tokens(database.settings)
+        self.tokens = Tokens(database.settings)
         self.oauth = OAuth(database.settings) if database.settings.oauth_issuer else None
 
     def access(self, request: Request) -> Access:
@@ -62,7 +62,7 @@ class Gate:
         if scheme.lower() != "bearer" or not key.strip():
             raise Refused(401, "unauthorized", "Send a key: `Authorization: Bearer arc_…`.", self._challenge())
         key = key.strip()
-        claims = self._tokens.read(key) if "." in key else None  # which every token has, and no key
+        claims = self.tokens.read(key) if "." in key else None  # which every token has, and no key
         granted = self._granted(key) if "." in key and claims is None else None
         key_id = claims.key_id if claims else granted.name if granted else id_of(key)
         origin = origin_of(request.client.host if request.client else "")

@@ -9,10 +9,9 @@ from fastapi import FastAPI, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.settings import Settings
 from arcana_pipelines.web.gate import Gate, Keyed
 from arcana_pipelines.web.problems import Refused, described
-from arcana_pipelines.web.tokens import MOST_SECONDS, Claims, Tokens, TokenScope
+from arcana_pipelines.web.tokens import MOST_SECONDS, Claims, TokenScope
 
 _EXAMPLE: dict[str, Any] = {"workspace": "handbook", "scopes": ["search"], "seconds": 900}
 
@@ -41,14 +40,13 @@ class Token(BaseModel):
     scopes: list[TokenScope] = Field(description="What it may do.")
 
 
-def add_tokens(app: FastAPI, gate: Gate, settings: Settings) -> None:
+def add_tokens(app: FastAPI, gate: Gate) -> None:
     """Add the route."""
-    tokens = Tokens(settings)
 
     @app.post("/v1/tokens", summary="Make a token of a key, for less than the key may", tags=["keys"],
               status_code=201, responses=described(401, 403, 404, 413, 415, 422, 501, 503))  # fmt: skip
     def make(access: Keyed, asked: TokenRequest, response: Response) -> Token:
-        if not tokens.are_made:
+        if not gate.tokens.are_made:
             said = "This server makes no tokens: JWT_SECRET is not set, which `arcana config init` makes."
             raise Refused(501, "not-set-up", said)
         if access.is_handed_on:
@@ -66,6 +64,6 @@ def add_tokens(app: FastAPI, gate: Gate, settings: Settings) -> None:
         scopes: list[TokenScope] = [scope for scope in get_args(TokenScope) if scope in has]
         if not scopes:
             raise Refused(403, "forbidden", f"The key {access.key_id} has no scope there that a token can have.")
-        token, ends = tokens.make(Claims(access.key_id, scopes, workspace_id, asked.index), asked.seconds)
+        token, ends = gate.tokens.make(Claims(access.key_id, scopes, workspace_id, asked.index), asked.seconds)
         response.headers["Cache-Control"] = "no-store"
         return Token(token=token, expires_at=ends, scopes=scopes)

@@ -183,6 +183,11 @@ def test_without_a_salt_no_key_is_made_and_nothing_is_served(indexed: Arcana) ->
         assert done.returncode == 2 and "API_KEY_SALT" in done.stderr and "arcana config init" in done.stderr
 
 
+def test_without_what_signs_its_cursors_nothing_is_served(indexed: Arcana) -> None:
+    done = indexed.here("serve", "--port", "0", **{**SALT, "SECRET_KEY": None})
+    assert done.returncode == 2 and "SECRET_KEY" in done.stderr and "arcana config init" in done.stderr
+
+
 def test_who_reads_what_is_every_company_s_serves_none(indexed: Arcana) -> None:
     done = indexed.here("serve", "--port", "0", **SALT)
     assert done.returncode == 2 and "reads what is every company's" in done.stderr and "arcana_server" in done.stderr
