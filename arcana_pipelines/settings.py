@@ -201,6 +201,7 @@ class Settings(ScheduleTimes):
 
     key_requests_per_minute: int = Field(600, ge=1, le=1_000_000)
     refused_keys_per_minute: int = Field(30, ge=1, le=1_000_000)
+    usage_log_months: int = Field(13, ge=1, le=1200)
     oauth_issuer: HttpsUrl | None = None
     oauth_audience: HttpsUrl | None = None
     oauth_jwks_url: HttpsUrl | None = None

@@ -41,6 +41,7 @@ UNITS = {
     "notion_requests_per_minute": "requests a minute",
     "key_requests_per_minute": "requests a minute",
     "refused_keys_per_minute": "keys a minute",
+    "usage_log_months": "months",
     "notion_timeout": "seconds",
     "sweep_share": "of the requests",
     "openai_embedding_dimensions": "numbers a vector",

@@ -14,6 +14,7 @@ from dagster import DagsterRun, DagsterRunStatus, RunsFilter
 from arcana_pipelines.defs.jobs import MAINTENANCE_JOB, OF_NO_WORKSPACE, tags_of
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.defs.runs import JOB_TAG, WORKSPACE_TAG, Home
+from arcana_pipelines.keys.usage import keep_partitions
 
 _FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 _PAGE = 200
@@ -33,15 +34,27 @@ def prune_history(context: dg.OpExecutionContext, arcana: ArcanaResource) -> int
     return pruned
 
 
+@dg.op
+def keep_usage(context: dg.OpExecutionContext, arcana: ArcanaResource) -> int:
+    """Make the coming months' partitions of the log of use, and drop old ones; returns how many were dropped."""
+    months = arcana.database.settings.usage_log_months
+    with arcana.database.connection() as connection:
+        made, dropped = keep_partitions(connection, months, dt.datetime.now(dt.UTC))
+    context.log.info(f"Made {made or 'no'} and dropped {dropped or 'no'} partitions of the log of use.")
+    return len(dropped)
+
+
 @dg.job(
     name=MAINTENANCE_JOB,
     tags=tags_of(MAINTENANCE_JOB),
     executor_def=dg.in_process_executor,
     description="Deletes what Dagster keeps of runs of ours that ended more than RETENTION_DAYS ago, but the newest, "
-    "and the newest successful, of each workspace and job. The schedule `maintenance_sweep` runs it.",
+    "and the newest successful, of each workspace and job; and what keys were used for more than USAGE_LOG_MONTHS ago. "
+    "The schedule `maintenance_sweep` runs it.",
 )
 def maintenance() -> None:
     prune_history()
+    keep_usage()
 
 
 def prune(instance: dg.DagsterInstance, home: Home, before: dt.datetime) -> int:

@@ -67,6 +67,8 @@ _INSTRUCTIONS = (
 # What a description names at most; there may be thousands.
 _MOST_NAMED = 10
 _DESCRIBED = {"search"}
+# The tools that search.
+SEARCHES = frozenset({"search", "search_with_filters"})
 _MOST_COMPANIES = 100
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

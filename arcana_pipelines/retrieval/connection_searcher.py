@@ -128,7 +128,7 @@ class ConnectionSearcher:
             hits, is_reranked = reranked(reranker, text, hits)
         hits = [self._read(hit, found) for hit in hits[: k if is_found else min(k, NEAREST)]]
         repeated = [self._read(hit, found) for hit in found.folded.repeated]
-        results = Results([], time.monotonic() - started, found.corrections, is_reranked, found.notes)
+        results = Results([], time.monotonic() - started, found.corrections, is_reranked, found.tokens, found.notes)
         if not is_found:
             return Answer(replace(results, nearest=hits), found)
         return Answer(replace(results, hits=hits, cursor=found.cursor_after(hits), repeated=repeated), found)
@@ -164,7 +164,7 @@ class ConnectionSearcher:
                         found = self._in_snapshot(now, question, asked)
                         if now.vectors == 0 and request.as_of is None and self._build is None:
                             found.notes.insert(0, self._nothing_indexed(index))
-                        return found
+                        return replace(found, tokens=asked.tokens) if asked else found
             except psycopg.errors.UndefinedTable as error:
                 # Dropping waits for searches that are under way; this one began when the tables had just gone.
                 raise WrongUse(f"Build {serving.build} of index '{index}' is being dropped.") from error
@@ -188,11 +188,11 @@ class ConnectionSearcher:
         """The query's meaning; None while the provider fails, so that words alone are searched."""
         try:
             text = model_named(serving.model).question_prefix + query
-            vector = self._embedders.of(serving.model, serving.dimensions).embed([text]).vectors[0]
+            embedded = self._embedders.of(serving.model, serving.dimensions).embed([text])
         except EmbeddingFailed as error:
             log.warning("searching by words only: %s", error)
             return None
-        language = None
+        vector, language = embedded.vectors[0], None
         if (means := means_of(serving.model)) is not None:
             vector, language = means.of_question(vector)
-        return Meaning(str(Vector(vector).to_text()), language)
+        return Meaning(str(Vector(vector).to_text()), language, embedded.tokens)

@@ -135,6 +135,9 @@ class Results:
     is_reranked: bool = False
     """The order is a reranker's. Not part of the JSON form."""
 
+    tokens: int = 0
+    """Of the question, as the embedding model counts them. Not part of the JSON form."""
+
     notes: list[str] = field(default_factory=list)
     """What to know of the filters, in sentences: a value that no row has, with what is near it."""
 
@@ -171,5 +174,5 @@ class Results:
     def json_schema(cls) -> dict[str, Any]:
         """The JSON schema of what `to_dict` gives, with the meaning of every field."""
         schema = TypeAdapter(cls).json_schema()
-        del schema["properties"]["is_reranked"]
+        del schema["properties"]["is_reranked"], schema["properties"]["tokens"]
         return schema

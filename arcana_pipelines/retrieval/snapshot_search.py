@@ -80,10 +80,12 @@ class Meaning:
         vector: its vector as PostgreSQL reads it, without what it says of the language where the model's means are
             known.
         language: the language of the question; None where it is not known.
+        tokens: of the question, as the model counts them.
     """
 
     vector: str
     language: str | None = None
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Found:
         corrections: words that no text has, with what was searched instead.
         notes: what to know of the filters, in sentences.
         least: when the best hit's score is below it, nothing is said to be found; 0 where scores are not calibrated.
+        tokens: of the question, as the model counts them.
     """
 
     folded: Folded = field(default_factory=Folded)
@@ -111,6 +114,7 @@ class Found:
     corrections: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     least: float = 0.0
+    tokens: int = 0
 
     def cursor_after(self, hits: Sequence[Hit]) -> str | None:
         """The cursor for what comes after these hits; None where nothing does, or as many as may be have been shown."""

@@ -98,6 +98,7 @@ class NewKeyWanted(BaseModel):
     expires_days: Annotated[int, Field(ge=1, le=3650)] | None = None
     filter: Filters | None = Field(None, description="Its searches find nothing else; with the scope `search` alone.")
     requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    searches_per_month: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
 
 
 class Rotation(BaseModel):
@@ -220,7 +221,7 @@ def _add_keys(app: FastAPI, gate: Gate, database: Database, administration: Admi
         with administration.database.connection() as connection:
             return keys.create(
                 connection, administration.salt, access.company_id, permissions, wanted.name, wanted.expires_days,
-                by_key(access.key_id), Allowance(wanted.requests_per_minute),
+                by_key(access.key_id), Allowance(wanted.requests_per_minute, wanted.searches_per_month),
             )  # fmt: skip
 
     @app.post("/v1/keys/{key_id}/rotate", summary="Make a key that takes another's place", tags=["administration"],

@@ -34,6 +34,7 @@ from arcana_pipelines.web.rate_headers import RateHeaders
 from arcana_pipelines.web.request_ids import RequestIds
 from arcana_pipelines.web.syncs import add_syncs
 from arcana_pipelines.web.token_route import add_tokens
+from arcana_pipelines.web.use import Noted, UseLog, use_now
 from arcana_pipelines.web.vector_stores import add_vector_stores
 from arcana_pipelines.workspaces.workspaces import slugs_of_company
 
@@ -64,7 +65,8 @@ def make_api(
             through this server.
     """
     gate = Gate(database, salt)
-    mcp = assistants(database)
+    uses = UseLog(database)
+    mcp = assistants(database, gate)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -72,7 +74,7 @@ def make_api(
         # A thread without a connection would wait for one while others wait for a thread.
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = settings.database_pool_size + settings.database_max_overflow
-        async with mcp.session_manager.run():
+        async with uses.running(), mcp.session_manager.run():
             yield
 
     app = FastAPI(
@@ -86,6 +88,7 @@ def make_api(
     metrics = Metrics(database)
     app.add_middleware(LimitedBodies, most=LARGEST_BODY, free=[webhooks.PATH])
     app.add_middleware(RateHeaders)
+    app.add_middleware(Noted, uses=uses)
     app.add_middleware(RequestIds)
     app.add_middleware(Metered, metrics=metrics)
     handle_problems(app)
@@ -132,6 +135,8 @@ def add_searches(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
         if asked.k > MOST_K:
             raise WrongUse(f"k is at most {MOST_K} here, not {asked.k}: `cursor` leads to further hits.")
         results = searchers.of(access.company_id, (opened.slug,), limits=(opened.limits,)).search(asked)
+        use = use_now()
+        use.hits, use.tokens = len(results.hits), results.tokens
         headers = {"Cache-Control": "private, no-store"}
         return JSONResponse({**results.to_dict(), "request_id": request_id(request)}, headers=headers)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request
 from mcp.server import MCPServer
+from mcp.server.context import CallNext, ServerRequestContext
+from mcp_types import CallToolResult, TextContent
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,13 +18,14 @@ from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.mcp.http import PATH, make_http_app
 from arcana_pipelines.mcp.reach import Reach
-from arcana_pipelines.mcp.server import make_server
+from arcana_pipelines.mcp.server import SEARCHES, make_server
 from arcana_pipelines.web.gate import Gate
 from arcana_pipelines.web.problems import Refused, answer
+from arcana_pipelines.web.use import Use
 from arcana_pipelines.workspaces.workspaces import slugs_of_company
 
 
-def assistants(database: Database) -> MCPServer[Any]:
+def assistants(database: Database, gate: Gate) -> MCPServer[Any]:
     """The MCP server, whose tools reach what the key of a request opens. Its sessions are the host's to run."""
 
     def reach_of(request: Any) -> Reach:
@@ -36,7 +39,9 @@ def assistants(database: Database) -> MCPServer[Any]:
         limits = {slug: access.limits(workspace_id, DEFAULT_INDEX) for slug, workspace_id in known}
         return Reach(search, read, access.company_id, limits)
 
-    return make_server(database, reach_of)
+    server = make_server(database, reach_of)
+    server.middleware.append(_Counted(gate))
+    return server
 
 
 def add_assistants(app: FastAPI, gate: Gate, server: MCPServer[Any], names: Sequence[str]) -> None:
@@ -53,8 +58,34 @@ class _Keyed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         try:
+            scope["state"]["use"].action = "mcp"
             scope["state"]["access"] = await run_sync(self._gate.access, request)
         except Refused as error:
             await answer(request, error.status, error.kind, error.detail, error.headers)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+class _Counted:
+    """Counts the searches of assistants, as those of other programs are counted."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> Any:
+        if ctx.method != "tools/call" or (ctx.params or {}).get("name") not in SEARCHES:
+            return await call_next(ctx)
+        state = cast(Request, ctx.request).state
+        use: Use = state.use
+        use.action = "search"
+        try:
+            await run_sync(self._gate.count_search, state.access, use)
+        except Refused as error:
+            use.status = error.status
+            return CallToolResult(content=[TextContent(type="text", text=error.detail)], is_error=True)
+        answered = await call_next(ctx)
+        if isinstance(answered, dict):
+            found = answered.get("structuredContent")
+            use.status = 422 if answered.get("isError") else None
+            use.hits = len(found["results"]) if found else None
+        return answered

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, NoReturn
 from uuid import UUID
 
@@ -19,8 +20,10 @@ from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.web.issuer import IssuerAway
 from arcana_pipelines.web.oauth import Granted, OAuth, access_of_granted
 from arcana_pipelines.web.problems import RETRY_SECONDS, Refused
+from arcana_pipelines.web.quota import Quotas
 from arcana_pipelines.web.rates import Buckets, Rate, origin_of
 from arcana_pipelines.web.tokens import Claims, Tokens
+from arcana_pipelines.web.use import Use, use_now
 from arcana_pipelines.workspaces.workspaces import SLUG
 
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json", re.ASCII)
@@ -48,6 +51,7 @@ class Gate:
         self._requests, self._refused = Buckets(), Buckets()
         self.tokens = Tokens(database.settings)
         self.oauth = OAuth(database.settings) if database.settings.oauth_issuer else None
+        self._quotas = Quotas(database)
 
     def access(self, request: Request) -> Access:
         """What the request's key may do.
@@ -79,6 +83,7 @@ class Gate:
                 "This key opens nothing (any more). Ask for another.",
                 self._challenge("invalid_token"),
             )
+        use_now().access = access
         limit = access.allowance.requests_per_minute or settings.key_requests_per_minute
         rate = self._requests.take(access.key_id, limit)
         request.state.rate = rate
@@ -131,7 +136,18 @@ class Gate:
                 connection, opened.workspace_id
             ):
                 raise Refused(404, "not-found", f"Workspace '{slug}' has no index of this name that the key opens.")
+        if scope == "search":
+            self.count_search(access, use_now())
         return replace(opened, limits=access.limits(opened.workspace_id, name))
+
+    def count_search(self, access: Access, use: Use) -> None:
+        """Count a search that is about to be made.
+
+        Raises:
+            Refused: 429: the key has made those of the month.
+        """
+        self._quotas.take(access)
+        use.undo = partial(self._quotas.give_back, access)
 
     def administers(self, access: Access) -> None:
         """Whether a key may change what is its whole company's.
@@ -167,6 +183,7 @@ class Gate:
             ).fetchone()
         if row is None or not access.sees(row[0]):
             _unknown()
+        use_now().workspace_id = row[0]
         return Opened(slug, row[0])
 
 

@@ -57,6 +57,7 @@ _TITLES = {
     "invalid-request": "The request cannot be meant",
     "too-large": "The request is too large",
     "rate-limited": "Too many requests",
+    "quota-used-up": "The searches of the month are used up",
     "unavailable": "Not available now",
     "not-set-up": "The server is not set up for this",
     "internal": "Something is wrong here",

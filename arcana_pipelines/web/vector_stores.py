@@ -26,13 +26,14 @@ from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searchers import Searchers
 from arcana_pipelines.web.gate import Gate, Keyed
 from arcana_pipelines.web.problems import Refused, status_of
+from arcana_pipelines.web.use import use_now
 
 MOST_RESULTS = 50
 MOST_QUERIES = 5
 _LONGEST_ATTRIBUTE = 512  # as OpenAI's
 _OPERATORS = {"eq": "=", "ne": "!=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 # As OpenAI's clients know them.
-_CODES = {"rate-limited": "rate_limit_exceeded"}
+_CODES = {"rate-limited": "rate_limit_exceeded", "quota-used-up": "insufficient_quota"}
 # What is no property, but known of every document.
 _KIND = "kind"
 
@@ -162,6 +163,7 @@ def add_vector_stores(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
         opened = gate.index(access, "search", slug, index or None)
         queries = [asked.query] if isinstance(asked.query, str) else asked.query
         searcher = searchers.of(access.company_id, (opened.slug,), limits=(opened.limits,))
+        use = use_now()
         best: dict[tuple[str, int], Hit] = {}
         for query in queries:
             request = SearchRequest(
@@ -171,11 +173,14 @@ def add_vector_stores(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
                 index=index or DEFAULT_INDEX,
                 min_score=asked.ranking_options.score_threshold if asked.ranking_options else None,
             )
-            for hit in searcher.search(request).hits:
+            results = searcher.search(request)
+            use.tokens = (use.tokens or 0) + results.tokens
+            for hit in results.hits:
                 key = (hit.document_id, hit.position)
                 if key not in best or best[key].score < hit.score:
                     best[key] = hit
         hits = sorted(best.values(), key=lambda hit: -hit.score)[: asked.max_num_results]
+        use.hits = len(hits)
         return Page(search_query=queries, data=[_found(hit) for hit in hits])
 
     app.include_router(router)

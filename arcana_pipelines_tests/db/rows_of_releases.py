@@ -122,6 +122,21 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
         "api_key_permissions": [
             {**in_workspace, "company_id": COMPANY, "key_id": "abcdefgh", "scope": "search", "index_name": "default"}
         ],
+        "api_usage_logs": [
+            {
+                **in_workspace,
+                "at": FIRST_SYNC,
+                "key_id": "abcdefgh",
+                "company_id": COMPANY,
+                "action": "search",
+                "route": "/v1/workspaces/{slug}/search",
+                "status": 200,
+                "milliseconds": 40,
+                "hits": 10,
+                "request_id": "from-a-proxy-1",
+                "requests": 1,
+            }
+        ],
         "retired_slug": [{"slug": "gone"}],
         "audit_logs": [
             {

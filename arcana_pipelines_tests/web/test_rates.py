@@ -169,3 +169,13 @@ def test_whoever_guesses_keys_is_not_looked_up_and_others_from_there_are_served(
     assert [each.status_code for each in refused] == [401, 401, 401, 429, 429] and over_mcp.status_code == 429
     assert looked_up.count("arc_guessed") == 3
     assert int(refused[-1].headers["retry-after"]) <= 20 and "this address" in refused[-1].json()["detail"]
+
+
+def test_behind_a_proxy_of_this_machine_the_address_is_the_caller_s(acme: Harness) -> None:
+    acme.sync()
+    with served(acme, refused_keys_per_minute=1) as api, api.with_key("arc_guessed") as stranger:
+        codes = [
+            stranger.get("/v1/workspaces", headers={"X-Forwarded-For": address}).status_code
+            for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")
+        ]
+    assert codes == [401, 429, 401]

@@ -39,14 +39,18 @@ def command() -> None:
     "`search` alone.",
 )  # fmt: skip
 @click.option(
-    "--requests-per-minute", type=click.IntRange(1), metavar="NUMBER",
+    "--requests-per-minute", type=click.IntRange(1, 1_000_000), metavar="NUMBER",
     help="How often it may ask; without it as often as any (KEY_REQUESTS_PER_MINUTE).",
+)  # fmt: skip
+@click.option(
+    "--searches-per-month", type=click.IntRange(1, 1_000_000_000), metavar="NUMBER",
+    help="How many searches it may make in a month (UTC); without it any number.",
 )  # fmt: skip
 @click.option("--name", default="", help="What people call it: the program that has it.")
 @json_option
 def create(
     slugs: tuple[str, ...], company: str | None, index: str | None, scopes: tuple[Scope, ...], expires: int | None,
-    filter_: str | None, requests_per_minute: int | None, name: str, as_json: bool,
+    filter_: str | None, requests_per_minute: int | None, searches_per_month: int | None, name: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Make a key and show it, once: only a hash of it is stored.
 
@@ -72,7 +76,7 @@ def create(
             for workspace in opened:
                 _require_index(connection, workspace, index)
             permissions = [Permission(scope, each.workspace_id, index, filters) for each in opened for scope in scopes]
-        allowance = Allowance(requests_per_minute)
+        allowance = Allowance(requests_per_minute, searches_per_month)
         made = keys.create(connection, salt, company_id, permissions, name, expires, allowance=allowance)
     _show(made, as_json)
 
@@ -92,7 +96,11 @@ def list_(as_json: bool) -> None:
         say("No keys yet. `arcana key create` makes one.")
     for key in found:
         used = f"used {key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
-        may = [*key.scopes, *([f"{key.requests_per_minute:,} requests a minute"] if key.requests_per_minute else [])]
+        may = [*key.scopes]
+        if key.requests_per_minute:
+            may.append(f"{key.requests_per_minute:,} requests a minute")
+        if key.searches_per_month:
+            may.append(f"{key.searches_per_month:,} searches a month")
         say("{}  {}  {}  {}  {}", key.key_id, key.state, key.name or "-", ", ".join(may), used)
 
 

@@ -1,8 +1,9 @@
-"""`arcana usage`: what embeddings have cost, by month, workspace and model."""
+"""`arcana usage`: what embeddings have cost, by month, workspace and model; and what keys were used for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import click
 
@@ -10,6 +11,8 @@ from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import console, json_option, print_json, printable, say
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.embedding.prices import PricingPolicy
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.keys.usage import KeyUsage, by_month
 from arcana_pipelines.operations.csv_cells import cell
 from arcana_pipelines.operations.usage import MonthlyUsage, frame, usage_by_month
 from arcana_pipelines.workspaces import workspaces
@@ -18,16 +21,24 @@ from arcana_pipelines.workspaces import workspaces
 @click.command(name="usage")
 @click.argument("slug", required=False)
 @click.option("--csv", "csv_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write the rows into FILE.")
+@click.option("--keys", "of_keys", is_flag=True, help="Show in their place what keys were used for.")
 @json_option
-def command(slug: str | None, csv_file: str | None, as_json: bool) -> None:
+def command(slug: str | None, csv_file: str | None, of_keys: bool, as_json: bool) -> None:
     """Show what embeddings have cost, by month, workspace and model: of all workspaces, or of one.
+
+    With --keys: how many requests were made with each key, by month. What arcana serve answers shows within seconds.
 
     Months are UTC. Costs are US dollars and exact, in JSON as texts. What a reranker costs is not known here.
     """
+    if of_keys and csv_file:
+        raise WrongUse("--csv writes what embeddings have cost: leave out --keys, or use --json.")
     database = open_database()
     require_current(database)
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id if slug else None
+        if of_keys:
+            _show_keys(by_month(connection, workspace_id), as_json)
+            return
         usage = usage_by_month(connection, workspace_id)
     policy = PricingPolicy.of(database.settings)
     unpriced = sorted({row.model for row in usage if row.model and not row.cost and policy.price(row.model) is None})
@@ -53,6 +64,29 @@ def command(slug: str | None, csv_file: str | None, as_json: bool) -> None:
         _print(usage, unpriced)
         if csv_file:
             say("Wrote {}.", csv_file)
+
+
+def _show_keys(usage: Sequence[KeyUsage], as_json: bool) -> None:
+    if as_json:
+        print_json({"time_zone": "UTC", "keys": [asdict(row) for row in usage]})
+        return
+    if not usage:
+        say("No key has been used yet.")
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table()
+    table.add_column("month (UTC)", no_wrap=True)
+    for column in ("company", "key", "name"):
+        table.add_column(column, overflow="fold")
+    for column in ("requests", "searches", "refused", "failed", "hits", "tokens"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in usage:
+        numbers = (row.requests, row.searches, row.refused, row.failed, row.hits, row.tokens)
+        cells = (row.month, row.company, row.key_id, row.name, *(f"{number:,}" for number in numbers))
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    console().print(table)
 
 
 def _print(usage: Sequence[MonthlyUsage], unpriced: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from arcana_pipelines.db.models import (
     ledger,
     operations,
     rules,
+    usage,
     workspace,
 )
 from arcana_pipelines.db.models.base import Base
@@ -28,5 +29,6 @@ __all__ = [
     "ledger",
     "operations",
     "rules",
+    "usage",
     "workspace",
 ]

@@ -19,6 +19,7 @@ GUARDED = (
     "workspace",
     "api_keys",
     "api_key_permissions",
+    "api_usage_logs",
     "document",
     "document_content",
     "document_property",

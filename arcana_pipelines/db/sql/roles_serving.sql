@@ -27,6 +27,7 @@ BEGIN
              ], 'company_id = %s'),
             ('api_keys', NULL, 'company_id = %s'),
             ('api_key_permissions', NULL, 'company_id = %s'),
+            ('api_usage_logs', NULL, 'company_id = %s'),
             ('document', NULL, 'company_id = %s'),
             ('rag_indexes', NULL, 'company_id = %s'),
             ('rag_index_build', NULL, 'rag_index_id = ANY (ARRAY(SELECT i.rag_index_id FROM rag_indexes i))'),
@@ -88,6 +89,10 @@ BEGIN
         UNION ALL
         SELECT 'GRANT INSERT ON audit_logs TO arcana_tenant'
         WHERE NOT has_table_privilege('arcana_tenant', to_regclass('audit_logs'), 'INSERT')
+        UNION ALL
+        -- Of many companies at once, and without reading: its partitions are nobody's but the owner's.
+        SELECT 'GRANT INSERT ON api_usage_logs TO arcana_server'
+        WHERE NOT has_table_privilege('arcana_server', to_regclass('api_usage_logs'), 'INSERT')
         UNION ALL
         SELECT 'GRANT UPDATE (last_used_at) ON api_keys TO arcana_server'
         WHERE NOT has_column_privilege('arcana_server', 'api_keys', 'last_used_at', 'UPDATE')

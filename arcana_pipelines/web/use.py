@@ -1,0 +1,197 @@
+"""What each request was, written down off its way: who asked, for what, how it went. Never what it said."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import anyio
+import psycopg
+from anyio.to_thread import run_sync
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.keys.access import Access
+from arcana_pipelines.keys.usage import Action, Used, record
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 2.0
+# How long a stop waits for the last rows.
+STOP_SECONDS = 10.0
+# What waits for a database that does not answer: some minutes of a busy server, a few megabytes.
+MOST_WAITING = 20_000
+_ACTIONS: dict[str, Action] = {
+    "search": "search", "documents": "read", "workspaces": "read", "syncs": "sync", "administration": "admin",
+}  # fmt: skip
+_OTHER = "other"
+_TOO_MANY = 429
+
+
+@dataclass(slots=True)
+class Use:
+    """What is known of a request while it is answered.
+
+    Attributes:
+        access: what its key may do; None: it had none that is good.
+        workspace_id: which workspace it asks for.
+        action: what it does, where its route does not say it.
+        status: how it went, where the answer's own status does not say it.
+        hits: that it was given.
+        tokens: of its questions.
+        undo: what was counted beforehand, where it is not answered.
+    """
+
+    access: Access | None = None
+    workspace_id: UUID | None = None
+    action: Action | None = None
+    status: int | None = None
+    hits: int | None = None
+    tokens: int | None = None
+    undo: Callable[[], None] | None = None
+
+
+_NOW: ContextVar[Use | None] = ContextVar("use", default=None)
+
+
+def use_now() -> Use:
+    """The use that is being made, for those that answer to note what they know; also in their threads."""
+    return _NOW.get() or Use()
+
+
+class UseLog:
+    """Rows that wait to be written, and the task that writes them. Safe to share between threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._waiting: deque[Used] = deque()
+        self._dropped = 0
+        self._is_away = False
+
+    def add(self, used: Used) -> None:
+        """Have a row written soon. The oldest is dropped where too many wait."""
+        with self._lock:
+            self._waiting.append(used)
+            self._shorten()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Write every few seconds, and what is left at the end."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._go_on)
+            try:
+                yield
+            finally:
+                tasks.cancel_scope.cancel()
+        with anyio.move_on_after(STOP_SECONDS):
+            await run_sync(self.flush, abandon_on_cancel=True)
+        if left := len(self._waiting):
+            log.warning("%d rows of what keys were used for are lost: the database did not take them.", left)
+
+    async def _go_on(self) -> None:
+        while True:
+            await anyio.sleep(FLUSH_SECONDS)
+            # What is written is not written twice because of a stop.
+            with anyio.CancelScope(shield=True):
+                await run_sync(self.flush)
+
+    def flush(self) -> None:
+        """Write what waits. It goes on waiting while the database does not answer."""
+        with self._lock:
+            rows, dropped = list(self._waiting), self._dropped
+            self._waiting.clear()
+        if not rows:
+            return
+        try:
+            with self._database.connection() as connection:
+                record(connection, _together(rows))
+        except (psycopg.DataError, psycopg.IntegrityError):
+            log.exception("%d rows of what keys were used for could not be written, and are lost", len(rows))
+        except Exception as error:  # whatever it is, requests are answered and the next attempt may succeed
+            if not self._is_away:
+                log.warning("what keys were used for waits (%d rows): %s", len(rows), error)
+            with self._lock:
+                self._is_away = True
+                self._waiting.extendleft(reversed(rows))
+                self._shorten()
+        else:
+            if dropped:
+                log.warning("%d rows of what keys were used for were dropped while the database was away", dropped)
+            with self._lock:
+                self._is_away = False
+                self._dropped -= dropped
+
+    def _shorten(self) -> None:
+        while len(self._waiting) > MOST_WAITING:
+            self._waiting.popleft()
+            self._dropped += 1
+
+
+def _together(rows: Sequence[Used]) -> list[Used]:
+    """One row of those that were refused alike: whoever does not wait is not written down a thousand times a second."""
+    refused = Counter((row.key_id, row.action, row.route) for row in rows if row.status == _TOO_MANY)
+    first = {(row.key_id, row.action, row.route): row for row in reversed(rows) if row.status == _TOO_MANY}
+    together = [replace(row, requests=refused[key]) for key, row in first.items()]
+    return [*(row for row in rows if row.status != _TOO_MANY), *together]
+
+
+class Noted:
+    """An ASGI application in front of another: has what that answers to keys written down."""
+
+    def __init__(self, app: ASGIApp, uses: UseLog) -> None:
+        self._app, self._uses = app, uses
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See `Noted`."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status, use = time.monotonic(), 499, Use()  # as nginx has it: whoever asked is gone
+        before = _NOW.set(use)
+        scope["state"]["use"] = use
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception:
+            status = 500
+            raise
+        finally:
+            _NOW.reset(before)
+            status = use.status or status
+            if use.undo is not None and status != 200:
+                use.undo()
+            if use.access is not None:
+                self._uses.add(_used(scope, use, use.access, status, time.monotonic() - began))
+
+
+def _used(scope: Scope, use: Use, access: Access, status: int, seconds: float) -> Used:
+    route = scope.get("route")
+    tags: Sequence[str] = getattr(route, "tags", None) or [_OTHER]
+    return Used(
+        at=datetime.now(UTC),
+        key_id=access.key_id,
+        company_id=access.company_id,
+        workspace_id=use.workspace_id,
+        action=use.action or _ACTIONS.get(tags[0], "other"),
+        route=getattr(route, "path", _OTHER),
+        status=status,
+        milliseconds=round(seconds * 1000),
+        hits=use.hits,
+        tokens=use.tokens,
+        request_id=scope["state"]["request_id"],
+    )
