@@ -1,4 +1,5 @@
-"""What is looked after once a night for the whole installation: its checks, and Dagster's records of old runs.
+"""What is looked after once a night for the whole installation: its checks, Dagster's records of old runs, and the log
+of what keys were used for.
 
 A run leaves some 40 kB of events, and Dagster keeps them for ever. Runs of other people's jobs are not touched.
 

@@ -185,7 +185,10 @@ def _source(wanted: NewWorkspace) -> tuple[dict[str, Any], SecretStr]:
 
 
 def _token(given: SecretStr, title: str) -> SecretStr:
-    return require_token(given.get_secret_value().strip(), "`token`", title)
+    token = given.get_secret_value().strip()
+    if not token:
+        raise WrongUse(f"`token` holds nothing but spaces. Copy it from the settings of {title}.")
+    return require_token(token, "`token`", title)
 
 
 def _add_keys(app: FastAPI, gate: Gate, database: Database, administration: Administration) -> None:

@@ -56,6 +56,8 @@ class TestAWorkspace:
             assert client.put("/v1/workspaces/acme-wiki/token", json={"token": "ntn_another"}).status_code == 204
             wrong = client.put("/v1/workspaces/acme-wiki/token", json={"token": "two words"})
             assert wrong.status_code == 422 and "two words" not in wrong.text
+            assert client.put("/v1/workspaces/acme-wiki/token", json={"token": " "}).status_code == 422
+            assert client.post("/v1/workspaces", json={**NEW, "slug": "other", "token": " "}).status_code == 422
             assert client.put("/v1/workspaces/globex/token", json={"token": "ntn_another"}).status_code == 404
         with api.acme.database.connection() as connection:
             assert stored_token(connection, api.settings, "acme-wiki").get_secret_value() == "ntn_another"

@@ -268,3 +268,13 @@ def test_keys_with_other_filters_and_of_other_companies_share_no_searcher(compan
         with company.api.with_key(theirs) as client:
             found = client.post("/v1/workspaces/globex/search", json={"query": "30", "min_score": 0}).json()
         assert {hit["title"] for hit in found["hits"]} == {"Vacation policy", "휴가 규정"}
+
+
+def test_a_token_of_a_key_has_its_filter_and_its_limits(company: Company) -> None:
+    with company.api.with_key(company.key('{"below": "Handbook"}')) as client:
+        limit = client.get("/v1/workspaces").headers["x-ratelimit-remaining"]
+        made = client.post("/v1/tokens", json={"workspace": "acme", "index": "default"})
+    assert company.titles(made.json()["token"]) == {"Handbook", "Parking"}
+    with company.api.with_key(made.json()["token"]) as client:
+        assert int(client.get("/v1/workspaces").headers["x-ratelimit-remaining"]) <= int(limit)
+        assert client.get("/v1/workspaces/acme/documents").status_code == 403
