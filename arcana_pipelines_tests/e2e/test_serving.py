@@ -145,6 +145,13 @@ def test_an_administrator_s_key_changes_what_is_its_company_s_where_the_server_h
         server.communicate()
 
 
+def test_a_list_of_keys_says_when_each_ends_and_which_opens_nothing(indexed: Arcana) -> None:
+    made = indexed.json("key", "create", "--workspace", "acme", "--scope", "search", "--expires", "30", **SALT)
+    assert f"{made['key_id']}  good until {made['expires_at'][:10]}" in indexed("key", "list", **SALT).stdout
+    indexed.json("workspace", "remove", "acme", "--yes", **SALT)
+    assert "opens nothing any more" in indexed("key", "list", **SALT).stdout
+
+
 def test_doctor_says_whether_companies_can_be_served(indexed: Arcana) -> None:
     def told(**variables: str | None) -> tuple[bool, str]:
         checks = indexed.here("doctor", "--json", **variables).stdout

@@ -96,12 +96,13 @@ def list_(as_json: bool) -> None:
         say("No keys yet. `arcana key create` makes one.")
     for key in found:
         used = f"used {key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
-        may = [*key.scopes]
+        may = [*(key.scopes or ["opens nothing any more"])]
         if key.requests_per_minute:
             may.append(f"{key.requests_per_minute:,} requests a minute")
         if key.searches_per_month:
             may.append(f"{key.searches_per_month:,} searches a month")
-        say("{}  {}  {}  {}  {}", key.key_id, key.state, key.name or "-", ", ".join(may), used)
+        state = f"good until {key.expires_at:%Y-%m-%d}" if key.state == "good" and key.expires_at else key.state
+        say("{}  {}  {}  {}  {}", key.key_id, state, key.name or "-", ", ".join(may), used)
 
 
 @command.command()
