@@ -27,6 +27,7 @@ from arcana_pipelines.errors import (
     UnknownWorkspace,
     WrongUse,
 )
+from arcana_pipelines.web.request_ids import HEADER
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +141,8 @@ def _kind_of(error: ArcanaError) -> tuple[int, str]:
 
 def _internal(request: Request) -> JSONResponse:
     said = "What went wrong stands in the server's log, under the request's id."
-    return answer(request, 500, "internal", said)
+    # What nobody expected is answered outside of what puts the header on all other answers.
+    return answer(request, 500, "internal", said, {HEADER: request_id(request)})
 
 
 def answer(

@@ -11,6 +11,7 @@ import pytest
 from arcana_pipelines.errors import DatabaseUnreachable
 from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Scope
+from arcana_pipelines.retrieval.searcher import Searcher
 from arcana_pipelines.web import documents
 from arcana_pipelines.web.problems import MEDIA_TYPE
 from arcana_pipelines_tests.web.conftest import SEARCH, Api
@@ -129,6 +130,18 @@ def test_a_request_keeps_the_id_that_it_came_with_if_that_is_one(api: Api) -> No
             == "from-a-proxy-1"
         )
         assert client.get("/healthz", headers={"X-Request-Id": "<script>"}).headers["x-request-id"] != "<script>"
+
+
+def test_what_nobody_expected_is_answered_with_the_id_that_the_log_has(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(Searcher, "search", fails)
+    with api.client("search") as client:
+        failed = problem(client.post(SEARCH, json={"query": "vacation"}))
+    assert failed["status"] == 500 and "fault of ours" not in str(failed) and failed["request_id"] in caplog.text
 
 
 def test_a_parameter_that_is_not_read_is_refused_and_not_left_out(api: Api) -> None:
