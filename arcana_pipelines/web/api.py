@@ -29,7 +29,15 @@ from arcana_pipelines.web.documents import add_documents
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.metrics import Metered, Metrics
 from arcana_pipelines.web.oauth import add_metadata
-from arcana_pipelines.web.problems import MEDIA_TYPE, Problem, Refused, described, handle_problems, request_id
+from arcana_pipelines.web.problems import (
+    MEDIA_TYPE,
+    RETRY_SECONDS,
+    Problem,
+    Refused,
+    described,
+    handle_problems,
+    request_id,
+)
 from arcana_pipelines.web.rate_headers import RateHeaders
 from arcana_pipelines.web.request_ids import RequestIds
 from arcana_pipelines.web.syncs import add_syncs
@@ -123,7 +131,9 @@ def add_health(app: FastAPI, database: Database) -> None:
         try:
             require_current(database)
         except ArcanaError as error:
-            raise Refused(503, "unavailable", "The database is not ready.", {"Retry-After": "5"}) from error
+            raise Refused(
+                503, "unavailable", "The database is not ready.", {"Retry-After": str(RETRY_SECONDS)}
+            ) from error
         return {"status": "ready"}
 
 

@@ -5,15 +5,15 @@ Labels come from closed sets (routes as they are written, methods, statuses), so
 
 from __future__ import annotations
 
-import time
 from http import HTTPMethod
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.process_collector import ProcessCollector
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.web.outcomes import answered, route_of
 
 # Of seconds. A search takes a few hundredths, a first one some tenths.
 _BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5, 10)
@@ -74,20 +74,9 @@ class Metered:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status = time.monotonic(), 499  # as nginx has it: whoever asked is gone
 
-        async def noted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
+        def note(status: int, seconds: float) -> None:
+            self._metrics.note(route_of(scope), scope["method"], status, seconds)
 
         with self._metrics.in_progress.track_inprogress():
-            try:
-                await self._app(scope, receive, noted)
-            except Exception:
-                status = 500
-                raise
-            finally:
-                route = getattr(scope.get("route"), "path", _OTHER)
-                self._metrics.note(route, scope["method"], status, time.monotonic() - began)
+            await answered(self._app, scope, receive, send, note)

@@ -30,7 +30,7 @@ def add_syncs(app: FastAPI, gate: Gate, database: Database) -> None:
                 raise Refused(409, "conflict", str(error)) from error
             found = asked.find(connection, opened.workspace_id, number)
         response.headers["Location"] = f"/v1/workspaces/{slug}/syncs/{number}"
-        # It may have begun between the two.
+        # The workspace may have been removed between the two.
         return found or AskedSync(number, "waiting")
 
     @app.get("/v1/workspaces/{slug}/syncs/{generation}", summary="How far a sync is", tags=["syncs"],

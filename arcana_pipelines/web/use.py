@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -16,11 +15,12 @@ from uuid import UUID
 import anyio
 import psycopg
 from anyio.to_thread import run_sync
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.keys.usage import Action, Used, record
+from arcana_pipelines.web.outcomes import answered, route_of
 
 log = logging.getLogger(__name__)
 
@@ -155,28 +155,19 @@ class Noted:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status, use = time.monotonic(), 499, Use()  # as nginx has it: whoever asked is gone
+        use = Use()
         before = _NOW.set(use)
         scope["state"]["use"] = use
 
-        async def noted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, noted)
-        except Exception:
-            status = 500
-            raise
-        finally:
+        def note(status: int, seconds: float) -> None:
             _NOW.reset(before)
             status = use.status or status
             if use.undo is not None and status != 200:
                 use.undo()
             if use.access is not None:
-                self._uses.add(_used(scope, use, use.access, status, time.monotonic() - began))
+                self._uses.add(_used(scope, use, use.access, status, seconds))
+
+        await answered(self._app, scope, receive, send, note)
 
 
 def _used(scope: Scope, use: Use, access: Access, status: int, seconds: float) -> Used:
@@ -188,7 +179,7 @@ def _used(scope: Scope, use: Use, access: Access, status: int, seconds: float) -
         company_id=access.company_id,
         workspace_id=use.workspace_id,
         action=use.action or _ACTIONS.get(tags[0], "other"),
-        route=getattr(route, "path", _OTHER),
+        route=route_of(scope),
         status=status,
         milliseconds=round(seconds * 1000),
         hits=use.hits,

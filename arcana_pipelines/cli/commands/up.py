@@ -15,6 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from contextlib import closing
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -80,7 +81,7 @@ def command(port: int, host: str, api_port: int, no_demo: bool) -> None:
     try:
         if _wait_until_up(server, host, port):
             _say_where(host, port, time.monotonic() - started, has_demo)
-            if api is not None and _answers(api, host, api_port):
+            if api is not None and _answers(api, host, api_port, "/readyz"):
                 say("[bold]API:[/bold] {}   (arcana key create makes a key; docs/serving.md)", _api(host, api_port))
             else:
                 say("[yellow]The API is not served: {}[/yellow]", why_not or f"{settings.home / 'api.log'} says why.")
@@ -161,19 +162,6 @@ def _api(host: str, port: int) -> str:
     return f"http://{_shown(host)}:{port}/v1"
 
 
-def _answers(api: subprocess.Popen[str], host: str, port: int) -> bool:
-    """Whether the API can answer searches; waits for it."""
-    shown = "127.0.0.1" if host == "0.0.0.0" else host
-    deadline = time.monotonic() + START_SECONDS
-    while api.poll() is None and time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"http://{shown}:{port}/readyz", timeout=2):
-                return True
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    return False
-
-
 def _start(command: list[str], home: Path, log: Path, usual: dict[str, str]) -> subprocess.Popen[str]:
     """Start a server that writes to a log; `usual` are variables where the environment has no other value."""
     # A session of its own: Ctrl-C reaches us alone and we stop it in order; PR_SET_PDEATHSIG stops it even
@@ -227,13 +215,21 @@ def _forward_signals(servers: list[subprocess.Popen[str]]) -> list[int]:
 
 
 def _wait_until_up(server: subprocess.Popen[str], host: str, port: int) -> bool:
+    return _answers(server, host, port, "/server_info", _refuse_unguarded)
+
+
+def _answers(
+    server: subprocess.Popen[str], host: str, port: int, path: str,
+    look: Callable[[str, int], None] = lambda host, port: None,
+) -> bool:  # fmt: skip
+    """Whether a server answers at this path, and `look` takes what it is; waits for it."""
     shown = "127.0.0.1" if host == "0.0.0.0" else host
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"http://{shown}:{port}/server_info", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://{shown}:{port}{path}", timeout=2) as answer:
                 if answer.status == 200:
-                    _refuse_unguarded(shown, port)
+                    look(shown, port)
                     return True
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
