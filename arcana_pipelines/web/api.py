@@ -14,13 +14,12 @@ from fastapi.responses import JSONResponse
 import arcana_pipelines
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current
-from arcana_pipelines.errors import ArcanaError, WrongUse
+from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.builds import Index, indexes_of
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.retrieval.limits import LONGEST_CURSOR, LONGEST_QUERY
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
-from arcana_pipelines.retrieval.searchers import Searchers
 from arcana_pipelines.web import webhooks
 from arcana_pipelines.web.administration import Administration, add_administration
 from arcana_pipelines.web.assistants import add_assistants, assistants
@@ -40,15 +39,14 @@ from arcana_pipelines.web.problems import (
 )
 from arcana_pipelines.web.rate_headers import RateHeaders
 from arcana_pipelines.web.request_ids import RequestIds
+from arcana_pipelines.web.searches import MOST_K, Searches
 from arcana_pipelines.web.syncs import add_syncs
 from arcana_pipelines.web.token_route import add_tokens
-from arcana_pipelines.web.use import Noted, UseLog, use_now
+from arcana_pipelines.web.use import Noted, UseLog
 from arcana_pipelines.web.vector_stores import add_vector_stores
 from arcana_pipelines.workspaces.workspaces import slugs_of_company
 
 LARGEST_BODY = 64 * 1024
-# Hits of one answer: more is a listing, which is had page by page.
-MOST_K = 100
 _EXAMPLE = {"query": "How many days of vacation do I have?", "k": 3}
 
 
@@ -102,9 +100,9 @@ def make_api(
     handle_problems(app)
     app.state.gate, app.state.metrics = gate, metrics
     add_health(app, database)
-    searchers = Searchers(database)
-    add_searches(app, gate, searchers)
-    add_vector_stores(app, gate, searchers)
+    searches = Searches(database, gate)
+    add_searches(app, searches)
+    add_vector_stores(app, gate, searches)
     add_workspaces(app, gate, database)
     add_documents(app, gate, database)
     add_syncs(app, gate, database)
@@ -137,16 +135,11 @@ def add_health(app: FastAPI, database: Database) -> None:
         return {"status": "ready"}
 
 
-def add_searches(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
+def add_searches(app: FastAPI, searches: Searches) -> None:
     """Searching a workspace."""
 
     def found(request: Request, access: Access, slug: str, asked: SearchRequest) -> JSONResponse:
-        opened = gate.index(access, "search", slug, asked.index)
-        if asked.k > MOST_K:
-            raise WrongUse(f"k is at most {MOST_K} here, not {asked.k}: `cursor` leads to further hits.")
-        results = searchers.of(access.company_id, (opened.slug,), limits=(opened.limits,)).search(asked)
-        use = use_now()
-        use.hits, use.tokens = len(results.hits), results.tokens
+        results = searches.search(access, slug, asked)
         headers = {"Cache-Control": "private, no-store"}
         return JSONResponse({**results.to_dict(), "request_id": request_id(request)}, headers=headers)
 

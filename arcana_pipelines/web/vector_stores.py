@@ -23,9 +23,9 @@ from arcana_pipelines.retrieval.filters import KINDS, Filters, PropertyCondition
 from arcana_pipelines.retrieval.limits import LONGEST_QUERY, LONGEST_VALUE
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.search_request import SearchRequest
-from arcana_pipelines.retrieval.searchers import Searchers
 from arcana_pipelines.web.gate import Gate, Keyed
 from arcana_pipelines.web.problems import Refused, status_of
+from arcana_pipelines.web.searches import Searches
 from arcana_pipelines.web.use import use_now
 
 MOST_RESULTS = 50
@@ -147,7 +147,7 @@ class _AsOpenAi(APIRoute):
         return handled
 
 
-def add_vector_stores(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
+def add_vector_stores(app: FastAPI, gate: Gate, searches: Searches) -> None:
     """Add the route."""
     router = APIRouter(route_class=_AsOpenAi)
     failures = {status: {"model": Failure} for status in (401, 403, 404, 422, 429)}
@@ -162,8 +162,6 @@ def add_vector_stores(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
         slug, _, index = store.partition(".")
         opened = gate.index(access, "search", slug, index or None)
         queries = [asked.query] if isinstance(asked.query, str) else asked.query
-        searcher = searchers.of(access.company_id, (opened.slug,), limits=(opened.limits,))
-        use = use_now()
         best: dict[tuple[str, int], Hit] = {}
         for query in queries:
             request = SearchRequest(
@@ -173,14 +171,12 @@ def add_vector_stores(app: FastAPI, gate: Gate, searchers: Searchers) -> None:
                 index=index or DEFAULT_INDEX,
                 min_score=asked.ranking_options.score_threshold if asked.ranking_options else None,
             )
-            results = searcher.search(request)
-            use.tokens = (use.tokens or 0) + results.tokens
-            for hit in results.hits:
+            for hit in searches.search_in(access, opened, request).hits:
                 key = (hit.document_id, hit.position)
                 if key not in best or best[key].score < hit.score:
                     best[key] = hit
         hits = sorted(best.values(), key=lambda hit: -hit.score)[: asked.max_num_results]
-        use.hits = len(hits)
+        use_now().hits = len(hits)
         return Page(search_query=queries, data=[_found(hit) for hit in hits])
 
     app.include_router(router)
