@@ -49,11 +49,14 @@ class DatabaseServer:
     @contextmanager
     def database(self, *, with_tables: bool = True) -> Iterator[str]:
         """The URL of a new database, for the role that works with it; it is dropped in the end."""
-        name = f"test_{os.getpid()}_{next(_numbers)}"
-        with self._superuser("postgres") as connection:
-            self._copy(connection, self._with_tables if with_tables else self._empty, name)
-            yield self.address(name)
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        with self._dropped_copy(self._with_tables if with_tables else self._empty) as url:
+            yield url
+
+    @contextmanager
+    def copy(self, url: str) -> Iterator[str]:
+        """The URL of a copy of one of its databases, to which nobody may be connected; it is dropped in the end."""
+        with self._dropped_copy(urlsplit(url).path.removeprefix("/")) as copied:
+            yield copied
 
     def make_ready(self, *, is_ours: bool) -> None:
         """Make the databases that are copied, unless another worker, or a run before, has made them.
@@ -86,6 +89,14 @@ class DatabaseServer:
 
     def _superuser(self, name: str) -> psycopg.Connection[Any]:
         return psycopg.connect(self.address(name, lease.SUPERUSER), autocommit=True)
+
+    @contextmanager
+    def _dropped_copy(self, template: str) -> Iterator[str]:
+        name = f"test_{os.getpid()}_{next(_numbers)}"
+        with self._superuser("postgres") as connection:
+            self._copy(connection, template, name)
+            yield self.address(name)
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def _copy(self, connection: psycopg.Connection[Any], template: str, name: str) -> None:
         """Like the installation's own, the copy is the superuser's."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
 
 from arcana_pipelines.indexes.builds import IndexStatistics
 from arcana_pipelines.operations.served_status import NewestSync, NotIndexed, ServedStatus
@@ -85,5 +85,4 @@ STATUS = ServedStatus(
 
 def shown(example: object) -> dict[str, Any]:
     """The content of an answer, with the example."""
-    kind: Any = type(example)
-    return {"application/json": {"example": TypeAdapter(kind).dump_python(example, mode="json")}}
+    return {"application/json": {"example": to_jsonable_python(example)}}

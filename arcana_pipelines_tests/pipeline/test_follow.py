@@ -90,10 +90,19 @@ def turns(monkeypatch: pytest.MonkeyPatch, small_batches: None) -> list[Slice]:
 
 @pytest.fixture
 def slow(acme: Harness, server: NotionServer, monkeypatch: pytest.MonkeyPatch) -> Harness:
-    """A source that takes some seconds to read, and a follower from the beginning on."""
+    """A source that is slower than the follower: there from the beginning on, it has a slice before all is read."""
+    look = Follower.look
+
+    def look_until_it_did_something(self: Follower, left: int) -> None:
+        look(self, left)
+        while not self.did.pages and self._process is not None and self._process.poll() is None:
+            time.sleep(0.02)
+            look(self, left)
+
+    monkeypatch.setattr(Follower, "look", look_until_it_did_something)
     monkeypatch.setattr(follow, "AFTER_SECONDS", 0.0)
     monkeypatch.setattr(source_pages, "COMMIT_PAGES", 4)
-    server.latency(2.0)
+    server.latency(0.2)
     return acme
 
 
@@ -588,6 +597,7 @@ class TestInAnotherProcess:
     def test_it_ends_with_the_run_that_is_killed_and_the_next_ends_like_an_uninterrupted_one(
         self, slow: Harness, database: Database, tmp_path: Path, seed: int
     ) -> None:
+        slow.server.latency(0.5)  # so that it is killed while there is something to read
         noted = tmp_path / "pid"
         started = Follower._start
 

@@ -8,7 +8,9 @@ import pytest
 
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.web.conftest import Api, served
+from arcana_pipelines_tests.web.conftest import arcana_database_url as arcana_database_url
 from arcana_pipelines_tests.web.conftest import companies as companies
+from arcana_pipelines_tests.web.conftest import companies_database as companies_database
 
 
 @pytest.fixture

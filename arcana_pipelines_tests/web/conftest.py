@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ from arcana_pipelines.defs.registration import register, remove
 from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Permission, Scope
 from arcana_pipelines.settings import Settings
+from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, serve
+from arcana_pipelines.testing.postgres import DatabaseServer
 from arcana_pipelines.web.administration import Administration
 from arcana_pipelines.web.api import make_api
 from arcana_pipelines.web.metrics import Metrics
@@ -26,7 +28,7 @@ from arcana_pipelines.web.receiver import listen
 from arcana_pipelines.web.server import server_of
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.companies import DEFAULT, existing_company
-from arcana_pipelines_tests.harness import Harness
+from arcana_pipelines_tests.harness import TWO_MINUTES, Harness
 
 SEARCH = "/v1/workspaces/acme/search"
 ENCRYPTION_KEY = SecretStr(installation_secrets.make())
@@ -79,16 +81,45 @@ def serving(database: Database, **settings: Any) -> Database:
     return Database(database.settings.model_copy(update=changed), serves=True)
 
 
+@pytest.fixture(scope="session")
+def companies_database(arcana_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The database of `companies`, of which each test gets a copy: to sync them takes longer than most tests."""
+    world = NotionWorld()
+    _add_pages(world)
+    with arcana_server.database() as url, serve(world) as server:
+        settings = Settings(  # type: ignore[call-arg]
+            arcana_home=tmp_path_factory.mktemp("companies"),
+            database_url=SecretStr(url),
+            notion_requests_per_minute=0,
+            embedding_provider="local-small",
+        )
+        with closing(Database(settings)) as database:
+            Harness.register(database, world, server, "acme").sync()
+            Harness.register(database, world, server, "globex", "Globex").sync()
+        yield url
+
+
 @pytest.fixture
-def companies(acme: Harness) -> Harness:
+def arcana_database_url(request: pytest.FixtureRequest, arcana_server: DatabaseServer) -> Iterator[str]:
+    """A database of this test's own: the companies are in it where the test asks for them."""
+    has_companies = "companies" in request.fixturenames
+    made = request.getfixturevalue("companies_database") if has_companies else None
+    with arcana_server.copy(made) if made is not None else arcana_server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def companies(database: Database, world: NotionWorld, server: NotionServer) -> Harness:
     """Acme, with pages that are indexed, and in the same database Globex, another company's workspace."""
-    acme.world.add_page("Vacation policy", blocks="Everyone has 30 days of vacation a year.")
-    acme.world.add_page("휴가 규정", blocks="모든 직원은 1년에 휴가 30일을 받는다.")
-    acme.settle()
-    acme.sync()
-    globex = Harness.register(acme.database, acme.world, acme.server, "globex", "Globex")
-    globex.sync()
-    return acme
+    _add_pages(world)
+    return Harness(database, world, server, "acme")
+
+
+def _add_pages(world: NotionWorld) -> None:
+    # Worlds give the same ids, one after the other: what was read from one is up to date with another.
+    world.add_page("Vacation policy", blocks="Everyone has 30 days of vacation a year.")
+    world.add_page("휴가 규정", blocks="모든 직원은 1년에 휴가 30일을 받는다.")
+    world.clock.advance(2 * TWO_MINUTES)
 
 
 @pytest.fixture
