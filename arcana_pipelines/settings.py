@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -202,6 +202,11 @@ class Settings(ScheduleTimes):
     key_requests_per_minute: int = Field(600, ge=1, le=1_000_000)
     refused_keys_per_minute: int = Field(30, ge=1, le=1_000_000)
     usage_log_months: int = Field(13, ge=1, le=1200)
+    keep_questions: Literal["text", "hash", "off"] = "text"
+    # A day is counted when it is over.
+    search_log_days: int = Field(30, ge=2, le=36500)
+    question_days: int = Field(90, ge=1, le=36500)
+    analytics_months: int = Field(13, ge=1, le=1200)
     oauth_issuer: HttpsUrl | None = None
     oauth_audience: HttpsUrl | None = None
     oauth_jwks_url: HttpsUrl | None = None

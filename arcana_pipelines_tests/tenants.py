@@ -10,13 +10,17 @@ from uuid import UUID
 import pytest
 
 from arcana_pipelines.db.embedded import lease
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.query import scalar
 from arcana_pipelines.indexes.builds import chunk_table, passage_table, terms_table
+from arcana_pipelines.learning import answers, counts, feedback
+from arcana_pipelines.learning.answers import Answer, Asked
+from arcana_pipelines.learning.questions import KeptQuestion
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server import NotionWorld, serve
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines.workspaces.workspaces import Workspace
 from arcana_pipelines_tests.harness import Harness
 
 
@@ -33,6 +37,20 @@ class Tenant:
     @property
     def partitions(self) -> list[str]:
         return [chunk_table(self.build), terms_table(self.build), passage_table(self.build)]
+
+
+def _use(database: Database, connection: Connection, workspace: Workspace) -> None:
+    """One question of this company, with what a reader said of the answer."""
+    document = scalar(
+        connection, "SELECT document_id FROM document WHERE workspace_id = %s LIMIT 1", [workspace.workspace_id]
+    )
+    kept = KeptQuestion(bytes(32), f"where is the harbour of {workspace.slug}?")
+    asked = Asked(workspace.workspace_id, "default", kept, ((str(document), 0),), True, False, False)
+    answers.record(connection, [Answer(workspace.company_id, "abcdefgh", f"asked-{workspace.slug}", asked)])
+    shown = feedback.find(connection, "abcdefgh", f"asked-{workspace.slug}", document, 0)
+    assert shown is not None
+    feedback.keep(connection, database.settings, shown, "helpful", None)
+    counts.count_chunks(connection, database.settings)
 
 
 def _tenant(database: Database, slug: str, text: str) -> Iterator[Tenant]:
@@ -57,6 +75,7 @@ def _tenant(database: Database, slug: str, text: str) -> Iterator[Tenant]:
         build = scalar(
             connection, "SELECT active_build_id FROM rag_indexes WHERE workspace_id = %s", [workspace.workspace_id]
         )
+        _use(database, connection, workspace)
     yield Tenant(harness, workspace.workspace_id, workspace.company_id, build, page)
     running.close()
 

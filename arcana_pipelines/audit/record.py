@@ -29,6 +29,7 @@ Action = Literal[
     "index.promoted",
     "index.rolled_back",
     "index.dropped",
+    "usage.purged",
 ]
 
 

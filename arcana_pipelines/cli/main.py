@@ -29,6 +29,7 @@ _COMMANDS = {
     "index": "Make, rebuild, verify, promote, roll back and drop indexes.",
     "key": "Make, list, rotate and revoke the keys of programs that use `arcana serve`.",
     "mcp": "Serve searches and documents to an assistant over MCP, on standard input and output.",
+    "report": "Show what was learned from the use of `arcana serve`: of all workspaces, or of one.",
     "retry": "Sync a workspace and take up what waits in quarantine, without waiting for its time.",
     "search": "Search a workspace. QUERY - reads one query a line from standard input.",
     "serve": "Serve searches and documents over HTTP, for programs that have a key.",

@@ -77,9 +77,10 @@ def _names() -> list[str]:
     """What our releases make. Others may have tables in the same schema: a restored dump must not change them."""
     from arcana_pipelines.db.models import Base
     from arcana_pipelines.db.models.index import CHUNK_SEQUENCE
+    from arcana_pipelines.db.models.learning import VIEWS
 
-    # The view, which was a table before.
-    return [*Base.metadata.tables, "document_chunk", CHUNK_SEQUENCE.name, "alembic_version"]
+    # `document_chunk` is a view, which was a table before.
+    return [*Base.metadata.tables, "document_chunk", *VIEWS, CHUNK_SEQUENCE.name, "alembic_version"]
 
 
 def _run(program: PgDump, database: Database, relations: list[str], file: Path) -> None:

@@ -1,5 +1,5 @@
-"""What is looked after once a night for the whole installation: its checks, Dagster's records of old runs, and the log
-of what keys were used for.
+"""What is looked after once a night for the whole installation: its checks, Dagster's records of old runs, the log of
+what keys were used for, and what is learned from it.
 
 A run leaves some 40 kB of events, and Dagster keeps them for ever. Runs of other people's jobs are not touched.
 
@@ -16,6 +16,7 @@ from arcana_pipelines.defs.jobs import MAINTENANCE_JOB, OF_NO_WORKSPACE, tags_of
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.defs.runs import JOB_TAG, WORKSPACE_TAG, Home
 from arcana_pipelines.keys.usage import keep_partitions
+from arcana_pipelines.learning.counts import count_chunks, forget
 
 _FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 _PAGE = 200
@@ -45,17 +46,30 @@ def keep_usage(context: dg.OpExecutionContext, arcana: ArcanaResource) -> int:
     return len(dropped)
 
 
+@dg.op
+def learn(context: dg.OpExecutionContext, arcana: ArcanaResource) -> int:
+    """Count how often chunks were shown and what readers said, and forget what is old; returns how many rows went."""
+    settings = arcana.database.settings
+    with arcana.database.connection() as connection:
+        days = count_chunks(connection, settings)
+        forgotten = forget(connection, settings, dt.datetime.now(dt.UTC))
+    context.log.info(f"Counted {days} days of answers, and forgot {forgotten} rows of what was learned from use.")
+    return forgotten
+
+
 @dg.job(
     name=MAINTENANCE_JOB,
     tags=tags_of(MAINTENANCE_JOB),
     executor_def=dg.in_process_executor,
     description="Deletes what Dagster keeps of runs of ours that ended more than RETENTION_DAYS ago, but the newest, "
     "and the newest successful, of each workspace and job; and what keys were used for more than USAGE_LOG_MONTHS ago. "
-    "The schedule `maintenance_sweep` runs it.",
+    "Counts how often chunks were shown and what readers said of them, and forgets answers, questions and feedback "
+    "after SEARCH_LOG_DAYS, QUESTION_DAYS and ANALYTICS_MONTHS. The schedule `maintenance_sweep` runs it.",
 )
 def maintenance() -> None:
     prune_history()
     keep_usage()
+    learn()
 
 
 def prune(instance: dg.DagsterInstance, home: Home, before: dt.datetime) -> int:

@@ -25,6 +25,7 @@ from arcana_pipelines.web.administration import Administration, add_administrati
 from arcana_pipelines.web.assistants import add_assistants, assistants
 from arcana_pipelines.web.bodies import LimitedBodies
 from arcana_pipelines.web.documents import add_documents
+from arcana_pipelines.web.feedback import add_feedback
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.metrics import Metered, Metrics
 from arcana_pipelines.web.oauth import add_metadata
@@ -42,7 +43,7 @@ from arcana_pipelines.web.request_ids import RequestIds
 from arcana_pipelines.web.searches import MOST_K, Searches
 from arcana_pipelines.web.syncs import add_syncs
 from arcana_pipelines.web.token_route import add_tokens
-from arcana_pipelines.web.use import Noted, UseLog
+from arcana_pipelines.web.use import Noted, SearchLog, UseLog
 from arcana_pipelines.web.vector_stores import add_vector_stores
 from arcana_pipelines.workspaces.workspaces import slugs_of_company
 
@@ -71,7 +72,7 @@ def make_api(
             through this server.
     """
     gate = Gate(database, salt)
-    uses = UseLog(database)
+    uses, searched = UseLog(database), SearchLog(database)
     mcp = assistants(database, gate)
 
     @asynccontextmanager
@@ -80,7 +81,7 @@ def make_api(
         # A thread without a connection would wait for one while others wait for a thread.
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = settings.database_pool_size + settings.database_max_overflow
-        async with uses.running(), mcp.session_manager.run():
+        async with uses.running(), searched.running(), mcp.session_manager.run():
             yield
 
     app = FastAPI(
@@ -94,7 +95,7 @@ def make_api(
     metrics = Metrics(database)
     app.add_middleware(LimitedBodies, most=LARGEST_BODY, free=[webhooks.PATH])
     app.add_middleware(RateHeaders)
-    app.add_middleware(Noted, uses=uses)
+    app.add_middleware(Noted, uses=uses, searched=searched)
     app.add_middleware(RequestIds)
     app.add_middleware(Metered, metrics=metrics)
     handle_problems(app)
@@ -105,6 +106,7 @@ def make_api(
     add_vector_stores(app, gate, searches)
     add_workspaces(app, gate, database)
     add_documents(app, gate, database)
+    add_feedback(app, database, searched)
     add_syncs(app, gate, database)
     add_tokens(app, gate)
     if gate.oauth is not None:

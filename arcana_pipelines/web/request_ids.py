@@ -9,7 +9,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Request-Id"
-_GIVEN = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+# What an id looks like that somebody gave.
+GIVEN = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
 
 class RequestIds:
@@ -23,7 +24,7 @@ class RequestIds:
             await self.app(scope, receive, send)
             return
         given = Headers(scope=scope).get(HEADER, "")
-        request_id = given if _GIVEN.fullmatch(given) else str(uuid4())
+        request_id = given if GIVEN.fullmatch(given) else str(uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def with_id(message: Message) -> None:

@@ -1,15 +1,19 @@
-"""What each request was, written down off its way: who asked, for what, how it went. Never what it said."""
+"""What each request was, written down off its way: who asked, for what, how it went, and what was shown.
+
+What it asked is kept as far as the settings say (`learning.questions`), and nothing of what was answered.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import ClassVar, Generic, TypeVar
 from uuid import UUID
 
 import anyio
@@ -18,8 +22,11 @@ from anyio.to_thread import run_sync
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.errors import DatabaseUnreachable
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.keys.usage import Action, Used, record
+from arcana_pipelines.learning.answers import Answer, Asked
+from arcana_pipelines.learning.answers import record as record_answers
 from arcana_pipelines.web.outcomes import answered, route_of
 
 log = logging.getLogger(__name__)
@@ -35,6 +42,8 @@ _ACTIONS: dict[str, Action] = {
 _OTHER = "other"
 _TOO_MANY = 429
 
+Row = TypeVar("Row")
+
 
 @dataclass(slots=True)
 class Use:
@@ -47,6 +56,7 @@ class Use:
         status: how it went, where the answer's own status does not say it.
         hits: that it was given.
         tokens: of its questions.
+        asked: what it asked, and what was shown.
         undo: what was counted beforehand, where it is not answered.
     """
 
@@ -56,6 +66,7 @@ class Use:
     status: int | None = None
     hits: int | None = None
     tokens: int | None = None
+    asked: list[Asked] = field(default_factory=list)
     undo: Callable[[], None] | None = None
 
 
@@ -67,20 +78,35 @@ def use_now() -> Use:
     return _NOW.get() or Use()
 
 
-class UseLog:
+class Log(Generic[Row]):
     """Rows that wait to be written, and the task that writes them. Safe to share between threads."""
+
+    # What the rows are, in words.
+    of: ClassVar[str]
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._waiting: deque[Used] = deque()
+        # One writes at a time, and who flushes knows afterwards that what waited before is written.
+        self._writing = threading.Lock()
+        self._waiting: deque[Row] = deque()
         self._dropped = 0
-        self._is_away = False
+        self.is_away = False
 
-    def add(self, used: Used) -> None:
-        """Have a row written soon. The oldest is dropped where too many wait."""
+    @property
+    def waiting(self) -> int:
+        """How many rows wait."""
+        return len(self._waiting)
+
+    @property
+    def dropped(self) -> int:
+        """How many rows were dropped since rows were last written."""
+        return self._dropped
+
+    def add(self, *rows: Row) -> None:
+        """Have rows written soon. The oldest are dropped where too many wait."""
         with self._lock:
-            self._waiting.append(used)
+            self._waiting.extend(rows)
             self._shorten()
 
     @asynccontextmanager
@@ -95,7 +121,7 @@ class UseLog:
         with anyio.move_on_after(STOP_SECONDS):
             await run_sync(self.flush, abandon_on_cancel=True)
         if left := len(self._waiting):
-            log.warning("%d rows of what keys were used for are lost: the database did not take them.", left)
+            log.warning("%d rows of %s are lost: the database did not take them.", left, self.of)
 
     async def _go_on(self) -> None:
         while True:
@@ -106,34 +132,75 @@ class UseLog:
 
     def flush(self) -> None:
         """Write what waits. It goes on waiting while the database does not answer."""
-        with self._lock:
-            rows, dropped = list(self._waiting), self._dropped
-            self._waiting.clear()
-        if not rows:
-            return
-        try:
-            with self._database.connection() as connection:
-                record(connection, _together(rows))
-        except (psycopg.DataError, psycopg.IntegrityError):
-            log.exception("%d rows of what keys were used for could not be written, and are lost", len(rows))
-        except Exception as error:  # whatever it is, requests are answered and the next attempt may succeed
-            if not self._is_away:
-                log.warning("what keys were used for waits (%d rows): %s", len(rows), error)
+        with self._writing:
             with self._lock:
-                self._is_away = True
-                self._waiting.extendleft(reversed(rows))
+                rows, dropped = list(self._waiting), self._dropped
+                self._waiting.clear()
+            left: list[Row] = []
+            error: Exception | None = None
+            for group in self._groups(rows) if rows else []:
+                if not isinstance(error, DatabaseUnreachable):  # which the others would meet, too
+                    error = self._tried(group)
+                left += group if error else []
+            with self._lock:
+                self.is_away = bool(left)
+                self._waiting.extendleft(reversed(left))
                 self._shorten()
-        else:
-            if dropped:
-                log.warning("%d rows of what keys were used for were dropped while the database was away", dropped)
-            with self._lock:
-                self._is_away = False
-                self._dropped -= dropped
+                if rows and not left:
+                    self._dropped -= dropped
+            if rows and not left and dropped:
+                log.warning("%d rows of %s were dropped while the database was away", dropped, self.of)
+
+    def _tried(self, rows: list[Row]) -> Exception | None:
+        """Write rows, all or none; returns why they have to wait."""
+        try:
+            self._write(rows)
+        except (psycopg.DataError, psycopg.IntegrityError):
+            log.exception("%d rows of %s could not be written, and are lost", len(rows), self.of)
+        except Exception as error:  # whatever it is, requests are answered and the next attempt may succeed
+            if not self.is_away:
+                log.warning("%s waits (%d rows): %s", self.of, len(rows), error)
+            return error
+        return None
+
+    def _groups(self, rows: list[Row]) -> Iterable[list[Row]]:
+        """What is written together."""
+        return [rows]
+
+    def _write(self, rows: list[Row]) -> None:
+        """Write rows, all or none."""
+        raise NotImplementedError
 
     def _shorten(self) -> None:
         while len(self._waiting) > MOST_WAITING:
             self._waiting.popleft()
             self._dropped += 1
+
+
+class UseLog(Log[Used]):
+    """Requests with a key."""
+
+    of = "what keys were used for"
+
+    def _write(self, rows: list[Used]) -> None:
+        with self._database.connection() as connection:
+            record(connection, _together(rows))
+
+
+class SearchLog(Log[Answer]):
+    """Answers that keys were given. They are written as their company, so each company's on its own."""
+
+    of = "what was asked"
+
+    def _groups(self, rows: list[Answer]) -> Iterable[list[Answer]]:
+        groups: dict[UUID, list[Answer]] = {}
+        for row in rows:
+            groups.setdefault(row.company_id, []).append(row)
+        return groups.values()
+
+    def _write(self, rows: list[Answer]) -> None:
+        with self._database.connection(rows[0].company_id) as connection:
+            record_answers(connection, rows)
 
 
 def _together(rows: Sequence[Used]) -> list[Used]:
@@ -147,8 +214,8 @@ def _together(rows: Sequence[Used]) -> list[Used]:
 class Noted:
     """An ASGI application in front of another: has what that answers to keys written down."""
 
-    def __init__(self, app: ASGIApp, uses: UseLog) -> None:
-        self._app, self._uses = app, uses
+    def __init__(self, app: ASGIApp, uses: UseLog, searched: SearchLog) -> None:
+        self._app, self._uses, self._searched = app, uses, searched
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See `Noted`."""
@@ -166,6 +233,11 @@ class Noted:
                 use.undo()
             if use.access is not None:
                 self._uses.add(_used(scope, use, use.access, status, seconds))
+                if status == 200:
+                    request_id, access = scope["state"]["request_id"], use.access
+                    self._searched.add(
+                        *(Answer(access.company_id, access.key_id, request_id, asked) for asked in use.asked)
+                    )
 
         await answered(self._app, scope, receive, send, note)
 

@@ -80,6 +80,14 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
     removed = pages.index(world.removed)
     kept = [number for number in range(len(pages)) if number != removed]
     in_workspace: dict[str, Any] = {"workspace_id": WORKSPACE}
+    in_answer: dict[str, Any] = {
+        **in_workspace,
+        "company_id": COMPANY,
+        "index_name": "default",
+        "key_id": "abcdefgh",
+        "request_id": "from-a-proxy-1",
+        "query_hash": "\\x" + 32 * "0a",
+    }
     return {
         "company": [{"company_id": COMPANY, "name": "Acme"}],
         "workspace": [
@@ -136,6 +144,58 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
                 "request_id": "from-a-proxy-1",
                 "requests": 1,
             }
+        ],
+        "search_answers": [
+            {
+                **in_answer,
+                "at": FIRST_SYNC,
+                "document_ids": [document[0]],
+                "positions": [0],
+                "is_answered": True,
+                "is_cached": False,
+                "is_continued": False,
+            }
+        ],
+        "search_feedback": [
+            {
+                **in_answer,
+                "at": FIRST_SYNC,
+                "searched_at": FIRST_SYNC,
+                "document_id": document[0],
+                "position": 0,
+                "place": 1,
+                "verdict": "helpful",
+                "comment": "what I was looking for",
+            }
+        ],
+        "query_cache": [
+            {
+                **in_workspace,
+                "company_id": COMPANY,
+                "query_hash": in_answer["query_hash"],
+                "question": "how many days of vacation?",
+                "asked": 3,
+                "answered": 2,
+                "cached": 1,
+                "first_asked_at": FIRST_SYNC,
+                "last_asked_at": FIRST_SYNC,
+                "last_answered_at": FIRST_SYNC,
+            }
+        ],
+        "chunk_analytics": [
+            {
+                **in_workspace,
+                "company_id": COMPANY,
+                "index_name": "default",
+                "day": "2026-01-05",
+                "document_id": document[0],
+                "position": 0,
+                "shown": 3,
+                "helpful": 1,
+            }
+        ],
+        "system_health": [
+            {"at": FIRST_SYNC, "reporter": "api", "component": "database", "state": "ok", "milliseconds": 2}
         ],
         "retired_slug": [{"slug": "gone"}],
         "audit_logs": [

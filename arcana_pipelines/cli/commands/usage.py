@@ -1,9 +1,10 @@
-"""`arcana usage`: what embeddings have cost, by month, workspace and model; and what keys were used for."""
+"""`arcana usage`: what embeddings have cost, what keys were used for, and deleting what is known of use."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 
 import click
 
@@ -13,17 +14,35 @@ from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.keys.usage import KeyUsage, by_month
+from arcana_pipelines.learning import counts
 from arcana_pipelines.operations.csv_cells import cell
 from arcana_pipelines.operations.usage import MonthlyUsage, frame, usage_by_month
 from arcana_pipelines.workspaces import workspaces
 
 
-@click.command(name="usage")
+class _Usage(click.Group):
+    """Shows, unless another of its commands is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(name="usage", cls=_Usage)
+def command() -> None:
+    """Show what embeddings have cost, by month, workspace and model: of all workspaces, or of one.
+
+    `arcana usage [SLUG]` is `arcana usage show [SLUG]`.
+    """
+
+
+@command.command(name="show")
 @click.argument("slug", required=False)
 @click.option("--csv", "csv_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write the rows into FILE.")
 @click.option("--keys", "of_keys", is_flag=True, help="Show in their place what keys were used for.")
 @json_option
-def command(slug: str | None, csv_file: str | None, of_keys: bool, as_json: bool) -> None:
+def show(slug: str | None, csv_file: str | None, of_keys: bool, as_json: bool) -> None:
     """Show what embeddings have cost, by month, workspace and model: of all workspaces, or of one.
 
     With --keys: how many requests were made with each key, by month. What arcana serve answers shows within seconds.
@@ -64,6 +83,47 @@ def command(slug: str | None, csv_file: str | None, of_keys: bool, as_json: bool
         _print(usage, unpriced)
         if csv_file:
             say("Wrote {}.", csv_file)
+
+
+@command.command()
+@click.option("--older-than", type=click.IntRange(0, 36500), metavar="DAYS", help="Only what is older; 0: all of it.")
+@click.option("--workspace", "slug", metavar="SLUG", help="Only of this workspace.")
+@click.option("--key", "key_id", metavar="KEY_ID", help="Only what was asked and said with this key.")
+@click.option("--yes", is_flag=True, help="Delete it. Without this it is counted, and nothing is changed.")
+@json_option
+def purge(older_than: int | None, slug: str | None, key_id: str | None, yes: bool, as_json: bool) -> None:
+    """Delete what is known of use: questions, answers, feedback, counts by chunk, and the log of requests.
+
+    What is deleted fits all that is given. Of a key it is the questions of answers that are still noted
+    (SEARCH_LOG_DAYS); counts by chunk are nobody's, and stay then. The searches of a key in this month are counted from
+    the log of requests: with that they begin anew.
+
+    \b
+    arcana usage purge --older-than 90
+    arcana usage purge --workspace handbook --older-than 0 --yes
+    arcana usage purge --key qx7k2mfa --yes
+    """
+    if older_than is None and slug is None and key_id is None:
+        raise WrongUse(
+            "Say what is deleted: --older-than DAYS, --workspace SLUG or --key KEY_ID; 0 days are all of it."
+        )
+    database = open_database()
+    require_current(database)
+    until = None if older_than is None else datetime.now(UTC) - timedelta(days=older_than)
+    with database.connection() as connection:
+        workspace_id = workspaces.find(connection, slug).workspace_id if slug else None
+        with connection.transaction(force_rollback=not yes):
+            gone = counts.purge(connection, until, workspace_id, key_id)
+    if as_json:
+        print_json({"deleted": yes, **asdict(gone)})
+        return
+    say(
+        "{} questions, {} answers, {} rows of feedback, {} counts by chunk and {} requests {}.",
+        gone.questions, gone.answers, gone.feedback, gone.chunk_days, gone.requests,
+        "were deleted" if yes else "would be deleted",
+    )  # fmt: skip
+    if gone.rows and not yes:
+        say("Nothing was changed. Give --yes to delete them: it cannot be undone.")
 
 
 def _show_keys(usage: Sequence[KeyUsage], as_json: bool) -> None:

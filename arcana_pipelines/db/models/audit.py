@@ -24,6 +24,7 @@ ACTIONS = (
     "index.promoted",
     "index.rolled_back",
     "index.dropped",
+    "usage.purged",
 )
 
 

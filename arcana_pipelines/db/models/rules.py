@@ -34,6 +34,11 @@ GUARDED = (
     "retired_chunk_terms",
     "term_count",
     "index_word",
+    "embedding_usage",
+    "search_answers",
+    "search_feedback",
+    "query_cache",
+    "chunk_analytics",
     # It may be added to, and not read.
     "audit_logs",
 )

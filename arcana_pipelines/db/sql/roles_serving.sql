@@ -47,6 +47,11 @@ BEGIN
             ('retired_chunk_terms', NULL, of_builds),
             ('term_count', NULL, of_builds),
             ('index_word', NULL, of_builds),
+            ('embedding_usage', NULL, of_workspaces),
+            ('search_answers', NULL, 'company_id = %s'),
+            ('search_feedback', NULL, 'company_id = %s'),
+            ('query_cache', NULL, 'company_id = %s'),
+            ('chunk_analytics', NULL, 'company_id = %s'),
             ('audit_logs', '{}', 'company_id = %s')  -- added to, and not read
         ) AS tables (name, columns, condition)
         WHERE to_regclass(name) IS NOT NULL
@@ -89,6 +94,24 @@ BEGIN
         UNION ALL
         SELECT 'GRANT INSERT ON audit_logs TO arcana_tenant'
         WHERE NOT has_table_privilege('arcana_tenant', to_regclass('audit_logs'), 'INSERT')
+        UNION ALL
+        -- What is learned from a company's searches is written as that company.
+        SELECT format('GRANT %s ON %I TO arcana_tenant', privilege, name)
+        FROM (VALUES
+            ('search_answers', 'INSERT'), ('search_feedback', 'INSERT'), ('search_feedback', 'UPDATE'),
+            ('query_cache', 'INSERT'), ('query_cache', 'UPDATE')
+        ) AS written (name, privilege)
+        WHERE NOT has_table_privilege('arcana_tenant', to_regclass(name), privilege)
+        UNION ALL
+        -- Views read as whoever asks.
+        SELECT format('GRANT SELECT ON %I TO arcana_tenant', name)
+        FROM unnest(ARRAY[
+            'v_index_stats', 'v_workspace_stats', 'v_usage_daily', 'v_zero_results', 'v_top_pages', 'v_stale_hits'
+        ]) AS name
+        WHERE NOT has_table_privilege('arcana_tenant', to_regclass(name), 'SELECT')
+        UNION ALL
+        SELECT 'GRANT INSERT ON system_health TO arcana_server'
+        WHERE NOT has_table_privilege('arcana_server', to_regclass('system_health'), 'INSERT')
         UNION ALL
         -- Of many companies at once, and without reading: its partitions are nobody's but the owner's.
         SELECT 'GRANT INSERT ON api_usage_logs TO arcana_server'

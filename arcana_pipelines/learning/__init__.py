@@ -1,0 +1,1 @@
+"""What is learned from use: which questions have no answer, which chunks help, which pages are stale, what is well."""

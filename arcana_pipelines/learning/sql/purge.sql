@@ -1,0 +1,55 @@
+-- Delete what is known of use: before a time, of a workspace, with a key, as far as these are given. The questions of a key
+-- are taken off the counts of those who ask the same.
+-- in: until, workspace_id, key_id (each may be null)
+-- out: the fields of Gone: how many rows were deleted
+WITH answers AS (
+    DELETE FROM search_answers
+    WHERE (%(until)s::timestamptz IS NULL OR at < %(until)s)
+      AND (%(workspace_id)s::uuid IS NULL OR workspace_id = %(workspace_id)s)
+      AND (%(key_id)s::text IS NULL OR key_id = %(key_id)s)
+    RETURNING company_id, workspace_id, query_hash, is_answered, is_cached, is_continued
+), feedback AS (
+    DELETE FROM search_feedback
+    WHERE (%(until)s::timestamptz IS NULL OR searched_at < %(until)s)
+      AND (%(workspace_id)s::uuid IS NULL OR workspace_id = %(workspace_id)s)
+      AND (%(key_id)s::text IS NULL OR key_id = %(key_id)s)
+    RETURNING 1
+), of_key AS (
+    SELECT company_id, workspace_id, query_hash, count(*) AS asked, count(*) FILTER (WHERE is_answered) AS answered,
+           count(*) FILTER (WHERE is_cached) AS cached
+    FROM answers
+    WHERE %(key_id)s::text IS NOT NULL AND NOT is_continued
+    GROUP BY company_id, workspace_id, query_hash
+), lessened AS (
+    UPDATE query_cache q
+    SET asked = q.asked - k.asked, answered = q.answered - k.answered, cached = q.cached - k.cached
+    FROM of_key k
+    WHERE q.company_id = k.company_id AND q.workspace_id = k.workspace_id AND q.query_hash = k.query_hash
+      AND q.asked > k.asked
+), questions AS (
+    DELETE FROM query_cache q
+    WHERE CASE WHEN %(key_id)s::text IS NULL
+        THEN (%(until)s::timestamptz IS NULL OR q.last_asked_at < %(until)s)
+             AND (%(workspace_id)s::uuid IS NULL OR q.workspace_id = %(workspace_id)s)
+        ELSE EXISTS (
+            SELECT FROM of_key k
+            WHERE k.company_id = q.company_id AND k.workspace_id = q.workspace_id AND k.query_hash = q.query_hash
+              AND q.asked <= k.asked
+        )
+    END
+    RETURNING 1
+), chunk_days AS (
+    DELETE FROM chunk_analytics
+    WHERE %(key_id)s::text IS NULL AND (%(until)s::timestamptz IS NULL OR day < (%(until)s AT TIME ZONE 'UTC')::date)
+      AND (%(workspace_id)s::uuid IS NULL OR workspace_id = %(workspace_id)s)
+    RETURNING 1
+), requests AS (
+    DELETE FROM api_usage_logs
+    WHERE (%(until)s::timestamptz IS NULL OR at < %(until)s)
+      AND (%(workspace_id)s::uuid IS NULL OR workspace_id = %(workspace_id)s)
+      AND (%(key_id)s::text IS NULL OR key_id = %(key_id)s)
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM answers) AS answers, (SELECT count(*) FROM feedback) AS feedback,
+       (SELECT count(*) FROM questions) AS questions, (SELECT count(*) FROM chunk_days) AS chunk_days,
+       (SELECT count(*) FROM requests) AS requests;

@@ -1,0 +1,130 @@
+"""`arcana report` shows what was learned, and `arcana usage purge` deletes it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from arcana_pipelines.audit import chain
+from arcana_pipelines.cli.commands import report as report_command
+from arcana_pipelines.cli.commands import usage as usage_command
+from arcana_pipelines.errors import UnknownWorkspace, WrongUse
+from arcana_pipelines_tests.harness import Harness
+from arcana_pipelines_tests.learning.test_week import PARKING, VACATION, Week
+from arcana_pipelines_tests.learning.test_week import companies as companies
+from arcana_pipelines_tests.learning.test_week import week as week
+
+TABLES = ("query_cache", "search_answers", "search_feedback", "chunk_analytics", "api_usage_logs")
+
+
+@pytest.fixture(autouse=True)
+def opened(companies: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (report_command, usage_command):
+        monkeypatch.setattr(module, "open_database", lambda: companies.database)
+
+
+def run(command: Any, *arguments: str) -> Any:
+    return CliRunner().invoke(command, arguments)
+
+
+def report(*arguments: str) -> Any:
+    done = run(report_command.command, *arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.output)["rows"]
+
+
+def purge(*arguments: str) -> Any:
+    done = run(usage_command.command, "purge", *arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.output)
+
+
+def left(week: Week) -> dict[str, int]:
+    return {table: week.acme.rows(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
+
+
+class TestReport:
+    def test_shows_each_for_people_and_for_programs(self, week: Week) -> None:
+        rows = {what: len(report(what)) for what in ("unanswered", "pages", "stale", "indexes", "days")}
+        assert rows == {"unanswered": 3, "pages": 3, "stale": 2, "indexes": 2, "days": 14}
+        assert report("unanswered", "acme", "--limit", "1")[0]["question"] == PARKING
+        assert report("unanswered", "globex") == []
+        (own,) = report("pages", "globex")
+        assert (own["used"], own["shown"], own["workspace"]) == (7, 7, "globex")
+        assert {each["embedding_cost"] for each in report("costs", "acme")} >= {"0.40"}
+        for what, wanted in (("unanswered", VACATION), ("pages", "휴가 규정"), ("costs", "0.4000"), ("stale", "400")):
+            shown = run(report_command.command, what)
+            assert shown.exit_code == 0 and wanted in shown.output
+
+    def test_counts_what_was_shown_since_the_night(self, week: Week) -> None:
+        with week.acme.database.connection() as connection:
+            connection.execute("DELETE FROM chunk_analytics")
+        assert [each["shown"] for each in report("pages")] == [42, 7, 43]
+
+    def test_says_where_there_is_nothing_and_refuses_what_it_does_not_know(self, companies: Harness) -> None:
+        for what in ("unanswered", "pages", "stale", "days"):
+            assert report(what) == []
+            assert run(report_command.command, what).output.startswith("No ")
+        assert isinstance(run(report_command.command, "pages", "nowhere").exception, UnknownWorkspace)
+        assert run(report_command.command, "secrets").exit_code == 2
+
+
+class TestPurge:
+    def test_counts_and_changes_nothing_before_it_is_meant(self, week: Week) -> None:
+        before = left(week)
+        told = purge("--older-than", "0")
+        assert told == {
+            "deleted": False, "answers": 57, "feedback": 31, "questions": 4, "chunk_days": 28 + 7, "requests": 71,
+        }  # fmt: skip
+        shown = run(usage_command.command, "purge", "--older-than", "0")
+        assert "would be deleted" in shown.output and "Give --yes" in shown.output
+        assert left(week) == before and week.acme.rows("SELECT FROM audit_logs WHERE action = 'usage.purged'") == []
+
+    def test_deletes_everything_and_tells_it_in_the_audit_log(self, week: Week) -> None:
+        assert purge("--older-than", "0", "--yes")["deleted"] is True
+        assert set(left(week).values()) == {0}
+        with week.acme.database.connection() as connection:
+            newest, *_ = chain.entries(connection, None, 1)
+            assert chain.verified(connection).is_whole
+        assert (newest.action, newest.object, newest.details["answers"]) == ("usage.purged", "usage", 57)
+        assert purge("--older-than", "0", "--yes")["answers"] == 0
+        assert len(week.acme.rows("SELECT FROM audit_logs WHERE action = 'usage.purged'")) == 1
+
+    def test_leaves_what_is_younger(self, week: Week) -> None:
+        purge("--older-than", "3", "--yes")
+        assert week.acme.rows("SELECT bool_and(at > now() - interval '3 days') FROM search_answers") == [(True,)]
+        assert week.acme.rows("SELECT question FROM query_cache WHERE question = %s", VACATION) != []
+        assert 0 < left(week)["chunk_analytics"] < 35
+
+    def test_of_a_workspace_leaves_the_other_company_s(self, week: Week) -> None:
+        theirs = "SELECT to_jsonb(t) FROM {} t WHERE company_id = %s ORDER BY 1"
+        before = [week.acme.rows(theirs.format(table), week.theirs.company_id) for table in TABLES]
+        purge("--workspace", "acme", "--yes")
+        assert before == [week.acme.rows(theirs.format(table), week.theirs.company_id) for table in TABLES]
+        for table in TABLES:
+            assert week.acme.rows(f"SELECT FROM {table} WHERE company_id = %s", week.ours.company_id) == []
+
+    def test_of_a_key_takes_its_questions_off_those_that_others_share(self, week: Week) -> None:
+        with week.acme.database.connection() as connection:
+            connection.execute("UPDATE search_answers SET key_id = 'another2' WHERE request_id LIKE '7-%'")
+        told = purge("--key", "ourskey2", "--yes")
+        assert told["answers"] == 50 - 7 and told["questions"] == 0
+        assert week.acme.rows(
+            "SELECT question, asked, answered, cached FROM query_cache WHERE company_id = %s ORDER BY asked",
+            week.ours.company_id,
+        ) == [("What is for lunch?", 1, 0, 0), (PARKING, 2, 0, 0), (VACATION, 3, 3, 1)]
+        assert purge("--key", "another2", "--yes")["questions"] == 3
+        assert week.acme.rows("SELECT DISTINCT key_id FROM search_answers") == [("theirkey",)]
+        assert left(week)["chunk_analytics"] == 35
+
+    def test_of_nothing_in_particular_is_refused(self, week: Week) -> None:
+        assert isinstance(run(usage_command.command, "purge", "--yes").exception, WrongUse)
+        assert isinstance(run(usage_command.command, "purge", "--workspace", "nowhere").exception, UnknownWorkspace)
+
+    def test_what_embeddings_cost_is_shown_as_before(self, week: Week) -> None:
+        for arguments in ([], ["acme"], ["--json"], ["show", "acme", "--json"], ["acme", "--keys", "--json"]):
+            assert run(usage_command.command, *arguments).exit_code == 0
+        assert "purge" in run(usage_command.command, "--help").output
