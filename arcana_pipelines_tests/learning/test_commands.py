@@ -14,7 +14,6 @@ from arcana_pipelines.cli.commands import usage as usage_command
 from arcana_pipelines.errors import UnknownWorkspace, WrongUse
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.learning.test_week import PARKING, VACATION, Week
-from arcana_pipelines_tests.learning.test_week import companies as companies
 from arcana_pipelines_tests.learning.test_week import week as week
 
 TABLES = ("query_cache", "search_answers", "search_feedback", "chunk_analytics", "api_usage_logs")

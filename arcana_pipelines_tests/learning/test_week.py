@@ -21,7 +21,6 @@ from arcana_pipelines.learning.questions import kept
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.workspaces import Workspace
 from arcana_pipelines_tests.harness import Harness
-from arcana_pipelines_tests.web.conftest import companies as companies
 from arcana_pipelines_tests.web.conftest import serving
 
 DAYS = range(1, 8)
