@@ -25,7 +25,8 @@ print("the wheel loads")
 
 def main() -> None:
     files = (ROOT / "arcana_pipelines").rglob("*.*")
-    data = {str(file.relative_to(ROOT)) for file in files if file.suffix in (".sql", ".npz", ".txt")}
+    kinds = (".sql", ".npz", ".txt", ".html", ".css", ".js", ".svg")
+    data = {str(file.relative_to(ROOT)) for file in files if file.suffix in kinds}
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
             [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder, ROOT],

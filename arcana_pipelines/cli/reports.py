@@ -67,8 +67,10 @@ def say_not_serving(builds: Sequence[NotServing]) -> None:
 
 def say_waiting_removals(slug: str, mode: str, pages: int) -> None:
     """Pages that are gone from the source, and the command that lets them be removed."""
+    from arcana_pipelines.operations.reports import removal_command
+
     say(
         "[yellow]{} pages are gone from the source, too many to remove without confirmation.[/yellow] If they are:",
         pages,
     )
-    say("  arcana sync {} --mode {} --allow-removals {}", slug, mode, pages)
+    say(f"  {removal_command(slug, mode, pages)}")

@@ -157,6 +157,13 @@ def access_by_id(connection: Connection, key_id: str) -> Access | None:
     return _noted(connection, row) if row is not None else None
 
 
+def begin_use(connection: Connection, key_id: str) -> bool:
+    """Note that a key is used for the first time; False where somebody has used it before."""
+    statement = "UPDATE api_keys SET last_used_at = now() WHERE key_id = %s AND last_used_at IS NULL RETURNING true"
+    with connection.transaction():
+        return connection.execute(statement, [key_id]).fetchone() is not None
+
+
 def _noted(connection: Connection, row: _Row) -> Access | None:
     if not row.is_good:
         return None

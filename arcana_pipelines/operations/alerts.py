@@ -20,6 +20,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import rows
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.operations.reports import removal_command
 from arcana_pipelines.workspaces.workspaces import active_slugs
 
 load_sql = statements_beside(__file__)
@@ -296,7 +297,7 @@ def _waiting_removals(slug: str, facts: Mapping[str, Any]) -> Cause:
         slug,
         f"{pages} pages are gone from the source, too many to remove without confirmation. Check that the connection "
         "still sees everything; if they are really gone, allow it.",
-        f"arcana sync {slug} --mode {facts['mode']} --allow-removals {pages}",
+        removal_command(slug, facts["mode"], pages),
     )
 
 

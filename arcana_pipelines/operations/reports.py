@@ -213,6 +213,11 @@ def sync_report(connection: Connection, workspace: Workspace, generation: Genera
     )
 
 
+def removal_command(slug: str, mode: str, pages: int) -> str:
+    """The command that lets so many pages be removed, which are gone from the source."""
+    return f"arcana sync {slug} --mode {mode} --allow-removals {pages}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Ended:
     listing_complete: bool

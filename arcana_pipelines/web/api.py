@@ -1,4 +1,4 @@
-"""The HTTP API: searches and documents, for programs that have a key. `arcana serve` serves it."""
+"""The HTTP API, for programs that have a key, and a page for people. `arcana serve` serves both."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from arcana_pipelines.web.feedback import add_feedback
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.metrics import Metered, Metrics
 from arcana_pipelines.web.oauth import add_metadata
+from arcana_pipelines.web.people.page import add_page
 from arcana_pipelines.web.problems import (
     MEDIA_TYPE,
     RETRY_SECONDS,
@@ -109,6 +110,7 @@ def make_api(
     add_feedback(app, database, searched)
     add_syncs(app, gate, database)
     add_tokens(app, gate)
+    add_page(app, gate, database, searches, administration.database if administration else None)
     if gate.oauth is not None:
         add_metadata(app, gate.oauth)
     if administration is not None:

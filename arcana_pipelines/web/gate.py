@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, NoReturn
@@ -14,7 +15,7 @@ from fastapi.security import HTTPBearer
 
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, find_index_names
-from arcana_pipelines.keys.access import Access, Scope, access_by_id, access_of
+from arcana_pipelines.keys.access import Access, Scope, access_by_id, access_of, begin_use
 from arcana_pipelines.keys.spelling import id_of
 from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.web.issuer import IssuerAway
@@ -61,7 +62,6 @@ class Gate:
                 with it, or too many with others that open nothing from the same address. 503: it may be a good token of
                 an issuer that cannot be asked.
         """
-        settings = self._database.settings
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             raise Refused(401, "unauthorized", "Send a key: `Authorization: Bearer arc_…`.", self._challenge())
@@ -69,12 +69,49 @@ class Gate:
         claims = self.tokens.read(key) if "." in key else None  # which every token has, and no key
         granted = self._granted(key) if "." in key and claims is None else None
         key_id = claims.key_id if claims else granted.name if granted else id_of(key)
+
+        def find() -> Access | None:
+            return access_of_granted(self._database, granted) if granted else self._access(key, claims)
+
+        return self._let_in(request, key_id, find)
+
+    def log_in(self, request: Request, key: str) -> Access:
+        """The same for a key that a person has typed. A token is none: its session would be one of its whole key.
+
+        Raises:
+            Refused: likewise, and a token is told as one.
+        """
+        if self.tokens.read(key) is not None:
+            raise Refused(401, "is-token", "This is a token: log in with the key itself.")
+        return self._let_in(request, id_of(key), lambda: self._access(key, None))
+
+    def access_again(self, request: Request, key_id: str) -> Access | None:
+        """What the key of a session of ours may do now; None: it is over.
+
+        Raises:
+            Refused: 429: too many requests were made with it.
+        """
+        with self._database.connection() as connection:
+            access = access_by_id(connection, key_id)
+        if access is not None:
+            self._take(request, access)
+        return access
+
+    def first_use(self, request: Request, key_id: str) -> Access | None:
+        """What a key may do that nobody has used before; None: somebody has, or it is over."""
+        with self._database.connection() as connection:
+            if not begin_use(connection, key_id):
+                return None
+        return self.access_again(request, key_id)
+
+    def _let_in(self, request: Request, key_id: str | None, find: Callable[[], Access | None]) -> Access:
+        settings = self._database.settings
         origin = origin_of(request.client.host if request.client else "")
         refused = self._refused.look(origin, settings.refused_keys_per_minute)
         # Whoever guesses is not looked up. Behind a proxy others may come from there: a key that was good still opens.
         if refused.wait and key_id not in self._requests:
             raise _too_many(request, refused, "Too many keys that open nothing came from this address")
-        access = access_of_granted(self._database, granted) if granted else self._access(key, claims)
+        access = find()
         if access is None:
             self._refused.take(origin, settings.refused_keys_per_minute)
             raise Refused(
@@ -83,13 +120,17 @@ class Gate:
                 "This key opens nothing (any more). Ask for another.",
                 self._challenge("invalid_token"),
             )
+        self._take(request, access)
+        return access
+
+    def _take(self, request: Request, access: Access) -> None:
+        """Count a request that is made with a good key."""
         use_now().access = access
-        limit = access.allowance.requests_per_minute or settings.key_requests_per_minute
+        limit = access.allowance.requests_per_minute or self._database.settings.key_requests_per_minute
         rate = self._requests.take(access.key_id, limit)
         request.state.rate = rate
         if rate.wait:
             raise _too_many(request, rate, f"The key {access.key_id} may make {limit:,} requests a minute, and has")
-        return access
 
     def _access(self, key: str, claims: Claims | None) -> Access | None:
         with self._database.connection() as connection:

@@ -100,7 +100,7 @@ def handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(ArcanaError)
     def told(request: Request, error: ArcanaError) -> JSONResponse:
-        status, kind = _kind_of(error)
+        status, kind = kind_of(error)
         if status < 500:
             return answer(request, status, kind, str(error))
         log.error("request %s: %s", request_id(request), error)
@@ -132,10 +132,11 @@ def handle_problems(app: FastAPI) -> None:
 
 def status_of(error: ArcanaError) -> int:
     """The status that an error of ours is answered with."""
-    return _kind_of(error)[0]
+    return kind_of(error)[0]
 
 
-def _kind_of(error: ArcanaError) -> tuple[int, str]:
+def kind_of(error: ArcanaError) -> tuple[int, str]:
+    """The status and the kind of problem that an error of ours is answered with."""
     return next(((status, kind) for known, status, kind in _STATUSES if isinstance(error, known)), (500, "internal"))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from uuid import UUID
 
-from arcana_pipelines.cli.commands.search import window
+from arcana_pipelines.cli.commands.search import SHOWN as ON_A_TERMINAL
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.catalogue import dimensions_of
 from arcana_pipelines.evaluation import golden, metrics
@@ -18,6 +18,7 @@ from arcana_pipelines.pipeline import registration
 from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.pipeline.sync import SyncRequest, sync
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
+from arcana_pipelines.retrieval.excerpts import excerpt
 from arcana_pipelines.retrieval.fusion import Ranking
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.search_request import SearchRequest
@@ -192,7 +193,7 @@ def pages_of(hit: Hit) -> set[str]:
 
 
 def _shows(hit: Hit, answers: Iterable[str]) -> bool:
-    passage, _ = window(hit)
+    passage, _ = excerpt(hit, ON_A_TERMINAL)
     return any(golden.holds(passage, answer) for answer in answers)
 
 

@@ -20,6 +20,7 @@ from arcana_pipelines.indexes import builds
 from arcana_pipelines.lexical import version
 from arcana_pipelines.retrieval.best_passage import FoundText
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
+from arcana_pipelines.retrieval.excerpts import excerpt
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.retrieval.fusion import Scored, fuse_as_they_are
 from arcana_pipelines.retrieval.relevance import Evidence, calibration_of, evidence
@@ -165,11 +166,11 @@ def test_words_count_more_where_all_that_is_near_is_in_the_language_of_the_quest
 
 
 def test_a_list_is_printed_as_a_list_and_a_long_text_from_a_sentence_on() -> None:
-    shown, spans = search_command.window(_hit("Do this:\n- call the guard\n- wait", []))
+    shown, spans = excerpt(_hit("Do this:\n- call the guard\n- wait", []), search_command.SHOWN)
     assert shown.splitlines() == ["Do this:", "- call the guard", "- wait"] and not spans
     long = "It was long ago. " * 60 + "Then the badge was lost. " + "It was found. " * 60
     place = long.index("badge")
-    shown, ((begin, end),) = search_command.window(_hit(long, [(place, place + 5)]))
+    shown, ((begin, end),) = excerpt(_hit(long, [(place, place + 5)]), search_command.SHOWN)
     assert shown.startswith("… Then the badge was lost.") and shown[begin:end] == "badge"
 
 

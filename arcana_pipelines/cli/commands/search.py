@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -18,6 +17,7 @@ from arcana_pipelines.cli.output import console, json_option, print_json, printa
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
+from arcana_pipelines.retrieval.excerpts import excerpt
 from arcana_pipelines.retrieval.filters import KINDS, Filters, PropertyCondition
 from arcana_pipelines.retrieval.fusion import Fusion
 from arcana_pipelines.retrieval.limits import MOST_HITS
@@ -29,7 +29,6 @@ from arcana_pipelines.retrieval.searcher import workspace_named
 from arcana_pipelines.retrieval.several import checked_workspaces, search_workspaces
 
 SHOWN = 400  # characters of a hit on a terminal
-_SENTENCE_END = re.compile(r"[.!?…。！？]\s+|\n+")
 
 
 def _time(text: str) -> datetime:
@@ -210,14 +209,14 @@ def _print_hit(number: int, hit: Hit, several: bool) -> None:
     where = f"{hit.workspace}: " if several else ""
     heading = text(f"{number}. {where}") + text(" > ".join((hit.title, *under)), "bold")
     out.print(heading + text(f"  {hit.score:.2f}  version {hit.version}{edited}", "dim"))
-    shown, spans = window(hit)
-    excerpt = text(shown)
+    shown, spans = excerpt(hit, SHOWN)
+    passage_text = text(shown)
     for begin, end in spans:
-        excerpt.stylize("bold yellow", begin, end)
+        passage_text.stylize("bold yellow", begin, end)
     for before in hit.before:
         out.print(text("   … " + " ".join(before.split())[:SHOWN], "dim"))
     # On a terminal lines are broken below each other; elsewhere a line stays a line, and padding would cut it.
-    for line in excerpt.split("\n"):
+    for line in passage_text.split("\n"):
         if out.is_terminal:
             out.print(Padding(line, (0, 0, 0, 3), expand=False), soft_wrap=False)
         else:
@@ -238,29 +237,3 @@ def _wording(twin: Place) -> str:
     shown = [f"'{there}' for '{here}'" if here else f"and '{there}'" for here, there in twin.differences if there]
     left_out = [f"no '{here}'" for here, there in twin.differences if not there]
     return f" (there: {', '.join((*shown, *left_out))})" if twin.differences else ""
-
-
-def window(hit: Hit) -> tuple[str, list[tuple[int, int]]]:
-    """What is shown of a hit, with the spans in it that hold the question's words."""
-    if hit.passage is None:
-        return _window(hit.text, hit.highlights)
-    return _window(hit.passage.text, hit.passage.highlights)
-
-
-def _window(text: str, marked: Sequence[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
-    """A text, of a long one the part with the most different marked words, with the spans in it."""
-    begins = [0, *(_sentence_before(text, begin) for begin, _ in marked)] if len(text) > SHOWN else [0]
-
-    def spans_from(begin: int) -> list[tuple[int, int]]:
-        return [(one, other) for one, other in marked if one >= begin and other <= begin + SHOWN]
-
-    begin = max(begins, key=lambda at: len({text[one:other].lower() for one, other in spans_from(at)}))
-    before, behind = "… " if begin else "", " …" if begin + SHOWN < len(text) else ""
-    shown = before + text[begin : begin + SHOWN] + behind
-    return shown, [(one - begin + len(before), other - begin + len(before)) for one, other in spans_from(begin)]
-
-
-def _sentence_before(text: str, at: int) -> int:
-    """Where the line or sentence of a place begins; of a very long one where a word shortly before it does."""
-    begin = max((end.end() for end in _SENTENCE_END.finditer(text, 0, at)), default=0)
-    return begin if at - begin < SHOWN // 2 else text.rfind(" ", 0, at - SHOWN // 4) + 1

@@ -1,0 +1,242 @@
+"""The routes of the page for people, at `/` of the API's server.
+
+Whoever has logged in with a key searches and reads what the key opens, by the same functions as the API: its scopes,
+filters, rates and quotas hold. The API takes no cookie, and the page no key but in its form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX
+from arcana_pipelines.keys.access import Access
+from arcana_pipelines.retrieval.excerpts import excerpt
+from arcana_pipelines.retrieval.results import Hit
+from arcana_pipelines.retrieval.whole_document import find_document, find_versions
+from arcana_pipelines.web.gate import Gate
+from arcana_pipelines.web.people.asked import Asked
+from arcana_pipelines.web.people.failures import Failure, failure_of
+from arcana_pipelines.web.people.languages import note_name
+from arcana_pipelines.web.people.places import places_of
+from arcana_pipelines.web.people.rendering import HEADERS, HERE, render
+from arcana_pipelines.web.people.sessions import Sessions
+from arcana_pipelines.web.people.states import states_of
+from arcana_pipelines.web.people.visitors import (
+    DOCUMENT,
+    LINK,
+    LOG_IN,
+    LOG_OUT,
+    SEARCH,
+    STATE,
+    Visitor,
+    Visitors,
+    form_of,
+    safe_next,
+    words_of,
+)
+from arcana_pipelines.web.problems import Refused, request_id
+from arcana_pipelines.web.searches import Searches
+from arcana_pipelines.web.use import use_now
+
+_FILES = {"page.css": "text/css", "icon.svg": "image/svg+xml"}
+_SHOWN = 700  # characters of a hit
+_Form = Annotated[dict[str, str], Depends(form_of)]
+
+
+class _LogInFirst(Exception):
+    """Somebody who has not logged in asks for what needs it."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        super().__init__()
+        self.visitor = visitor
+
+
+def _logged_in(request: Request) -> Visitor:
+    visitors: Visitors = request.app.state.visitors
+    visitor = visitors.of(request)
+    if visitor.access is None:
+        raise _LogInFirst(visitor)
+    return visitor
+
+
+_LoggedIn = Annotated[Visitor, Depends(_logged_in)]
+
+
+def add_page(app: FastAPI, gate: Gate, database: Database, searches: Searches, administered: Database | None) -> None:
+    """Add the routes.
+
+    Args:
+        administered: as the application, for what administrators may see of a workspace; None: they see no more.
+    """
+    visitors = app.state.visitors = Visitors(gate, Sessions(database.settings))
+    router = APIRouter(route_class=_route_of(visitors), include_in_schema=False)
+
+    _add_files(router)
+    _add_log_in(router, visitors, gate)
+    _add_search(router, visitors, database, searches)
+    _add_document(router, visitors, gate, database)
+
+    @router.get(STATE, tags=["workspaces"])
+    def state(request: Request, visitor: _LoggedIn) -> Response:
+        after = request.query_params.get("after", "")[:63].replace("\0", "")
+        states, further = states_of(database, administered, _access(visitor), after)
+        return visitors.page(request, visitor, "state.html", states=states, further=further)
+
+    app.include_router(router)
+
+
+def _route_of(visitors: Visitors) -> type[APIRoute]:
+    class ForPeople(APIRoute):
+        """Says in words what goes wrong, and gives every answer the headers of the page."""
+
+        def get_route_handler(self) -> Any:
+            handler = super().get_route_handler()
+
+            async def handled(request: Request) -> Response:
+                try:
+                    response: Response = await handler(request)
+                except _LogInFirst as wanted:
+                    response = visitors.go(request, wanted.visitor, _log_in_before(request, wanted.visitor))
+                except Exception as error:  # the edge of the page: whoever looks at it gets one
+                    failure = failure_of(request, error)
+                    response = render("error.html", words_of(request), failure.status, failure=failure,
+                                      id=request_id(request))  # fmt: skip
+                    response.headers.update(failure.headers)
+                response.headers.update(HEADERS)
+                return response
+
+            return handled
+
+    return ForPeople
+
+
+def _log_in_before(request: Request, visitor: Visitor) -> str:
+    where = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    asked = {"next": safe_next(where)} if request.method == "GET" and safe_next(where) != SEARCH else {}
+    if visitor.was_logged_in:
+        asked["over"] = "1"
+    return f"{LOG_IN}?{urlencode(asked)}" if asked else LOG_IN
+
+
+def _access(visitor: Visitor) -> Access:
+    assert visitor.access is not None
+    return visitor.access
+
+
+def _add_files(router: APIRouter) -> None:
+    for name, kind in _FILES.items():
+        router.add_api_route(f"/assets/{name}", _file(name, kind))
+
+
+def _file(name: str, kind: str) -> Callable[[], Response]:
+    content = (HERE / "static" / name).read_bytes()
+    return lambda: Response(content, media_type=kind)
+
+
+def _add_log_in(router: APIRouter, visitors: Visitors, gate: Gate) -> None:
+    def require_form(visitor: Visitor, form: dict[str, str]) -> None:
+        """Refuse a form that this browser was not shown: another site's, say."""
+        if not visitors.sessions.is_of(visitor.session, form.get("form_token", "")):
+            raise Refused(403, "form-over", "")
+
+    def shown(request: Request, visitor: Visitor, where: str, failure: Failure | None = None) -> Response:
+        given = {"next": safe_next(where), "failure": failure, "is_over": "over" in request.query_params}
+        response = visitors.page(request, visitor, "log_in.html", failure.status if failure else 200, **given)
+        response.headers.update(failure.headers if failure else {})
+        return response
+
+    @router.get(LOG_IN, tags=["page"])
+    def log_in_form(request: Request) -> Response:
+        visitor = visitors.of(request)
+        where = request.query_params.get("next", SEARCH)
+        if visitor.access is not None:
+            return visitors.go(request, visitor, safe_next(where))
+        return shown(request, visitor, where)
+
+    @router.post(LOG_IN, tags=["page"])
+    def log_in(request: Request, form: _Form) -> Response:
+        visitor = visitors.of(request)
+        key, where = form.get("key", "").strip(), form.get("next", SEARCH)
+        try:
+            require_form(visitor, form)
+            access = gate.log_in(request, key)
+        except (Refused, ArcanaError) as error:
+            return shown(request, visitor, where, failure_of(request, error))
+        return visitors.go(request, visitors.logged_in(visitor, access), safe_next(where))
+
+    @router.post(LOG_OUT, tags=["page"])
+    def log_out(request: Request, form: _Form) -> Response:
+        visitor = visitors.of(request)
+        require_form(visitor, form)
+        return visitors.go(request, visitors.logged_out(visitor), LOG_IN)
+
+    # Two steps: programs that look at links before people do, such as those of messengers, use up none.
+    @router.get(LINK, tags=["page"])
+    def link(request: Request) -> Response:
+        once = request.query_params.get("once", "")
+        failure = None if visitors.sessions.read_link(once) else Failure(401, "link-over")
+        status = failure.status if failure else 200
+        return visitors.page(request, visitors.of(request), "link.html", status, once=once, failure=failure)
+
+    @router.post(LINK, tags=["page"])
+    def follow(request: Request, form: _Form) -> Response:
+        visitor = visitors.of(request)
+        require_form(visitor, form)
+        key_id = visitors.sessions.read_link(form.get("once", ""))
+        access = gate.first_use(request, key_id) if key_id is not None else None
+        if access is None:
+            failure = Failure(401, "link-over")
+            return visitors.page(request, visitor, "link.html", failure.status, once="", failure=failure)
+        return visitors.go(request, visitors.logged_in(visitor, access), SEARCH)
+
+
+def _add_search(router: APIRouter, visitors: Visitors, database: Database, searches: Searches) -> None:
+    @router.get(SEARCH, tags=["page"])
+    def search(request: Request, visitor: _LoggedIn) -> Response:
+        access, asked = _access(visitor), Asked.of(request.query_params)
+        with database.connection(access.company_id) as connection:
+            places = places_of(connection, access)
+        place = next((each for each in places if asked.workspace in ("", each.name)), None)
+        results = failure = None
+        if asked.query and places:
+            try:
+                if place is None:
+                    raise Refused(404, "not-found", "")
+                wanted = asked.request(place.index)
+                use_now().action = "search"
+                results = searches.search(access, place.slug, wanted)
+            except (Refused, ArcanaError) as error:
+                failure = failure_of(request, error)
+        response = visitors.page(
+            request, visitor, "search.html", failure.status if failure else 200, asked=asked, places=places,
+            place=place, results=results, failure=failure, excerpt=_excerpt, note_name=note_name,
+            request_id=request_id(request),
+        )  # fmt: skip
+        response.headers.update(failure.headers if failure else {})
+        return response
+
+
+def _excerpt(hit: Hit) -> tuple[str, list[tuple[int, int]]]:
+    return excerpt(hit, _SHOWN)
+
+
+def _add_document(router: APIRouter, visitors: Visitors, gate: Gate, database: Database) -> None:
+    @router.get(DOCUMENT, tags=["documents"])
+    def document(request: Request, visitor: _LoggedIn) -> Response:
+        access, asked = _access(visitor), Asked.of(request.query_params)
+        wanted, number = request.query_params.get("id", ""), request.query_params.get("version", "")
+        slug, _, index = asked.workspace.partition(".")
+        opened = gate.index(access, "read", slug, index or None)
+        with database.connection(access.company_id) as connection:
+            versions = find_versions(connection, opened.workspace_id, wanted, index or DEFAULT_INDEX)
+            version = int(number) if number.isdecimal() and len(number) < 10 else versions[0].version
+            found = find_document(connection, opened.workspace_id, wanted, index or DEFAULT_INDEX, version=version)
+        return visitors.page(request, visitor, "document.html", asked=asked, found=found, versions=versions)

@@ -1,0 +1,50 @@
+"""Where a visitor may search: the indexes of workspaces that the key opens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX
+from arcana_pipelines.keys.access import Access
+from arcana_pipelines.retrieval.shown import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An index of a workspace.
+
+    Attributes:
+        name: in addresses: the workspace's slug, with `.index` behind it where that is not the default one.
+        title: as people call it.
+        may_read: whether the key opens whole documents there.
+    """
+
+    name: str
+    title: str
+    slug: str
+    index: str
+    may_read: bool
+
+
+def places_of(connection: Connection, access: Access) -> list[Place]:
+    """Those that a key may search, by slug, the default index of each first."""
+    rows: list[tuple[UUID, str, str, str]] = connection.execute(
+        "SELECT w.workspace_id, w.slug, w.name, coalesce(i.name, %(default)s) AS index FROM workspace w "
+        "LEFT JOIN rag_indexes i USING (workspace_id) WHERE w.company_id = %(company)s AND w.status <> 'deleting' "
+        "ORDER BY w.slug, i.name <> %(default)s, i.name",
+        {"company": access.company_id, "default": DEFAULT_INDEX},
+    ).fetchall()
+    return [
+        Place(
+            _named(slug, index, "."), _named(shown(name) or slug, index, " / "), slug, index,
+            access.may_in("read", workspace_id, index),
+        )
+        for workspace_id, slug, name, index in rows
+        if access.may_in("search", workspace_id, index)
+    ]  # fmt: skip
+
+
+def _named(workspace: str, index: str, between: str) -> str:
+    return workspace if index == DEFAULT_INDEX else f"{workspace}{between}{index}"

@@ -1,0 +1,139 @@
+"""Who looks at the page: the session of the browser with what its key may do now, and its language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, cast
+from urllib.parse import parse_qsl, urlsplit
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
+
+from arcana_pipelines.keys.access import Access
+from arcana_pipelines.web.gate import Gate
+from arcana_pipelines.web.people.languages import COOKIE, Language, Words, accepted, is_language
+from arcana_pipelines.web.people.rendering import render
+from arcana_pipelines.web.people.sessions import SESSION_SECONDS, Session, Sessions
+
+SEARCH, STATE, DOCUMENT, LOG_IN, LOG_OUT, LINK, FEEDBACK = (
+    "/", "/state", "/document", "/log-in", "/log-out", "/link", "/feedback"
+)  # fmt: skip
+_LANGUAGE_SECONDS = 365 * 24 * 3600
+_LONGEST_NEXT = 8000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A browser.
+
+    Attributes:
+        session: what its cookie says, or a new session.
+        access: what the session's key may do; None: nobody has logged in.
+        was_logged_in: a session or its key is over.
+        words: the page in its language.
+    """
+
+    session: Session
+    access: Access | None
+    was_logged_in: bool
+    words: Words
+
+
+class Visitors:
+    """Finds out who asks, and answers them."""
+
+    def __init__(self, gate: Gate, sessions: Sessions) -> None:
+        self._gate = gate
+        self.sessions = sessions
+
+    def of(self, request: Request) -> Visitor:
+        """Who asks.
+
+        Raises:
+            Refused: 429: too many requests were made with the key.
+        """
+        cookie = request.cookies.get(_cookie(request))
+        session = self.sessions.read(cookie) if cookie else None
+        access = None
+        if session is not None and session.key_id is not None:
+            access = self._gate.access_again(request, session.key_id)
+        was_logged_in = bool(cookie) and access is None and (session is None or session.key_id is not None)
+        if session is None or was_logged_in:
+            session = self.sessions.new()
+        return Visitor(session, access, was_logged_in, words_of(request))
+
+    def logged_in(self, visitor: Visitor, access: Access) -> Visitor:
+        """The visitor with a session of a key that opened something."""
+        return replace(visitor, session=self.sessions.new(access.key_id), access=access)
+
+    def logged_out(self, visitor: Visitor) -> Visitor:
+        """The visitor with a session of nobody."""
+        return replace(visitor, session=self.sessions.new(), access=None)
+
+    def page(self, request: Request, visitor: Visitor, template: str, status: int = 200, **given: Any) -> Response:
+        """A page for a visitor."""
+        response = render(
+            template, visitor.words, status,
+            access=visitor.access, form_token=self.sessions.form_token(visitor.session),
+            here=request.url.path, in_language=_in_language(request, visitor.words.language), **given,
+        )  # fmt: skip
+        self._remember(request, response, visitor)
+        return response
+
+    def go(self, request: Request, visitor: Visitor, where: str) -> Response:
+        """Send a visitor on, by a page of ours."""
+        response = RedirectResponse(where, 303)
+        self._remember(request, response, visitor)
+        return response
+
+    def _remember(self, request: Request, response: Response, visitor: Visitor) -> None:
+        is_secure = request.url.scheme == "https"
+        response.set_cookie(
+            _cookie(request), self.sessions.write(visitor.session), SESSION_SECONDS, path="/", secure=is_secure,
+            httponly=True, samesite="strict",
+        )  # fmt: skip
+        if is_language(chosen := request.query_params.get("lang")):
+            response.set_cookie(
+                COOKIE, cast(str, chosen), _LANGUAGE_SECONDS, path="/", secure=is_secure, httponly=True, samesite="lax"
+            )
+
+
+def words_of(request: Request) -> Words:
+    """The page in the language that was chosen now, or before, or that the browser prefers."""
+    for chosen in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
+        if is_language(chosen):
+            return Words(cast(Language, chosen))
+    return Words(accepted(request.headers.get("accept-language", "")))
+
+
+def safe_next(where: str) -> str:
+    """A place of the page to go on to: what was asked for if it is one, else the search. Never another host."""
+    if len(where) > _LONGEST_NEXT or not where.isascii() or not where.isprintable() or "\\" in where:
+        return SEARCH
+    try:
+        parts = urlsplit(where)
+    except ValueError:
+        return SEARCH
+    if parts.scheme or parts.netloc or where.startswith("//") or parts.path not in (SEARCH, STATE, DOCUMENT):
+        return SEARCH
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """What a form has sent."""
+    body = (await request.body()).decode("utf-8", "replace")
+    return dict(parse_qsl(body, keep_blank_values=True, max_num_fields=50))
+
+
+def _cookie(request: Request) -> str:
+    """Its name: with https one that no other host of the same domain can set."""
+    return "__Host-arcana" if request.url.scheme == "https" else "arcana"
+
+
+def _in_language(request: Request, now: Language) -> dict[str, str]:
+    """The address of this page in each language."""
+    kept = request.url.remove_query_params("lang")
+    # A form that was sent cannot be asked for again.
+    path = SEARCH if request.method == "POST" and request.url.path not in (LOG_IN, LINK) else kept.path
+    query = "" if request.method == "POST" else kept.query
+    return {language: f"{path}?{query + '&' if query else ''}lang={language}" for language in ("en", "ko")}

@@ -1,0 +1,1 @@
+"""The page for people, over real HTTP and in a browser."""
