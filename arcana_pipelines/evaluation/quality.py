@@ -17,7 +17,7 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import EmbeddingFailed, RerankingFailed
 from arcana_pipelines.evaluation import golden
 from arcana_pipelines.evaluation.drafts import Page, draft
-from arcana_pipelines.evaluation.golden import Question
+from arcana_pipelines.evaluation.golden import Question, Relevant
 from arcana_pipelines.evaluation.metrics import DECISIVE, measure, percentile
 from arcana_pipelines.indexes.builds import Build, builds_of
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
@@ -331,6 +331,22 @@ def suggest(connection: Connection, workspace_id: UUID, limit: int) -> list[Ques
     with connection.transaction(), connection.cursor("quality_documents", row_factory=class_row(Page)) as cursor:
         cursor.execute(load_sql("documents"), {"workspace_id": workspace_id, "most": MOST_PAGES})
         return draft(cursor, limit)
+
+
+def suggest_from_feedback(connection: Connection, workspace_id: UUID, limit: int) -> list[Question]:
+    """Drafts of golden questions that readers asked, with the pages that helped them; none that is golden already.
+
+    A page's grade is how often it helped more than it did not, 3 at most.
+    """
+    rows = connection.execute(load_sql("feedback_drafts"), {"workspace_id": workspace_id, "most": limit}).fetchall()
+    return [
+        Question(
+            query=query,
+            relevant=tuple(Relevant(external_id=page, grade=grade) for page, grade in zip(pages, grades, strict=True)),
+        )
+        for query, pages, grades in rows
+        if golden.words(query)
+    ]
 
 
 def _rounded(measures: Mapping[str, float] | pd.Series[float]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from click.testing import CliRunner
 
+from arcana_pipelines.cli.commands import eval as eval_command
 from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.evaluation import quality
+from arcana_pipelines.evaluation.golden import read_golden
 from arcana_pipelines.keys.usage import Used
 from arcana_pipelines.keys.usage import record as record_use
 from arcana_pipelines.learning import answers, counts, feedback, reports
@@ -315,3 +321,49 @@ class TestForgetting:
             connection.execute("UPDATE query_cache SET last_asked_at = now() - interval '1 year' WHERE asked = 7")
         self.forget(week, datetime.now(UTC))
         assert week.acme.rows("SELECT asked FROM query_cache ORDER BY 1") == [(15,), (21,)]
+
+
+class TestGoldenQuestionsFromFeedback:
+    def drafts(self, week: Week) -> list[Any]:
+        with week.acme.database.connection() as connection:
+            return quality.suggest_from_feedback(connection, week.ours.workspace_id, 10)
+
+    def page(self, week: Week, document: UUID) -> str:
+        ((page,),) = week.acme.rows("SELECT external_id FROM source_page WHERE document_id = %s", document)
+        return str(page)
+
+    def test_are_what_readers_asked_with_the_pages_that_helped_them(self, week: Week) -> None:
+        (draft,) = self.drafts(week)
+        assert draft.query == VACATION
+        assert [(each.external_id, each.grade) for each in draft.relevant] == [(self.page(week, week.first), 3)]
+
+    def test_can_be_kept_and_are_not_proposed_again(self, week: Week) -> None:
+        drafts = read_golden("\n".join(each.model_dump_json() for each in self.drafts(week)).encode())
+        with week.acme.database.connection() as connection:
+            quality.save_golden(connection, week.ours.workspace_id, drafts)
+        assert self.drafts(week) == []
+
+    def test_leave_out_what_was_not_helpful_and_what_was_masked_or_is_gone(self, week: Week) -> None:
+        with week.acme.database.connection() as connection:
+            connection.execute("UPDATE query_cache SET question = 'Who has <number>?' WHERE asked = 21")
+        assert self.drafts(week) == []
+        with week.acme.database.connection() as connection:
+            connection.execute("UPDATE query_cache SET question = 'Who?' WHERE asked = 21")
+        assert len(self.drafts(week)) == 1
+        with week.acme.database.connection() as connection:
+            connection.execute("UPDATE source_page SET removed_at = now() WHERE document_id = %s", [week.first])
+        assert self.drafts(week) == []
+
+    def test_are_written_as_golden_questions_are_read(self, week: Week, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DATABASE_URL", week.acme.database.url)
+        monkeypatch.setenv("ARCANA_HOME", str(week.acme.database.settings.home))
+
+        def run(*arguments: str) -> Any:
+            return CliRunner().invoke(eval_command.command, arguments)
+
+        done = run("acme", "--suggest", "--from-feedback")
+        (line, *said) = done.output.splitlines()
+        assert json.loads(line)["query"] == VACATION and said[0].startswith("1 drafts.")
+        week.acme.rows("DELETE FROM search_feedback RETURNING 1")
+        assert run("acme", "--suggest", "--from-feedback").output.startswith("Nobody has said of an answer yet")
+        assert isinstance(run("acme", "--from-feedback").exception, WrongUse)

@@ -44,29 +44,34 @@ BELOW_BASELINE = 3
     "--csv", "csv_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write every measure into FILE."
 )
 @click.option("--suggest", is_flag=True, help="Draft questions from titles and headings instead.")
+@click.option("--from-feedback", is_flag=True, help="With --suggest: what readers asked, and said of the answers.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many drafts.")
 @json_option
 @click.pass_context
 def command(
     context: click.Context, slug: str, golden: IO[bytes] | None, index: str, build: int | None, keep: bool,
-    baseline: bool, fusion: Fusion, rerank: bool, csv_file: str | None, suggest: bool, limit: int, as_json: bool,
+    baseline: bool, fusion: Fusion, rerank: bool, csv_file: str | None, suggest: bool, from_feedback: bool, limit: int,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Measure how well an index answers golden questions; exit 3 when it does worse than its baseline.
 
     GOLDEN holds a question a line: {"query": "…", "relevant": [{"external_id": "…", "passage": "…", "grade": 1}]}.
-    Without it the kept questions are asked. `arcana eval SLUG --suggest > golden.jsonl` drafts some to begin with.
+    Without it the kept questions are asked. `arcana eval SLUG --suggest > golden.jsonl` drafts some to begin with, and
+    with --from-feedback some that readers asked.
     """
     from rich.text import Text
 
     if suggest and (golden or keep or baseline or csv_file or rerank or build is not None):
-        raise WrongUse("--suggest goes with --limit only: it drafts questions and asks none.")
+        raise WrongUse("--suggest goes with --from-feedback and --limit only: it drafts questions and asks none.")
+    if from_feedback and not suggest:
+        raise WrongUse("--from-feedback says what --suggest drafts questions from: give --suggest, too.")
     request = EvalRequest(golden.read() if golden else None, index, build, keep, baseline, fusion, rerank)
     database = open_database()
     require_current(database)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
         if suggest:
-            _suggest(connection, workspace, limit, as_json)
+            _suggest(connection, workspace, from_feedback, limit, as_json)
             return
         with error_console().status(Text(f"{slug}: asking …")) as status:
             outcome = run(
@@ -86,13 +91,17 @@ def command(
         context.exit(BELOW_BASELINE)
 
 
-def _suggest(connection: Connection, workspace: Workspace, limit: int, as_json: bool) -> None:
-    drafts = quality.suggest(connection, workspace.workspace_id, limit)
+def _suggest(connection: Connection, workspace: Workspace, from_feedback: bool, limit: int, as_json: bool) -> None:
+    draft = quality.suggest_from_feedback if from_feedback else quality.suggest
+    drafts = draft(connection, workspace.workspace_id, limit)
     if as_json:
         print_json({"workspace": workspace.slug, "questions": to_dicts(drafts)})
     else:
         for question in drafts:
             print_json(question.model_dump(exclude_none=True))
+    if from_feedback and not drafts:
+        click.echo("Nobody has said of an answer yet that it helped, or no text of a question is kept.", err=True)
+        return
     click.echo(
         f"{len(drafts)} drafts. Look through them: ask as your readers ask, and name every page that answers.", err=True
     )
