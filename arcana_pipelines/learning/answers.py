@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,8 +10,8 @@ from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.learning.questions import KeptQuestion, kept
-from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.settings import Settings
 
@@ -54,16 +54,19 @@ class Answer:
 
 
 def asked(
-    settings: Settings, company_id: UUID, workspace_id: UUID, index_name: str, request: SearchRequest,
-    results: Results, is_cached: bool = False,
+    settings: Settings, company_id: UUID, workspace_id: UUID, request: SearchRequest, told: Mapping[str, Any],
+    is_cached: bool = False,
 ) -> Asked:  # fmt: skip
-    """What is noted of a search of a company, which is neither its words nor those of pages."""
+    """What is noted of a search of a company: its question as far as that is kept, and no word of the answer.
+
+    `told` is the answer as `Results.to_dict` tells it.
+    """
     return Asked(
         workspace_id,
-        index_name,
+        request.index or DEFAULT_INDEX,
         kept(request.query, company_id, settings),
-        tuple((hit.document_id, hit.position) for hit in results.hits or results.nearest),
-        bool(results.hits),
+        tuple((hit["document_id"], hit["position"]) for hit in told["hits"] or told.get("nearest", ())),
+        bool(told["hits"]),
         is_cached,
         request.after is not None,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
+from uuid import UUID
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request
@@ -16,9 +17,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.keys.access import Access
+from arcana_pipelines.learning.answers import Asked
+from arcana_pipelines.learning.questions import kept
 from arcana_pipelines.mcp.http import PATH, make_http_app
+from arcana_pipelines.mcp.ids import read_id
 from arcana_pipelines.mcp.reach import Reach
 from arcana_pipelines.mcp.server import SEARCHES, make_server
+from arcana_pipelines.settings import Settings
 from arcana_pipelines.web.gate import Gate
 from arcana_pipelines.web.problems import Refused, answer
 from arcana_pipelines.web.use import Use
@@ -32,6 +37,7 @@ def assistants(database: Database, gate: Gate) -> MCPServer[Any]:
         access: Access = request.state.access
         with database.connection(access.company_id) as connection:
             known = slugs_of_company(connection, access.company_id)
+        request.state.workspaces = dict(known)
         search, read = (
             tuple(slug for slug, workspace_id in known if access.may_in(scope, workspace_id, DEFAULT_INDEX))
             for scope in ("search", "read")
@@ -40,7 +46,7 @@ def assistants(database: Database, gate: Gate) -> MCPServer[Any]:
         return Reach(search, read, access.company_id, limits)
 
     server = make_server(database, reach_of)
-    server.middleware.append(_Counted(gate))
+    server.middleware.append(_Counted(gate, database.settings))
     return server
 
 
@@ -69,8 +75,8 @@ class _Keyed:
 class _Counted:
     """Counts the searches of assistants, as those of other programs are counted."""
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
+    def __init__(self, gate: Gate, settings: Settings) -> None:
+        self._gate, self._settings = gate, settings
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> Any:
         if ctx.method != "tools/call" or (ctx.params or {}).get("name") not in SEARCHES:
@@ -88,4 +94,23 @@ class _Counted:
             found = answered.get("structuredContent")
             use.status = 422 if answered.get("isError") else None
             use.hits = len(found["results"]) if found else None
+            if found and use.status is None:
+                use.asked += _asked(self._settings, state.access, state.workspaces, ctx.params or {}, found)
         return answered
+
+
+def _asked(
+    settings: Settings, access: Access, workspaces: Mapping[str, UUID], params: Mapping[str, Any], found: dict[str, Any]
+) -> Iterator[Asked]:
+    """What an assistant asked, and what it was shown: of several workspaces those that had something, or else all."""
+    arguments = params.get("arguments") or {}
+    question = kept(str(arguments.get("query", "")), access.company_id, settings)
+    shown: dict[str, list[tuple[str, int]]] = {}
+    if not found["results"]:
+        opened = (slug for slug, each in workspaces.items() if access.may_in("search", each, DEFAULT_INDEX))
+        shown = {slug: [] for slug in arguments.get("workspaces") or opened}
+    for each in found["results"] or found["nearest"]:
+        named = read_id(each["id"])
+        shown.setdefault(named.workspace, []).append((named.document_id, (named.passage or 1) - 1))
+    for slug, chunks in shown.items():
+        yield Asked(workspaces[slug], DEFAULT_INDEX, question, tuple(chunks), bool(found["results"]), False, False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.learning.answers import asked as noted
 from arcana_pipelines.retrieval.results import Results
@@ -42,6 +41,6 @@ class Searches:
         use = use_now()
         use.hits = (use.hits or 0) + len(results.hits)
         use.tokens = (use.tokens or 0) + results.tokens
-        index = asked.index or DEFAULT_INDEX
-        use.asked.append(noted(self._settings, access.company_id, opened.workspace_id, index, asked, results))
+        told = results.to_dict()
+        use.asked.append(noted(self._settings, access.company_id, opened.workspace_id, asked, told))
         return results

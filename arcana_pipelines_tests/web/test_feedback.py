@@ -10,16 +10,20 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+from mcp import Client
 
 from arcana_pipelines.errors import DatabaseUnreachable
 from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Permission
 from arcana_pipelines.learning.questions import KeptQuestion
+from arcana_pipelines.mcp.ids import read_id
 from arcana_pipelines.web import use
 from arcana_pipelines.web.problems import MEDIA_TYPE
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
+from arcana_pipelines_tests.mcp.conftest import ERAS
 from arcana_pipelines_tests.web.conftest import SALT, SEARCH, Api, served, serving
+from arcana_pipelines_tests.web.test_assistants import ask
 
 STORE = "/v1/vector_stores/acme/search"
 NOWHERE = "The key was given no such answer"
@@ -375,6 +379,32 @@ class TestWhatIsNoted:
         for thread in threads:
             thread.join()
         assert api.acme.rows("SELECT DISTINCT asked, answered FROM query_cache") == [(40, 40)]
+
+    @pytest.mark.parametrize("era", ERAS)
+    def test_of_an_assistant_is_what_it_was_shown(self, api: Api, era: str) -> None:
+        async def act(client: Client) -> list[Any]:
+            asked = [
+                ("search", {"query": "days of vacation"}),
+                ("search_with_filters", {"query": "submarine torpedoes", "kinds": ["row"]}),
+                ("search_with_filters", {"query": "vacation", "below": "Nowhere"}),
+                ("list_workspaces", {}),
+            ]
+            return [await client.call_tool(name, given) for name, given in asked]
+
+        key = api.key("search", "feedback")
+        found, nothing, failed, _ = ask(api, key.key, era, act)
+        assert failed.is_error and nothing.structured_content["results"] == []
+        with api.with_key(key.key) as client:
+            client.post("/v1/feedback", json={"request_id": "none", "verdict": "no_answer"})  # writes what waits
+        first = read_id(found.structured_content["results"][0]["id"])
+        assert api.acme.rows(
+            "SELECT q.question, a.is_answered, a.document_ids[1]::text, a.positions[1] + 1, w.slug "
+            "FROM search_answers a JOIN query_cache q USING (workspace_id, query_hash) "
+            "JOIN workspace w USING (workspace_id) ORDER BY a.at"
+        ) == [
+            ("days of vacation", True, first.document_id, first.passage, "acme"),
+            ("submarine torpedoes", False, None, None, "acme"),
+        ]
 
     def test_belongs_to_its_company_alone(self, api: Api) -> None:
         with api.client("search", "feedback") as client:
