@@ -11,6 +11,7 @@ from arcana_pipelines.defs.failed_runs import failed_runs
 from arcana_pipelines.defs.runs import Home
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.learning import health
 from arcana_pipelines.operations.alerts import (
     OF_OUR_ROWS,
     embedder_cause,
@@ -52,6 +53,9 @@ def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReas
                 causes += embedder_cause(problem)
                 looked_at.add("embedder_unreachable")
                 cursor = str(time.time()) if problem is None else None
+                state: health.State = "ok" if problem is None else "down"
+                seen = health.Seen("embedding provider", state, problem or "")
+                health.record(connection, health.reporter("daemon"), [seen])
             record(connection, causes, looked_at, settings.retention_days)
             told = _tell(connection, settings)
             still = len(open_alerts(connection))

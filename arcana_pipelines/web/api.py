@@ -27,6 +27,7 @@ from arcana_pipelines.web.bodies import LimitedBodies
 from arcana_pipelines.web.documents import add_documents
 from arcana_pipelines.web.feedback import add_feedback
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
+from arcana_pipelines.web.health import Health
 from arcana_pipelines.web.metrics import Metered, Metrics
 from arcana_pipelines.web.oauth import add_metadata
 from arcana_pipelines.web.people.page import add_page
@@ -74,6 +75,7 @@ def make_api(
     """
     gate = Gate(database, salt)
     uses, searched = UseLog(database), SearchLog(database)
+    health = Health(database, (uses, searched))
     mcp = assistants(database, gate)
 
     @asynccontextmanager
@@ -82,7 +84,7 @@ def make_api(
         # A thread without a connection would wait for one while others wait for a thread.
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = settings.database_pool_size + settings.database_max_overflow
-        async with uses.running(), searched.running(), mcp.session_manager.run():
+        async with uses.running(), searched.running(), health.running(), mcp.session_manager.run():
             yield
 
     app = FastAPI(

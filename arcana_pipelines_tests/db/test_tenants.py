@@ -221,6 +221,7 @@ class TestTables:
             "api_keys",
             "api_key_permissions",
             "company",
+            "system_health",
         }
 
     def test_who_forgot_to_say_for_whom_sees_no_row(self, ours: Tenant) -> None:

@@ -30,6 +30,7 @@ from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.indexes.health import Finding as HealthFinding
 from arcana_pipelines.indexes.health import inspect_indexes, pgvector
+from arcana_pipelines.learning import reports
 from arcana_pipelines.multilingual_e5.weights import checked_weights, weights_problem
 from arcana_pipelines.net.post import host_of
 from arcana_pipelines.settings import Settings, giver, load_settings
@@ -103,6 +104,7 @@ def _database(database: Database) -> Iterator[Finding]:
     yield _tried("companies", lambda: _companies(database))
     yield _tried("serving", lambda: _serving(database))
     yield _tried("audit log", lambda: _audit_log(database))
+    yield _tried("health", lambda: _health(database))
     yield from _stored_tokens(database)
     yield from _indexes(database)
     yield from _models(database)
@@ -291,6 +293,22 @@ def _audit_log(database: Database) -> str:
     if not found.is_whole:
         raise ArcanaError(f"{found.problem} `arcana audit list` shows what is there")
     return f"{found.entries} rows, each as it was written"
+
+
+def _health(database: Database) -> str:
+    """What servers and the daemon have said of what they need."""
+    with database.connection() as connection:
+        told = reports.health(connection)
+    if bad := [each for each in told if each.state != "ok"]:
+        first = bad[0]
+        raise ArcanaError(
+            f"{first.reporter}: {first.component} is {first.state} since {first.at:%H:%M} UTC. {first.detail}"
+        )
+    return (
+        ", ".join(f"{each.reporter}: {each.component}" for each in told) + " are well"
+        if told
+        else "nothing was told yet"
+    )
 
 
 def _schema_of_reader(database: Database) -> str:

@@ -33,6 +33,7 @@ _REPORTS: dict[str, tuple[_Read, str]] = {
     "indexes": (_of(reports.IndexUse), "There is no index yet."),
     "costs": (reports.costs, "Nothing has been embedded or asked yet."),
     "days": (_of(reports.DayOfUse), "No key has been used yet."),
+    "health": (lambda connection, *_: reports.health(connection), "Nothing was told in the last two hours."),
 }
 
 
@@ -51,6 +52,7 @@ def command(what: str, slug: str | None, limit: int, as_json: bool) -> None:
     indexes      searches of the last 30 days by index, and what readers said
     costs        what a workspace cost by month: embeddings, and questions
     days         requests by day, workspace and key
+    health       what processes see of what they need: the database, the embedding provider, rows that wait
 
     Days and months are UTC, costs US dollars.
     """

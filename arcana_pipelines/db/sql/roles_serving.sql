@@ -110,7 +110,8 @@ BEGIN
         ]) AS name
         WHERE NOT has_table_privilege('arcana_tenant', to_regclass(name), 'SELECT')
         UNION ALL
-        SELECT 'GRANT INSERT ON system_health TO arcana_server'
+        -- What a process saw of what it needs: no company's.
+        SELECT 'GRANT SELECT, INSERT ON system_health TO arcana_server'
         WHERE NOT has_table_privilege('arcana_server', to_regclass('system_health'), 'INSERT')
         UNION ALL
         -- Of many companies at once, and without reading: its partitions are nobody's but the owner's.

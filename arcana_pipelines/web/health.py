@@ -1,0 +1,71 @@
+"""What the server sees of what it needs, once a minute: the database, and the rows that wait for it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+from anyio.to_thread import run_sync
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.learning.health import Seen, record, reporter
+from arcana_pipelines.web.use import Log
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 60.0
+# What takes longer has something wrong with it.
+SLOW_MILLISECONDS = 1000
+
+
+class Health:
+    """Looks, and has what is seen written into `system_health`."""
+
+    def __init__(self, database: Database, logs: Sequence[Log[Any]]) -> None:
+        self._database, self._logs = database, logs
+        self._reporter = reporter("api")
+        self._away: Seen | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Look now, and every minute."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._go_on)
+            try:
+                yield
+            finally:
+                tasks.cancel_scope.cancel()
+
+    async def _go_on(self) -> None:
+        while True:
+            await run_sync(self.look, abandon_on_cancel=True)
+            await anyio.sleep(LOOK_SECONDS)
+
+    def look(self) -> None:
+        """Look once. While the database is away that cannot be written: it is told when it is back."""
+        began = time.monotonic()
+        try:
+            with self._database.connection() as connection:
+                connection.execute("SELECT 1")
+                milliseconds = round(1000 * (time.monotonic() - began))
+                slow = milliseconds > SLOW_MILLISECONDS
+                now = Seen("database", "degraded" if slow else "ok", "It is slow." if slow else "", milliseconds)
+                before = [] if self._away is None else [self._away]
+                record(connection, self._reporter, [*before, now, *map(_seen, self._logs)])
+            self._away = None
+        except Exception as error:  # the server goes on, whatever it is
+            log.warning("the database is not well: %s", error)
+            self._away = self._away or Seen("database", "down", str(error), at=datetime.now(UTC))
+
+
+def _seen(rows: Log[Any]) -> Seen:
+    if rows.dropped:
+        return Seen(f"log of {rows.of}", "down", f"{rows.dropped:,} rows were dropped, {rows.waiting:,} wait.")
+    if rows.is_away:
+        return Seen(f"log of {rows.of}", "degraded", f"{rows.waiting:,} rows wait: the database did not take them.")
+    return Seen(f"log of {rows.of}", "ok")
