@@ -36,6 +36,7 @@ FLUSH_SECONDS = 2.0
 STOP_SECONDS = 10.0
 # What waits for a database that does not answer: some minutes of a busy server, a few megabytes.
 MOST_WAITING = 20_000
+MOST_ANSWERS = 5_000
 _ACTIONS: dict[str, Action] = {
     "search": "search", "documents": "read", "workspaces": "read", "syncs": "sync", "administration": "admin",
 }  # fmt: skip
@@ -171,8 +172,13 @@ class Log(Generic[Row]):
         """Write rows, all or none."""
         raise NotImplementedError
 
+    @property
+    def most(self) -> int:
+        """How many rows may wait."""
+        return MOST_WAITING
+
     def _shorten(self) -> None:
-        while len(self._waiting) > MOST_WAITING:
+        while len(self._waiting) > self.most:
             self._waiting.popleft()
             self._dropped += 1
 
@@ -191,6 +197,11 @@ class SearchLog(Log[Answer]):
     """Answers that keys were given. They are written as their company, so each company's on its own."""
 
     of = "what was asked"
+
+    @property
+    def most(self) -> int:
+        """See `Log.most`: one has up to a hundred hits."""
+        return MOST_ANSWERS
 
     def _groups(self, rows: list[Answer]) -> Iterable[list[Answer]]:
         groups: dict[UUID, list[Answer]] = {}

@@ -167,3 +167,17 @@ class TestJobsOfTheWholeInstallation:
         assert not theirs.execute_in_process(instance=instance, raise_on_error=False).success
         tick(instance)
         assert causes(installed) == []
+
+
+def test_whether_the_embedding_provider_answers_is_told_to_health(
+    installed: Harness, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tick(instance)
+    installed.rows("UPDATE system_health SET at = at - interval '2 minutes' RETURNING 1")
+    monkeypatch.setattr("arcana_pipelines.operations.embedding_provider.embedder_problem", lambda *_: "it is away")
+    for _ in range(2):
+        tick(instance)
+    assert installed.rows("SELECT component, state, detail FROM system_health ORDER BY at") == [
+        ("embedding provider", "ok", ""),
+        ("embedding provider", "down", "it is away"),
+    ]

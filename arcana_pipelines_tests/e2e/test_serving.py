@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,6 +82,45 @@ def test_a_key_opens_the_workspace_that_it_was_made_for_until_it_is_revoked(inde
     finally:
         server.kill()
         server.communicate()
+
+
+def test_what_a_server_answered_that_was_killed_can_be_judged_at_the_next_and_is_reported(indexed: Arcana) -> None:
+    scopes = ("--scope", "search", "--scope", "feedback")
+    made = indexed.json("key", "create", "--workspace", "acme", *scopes, **SALT)
+    headers = {"Authorization": f"Bearer {made['key']}"}
+
+    def begin() -> tuple[subprocess.Popen[str], str]:
+        server = indexed.start("serve", "--port", "0", **SALT, DATABASE_URL=url_of_server(indexed))
+        return server, address_of(server)
+
+    killed, address = begin()
+    try:
+        url = f"{address}/workspaces/acme/search"
+        answer = httpx.post(url, json={"query": "badge"}, headers=headers, timeout=60, trust_env=False).json()
+        until = time.monotonic() + 30
+        while not indexed.json("usage", "purge", "--workspace", "acme", "--older-than", "0")["answers"]:
+            assert time.monotonic() < until, "it was not noted"
+    finally:
+        killed.kill()
+        killed.communicate()
+    server, address = begin()
+    try:
+        hit = answer["hits"][0]
+        said = {"request_id": answer["request_id"], "verdict": "helpful", "document_id": hit["document_id"],
+                "position": hit["position"]}  # fmt: skip
+        judged = httpx.post(f"{address}/feedback", json=said, headers=headers, timeout=60, trust_env=False)
+        assert judged.status_code == 204
+    finally:
+        server.kill()
+        server.communicate()
+    (page,) = indexed.json("report", "pages")["rows"]
+    assert (page["title"], page["shown"], page["helpful"]) == ("Badges", 1, 1)
+    (drafted,) = indexed.json("eval", "acme", "--suggest", "--from-feedback")["questions"]
+    assert drafted["query"] == "badge"
+    checks = {check["name"]: check for check in json.loads(indexed.here("doctor", "--json").stdout)["checks"]}
+    assert checks["health"]["ok"] and "api on " in checks["health"]["detail"]
+    assert indexed.json("usage", "purge", "--key", made["key_id"], "--yes", **SALT)["questions"] == 1
+    assert indexed.json("eval", "acme", "--suggest", "--from-feedback")["questions"] == []
 
 
 @contextmanager

@@ -320,6 +320,28 @@ class TestWhatIsNoted:
         )
         assert (document, position) == (first["hits"][0]["document_id"], first["hits"][0]["position"])
 
+    def test_loses_its_text_when_it_is_asked_again_where_texts_are_kept_no_more(self, companies: Harness) -> None:
+        for keep, wanted in (("text", [("days of vacation", 1)]), ("hash", [(None, 2)])):
+            with served(companies, keep_questions=keep) as api, api.client("search") as client:
+                search(client)
+            assert companies.rows("SELECT question, asked FROM query_cache") == wanted
+
+    def test_is_bounded_while_it_cannot_be_written(
+        self, api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(use, "MOST_ANSWERS", 2)
+        database = serving(api.acme.database)
+        searched = use.SearchLog(database)
+        with api.acme.database.connection() as connection:
+            acme = workspaces.find(connection, "acme")
+        asked = use.Asked(acme.workspace_id, "default", _kept(), (), True, False, False)
+        searched.add(*(use.Answer(acme.company_id, "abcdefgh", str(number), asked) for number in range(5)))
+        assert (searched.waiting, searched.dropped) == (2, 3)
+        searched.flush()
+        database.close()
+        assert api.acme.rows("SELECT request_id FROM search_answers ORDER BY 1") == [("3",), ("4",)]
+        assert "3 rows of what was asked were dropped" in caplog.text and searched.dropped == 0
+
     def test_of_a_workspace_that_was_removed_meanwhile_is_left_out_and_keeps_nothing_else(self, api: Api) -> None:
         database = serving(api.acme.database)
         searched = use.SearchLog(database)

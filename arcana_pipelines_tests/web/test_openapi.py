@@ -38,7 +38,7 @@ def test_every_answer_is_one_that_the_document_describes(api: Api, capsys: pytes
     operations = [each.ok() for each in schemathesis.openapi.from_dict(document).get_all_operations()]
     assert len(operations) >= 10
     statuses: dict[int, int] = {}
-    with api.administrator() as administrator, api.client("search", "read", "sync") as reader:
+    with api.administrator() as administrator, api.client("search", "read", "sync", "feedback") as reader:
         for operation in operations:
 
             @settings(
