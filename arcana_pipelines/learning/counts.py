@@ -103,7 +103,8 @@ def purge(
 
 
 def _lock(connection: Connection) -> None:
-    """Keep out what writes meanwhile, in the order in which it begins: nobody waits for each other."""
-    connection.execute(
-        "LOCK TABLE search_answers, search_feedback, query_cache, chunk_analytics IN SHARE ROW EXCLUSIVE MODE"
-    )
+    """Keep out what notes answers meanwhile, before it has met any row of theirs or of their questions.
+
+    By one table alone: in which order a statement locks several depends on whether it was prepared.
+    """
+    connection.execute("LOCK TABLE search_answers IN SHARE ROW EXCLUSIVE MODE")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from click.testing import CliRunner
@@ -12,6 +16,7 @@ from arcana_pipelines.audit import chain
 from arcana_pipelines.cli.commands import report as report_command
 from arcana_pipelines.cli.commands import usage as usage_command
 from arcana_pipelines.errors import UnknownWorkspace, WrongUse
+from arcana_pipelines.learning import counts, feedback
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.learning.test_week import PARKING, VACATION, Week
 from arcana_pipelines_tests.learning.test_week import week as week
@@ -70,6 +75,14 @@ class TestReport:
         assert isinstance(run(report_command.command, "pages", "nowhere").exception, UnknownWorkspace)
         assert run(report_command.command, "secrets").exit_code == 2
 
+    def test_shows_what_somebody_asked_as_text_and_nothing_else(self, week: Week) -> None:
+        hostile = "[link=https://evil.example]\x1b[31m=cmd|'/c calc'!A0\u202e[/red]"
+        with week.acme.database.connection() as connection:
+            connection.execute("UPDATE query_cache SET question = %s WHERE asked = 15", [hostile])
+        shown = run(report_command.command, "unanswered").output
+        assert "[link=https://evil.example]" in shown and "\x1b" not in shown and "\u202e" not in shown
+        assert report("unanswered")[0]["question"] == hostile
+
 
 class TestPurge:
     def test_counts_and_changes_nothing_before_it_is_meant(self, week: Week) -> None:
@@ -118,6 +131,46 @@ class TestPurge:
         assert purge("--key", "another2", "--yes")["questions"] == 3
         assert week.acme.rows("SELECT DISTINCT key_id FROM search_answers") == [("theirkey",)]
         assert left(week)["chunk_analytics"] == 35
+
+    def test_keeps_nobody_waiting_for_ever_while_others_write(self, week: Week) -> None:
+        failed: list[Exception] = []
+
+        def again(act: Callable[[], object]) -> None:
+            try:
+                for _ in range(15):
+                    act()
+            except Exception as error:
+                failed.append(error)
+
+        def judge() -> None:
+            with week.database.connection(week.theirs.company_id) as connection, connection.transaction():
+                shown = feedback.find(connection, "theirkey", "1-0", week.of_theirs, 0)
+                assert shown is not None
+                feedback.keep(connection, week.database.settings, shown, "helpful", None)
+
+        def forget(workspace_id: UUID | None, key_id: str | None) -> None:
+            with week.acme.database.connection() as connection:
+                counts.purge(connection, None, workspace_id, key_id)
+
+        def count() -> None:
+            with week.acme.database.connection() as connection:
+                counts.count_chunks(connection, week.database.settings)
+                counts.forget(connection, week.database.settings, datetime.now(UTC))
+
+        acts = (
+            lambda: week._ask(week.theirs, "theirkey", 1, [(VACATION, ((week.of_theirs, 0),), True, False, False)]),
+            judge,
+            count,
+            lambda: forget(week.ours.workspace_id, None),
+            lambda: forget(None, "nobody22"),
+        )
+        threads = [threading.Thread(target=again, args=(act,)) for act in acts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failed == []
+        assert week.acme.rows("SELECT asked FROM query_cache") == [(7 + 15,)]
 
     def test_of_nothing_in_particular_is_refused(self, week: Week) -> None:
         assert isinstance(run(usage_command.command, "purge", "--yes").exception, WrongUse)
