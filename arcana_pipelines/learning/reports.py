@@ -12,8 +12,11 @@ from psycopg import sql
 
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.prices import PricingPolicy, cost
 from arcana_pipelines.settings import Settings
+
+load_sql = statements_beside(__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,27 @@ class OpenQuestion:
     no_answer: int
     last_asked_at: datetime
     is_answered_now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuestion:
+    """A question that is registered.
+
+    Attributes:
+        question: the text; None: texts are not kept.
+        question_id: by which it is known again.
+        answered_share: of the times that it was asked, those that found something relevant; 0 to 1.
+        cached_share: those that were answered from a cache.
+    """
+
+    workspace: str
+    question: str | None
+    question_id: str
+    asked: int
+    answered_share: float
+    cached_share: float
+    first_asked_at: datetime
+    last_asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +208,12 @@ def read(connection: Connection, kind: type[query.Row], workspace_id: UUID | Non
         sql.SQL(", ").join(names), sql.Identifier(view), sql.SQL(order)
     )
     return query.rows(connection, kind, statement, [workspace_id, workspace_id, most])
+
+
+def questions(connection: Connection, workspace_id: UUID | None, most: int) -> list[AskedQuestion]:
+    """The questions that are registered, those that were asked most first."""
+    of = {"workspace_id": workspace_id, "most": most}
+    return query.rows(connection, AskedQuestion, load_sql("questions"), of)
 
 
 def costs(connection: Connection, settings: Settings, workspace_id: UUID | None, most: int) -> list[WorkspaceCost]:

@@ -94,7 +94,7 @@ class _Counted:
             found = answered.get("structuredContent")
             use.status = 422 if answered.get("isError") else None
             use.hits = len(found["results"]) if found else None
-            if found and use.status is None:
+            if found and use.status is None and not use.asked:  # the search may have noted it itself
                 use.asked += _asked(self._settings, state.access, state.workspaces, ctx.params or {}, found)
         return answered
 

@@ -52,8 +52,8 @@ def left(week: Week) -> dict[str, int]:
 
 class TestReport:
     def test_shows_each_for_people_and_for_programs(self, week: Week) -> None:
-        rows = {what: len(report(what)) for what in ("unanswered", "pages", "stale", "indexes", "days")}
-        assert rows == {"unanswered": 3, "pages": 3, "stale": 2, "indexes": 2, "days": 14}
+        rows = {what: len(report(what)) for what in ("questions", "unanswered", "pages", "stale", "indexes", "days")}
+        assert rows == {"questions": 4, "unanswered": 3, "pages": 3, "stale": 2, "indexes": 2, "days": 14}
         assert report("unanswered", "acme", "--limit", "1")[0]["question"] == PARKING
         assert report("unanswered", "globex") == []
         (own,) = report("pages", "globex")
@@ -69,7 +69,7 @@ class TestReport:
         assert [each["shown"] for each in report("pages")] == [42, 7, 43]
 
     def test_says_where_there_is_nothing_and_refuses_what_it_does_not_know(self, companies: Harness) -> None:
-        for what in ("unanswered", "pages", "stale", "days"):
+        for what in ("questions", "unanswered", "pages", "stale", "days"):
             assert report(what) == []
             assert run(report_command.command, what).output.startswith("No ")
         assert isinstance(run(report_command.command, "pages", "nowhere").exception, UnknownWorkspace)

@@ -174,6 +174,17 @@ class TestReports:
         ]
         assert found[0].last_asked_at == noon(1) + timedelta(minutes=7) and len(found[0].question_id) == 12
 
+    def test_questions_that_were_asked_most(self, week: Week) -> None:
+        with week.acme.database.connection() as connection:
+            found = reports.questions(connection, None, 10)
+        assert [told(each, "workspace", "question", "asked", "answered_share", "cached_share") for each in found] == [
+            ("acme", VACATION, 21, 1.0, 0.333),
+            ("acme", PARKING, 15, 0.067, 0.0),
+            ("acme", CANTEEN, 7, 0.0, 0.0),
+            ("globex", VACATION, 7, 1.0, 0.0),
+        ]
+        assert found[0].first_asked_at == noon(7) and found[0].last_asked_at == noon(1) + timedelta(minutes=2)
+
     def test_pages_that_answer_most(self, week: Week) -> None:
         found = self.read(week, reports.ShownPage)
         facts = ("workspace", "title", "shown", "opened", "used", "helpful", "unhelpful", "last_shown_on")

@@ -26,7 +26,12 @@ def _of(kind: type[Any]) -> _Read:
     return lambda connection, settings, workspace_id, most: reports.read(connection, kind, workspace_id, most)
 
 
+def _questions(connection: Connection, _: Settings, workspace_id: UUID | None, most: int) -> Sequence[Any]:
+    return reports.questions(connection, workspace_id, most)
+
+
 _REPORTS: dict[str, tuple[_Read, str]] = {
+    "questions": (_questions, "No question is registered."),
     "unanswered": (_of(reports.OpenQuestion), "No question was left without an answer."),
     "pages": (_of(reports.ShownPage), "No page was shown in the last 30 days."),
     "stale": (_of(reports.StalePage), "No page that was shown is older than a year."),
@@ -46,6 +51,7 @@ def command(what: str, slug: str | None, limit: int, as_json: bool) -> None:
     """Show what was learned from the use of `arcana serve`: of all workspaces, or of one.
 
     \b
+    questions    questions that were asked most, and how often they were answered, and from a cache
     unanswered   questions that found nothing, or were said to be not answered
     pages        pages that were shown in the last 30 days, those that helped most first
     stale        pages that were shown then, and that nobody has edited for a year
