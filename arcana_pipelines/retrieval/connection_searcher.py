@@ -56,6 +56,9 @@ class Answer:
         return replace(self.results, hits=first, cursor=self.found.cursor_after(first))
 
 
+BY_WORDS = "The embedding provider does not answer: words alone were searched, without what they mean."
+
+
 class ConnectionSearcher:
     """Searches one workspace over one open connection, which is in autocommit.
 
@@ -164,6 +167,8 @@ class ConnectionSearcher:
                         found = self._in_snapshot(now, question, asked)
                         if now.vectors == 0 and request.as_of is None and self._build is None:
                             found.notes.insert(0, self._nothing_indexed(index))
+                        if asked is None and request.ranking != "lexical":
+                            found.notes.insert(0, BY_WORDS)
                         return replace(found, tokens=asked.tokens) if asked else found
             except psycopg.errors.UndefinedTable as error:
                 # Dropping waits for searches that are under way; this one began when the tables had just gone.

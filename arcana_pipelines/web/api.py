@@ -112,7 +112,7 @@ def make_api(
     add_feedback(app, database, searched)
     add_syncs(app, gate, database)
     add_tokens(app, gate)
-    add_page(app, gate, database, searches, administration.database if administration else None)
+    add_page(app, gate, database, searches, searched, administration.database if administration else None)
     if gate.oauth is not None:
         add_metadata(app, gate.oauth)
     if administration is not None:

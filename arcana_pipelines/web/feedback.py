@@ -66,18 +66,27 @@ def add_feedback(app: FastAPI, database: Database, searched: SearchLog) -> None:
     @app.post("/v1/feedback", summary="Say how good an answer was", tags=["feedback"], status_code=204,
               responses=described(401, 403, 404, 413, 415, 422, 503))  # fmt: skip
     def feedback(access: Keyed, said: Feedback) -> Response:
-        if all(each.scope != "feedback" for each in access.permissions):
-            raise _lacking(access)
-        searched.flush()  # the answer may have been given a moment ago
-        with database.connection(access.company_id) as connection, connection.transaction():
-            shown = find(connection, access.key_id, said.request_id, said.document_id, said.position)
-            if shown is None:
-                raise Refused(404, "not-found", _UNKNOWN)
-            use_now().workspace_id = shown.workspace_id
-            if not access.may_in("feedback", shown.workspace_id, shown.index_name):
-                raise _lacking(access)
-            keep(connection, database.settings, shown, said.verdict, said.comment)
+        take_feedback(database, searched, access, said)
         return Response(status_code=204)
+
+
+def take_feedback(database: Database, searched: SearchLog, access: Access, said: Feedback) -> None:
+    """Keep what a reader says of an answer that the key was given.
+
+    Raises:
+        Refused: 403: the key lacks the scope. 404: it was given no such answer.
+    """
+    if all(each.scope != "feedback" for each in access.permissions):
+        raise _lacking(access)
+    searched.flush()  # the answer may have been given a moment ago
+    with database.connection(access.company_id) as connection, connection.transaction():
+        shown = find(connection, access.key_id, said.request_id, said.document_id, said.position)
+        if shown is None:
+            raise Refused(404, "not-found", _UNKNOWN)
+        use_now().workspace_id = shown.workspace_id
+        if not access.may_in("feedback", shown.workspace_id, shown.index_name):
+            raise _lacking(access)
+        keep(connection, database.settings, shown, said.verdict, said.comment)
 
 
 def _lacking(access: Access) -> Refused:

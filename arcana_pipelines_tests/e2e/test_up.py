@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -145,6 +146,14 @@ class TestTheApi:
         made = tmp_path / "home" / ".env"
         assert str(made) in "".join(first.stdout.split("\n")) and made.stat().st_mode & 0o777 == 0o600
         assert "Made in" not in second.stdout
+        links = [re.search(r"/link\?once=([\w-]+)", "".join(done.stdout.split())) for done in (first, second)]
+        made_keys = json.loads(arcana.here("key", "list", "--json", **own).stdout)["keys"]
+        assert all(links) and len({link[1] for link in links if link}) == 2
+        assert [key["state"] for key in made_keys] == ["good", "good"] and not any(
+            key["last_used_at"] for key in made_keys
+        )
+        assert {key["name"] for key in made_keys} == {"the page's link of `arcana up`"}
+        assert all(key["expires_at"] for key in made_keys)
 
     def test_is_not_served_to_companies_by_who_reads_them_all(self, arcana: Arcana) -> None:
         done = started(arcana)

@@ -22,7 +22,7 @@ from arcana_pipelines.workspaces.workspaces import Workspace
 def command(host: str, port: int, metrics_port: int | None, names: tuple[str, ...]) -> None:
     """Serve searches and documents over HTTP, for programs that have a key.
 
-    Programs ask below /v1, assistants at /mcp.
+    Programs ask below /v1, assistants at /mcp, people have a page at /.
 
     `arcana key create` makes a key. Where DATABASE_URL is set, SERVE_DATABASE_URL is the address of a user who may
     serve companies and nothing else; without it DATABASE_URL is, and nothing can be changed through the server. TLS is
@@ -60,7 +60,9 @@ def command(host: str, port: int, metrics_port: int | None, names: tuple[str, ..
     if metrics_port is not None:
         told_at = app.state.metrics.listen("127.0.0.1", metrics_port)
         click.echo(f"Metrics at http://127.0.0.1:{told_at}/metrics", err=True)
-    click.echo(f"Serving at http://{host}:{sock.getsockname()[1]}/v1 (OpenAPI: /openapi.json)", err=True)
+    click.echo(
+        f"Serving at http://{host}:{sock.getsockname()[1]}/v1 (OpenAPI: /openapi.json; a page for people: /)", err=True
+    )
     try:
         serve(app, sock)
     finally:

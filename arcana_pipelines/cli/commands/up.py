@@ -30,8 +30,11 @@ from arcana_pipelines.cli.runs import run_sync
 from arcana_pipelines.configuration.init import make_missing
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.environment import read_env_files
 from arcana_pipelines.errors import ArcanaError, ModelMissing, WrongUse
 from arcana_pipelines.home import make_home
+from arcana_pipelines.keys import keys
+from arcana_pipelines.keys.access import Permission, Scope
 from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.workspaces import workspaces
@@ -42,6 +45,9 @@ START_SECONDS = 120.0
 STOP_SECONDS = 60.0
 LOG_BYTES = 10 * 1024 * 1024
 LOGS_KEPT = 3
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# The page changes nothing: with `admin` its state says why something is as it is.
+_OF_PAGE: tuple[Scope, ...] = ("search", "read", "feedback", "admin")
 
 
 @click.command(name="up")
@@ -83,6 +89,7 @@ def command(port: int, host: str, api_port: int, no_demo: bool) -> None:
             _say_where(host, port, time.monotonic() - started, has_demo)
             if api is not None and _answers(api, host, api_port, "/readyz"):
                 say("[bold]API:[/bold] {}   (arcana key create makes a key; docs/serving.md)", _api(host, api_port))
+                _say_page(host, api_port)
             else:
                 say("[yellow]The API is not served: {}[/yellow]", why_not or f"{settings.home / 'api.log'} says why.")
         code = server.wait()
@@ -160,6 +167,33 @@ def _start_api(host: str, port: int, home: Path) -> subprocess.Popen[str]:
 
 def _api(host: str, port: int) -> str:
     return f"http://{_shown(host)}:{port}/v1"
+
+
+def _say_page(host: str, port: int) -> None:
+    """Where people search; on this machine with a link that logs in once."""
+    page = f"http://{_shown(host)}:{port}/"
+    once = _log_in_once() if host in _LOOPBACK else None
+    if once is None:
+        say("[bold]Search page:[/bold] {}   (log in with a key)", page)
+    else:
+        say("[bold]Search page:[/bold] {}   (logs in once, in the next ten minutes)", f"{page}link?once={once}")
+
+
+def _log_in_once() -> str | None:
+    """What logs in with a key that is made for it and that nobody has; None where companies share the database."""
+    from arcana_pipelines.web.people.sessions import Sessions
+
+    read_env_files()  # the secrets may have been made since
+    settings = load_settings()
+    database = Database(settings)
+    with closing(database), database.connection() as connection:
+        companies = {workspace.company_id for workspace in workspaces.list_all(connection)}
+        if len(companies) != 1:
+            return None
+        salt = settings.require("API_KEY_SALT").get_secret_value()
+        granted = [Permission(scope, None, None) for scope in _OF_PAGE]
+        made = keys.create(connection, salt, companies.pop(), granted, "the page's link of `arcana up`", 1)
+    return Sessions(settings).write_link(made.key_id)
 
 
 def _start(command: list[str], home: Path, log: Path, usual: dict[str, str]) -> subprocess.Popen[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from arcana_pipelines.errors import ArcanaError
@@ -43,7 +44,7 @@ def failure_of(request: Request, error: Exception) -> Failure:
     if isinstance(error, Refused):
         wait = error.headers.get("Retry-After")
         # These are told whole by their kind and the seconds, in the visitor's language.
-        is_told = error.kind in ("rate-limited", "not-found", "unavailable")
+        is_told = error.kind in ("rate-limited", "not-found", "unavailable", "form-over", "is-token", "unauthorized")
         return Failure(error.status, error.kind, "" if is_told else error.detail, int(wait) if wait else None)
     if isinstance(error, ArcanaError):
         status, kind = kind_of(error)
@@ -51,7 +52,7 @@ def failure_of(request: Request, error: Exception) -> Failure:
             return Failure(status, kind, str(error))
         log.error("request %s: %s", request_id(request), error)
         return Failure(503, kind, wait=RETRY_SECONDS) if status == 503 else Failure(500, "internal")
-    if isinstance(error, RequestValidationError):
+    if isinstance(error, RequestValidationError | ValidationError):
         return Failure(422, "invalid-request")
     if isinstance(error, HTTPException):
         return Failure(413, "too-large") if error.status_code == 413 else Failure(422, "invalid-request")

@@ -115,7 +115,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "back": ("Back to the results", "검색 결과로 돌아가기"),
     "helpful": ("Helpful", "도움이 됨"),
     "unhelpful": ("Not helpful", "도움이 안 됨"),
-    "was_it_helpful": ("Did “{title}” help?", "“{title}”이(가) 도움이 되었나요?"),
     "thanks": ("Thank you, that was noted.", "감사합니다. 의견을 기록했습니다."),
     "state_title": ("State of the workspaces", "워크스페이스 상태"),
     "state_none": ("This key sees no workspace.", "이 키로 볼 수 있는 워크스페이스가 없습니다."),
@@ -184,6 +183,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "days": ("{n} days ago", "{n}일 전"),
     "error": ("That did not work", "처리하지 못했습니다"),
     "error_id": ("Request {id}", "요청 {id}"),
+    "go_on": ("Go on", "계속"),
     "to_start": ("To the search", "검색으로"),
     "try_in": ("Try again in {n} seconds.", "{n}초 뒤에 다시 시도하세요."),
     # What went wrong, by the kinds of problems.py.

@@ -21,6 +21,7 @@ from arcana_pipelines.keys.access import Access
 from arcana_pipelines.retrieval.excerpts import excerpt
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.whole_document import find_document, find_versions
+from arcana_pipelines.web.feedback import Feedback, take_feedback
 from arcana_pipelines.web.gate import Gate
 from arcana_pipelines.web.people.asked import Asked
 from arcana_pipelines.web.people.failures import Failure, failure_of
@@ -31,11 +32,13 @@ from arcana_pipelines.web.people.sessions import Sessions
 from arcana_pipelines.web.people.states import states_of
 from arcana_pipelines.web.people.visitors import (
     DOCUMENT,
+    FEEDBACK,
     LINK,
     LOG_IN,
     LOG_OUT,
     SEARCH,
     STATE,
+    ComesFromElsewhere,
     Visitor,
     Visitors,
     form_of,
@@ -44,9 +47,10 @@ from arcana_pipelines.web.people.visitors import (
 )
 from arcana_pipelines.web.problems import Refused, request_id
 from arcana_pipelines.web.searches import Searches
-from arcana_pipelines.web.use import use_now
+from arcana_pipelines.web.use import SearchLog, use_now
 
-_FILES = {"page.css": "text/css", "icon.svg": "image/svg+xml"}
+_FILES = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_OF_FEEDBACK = ("request_id", "document_id", "position", "verdict")
 _SHOWN = 700  # characters of a hit
 _Form = Annotated[dict[str, str], Depends(form_of)]
 
@@ -70,10 +74,13 @@ def _logged_in(request: Request) -> Visitor:
 _LoggedIn = Annotated[Visitor, Depends(_logged_in)]
 
 
-def add_page(app: FastAPI, gate: Gate, database: Database, searches: Searches, administered: Database | None) -> None:
+def add_page(
+    app: FastAPI, gate: Gate, database: Database, searches: Searches, searched: SearchLog, administered: Database | None
+) -> None:
     """Add the routes.
 
     Args:
+        searched: what was shown, by which it is known what feedback is of.
         administered: as the application, for what administrators may see of a workspace; None: they see no more.
     """
     visitors = app.state.visitors = Visitors(gate, Sessions(database.settings))
@@ -83,6 +90,7 @@ def add_page(app: FastAPI, gate: Gate, database: Database, searches: Searches, a
     _add_log_in(router, visitors, gate)
     _add_search(router, visitors, database, searches)
     _add_document(router, visitors, gate, database)
+    _add_feedback(router, visitors, database, searched)
 
     @router.get(STATE, tags=["workspaces"])
     def state(request: Request, visitor: _LoggedIn) -> Response:
@@ -105,6 +113,9 @@ def _route_of(visitors: Visitors) -> type[APIRoute]:
                     response: Response = await handler(request)
                 except _LogInFirst as wanted:
                     response = visitors.go(request, wanted.visitor, _log_in_before(request, wanted.visitor))
+                except ComesFromElsewhere:
+                    response = render("again.html", words_of(request), where=_asked_for(request))
+                    response.headers["Refresh"] = f"0; url={_asked_for(request)}"
                 except Exception as error:  # the edge of the page: whoever looks at it gets one
                     failure = failure_of(request, error)
                     response = render("error.html", words_of(request), failure.status, failure=failure,
@@ -118,9 +129,13 @@ def _route_of(visitors: Visitors) -> type[APIRoute]:
     return ForPeople
 
 
+def _asked_for(request: Request) -> str:
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+
+
 def _log_in_before(request: Request, visitor: Visitor) -> str:
-    where = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
-    asked = {"next": safe_next(where)} if request.method == "GET" and safe_next(where) != SEARCH else {}
+    where = safe_next(_asked_for(request))
+    asked = {"next": where} if request.method == "GET" and where != SEARCH else {}
     if visitor.was_logged_in:
         asked["over"] = "1"
     return f"{LOG_IN}?{urlencode(asked)}" if asked else LOG_IN
@@ -142,11 +157,6 @@ def _file(name: str, kind: str) -> Callable[[], Response]:
 
 
 def _add_log_in(router: APIRouter, visitors: Visitors, gate: Gate) -> None:
-    def require_form(visitor: Visitor, form: dict[str, str]) -> None:
-        """Refuse a form that this browser was not shown: another site's, say."""
-        if not visitors.sessions.is_of(visitor.session, form.get("form_token", "")):
-            raise Refused(403, "form-over", "")
-
     def shown(request: Request, visitor: Visitor, where: str, failure: Failure | None = None) -> Response:
         given = {"next": safe_next(where), "failure": failure, "is_over": "over" in request.query_params}
         response = visitors.page(request, visitor, "log_in.html", failure.status if failure else 200, **given)
@@ -166,7 +176,7 @@ def _add_log_in(router: APIRouter, visitors: Visitors, gate: Gate) -> None:
         visitor = visitors.of(request)
         key, where = form.get("key", "").strip(), form.get("next", SEARCH)
         try:
-            require_form(visitor, form)
+            visitors.require_form(visitor, form)
             access = gate.log_in(request, key)
         except (Refused, ArcanaError) as error:
             return shown(request, visitor, where, failure_of(request, error))
@@ -175,7 +185,7 @@ def _add_log_in(router: APIRouter, visitors: Visitors, gate: Gate) -> None:
     @router.post(LOG_OUT, tags=["page"])
     def log_out(request: Request, form: _Form) -> Response:
         visitor = visitors.of(request)
-        require_form(visitor, form)
+        visitors.require_form(visitor, form)
         return visitors.go(request, visitors.logged_out(visitor), LOG_IN)
 
     # Two steps: programs that look at links before people do, such as those of messengers, use up none.
@@ -189,7 +199,7 @@ def _add_log_in(router: APIRouter, visitors: Visitors, gate: Gate) -> None:
     @router.post(LINK, tags=["page"])
     def follow(request: Request, form: _Form) -> Response:
         visitor = visitors.of(request)
-        require_form(visitor, form)
+        visitors.require_form(visitor, form)
         key_id = visitors.sessions.read_link(form.get("once", ""))
         access = gate.first_use(request, key_id) if key_id is not None else None
         if access is None:
@@ -240,3 +250,12 @@ def _add_document(router: APIRouter, visitors: Visitors, gate: Gate, database: D
             version = int(number) if number.isdecimal() and len(number) < 10 else versions[0].version
             found = find_document(connection, opened.workspace_id, wanted, index or DEFAULT_INDEX, version=version)
         return visitors.page(request, visitor, "document.html", asked=asked, found=found, versions=versions)
+
+
+def _add_feedback(router: APIRouter, visitors: Visitors, database: Database, searched: SearchLog) -> None:
+    @router.post(FEEDBACK, tags=["feedback"])
+    def feedback(request: Request, visitor: _LoggedIn, form: _Form) -> Response:
+        visitors.require_form(visitor, form)
+        said = Feedback.model_validate({name: form.get(name) for name in _OF_FEEDBACK})
+        take_feedback(database, searched, _access(visitor), said)
+        return visitors.page(request, visitor, "thanks.html", back=safe_next(form.get("next", SEARCH)))

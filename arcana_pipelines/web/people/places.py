@@ -19,6 +19,7 @@ class Place:
         name: in addresses: the workspace's slug, with `.index` behind it where that is not the default one.
         title: as people call it.
         may_read: whether the key opens whole documents there.
+        may_judge: whether it says how good an answer was.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Place:
     slug: str
     index: str
     may_read: bool
+    may_judge: bool
 
 
 def places_of(connection: Connection, access: Access) -> list[Place]:
@@ -40,6 +42,7 @@ def places_of(connection: Connection, access: Access) -> list[Place]:
         Place(
             _named(slug, index, "."), _named(shown(name) or slug, index, " / "), slug, index,
             access.may_in("read", workspace_id, index),
+            access.may_in("feedback", workspace_id, index),
         )
         for workspace_id, slug, name, index in rows
         if access.may_in("search", workspace_id, index)

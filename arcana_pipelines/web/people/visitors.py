@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -14,6 +15,7 @@ from arcana_pipelines.web.gate import Gate
 from arcana_pipelines.web.people.languages import COOKIE, Language, Words, accepted, is_language
 from arcana_pipelines.web.people.rendering import render
 from arcana_pipelines.web.people.sessions import SESSION_SECONDS, Session, Sessions
+from arcana_pipelines.web.problems import Refused
 
 SEARCH, STATE, DOCUMENT, LOG_IN, LOG_OUT, LINK, FEEDBACK = (
     "/", "/state", "/document", "/log-in", "/log-out", "/link", "/feedback"
@@ -39,6 +41,10 @@ class Visitor:
     words: Words
 
 
+class ComesFromElsewhere(Exception):
+    """A link of another site leads here: asked for again by a page of ours, the browser says who it is."""
+
+
 class Visitors:
     """Finds out who asks, and answers them."""
 
@@ -50,9 +56,12 @@ class Visitors:
         """Who asks.
 
         Raises:
+            ComesFromElsewhere: a link of another site was followed, with which no browser sends the cookie.
             Refused: 429: too many requests were made with the key.
         """
         cookie = request.cookies.get(_cookie(request))
+        if cookie is None and request.method == "GET" and _is_of_another_site(request):
+            raise ComesFromElsewhere
         session = self.sessions.read(cookie) if cookie else None
         access = None
         if session is not None and session.key_id is not None:
@@ -61,6 +70,15 @@ class Visitors:
         if session is None or was_logged_in:
             session = self.sessions.new()
         return Visitor(session, access, was_logged_in, words_of(request))
+
+    def require_form(self, visitor: Visitor, form: Mapping[str, str]) -> None:
+        """Refuse a form that this browser was not shown: another site's, say.
+
+        Raises:
+            Refused: 403.
+        """
+        if not self.sessions.is_of(visitor.session, form.get("form_token", "")):
+            raise Refused(403, "form-over", "This form is over, or another's.")
 
     def logged_in(self, visitor: Visitor, access: Access) -> Visitor:
         """The visitor with a session of a key that opened something."""
@@ -88,10 +106,11 @@ class Visitors:
 
     def _remember(self, request: Request, response: Response, visitor: Visitor) -> None:
         is_secure = request.url.scheme == "https"
-        response.set_cookie(
-            _cookie(request), self.sessions.write(visitor.session), SESSION_SECONDS, path="/", secure=is_secure,
-            httponly=True, samesite="strict",
-        )  # fmt: skip
+        if not _is_of_another_site(request):  # which would log out whoever is logged in
+            response.set_cookie(
+                _cookie(request), self.sessions.write(visitor.session), SESSION_SECONDS, path="/", secure=is_secure,
+                httponly=True, samesite="strict",
+            )  # fmt: skip
         if is_language(chosen := request.query_params.get("lang")):
             response.set_cookie(
                 COOKIE, cast(str, chosen), _LANGUAGE_SECONDS, path="/", secure=is_secure, httponly=True, samesite="lax"
@@ -123,6 +142,10 @@ async def form_of(request: Request) -> dict[str, str]:
     """What a form has sent."""
     body = (await request.body()).decode("utf-8", "replace")
     return dict(parse_qsl(body, keep_blank_values=True, max_num_fields=50))
+
+
+def _is_of_another_site(request: Request) -> bool:
+    return request.headers.get("sec-fetch-site") == "cross-site"
 
 
 def _cookie(request: Request) -> str:

@@ -12,8 +12,6 @@ import httpx
 import pytest
 
 from arcana_pipelines_tests.web.conftest import Api
-from arcana_pipelines_tests.web.conftest import api as api
-from arcana_pipelines_tests.web.conftest import companies as companies
 
 
 @dataclass

@@ -86,6 +86,18 @@ class TestTheCookie:
         assert reader.client.post("/v1/workspaces/acme/search", json={"query": "x"}).status_code == 401
         assert reader.client.post("/mcp", json={}).status_code == 401
 
+    def test_is_not_taken_away_by_pages_of_others(self, api: Api, visitor: Visitor) -> None:
+        elsewhere = {"Sec-Fetch-Site": "cross-site"}
+        for path in ("/?query=vacation", "/state", "/log-in", "/link?once=x"):
+            answer = visitor.client.get(path, headers=elsewhere)
+            assert answer.status_code == 200 and answer.headers["refresh"] == f"0; url={path}"
+            assert "set-cookie" not in answer.headers
+        for path in ("/log-in", "/log-out", "/link"):
+            answer = visitor.client.post(path, headers=elsewhere)
+            assert answer.status_code == 403 and "set-cookie" not in answer.headers
+        visitor.log_in(api.key("search").key)
+        assert visitor.client.get("/?query=vacation", headers=elsewhere).status_code == 200  # same-site: it was sent
+
     def test_a_key_in_a_header_is_no_session(self, api: Api, visitor: Visitor) -> None:
         answer = visitor.client.get("/", headers={"Authorization": f"Bearer {api.key('search').key}"})
         assert answer.status_code == 303

@@ -9,10 +9,12 @@ from uuid import uuid4
 
 import pytest
 
+from arcana_pipelines.errors import DatabaseUnreachable, EmbeddingFailed
 from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Allowance, Permission
 from arcana_pipelines.keys.usage import searches_of
 from arcana_pipelines.retrieval.filters import Filters
+from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.results import Hit, Place, Results
 from arcana_pipelines.web.people import languages, rendering
 from arcana_pipelines.web.people.asked import Asked
@@ -220,7 +222,8 @@ class Marks(HTMLParser):
 def require_harmless(html: str) -> None:
     """Refuse a page on which a text has become more than that."""
     marks = Marks(html)
-    assert not marks.tags & {"script", "style", "img", "b", "iframe", "base", "object", "embed", "svg"}
+    assert html.count("<script") == html.count('<script src="/assets/page.js" defer></script>') == 1
+    assert not marks.tags & {"style", "img", "b", "iframe", "base", "object", "embed", "svg"}
     assert not [name for name in marks.attributes if name.startswith("on") or name == "style"]
     assert marks.addresses and all(re.match(r"/(?!/)|https://|#", each) for each in marks.addresses), marks.addresses
     assert "3703701" not in html
@@ -231,9 +234,10 @@ class TestEveryAnswer:
         stranger = visit(api)
         answers = [
             *(reader.client.get(path) for path in ("/", "/?query=vacation", "/state", "/document", "/log-in", "/link",
-                                                   "/assets/page.css", "/assets/icon.svg", "/?query=" + "x" * 5000)),
+                                                   "/assets/page.css", "/assets/page.js", "/assets/icon.svg",
+                                                   "/?query=" + "x" * 5000)),
             *(stranger.client.get(path) for path in ("/", "/state", "/document", "/log-in")),
-            *(stranger.client.post(path) for path in ("/log-in", "/log-out", "/link")),
+            *(stranger.client.post(path) for path in ("/log-in", "/log-out", "/link", "/feedback")),
             stranger.client.post("/log-in", content=b"x" * 70_000),
         ]  # fmt: skip
         assert {answer.status_code for answer in answers} >= {200, 303, 401, 403, 404, 413, 422}
@@ -244,14 +248,12 @@ class TestEveryAnswer:
             assert answer.headers["referrer-policy"] == "no-referrer"
             assert answer.headers["cache-control"] == "no-store"
             kind = answer.headers.get("content-type", "")
-            assert answer.is_redirect or kind.startswith(("text/html", "text/css", "image/svg"))
+            assert answer.is_redirect or kind.startswith(("text/html", "text/css", "text/javascript", "image/svg"))
             assert not any(name.startswith("access-control") for name in answer.headers)
 
     def test_is_a_page_in_words_while_the_database_is_away(
         self, api: Api, reader: Visitor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from arcana_pipelines.errors import DatabaseUnreachable
-
         def away(*_: object) -> None:
             raise DatabaseUnreachable("postgresql://secret@10.0.0.1 does not answer")
 
@@ -265,6 +267,15 @@ class TestEveryAnswer:
                     answer = reader.get("/", query="vacation", lang=language)
                     assert answer.status_code == 503 and said in answer.text and "retry-after" in answer.headers
                     assert "10.0.0.1" not in answer.text
+
+    def test_says_when_words_alone_were_searched(self, reader: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fails(*_: object) -> None:
+            raise EmbeddingFailed("the provider is away")
+
+        monkeypatch.setattr(QueryEmbedders, "of", fails)
+        for language, said in (("en", "The model for meanings does not answer"), ("ko", "의미 모델이 응답하지 않아")):
+            answer = reader.get("/", query="vacation days", lang=language)
+            assert answer.status_code == 200 and said in answer.text and "Vacation policy" in answer.text
 
     def test_is_a_page_in_words_whatever_happens(self, reader: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
         def broken(*_: object) -> None:
