@@ -22,6 +22,7 @@ SEARCH, STATE, DOCUMENT, LOG_IN, LOG_OUT, LINK, FEEDBACK = (
 )  # fmt: skip
 _LANGUAGE_SECONDS = 365 * 24 * 3600
 _LONGEST_NEXT = 8000  # characters
+_MOST_FIELDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +140,16 @@ def safe_next(where: str) -> str:
 
 
 async def form_of(request: Request) -> dict[str, str]:
-    """What a form has sent."""
+    """What a form has sent.
+
+    Raises:
+        Refused: 422: it is no form of ours, which have few fields.
+    """
     body = (await request.body()).decode("utf-8", "replace")
-    return dict(parse_qsl(body, keep_blank_values=True, max_num_fields=50))
+    try:
+        return dict(parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError as error:
+        raise Refused(422, "invalid-request", "") from error
 
 
 def _is_of_another_site(request: Request) -> bool:

@@ -119,6 +119,10 @@ class TestTheForm:
         assert visitor.client.post("/log-out").status_code == 403
         assert is_logged_in(visitor)
 
+    def test_of_more_fields_than_any_has_is_refused(self, visitor: Visitor) -> None:
+        answer = visitor.client.post("/log-in", content=b"&".join(b"a=%d" % number for number in range(1_000)))
+        assert answer.status_code == 422 and 'role="alert"' in answer.text
+
     def test_of_before_the_log_in_is_none_of_after_it(self, api: Api, visitor: Visitor) -> None:
         before = visitor.get("/log-in")
         visitor.log_in(api.key("search").key)
