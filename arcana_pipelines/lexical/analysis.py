@@ -421,13 +421,14 @@ class QueryTerm:
     parts: tuple[int, ...]
 
 
-def query_terms(text: str) -> dict[int, QueryTerm]:
-    """The terms of a query by their number, in order."""
+def query_terms(text: str, others: Sequence[tuple[str, float]] = ()) -> dict[int, QueryTerm]:
+    """The terms of a query by their number, in order, and behind them those of other texts, which count this much."""
     terms: dict[int, QueryTerm] = {}
-    for token in tokens(text):
-        term = term_id(token.term)
-        if term not in terms or terms[term].weight < token.weight:
-            terms[term] = QueryTerm(token.weight, tuple(map(term_id, token.parts)) or (term,))
+    for part, share in ((text, 1.0), *others):
+        for token in tokens(part):
+            term, weight = term_id(token.term), share * token.weight
+            if term not in terms or terms[term].weight < weight:
+                terms[term] = QueryTerm(weight, tuple(map(term_id, token.parts)) or (term,))
     if terms and (most := max(term.weight for term in terms.values())) <= LEAST:
         # A question of such words alone is about them.
         return {number: QueryTerm(term.weight / most, term.parts) for number, term in terms.items()}

@@ -20,6 +20,7 @@ from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.retrieval import highlights
 from arcana_pipelines.retrieval.cursor import DEEPEST, Cursor, question_hash
 from arcana_pipelines.retrieval.filters import Limits
+from arcana_pipelines.retrieval.follow_ups import context_of
 from arcana_pipelines.retrieval.hit_of_row import link_to
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.reranking.protocol import Reranker
@@ -113,14 +114,19 @@ class ConnectionSearcher:
         started = time.monotonic()
         # As texts are stored: what nobody sees in a question would change what it means to the model.
         text = clean(request.query).strip()
-        terms = dict(list(query_terms(text).items())[:MOST_TERMS])
+        terms = query_terms(text)
+        # A question without a word finds nothing, whatever was asked before.
+        context = context_of(text, request.earlier) if terms and request.earlier else None
+        if context is not None:
+            terms = query_terms(text, context.earlier)
+        terms = dict(list(terms.items())[:MOST_TERMS])
         reranker = self._reranker if request.ranking == "fused" else None
         after, k = None, request.k
         if request.after is not None:
             after = Cursor.read(request.after, question_hash(request, self._workspace_id, self._limits))
             k = min(k, DEEPEST - len(after.shown))
         most = max(k, RERANKED) if reranker else k
-        found = self._find(Question(request, text, terms, most, after)) if terms else Found()
+        found = self._find(Question(request, text, terms, most, after, context)) if terms else Found()
         hits = found.folded.hits
         least = found.least if request.min_score is None else request.min_score
         # Who goes on has been told that something was found.
@@ -128,10 +134,12 @@ class ConnectionSearcher:
         is_reranked = False
         if reranker is not None and hits:
             # After the snapshot: nothing in the database waits for another server.
-            hits, is_reranked = reranked(reranker, text, hits)
+            hits, is_reranked = reranked(reranker, context.together if context else text, hits)
         hits = [self._read(hit, found) for hit in hits[: k if is_found else min(k, NEAREST)]]
         repeated = [self._read(hit, found) for hit in found.folded.repeated]
         results = Results([], time.monotonic() - started, found.corrections, is_reranked, found.tokens, found.notes)
+        if context is not None:
+            results = replace(results, taken_with=[text for text, _ in context.earlier])
         if not is_found:
             return Answer(replace(results, nearest=hits), found)
         return Answer(replace(results, hits=hits, cursor=found.cursor_after(hits), repeated=repeated), found)
@@ -153,7 +161,7 @@ class ConnectionSearcher:
             self._connection, self._workspace_id, index, self._build, request.as_of
         )
         while True:
-            asked = None if request.ranking == "lexical" else self._embedded(question.text, serving)
+            asked = None if request.ranking == "lexical" else self._embedded(question, serving)
             try:
                 # One snapshot for all statements: a publish between them would mix versions.
                 with snapshot(self._connection):
@@ -189,15 +197,20 @@ class ConnectionSearcher:
             f"(arcana status {slug} says whether a sync is at work): arcana sync {slug}"
         )
 
-    def _embedded(self, query: str, serving: Serving) -> Meaning | None:
-        """The query's meaning; None while the provider fails, so that words alone are searched."""
+    def _embedded(self, question: Question, serving: Serving) -> Meaning | None:
+        """What is meant; None while the provider fails, so that words alone are searched."""
+        prefix, context = model_named(serving.model).question_prefix, question.context
+        texts = [question.text] if context is None else [question.text, context.together]
         try:
-            text = model_named(serving.model).question_prefix + query
-            embedded = self._embedders.of(serving.model, serving.dimensions).embed([text])
+            embedded = self._embedders.of(serving.model, serving.dimensions).embed([prefix + text for text in texts])
         except EmbeddingFailed as error:
             log.warning("searching by words only: %s", error)
             return None
         vector, language = embedded.vectors[0], None
-        if (means := means_of(serving.model)) is not None:
+        means = means_of(serving.model)
+        if means is not None:
             vector, language = means.of_question(vector)
+        if context is not None:
+            together = embedded.vectors[1]
+            vector = context.meaning(vector, means.of_question(together)[0] if means is not None else together)
         return Meaning(str(Vector(vector).to_text()), language, embedded.tokens)

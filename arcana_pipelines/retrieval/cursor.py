@@ -109,6 +109,8 @@ def question_hash(request: SearchRequest, workspace_id: UUID, limits: Limits = (
     # Filters without a condition are none.
     request = replace(request, filters=request.filters or None)
     fields = {name: value for name, value in dataclasses.asdict(request).items() if name not in _NOT_THE_QUESTION}
+    if not request.earlier:  # cursors of a release without them are good
+        del fields["earlier"]
     limited = [[dataclasses.asdict(limit) for limit in limits]] if limits else []
     facts = json.dumps([str(workspace_id), fields, *limited], sort_keys=True, default=str)
     return hashlib.sha256(facts.encode()).digest()[:8]

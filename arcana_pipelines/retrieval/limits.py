@@ -15,6 +15,7 @@ MOST_HITS = 1000
 MOST_NEIGHBOURS = 100
 LONGEST_CURSOR = 20_000  # characters; 200 hits and all that repeats them are about 3,000
 MOST_CONDITIONS = 50
+MOST_EARLIER = 20  # questions of a conversation
 LONGEST_VALUE = 2000  # characters of a name, a value, an address
 
 _IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")

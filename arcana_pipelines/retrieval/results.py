@@ -147,6 +147,9 @@ class Results:
     repeated: list[Hit] = field(default_factory=list)
     """With `after`: further pages whose text an earlier answer has shown. They do not count as hits."""
 
+    taken_with: list[str] = field(default_factory=list)
+    """The `earlier` questions that the query leans on and was searched with, oldest first."""
+
     not_searched: dict[str, str] = field(default_factory=dict)
     """Of several workspaces those that could not be searched, with the reason in a sentence."""
 
@@ -157,6 +160,7 @@ class Results:
         """The JSON form, as `arcana search --json` prints it: what stands behind the seconds only where it says
         something."""
         told = {
+            "taken_with": self.taken_with,
             "corrections": self.corrections,
             "notes": self.notes,
             "cursor": self.cursor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, TypedDict, get_args
@@ -15,6 +16,7 @@ from arcana_pipelines.retrieval.limits import (
     LONGEST_CURSOR,
     LONGEST_QUERY,
     LONGEST_VALUE,
+    MOST_EARLIER,
     MOST_HITS,
     MOST_NEIGHBOURS,
     check_text,
@@ -72,6 +74,10 @@ class SearchRequest:
     """The `cursor` of an answer to the same request: what comes after it. Up to 200 hits can be had of one request.
     `k` and `neighbours` may be others."""
 
+    earlier: Annotated[tuple[Annotated[str, Field(max_length=LONGEST_QUERY)], ...], Field(max_length=MOST_EARLIER)] = ()
+    """The questions that were asked before in the same conversation, oldest first, at most 20. They take part where the
+    query leans on them: "and in Berlin?". `Results.taken_with` says which did."""
+
     def __post_init__(self) -> None:
         check_text("The query", self.query, LONGEST_QUERY)
         _check_number("k", self.k, 1, MOST_HITS)
@@ -86,6 +92,8 @@ class SearchRequest:
         if self.after is not None:
             check_text("The cursor", self.after, LONGEST_CURSOR)
         # Frozen for everyone else: a request holds its times in UTC.
+        if self.earlier:
+            object.__setattr__(self, "earlier", _checked_earlier(self.earlier))
         if self.filters is not None:
             object.__setattr__(self, "filters", checked(self.filters))
         if self.as_of is not None:
@@ -109,6 +117,7 @@ class SearchOptions(TypedDict, total=False):
     as_of: datetime | None
     index: str | None
     after: str | None
+    earlier: tuple[str, ...]
 
 
 def request_of(query: SearchRequest | str, k: int | None, options: SearchOptions) -> SearchRequest:
@@ -122,6 +131,16 @@ def request_of(query: SearchRequest | str, k: int | None, options: SearchOptions
     if k is not None or options:
         raise WrongUse("A SearchRequest says everything itself: give it alone, or a query with its options.")
     return query
+
+
+def _checked_earlier(earlier: object) -> tuple[str, ...]:
+    if isinstance(earlier, str) or not isinstance(earlier, Sequence):
+        raise WrongUse(f"earlier has to be a list of questions, not {told(earlier)}.")
+    if len(earlier) > MOST_EARLIER:
+        raise WrongUse(f"earlier holds {len(earlier):,} questions; at most {MOST_EARLIER} are allowed: give the last.")
+    for question in earlier:
+        check_text("An earlier question", question, LONGEST_QUERY)
+    return tuple(earlier)
 
 
 def _check_number(name: str, value: object, least: int, most: int) -> None:

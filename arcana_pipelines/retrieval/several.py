@@ -95,6 +95,7 @@ def _merged(
         corrections=reduce(lambda all_of_them, results: results.corrections | all_of_them, cut.values(), {}),
         is_reranked=any(results.is_reranked for results in cut.values()),
         tokens=sum(answer.results.tokens for answer in answers.values()),
+        taken_with=next((answer.results.taken_with for answer in answers.values()), []),
         notes=[f"{slug}: {note}" for slug, results in cut.items() for note in results.notes],
         cursor=".".join((key, str(shown), *parts)) if is_more else None,
         repeated=[hit for results in cut.values() for hit in results.repeated],

@@ -17,7 +17,7 @@ from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import chunk_table, passage_table, terms_table
 from arcana_pipelines.indexes.targets.pgvector.ann import nearest_statement, tune
 from arcana_pipelines.lexical import query_plan, typos
-from arcana_pipelines.lexical.analysis import QueryTerm, has_cjk, query_terms
+from arcana_pipelines.lexical.analysis import LEAST, QueryTerm, has_cjk, query_terms
 from arcana_pipelines.retrieval import past
 from arcana_pipelines.retrieval.best_passage import FoundText
 from arcana_pipelines.retrieval.conditions import known_conditions
@@ -25,6 +25,7 @@ from arcana_pipelines.retrieval.cursor import DEEPEST, Cursor, microseconds, que
 from arcana_pipelines.retrieval.filtered import documents_of
 from arcana_pipelines.retrieval.filters import Filters, Limits
 from arcana_pipelines.retrieval.folding import Folded, fold
+from arcana_pipelines.retrieval.follow_ups import Context
 from arcana_pipelines.retrieval.fusion import Scored, fuse, fuse_as_they_are, fuse_by_rank, nearness, weight_of_meaning
 from arcana_pipelines.retrieval.highlights import terms_of
 from arcana_pipelines.retrieval.hit_of_row import hit_of, text_of
@@ -63,6 +64,7 @@ class Question:
         terms: the terms of it that are looked for, by their number; without one nothing is searched.
         most: hits to find; of these the reranker chooses the best k.
         after: what has been shown of the answer.
+        context: the earlier questions that take part; None: none does.
     """
 
     request: SearchRequest
@@ -70,6 +72,12 @@ class Question:
     terms: Mapping[int, QueryTerm]
     most: int
     after: Cursor | None = None
+    context: Context | None = None
+
+    @property
+    def parts(self) -> tuple[tuple[str, float], ...]:
+        """The texts whose words are looked for, each with what they count, the question itself first."""
+        return ((self.text, 1.0), *(self.context.earlier if self.context else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +240,9 @@ class SnapshotSearch:
             self._serving = replace(self._serving, vectors=vectors)
         corrections, plan = self._planned()
         self._parameters["vector"] = plan.vector if plan else query_plan.NOTHING
-        marked = terms_of(" ".join((self._question.text, *corrections.values())))
+        marked = terms_of(
+            " ".join((*(text for text, share in self._question.parts if share > LEAST), *corrections.values()))
+        )
         ranking = self._request.ranking if self._asked is not None else "lexical"
         calibration = calibration_of(self._serving.model, ranking, self._request.fusion)
         # Who filters has said what is relevant; and among a few texts nobody can say which words tell anything.
@@ -282,13 +292,16 @@ class SnapshotSearch:
         terms = dict(self._question.terms)
         counts = self._counts(terms)
         corrections: dict[str, str] = {}
-        for word in typos.unknown_words(self._question.text, counts)[: typos.MOST]:
+        unknown: dict[str, float] = {}
+        for text, share in self._question.parts:
+            unknown = dict.fromkeys(typos.unknown_words(text, counts), share) | unknown
+        for word, share in list(unknown.items())[: typos.MOST]:
             near = self._rows(load_sql("similar_words"), {"word": word})
             meant = typos.nearest(word, [row[0] for row in near])
             if meant is not None and self._may_be_told(meant):
                 corrections[word] = meant
                 more = query_terms(meant)
-                terms |= {term: replace(each, weight=each.weight * typos.WEIGHT) for term, each in more.items()}
+                terms |= {term: replace(each, weight=each.weight * typos.WEIGHT * share) for term, each in more.items()}
         if corrections:
             counts = self._counts(terms)
         return corrections, query_plan.plan(terms, self._serving.vectors, counts)

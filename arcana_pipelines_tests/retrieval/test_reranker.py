@@ -244,3 +244,9 @@ class TestSearch:
     ) -> None:
         reranker.scores("휴가", ["연차 휴가 규정", '\x00 \\ "'])
         assert json.dumps(server_of_scores.requests[0], ensure_ascii=False).count("휴가") == 2
+
+    def test_it_reads_the_questions_before_with_one_that_goes_on_from_them(
+        self, office: Harness, server_of_scores: RerankingServer
+    ) -> None:
+        asked(office, "and the cellar?", earlier=("Where is the key?",))
+        assert server_of_scores.requests[-1]["query"] == "Where is the key? and the cellar?"
