@@ -206,6 +206,7 @@ class Settings(ScheduleTimes):
     # A day is counted when it is over.
     search_log_days: int = Field(30, ge=2, le=36500)
     question_days: int = Field(90, ge=1, le=36500)
+    conversation_days: int = Field(30, ge=1, le=3650)
     analytics_months: int = Field(13, ge=1, le=1200)
     oauth_issuer: HttpsUrl | None = None
     oauth_audience: HttpsUrl | None = None

@@ -42,6 +42,7 @@ UNITS = {
     "key_requests_per_minute": "requests a minute",
     "refused_keys_per_minute": "keys a minute",
     "usage_log_months": "months",
+    "conversation_days": "days",
     "search_log_days": "days",
     "question_days": "days",
     "analytics_months": "months",

@@ -1,5 +1,5 @@
 """What is looked after once a night for the whole installation: its checks, Dagster's records of old runs, the log of
-what keys were used for, and what is learned from it.
+what keys were used for, what is learned from it, and conversations that are over.
 
 A run leaves some 40 kB of events, and Dagster keeps them for ever. Runs of other people's jobs are not touched.
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import dagster as dg
 from dagster import DagsterRun, DagsterRunStatus, RunsFilter
 
+from arcana_pipelines.conversations.conversations import delete_expired
 from arcana_pipelines.defs.jobs import MAINTENANCE_JOB, OF_NO_WORKSPACE, tags_of
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.defs.runs import JOB_TAG, WORKSPACE_TAG, Home
@@ -57,6 +58,15 @@ def learn(context: dg.OpExecutionContext, arcana: ArcanaResource) -> int:
     return forgotten
 
 
+@dg.op
+def end_conversations(context: dg.OpExecutionContext, arcana: ArcanaResource) -> int:
+    """Delete what was asked in conversations that are over; returns how many these were."""
+    with arcana.database.connection() as connection:
+        deleted = delete_expired(connection)
+    context.log.info(f"Deleted {deleted} conversations that are over.")
+    return deleted
+
+
 @dg.job(
     name=MAINTENANCE_JOB,
     tags=tags_of(MAINTENANCE_JOB),
@@ -64,12 +74,14 @@ def learn(context: dg.OpExecutionContext, arcana: ArcanaResource) -> int:
     description="Deletes what Dagster keeps of runs of ours that ended more than RETENTION_DAYS ago, but the newest, "
     "and the newest successful, of each workspace and job; and what keys were used for more than USAGE_LOG_MONTHS ago. "
     "Counts how often chunks were shown and what readers said of them, and forgets answers, questions and feedback "
-    "after SEARCH_LOG_DAYS, QUESTION_DAYS and ANALYTICS_MONTHS. The schedule `maintenance_sweep` runs it.",
+    "after SEARCH_LOG_DAYS, QUESTION_DAYS and ANALYTICS_MONTHS; and conversations that are over. "
+    "The schedule `maintenance_sweep` runs it.",
 )
 def maintenance() -> None:
     prune_history()
     keep_usage()
     learn()
+    end_conversations()
 
 
 def prune(instance: dg.DagsterInstance, home: Home, before: dt.datetime) -> int:

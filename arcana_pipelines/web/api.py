@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -18,12 +17,12 @@ from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.builds import Index, indexes_of
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.retrieval.limits import LONGEST_CURSOR, LONGEST_QUERY
-from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.web import webhooks
 from arcana_pipelines.web.administration import Administration, add_administration
 from arcana_pipelines.web.assistants import add_assistants, assistants
 from arcana_pipelines.web.bodies import LimitedBodies
+from arcana_pipelines.web.conversations import add_conversations
 from arcana_pipelines.web.documents import add_documents
 from arcana_pipelines.web.feedback import add_feedback
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
@@ -38,10 +37,10 @@ from arcana_pipelines.web.problems import (
     Refused,
     described,
     handle_problems,
-    request_id,
 )
 from arcana_pipelines.web.rate_headers import RateHeaders
 from arcana_pipelines.web.request_ids import RequestIds
+from arcana_pipelines.web.search_answer import SEARCH_ANSWERS, answer_of
 from arcana_pipelines.web.searches import MOST_K, Searches
 from arcana_pipelines.web.syncs import add_syncs
 from arcana_pipelines.web.token_route import add_tokens
@@ -51,14 +50,6 @@ from arcana_pipelines.workspaces.workspaces import slugs_of_company
 
 LARGEST_BODY = 64 * 1024
 _EXAMPLE = {"query": "How many days of vacation do I have?", "k": 3}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchAnswer(Results):
-    """Hits, best first; or none, and the nearest."""
-
-    request_id: str
-    """The id of the request, which the header X-Request-Id has, too."""
 
 
 def make_api(
@@ -108,6 +99,7 @@ def make_api(
     add_searches(app, searches)
     add_vector_stores(app, gate, searches)
     add_workspaces(app, gate, database)
+    add_conversations(app, gate, database, searches)
     add_documents(app, gate, database)
     add_feedback(app, database, searched)
     add_syncs(app, gate, database)
@@ -145,21 +137,19 @@ def add_searches(app: FastAPI, searches: Searches) -> None:
     """Searching a workspace."""
 
     def found(request: Request, access: Access, slug: str, asked: SearchRequest) -> JSONResponse:
-        results = searches.search(access, slug, asked)
-        headers = {"Cache-Control": "private, no-store"}
-        return JSONResponse({**results.to_dict(), "request_id": request_id(request)}, headers=headers)
+        return answer_of(searches.search(access, slug, asked), request)
 
-    answers: dict[int | str, dict[str, Any]] = {
-        200: {"model": SearchAnswer},
-        **described(401, 403, 404, 410, 413, 422, 503),
-    }
-
-    @app.post("/v1/workspaces/{slug}/search", summary="Search a workspace", tags=["search"], responses=answers,
+    @app.post("/v1/workspaces/{slug}/search", summary="Search a workspace", tags=["search"], responses=SEARCH_ANSWERS,
               openapi_extra={"requestBody": {"content": {"application/json": {"example": _EXAMPLE}}}})  # fmt: skip
     def search(request: Request, access: Keyed, slug: Slug, asked: SearchRequest) -> Response:
         return found(request, access, slug, asked)
 
-    @app.get("/v1/workspaces/{slug}/search", summary="Search a workspace, in short", tags=["search"], responses=answers)
+    @app.get(
+        "/v1/workspaces/{slug}/search",
+        summary="Search a workspace, in short",
+        tags=["search"],
+        responses=SEARCH_ANSWERS,
+    )
     def search_in_short(
         request: Request,
         access: Keyed,

@@ -182,6 +182,21 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
                 "last_answered_at": FIRST_SYNC,
             }
         ],
+        "conversation_context": [
+            {
+                **in_workspace,
+                "conversation_id": "c0c0c0c0-0000-4000-8000-000000000001",
+                "turn": turn,
+                "company_id": COMPANY,
+                "index_name": "default",
+                "key_id": "abcdefgh",
+                "question": question,
+                "asked_at": FIRST_SYNC,
+                "asked_after": 0,
+                "expires_at": "2099-01-05T00:00:00Z",
+            }
+            for turn, question in ((0, None), (1, "how many days of vacation?"))
+        ],
         "chunk_analytics": [
             {
                 **in_workspace,

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from arcana_pipelines.conversations import conversations
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.models.learning import VIEWS
@@ -124,11 +125,12 @@ class TestTables:
             "SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity AND EXISTS ("
             "  SELECT FROM pg_policy WHERE polrelid = c.oid AND NOT polpermissive), "
             "  has_any_column_privilege('arcana_tenant', c.oid, 'SELECT, INSERT, UPDATE'), "
-            "  has_table_privilege('arcana_tenant', c.oid, 'DELETE, TRUNCATE, TRIGGER, REFERENCES') "
+            "  has_table_privilege('arcana_tenant', c.oid, 'DELETE'), "
+            "  has_table_privilege('arcana_tenant', c.oid, 'TRUNCATE, TRIGGER, REFERENCES') "
             "FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm') "
             "AND NOT c.relispartition"
         )
-        without = sorted(name for name, is_limited, may, _ in found if may and not is_limited)
+        without = sorted(name for name, is_limited, may, *_ in found if may and not is_limited)
         print(f"{len(found)} tables and views; without a policy, and read for companies: {without}")
         assert set(without) == NOBODY_S | OF_WHOEVER_ASKS - {"v_system_health"}
         as_owner = ours.harness.rows(
@@ -136,7 +138,9 @@ class TestTables:
             "AND NOT coalesce('security_invoker=true' = ANY (reloptions), false)"
         )
         assert as_owner == []
-        assert [name for name, _, _, may_more in found if may_more] == []
+        # Whoever began a conversation may delete it; the policy that limits what is read limits that, too.
+        assert {name for name, _, _, deletes, _ in found if deletes} == {"conversation_context"}
+        assert [name for name, *_, may_more in found if may_more] == []
 
     def test_r1_no_role_of_ours_is_above_policies_or_owns_what_it_serves(self, ours: Tenant) -> None:
         roles = ours.harness.rows(
@@ -168,6 +172,11 @@ class TestRoutes:
                 for statement in ("SELECT document_id FROM document WHERE workspace_id = %s LIMIT 1", chunk, build)
             ]
             assert acme.company_id != globex.company_id and None not in ids
+            # Another company's, and one that another key of the same company began.
+            talks = [
+                str(conversations.begin(connection, of.company_id, of.workspace_id, "default", key.key_id, 30)[0])
+                for of in (globex, acme)
+            ]
         document, chunk_id, build_id = map(str, ids)
         nobody_s = str(uuid4())
         return {
@@ -176,6 +185,7 @@ class TestRoutes:
             "document": [(document, nobody_s)],
             "chunk": [(chunk_id, "999999999")],
             "build": [(build_id, "999999")],
+            "conversation_id": [(talk, nobody_s) for talk in talks],
             "key_id": [(key.key_id, "zzzzzzzz")],
             "below": [(document, nobody_s)],
             "links_to": [(document, nobody_s)],
@@ -188,9 +198,10 @@ class TestRoutes:
                     yield {"there": {**THERE, name: theirs}}, {"there": {**THERE, name: nobody_s}}, theirs, nobody_s
                 else:
                     yield {"query": {name: theirs}}, {"query": {name: nobody_s}}, theirs, nobody_s
-        if "workspaces" in (route.body or {}):
+        for name in {"workspace", "workspaces"} & (route.body or {}).keys():
             for theirs, nobody_s in foreign["slug"]:
-                changed = ({"body": {**route.body, "workspaces": [each]}} for each in (theirs, nobody_s))
+                named = ([each] if name == "workspaces" else each for each in (theirs, nobody_s))
+                changed = ({"body": {**route.body, name: each}} for each in named)
                 yield (*changed, theirs, nobody_s)
 
     @pytest.mark.parametrize("scopes", [ALL_SCOPES, ("search",), ("feedback",), "all of the company"])

@@ -6,6 +6,7 @@ Reads and writes of sets do not go through these classes: they are SQL beside th
 from arcana_pipelines.db.models import (
     audit,
     company,
+    conversation,
     document,
     embedding,
     evaluation,
@@ -23,6 +24,7 @@ __all__ = [
     "Base",
     "audit",
     "company",
+    "conversation",
     "document",
     "embedding",
     "evaluation",

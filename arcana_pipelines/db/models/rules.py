@@ -20,6 +20,7 @@ GUARDED = (
     "api_keys",
     "api_key_permissions",
     "api_usage_logs",
+    "conversation_context",
     "document",
     "document_content",
     "document_property",

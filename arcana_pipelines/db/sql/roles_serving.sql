@@ -28,6 +28,7 @@ BEGIN
             ('api_keys', NULL, 'company_id = %s'),
             ('api_key_permissions', NULL, 'company_id = %s'),
             ('api_usage_logs', NULL, 'company_id = %s'),
+            ('conversation_context', NULL, 'company_id = %s'),
             ('document', NULL, 'company_id = %s'),
             ('rag_indexes', NULL, 'company_id = %s'),
             ('rag_index_build', NULL, 'rag_index_id = ANY (ARRAY(SELECT i.rag_index_id FROM rag_indexes i))'),
@@ -95,13 +96,20 @@ BEGIN
         SELECT 'GRANT INSERT ON audit_logs TO arcana_tenant'
         WHERE NOT has_table_privilege('arcana_tenant', to_regclass('audit_logs'), 'INSERT')
         UNION ALL
-        -- What is learned from a company's searches is written as that company.
+        -- What is learned from a company's searches, and what they are asked in a row, is written as that company.
         SELECT format('GRANT %s ON %I TO arcana_tenant', privilege, name)
         FROM (VALUES
             ('search_answers', 'INSERT'), ('search_feedback', 'INSERT'), ('search_feedback', 'UPDATE'),
-            ('query_cache', 'INSERT'), ('query_cache', 'UPDATE')
+            ('query_cache', 'INSERT'), ('query_cache', 'UPDATE'),
+            ('conversation_context', 'INSERT'), ('conversation_context', 'DELETE')
         ) AS written (name, privilege)
         WHERE NOT has_table_privilege('arcana_tenant', to_regclass(name), privilege)
+        UNION ALL
+        -- Who adds a turn locks the beginning of its conversation, which needs the right to change a column.
+        SELECT 'GRANT UPDATE (asked_at) ON conversation_context TO arcana_tenant'
+        FROM pg_attribute
+        WHERE attrelid = to_regclass('conversation_context') AND attname = 'asked_at'
+          AND NOT has_column_privilege('arcana_tenant', attrelid, attnum, 'UPDATE')
         UNION ALL
         -- Views read as whoever asks.
         SELECT format('GRANT SELECT ON %I TO arcana_tenant', name)

@@ -1,0 +1,32 @@
+"""What a search is answered with, whichever route asked for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+from arcana_pipelines.retrieval.results import Results
+from arcana_pipelines.web.problems import described, request_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchAnswer(Results):
+    """Hits, best first; or none, and the nearest."""
+
+    request_id: str
+    """The id of the request, which the header X-Request-Id has, too."""
+
+
+SEARCH_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"model": SearchAnswer},
+    **described(401, 403, 404, 410, 413, 422, 503),
+}
+
+
+def answer_of(results: Results, request: Request) -> JSONResponse:
+    """The response of a search."""
+    headers = {"Cache-Control": "private, no-store"}
+    return JSONResponse({**results.to_dict(), "request_id": request_id(request)}, headers=headers)
