@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,6 +14,12 @@ from arcana_pipelines.testing.postgres import DatabaseServer
 from arcana_pipelines_tests.harness import Harness
 
 pytest_plugins = ["arcana_pipelines.testing.fixtures", "arcana_pipelines_tests.tenants"]
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than cores: a worker waits for its database, for processes that it starts, and for time to pass."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks

@@ -228,7 +228,7 @@ class TestFailures:
     ) -> None:
         arcana.json("workspace", "add", "acme", "--source", "notion")
         server.faults.add(
-            "/markdown", "429", skip=2, retry_after=90, rate_limit_reason="public_api_space_request_rate_limit"
+            "/markdown", "429", skip=2, retry_after=600, rate_limit_reason="public_api_space_request_rate_limit"
         )
         report = arcana.json("sync", "acme", code=3)
         assert report["pages"]["pending"] > 0

@@ -36,16 +36,22 @@ def world() -> NotionWorld:
 
 
 @pytest.fixture
-def indexed(arcana: Arcana, tmp_path: Path) -> Arcana:
-    """A workspace of one page, which is indexed."""
+def registered(arcana: Arcana, tmp_path: Path) -> Arcana:
+    """A workspace of one page, which nothing has read yet."""
     folder = tmp_path / "export"
     folder.mkdir()
     (folder / f"Badges {'0' * 31}1.md").write_text("# Badges\n\nA badge opens the door.\n")
     export = ("--source", "notion-export", "--path", str(folder))
     added = arcana.here("workspace", "add", "acme", *export, "--company", "Acme Inc.")
     assert added.returncode == 0, added.stderr
-    assert arcana.here("sync", "acme").returncode == 0
     return arcana
+
+
+@pytest.fixture
+def indexed(registered: Arcana) -> Arcana:
+    """The same, indexed."""
+    assert registered.here("sync", "acme").returncode == 0
+    return registered
 
 
 def url_of_server(arcana: Arcana) -> str:
@@ -164,18 +170,18 @@ class TestAnotherLanguage:
 
 
 def test_an_administrator_s_key_changes_what_is_its_company_s_where_the_server_has_both_addresses(
-    indexed: Arcana,
+    registered: Arcana,
 ) -> None:
-    made = indexed.json("key", "create", "--company", "Acme Inc.", "--scope", "admin", **SALT)
+    made = registered.json("key", "create", "--company", "Acme Inc.", "--scope", "admin", **SALT)
     wanted = {"slug": "wiki", "source": "notion", "token": "ntn_of_nobody"}
     key = "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY="
     headers = {"Authorization": f"Bearer {made['key']}"}
-    with served(indexed, ENCRYPTION_KEY=key) as address:
+    with served(registered, ENCRYPTION_KEY=key) as address:
         answer = httpx.post(f"{address}/workspaces", json=wanted, headers=headers, timeout=60, trust_env=False)
         assert answer.status_code == 201, answer.text
-    (added,) = [each for each in indexed.json("workspace", "list")["workspaces"] if each["workspace"] == "wiki"]
+    (added,) = [each for each in registered.json("workspace", "list")["workspaces"] if each["workspace"] == "wiki"]
     assert added["company"] == "Acme Inc." and added["source"] == "token in the database, encrypted"
-    server = indexed.start("serve", "--port", "0", **SALT, DATABASE_URL=url_of_server(indexed))
+    server = registered.start("serve", "--port", "0", **SALT, DATABASE_URL=url_of_server(registered))
     try:
         address = address_of(server)
         answer = httpx.delete(f"{address}/workspaces/wiki", headers=headers, timeout=60, trust_env=False)
@@ -185,24 +191,24 @@ def test_an_administrator_s_key_changes_what_is_its_company_s_where_the_server_h
         server.communicate()
 
 
-def test_a_list_of_keys_says_when_each_ends_and_which_opens_nothing(indexed: Arcana) -> None:
-    made = indexed.json("key", "create", "--workspace", "acme", "--scope", "search", "--expires", "30", **SALT)
-    assert f"{made['key_id']}  good until {made['expires_at'][:10]}" in indexed("key", "list", **SALT).stdout
-    indexed.json("workspace", "remove", "acme", "--yes", **SALT)
-    assert "opens nothing any more" in indexed("key", "list", **SALT).stdout
+def test_a_list_of_keys_says_when_each_ends_and_which_opens_nothing(registered: Arcana) -> None:
+    made = registered.json("key", "create", "--workspace", "acme", "--scope", "search", "--expires", "30", **SALT)
+    assert f"{made['key_id']}  good until {made['expires_at'][:10]}" in registered("key", "list", **SALT).stdout
+    registered.json("workspace", "remove", "acme", "--yes", **SALT)
+    assert "opens nothing any more" in registered("key", "list", **SALT).stdout
 
 
-def test_doctor_says_whether_companies_can_be_served(indexed: Arcana) -> None:
+def test_doctor_says_whether_companies_can_be_served(registered: Arcana) -> None:
     def told(**variables: str | None) -> tuple[bool, str]:
-        checks = indexed.here("doctor", "--json", **variables).stdout
+        checks = registered.here("doctor", "--json", **variables).stdout
         (found,) = [each for each in json.loads(checks)["checks"] if each["name"] == "serving"]
         return found["ok"], found["detail"]
 
     assert told(API_KEY_SALT=None) == (True, "`arcana serve` is not set up: `arcana config init` makes its secrets")
     assert "SERVE_DATABASE_URL is not set" in told(**SALT)[1]
-    ok, said = told(**SALT, SERVE_DATABASE_URL=url_of_server(indexed))
+    ok, said = told(**SALT, SERVE_DATABASE_URL=url_of_server(registered))
     assert ok and "'arcana_server' sees nothing but for the company of a key" in said
-    ok, said = told(**SALT, SERVE_DATABASE_URL=indexed.environment["DATABASE_URL"])
+    ok, said = told(**SALT, SERVE_DATABASE_URL=registered.environment["DATABASE_URL"])
     assert not ok and "reads what is every company's" in said
 
 
@@ -219,22 +225,22 @@ def test_doctor_says_whether_companies_can_be_served(indexed: Arcana) -> None:
         (("--workspace", "acme"), "Missing option '--scope'"),
     ],
 )
-def test_a_key_that_cannot_be_meant_is_refused(indexed: Arcana, options: tuple[str, ...], said: str) -> None:
-    done = indexed.here("key", "create", *options, **SALT)
+def test_a_key_that_cannot_be_meant_is_refused(registered: Arcana, options: tuple[str, ...], said: str) -> None:
+    done = registered.here("key", "create", *options, **SALT)
     assert done.returncode == 2 and said in " ".join(done.stderr.split())
 
 
-def test_without_a_salt_no_key_is_made_and_nothing_is_served(indexed: Arcana) -> None:
+def test_without_a_salt_no_key_is_made_and_nothing_is_served(registered: Arcana) -> None:
     for command in (("key", "create", "--workspace", "acme", "--scope", "search"), ("serve", "--port", "0")):
-        done = indexed.here(*command, API_KEY_SALT=None)
+        done = registered.here(*command, API_KEY_SALT=None)
         assert done.returncode == 2 and "API_KEY_SALT" in done.stderr and "arcana config init" in done.stderr
 
 
-def test_without_what_signs_its_cursors_nothing_is_served(indexed: Arcana) -> None:
-    done = indexed.here("serve", "--port", "0", **{**SALT, "SECRET_KEY": None})
+def test_without_what_signs_its_cursors_nothing_is_served(registered: Arcana) -> None:
+    done = registered.here("serve", "--port", "0", **{**SALT, "SECRET_KEY": None})
     assert done.returncode == 2 and "SECRET_KEY" in done.stderr and "arcana config init" in done.stderr
 
 
-def test_who_reads_what_is_every_company_s_serves_none(indexed: Arcana) -> None:
-    done = indexed.here("serve", "--port", "0", **SALT)
+def test_who_reads_what_is_every_company_s_serves_none(registered: Arcana) -> None:
+    done = registered.here("serve", "--port", "0", **SALT)
     assert done.returncode == 2 and "reads what is every company's" in done.stderr and "arcana_server" in done.stderr
