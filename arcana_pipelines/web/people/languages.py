@@ -111,6 +111,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "served_since": ("since {begin}", "{begin}부터"),
     "properties": ("Properties", "속성"),
     "text": ("Text", "내용"),
+    "table": ("Table", "표"),
     "no_text": ("This version has no text.", "이 버전에는 내용이 없습니다."),
     "back": ("Back to the results", "검색 결과로 돌아가기"),
     "helpful": ("Helpful", "도움이 됨"),

@@ -24,6 +24,7 @@ from arcana_pipelines.retrieval.whole_document import find_document, find_versio
 from arcana_pipelines.web.feedback import Feedback, take_feedback
 from arcana_pipelines.web.gate import Gate
 from arcana_pipelines.web.people.asked import Asked
+from arcana_pipelines.web.people.document_text import read_text
 from arcana_pipelines.web.people.failures import Failure, failure_of
 from arcana_pipelines.web.people.languages import note_name
 from arcana_pipelines.web.people.places import places_of
@@ -249,7 +250,9 @@ def _add_document(router: APIRouter, visitors: Visitors, gate: Gate, database: D
             versions = find_versions(connection, opened.workspace_id, wanted, index or DEFAULT_INDEX)
             version = int(number) if number.isdecimal() and len(number) < 10 else versions[0].version
             found = find_document(connection, opened.workspace_id, wanted, index or DEFAULT_INDEX, version=version)
-        return visitors.page(request, visitor, "document.html", asked=asked, found=found, versions=versions)
+        return visitors.page(
+            request, visitor, "document.html", asked=asked, found=found, versions=versions, blocks=read_text(found.text)
+        )
 
 
 def _add_feedback(router: APIRouter, visitors: Visitors, database: Database, searched: SearchLog) -> None:

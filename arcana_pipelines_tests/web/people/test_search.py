@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from arcana_pipelines.keys.usage import searches_of
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.results import Hit, Place, Results
+from arcana_pipelines.retrieval.whole_document import Document, find_document
 from arcana_pipelines.web.people import languages, rendering
 from arcana_pipelines.web.people.asked import Asked
 from arcana_pipelines.web.people.languages import TEXTS, Words, accepted
@@ -47,6 +49,22 @@ class TestAnAnswer:
         document = reader.get(path.replace("&amp;", "&"))
         assert document.status_code == 200 and "served now" in seen(document.text)
         assert "Back to the results" in seen(document.text)
+
+    def test_leads_to_a_document_with_headings_and_tables(
+        self, reader: Visitor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        table = "| Office | Days |\n| --- | --- |\n| Seoul \\| 서울 | <b>18</b> |"
+        text = f"## Days <i>\n\n{table}\n\n- one\n- two\n\n```\n| x |\n```"
+
+        def found(*arguments: Any, **options: Any) -> Document:
+            return replace(find_document(*arguments, **options), text=text)
+
+        monkeypatch.setattr("arcana_pipelines.web.people.page.find_document", found)
+        answer = reader.get("/document", workspace="acme", id="Vacation policy")
+        assert '<h3 dir="auto">Days &lt;i&gt;</h3>' in answer.text and answer.text.count("<table") == 1
+        assert '<th scope="col">Office</th>' in answer.text and "<td>Seoul | 서울</td>" in answer.text
+        assert "<td>&lt;b&gt;18&lt;/b&gt;</td>" in answer.text and "- one" in answer.text
+        require_harmless(answer.text)
 
     def test_is_in_the_language_of_the_browser_and_in_the_one_that_was_chosen(self, api: Api, visit: Visit) -> None:
         visitor = visit(api, language="ko-KR,ko;q=0.9,en;q=0.8")
