@@ -47,6 +47,12 @@ def require_https(url: str) -> str:
     return url
 
 
+def _is_redis(url: SecretStr) -> SecretStr:
+    if urlsplit(url.get_secret_value()).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("must be an address that begins with redis://, rediss:// or unix://")
+    return url
+
+
 def _is_secret_http(url: SecretStr) -> SecretStr:
     return SecretStr(_is_http(url.get_secret_value()))
 
@@ -77,6 +83,7 @@ def _one_of(kind: str, *ours: str) -> Callable[[str], str]:
 HttpUrl = Annotated[str, AfterValidator(_is_http)]
 HttpsUrl = Annotated[str, AfterValidator(require_https)]
 SecretHttpUrl = Annotated[SecretStr, AfterValidator(_is_secret_http)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_is_redis)]
 StrongSecret = Annotated[SecretStr, AfterValidator(_is_strong)]
 EncryptionKey = Annotated[SecretStr, AfterValidator(_is_encryption_key)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_is_postgres)]
@@ -213,6 +220,13 @@ class Settings(ScheduleTimes):
     oauth_jwks_url: HttpsUrl | None = None
     oauth_company_claim: str = "arcana_company"
     oauth_workspaces_claim: str | None = None
+
+    redis_url: RedisUrl | None = None
+    redis_db: int = Field(0, ge=0, le=1_000_000)
+    redis_max_connections: int = Field(100, ge=1, le=100_000)
+    cache_ttl: int = Field(3600, ge=0, le=2_592_000)
+    search_cache_ttl: int = Field(1800, ge=0, le=2_592_000)
+    embedding_cache_ttl: int = Field(86_400, ge=0, le=2_592_000)
 
     reranker: RerankerName = "endpoint"
     reranker_url: HttpUrl | None = None

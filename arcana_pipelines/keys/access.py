@@ -11,6 +11,7 @@ from uuid import UUID
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.keys.asked import AskedWorkspace, asked_workspace
 from arcana_pipelines.keys.limits import limit_of
 from arcana_pipelines.keys.spelling import hash_of, id_of
 from arcana_pipelines.retrieval.filters import Filters, Limits
@@ -69,6 +70,7 @@ class Access:
         permissions: what it may do.
         allowance: how much it may ask.
         is_handed_on: a token was shown in place of a key. It makes no further ones.
+        asked: the workspace that was asked for with it, if the company has it.
     """
 
     key_id: str
@@ -76,6 +78,7 @@ class Access:
     permissions: tuple[Permission, ...]
     allowance: Allowance = Allowance()
     is_handed_on: bool = False
+    asked: AskedWorkspace | None = None
 
     @property
     def administers(self) -> bool:
@@ -137,24 +140,31 @@ class _Row:
     was_used: bool
     requests_per_minute: int | None
     searches_per_month: int | None
+    asked_id: UUID | None
+    asked_platform: str | None
+    asked_places: int | None
+    asked_indexes: list[str] | None
+    asked_builds: list[int | None] | None
+    asked_publish_seqs: list[int] | None
 
 
-def access_of(connection: Connection, key: str, salt: str) -> Access | None:
+def access_of(connection: Connection, key: str, salt: str, slug: str | None = None) -> Access | None:
     """What a key may do; None where it is unknown, mistyped, revoked or expired: which of these is nobody's business.
 
     Asked for each request, so that a key is over with its revocation. Notes that it was used, once a minute at most.
+    The workspace with this slug comes with it.
     """
-    key_id = id_of(key)
-    row = query.find(connection, _Row, load_sql("access"), {"key_id": key_id}) if key_id is not None else None
+    key_id, key_hash = id_of(key), hash_of(key, salt)
+    row = _found(connection, key_id, key_hash, slug) if key_id is not None else None
     # Compared where there is none, too: both take as long.
-    is_same = hmac.compare_digest(hash_of(key, salt), bytes(row.key_hash) if row else bytes(32))
-    return _noted(connection, row) if row is not None and is_same else None
+    is_same = hmac.compare_digest(key_hash, bytes(row.key_hash) if row else bytes(32))
+    return _noted(connection, row, slug) if row is not None and is_same else None
 
 
-def access_by_id(connection: Connection, key_id: str) -> Access | None:
+def access_by_id(connection: Connection, key_id: str, slug: str | None = None) -> Access | None:
     """The same for a token that this server made of the key with this id."""
-    row = query.find(connection, _Row, load_sql("access"), {"key_id": key_id})
-    return _noted(connection, row) if row is not None else None
+    row = _found(connection, key_id, None, slug)
+    return _noted(connection, row, slug) if row is not None else None
 
 
 def begin_use(connection: Connection, key_id: str) -> bool:
@@ -164,7 +174,11 @@ def begin_use(connection: Connection, key_id: str) -> bool:
         return connection.execute(statement, [key_id]).fetchone() is not None
 
 
-def _noted(connection: Connection, row: _Row) -> Access | None:
+def _found(connection: Connection, key_id: str, key_hash: bytes | None, slug: str | None) -> _Row | None:
+    return query.find(connection, _Row, load_sql("access"), {"key_id": key_id, "key_hash": key_hash, "slug": slug})
+
+
+def _noted(connection: Connection, row: _Row, slug: str | None) -> Access | None:
     if not row.is_good:
         return None
     if not row.was_used:
@@ -172,4 +186,13 @@ def _noted(connection: Connection, row: _Row) -> Access | None:
             connection.execute("UPDATE api_keys SET last_used_at = now() WHERE key_id = %s", [row.key_id])
     permissions = map(Permission, row.scopes, row.workspaces, row.indexes, map(limit_of, row.filters))
     allowance = Allowance(row.requests_per_minute, row.searches_per_month)
-    return Access(row.key_id, row.company_id, tuple(permissions), allowance)
+    asked = slug and asked_workspace(
+        slug,
+        row.asked_id,
+        row.asked_platform,
+        row.asked_places,
+        row.asked_indexes,
+        row.asked_builds,
+        row.asked_publish_seqs,
+    )
+    return Access(row.key_id, row.company_id, tuple(permissions), allowance, asked=asked or None)

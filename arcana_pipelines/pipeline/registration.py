@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from pydantic import SecretStr
 
 from arcana_pipelines.audit.record import record
+from arcana_pipelines.caching.caches import Tenant, forget
 from arcana_pipelines.credentials.store import STORED, keep
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.registry import require_here
@@ -105,7 +106,8 @@ def remove(database: Database, slug: str, remove_partition: Callable[[str], None
     """
     with database.connection() as connection, connection.transaction():
         row = connection.execute(
-            "UPDATE workspace SET status = 'deleting', updated_at = now() WHERE slug = %s RETURNING workspace_id",
+            "UPDATE workspace SET status = 'deleting', updated_at = now() WHERE slug = %s "
+            "RETURNING workspace_id, company_id, platform",
             [slug],
         ).fetchone()
         if row is None:
@@ -122,6 +124,8 @@ def remove(database: Database, slug: str, remove_partition: Callable[[str], None
         )
         drop_builds(database, builds)
         connection.execute("DELETE FROM workspace WHERE workspace_id = %s", [row[0]])
+    workspace_id, company_id, platform = row
+    forget(database.settings, Tenant(company_id, platform, workspace_id))
     _remove_directory(database.settings, slug)
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 from pgvector import Vector
 
+from arcana_pipelines.caching.caches import Tenant
 from arcana_pipelines.db.engine import Connection, snapshot
 from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.embedding.language_means import means_of
@@ -77,10 +78,12 @@ class ConnectionSearcher:
         reranker: Reranker | None = None,
         limits: Limits = (),
         known: dict[tuple[UUID, str], Serving] | None = None,
+        tenant: Tenant | None = None,
     ) -> None:
         """`build` is for evaluation: one that does not serve yet, or not any more. `embedders` may be shared.
 
         `known` may be, too: what served each index when it was searched last, for which nobody has to ask before.
+        `tenant` is whose the workspace is, where `embedders` keep the vectors of queries.
 
         Nothing is found, and nothing told, of what one of the `limits` leaves out, whatever a request asks.
         """
@@ -91,6 +94,7 @@ class ConnectionSearcher:
         self._reranker = reranker
         self._limits = limits
         self._known = known if known is not None else {}
+        self._tenant = tenant
 
     def search(self, request: SearchRequest) -> Results:
         """The best chunks for a request; those of the index `default` where it names none.
@@ -202,7 +206,8 @@ class ConnectionSearcher:
         prefix, context = model_named(serving.model).question_prefix, question.context
         texts = [question.text] if context is None else [question.text, context.together]
         try:
-            embedded = self._embedders.of(serving.model, serving.dimensions).embed([prefix + text for text in texts])
+            embedder = self._embedders.of(serving.model, serving.dimensions, self._tenant)
+            embedded = embedder.embed([prefix + text for text in texts])
         except EmbeddingFailed as error:
             log.warning("searching by words only: %s", error)
             return None

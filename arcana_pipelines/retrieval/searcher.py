@@ -17,6 +17,7 @@ from uuid import UUID
 
 import psycopg
 
+from arcana_pipelines.caching.caches import Tenant
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import DatabaseUnreachable, UnknownWorkspace, WrongUse
@@ -60,6 +61,7 @@ class Searcher:
         reranker: Reranker | None = None,
         embedders: QueryEmbedders | None = None,
         limits: Mapping[str, Limits] | None = None,
+        tenants: Mapping[str, Tenant] | None = None,
     ) -> None:
         """A searcher of the workspace with this slug, or of several.
 
@@ -74,6 +76,7 @@ class Searcher:
             embedders: models that embed queries, to share with other searchers.
             limits: by slug, filters that hold beside those of each request, for who may find no more. Whole documents
                 are not read then.
+            tenants: by slug, whose the workspaces are, where somebody has looked already.
 
         Raises:
             InvalidSetting: a variable of the environment is malformed.
@@ -89,6 +92,7 @@ class Searcher:
         self._embedders = embedders or QueryEmbedders(self._settings)
         self._reranker = reranker or open_reranker(self._settings)
         self._limits = limits or {}
+        self._tenants = tenants or {}
         self._known: dict[tuple[UUID, str], Serving] = {}
         self._lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
@@ -229,15 +233,16 @@ class Searcher:
             raise WrongUse(f"This searcher of workspace {listed(self._slugs)} is closed: make another.")
 
     def _searcher_of(self, connection: Connection, slug: str) -> ConnectionSearcher:
-        workspace_id = workspace_named(connection, slug)
+        tenant = self._tenants.get(slug)
         return ConnectionSearcher(
             connection,
             self._settings,
-            workspace_id,
+            tenant.workspace_id if tenant else workspace_named(connection, slug),
             embedders=self._embedders,
             reranker=self._reranker,
             limits=self._limits.get(slug, ()),
             known=self._known,
+            tenant=tenant,
         )
 
     def _search(self, request: SearchRequest) -> Results:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from uuid import UUID
 
+from arcana_pipelines.caching.caches import Cache, Tenant
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.retrieval.filters import Limits
@@ -19,14 +20,25 @@ MOST_KEPT = 1000
 class Searchers:
     """Safe to share between threads."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, cache: Cache | None = None) -> None:
+        """`cache` keeps vectors of queries."""
         self._database = database
-        self._embedders = QueryEmbedders(database.settings)
+        self._embedders = QueryEmbedders(database.settings, cache)
         self._reranker = open_reranker(database.settings)
         self._kept = lru_cache(MOST_KEPT)(self._new)
 
+    @property
+    def reranks(self) -> bool:
+        """Whether a reranker has the last word on an order."""
+        return self._reranker is not None
+
     def of(
-        self, company: UUID | None, slugs: tuple[str, ...], index: str = DEFAULT_INDEX, limits: tuple[Limits, ...] = ()
+        self,
+        company: UUID | None,
+        slugs: tuple[str, ...],
+        index: str = DEFAULT_INDEX,
+        limits: tuple[Limits, ...] = (),
+        tenants: tuple[Tenant, ...] = (),
     ) -> Searcher:
         """The searcher of an index of these workspaces, which sees what is this company's alone.
 
@@ -35,11 +47,18 @@ class Searchers:
             slugs: of the workspaces.
             index: its name.
             limits: for each of the workspaces; none at all: there are none.
+            tenants: whose each of them is; none at all: they are looked up, and no vectors of queries are kept.
         """
-        return self._kept(company, slugs, index, limits)
+        return self._kept(company, slugs, index, limits, tenants)
 
-    def _new(self, company: UUID | None, slugs: tuple[str, ...], index: str, limits: tuple[Limits, ...]) -> Searcher:
-        of_slugs = dict(zip(slugs, limits, strict=True)) if limits else {}
+    def _new(
+        self,
+        company: UUID | None,
+        slugs: tuple[str, ...],
+        index: str,
+        limits: tuple[Limits, ...],
+        tenants: tuple[Tenant, ...],
+    ) -> Searcher:
         database = self._database if company is None else self._database.for_company(company)
         return Searcher(
             index=index,
@@ -47,5 +66,6 @@ class Searchers:
             database=database,
             reranker=self._reranker,
             embedders=self._embedders,
-            limits=of_slugs,
+            limits=dict(zip(slugs, limits, strict=True)) if limits else {},
+            tenants=dict(zip(slugs, tenants, strict=True)) if tenants else {},
         )

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import anyio.to_thread
 from fastapi import FastAPI, Query, Request, Response
-from fastapi.responses import JSONResponse
 
 import arcana_pipelines
+from arcana_pipelines.caching.caches import Caches
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import ArcanaError
@@ -68,6 +68,9 @@ def make_api(
     uses, searched = UseLog(database), SearchLog(database)
     health = Health(database, (uses, searched))
     mcp = assistants(database, gate)
+    metrics = Metrics(database)
+    caches = Caches(database.settings, metrics.note_cache)
+    metrics.watch_caches(caches)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -77,6 +80,7 @@ def make_api(
         limiter.total_tokens = settings.database_pool_size + settings.database_max_overflow
         async with uses.running(), searched.running(), health.running(), mcp.session_manager.run():
             yield
+        caches.close()
 
     app = FastAPI(
         title="Arcana Pipelines", version=arcana_pipelines.__version__, lifespan=lifespan,
@@ -86,7 +90,6 @@ def make_api(
         # To another address than was asked for, whose host whoever asks chooses.
         redirect_slashes=False,
     )  # fmt: skip
-    metrics = Metrics(database)
     app.add_middleware(LimitedBodies, most=LARGEST_BODY, free=[webhooks.PATH])
     app.add_middleware(RateHeaders)
     app.add_middleware(Noted, uses=uses, searched=searched)
@@ -95,7 +98,7 @@ def make_api(
     handle_problems(app)
     app.state.gate, app.state.metrics = gate, metrics
     add_health(app, database)
-    searches = Searches(database, gate)
+    searches = Searches(database, gate, caches)
     add_searches(app, searches)
     add_vector_stores(app, gate, searches)
     add_workspaces(app, gate, database)
@@ -136,8 +139,8 @@ def add_health(app: FastAPI, database: Database) -> None:
 def add_searches(app: FastAPI, searches: Searches) -> None:
     """Searching a workspace."""
 
-    def found(request: Request, access: Access, slug: str, asked: SearchRequest) -> JSONResponse:
-        return answer_of(searches.search(access, slug, asked), request)
+    def found(request: Request, access: Access, slug: str, asked: SearchRequest) -> Response:
+        return answer_of(searches.told(access, slug, asked), request)
 
     @app.post("/v1/workspaces/{slug}/search", summary="Search a workspace", tags=["search"], responses=SEARCH_ANSWERS,
               openapi_extra={"requestBody": {"content": {"application/json": {"example": _EXAMPLE}}}})  # fmt: skip

@@ -102,13 +102,13 @@ def add_conversations(app: FastAPI, gate: Gate, database: Database, searches: Se
         if asked.index not in (None, held.index):
             raise WrongUse(f"This conversation searches the index '{held.index}': leave `index` out, or begin another.")
         asked_after = _asked_after(held, asked)
-        results = searches.search(
+        told = searches.told(
             access, held.workspace, replace(asked, index=held.index, earlier=held.asked_up_to(asked_after))
         )
         if asked.after is None:
             with database.connection(access.company_id) as connection:
                 conversations.add_turn(connection, conversation_id, asked.query, asked_after)
-        return answer_of(results, request)
+        return answer_of(told, request)
 
     @app.get("/v1/conversations/{conversation_id}", summary="A conversation with its questions",
              tags=["conversations"], responses=described(401, 403, 404, 422, 503))  # fmt: skip

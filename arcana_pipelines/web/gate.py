@@ -13,9 +13,10 @@ from uuid import UUID
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPBearer
 
-from arcana_pipelines.db.engine import Connection, Database
-from arcana_pipelines.indexes.builds import DEFAULT_INDEX, find_index_names
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.keys.access import Access, Scope, access_by_id, access_of, begin_use
+from arcana_pipelines.keys.asked import AskedIndex, AskedWorkspace, find_asked
 from arcana_pipelines.keys.spelling import id_of
 from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.web.issuer import IssuerAway
@@ -39,8 +40,11 @@ class Opened:
 
     slug: str
     workspace_id: UUID
+    platform: str
+    index: AskedIndex | None = None
+    """One that was asked for, as it was then."""
     limits: Limits = ()
-    """Of an index: what a search there finds nothing beyond."""
+    """Of the index: what a search there finds nothing beyond."""
 
 
 class Gate:
@@ -70,8 +74,11 @@ class Gate:
         granted = self._granted(key) if "." in key and claims is None else None
         key_id = claims.key_id if claims else granted.name if granted else id_of(key)
 
+        slug = request.path_params.get("slug")
+        slug = slug if slug is not None and SLUG.fullmatch(slug) else None
+
         def find() -> Access | None:
-            return access_of_granted(self._database, granted) if granted else self._access(key, claims)
+            return access_of_granted(self._database, granted) if granted else self._access(key, claims, slug)
 
         return self._let_in(request, key_id, find)
 
@@ -83,7 +90,7 @@ class Gate:
         """
         if self.tokens.read(key) is not None:
             raise Refused(401, "is-token", "This is a token: log in with the key itself.")
-        return self._let_in(request, id_of(key), lambda: self._access(key, None))
+        return self._let_in(request, id_of(key), lambda: self._access(key, None, None))
 
     def access_again(self, request: Request, key_id: str) -> Access | None:
         """What the key of a session of ours may do now; None: it is over.
@@ -132,11 +139,11 @@ class Gate:
         if rate.wait:
             raise _too_many(request, rate, f"The key {access.key_id} may make {limit:,} requests a minute, and has")
 
-    def _access(self, key: str, claims: Claims | None) -> Access | None:
+    def _access(self, key: str, claims: Claims | None, slug: str | None) -> Access | None:
         with self._database.connection() as connection:
             if claims is None:
-                return access_of(connection, key, self._salt)
-            access = access_by_id(connection, claims.key_id)
+                return access_of(connection, key, self._salt, slug)
+            access = access_by_id(connection, claims.key_id, slug)
             return None if access is None else claims.of(access)
 
     def _granted(self, token: str) -> Granted | None:
@@ -160,8 +167,7 @@ class Gate:
         Raises:
             Refused: 404: there is none, or it is not the key's business. 403: the key lacks the scope there.
         """
-        with self._database.connection(access.company_id) as connection:
-            return self._workspace(connection, access, scope, slug)
+        return self._opened(access, scope, self._asked(access, slug))
 
     def index(self, access: Access, scope: Scope, slug: str, index: str | None) -> Opened:
         """The same for one index of it.
@@ -170,16 +176,14 @@ class Gate:
             Refused: likewise.
         """
         name = index or DEFAULT_INDEX
-        # Without a transaction each statement would become the company's anew.
-        with self._database.connection(access.company_id) as connection, connection.transaction():
-            opened = self._workspace(connection, access, scope, slug)
-            if not access.may_in(scope, opened.workspace_id, name) or name not in find_index_names(
-                connection, opened.workspace_id
-            ):
-                raise Refused(404, "not-found", f"Workspace '{slug}' has no index of this name that the key opens.")
+        asked = self._asked(access, slug)
+        opened = self._opened(access, scope, asked)
+        found = asked.index(name)
+        if found is None or not access.may_in(scope, opened.workspace_id, name):
+            raise Refused(404, "not-found", f"Workspace '{slug}' has no index of this name that the key opens.")
         if scope == "search":
             self.count_search(access, use_now())
-        return replace(opened, limits=access.limits(opened.workspace_id, name))
+        return replace(opened, index=found, limits=access.limits(opened.workspace_id, name))
 
     def count_search(self, access: Access, use: Use) -> None:
         """Count a search that is about to be made.
@@ -205,27 +209,24 @@ class Gate:
         Raises:
             Refused: 404: there is none, or it is not the key's business.
         """
-        with self._database.connection(access.company_id) as connection:
-            return self._seen(connection, access, slug)
+        asked = self._asked(access, slug)
+        return Opened(slug, asked.workspace_id, asked.platform)
 
-    def _workspace(self, connection: Connection, access: Access, scope: Scope, slug: str) -> Opened:
-        opened = self._seen(connection, access, slug)
-        if not access.may(scope, opened.workspace_id):
+    def _opened(self, access: Access, scope: Scope, asked: AskedWorkspace) -> Opened:
+        if not access.may(scope, asked.workspace_id):
             raise Refused(403, "forbidden", f"The key {access.key_id} lacks the scope '{scope}' there.")
-        return opened
+        return Opened(asked.slug, asked.workspace_id, asked.platform)
 
-    def _seen(self, connection: Connection, access: Access, slug: str) -> Opened:
+    def _asked(self, access: Access, slug: str) -> AskedWorkspace:
+        asked = access.asked
         # A name that cannot be one is not asked for: PostgreSQL knows no NUL.
-        row = None
-        if SLUG.fullmatch(slug):
-            row = connection.execute(
-                "SELECT workspace_id FROM workspace WHERE slug = %s AND company_id = %s AND status <> 'deleting'",
-                [slug, access.company_id],
-            ).fetchone()
-        if row is None or not access.sees(row[0]):
+        if (asked is None or asked.slug != slug) and SLUG.fullmatch(slug):
+            with self._database.connection() as connection:
+                asked = find_asked(connection, access.company_id, slug)
+        if asked is None or asked.slug != slug or not access.sees(asked.workspace_id):
             _unknown()
-        use_now().workspace_id = row[0]
-        return Opened(slug, row[0])
+        use_now().workspace_id = asked.workspace_id
+        return asked
 
 
 def _too_many(request: Request, rate: Rate, said: str) -> Refused:

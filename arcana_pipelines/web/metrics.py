@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from prometheus_client.process_collector import ProcessCollector
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from arcana_pipelines.caching.caches import Caches, Level, Outcome
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.web.outcomes import answered, route_of
@@ -37,6 +38,9 @@ class Metrics:
             "arcana_http_request_seconds", "How long answers took.", ("route",),
             buckets=_BUCKETS, registry=self.registry,
         )  # fmt: skip
+        self._caches = Counter(
+            "arcana_cache", "Values that were asked for.", ("level", "outcome"), registry=self.registry
+        )
         self.in_progress = Gauge("arcana_http_requests_in_progress", "Requests being answered.", registry=self.registry)
         connections = Gauge("arcana_database_connections_used", "Connections in use.", registry=self.registry)
         connections.set_function(lambda: database.pool.lent)
@@ -61,6 +65,16 @@ class Metrics:
         """Count a request that was answered."""
         self._requests.labels(route, method if method in _METHODS else _OTHER, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def note_cache(self, level: Level, outcome: Outcome) -> None:
+        """Count a value that was asked for: a hit, a miss, or one that was being made for another."""
+        self._caches.labels(level, outcome).inc()
+
+    def watch_caches(self, caches: Caches) -> None:
+        """Measure what they hold."""
+        megabytes = Gauge("arcana_cache_megabytes", "What caches hold.", ("level",), registry=self.registry)
+        for cache in (caches.embeddings, caches.searches, caches.sessions):
+            megabytes.labels(cache.level).set_function(cache.megabytes)
 
 
 class Metered:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import Request
-from fastapi.responses import JSONResponse
+from fastapi import Request, Response
+from pydantic_core import to_json
 
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.web.problems import described, request_id
@@ -26,7 +26,7 @@ SEARCH_ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def answer_of(results: Results, request: Request) -> JSONResponse:
-    """The response of a search."""
-    headers = {"Cache-Control": "private, no-store"}
-    return JSONResponse({**results.to_dict(), "request_id": request_id(request)}, headers=headers)
+def answer_of(told: dict[str, Any], request: Request) -> Response:
+    """The response of a search, which `Results.to_dict` has told."""
+    content = to_json({**told, "request_id": request_id(request)})
+    return Response(content, headers={"Cache-Control": "private, no-store"}, media_type="application/json")

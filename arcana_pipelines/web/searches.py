@@ -1,7 +1,15 @@
-"""The one way from a request with a key to what a search answers: through the gate, within the key's limits."""
+"""The one way from a request with a key to what a search answers: through the gate, within the key's limits, and once
+for all who ask the same as long as the answer is the same."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import TypeAdapter
+
+import arcana_pipelines
+from arcana_pipelines.caching.caches import Caches, Tenant
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.keys.access import Access
@@ -19,10 +27,19 @@ MOST_K = 100
 class Searches:
     """Searches for those who have a key. Safe to share between threads."""
 
-    def __init__(self, database: Database, gate: Gate) -> None:
+    def __init__(self, database: Database, gate: Gate, caches: Caches) -> None:
         self._gate = gate
-        self._settings = database.settings
-        self._searchers = Searchers(database)
+        self._cache = caches.searches
+        self._searchers = Searchers(database, caches.embeddings)
+        self._settings = settings = database.settings
+        # What answers are made by, beside what the database says.
+        self._made_by = (
+            arcana_pipelines.__version__,
+            settings.reranker,
+            settings.reranker_url,
+            settings.reranker_model,
+            str(settings.reranker_model_path),
+        )
 
     def search(self, access: Access, slug: str, asked: SearchRequest) -> Results:
         """What a key finds in a workspace, in the index that is asked for.
@@ -31,16 +48,68 @@ class Searches:
             Refused: the key does not open it, or may search no more.
             ArcanaError: see `Searcher.search`.
         """
-        return self.search_in(access, self._gate.index(access, "search", slug, asked.index), asked)
+        return _results(self.told(access, slug, asked))
+
+    def told(self, access: Access, slug: str, asked: SearchRequest) -> dict[str, Any]:
+        """The same as `Results.to_dict` tells it.
+
+        Raises:
+            ArcanaError: see `search`.
+        """
+        return self.told_in(access, self._gate.index(access, "search", slug, asked.index), asked)
 
     def search_in(self, access: Access, opened: Opened, asked: SearchRequest) -> Results:
-        """The same where the gate has opened the index already: a further question of one request."""
+        """What is found where the gate has opened the index already: a further question of one request.
+
+        Raises:
+            ArcanaError: see `Searcher.search`.
+        """
+        return _results(self.told_in(access, opened, asked))
+
+    def told_in(self, access: Access, opened: Opened, asked: SearchRequest) -> dict[str, Any]:
+        """The same as `Results.to_dict` tells it.
+
+        Raises:
+            ArcanaError: see `Searcher.search`.
+        """
         if asked.k > MOST_K:
             raise WrongUse(f"k is at most {MOST_K} here, not {asked.k}: `cursor` leads to further hits.")
-        results = self._searchers.of(access.company_id, (opened.slug,), limits=(opened.limits,)).search(asked)
+        tenant = Tenant(access.company_id, opened.platform, opened.workspace_id)
+
+        is_cached = True
+
+        def searched() -> tuple[dict[str, Any], bool]:
+            nonlocal is_cached
+            is_cached = False
+            searcher = self._searchers.of(access.company_id, (opened.slug,), limits=(opened.limits,), tenants=(tenant,))
+            results = searcher.search(asked)
+            use.tokens = (use.tokens or 0) + results.tokens
+            return results.to_dict(), self._is_whole(asked, results)
+
         use = use_now()
-        use.hits = (use.hits or 0) + len(results.hits)
-        use.tokens = (use.tokens or 0) + results.tokens
-        told = results.to_dict()
-        use.asked.append(noted(self._settings, access.company_id, opened.workspace_id, asked, told))
-        return results
+        # What was found in the past is asked for seldom, and for how long it is remembered is not in the key.
+        told: dict[str, Any] = (
+            searched()[0] if asked.as_of is not None else self._cache.had(self._key(tenant, opened, asked), searched)
+        )
+        use.hits = (use.hits or 0) + len(told["hits"])
+        use.asked.append(noted(self._settings, access.company_id, opened.workspace_id, asked, told, is_cached))
+        return told
+
+    def _key(self, tenant: Tenant, opened: Opened, asked: SearchRequest) -> str:
+        """Of all that an answer is made of. What was published or moved, and a key's limits, are part of it: nothing
+        that is kept has to be taken back."""
+        assert opened.index is not None
+        return self._cache.key(tenant, opened.slug, asdict(opened.index), opened.limits, asdict(asked), self._made_by)
+
+    def _is_whole(self, asked: SearchRequest, results: Results) -> bool:
+        """Whether the same would be answered again: no provider was away."""
+        is_embedded = asked.ranking == "lexical" or results.tokens > 0
+        is_ordered = not (self._searchers.reranks and asked.ranking == "fused" and results.hits) or results.is_reranked
+        return is_embedded and is_ordered
+
+
+_RESULTS = TypeAdapter(Results)
+
+
+def _results(told: dict[str, Any]) -> Results:
+    return _RESULTS.validate_python(told)

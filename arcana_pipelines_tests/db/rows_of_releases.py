@@ -115,6 +115,7 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
         "workspace_lease": [
             {**in_workspace, "run": None, "is_resting": False, "heartbeat_at": FIRST_SYNC, "fencing": 7}
         ],
+        "workspace_places": [{**in_workspace, "changes": 3}],
         "source_credential": [{**in_workspace, "key_id": "0123456789abcdef", "sealed": "\\x" + 40 * "0f"}],
         "api_keys": [
             {
@@ -399,6 +400,7 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
                 "active_build_id": None,
                 "object_count": len(kept),
                 "vector_count": len(kept),
+                "publish_seq": 2,
             }
         ],
         "rag_index_build": [

@@ -135,7 +135,7 @@ def served(acme: Harness, **settings: Any) -> Iterator[Api]:
     """The server, with settings of its own."""
     database = serving(acme.database, **settings)
     sock = listen("127.0.0.1", 0)
-    of_application = Database(acme.database.settings.model_copy(update={"encryption_key": ENCRYPTION_KEY}))
+    of_application = Database(acme.database.settings.model_copy(update={"encryption_key": ENCRYPTION_KEY, **settings}))
     app = make_api(database, SALT, (), Administration(of_application, SALT, register, remove))
     server = server_of(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})

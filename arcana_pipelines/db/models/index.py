@@ -36,7 +36,10 @@ INDEX_TYPES = ("pgvector", "chroma", "qdrant", "milvus", "sqlite")
 
 
 class RagIndex(Base):
-    """A named index of a workspace. It serves its active build; its counts are what a search can reach."""
+    """A named index of a workspace. It serves its active build; its counts are what a search can reach.
+
+    A trigger counts in `publish_seq` how often what it serves has changed, and notifies `arcana_published`.
+    """
 
     __tablename__ = "rag_indexes"
     __table_args__ = (
@@ -66,6 +69,7 @@ class RagIndex(Base):
     vector_count: Mapped[int] = mapped_column(BIGINT, server_default=text("0"))
     created_at: Mapped[Any] = now()
     updated: Mapped[Any] = now()
+    publish_seq: Mapped[int] = mapped_column(BIGINT, server_default=text("0"))
 
 
 class RagIndexBuild(Base):

@@ -66,6 +66,16 @@ class Workspace(Base):
     sync_asked_at: Mapped[Any] = time()
 
 
+class WorkspacePlaces(Base):
+    """How often the places, properties and links of a workspace's documents have changed, which searches look at beside
+    what an index serves. Triggers count; none of a company's roles reads it."""
+
+    __tablename__ = "workspace_places"
+
+    workspace_id: Mapped[str] = workspace_key(primary_key=True)
+    changes: Mapped[int] = mapped_column(BIGINT)
+
+
 class SourceCredential(Base):
     """A workspace's token, encrypted with the key whose id stands beside it (see `credentials.cipher`)."""
 

@@ -93,6 +93,11 @@ BEGIN
         FROM unnest(ARRAY['company_id', 'name']) AS name
         WHERE NOT has_column_privilege('arcana_server', 'company', name, 'SELECT')
         UNION ALL
+        SELECT format('GRANT EXECUTE ON FUNCTION %s TO arcana_server', oid::regprocedure)
+        FROM pg_proc
+        WHERE oid = to_regprocedure('workspace_for_key(uuid, text)')
+          AND NOT has_function_privilege('arcana_server', oid, 'EXECUTE')
+        UNION ALL
         SELECT 'GRANT INSERT ON audit_logs TO arcana_tenant'
         WHERE NOT has_table_privilege('arcana_tenant', to_regclass('audit_logs'), 'INSERT')
         UNION ALL

@@ -1,0 +1,161 @@
+"""The three caches: embeddings of questions, answers of searches, and what sessions were about."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic_core import from_json, to_json
+
+from arcana_pipelines import plugins
+from arcana_pipelines.caching.protocol import MOST_BYTES, Store
+from arcana_pipelines.settings import Settings
+
+Level = Literal["embeddings", "searches", "sessions"]
+Outcome = Literal["hit", "miss", "shared"]
+
+# Of this process: some ten thousand vectors, some thousand answers.
+_MEMORY_BYTES: dict[Level, int] = {"embeddings": 32_000_000, "searches": 64_000_000, "sessions": 8_000_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """Whose a value is: keys begin with it, and nobody else's key can."""
+
+    company_id: UUID
+    platform: str
+    workspace_id: UUID
+
+    @property
+    def prefix(self) -> str:
+        """What all its keys begin with."""
+        return f"{self.company_id}:{self.platform}:v1:{self.workspace_id}:"
+
+
+class Cache:
+    """One level: JSON values, each made once for all that ask for it at the same time. Safe to share by threads."""
+
+    def __init__(
+        self, level: Level, store: Store, seconds: int, secret: bytes, note: Callable[[Outcome], None]
+    ) -> None:
+        """`note` hears of each value how it was had."""
+        self.level: Level = level
+        self.store = store
+        self._seconds = seconds
+        self._secret = secret
+        self._note = note
+        self._lock = threading.Lock()
+        self._being_made: dict[str, Future[Any]] = {}
+
+    def key(self, tenant: Tenant, *parts: object) -> str:
+        """A key of a tenant's: `parts` are told in a hash, as questions may be nobody else's business."""
+        digest = hmac.new(self._secret, to_json(parts), hashlib.sha256).hexdigest()
+        return f"{tenant.prefix}{self.level}:{digest}"
+
+    def get(self, key: str) -> Any:
+        """A value; None: it is not there."""
+        held = self.store.get(key) if self._seconds else None
+        if held is None:
+            return None
+        try:
+            return from_json(held)
+        except ValueError:
+            return None
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep a value, unless it is too large."""
+        told = to_json(value)
+        if self._seconds and len(told) <= MOST_BYTES:
+            self.store.put(key, told, self._seconds)
+
+    def megabytes(self) -> float:
+        """What its store holds; 0 where that cannot be asked. In Redis all levels are in one."""
+        return self.store.megabytes() or 0.0
+
+    def had(self, key: str, make: Callable[[], tuple[Any, bool]]) -> Any:
+        """A value that is kept, or that is made now: by one of those who ask at the same time, for all of them.
+
+        Args:
+            key: of the value.
+            make: makes it, and says whether it may be kept. What it raises, all who wait raise; nothing is kept then.
+        """
+        if (held := self.get(key)) is not None:
+            self._note("hit")
+            return held
+        with self._lock:
+            being_made = self._being_made.get(key)
+            if being_made is None:
+                mine = self._being_made[key] = Future()
+        if being_made is not None:
+            self._note("shared")
+            return being_made.result()
+        self._note("miss")
+        try:
+            value, may_be_kept = make()
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        else:
+            mine.set_result(value)
+            if may_be_kept:
+                self.put(key, value)
+            return value
+        finally:
+            with self._lock:
+                del self._being_made[key]
+
+
+class Caches:
+    """All three, in this process or in Redis, as the settings say."""
+
+    def __init__(
+        self, settings: Settings, note: Callable[[Level, Outcome], None] = lambda level, outcome: None
+    ) -> None:
+        """`note` hears of each value how it was had.
+
+        Raises:
+            InvalidSetting: REDIS_URL cannot be an address, or SECRET_KEY, which it needs, is not set.
+        """
+        secret = settings.secret_key.get_secret_value().encode() if settings.secret_key else b""
+        self.redis = None
+        if settings.redis_url is not None:
+            from arcana_pipelines.caching.redis import RedisStore, client_of
+
+            settings.require("SECRET_KEY")
+            self.redis = RedisStore(client_of(settings), secret)
+
+        def cache(level: Level, seconds: int) -> Cache:
+            # Not needed by who searches without a cache.
+            from arcana_pipelines.caching.memory import MemoryStore
+
+            store = self.redis or MemoryStore(_MEMORY_BYTES[level])
+            return Cache(level, store, seconds, secret, lambda outcome: note(level, outcome))
+
+        self.embeddings = cache("embeddings", settings.embedding_cache_ttl)
+        self.searches = cache("searches", settings.search_cache_ttl)
+        self.sessions = cache("sessions", settings.cache_ttl)
+
+    def close(self) -> None:
+        """End the connections to Redis."""
+        if self.redis is not None:
+            self.redis.close()
+
+
+def forget(settings: Settings, tenant: Tenant) -> None:
+    """Delete what Redis, if there is one, holds of a tenant. What servers hold in their memory, nobody can ask for.
+
+    Raises:
+        WrongUse: the libraries of the extra `serve` are not installed.
+    """
+    if settings.redis_url is not None:
+        with plugins.optional("REDIS_URL", "serve"):
+            from arcana_pipelines.caching.redis import RedisStore, client_of
+        store = RedisStore(client_of(settings), b"")
+        store.drop(tenant.prefix)
+        store.close()

@@ -1,0 +1,25 @@
+"""Where caches keep what they have."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+# Of the bytes of one value: what is larger is computed anew.
+MOST_BYTES = 1_000_000
+
+
+class Store(Protocol):
+    """Keeps values by their keys for a while. It may lose any of them, raises nothing, and is safe to share between
+    threads."""
+
+    def get(self, key: str) -> bytes | None:
+        """A value; None: it is not there (any more)."""
+
+    def put(self, key: str, value: bytes, seconds: int) -> None:
+        """Keep a value for so many seconds."""
+
+    def drop(self, prefix: str) -> None:
+        """Forget all whose keys begin so."""
+
+    def megabytes(self) -> float | None:
+        """What it holds; None: it cannot be asked."""

@@ -1,0 +1,139 @@
+"""Values in Redis or Valkey, which servers share. Whatever is wrong with it, nobody waits for it long."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from arcana_pipelines.caching.protocol import MOST_BYTES
+from arcana_pipelines.errors import InvalidSetting
+from arcana_pipelines.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# On a machine that is busy an answer takes a few milliseconds.
+TIMEOUT_SECONDS = 0.05
+# After it did not answer nobody asks it for so long, and then one does.
+REST_SECONDS = 5.0
+_SIGNATURE = 32
+_SCANNED = 1000
+
+Answer = TypeVar("Answer")
+
+
+class RedisStore:
+    """Values in Redis. See `Store`.
+
+    Each value is signed with its key: what somebody else has written there, or moved to another key, is not taken.
+    """
+
+    def __init__(self, client: redis.Redis, secret: bytes) -> None:
+        """`client` is one of `client_of`; `secret` is what values are signed with."""
+        self._client = client
+        self._secret = secret
+        self._lock = threading.Lock()
+        self._rests_until = 0.0
+        self._is_away = False
+
+    def get(self, key: str) -> bytes | None:
+        """See `Store`."""
+        signed = self._asked(lambda: self._client.get(key))
+        if not isinstance(signed, bytes) or len(signed) > MOST_BYTES + _SIGNATURE:
+            return None
+        signature, value = signed[:_SIGNATURE], signed[_SIGNATURE:]
+        return value if hmac.compare_digest(signature, self._sign(key, value)) else None
+
+    def put(self, key: str, value: bytes, seconds: int) -> None:
+        """See `Store`."""
+        self._asked(lambda: self._client.set(key, self._sign(key, value) + value, ex=seconds))
+
+    def drop(self, prefix: str) -> None:
+        """See `Store`."""
+
+        def dropped() -> None:
+            for keys in _batches(self._client, prefix):
+                self._client.unlink(*keys)
+
+        self._asked(dropped)
+
+    def megabytes(self) -> float | None:
+        """See `Store`."""
+        memory = self._asked(lambda: self._client.info("memory"))
+        return None if not isinstance(memory, dict) else float(memory["used_memory"]) / 1e6
+
+    def close(self) -> None:
+        """End its connections."""
+        self._client.close()
+
+    @property
+    def is_away(self) -> bool:
+        """Whether it did not answer when it was asked last."""
+        return self._is_away
+
+    def _sign(self, key: str, value: bytes) -> bytes:
+        return hmac.digest(self._secret, key.encode() + b"\0" + value, "sha256")
+
+    def _asked(self, ask: Callable[[], Answer]) -> Answer | None:
+        """What it answers; None: it does not, or refuses."""
+        if self._is_away and not self._may_try():
+            return None
+        try:
+            answer = ask()
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            if not self._is_away:
+                log.warning("Redis does not answer; searches go on without it: %s", type(error).__name__)
+            self._is_away, self._rests_until = True, time.monotonic() + REST_SECONDS
+            return None
+        except redis.RedisError as error:
+            # It is full, or the user may not: the next key may be another matter.
+            log.debug("Redis refuses: %s", error)
+            return None
+        if self._is_away:
+            log.warning("Redis answers again.")
+            self._is_away = False
+        return answer
+
+    def _may_try(self) -> bool:
+        """One after each rest."""
+        with self._lock:
+            now = time.monotonic()
+            if now < self._rests_until:
+                return False
+            self._rests_until = now + REST_SECONDS
+            return True
+
+
+def client_of(settings: Settings) -> redis.Redis:
+    """A client of the Redis at REDIS_URL, which waits for nothing long and tries nothing twice.
+
+    By default it would try for seconds.
+
+    Raises:
+        InvalidSetting: it cannot be an address.
+    """
+    assert settings.redis_url is not None
+    try:
+        return redis.Redis.from_url(
+            settings.redis_url.get_secret_value(),
+            db=settings.redis_db,
+            max_connections=settings.redis_max_connections,
+            socket_timeout=TIMEOUT_SECONDS,
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            client_name="arcana",
+        )
+    except ValueError as error:
+        raise InvalidSetting(f"REDIS_URL cannot be used: {error}.") from None
+
+
+def _batches(client: redis.Redis, prefix: str) -> list[list[bytes]]:
+    keys = list(client.scan_iter(match=f"{prefix}*", count=_SCANNED))
+    return [keys[start : start + _SCANNED] for start in range(0, len(keys), _SCANNED)]
