@@ -28,6 +28,7 @@ class Gone:
         feedback: what readers said of them.
         questions: that were asked.
         chunk_days: counts of a chunk on a day.
+        conversations: each with its questions.
         requests: rows of the log of use.
     """
 
@@ -35,12 +36,13 @@ class Gone:
     feedback: int
     questions: int
     chunk_days: int
+    conversations: int
     requests: int
 
     @property
     def rows(self) -> int:
         """All of them."""
-        return self.answers + self.feedback + self.questions + self.chunk_days + self.requests
+        return sum(asdict(self).values())
 
 
 def count_chunks(connection: Connection, settings: Settings) -> int:

@@ -89,7 +89,8 @@ class TestPurge:
         before = left(week)
         told = purge("--older-than", "0")
         assert told == {
-            "deleted": False, "answers": 57, "feedback": 31, "questions": 4, "chunk_days": 28 + 7, "requests": 71,
+            "deleted": False, "answers": 57, "feedback": 31, "questions": 4, "chunk_days": 28 + 7, "conversations": 0,
+            "requests": 71,
         }  # fmt: skip
         shown = run(usage_command.command, "purge", "--older-than", "0")
         assert "would be deleted" in shown.output and "Give --yes" in shown.output
@@ -171,6 +172,28 @@ class TestPurge:
             thread.join()
         assert failed == []
         assert week.acme.rows("SELECT asked FROM query_cache") == [(7 + 15,)]
+
+    def test_takes_conversations_whole_with_what_was_asked_in_them(self, week: Week) -> None:
+        for workspace, key_id, days in (
+            (week.ours, "ourskey2", 5),
+            (week.ours, "another2", 1),
+            (week.theirs, "ourskey2", 5),
+        ):
+            for turn, question in enumerate((None, "How many days?", "and in Berlin?")):
+                week.acme.rows(
+                    "INSERT INTO conversation_context "
+                    "VALUES (md5(%s)::uuid, %s, %s, %s, 'default', %s, %s, now() - make_interval(days => %s), 0, "
+                    "now()) RETURNING 1",
+                    f"{workspace.slug} {key_id}", turn, workspace.company_id, workspace.workspace_id, key_id, question,
+                    0 if turn == 2 else days,
+                )  # fmt: skip
+        left = "SELECT DISTINCT workspace_id, key_id FROM conversation_context"
+        assert purge("--workspace", "acme", "--older-than", "3", "--yes")["conversations"] == 1
+        assert sorted(week.acme.rows(left)) == sorted(
+            [(week.ours.workspace_id, "another2"), (week.theirs.workspace_id, "ourskey2")]
+        )
+        assert purge("--key", "ourskey2", "--yes")["conversations"] == 1
+        assert week.acme.rows(f"{left}") == [(week.ours.workspace_id, "another2")]
 
     def test_of_nothing_in_particular_is_refused(self, week: Week) -> None:
         assert isinstance(run(usage_command.command, "purge", "--yes").exception, WrongUse)

@@ -92,7 +92,7 @@ def show(slug: str | None, csv_file: str | None, of_keys: bool, as_json: bool) -
 @click.option("--yes", is_flag=True, help="Delete it. Without this it is counted, and nothing is changed.")
 @json_option
 def purge(older_than: int | None, slug: str | None, key_id: str | None, yes: bool, as_json: bool) -> None:
-    """Delete what is known of use: questions, answers, feedback, counts by chunk, and the log of requests.
+    """Delete what is known of use: questions, answers, feedback, conversations, counts by chunk, the log of requests.
 
     What is deleted fits all that is given. Of a key it is the questions of answers that are still noted
     (SEARCH_LOG_DAYS); counts by chunk are nobody's, and stay then. The searches of a key in this month are counted from
@@ -118,8 +118,8 @@ def purge(older_than: int | None, slug: str | None, key_id: str | None, yes: boo
         print_json({"deleted": yes, **asdict(gone)})
         return
     say(
-        "{} questions, {} answers, {} rows of feedback, {} counts by chunk and {} requests {}.",
-        gone.questions, gone.answers, gone.feedback, gone.chunk_days, gone.requests,
+        "{} questions, {} answers, {} rows of feedback, {} counts by chunk, {} conversations and {} requests {}.",
+        gone.questions, gone.answers, gone.feedback, gone.chunk_days, gone.conversations, gone.requests,
         "were deleted" if yes else "would be deleted",
     )  # fmt: skip
     if gone.rows and not yes:

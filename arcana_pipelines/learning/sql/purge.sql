@@ -1,5 +1,5 @@
 -- Delete what is known of use: before a time, of a workspace, with a key, as far as these are given. The questions of a key
--- are taken off the counts of those who ask the same.
+-- are taken off the counts of those who ask the same; conversations that began before the time go whole.
 -- in: until, workspace_id, key_id (each may be null)
 -- out: the fields of Gone: how many rows were deleted
 WITH answers AS (
@@ -43,6 +43,15 @@ WITH answers AS (
     WHERE %(key_id)s::text IS NULL AND (%(until)s::timestamptz IS NULL OR day < (%(until)s AT TIME ZONE 'UTC')::date)
       AND (%(workspace_id)s::uuid IS NULL OR workspace_id = %(workspace_id)s)
     RETURNING 1
+), conversations AS (
+    DELETE FROM conversation_context
+    WHERE conversation_id IN (
+        SELECT b.conversation_id FROM conversation_context b
+        WHERE b.turn = 0 AND (%(until)s::timestamptz IS NULL OR b.asked_at < %(until)s)
+          AND (%(workspace_id)s::uuid IS NULL OR b.workspace_id = %(workspace_id)s)
+          AND (%(key_id)s::text IS NULL OR b.key_id = %(key_id)s)
+    )
+    RETURNING turn
 ), requests AS (
     DELETE FROM api_usage_logs
     WHERE (%(until)s::timestamptz IS NULL OR at < %(until)s)
@@ -52,4 +61,5 @@ WITH answers AS (
 )
 SELECT (SELECT count(*) FROM answers) AS answers, (SELECT count(*) FROM feedback) AS feedback,
        (SELECT count(*) FROM questions) AS questions, (SELECT count(*) FROM chunk_days) AS chunk_days,
+       (SELECT count(*) FROM conversations WHERE turn = 0) AS conversations,
        (SELECT count(*) FROM requests) AS requests;
