@@ -320,6 +320,14 @@ class TestWhatIsNoted:
         )
         assert (document, position) == (first["hits"][0]["document_id"], first["hits"][0]["position"])
 
+    def test_from_a_cache_is_noted_as_such_and_can_be_judged(self, api: Api) -> None:
+        with api.client("search", "feedback") as client:
+            first, second = search(client), search(client)
+            assert first["request_id"] != second["request_id"]
+            assert say(client, second, "helpful").status_code == 204
+        assert api.acme.rows("SELECT asked, answered, cached FROM query_cache") == [(2, 2, 1)]
+        assert said(api.acme, "request_id") == [(second["request_id"],)]
+
     def test_loses_its_text_when_it_is_asked_again_where_texts_are_kept_no_more(self, companies: Harness) -> None:
         for keep, wanted in (("text", [("days of vacation", 1)]), ("hash", [(None, 2)])):
             with served(companies, keep_questions=keep) as api, api.client("search") as client:
