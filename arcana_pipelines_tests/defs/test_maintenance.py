@@ -79,6 +79,7 @@ def test_the_nightly_job_runs(installed: Harness, instance: dg.DagsterInstance) 
     job = build_defs().resolve_job_def("maintenance")
     result = job.execute_in_process(instance=instance)
     assert result.success and result.output_for_node("prune_history") == 0
+    assert result.output_for_node("end_conversations") == 0
     this_month = f"api_usage_logs_{dt.datetime.now(dt.UTC):%Y_%m}"
     assert installed.rows("SELECT to_regclass(%s) IS NOT NULL", this_month) == [(True,)], "for what keys are used for"
     assert result.output_for_node("learn") == 0
