@@ -48,7 +48,6 @@ UNITS = {
     "analytics_months": "months",
     "redis_db": "number of a database",
     "redis_max_connections": "connections",
-    "cache_ttl": "seconds",
     "search_cache_ttl": "seconds",
     "embedding_cache_ttl": "seconds",
     "notion_timeout": "seconds",

@@ -102,7 +102,7 @@ def test_every_service_is_bounded_and_none_but_postgres_knows_the_superuser(comp
         assert service["read_only"] and service["mem_limit"] and service["pids_limit"], name
         assert service["cap_drop"] == ["ALL"] and "no-new-privileges:true" in service["security_opt"], name
         assert name == "migrate" or service["healthcheck"], name
-        environment = service["environment"]
+        environment = service.get("environment", {})
         assert name == "postgres" or not environment.get("POSTGRES_PASSWORD"), name
         assert "postgres:postgres" not in str(environment)
     assert compose["services"]["code"]["environment"]["POSTGRES_PASSWORD"] == ""

@@ -1,4 +1,4 @@
-"""The three caches: embeddings of questions, answers of searches, and what sessions were about."""
+"""The two caches: embeddings of questions, and answers of searches."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from arcana_pipelines import plugins
 from arcana_pipelines.caching.protocol import MOST_BYTES, Store
 from arcana_pipelines.settings import Settings
 
-Level = Literal["embeddings", "searches", "sessions"]
+Level = Literal["embeddings", "searches"]
 Outcome = Literal["hit", "miss", "shared"]
 
 # Of this process: some ten thousand vectors, some thousand answers.
-_MEMORY_BYTES: dict[Level, int] = {"embeddings": 32_000_000, "searches": 64_000_000, "sessions": 8_000_000}
+_MEMORY_BYTES: dict[Level, int] = {"embeddings": 32_000_000, "searches": 64_000_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Cache:
 
 
 class Caches:
-    """All three, in this process or in Redis, as the settings say."""
+    """Both, in this process or in Redis, as the settings say."""
 
     def __init__(
         self, settings: Settings, note: Callable[[Level, Outcome], None] = lambda level, outcome: None
@@ -139,7 +139,6 @@ class Caches:
 
         self.embeddings = cache("embeddings", settings.embedding_cache_ttl)
         self.searches = cache("searches", settings.search_cache_ttl)
-        self.sessions = cache("sessions", settings.cache_ttl)
 
     def close(self) -> None:
         """End the connections to Redis."""

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from arcana_pipelines.caching.protocol import MOST_BYTES
-from arcana_pipelines.errors import InvalidSetting
+from arcana_pipelines.errors import ArcanaError, InvalidSetting, WrongUse
 from arcana_pipelines.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -137,3 +137,30 @@ def client_of(settings: Settings) -> redis.Redis:
 def _batches(client: redis.Redis, prefix: str) -> list[list[bytes]]:
     keys = list(client.scan_iter(match=f"{prefix}*", count=_SCANNED))
     return [keys[start : start + _SCANNED] for start in range(0, len(keys), _SCANNED)]
+
+
+def looked_at(settings: Settings) -> str:
+    """What the Redis at REDIS_URL is, in a sentence.
+
+    Raises:
+        ArcanaError: it does not answer as fast as searches wait for it.
+        WrongUse: when it is full it would keep what is old in place of what is new.
+    """
+    client = client_of(settings)
+    try:
+        server, memory = client.info("server"), client.info("memory")
+    except redis.RedisError as error:
+        raise ArcanaError(
+            f"Redis does not answer within {TIMEOUT_SECONDS * 1000:.0f} ms ({type(error).__name__}), and searches go "
+            "on without it: check REDIS_URL, and whether it runs"
+        ) from error
+    finally:
+        client.close()
+    policy, most = memory.get("maxmemory_policy", ""), int(memory.get("maxmemory", 0))
+    if most and not str(policy).startswith("allkeys"):
+        raise WrongUse(f"Redis keeps nothing new when it is full ({policy}): set maxmemory-policy to allkeys-lru")
+    name = "Valkey" if "valkey_version" in server else "Redis"
+    version = server.get("valkey_version") or server.get("redis_version")
+    return f"{name} {version} holds {int(memory['used_memory']) / 1e6:,.0f} MB" + (
+        f" of {most / 1e6:,.0f}" if most else "; without maxmemory it grows as far as the machine lets it"
+    )

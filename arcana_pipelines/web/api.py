@@ -24,6 +24,7 @@ from arcana_pipelines.web.assistants import add_assistants, assistants
 from arcana_pipelines.web.bodies import LimitedBodies
 from arcana_pipelines.web.conversations import add_conversations
 from arcana_pipelines.web.documents import add_documents
+from arcana_pipelines.web.events import Events, add_events
 from arcana_pipelines.web.feedback import add_feedback
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.health import Health
@@ -66,11 +67,12 @@ def make_api(
     """
     gate = Gate(database, salt)
     uses, searched = UseLog(database), SearchLog(database)
-    health = Health(database, (uses, searched))
-    mcp = assistants(database, gate)
     metrics = Metrics(database)
     caches = Caches(database.settings, metrics.note_cache)
     metrics.watch_caches(caches)
+    events = Events(database)
+    health = Health(database, (uses, searched), caches.redis)
+    mcp = assistants(database, gate)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -96,7 +98,7 @@ def make_api(
     app.add_middleware(RequestIds)
     app.add_middleware(Metered, metrics=metrics)
     handle_problems(app)
-    app.state.gate, app.state.metrics = gate, metrics
+    app.state.gate, app.state.metrics, app.state.events = gate, metrics, events
     add_health(app, database)
     searches = Searches(database, gate, caches)
     add_searches(app, searches)
@@ -105,6 +107,7 @@ def make_api(
     add_conversations(app, gate, database, searches)
     add_documents(app, gate, database)
     add_feedback(app, database, searched)
+    add_events(app, events, database)
     add_syncs(app, gate, database)
     add_tokens(app, gate)
     add_page(app, gate, database, searches, searched, administration.database if administration else None)

@@ -1,10 +1,10 @@
-"""What the server sees of what it needs, once a minute: the database, and the rows that wait for it."""
+"""What the server sees of what it needs, once a minute: the database, the rows that wait for it, and the cache."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 from anyio.to_thread import run_sync
 
+from arcana_pipelines.caching.redis import RedisStore
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.learning.health import Seen, record, reporter
 from arcana_pipelines.web.use import Log
@@ -26,8 +27,8 @@ SLOW_MILLISECONDS = 1000
 class Health:
     """Looks, and has what is seen written into `system_health`."""
 
-    def __init__(self, database: Database, logs: Sequence[Log[Any]]) -> None:
-        self._database, self._logs = database, logs
+    def __init__(self, database: Database, logs: Sequence[Log[Any]], redis: RedisStore | None = None) -> None:
+        self._database, self._logs, self._redis = database, logs, redis
         self._reporter = reporter("api")
         self._away: Seen | None = None
 
@@ -56,11 +57,19 @@ class Health:
                 slow = milliseconds > SLOW_MILLISECONDS
                 now = Seen("database", "degraded" if slow else "ok", "It is slow." if slow else "", milliseconds)
                 before = [] if self._away is None else [self._away]
-                record(connection, self._reporter, [*before, now, *map(_seen, self._logs)])
+                record(connection, self._reporter, [*before, now, *map(_seen, self._logs), *self._cache()])
             self._away = None
         except Exception as error:  # the server goes on, whatever it is
             log.warning("the database is not well: %s", error)
             self._away = self._away or Seen("database", "down", str(error), at=datetime.now(UTC))
+
+    def _cache(self) -> Iterator[Seen]:
+        if self._redis is not None:
+            began = time.monotonic()
+            is_there = self._redis.megabytes() is not None
+            milliseconds = round(1000 * (time.monotonic() - began))
+            said = "" if is_there else "Redis does not answer: answers are made anew."
+            yield Seen("cache", "ok" if is_there else "degraded", said, milliseconds)
 
 
 def _seen(rows: Log[Any]) -> Seen:

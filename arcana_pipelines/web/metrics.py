@@ -73,7 +73,7 @@ class Metrics:
     def watch_caches(self, caches: Caches) -> None:
         """Measure what they hold."""
         megabytes = Gauge("arcana_cache_megabytes", "What caches hold.", ("level",), registry=self.registry)
-        for cache in (caches.embeddings, caches.searches, caches.sessions):
+        for cache in (caches.embeddings, caches.searches):
             megabytes.labels(cache.level).set_function(cache.megabytes)
 
 

@@ -62,7 +62,15 @@ def server_of(app: FastAPI) -> uvicorn.Server:
         log_level="warning",
         access_log=False,
     )
-    return uvicorn.Server(config)
+    return _Server(config)
+
+
+class _Server(uvicorn.Server):
+    """Ends streams before it waits for what is being answered: they would go on for minutes."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.config.app.state.events.end_streams()  # type: ignore[union-attr]
+        await super().shutdown(sockets)
 
 
 def serve(app: FastAPI, sock: socket.socket) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from collections import Counter
@@ -20,8 +21,11 @@ from arcana_pipelines.caching import redis as redis_store
 from arcana_pipelines.caching.caches import Cache, Caches, Tenant
 from arcana_pipelines.caching.memory import MemoryStore
 from arcana_pipelines.caching.protocol import MOST_BYTES
-from arcana_pipelines.errors import InvalidSetting
+from arcana_pipelines.db import query
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.errors import ArcanaError, InvalidSetting, WrongUse
 from arcana_pipelines.settings import Settings
+from arcana_pipelines.web.health import Health
 from arcana_pipelines_tests.caching.valkey import Valkey
 
 SECRET_KEY = SecretStr(installation_secrets.make())
@@ -298,3 +302,39 @@ class TestAValkeyThat:
         cache = opening(valkey, redis_db=3).searches
         cache.put(cache.key(ACME, str(uuid4())), "kept")
         assert valkey.client().dbsize() == 0
+
+
+class TestWhatDoctorSays:
+    def test_of_one_that_answers(self, valkey: Valkey) -> None:
+        valkey.client().config_set("maxmemory", "64mb")
+        valkey.client().config_set("maxmemory-policy", "allkeys-lru")
+        assert re.fullmatch(r"Valkey 9[\d.]+ holds \d+ MB of 67", redis_store.looked_at(settings_of(valkey)))
+
+    def test_of_one_that_is_gone(self, valkey: Valkey) -> None:
+        valkey.kill()
+        with pytest.raises(ArcanaError, match=r"does not answer within 50 ms.*check REDIS_URL"):
+            redis_store.looked_at(settings_of(valkey))
+
+    def test_of_one_that_keeps_what_is_old(self, valkey: Valkey) -> None:
+        valkey.client().config_set("maxmemory", "64mb")
+        with pytest.raises(WrongUse, match="maxmemory-policy to allkeys-lru"):
+            redis_store.looked_at(settings_of(valkey))
+
+
+def test_the_server_says_each_minute_whether_it_answers(
+    valkey: Valkey, opening: Callable[..., Caches], database: Database
+) -> None:
+    health = Health(database, (), opening(valkey).redis)
+
+    def told() -> str:
+        health.look()
+        with database.connection() as connection:
+            return query.scalar(
+                connection, "SELECT state FROM system_health WHERE component = 'cache' ORDER BY at DESC LIMIT 1"
+            )
+
+    assert told() == "ok"
+    with database.connection() as connection:
+        connection.execute("UPDATE system_health SET at = at - interval '2 minutes'")
+    valkey.kill()
+    assert told() == "degraded"

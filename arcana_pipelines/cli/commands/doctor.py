@@ -83,6 +83,8 @@ def _findings() -> Iterator[Finding]:
         yield _tried("reranker", lambda: _reranker(settings))
     if settings.oauth_issuer is not None:
         yield _tried("oauth", lambda: _issuer(settings))
+    if settings.redis_url is not None:
+        yield _tried("cache", lambda: _cache(settings))
     yield ("alerts", True, _alerts(settings))
 
 
@@ -285,6 +287,14 @@ def _issuer(settings: Settings) -> str:
         from arcana_pipelines.web.issuer import Issuer
     keys = Issuer(settings, SECONDS).fetch()
     return f"{settings.oauth_issuer} has {len(keys)} key{'s' if len(keys) > 1 else ''} for tokens that it signs"
+
+
+def _cache(settings: Settings) -> str:
+    """Whether Redis answers as fast as searches wait for it, and drops what is old when it is full."""
+    settings.require("SECRET_KEY")
+    with plugins.optional("REDIS_URL", "serve"):
+        from arcana_pipelines.caching.redis import looked_at
+    return looked_at(settings)
 
 
 def _audit_log(database: Database) -> str:

@@ -1,0 +1,221 @@
+"""Programs hear of it when what an index serves has changed: `GET /v1/events`, as server-sent events.
+
+A message of the database wakes whoever waits, and nothing of it is believed: what has changed is read, for the company
+of the key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from anyio.to_thread import run_sync
+from fastapi import FastAPI, Header, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.indexes.publishes import CHANNEL, Publish, publishes_of
+from arcana_pipelines.keys.access import Access
+from arcana_pipelines.web.gate import Keyed
+from arcana_pipelines.web.problems import Refused, described
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "text/event-stream"
+# Then the client asks again, with its key: one that is revoked hears no more.
+STREAM_SECONDS = 300.0
+# A comment says so often that the stream is alive, or proxies would end it.
+ALIVE_SECONDS = 15.0
+# Of one key, and of all.
+MOST_OF_KEY, MOST = 10, 100
+_RETRY_MS = 3000
+# How often the listener looks whether it is to stop, and how long it waits for a database that is away.
+_LOOK_SECONDS, _AWAY_SECONDS = 1.0, 3.0
+
+
+class Published(BaseModel):
+    """An index, and how often what it serves has changed."""
+
+    workspace: str
+    index: str
+    version: int
+    published_at: datetime
+
+
+class AllPublished(BaseModel):
+    """The indexes that the key sees."""
+
+    indexes: list[Published]
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    """A stream that waits. `changed` belongs to the event loop."""
+
+    company_id: UUID
+    key_id: str
+    changed: asyncio.Event
+
+
+class Events:
+    """Listens to the database, and wakes the streams of a company."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: set[_Waiting] = set()
+        self._is_over = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the server is about to end."""
+        return self._is_over.is_set()
+
+    def end_streams(self) -> None:
+        """Let every stream end, so that a server that stops does not wait for them."""
+        self._is_over.set()
+        self._wake(None)
+
+    def stop(self) -> None:
+        """Listen no more."""
+        self._is_over.set()
+        if self._thread is not None:
+            self._thread.join(2 * _LOOK_SECONDS)
+
+    def require_room(self, access: Access) -> None:
+        """Refuse a stream where there are as many as may be.
+
+        Raises:
+            Refused: 429: the key has as many as it may have, or the server.
+        """
+        of_key = Counter(each.key_id for each in self._waiting)[access.key_id]
+        if of_key >= MOST_OF_KEY or len(self._waiting) >= MOST:
+            said = f"The key {access.key_id} has {of_key} streams of {MOST_OF_KEY}, and the server {len(self._waiting)}"
+            raise Refused(429, "rate-limited", f"{said} of {MOST}: end one, or try again.", {"Retry-After": "15"})
+
+    @contextmanager
+    def waiting(self, access: Access) -> Iterator[asyncio.Event]:
+        """What is set when something may have changed in the key's company. The first to wait begins to listen."""
+        if self._thread is None:
+            self._loop = asyncio.get_running_loop()
+            self._thread = threading.Thread(target=self._listen, name="arcana-events", daemon=True)
+            self._thread.start()
+        mine = _Waiting(access.company_id, access.key_id, asyncio.Event())
+        self._waiting.add(mine)
+        try:
+            yield mine.changed
+        finally:
+            self._waiting.discard(mine)
+
+    def _wake(self, company_id: UUID | None) -> None:
+        """Those of a company; None: all."""
+        for each in tuple(self._waiting):
+            if company_id in (None, each.company_id):
+                each.changed.set()
+
+    def _listen(self) -> None:
+        is_away = False
+        while not self._is_over.is_set():
+            try:
+                with self._database.connect() as connection:
+                    connection.execute(f"LISTEN {CHANNEL}")
+                    if is_away:
+                        log.warning("messages of the database are heard again")
+                        is_away = False
+                    # What was published meanwhile was not heard.
+                    self._told(None)
+                    while not self._is_over.is_set():
+                        for notice in connection.notifies(timeout=_LOOK_SECONDS):
+                            self._told(_company_of(notice.payload))
+            except Exception as error:  # whatever it is, streams go on and hear of changes later
+                if not is_away:
+                    log.warning("messages of the database are not heard: %s", error)
+                is_away = True
+                self._is_over.wait(_AWAY_SECONDS)
+
+    def _told(self, company_id: UUID | None) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake, company_id)
+
+
+def _company_of(payload: str) -> UUID | None:
+    """Of a message; None, and so all of them, where it says none: anybody may send one."""
+    try:
+        return UUID(json.loads(payload)["company_id"])
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def add_events(app: FastAPI, events: Events, database: Database) -> None:
+    """Add the route."""
+
+    def seen(access: Access) -> list[Publish]:
+        with database.connection(access.company_id) as connection:
+            known = publishes_of(connection, access.company_id)
+        return [
+            each
+            for each in known
+            if any(access.may_in(scope, each.workspace_id, each.index) for scope in ("search", "read"))
+        ]
+
+    async def stream(access: Access) -> AsyncIterator[str]:
+        with events.waiting(access) as changed:
+            async for each in changes(access, changed):
+                yield each
+
+    async def changes(access: Access, changed: asyncio.Event) -> AsyncIterator[str]:
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + STREAM_SECONDS
+        told: dict[tuple[str, str], int] = {}
+        yield f"retry: {_RETRY_MS}\n\n"
+        while loop.time() < ends and not events.is_over:
+            changed.clear()
+            try:
+                known = await run_sync(seen, access)
+            except ArcanaError:
+                return  # the client comes again
+            for each in known:
+                if told.get((each.workspace, each.index)) != each.version:
+                    told[each.workspace, each.index] = each.version
+                    yield _event(each)
+            for gone in told.keys() - {(each.workspace, each.index) for each in known}:
+                del told[gone]
+            try:
+                await asyncio.wait_for(changed.wait(), min(ALIVE_SECONDS, max(0.0, ends - loop.time())))
+            except TimeoutError:
+                yield ": alive\n\n"
+
+    @app.get("/v1/events", summary="Hear of it when an index has changed", tags=["workspaces"],
+             response_model=AllPublished,
+             responses={200: {"content": {MEDIA_TYPE: {}}}, **described(401, 422, 429, 503)})  # fmt: skip
+    async def listen(
+        access: Keyed, accept: Annotated[str, Header(include_in_schema=False)] = "*/*"
+    ) -> Response | AllPublished:
+        """With `Accept: text/event-stream` a stream: what each index is at, and then each change of it."""
+        if MEDIA_TYPE not in accept:
+            known = await run_sync(seen, access)
+            return AllPublished(indexes=[Published.model_validate(_told_of(each)) for each in known])
+        events.require_room(access)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(stream(access), media_type=MEDIA_TYPE, headers=headers)
+
+
+def _told_of(publish: Publish) -> Mapping[str, Any]:
+    return {name: value for name, value in asdict(publish).items() if name != "workspace_id"}
+
+
+def _event(publish: Publish) -> str:
+    data = json.dumps(_told_of(publish), default=str)
+    return f"event: index.published\nid: {publish.workspace}/{publish.index}:{publish.version}\ndata: {data}\n\n"
