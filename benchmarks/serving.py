@@ -80,8 +80,11 @@ def main() -> int:
         run_stages(database, SLUG)
         with database.connect() as connection:
             connection.execute("VACUUM ANALYZE")
-        with serving(database) as server:
-            is_met = [PARTS[part](server, chunks) for part in parts]
+        is_met = []
+        for part in parts:
+            # How fast searches are is asked, and not how fast what is kept is given (`answers_kept.py`).
+            with serving(database, **(UNKEPT if part == "rate" else {})) as server:
+                is_met.append(PARTS[part](server, chunks))
     return 0 if all(is_met) else 1
 
 
@@ -103,8 +106,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(database: Database) -> Iterator[Server]:
-    """Serve a database to a key."""
+def serving(database: Database, **environment: str) -> Iterator[Server]:
+    """Serve a database to a key. `environment` is set for the server besides."""
     with database.connection() as connection:
         workspace = workspaces.find(connection, SLUG)
         granted = [Permission("search", workspace.workspace_id, None)]
@@ -112,7 +115,8 @@ def serving(database: Database) -> Iterator[Server]:
     url = database.url.replace(f"{lease.WRITER}@", f"{lease.SERVER}@")
     process = subprocess.Popen(
         [sys.executable, "-m", "arcana_pipelines.cli", "serve", "--port", "0"],
-        env={**os.environ, **SECRETS, **UNLIMITED, "DATABASE_URL": url, "ARCANA_HOME": str(database.settings.home)},
+        env={**os.environ, **SECRETS, **UNLIMITED, "DATABASE_URL": url, "ARCANA_HOME": str(database.settings.home),
+             **environment},
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -127,6 +131,7 @@ def serving(database: Database) -> Iterator[Server]:
         process.wait(30)
 
 
+UNKEPT = {"SEARCH_CACHE_TTL": "0", "EMBEDDING_CACHE_TTL": "0"}
 # Limits of a key would be measured in place of the server.
 UNLIMITED = {"KEY_REQUESTS_PER_MINUTE": "1000000"}
 

@@ -78,6 +78,18 @@ class Cache:
         """What its store holds; 0 where that cannot be asked. In Redis all levels are in one."""
         return self.store.megabytes() or 0.0
 
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether its values are in this process, and had without waiting."""
+        return self.store.is_here
+
+    def kept(self, key: str) -> Any:
+        """A value that is kept, counted as a hit; None: it is not there."""
+        held = self.get(key)
+        if held is not None:
+            self._note("hit")
+        return held
+
     def had(self, key: str, make: Callable[[], tuple[Any, bool]]) -> Any:
         """A value that is kept, or that is made now: by one of those who ask at the same time, for all of them.
 
@@ -85,8 +97,7 @@ class Cache:
             key: of the value.
             make: makes it, and says whether it may be kept. What it raises, all who wait raise; nothing is kept then.
         """
-        if (held := self.get(key)) is not None:
-            self._note("hit")
+        if (held := self.kept(key)) is not None:
             return held
         with self._lock:
             being_made = self._being_made.get(key)

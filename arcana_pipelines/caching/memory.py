@@ -18,6 +18,8 @@ class _Held:
 class MemoryStore:
     """Values in this process, as many as fit; those that were not asked for longest go first. See `Store`."""
 
+    is_here = True
+
     def __init__(self, most_bytes: int) -> None:
         self._lock = threading.Lock()
         self._held: TLRUCache[str, _Held] = TLRUCache(

@@ -10,7 +10,13 @@ MOST_BYTES = 1_000_000
 
 class Store(Protocol):
     """Keeps values by their keys for a while. It may lose any of them, raises nothing, and is safe to share between
-    threads."""
+    threads.
+
+    Attributes:
+        is_here: its values are in this process, and had without waiting for anybody.
+    """
+
+    is_here: bool
 
     def get(self, key: str) -> bytes | None:
         """A value; None: it is not there (any more)."""

@@ -35,6 +35,8 @@ class RedisStore:
     Each value is signed with its key: what somebody else has written there, or moved to another key, is not taken.
     """
 
+    is_here = False
+
     def __init__(self, client: redis.Redis, secret: bytes) -> None:
         """`client` is one of `client_of`; `secret` is what values are signed with."""
         self._client = client

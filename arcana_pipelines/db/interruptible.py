@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
@@ -27,6 +28,9 @@ class InterruptibleConnection(psycopg.Connection[Any]):
 
     # Called in each transaction before it is committed. What it raises keeps the transaction from being committed.
     before_commit: Callable[[], None] | None = None
+
+    # When the pool had it back.
+    given_back_at = 0.0
 
     # Whose rows are seen. Set again in each transaction, for it ends with that.
     company: UUID | None = None
@@ -60,6 +64,10 @@ class InterruptibleConnection(psycopg.Connection[Any]):
                 f"The database's user '{self.info.user}' cannot act for the company {company}: {error}. "
                 "docs/operating.md has which roles a database needs that serves companies."
             ) from error
+
+    def has_news(self) -> bool:
+        """Whether the server has sent something that nobody has read, the end of the connection for instance."""
+        return self.closed or bool(select.select([self.fileno()], [], [], 0)[0])
 
     def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
         """See `psycopg.Connection.wait`."""

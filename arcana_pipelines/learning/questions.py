@@ -59,5 +59,6 @@ def kept(text: str, company_id: UUID, settings: Settings) -> KeptQuestion:
         return KeptQuestion(None, None)
     key = settings.require("SECRET_KEY").get_secret_value().encode()
     line = masked(text)
-    query_hash = hmac.digest(key, _FOR + company_id.bytes + line.casefold().encode(), hashlib.sha256)
+    # As in `keys.spelling`.
+    query_hash = hmac.new(key, _FOR + company_id.bytes + line.casefold().encode(), hashlib.sha256).digest()
     return KeptQuestion(query_hash, line[:LONGEST] if settings.keep_questions == "text" else None)

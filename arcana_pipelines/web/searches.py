@@ -58,6 +58,22 @@ class Searches:
         """
         return self.told_in(access, self._gate.index(access, "search", slug, asked.index), asked)
 
+    def at_hand(self, access: Access, slug: str, asked: SearchRequest) -> dict[str, Any] | None:
+        """The same, where it is kept in this process and nobody has to be waited for; None: it may be had by `told`.
+
+        Raises:
+            Refused: see `search`.
+        """
+        is_counted = access.allowance.searches_per_month is not None
+        is_known = access.asked is not None and access.asked.slug == slug
+        if not self._cache.is_at_hand or is_counted or not is_known or not _is_kept(asked):
+            return None
+        opened = self._gate.index(access, "search", slug, asked.index)
+        told: dict[str, Any] | None = self._cache.kept(self._key(_tenant(access, opened), opened, asked))
+        if told is not None:
+            self._note(access, opened, asked, told, is_cached=True)
+        return told
+
     def search_in(self, access: Access, opened: Opened, asked: SearchRequest) -> Results:
         """What is found where the gate has opened the index already: a further question of one request.
 
@@ -74,8 +90,7 @@ class Searches:
         """
         if asked.k > MOST_K:
             raise WrongUse(f"k is at most {MOST_K} here, not {asked.k}: `cursor` leads to further hits.")
-        tenant = Tenant(access.company_id, opened.platform, opened.workspace_id)
-
+        tenant = _tenant(access, opened)
         is_cached = True
 
         def searched() -> tuple[dict[str, Any], bool]:
@@ -87,13 +102,18 @@ class Searches:
             return results.to_dict(), self._is_whole(asked, results)
 
         use = use_now()
-        # What was found in the past is asked for seldom, and for how long it is remembered is not in the key.
         told: dict[str, Any] = (
-            searched()[0] if asked.as_of is not None else self._cache.had(self._key(tenant, opened, asked), searched)
+            self._cache.had(self._key(tenant, opened, asked), searched) if _is_kept(asked) else searched()[0]
         )
+        self._note(access, opened, asked, told, is_cached)
+        return told
+
+    def _note(
+        self, access: Access, opened: Opened, asked: SearchRequest, told: dict[str, Any], is_cached: bool
+    ) -> None:
+        use = use_now()
         use.hits = (use.hits or 0) + len(told["hits"])
         use.asked.append(noted(self._settings, access.company_id, opened.workspace_id, asked, told, is_cached))
-        return told
 
     def _key(self, tenant: Tenant, opened: Opened, asked: SearchRequest) -> str:
         """Of all that an answer is made of. What was published or moved, and a key's limits, are part of it: nothing
@@ -106,6 +126,15 @@ class Searches:
         is_embedded = asked.ranking == "lexical" or results.tokens > 0
         is_ordered = not (self._searchers.reranks and asked.ranking == "fused" and results.hits) or results.is_reranked
         return is_embedded and is_ordered
+
+
+def _is_kept(asked: SearchRequest) -> bool:
+    """What was found in the past is asked for seldom, and for how long it is remembered is not in the key."""
+    return asked.as_of is None and asked.k <= MOST_K
+
+
+def _tenant(access: Access, opened: Opened) -> Tenant:
+    return Tenant(access.company_id, opened.platform, opened.workspace_id)
 
 
 _RESULTS = TypeAdapter(Results)

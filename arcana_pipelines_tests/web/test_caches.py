@@ -82,6 +82,17 @@ class TestAnAnswer:
         assert first == second
         assert outcomes(api) == {"miss": 1, "hit": 1}
 
+    def test_that_is_at_hand_is_refused_like_any(self, api: Api) -> None:
+        Asking(api).hits()
+        reads = api.key("read")
+        assert Asking(api, reads.key).ask().status_code == 403
+        assert Asking(api, api.key("search", slug="globex").key).ask().status_code == 404
+        with api.client("search") as client:
+            assert client.post("/v1/workspaces/nowhere/search", json={"query": "vacation days"}).status_code == 404
+            too_many = client.post("/v1/workspaces/acme/search", json={"query": "vacation days", "k": 101})
+            assert too_many.status_code == 422
+        assert outcomes(api) == {"miss": 1}
+
     def test_of_another_request_is_another(self, api: Api) -> None:
         asking = Asking(api)
         for asked in ({}, {"k": 1}, {"ranking": "lexical"}, {"per_document": True}, {"filters": {"kinds": ["page"]}}):
