@@ -126,7 +126,7 @@ _FUNCTIONS = (
     END
     $$
     """,
-    # Once a transaction: what it changes is seen at once.
+    # Once a transaction, at its end: by then it waits for no other row, and nobody who has one waits for it.
     """
     CREATE FUNCTION count_places_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
     DECLARE
@@ -199,23 +199,25 @@ _TRIGGERS = (
     CREATE TRIGGER rag_indexes_published BEFORE UPDATE ON rag_indexes FOR EACH ROW EXECUTE FUNCTION count_published()
     """,
     """
-    CREATE TRIGGER document_places AFTER UPDATE ON document FOR EACH ROW
+    CREATE CONSTRAINT TRIGGER document_places AFTER UPDATE ON document DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
         WHEN ((OLD.path::text, OLD.deleted_at) IS DISTINCT FROM (NEW.path::text, NEW.deleted_at))
         EXECUTE FUNCTION count_places_changed()
     """,
     """
-    CREATE TRIGGER source_page_places AFTER UPDATE ON source_page FOR EACH ROW
+    CREATE CONSTRAINT TRIGGER source_page_places AFTER UPDATE ON source_page DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
         WHEN ((OLD.kind, OLD.title, OLD.properties, OLD.last_edited_at, OLD.document_id, OLD.state = 'tombstoned')
               IS DISTINCT FROM
               (NEW.kind, NEW.title, NEW.properties, NEW.last_edited_at, NEW.document_id, NEW.state = 'tombstoned'))
         EXECUTE FUNCTION count_places_changed()
     """,
     """
-    CREATE TRIGGER document_property_places AFTER INSERT OR UPDATE OR DELETE ON document_property FOR EACH ROW
+    CREATE CONSTRAINT TRIGGER document_property_places AFTER INSERT OR UPDATE OR DELETE ON document_property
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
         EXECUTE FUNCTION count_places_changed()
     """,
     """
-    CREATE TRIGGER document_relation_places AFTER INSERT OR UPDATE OR DELETE ON document_relation FOR EACH ROW
+    CREATE CONSTRAINT TRIGGER document_relation_places AFTER INSERT OR UPDATE OR DELETE ON document_relation
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
         EXECUTE FUNCTION count_places_changed()
     """,
     *(
