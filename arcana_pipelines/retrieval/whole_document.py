@@ -16,7 +16,7 @@ from arcana_pipelines.chunking.headings import heading_of
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import rows, scalar
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.errors import NotRemembered, UnknownDocument, WrongUse
+from arcana_pipelines.errors import FAULTS_OF_THE_INSTALLATION, NotRemembered, UnknownDocument, WrongUse
 from arcana_pipelines.retrieval import past
 from arcana_pipelines.retrieval.hit_of_row import link_to
 from arcana_pipelines.retrieval.limits import check_text, moment, told
@@ -198,6 +198,8 @@ def find_document_id(connection: Connection, workspace_id: UUID, asked: str, is_
         if not asked.strip():
             raise WrongUse("Which document? Give its id, its address in Notion, or its exact title.")
         place = (find_place if is_past else find_indexed)(connection, workspace_id, asked)
+    except FAULTS_OF_THE_INSTALLATION:
+        raise  # some are wrong uses, too, but not of whoever asks
     except WrongUse as error:
         raise UnknownDocument(str(error)) from error
     if place.is_container:
