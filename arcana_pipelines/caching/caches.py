@@ -20,6 +20,8 @@ from arcana_pipelines.settings import Settings
 Level = Literal["embeddings", "searches"]
 Outcome = Literal["hit", "miss", "shared"]
 
+# How long somebody waits for what another makes.
+PATIENCE_SECONDS = 5.0
 # Of this process: some ten thousand vectors, some thousand answers.
 _MEMORY_BYTES: dict[Level, int] = {"embeddings": 32_000_000, "searches": 64_000_000}
 
@@ -104,8 +106,14 @@ class Cache:
             if being_made is None:
                 mine = self._being_made[key] = Future()
         if being_made is not None:
+            try:
+                value = being_made.result(PATIENCE_SECONDS)
+            except TimeoutError:
+                # Whoever makes it hangs: this one tries, and nobody waits for it.
+                self._note("miss")
+                return make()[0]
             self._note("shared")
-            return being_made.result()
+            return value
         self._note("miss")
         try:
             value, may_be_kept = make()

@@ -83,7 +83,7 @@ def add_conversations(app: FastAPI, gate: Gate, database: Database, searches: Se
     def begin(access: Keyed, asked: Begins, response: Response) -> Begun:
         _require_search(access)
         index = asked.index or DEFAULT_INDEX
-        opened = gate.index(access, "search", asked.workspace, index)
+        opened = gate.index(access, "search", asked.workspace, index, is_counted=False)
         with database.connection(access.company_id) as connection:
             conversation_id, expires_at = conversations.begin(
                 connection, access.company_id, opened.workspace_id, index, access.key_id,

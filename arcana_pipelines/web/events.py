@@ -10,9 +10,7 @@ import asyncio
 import json
 import logging
 import threading
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -22,12 +20,14 @@ from anyio.to_thread import run_sync
 from fastapi import FastAPI, Header, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.publishes import CHANNEL, Publish, publishes_of
-from arcana_pipelines.keys.access import Access
+from arcana_pipelines.keys.access import Access, access_by_id
 from arcana_pipelines.web.gate import Keyed
+from arcana_pipelines.web.oauth import OF_ISSUER
 from arcana_pipelines.web.problems import Refused, described
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,8 @@ MEDIA_TYPE = "text/event-stream"
 STREAM_SECONDS = 300.0
 # A comment says so often that the stream is alive, or proxies would end it.
 ALIVE_SECONDS = 15.0
-# Of one key, and of all.
-MOST_OF_KEY, MOST = 10, 100
+# Of one key, of one company, and of all.
+MOST_OF_KEY, MOST_OF_COMPANY, MOST = 10, 40, 200
 _RETRY_MS = 3000
 # How often the listener looks whether it is to stop, and how long it waits for a database that is away.
 _LOOK_SECONDS, _AWAY_SECONDS = 1.0, 3.0
@@ -60,8 +60,8 @@ class AllPublished(BaseModel):
 
 
 @dataclass(eq=False, slots=True)
-class _Waiting:
-    """A stream that waits. `changed` belongs to the event loop."""
+class Waiting:
+    """The place of a stream that waits. `changed` belongs to the event loop."""
 
     company_id: UUID
     key_id: str
@@ -73,7 +73,7 @@ class Events:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: set[_Waiting] = set()
+        self._waiting: set[Waiting] = set()
         self._is_over = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -94,30 +94,31 @@ class Events:
         if self._thread is not None:
             self._thread.join(2 * _LOOK_SECONDS)
 
-    def require_room(self, access: Access) -> None:
-        """Refuse a stream where there are as many as may be.
+    def take_place(self, access: Access) -> Waiting:
+        """A place for a stream, which is to be given back. The first to wait begins to listen.
 
         Raises:
-            Refused: 429: the key has as many as it may have, or the server.
+            Refused: 429: the key has as many as it may have, its company, or the server.
         """
-        of_key = Counter(each.key_id for each in self._waiting)[access.key_id]
-        if of_key >= MOST_OF_KEY or len(self._waiting) >= MOST:
-            said = f"The key {access.key_id} has {of_key} streams of {MOST_OF_KEY}, and the server {len(self._waiting)}"
-            raise Refused(429, "rate-limited", f"{said} of {MOST}: end one, or try again.", {"Retry-After": "15"})
-
-    @contextmanager
-    def waiting(self, access: Access) -> Iterator[asyncio.Event]:
-        """What is set when something may have changed in the key's company. The first to wait begins to listen."""
         if self._thread is None:
             self._loop = asyncio.get_running_loop()
             self._thread = threading.Thread(target=self._listen, name="arcana-events", daemon=True)
             self._thread.start()
-        mine = _Waiting(access.company_id, access.key_id, asyncio.Event())
-        self._waiting.add(mine)
-        try:
-            yield mine.changed
-        finally:
-            self._waiting.discard(mine)
+        of_key = sum(each.key_id == access.key_id for each in self._waiting)
+        of_company = sum(each.company_id == access.company_id for each in self._waiting)
+        if of_key >= MOST_OF_KEY or of_company >= MOST_OF_COMPANY or len(self._waiting) >= MOST:
+            said = (
+                f"A key may have {MOST_OF_KEY} streams at once and a company {MOST_OF_COMPANY}; the key "
+                f"{access.key_id} has {of_key}. End one, or try again."
+            )
+            raise Refused(429, "rate-limited", said, {"Retry-After": "15"})
+        place = Waiting(access.company_id, access.key_id, asyncio.Event())
+        self._waiting.add(place)
+        return place
+
+    def give_back(self, place: Waiting) -> None:
+        """At the end of a stream, also of one that nobody began to read."""
+        self._waiting.discard(place)
 
     def _wake(self, company_id: UUID | None) -> None:
         """Those of a company; None: all."""
@@ -170,10 +171,11 @@ def add_events(app: FastAPI, events: Events, database: Database) -> None:
             if any(access.may_in(scope, each.workspace_id, each.index) for scope in ("search", "read"))
         ]
 
-    async def stream(access: Access) -> AsyncIterator[str]:
-        with events.waiting(access) as changed:
-            async for each in changes(access, changed):
-                yield each
+    def still_seen(access: Access) -> list[Publish] | None:
+        """None: the key is over. People who log in elsewhere have none: their streams end with their time."""
+        with database.connection() as connection:
+            is_over = not access.key_id.startswith(OF_ISSUER) and access_by_id(connection, access.key_id) is None
+        return None if is_over else seen(access)
 
     async def changes(access: Access, changed: asyncio.Event) -> AsyncIterator[str]:
         loop = asyncio.get_running_loop()
@@ -183,9 +185,11 @@ def add_events(app: FastAPI, events: Events, database: Database) -> None:
         while loop.time() < ends and not events.is_over:
             changed.clear()
             try:
-                known = await run_sync(seen, access)
+                known = await run_sync(still_seen, access)
             except ArcanaError:
                 return  # the client comes again
+            if known is None:
+                return
             for each in known:
                 if told.get((each.workspace, each.index)) != each.version:
                     told[each.workspace, each.index] = each.version
@@ -207,9 +211,23 @@ def add_events(app: FastAPI, events: Events, database: Database) -> None:
         if MEDIA_TYPE not in accept:
             known = await run_sync(seen, access)
             return AllPublished(indexes=[Published.model_validate(_told_of(each)) for each in known])
-        events.require_room(access)
+        return _Stream(events, events.take_place(access), lambda changed: changes(access, changed))
+
+
+class _Stream(StreamingResponse):
+    """Gives its place back, whatever becomes of it."""
+
+    def __init__(self, events: Events, place: Waiting, content: Callable[[asyncio.Event], AsyncIterator[str]]) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(stream(access), media_type=MEDIA_TYPE, headers=headers)
+        super().__init__(content(place.changed), media_type=MEDIA_TYPE, headers=headers)
+        self._events, self._place = events, place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See `StreamingResponse`."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._events.give_back(self._place)
 
 
 def _told_of(publish: Publish) -> Mapping[str, Any]:

@@ -169,8 +169,8 @@ class Gate:
         """
         return self._opened(access, scope, self._asked(access, slug))
 
-    def index(self, access: Access, scope: Scope, slug: str, index: str | None) -> Opened:
-        """The same for one index of it.
+    def index(self, access: Access, scope: Scope, slug: str, index: str | None, is_counted: bool = True) -> Opened:
+        """The same for one index of it. With the scope `search` a search is counted, unless none is made now.
 
         Raises:
             Refused: likewise.
@@ -181,7 +181,7 @@ class Gate:
         found = asked.index(name)
         if found is None or not access.may_in(scope, opened.workspace_id, name):
             raise Refused(404, "not-found", f"Workspace '{slug}' has no index of this name that the key opens.")
-        if scope == "search":
+        if scope == "search" and is_counted:
             self.count_search(access, use_now())
         return replace(opened, index=found, limits=access.limits(opened.workspace_id, name))
 

@@ -26,6 +26,8 @@ from arcana_pipelines.web.tokens import TokenScope
 from arcana_pipelines.workspaces.workspaces import SLUG
 
 METADATA = "/.well-known/oauth-protected-resource"
+# What the names of those begin with who log in elsewhere: no key has such an id.
+OF_ISSUER = "oauth-"
 _LONGEST = 16_000  # characters
 _NAME = re.compile("[^\0\ud800-\udfff]{1,200}")  # what a database can be asked for
 _LEEWAY_SECONDS = 30  # that clocks may differ
@@ -101,7 +103,7 @@ class OAuth:
         if not isinstance(company, str) or not _NAME.fullmatch(company) or not scopes or workspaces == ():
             return None
         name = hashlib.sha256(f"{self.issuer.name} {claims['sub']}".encode()).hexdigest()[:12]
-        return Granted(f"oauth-{name}", company, scopes, workspaces)
+        return Granted(f"{OF_ISSUER}{name}", company, scopes, workspaces)
 
 
 def access_of_granted(database: Database, granted: Granted) -> Access | None:

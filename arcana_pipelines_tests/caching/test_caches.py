@@ -17,6 +17,7 @@ import pytest
 from pydantic import SecretStr
 
 from arcana_pipelines import installation_secrets
+from arcana_pipelines.caching import caches
 from arcana_pipelines.caching import redis as redis_store
 from arcana_pipelines.caching.caches import Cache, Caches, Tenant
 from arcana_pipelines.caching.memory import MemoryStore
@@ -126,6 +127,22 @@ class TestThoseWhoAskAtTheSameTime:
         with ThreadPoolExecutor(8) as threads:
             assert list(threads.map(ask, range(8))) == ["made"] * 8
         assert calls == {"made": 1}
+
+    def test_do_not_wait_for_ever(self, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(caches, "PATIENCE_SECONDS", 0.1)
+        key, hangs, begun = cache.key(ACME, "vacation"), threading.Event(), threading.Event()
+
+        def hang() -> tuple[Any, bool]:
+            begun.set()
+            hangs.wait(60)
+            return made("late")
+
+        with ThreadPoolExecutor(1) as threads:
+            late = threads.submit(cache.had, key, hang)
+            assert begun.wait(60)
+            assert cache.had(key, made) == "made"
+            hangs.set()
+            assert late.result() == "late"
 
     def test_are_all_told_what_went_wrong_and_the_next_may_succeed(self, cache: Cache) -> None:
         key = cache.key(ACME, "vacation")

@@ -38,6 +38,10 @@ def publishes(acme: Harness) -> int:
         "UPDATE document SET deleted_at = now()",
         "UPDATE document_property SET text = 'Done'",
         "DELETE FROM document_property",
+        "UPDATE source_page SET url = 'https://notion.so/x'",
+        "DELETE FROM source_page WHERE is_container",
+        "INSERT INTO source_page (workspace_id, external_id, kind, parent_kind, title, revision, seen_generation) "
+        "SELECT workspace_id, 'new', 'page', 'workspace', 'Handbook', '', 1 FROM workspace",
     ],
 )
 def test_what_filters_look_at_counts_once_a_transaction(synced: Harness, change: str) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 
+from arcana_pipelines.keys import keys
 from arcana_pipelines.web import events
 from arcana_pipelines.web import server as web_server
 from arcana_pipelines_tests.harness import Harness
@@ -109,8 +114,47 @@ class TestAStream:
             heard()
             refused = client.get(EVENTS, headers=STREAM)
             assert refused.status_code == 429 and "streams" in refused.json()["detail"]
-        with listening(api, key) as heard:
-            assert heard()["workspace"] == "acme"
+        # The server sees a moment later that the first has gone.
+        with api.with_key(key) as client:
+            deadline = time.monotonic() + 30
+            while True:
+                with client.stream("GET", EVENTS, headers=STREAM) as answer:
+                    if answer.status_code == 200:
+                        break
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+    def test_is_refused_where_many_are_asked_for_at_once(self, api: Api) -> None:
+        key = api.key("search").key
+
+        async def ask_all() -> list[int]:
+            headers = {"Authorization": f"Bearer {key}", **STREAM}
+            async with httpx.AsyncClient(base_url=api.url, headers=headers, verify=False, trust_env=False) as client:
+                asked = (client.send(client.build_request("GET", EVENTS), stream=True) for _ in range(20))
+                answers = await asyncio.gather(*asked)
+                for answer in answers:
+                    await answer.aclose()
+            return [answer.status_code for answer in answers]
+
+        assert Counter(asyncio.run(ask_all())) == {200: events.MOST_OF_KEY, 429: 20 - events.MOST_OF_KEY}
+
+    def test_of_a_company_leave_room_for_others(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(events, "MOST_OF_COMPANY", 1)
+        with listening(api, api.key("search").key) as heard, api.client("search") as client:
+            heard()
+            assert client.get(EVENTS, headers=STREAM).status_code == 429
+            with listening(api, api.key("search", slug="globex").key) as others:
+                assert others()["workspace"] == "globex"
+
+    def test_ends_with_its_key(self, api: Api) -> None:
+        made = api.key("search")
+        with listening(api, made.key) as heard:
+            heard()
+            with api.acme.database.connection() as connection:
+                keys.revoke(connection, made.key_id)
+            edit(api.acme, "Everyone has 31 days.")
+            with pytest.raises(StopIteration):
+                heard()
 
     def test_ends_with_the_server(self, companies: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(web_server, "STOP_SECONDS", 10_000)  # it would wait so long for what is being answered

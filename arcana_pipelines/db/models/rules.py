@@ -205,9 +205,16 @@ _TRIGGERS = (
     """,
     """
     CREATE CONSTRAINT TRIGGER source_page_places AFTER UPDATE ON source_page DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-        WHEN ((OLD.kind, OLD.title, OLD.properties, OLD.last_edited_at, OLD.document_id, OLD.state = 'tombstoned')
+        WHEN ((OLD.kind, OLD.title, OLD.url, OLD.properties, OLD.last_edited_at, OLD.document_id, OLD.is_container,
+               OLD.state = 'tombstoned')
               IS DISTINCT FROM
-              (NEW.kind, NEW.title, NEW.properties, NEW.last_edited_at, NEW.document_id, NEW.state = 'tombstoned'))
+              (NEW.kind, NEW.title, NEW.url, NEW.properties, NEW.last_edited_at, NEW.document_id, NEW.is_container,
+               NEW.state = 'tombstoned'))
+        EXECUTE FUNCTION count_places_changed()
+    """,
+    """
+    CREATE CONSTRAINT TRIGGER source_page_known AFTER INSERT OR DELETE ON source_page
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
         EXECUTE FUNCTION count_places_changed()
     """,
     """
