@@ -203,11 +203,13 @@ def add_events(app: FastAPI, events: Events, database: Database) -> None:
 
     @app.get("/v1/events", summary="Hear of it when an index has changed", tags=["workspaces"],
              response_model=AllPublished,
-             responses={200: {"content": {MEDIA_TYPE: {}}}, **described(401, 422, 429, 503)})  # fmt: skip
+             responses={200: {"content": {MEDIA_TYPE: {}}}, **described(401, 403, 422, 429, 503)})  # fmt: skip
     async def listen(
         access: Keyed, accept: Annotated[str, Header(include_in_schema=False)] = "*/*"
     ) -> Response | AllPublished:
         """With `Accept: text/event-stream` a stream: what each index is at, and then each change of it."""
+        if not any(each.scope in ("search", "read") for each in access.permissions):
+            raise Refused(403, "forbidden", f"The key {access.key_id} lacks the scopes 'search' and 'read'.")
         if MEDIA_TYPE not in accept:
             known = await run_sync(seen, access)
             return AllPublished(indexes=[Published.model_validate(_told_of(each)) for each in known])

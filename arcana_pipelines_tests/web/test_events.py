@@ -183,6 +183,6 @@ def test_without_asking_for_a_stream_what_is_there_is_told_at_once(api: Api) -> 
     assert told[0]["version"] > 0
 
 
-def test_a_key_of_nothing_that_is_searched_or_read_hears_nothing(api: Api) -> None:
+def test_a_key_that_neither_searches_nor_reads_hears_nothing(api: Api) -> None:
     with api.client("sync") as client:
-        assert client.get(EVENTS).json() == {"indexes": []}
+        assert client.get(EVENTS).status_code == client.get(EVENTS, headers=STREAM).status_code == 403
