@@ -28,11 +28,11 @@ from arcana_pipelines.indexes.publishes import CHANNEL, Publish, publishes_of
 from arcana_pipelines.keys.access import Access, access_by_id
 from arcana_pipelines.web.gate import Keyed
 from arcana_pipelines.web.oauth import OF_ISSUER
+from arcana_pipelines.web.outcomes import STREAM_TYPE
 from arcana_pipelines.web.problems import Refused, described
 
 log = logging.getLogger(__name__)
 
-MEDIA_TYPE = "text/event-stream"
 # Then the client asks again, with its key: one that is revoked hears no more.
 STREAM_SECONDS = 300.0
 # A comment says so often that the stream is alive, or proxies would end it.
@@ -203,14 +203,14 @@ def add_events(app: FastAPI, events: Events, database: Database) -> None:
 
     @app.get("/v1/events", summary="Hear of it when an index has changed", tags=["workspaces"],
              response_model=AllPublished,
-             responses={200: {"content": {MEDIA_TYPE: {}}}, **described(401, 403, 422, 429, 503)})  # fmt: skip
+             responses={200: {"content": {STREAM_TYPE: {}}}, **described(401, 403, 422, 429, 503)})  # fmt: skip
     async def listen(
         access: Keyed, accept: Annotated[str, Header(include_in_schema=False)] = "*/*"
     ) -> Response | AllPublished:
         """With `Accept: text/event-stream` a stream: what each index is at, and then each change of it."""
         if not any(each.scope in ("search", "read") for each in access.permissions):
             raise Refused(403, "forbidden", f"The key {access.key_id} lacks the scopes 'search' and 'read'.")
-        if MEDIA_TYPE not in accept:
+        if STREAM_TYPE not in accept:
             known = await run_sync(seen, access)
             return AllPublished(indexes=[Published.model_validate(_told_of(each)) for each in known])
         return _Stream(events, events.take_place(access), lambda changed: changes(access, changed))
@@ -221,7 +221,7 @@ class _Stream(StreamingResponse):
 
     def __init__(self, events: Events, place: Waiting, content: Callable[[asyncio.Event], AsyncIterator[str]]) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        super().__init__(content(place.changed), media_type=MEDIA_TYPE, headers=headers)
+        super().__init__(content(place.changed), media_type=STREAM_TYPE, headers=headers)
         self._events, self._place = events, place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

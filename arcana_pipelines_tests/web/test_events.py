@@ -19,6 +19,8 @@ from arcana_pipelines.web import events
 from arcana_pipelines.web import server as web_server
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.web.conftest import Api, served
+from arcana_pipelines_tests.web.test_metrics import told
+from arcana_pipelines_tests.web.test_use import eventually
 
 EVENTS = "/v1/events"
 STREAM = {"Accept": "text/event-stream"}
@@ -33,8 +35,8 @@ def listening(api: Api, key: str) -> Iterator[Callable[[], dict[str, Any]]]:
 
         def heard() -> dict[str, Any]:
             data = next(line for line in lines if line.startswith("data: "))
-            told: dict[str, Any] = json.loads(data.removeprefix("data: "))
-            return told
+            event: dict[str, Any] = json.loads(data.removeprefix("data: "))
+            return event
 
         yield heard
 
@@ -146,6 +148,18 @@ class TestAStream:
             with listening(api, api.key("search", slug="globex").key) as others:
                 assert others()["workspace"] == "globex"
 
+    def test_counts_as_a_request_that_took_until_it_began(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(events, "STREAM_SECONDS", 3.0)
+        with api.client("search") as client:
+            client.get(EVENTS, headers=STREAM)
+        series = told(api)
+        assert series[f'arcana_http_request_seconds_count{{route="{EVENTS}"}}'] == 1
+        assert series[f'arcana_http_request_seconds_sum{{route="{EVENTS}"}}'] < 3
+        with eventually() as wait:
+            written = "SELECT milliseconds FROM api_usage_logs WHERE route = %s"
+            wait(lambda: bool(api.acme.rows(written, EVENTS)))
+        assert api.acme.rows(written, EVENTS)[0][0] < 3000
+
     def test_ends_with_its_key(self, api: Api) -> None:
         made = api.key("search")
         with listening(api, made.key) as heard:
@@ -178,9 +192,9 @@ class TestAStream:
 
 def test_without_asking_for_a_stream_what_is_there_is_told_at_once(api: Api) -> None:
     with api.client("read") as client:
-        told = client.get(EVENTS).json()["indexes"]
-    assert [(each["workspace"], each["index"]) for each in told] == [("acme", "default")]
-    assert told[0]["version"] > 0
+        there = client.get(EVENTS).json()["indexes"]
+    assert [(each["workspace"], each["index"]) for each in there] == [("acme", "default")]
+    assert there[0]["version"] > 0
 
 
 def test_a_key_that_neither_searches_nor_reads_hears_nothing(api: Api) -> None:
