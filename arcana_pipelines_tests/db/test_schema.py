@@ -7,11 +7,31 @@ import pytest
 
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.models import Base
 from arcana_pipelines.errors import WrongUse
 
 
 def test_a_migrated_database_is_what_the_models_say(database: Database) -> None:
     assert schema.drift(database) == []
+
+
+def test_the_functions_of_a_migrated_database_are_those_of_the_models(database: Database) -> None:
+    ours = """
+        SELECT proname, regexp_replace(btrim(prosrc), '\\s+', ' ', 'g'), provolatile, prosecdef FROM pg_proc p
+        WHERE pronamespace = current_schema()::regnamespace
+          AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = p.oid AND deptype = 'e')
+        ORDER BY proname
+    """
+    with database.in_transactions() as connection:
+        migrated = connection.exec_driver_sql(ours).all()
+        connection.exec_driver_sql("CREATE SCHEMA of_models")
+        connection.exec_driver_sql(
+            "SELECT set_config('search_path', 'of_models, ' || current_setting('search_path'), true)"
+        )
+        Base.metadata.create_all(connection, checkfirst=False)
+        of_models = connection.exec_driver_sql(ours).all()
+        connection.rollback()
+    assert len(of_models) > 5 and set(of_models) <= set(migrated)
 
 
 def test_a_changed_column_is_drift(database: Database) -> None:

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from arcana_pipelines.cli.commands import key as key_command
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import scalars
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Access, Permission, Scope, access_of
@@ -47,6 +48,20 @@ def test_a_key_of_a_company_opens_all_its_workspaces(acme: Harness) -> None:
         here = workspaces.find(connection, "acme").workspace_id
         found = access(connection, made(connection, here, Permission("search", None, None)))
     assert found is not None and found.may_in("search", uuid4(), "any")
+
+
+def test_a_key_s_family_are_those_that_it_was_rotated_from_or_into(acme: Harness) -> None:
+    with acme.database.connection() as connection:
+        here = workspaces.find(connection, "acme").workspace_id
+        first, other = (made(connection, here, Permission("search", here, None)) for _ in range(2))
+        second = keys.rotate(connection, SALT, first.key_id)
+        third = keys.rotate(connection, SALT, second.key_id)
+        families = [
+            set(scalars(connection, "SELECT key_family(%s)", [key_id]))
+            for key_id in (first.key_id, second.key_id, third.key_id, other.key_id, "somebody@elsewhere")
+        ]
+    whole = {first.key_id, second.key_id, third.key_id}
+    assert families == [whole, whole, whole, {other.key_id}, {"somebody@elsewhere"}]
 
 
 def test_only_the_key_itself_opens_anything(acme: Harness) -> None:

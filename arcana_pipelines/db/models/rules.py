@@ -148,6 +148,21 @@ _FUNCTIONS = (
     END
     $$
     """,
+    # A key and those that it was rotated from or into, as whoever asks sees them. What stands for somebody who logged
+    # in elsewhere is in no table, and has no other.
+    """
+    CREATE FUNCTION key_family(asked text) RETURNS SETOF text
+    LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+        WITH RECURSIVE family AS (
+            SELECT asked AS key_id, (SELECT k.rotated_from FROM api_keys k WHERE k.key_id = asked) AS rotated_from
+            UNION
+            SELECT k.key_id, k.rotated_from
+            FROM api_keys k
+            JOIN family f ON k.key_id = f.rotated_from OR k.rotated_from = f.key_id
+        )
+        SELECT key_id FROM family
+    $$
+    """,
     # For who acts for no company yet; of the workspace that a company has, nothing but what a key is asked for.
     """
     DO $do$

@@ -1,13 +1,6 @@
 -- An answer that was given to a key or to one that it was rotated from or into, the newest with this id, and a chunk in it.
 -- in: key_id, request_id, document_id (null: the answer as a whole), position (null: the document's first chunk)
 -- out: the fields of Shown; no row where there is no such answer, or nothing of the kind in it
-WITH RECURSIVE family AS (
-    SELECT %(key_id)s::text AS key_id, (SELECT k.rotated_from FROM api_keys k WHERE k.key_id = %(key_id)s) AS rotated_from
-    UNION
-    SELECT k.key_id, k.rotated_from
-    FROM api_keys k
-    JOIN family f ON k.key_id = f.rotated_from OR k.rotated_from = f.key_id
-)
 SELECT a.at, a.workspace_id, a.company_id, a.index_name, a.key_id, a.request_id, a.query_hash, s.document_id, s.position,
        s.place::int
 FROM search_answers a
@@ -18,7 +11,7 @@ LEFT JOIN LATERAL (
     ORDER BY p.place
     LIMIT 1
 ) s ON true
-WHERE a.request_id = %(request_id)s AND a.key_id = ANY (ARRAY(SELECT key_id FROM family))
+WHERE a.request_id = %(request_id)s AND a.key_id = ANY (ARRAY(SELECT key_family(%(key_id)s)))
   AND (%(document_id)s::uuid IS NULL OR s.place IS NOT NULL)
 ORDER BY a.at DESC
 LIMIT 1;
