@@ -91,10 +91,13 @@ def record(connection: Connection, used: Sequence[Used]) -> None:
     connection.execute(load_sql("usage_record"), columns)
 
 
-def searches_of(connection: Connection, key_id: str, since: datetime) -> int:
-    """How many searches were answered since a time to a key, and to those that it was rotated from or into."""
-    found: int = query.scalar(connection, load_sql("usage_searches"), {"key_id": key_id, "since": since})
-    return found
+def searches_of_family(connection: Connection, key_id: str, since: datetime) -> tuple[list[str], int]:
+    """The ids of a key and of those that it was rotated from or into, and how many searches were answered to them since
+    a time."""
+    found = connection.execute(load_sql("usage_searches"), {"key_id": key_id, "since": since}).fetchone()
+    assert found is not None
+    family, searches = found
+    return family, searches
 
 
 def by_month(connection: Connection, workspace_id: UUID | None = None) -> list[KeyUsage]:

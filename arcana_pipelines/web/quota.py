@@ -1,4 +1,4 @@
-"""How many searches a key may make in a month (UTC), as its use says."""
+"""How many searches a key may make in a month (UTC), as its use says. A key and its rotations are one."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from cachetools import LRUCache
+
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.keys.access import Access
-from arcana_pipelines.keys.usage import month_of, searches_of
+from arcana_pipelines.keys.usage import month_of, searches_of_family
 from arcana_pipelines.web.problems import Refused
 
 # So often the log of use is asked, in which other processes write, too. In between this process counts its own.
 COUNT_SECONDS = 60.0
+# Keys that asked last: of one that is forgotten the log is asked again.
+MOST_KEYS = 10_000
 
 
 @dataclass(slots=True)
@@ -31,7 +35,8 @@ class Quotas:
         self._database = database
         self._now = now
         self._lock = threading.Lock()
-        self._months: dict[str, _Month] = {}
+        # Those of a family have the same one.
+        self._months: LRUCache[str, _Month] = LRUCache(MOST_KEYS)
 
     def take(self, access: Access) -> None:
         """Count a search that begins.
@@ -43,9 +48,8 @@ class Quotas:
         if most is None:
             return
         now = self._now()
-        self._count(access, month_of(now))
+        month = self._counted(access, month_of(now))
         with self._lock:
-            month = self._months[access.key_id]
             is_left = month.searches < most
             month.searches += is_left
         if not is_left:
@@ -63,16 +67,20 @@ class Quotas:
             if month := self._months.get(access.key_id):
                 month.searches = max(0, month.searches - 1)
 
-    def _count(self, access: Access, begin: datetime) -> None:
-        """Ask the log, if that was not done lately."""
+    def _counted(self, access: Access, begin: datetime) -> _Month:
+        """The month of a key, by the log, if that was not asked lately."""
         with self._lock:
             known = self._months.get(access.key_id)
         if known and known.begin == begin and time.monotonic() - known.counted_at < COUNT_SECONDS:
-            return
+            return known
         with self._database.connection(access.company_id) as connection:
-            counted = searches_of(connection, access.key_id, begin)
+            family, searches = searches_of_family(connection, access.key_id, begin)
         with self._lock:
-            known = self._months.get(access.key_id)
-            # What was not written yet is counted here alone.
-            of_ours = known.searches if known and known.begin == begin else 0
-            self._months[access.key_id] = _Month(begin, max(counted, of_ours), time.monotonic())
+            # What was not written yet is counted here alone, by whichever of the family's keys it was asked.
+            known = next((month for key_id in family if (month := self._months.get(key_id))), None)
+            if known is None or known.begin != begin:
+                known = _Month(begin, 0, 0.0)
+            known.searches = max(known.searches, searches)
+            known.counted_at = time.monotonic()
+            self._months.update(dict.fromkeys(family, known))
+            return known

@@ -22,7 +22,7 @@ from arcana_pipelines.errors import DatabaseUnreachable, WrongUse
 from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Access, Allowance, Permission
 from arcana_pipelines.keys.usage import Used
-from arcana_pipelines.web import use
+from arcana_pipelines.web import quota, use
 from arcana_pipelines.web.problems import MEDIA_TYPE, Refused
 from arcana_pipelines.web.quota import Quotas
 from arcana_pipelines.web.use import UseLog
@@ -326,6 +326,40 @@ class TestTheSearchesOfAMonth:
             assert client.get(SEARCH, params={"query": "vacation"}).status_code == 429
         with served(acme_indexed) as api, api.with_key(key.key) as client:
             assert client.get(SEARCH, params={"query": "vacation"}).status_code == 429
+
+    def test_are_one_number_for_a_key_and_its_rotations_also_before_the_log_has_them(
+        self, acme_indexed: Harness
+    ) -> None:
+        key = made(acme_indexed, "search", allowance=Allowance(searches_per_month=3))
+        with acme_indexed.database.connection() as connection:
+            company = workspaces.find(connection, "acme").company_id
+            new = keys.rotate(connection, SALT, key.key_id)
+        database = serving(acme_indexed.database)
+        quotas = Quotas(database)
+        old, heir = (
+            Access(key_id, company, (), Allowance(searches_per_month=3)) for key_id in (key.key_id, new.key_id)
+        )
+        quotas.take(old)
+        quotas.take(heir)
+        quotas.take(old)
+        with pytest.raises(Refused, match="3 searches a month"):
+            quotas.take(heir)
+        quotas.give_back(old)
+        quotas.take(heir)
+        database.close()
+
+    def test_are_remembered_of_so_many_keys_and_no_more(
+        self, acme_indexed: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(quota, "MOST_KEYS", 2)
+        with acme_indexed.database.connection() as connection:
+            company = workspaces.find(connection, "acme").company_id
+        database = serving(acme_indexed.database)
+        quotas = Quotas(database)
+        for key_id in ("aaaaaaaa", "bbbbbbbb", "cccccccc", "dddddddd"):
+            quotas.take(Access(key_id, company, (), Allowance(searches_per_month=1)))
+        assert sorted(quotas._months) == ["cccccccc", "dddddddd"]
+        database.close()
 
     def test_begin_anew_with_the_next_month(self, acme_indexed: Harness) -> None:
         key = made(acme_indexed, "search", allowance=Allowance(searches_per_month=1))

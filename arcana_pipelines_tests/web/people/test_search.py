@@ -13,7 +13,7 @@ import pytest
 from arcana_pipelines.errors import DatabaseUnreachable, EmbeddingFailed
 from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Allowance, Permission
-from arcana_pipelines.keys.usage import searches_of
+from arcana_pipelines.keys.usage import searches_of_family
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.results import Hit, Place, Results
@@ -160,7 +160,7 @@ class TestTheKey:
         )
         with companies.database.connection() as connection:
             month = connection.execute("SELECT date_trunc('month', now())").fetchone()
-            assert month is not None and searches_of(connection, made.key_id, month[0]) == 1
+            assert month is not None and searches_of_family(connection, made.key_id, month[0]) == ([made.key_id], 1)
 
     def test_of_several_workspaces_gives_a_choice(self, api: Api, visitor: Visitor) -> None:
         harness = Harness.register(api.acme.database, api.acme.world, api.acme.server, "second")
