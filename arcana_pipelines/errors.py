@@ -164,3 +164,21 @@ FAULTS_OF_THE_INSTALLATION = (
     DatabaseUnreachable, DatabaseBusy, DatabaseFull, InvalidSetting, ModelMissing, NoRoleForCompany,
     OnlySearches,
 )  # fmt: skip
+
+
+class TargetUnreachable(ArcanaError):
+    """A target's store is down, slow, full, refuses us, or is in use. What is to be delivered waits; searches go on."""
+
+
+class CollectionMissing(ArcanaError):
+    """A target's store has no such collection (any more). It is made and filled again."""
+
+
+class RowsRefused(ArcanaError):
+    """A target's store refuses what it was given, and would again."""
+
+
+class TargetDiffers(ArcanaError):
+    """A target does not hold what PostgreSQL publishes. What differs is delivered again."""
+
+    exit_code = 3

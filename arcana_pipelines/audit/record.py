@@ -30,6 +30,8 @@ Action = Literal[
     "index.rolled_back",
     "index.dropped",
     "usage.purged",
+    "target.added",
+    "target.dropped",
 ]
 
 

@@ -78,9 +78,11 @@ def _names() -> list[str]:
     from arcana_pipelines.db.models import Base
     from arcana_pipelines.db.models.index import CHUNK_SEQUENCE
     from arcana_pipelines.db.models.learning import VIEWS
+    from arcana_pipelines.db.models.target import DELIVERY_SEQUENCE
 
     # `document_chunk` is a view, which was a table before.
-    return [*Base.metadata.tables, "document_chunk", *VIEWS, CHUNK_SEQUENCE.name, "alembic_version"]
+    sequences = (CHUNK_SEQUENCE.name, DELIVERY_SEQUENCE.name)
+    return [*Base.metadata.tables, "document_chunk", *VIEWS, *sequences, "alembic_version"]
 
 
 def _run(program: PgDump, database: Database, relations: list[str], file: Path) -> None:

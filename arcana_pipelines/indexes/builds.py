@@ -137,6 +137,7 @@ class Build:
         """Parameters of the statements that work on one build."""
         return {
             "workspace_id": self.workspace_id,
+            "rag_index_id": self.rag_index_id,
             "build": self.rag_index_build_id,
             "model": self.embedding_model,
             "dimensions": self.dimensions,
@@ -310,8 +311,13 @@ def drop_build(connection: Connection, build: int) -> None:
     """
     for parent, name in _partitions(build):
         _drop_partition(connection, parent, name)
-    for table in ("term_count", "index_word", "rag_index_build"):
+    for table in ("term_count", "index_word"):
         connection.execute(f"DELETE FROM {table} WHERE rag_index_build_id = %s", [build])
+    with connection.transaction():
+        # With it goes what targets were to be told of it: who delivers takes the index's lock first, too.
+        index = scalar(connection, "SELECT rag_index_id FROM rag_index_build WHERE rag_index_build_id = %s", [build])
+        lock_index(connection, index)
+        connection.execute("DELETE FROM rag_index_build WHERE rag_index_build_id = %s", [build])
 
 
 def _drop_partition(connection: Connection, parent: LiteralString, name: str) -> None:
@@ -325,6 +331,6 @@ def _drop_partition(connection: Connection, parent: LiteralString, name: str) ->
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))
 
 
-def lock_index(connection: Connection, rag_index_id: UUID) -> None:
+def lock_index(connection: Connection, rag_index_id: UUID | None) -> None:
     """Keep others from publishing to an index, and from promoting its builds, until this transaction ends."""
     connection.execute("SELECT 1 FROM rag_indexes WHERE rag_index_id = %s FOR NO KEY UPDATE", [rag_index_id])

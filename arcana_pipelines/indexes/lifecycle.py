@@ -361,7 +361,7 @@ def build_to_dict(connection: Connection, build: Build) -> dict[str, Any]:
 def count_vectors(connection: Connection, build: Build) -> int:
     """How many vectors a search of this build can reach."""
     if build.state == "active":
-        noted = "SELECT vector_count FROM rag_indexes WHERE rag_index_id = %s"
+        noted = "SELECT published_vectors FROM rag_indexes WHERE rag_index_id = %s"
         vectors: int = scalar(connection, noted, [build.rag_index_id])
     else:
         there = sql.SQL("SELECT count(*) FROM {} WHERE deleted_at IS NULL").format(sql.Identifier(build.table))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, LiteralString
+from typing import LiteralString
 
 from psycopg import sql
 
 from arcana_pipelines.audit.record import Action, record
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import scalar
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.builds import Build, lock_index
 from arcana_pipelines.indexes.targets.pgvector import publish
+
+load_sql = statements_beside(__file__)
 
 
 def switch(connection: Connection, build: Build, action: Action, actor: str | None = None) -> None:
@@ -35,15 +38,7 @@ def switch(connection: Connection, build: Build, action: Action, actor: str | No
             "UPDATE rag_index_build SET state = 'active', promote_when_verified = false, promoted_at = now(), "
             "retired_at = NULL, updated_at = now() WHERE rag_index_build_id = %(build)s",
         )
-        _on(
-            connection,
-            build,
-            "UPDATE rag_indexes SET active_build_id = %(build)s, embedding_model = %(model)s, "
-            "dimensions = %(dimensions)s, storage_uri = 'postgresql:' || {name}, updated = now(), "
-            "object_count = (SELECT count(*) FROM published_document WHERE rag_index_build_id = %(build)s), "
-            "vector_count = (SELECT count(*) FROM {table} WHERE deleted_at IS NULL) "
-            "WHERE rag_index_id = %(rag_index_id)s",
-        )
+        _on(connection, build, load_sql("serve_build"))
         for stage in ("content_stage", "chunk_stage"):
             connection.execute(
                 f"DELETE FROM {stage} t USING rag_index_build b WHERE b.rag_index_build_id = t.rag_index_build_id "
@@ -61,6 +56,5 @@ def previous_build(builds: list[Build]) -> Build | None:
 
 
 def _on(connection: Connection, build: Build, statement: LiteralString) -> None:
-    parameters: dict[str, Any] = {**build.params, "rag_index_id": build.rag_index_id}
     table = sql.Identifier(build.table)
-    connection.execute(sql.SQL(statement).format(table=table, name=sql.Literal(build.table)), parameters)
+    connection.execute(sql.SQL(statement).format(table=table, name=sql.Literal(build.table)), build.params)

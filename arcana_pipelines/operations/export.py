@@ -118,8 +118,8 @@ def _serving(connection: Connection, workspace_id: UUID, index: str) -> Build:
 
 
 def _rows(connection: Connection, build: Build, kind: Kind) -> int:
-    """How many there are: the serving index's own counts, which are true at each moment."""
-    column: LiteralString = "object_count" if kind == "documents" else "vector_count"
+    """How many there are: what the index says that PostgreSQL publishes, which is true at each moment."""
+    column: LiteralString = "published_objects" if kind == "documents" else "published_vectors"
     counted: int = query.scalar(
         connection, f"SELECT {column} FROM rag_indexes WHERE rag_index_id = %s", [build.rag_index_id]
     )

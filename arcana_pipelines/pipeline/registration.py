@@ -123,7 +123,10 @@ def remove(database: Database, slug: str, remove_partition: Callable[[str], None
             [row[0]],
         )
         drop_builds(database, builds)
-        connection.execute("DELETE FROM workspace WHERE workspace_id = %s", [row[0]])
+        with connection.transaction():
+            # The indexes first: in this order whoever publishes or delivers takes its locks.
+            connection.execute("SELECT FROM rag_indexes WHERE workspace_id = %s ORDER BY name FOR UPDATE", [row[0]])
+            connection.execute("DELETE FROM workspace WHERE workspace_id = %s", [row[0]])
     workspace_id, company_id, platform = row
     forget(database.settings, Tenant(company_id, platform, workspace_id))
     _remove_directory(database.settings, slug)

@@ -1,4 +1,4 @@
-"""What a sync is: five stages over one workspace, in this order.
+"""What a sync is: six stages over one workspace, in this order.
 
 Each stage is a function of a session and of what the run is for, and can be called alone, in a process of its own:
 stages hand each other nothing but the database. Dagster's assets call one each, the command line runs Dagster's job,
@@ -38,6 +38,7 @@ from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.rag_indexes import publish
 from arcana_pipelines.pipeline.session import Session
 from arcana_pipelines.pipeline.source_pages import PagesReport, sync_pages
+from arcana_pipelines.pipeline.targets import deliver_all
 from arcana_pipelines.sources.protocol import Mode, Traffic
 
 
@@ -72,6 +73,7 @@ def sync(session: Session, request: SyncRequest) -> SyncReport:
     if request.purpose is not Purpose.STAGE:
         embed_chunks(session, request.purpose)
         publish_indexes(session, request.purpose)
+        deliver_all(session.database, session.workspace.workspace_id)
     return sync_report(session.connection, session.workspace, session.generation)
 
 
@@ -79,7 +81,9 @@ def fill(session: Session) -> IndexesReport:
     """Fill, verify and, where they may serve, promote new builds. Reads nothing from the source."""
     cut_chunks(session, Purpose.FILL)
     embed_chunks(session, Purpose.FILL)
-    return publish_indexes(session, Purpose.FILL)
+    report = publish_indexes(session, Purpose.FILL)
+    deliver_all(session.database, session.workspace.workspace_id)
+    return report
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from arcana_pipelines.testing.notion_server import NotionWorld
 WORKSPACE = "5e1f0000-0000-4000-8000-000000000001"
 USER = "5e1f0000-0000-4000-8000-000000000002"
 INDEX = "5e1f0000-0000-4000-8000-000000000003"
+TARGET = "5e1f0000-0000-4000-8000-000000000006"
 COMPANY = "5e1f0000-0000-4000-8000-000000000005"
 BATCH = "5e1f0000-0000-4000-8000-000000000004"
 RETIRED_BUILD, ACTIVE_BUILD = 1, 2
@@ -401,7 +402,44 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
                 "object_count": len(kept),
                 "vector_count": len(kept),
                 "publish_seq": 2,
+                "published_objects": len(kept),
+                "published_vectors": len(kept),
             }
+        ],
+        "index_target": [
+            {
+                **in_workspace,
+                "index_target_id": TARGET,
+                "company_id": COMPANY,
+                "platform": "notion",
+                "rag_index_id": INDEX,
+                "name": "sqlite",
+                "kind": "sqlite",
+                "location": "/nowhere/targets/sqlite.sqlite",
+            }
+        ],
+        "target_collection": [
+            {
+                "index_target_id": TARGET,
+                "rag_index_build_id": ACTIVE_BUILD,
+                "kind": "sqlite",
+                "location": "/nowhere/targets/sqlite.sqlite",
+                "collection": "acme_default_b2_5e1f0000",
+                "state": "live",
+            }
+        ],
+        "sync_operations": [
+            {
+                "index_target_id": TARGET,
+                "rag_index_build_id": ACTIVE_BUILD,
+                "document_id": document[0],
+                "operation": "put",
+                "held": [1],
+                "since": FIRST_SYNC,
+            }
+        ],
+        "unwanted_collection": [
+            {"kind": "sqlite", "location": "/nowhere/targets/sqlite.sqlite", "collection": "acme_default_b1_5e1f0000"}
         ],
         "rag_index_build": [
             {

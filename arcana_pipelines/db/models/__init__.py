@@ -15,6 +15,7 @@ from arcana_pipelines.db.models import (
     ledger,
     operations,
     rules,
+    target,
     usage,
     workspace,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "ledger",
     "operations",
     "rules",
+    "target",
     "usage",
     "workspace",
 ]

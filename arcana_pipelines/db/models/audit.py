@@ -25,6 +25,8 @@ ACTIONS = (
     "index.rolled_back",
     "index.dropped",
     "usage.purged",
+    "target.added",
+    "target.dropped",
 )
 
 

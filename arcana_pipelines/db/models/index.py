@@ -36,9 +36,12 @@ INDEX_TYPES = ("pgvector", "chroma", "qdrant", "milvus", "sqlite")
 
 
 class RagIndex(Base):
-    """A named index of a workspace. It serves its active build; its counts are what a search can reach.
+    """A named index of a workspace. It serves its active build from the store that `index_type` says.
 
-    A trigger counts in `publish_seq` how often what it serves has changed, and notifies `arcana_published`.
+    `object_count`, `vector_count` and `updated` are that store's: what it has and when that changed last. What
+    PostgreSQL publishes, which every store follows, are `published_objects` and `published_vectors`, of
+    `published_at`. Where PostgreSQL serves itself (`pgvector`) they are the same. A trigger counts in `publish_seq` how
+    often what it serves has changed, and notifies `arcana_published`.
     """
 
     __tablename__ = "rag_indexes"
@@ -70,6 +73,9 @@ class RagIndex(Base):
     created_at: Mapped[Any] = now()
     updated: Mapped[Any] = now()
     publish_seq: Mapped[int] = mapped_column(BIGINT, server_default=text("0"))
+    published_objects: Mapped[int] = mapped_column(BIGINT, server_default=text("0"))
+    published_vectors: Mapped[int] = mapped_column(BIGINT, server_default=text("0"))
+    published_at: Mapped[Any] = now()
 
 
 class RagIndexBuild(Base):

@@ -40,6 +40,8 @@ GUARDED = (
     "search_feedback",
     "query_cache",
     "chunk_analytics",
+    "index_target",
+    "target_collection",
     # It may be added to, and not read.
     "audit_logs",
 )
@@ -115,7 +117,8 @@ _FUNCTIONS = (
     """
     CREATE FUNCTION count_published() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        IF (NEW.updated, NEW.active_build_id) IS DISTINCT FROM (OLD.updated, OLD.active_build_id) THEN
+        IF (NEW.updated, NEW.active_build_id, NEW.published_at)
+           IS DISTINCT FROM (OLD.updated, OLD.active_build_id, OLD.published_at) THEN
             NEW.publish_seq := OLD.publish_seq + 1;
             PERFORM pg_notify('arcana_published', json_build_object(
                 'company_id', NEW.company_id, 'workspace_id', NEW.workspace_id, 'index', NEW.name,

@@ -53,6 +53,8 @@ BEGIN
             ('search_feedback', NULL, 'company_id = %s'),
             ('query_cache', NULL, 'company_id = %s'),
             ('chunk_analytics', NULL, 'company_id = %s'),
+            ('index_target', NULL, 'company_id = %s'),
+            ('target_collection', NULL, 'index_target_id = ANY (ARRAY(SELECT t.index_target_id FROM index_target t))'),
             ('audit_logs', '{}', 'company_id = %s')  -- added to, and not read
         ) AS tables (name, columns, condition)
         WHERE to_regclass(name) IS NOT NULL

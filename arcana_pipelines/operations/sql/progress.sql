@@ -8,7 +8,7 @@ SELECT (SELECT count(*) FROM source_page
        (SELECT count(*) FROM source_page WHERE workspace_id = %(workspace_id)s AND state = 'pending'),
        staged.chunks,
        staged.embedded,
-       (SELECT coalesce(sum(object_count), 0)::bigint FROM rag_indexes WHERE workspace_id = %(workspace_id)s),
+       (SELECT coalesce(sum(published_objects), 0)::bigint FROM rag_indexes WHERE workspace_id = %(workspace_id)s),
        EXISTS (SELECT FROM pg_stat_progress_create_index p
                JOIN rag_index_build b ON p.relid = to_regclass('chunk_b' || b.rag_index_build_id)
                JOIN rag_indexes i USING (rag_index_id) WHERE i.workspace_id = %(workspace_id)s),

@@ -2,7 +2,7 @@
 -- in: workspace_id, index (name), build (rag_index_build_id, or NULL), as_of (time)
 -- out: build, model, dimensions, chunker, fingerprint, ann, search_effort, vectors, published (NULL)
 SELECT b.rag_index_build_id AS build, b.embedding_model AS model, b.dimensions, b.chunker, b.fingerprint,
-       'none' AS ann, 0 AS search_effort, i.vector_count AS vectors, NULL AS published
+       'none' AS ann, 0 AS search_effort, i.published_vectors AS vectors, NULL AS published
 FROM rag_indexes i
 JOIN rag_index_build b USING (rag_index_id)
 WHERE i.workspace_id = %(workspace_id)s AND i.name = %(index)s AND i.active_build_id IS NOT NULL

@@ -91,9 +91,6 @@ def _batches(documents: Sequence[UUID]) -> list[list[UUID]]:
 
 
 def _move_counts(connection: Connection, build: Build, objects: int, vectors: int) -> None:
-    """`updated` moves only with a publish; the counts are those of the serving build."""
-    connection.execute(
-        "UPDATE rag_indexes SET object_count = object_count + %s, vector_count = vector_count + %s, "
-        "updated = now() WHERE rag_index_id = %s AND active_build_id = %s",
-        [objects, vectors, build.rag_index_id, build.rag_index_build_id],
-    )
+    """The counts are those of the serving build. Another store's are moved when it has what is published."""
+    moved = {**build.params, "objects": objects, "vectors": vectors}
+    connection.execute(load_sql("move_counts"), moved)

@@ -2,7 +2,8 @@
 -- statement, with their words and the counts of these (not while a build is loaded for the first time: then they are
 -- counted once, at the end). Chunks that stay are not touched: the version is a list of chunks.
 -- Vectors of a model whose means are known go without what they say of their language, at unit length.
--- in: workspace_id, build (rag_index_build_id), model, dimensions, documents (ids), counting (keep the counts of
+-- What targets have to be told stands in `sync_operations` when it is done.
+-- in: workspace_id, rag_index_id, build (rag_index_build_id), model, dimensions, documents (ids), counting (keep the counts of
 --     words), languages, means (of the model's vectors in each; empty where they are not known)
 -- out: published, retired (chunks), new_objects (documents)
 WITH batch AS MATERIALIZED (
@@ -99,6 +100,14 @@ WITH batch AS MATERIALIZED (
     ON CONFLICT (rag_index_build_id, document_id)
         DO UPDATE SET document_content_id = excluded.document_content_id, chunk_ids = excluded.chunk_ids,
                       published_at = now()
+), marked AS (
+    -- In the same transaction: no target is ever behind without a row that says so.
+    INSERT INTO sync_operations AS held (index_target_id, rag_index_build_id, document_id, operation, held)
+    SELECT t.index_target_id, %(build)s, b.document_id, 'put', coalesce(b.served, '{}')
+    FROM index_target t CROSS JOIN batch b
+    WHERE t.rag_index_id = %(rag_index_id)s
+    ON CONFLICT (index_target_id, rag_index_build_id, document_id)
+        DO UPDATE SET operation = 'put', seq = nextval('sync_operations_seq'), attempts = 0, parked_reason = NULL
 )
 SELECT (SELECT count(*) FROM published) AS published,
        (SELECT count(*) FROM retired) AS retired,

@@ -1,5 +1,5 @@
 -- Take removed documents out of a build. Arrays are looked up: see publish_documents.sql.
--- in: build (rag_index_build_id)
+-- in: rag_index_id, build (rag_index_build_id)
 -- out: retired (chunks), removed_objects (documents)
 WITH removed AS (
     DELETE FROM published_document s USING document d
@@ -26,5 +26,12 @@ WITH removed AS (
     UPDATE term_count held SET chunks = held.chunks - moved.chunks
     FROM (SELECT unnest(keys) AS key, count(*) AS chunks FROM gone GROUP BY 1) moved
     WHERE held.rag_index_build_id = %(build)s AND held.key = moved.key
+), marked AS (
+    INSERT INTO sync_operations (index_target_id, rag_index_build_id, document_id, operation, held)
+    SELECT t.index_target_id, %(build)s, r.document_id, 'remove', r.chunk_ids
+    FROM index_target t CROSS JOIN removed r
+    WHERE t.rag_index_id = %(rag_index_id)s
+    ON CONFLICT (index_target_id, rag_index_build_id, document_id)
+        DO UPDATE SET operation = 'remove', seq = nextval('sync_operations_seq'), attempts = 0, parked_reason = NULL
 )
 SELECT (SELECT count(*) FROM retired) AS retired, (SELECT count(*) FROM removed) AS removed_objects;

@@ -1,0 +1,221 @@
+"""`arcana target`: copies of an index in other stores, added, compared, paused and dropped."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from arcana_pipelines.cli.confirm import confirm
+from arcana_pipelines.cli.database import open_database, upgrade
+from arcana_pipelines.cli.one_workspace import WorkspaceCommand
+from arcana_pipelines.cli.output import json_option, print_json, say
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.schema import require_current
+from arcana_pipelines.errors import ArcanaError, TargetDiffers
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX
+from arcana_pipelines.indexes.targets import targets
+from arcana_pipelines.indexes.targets.delivery import Delivery, deliver, verify_target
+from arcana_pipelines.indexes.targets.registry import kinds, location_of, open_store
+from arcana_pipelines.indexes.targets.targets import Target
+from arcana_pipelines.workspaces import workspaces
+
+FILL_SECONDS = 24 * 3600.0
+
+
+@click.group(name="target")
+def command() -> None:
+    """Keep copies of an index in other stores, and prove that they are equal."""
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("kind", type=click.Choice(kinds()))
+@click.option("--location", metavar="PLACE", help="A path or an address without secrets. Default: a place of its own.")
+@click.option("--index", default=DEFAULT_INDEX, show_default=True, help="Which of the workspace's indexes.")
+@click.option("--name", help="What it is called. Default: its kind.")
+@click.option("--without-text", is_flag=True, help="Store vectors and what identifies them, but no texts.")
+@json_option
+def add(
+    slug: str, kind: str, location: str | None, index: str, name: str | None, without_text: bool, as_json: bool
+) -> None:
+    """Add a store that is to hold a copy of an index, and fill it.
+
+    For example: arcana target add handbook sqlite
+    """
+    database = open_database()
+    upgrade(database)
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, slug)
+    name = name or targets.default_name(kind, index)
+    place = location_of(database.settings, kind, Path(workspace.storage_path), location, name)
+    # It answers, or nothing is added.
+    with open_store(database.settings, kind, place) as store:
+        version = store.version()
+    with database.connection() as connection:
+        target = targets.add_target(
+            connection, workspace.workspace_id, kind, place, name, index=index, with_text=not without_text
+        )
+    done = deliver(database, target, seconds=FILL_SECONDS)
+    target = _again(database, target)
+    if as_json:
+        print_json({**_facts(target), "version": version, "delivered": asdict(done)})
+    else:
+        say("Target '{}' of workspace '{}': {} at {}.", target.name, slug, version, target.location)
+        _say_delivered(done)
+    if done.error is not None:
+        raise click.exceptions.Exit(TargetDiffers.exit_code)
+
+
+@command.command(name="list", cls=WorkspaceCommand)
+@click.argument("slug")
+@json_option
+def list_(slug: str, as_json: bool) -> None:
+    """List the targets of a workspace, with what waits for them."""
+    database = open_database()
+    require_current(database)
+    with database.connection() as connection:
+        found = targets.targets_of(connection, workspaces.find(connection, slug).workspace_id)
+    if as_json:
+        print_json({"workspace": slug, "targets": [_facts(target) for target in found]})
+        return
+    if not found:
+        say("No targets: PostgreSQL alone has this workspace's index. arcana target add {} KIND", slug)
+    for target in found:
+        say(
+            "[bold]{}[/bold] ({}, {}): {}, {} chunks of {} documents, {} waiting, {:.0f} s behind{}",
+            target.name, target.kind, target.location, target.state, target.vector_count, target.object_count,
+            target.waiting, target.lag_seconds, f". {target.last_error}" if target.last_error else "",
+        )  # fmt: skip
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("name", required=False)
+@json_option
+def verify(slug: str, name: str | None, as_json: bool) -> None:
+    """Compare targets with PostgreSQL, row by row; exit 3 where one differs. What differs is delivered again.
+
+    What waits is delivered first. NAME: one target; without it all.
+    """
+    database = open_database()
+    upgrade(database)
+    with database.connection() as connection:
+        found = targets.targets_of(connection, workspaces.find(connection, slug).workspace_id, name)
+    compared = [_verified(database, target) for target in found]
+    if as_json:
+        print_json({"workspace": slug, "targets": compared})
+    for each in () if as_json else compared:
+        if each["error"]:
+            say("[bold]{}[/bold]: [red]not compared[/red]. {}", each["name"], each["error"])
+        else:
+            say(
+                "[bold]{}[/bold]: {} rows, {} missing, {} extra, {} different; {} waiting.",
+                each["name"], each["count"], each["missing"], each["extra"], each["different"], each["waiting"],
+            )  # fmt: skip
+    if any(each["error"] for each in compared):
+        raise click.exceptions.Exit(1)
+    if not all(each["is_equal"] for each in compared):
+        raise click.exceptions.Exit(TargetDiffers.exit_code)
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("name")
+def pause(slug: str, name: str) -> None:
+    """Deliver nothing more to a target, until it is resumed. What changes meanwhile waits."""
+    _pause(slug, name, True)
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("name")
+def resume(slug: str, name: str) -> None:
+    """Deliver to a target again, at once what waits."""
+    database, target = _pause(slug, name, False)
+    _say_delivered(deliver(database, target, seconds=FILL_SECONDS))
+
+
+@command.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def drop(slug: str, name: str, yes: bool, as_json: bool) -> None:
+    """Drop a target with all it holds. PostgreSQL keeps the index."""
+    database, target = _found(slug, name)
+    confirm(f"Drop the target '{name}' of workspace '{slug}' at {target.location}?", yes, as_json)
+    with database.connection() as connection:
+        targets.drop_target(connection, target)
+    if as_json:
+        print_json({"workspace": slug, "target": name, "dropped": True})
+    else:
+        say("The target '{}' is dropped. What it holds is deleted as soon as its store answers.", name)
+
+
+def _found(slug: str, name: str) -> tuple[Database, Target]:
+    database = open_database()
+    upgrade(database)
+    with database.connection() as connection:
+        return database, targets.targets_of(connection, workspaces.find(connection, slug).workspace_id, name)[0]
+
+
+def _pause(slug: str, name: str, is_paused: bool) -> tuple[Database, Target]:
+    database, target = _found(slug, name)
+    with database.connection() as connection:
+        targets.pause(connection, target, is_paused)
+    say("The target '{}' is {}.", name, "paused" if is_paused else "resumed")
+    return database, _again(database, target)
+
+
+def _again(database: Database, target: Target) -> Target:
+    with database.connection() as connection:
+        return targets.targets_of(connection, target.workspace_id, target.name)[0]
+
+
+def _verified(database: Database, target: Target) -> dict[str, Any]:
+    error = parity = None
+    try:
+        parity = verify_target(database, target).parity
+    except ArcanaError as problem:
+        error = str(problem)
+    now = _again(database, target)
+    return {
+        **_facts(now),
+        "count": parity.count if parity else None,
+        "missing": parity.missing if parity else None,
+        "extra": parity.extra if parity else None,
+        "different": parity.different if parity else None,
+        "is_equal": parity is not None and parity.is_equal,
+        "parity": parity.as_dict() if parity else None,
+        "error": error,
+    }
+
+
+def _facts(target: Target) -> dict[str, Any]:
+    return {
+        "name": target.name,
+        "kind": target.kind,
+        "location": target.location,
+        "index": target.index_name,
+        "state": target.state,
+        "serves": target.serves,
+        "object_count": target.object_count,
+        "vector_count": target.vector_count,
+        "waiting": target.waiting,
+        "parked": target.parked,
+        "lag_seconds": round(target.lag_seconds, 3),
+        "delivered_at": target.delivered_at.isoformat() if target.delivered_at else None,
+        "verified_at": target.verified_at.isoformat() if target.verified_at else None,
+        "failures": target.failures,
+        "last_error": target.last_error,
+    }
+
+
+def _say_delivered(done: Delivery) -> None:
+    said = "{:,} rows put, {:,} taken out, of {:,} documents, in {:.1f} s."
+    say(said.format(done.put, done.taken, done.documents, done.seconds))
+    if done.error is not None:
+        say("[red]{:,} documents wait[/red]: {}", done.waiting, done.error)

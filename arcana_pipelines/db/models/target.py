@@ -1,0 +1,155 @@
+"""Targets: copies of what indexes serve in other stores, and what is still to be delivered to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    PrimaryKeyConstraint,
+    Sequence,
+    UniqueConstraint,
+    event,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB, TEXT, UUID
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import BOOLEAN, INTEGER
+
+from arcana_pipelines.db.models.base import Base, now, one_of, owned_by_workspace, time, uuid_key
+from arcana_pipelines.db.models.index import INDEX_TYPES
+
+TARGET_KINDS = tuple(kind for kind in INDEX_TYPES if kind != "pgvector")
+
+
+class IndexTarget(Base):
+    """A store that holds a copy of an index, build by build.
+
+    `serves`: searches that name no target are answered from it. `fence` is another number for each who delivers, so
+    that one who was overtaken learns it. After `failures` in a row nothing is tried before `next_attempt_at`.
+    """
+
+    __tablename__ = "index_target"
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "name"),
+        owned_by_workspace("index_target"),
+        ForeignKeyConstraint(
+            ["rag_index_id"], ["rag_indexes.rag_index_id"], name="index_target_rag_index_id_fkey", ondelete="CASCADE"
+        ),
+        one_of("kind", TARGET_KINDS),
+        Index("index_target_rag_index_id_idx", "rag_index_id"),
+        Index("index_target_serves_idx", "rag_index_id", unique=True, postgresql_where=text("serves")),
+    )
+
+    index_target_id: Mapped[str] = uuid_key()
+    workspace_id: Mapped[str] = mapped_column(UUID)
+    company_id: Mapped[str] = mapped_column(UUID)
+    platform: Mapped[str] = mapped_column(TEXT)
+    rag_index_id: Mapped[str] = mapped_column(UUID)
+    name: Mapped[str] = mapped_column(TEXT)
+    kind: Mapped[str] = mapped_column(TEXT)
+    location: Mapped[str] = mapped_column(TEXT)
+    with_text: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("true"))
+    serves: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
+    is_paused: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
+    fence: Mapped[int] = mapped_column(BIGINT, server_default=text("0"))
+    serving_build_id: Mapped[int | None] = mapped_column(INTEGER)
+    failures: Mapped[int] = mapped_column(INTEGER, server_default=text("0"))
+    next_attempt_at: Mapped[Any] = time()
+    last_error: Mapped[str | None] = mapped_column(TEXT)
+    created_at: Mapped[Any] = now()
+
+
+class TargetCollection(Base):
+    """What a target has of one build. It is `live` once it was proven equal to what PostgreSQL publishes.
+
+    The address is that of the target, so that it is known when the target is not there any more.
+    """
+
+    __tablename__ = "target_collection"
+    __table_args__ = (
+        PrimaryKeyConstraint("index_target_id", "rag_index_build_id"),
+        one_of("state", ("filling", "live")),
+        Index("target_collection_rag_index_build_id_idx", "rag_index_build_id"),
+    )
+
+    index_target_id: Mapped[str] = mapped_column(UUID, ForeignKey("index_target.index_target_id", ondelete="CASCADE"))
+    rag_index_build_id: Mapped[int] = mapped_column(
+        INTEGER, ForeignKey("rag_index_build.rag_index_build_id", ondelete="CASCADE"), autoincrement=False
+    )
+    kind: Mapped[str] = mapped_column(TEXT)
+    location: Mapped[str] = mapped_column(TEXT)
+    collection: Mapped[str] = mapped_column(TEXT)
+    state: Mapped[str] = mapped_column(TEXT, server_default=text("'filling'"))
+    object_count: Mapped[int] = mapped_column(BIGINT, server_default=text("0"))
+    vector_count: Mapped[int] = mapped_column(BIGINT, server_default=text("0"))
+    delivered_at: Mapped[Any] = time()
+    verified_at: Mapped[Any] = time()
+    verification: Mapped[Any] = mapped_column(JSONB, nullable=True)
+
+
+DELIVERY_SEQUENCE = Sequence("sync_operations_seq", metadata=Base.metadata, data_type=BIGINT)
+
+
+class SyncOperation(Base):
+    """A document of which a target may not have what is published. What is delivered is read then.
+
+    `held` are the chunks that the target may have of it; NULL: not known. `seq` is another one whenever the document is
+    published again, so that only what was read is acknowledged. The document may be gone: no foreign key.
+    """
+
+    __tablename__ = "sync_operations"
+    __table_args__ = (
+        PrimaryKeyConstraint("index_target_id", "rag_index_build_id", "document_id"),
+        one_of("operation", ("put", "remove")),
+        Index("sync_operations_seq_idx", "index_target_id", "rag_index_build_id", "seq"),
+        Index("sync_operations_rag_index_build_id_idx", "rag_index_build_id"),
+    )
+
+    index_target_id: Mapped[str] = mapped_column(UUID, ForeignKey("index_target.index_target_id", ondelete="CASCADE"))
+    rag_index_build_id: Mapped[int] = mapped_column(
+        INTEGER, ForeignKey("rag_index_build.rag_index_build_id", ondelete="CASCADE"), autoincrement=False
+    )
+    document_id: Mapped[str] = mapped_column(UUID)
+    operation: Mapped[str] = mapped_column(TEXT)
+    held: Mapped[Any] = mapped_column(ARRAY(BIGINT), nullable=True)
+    seq: Mapped[int] = mapped_column(BIGINT, server_default=text("nextval('sync_operations_seq')"))
+    since: Mapped[Any] = now()
+    attempts: Mapped[int] = mapped_column(INTEGER, server_default=text("0"))
+    parked_reason: Mapped[str | None] = mapped_column(TEXT)
+
+
+class UnwantedCollection(Base):
+    """A collection of a target or a build that is no more, which its store still has until it answers."""
+
+    __tablename__ = "unwanted_collection"
+
+    unwanted_collection_id: Mapped[int] = mapped_column(BIGINT, Identity(always=True), primary_key=True)
+    kind: Mapped[str] = mapped_column(TEXT)
+    location: Mapped[str] = mapped_column(TEXT)
+    collection: Mapped[str] = mapped_column(TEXT)
+    since: Mapped[Any] = now()
+    failures: Mapped[int] = mapped_column(INTEGER, server_default=text("0"))
+    next_attempt_at: Mapped[Any] = time()
+    last_error: Mapped[str | None] = mapped_column(TEXT)
+
+
+# Whoever deletes it: a target, a build, an index or a workspace takes it along.
+FORGOTTEN = """
+    CREATE FUNCTION note_unwanted_collection() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN
+        INSERT INTO unwanted_collection (kind, location, collection) VALUES (OLD.kind, OLD.location, OLD.collection);
+        RETURN NULL;
+    END
+    $$
+"""
+FORGETTING = """
+    CREATE TRIGGER target_collection_forgotten AFTER DELETE ON target_collection FOR EACH ROW
+        EXECUTE FUNCTION note_unwanted_collection()
+"""
+for _statement in (FORGOTTEN, FORGETTING):
+    event.listen(Base.metadata, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]

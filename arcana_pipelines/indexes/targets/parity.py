@@ -1,0 +1,135 @@
+"""Is a target equal to what PostgreSQL publishes? Compared row by row, and by some of its vectors."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import one, scalars
+from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.indexes.builds import chunk_table, lock_index
+from arcana_pipelines.indexes.targets.protocol import Store, Vector
+from arcana_pipelines.indexes.targets.rows import rows_of
+from arcana_pipelines.indexes.targets.targets import BuildOfTarget, Target
+
+load_sql = statements_beside(__file__)
+
+SAMPLE = 200
+# Stores may keep vectors at unit length, and round.
+LEAST_COSINE = 0.9999
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """What a comparison found, in rows. Documents that wait to be delivered are left out.
+
+    Attributes:
+        count: rows that the store says it has.
+        listed: rows that it lists.
+        published: rows that it is to have.
+        missing: of these, those that it lacks.
+        extra: rows that it is not to have.
+        different: rows that it has with another text, heading, document or vector.
+        sampled: vectors that were compared number by number.
+        nearest: the least cosine of a sampled vector with its own; 1 where none was sampled.
+        at: when; ISO 8601.
+    """
+
+    count: int
+    listed: int
+    published: int
+    missing: int
+    extra: int
+    different: int
+    sampled: int
+    nearest: float
+    at: str
+
+    @property
+    def is_equal(self) -> bool:
+        """True where nothing differs."""
+        return not (self.missing or self.extra or self.different) and self.count == self.listed
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {**asdict(self), "is_equal": self.is_equal}
+
+
+def compare(connection: Connection, store: Store, target: Target, build: BuildOfTarget) -> Parity:
+    """Compare the collection of a build with what is published; what differs waits to be delivered again.
+
+    The caller has the right to deliver to the target, so nobody else does: what is published meanwhile waits, and is
+    left out.
+
+    Raises:
+        TargetUnreachable, CollectionMissing: see `Store`.
+    """
+    assert build.collection is not None
+    key = {"index_target_id": target.index_target_id, "build": build.build}
+    connection.execute("DROP TABLE IF EXISTS stored, compared")
+    connection.execute("CREATE TEMPORARY TABLE stored (chunk_id bigint, document_id uuid, row_hash text)")
+    listed = 0
+    for batch in store.scan(build.collection):
+        listed += len(batch)
+        with connection.cursor() as cursor, cursor.copy("COPY stored FROM STDIN") as stream:
+            for row in batch:
+                stream.write_row((row.chunk_id, row.document_id, row.row_hash.replace("\0", "")))
+    count = store.count(build.collection)
+    connection.execute("ANALYZE stored")
+    connection.execute(
+        sql.SQL(load_sql("compare_stored")).format(
+            chunks=sql.Identifier(chunk_table(build.build)),
+            row_hash=sql.SQL(load_sql("row_hash")),
+            build=sql.Literal(build.build),
+            index_target_id=sql.Literal(target.index_target_id),
+        )
+    )
+    sampled, nearest = _compare_vectors(connection, store, build)
+    counts = one(connection, dict, load_sql("compared_counts"))
+    parity = Parity(
+        count=count,
+        listed=listed,
+        sampled=sampled,
+        nearest=round(nearest, 6),
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        **counts,
+    )
+    with connection.transaction():
+        lock_index(connection, target.rag_index_id)
+        connection.execute(load_sql("mark_different"), key)
+        connection.execute(
+            "UPDATE target_collection SET verified_at = now(), verification = %(proof)s "
+            "WHERE index_target_id = %(index_target_id)s AND rag_index_build_id = %(build)s",
+            {**key, "proof": Jsonb(parity.as_dict())},
+        )
+    connection.execute("DROP TABLE stored, compared")
+    return parity
+
+
+def _compare_vectors(connection: Connection, store: Store, build: BuildOfTarget) -> tuple[int, float]:
+    """Some vectors of rows that are well otherwise: how many, and the least cosine with what they are to be."""
+    assert build.collection is not None
+    some = scalars(connection, "SELECT chunk_id FROM compared WHERE wrong IS NULL ORDER BY random() LIMIT %s", [SAMPLE])
+    if not some:
+        return 0, 1.0
+    ours = {row.chunk_id: row.vector for row in rows_of(connection, build.build, some, with_text=False)}
+    theirs = store.vectors(build.collection, some)
+    cosines = {chunk: _cosine(vector, theirs.get(chunk)) for chunk, vector in ours.items()}
+    wrong = [chunk for chunk, cosine in cosines.items() if cosine < LEAST_COSINE]
+    if wrong:
+        connection.execute("UPDATE compared SET wrong = 'different' WHERE chunk_id = ANY(%s)", [wrong])
+    return len(cosines), min(cosines.values(), default=1.0)
+
+
+def _cosine(one: Vector, other: Vector | None) -> float:
+    if other is None or len(one) != len(other):
+        return -1.0
+    length = float(np.linalg.norm(one) * np.linalg.norm(other))
+    # Vectors of nothing are the same as each other.
+    return float(np.dot(one, other)) / length if length else float(np.array_equal(one, other))

@@ -1,0 +1,174 @@
+"""What a store is to this package: collections that are made, changed, counted, listed, searched and dropped.
+
+A collection is the copy of one build of an index. A row of it is one chunk that is published, by the number it has in
+PostgreSQL; a row never changes, it comes and goes. A store that is proven equal has, for each published chunk, one row
+with its `row_hash`, and no others.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A copy of one build.
+
+    Attributes:
+        name: 3 to 63 lower-case letters, digits and `_`, beginning with a letter: every store takes it.
+        dimensions: numbers of a vector.
+        size: how many chunks are published when it is made.
+    """
+
+    name: str
+    dimensions: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A chunk to be stored.
+
+    Attributes:
+        chunk_id: `chunk.document_chunk_id`, unique in its build.
+        document_id: whose chunk it is.
+        title: of the page, as it is in the text that was embedded.
+        url: of the page when this was delivered.
+        text: None where the target keeps no text.
+        heading_path: headings above the chunk, from the outermost.
+        language: None where it is not known.
+        row_hash: of text, title, headings and vector: 32 hexadecimal digits.
+        vector: at unit length.
+    """
+
+    chunk_id: int
+    document_id: UUID
+    title: str
+    url: str
+    text: str | None
+    heading_path: tuple[str, ...]
+    language: str | None
+    row_hash: str
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A published document, with its chunks in their order.
+
+    Attributes:
+        chunk_ids: all that are published of it, in the order of its text.
+    """
+
+    document_id: UUID
+    external_id: str
+    kind: str
+    title: str
+    url: str
+    path: str
+    version: int
+    published_at: datetime
+    chunk_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is to become of a collection. Applied twice it does the same.
+
+    Attributes:
+        rows: to be there, as they are here, also where rows of these ids are there already.
+        gone: ids of chunks that are not to be there.
+        whole: documents of which nobody knows what is there: of them nothing but `rows` is to be there.
+        documents: those that are published now, for stores that keep documents as well.
+        removed: documents that are published no more.
+    """
+
+    rows: Sequence[Row] = ()
+    gone: Sequence[int] = ()
+    whole: Sequence[UUID] = ()
+    documents: Sequence[Document] = ()
+    removed: Sequence[UUID] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A row as the store lists it. What nobody of us wrote may have neither document nor hash."""
+
+    chunk_id: int
+    document_id: UUID | None
+    row_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A chunk near to a question, with the cosine of the two."""
+
+    chunk_id: int
+    nearness: float
+
+
+class Store(ABC):
+    """An open store. One thread at a time uses it.
+
+    What each method may raise:
+
+    - `TargetUnreachable`: it is down, slow, full, refuses us, or is used by another process. Trying later can help.
+    - `CollectionMissing`: it has no such collection (any more).
+    - `RowsRefused`: it refuses what it was given; trying again will not help. `apply` and `make` alone.
+    """
+
+    @abstractmethod
+    def version(self) -> str:
+        """Who answers, for people: `Chroma 1.5.9`. Asks the store, and changes nothing."""
+
+    @abstractmethod
+    def make(self, collection: Collection) -> None:
+        """Make an empty collection. One that is there under this name is dropped before."""
+
+    @abstractmethod
+    def drop(self, collection: str) -> None:
+        """Drop a collection with all it holds; where there is none nothing happens."""
+
+    @abstractmethod
+    def apply(self, collection: str, changes: Changes) -> None:
+        """Change a collection; when it returns, who reads it next sees the change.
+
+        Rows come before others go, so that a document is never missing in between, unless the store has transactions.
+        """
+
+    @abstractmethod
+    def settle(self, collection: str, vectors: int) -> None:
+        """Make a collection good to search, after so many changes that it has so many vectors now."""
+
+    @abstractmethod
+    def count(self, collection: str) -> int:
+        """How many rows there are, exactly."""
+
+    @abstractmethod
+    def scan(self, collection: str) -> Iterator[list[Stored]]:
+        """All rows, some at a time, in any order."""
+
+    @abstractmethod
+    def vectors(self, collection: str, chunk_ids: Sequence[int]) -> Mapping[int, Vector]:
+        """The vectors of those of these chunks that are there."""
+
+    @abstractmethod
+    def nearest(self, collection: str, vector: Vector, limit: int) -> list[Found]:
+        """The rows whose vectors are nearest to a vector by cosine, the nearest first."""
+
+    @abstractmethod
+    def name_serving(self, alias: str, collection: str) -> None:
+        """Let other programs find, under a name that stays, the collection that serves now."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of it."""

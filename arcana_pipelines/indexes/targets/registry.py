@@ -1,0 +1,102 @@
+"""Which store a target's kind is, and how it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from arcana_pipelines import plugins
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.indexes.targets.protocol import Store
+from arcana_pipelines.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetKind:
+    """One kind of store.
+
+    Attributes:
+        name: the value of `index_target.kind` and of `rag_indexes.index_type`.
+        open: opens the store at a location, with the credentials of the settings; imports what is heavy inside.
+        file: what an embedded store of it is called, below the workspace's directory.
+        extra: the extra of this distribution that brings its library.
+        default: the location where none is given and no file is wanted: that of a server that the settings name.
+    """
+
+    kind: ClassVar[str] = "target"
+
+    name: str
+    open: Callable[[Settings, str], Store]
+    file: str
+    extra: str
+    default: Callable[[Settings], str | None] = lambda settings: None
+
+
+def kinds() -> list[str]:
+    """The names of all kinds."""
+    return [kind.name for kind in _OURS]
+
+
+def is_embedded(location: str) -> bool:
+    """True of a path, false of an address."""
+    return "://" not in location
+
+
+def location_of(settings: Settings, kind: str, directory: Path, given: str | None, name: str) -> str:
+    """The location of a new target: the one that is given, or a place of its own below the workspace's directory.
+
+    Raises:
+        WrongUse: an address has a name or a password in it, or what is given is neither an address nor a path.
+    """
+    found = _kind(kind)
+    location = given if given is not None else found.default(settings)
+    if location is None:
+        return str(directory / "targets" / f"{name}{found.file}")
+    if is_embedded(location):
+        return str(Path(location).expanduser().absolute())
+    parts = urlsplit(location)
+    if parts.username is not None or parts.password is not None or parts.query:
+        raise WrongUse(
+            f"The location of a target holds no name, password or key: give the address alone, and credentials in the "
+            f"variables that docs/targets.md names for '{kind}'."
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise WrongUse(f"'{location}' is not an address of a server (http://… or https://…), nor a path.")
+    return location
+
+
+@contextmanager
+def open_store(settings: Settings, kind: str, location: str) -> Iterator[Store]:
+    """The store of a target, until the block ends.
+
+    Raises:
+        WrongUse: a library that it needs is missing, or a setting.
+        TargetUnreachable: it cannot be opened now.
+    """
+    found = _kind(kind)
+    with plugins.optional(f"A target of the kind '{kind}'", found.extra):
+        store = found.open(settings, location)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _kind(name: str) -> TargetKind:
+    found = plugins.part_named(TargetKind, name, _OURS)
+    if found is None:
+        raise WrongUse(f"There is no kind of target '{name}', only {', '.join(kinds())}.")
+    return found
+
+
+def _open_sqlite(settings: Settings, location: str) -> Store:
+    from arcana_pipelines.indexes.targets.sqlite.store import SqliteStore
+
+    return SqliteStore(Path(location))
+
+
+_OURS = (TargetKind(name="sqlite", open=_open_sqlite, file=".sqlite", extra="sqlite"),)

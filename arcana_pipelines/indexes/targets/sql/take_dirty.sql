@@ -1,0 +1,24 @@
+-- Some documents that wait, those that have waited longest first, with what the target may have of them and what is published.
+-- From now on the target may have both: whoever delivers may be killed in the middle. Under the index's lock.
+-- in: index_target_id, build (rag_index_build_id), except (documents that were refused already), documents, chunks (at most;
+--     the first document always)
+-- out: the fields of Dirty
+WITH first AS (
+    SELECT document_id, seq, held
+    FROM sync_operations
+    WHERE index_target_id = %(index_target_id)s AND rag_index_build_id = %(build)s AND parked_reason IS NULL
+      AND document_id <> ALL(%(except)s::uuid[])
+    ORDER BY seq
+    LIMIT %(documents)s
+), weighed AS (
+    SELECT f.*, p.chunk_ids,
+           sum(coalesce(cardinality(p.chunk_ids), 1)) OVER (ORDER BY f.seq) AS chunks, row_number() OVER (ORDER BY f.seq)
+    FROM first f
+    LEFT JOIN published_document p ON p.rag_index_build_id = %(build)s AND p.document_id = f.document_id
+)
+UPDATE sync_operations s
+SET held = ARRAY(SELECT DISTINCT unnest(w.held || coalesce(w.chunk_ids, '{}')))
+FROM weighed w
+WHERE s.index_target_id = %(index_target_id)s AND s.rag_index_build_id = %(build)s AND s.document_id = w.document_id
+  AND (w.row_number = 1 OR w.chunks <= %(chunks)s)
+RETURNING s.document_id, w.seq, w.held, coalesce(w.chunk_ids, '{}') AS published, w.chunk_ids IS NOT NULL AS is_published;

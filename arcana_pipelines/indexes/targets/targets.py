@@ -1,0 +1,195 @@
+"""The targets of a workspace's indexes: added, listed, paused, dropped."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from arcana_pipelines.audit.record import record
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import rows, scalar
+from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX, lock_index
+
+load_sql = statements_beside(__file__)
+
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A target as its rows say.
+
+    Attributes:
+        index_target_id: a number of its own.
+        workspace_id: whose index it copies.
+        slug: of that workspace.
+        rag_index_id: the index.
+        index_name: its name.
+        name: unique in the workspace.
+        kind: `chroma`, `qdrant`, `milvus` or `sqlite`.
+        location: a path, or an address without secrets.
+        with_text: the texts of chunks are stored, too.
+        serves: searches that name no target are answered from it.
+        is_paused: nothing is delivered until it is resumed.
+        active_build_id: the build that serves the index; None while none does.
+        serving_build_id: the build that the store's own name for what serves points to.
+        state: `paused`; `filling` until what serves is proven equal, and `live` from then on.
+        object_count: documents that it has of the build that serves.
+        vector_count: chunks of them.
+        delivered_at: when that changed last; aware.
+        verified_at: when it was compared last; aware.
+        verification: what that found (`Parity`); None before the first time.
+        waiting: documents that are to be delivered, of all builds.
+        parked: documents that the store refuses.
+        lag_seconds: how long the one that waits longest has waited; 0 where none does.
+        failures: attempts in a row that failed.
+        next_attempt_at: nothing is tried before, but by a sync or a command; aware.
+        last_error: why the last one failed; None where it did not.
+    """
+
+    index_target_id: UUID
+    workspace_id: UUID
+    slug: str
+    rag_index_id: UUID
+    index_name: str
+    name: str
+    kind: str
+    location: str
+    with_text: bool
+    serves: bool
+    is_paused: bool
+    active_build_id: int | None
+    serving_build_id: int | None
+    state: str
+    object_count: int
+    vector_count: int
+    delivered_at: datetime | None
+    verified_at: datetime | None
+    verification: dict[str, Any] | None
+    waiting: int
+    parked: int
+    lag_seconds: float
+    failures: int
+    next_attempt_at: datetime | None
+    last_error: str | None
+
+
+def targets_of(connection: Connection, workspace_id: UUID, name: str | None = None) -> list[Target]:
+    """The targets of a workspace, or the one of this name, by name.
+
+    Raises:
+        WrongUse: there is none of this name.
+    """
+    found = rows(connection, Target, load_sql("targets"), {"workspace_id": workspace_id, "name": name})
+    if name is not None and not found:
+        raise WrongUse(f"There is no target '{name}' in this workspace. `arcana target list` shows those there are.")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOfTarget:
+    """A build of a target's index, and what the target has of it."""
+
+    build: int
+    dimensions: int
+    is_serving: bool
+    collection: str | None
+    state: str | None
+    is_behind: bool
+
+
+def builds_of_target(connection: Connection, target: Target) -> list[BuildOfTarget]:
+    """The builds of a target's index, the one that serves first."""
+    key = {"index_target_id": target.index_target_id}
+    return rows(connection, BuildOfTarget, load_sql("builds_of_target"), key)
+
+
+def due_targets(connection: Connection) -> list[Target]:
+    """Those of all workspaces to which something is to be delivered now, who has waited longest first."""
+    return rows(connection, Target, load_sql("due_targets"))
+
+
+def default_name(kind: str, index: str = DEFAULT_INDEX) -> str:
+    """What a target is called of which nothing else is said."""
+    return kind if index == DEFAULT_INDEX else f"{index}-{kind}"[:63]
+
+
+def add_target(
+    connection: Connection,
+    workspace_id: UUID,
+    kind: str,
+    location: str,
+    name: str,
+    *,
+    index: str = DEFAULT_INDEX,
+    with_text: bool = True,
+    serves: bool = False,
+    actor: str | None = None,
+) -> Target:
+    """Add a target to an index. It is filled by whoever delivers next.
+
+    `location` is one of `registry.location_of`. `actor` does it (see `audit.record`); None: the user of this process.
+
+    Raises:
+        WrongUse: there is no such index, or the name breaks the rules or is taken.
+    """
+    if not NAME.fullmatch(name):
+        raise WrongUse(
+            f"'{name}' cannot be a target's name: use 1 to 63 lower-case letters, digits, '-' and '_', beginning and "
+            "ending with a letter or digit."
+        )
+    rag_index_id = scalar(
+        connection, "SELECT rag_index_id FROM rag_indexes WHERE workspace_id = %s AND name = %s", [workspace_id, index]
+    )
+    if rag_index_id is None:
+        raise WrongUse(f"There is no index '{index}' in this workspace. `arcana index list` shows those there are.")
+    wanted = {
+        "workspace_id": workspace_id,
+        "rag_index_id": rag_index_id,
+        "name": name,
+        "kind": kind,
+        "location": location,
+        "with_text": with_text,
+        "serves": serves,
+    }
+    with connection.transaction():
+        # No publish falls between this row and what is read for the filling.
+        lock_index(connection, rag_index_id)
+        if not connection.execute(load_sql("add_target"), wanted).rowcount:
+            raise WrongUse(f"There is already a target '{name}' in this workspace. Give this one another --name.")
+        details = {"index": index, "kind": kind, "location": location}
+        record(connection, actor, "target.added", name, workspace_id=workspace_id, details=details)
+    return targets_of(connection, workspace_id, name)[0]
+
+
+def pause(connection: Connection, target: Target, is_paused: bool) -> None:
+    """Deliver nothing more to a target, or go on. What it misses meanwhile waits."""
+    with connection.transaction():
+        connection.execute(
+            "UPDATE index_target SET is_paused = %s, failures = 0, next_attempt_at = NULL WHERE index_target_id = %s",
+            [is_paused, target.index_target_id],
+        )
+
+
+def drop_target(connection: Connection, target: Target, actor: str | None = None) -> None:
+    """Drop a target. Its collections go as soon as its store answers.
+
+    `actor` does it (see `audit.record`); None: the user of this process.
+
+    Raises:
+        WrongUse: the index is served from it.
+    """
+    if target.serves:
+        raise WrongUse(
+            f"The index '{target.index_name}' of workspace '{target.slug}' is served from the target '{target.name}'. "
+            "Drop the index instead, or the workspace."
+        )
+    with connection.transaction():
+        lock_index(connection, target.rag_index_id)
+        connection.execute("DELETE FROM index_target WHERE index_target_id = %s", [target.index_target_id])
+        record(connection, actor, "target.dropped", target.name, workspace_id=target.workspace_id)
