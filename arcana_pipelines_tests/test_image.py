@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 
@@ -115,3 +116,16 @@ def test_the_api_serves_as_who_sees_nothing_but_for_a_company(compose: dict[str,
     assert "ARCANA_DB_PASSWORD" not in str(environment) and "SERVE_DATABASE_URL" not in environment
     run = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     assert "fastapi==" in run and "mcp==" in run and "prometheus-client==" in run
+
+
+def test_all_extras_are_in_one_environment() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    (together,) = extras["all"]
+    names = re.fullmatch(r"arcana-pipelines\[(.*)\]", together)
+    # `model` is weights, which have a lock of their own.
+    assert names is not None and set(names[1].split(",")) == set(extras) - {"all", "dev", "model"}
+    locked = (ROOT / "requirements-dev.lock").read_text(encoding="utf-8")
+    pinned = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", locked, re.MULTILINE))
+    for name in names[1].split(","):
+        for wanted in map(Requirement, extras[name]):
+            assert wanted.specifier.contains(pinned[wanted.name]), f"{name} needs {wanted}"
