@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import psycopg
 import pytest
 
@@ -74,6 +76,25 @@ def test_a_publish_counts(synced: Harness) -> None:
     synced.settle()
     synced.sync()
     assert publishes(synced) > before
+
+
+def test_how_hard_the_serving_build_looks_counts_and_is_told_as_a_publish(synced: Harness) -> None:
+    before = publishes(synced)
+    with synced.database.connection() as connection, synced.database.connect() as listening:
+        listening.execute("LISTEN arcana_published")
+        connection.execute("UPDATE rag_index_build SET ann = 'ivfflat', ann_effort = 4")
+        connection.execute("UPDATE rag_index_build SET ann_effort = 8")
+        connection.execute("UPDATE rag_index_build SET ann_effort = ann_effort, updated_at = now()")
+        told = [json.loads(notice.payload)["publish_seq"] for notice in listening.notifies(timeout=5, stop_after=2)]
+    assert told == [before + 1, before + 2] and publishes(synced) == before + 2
+
+
+def test_how_hard_a_build_looks_that_does_not_serve_does_not_count(synced: Harness) -> None:
+    with synced.database.connection() as connection:
+        connection.execute("UPDATE rag_indexes SET active_build_id = NULL")
+        before = publishes(synced)
+        connection.execute("UPDATE rag_index_build SET ann_effort = 8")
+    assert publishes(synced) == before
 
 
 def test_nothing_is_counted_of_what_was_rolled_back(synced: Harness) -> None:

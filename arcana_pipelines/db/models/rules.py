@@ -117,8 +117,8 @@ _FUNCTIONS = (
     """
     CREATE FUNCTION count_published() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        IF (NEW.updated, NEW.active_build_id, NEW.published_at)
-           IS DISTINCT FROM (OLD.updated, OLD.active_build_id, OLD.published_at) THEN
+        IF (NEW.updated, NEW.active_build_id, NEW.published_at, NEW.publish_seq)
+           IS DISTINCT FROM (OLD.updated, OLD.active_build_id, OLD.published_at, OLD.publish_seq) THEN
             NEW.publish_seq := OLD.publish_seq + 1;
             PERFORM pg_notify('arcana_published', json_build_object(
                 'company_id', NEW.company_id, 'workspace_id', NEW.workspace_id, 'index', NEW.name,
@@ -126,6 +126,15 @@ _FUNCTIONS = (
             )::text);
         END IF;
         RETURN NEW;
+    END
+    $$
+    """,
+    # Whoever changes both an index and its build locks the index first; so who changes what this counts does, too.
+    """
+    CREATE FUNCTION count_effort_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN
+        UPDATE rag_indexes SET publish_seq = publish_seq + 1 WHERE active_build_id = NEW.rag_index_build_id;
+        RETURN NULL;
     END
     $$
     """,
@@ -215,6 +224,11 @@ _TRIGGERS = (
     """,
     """
     CREATE TRIGGER rag_indexes_published BEFORE UPDATE ON rag_indexes FOR EACH ROW EXECUTE FUNCTION count_published()
+    """,
+    """
+    CREATE TRIGGER rag_index_build_effort AFTER UPDATE ON rag_index_build FOR EACH ROW
+        WHEN ((OLD.ann, OLD.ann_effort) IS DISTINCT FROM (NEW.ann, NEW.ann_effort))
+        EXECUTE FUNCTION count_effort_changed()
     """,
     """
     CREATE CONSTRAINT TRIGGER document_places AFTER UPDATE ON document DEFERRABLE INITIALLY DEFERRED FOR EACH ROW

@@ -19,7 +19,7 @@ from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection, outside_transactions
 from arcana_pipelines.db.query import scalar, scalars
-from arcana_pipelines.indexes.builds import Build, chunk_table
+from arcana_pipelines.indexes.builds import Build, chunk_table, lock_index
 
 log = logging.getLogger(__name__)
 
@@ -81,11 +81,7 @@ def ensure_ann(connection: Connection, build: Build, vectors: int) -> Build:
         if wanted != "none":
             _make(connection, build, vectors)
             build = replace(build, ann_effort=_least_effort(connection, build, vectors))
-            with connection.transaction():
-                connection.execute(
-                    "UPDATE rag_index_build SET ann = %s, ann_effort = %s WHERE rag_index_build_id = %s",
-                    [build.ann, build.ann_effort, build.rag_index_build_id],
-                )
+            _note(connection, build)
     return build
 
 
@@ -162,6 +158,7 @@ def ensure_recall(connection: Connection, build: Build, least: float) -> float:
             return share
         build = replace(build, ann_effort=effort)
         with connection.transaction():
+            lock_index(connection, build.rag_index_id)
             connection.execute(
                 "UPDATE rag_index_build SET ann_effort = %s WHERE rag_index_build_id = %s",
                 [effort, build.rag_index_build_id],
@@ -249,6 +246,16 @@ def _state(connection: Connection, build: Build) -> tuple[str, int, int | None]:
     return noted, effort, lists
 
 
+def _note(connection: Connection, build: Build) -> None:
+    """Have searches read a build so from here on. Of the serving one that is a publish: its index comes first."""
+    with connection.transaction():
+        lock_index(connection, build.rag_index_id)
+        connection.execute(
+            "UPDATE rag_index_build SET ann = %s, ann_effort = %s WHERE rag_index_build_id = %s",
+            [build.ann, build.ann_effort, build.rag_index_build_id],
+        )
+
+
 def _make(connection: Connection, build: Build, vectors: int) -> None:
     log.info("making the %s index of %d vectors of the index '%s'", build.ann, vectors, build.index_name)
     statement = sql.SQL(
@@ -268,11 +275,7 @@ def _make(connection: Connection, build: Build, vectors: int) -> None:
 
 def _drop(connection: Connection, build: Build) -> None:
     """Searches are exact from here on, then the index goes."""
-    with connection.transaction():  # who was overtaken ends here, and drops nothing
-        connection.execute(
-            "UPDATE rag_index_build SET ann = 'none', ann_effort = 0 WHERE rag_index_build_id = %s",
-            [build.rag_index_build_id],
-        )
+    _note(connection, replace(build, ann="none", ann_effort=0))  # who was overtaken ends here, and drops nothing
     index = sql.Identifier(ann_index_of(build.rag_index_build_id))
     connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(index))
 
