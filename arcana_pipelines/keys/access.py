@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -161,9 +162,11 @@ def access_of(connection: Connection, key: str, salt: str, slug: str | None = No
     return _noted(connection, row, slug) if row is not None and is_same else None
 
 
-def access_by_id(connection: Connection, key_id: str, slug: str | None = None) -> Access | None:
-    """The same for a token that this server made of the key with this id."""
-    row = _found(connection, key_id, None, slug)
+def access_by_id(
+    connection: Connection, key_id: str, slug: str | None = None, session_hash: bytes | None = None
+) -> Access | None:
+    """The same for a token that this server made of the key with this id, or for a session of the page."""
+    row = _found(connection, key_id, None, slug, session_hash)
     return _noted(connection, row, slug) if row is not None else None
 
 
@@ -174,8 +177,16 @@ def begin_use(connection: Connection, key_id: str) -> bool:
         return connection.execute(statement, [key_id]).fetchone() is not None
 
 
-def _found(connection: Connection, key_id: str, key_hash: bytes | None, slug: str | None) -> _Row | None:
-    return query.find(connection, _Row, load_sql("access"), {"key_id": key_id, "key_hash": key_hash, "slug": slug})
+def end_session(connection: Connection, session_hash: bytes, ends_at: datetime) -> None:
+    """End a session of the page, which would end by itself at a time, for every server. May be repeated."""
+    connection.execute(load_sql("end_session"), {"session_hash": session_hash, "ends_at": ends_at})
+
+
+def _found(
+    connection: Connection, key_id: str, key_hash: bytes | None, slug: str | None, session_hash: bytes | None = None
+) -> _Row | None:
+    asked = {"key_id": key_id, "key_hash": key_hash, "slug": slug, "session_hash": session_hash}
+    return query.find(connection, _Row, load_sql("access"), asked)
 
 
 def _noted(connection: Connection, row: _Row, slug: str | None) -> Access | None:

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, NoReturn
 from uuid import UUID
@@ -15,7 +16,7 @@ from fastapi.security import HTTPBearer
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
-from arcana_pipelines.keys.access import Access, Scope, access_by_id, access_of, begin_use
+from arcana_pipelines.keys.access import Access, Scope, access_by_id, access_of, begin_use, end_session
 from arcana_pipelines.keys.asked import AskedIndex, AskedWorkspace, find_asked
 from arcana_pipelines.keys.spelling import id_of
 from arcana_pipelines.retrieval.filters import Limits
@@ -92,14 +93,14 @@ class Gate:
             raise Refused(401, "is-token", "This is a token: log in with the key itself.")
         return self._let_in(request, id_of(key), lambda: self._access(key, None, None))
 
-    def access_again(self, request: Request, key_id: str) -> Access | None:
-        """What the key of a session of ours may do now; None: it is over.
+    def access_again(self, request: Request, key_id: str, session_hash: bytes | None = None) -> Access | None:
+        """What the key of a session of ours may do now; None: it is over, or the session was ended.
 
         Raises:
             Refused: 429: too many requests were made with it.
         """
         with self._database.connection() as connection:
-            access = access_by_id(connection, key_id)
+            access = access_by_id(connection, key_id, session_hash=session_hash)
         if access is not None:
             self._take(request, access)
         return access
@@ -110,6 +111,11 @@ class Gate:
             if not begin_use(connection, key_id):
                 return None
         return self.access_again(request, key_id)
+
+    def end_session(self, session_hash: bytes, ends_at: datetime) -> None:
+        """Have a session of ours open nothing any more, whichever server is asked."""
+        with self._database.connection() as connection:
+            end_session(connection, session_hash, ends_at)
 
     def _let_in(self, request: Request, key_id: str | None, find: Callable[[], Access | None]) -> Access:
         settings = self._database.settings

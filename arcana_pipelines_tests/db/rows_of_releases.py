@@ -129,6 +129,7 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
                 "searches_per_month": 1000,
             }
         ],
+        "ended_sessions": [{"session_hash": "\\x" + 32 * "0f", "ends_at": FIRST_SYNC}],
         "api_key_permissions": [
             {**in_workspace, "company_id": COMPANY, "key_id": "abcdefgh", "scope": "search", "index_name": "default"}
         ],

@@ -221,6 +221,7 @@ class TestTables:
             "api_keys",
             "api_key_permissions",
             "company",
+            "ended_sessions",
             "system_health",
         }
 

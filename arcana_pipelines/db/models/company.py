@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, UniqueConstraint
-from sqlalchemy.dialects.postgresql import BYTEA, INTEGER, JSONB, TEXT, UUID
+from sqlalchemy.dialects.postgresql import BYTEA, INTEGER, JSONB, TEXT, TIMESTAMP, UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
 from arcana_pipelines.db.models.base import Base, now, one_of, time, uuid_key
@@ -48,6 +48,19 @@ class ApiKey(Base):
     last_used_at: Mapped[Any] = time()
     requests_per_minute: Mapped[int | None] = mapped_column(INTEGER)
     searches_per_month: Mapped[int | None] = mapped_column(INTEGER)
+
+
+class EndedSession(Base):
+    """A session of the page that somebody has logged out of, by a hash of its random part, until it would have ended.
+
+    No company's: it names neither a key nor a person. The next log-out deletes those whose time has come.
+    """
+
+    __tablename__ = "ended_sessions"
+    __table_args__ = (CheckConstraint("octet_length(session_hash) = 32", name="session_hash"),)
+
+    session_hash: Mapped[bytes] = mapped_column(BYTEA, primary_key=True)
+    ends_at: Mapped[Any] = mapped_column(TIMESTAMP(timezone=True), nullable=False)
 
 
 class ApiKeyPermission(Base):

@@ -129,6 +129,10 @@ BEGIN
         SELECT 'GRANT SELECT, INSERT ON system_health TO arcana_server'
         WHERE NOT has_table_privilege('arcana_server', to_regclass('system_health'), 'INSERT')
         UNION ALL
+        -- Who has logged out is asked for before it is known whose a request is.
+        SELECT 'GRANT SELECT, INSERT, DELETE ON ended_sessions TO arcana_server'
+        WHERE NOT has_table_privilege('arcana_server', to_regclass('ended_sessions'), 'DELETE')
+        UNION ALL
         -- Of many companies at once, and without reading: its partitions are nobody's but the owner's.
         SELECT 'GRANT INSERT ON api_usage_logs TO arcana_server'
         WHERE NOT has_table_privilege('arcana_server', to_regclass('api_usage_logs'), 'INSERT')

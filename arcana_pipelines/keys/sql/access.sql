@@ -1,10 +1,13 @@
 -- A key with its permissions, and the workspace that is asked for with it.
--- in: key_id, key_hash (or NULL: it need not be compared), slug (or NULL: none is asked for)
--- out: key_id, company_id, key_hash, is_good (neither revoked nor expired), scopes, workspaces, indexes and filters (of
+-- in: key_id, key_hash (or NULL: it need not be compared), slug (or NULL: none is asked for), session_hash (or NULL: no
+--     session of the page asks)
+-- out: key_id, company_id, key_hash, is_good (neither revoked nor expired, and the session is not ended), scopes, workspaces, indexes and filters (of
 --     each permission), was_used (in the last minute), requests_per_minute and searches_per_month (NULL: not its own);
 --     asked_id, asked_platform, asked_places, asked_indexes, asked_builds and asked_publish_seqs (of the workspace;
 --     NULL: there is none)
-SELECT k.key_id, k.company_id, k.key_hash, k.revoked_at IS NULL AND coalesce(k.expires_at > now(), true) AS is_good,
+SELECT k.key_id, k.company_id, k.key_hash,
+       k.revoked_at IS NULL AND coalesce(k.expires_at > now(), true)
+           AND NOT EXISTS (SELECT FROM ended_sessions e WHERE e.session_hash = %(session_hash)s::bytea) AS is_good,
        granted.scopes, granted.workspaces, granted.indexes, granted.filters,
        coalesce(k.last_used_at > now() - interval '1 minute', false) AS was_used, k.requests_per_minute,
        k.searches_per_month, asked.workspace_id AS asked_id, asked.platform AS asked_platform,

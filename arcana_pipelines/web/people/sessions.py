@@ -1,7 +1,8 @@
 """Whose browser it is: a signed cookie that names a key and never holds it, and links that log in once.
 
 What is signed here says which key, and until when. What the key may is looked up at each request, so that a session is
-over with its key. Forms carry a token that is bound to the session, before the log-in, too.
+over with its key, and whether somebody has logged out with it. Forms carry a token that is bound to the session, before
+the log-in, too.
 """
 
 from __future__ import annotations
@@ -41,6 +42,11 @@ class Session:
     key_id: str | None
     nonce: str
     ends_at: int
+
+    @property
+    def hash(self) -> bytes:
+        """By what the database knows that it was ended: nobody makes the session of it again."""
+        return hashlib.sha256(self.nonce.encode()).digest()
 
 
 class Sessions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -66,7 +67,7 @@ class Visitors:
         session = self.sessions.read(cookie) if cookie else None
         access = None
         if session is not None and session.key_id is not None:
-            access = self._gate.access_again(request, session.key_id)
+            access = self._gate.access_again(request, session.key_id, session.hash)
         was_logged_in = bool(cookie) and access is None and (session is None or session.key_id is not None)
         if session is None or was_logged_in:
             session = self.sessions.new()
@@ -86,7 +87,9 @@ class Visitors:
         return replace(visitor, session=self.sessions.new(access.key_id), access=access)
 
     def logged_out(self, visitor: Visitor) -> Visitor:
-        """The visitor with a session of nobody."""
+        """The visitor with a session of nobody. The one before is over, also where its cookie was copied."""
+        if visitor.access is not None:
+            self._gate.end_session(visitor.session.hash, datetime.fromtimestamp(visitor.session.ends_at, UTC))
         return replace(visitor, session=self.sessions.new(), access=None)
 
     def page(self, request: Request, visitor: Visitor, template: str, status: int = 200, **given: Any) -> Response:

@@ -132,6 +132,27 @@ class TestTheForm:
         answer = reader.send("/log-out", reader.get("/"))
         assert answer.status_code == 303 and not is_logged_in(reader)
 
+    def test_logs_out_whoever_has_copied_the_cookie_whichever_process_is_asked(
+        self, api: Api, companies: Harness, visit: Visit
+    ) -> None:
+        made = api.key("search")
+        with served(companies) as another:
+            reader, elsewhere, copy = visit(api), visit(another), visit(another)
+            reader.log_in(made.key)
+            elsewhere.log_in(made.key)
+            copy.client.cookies.set("arcana", reader.client.cookies["arcana"])
+            assert is_logged_in(copy)
+            reader.send("/log-out", reader.get("/"))
+            assert not is_logged_in(copy) and is_logged_in(elsewhere)
+            with api.with_key(made.key) as client:
+                assert client.get("/v1/workspaces").status_code == 200
+
+    def test_forgets_who_has_logged_out_when_the_cookie_would_have_ended(self, api: Api, reader: Visitor) -> None:
+        with api.acme.database.connection() as connection:
+            connection.execute("INSERT INTO ended_sessions VALUES (sha256('late'), now()), (sha256('x'), now() + '1h')")
+        reader.send("/log-out", reader.get("/"))
+        assert api.acme.rows("SELECT count(*), bool_and(ends_at > now()) FROM ended_sessions") == [(2, True)]
+
     def test_refuses_what_is_no_key_and_a_token(self, api: Api, visitor: Visitor) -> None:
         with api.client("search") as client:
             token = client.post("/v1/tokens", json={}).json()["token"]
