@@ -40,6 +40,7 @@ class Used:
         tokens: of the questions, as the embedding model counts them.
         request_id: the one of its answer.
         requests: how many.
+        is_further: of a request in several workspaces, each of which has a row: not the first of them.
     """
 
     at: datetime
@@ -54,6 +55,7 @@ class Used:
     tokens: int | None
     request_id: str
     requests: int = 1
+    is_further: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class KeyUsage:
         company: its name.
         key_id: the key's id.
         name: what people call the key.
-        requests: all that had a good key.
+        requests: all that had a good key. One in several workspaces counts once, and in each of them.
         searches: those that were answered.
         refused: those that came too often, or beyond the month's searches.
         failed: those that were answered with a fault of the server's.

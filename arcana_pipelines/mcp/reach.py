@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.retrieval.near import listed
+from arcana_pipelines.retrieval.results import Results
+from arcana_pipelines.retrieval.search_request import SearchRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +21,14 @@ class Reach:
         search: slugs of those whose index `default` it may search.
         read: slugs of those whose documents it may read and list.
         company: the caller's, for whom the database is asked; None: the database's user sees no more than it may.
-        limits: by slug, what a search there finds nothing beyond.
+        find: searches the index `default` of one of the workspaces for the caller; None: the database's user finds
+            whatever is there.
     """
 
     search: tuple[str, ...]
     read: tuple[str, ...]
     company: UUID | None = None
-    limits: Mapping[str, Limits] = field(default_factory=dict)
+    find: Callable[[str, SearchRequest], Results] | None = None
 
     @classmethod
     def of(cls, slugs: Sequence[str]) -> Reach:

@@ -45,6 +45,7 @@ from arcana_pipelines.mcp.reach import Reach, ReachOf
 from arcana_pipelines.mcp.several import search_all
 from arcana_pipelines.retrieval.chunks import passages_of
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
+from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searcher import Searcher, workspace_named
 from arcana_pipelines.retrieval.searchers import Searchers
@@ -129,10 +130,10 @@ class _Library:
         self._address_of = address_of
 
     def search(self, reach: Reach, slugs: tuple[str, ...], request: SearchRequest) -> SearchAnswer:
-        def searcher_of(some: tuple[str, ...]) -> Searcher:
-            return self._searcher(some, limits=tuple(reach.limits.get(slug, ()) for slug in some))
+        def search(slug: str) -> Results:
+            return reach.find(slug, request) if reach.find else self._searcher((slug,)).search(request)
 
-        return search_answer(search_all(searcher_of, slugs, request), self._address_of)
+        return search_answer(search_all(search, slugs, request.k), self._address_of)
 
     def fetch(self, reach: Reach, named: Named) -> DocumentAnswer:
         slug = reach.readable(named.workspace)

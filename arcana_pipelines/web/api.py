@@ -73,7 +73,8 @@ def make_api(
     metrics.watch_caches(caches)
     events = Events(database)
     health = Health(database, (uses, searched), caches.redis)
-    mcp = assistants(database, gate)
+    searches = Searches(database, gate, caches)
+    mcp = assistants(database, gate, searches)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -101,7 +102,6 @@ def make_api(
     handle_problems(app)
     app.state.gate, app.state.metrics, app.state.events = gate, metrics, events
     add_health(app, database)
-    searches = Searches(database, gate, caches)
     add_searches(app, searches)
     add_vector_stores(app, gate, searches)
     add_workspaces(app, gate, database)

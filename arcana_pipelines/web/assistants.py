@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
@@ -15,26 +16,28 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.keys.access import Access
-from arcana_pipelines.learning.answers import Asked
-from arcana_pipelines.learning.questions import kept
 from arcana_pipelines.mcp.http import PATH, make_http_app
 from arcana_pipelines.mcp.ids import read_id
 from arcana_pipelines.mcp.reach import Reach
 from arcana_pipelines.mcp.server import SEARCHES, make_server
-from arcana_pipelines.settings import Settings
+from arcana_pipelines.retrieval.results import Results
+from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.web.gate import Gate
 from arcana_pipelines.web.problems import Refused, answer
-from arcana_pipelines.web.use import Use
+from arcana_pipelines.web.searches import Searches
+from arcana_pipelines.web.use import Part, Use
 from arcana_pipelines.workspaces.workspaces import slugs_of_company
 
 
-def assistants(database: Database, gate: Gate) -> MCPServer[Any]:
+def assistants(database: Database, gate: Gate, searches: Searches) -> MCPServer[Any]:
     """The MCP server, whose tools reach what the key of a request opens. Its sessions are the host's to run."""
 
     def reach_of(request: Any) -> Reach:
         access: Access = request.state.access
+        use: Use = request.state.use
         with database.connection(access.company_id) as connection:
             known = slugs_of_company(connection, access.company_id)
         request.state.workspaces = dict(known)
@@ -42,11 +45,21 @@ def assistants(database: Database, gate: Gate) -> MCPServer[Any]:
             tuple(slug for slug, workspace_id in known if access.may_in(scope, workspace_id, DEFAULT_INDEX))
             for scope in ("search", "read")
         )
-        limits = {slug: access.limits(workspace_id, DEFAULT_INDEX) for slug, workspace_id in known}
-        return Reach(search, read, access.company_id, limits)
+
+        def find(slug: str, asked: SearchRequest) -> Results:
+            before = use.tokens or 0
+            try:
+                opened = gate.index(access, "search", slug, DEFAULT_INDEX, is_counted=False)
+            except Refused as error:  # it was removed meanwhile
+                raise WrongUse(error.detail) from error
+            found = searches.search_in(access, opened, asked)
+            use.parts[opened.workspace_id] = Part((use.tokens or 0) - before)
+            return found
+
+        return Reach(search, read, access.company_id, find)
 
     server = make_server(database, reach_of)
-    server.middleware.append(_Counted(gate, database.settings))
+    server.middleware.append(_Counted(gate))
     return server
 
 
@@ -75,8 +88,8 @@ class _Keyed:
 class _Counted:
     """Counts the searches of assistants, as those of other programs are counted."""
 
-    def __init__(self, gate: Gate, settings: Settings) -> None:
-        self._gate, self._settings = gate, settings
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> Any:
         if ctx.method != "tools/call" or (ctx.params or {}).get("name") not in SEARCHES:
@@ -93,24 +106,24 @@ class _Counted:
         if isinstance(answered, dict):
             found = answered.get("structuredContent")
             use.status = 422 if answered.get("isError") else None
-            use.hits = len(found["results"]) if found else None
-            if found and use.status is None and not use.asked:  # the search may have noted it itself
-                use.asked += _asked(self._settings, state.access, state.workspaces, ctx.params or {}, found)
+            if found:
+                _note_shown(use, state.workspaces, found)
         return answered
 
 
-def _asked(
-    settings: Settings, access: Access, workspaces: Mapping[str, UUID], params: Mapping[str, Any], found: dict[str, Any]
-) -> Iterator[Asked]:
-    """What an assistant asked, and what it was shown: of several workspaces those that had something, or else all."""
-    arguments = params.get("arguments") or {}
-    question = kept(str(arguments.get("query", "")), access.company_id, settings)
-    shown: dict[str, list[tuple[str, int]]] = {}
-    if not found["results"]:
-        opened = (slug for slug, each in workspaces.items() if access.may_in("search", each, DEFAULT_INDEX))
-        shown = {slug: [] for slug in arguments.get("workspaces") or opened}
+def _note_shown(use: Use, workspaces: Mapping[str, UUID], found: dict[str, Any]) -> None:
+    """Note of each workspace that was searched what the assistant was shown of it. Those of which it was shown nothing,
+    while others answered, were asked nothing that has to be known."""
+    shown: dict[UUID, list[tuple[str, int]]] = {}
     for each in found["results"] or found["nearest"]:
         named = read_id(each["id"])
-        shown.setdefault(named.workspace, []).append((named.document_id, (named.passage or 1) - 1))
-    for slug, chunks in shown.items():
-        yield Asked(workspaces[slug], DEFAULT_INDEX, question, tuple(chunks), bool(found["results"]), False, False)
+        shown.setdefault(workspaces[named.workspace], []).append((named.document_id, (named.passage or 1) - 1))
+    is_answered = bool(found["results"])
+    use.hits = len(found["results"])
+    for workspace_id, part in use.parts.items():
+        part.hits = len(shown.get(workspace_id, ())) if is_answered else 0
+    use.asked = [
+        replace(asked, shown=tuple(shown.get(asked.workspace_id, ())), is_answered=is_answered)
+        for asked in use.asked
+        if not is_answered or asked.workspace_id in shown
+    ]

@@ -47,12 +47,26 @@ Row = TypeVar("Row")
 
 
 @dataclass(slots=True)
+class Part:
+    """What one of several workspaces gave to a search.
+
+    Attributes:
+        tokens: of the question, as the workspace's model counts them.
+        hits: that were shown.
+    """
+
+    tokens: int
+    hits: int = 0
+
+
+@dataclass(slots=True)
 class Use:
     """What is known of a request while it is answered.
 
     Attributes:
         access: what its key may do; None: it had none that is good.
         workspace_id: which workspace it asks for.
+        parts: by workspace, where a search asks several.
         action: what it does, where its route does not say it.
         status: how it went, where the answer's own status does not say it.
         hits: that it was given.
@@ -63,6 +77,7 @@ class Use:
 
     access: Access | None = None
     workspace_id: UUID | None = None
+    parts: dict[UUID, Part] = field(default_factory=dict)
     action: Action | None = None
     status: int | None = None
     hits: int | None = None
@@ -243,7 +258,7 @@ class Noted:
             if use.undo is not None and status != 200:
                 use.undo()
             if use.access is not None:
-                self._uses.add(_used(scope, use, use.access, status, seconds))
+                self._uses.add(*_used(scope, use, use.access, status, seconds))
                 if status == 200:
                     request_id, access = scope["state"]["request_id"], use.access
                     self._searched.add(
@@ -253,10 +268,11 @@ class Noted:
         await answered(self._app, scope, receive, send, note)
 
 
-def _used(scope: Scope, use: Use, access: Access, status: int, seconds: float) -> Used:
+def _used(scope: Scope, use: Use, access: Access, status: int, seconds: float) -> list[Used]:
+    """A row, or one for each of the workspaces that a search asked."""
     route = scope.get("route")
     tags: Sequence[str] = getattr(route, "tags", None) or [_OTHER]
-    return Used(
+    whole = Used(
         at=datetime.now(UTC),
         key_id=access.key_id,
         company_id=access.company_id,
@@ -269,3 +285,7 @@ def _used(scope: Scope, use: Use, access: Access, status: int, seconds: float) -
         tokens=use.tokens,
         request_id=scope["state"]["request_id"],
     )
+    return [
+        replace(whole, workspace_id=workspace_id, hits=part.hits, tokens=part.tokens, is_further=number > 0)
+        for number, (workspace_id, part) in enumerate(use.parts.items())
+    ] or [whole]

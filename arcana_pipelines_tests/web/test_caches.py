@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from mcp import Client
 from prometheus_client import generate_latest
 from pydantic import SecretStr
 
@@ -20,7 +21,9 @@ from arcana_pipelines.keys.limits import read_limit
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.caching.valkey import Valkey
 from arcana_pipelines_tests.harness import Harness
+from arcana_pipelines_tests.mcp.conftest import ERAS
 from arcana_pipelines_tests.web.conftest import SALT, Api, served
+from arcana_pipelines_tests.web.test_assistants import ask
 
 
 @pytest.fixture(params=["memory", "valkey"])
@@ -270,3 +273,22 @@ class TestAValkey:
 def test_what_caches_hold_is_measured(api: Api) -> None:
     Asking(api).hits()
     assert b"arcana_cache_megabytes" in generate_latest(api.metrics.registry)
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_assistants_are_given_what_was_answered_to_programs_and_no_more_than_their_key_finds(
+    api: Api, era: str
+) -> None:
+    asking = Asking(api)
+    with api.with_key(asking.key) as client:
+        found = client.post(asking.path, json={"query": "vacation days"}).json()["hits"]
+
+    async def act(client: Client) -> Any:
+        return (await client.call_tool("search", {"query": "vacation days"})).structured_content
+
+    shown = ask(api, asking.key, era, act)
+    assert [hit["title"] for hit in shown["results"]] == [hit["title"] for hit in found]
+    assert outcomes(api) == {"miss": 1, "hit": 1}
+    other = api.key("search", slug="globex")
+    assert {hit["workspace"] for hit in ask(api, other.key, era, act)["results"]} == {"globex"}
+    assert outcomes(api) == {"miss": 2, "hit": 1}

@@ -21,7 +21,7 @@ from arcana_pipelines.cli.commands import usage as usage_command
 from arcana_pipelines.errors import DatabaseUnreachable, WrongUse
 from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Access, Allowance, Permission
-from arcana_pipelines.keys.usage import Used
+from arcana_pipelines.keys.usage import Used, by_month
 from arcana_pipelines.web import quota, use
 from arcana_pipelines.web.problems import MEDIA_TYPE, Refused
 from arcana_pipelines.web.quota import Quotas
@@ -124,6 +124,38 @@ class TestARequest:
                 ("search", "/mcp", 422, None, 1),
             ]
             assert {row[:2] for row in rows if row[0] != "search"} == {("mcp", "/mcp")}
+
+    @pytest.mark.parametrize("era", ERAS)
+    def test_of_an_assistant_is_a_row_for_each_workspace_that_it_searched(
+        self, acme_indexed: Harness, era: str
+    ) -> None:
+        acme = acme_indexed
+        Harness.register(acme.database, acme.world, acme.server, "annex").sync()
+        with acme.database.connection() as connection:
+            company = workspaces.find(connection, "acme").company_id
+            granted = [Permission("search", None, None)]
+            key = keys.create(connection, SALT, company, granted, "assistant", allowance=Allowance(None, 2))
+
+        async def act(client: Client) -> list[Any]:
+            asked = [
+                ("search", {"query": "vacation"}),
+                ("search_with_filters", {"query": "submarine torpedoes", "kinds": ["row"]}),
+            ]
+            return [await client.call_tool(name, given) for name, given in asked]
+
+        with served(acme) as api:
+            found, _ = ask(api, key.key, era, act)
+        assert {hit["workspace"] for hit in found.structured_content["results"]} == {"acme", "annex"}
+        facts = "slug, hits, is_further FROM api_usage_logs JOIN workspace USING (workspace_id)"
+        rows = acme.rows(f"SELECT {facts} WHERE action = 'search' ORDER BY at, is_further")
+        assert rows == [("acme", 1, False), ("annex", 1, True), ("acme", 0, False), ("annex", 0, True)]
+        with acme.database.connection() as connection:
+            for workspace in (None, *(workspaces.find(connection, slug).workspace_id for slug in ("acme", "annex"))):
+                (month,) = by_month(connection, workspace)
+                assert month.searches == 2 and month.hits == (2 if workspace is None else 1)
+        with served(acme) as api:
+            (refused, _) = ask(api, key.key, era, act)
+        assert refused.is_error and "2 searches a month" in str(refused)
 
     def test_that_is_refused_again_and_again_is_one_row(self, acme_indexed: Harness) -> None:
         key = made(acme_indexed, "search", allowance=Allowance(1))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import DDL, event
-from sqlalchemy.dialects.postgresql import INTEGER, SMALLINT, TEXT, TIMESTAMP, UUID
+from sqlalchemy import DDL, event, text
+from sqlalchemy.dialects.postgresql import BOOLEAN, INTEGER, SMALLINT, TEXT, TIMESTAMP, UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
 from arcana_pipelines.db.models.base import Base, one_of
@@ -15,6 +15,8 @@ ACTIONS = ("search", "read", "sync", "admin", "mcp", "other")
 
 class ApiUsageLog(Base):
     """One request that had a good key, or several that were refused alike. Nothing of what was asked or answered.
+
+    A search in several workspaces has a row for each, of which all but one are `is_further`.
 
     Partitioned by month, so that old months are dropped and not deleted from; what no month has goes into a default
     partition. No foreign keys: it outlives what it tells of, and a row that refers to nothing must not keep others
@@ -40,6 +42,7 @@ class ApiUsageLog(Base):
     tokens: Mapped[int | None] = mapped_column(INTEGER)
     request_id: Mapped[str] = mapped_column(TEXT)
     requests: Mapped[int] = mapped_column(INTEGER)
+    is_further: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
 
     # What the mapper tells rows apart by; the table has no such constraint.
     __mapper_args__ = {"primary_key": [key_id, at, request_id]}  # noqa: RUF012

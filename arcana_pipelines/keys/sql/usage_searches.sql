@@ -5,4 +5,5 @@ SELECT family.key_ids AS family, coalesce(sum(u.requests), 0)::integer AS search
 FROM (SELECT ARRAY(SELECT key_family(%(key_id)s)) AS key_ids) family
 LEFT JOIN api_usage_logs u
     ON u.key_id = ANY (family.key_ids) AND u.at >= %(since)s AND u.action = 'search' AND u.status = 200
+        AND NOT u.is_further
 GROUP BY family.key_ids;
