@@ -31,6 +31,7 @@ def search_all(search: Callable[[str], Results], slugs: Sequence[str], most: int
         hits=hits,
         seconds=sum(answer.seconds for answer in answers.values()),
         corrections={word: meant for answer in answers.values() for word, meant in answer.corrections.items()},
+        target=next((answer.target for answer in answers.values() if answer.target), None),
         notes=[
             f"{slug}: {note}" if len(slugs) > 1 else note for slug, answer in answers.items() for note in answer.notes
         ],

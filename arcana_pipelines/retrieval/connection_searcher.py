@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+import numpy as np
 import psycopg
 from pgvector import Vector
 
@@ -14,7 +15,7 @@ from arcana_pipelines.caching.caches import Tenant
 from arcana_pipelines.db.engine import Connection, snapshot
 from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.embedding.language_means import means_of
-from arcana_pipelines.errors import EmbeddingFailed, WrongUse
+from arcana_pipelines.errors import ArcanaError, EmbeddingFailed, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.lexical.analysis import query_terms
 from arcana_pipelines.markdown.characters import clean
@@ -29,7 +30,16 @@ from arcana_pipelines.retrieval.reranking.reranked import RERANKED, reranked
 from arcana_pipelines.retrieval.results import Hit, Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.serving import Serving, find_serving
-from arcana_pipelines.retrieval.snapshot_search import Found, Meaning, Question, SnapshotSearch
+from arcana_pipelines.retrieval.snapshot_search import (
+    CANDIDATES,
+    Found,
+    Meaning,
+    MoreIsNeeded,
+    Question,
+    SnapshotSearch,
+    wants_meaning,
+)
+from arcana_pipelines.retrieval.target_stores import Near, TargetStores
 from arcana_pipelines.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -58,6 +68,8 @@ class Answer:
         return replace(self.results, hits=first, cursor=self.found.cursor_after(first))
 
 
+# How a note begins that PostgreSQL answered in the place of a target.
+STOOD_IN = "PostgreSQL was searched by meaning"
 BY_WORDS = "The embedding provider does not answer: words alone were searched, without what they mean."
 
 
@@ -79,11 +91,13 @@ class ConnectionSearcher:
         limits: Limits = (),
         known: dict[tuple[UUID, str], Serving] | None = None,
         tenant: Tenant | None = None,
+        stores: TargetStores | None = None,
     ) -> None:
         """`build` is for evaluation: one that does not serve yet, or not any more. `embedders` may be shared.
 
         `known` may be, too: what served each index when it was searched last, for which nobody has to ask before.
-        `tenant` is whose the workspace is, where `embedders` keep the vectors of queries.
+        `tenant` is whose the workspace is, where `embedders` keep the vectors of queries. `stores` of targets may be
+        shared, too.
 
         Nothing is found, and nothing told, of what one of the `limits` leaves out, whatever a request asks.
         """
@@ -95,6 +109,7 @@ class ConnectionSearcher:
         self._limits = limits
         self._known = known if known is not None else {}
         self._tenant = tenant
+        self._stores = stores or TargetStores(settings)
 
     def search(self, request: SearchRequest) -> Results:
         """The best chunks for a request; those of the index `default` where it names none.
@@ -141,7 +156,9 @@ class ConnectionSearcher:
             hits, is_reranked = reranked(reranker, context.together if context else text, hits)
         hits = [self._read(hit, found) for hit in hits[: k if is_found else min(k, NEAREST)]]
         repeated = [self._read(hit, found) for hit in found.folded.repeated]
-        results = Results([], time.monotonic() - started, found.corrections, is_reranked, found.tokens, found.notes)
+        results = Results(
+            [], time.monotonic() - started, found.corrections, is_reranked, found.tokens, found.target, found.notes
+        )
         if context is not None:
             results = replace(results, taken_with=[text for text, _ in context.earlier])
         if not is_found:
@@ -159,36 +176,65 @@ class ConnectionSearcher:
     def _find(self, question: Question) -> Found:
         request = question.request
         index = request.index or DEFAULT_INDEX
-        served = None if self._build is not None or request.as_of is not None else (self._workspace_id, index)
+        is_usual = self._build is None and request.as_of is None and request.target is None
+        served = (self._workspace_id, index) if is_usual else None
         # By it the question is embedded; where another build serves by now, the snapshot shows it.
         serving = (self._known.get(served) if served else None) or find_serving(
-            self._connection, self._workspace_id, index, self._build, request.as_of
+            self._connection, self._workspace_id, index, self._build, request.as_of, request.target
         )
+        # Where words may do, a target is asked when they do not.
+        is_wanted = wants_meaning(model_named(serving.model), serving.vectors, request)
+        wanted, note = max(CANDIDATES, 2 * question.most) if is_wanted else 0, None
         while True:
             asked = None if request.ranking == "lexical" else self._embedded(question, serving)
+            near, note = self._near(question, serving, asked, wanted) if note is None else (None, note)
             try:
                 # One snapshot for all statements: a publish between them would mix versions.
                 with snapshot(self._connection):
-                    now = find_serving(self._connection, self._workspace_id, index, self._build, request.as_of)
+                    now = find_serving(
+                        self._connection, self._workspace_id, index, self._build, request.as_of, request.target
+                    )
                     if served:
                         self._known[served] = now
                     # Another build was promoted meanwhile: its vectors may be another model's.
                     if question.after is not None:
                         question.after.check(now.build, now.published)
                     if now.build == serving.build:
-                        found = self._in_snapshot(now, question, asked)
+                        found = self._in_snapshot(now, question, asked, near)
                         if now.vectors == 0 and request.as_of is None and self._build is None:
                             found.notes.insert(0, self._nothing_indexed(index))
                         if asked is None and request.ranking != "lexical":
                             found.notes.insert(0, BY_WORDS)
-                        return replace(found, tokens=asked.tokens) if asked else found
+                        if note is not None:
+                            found.notes.insert(0, note)
+                        target = near.target if near is not None and near.limit else None
+                        return replace(found, tokens=asked.tokens if asked else 0, target=target)
+            except MoreIsNeeded as needed:
+                wanted = needed.limit
+                continue
             except psycopg.errors.UndefinedTable as error:
                 # Dropping waits for searches that are under way; this one began when the tables had just gone.
                 raise WrongUse(f"Build {serving.build} of index '{index}' is being dropped.") from error
             serving = now
 
-    def _in_snapshot(self, serving: Serving, question: Question, asked: Meaning | None) -> Found:
-        return SnapshotSearch(self._connection, self._workspace_id, serving, question, asked, self._limits).run()
+    def _near(
+        self, question: Question, serving: Serving, asked: Meaning | None, limit: int
+    ) -> tuple[Near | None, str | None]:
+        """What the target finds that is to be asked, before anything of the database waits for it; or why none does."""
+        if serving.target is None or asked is None or question.request.as_of is not None:
+            return None, None
+        if serving.collection is None:
+            return None, f"{STOOD_IN}: the target '{serving.target}' is being filled."
+        if limit == 0:
+            return Near(serving.target, (), 0), None
+        try:
+            return self._stores.near(serving, asked.numbers, limit), None
+        except ArcanaError as error:
+            log.warning("target '%s' was not searched: %s", serving.target, error)
+            return None, f"{STOOD_IN}: the target '{serving.target}' does not answer (`arcana target list` says why)."
+
+    def _in_snapshot(self, serving: Serving, question: Question, asked: Meaning | None, near: Near | None) -> Found:
+        return SnapshotSearch(self._connection, self._workspace_id, serving, question, asked, self._limits, near).run()
 
     def _nothing_indexed(self, index: str) -> str:
         """What to say of a search in an index that holds nothing: "nothing was found" would be taken for an answer."""
@@ -218,4 +264,4 @@ class ConnectionSearcher:
         if context is not None:
             together = embedded.vectors[1]
             vector = context.meaning(vector, means.of_question(together)[0] if means is not None else together)
-        return Meaning(str(Vector(vector).to_text()), language, embedded.tokens)
+        return Meaning(str(Vector(vector).to_text()), np.asarray(vector, dtype=np.float32), language, embedded.tokens)

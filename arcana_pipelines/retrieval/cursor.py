@@ -109,8 +109,11 @@ def question_hash(request: SearchRequest, workspace_id: UUID, limits: Limits = (
     # Filters without a condition are none.
     request = replace(request, filters=request.filters or None)
     fields = {name: value for name, value in dataclasses.asdict(request).items() if name not in _NOT_THE_QUESTION}
-    if not request.earlier:  # cursors of a release without them are good
+    # Cursors of a release without these fields are good.
+    if not request.earlier:
         del fields["earlier"]
+    if request.target is None:
+        del fields["target"]
     limited = [[dataclasses.asdict(limit) for limit in limits]] if limits else []
     facts = json.dumps([str(workspace_id), fields, *limited], sort_keys=True, default=str)
     return hashlib.sha256(facts.encode()).digest()[:8]

@@ -138,6 +138,9 @@ class Results:
     tokens: int = 0
     """Of the question, as the embedding model counts them. Not part of the JSON form."""
 
+    target: str | None = None
+    """The target that was asked by meaning. None: PostgreSQL was."""
+
     notes: list[str] = field(default_factory=list)
     """What to know of the filters, in sentences: a value that no row has, with what is near it."""
 
@@ -160,6 +163,7 @@ class Results:
         """The JSON form, as `arcana search --json` prints it: what stands behind the seconds only where it says
         something."""
         told = {
+            "target": self.target,
             "taken_with": self.taken_with,
             "corrections": self.corrections,
             "notes": self.notes,

@@ -78,6 +78,10 @@ class SearchRequest:
     """The questions that were asked before in the same conversation, oldest first, at most 20. They take part where the
     query leans on them: "and in Berlin?". `Results.taken_with` says which did."""
 
+    target: Annotated[str, Field(max_length=LONGEST_VALUE)] | None = None
+    """The name of a target of the index that is asked by meaning; `pgvector`: PostgreSQL. Without it, the store that
+    the index is served from. Words and filters are PostgreSQL's, and so is a search of the past."""
+
     def __post_init__(self) -> None:
         check_text("The query", self.query, LONGEST_QUERY)
         _check_number("k", self.k, 1, MOST_HITS)
@@ -89,6 +93,8 @@ class SearchRequest:
         _check_share("min_score", self.min_score)
         if self.index is not None:
             check_text("The name of the index", self.index)
+        if self.target is not None:
+            check_text("The name of the target", self.target)
         if self.after is not None:
             check_text("The cursor", self.after, LONGEST_CURSOR)
         # Frozen for everyone else: a request holds its times in UTC.
@@ -118,6 +124,7 @@ class SearchOptions(TypedDict, total=False):
     index: str | None
     after: str | None
     earlier: tuple[str, ...]
+    target: str | None
 
 
 def request_of(query: SearchRequest | str, k: int | None, options: SearchOptions) -> SearchRequest:

@@ -33,6 +33,7 @@ from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchOptions, SearchRequest, request_of
 from arcana_pipelines.retrieval.serving import Serving
 from arcana_pipelines.retrieval.several import checked_workspaces, search_workspaces
+from arcana_pipelines.retrieval.target_stores import TargetStores
 from arcana_pipelines.retrieval.whole_document import Document, find_document
 from arcana_pipelines.settings import Settings, load_settings
 
@@ -62,6 +63,7 @@ class Searcher:
         embedders: QueryEmbedders | None = None,
         limits: Mapping[str, Limits] | None = None,
         tenants: Mapping[str, Tenant] | None = None,
+        stores: TargetStores | None = None,
     ) -> None:
         """A searcher of the workspace with this slug, or of several.
 
@@ -77,6 +79,7 @@ class Searcher:
             limits: by slug, filters that hold beside those of each request, for who may find no more. Whole documents
                 are not read then.
             tenants: by slug, whose the workspaces are, where somebody has looked already.
+            stores: of targets, to share with other searchers. They are not closed with this one.
 
         Raises:
             InvalidSetting: a variable of the environment is malformed.
@@ -93,6 +96,8 @@ class Searcher:
         self._reranker = reranker or open_reranker(self._settings)
         self._limits = limits or {}
         self._tenants = tenants or {}
+        self._stores = stores or TargetStores(self._settings)
+        self._owns_stores = stores is None
         self._known: dict[tuple[UUID, str], Serving] = {}
         self._lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
@@ -200,6 +205,8 @@ class Searcher:
             executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown(cancel_futures=True)
+        if self._owns_stores:
+            self._stores.close()
         if self._owns_database:
             self._database.close()
 
@@ -243,6 +250,7 @@ class Searcher:
             limits=self._limits.get(slug, ()),
             known=self._known,
             tenant=tenant,
+            stores=self._stores,
         )
 
     def _search(self, request: SearchRequest) -> Results:

@@ -12,6 +12,7 @@ from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.retrieval.searcher import Searcher
+from arcana_pipelines.retrieval.target_stores import TargetStores
 
 # Each is a few objects, and none has a connection or a model of its own.
 MOST_KEPT = 1000
@@ -25,6 +26,7 @@ class Searchers:
         self._database = database
         self._embedders = QueryEmbedders(database.settings, cache)
         self._reranker = open_reranker(database.settings)
+        self._stores = TargetStores(database.settings)
         self._kept = lru_cache(MOST_KEPT)(self._new)
 
     @property
@@ -68,4 +70,5 @@ class Searchers:
             embedders=self._embedders,
             limits=dict(zip(slugs, limits, strict=True)) if limits else {},
             tenants=dict(zip(slugs, tenants, strict=True)) if tenants else {},
+            stores=self._stores,
         )

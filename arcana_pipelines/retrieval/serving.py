@@ -17,6 +17,9 @@ from arcana_pipelines.retrieval import past
 
 load_sql = statements_beside(__file__)
 
+# What `target` says of PostgreSQL's own index, whatever serves the index otherwise.
+POSTGRESQL = "pgvector"
+
 
 @dataclass(frozen=True, slots=True)
 class Serving:
@@ -32,6 +35,10 @@ class Serving:
         search_effort: lists that are probed (`ivfflat`) or candidates that are followed (`hnsw`); 0 for `none`.
         vectors: how many a search can reach.
         published: when the index last changed what it serves; None of the past, which does not change.
+        target: the name of the target that is asked by meaning; None: PostgreSQL itself.
+        store_kind: which kind of store that is.
+        store_location: where it is.
+        collection: what it has of this build; None as long as that is not proven equal.
     """
 
     build: int
@@ -43,6 +50,10 @@ class Serving:
     search_effort: int
     vectors: int
     published: datetime | None
+    target: str | None = None
+    store_kind: str = ""
+    store_location: str = ""
+    collection: str | None = None
 
     @property
     def is_outdated(self) -> bool:
@@ -52,18 +63,26 @@ class Serving:
 
 
 def find_serving(
-    connection: Connection, workspace_id: UUID, index: str, build: int | None, as_of: datetime | None
+    connection: Connection,
+    workspace_id: UUID,
+    index: str,
+    build: int | None,
+    as_of: datetime | None,
+    target: str | None = None,
 ) -> Serving:
-    """The build that serves an index or served it at a time; with `build`, that one.
+    """The build that serves an index or served it at a time; with `build`, that one. With what `target` has of it.
 
     Raises:
-        WrongUse: the workspace has no such index, it is still being built, or the time is still to come.
+        WrongUse: the workspace has no such index, it is still being built, it has no such target, or the time is still
+            to come.
         NotRemembered: what the index showed at that time is not known.
     """
-    key = {"workspace_id": workspace_id, "index": index, "build": build}
+    key = {"workspace_id": workspace_id, "index": index, "build": build, "target": target}
     serving = find(connection, Serving, load_sql("serving"), key)
     if serving is None:
         raise WrongUse(f"This workspace has no index '{index}' that serves. `arcana index list` shows its indexes.")
+    if target not in (None, POSTGRESQL, serving.target):
+        raise WrongUse(f"The index '{index}' has no target '{target}'. `arcana target list` shows those there are.")
     if as_of is None:
         return serving
     then = {**key, "as_of": as_of}

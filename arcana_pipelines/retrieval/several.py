@@ -94,6 +94,7 @@ def _merged(
         seconds=sum(results.seconds for results in cut.values()),
         corrections=reduce(lambda all_of_them, results: results.corrections | all_of_them, cut.values(), {}),
         is_reranked=any(results.is_reranked for results in cut.values()),
+        target=next((results.target for results in cut.values() if results.target), None),
         tokens=sum(answer.results.tokens for answer in answers.values()),
         taken_with=next((answer.results.taken_with for answer in answers.values()), []),
         notes=[f"{slug}: {note}" for slug, results in cut.items() for note in results.notes],

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+from numpy.typing import NDArray
 from psycopg import sql
 from psycopg.rows import dict_row
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.embedding.catalogue import model_named
+from arcana_pipelines.embedding.catalogue import Model, model_named
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import chunk_table, passage_table, terms_table
 from arcana_pipelines.indexes.targets.pgvector.ann import nearest_statement, tune
@@ -34,6 +36,7 @@ from arcana_pipelines.retrieval.relevance import Calibration, calibration_of, ev
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.serving import Serving
+from arcana_pipelines.retrieval.target_stores import Near
 
 load_sql = statements_beside(__file__)
 
@@ -48,6 +51,8 @@ SMALL = 8_000
 TOO_FEW = 50
 # So many chunks behind a filter are all scored.
 FEW = 2_000
+# Where a filter leaves few of what a target finds, it is asked for more, up to so many.
+MOST_NEAR = 16_000
 
 _NO_DOCUMENT = sql.SQL("SELECT NULL::uuid WHERE false")
 # To who may find some documents alone a page or a value that others have is told as one that is not there.
@@ -87,11 +92,13 @@ class Meaning:
     Attributes:
         vector: its vector as PostgreSQL reads it, without what it says of the language where the model's means are
             known.
+        numbers: the same, as targets take it.
         language: the language of the question; None where it is not known.
         tokens: of the question, as the model counts them.
     """
 
     vector: str
+    numbers: NDArray[np.float32]
     language: str | None = None
     tokens: int = 0
 
@@ -111,6 +118,7 @@ class Found:
         notes: what to know of the filters, in sentences.
         least: when the best hit's score is below it, nothing is said to be found; 0 where scores are not calibrated.
         tokens: of the question, as the model counts them.
+        target: the target that was asked by meaning; None: PostgreSQL was.
     """
 
     folded: Folded = field(default_factory=Folded)
@@ -123,6 +131,7 @@ class Found:
     notes: list[str] = field(default_factory=list)
     least: float = 0.0
     tokens: int = 0
+    target: str | None = None
 
     def cursor_after(self, hits: Sequence[Hit]) -> str | None:
         """The cursor for what comes after these hits; None where nothing does, or as many as may be have been shown."""
@@ -141,6 +150,19 @@ class Found:
         return further.text if len(further.shown) < DEEPEST else None
 
 
+class MoreIsNeeded(Exception):
+    """A target has to be asked, for so many chunks: not from here, where a snapshot would wait for it."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+
+def wants_meaning(model: Model, vectors: int, request: SearchRequest) -> bool:
+    """Whether an index of so many vectors is searched by meaning whatever words find."""
+    return request.ranking != "lexical" and (request.ranking == "dense" or not model.is_weak or vectors <= SMALL)
+
+
 class SnapshotSearch:
     """One question in one snapshot of one build."""
 
@@ -152,8 +174,11 @@ class SnapshotSearch:
         question: Question,
         asked: Meaning | None,
         limits: Limits = (),
+        near: Near | None = None,
     ) -> None:
         """Within a read-only transaction of one snapshot. Without `asked`, words alone are searched.
+
+        `near` is what a target finds; None: PostgreSQL looks itself.
 
         Documents that one of the `limits` leaves out are as if they were not there.
         """
@@ -167,6 +192,7 @@ class SnapshotSearch:
         self._is_filtered = bool(self._filters or limits)
         self._notes: list[str] = []
         self._asked = asked
+        self._near = near
         self._model = model_named(serving.model)
         self._most = FURTHER_CANDIDATES if question.after else max(CANDIDATES, 2 * question.most)
         self._shown = question.after.shown if question.after else ()
@@ -314,7 +340,7 @@ class SnapshotSearch:
         return bool(self._rows(statement, {"keys": query_plan.keys_of(query_terms(word))}))
 
     def _without_left_out(self, chunks: Sequence[int]) -> tuple[int, ...]:
-        """Those chunks that the limits leave: a cursor can be made up."""
+        """Those chunks that limits and filters leave: a cursor can be made up."""
         statement = sql.SQL(load_sql("allowed_chunks")).format(**{**self._names, "terms": self._known_terms()})
         return tuple(row[0] for row in self._rows(statement, {"chunks": list(chunks)})) if chunks else ()
 
@@ -339,12 +365,12 @@ class SnapshotSearch:
         """Is it worth looking by meaning for chunks that words did not find?"""
         if self._asked is None or self._request.ranking == "lexical":
             return False
-        if self._request.ranking == "dense" or not self._model.is_weak:
-            return True
-        return self._serving.vectors <= SMALL or by_words < self._request.k
+        return wants_meaning(self._model, self._serving.vectors, self._request) or by_words < self._request.k
 
     def _by_meaning(self) -> list[int]:
         assert self._asked is not None
+        if self._near is not None:
+            return self._of_target(self._near)
         vector = {"vector": self._asked.vector}
         if self._is_filtered:
             statement = sql.SQL(load_sql("allowed_by_meaning")).format(**self._names)
@@ -356,6 +382,20 @@ class SnapshotSearch:
         with self._connection.transaction(force_rollback=True):  # what is tuned is for this statement only
             tune(self._connection, self._serving.ann, self._serving.search_effort)
             return [row[0] for row in self._rows(statement, vector)]
+
+    def _of_target(self, near: Near) -> list[int]:
+        """What a target found that may be found; of what is not published any more nothing is scored.
+
+        Raises:
+            MoreIsNeeded: that are too few.
+        """
+        chunks = near.chunks
+        if self._is_filtered:
+            left = set(self._without_left_out(chunks))
+            chunks = tuple(chunk for chunk in chunks if chunk in left)
+        if len(chunks) < self._most and not near.are_all and near.limit < MOST_NEAR:
+            raise MoreIsNeeded(min(MOST_NEAR, max(4 * near.limit, self._most)))
+        return list(chunks[: self._most])
 
     def _few_allowed(self) -> list[int] | None:
         """All chunks that a filter leaves, when few enough to be scored; None for many, and without a filter."""

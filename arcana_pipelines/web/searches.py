@@ -14,6 +14,7 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.learning.answers import asked as noted
+from arcana_pipelines.retrieval.connection_searcher import STOOD_IN
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searchers import Searchers
@@ -125,7 +126,8 @@ class Searches:
         """Whether the same would be answered again: no provider was away."""
         is_embedded = asked.ranking == "lexical" or results.tokens > 0
         is_ordered = not (self._searchers.reranks and asked.ranking == "fused" and results.hits) or results.is_reranked
-        return is_embedded and is_ordered
+        is_of_target = not any(note.startswith(STOOD_IN) for note in results.notes)
+        return is_embedded and is_ordered and is_of_target
 
 
 def _is_kept(asked: SearchRequest) -> bool:

@@ -105,6 +105,7 @@ class _SearchCommand(WorkspaceCommand):
     show_default=True,
     help="How words and meaning are combined: by their scores, or by their ranks (reciprocal rank fusion).",
 )
+@click.option("--target", metavar="NAME", help="Which target to ask by meaning; pgvector: PostgreSQL itself.")
 @click.option("--after", metavar="CURSOR", help="What comes after an answer, by the cursor that it gave.")
 @click.option(
     "--min-score",
@@ -116,7 +117,7 @@ def command(
     slug: str, query: str, workspaces: tuple[str, ...], k: int, index: str, below: str | None,
     kinds: tuple[str, ...], conditions: tuple[str, ...],
     edited_since: datetime | None, links_to: str | None, neighbours: int, per_document: bool, as_of: datetime | None,
-    fusion: Fusion, min_score: float | None, after: str | None, as_json: bool,
+    fusion: Fusion, min_score: float | None, after: str | None, target: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Search a workspace. QUERY - reads one query a line from standard input.
 
@@ -134,7 +135,7 @@ def command(
     asks_lines = query == "-"
     asked = SearchRequest(
         query, k, fusion=fusion, filters=filters, neighbours=neighbours, per_document=per_document,
-        min_score=min_score, as_of=as_of, index=index, after=after,
+        min_score=min_score, as_of=as_of, index=index, after=after, target=target,
     )  # fmt: skip
     database = open_database()
     database.only_searches = True

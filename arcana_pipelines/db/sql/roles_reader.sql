@@ -32,6 +32,8 @@ BEGIN
         FROM (VALUES
             ('workspace', ARRAY['workspace_id', 'slug', 'name', 'status']),
             ('sync_generation', ARRAY['workspace_id', 'finished_at']),
+            ('index_target', ARRAY['index_target_id', 'rag_index_id', 'name', 'kind', 'location', 'serves']),
+            ('target_collection', ARRAY['index_target_id', 'rag_index_build_id', 'collection', 'state']),
             ('source_page', ARRAY[
                 'workspace_id', 'document_id', 'external_id', 'kind', 'parent_kind', 'parent_external_id', 'title', 'url',
                 'last_edited_at', 'in_trash', 'state', 'properties', 'is_container'
