@@ -39,6 +39,10 @@ class FileRefused(WrongUse):
     """A file with settings or a secret is not read. The message says why, and nothing of what it holds."""
 
 
+class IndexFileRefused(WrongUse):
+    """A file is no index of ours, is damaged or not whole, cannot be opened, or is of a newer release."""
+
+
 class CredentialUnreadable(WrongUse):
     """A token that is kept in the database cannot be decrypted. The message says what to do, and nothing of it."""
 

@@ -320,6 +320,17 @@ def has_cjk(text: str) -> bool:
     return _CJK.search(text) is not None
 
 
+def with_pairs(text: str) -> str:
+    """The text for an index that knows words as letters between others: runs of Hangul, kana and ideographs stand by
+    themselves, each longer one with its pairs behind it, so that 휴가 is found in 연차휴가를."""
+    return text if text.isascii() else _CJK_RUN.sub(lambda found: _beside_pairs(found[0]), text)
+
+
+@lru_cache(20_000)
+def _beside_pairs(run: str) -> str:
+    return f" {run} {' '.join(_pairs(run))} " if len(run) > 2 else f" {run} "
+
+
 def count_cjk(text: str) -> int:
     """How many characters of the text are Hangul, kana or ideographs."""
     return 0 if text.isascii() else sum(map(len, _CJK_RUN.findall(text)))

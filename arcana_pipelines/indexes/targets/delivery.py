@@ -24,9 +24,9 @@ from arcana_pipelines.errors import ArcanaError, CollectionMissing, RowsRefused,
 from arcana_pipelines.indexes.builds import lock_index
 from arcana_pipelines.indexes.targets.names import alias_name, collection_name
 from arcana_pipelines.indexes.targets.parity import Parity, compare
-from arcana_pipelines.indexes.targets.protocol import Changes, Collection, Document, Store
+from arcana_pipelines.indexes.targets.protocol import Changes, Collection, Document, Row, Store
 from arcana_pipelines.indexes.targets.registry import open_store
-from arcana_pipelines.indexes.targets.rows import rows_of
+from arcana_pipelines.indexes.targets.rows import documents_of, rows_of
 from arcana_pipelines.indexes.targets.targets import BuildOfTarget, Target, builds_of_target
 
 load_sql = statements_beside(__file__)
@@ -132,7 +132,10 @@ class Delivering:
             "SELECT coalesce(sum(cardinality(chunk_ids)), 0) FROM published_document WHERE rag_index_build_id = %s"
         )
         size = int(scalar(self.connection, published, [build.build]))
-        self.store.make(Collection(name, build.dimensions, size))
+        collection = Collection(
+            name, build.dimensions, size, target.slug, target.index_name, build.build, build.made_by
+        )
+        self.store.make(collection)
         key = self._key(build)
         # Whoever has the right by now: the collection is empty.
         with self.connection.transaction():
@@ -183,16 +186,21 @@ class Delivering:
         wanted = [chunk for each in batch for chunk in each.new]
         published = [each.document_id for each in batch if each.is_published]
         return Changes(
-            rows=rows_of(self.connection, build.build, wanted, self.target.with_text) if wanted else [],
+            rows=self._rows(build, wanted) if wanted else [],
             gone=[chunk for each in batch for chunk in each.gone],
             whole=[each.document_id for each in batch if each.held is None],
             documents=self._documents(build, published) if published else [],
             removed=[each.document_id for each in batch if not each.is_published],
         )
 
+    def _rows(self, build: BuildOfTarget, wanted: list[int]) -> list[Row]:
+        return rows_of(
+            self.connection, build.build, wanted, self.target.with_text, with_details=self.store.answers_alone
+        )
+
     def _documents(self, build: BuildOfTarget, published: list[UUID]) -> list[Document]:
-        parameters = {"build": build.build, "documents": published}
-        return rows(self.connection, Document, load_sql("documents_to_deliver"), parameters)
+        with_text = self.store.answers_alone and self.target.with_text
+        return documents_of(self.connection, build.build, published, with_text)
 
     def _acknowledge(self, build: BuildOfTarget, batch: Sequence[_Dirty]) -> None:
         documents = [each.document_id for each in batch]

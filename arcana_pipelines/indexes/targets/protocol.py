@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, ClassVar
 from uuid import UUID
 
 import numpy as np
@@ -27,11 +28,39 @@ class Collection:
         name: 3 to 63 lower-case letters, digits and `_`, beginning with a letter: every store takes it.
         dimensions: numbers of a vector.
         size: how many chunks are published when it is made.
+        workspace: the slug of the workspace.
+        index: the name of the index.
+        build: its `rag_index_build_id`.
+        made_by: what its chunks and vectors were made by: `model`, `chunker` and `fingerprint` of the build.
     """
 
     name: str
     dimensions: int
     size: int
+    workspace: str = ""
+    index: str = ""
+    build: int = 0
+    made_by: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RowDetails:
+    """What a search in the store alone reads of a chunk besides.
+
+    Attributes:
+        heading_levels: 1 (outermost) to 6, for each heading of `Row.heading_path`.
+        terms: the numbers of its terms (`lexical.analysis.term_id`), ascending, of shape (terms,), int32.
+        weights: the BM25 weight of each, without idf; float32.
+        keys: what an index finds it by (`lexical.analysis.Weights`), ascending; int32.
+        passages: the vectors of its passages, in their order, of shape (passages, dimensions), float16; zeros for one
+            that has none; None where none has.
+    """
+
+    heading_levels: tuple[int, ...]
+    terms: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    keys: NDArray[np.int32]
+    passages: NDArray[np.float16] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +77,7 @@ class Row:
         language: None where it is not known.
         row_hash: of text, title, headings and vector: 32 hexadecimal digits.
         vector: at unit length.
+        details: for stores that answer alone (`Store.answers_alone`); None for others.
     """
 
     chunk_id: int
@@ -59,6 +89,7 @@ class Row:
     language: str | None
     row_hash: str
     vector: Vector
+    details: RowDetails | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +98,9 @@ class Document:
 
     Attributes:
         chunk_ids: all that are published of it, in the order of its text.
+        last_edited_at: when the source says that the page was edited, an ISO 8601 time.
+        text: of this version, for stores that answer alone; None for others, and where the target keeps no text.
+        properties: of a row: name and `{"type", "text", "value"}`, likewise.
     """
 
     document_id: UUID
@@ -78,6 +112,9 @@ class Document:
     version: int
     published_at: datetime
     chunk_ids: tuple[int, ...]
+    last_edited_at: str | None = None
+    text: str | None = None
+    properties: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +161,11 @@ class Store(ABC):
     - `TargetUnreachable`: it is down, slow, full, refuses us, or is used by another process. Trying later can help.
     - `CollectionMissing`: it has no such collection (any more).
     - `RowsRefused`: it refuses what it was given; trying again will not help. `apply` and `make` alone.
+
+    `answers_alone`: it is searched by words and meaning without PostgreSQL, so it is given what that takes.
     """
+
+    answers_alone: ClassVar[bool] = False
 
     @abstractmethod
     def version(self) -> str:

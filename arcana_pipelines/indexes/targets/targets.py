@@ -93,7 +93,7 @@ def targets_of(connection: Connection, workspace_id: UUID, name: str | None = No
 
 @dataclass(frozen=True, slots=True)
 class BuildOfTarget:
-    """A build of a target's index, and what the target has of it."""
+    """A build of a target's index, what it was made by, and what the target has of it."""
 
     build: int
     dimensions: int
@@ -101,6 +101,7 @@ class BuildOfTarget:
     collection: str | None
     state: str | None
     is_behind: bool
+    made_by: dict[str, Any]
 
 
 def builds_of_target(connection: Connection, target: Target) -> list[BuildOfTarget]:

@@ -6,7 +6,8 @@ SELECT b.rag_index_build_id AS build, b.dimensions, coalesce(b.rag_index_build_i
        EXISTS (
            SELECT FROM sync_operations s
            WHERE s.index_target_id = t.index_target_id AND s.rag_index_build_id = b.rag_index_build_id
-             AND s.parked_reason IS NULL) AS is_behind
+             AND s.parked_reason IS NULL) AS is_behind,
+       jsonb_build_object('model', b.embedding_model, 'chunker', b.chunker, 'fingerprint', b.fingerprint) AS made_by
 FROM index_target t
 JOIN rag_indexes i USING (rag_index_id)
 JOIN rag_index_build b USING (rag_index_id)

@@ -1,0 +1,1 @@
+"""Indexes in a SQLite file, which is a target's or one to give away."""
