@@ -11,6 +11,7 @@ from arcana_pipelines.defs import partitions
 from arcana_pipelines.defs.instance import open_instance
 from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.indexes.builds import IndexSettings
+from arcana_pipelines.indexes.targets.targets import POSTGRESQL
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.companies import DEFAULT
@@ -26,8 +27,10 @@ def register(
     company: str = DEFAULT,
     token: SecretStr | None = None,
     actor: str | None = None,
+    index_type: str = POSTGRESQL,
+    index_location: str | None = None,
 ) -> workspaces.Workspace:
-    """Register a workspace with an index of the model that the settings name."""
+    """Register a workspace with an index of the model that the settings name (see `pipeline.registration`)."""
     with open_instance(database) as instance:
         return registration.register(
             database,
@@ -42,6 +45,8 @@ def register(
             company=company,
             token=token,
             actor=actor,
+            index_type=index_type,
+            index_location=index_location,
         )
 
 

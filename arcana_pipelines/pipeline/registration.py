@@ -19,6 +19,8 @@ from arcana_pipelines.errors import ArcanaError, InvalidSlug, UnknownWorkspace
 from arcana_pipelines.home import make_home
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, IndexSettings, builds_of
 from arcana_pipelines.indexes.lifecycle import create_index, drop_builds
+from arcana_pipelines.indexes.targets.registry import location_of, open_store
+from arcana_pipelines.indexes.targets.targets import POSTGRESQL, add_target, default_name
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.workspaces.companies import DEFAULT, company_named
 from arcana_pipelines.workspaces.workspaces import SLUG, Workspace, check_slug, find, storage_path
@@ -39,8 +41,13 @@ def register(
     company: str = DEFAULT,
     token: SecretStr | None = None,
     actor: str | None = None,
+    index_type: str = POSTGRESQL,
+    index_location: str | None = None,
 ) -> Workspace:
     """Make row, directory, default index and partition of a new workspace: all of them or none.
+
+    The index is served from the store that `index_type` says (see `registry.kinds`), which has to answer;
+    `index_location` is where that is (see `registry.location_of`).
 
     A `token` is kept in the database, encrypted, and takes the place of `credential_ref`.
 
@@ -53,6 +60,7 @@ def register(
         WrongUse: the company's name is none.
         InvalidSetting: there is a token to keep, and ENCRYPTION_KEY is not set.
         InvalidSlug: the slug breaks the rules, is taken, or was used by a removed workspace.
+        TargetUnreachable: the store that is to serve the index does not answer.
         ArcanaError: the directory or the partition could not be made.
     """
     check_slug(slug)
@@ -84,6 +92,8 @@ def register(
             make_home(database.settings.home)
             _make_directory(directory)
             made.append(lambda: shutil.rmtree(directory, ignore_errors=True))
+            if index_type != POSTGRESQL:
+                _serve_from(connection, database.settings, workspace, index_type, index_location)
             add_partition(slug)
             made.append(lambda: remove_partition(slug))
             details = {"name": workspace.name, "platform": platform, "company": company, "declared_by": declared_by}
@@ -95,6 +105,20 @@ def register(
             undo()
         raise
     return workspace
+
+
+def _serve_from(
+    connection: Connection, settings: Settings, workspace: Workspace, kind: str, location: str | None
+) -> None:
+    """Let the index of a new workspace be served from another store than PostgreSQL."""
+    place = location_of(settings, kind, Path(workspace.storage_path), location, kind)
+    with open_store(settings, kind, place) as store:
+        store.version()
+    add_target(connection, workspace.workspace_id, kind, place, default_name(kind), serves=True)
+    connection.execute(
+        "UPDATE rag_indexes SET index_type = %s, storage_uri = %s WHERE workspace_id = %s AND name = %s",
+        [kind, place, workspace.workspace_id, DEFAULT_INDEX],
+    )
 
 
 def remove(database: Database, slug: str, remove_partition: Callable[[str], None], actor: str | None = None) -> None:

@@ -13,12 +13,10 @@ from arcana_pipelines.db.query import find
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import IndexSettings
+from arcana_pipelines.indexes.targets.targets import POSTGRESQL
 from arcana_pipelines.retrieval import past
 
 load_sql = statements_beside(__file__)
-
-# What `target` says of PostgreSQL's own index, whatever serves the index otherwise.
-POSTGRESQL = "pgvector"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from arcana_pipelines.credentials.store import STORED, keep
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.errors import InvalidSlug, WrongUse
 from arcana_pipelines.indexes.builds import find_index_names
+from arcana_pipelines.indexes.targets.targets import POSTGRESQL
 from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Access, Allowance, Permission, Scope
 from arcana_pipelines.keys.keys import Key
@@ -66,6 +67,9 @@ class NewWorkspace(BaseModel):
     token: SecretStr = Field(min_length=1, max_length=4096, description="The source's token. It is kept encrypted.")
     name: _Name | None = Field(None, description="What people call it; else the slug.")
     comments: bool = Field(False, description="Whether comments are read, too.")
+    index_type: Annotated[str, Field(max_length=20)] = Field(
+        POSTGRESQL, description="Which store answers searches by meaning: `pgvector`, or a kind of target."
+    )
 
 
 class NewToken(BaseModel):
@@ -128,7 +132,7 @@ def _add_workspaces(app: FastAPI, gate: Gate, database: Database, administration
         try:
             made = administration.register(
                 administration.database, wanted.slug, wanted.source.replace("-", "_"), config, STORED, wanted.name,
-                company, token, by_key(access.key_id),
+                company, token, by_key(access.key_id), index_type=wanted.index_type,
             )  # fmt: skip
         except InvalidSlug as error:
             # It may be another company's: whose is nobody's business.

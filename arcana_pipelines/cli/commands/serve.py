@@ -70,10 +70,10 @@ def command(host: str, port: int, metrics_port: int | None, names: tuple[str, ..
         opened.close()
 
 
-def _register(*wanted: Any) -> Workspace:
+def _register(*wanted: Any, **options: Any) -> Workspace:
     from arcana_pipelines.defs.registration import register  # brings Dagster, which most servers never need
 
-    return register(*wanted)
+    return register(*wanted, **options)
 
 
 def _remove(*wanted: Any) -> None:

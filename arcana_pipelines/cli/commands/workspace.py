@@ -15,6 +15,8 @@ from arcana_pipelines.cli.secret_input import read_token
 from arcana_pipelines.credentials.store import STORED, keep
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.indexes.targets.registry import kinds
+from arcana_pipelines.indexes.targets.targets import POSTGRESQL
 from arcana_pipelines.settings import load_settings
 from arcana_pipelines.sources.registry import (
     NOTION_TOKEN_VARIABLE,
@@ -58,6 +60,11 @@ def command() -> None:
 @click.option("--comments", is_flag=True, help="Index open comments too: one more request a page.")
 @click.option("--name", help="A name for people (default: the slug).")
 @click.option("--company", default=DEFAULT, show_default=True, help="Whose it is, by name; made where there is none.")
+@click.option(
+    "--index-type", type=click.Choice((POSTGRESQL, *kinds())), default=POSTGRESQL, show_default=True,
+    help="Which store answers searches by meaning. PostgreSQL keeps everything either way.",
+)  # fmt: skip
+@click.option("--index-location", metavar="PLACE", help="Where that store is: a path, or an address without secrets.")
 @json_option
 def add(
     slug: str,
@@ -68,15 +75,22 @@ def add(
     comments: bool,
     name: str | None,
     company: str,
+    index_type: str,
+    index_location: str | None,
     as_json: bool,
 ) -> None:
     """Register a workspace: its row, directory, default index and partition, all or nothing.
 
     \b
     arcana workspace add acme --source notion
+    arcana workspace add acme --source notion --index-type sqlite
     arcana workspace add acme --source notion --token-stdin < token.txt
     """
     workspaces.check_slug(slug)
+    if index_location is not None and index_type == POSTGRESQL:
+        raise WrongUse(
+            "--index-location belongs to another --index-type than pgvector: that is where DATABASE_URL says."
+        )
     database = open_database(may_create=True)
     config, credential = _source_options(slug, source, token_env, path, comments, token_stdin)
     token = None
@@ -86,7 +100,18 @@ def add(
     upgrade(database)
     from arcana_pipelines.defs.registration import register
 
-    workspace = register(database, slug, source.name, config, credential, name, company, token)
+    workspace = register(
+        database,
+        slug,
+        source.name,
+        config,
+        credential,
+        name,
+        company,
+        token,
+        index_type=index_type,
+        index_location=index_location,
+    )
     if as_json:
         print_json(
             {
@@ -94,6 +119,7 @@ def add(
                 "company": company,
                 "platform": workspace.platform,
                 "storage_path": str(workspaces.storage_path(database.settings, slug)),
+                "index_type": index_type,
             }
         )
     else:

@@ -40,8 +40,8 @@ class RagIndex(Base):
 
     `object_count`, `vector_count` and `updated` are that store's: what it has and when that changed last. What
     PostgreSQL publishes, which every store follows, are `published_objects` and `published_vectors`, of
-    `published_at`. Where PostgreSQL serves itself (`pgvector`) they are the same. Triggers count in `publish_seq` how often
-    what it serves has changed, or how hard its approximate index looks, and notify `arcana_published`.
+    `published_at`. Where PostgreSQL serves itself (`pgvector`) they are the same. Triggers count in `publish_seq` how
+    often what it serves has changed, or how hard its approximate index looks, and notify `arcana_published`.
     """
 
     __tablename__ = "rag_indexes"

@@ -17,6 +17,9 @@ from arcana_pipelines.indexes.builds import DEFAULT_INDEX, lock_index
 
 load_sql = statements_beside(__file__)
 
+# The type of an index that PostgreSQL itself serves.
+POSTGRESQL = "pgvector"
+
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 
 
