@@ -1,4 +1,4 @@
-"""The five assets. Each calls one stage of `arcana_pipelines.pipeline.sync` and shows its report.
+"""The assets of a sync. Each calls one stage of `arcana_pipelines.pipeline.sync` and shows its report.
 
 https://docs.dagster.io/guides/build/assets/defining-assets
 Assets hand each other nothing but the database: no IO manager, no row in an event.
@@ -15,7 +15,7 @@ from arcana_pipelines.defs.checks import workspace_check
 from arcana_pipelines.defs.config import SyncConfig
 from arcana_pipelines.defs.names import ASSET_TAG, beside
 from arcana_pipelines.defs.partitions import workspaces
-from arcana_pipelines.defs.purposes import purpose_of
+from arcana_pipelines.defs.purposes import delivery_seconds, purpose_of
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
 from arcana_pipelines.pipeline import sync
@@ -140,3 +140,30 @@ def rag_indexes(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg
     """
     started = time.monotonic()
     return results.of_indexes(sync.publish_indexes(arcana.session(context), purpose_of(context)), started)
+
+
+@dg.asset(
+    deps=[rag_indexes],
+    partitions_def=workspaces,
+    group_name="notion_index",
+    kinds={"postgres"},
+    tags={ASSET_TAG: "index_targets"},
+    owners=OWNERS,
+    code_version="1",
+    metadata={"dagster/table_name": "index_target"},
+    check_specs=[
+        workspace_check(
+            "targets_are_current",
+            asset="index_targets",
+            description="Every target answers, is at most five minutes behind, and refuses no document. One that is "
+            "not well fails no run: what is published waits for it.",
+        ),
+    ],
+)
+def index_targets(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult:
+    """The copies of the indexes in other stores (`arcana target add`): told what was published, and taken out.
+
+    The sensor `target_deliveries` does the same between syncs. Where a workspace has no targets, nothing is done.
+    """
+    started = time.monotonic()
+    return results.of_targets(sync.deliver_to_targets(arcana.session(context), delivery_seconds(context)), started)

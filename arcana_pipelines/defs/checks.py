@@ -16,9 +16,11 @@ import dagster as dg
 from arcana_pipelines.db.schema import drift
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.resources import ArcanaResource
+from arcana_pipelines.defs.results import proof_table
 from arcana_pipelines.defs.tables import table
 from arcana_pipelines.indexes.health import inspect_indexes, pgvector
 from arcana_pipelines.operations.alerts import stale_workspaces
+from arcana_pipelines.pipeline.targets import compare_all
 
 
 @contextmanager
@@ -56,6 +58,23 @@ with _preview():
                     [[finding.name, finding.ok, finding.detail] for finding in findings],
                 )
             },
+        )
+
+    @dg.asset_check(
+        asset="index_targets",
+        partitions_def=workspaces,
+        description="Every target has each chunk that PostgreSQL publishes, with its text, headings and vector, and no "
+        "other. What differs is delivered again. A step of its own, in audits and when builds are filled.",
+    )
+    def targets_are_equal(context: dg.AssetCheckExecutionContext, arcana: ArcanaResource) -> dg.AssetCheckResult:
+        """What `arcana target verify` says. The workspace is not held meanwhile."""
+        compared = compare_all(arcana.database, context.partition_key)
+        return dg.AssetCheckResult(
+            passed=all(each.is_well for each in compared),
+            severity=dg.AssetCheckSeverity.ERROR
+            if any(each.parity and not each.is_well for each in compared)
+            else dg.AssetCheckSeverity.WARN,
+            metadata={"targets": proof_table(compared)},
         )
 
 

@@ -6,7 +6,8 @@ import dagster as dg
 
 ASSET_TAG = "arcana/asset"
 
-SYNCING = ("notion_pages", "document_content", "document_chunks", "chunk_embeddings", "rag_indexes")
+PUBLISHING = ("notion_pages", "document_content", "document_chunks", "chunk_embeddings", "rag_indexes")
+SYNCING = (*PUBLISHING, "index_targets")
 STAGING = SYNCING[:3]
 FILLING = SYNCING[2:]
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import dagster as dg
 
 from arcana_pipelines.defs.jobs import RETRY_JOB
-from arcana_pipelines.defs.names import SYNCING
+from arcana_pipelines.defs.names import PUBLISHING
 from arcana_pipelines.pipeline.purpose import Purpose
+from arcana_pipelines.pipeline.targets import SECONDS
+
+LAUNCHED_SECONDS = 30.0
 
 
 def purpose_of(context: dg.AssetExecutionContext) -> Purpose:
@@ -15,12 +18,18 @@ def purpose_of(context: dg.AssetExecutionContext) -> Purpose:
         return Purpose.FILL
     if context.run.job_name == RETRY_JOB:
         return Purpose.RETRY
-    return Purpose.SYNC if _names(context.job_def).issuperset(SYNCING) else Purpose.STAGE
+    return Purpose.SYNC if _names(context.job_def).issuperset(PUBLISHING) else Purpose.STAGE
+
+
+def delivery_seconds(context: dg.AssetExecutionContext) -> float:
+    """How long a run delivers to targets: where Dagster launched it, its sensor does what is left, and the next sync of
+    the workspace does not wait in the queue for a store that is slow."""
+    return LAUNCHED_SECONDS if context.run.remote_job_origin else SECONDS
 
 
 def reads_source(job: dg.JobDefinition) -> bool:
     """Whether the source is read in this run."""
-    return SYNCING[0] in _names(job)
+    return PUBLISHING[0] in _names(job)
 
 
 def _names(job: dg.JobDefinition) -> set[str]:

@@ -51,7 +51,8 @@ class ArcanaResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def session(self, context: Context) -> Session:
         """The workspace of this run's partition, locked until the run (or the step's process) ends."""
         slug = context.partition_key
-        if slug not in self._sessions:
+        # One that was let go reads alone.
+        if slug not in self._sessions or self._sessions[slug].lease.is_over:
             session = self._stack.enter_context(
                 workspace_session(
                     self.database,

@@ -12,8 +12,9 @@ from typing import Any
 
 import dagster as dg
 
-from arcana_pipelines.defs.tables import Cell, table
+from arcana_pipelines.defs.tables import Cell, Kind, table
 from arcana_pipelines.indexes.builds import Build
+from arcana_pipelines.indexes.targets.delivery import Delivery
 from arcana_pipelines.ledger.counters import EmbeddingCounts
 from arcana_pipelines.ledger.freshness import Freshness
 from arcana_pipelines.ledger.pages import PartialPages
@@ -22,6 +23,7 @@ from arcana_pipelines.operations.usage import MonthlyUsage
 from arcana_pipelines.pipeline.document_chunks import ChunkReport
 from arcana_pipelines.pipeline.follower import Slice
 from arcana_pipelines.pipeline.sync import DocumentsReport, IndexesReport, SourceReport
+from arcana_pipelines.pipeline.targets import Compared, TargetsReport
 
 
 def of_pages(report: SourceReport, started: float) -> dg.MaterializeResult:  # type: ignore[type-arg]
@@ -135,6 +137,30 @@ def of_indexes(report: IndexesReport, started: float) -> dg.MaterializeResult:  
     )
 
 
+def of_targets(report: TargetsReport, started: float) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Of `index_targets`."""
+    problems = report.problems
+    return dg.MaterializeResult(
+        metadata={
+            "put": sum(each.put for each in report.deliveries),
+            "taken": sum(each.taken for each in report.deliveries),
+            "waiting": sum(target.waiting for target in report.targets),
+            "parked": sum(target.parked for target in report.targets),
+            "lag_seconds": round(max((target.lag_seconds for target in report.targets), default=0.0), 3),
+            "targets": targets_table(report),
+            **_seconds(started),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="targets_are_current",
+                passed=not problems,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={"problems": table({"target": "string", "problem": "string"}, problems.items())},
+            )
+        ],
+    )
+
+
 def partial_table(partial: PartialPages) -> dg.TableMetadataValue:
     """Pages that are known to be incomplete, and why."""
 
@@ -153,6 +179,60 @@ def changes_table(changes: Sequence[Change]) -> dg.TableMetadataValue:
     if len(rows) > MOST_CHANGES:
         rows[MOST_CHANGES:] = [["…", f"the first {MOST_CHANGES} are shown", None, None]]
     return table({"what": "string", "page": "string", "url": "string", "note": "string"}, rows)
+
+
+def targets_table(report: TargetsReport) -> dg.TableMetadataValue:
+    """A workspace's targets, with what was told to each, and whether it was found equal when it was last compared."""
+    told = {each.target: each for each in report.deliveries}
+
+    def rows() -> Iterator[list[Cell]]:
+        for target in report.targets:
+            did, proof = told.get(target.name, Delivery(target.name)), target.verification
+            yield [
+                target.name,
+                target.kind,
+                target.state,
+                target.object_count,
+                target.vector_count,
+                did.put,
+                did.taken,
+                target.waiting,
+                target.parked,
+                round(target.lag_seconds, 3),
+                "not compared" if proof is None else "equal" if proof["is_equal"] else "differed",
+                did.error or target.last_error,
+            ]
+
+    return table(
+        {
+            "target": "string",
+            "kind": "string",
+            "state": "string",
+            "documents": "int",
+            "chunks": "int",
+            "put": "int",
+            "taken": "int",
+            "waiting": "int",
+            "parked": "int",
+            "lag_seconds": "float",
+            "parity": "string",
+            "problem": "string",
+        },
+        rows(),
+    )
+
+
+def proof_table(compared: Sequence[Compared]) -> dg.TableMetadataValue:
+    """What comparing targets with PostgreSQL found, in rows; the cells are empty where one could not be compared."""
+    facts = ("count", "published", "missing", "extra", "different", "sampled", "nearest", "publish_seq")
+
+    def rows() -> Iterator[list[Cell]]:
+        for each in compared:
+            proof = each.parity.as_dict() if each.parity else {}
+            yield [each.target, each.is_well, *(proof.get(fact) for fact in facts), each.error]
+
+    kinds: dict[str, Kind] = {fact: "float" if fact == "nearest" else "int" for fact in facts}
+    return table({"target": "string", "is_well": "bool", **kinds, "problem": "string"}, rows())
 
 
 def builds_table(builds: Sequence[Build]) -> dg.TableMetadataValue:

@@ -151,22 +151,26 @@ def report_dead_runs(instance: dg.DagsterInstance) -> None:
 
 
 def report_abandoned_runs(
-    instance: dg.DagsterInstance, workspaces: Mapping[str, Workspace], is_locked: Callable[[str], bool], home: Home
+    instance: dg.DagsterInstance,
+    workspaces: Mapping[str, Workspace],
+    is_at_work: Callable[[str, str], bool],
+    home: Home,
 ) -> None:
     """Mark runs of ours failed that no process works on any more.
 
     A run that died together with its code server stays "started" and would keep the sensors from its workspace.
-    What it has noted (`at_work`) says that it holds its workspace's lock; the database says that no process does. A run
+    What it has noted (`at_work`) says that a process of it works for its workspace; the database says that none does
+    (`is_at_work`: of a slug and the id of a run). A run
     of our own jobs that has noted nothing died before its first asset; what other jobs do before ours is not our
     business. It is looked at twice, because the note and the lock are two things.
     """
-    suspects = [run_id for run_id, slug in _running_for(instance, workspaces, home) if not is_locked(slug)]
+    suspects = [run_id for run_id, slug in _running_for(instance, workspaces, home) if not is_at_work(slug, run_id)]
     if not suspects:
         return
     time.sleep(SECOND_LOOK_SECONDS)
     for run_id, slug in _running_for(instance, workspaces, home):
         run = instance.get_run_by_id(run_id)
-        if run is not None and run_id in suspects and not is_locked(slug):
+        if run is not None and run_id in suspects and not is_at_work(slug, run_id):
             instance.report_run_failed(run, "This run ended without reporting: nothing holds its workspace's lock.")
 
 

@@ -1,4 +1,5 @@
-"""What asks for runs. Each sensor does one thing and derives it from durable state: a lost tick loses nothing.
+"""What asks for runs, or does what is too small for one. Each sensor does one thing and derives it from durable state:
+a lost tick loses nothing.
 
 https://docs.dagster.io/guides/automate/sensors
 """
@@ -31,8 +32,9 @@ from arcana_pipelines.defs.runs import (
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.indexes.lifecycle import fill_requested, rebuild_outdated, to_fill
 from arcana_pipelines.ledger.polling import poll_and_record
+from arcana_pipelines.pipeline.targets import follow_once
 from arcana_pipelines.sources.registry import all_platforms
-from arcana_pipelines.workspaces.lease import locked
+from arcana_pipelines.workspaces.lease import is_alive, locked
 from arcana_pipelines.workspaces.workspaces import Workspace, due_for_poll, in_need_of_sync, list_all, retired_slugs
 
 log = logging.getLogger(__name__)
@@ -60,7 +62,11 @@ def workspace_registry(context: dg.SensorEvaluationContext) -> dg.SensorResult |
             rows = list_all(connection)
             report_dead_runs(context.instance)
             known = {row.slug: row for row in rows}
-            report_abandoned_runs(context.instance, known, lambda slug: slug in locked(connection), Home.of(context))
+
+            def is_at_work(slug: str, run: str) -> bool:
+                return slug in locked(connection) or is_alive(connection, known[slug].workspace_id, run)
+
+            report_abandoned_runs(context.instance, known, is_at_work, Home.of(context))
             retired = retired_slugs(connection)
     registered = set(known)
     mirrored = set(workspaces.get_partition_keys(dynamic_partitions_store=context.instance))
@@ -167,4 +173,22 @@ def index_builds(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     return dg.SensorResult(run_requests=[backfill] if backfill else [_request(slug, job=FILL_JOB) for slug in filled])
 
 
-SENSORS = [workspace_registry, source_changes, index_builds, alerts]
+@dg.sensor(
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Delivers what was published to the targets that do not have it yet, and drops collections that nobody "
+    "wants any more. In the tick itself: a run would take longer to start than most deliveries take.",
+)
+def target_deliveries(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Follows the publishes of all workspaces, those of a sync that still reads among them."""
+    with tick_database() as database:
+        if database is None:
+            return dg.SkipReason(NO_SCHEMA)
+        did = follow_once(database)
+    failed = [f"{each.target}: {each.error}" for each in did.deliveries if each.error is not None]
+    put, taken = sum(each.put for each in did.deliveries), sum(each.taken for each in did.deliveries)
+    said = f"{did.due} targets were due: {put} rows put, {taken} taken out. {did.dropped} collections were dropped."
+    return dg.SkipReason(" ".join([said, *failed]))
+
+
+SENSORS = [workspace_registry, source_changes, index_builds, target_deliveries, alerts]

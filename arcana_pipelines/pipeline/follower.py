@@ -14,6 +14,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 from io import FileIO
+from uuid import UUID
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding.prices import PricingPolicy
@@ -23,6 +24,7 @@ from arcana_pipelines.pipeline.document_chunks import stage_chunks
 from arcana_pipelines.pipeline.document_content import process_slice
 from arcana_pipelines.pipeline.rag_indexes import publish
 from arcana_pipelines.pipeline.session import Session, workspace_session
+from arcana_pipelines.pipeline.targets import deliver_all
 from arcana_pipelines.settings import Settings
 
 # Pages of the first slice. A larger one costs less a page, and its pages wait longer until they are found: the next one
@@ -31,6 +33,7 @@ SLICE = 10
 LARGEST_SLICE = 200
 SLICE_SECONDS = 10.0
 LOOK_SECONDS = 1.0
+DELIVER_SECONDS = 15.0
 ALL_IS_READ = "all is read\n"
 
 log = logging.getLogger(__name__)
@@ -99,6 +102,7 @@ def main() -> int:
     database = Database(Settings(**told["settings"]))
     try:
         with workspace_session(database, told["workspace"], run=told["run"]) as session:
+            threading.Thread(target=_deliver, args=(database, session.workspace.workspace_id), daemon=True).start()
             limit, before, is_last = SLICE, (0, 0.0), False
             while not is_last:
                 began, was_read = time.monotonic(), all_is_read.is_set()
@@ -118,6 +122,20 @@ def main() -> int:
     finally:
         database.close()
     return 0
+
+
+def _deliver(database: Database, workspace_id: UUID) -> None:
+    """Tell the workspace's targets what is published, for as long as the process lives: indexing does not wait for it.
+
+    What is left then the run's last stage delivers.
+    """
+    while True:
+        try:
+            deliver_all(database, workspace_id, DELIVER_SECONDS, waits=False)
+        except ArcanaError as error:
+            log.warning("targets are told what was published when all is read: %s", error)
+            return
+        time.sleep(LOOK_SECONDS)
 
 
 def _listen(lines: FileIO, all_is_read: threading.Event) -> None:

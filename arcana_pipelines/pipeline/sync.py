@@ -38,7 +38,7 @@ from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.rag_indexes import publish
 from arcana_pipelines.pipeline.session import Session
 from arcana_pipelines.pipeline.source_pages import PagesReport, sync_pages
-from arcana_pipelines.pipeline.targets import deliver_all
+from arcana_pipelines.pipeline.targets import SECONDS, TargetsReport, deliver_all
 from arcana_pipelines.sources.protocol import Mode, Traffic
 
 
@@ -62,7 +62,9 @@ class SyncRequest:
 
 
 def sync(session: Session, request: SyncRequest) -> SyncReport:
-    """Bring a workspace's index up to date with its source.
+    """Bring a workspace's index up to date with its source, and its targets with the index.
+
+    Nothing more can be written in the session then (see `deliver_to_targets`).
 
     Raises:
         ArcanaError: see the stages. What they have committed is kept, and the next sync goes on from there.
@@ -73,7 +75,7 @@ def sync(session: Session, request: SyncRequest) -> SyncReport:
     if request.purpose is not Purpose.STAGE:
         embed_chunks(session, request.purpose)
         publish_indexes(session, request.purpose)
-        deliver_all(session.database, session.workspace.workspace_id)
+        deliver_to_targets(session)
     return sync_report(session.connection, session.workspace, session.generation)
 
 
@@ -82,7 +84,7 @@ def fill(session: Session) -> IndexesReport:
     cut_chunks(session, Purpose.FILL)
     embed_chunks(session, Purpose.FILL)
     report = publish_indexes(session, Purpose.FILL)
-    deliver_all(session.database, session.workspace.workspace_id)
+    deliver_to_targets(session)
     return report
 
 
@@ -251,3 +253,13 @@ def publish_indexes(session: Session, purpose: Purpose) -> IndexesReport:
     session.lease.require(connection)
     drop_builds(session.database, builds_to_drop(report.builds))
     return report
+
+
+def deliver_to_targets(session: Session, seconds: float = SECONDS) -> TargetsReport:
+    """The stage `index_targets`: tell the copies in other stores what is published (see `deliver_all`).
+
+    The workspace is let go first: a store that is slow keeps no other run waiting. So nothing more can be written in
+    this session, only read.
+    """
+    session.lease.let_go()
+    return deliver_all(session.database, session.workspace.workspace_id, seconds)

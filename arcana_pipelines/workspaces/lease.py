@@ -52,6 +52,12 @@ class Role(StrEnum):
     INDEX = "index"
 
 
+def is_alive(connection: Connection, workspace_id: UUID, run: str) -> bool:
+    """Whether a process of a run is alive that has, or has had, a workspace's lease."""
+    key = {"workspace_id": workspace_id, "run": run, "namespace": _NAMESPACE}
+    return bool(scalar(connection, load_sql("run_is_alive"), key))
+
+
 def locked(connection: Connection) -> set[str]:
     """The slugs of the workspaces that a run is at work on, in whatever process. Looks without taking a lease."""
     return set(scalars(connection, load_sql("lease_held"), {"expires": EXPIRES, "namespace": _NAMESPACE}))
@@ -150,14 +156,28 @@ class Lease:
         try:
             yield
         finally:
-            with self._change:
-                self._is_ending.set()
-            self._thread.join(2 * _PATIENCE_SECONDS)
-            # What goes wrong here is no fault of the run: the connection's end frees the lease as well.
-            if not self._thread.is_alive():
-                with suppress(psycopg.Error):
-                    self._let_go(rests)
+            if not self.is_over:
+                self._end(rests)
             self._connection.close()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was let go: nothing more is written for the workspace."""
+        return self._is_ending.is_set()
+
+    def let_go(self) -> None:
+        """Free the workspace for other runs before the block ends. Who asks still sees that this process is alive."""
+        if not self.is_over:
+            self._end(rests=False, is_seen=True)
+
+    def _end(self, rests: bool, is_seen: bool = False) -> None:
+        with self._change:
+            self._is_ending.set()
+        self._thread.join(2 * _PATIENCE_SECONDS)
+        # What goes wrong here is no fault of the run: the connection's end frees the lease as well.
+        if not self._thread.is_alive():
+            with suppress(psycopg.Error):
+                self._free(rests, is_seen)
 
     def _renew(self) -> None:
         while not self._is_ending.wait(BEAT_SECONDS):
@@ -176,14 +196,15 @@ class Lease:
             except (psycopg.Error, ArcanaError) as error:
                 log.warning("the lease on workspace '%s' could not be renewed: %s", self.slug, error)
 
-    def _let_go(self, rests: bool) -> None:
+    def _free(self, rests: bool, is_seen: bool) -> None:
         """Free the lease, or let it rest, unless another process of the run is at work."""
         with self._connection.transaction():
             # One process after the other: of two that end at once, the second sees that it is the last.
             self._connection.execute(
                 "SELECT FROM workspace_lease WHERE workspace_id = %(workspace_id)s FOR UPDATE", self._key
             )
-            self._connection.execute(f"SELECT pg_advisory_unlock_shared({_ALIVE})", self._key)
+            if not is_seen:
+                self._connection.execute(f"SELECT pg_advisory_unlock_shared({_ALIVE})", self._key)
             self._connection.execute(load_sql("lease_end"), {**self._key, "rests": rests})
 
 

@@ -50,6 +50,7 @@ def test_every_check_that_a_sync_reports_is_kept_for_its_workspace(
         ("notion_pages", "removals_are_within_the_cap"),
         ("rag_indexes", "published_counts_match"),
         ("rag_indexes", "builds_are_verified"),
+        ("index_targets", "targets_are_current"),
     }
     for asset, check in reported:
         assert _results(instance, asset, check, "acme") == ["SUCCEEDED"], check

@@ -16,6 +16,7 @@ SPECS = {
     "document_chunks": ("notion_index", {"document_content"}, {"postgres"}),
     "chunk_embeddings": ("notion_index", {"document_chunks"}, {"openai", "postgres"}),
     "rag_indexes": ("notion_index", {"chunk_embeddings"}, {"pgvector", "postgres"}),
+    "index_targets": ("notion_index", {"rag_indexes"}, {"postgres"}),
     "retrieval_quality": ("notion_index", {"rag_indexes"}, {"postgres"}),
 }
 
@@ -42,7 +43,8 @@ def test_sensors_and_schedules_run_from_the_start() -> None:
     defs = build_defs()
     statuses = {sensor.name: sensor.default_status for sensor in defs.sensors or ()}
     assert statuses == dict.fromkeys(
-        ("workspace_registry", "source_changes", "index_builds", "alerts"), dg.DefaultSensorStatus.RUNNING
+        ("workspace_registry", "source_changes", "index_builds", "target_deliveries", "alerts"),
+        dg.DefaultSensorStatus.RUNNING,
     )
     schedules = {schedule.name: schedule.default_status for schedule in defs.schedules or ()}
     assert schedules == dict.fromkeys(

@@ -16,6 +16,7 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs import backfills
 from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.config import sync_config
+from arcana_pipelines.defs.names import FILLING
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.defs.run import execute
@@ -154,7 +155,7 @@ class TestForeignRuns:
         run = instance.get_run_by_id(_start(instance, job, {WORKSPACE_TAG: "acme"}))
         assert run is not None
         dies_at_work(instance, run, find_like(acme_row))
-        report_abandoned_runs(instance, {"acme": acme_row}, lambda slug: False, Home("ours", frozenset()))
+        report_abandoned_runs(instance, {"acme": acme_row}, lambda slug, run: False, Home("ours", frozenset()))
         assert _status(instance, run.run_id) is STARTED
 
     def test_failures_and_waiting_runs_of_the_host_delay_no_sync(
@@ -248,7 +249,7 @@ class TestPrefix:
         (request,) = result.run_requests or []
         assert request.asset_graph_subset is not None
         asked = {each.asset_key.to_user_string() for each in request.asset_graph_subset.iterate_asset_partitions()}
-        assert asked == {f"company/kb/{name}" for name in ("document_chunks", "chunk_embeddings", "rag_indexes")}
+        assert asked == {f"company/kb/{name}" for name in FILLING}
 
     def test_a_sync_leaves_new_builds_to_be_filled_and_the_job_that_lists_nothing_fills_them(
         self, installed: Harness, instance: dg.DagsterInstance, prefixed: dg.Definitions

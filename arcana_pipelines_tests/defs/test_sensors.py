@@ -17,7 +17,7 @@ from arcana_pipelines.defs.jobs import FILL_JOB
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
 from arcana_pipelines.defs.schedules import schedules
-from arcana_pipelines.defs.sensors import index_builds, source_changes, workspace_registry
+from arcana_pipelines.defs.sensors import index_builds, source_changes, target_deliveries, workspace_registry
 from arcana_pipelines.errors import TokenRevoked
 from arcana_pipelines.evaluation.golden import Question, Relevant
 from arcana_pipelines.evaluation.quality import save_golden
@@ -65,7 +65,7 @@ def test_where_nothing_is_installed_yet_a_tick_is_skipped_and_makes_nothing(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("ARCANA_HOME", str(tmp_path / "home"))
-    for sensor in (workspace_registry, source_changes, index_builds):
+    for sensor in (workspace_registry, source_changes, index_builds, target_deliveries):
         skipped = _tick(sensor, instance)
         assert isinstance(skipped, dg.SkipReason) and "arcana db upgrade" in str(skipped.skip_message)
     assert not (tmp_path / "home").exists()
@@ -218,7 +218,7 @@ def test_a_build_to_be_filled_gets_one_backfill_of_its_workspace_and_the_index_s
         (each.asset_key.to_user_string(), each.partition_key)
         for each in request.asset_graph_subset.iterate_asset_partitions()
     }
-    assert asked == {(name, "acme") for name in ("document_chunks", "chunk_embeddings", "rag_indexes")}
+    assert asked == {(name, "acme") for name in ("document_chunks", "chunk_embeddings", "rag_indexes", "index_targets")}
     assert isinstance(_tick(index_builds, instance), dg.SkipReason), "it is asked for"
 
     execute(instance, "acme", {}, FILL_JOB)

@@ -27,6 +27,7 @@ from arcana_pipelines.embedding.local_small import DIMENSIONS
 from arcana_pipelines.errors import BudgetReached, DatabaseUnreachable, InvalidSetting, PageTooLarge, UnknownWorkspace
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.indexes.lifecycle import create_index
+from arcana_pipelines.indexes.targets.targets import add_target
 from arcana_pipelines.ledger import pages
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.pipeline import (
@@ -118,6 +119,27 @@ def test_what_was_read_is_found_before_all_is_read_and_the_end_is_the_same(
         assert {**plain.sync(), "workspace": "followed"} == report
     assert followed.checksum() == plain.checksum()
     followed.assert_matches_world()
+
+
+def test_targets_hear_of_what_was_read_while_others_are_read(slow: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    with slow.database.connection() as connection:
+        workspace_id = workspaces.find(connection, "acme").workspace_id
+        place = workspaces.storage_path(slow.database.settings, "acme") / "targets" / "sqlite.sqlite"
+        add_target(connection, workspace_id, "sqlite", str(place), "sqlite")
+    seen: list[int] = []
+    look = Follower.look
+
+    def look_until_the_target_has_something(self: Follower, left: int) -> None:
+        look(self, left)
+        until = time.monotonic() + 20
+        while left and not seen and time.monotonic() < until:
+            seen.extend(count for (count,) in slow.rows("SELECT vector_count FROM target_collection") if count)
+            time.sleep(0.05)
+
+    monkeypatch.setattr(Follower, "look", look_until_the_target_has_something)
+    slow.sync()
+    ((held, published),) = slow.rows("SELECT c.vector_count, published_vectors FROM target_collection c, rag_indexes")
+    assert seen and seen[0] < held == published
 
 
 def test_the_counts_of_an_index_move_with_each_slice(acme: Harness, turns: list[Slice]) -> None:

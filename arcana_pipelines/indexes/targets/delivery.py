@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+import psycopg
+
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.query import one, rows, scalar
 from arcana_pipelines.db.statements import statements_beside
@@ -339,9 +341,11 @@ def _delivering(database: Database, connection: Connection, target: Target, pati
     try:
         with open_store(database.settings, target.kind, target.location) as store:
             yield Delivering(connection, target, store, fence)
-    except ArcanaError as error:
+    except psycopg.Error:  # it is the database that fails, not the store
+        raise
+    except Exception as error:  # whatever a library raises, the target waits before it is tried again
         with connection.transaction():
-            connection.execute(load_sql("note_failure"), {**key, "error": str(error)})
+            connection.execute(load_sql("note_failure"), {**key, "error": _said(error)})
         log.warning("target '%s' of workspace '%s': %s", target.name, target.slug, error)
         raise
     else:
@@ -349,6 +353,10 @@ def _delivering(database: Database, connection: Connection, target: Target, pati
             connection.execute(load_sql("note_success"), key)
     finally:
         connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", _lock_of(target))
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, ArcanaError) else f"{type(error).__name__}: {error}"
 
 
 def has_work(connection: Connection, target: Target) -> bool:

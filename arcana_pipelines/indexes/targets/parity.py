@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.query import one, scalars
+from arcana_pipelines.db.query import one, scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.builds import chunk_table, lock_index
 from arcana_pipelines.indexes.targets.protocol import Store, Vector
@@ -38,6 +38,7 @@ class Parity:
         different: rows that it has with another text, heading, document or vector.
         sampled: vectors that were compared number by number.
         nearest: the least cosine of a sampled vector with its own; 1 where none was sampled.
+        publish_seq: number of the index's newest publish when the comparison began (`rag_indexes.publish_seq`).
         at: when; ISO 8601.
     """
 
@@ -49,6 +50,7 @@ class Parity:
     different: int
     sampled: int
     nearest: float
+    publish_seq: int
     at: str
 
     @property
@@ -74,6 +76,9 @@ def compare(connection: Connection, store: Store, target: Target, build: BuildOf
     key = {"index_target_id": target.index_target_id, "build": build.build}
     connection.execute("DROP TABLE IF EXISTS stored, compared")
     connection.execute("CREATE TEMPORARY TABLE stored (chunk_id bigint, document_id uuid, row_hash text)")
+    publish_seq = scalar(
+        connection, "SELECT publish_seq FROM rag_indexes WHERE rag_index_id = %s", [target.rag_index_id]
+    )
     listed = 0
     for batch in store.scan(build.collection):
         listed += len(batch)
@@ -97,6 +102,7 @@ def compare(connection: Connection, store: Store, target: Target, build: BuildOf
         listed=listed,
         sampled=sampled,
         nearest=round(nearest, 6),
+        publish_seq=publish_seq,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         **counts,
     )

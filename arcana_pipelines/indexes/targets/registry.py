@@ -10,9 +10,12 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from arcana_pipelines import plugins
-from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.errors import TargetUnreachable, WrongUse
 from arcana_pipelines.indexes.targets.protocol import Store
 from arcana_pipelines.settings import Settings
+
+# Below a workspace's directory, where embedded stores have their places.
+OWN_FOLDER = "targets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,7 @@ def location_of(settings: Settings, kind: str, directory: Path, given: str | Non
     found = _kind(kind)
     location = given if given is not None else found.default(settings)
     if location is None:
-        return str(directory / "targets" / f"{name}{found.file}")
+        return str(directory / OWN_FOLDER / f"{name}{found.file}")
     if is_embedded(location):
         return str(Path(location).expanduser().absolute())
     parts = urlsplit(location)
@@ -79,7 +82,10 @@ def open_store(settings: Settings, kind: str, location: str) -> Iterator[Store]:
     """
     found = _kind(kind)
     with plugins.optional(f"A target of the kind '{kind}'", found.extra):
-        store = found.open(settings, location)
+        try:
+            store = found.open(settings, location)
+        except OSError as error:
+            raise TargetUnreachable(f"{location} cannot be opened: {error.strerror or error}.") from error
     try:
         yield store
     finally:

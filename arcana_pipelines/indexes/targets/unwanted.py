@@ -1,0 +1,85 @@
+"""Collections that nobody wants any more: dropped in their stores as soon as those answer.
+
+Of an embedded store in a directory of ours the last collection takes its files along. What somebody chose as a
+location is emptied, and stays: other things may lie there.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.query import rows, scalar
+from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.errors import ArcanaError, CollectionMissing
+from arcana_pipelines.indexes.targets.registry import OWN_FOLDER, is_embedded, open_store
+
+load_sql = statements_beside(__file__)
+
+log = logging.getLogger(__name__)
+
+# What SQLite and our locks keep beside a file.
+_BESIDE = ("-wal", "-shm", "-journal", ".lock")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A store that has collections which nobody wants.
+
+    Attributes:
+        kind: see `Target`.
+        location: see `Target`.
+        collections: their names.
+    """
+
+    kind: str
+    location: str
+    collections: list[str]
+
+
+def due_places(connection: Connection) -> list[Place]:
+    """The stores that may be tried now."""
+    return rows(connection, Place, load_sql("due_places"))
+
+
+def drop_unwanted(database: Database, place: Place) -> int:
+    """Drop these collections in their store; returns how many it has no more. What fails is noted, and tried later."""
+    key = {"kind": place.kind, "location": place.location}
+    done: list[str] = []
+    try:
+        if is_embedded(place.location) and not Path(place.location).exists():
+            done += place.collections
+        else:
+            with open_store(database.settings, place.kind, place.location) as store:
+                for collection in place.collections:
+                    with suppress(CollectionMissing):
+                        store.drop(collection)
+                    done.append(collection)
+    except ArcanaError as error:
+        log.warning("collections at %s cannot be dropped yet: %s", place.location, error)
+        with database.connection() as connection, connection.transaction():
+            connection.execute(load_sql("note_not_dropped"), {**key, "error": str(error)})
+    with database.connection() as connection, connection.transaction():
+        connection.execute(load_sql("forget_dropped"), {**key, "collections": done})
+        is_left = scalar(connection, load_sql("is_used"), key)
+    if done and not is_left:
+        _delete_files(database, place)
+    return len(done)
+
+
+def _delete_files(database: Database, place: Place) -> None:
+    """Delete an embedded store of which no collection is left, where its place is one that we chose."""
+    path = Path(place.location)
+    if not is_embedded(place.location) or path.parent.name != OWN_FOLDER or path.is_symlink():
+        return
+    if not path.is_relative_to(database.settings.storage_root.absolute()):
+        return
+    for each in (path, *(path.with_name(path.name + suffix) for suffix in _BESIDE)):
+        if each.is_dir():
+            shutil.rmtree(each, ignore_errors=True)
+        else:
+            each.unlink(missing_ok=True)
