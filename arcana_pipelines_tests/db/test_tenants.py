@@ -225,6 +225,26 @@ class TestTables:
             "system_health",
         }
 
+    def test_what_runs_as_its_owner_is_nobody_else_s_to_use_but_where_it_is_granted(self, ours: Tenant) -> None:
+        assert ours.harness.rows(
+            "SELECT p.proname, r.rolname FROM pg_proc p, pg_roles r WHERE p.prosecdef AND NOT r.rolsuper "
+            "AND p.pronamespace = 'public'::regnamespace AND r.oid <> p.proowner AND r.rolname ~ '^arcana_' "
+            "AND r.rolname <> 'arcana_owner' AND has_function_privilege(r.oid, p.oid, 'EXECUTE')"
+        ) == [("workspace_for_key", "arcana_server")]
+
+    @pytest.mark.parametrize("role", [lease.SERVER, lease.READER])
+    def test_nobody_runs_anything_as_the_owner_by_a_trigger_on_a_view_of_their_own(
+        self, role: str, ours: Tenant, settings: Settings
+    ) -> None:
+        assert settings.database_url is not None
+        url = settings.database_url.get_secret_value().replace(f"{lease.WRITER}@", f"{role}@")
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CREATE TEMP VIEW mine AS SELECT 1::bigint AS audit_log_id, ''::bytea AS hash")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="chain_audit_log"):
+                connection.execute(
+                    "CREATE TRIGGER mine INSTEAD OF INSERT ON mine FOR EACH ROW EXECUTE FUNCTION chain_audit_log()"
+                )
+
     def test_who_forgot_to_say_for_whom_sees_no_row(self, ours: Tenant) -> None:
         with ours.harness.superuser() as connection:
             connection.execute(f"SET ROLE {company_role(ours.company)}")  # type: ignore[arg-type]

@@ -83,8 +83,9 @@ _FUNCTIONS = (
     END
     $$
     """,
-    # As its owner: who may add a row may not read the one before. The lock is held until the transaction ends, so that
-    # two rows at once become one chain. `audit/sql/audit_broken.sql` computes the same.
+    # As its owner: who may add a row may not read the one before. So nobody else makes a trigger of it: on a view of
+    # theirs, theirs would run as the owner, too. The lock is held until the transaction ends, so that two rows at once
+    # become one chain. `audit/sql/audit_broken.sql` computes the same.
     """
     CREATE FUNCTION chain_audit_log() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -106,6 +107,7 @@ _FUNCTIONS = (
     END
     $$
     """,
+    "REVOKE ALL ON FUNCTION chain_audit_log() FROM PUBLIC",
     """
     CREATE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
