@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+from anyio import move_on_after
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, Header, Response
 from fastapi.responses import StreamingResponse
@@ -225,9 +226,10 @@ class _Stream(StreamingResponse):
         self._events, self._place = events, place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See `StreamingResponse`."""
+        """See `StreamingResponse`. One that nobody reads ends, too: it waits to be sent, and would not see its time."""
         try:
-            await super().__call__(scope, receive, send)
+            with move_on_after(STREAM_SECONDS + ALIVE_SECONDS):
+                await super().__call__(scope, receive, send)
         finally:
             self._events.give_back(self._place)
 

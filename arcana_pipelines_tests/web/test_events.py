@@ -48,6 +48,10 @@ def edit(acme: Harness, text: str) -> None:
     acme.sync()
 
 
+def in_progress(api: Api) -> float | None:
+    return api.metrics.registry.get_sample_value("arcana_http_requests_in_progress")
+
+
 class TestAStream:
     def test_tells_what_is_there_and_then_each_publish(self, api: Api) -> None:
         with listening(api, api.key("search").key) as heard:
@@ -147,6 +151,15 @@ class TestAStream:
             assert client.get(EVENTS, headers=STREAM).status_code == 429
             with listening(api, api.key("search", slug="globex").key) as others:
                 assert others()["workspace"] == "globex"
+
+    def test_that_nobody_reads_ends_and_leaves_its_place(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(events, "STREAM_SECONDS", 0.5)
+        monkeypatch.setattr(events, "ALIVE_SECONDS", 0.1)
+        monkeypatch.setattr(events, "_event", lambda publish: f": {'x' * 20_000_000}\n\n")  # more than sockets hold
+        with api.with_key(api.key("search").key) as client, client.stream("GET", EVENTS, headers=STREAM) as answer:
+            assert answer.status_code == 200
+            with eventually() as wait:
+                wait(lambda: in_progress(api) == 0)
 
     def test_counts_as_a_request_that_took_until_it_began(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(events, "STREAM_SECONDS", 3.0)
