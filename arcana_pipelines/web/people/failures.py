@@ -49,7 +49,8 @@ def failure_of(request: Request, error: Exception) -> Failure:
     if isinstance(error, ArcanaError):
         status, kind = kind_of(error)
         if status < 500:
-            return Failure(status, kind, str(error))
+            # Why a cursor is refused is nothing that a reader chooses: the page is asked for again, whichever it is.
+            return Failure(status, kind, "" if kind == "cursor-refused" else str(error))
         log.error("request %s: %s", request_id(request), error)
         return Failure(503, kind, wait=RETRY_SECONDS) if status == 503 else Failure(500, "internal")
     if isinstance(error, RequestValidationError | ValidationError):

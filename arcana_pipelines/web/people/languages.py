@@ -9,6 +9,8 @@ from typing import Literal, get_args
 
 from markupsafe import Markup, escape
 
+from arcana_pipelines.web.people.sentences import in_korean
+
 Language = Literal["en", "ko"]
 NAMES: dict[Language, str] = {"en": "English", "ko": "한국어"}
 COOKIE = "arcana-language"
@@ -250,6 +252,10 @@ class Words:
     def count(self, name: str, n: int) -> str:
         """The text for so many."""
         return self(f"{name}_one" if n == 1 else name, n=f"{n:,}")
+
+    def known(self, sentence: str) -> str | None:
+        """A sentence of ours that is English elsewhere, in this language; None: its own words have to do."""
+        return in_korean(sentence) if self.language == "ko" else None
 
     def with_code(self, name: str, **values: object) -> Markup:
         """The same for a page: what stands between backticks is code. The values are escaped."""

@@ -97,7 +97,7 @@ class TestAnAnswer:
         assert (
             below.status_code == 422
             and "이대로는 검색할 수 없습니다" in below.text
-            and "There is no page" in below.text
+            and "‘nowhere’ 페이지가 없습니다" in below.text
         )
         for wrong in ({"since": "soon"}, {"where": "x"}, {"kind": "cat"}, {"after": "x"}, {"query": "a" * 4001},
                       {"below": "\0"}):  # fmt: skip
@@ -272,7 +272,7 @@ class TestEveryAnswer:
     def test_is_a_page_in_words_while_the_database_is_away(
         self, api: Api, reader: Visitor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def away(*_: object) -> None:
+        def away(*_: object, **__: object) -> None:
             raise DatabaseUnreachable("postgresql://secret@10.0.0.1 does not answer")
 
         for place in (f"{Searches.__module__}.Searches.search", "arcana_pipelines.web.gate.access_by_id"):

@@ -52,3 +52,4 @@ def test_an_administrator_sees_what_arcana_status_shows_and_the_command_that_hel
     assert "Removals wait for a person" in said and "Not indexed, and why" in said
     korean = seen(visitor.get("/state", lang="ko").text)
     assert "삭제 승인 대기" in korean and "원본에서 페이지 80개가 사라졌습니다" in korean
+    assert "읽을 수 없는 페이지가 1개입니다(하루 전 0개)" in korean and "그다음 arcana retry acme" in korean

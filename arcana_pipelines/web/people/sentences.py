@@ -1,0 +1,124 @@
+"""Sentences of ours that searches and alerts say in English, in Korean: by their form, with what stands in them.
+
+What others have written, sources and providers, is not among them. A sentence that changes is looked for by its old
+form no more: `arcana_pipelines_tests/web/people/test_sentences.py` meets each.
+"""
+
+from __future__ import annotations
+
+import re
+
+_HOW = "ID나 Notion 주소, 정확한 제목을 입력하세요."
+_NEAR = r"(?: Near it: (?P<near>.+)\.)?"
+# Each with what it is in Korean; a part that is there only sometimes has a form of its own in `_PARTS`.
+_FORMS = {
+    # Filters.
+    r"There is no page of this id in this workspace\. .+": f"이 워크스페이스에 이 ID의 페이지가 없습니다. {_HOW}",
+    rf"There is no page '(.+?)' in this workspace\.{_NEAR} Give its id, .+": (
+        f"이 워크스페이스에 ‘{{0}}’ 페이지가 없습니다.{{near}} {_HOW}"
+    ),
+    r"(\d+) pages are called '(.+)' \((.+)\): give the id .+": (
+        "제목이 ‘{1}’인 페이지가 {0}개 있습니다({2}). 원하는 페이지의 ID를 입력하세요."
+    ),
+    r"The page '(.+)' was removed; nothing of it is in the index\.": "‘{0}’ 페이지는 삭제되어 색인에 없습니다.",
+    r"The page '(.+)' is not in the index \((\w+)\): .+": (
+        "‘{0}’ 페이지는 색인에 없습니다({1}). 이유는 `arcana status`에 나오며, `arcana sync`로 다시 시도합니다."
+    ),
+    r"'(.+)' is not a condition: write .+": (
+        "‘{0}’은(는) 조건이 아닙니다. ‘속성=값’으로 쓰거나 = 대신 != ~ > < >= <= 중 하나를 쓰세요."
+    ),
+    r"(.+) is not a day: write it as (\S+)\.": "{0}은(는) 날짜가 아닙니다. {1}처럼 쓰세요.",
+    r"There is no property '(.+?)': this workspace has no rows with properties\.": (
+        "‘{0}’ 속성이 없습니다. 이 워크스페이스에는 속성이 있는 행이 없습니다."
+    ),
+    r"There is no property '(.+?)'\. Near it: (.+)\.": "‘{0}’ 속성이 없습니다. 비슷한 것: {1}.",
+    r"There is no property '(.+?)'\. There are (.+?)(?: and (?P<more>\d+) more)?\.": (
+        "‘{0}’ 속성이 없습니다. 있는 속성: {1}{more}."
+    ),
+    r"There are (.+): write '(.+)' as the one that is meant is spelled\.": (
+        "{0}이(가) 있습니다. ‘{1}’을(를) 원하는 속성의 표기 그대로 쓰세요."
+    ),
+    r"'(.+)' holds dates, and '(.+)' is not one with one meaning: write .+": (
+        "‘{0}’은(는) 날짜 속성인데 ‘{1}’은(는) 뜻이 하나인 날짜가 아닙니다. "
+        "2026-03-05, 2026-03, 2026, 2026년 3월 5일처럼 쓰세요."
+    ),
+    r"'(.+)' holds numbers, and '(.+)' is not one: write .+": (
+        "‘{0}’은(는) 숫자 속성인데 ‘{1}’은(는) 숫자가 아닙니다. 1000, 1,200.50, $1,000, 50%처럼 쓰세요."
+    ),
+    r"'(.+)' holds texts, which (\S+) does not compare: .+": (
+        "‘{0}’은(는) 텍스트 속성이라 {1}로 비교할 수 없습니다. =, != 또는 ~(포함)를 쓰세요."
+    ),
+    r".+ has ([\d,]+) characters; at most ([\d,]+) are allowed\. Shorten it\.": (
+        "{0}자입니다. 최대 {1}자까지 쓸 수 있으니 줄여 주세요."
+    ),
+    r".+ holds NUL or half of a surrogate pair, .+": "글에 있을 수 없는 문자가 들어 있습니다. 지워 주세요.",
+    rf"No row has a '(.+?)' that contains '(.*?)'\.{_NEAR}": "‘{0}’에 ‘{1}’이(가) 들어 있는 행이 없습니다.{near}",
+    r"No row has a '(.+?)'\.": "‘{0}’ 값이 있는 행이 없습니다.",
+    rf"No row has '(.+?)' = '(.*?)'\.{_NEAR}(?P<forms> (?:Dates|Numbers) are written as .+)?": (
+        "‘{0}’ 값이 ‘{1}’인 행이 없습니다.{near}{forms}"
+    ),
+    # Of the gate.
+    r"The key (\w+) lacks the scope '(\w+)' there\.": "키 {0}에는 여기에서 `{1}` 권한이 없습니다.",
+    r"The key (\w+) may make ([\d,]+) searches a month, and has\. The month ends on (\S+) at 00:00 UTC; .+": (
+        "키 {0}(으)로는 한 달에 {1}번까지 검색할 수 있습니다. {2} 00:00(UTC)에 새 달이 시작됩니다. "
+        "키를 만든 사람이 더 많이 검색할 수 있는 키를 만들 수 있습니다."
+    ),
+    # Alerts (operations/alerts.py).
+    r"the embedding provider does not answer\. .+": (
+        "임베딩 제공자가 응답하지 않습니다. 새 내용이 없는 동기화는 성공하며, 검색은 낱말로만 합니다."
+    ),
+    r"the last sync failed\. .+": (
+        "마지막 동기화가 실패했습니다. 게시된 내용은 그대로이고, 센서가 스스로 다시 시도합니다."
+    ),
+    r"a new build of an index could not be filled\. .+": (
+        "색인의 새 빌드를 채우지 못했습니다. 이전 빌드가 계속 제공됩니다."
+    ),
+    r"the golden questions could not be asked, or .+": "기준 질문을 묻지 못했거나, 답이 기준선보다 나빠졌습니다.",
+    r"the estimate of a sync failed\.": "동기화 비용 추정이 실패했습니다.",
+    r"the job (\w+) failed\. The index that served goes on\.": (
+        "{0} 작업이 실패했습니다. 제공하던 색인이 계속 제공됩니다."
+    ),
+    r"the job (\w+) failed\.": "{0} 작업이 실패했습니다.",
+    r"the nightly check of the schema and of all workspaces failed\.": (
+        "스키마와 모든 워크스페이스의 야간 점검이 실패했습니다."
+    ),
+    r"the nightly deleting of old records of runs failed\. .+": (
+        "오래된 실행 기록의 야간 삭제가 실패했습니다. 성공할 때까지 기록이 쌓입니다."
+    ),
+    r"the monthly limit for embeddings is reached\. .+": (
+        "이번 달 임베딩 한도에 도달했습니다. 새 내용은 기다리고, 게시된 내용은 그대로 검색됩니다."
+    ),
+    r"the source's last (\w+) listing was cut short\. .+": (
+        "원본의 마지막 {0} 목록이 중간에 끊겼습니다. 아무것도 삭제하지 않았고, 빠진 페이지가 있을 수 있습니다."
+    ),
+    r"(\d+) pages are gone from the source, .+": (
+        "원본에서 페이지 {0}개가 사라졌습니다. 확인 없이 삭제하기에는 너무 많습니다. "
+        "연결이 여전히 모든 것을 보는지 확인하고, 정말 없어졌다면 삭제를 허용하세요."
+    ),
+    r"(\d+) pages cannot be read, (\d+) a day ago\. .+": (
+        "읽을 수 없는 페이지가 {0}개입니다(하루 전 {1}개). 마지막 버전이 계속 검색됩니다."
+    ),
+    r"the source could not be asked (\d+) times in a row\. .+": (
+        "원본에 {0}번 연속으로 물어볼 수 없었습니다. 그동안 수정을 확인하지 못합니다."
+    ),
+    r"nothing has compared the index with its source for ([\d.]+) hours\.": (
+        "{0}시간 동안 색인을 원본과 비교하지 못했습니다."
+    ),
+    r"([\d.]+) of ([\d.]+) USD are spent": "{1}달러 중 {0}달러를 썼습니다.",
+    r"(arcana status \S+), then (arcana retry \S+)": "{0}, 그다음 {1}",
+}
+_PARTS = {
+    "near": " 비슷한 것: {}.",
+    "more": " 외 {}개",
+    "forms": " 날짜는 2026-03-05처럼, 숫자는 1,200.50처럼 씁니다.",
+}
+_KOREAN = [(re.compile(form, re.DOTALL), korean) for form, korean in _FORMS.items()]
+
+
+def in_korean(sentence: str) -> str | None:
+    """A sentence of ours in Korean; None where it is none that is known."""
+    for form, korean in _KOREAN:
+        if found := form.fullmatch(sentence):
+            parts = {name: _PARTS[name].format(part) if part else "" for name, part in found.groupdict().items()}
+            return korean.format(*found.groups(), **parts)
+    return None

@@ -1,0 +1,86 @@
+"""What the page says in Korean, it says whole: sentences of ours that are English elsewhere are known to it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from arcana_pipelines.operations import alerts
+from arcana_pipelines.operations.alerts import FailedRun
+from arcana_pipelines.web.people.sentences import in_korean
+from arcana_pipelines_tests.web.conftest import Api
+from arcana_pipelines_tests.web.people.conftest import Visit, seen
+
+FACTS: dict[str, Any] = {
+    "mode": "full", "problem": "Notion said 500", "pages": 80, "before": 2, "titles": ["Heron"], "reason": "broken",
+    "failures": 4, "spent": 5.0, "limit": 5, "hours": 30,
+}  # fmt: skip
+
+
+def causes() -> list[alerts.Cause]:
+    of_rows = [make("acme", FACTS) for make in alerts._CAUSES.values()]
+    purposes = (*alerts._OF_PURPOSE, "something_new")
+    of_runs = [alerts._of_run(FailedRun("acme", purpose, "r", error, "it broke"))
+               for purpose in purposes for error in ("", "BudgetReached")]  # fmt: skip
+    return [*of_rows, *of_runs, *alerts.embedder_cause("it said 500")]
+
+
+@pytest.mark.parametrize("cause", causes(), ids=lambda cause: f"{cause.cause} {cause.subject}")
+def test_what_alerts_say_is_said_in_korean(cause: alerts.Cause) -> None:
+    said = in_korean(cause.text)
+    assert said is not None and re.search("[가-힣]", said) and "{" not in said
+    assert ", then " not in (in_korean(cause.next_step) or cause.next_step)
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "wanted"),
+    [
+        ("below", "Vacation polisy", "‘Vacation polisy’ 페이지가 없습니다. 비슷한 것: 'Vacation policy'."),
+        ("below", "Vacation {0} {near} polisy", "‘Vacation {0} {near} polisy’ 페이지가 없습니다."),
+        ("below", "00000000-0000-4000-8000-00000000ffff", "이 ID의 페이지가 없습니다"),
+        ("below", "Twins", "제목이 ‘Twins’인 페이지가 2개 있습니다("),
+        ("below", "x" * 2500, "2,500자입니다"),
+        ("since", "yesterday", "'yesterday'은(는) 날짜가 아닙니다. 2026-02-01처럼 쓰세요."),
+        ("where", "done", "‘done’은(는) 조건이 아닙니다."),
+        ("where", "Stat=Done", "‘Stat’ 속성이 없습니다. 비슷한 것: 'State'."),
+        ("where", "Zzz=Done", "‘Zzz’ 속성이 없습니다. 있는 속성: "),
+        ("where", "Hours>many", "‘Hours’은(는) 숫자 속성인데 ‘many’은(는) 숫자가 아닙니다."),
+        ("where", "Due>soon", "‘Due’은(는) 날짜 속성인데 ‘soon’"),
+        ("where", "State>Done", "‘State’은(는) 텍스트 속성이라 >로 비교할 수 없습니다."),
+        ("where", "State=Dune", "‘State’ 값이 ‘Dune’인 행이 없습니다. 비슷한 것: 'Done'."),
+        ("where", "State~Dune", "‘State’에 ‘Dune’이(가) 들어 있는 행이 없습니다."),
+        ("where", "Due=soon", "날짜는 2026-03-05처럼"),
+    ],
+)
+def test_what_is_wrong_with_a_filter_is_said_in_korean_alone(
+    with_rows: Api, visit: Visit, field: str, typed: str, wanted: str
+) -> None:
+    visitor = visit(with_rows, language="ko")
+    visitor.log_in(with_rows.key("search").key)
+    answer = visitor.get("/", query="vacation", **{field: typed})
+    assert wanted in seen(answer.text)
+    assert not re.search(r'<span lang="en">', answer.text)
+
+
+def test_in_english_nothing_is_put_into_other_words(with_rows: Api, visit: Visit) -> None:
+    visitor = visit(with_rows)
+    visitor.log_in(with_rows.key("search").key)
+    said = seen(visitor.get("/", query="vacation", below="Nowhere").text)
+    assert "There is no page 'Nowhere' in this workspace." in said
+
+
+@pytest.fixture
+def with_rows(api: Api) -> Api:
+    """Two pages of one title, and a row with a state, a number and a date."""
+    world = api.acme.world
+    for _ in range(2):
+        world.add_page("Twins", blocks="One of two.")
+    tasks = world.add_database("Tasks", schema={"State": "select", "Hours": "number", "Due": "date"})
+    world.add_row(
+        tasks.data_source_id, "Mend the heater", {"State": "Done", "Hours": 3, "Due": {"start": "2026-02-10"}}
+    )
+    api.acme.settle()
+    api.acme.sync()
+    return api
