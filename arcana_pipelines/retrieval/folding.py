@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,6 @@ _BUCKETS = 512
 # It is tried from its beginning alone.
 _NUMBER = re.compile(r"(?<!\S)[^\s\d]*+\d\S*+")
 _AROUND_NUMBERS = ".,;:!?()[]{}<>\"'`*_~|"
-
-_EMPHASIS = str.maketrans("", "", "*`")
 
 _Counts = NDArray[np.int32]
 
@@ -98,9 +97,10 @@ def are_alike(one: Hit, other: Hit, asked: Set[int]) -> bool:
     return is_near and _facts(one, asked) == _facts(other, asked)
 
 
+@lru_cache(256)  # a text is compared with several
 def _said(text: str) -> str:
     """What a text says, however it is set: without regard to case, blanks, lines, emphasis and composition."""
-    return " ".join(nfc(text).translate(_EMPHASIS).casefold().split())
+    return " ".join(nfc(text).replace("*", "").replace("`", "").casefold().split())
 
 
 def _facts(hit: Hit, asked: Set[int]) -> tuple[list[str], Set[int]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Iterator, Set
+from functools import lru_cache
+from itertools import chain
 
 from arcana_pipelines.lexical.analysis import (
     HYPHENATED,
@@ -34,23 +36,69 @@ def terms_of(query: str) -> set[int]:
 def highlights(text: str, terms: Set[int]) -> list[tuple[int, int]]:
     """Spans (begin, end) of a text that hold one of the terms, in order and apart from each other."""
     spans: list[tuple[int, int]] = []
-    for run in _RUN.finditer(text):
-        word = run.group()
-        if terms.isdisjoint(numbers(word)):
-            continue
-        begin, end = _inside(word, terms) if has_cjk(word) else (0, len(word))
-        span = (run.start() + begin, run.start() + end)
-        if spans and spans[-1][1] >= span[0]:
-            spans[-1] = (spans[-1][0], span[1])
+    held = _held(frozenset(terms))
+    marked = [
+        (at + begin, at + end)
+        for piece in set(text.split())
+        if held[piece]
+        for begin, end in _spans(piece, terms)
+        for at in _places(text, piece)
+    ]
+    for begin, end in sorted(marked):
+        if spans and spans[-1][1] >= begin:
+            spans[-1] = (spans[-1][0], end)
         else:
-            spans.append(span)
+            spans.append((begin, end))
     return spans
 
 
 def terms_in(text: str, terms: Set[int]) -> set[int]:
     """Which of the terms a text holds."""
-    words = {run.group() for run in _RUN.finditer(text)}
-    return {number for word in words for number in numbers(word) if number in terms}
+    held = _held(frozenset(terms))
+    return {number for piece in set(text.split()) for number in held[piece]}
+
+
+class _Held(dict[str, Set[int]]):
+    """Which of some terms a piece without blanks holds. No word has a blank in it, and most pieces come again."""
+
+    def __init__(self, terms: Set[int]) -> None:
+        super().__init__()
+        self._terms = terms
+
+    def __missing__(self, piece: str) -> Set[int]:
+        in_it = _numbers_before(piece) if len(piece) <= _LONGEST_CACHED else _numbers(piece)
+        found = _NONE if self._terms.isdisjoint(in_it) else self._terms & set(in_it)
+        self[piece] = found
+        return found
+
+
+def _numbers(piece: str) -> tuple[int, ...]:
+    return tuple([number for word in _RUN.findall(piece) for number in numbers(word)])
+
+
+_NONE: Set[int] = frozenset()
+_LONGEST_CACHED = 48
+_numbers_before = lru_cache(20_000)(_numbers)
+_held = lru_cache(8)(_Held)  # the texts of an answer are read one after the other
+
+
+def _spans(piece: str, terms: Set[int]) -> Iterator[tuple[int, int]]:
+    """Where in a piece one of the terms is."""
+    for run in _RUN.finditer(piece):
+        word = run.group()
+        if not terms.isdisjoint(numbers(word)):
+            begin, end = _inside(word, terms) if has_cjk(word) else (0, len(word))
+            yield run.start() + begin, run.start() + end
+
+
+def _places(text: str, piece: str) -> Iterator[int]:
+    """Where a piece stands in a text, with blanks around it."""
+    at = text.find(piece)
+    while at >= 0:
+        around = chain(text[at - 1 : at], text[at + len(piece) : at + len(piece) + 1])
+        if all(character.isspace() for character in around):
+            yield at
+        at = text.find(piece, at + 1)
 
 
 def _inside(word: str, terms: Set[int]) -> tuple[int, int]:
