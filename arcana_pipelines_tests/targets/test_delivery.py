@@ -77,6 +77,9 @@ def test_one_changed_word_is_one_row_more_and_one_less(copied: Copied) -> None:
     world.edit_page(world.long, LONG.replace("Paragraph 5 about", "Paragraph five about"))  # type: ignore[attr-defined]
     copied.harness.sync()
     assert copied.target.waiting == 1 and copied.target.lag_seconds > 0
+    assert copied.deliver() == Delivery("sqlite", waiting=1)
+    with copied.harness.database.connection() as connection:
+        pause(connection, copied.target, False)
     done = copied.deliver()
     assert (done.documents, done.put, done.taken, done.error) == (1, 1, 1, None)
     assert copied.deliver() == Delivery("sqlite")

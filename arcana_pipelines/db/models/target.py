@@ -65,7 +65,9 @@ class IndexTarget(Base):
 
 
 class TargetCollection(Base):
-    """What a target has of one build. It is `live` once it was proven equal to what PostgreSQL publishes.
+    """What a target has of one build. It is `live` while it serves and was proven equal to what PostgreSQL publishes.
+
+    `is_counted` is false from a change of it until its rows were counted.
 
     The address is that of the target, so that it is known when the target is not there any more.
     """
@@ -90,6 +92,7 @@ class TargetCollection(Base):
     delivered_at: Mapped[Any] = time()
     verified_at: Mapped[Any] = time()
     verification: Mapped[Any] = mapped_column(JSONB, nullable=True)
+    is_counted: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
 
 
 DELIVERY_SEQUENCE = Sequence("sync_operations_seq", metadata=Base.metadata, data_type=BIGINT)
@@ -98,7 +101,8 @@ DELIVERY_SEQUENCE = Sequence("sync_operations_seq", metadata=Base.metadata, data
 class SyncOperation(Base):
     """A document of which a target may not have what is published. What is delivered is read then.
 
-    `held` are the chunks that the target may have of it; NULL: not known. `seq` is another one whenever the document is
+    `held` are the chunks that the target has of it, and `tried` those that it may have, for somebody began to deliver;
+    `held` NULL: not known. `seq` is another one whenever the document is
     published again, so that only what was read is acknowledged. The document may be gone: no foreign key.
     """
 
@@ -121,6 +125,7 @@ class SyncOperation(Base):
     since: Mapped[Any] = now()
     attempts: Mapped[int] = mapped_column(INTEGER, server_default=text("0"))
     parked_reason: Mapped[str | None] = mapped_column(TEXT)
+    tried: Mapped[Any] = mapped_column(ARRAY(BIGINT), server_default=text("'{}'"))
 
 
 class UnwantedCollection(Base):

@@ -114,7 +114,11 @@ def _take_out(connection: apsw.Connection, number: int, chunks: Sequence[int], d
 
 
 def _put(connection: apsw.Connection, number: int, rows: Sequence[Row]) -> None:
-    last = connection.execute("SELECT coalesce(max(vector_id), 0) FROM document_chunks").get
+    # Also after the vectors of chunks that somebody else took out: a comparison finds these too many.
+    last = connection.execute(
+        f"SELECT max(coalesce((SELECT max(vector_id) FROM document_chunks), 0), "
+        f"coalesce((SELECT max(rowid) FROM vectors_{number}_rowids), 0))"
+    ).get
     numbered = list(enumerate(rows, start=last + 1))
     connection.executemany(_CHUNK, (_chunk(vector_id, number, row) for vector_id, row in numbered))
     connection.executemany(

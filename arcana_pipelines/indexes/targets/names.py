@@ -6,9 +6,12 @@ import re
 from uuid import UUID
 
 
-def collection_name(slug: str, index: str, build: int, target: UUID) -> str:
-    """That of a build in a target: readable, and of no other target, also where installations share a server."""
-    return f"{_plain(slug)[:20]}_{_plain(index)[:16]}_b{build}_{target.hex[:8]}"
+def collection_name(slug: str, index: str, build: int, target: UUID, fence: int) -> str:
+    """That of a build in a target: readable, and of no other target, also where installations share a server.
+
+    `fence` is the number of the right under which it is made: what one makes takes the place of nobody else's.
+    """
+    return f"{_plain(slug)[:20]}_{_plain(index)[:16]}_b{build}_{target.hex[:8]}_{fence:x}"
 
 
 def alias_name(slug: str, index: str, target: UUID) -> str:

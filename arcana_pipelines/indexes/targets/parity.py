@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import one, scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.indexes.builds import chunk_table, lock_index
+from arcana_pipelines.indexes.builds import chunk_table
 from arcana_pipelines.indexes.targets.protocol import Store, Vector
 from arcana_pipelines.indexes.targets.rows import rows_of
 from arcana_pipelines.indexes.targets.targets import BuildOfTarget, Target
@@ -21,13 +21,14 @@ from arcana_pipelines.indexes.targets.targets import BuildOfTarget, Target
 load_sql = statements_beside(__file__)
 
 SAMPLE = 200
+_HASH = re.compile(r"[0-9a-f]{32}")
 # Stores may keep vectors at unit length, and round.
 LEAST_COSINE = 0.9999
 
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """What a comparison found, in rows. Documents that wait to be delivered are left out.
+    """What a comparison found, in rows. Documents that wait are left out, but not those that the store refuses.
 
     Attributes:
         count: rows that the store says it has.
@@ -64,16 +65,15 @@ class Parity:
 
 
 def compare(connection: Connection, store: Store, target: Target, build: BuildOfTarget) -> Parity:
-    """Compare the collection of a build with what is published; what differs waits to be delivered again.
+    """Compare the collection of a build with what is published. What differs stands in the temporary table `compared`.
 
     The caller has the right to deliver to the target, so nobody else does: what is published meanwhile waits, and is
-    left out.
+    left out. Nothing is locked, and what is compared is what is published when all rows of the store are read.
 
     Raises:
         TargetUnreachable, CollectionMissing: see `Store`.
     """
     assert build.collection is not None
-    key = {"index_target_id": target.index_target_id, "build": build.build}
     connection.execute("DROP TABLE IF EXISTS stored, compared")
     connection.execute("CREATE TEMPORARY TABLE stored (chunk_id bigint, document_id uuid, row_hash text)")
     publish_seq = scalar(
@@ -84,7 +84,9 @@ def compare(connection: Connection, store: Store, target: Target, build: BuildOf
         listed += len(batch)
         with connection.cursor() as cursor, cursor.copy("COPY stored FROM STDIN") as stream:
             for row in batch:
-                stream.write_row((row.chunk_id, row.document_id, row.row_hash.replace("\0", "")))
+                # What somebody else wrote may be anything.
+                row_hash = row.row_hash if _HASH.fullmatch(row.row_hash) else ""
+                stream.write_row((row.chunk_id, row.document_id, row_hash))
     count = store.count(build.collection)
     connection.execute("ANALYZE stored")
     connection.execute(
@@ -97,7 +99,7 @@ def compare(connection: Connection, store: Store, target: Target, build: BuildOf
     )
     sampled, nearest = _compare_vectors(connection, store, build)
     counts = one(connection, dict, load_sql("compared_counts"))
-    parity = Parity(
+    return Parity(
         count=count,
         listed=listed,
         sampled=sampled,
@@ -106,16 +108,6 @@ def compare(connection: Connection, store: Store, target: Target, build: BuildOf
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         **counts,
     )
-    with connection.transaction():
-        lock_index(connection, target.rag_index_id)
-        connection.execute(load_sql("mark_different"), key)
-        connection.execute(
-            "UPDATE target_collection SET verified_at = now(), verification = %(proof)s "
-            "WHERE index_target_id = %(index_target_id)s AND rag_index_build_id = %(build)s",
-            {**key, "proof": Jsonb(parity.as_dict())},
-        )
-    connection.execute("DROP TABLE stored, compared")
-    return parity
 
 
 def _compare_vectors(connection: Connection, store: Store, build: BuildOfTarget) -> tuple[int, float]:

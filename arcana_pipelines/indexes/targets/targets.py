@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg import sql
+
 from arcana_pipelines.audit.record import record
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import rows, scalar
@@ -41,7 +43,7 @@ class Target:
         is_paused: nothing is delivered until it is resumed.
         active_build_id: the build that serves the index; None while none does.
         serving_build_id: the build that the store's own name for what serves points to.
-        state: `paused`; `filling` until what serves is proven equal, and `live` from then on.
+        state: `paused`; `filling` until what serves is proven equal, and `live` as long as it is.
         object_count: documents that it has of the build that serves.
         vector_count: chunks of them.
         delivered_at: when that changed last; aware.
@@ -96,13 +98,27 @@ def targets_of(connection: Connection, workspace_id: UUID, name: str | None = No
 
 @dataclass(frozen=True, slots=True)
 class BuildOfTarget:
-    """A build of a target's index, what it was made by, and what the target has of it."""
+    """A build of a target's index, what it was made by, and what the target has of it.
+
+    Attributes:
+        build: its number.
+        dimensions: numbers of a vector.
+        is_serving: it serves the index.
+        is_named: the store's own name for what serves points to it.
+        collection: its name in the store; None where there is none yet.
+        state: `filling` or `live` (proven equal since it serves); None without a collection.
+        is_counted: its rows were counted since the last change.
+        is_behind: documents wait, and the store does not refuse them.
+        made_by: the model, sizes of chunks and fingerprint of the build.
+    """
 
     build: int
     dimensions: int
     is_serving: bool
+    is_named: bool
     collection: str | None
     state: str | None
+    is_counted: bool
     is_behind: bool
     made_by: dict[str, Any]
 
@@ -115,7 +131,8 @@ def builds_of_target(connection: Connection, target: Target) -> list[BuildOfTarg
 
 def due_targets(connection: Connection) -> list[Target]:
     """Those of all workspaces to which something is to be delivered now, who has waited longest first."""
-    return rows(connection, Target, load_sql("due_targets"))
+    statement = sql.SQL(load_sql("due_targets")).format(has_work=sql.SQL(load_sql("has_work")))
+    return rows(connection, Target, statement)
 
 
 def default_name(kind: str, index: str = DEFAULT_INDEX) -> str:

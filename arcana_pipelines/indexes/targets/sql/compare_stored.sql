@@ -1,5 +1,5 @@
--- Each row that is published or stored, with what is wrong about it. Documents that wait are left out. Rows of no document
--- are told under the id of zeros.
+-- Each row that is published or stored, with what is wrong about it. Documents that wait are left out; those that the store
+-- refuses are not. Rows of no document are told under the id of zeros.
 -- in: chunks (table of the build), row_hash (the expression), index_target_id, build (rag_index_build_id)
 -- out: fills `compared`
 CREATE TEMPORARY TABLE compared AS
@@ -20,4 +20,5 @@ FROM (
 ) each
 WHERE NOT EXISTS (
     SELECT FROM sync_operations o
-    WHERE o.index_target_id = {index_target_id} AND o.rag_index_build_id = {build} AND o.document_id = each.document_id);
+    WHERE o.index_target_id = {index_target_id} AND o.rag_index_build_id = {build} AND o.document_id = each.document_id
+      AND o.parked_reason IS NULL);

@@ -1,13 +1,12 @@
--- The targets to which something is to be delivered, and that may be tried now: documents, a build that they do not have
--- yet, or another one that serves.
--- in: nothing
+-- The targets to which something is to be delivered, and that may be tried now.
+-- in: has_work (the expression)
 -- out: the fields of Target
 SELECT t.index_target_id, t.workspace_id, w.slug, t.rag_index_id, i.name AS index_name, t.name, t.kind, t.location,
        t.with_text, t.serves, t.is_paused, i.active_build_id, t.serving_build_id,
        CASE WHEN t.is_paused THEN 'paused' WHEN c.state = 'live' THEN 'live' ELSE 'filling' END AS state,
        coalesce(c.object_count, 0) AS object_count, coalesce(c.vector_count, 0) AS vector_count, c.delivered_at,
        c.verified_at, c.verification, waits.documents AS waiting, waits.parked,
-       coalesce(extract(epoch FROM now() - waits.since), 0)::float8 AS lag_seconds,
+       greatest(extract(epoch FROM now() - waits.since), 0)::float8 AS lag_seconds,
        t.failures, t.next_attempt_at, t.last_error
 FROM index_target t
 JOIN rag_indexes i USING (rag_index_id)
@@ -19,13 +18,8 @@ CROSS JOIN LATERAL (
            min(since) FILTER (WHERE parked_reason IS NULL) AS since
     FROM sync_operations s WHERE s.index_target_id = t.index_target_id
 ) waits
-WHERE NOT t.is_paused AND w.status = 'active' AND coalesce(t.next_attempt_at, now()) <= now()
-  AND (waits.documents > 0
-       OR c.state = 'filling'
-       OR t.serving_build_id IS DISTINCT FROM i.active_build_id
-       OR EXISTS (
-           SELECT FROM rag_index_build b
-           WHERE b.rag_index_id = t.rag_index_id AND NOT EXISTS (
-               SELECT FROM target_collection h
-               WHERE h.index_target_id = t.index_target_id AND h.rag_index_build_id = b.rag_index_build_id)))
+WHERE w.status = 'active'
+  -- Nothing is put off for longer than some minutes: a clock that was set back put off the rest.
+  AND (t.next_attempt_at IS NULL OR t.next_attempt_at NOT BETWEEN now() AND now() + interval '10 minutes')
+  AND {has_work}
 ORDER BY waits.since NULLS LAST;

@@ -8,6 +8,7 @@ SELECT %(index_target_id)s, %(build)s, document_id,
        ) THEN 'put' ELSE 'remove' END,
        coalesce(array_agg(chunk_id) FILTER (WHERE wrong IS NULL OR wrong = 'extra'), '{}')
 FROM compared c
+WHERE EXISTS (SELECT FROM rag_index_build WHERE rag_index_build_id = %(build)s)
 GROUP BY document_id
 HAVING count(wrong) > 0
 ON CONFLICT (index_target_id, rag_index_build_id, document_id) DO UPDATE SET held = NULL;

@@ -6,7 +6,7 @@ SELECT t.index_target_id, t.workspace_id, w.slug, t.rag_index_id, i.name AS inde
        CASE WHEN t.is_paused THEN 'paused' WHEN c.state = 'live' THEN 'live' ELSE 'filling' END AS state,
        coalesce(c.object_count, 0) AS object_count, coalesce(c.vector_count, 0) AS vector_count, c.delivered_at,
        c.verified_at, c.verification, waits.documents AS waiting, waits.parked,
-       coalesce(extract(epoch FROM now() - waits.since), 0)::float8 AS lag_seconds,
+       greatest(extract(epoch FROM now() - waits.since), 0)::float8 AS lag_seconds,
        t.failures, t.next_attempt_at, t.last_error
 FROM index_target t
 JOIN rag_indexes i USING (rag_index_id)
