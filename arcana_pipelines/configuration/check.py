@@ -29,10 +29,11 @@ def check(files: Iterable[EnvFile]) -> Checked:
     """Look at the environment and at the files that this process has read. No server is asked."""
     files = list(files)
     of_values = (f"{name}: {problem}." if name else problem for name, problem in problems_of_environment().items())
-    return Checked((*(each for file in files for each in _problems(file)), *of_values), tuple(_notes(files)))
+    return Checked((*(each for file in files for each in problems_of(file)), *of_values), tuple(_notes(files)))
 
 
-def _problems(file: EnvFile) -> Iterator[str]:
+def problems_of(file: EnvFile) -> Iterator[str]:
+    """What is wrong with a file `.env…`, in sentences."""
     if file.refused:
         yield f"{file.path} is not read: {file.refused}."
     if file.unread_lines:

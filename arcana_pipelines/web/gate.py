@@ -47,6 +47,11 @@ class Opened:
     limits: Limits = ()
     """Of the index: what a search there finds nothing beyond."""
 
+    @classmethod
+    def of(cls, asked: AskedWorkspace) -> Opened:
+        """One that was asked for."""
+        return cls(asked.slug, asked.workspace_id, asked.platform)
+
 
 class Gate:
     """Looks at the key of each request."""
@@ -215,13 +220,12 @@ class Gate:
         Raises:
             Refused: 404: there is none, or it is not the key's business.
         """
-        asked = self._asked(access, slug)
-        return Opened(slug, asked.workspace_id, asked.platform)
+        return Opened.of(self._asked(access, slug))
 
     def _opened(self, access: Access, scope: Scope, asked: AskedWorkspace) -> Opened:
         if not access.may(scope, asked.workspace_id):
             raise Refused(403, "forbidden", f"The key {access.key_id} lacks the scope '{scope}' there.")
-        return Opened(asked.slug, asked.workspace_id, asked.platform)
+        return Opened.of(asked)
 
     def _asked(self, access: Access, slug: str) -> AskedWorkspace:
         asked = access.asked

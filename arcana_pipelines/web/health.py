@@ -15,6 +15,7 @@ from anyio.to_thread import run_sync
 from arcana_pipelines.caching.redis import RedisStore
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.learning.health import Seen, record, reporter
+from arcana_pipelines.web.beside import done_beside
 from arcana_pipelines.web.use import Log
 
 log = logging.getLogger(__name__)
@@ -35,12 +36,8 @@ class Health:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look now, and every minute."""
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._go_on)
-            try:
-                yield
-            finally:
-                tasks.cancel_scope.cancel()
+        async with done_beside(self._go_on):
+            yield
 
     async def _go_on(self) -> None:
         while True:

@@ -27,6 +27,7 @@ from arcana_pipelines.keys.access import Access
 from arcana_pipelines.keys.usage import Action, Used, record
 from arcana_pipelines.learning.answers import Answer, Asked
 from arcana_pipelines.learning.answers import record as record_answers
+from arcana_pipelines.web.beside import done_beside
 from arcana_pipelines.web.outcomes import answered, route_of
 
 log = logging.getLogger(__name__)
@@ -128,12 +129,8 @@ class Log(Generic[Row]):
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write every few seconds, and what is left at the end."""
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._go_on)
-            try:
-                yield
-            finally:
-                tasks.cancel_scope.cancel()
+        async with done_beside(self._go_on):
+            yield
         with anyio.move_on_after(STOP_SECONDS):
             await run_sync(self.flush, abandon_on_cancel=True)
         if left := len(self._waiting):

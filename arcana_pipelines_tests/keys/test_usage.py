@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import get_args
 from uuid import uuid4
 
+from arcana_pipelines.db.models.usage import ACTIONS
 from arcana_pipelines.db.query import scalars
-from arcana_pipelines.keys.usage import Used, keep_partitions, month_of, record
+from arcana_pipelines.keys.usage import Action, Used, keep_partitions, month_of, record
 from arcana_pipelines_tests.harness import Harness
 
 NOVEMBER = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -30,6 +32,10 @@ def test_months_are_counted_over_the_year() -> None:
     assert month_of(NOVEMBER) == datetime(2026, 11, 1, tzinfo=UTC)
     assert month_of(NOVEMBER, 2) == datetime(2027, 1, 1, tzinfo=UTC)
     assert month_of(NOVEMBER, -13) == datetime(2025, 10, 1, tzinfo=UTC)
+
+
+def test_the_kinds_of_use_are_those_that_the_table_takes() -> None:
+    assert get_args(Action) == ACTIONS
 
 
 def test_partitions_are_made_ahead_and_take_what_went_into_the_default_one(acme: Harness) -> None:

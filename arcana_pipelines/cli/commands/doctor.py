@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from arcana_pipelines import plugins
 from arcana_pipelines.audit import chain
 from arcana_pipelines.cli.output import json_option, print_json, runnable, say
+from arcana_pipelines.configuration.check import problems_of
 from arcana_pipelines.credentials.cipher import KeyRing
 from arcana_pipelines.credentials.store import key_ids
 from arcana_pipelines.db import schema
@@ -142,14 +143,9 @@ def _env_files() -> Iterator[Finding]:
     """The files `.env…` that were read, and what is wrong with them."""
     files: list[EnvFile] = click.get_current_context().find_root().obj
     for file in files:
-        if file.refused:
-            yield (".env", False, f"{file.path} is not read: {file.refused}")
-        elif file.unread_lines:
-            lines = ", ".join(map(str, file.unread_lines))
-            yield (".env", False, f"{file.path} has lines that are no NAME=value and are left out: {lines}")
-        elif file.is_readable_by_others:
-            yield (".env", False, f"others can read the secrets in {file.path}: chmod 600 {file.path}")
-        else:
+        problems = list(problems_of(file))
+        yield from ((".env", False, problem) for problem in problems)
+        if not problems:
             left_out = f"; not ours and left out: {', '.join(file.left_out)}" if file.left_out else ""
             yield (".env", True, f"{file.path} is read{left_out}")
 
