@@ -80,9 +80,9 @@ def _names() -> list[str]:
     from arcana_pipelines.db.models.learning import VIEWS
     from arcana_pipelines.db.models.target import DELIVERY_SEQUENCE
 
-    # `document_chunk` is a view, which was a table before.
+    # `document_chunk` and `job_queue` are views; the first was a table before.
     sequences = (CHUNK_SEQUENCE.name, DELIVERY_SEQUENCE.name)
-    return [*Base.metadata.tables, "document_chunk", *VIEWS, *sequences, "alembic_version"]
+    return [*Base.metadata.tables, "document_chunk", "job_queue", *VIEWS, *sequences, "alembic_version"]
 
 
 def _run(program: PgDump, database: Database, relations: list[str], file: Path) -> None:
