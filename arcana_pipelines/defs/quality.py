@@ -60,6 +60,9 @@ def retrieval_quality(context: dg.AssetExecutionContext, arcana: ArcanaResource)
             metadata |= {f"{name} {group} {measure}": float(value) for measure, value in values.items()}
         metadata[f"{name} worst queries"] = worst_table(evaluation)
         metadata[f"{name} pages left out"] = table({"page": "string"}, [[page] for page in evaluation.unknown])
+        metadata[f"{name} passages left out"] = table(
+            {"page": "string", "passage": "string"}, [[each.external_id, each.passage] for each in evaluation.unsaid]
+        )
         if comparison:
             compared.append([name, comparison.questions, comparison.before, comparison.now, comparison.holds])
     check = dg.AssetCheckResult(

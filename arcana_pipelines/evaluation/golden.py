@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Annotated, Any
@@ -67,6 +67,10 @@ class Relevant(BaseModel):
     passage: _Text | None = None
     grade: _Grade = 1
 
+    def stands_in(self, pages: Mapping[str, str]) -> bool:
+        """Whether its page, of these texts by their pages' ids, says the passage; True without one."""
+        return self.passage is None or holds(pages[self.external_id], self.passage)
+
 
 class Question(BaseModel):
     """A query and what answers it.
@@ -103,9 +107,9 @@ class Question(BaseModel):
             grades[each.external_id] = max(each.grade, grades.get(each.external_id, 0))
         return sorted(grades.values(), reverse=True)
 
-    def among(self, pages: Collection[str]) -> Question | None:
-        """The same question about these pages alone; None when none of them answers it."""
-        relevant = tuple(each for each in self.relevant if each.external_id in pages)
+    def among(self, pages: Mapping[str, str]) -> Question | None:
+        """The same question about these pages alone, by their texts; None when nothing that answers it is there."""
+        relevant = tuple(each for each in self.relevant if each.external_id in pages and each.stands_in(pages))
         return self.model_copy(update={"relevant": relevant}) if relevant else None
 
 

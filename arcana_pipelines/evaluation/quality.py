@@ -71,11 +71,13 @@ class Evaluation:
         build: the one that was asked.
         answers: one a question. A question that names no page of the workspace has none.
         unknown: ids of pages that questions name and the workspace does not have (any more), sorted. They are left out.
+        unsaid: passages that questions quote and their pages do not say (any more). They are left out likewise.
     """
 
     build: Build
     answers: tuple[Answer, ...]
     unknown: tuple[str, ...]
+    unsaid: tuple[Relevant, ...] = ()
 
     def frame(self) -> pd.DataFrame:
         """Every measure of every answer by every ranking, a row each.
@@ -125,6 +127,7 @@ class Evaluation:
             "build": self.build.rag_index_build_id,
             "questions": len(self.answers),
             "unknown": list(self.unknown),
+            "unsaid": [{"external_id": each.external_id, "passage": each.passage} for each in self.unsaid],
             "metrics": {ranking: self.metrics[ranking] for ranking in RANKINGS if self.metrics},
             "latency_ms": self.metrics.get("latency_ms"),
             "per_query": [
@@ -183,13 +186,16 @@ def evaluate(
         EmbeddingFailed: the provider does not embed questions, so that meaning cannot be judged.
         RerankingFailed: the reranker does not answer, so that it cannot be judged.
     """
-    named = {each.external_id for question in questions for each in question.relevant}
-    key = {"workspace_id": build.workspace_id, "pages": list(named)}
-    known = {page for (page,) in connection.execute(load_sql("known_pages"), key).fetchall()}
+    relevant = [each for question in questions for each in question.relevant]
+    named = {each.external_id for each in relevant}
+    quoted = {each.external_id for each in relevant if each.passage is not None}
+    key = {"workspace_id": build.workspace_id, "pages": list(named), "quoted": list(quoted)}
+    known = dict(connection.execute(load_sql("known_pages"), key).fetchall())
     searcher = ConnectionSearcher(connection, settings, build.workspace_id, build.rag_index_build_id, reranker=reranker)
     asked = filter(None, (question.among(known) for question in questions))
+    unsaid = [each for each in relevant if each.external_id in known and not each.stands_in(known)]
     answers = tuple(_answer(searcher, question, build.index_name, fusion, reranker is not None) for question in asked)
-    return Evaluation(build, answers, tuple(sorted(named - known)))
+    return Evaluation(build, answers, tuple(sorted(named - known.keys())), tuple(unsaid))
 
 
 def _answer(

@@ -110,7 +110,8 @@ def run(
     evaluation = quality.evaluate(connection, settings, build, questions, request.fusion, reranker)
     if not evaluation.answers:
         raise WrongUse(
-            f"None of the pages that the golden questions name is a document of workspace '{workspace.slug}'."
+            f"The golden questions name no page that is a document of workspace '{workspace.slug}' and says what they "
+            "quote of it. `external_id` of a hit of `arcana search --json` is a page's id."
         )
     before = quality.baseline(connection, build)
     comparison = quality.compare(evaluation, before) if before is not None else None

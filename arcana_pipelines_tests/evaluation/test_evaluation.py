@@ -332,6 +332,19 @@ class TestEvaluation:
         assert len(found.answers) == 6, "the question about nothing else is not asked"
         assert found.answers[-1].measures["fused"]["recall@50"] == 1.0
 
+    def test_passages_that_their_page_does_not_say_are_named_and_left_out(
+        self, of_acme: Quality, questions: list[Question], pages: dict[str, str]
+    ) -> None:
+        lamps = pages["Broken lamps"]
+        wrong = {"external_id": lamps, "passage": "Lamps are repaired by whoever broke them"}
+        only = Question(query="who repairs lamps", relevant=(wrong,))  # type: ignore[arg-type]
+        right = {"external_id": lamps, "passage": LAMPS[:60]}
+        half = Question(query="broken lamps", relevant=(wrong, right))  # type: ignore[arg-type]
+        found = of_acme.evaluate([only, half])
+        assert [answer.question.query for answer in found.answers] == ["broken lamps"], "it cannot be found"
+        assert found.answers[0].measures["fused"]["recall@50"] == 1.0 and found.unknown == ()
+        assert found.to_dict()["unsaid"] == [wrong, wrong]
+
     def test_another_workspace_s_pages_are_unknown(self, another: Any, questions: list[Question]) -> None:
         stranger = another("beta")
         stranger.world.add_page("Broken lamps", blocks=[blocks.paragraph(LAMPS)])  # it has the id of the first page
@@ -489,7 +502,8 @@ class TestCommand:
         (here / "golden.jsonl").write_text(drafts, encoding="utf-8")
         found = json.loads(run("golden.jsonl", "--keep", "--baseline", "--json")[0])
         assert set(found) == {
-            "workspace", "index", "build", "questions", "unknown", "metrics", "latency_ms", "per_query", "baseline",
+            "workspace", "index", "build", "questions", "unknown", "unsaid", "metrics", "latency_ms", "per_query",
+            "baseline",
         }  # fmt: skip
         assert found["questions"] == 8 and found["metrics"]["fused"]["recall@10"] == 1.0
         assert set(found["per_query"][0]) == {"query", "fused", "dense", "lexical", "difference"}
@@ -547,7 +561,7 @@ class TestCommand:
         (here / "bad.jsonl").write_text('{"query": "q"}\n', encoding="utf-8")
         assert "Line 1" in json.loads(run("bad.jsonl", "--keep", "--json", code=2)[0])["error"]
         (here / "strange.jsonl").write_text(f'{{"query": "q", "relevant": ["{A}"]}}\n', encoding="utf-8")
-        assert "None of the pages" in run("strange.jsonl", "--keep", code=2)[1]
+        assert "name no page" in run("strange.jsonl", "--keep", code=2)[1]
         for arguments in (["nothing.jsonl"], ["--keep"], ["--suggest", "--baseline"], ["--suggest", "--csv", "x.csv"]):
             run(*arguments, code=2)
         assert of_acme.results() == [] and of_acme.kept() == []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.evaluation.golden import holds
+from arcana_pipelines.evaluation.golden import holds, read_golden
 from arcana_pipelines_tests.evaluation.asking import IndexedPages, by_pair, measured
 from arcana_pipelines_tests.evaluation.baseline import (
     BASELINE,
@@ -31,6 +32,13 @@ def test_the_sample_is_answered_no_worse_than_the_baseline(database: Database) -
             assert not missing, f"{question.id}: these words of the answer stand on none of its pages"
     fallen = worse(json.loads(BASELINE.read_text(encoding="utf-8")), measure_handbook(indexed))
     assert not fallen, "\n".join([*fallen, "Where that is meant: make eval ARGS=--update-baseline"])
+
+
+def test_the_golden_questions_of_the_documentation_quote_what_their_pages_say() -> None:
+    shown = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8").split("```")[1]
+    pages = {path.stem.rpartition(" ")[2]: path.read_text(encoding="utf-8") for path in HANDBOOK.rglob("*.md")}
+    quoted = [each for question in read_golden(shown.encode()) for each in question.relevant]
+    assert all(each.stands_in({each.external_id: pages[UUID(each.external_id).hex]}) for each in quoted)
 
 
 def test_a_measure_that_falls_is_named_and_a_wrong_refusal_counts_the_other_way() -> None:

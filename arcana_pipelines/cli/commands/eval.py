@@ -61,7 +61,8 @@ def command(
     """
     from rich.text import Text
 
-    if suggest and (golden or keep or baseline or csv_file or rerank or build is not None):
+    is_asked_otherwise = index != DEFAULT_INDEX or build is not None or fusion != "weighted" or rerank
+    if suggest and (golden or keep or baseline or csv_file or is_asked_otherwise):
         raise WrongUse("--suggest goes with --from-feedback and --limit only: it drafts questions and asks none.")
     if from_feedback and not suggest:
         raise WrongUse("--from-feedback says what --suggest drafts questions from: give --suggest, too.")
@@ -124,6 +125,8 @@ def _print(outcome: EvalOutcome) -> None:
     _print_worst(evaluation)
     for page in evaluation.unknown:
         say("[yellow]Left out:[/yellow] {} is not a page of this workspace", page)
+    for each in evaluation.unsaid:
+        say("[yellow]Left out:[/yellow] the page {} does not say “{}”", each.external_id, each.passage)
     if outcome.request.baseline:
         say("This result is the baseline from now on.")
     elif outcome.comparison is not None or not outcome.request.is_trial:
