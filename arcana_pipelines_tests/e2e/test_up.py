@@ -138,7 +138,7 @@ class TestPrintedCommands:
 
 
 class TestTheApi:
-    def test_is_served_with_secrets_that_are_made_once(self, arcana: Arcana, tmp_path: Path) -> None:
+    def test_is_served_with_secrets_that_are_made_once(self, arcana: Arcana, tmp_path: Path, export: Path) -> None:
         own: dict[str, str | None] = {"DATABASE_URL": None, "ARCANA_ENV_FILE": None}
         first, second = started(arcana, **own), started(arcana, **own)
         assert first.returncode == second.returncode == 0, first.stderr + second.stderr
@@ -154,6 +154,13 @@ class TestTheApi:
         )
         assert {key["name"] for key in made_keys} == {"the page's link of `arcana up`"}
         assert all(key["expires_at"] for key in made_keys)
+        added = ("workspace", "add", "acme", "--source", "notion-export", "--path", str(export), "--company", "Globex")
+        assert arcana.here(*added, **own).returncode == 0
+        told = " ".join(started(arcana, **own).stdout.split())
+        assert (
+            "no link logs in here: several companies share this database" in told and "key create --workspace" in told
+        )
+        assert len(json.loads(arcana.here("key", "list", "--json", **own).stdout)["keys"]) == 2
 
     def test_is_not_served_to_companies_by_who_reads_them_all(self, arcana: Arcana) -> None:
         done = started(arcana)

@@ -20,6 +20,7 @@ from contextlib import closing
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import FrameType
+from uuid import UUID
 
 import click
 
@@ -29,7 +30,7 @@ from arcana_pipelines.cli.output import say
 from arcana_pipelines.cli.runs import run_sync
 from arcana_pipelines.configuration.init import make_missing
 from arcana_pipelines.db.embedded import lease
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.environment import read_env_files
 from arcana_pipelines.errors import ArcanaError, ModelMissing, WrongUse
 from arcana_pipelines.home import make_home
@@ -171,29 +172,35 @@ def _api(host: str, port: int) -> str:
 
 def _say_page(host: str, port: int) -> None:
     """Where people search; on this machine with a link that logs in once."""
-    page = f"http://{_shown(host)}:{port}/"
-    once = _log_in_once() if host in _LOOPBACK else None
-    if once is None:
-        say("[bold]Search page:[/bold] {}   (log in with a key)", page)
-    else:
-        say("[bold]Search page:[/bold] {}   (logs in once, in the next ten minutes)", f"{page}link?once={once}")
-
-
-def _log_in_once() -> str | None:
-    """What logs in with a key that is made for it and that nobody has; None where companies share the database."""
     from arcana_pipelines.web.people.sessions import Sessions
 
+    page = f"http://{_shown(host)}:{port}/"
     read_env_files()  # the secrets may have been made since
     settings = load_settings()
     database = Database(settings)
     with closing(database), database.connection() as connection:
         companies = {workspace.company_id for workspace in workspaces.list_all(connection)}
-        if len(companies) != 1:
-            return None
-        salt = settings.require("API_KEY_SALT").get_secret_value()
-        granted = [Permission(scope, None, None) for scope in _OF_PAGE]
-        made = keys.create(connection, salt, companies.pop(), granted, "the page's link of `arcana up`", 1)
-    return Sessions(settings).write_link(made.key_id)
+        if host in _LOOPBACK and len(companies) == 1:
+            once = Sessions(settings).write_link(_key_of_link(connection, settings, companies.pop()))
+            say("[bold]Search page:[/bold] {}   (logs in once, in the next ten minutes)", f"{page}link?once={once}")
+            return
+    say("[bold]Search page:[/bold] {}   (no link logs in here: {})", page, _why_no_link(host, len(companies)))
+    say(
+        "  arcana key create --workspace SLUG --scope search --scope read --scope feedback   makes a key to log in with"
+    )
+
+
+def _why_no_link(host: str, companies: int) -> str:
+    if host not in _LOOPBACK:
+        return f"others can reach {host}, too"
+    return "several companies share this database" if companies else "there is no workspace yet"
+
+
+def _key_of_link(connection: Connection, settings: Settings, company_id: UUID) -> str:
+    """The id of a key that is made for the link and that nobody has."""
+    salt = settings.require("API_KEY_SALT").get_secret_value()
+    granted = [Permission(scope, None, None) for scope in _OF_PAGE]
+    return keys.create(connection, salt, company_id, granted, "the page's link of `arcana up`", 1).key_id
 
 
 def _start(command: list[str], home: Path, log: Path, usual: dict[str, str]) -> subprocess.Popen[str]:

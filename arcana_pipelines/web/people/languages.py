@@ -58,8 +58,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "이 링크는 시작 후 10분 동안 한 번만 쓸 수 있습니다.",
     ),
     "link-over": (
-        "This link was used already, or is too old. Start `arcana up` again for another, or log in with a key.",
-        "이 링크는 이미 쓰였거나 너무 오래되었습니다. `arcana up`을 다시 시작하거나 키로 로그인하세요.",
+        "This link was used already, or is too old. Log in with a key, or start `arcana up` again: it prints another "
+        "where all workspaces are of one company.",
+        "이 링크는 이미 쓰였거나 너무 오래되었습니다. 키로 로그인하거나 `arcana up`을 다시 시작하세요. "
+        "모든 워크스페이스가 한 회사의 것이면 새 링크가 나옵니다.",
     ),
     "query": ("What are you looking for?", "무엇을 찾으시나요?"),
     "workspace": ("Workspace", "워크스페이스"),
