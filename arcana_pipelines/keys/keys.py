@@ -180,8 +180,18 @@ def revoke(connection: Connection, key_id: str, actor: str | None = None) -> Non
         ).fetchone()
         if ended is not None:
             record(connection, actor, "key.revoked", key_id, company_id=ended[0])
-        elif connection.execute("SELECT 1 FROM api_keys WHERE key_id = %s", [key_id]).fetchone() is None:
-            raise WrongUse(f"There is no key '{key_id}'. `arcana key list` shows the keys.")
+        else:
+            require_key(connection, key_id)
+
+
+def require_key(connection: Connection, key_id: str) -> None:
+    """Refuse an id that no key has or had.
+
+    Raises:
+        WrongUse: there is no such key.
+    """
+    if connection.execute("SELECT 1 FROM api_keys WHERE key_id = %s", [key_id]).fetchone() is None:
+        raise WrongUse(f"There is no key '{key_id}'. `arcana key list` shows the keys.")
 
 
 def list_all(connection: Connection) -> list[Key]:

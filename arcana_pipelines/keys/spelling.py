@@ -12,6 +12,8 @@ import secrets
 from zlib import crc32
 
 PATTERN = r"arc_[a-z2-7]{8}_[0-9A-Za-z]{49}"
+# What the id begins with of somebody who logs in elsewhere. They have no key, and no list of them is kept.
+OF_ISSUER = "oauth-"
 
 _KEY = re.compile(PATTERN, re.ASCII)
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"

@@ -10,6 +10,8 @@ from arcana_pipelines.audit.record import record
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import one, scalars
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.keys.keys import require_key
+from arcana_pipelines.keys.spelling import OF_ISSUER
 from arcana_pipelines.keys.usage import month_of
 from arcana_pipelines.settings import Settings
 
@@ -93,11 +95,17 @@ def purge(
     Of a key it is what can be told to be its: the questions of the answers that are still noted, once each. Counts by
     chunk are nobody's, and stay then. It is told in the audit log. As the owner; whoever only wants to know how much it
     is rolls back.
+
+    Raises:
+        WrongUse: there is no such key, and nothing is known of one. Of people who log in elsewhere, whom nobody lists,
+            there may be nothing.
     """
     of = {"until": until, "workspace_id": workspace_id, "key_id": key_id}
     with connection.transaction():
         _lock(connection)
         gone = one(connection, Gone, load_sql("purge"), of)
+        if key_id is not None and not gone.rows and not key_id.startswith(OF_ISSUER):
+            require_key(connection, key_id)
         if gone.rows:
             details = {**asdict(gone), "until": until and until.isoformat(), "key_id": key_id}
             record(connection, actor, "usage.purged", key_id or "usage", workspace_id=workspace_id, details=details)

@@ -64,6 +64,28 @@ class AskedQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Comment:
+    """What a reader wrote of an answer, or of a page in it.
+
+    Attributes:
+        comment: without addresses and long numbers, as questions are kept.
+        verdict: what was said besides.
+        question: the text; None: it is not kept (any more).
+        question_id: by which it is known again; None: nothing of questions is kept.
+        page: the title of the page that it is of; None: of the answer as a whole, or the page is gone.
+    """
+
+    workspace: str
+    comment: str
+    verdict: str
+    question: str | None
+    question_id: str | None
+    page: str | None
+    key_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ShownPage:
     """A page that was shown in the last 30 days.
 
@@ -214,6 +236,12 @@ def questions(connection: Connection, workspace_id: UUID | None, most: int) -> l
     """The questions that are registered, those that were asked most first."""
     of = {"workspace_id": workspace_id, "most": most}
     return query.rows(connection, AskedQuestion, load_sql("questions"), of)
+
+
+def comments(connection: Connection, workspace_id: UUID | None, most: int) -> list[Comment]:
+    """What readers wrote, the newest first."""
+    of = {"workspace_id": workspace_id, "most": most}
+    return query.rows(connection, Comment, load_sql("comments"), of)
 
 
 def costs(connection: Connection, settings: Settings, workspace_id: UUID | None, most: int) -> list[WorkspaceCost]:

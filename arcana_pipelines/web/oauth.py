@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.query import scalar, scalars
 from arcana_pipelines.keys.access import Access, Permission
+from arcana_pipelines.keys.spelling import OF_ISSUER
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.web.issuer import ALGORITHMS, Issuer
 from arcana_pipelines.web.tokens import TokenScope
@@ -27,7 +28,6 @@ from arcana_pipelines.workspaces.workspaces import SLUG
 
 METADATA = "/.well-known/oauth-protected-resource"
 # What the names of those begin with who log in elsewhere: no key has such an id.
-OF_ISSUER = "oauth-"
 _LONGEST = 16_000  # characters
 _NAME = re.compile("[^\0\ud800-\udfff]{1,200}")  # what a database can be asked for
 _LEEWAY_SECONDS = 30  # that clocks may differ

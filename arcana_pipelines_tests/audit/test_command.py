@@ -19,7 +19,8 @@ def arcana(acme: Harness, tmp_path: Path) -> Arcana:
 def test_what_was_done_is_listed_and_verified(acme: Harness, arcana: Arcana) -> None:
     (entry,) = arcana.json("audit", "list", "--workspace", "acme")["entries"]
     assert (entry["action"], entry["object"], entry["workspace_slug"]) == ("workspace.registered", "acme", "acme")
-    assert arcana.json("audit", "list", "--workspace", "globex") == {"entries": []}
+    unknown = arcana.here("audit", "list", "--workspace", "globex")
+    assert unknown.returncode == 2 and "no workspace 'globex'" in unknown.stdout + unknown.stderr
     shown = arcana.here("audit", "list", "--limit", "1")
     assert shown.returncode == 0 and "workspace.registered" in shown.stdout and '"platform": "notion"' in shown.stdout
     found = arcana.json("audit", "verify")

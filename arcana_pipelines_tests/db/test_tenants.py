@@ -388,6 +388,24 @@ class TestConnections:
             with database.connection() as connection:
                 assert self._whose(connection) == ["ours", "theirs"]
 
+    def test_the_statements_of_the_documentation_show_a_company_s_rows_and_without_the_first_none(
+        self, ours: Tenant, theirs: Tenant, server: Database
+    ) -> None:
+        documentation = (Path(__file__).parents[2] / "docs" / "operating.md").read_text(encoding="utf-8")
+        shown = next(each for each in documentation.split("```sql\n") if each.startswith("BEGIN;\n")).split("```")[0]
+        (example,) = re.findall(r"'([-0-9a-f]{36})'", shown)
+        shown = shown.replace(example, str(ours.company)).replace(UUID(example).hex, ours.company.hex)
+        shown = shown.replace("SELECT * FROM v_zero_results", "SELECT slug FROM workspace")
+        assert server.settings.database_url is not None
+        with psycopg.connect(server.settings.database_url.get_secret_value(), autocommit=True) as connection:
+            for statements, seen in ((shown, [("ours",)]), (re.sub(r"SET LOCAL arcana\S+ = [^\n]*", "", shown), [])):
+                rows = []
+                for statement in re.sub("--[^\n]*", "", statements).split(";"):
+                    if statement.strip():
+                        done = connection.execute(statement)  # type: ignore[arg-type]
+                        rows += done.fetchall() if done.description else []
+                assert rows == seen
+
     def test_a_company_that_is_not_there_is_refused_before_anything_runs(self, server: Database) -> None:
         with (
             pytest.raises(WrongUse, match=r"cannot act for the company .* does not exist"),

@@ -68,8 +68,22 @@ class TestReport:
             connection.execute("DELETE FROM chunk_analytics")
         assert [each["shown"] for each in report("pages")] == [42, 7, 43]
 
+    def test_shows_what_readers_wrote_of_which_answer(self, week: Week) -> None:
+        with week.acme.database.connection() as connection:
+            for words, verdict in (("Only last year's policy is there.", "no_answer"), ("낡았어요", "unhelpful")):
+                connection.execute(
+                    "UPDATE search_feedback SET comment = %s WHERE verdict = %s AND searched_at = "
+                    "(SELECT max(searched_at) FROM search_feedback WHERE verdict = %s)",
+                    [words, verdict, verdict],
+                )
+        of_page, of_answer = sorted(report("comments", "acme"), key=lambda row: str(row["verdict"]), reverse=True)
+        assert (of_page["comment"], of_page["page"]) == ("낡았어요", "휴가 규정")
+        assert (of_answer["comment"], of_answer["page"]) == ("Only last year's policy is there.", None)
+        assert {of_page["question"], of_answer["question"]} == {VACATION} and of_page["key_id"] == "ourskey2"
+        assert report("comments", "globex") == []
+
     def test_says_where_there_is_nothing_and_refuses_what_it_does_not_know(self, companies: Harness) -> None:
-        for what in ("questions", "unanswered", "pages", "stale", "days"):
+        for what in ("questions", "unanswered", "comments", "pages", "stale", "days"):
             assert report(what) == []
             assert run(report_command.command, what).output.startswith("No ")
         assert isinstance(run(report_command.command, "pages", "nowhere").exception, UnknownWorkspace)
@@ -129,9 +143,25 @@ class TestPurge:
             "SELECT question, asked, answered, cached FROM query_cache WHERE company_id = %s ORDER BY asked",
             week.ours.company_id,
         ) == [("What is for lunch?", 1, 0, 0), (PARKING, 2, 0, 0), (VACATION, 3, 3, 1)]
+        times = week.acme.rows(
+            "SELECT count(*) FROM query_cache q WHERE company_id = %s AND (first_asked_at, last_asked_at) = "
+            "(SELECT min(at), max(at) FROM search_answers s WHERE s.query_hash = q.query_hash AND NOT s.is_continued "
+            "AND s.company_id = q.company_id) AND last_answered_at IS NOT DISTINCT FROM (SELECT max(at) FROM "
+            "search_answers s WHERE s.query_hash = q.query_hash AND s.is_answered AND NOT s.is_continued "
+            "AND s.company_id = q.company_id)",
+            week.ours.company_id,
+        )
+        assert times == [(3,)], "they are those of who is left"
         assert purge("--key", "another2", "--yes")["questions"] == 3
         assert week.acme.rows("SELECT DISTINCT key_id FROM search_answers") == [("theirkey",)]
         assert left(week)["chunk_analytics"] == 35
+
+    def test_of_a_key_that_is_not_there_says_so(self, week: Week) -> None:
+        refused = run(usage_command.command, "purge", "--key", "nope", "--yes")
+        assert isinstance(refused.exception, WrongUse) and str(refused.exception).startswith("There is no key 'nope'.")
+        # Nobody lists the people of an issuer: of one who never came there is nothing.
+        assert purge("--key", "oauth-0123456789abcdef", "--yes")["requests"] == 0
+        assert purge("--key", "ourskey2", "--yes")["requests"] > 0, "no key of the list, and known by its use"
 
     def test_keeps_nobody_waiting_for_ever_while_others_write(self, week: Week) -> None:
         failed: list[Exception] = []
@@ -163,7 +193,7 @@ class TestPurge:
             judge,
             count,
             lambda: forget(week.ours.workspace_id, None),
-            lambda: forget(None, "nobody22"),
+            lambda: forget(None, "oauth-nobody"),
         )
         threads = [threading.Thread(target=again, args=(act,)) for act in acts]
         for thread in threads:

@@ -13,6 +13,7 @@ from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import json_option, local_time, print_json, say
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.workspaces import workspaces
 
 _HASH = re.compile("[0-9a-f]{64}")
 
@@ -32,6 +33,8 @@ def list_(workspace: str | None, limit: int, as_json: bool) -> None:
     require_current(database)
     with database.connection() as connection:
         found = chain.entries(connection, workspace, limit)
+        if workspace and not found and workspace not in workspaces.retired_slugs(connection):
+            workspaces.find(connection, workspace)
     if as_json:
         print_json({"entries": [{**asdict(entry), "at": entry.at.isoformat()} for entry in found]})
         return

@@ -30,9 +30,14 @@ def _questions(connection: Connection, _: Settings, workspace_id: UUID | None, m
     return reports.questions(connection, workspace_id, most)
 
 
+def _comments(connection: Connection, _: Settings, workspace_id: UUID | None, most: int) -> Sequence[Any]:
+    return reports.comments(connection, workspace_id, most)
+
+
 _REPORTS: dict[str, tuple[_Read, str]] = {
     "questions": (_questions, "No question is registered."),
     "unanswered": (_of(reports.OpenQuestion), "No question was left without an answer."),
+    "comments": (_comments, "No reader has written anything."),
     "pages": (_of(reports.ShownPage), "No page was shown in the last 30 days."),
     "stale": (_of(reports.StalePage), "No page that was shown is older than a year."),
     "indexes": (_of(reports.IndexUse), "There is no index yet."),
@@ -53,6 +58,7 @@ def command(what: str, slug: str | None, limit: int, as_json: bool) -> None:
     \b
     questions    questions that were asked most, and how often they were answered, and from a cache
     unanswered   questions that found nothing, or were said to be not answered
+    comments     what readers wrote of answers and of pages in them
     pages        pages that were shown in the last 30 days, those that helped most first
     stale        pages that were shown then, and that nobody has edited for a year
     indexes      searches of the last 30 days by index, and what readers said

@@ -105,7 +105,7 @@ def purge(older_than: int | None, slug: str | None, key_id: str | None, yes: boo
     """
     if older_than is None and slug is None and key_id is None:
         raise WrongUse(
-            "Say what is deleted: --older-than DAYS, --workspace SLUG or --key KEY_ID; 0 days are all of it."
+            "Say what is deleted: --older-than DAYS, --workspace SLUG or --key KEY_ID. --older-than 0 is all of it."
         )
     database = open_database()
     require_current(database)
