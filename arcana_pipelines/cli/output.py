@@ -108,7 +108,11 @@ def printable(text: str) -> str:
 def print_json(value: Any) -> None:
     """One JSON object on one line. What is not printable, or is no character of the output's, stands in it escaped."""
     is_unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
-    click.echo(_UNPRINTABLE.sub(_escaped, json.dumps(value, ensure_ascii=not is_unicode, default=str)))
+    click.echo(_UNPRINTABLE.sub(_escaped, json.dumps(value, ensure_ascii=not is_unicode, default=_told)))
+
+
+def _told(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _escaped(match: re.Match[str]) -> str:

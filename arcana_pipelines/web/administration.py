@@ -251,4 +251,5 @@ def _add_keys(app: FastAPI, gate: Gate, database: Database, administration: Admi
 
 def _require_index(connection: Connection, workspace_id: UUID, slug: str, index: str | None) -> None:
     if index is not None and index not in find_index_names(connection, workspace_id):
-        raise Refused(404, "not-found", f"Workspace '{slug}' has no index '{index}'.")
+        said = f"Workspace '{slug}' has no index '{index}'. GET /v1/workspaces/{slug}/indexes lists them."
+        raise Refused(404, "not-found", said)

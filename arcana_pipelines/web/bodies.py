@@ -28,7 +28,9 @@ class LimitedBodies:
             message = await receive()
             had = max(had, 0 if said else had + len(message.get("body", b"")))
             if had > self.most:
-                raise HTTPException(413, f"The body is larger than {self.most:,} bytes, the most that is read.")
+                raise HTTPException(
+                    413, f"The body is larger than {self.most:,} bytes, the most that is read: send less at once."
+                )
             return message
 
         await self.app(scope, counted, send)

@@ -17,7 +17,7 @@ from arcana_pipelines.errors import CursorRefused, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.retrieval.search_request import SearchRequest
-from arcana_pipelines.web.gate import Gate, Keyed
+from arcana_pipelines.web.gate import Gate, Keyed, lacking
 from arcana_pipelines.web.problems import Refused, described
 from arcana_pipelines.web.search_answer import SEARCH_ANSWERS, answer_of
 from arcana_pipelines.web.searches import Searches
@@ -75,7 +75,7 @@ def add_conversations(app: FastAPI, gate: Gate, database: Database, searches: Se
             )
             raise Refused(404, "not-found", said)
         if not access.may_in("search", held.workspace_id, held.index):
-            raise Refused(403, "forbidden", f"The key {access.key_id} lacks the scope 'search' there.")
+            raise lacking(access, "search", held.workspace)
         return held
 
     @app.post("/v1/conversations", summary="Begin a conversation", tags=["conversations"], status_code=201,
@@ -135,7 +135,7 @@ def _require_search(access: Access) -> None:
         Refused: 403.
     """
     if not any(each.scope == "search" for each in access.permissions):
-        raise Refused(403, "forbidden", f"The key {access.key_id} lacks the scope 'search'.")
+        raise lacking(access, "search")
 
 
 def _asked_after(held: Conversation, asked: SearchRequest) -> int:

@@ -230,7 +230,10 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         with database.connection(access.company_id) as connection:
             found = find_statistics(connection, opened.workspace_id, index)
         if found is None:
-            raise Refused(404, "not-found", "This index does not serve yet.")
+            said = (
+                f"The index '{index}' does not serve yet: it will after a sync. GET /v1/workspaces/{slug}/status tells."
+            )
+            raise Refused(404, "not-found", said)
         return _tagged(found, seen)
 
 

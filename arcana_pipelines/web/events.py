@@ -10,10 +10,10 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from anyio import move_on_after
@@ -27,8 +27,8 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.publishes import CHANNEL, Publish, publishes_of
 from arcana_pipelines.keys.access import Access, access_by_id
-from arcana_pipelines.web.gate import Keyed
-from arcana_pipelines.web.oauth import OF_ISSUER
+from arcana_pipelines.keys.spelling import OF_ISSUER
+from arcana_pipelines.web.gate import Keyed, lacking
 from arcana_pipelines.web.outcomes import STREAM_TYPE
 from arcana_pipelines.web.problems import Refused, described
 
@@ -210,10 +210,10 @@ def add_events(app: FastAPI, events: Events, database: Database) -> None:
     ) -> Response | AllPublished:
         """With `Accept: text/event-stream` a stream: what each index is at, and then each change of it."""
         if not any(each.scope in ("search", "read") for each in access.permissions):
-            raise Refused(403, "forbidden", f"The key {access.key_id} lacks the scopes 'search' and 'read'.")
+            raise lacking(access, "search")
         if STREAM_TYPE not in accept:
             known = await run_sync(seen, access)
-            return AllPublished(indexes=[Published.model_validate(_told_of(each)) for each in known])
+            return AllPublished(indexes=[_told_of(each) for each in known])
         return _Stream(events, events.take_place(access), lambda changed: changes(access, changed))
 
 
@@ -234,10 +234,15 @@ class _Stream(StreamingResponse):
             self._events.give_back(self._place)
 
 
-def _told_of(publish: Publish) -> Mapping[str, Any]:
-    return {name: value for name, value in asdict(publish).items() if name != "workspace_id"}
+def _told_of(publish: Publish) -> Published:
+    return Published(
+        workspace=publish.workspace,
+        index=publish.index,
+        version=publish.version,
+        published_at=publish.published_at,
+    )
 
 
 def _event(publish: Publish) -> str:
-    data = json.dumps(_told_of(publish), default=str)
+    data = _told_of(publish).model_dump_json()
     return f"event: index.published\nid: {publish.workspace}/{publish.index}:{publish.version}\ndata: {data}\n\n"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.learning.feedback import Verdict, find, keep
-from arcana_pipelines.web.gate import Keyed
+from arcana_pipelines.web.gate import Keyed, lacking
 from arcana_pipelines.web.problems import Refused, described
 from arcana_pipelines.web.request_ids import GIVEN
 from arcana_pipelines.web.use import SearchLog, use_now
@@ -77,7 +77,7 @@ def take_feedback(database: Database, searched: SearchLog, access: Access, said:
         Refused: 403: the key lacks the scope. 404: it was given no such answer.
     """
     if all(each.scope != "feedback" for each in access.permissions):
-        raise _lacking(access)
+        raise lacking(access, "feedback")
     searched.flush()  # the answer may have been given a moment ago
     with database.connection(access.company_id) as connection, connection.transaction():
         shown = find(connection, access.key_id, said.request_id, said.document_id, said.position)
@@ -85,9 +85,5 @@ def take_feedback(database: Database, searched: SearchLog, access: Access, said:
             raise Refused(404, "not-found", _UNKNOWN)
         use_now().workspace_id = shown.workspace_id
         if not access.may_in("feedback", shown.workspace_id, shown.index_name):
-            raise _lacking(access)
+            raise lacking(access, "feedback")
         keep(connection, database.settings, shown, said.verdict, said.comment)
-
-
-def _lacking(access: Access) -> Refused:
-    return Refused(403, "forbidden", f"The key {access.key_id} lacks the scope 'feedback' there.")

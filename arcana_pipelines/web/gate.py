@@ -18,7 +18,7 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.keys.access import Access, Scope, access_by_id, access_of, begin_use, end_session
 from arcana_pipelines.keys.asked import AskedIndex, AskedWorkspace, find_asked
-from arcana_pipelines.keys.spelling import id_of
+from arcana_pipelines.keys.spelling import OF_ISSUER, id_of
 from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.web.issuer import IssuerAway
 from arcana_pipelines.web.oauth import Granted, OAuth, access_of_granted
@@ -191,7 +191,11 @@ class Gate:
         opened = self._opened(access, scope, asked)
         found = asked.index(name)
         if found is None or not access.may_in(scope, opened.workspace_id, name):
-            raise Refused(404, "not-found", f"Workspace '{slug}' has no index of this name that the key opens.")
+            said = (
+                f"Workspace '{slug}' has no index of this name that the key opens. "
+                f"GET /v1/workspaces/{slug}/indexes lists those that it reads."
+            )
+            raise Refused(404, "not-found", said)
         if scope == "search" and is_counted:
             self.count_search(access, use_now())
         return replace(opened, index=found, limits=access.limits(opened.workspace_id, name))
@@ -212,7 +216,11 @@ class Gate:
             Refused: 403: it may not.
         """
         if not access.administers:
-            raise Refused(403, "forbidden", f"The key {access.key_id} lacks the scope 'admin' of its whole company.")
+            said = (
+                f"The key {access.key_id} lacks the scope 'admin' of its whole company. "
+                "`arcana key create --company NAME --scope admin` makes one that has it."
+            )
+            raise Refused(403, "forbidden", said)
 
     def seen(self, access: Access, slug: str) -> Opened:
         """A workspace in which a key may do anything at all.
@@ -224,7 +232,7 @@ class Gate:
 
     def _opened(self, access: Access, scope: Scope, asked: AskedWorkspace) -> Opened:
         if not access.may(scope, asked.workspace_id):
-            raise Refused(403, "forbidden", f"The key {access.key_id} lacks the scope '{scope}' there.")
+            raise lacking(access, scope, asked.slug)
         return Opened.of(asked)
 
     def _asked(self, access: Access, slug: str) -> AskedWorkspace:
@@ -243,6 +251,16 @@ def _too_many(request: Request, rate: Rate, said: str) -> Refused:
     request.state.rate = rate
     seconds = "1 second" if rate.wait == 1 else f"{rate.wait:,} seconds"
     return Refused(429, "rate-limited", f"{said}: try again in {seconds}.", {"Retry-After": str(rate.wait)})
+
+
+def lacking(access: Access, scope: Scope, slug: str = "SLUG") -> Refused:
+    """What to say where a key lacks a scope, in the workspace that is named or anywhere."""
+    if access.key_id.startswith(OF_ISSUER):
+        said = f"The token of {access.key_id} lacks the scope '{scope}' there: ask who runs the log-in for it."
+    else:
+        made = f"`arcana key create --workspace {slug} --scope {scope}` makes one that has it."
+        said = f"The key {access.key_id} lacks the scope '{scope}' there. {made}"
+    return Refused(403, "forbidden", said)
 
 
 def _unknown() -> NoReturn:

@@ -73,6 +73,9 @@ class Metrics:
     def watch_caches(self, caches: Caches) -> None:
         """Measure what they hold."""
         megabytes = Gauge("arcana_cache_megabytes", "What caches hold.", ("level",), registry=self.registry)
+        if caches.redis is not None:  # all levels are in one
+            megabytes.labels("all").set_function(caches.embeddings.megabytes)
+            return
         for cache in (caches.embeddings, caches.searches):
             megabytes.labels(cache.level).set_function(cache.megabytes)
 

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from arcana_pipelines.errors import (
     ArcanaError,
@@ -115,14 +116,25 @@ def handle_problems(app: FastAPI) -> None:
             Pointed(pointer="#/" + "/".join(map(str, each["loc"][1:])), detail=str(each["msg"]))
             for each in error.errors()
         ]
-        return answer(request, 422, "invalid-request", "A part of the request cannot be meant: see errors.", {}, errors)
+        said = "A part of the request cannot be meant: `errors` says which, and GET /openapi.json what it may be."
+        return answer(request, 422, "invalid-request", said, {}, errors)
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> JSONResponse:
-        # 400 is what the framework says of JSON that Python does not read, such as 60,000 brackets.
-        status = 422 if error.status_code == 400 else error.status_code
-        kind = {404: "not-found", 413: "too-large"}.get(status, "invalid-request")
-        return answer(request, status, kind, str(error.detail), error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == 404:
+            return answer(request, 404, "not-found", "There is no such route. GET /openapi.json lists them.", headers)
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(allowed := _methods(request))
+            answered = " and ".join(allowed)
+            said = f"{request.method} is not answered here, {answered} is. GET /openapi.json lists the routes."
+            return answer(request, 405, "invalid-request", said, headers)
+        # What the framework says of JSON that Python does not read, such as 60,000 brackets.
+        if error.status_code == 400:
+            said = "The body is no JSON that can be read. GET /openapi.json says what it holds."
+            return answer(request, 422, "invalid-request", said, headers)
+        kind = "too-large" if error.status_code == 413 else "invalid-request"
+        return answer(request, error.status_code, kind, str(error.detail), headers)
 
     @app.exception_handler(Exception)
     def unknown(request: Request, error: Exception) -> JSONResponse:
@@ -138,6 +150,15 @@ def status_of(error: ArcanaError) -> int:
 def kind_of(error: ArcanaError) -> tuple[int, str]:
     """The status and the kind of problem that an error of ours is answered with."""
     return next(((status, kind) for known, status, kind in _STATUSES if isinstance(error, known)), (500, "internal"))
+
+
+def _methods(request: Request) -> list[str]:
+    """Those that are answered at the address of a request: the framework names those of the first route alone."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    return sorted(methods - {"HEAD"})
 
 
 def _internal(request: Request) -> JSONResponse:

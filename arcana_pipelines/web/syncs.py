@@ -44,6 +44,10 @@ def add_syncs(app: FastAPI, gate: Gate, database: Database) -> None:
         with database.connection(access.company_id) as connection:
             found = asked.find(connection, opened.workspace_id, generation)
         if found is None:
-            raise Refused(404, "not-found", f"Workspace '{slug}' has no sync {generation}, and none was asked for.")
+            said = (
+                f"Workspace '{slug}' has no sync {generation}, and none was asked for. "
+                f"POST /v1/workspaces/{slug}/sync asks for one."
+            )
+            raise Refused(404, "not-found", said)
         # Sources say what they like.
         return replace(found, problems=tuple(map(shown, found.problems)))

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.web.gate import Gate, Keyed
+from arcana_pipelines.web.gate import Gate, Keyed, lacking
 from arcana_pipelines.web.problems import Refused, described
 from arcana_pipelines.web.tokens import MOST_SECONDS, Claims, TokenScope
 
@@ -58,12 +58,16 @@ def add_tokens(app: FastAPI, gate: Gate) -> None:
             workspace_id = gate.seen(access, asked.workspace).workspace_id
         narrowed = access.narrowed(workspace_id, asked.index, asked.scopes or get_args(TokenScope))
         has = {each.scope for each in narrowed.permissions}
-        lacking = [scope for scope in asked.scopes or () if scope not in has]
-        if lacking:
-            raise Refused(403, "forbidden", f"The key {access.key_id} lacks the scope '{lacking[0]}' there.")
+        missing = [scope for scope in asked.scopes or () if scope not in has]
+        if missing:
+            raise lacking(access, missing[0], asked.workspace or "SLUG")
         scopes: list[TokenScope] = [scope for scope in get_args(TokenScope) if scope in has]
         if not scopes:
-            raise Refused(403, "forbidden", f"The key {access.key_id} has no scope there that a token can have.")
+            said = (
+                f"The key {access.key_id} has no scope there that a token can have. `arcana key create --workspace "
+                f"{asked.workspace or 'SLUG'} --scope search` makes one that has."
+            )
+            raise Refused(403, "forbidden", said)
         token, ends = gate.tokens.make(Claims(access.key_id, scopes, workspace_id, asked.index), asked.seconds)
         response.headers["Cache-Control"] = "no-store"
         return Token(token=token, expires_at=ends, scopes=scopes)

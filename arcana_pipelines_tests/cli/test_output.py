@@ -61,6 +61,11 @@ def test_json_escapes_what_a_terminal_would_obey_and_means_the_same(
     assert json.loads(line) == {text: [text]}
 
 
+def test_json_has_times_as_iso_8601_has_them(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"at": datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)})
+    assert json.loads(capsys.readouterr().out) == {"at": "2026-02-03T04:05:06+00:00"}
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "euc-kr", "iso-8859-1", "utf-8"])
 def test_a_character_that_the_output_has_not_ends_nothing(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "📟 배터리 Köln"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, get_args
+from uuid import UUID
 
 import httpx
 import pytest
@@ -178,6 +180,40 @@ def ask(client: httpx.Client, method: str, path: str, slug: str) -> httpx.Respon
     return client.request(method, path, json={"token": "ntn_of_nobody"} if path.endswith("/token") else None)
 
 
+def test_every_time_is_written_alike(api: Api) -> None:
+    with api.client("search", "read", "sync") as client:
+        (hit, *_) = client.post(SEARCH, json={"query": "vacation", "k": 1}).json()["hits"]
+        of_acme = "/v1/workspaces/acme"
+        document = f"{of_acme}/documents/{hit['document_id']}"
+        places = [
+            f"{of_acme}/{each}" for each in ("documents", "status", "indexes", "indexes/default", "search?query=a")
+        ]
+        places += [f"{document}{each}" for each in ("", "/versions", "/relations", "/chunks")] + ["/v1/events"]
+        told = "".join(client.get(place).raise_for_status().text for place in places)
+        told += (
+            client.post("/v1/conversations", json={"workspace": "acme"}).text + client.post("/v1/tokens", json={}).text
+        )
+    times = re.findall(r'"(\d{4}-\d\d-\d\d[T ][^"]*)"', told)
+    assert (
+        len(times) > 15 and {time for time in times if not re.fullmatch(r"[-\d]{10}T[:\d]{8}(\.\d+)?Z", time)} == set()
+    )
+
+
+class TestAnAddress:
+    def test_that_is_no_route_or_not_of_this_method_says_where_they_are_listed(self, api: Api) -> None:
+        conversation = f"/v1/conversations/{UUID(int=0)}"
+        with api.client("search") as client:
+            missing = problem(client.get("/v1/nowhere"))
+            other = [client.get("/v1/conversations"), client.put(conversation), client.delete("/v1/workspaces")]
+        assert missing["status"] == 404 and missing["detail"].endswith("GET /openapi.json lists them.")
+        told = [(each.status_code, each.headers["allow"], problem(each)["detail"].partition(". ")[0]) for each in other]
+        assert told == [
+            (405, "POST", "GET is not answered here, POST is"),
+            (405, "DELETE, GET", "PUT is not answered here, DELETE and GET is"),
+            (405, "GET, POST", "DELETE is not answered here, GET and POST is"),
+        ]
+
+
 class TestWithout:
     """Each route of the OpenAPI document, with keys that do not open it."""
 
@@ -204,6 +240,7 @@ class TestWithout:
                     refused = problem(ask(client, method, path, "acme"))
                     assert refused["status"] == 403
                     assert any(f"'{scope}'" in refused["detail"] for scope in get_args(Scope))
+                    assert "`arcana key create --" in refused["detail"], "what a reader does about it"
 
     def test_a_right_to_it_a_workspace_is_as_one_that_does_not_exist(self, api: Api) -> None:
         with api.client("search", "read", "sync", "admin") as client:

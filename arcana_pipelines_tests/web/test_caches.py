@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -270,9 +271,10 @@ class TestAValkey:
         assert left == {str(workspace) for (workspace,) in api.acme.rows("SELECT workspace_id FROM workspace")}
 
 
-def test_what_caches_hold_is_measured(api: Api) -> None:
+def test_what_caches_hold_is_measured_and_once_where_they_share_a_store(api: Api) -> None:
     Asking(api).hits()
-    assert b"arcana_cache_megabytes" in generate_latest(api.metrics.registry)
+    levels = re.findall(r'arcana_cache_megabytes\{level="(\w+)"\}', generate_latest(api.metrics.registry).decode())
+    assert levels == (["all"] if api.settings.redis_url else ["embeddings", "searches"])
 
 
 @pytest.mark.parametrize("era", ERAS)

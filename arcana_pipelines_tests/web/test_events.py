@@ -53,6 +53,11 @@ def in_progress(api: Api) -> float | None:
 
 
 class TestAStream:
+    def test_tells_times_as_the_list_does(self, api: Api) -> None:
+        made = api.key("search")
+        with api.with_key(made.key) as client, listening(api, made.key) as heard:
+            assert heard() == client.get(EVENTS).json()["indexes"][0]
+
     def test_tells_what_is_there_and_then_each_publish(self, api: Api) -> None:
         with listening(api, api.key("search").key) as heard:
             first = heard()

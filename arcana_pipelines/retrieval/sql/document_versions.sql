@@ -1,7 +1,8 @@
 -- Versions of a document, the newest first.
 -- in: workspace_id, document_id, versions (table)
 -- out: the fields of ServedVersion
-SELECT c.version, coalesce(page.title, '') AS title, page.last_edited_at, v.published_at, v.retired_at
+SELECT c.version, coalesce(page.title, '') AS title, replace(page.last_edited_at, '+00:00', 'Z') AS last_edited_at,
+       v.published_at, v.retired_at
 FROM document d
 JOIN {versions} v USING (document_id)
 JOIN document_content c ON c.document_content_id = v.document_content_id

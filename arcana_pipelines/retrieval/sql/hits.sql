@@ -4,7 +4,8 @@
 -- out: what ConnectionSearcher makes a Hit of
 SELECT k.document_chunk_id, (SELECT slug FROM workspace WHERE workspace_id = %(workspace_id)s) AS workspace,
        c.document_id, page.external_id, page.kind, page.title, page.url, d.path::text AS path,
-       k.heading_path, k.heading_levels, place.position, k.chunk_content AS text, c.version, page.last_edited_at,
+       k.heading_path, k.heading_levels, place.position, k.chunk_content AS text, c.version,
+       replace(page.last_edited_at, '+00:00', 'Z') AS last_edited_at,
        ARRAY(SELECT n.chunk_content
              FROM unnest(v.chunk_ids[greatest(place.position - %(neighbours)s::int + 1, 1) : place.position])
                  WITH ORDINALITY AS part (document_chunk_id, number)

@@ -3,7 +3,8 @@
 -- in: workspace_id, document_id, versions (table), version (its number, or NULL: there is one alone)
 -- out: what Document has, without its headings
 SELECT w.slug AS workspace, d.document_id, page.external_id, page.kind, page.title, page.url, d.path::text AS path,
-       c.version, page.last_edited_at, s.published_at, coalesce(page.text, '') AS text, page.properties
+       c.version, replace(page.last_edited_at, '+00:00', 'Z') AS last_edited_at,
+       s.published_at, coalesce(page.text, '') AS text, page.properties
 FROM document d
 JOIN workspace w USING (workspace_id)
 JOIN {versions} s ON s.document_id = d.document_id

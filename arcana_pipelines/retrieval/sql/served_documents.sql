@@ -11,7 +11,8 @@ WITH chosen AS MATERIALIZED (
     LIMIT %(most)s
 )
 SELECT k.document_id, page.external_id, page.kind, coalesce(page.title, '') AS title, page.url, k.path::text AS path,
-       nlevel(k.path) - 1 AS depth, c.version, page.last_edited_at, k.published_at
+       nlevel(k.path) - 1 AS depth, c.version,
+       replace(page.last_edited_at, '+00:00', 'Z') AS last_edited_at, k.published_at
 FROM chosen k
 JOIN document_content c USING (document_content_id)
 CROSS JOIN LATERAL jsonb_to_record(c.contents)
