@@ -38,6 +38,8 @@ LEVELS = {
     "quarantine_growing": WAITING,
     "budget_reached": WAITING,
     "stale": WAITING,
+    "target_behind": WAITING,
+    "target_refuses": WAITING,
 }
 # The embedding provider is not asked at every evaluation.
 OF_OUR_ROWS = frozenset(LEVELS) - {"embedder_unreachable"}
@@ -61,7 +63,8 @@ class Cause:
         next_step: what a person does about it: a command, as a rule.
         detail: what the source, the provider or the failed run said of it, as it came (`record` shortens it); empty
             where there is nothing.
-        subject: what of the workspace it is about, where there may be several: of a failed run its purpose; else empty.
+        subject: what of the workspace it is about, where there may be several: of a failed run its purpose, of a target
+            its name; else empty.
         run_id: of the run in Dagster that shows it; None where no run does.
     """
 
@@ -336,6 +339,31 @@ def _stale(slug: str, facts: Mapping[str, Any]) -> Cause:
     )
 
 
+def _target_behind(slug: str, facts: Mapping[str, Any]) -> Cause:
+    target = facts["target"]
+    return Cause(
+        "target_behind",
+        slug,
+        f"the target '{target}' is not up to date: {facts['waiting']} documents wait for it, the first for "
+        f"{facts['minutes']} minutes. Searches are not affected; programs that read it find what was there before.",
+        f"arcana target list {slug}, then arcana doctor",
+        facts["problem"] or "",
+        subject=target,
+    )
+
+
+def _target_refuses(slug: str, facts: Mapping[str, Any]) -> Cause:
+    target = facts["target"]
+    return Cause(
+        "target_refuses",
+        slug,
+        f"the target '{target}' refuses {facts['parked']} documents, which are not in it as they are published.",
+        f"arcana target verify {slug} {target}",
+        facts["reason"] or "",
+        subject=target,
+    )
+
+
 _CAUSES: Mapping[str, Callable[[str, Mapping[str, Any]], Cause]] = {
     "incomplete_listing": _incomplete_listing,
     "waiting_removals": _waiting_removals,
@@ -343,4 +371,6 @@ _CAUSES: Mapping[str, Callable[[str, Mapping[str, Any]], Cause]] = {
     "source_unreachable": _source_unreachable,
     "budget_reached": _budget_reached,
     "stale": _stale,
+    "target_behind": _target_behind,
+    "target_refuses": _target_refuses,
 }

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.indexes.targets.targets import add_target
 from arcana_pipelines.operations.alerts import (
     LEVELS,
     OF_OUR_ROWS,
@@ -29,6 +30,7 @@ from arcana_pipelines.pipeline import registration
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
 from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.operations.conftest import Receiver
 
@@ -118,6 +120,32 @@ def _stale(acme: Harness) -> Callable[[], None]:
     return lambda: acme.sync() and None
 
 
+def _with_target(acme: Harness) -> None:
+    acme.sync()
+    with acme.database.connection() as connection:
+        place = workspaces.storage_path(acme.database.settings, "acme") / "targets" / "sqlite.sqlite"
+        workspace_id = workspaces.find(connection, "acme").workspace_id
+        add_target(connection, workspace_id, "sqlite", str(place), "sqlite")
+    acme.sync()
+    acme.rows(
+        "INSERT INTO sync_operations (index_target_id, rag_index_build_id, document_id, operation) "
+        "SELECT index_target_id, rag_index_build_id, gen_random_uuid(), 'remove' FROM target_collection RETURNING 1"
+    )
+
+
+def _behind(acme: Harness) -> Callable[[], None]:
+    _with_target(acme)
+    acme.rows("UPDATE sync_operations SET since = now() - interval '6 minutes' RETURNING 1")
+    acme.rows("UPDATE index_target SET last_error = 'No answer', failures = 2 RETURNING 1")
+    return lambda: acme.sync() and None
+
+
+def _refusing(acme: Harness) -> Callable[[], None]:
+    _with_target(acme)
+    acme.rows("UPDATE sync_operations SET attempts = 5, parked_reason = 'too large' RETURNING 1")
+    return lambda: acme.rows("DELETE FROM sync_operations RETURNING 1") and None
+
+
 ARRANGED = {
     "incomplete_listing": (_incomplete, "arcana sync acme --mode full"),
     "waiting_removals": (_waiting, "arcana sync acme --mode full --allow-removals 80"),
@@ -125,6 +153,8 @@ ARRANGED = {
     "source_unreachable": (_unreachable, "arcana sync acme"),
     "budget_reached": (_spent, "arcana workspace budget acme"),
     "stale": (_stale, "arcana sync acme"),
+    "target_behind": (_behind, "arcana target list acme, then arcana doctor"),
+    "target_refuses": (_refusing, "arcana target verify acme sqlite"),
 }
 
 

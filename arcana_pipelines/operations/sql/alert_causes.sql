@@ -71,4 +71,22 @@ FROM active a CROSS JOIN LATERAL (
     ) AS fresh
 ) f
 WHERE f.fresh < now() - interval '26 hours'
+UNION ALL
+-- One that fails eight times in a row has failed for some minutes, also where no document waits: a build of which it has
+-- nothing yet, or a collection that does not become equal.
+SELECT 'target_behind', a.slug,
+       jsonb_build_object('target', t.name, 'waiting', s.waiting, 'minutes', floor(s.minutes), 'problem', t.last_error)
+FROM active a JOIN index_target t USING (workspace_id) CROSS JOIN LATERAL (
+    SELECT count(*) AS waiting, coalesce(extract(epoch FROM now() - min(o.since)) / 60, 0) AS minutes
+    FROM sync_operations o WHERE o.index_target_id = t.index_target_id AND o.parked_reason IS NULL
+) s
+WHERE NOT t.is_paused AND (s.minutes > 5 OR t.failures >= 8)
+UNION ALL
+SELECT 'target_refuses', a.slug,
+       jsonb_build_object('target', t.name, 'parked', s.parked, 'reason', s.reason)
+FROM active a JOIN index_target t USING (workspace_id) CROSS JOIN LATERAL (
+    SELECT count(*) AS parked, min(o.parked_reason) AS reason
+    FROM sync_operations o WHERE o.index_target_id = t.index_target_id AND o.parked_reason IS NOT NULL
+) s
+WHERE NOT t.is_paused AND s.parked > 0
 ORDER BY workspace, cause;

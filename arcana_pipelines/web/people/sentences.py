@@ -104,8 +104,16 @@ _FORMS = {
     r"nothing has compared the index with its source for ([\d.]+) hours\.": (
         "{0}시간 동안 색인을 원본과 비교하지 못했습니다."
     ),
+    r"the target '(.+)' is not up to date: (\d+) documents wait for it, the first for (\d+) minutes\. .+": (
+        "색인 사본 ‘{0}’이(가) 뒤처져 있습니다. 문서 {1}개가 기다리며, 가장 오래된 것은 {2}분째입니다. 검색에는 영향이 "
+        "없지만, 사본을 읽는 프로그램은 이전 내용을 봅니다."
+    ),
+    r"the target '(.+)' refuses (\d+) documents, .+": (
+        "색인 사본 ‘{0}’이(가) 문서 {1}개를 거부해 게시된 내용이 들어가지 못했습니다."
+    ),
     r"([\d.]+) of ([\d.]+) USD are spent": "{1}달러 중 {0}달러를 썼습니다.",
     r"(arcana status \S+), then (arcana retry \S+)": "{0}, 그다음 {1}",
+    r"(arcana target list \S+), then (arcana doctor)": "{0}, 그다음 {1}",
 }
 _PARTS = {
     "near": " 비슷한 것: {}.",

@@ -16,6 +16,7 @@ from arcana_pipelines_tests.web.people.conftest import Visit, seen
 FACTS: dict[str, Any] = {
     "mode": "full", "problem": "Notion said 500", "pages": 80, "before": 2, "titles": ["Heron"], "reason": "broken",
     "failures": 4, "spent": 5.0, "limit": 5, "hours": 30,
+    "target": "chroma", "waiting": 3, "minutes": 7, "parked": 2,
 }  # fmt: skip
 
 

@@ -36,10 +36,11 @@ _JOB_QUEUE = """
            greatest(t.created_at, b.created_at)
     FROM index_target t
     JOIN workspace w ON w.workspace_id = t.workspace_id
+    JOIN rag_indexes i ON i.rag_index_id = t.rag_index_id
     JOIN rag_index_build b ON b.rag_index_id = t.rag_index_id
     LEFT JOIN target_collection c
         ON c.index_target_id = t.index_target_id AND c.rag_index_build_id = b.rag_index_build_id
-    WHERE c.state IS DISTINCT FROM 'live'
+    WHERE c.state IS NULL OR c.state <> 'live' AND i.active_build_id = b.rag_index_build_id
     UNION ALL
     SELECT 'collection_drop', NULL, CASE WHEN u.failures > 0 THEN 'retrying' ELSE 'waiting' END, u.failures,
            u.next_attempt_at, u.last_error, u.kind || ': ' || u.collection, u.since
