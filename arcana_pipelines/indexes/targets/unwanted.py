@@ -23,7 +23,7 @@ load_sql = statements_beside(__file__)
 log = logging.getLogger(__name__)
 
 # What SQLite and our locks keep beside a file.
-_BESIDE = ("-wal", "-shm", "-journal", ".lock")
+BESIDE = ("-wal", "-shm", "-journal", ".lock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _delete_files(database: Database, place: Place) -> None:
         return
     if not path.is_relative_to(database.settings.storage_root.absolute()):
         return
-    for each in (path, *(path.with_name(path.name + suffix) for suffix in _BESIDE)):
+    for each in (path, *(path.with_name(path.name + suffix) for suffix in BESIDE)):
         if each.is_dir():
             shutil.rmtree(each, ignore_errors=True)
         else:
