@@ -10,6 +10,7 @@ from typing import Any
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.indexes.targets.targets import Target, targets_of
 from arcana_pipelines.ledger import generations, pages
 from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.freshness import Freshness, freshness
@@ -115,6 +116,7 @@ class WorkspaceStatus:
         source: what keeps it from its source.
         not_indexed: what is not served, a group a reason, the largest first.
         partial: pages that are known to be incomplete in the index.
+        targets: copies of the indexes in other stores.
     """
 
     workspace: str
@@ -128,6 +130,7 @@ class WorkspaceStatus:
     source: SourceState
     not_indexed: Sequence[NotIndexed]
     partial: PartialPages
+    targets: Sequence[Target]
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON that `arcana status` prints."""
@@ -143,6 +146,7 @@ class WorkspaceStatus:
             "source": self.source.as_dict(),
             "not_indexed": [asdict(group) for group in self.not_indexed],
             "partial": self.partial.as_dict(),
+            "targets": [target.as_dict() for target in self.targets],
         }
 
 
@@ -162,6 +166,7 @@ def workspace_status(connection: Connection, workspace: Workspace) -> WorkspaceS
         source=_source_state(connection, workspace),
         not_indexed=query.rows(connection, NotIndexed, load_sql("not_indexed"), parameters),
         partial=pages.partial_pages(connection, workspace.workspace_id),
+        targets=targets_of(connection, workspace.workspace_id),
     )
 
 

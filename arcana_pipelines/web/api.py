@@ -115,6 +115,7 @@ def make_api(
     if gate.oauth is not None:
         add_metadata(app, gate.oauth)
     if administration is not None:
+        metrics.watch_targets(administration.database)
         add_administration(app, gate, database, administration)
         app.router.routes.append(webhooks.make_route(administration.database))
     add_assistants(app, gate, mcp, names)

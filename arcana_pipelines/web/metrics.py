@@ -1,20 +1,28 @@
 """What the server counts of itself, for Prometheus, on a port of its own: no key opens it, and no proxy should.
 
-Labels come from closed sets (routes as they are written, methods, statuses), so that nobody can make series.
+Labels come from closed sets (routes as they are written, methods, statuses), so that nobody can make series. Targets
+are named by workspace and name: who makes them is an operator.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable, Iterator
 from http import HTTPMethod
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arcana_pipelines.caching.caches import Caches, Level, Outcome
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.errors import ArcanaError, WrongUse
+from arcana_pipelines.indexes.targets.targets import all_targets
 from arcana_pipelines.web.outcomes import answered, route_of
+
+log = logging.getLogger(__name__)
 
 # Of seconds. A search takes a few hundredths, a first one some tenths.
 _BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5, 10)
@@ -78,6 +86,44 @@ class Metrics:
             return
         for cache in (caches.embeddings, caches.searches):
             megabytes.labels(cache.level).set_function(cache.megabytes)
+
+    def watch_targets(self, database: Database) -> None:
+        """Tell how far the targets of all workspaces are behind. `database`: as the application."""
+        self.registry.register(_Targets(database))
+
+
+class _Targets(Collector):
+    """Reads, whenever Prometheus asks, what waits for targets."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: the names are registered without asking the database."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """See `Collector.collect`. Nothing while the database is away, so that the other counts are told."""
+        labels = ("workspace", "target", "kind")
+        lag = GaugeMetricFamily("arcana_target_lag_seconds", "How long what waits first has waited.", labels=labels)
+        waiting = GaugeMetricFamily("arcana_target_documents_waiting", "To be delivered.", labels=labels)
+        parked = GaugeMetricFamily("arcana_target_documents_parked", "Refused by the store.", labels=labels)
+        failures = GaugeMetricFamily("arcana_target_failures", "Attempts in a row that failed.", labels=labels)
+        live = GaugeMetricFamily("arcana_target_live", "1: proven equal to what PostgreSQL serves.", labels=labels)
+        try:
+            with self._database.connection() as connection:
+                targets = all_targets(connection)
+        except ArcanaError as error:
+            log.warning("targets are not told to Prometheus: %s", error)
+            return
+        for target in targets:
+            names = (target.slug, target.name, target.kind)
+            lag.add_metric(names, target.lag_seconds)
+            waiting.add_metric(names, target.waiting)
+            parked.add_metric(names, target.parked)
+            failures.add_metric(names, target.failures)
+            live.add_metric(names, target.state == "live")
+        yield from (lag, waiting, parked, failures, live)
 
 
 class Metered:

@@ -65,6 +65,7 @@ NOTHING_YET: dict[str, Any] = {
     "source": {"problem": None, "paused_until": False, "pause_reason": None, "unknown_types": {}},
     "not_indexed": [],
     "partial": {"pages": 0, "reasons": []},
+    "targets": [],
 }
 
 

@@ -6,7 +6,9 @@ import httpx
 import pytest
 
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.indexes.targets.targets import add_target
 from arcana_pipelines.web.metrics import Metrics
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.web.conftest import SEARCH, Api
 
 
@@ -36,6 +38,25 @@ def test_requests_are_counted_by_route_and_status_and_none_makes_series_of_its_o
     assert series["arcana_http_requests_in_progress"] == series["arcana_database_connections_used"] == 0
     assert series["arcana_database_connections_most"] == 30
     assert not any("made-up" in name or "acme" in name for name in series)
+
+
+def test_targets_are_told_with_what_waits_for_them(api: Api) -> None:
+    series = told(api)
+    assert not any("arcana_target" in name for name in series)
+    with api.acme.database.connection() as connection:
+        workspace_id = workspaces.find(connection, "acme").workspace_id
+        target = add_target(connection, workspace_id, "sqlite", "/nowhere/acme.sqlite", "copy")
+        connection.execute(
+            "INSERT INTO sync_operations (index_target_id, rag_index_build_id, document_id, operation, since) "
+            "SELECT %s, active_build_id, gen_random_uuid(), 'put', now() - interval '90 seconds' "
+            "FROM rag_indexes WHERE workspace_id = %s",
+            [target.index_target_id, workspace_id],
+        )
+    labels = '{kind="sqlite",target="copy",workspace="acme"}'
+    series = told(api)
+    assert 90 <= series[f"arcana_target_lag_seconds{labels}"] < 120
+    assert series[f"arcana_target_documents_waiting{labels}"] == 1
+    assert series[f"arcana_target_documents_parked{labels}"] == series[f"arcana_target_live{labels}"] == 0
 
 
 def test_they_are_not_told_to_who_may_search(api: Api) -> None:

@@ -31,6 +31,8 @@ from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.indexes.health import Finding as HealthFinding
 from arcana_pipelines.indexes.health import inspect_indexes, pgvector
+from arcana_pipelines.indexes.targets.probe import probe
+from arcana_pipelines.indexes.targets.targets import all_targets
 from arcana_pipelines.learning import reports
 from arcana_pipelines.multilingual_e5.weights import checked_weights, weights_problem
 from arcana_pipelines.net.post import host_of
@@ -110,6 +112,7 @@ def _database(database: Database) -> Iterator[Finding]:
     yield _tried("health", lambda: _health(database))
     yield from _stored_tokens(database)
     yield from _indexes(database)
+    yield from _targets(database)
     yield from _models(database)
     for platform in all_platforms():
         if platform.owner is not None and platform.token_variable and giver(platform.token_variable):
@@ -238,6 +241,20 @@ def _of_indexes(looked_at: list[HealthFinding]) -> str:
         return f"{counted}; not well: {', '.join(bad)}"
     recall = f", {measured} approximate with enough recall" if measured else ""
     return f"{counted}: valid and of a fit size{recall}"
+
+
+def _targets(database: Database) -> Iterator[Finding]:
+    """The store of each target."""
+    with database.connection() as connection:
+        targets = all_targets(connection)
+    for each in probe(database.settings, targets, SECONDS):
+        target = each.target
+        waiting = f"; {target.waiting} documents wait" if target.waiting else ""
+        refused = f"; {target.parked} are refused: `arcana target verify {target.slug}`" if target.parked else ""
+        said = f"{each.said}, {target.state}{waiting}{refused}"
+        if each.problem is not None:
+            said = f"{each.problem} What is published waits for it{waiting}; PostgreSQL answers searches"
+        yield (f"target {target.name} of {target.slug}", each.problem is None, said)
 
 
 def _schema(database: Database) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import json_option, local_time, print_json, say
 from arcana_pipelines.cli.reports import say_not_serving, say_waiting_removals
 from arcana_pipelines.db.schema import require_current
+from arcana_pipelines.indexes.targets.targets import Target
 from arcana_pipelines.ledger.freshness import Freshness
 from arcana_pipelines.operations.status import SourceState, WorkspaceStatus, workspace_status
 from arcana_pipelines.workspaces import workspaces
@@ -54,6 +57,7 @@ def _print(state: WorkspaceStatus) -> None:
             index.dimensions, local_time(index.updated),
         )  # fmt: skip
     say_not_serving(state.builds_not_serving)
+    _print_targets(state.targets)
     _print_running(state)
     _print_last_sync(state)
     _print_freshness(state.freshness)
@@ -69,6 +73,17 @@ def _print(state: WorkspaceStatus) -> None:
         say("  [yellow]{} pages are incomplete[/yellow]: {}", incomplete.pages, incomplete.reason)
         for example in incomplete.examples:
             say("    {} ({})", example["title"] or "Untitled", example["external_id"])
+
+
+def _print_targets(targets: Sequence[Target]) -> None:
+    for target in targets:
+        say(
+            "  target {} ({}): {}, {} documents, {} chunks{}{}{}",
+            target.name, target.kind, target.state, target.object_count, target.vector_count,
+            f", {target.waiting} waiting for {target.lag_seconds:.0f} s" if target.waiting else "",
+            f", {target.parked} refused" if target.parked else "",
+            f". {target.last_error}" if target.last_error else "",
+        )  # fmt: skip
 
 
 def _print_running(state: WorkspaceStatus) -> None:

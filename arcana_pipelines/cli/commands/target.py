@@ -61,7 +61,7 @@ def add(
     done = deliver(database, target, seconds=FILL_SECONDS)
     target = _again(database, target)
     if as_json:
-        print_json({**_facts(target), "version": version, "delivered": asdict(done)})
+        print_json({**target.as_dict(), "version": version, "delivered": asdict(done)})
     else:
         say("Target '{}' of workspace '{}': {} at {}.", target.name, slug, version, target.location)
         _say_delivered(done)
@@ -79,7 +79,7 @@ def list_(slug: str, as_json: bool) -> None:
     with database.connection() as connection:
         found = targets.targets_of(connection, workspaces.find(connection, slug).workspace_id)
     if as_json:
-        print_json({"workspace": slug, "targets": [_facts(target) for target in found]})
+        print_json({"workspace": slug, "targets": [target.as_dict() for target in found]})
         return
     if not found:
         say("No targets: PostgreSQL alone has this workspace's index. arcana target add {} KIND", slug)
@@ -183,7 +183,7 @@ def _verified(database: Database, target: Target) -> dict[str, Any]:
         error = str(problem)
     now = _again(database, target)
     return {
-        **_facts(now),
+        **now.as_dict(),
         "count": parity.count if parity else None,
         "missing": parity.missing if parity else None,
         "extra": parity.extra if parity else None,
@@ -191,26 +191,6 @@ def _verified(database: Database, target: Target) -> dict[str, Any]:
         "is_equal": parity is not None and parity.is_equal,
         "parity": parity.as_dict() if parity else None,
         "error": error,
-    }
-
-
-def _facts(target: Target) -> dict[str, Any]:
-    return {
-        "name": target.name,
-        "kind": target.kind,
-        "location": target.location,
-        "index": target.index_name,
-        "state": target.state,
-        "serves": target.serves,
-        "object_count": target.object_count,
-        "vector_count": target.vector_count,
-        "waiting": target.waiting,
-        "parked": target.parked,
-        "lag_seconds": round(target.lag_seconds, 3),
-        "delivered_at": target.delivered_at.isoformat() if target.delivered_at else None,
-        "verified_at": target.verified_at.isoformat() if target.verified_at else None,
-        "failures": target.failures,
-        "last_error": target.last_error,
     }
 
 

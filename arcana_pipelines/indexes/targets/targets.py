@@ -83,6 +83,31 @@ class Target:
     next_attempt_at: datetime | None
     last_error: str | None
 
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "location": self.location,
+            "index": self.index_name,
+            "state": self.state,
+            "serves": self.serves,
+            "object_count": self.object_count,
+            "vector_count": self.vector_count,
+            "waiting": self.waiting,
+            "parked": self.parked,
+            "lag_seconds": round(self.lag_seconds, 3),
+            "delivered_at": self.delivered_at.isoformat() if self.delivered_at else None,
+            "verified_at": self.verified_at.isoformat() if self.verified_at else None,
+            "failures": self.failures,
+            "last_error": self.last_error,
+        }
+
+
+def all_targets(connection: Connection) -> list[Target]:
+    """Those of all workspaces, by slug and name."""
+    return rows(connection, Target, load_sql("targets"), {"workspace_id": None, "name": None})
+
 
 def targets_of(connection: Connection, workspace_id: UUID, name: str | None = None) -> list[Target]:
     """The targets of a workspace, or the one of this name, by name.

@@ -158,6 +158,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{n} pages are gone from the source. If that is right, allow their removal:",
         "원본에서 페이지 {n}개가 사라졌습니다. 맞다면 삭제를 허용하세요:",
     ),
+    "targets": ("Copies in other stores", "다른 저장소의 사본"),
+    "target_live": ("equal to the index", "색인과 같음"),
+    "target_filling": ("being filled", "채우는 중"),
+    "target_paused": ("paused", "일시 정지"),
+    "target_waiting": ("{n} waiting, for {seconds} s", "{n}개가 {seconds}초째 기다림"),
+    "target_parked": ("{n} refused", "{n}개 거부됨"),
     "builds": ("Builds in the making", "만들고 있는 빌드"),
     "build": ("Index {index}, build {build}", "색인 {index}, 빌드 {build}"),
     "source_problem": ("The source cannot be read.", "원본을 읽을 수 없습니다."),
@@ -233,6 +239,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "quarantine_growing": ("More pages cannot be read", "읽을 수 없는 페이지 증가"),
     "budget_reached": ("The embedding budget is used up", "임베딩 예산 소진"),
     "stale": ("The index is stale", "오래된 색인"),
+    "target_behind": ("A copy in another store is behind", "뒤처진 사본"),
+    "target_refuses": ("A copy in another store refuses documents", "문서를 거부하는 사본"),
 }  # fmt: skip
 
 

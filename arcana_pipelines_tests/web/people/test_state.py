@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from arcana_pipelines.indexes.targets.targets import add_target
 from arcana_pipelines.operations import alerts
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.web.conftest import Api
 from arcana_pipelines_tests.web.people.conftest import Visit, Visitor, seen
 
@@ -53,3 +55,19 @@ def test_an_administrator_sees_what_arcana_status_shows_and_the_command_that_hel
     korean = seen(visitor.get("/state", lang="ko").text)
     assert "삭제 승인 대기" in korean and "원본에서 페이지 80개가 사라졌습니다" in korean
     assert "읽을 수 없는 페이지가 1개입니다(하루 전 0개)" in korean and "그다음 arcana retry acme" in korean
+
+
+def test_an_administrator_sees_the_copies_in_other_stores(api: Api, visit: Visit) -> None:
+    with api.acme.database.connection() as connection:
+        workspace_id = workspaces.find(connection, "acme").workspace_id
+        target = add_target(connection, workspace_id, "sqlite", "/nowhere/acme.sqlite", "offline-copy")
+        connection.execute(
+            "INSERT INTO sync_operations (index_target_id, rag_index_build_id, document_id, operation) "
+            "SELECT %s, active_build_id, gen_random_uuid(), 'put' FROM rag_indexes WHERE workspace_id = %s",
+            [target.index_target_id, workspace_id],
+        )
+    visitor = visit(api)
+    visitor.log_in(api.key("admin").key)
+    said = seen(visitor.get("/state").text)
+    assert "Copies in other stores offline-copy sqlite, being filled" in said and "1 waiting, for 0 s" in said
+    assert "offline-copy sqlite, 채우는 중" in seen(visitor.get("/state", lang="ko").text)

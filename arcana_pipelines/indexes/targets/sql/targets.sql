@@ -1,5 +1,5 @@
 -- The targets of a workspace, with what waits for them.
--- in: workspace_id, name (NULL: all)
+-- in: workspace_id (NULL: of all), name (NULL: all)
 -- out: the fields of Target
 SELECT t.index_target_id, t.workspace_id, w.slug, t.rag_index_id, i.name AS index_name, t.name, t.kind, t.location,
        t.with_text, t.serves, t.is_paused, i.active_build_id, t.serving_build_id,
@@ -18,5 +18,5 @@ CROSS JOIN LATERAL (
            min(since) FILTER (WHERE parked_reason IS NULL) AS since
     FROM sync_operations s WHERE s.index_target_id = t.index_target_id
 ) waits
-WHERE t.workspace_id = %(workspace_id)s AND (%(name)s::text IS NULL OR t.name = %(name)s)
-ORDER BY t.name;
+WHERE (%(workspace_id)s::uuid IS NULL OR t.workspace_id = %(workspace_id)s) AND (%(name)s::text IS NULL OR t.name = %(name)s)
+ORDER BY w.slug, t.name;
