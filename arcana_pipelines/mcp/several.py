@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from arcana_pipelines.errors import ArcanaError, DatabaseUnreachable
-from arcana_pipelines.retrieval.connection_searcher import NEAREST
+from arcana_pipelines.retrieval.answering import NEAREST
 from arcana_pipelines.retrieval.results import Hit, Results
 
 

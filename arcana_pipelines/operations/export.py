@@ -85,8 +85,8 @@ def export(
     """
     open_writer = writer_of(file)
     rows = 0
-    with _made_whole(file, overwrite) as beside, snapshot(connection):
-        build = _serving(connection, workspace_id, index)
+    with made_whole(file, overwrite) as beside, snapshot(connection):
+        build = serving_build(connection, workspace_id, index)
         there_are = _rows(connection, build, kind)
         with open_writer(beside, COLUMNS[kind]) as writer:
             for batch in _batches(connection, build, kind):
@@ -110,7 +110,12 @@ def _shown(column: Column, value: Any) -> Any:
             return value
 
 
-def _serving(connection: Connection, workspace_id: UUID, index: str) -> Build:
+def serving_build(connection: Connection, workspace_id: UUID, index: str) -> Build:
+    """The build that serves an index.
+
+    Raises:
+        WrongUse: the workspace has no such index that serves.
+    """
     for build in builds_of(connection, workspace_id, index):
         if build.state == "active":
             return build
@@ -150,8 +155,12 @@ def _batches(connection: Connection, build: Build, kind: Kind) -> Iterator[list[
 
 
 @contextmanager
-def _made_whole(file: Path, overwrite: bool) -> Iterator[Path]:
-    """A file beside the wanted one, which takes its name when all went well and is removed when not."""
+def made_whole(file: Path, overwrite: bool) -> Iterator[Path]:
+    """A file beside the wanted one, which takes its name when all went well and is removed when not.
+
+    Raises:
+        WrongUse: the folder is not there, or the file is and may not be overwritten.
+    """
     if not file.parent.is_dir():
         raise WrongUse(f"There is no folder {file.parent}: make it first.")
     if file.is_dir():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.query import rows
+from arcana_pipelines.db.query import rows, scalars
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.markdown.characters import clean
@@ -51,7 +52,7 @@ def find_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
     """
     check_text("The page", asked)
     asked = asked.strip()
-    external_id = _id_in(asked)
+    external_id = id_in(asked)
     parameters = {
         "workspace_id": workspace_id,
         "asked": asked,
@@ -60,6 +61,16 @@ def find_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
         "title": clean(asked).strip(),  # as titles are stored: a file's name may have its letters decomposed
     }
     places = rows(connection, Place, load_sql("page"), parameters)
+    return place_meant(asked, places, lambda: _titles(connection, workspace_id))
+
+
+def place_meant(asked: str, places: Sequence[Place], titles: Callable[[], Iterable[str]]) -> Place:
+    """The one of these places that `asked` means: those of its id, or of its title; `titles` are all there are.
+
+    Raises:
+        WrongUse: see `find_place`.
+    """
+    external_id = id_in(asked)
     by_id = [place for place in places if place.external_id in (asked, external_id)]
     places = by_id or ([place for place in places if place.is_container] if external_id else places)
     if len(places) == 1:
@@ -67,20 +78,20 @@ def find_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
     if not places and external_id:
         raise WrongUse(f"There is no page of this id in this workspace. {_HOW}")
     if not places:
-        near = _near_titles(connection, workspace_id, asked)
+        near = nearest(asked, titles())
         said = f" Near it: {listed(near)}." if near else ""
         raise WrongUse(f"There is no page '{asked}' in this workspace.{said} {_HOW}")
     named = ", ".join(place.external_id for place in places[:5])
     raise WrongUse(f"{len(places)} pages are called '{asked}' ({named}): give the id of the one that is meant.")
 
 
-def _near_titles(connection: Connection, workspace_id: UUID, asked: str) -> list[str]:
-    rows = connection.execute(
+def _titles(connection: Connection, workspace_id: UUID) -> list[str]:
+    return scalars(
+        connection,
         "SELECT DISTINCT left(title, 200) FROM source_page "
         "WHERE workspace_id = %s AND state <> 'tombstoned' AND title <> '' LIMIT %s",
         [workspace_id, _SAMPLE],
     )
-    return nearest(asked, [title for (title,) in rows])
 
 
 def find_indexed(connection: Connection, workspace_id: UUID, asked: str) -> Place:
@@ -100,7 +111,7 @@ def find_indexed(connection: Connection, workspace_id: UUID, asked: str) -> Plac
     return place
 
 
-def _id_in(asked: str) -> str | None:
+def id_in(asked: str) -> str | None:
     """The id in an address, a file's name, or an id in any spelling."""
     if "://" not in asked and _WITHOUT_SCHEME.match(asked):
         asked = f"https://{asked}"

@@ -11,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from types import TracebackType
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 from uuid import UUID
 
 import psycopg
 
+from arcana_pipelines import plugins
 from arcana_pipelines.caching.caches import Tenant
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.schema import require_current
@@ -36,6 +38,9 @@ from arcana_pipelines.retrieval.several import checked_workspaces, search_worksp
 from arcana_pipelines.retrieval.target_stores import TargetStores
 from arcana_pipelines.retrieval.whole_document import Document, find_document
 from arcana_pipelines.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from arcana_pipelines.retrieval.file_searcher import FileSearcher
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +108,36 @@ class Searcher:
         self._executor: ThreadPoolExecutor | None = None
         self._is_ready = False
         self._is_closed = False
+
+    @classmethod
+    def from_file(
+        cls,
+        file: Path | str,
+        index: str | None = None,
+        settings: Settings | None = None,
+        *,
+        embedders: QueryEmbedders | None = None,
+        reranker: Reranker | None = None,
+    ) -> FileSearcher:
+        """A searcher of a file that `arcana export SLUG --sqlite FILE` made, or of a SQLite target's. It asks no
+        PostgreSQL, and no network where the index's model runs here. The file is read to its end, once, and refused
+        where it is not whole.
+
+        Args:
+            file: its path.
+            index: which index, in a target's file that has several; None: the one that there is, or `default`.
+            settings: where the embedding model and the reranker are; None: the environment says.
+            embedders: models that embed queries, to share with other searchers.
+            reranker: another one than the settings name.
+
+        Raises:
+            IndexFileRefused: there is no such file, it is no index of ours, is damaged, or of a newer release.
+            WrongUse: it has no such index, it keeps no texts, or the extra `sqlite` is not installed.
+            InvalidSetting: a variable of the environment is malformed.
+        """
+        with plugins.optional("An index in a file", "sqlite"):
+            from arcana_pipelines.retrieval.file_searcher import FileSearcher
+        return FileSearcher(Path(file), index, settings, embedders, reranker)
 
     def search(self, query: SearchRequest | str, k: int | None = None, **options: Unpack[SearchOptions]) -> Results:
         """The best chunks for a request, best first; no hits for a query without a word in it.

@@ -10,7 +10,8 @@ from dataclasses import replace
 from functools import reduce
 
 from arcana_pipelines.errors import ArcanaError, CursorRefused, DatabaseUnreachable, WrongUse
-from arcana_pipelines.retrieval.connection_searcher import NEAREST, Answer, ConnectionSearcher
+from arcana_pipelines.retrieval.answering import NEAREST, Answer
+from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.cursor import DEEPEST
 from arcana_pipelines.retrieval.limits import check_text
 from arcana_pipelines.retrieval.results import Hit, Results

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -158,7 +159,7 @@ def find_document(
         statement = sql.SQL(load_sql("served_document")).format(versions=versions)
         row = cursor.execute(statement, {**key, "version": version}).fetchone()
     if row is not None:
-        return _document(row)
+        return document_of(row)
     if version is not None:
         raise _no_version(connection, document_id, version)
     if as_of is not None:
@@ -226,7 +227,8 @@ def _no_version(connection: Connection, document_id: UUID, version: int) -> Wron
     )
 
 
-def _document(row: dict[str, Any]) -> Document:
+def document_of(row: Mapping[str, Any]) -> Document:
+    """A row with the fields of a document, as they are stored, as one that can be shown."""
     url = safe_address(row["url"])
     headings = [heading_of(block) for block in read_blocks(row["text"]) if block.kind == "heading"]
     properties = row["properties"] or {}

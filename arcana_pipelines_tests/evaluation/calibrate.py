@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arcana_pipelines.embedding.registry import model_of
-from arcana_pipelines.retrieval import snapshot_search
+from arcana_pipelines.retrieval import ranked_search
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.fusion import Ranking
 from arcana_pipelines.retrieval.relevance import Calibration, Evidence
@@ -63,7 +63,7 @@ class _Asked:
 def ask(pages: IndexedPages, questions: Sequence[NaturalQuestion], ranking: Ranking) -> list[_Asked]:
     """Search as readers do, without a calibration."""
     seen = _Seen()
-    with patch.object(snapshot_search, "calibration_of", lambda *_: seen), pages.searcher() as searcher:
+    with patch.object(ranked_search, "calibration_of", lambda *_: seen), pages.searcher() as searcher:
         return [_ask(searcher, pages, seen, question, ranking) for question in questions]
 
 

@@ -193,4 +193,7 @@ def test_the_command_wants_one_file(capsys: pytest.CaptureFixture[str], folder: 
     for files in ([], ["--chunks", str(folder / "a.csv"), "--documents", str(folder / "b.csv")]):
         with pytest.raises(SystemExit) as ended:
             main(["export", "acme", *files])
-        assert ended.value.code == 2 and "one of --documents, --chunks and --embeddings" in capsys.readouterr().err
+        assert (
+            ended.value.code == 2
+            and "one of --documents, --chunks, --embeddings and --sqlite" in capsys.readouterr().err
+        )

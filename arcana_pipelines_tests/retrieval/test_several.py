@@ -21,7 +21,7 @@ SLUGS = ("acme", "beta")
 
 @pytest.fixture(autouse=True)
 def even_small_indexes_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("arcana_pipelines.retrieval.snapshot_search.TOO_FEW", 1)
+    monkeypatch.setattr("arcana_pipelines.retrieval.ranked_search.TOO_FEW", 1)
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from arcana_pipelines import plugins
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
@@ -18,6 +20,7 @@ from arcana_pipelines.operations import export
 from arcana_pipelines.workspaces import workspaces
 
 _FILE = click.Path(path_type=Path)
+_ONE = "Say what to write: one of --documents, --chunks, --embeddings and --sqlite."
 
 
 @click.command(name="export", cls=WorkspaceCommand)
@@ -25,21 +28,33 @@ _FILE = click.Path(path_type=Path)
 @click.option("--documents", type=_FILE, metavar="FILE", help="Write the documents, with their whole text.")
 @click.option("--chunks", type=_FILE, metavar="FILE", help="Write the chunks, with the page that each is of.")
 @click.option("--embeddings", type=_FILE, metavar="FILE", help="Write the vectors of the chunks.")
+@click.option(
+    "--sqlite",
+    type=_FILE,
+    metavar="FILE",
+    help="Write the index itself, to be searched without PostgreSQL; in a file of before, change what differs.",
+)
 @click.option("--index", default=DEFAULT_INDEX, show_default=True, help="Which of the workspace's indexes.")
 @click.option("--force", is_flag=True, help="Overwrite the file if it is there.")
 @json_option
 def command(
-    slug: str, documents: Path | None, chunks: Path | None, embeddings: Path | None, index: str, force: bool,
-    as_json: bool,
+    slug: str, documents: Path | None, chunks: Path | None, embeddings: Path | None, sqlite: Path | None, index: str,
+    force: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Write what an index serves into a file: FILE ends in .parquet, .csv or .jsonl.
 
-    All rows are of one moment, whatever a sync does meanwhile. The file is there when it is whole.
+    All rows are of one moment, whatever a sync does meanwhile. The file is there when it is whole. With --sqlite it may
+    be called as you like, and is there already when it is renewed.
     """
+    if sqlite is not None:
+        if documents or chunks or embeddings:
+            raise WrongUse(_ONE)
+        _export_index(slug, sqlite, index, force, as_json)
+        return
     wanted: dict[export.Kind, Path | None] = {"documents": documents, "chunks": chunks, "embeddings": embeddings}
     given = [(kind, file) for kind, file in wanted.items() if file is not None]
     if len(given) != 1:
-        raise WrongUse("Say what to write: one of --documents, --chunks and --embeddings.")
+        raise WrongUse(_ONE)
     ((kind, file),) = given
     database = open_database()
     require_current(database)
@@ -51,3 +66,24 @@ def command(
         print_json({"workspace": slug, "kind": kind, "file": str(file), **asdict(written)})
     else:
         say("Wrote {} {} of '{}' into {} ({} bytes)", f"{written.rows:,}", kind, slug, file, f"{written.bytes:,}")
+
+
+def _export_index(slug: str, file: Path, index: str, force: bool, as_json: bool) -> None:
+    with plugins.optional("An index in a file", "sqlite"):
+        from arcana_pipelines.operations.export_index import export_index
+    database = open_database()
+    require_current(database)
+    started = time.monotonic()
+    with database.connection() as connection:
+        workspace_id = workspaces.find(connection, slug).workspace_id
+        with counted(f"{slug}: writing the index", not as_json) as tell:
+            written = export_index(connection, workspace_id, slug, file, index, force, tell)
+    seconds = time.monotonic() - started
+    if as_json:
+        print_json({"workspace": slug, "kind": "sqlite", "file": str(file), **asdict(written), "seconds": seconds})
+        return
+    say(
+        "Wrote {} chunks and took {} out of {}: {} documents in {} chunks of '{}' ({} MB, {} s)",
+        f"{written.put:,}", f"{written.taken:,}", file, f"{written.documents:,}", f"{written.chunks:,}", slug,
+        f"{written.bytes / 1e6:.1f}", f"{seconds:.1f}",
+    )  # fmt: skip

@@ -94,6 +94,26 @@ def name_serving(connection: apsw.Connection, alias: str, name: str) -> None:
     connection.execute("UPDATE collections SET alias = ? WHERE name = ?", (alias, name))
 
 
+def seal(connection: apsw.Connection, number: int, content_hash: str) -> None:
+    """Note what all of a collection is, by which `check` knows it."""
+    connection.execute("UPDATE collections SET content_hash = ? WHERE collection_id = ?", (content_hash, number))
+
+
+def hash_of(document: Document) -> str:
+    """What its row would have as `file_hash`."""
+    return file_hash(_values(document))
+
+
+def file_hash(values: Sequence[Any]) -> str:
+    """What tells a document's row from any other: of its columns between the collection and this."""
+    return hashlib.sha256(_json(list(values)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def key_term(key: int) -> str:
+    """How a key is spelled in `keys_N`."""
+    return f"{key:08x}"
+
+
 def _take_out(connection: apsw.Connection, number: int, chunks: Sequence[int], documents: Sequence[UUID]) -> None:
     found: list[tuple[Any, ...]] = connection.execute(
         _HELD, (number, json.dumps(list(chunks)), json.dumps([str(document) for document in documents]))
@@ -142,19 +162,18 @@ def _forget(connection: apsw.Connection, number: int, documents: Iterable[UUID])
     )
 
 
-def _document(number: int, document: Document) -> tuple[Any, ...]:
-    properties = None if document.properties is None else _json(document.properties)
-    values = (
+def _values(document: Document) -> tuple[Any, ...]:
+    return (
         str(document.document_id), document.external_id, document.kind, document.title, document.url, document.path,
         document.version, document.last_edited_at, document.published_at.astimezone(UTC).isoformat(),
-        _json(list(document.chunk_ids)), document.text, properties,
+        _json(list(document.chunk_ids)), document.text,
+        None if document.properties is None else _json(document.properties),
     )  # fmt: skip
+
+
+def _document(number: int, document: Document) -> tuple[Any, ...]:
+    values = _values(document)
     return (number, *values, file_hash(values))
-
-
-def file_hash(values: Sequence[Any]) -> str:
-    """What tells a document's row from any other: of its columns between the collection and this."""
-    return hashlib.sha256(_json(list(values)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _chunk(vector_id: int, number: int, row: Row) -> tuple[Any, ...]:
@@ -176,11 +195,6 @@ def _words(title: str, heading_path: Iterable[str], text: str | None) -> str:
 
 def _keys(stored: bytes) -> str:
     return stored.hex(" ", 4)
-
-
-def key_term(key: int) -> str:
-    """How a key is spelled in `keys_N`."""
-    return f"{key:08x}"
 
 
 def _bytes(numbers: NDArray[Any], kind: str) -> bytes:

@@ -121,9 +121,14 @@ def open_to_read(path: Path) -> apsw.Connection:
         raise IndexFileRefused(f"There is no file {path}: `arcana export SLUG --sqlite {path.name}` makes one.")
     connection = None
     try:
-        connection = _opened(path, apsw.SQLITE_OPEN_READONLY)
+        try:
+            connection = _opened(path, apsw.SQLITE_OPEN_READONLY)
+        except apsw.ReadOnlyError:
+            # A writer was killed: who may write takes back what it left half done.
+            _opened(path, apsw.SQLITE_OPEN_READWRITE).close()
+            connection = _opened(path, apsw.SQLITE_OPEN_READONLY)
         is_ours = _is_ours(connection, path)
-        connection.execute("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA trusted_schema = OFF")
     except apsw.Error as error:
         _close(connection)
         raise IndexFileRefused(said(path, error)) from error
@@ -171,6 +176,15 @@ def said(path: Path, error: apsw.Error) -> str:
 
 def _opened(path: Path, flags: int) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=flags)
+    try:
+        _prepare(connection)
+    except apsw.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: apsw.Connection) -> None:
     connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
     connection.enable_load_extension(True)
     connection.load_extension(sqlite_vec.loadable_path())
@@ -178,7 +192,6 @@ def _opened(path: Path, flags: int) -> apsw.Connection:
     # What a file from elsewhere says of its own structure is not believed.
     connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
     connection.execute(f"PRAGMA cell_size_check = ON; PRAGMA cache_size = -{_CACHE_KIB}; PRAGMA temp_store = MEMORY")
-    return connection
 
 
 def _close(connection: apsw.Connection | None) -> None:

@@ -36,6 +36,14 @@ def rows_of(
     ]
 
 
+def published_rows(connection: Connection, build: int) -> dict[int, str]:
+    """The `row_hash` of each chunk that a build publishes."""
+    statement = sql.SQL(load_sql("published_rows")).format(
+        chunks=sql.Identifier(chunk_table(build)), row_hash=sql.SQL(load_sql("row_hash"))
+    )
+    return dict(connection.execute(statement, {"build": build}).fetchall())
+
+
 def documents_of(
     connection: Connection, build: int, documents: Sequence[UUID], with_text: bool = False
 ) -> list[Document]:

@@ -1,7 +1,8 @@
 -- Published documents as a target gets them.
 -- in: build (rag_index_build_id), documents (ids), with_text
 -- out: the fields of Document
-SELECT d.document_id, page.external_id, page.kind, page.title, coalesce(page.url, '') AS url, d.path::text AS path,
+SELECT d.document_id, page.external_id, coalesce(page.kind, 'page') AS kind, coalesce(page.title, '') AS title,
+       coalesce(page.url, '') AS url, d.path::text AS path,
        c.version, p.published_at, p.chunk_ids, page.last_edited_at,
        CASE WHEN %(with_text)s THEN coalesce(page.text, '') END AS text,
        CASE WHEN %(with_text)s THEN coalesce(page.properties, '{}') END AS properties

@@ -8,7 +8,7 @@ WITH wanted AS MATERIALIZED (
     FROM document_content c
     WHERE c.document_content_id IN (SELECT document_content_id FROM wanted)
 )
-SELECT k.document_chunk_id AS chunk_id, b.document_id, b.title, coalesce(b.url, '') AS url,
+SELECT k.document_chunk_id AS chunk_id, b.document_id, coalesce(b.title, '') AS title, coalesce(b.url, '') AS url,
        CASE WHEN %(with_text)s THEN k.chunk_content END AS text, k.heading_path, k.language, {row_hash} AS row_hash,
        vector_send(l2_normalize(k.chunk_embedding)) AS vector
 FROM wanted k JOIN brought b USING (document_content_id);

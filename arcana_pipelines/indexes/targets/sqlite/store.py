@@ -18,7 +18,7 @@ from arcana_pipelines.indexes.index_file.file import changing, create_or_open, s
 from arcana_pipelines.indexes.targets.protocol import Changes, Collection, Found, Store, Stored, Vector
 
 _SCAN = 2_000
-_NEAREST = 4_096  # the most that sqlite-vec gives: https://github.com/asg017/sqlite-vec/blob/main/sqlite-vec.c
+_NEAREST = 4_096  # the most that `k` may be: https://github.com/asg017/sqlite-vec/blob/main/sqlite-vec.c
 
 
 class SqliteStore(Store):
@@ -42,6 +42,13 @@ class SqliteStore(Store):
             ) from error
         except IndexFileRefused as error:
             raise TargetUnreachable(str(error)) from error
+        self._opened = self._inode()
+
+    def _inode(self) -> int | None:
+        try:
+            return self._path.stat().st_ino
+        except OSError:
+            return None
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -116,14 +123,19 @@ class SqliteStore(Store):
         return {chunk: np.frombuffer(vector, dtype="<f4").astype(np.float32) for chunk, vector in found}
 
     def nearest(self, collection: str, vector: Vector, limit: int) -> list[Found]:
-        """See `Store.nearest`. Exact; at most 4,096."""
+        """See `Store.nearest`. Exact."""
         number = self._number(collection)
+        near = f"SELECT vector_id, distance FROM vectors_{number} WHERE embedding MATCH ?1 AND k = ?2"
+        if limit > _NEAREST:
+            near = (
+                f"SELECT vector_id, vec_distance_cosine(embedding, ?1) AS distance FROM vectors_{number} "
+                "ORDER BY distance LIMIT ?2"
+            )
         found = self._rows(
-            "SELECT k.chunk_id, near.distance FROM ("
-            f"SELECT vector_id, distance FROM vectors_{number} WHERE embedding MATCH ? AND k = ?"
-            ") near JOIN document_chunks k USING (vector_id) ORDER BY near.distance, k.chunk_id",
+            f"SELECT k.chunk_id, near.distance FROM ({near}) near JOIN document_chunks k USING (vector_id) "
+            "ORDER BY near.distance, k.chunk_id",
             vector.astype("<f4").tobytes(),
-            min(limit, _NEAREST),
+            limit,
         )
         return [Found(chunk, 1 - distance) for chunk, distance in found]
 
@@ -141,6 +153,8 @@ class SqliteStore(Store):
             return self._connection.execute(statement, values).fetchall()
 
     def _number(self, name: str) -> int:
+        if self._inode() != self._opened:
+            raise TargetUnreachable(f"The file {self._path} was moved away or replaced: it is opened anew.")
         with self._telling():
             number = collections.number_of(self._connection, name)
         if number is None:

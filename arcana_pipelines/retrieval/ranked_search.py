@@ -1,0 +1,346 @@
+"""How a question is searched, wherever the index is: candidates by words and meaning, scored, fused, each text once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arcana_pipelines.embedding.catalogue import Model, model_named
+from arcana_pipelines.lexical import query_plan, typos
+from arcana_pipelines.lexical.analysis import LEAST, QueryTerm, has_cjk, query_terms
+from arcana_pipelines.retrieval.best_passage import FoundText
+from arcana_pipelines.retrieval.cursor import DEEPEST, Cursor, microseconds, question_hash
+from arcana_pipelines.retrieval.filters import Filters, Limits
+from arcana_pipelines.retrieval.folding import Folded, fold
+from arcana_pipelines.retrieval.follow_ups import Context
+from arcana_pipelines.retrieval.fusion import Scored, fuse, fuse_as_they_are, fuse_by_rank, weight_of_meaning
+from arcana_pipelines.retrieval.highlights import terms_of
+from arcana_pipelines.retrieval.hit_of_row import hit_of, text_of
+from arcana_pipelines.retrieval.relevance import Calibration, calibration_of, evidence
+from arcana_pipelines.retrieval.results import Hit
+from arcana_pipelines.retrieval.search_request import SearchRequest
+from arcana_pipelines.retrieval.serving import Serving
+
+CANDIDATES = 100
+# Further answers come out of as many as one search for all of them looks at.
+FURTHER_CANDIDATES = 2 * DEEPEST
+# Where many of them are of one page, or repeat each other, so many are looked at before fewer hits are given.
+MOST_CANDIDATES = 1_600
+# With the local model, meaning re-orders what words found; above this size it looks further only for lack of words.
+SMALL = 8_000
+# In an index of fewer chunks whatever is nearest is found.
+TOO_FEW = 50
+# So many chunks behind a filter are all scored.
+FEW = 2_000
+# To who may find some documents alone a page or a value that others have is told as one that is not there.
+_NOTHING_LEFT = "Nothing that may be found here meets the filters: a page, a property or a value may not be there."
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request made ready.
+
+    Attributes:
+        request: as it was given.
+        text: the query without spaces around it.
+        terms: the terms of it that are looked for, by their number; without one nothing is searched.
+        most: hits to find; of these the reranker chooses the best k.
+        after: what has been shown of the answer.
+        context: the earlier questions that take part; None: none does.
+    """
+
+    request: SearchRequest
+    text: str
+    terms: Mapping[int, QueryTerm]
+    most: int
+    after: Cursor | None = None
+    context: Context | None = None
+
+    @property
+    def parts(self) -> tuple[tuple[str, float], ...]:
+        """The texts whose words are looked for, each with what they count, the question itself first."""
+        return ((self.text, 1.0), *(self.context.earlier if self.context else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a question means to a model.
+
+    Attributes:
+        vector: its vector as PostgreSQL reads it, without what it says of the language where the model's means are
+            known.
+        numbers: the same, as targets take it.
+        language: the language of the question; None where it is not known.
+        tokens: of the question, as the model counts them.
+    """
+
+    vector: str
+    numbers: NDArray[np.float32]
+    language: str | None = None
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a question finds in a snapshot.
+
+    Attributes:
+        folded: hits best first, each text once.
+        chunks: the `document_chunk_id` of each, and of what repeats it, by its document and position.
+        before: what had been shown; None where nothing was searched.
+        texts: of each hit, by its document and position, the text as it is stored.
+        gains: what each term of the question counts, by its number.
+        marked: the numbers of the terms that are worth marking, those of corrected words among them.
+        corrections: words that no text has, with what was searched instead.
+        notes: what to know of the filters, in sentences.
+        least: when the best hit's score is below it, nothing is said to be found; 0 where scores are not calibrated.
+        tokens: of the question, as the model counts them.
+        target: the target that was asked by meaning; None: PostgreSQL was.
+    """
+
+    folded: Folded = field(default_factory=Folded)
+    chunks: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    before: Cursor | None = None
+    texts: dict[tuple[str, int], FoundText] = field(default_factory=dict)
+    gains: Mapping[int, float] = field(default_factory=dict)
+    marked: Set[int] = frozenset()
+    corrections: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    least: float = 0.0
+    tokens: int = 0
+    target: str | None = None
+
+    def cursor_after(self, hits: Sequence[Hit]) -> str | None:
+        """The cursor for what comes after these hits; None where nothing does, or as many as may be have been shown."""
+        is_more = self.folded.is_more or len(hits) < len(self.folded.hits)
+        if self.before is None or not is_more:
+            return None
+        ours = {(hit.document_id, hit.position) for hit in hits}
+        named = list(self.folded.repeating)
+        for hit, alike in zip(self.folded.hits, self.folded.alike, strict=True):
+            if (hit.document_id, hit.position) in ours:
+                named += alike
+        further = self.before.further(
+            (self.chunks[key] for key in ours),
+            (self.chunks[hit.document_id, hit.position] for hit in named),
+        )
+        return further.text if len(further.shown) < DEEPEST else None
+
+
+def wants_meaning(model: Model, vectors: int, request: SearchRequest) -> bool:
+    """Whether an index of so many vectors is searched by meaning whatever words find."""
+    return request.ranking != "lexical" and (request.ranking == "dense" or not model.is_weak or vectors <= SMALL)
+
+
+class RankedSearch(ABC):
+    """One question to one index as it is at one moment. Who knows where the index is reads it."""
+
+    def __init__(
+        self,
+        workspace_id: UUID,
+        serving: Serving,
+        question: Question,
+        asked: Meaning | None,
+        limits: Limits = (),
+    ) -> None:
+        """Without `asked`, words alone are searched. What one of the `limits` leaves out is as if it were not there."""
+        self._workspace_id = workspace_id
+        self._serving = serving
+        self._question = question
+        self._request = question.request
+        self._filters = question.request.filters or Filters()
+        self._limits = limits
+        self._is_filtered = bool(self._filters or limits)
+        self._notes: list[str] = []
+        self._asked = asked
+        self._model = model_named(serving.model)
+        self._most = FURTHER_CANDIDATES if question.after else max(CANDIDATES, 2 * question.most)
+        self._shown = question.after.shown if question.after else ()
+        self._named = question.after.named if question.after else ()
+        self._plan: query_plan.Plan | None = None
+
+    @abstractmethod
+    def _counts(self, terms: Mapping[int, QueryTerm]) -> dict[int, int]:
+        """How many chunks have each key of these terms; none for a key that no chunk has."""
+
+    @abstractmethod
+    def _similar_words(self, word: str) -> list[str]:
+        """Words of the index that are near to one, the likeliest first."""
+
+    @abstractmethod
+    def _may_be_told(self, word: str) -> bool:
+        """Whether a text that the limits leave has the word, and not another one alone."""
+
+    @abstractmethod
+    def _few_allowed(self) -> list[int] | None:
+        """All chunks that a filter leaves, when few enough to be scored; None for many, and without a filter."""
+
+    @abstractmethod
+    def _without_left_out(self, chunks: Sequence[int]) -> tuple[int, ...]:
+        """Those chunks that limits and filters leave: a cursor can be made up."""
+
+    @abstractmethod
+    def _by_words(self, plan: query_plan.Plan) -> list[int]:
+        """The best chunks by words, at most `_most`."""
+
+    @abstractmethod
+    def _by_meaning(self) -> list[int]:
+        """The nearest chunks by meaning, at most `_most`."""
+
+    @abstractmethod
+    def _scored(self, chunks: Sequence[int]) -> list[Scored]:
+        """The candidates with their exact scores, each once."""
+
+    @abstractmethod
+    def _documents_of(self, chunks: Sequence[int]) -> Mapping[int, str]:
+        """The ids of the documents of chunks."""
+
+    @abstractmethod
+    def _rows_of_hits(self, chunks: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """What `hit_of` makes a hit of, by chunk."""
+
+    @abstractmethod
+    def _near_passages(self, chunks: Sequence[int]) -> dict[int, dict[int, float]]:
+        """How near the passages of chunks are, by chunk and number, as far as they have vectors."""
+
+    def run(self) -> Found:
+        """Search."""
+        corrections, plan = self._planned()
+        self._plan = plan
+        marked = terms_of(
+            " ".join((*(text for text, share in self._question.parts if share > LEAST), *corrections.values()))
+        )
+        ranking = self._request.ranking if self._asked is not None else "lexical"
+        calibration = calibration_of(self._serving.model, ranking, self._request.fusion)
+        # Who filters has said what is relevant; and among a few texts nobody can say which words tell anything.
+        refuses = not self._filters and self._serving.vectors >= TOO_FEW and not self._serving.is_outdated
+        least = calibration.least if calibration and refuses else 0.0
+        few = self._few_allowed()
+        if self._limits:
+            if few is not None and len(few) < TOO_FEW:
+                least = 0.0
+            self._notes = [_NOTHING_LEFT] if few == [] else []
+            self._shown, self._named = self._without_left_out(self._shown), self._without_left_out(self._named)
+        while True:
+            chunks, are_all = (few, True) if few is not None else self._candidates(plan)
+            best = self._best(self._scored(chunks), plan.attainable if plan else 0.0, calibration)
+            best, others = self._one_a_document(best) if self._request.per_document else (best, {})
+            given = {*self._shown, *self._named}
+            texts: dict[tuple[str, int], FoundText] = {}
+            known: dict[tuple[str, int], int] = {}
+            before = list(self._hits([(chunk, 0.0) for chunk in self._shown], {}, {}, {}))
+            hits = self._hits([each for each in best if each[0] not in given], others, texts, known)
+            folded = fold(hits, self._question.most, marked, before)
+            if folded.is_more or are_all or self._most >= MOST_CANDIDATES:
+                gains = plan.gains if plan else {}
+                return Found(folded, known, self._before(), texts, gains, marked, corrections, self._notes, least)
+            self._most = min(4 * self._most, MOST_CANDIDATES)
+
+    def _before(self) -> Cursor:
+        """What has been shown, of this question, build and publish."""
+        return self._question.after or Cursor(
+            question_hash(self._request, self._workspace_id, self._limits),
+            self._serving.build,
+            microseconds(self._serving.published),
+        )
+
+    def _candidates(self, plan: query_plan.Plan | None) -> tuple[list[int], bool]:
+        """Chunks to score, and whether a search for more of them would find none."""
+        chunks = self._by_words(plan) if plan and self._request.ranking != "dense" else []
+        are_all = len(chunks) < self._most
+        if self._needs_meaning(len(chunks)):
+            near = self._by_meaning()
+            are_all = are_all and len(near) < self._most
+            chunks = [*chunks, *near]
+        return chunks, are_all
+
+    def _planned(self) -> tuple[dict[str, str], query_plan.Plan | None]:
+        """What to look for, with words that no text has replaced by near ones."""
+        terms = dict(self._question.terms)
+        counts = self._counts(terms)
+        corrections: dict[str, str] = {}
+        unknown: dict[str, float] = {}
+        for text, share in self._question.parts:
+            unknown = dict.fromkeys(typos.unknown_words(text, counts), share) | unknown
+        for word, share in list(unknown.items())[: typos.MOST]:
+            meant = typos.nearest(word, self._similar_words(word))
+            if meant is not None and self._may_be_told(meant):
+                corrections[word] = meant
+                more = query_terms(meant)
+                terms |= {term: replace(each, weight=each.weight * typos.WEIGHT * share) for term, each in more.items()}
+        if corrections:
+            counts = self._counts(terms)
+        return corrections, query_plan.plan(terms, self._serving.vectors, counts)
+
+    def _needs_meaning(self, by_words: int) -> bool:
+        """Is it worth looking by meaning for chunks that words did not find?"""
+        if self._asked is None or self._request.ranking == "lexical":
+            return False
+        return wants_meaning(self._model, self._serving.vectors, self._request) or by_words < self._request.k
+
+    def _best(
+        self, scored: Sequence[Scored], attainable: float, calibration: Calibration | None
+    ) -> list[tuple[int, float]]:
+        """The candidates with what they are worth to a reader, best first."""
+        best = self._fused(scored, attainable)
+        return best if calibration is None else calibration.scores(best, evidence(best, scored, attainable))
+
+    def _fused(self, scored: Sequence[Scored], attainable: float) -> list[tuple[int, float]]:
+        if self._request.ranking == "lexical":
+            scored = [each for each in scored if each.lexical > 0]
+        if self._request.ranking == "fused" and self._asked is not None:
+            if self._request.fusion == "rrf":
+                return fuse_by_rank(scored)
+            if self._model.compares_passages:
+                return fuse_as_they_are(scored, attainable)
+            most = max((each.lexical for each in scored), default=0.0)
+            is_weak = model_named(self._serving.model).is_weak
+            weight = weight_of_meaning(most, attainable, has_cjk(self._question.text), is_weak)
+        else:
+            weight = 1.0 if self._request.ranking == "dense" and self._asked is not None else 0.0
+        return fuse(scored, weight)
+
+    def _one_a_document(self, best: Sequence[tuple[int, float]]) -> tuple[list[tuple[int, float]], dict[int, int]]:
+        """The best chunk of each document, and by its id how many others of the document score half as much."""
+        document_of = self._documents_of([*(chunk for chunk, _ in best), *self._shown, *self._named])
+        given = {document_of.get(chunk) for chunk in (*self._shown, *self._named)}
+        firsts: dict[str, tuple[int, float]] = {}
+        others: dict[int, int] = {}
+        for chunk, score in best:
+            document = document_of.get(chunk)
+            if document is None or document in given:
+                continue
+            first, most = firsts.setdefault(document, (chunk, score))
+            if chunk != first and score >= most / 2:
+                others[first] = others.get(first, 0) + 1
+        return list(firsts.values()), others
+
+    def _hits(
+        self,
+        best: Sequence[tuple[int, float]],
+        others: Mapping[int, int],
+        texts: dict[tuple[str, int], FoundText],
+        known: dict[tuple[str, int], int],
+    ) -> Iterator[Hit]:
+        """Hits of chunks, best first; what is stored of each is put into `texts`, its id into `known`.
+
+        So many are read at a time as twice the hits that are wanted: that is enough where few repeat each other.
+        """
+        for begin in range(0, len(best), 2 * self._question.most):
+            some = best[begin : begin + 2 * self._question.most]
+            chunks = [chunk for chunk, _ in some]
+            near = self._near_passages(chunks)
+            rows = self._rows_of_hits(chunks)
+            for chunk, score in some:
+                if (row := rows.get(chunk)) is not None:
+                    text = text_of(row, near.get(chunk, {}))
+                    hit = replace(hit_of(score, row), other_chunks=others.get(chunk, 0))
+                    texts[hit.document_id, hit.position] = text
+                    known[hit.document_id, hit.position] = chunk
+                    yield hit
