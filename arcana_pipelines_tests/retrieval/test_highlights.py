@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from arcana_pipelines.lexical.analysis import has_cjk, numbers
 from arcana_pipelines.retrieval.highlights import _RUN, _inside, highlights, terms_in, terms_of
 
-WORDS = ("leave", "Leave", "leaves", "sick-leave", "C++", ".NET", "--flag", "@kim", "연차휴가를", "휴가", "3-4", "a-b", "b",
-         "🎉", "don't", "leave,", "(leave)", "leave.leave", "café", "cafe\u0301", "휴가leave", "x" * 60 + "leave")  # fmt: skip
+WORDS = ("leave", "Leave", "leaves", "sick-leave", "C++", ".NET", "--flag", "@kim", "연차휴가를", "휴가", "3-4",
+         "a-b", "b", "🎉", "don't", "leave,", "(leave)", "leave.leave", "café", "cafe\u0301", "휴가leave",
+         "x" * 60 + "leave")  # fmt: skip
 BLANKS = (" ", "  ", "\n", "\t", "\u00a0", "\u3000", "\u2028", "\x1c")
 texts = st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from((*BLANKS, ""))), max_size=12).map(
     lambda parts: "".join(word + blank for word, blank in parts)
