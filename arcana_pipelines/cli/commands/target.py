@@ -18,6 +18,7 @@ from arcana_pipelines.errors import ArcanaError, TargetDiffers
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.indexes.targets import targets
 from arcana_pipelines.indexes.targets.delivery import Delivery, deliver, verify_target
+from arcana_pipelines.indexes.targets.dumps import dump, load
 from arcana_pipelines.indexes.targets.registry import kinds, location_of, open_store
 from arcana_pipelines.indexes.targets.targets import Target
 from arcana_pipelines.workspaces import workspaces
@@ -153,6 +154,52 @@ def drop(slug: str, name: str, yes: bool, as_json: bool) -> None:
         print_json({"workspace": slug, "target": name, "dropped": True})
     else:
         say("The target '{}' is dropped. What it holds is deleted as soon as its store answers.", name)
+
+
+@command.command(name="dump", cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("name")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@json_option
+def dump_(slug: str, name: str, file: Path, as_json: bool) -> None:
+    """Write what a target holds, vectors and metadata, into a new file.
+
+    For example: arcana target dump handbook chroma handbook.jsonl.gz
+    """
+    database, target = _found(slug, name)
+    done = dump(database, target, file)
+    if as_json:
+        print_json({"workspace": slug, "target": name, "file": str(file), **asdict(done)})
+        return
+    say("{:,} rows are in {}.".format(done.rows, "{}"), file)
+    if done.left_out:
+        say(f"[yellow]{done.left_out:,} rows were left out[/yellow]: PostgreSQL has them no more, or not so.")
+
+
+@command.command(name="load", cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("name")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+def load_(slug: str, name: str, file: Path, as_json: bool) -> None:
+    """Fill a target anew from a file of `dump`, deliver what it lacks, and compare; exit 3 where it differs.
+
+    The file is of the build that serves, of this or another kind of target. Without a file a target is filled as well:
+    this is for vectors that are to be those of the file.
+    """
+    database, target = _found(slug, name)
+    done = load(database, target, file, seconds=FILL_SECONDS)
+    is_equal = done.parity is not None and done.parity.is_equal
+    if as_json:
+        told = {"rows": done.rows, "left_out": done.left_out, "delivered": asdict(done.delivery)}
+        parity = done.parity.as_dict() if done.parity else None
+        print_json({"workspace": slug, "target": name, **told, "is_equal": is_equal, "parity": parity})
+    else:
+        said = "{:,} rows came from the file, {:,} of it were left out; {:,} rows were delivered besides."
+        say(said.format(done.rows, done.left_out, done.delivery.put))
+        say("It is [green]equal[/green] to PostgreSQL." if is_equal else "[red]It differs from PostgreSQL.[/red]")
+    if not is_equal:
+        raise click.exceptions.Exit(TargetDiffers.exit_code)
 
 
 def _found(slug: str, name: str) -> tuple[Database, Target]:

@@ -137,13 +137,13 @@ class Delivering:
         for build in builds_of_target(self.connection, self.target):
             try:
                 try:
-                    self._catch_up(build if build.collection else self._begin(build), until)
+                    self._catch_up(build if build.collection else self.begin(build), until)
                 except CollectionMissing:
                     log.warning(
                         "target '%s' of workspace '%s' has lost the collection '%s': it is filled again",
                         self.target.name, self.target.slug, build.collection,
                     )  # fmt: skip
-                    self._catch_up(self._begin(build), until)
+                    self._catch_up(self.begin(build), until)
             except (_BuildDropped, errors.UndefinedTable) as error:
                 log.info("build %s is dropped, and goes from target '%s': %s", build.build, self.target.name, error)
         self._name_serving()
@@ -157,18 +157,18 @@ class Delivering:
     def _note_parity(self, build: BuildOfTarget, parity: Parity) -> bool:
         """Returns whether the collection is live now."""
         key = self._key(build)
-        with self._changing():
+        with self.changing():
             self.connection.execute(load_sql("mark_different"), key)
             proof = {"is_equal": parity.is_equal, "proof": Jsonb(parity.as_dict())}
             return bool(scalar(self.connection, load_sql("note_parity"), {**key, **proof}) == "live")
 
-    def _begin(self, build: BuildOfTarget) -> BuildOfTarget:
+    def begin(self, build: BuildOfTarget) -> BuildOfTarget:
         """Let all that is published of a build wait for a collection of a new name, and make that."""
         target = self.target
         name = collection_name(target.slug, target.index_name, build.build, target.index_target_id, self.fence)
         key = self._key(build)
         # First noted and then made: killed in between, who comes next finds it missing.
-        with self._changing():
+        with self.changing():
             if not self.connection.execute(load_sql("note_collection"), {**key, "collection": name}).rowcount:
                 raise _BuildDropped
             self.connection.execute(load_sql("begin_filling"), key)
@@ -188,7 +188,7 @@ class Delivering:
         for proof in range(PROOFS + 1):
             if proof == PROOFS:
                 # What no chunk's number names cannot be told to go.
-                build = self._begin(build)
+                build = self.begin(build)
             before = self.done.documents
             is_whole = self._empty(build, until)
             state = build.state
@@ -238,7 +238,7 @@ class Delivering:
                 return self._deliver(build, batch[:half]) + self._deliver(build, batch[half:])
             self._note_refused(build, batch[0], error)
             return documents
-        with self._changing():
+        with self.changing():
             told = {"documents": documents, "seqs": [each.seq for each in batch]}
             self.connection.execute(load_sql("acknowledge"), {**self._key(build), **told})
         self.told = None
@@ -251,7 +251,7 @@ class Delivering:
         return []
 
     def _take(self, build: BuildOfTarget, refused: list[UUID]) -> list[_Dirty]:
-        with self._changing():
+        with self.changing():
             limits = {"documents": DOCUMENTS, "chunks": CHUNKS, "except": refused}
             return rows(self.connection, _Dirty, load_sql("take_dirty"), {**self._key(build), **limits})
 
@@ -289,7 +289,7 @@ class Delivering:
         assert build.collection is not None
         vectors = self.store.count(build.collection)
         self.store.settle(build.collection, vectors)
-        with self._changing():
+        with self.changing():
             counted = {**self._key(build), "vectors": vectors}
             state: str | None = scalar(self.connection, load_sql("note_delivered"), counted)
         return state
@@ -302,7 +302,7 @@ class Delivering:
                 assert build.collection is not None
                 alias = alias_name(target.slug, target.index_name, target.index_target_id)
                 self.store.name_serving(alias, build.collection)
-                with self._changing():
+                with self.changing():
                     self.connection.execute(
                         "UPDATE index_target SET serving_build_id = %s WHERE index_target_id = %s",
                         [build.build, target.index_target_id],
@@ -311,7 +311,7 @@ class Delivering:
                 self._count(build)
 
     @contextmanager
-    def _changing(self) -> Iterator[None]:
+    def changing(self) -> Iterator[None]:
         """A transaction in which nobody else publishes to the index or delivers to the target.
 
         Raises:
@@ -345,7 +345,7 @@ def deliver(database: Database, target: Target, *, seconds: float, waits: bool =
         has_something = has_work(connection, target)
         if has_something:
             try:
-                with _delivering(
+                with delivering(
                     database, connection, target, min(seconds, PATIENCE_SECONDS) if waits else 0.0
                 ) as right:
                     try:
@@ -390,14 +390,14 @@ def verify_target(database: Database, target: Target, *, seconds: float = 3600.0
         parity = None
         serving = next((each for each in builds_of_target(connection, target) if each.is_serving), None)
         if serving is not None and serving.collection is not None:
-            with _delivering(database, connection, target, PATIENCE_SECONDS) as right:
+            with delivering(database, connection, target, PATIENCE_SECONDS) as right:
                 parity = right.compare(serving)
     repair = deliver(database, target, seconds=seconds) if parity and not parity.is_equal else Delivery(target.name)
     return Verified(parity, before, repair)
 
 
 @contextmanager
-def _delivering(database: Database, connection: Connection, target: Target, patience: float) -> Iterator[Delivering]:
+def delivering(database: Database, connection: Connection, target: Target, patience: float) -> Iterator[Delivering]:
     """The right to deliver to a target, its store open. What fails is noted on the target, and raised."""
     fence = _right_to_deliver(connection, target, patience)
     key = {"index_target_id": target.index_target_id}

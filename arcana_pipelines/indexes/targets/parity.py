@@ -118,14 +118,15 @@ def _compare_vectors(connection: Connection, store: Store, build: BuildOfTarget)
         return 0, 1.0
     ours = {row.chunk_id: row.vector for row in rows_of(connection, build.build, some, with_text=False)}
     theirs = store.vectors(build.collection, some)
-    cosines = {chunk: _cosine(vector, theirs.get(chunk)) for chunk, vector in ours.items()}
-    wrong = [chunk for chunk, cosine in cosines.items() if cosine < LEAST_COSINE]
+    cosines = {chunk: cosine(vector, theirs.get(chunk)) for chunk, vector in ours.items()}
+    wrong = [chunk for chunk, near in cosines.items() if near < LEAST_COSINE]
     if wrong:
         connection.execute("UPDATE compared SET wrong = 'different' WHERE chunk_id = ANY(%s)", [wrong])
     return len(cosines), min(cosines.values(), default=1.0)
 
 
-def _cosine(one: Vector, other: Vector | None) -> float:
+def cosine(one: Vector, other: Vector | None) -> float:
+    """Of two vectors; -1 where the second is missing or of another size."""
     if other is None or len(one) != len(other):
         return -1.0
     length = float(np.linalg.norm(one) * np.linalg.norm(other))

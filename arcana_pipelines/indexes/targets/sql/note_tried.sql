@@ -1,0 +1,11 @@
+-- A target may have these chunks from now on: it is being told them from a file, and their documents wait.
+-- in: index_target_id, build (rag_index_build_id), documents, chunks (of as many; the document of each)
+-- out: nothing
+UPDATE sync_operations s
+SET tried = s.tried || d.chunks
+FROM (
+    SELECT document_id, array_agg(chunk_id) AS chunks
+    FROM unnest(%(documents)s::uuid[], %(chunks)s::bigint[]) AS told (document_id, chunk_id)
+    GROUP BY document_id
+) d
+WHERE s.index_target_id = %(index_target_id)s AND s.rag_index_build_id = %(build)s AND s.document_id = d.document_id;
