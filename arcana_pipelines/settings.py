@@ -227,6 +227,14 @@ class Settings(ScheduleTimes):
     search_cache_ttl: int = Field(1800, ge=0, le=2_592_000)
     embedding_cache_ttl: int = Field(86_400, ge=0, le=2_592_000)
 
+    qdrant_url: HttpUrl | None = None
+    qdrant_api_key: SecretStr | None = None
+    milvus_host: str | None = None
+    milvus_port: int = Field(19530, ge=1, le=65535)
+    milvus_user: str | None = None
+    milvus_password: SecretStr | None = None
+    milvus_timeout: float = Field(30.0, gt=0, le=600)
+
     reranker: RerankerName = "endpoint"
     reranker_url: HttpUrl | None = None
     reranker_model: str | None = None

@@ -48,6 +48,8 @@ UNITS = {
     "analytics_months": "months",
     "redis_db": "number of a database",
     "redis_max_connections": "connections",
+    "milvus_timeout": "seconds",
+    "milvus_port": "port",
     "search_cache_ttl": "seconds",
     "embedding_cache_ttl": "seconds",
     "notion_timeout": "seconds",

@@ -209,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
         for piece in [answer.body] if isinstance(answer.body, bytes) else answer.body:
             self.wfile.write(piece)
 
-    do_GET = do_POST = do_DELETE = _serve
+    do_GET = do_POST = do_PUT = do_DELETE = _serve
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""

@@ -27,7 +27,7 @@ class TargetKind:
         open: opens the store at a location, with the credentials of the settings; imports what is heavy inside.
         file: what an embedded store of it is called, below the workspace's directory.
         extra: the extra of this distribution that brings its library.
-        default: the location where none is given and no file is wanted: that of a server that the settings name.
+        default: where it is when nothing else is said, made of (settings, slug); None: embedded.
     """
 
     kind: ClassVar[str] = "target"
@@ -36,7 +36,7 @@ class TargetKind:
     open: Callable[[Settings, str], Store]
     file: str
     extra: str
-    default: Callable[[Settings], str | None] = lambda settings: None
+    default: Callable[[Settings, str], str | None] = lambda settings, slug: None
 
 
 def kinds() -> list[str]:
@@ -56,7 +56,7 @@ def location_of(settings: Settings, kind: str, directory: Path, given: str | Non
         WrongUse: an address has a name or a password in it, or what is given is neither an address nor a path.
     """
     found = _kind(kind)
-    location = given if given is not None else found.default(settings)
+    location = given if given is not None else found.default(settings, directory.name)
     if location is None:
         return str(directory / OWN_FOLDER / f"{name}{found.file}")
     if is_embedded(location):
@@ -105,4 +105,46 @@ def _open_sqlite(settings: Settings, location: str) -> Store:
     return SqliteStore(Path(location))
 
 
-_OURS = (TargetKind(name="sqlite", open=_open_sqlite, file=".sqlite", extra="sqlite"),)
+def _open_qdrant(settings: Settings, location: str) -> Store:
+    if is_embedded(location):
+        from arcana_pipelines.indexes.targets.qdrant.edge import EdgeStore
+
+        return EdgeStore(Path(location))
+    from arcana_pipelines.indexes.targets.qdrant.server import connect
+
+    key = settings.qdrant_api_key
+    return connect(location, key.get_secret_value() if key is not None else None)
+
+
+def _open_milvus(settings: Settings, location: str) -> Store:
+    from arcana_pipelines.indexes.targets.milvus.store import MilvusStore
+
+    password = settings.milvus_password
+    parts = urlsplit(location)
+    return MilvusStore(
+        location if is_embedded(location) else f"{parts.scheme}://{parts.netloc}",
+        user=settings.milvus_user or "",
+        password=password.get_secret_value() if password is not None else "",
+        database="" if is_embedded(location) else parts.path.strip("/"),
+        timeout=settings.milvus_timeout,
+    )
+
+
+def _milvus_of_settings(settings: Settings, slug: str) -> str | None:
+    if settings.milvus_host is None:
+        return None
+    # A database a workspace, whose name has letters, digits and `_`.
+    return f"http://{settings.milvus_host}:{settings.milvus_port}/arcana_{slug.replace('-', '_')}"
+
+
+_OURS = (
+    TargetKind(
+        name="qdrant",
+        open=_open_qdrant,
+        file=".qdrant",
+        extra="qdrant",
+        default=lambda settings, slug: settings.qdrant_url,
+    ),
+    TargetKind(name="milvus", open=_open_milvus, file=".db", extra="milvus", default=_milvus_of_settings),
+    TargetKind(name="sqlite", open=_open_sqlite, file=".sqlite", extra="sqlite"),
+)

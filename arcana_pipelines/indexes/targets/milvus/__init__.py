@@ -1,0 +1,1 @@
+"""Milvus as a target: a server, or Milvus Lite in a directory."""

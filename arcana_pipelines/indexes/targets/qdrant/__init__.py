@@ -1,0 +1,1 @@
+"""Qdrant as a target: a server, or the embedded engine Qdrant Edge."""
