@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup model run test fast coverage lint check reference lock newest-dagster dist soak fuzz bench eval clean
+.PHONY: help setup model run test fast coverage lint check reference lock newest-dagster dist soak slow fuzz bench eval clean
 
 help:
 	@echo "make setup   the environment in .venv, with the command .venv/bin/arcana"
@@ -15,6 +15,7 @@ help:
 	@echo "make coverage   all tests, and which lines of the package none of them runs (.coverage/html/index.html)"
 	@echo "make dist    the wheel and the sdist of a release"
 	@echo "make soak    the model-based test for 10,000 steps (STEPS=n for another number)"
+	@echo "make slow    random histories of targets (copies of indexes in other stores) for 2,000 steps, with every fault"
 	@echo "make fuzz    ten thousand requests to the API, made from its OpenAPI document"
 	@echo "make bench   every benchmark, 30 to 50 minutes on two quiet cores (benchmarks/README.md)"
 	@echo "make eval    how well searches answer natural questions, as one table (ARGS=--help: other models, your own questions)"
@@ -102,6 +103,10 @@ newest-dagster: setup
 STEPS ?= 10000
 soak: setup
 	$(BIN)/python benchmarks/soak.py --steps $(STEPS)
+
+# The same of targets: deliveries that fail, are killed, stopped and overtaken; stores that are wiped and changed.
+slow: setup
+	$(BIN)/python benchmarks/target_histories.py --steps 2000
 
 # Ten thousand requests that the OpenAPI document allows, and some that it does not.
 fuzz: setup

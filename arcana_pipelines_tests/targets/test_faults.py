@@ -267,6 +267,15 @@ def test_a_store_that_was_wiped_is_filled_by_the_next_delivery(copied: Copied, p
     assert_equal(copied)
 
 
+def test_a_collection_that_is_lost_when_nothing_waits_but_its_name_is_filled_again(copied: Copied) -> None:
+    copied.harness.rows("UPDATE index_target SET serving_build_id = NULL RETURNING 1")
+    with open_store(copied.harness.database.settings, "sqlite", copied.target.location) as store:
+        store.drop(collection_of(copied))
+    done = copied.deliver()
+    assert done.error is None and done.put == copied.published()
+    assert_equal(copied)
+
+
 def test_rows_that_went_missing_are_found_by_the_next_delivery(copied: Copied, paused: Callable[..., None]) -> None:
     with open_store(copied.harness.database.settings, "sqlite", copied.target.location) as store:
         lost = [row.chunk_id for row in next(store.scan(collection_of(copied)))][:2]
@@ -281,6 +290,13 @@ def test_what_differs_is_not_served_and_is_mended(copied: Copied) -> None:
     found = verify_target(copied.harness.database, copied.target)
     assert found.parity is not None and found.parity.different and not found.parity.is_equal
     assert found.repair.put == found.parity.different
+    assert_equal(copied)
+
+
+def test_of_a_store_that_was_wiped_all_rows_are_missing_and_come_back(copied: Copied) -> None:
+    os.unlink(copied.target.location)
+    found = verify_target(copied.harness.database, copied.target)
+    assert found.parity is not None and found.parity.missing == found.repair.put == copied.published()
     assert_equal(copied)
 
 

@@ -137,16 +137,15 @@ class Delivering:
         for build in builds_of_target(self.connection, self.target):
             try:
                 try:
-                    self._catch_up(build if build.collection else self.begin(build), until)
+                    self._follow(build if build.collection else self.begin(build), until)
                 except CollectionMissing:
                     log.warning(
                         "target '%s' of workspace '%s' has lost the collection '%s': it is filled again",
                         self.target.name, self.target.slug, build.collection,
                     )  # fmt: skip
-                    self._catch_up(self.begin(build), until)
+                    self._follow(self.begin(build), until)
             except (_BuildDropped, errors.UndefinedTable) as error:
                 log.info("build %s is dropped, and goes from target '%s': %s", build.build, self.target.name, error)
-        self._name_serving()
 
     def compare(self, build: BuildOfTarget) -> Parity:
         """Compare the collection of a build with what is published; what differs waits from then on."""
@@ -182,6 +181,11 @@ class Delivering:
             Collection(name, build.dimensions, int(size), target.slug, target.index_name, build.build, build.made_by)
         )
         return replace(build, collection=name, state="filling", is_counted=False, is_named=False)
+
+    def _follow(self, build: BuildOfTarget, until: float) -> None:
+        self._catch_up(build, until)
+        if build.is_serving:
+            self._name_serving()
 
     def _catch_up(self, build: BuildOfTarget, until: float) -> None:
         """Deliver until nothing waits; then count, and prove what serves unless it is live."""

@@ -13,6 +13,7 @@ from psycopg import sql
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import one, scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.errors import CollectionMissing
 from arcana_pipelines.indexes.builds import chunk_table
 from arcana_pipelines.indexes.targets.protocol import Store, Vector
 from arcana_pipelines.indexes.targets.rows import rows_of
@@ -71,7 +72,7 @@ def compare(connection: Connection, store: Store, target: Target, build: BuildOf
     left out. Nothing is locked, and what is compared is what is published when all rows of the store are read.
 
     Raises:
-        TargetUnreachable, CollectionMissing: see `Store`.
+        TargetUnreachable: see `Store`.
     """
     assert build.collection is not None
     connection.execute("DROP TABLE IF EXISTS stored, compared")
@@ -79,15 +80,7 @@ def compare(connection: Connection, store: Store, target: Target, build: BuildOf
     publish_seq = scalar(
         connection, "SELECT publish_seq FROM rag_indexes WHERE rag_index_id = %s", [target.rag_index_id]
     )
-    listed = 0
-    for batch in store.scan(build.collection):
-        listed += len(batch)
-        with connection.cursor() as cursor, cursor.copy("COPY stored FROM STDIN") as stream:
-            for row in batch:
-                # What somebody else wrote may be anything.
-                row_hash = row.row_hash if _HASH.fullmatch(row.row_hash) else ""
-                stream.write_row((row.chunk_id, row.document_id, row_hash))
-    count = store.count(build.collection)
+    listed, count = _list_stored(connection, store, build.collection)
     connection.execute("ANALYZE stored")
     connection.execute(
         sql.SQL(load_sql("compare_stored")).format(
@@ -108,6 +101,24 @@ def compare(connection: Connection, store: Store, target: Target, build: BuildOf
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         **counts,
     )
+
+
+def _list_stored(connection: Connection, store: Store, collection: str) -> tuple[int, int]:
+    """Copy all rows of a collection into `stored`: how many it lists, and how many it says it has. Of one that is gone
+    all rows are missing.
+    """
+    listed = 0
+    try:
+        for batch in store.scan(collection):
+            listed += len(batch)
+            with connection.cursor() as cursor, cursor.copy("COPY stored FROM STDIN") as stream:
+                for row in batch:
+                    # What somebody else wrote may be anything.
+                    row_hash = row.row_hash if _HASH.fullmatch(row.row_hash) else ""
+                    stream.write_row((row.chunk_id, row.document_id, row_hash))
+        return listed, store.count(collection)
+    except CollectionMissing:
+        return listed, 0
 
 
 def _compare_vectors(connection: Connection, store: Store, build: BuildOfTarget) -> tuple[int, float]:
