@@ -47,8 +47,11 @@ class EmbeddedLock:
             yield is_changed
 
     @contextmanager
-    def exclusive(self) -> Iterator[bool]:
+    def exclusive(self, *, is_change: bool = True) -> Iterator[bool]:
         """Change the store within the block: nobody else uses it. For stores that only one process may open, that, too.
+
+        Args:
+            is_change: False where others need not open it again afterwards.
 
         Yields:
             True where it was changed by others since this lock was held last, and the first time.
@@ -57,10 +60,13 @@ class EmbeddedLock:
             TargetUnreachable: it is in use for too long, or the file cannot be made.
         """
         with self._held(fcntl.LOCK_EX) as file:
-            is_changed = os.pread(file, 64, 0) != self._seen or not self._seen
-            # Before anything is changed: whoever changes it may be killed.
-            self._seen = uuid4().hex.encode()
-            os.pwrite(file, self._seen, 0)
+            stamp = os.pread(file, 64, 0)
+            is_changed = stamp != self._seen or not stamp
+            if is_change:
+                # Before anything is changed: whoever changes it may be killed.
+                stamp = uuid4().hex.encode()
+                os.pwrite(file, stamp, 0)
+            self._seen = stamp
             yield is_changed
 
     @contextmanager

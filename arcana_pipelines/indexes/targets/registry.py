@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from arcana_pipelines import plugins
 from arcana_pipelines.errors import TargetUnreachable, WrongUse
+from arcana_pipelines.indexes.targets.chroma.addresses import with_database_of
 from arcana_pipelines.indexes.targets.protocol import Store
 from arcana_pipelines.settings import Settings
 
@@ -28,6 +29,7 @@ class TargetKind:
         file: what an embedded store of it is called, below the workspace's directory.
         extra: the extra of this distribution that brings its library.
         default: where it is when nothing else is said, made of (settings, slug); None: embedded.
+        of_workspace: the address of a workspace's own part of a server, from an address and the workspace's slug.
     """
 
     kind: ClassVar[str] = "target"
@@ -37,6 +39,7 @@ class TargetKind:
     file: str
     extra: str
     default: Callable[[Settings, str], str | None] = lambda settings, slug: None
+    of_workspace: Callable[[str, str], str] = lambda address, workspace: address
 
 
 def kinds() -> list[str]:
@@ -69,7 +72,7 @@ def location_of(settings: Settings, kind: str, directory: Path, given: str | Non
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise WrongUse(f"'{location}' is not an address of a server (http://… or https://…), nor a path.")
-    return location
+    return found.of_workspace(location, directory.name)
 
 
 @contextmanager
@@ -137,6 +140,12 @@ def _milvus_of_settings(settings: Settings, slug: str) -> str | None:
     return f"http://{settings.milvus_host}:{settings.milvus_port}/arcana_{slug.replace('-', '_')}"
 
 
+def _open_chroma(settings: Settings, location: str) -> Store:
+    from arcana_pipelines.indexes.targets.chroma.store import ChromaStore
+
+    return ChromaStore(location)
+
+
 _OURS = (
     TargetKind(
         name="qdrant",
@@ -147,4 +156,5 @@ _OURS = (
     ),
     TargetKind(name="milvus", open=_open_milvus, file=".db", extra="milvus", default=_milvus_of_settings),
     TargetKind(name="sqlite", open=_open_sqlite, file=".sqlite", extra="sqlite"),
+    TargetKind(name="chroma", open=_open_chroma, file="", extra="chroma", of_workspace=with_database_of),
 )

@@ -1,0 +1,1 @@
+"""Chroma as a target: a directory, or a server."""
