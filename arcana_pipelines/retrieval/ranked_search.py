@@ -34,6 +34,8 @@ FURTHER_CANDIDATES = 2 * DEEPEST
 MOST_CANDIDATES = 1_600
 # With the local model, meaning re-orders what words found; above this size it looks further only for lack of words.
 SMALL = 8_000
+# What the words of earlier questions count where the answer stands on a page, of what they count in finding it.
+EARLIER_ON_THE_PAGE = 0.2
 # In an index of fewer chunks whatever is nearest is found.
 TOO_FEW = 50
 # So many chunks behind a filter are all scored.
@@ -67,6 +69,17 @@ class Question:
         """The texts whose words are looked for, each with what they count, the question itself first."""
         return ((self.text, 1.0), *(self.context.earlier if self.context else ()))
 
+    def on_the_page(self, gains: Mapping[int, float]) -> Mapping[int, float]:
+        """What each word counts where the answer stands on a page, of what it counts in finding the page.
+
+        The words of earlier questions find the page. Where on it the answer stands the question itself says.
+        """
+        if self.context is None:
+            return gains
+        own = query_terms(self.text)
+        earlier = {term for text, _ in self.context.earlier for term in query_terms(text)} - own.keys()
+        return {term: gain * EARLIER_ON_THE_PAGE if term in earlier else gain for term, gain in gains.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
@@ -95,7 +108,7 @@ class Found:
         chunks: the `document_chunk_id` of each, and of what repeats it, by its document and position.
         before: what had been shown; None where nothing was searched.
         texts: of each hit, by its document and position, the text as it is stored.
-        gains: what each term of the question counts, by its number.
+        gains: what each term of the question counts in choosing a passage, by its number.
         marked: the numbers of the terms that are worth marking, those of corrected words among them.
         corrections: words that no text has, with what was searched instead.
         notes: what to know of the filters, in sentences.
@@ -238,7 +251,7 @@ class RankedSearch(ABC):
             hits = self._hits([each for each in best if each[0] not in given], others, texts, known)
             folded = fold(hits, self._question.most, marked, before)
             if folded.is_more or are_all or self._most >= MOST_CANDIDATES:
-                gains = plan.gains if plan else {}
+                gains = self._question.on_the_page(plan.gains) if plan else {}
                 return Found(folded, known, self._before(), texts, gains, marked, corrections, self._notes, least)
             self._most = min(4 * self._most, MOST_CANDIDATES)
 

@@ -172,7 +172,7 @@ class IndexedPages:
         right = {self.pages.named(name) for name in question.relevant}
         hits = searcher.search(SearchRequest(question.query, DEPTH, ranking=ranking)).hits
         found = [number for number, hit in enumerate(hits[:SHOWN], start=1) if right & pages_of(hit)]
-        showing = (number for number in found if _shows(hits[number - 1], question.answer))
+        showing = (number for number in found if shows(hits[number - 1], question.answer))
         measures = {metrics.DECISIVE: 0.0, "mrr@10": 0.0}
         if right:
             judged = golden.Question.model_validate({"query": question.query, "relevant": sorted(right)})
@@ -192,7 +192,8 @@ def pages_of(hit: Hit) -> set[str]:
     return {hit.external_id, *(twin.external_id for twin in hit.duplicates)}
 
 
-def _shows(hit: Hit, answers: Iterable[str]) -> bool:
+def shows(hit: Hit, answers: Iterable[str]) -> bool:
+    """Whether the passage that a terminal prints of a hit has one of these."""
     passage, _ = excerpt(hit, ON_A_TERMINAL)
     return any(golden.holds(passage, answer) for answer in answers)
 

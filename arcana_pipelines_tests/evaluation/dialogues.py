@@ -24,7 +24,7 @@ from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines_tests.evaluation.__main__ import own_database
-from arcana_pipelines_tests.evaluation.asking import DEPTH, IndexedPages, pages_of
+from arcana_pipelines_tests.evaluation.asking import DEPTH, IndexedPages, pages_of, shows
 from arcana_pipelines_tests.evaluation.baseline import BASELINE, HANDBOOK, TUNING_SETS
 from arcana_pipelines_tests.evaluation.question_file import read_questions
 
@@ -39,6 +39,7 @@ class Turn(BaseModel):
         query: what is typed.
         kind: the first of its dialogue, one that goes on, or one about something else.
         relevant: the pages that answer.
+        answer: words of the answer, as those of questions; none: what is shown is not looked at.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +47,7 @@ class Turn(BaseModel):
     query: str
     kind: Literal["first", "follow-up", "change"]
     relevant: tuple[str, ...] = Field(min_length=1)
+    answer: tuple[str, ...] = ()
 
 
 class Dialogue(BaseModel):
@@ -60,10 +62,16 @@ class Dialogue(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """The rank of the first hit of a right page, from 1; None: it is not among the first 50, or there was no hit."""
+    """The rank of the first hit of a right page, from 1; None: it is not among the first 50, or there was no hit.
+
+    Attributes:
+        shown: whether the passage that the first hit shows, with the turns before, has words of the answer; None: it is
+            not known which those are.
+    """
 
     alone: int | None
     with_turns: int | None
+    shown: bool | None = None
 
 
 def read_dialogues(path: Path) -> list[Dialogue]:
@@ -75,7 +83,11 @@ def ask(indexed: IndexedPages, dialogues: Sequence[Dialogue], kind: str) -> list
     """The ranks of all questions of a kind."""
     with indexed.searcher() as searcher:
         return [
-            Ranked(_rank(indexed, searcher, turn, ()), _rank(indexed, searcher, turn, before))
+            Ranked(
+                _rank(indexed, searcher, turn, ()),
+                _rank(indexed, searcher, turn, before),
+                _is_shown(searcher, turn, before) if turn.answer else None,
+            )
             for turn, before in _turns(dialogues)
             if turn.kind == kind
         ]
@@ -91,6 +103,11 @@ def _rank(indexed: IndexedPages, searcher: ConnectionSearcher, turn: Turn, befor
     right = {indexed.pages.named(name) for name in turn.relevant}
     hits = searcher.search(SearchRequest(turn.query, DEPTH, earlier=before)).hits
     return next((rank for rank, hit in enumerate(hits, start=1) if right & pages_of(hit)), None)
+
+
+def _is_shown(searcher: ConnectionSearcher, turn: Turn, before: tuple[str, ...]) -> bool:
+    hits = searcher.search(SearchRequest(turn.query, 1, earlier=before)).hits
+    return any(shows(hit, turn.answer) for hit in hits)
 
 
 def _after_others(indexed: IndexedPages) -> tuple[list[Ranked], tuple[int, int, int]]:
@@ -113,7 +130,9 @@ def _after_others(indexed: IndexedPages) -> tuple[list[Ranked], tuple[int, int, 
 def line(name: str, kind: str, ranked: Sequence[Ranked]) -> str:
     """A row of the table."""
     cells = (_measured([each.alone for each in ranked]), _measured([each.with_turns for each in ranked]))
-    return f"{name:<10} {kind:<10} {len(ranked):>5}  {cells[0]:<32} {cells[1]}"
+    known = [each.shown for each in ranked if each.shown is not None]
+    shown = f"{sum(known)} of {len(known)}" if known else "-"
+    return f"{name:<10} {kind:<10} {len(ranked):>5}  {cells[0]:<32} {cells[1]:<32} {shown}"
 
 
 def _measured(ranks: Sequence[int | None]) -> str:
@@ -136,7 +155,7 @@ def main() -> None:
 def _print(database: Database, model: str) -> None:
     indexed = IndexedPages(database, HANDBOOK, model)
     print(f"Pages of {HANDBOOK.name}, model {model}\n")
-    print(f"{'set':<10} {'kind':<10} {'asked':>5}  {'alone':<32} with the turns before")
+    print(f"{'set':<10} {'kind':<10} {'asked':>5}  {'alone':<32} {'with the turns before':<32} answer shown first")
     for name, path in HALVES.items():
         for kind in (FOLLOW_UP, CHANGE):
             print(line(name, kind, ask(indexed, read_dialogues(path), kind)))

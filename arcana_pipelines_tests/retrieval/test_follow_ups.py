@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from arcana_pipelines.embedding.local_small import SmallEmbedder
 from arcana_pipelines.errors import CursorRefused, WrongUse
+from arcana_pipelines.lexical.analysis import query_terms
 from arcana_pipelines.retrieval import Filters, Searcher, SearchRequest
 from arcana_pipelines.retrieval.cursor import question_hash
 from arcana_pipelines.retrieval.follow_ups import LONGEST_PART, Context, context_of, leaning
+from arcana_pipelines.retrieval.ranked_search import EARLIER_ON_THE_PAGE, Question
 from arcana_pipelines.settings import Settings
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.retrieval.test_cursor import KEY
@@ -102,6 +104,17 @@ class TestRequest:
         # As the release before made it.
         assert question_hash(SearchRequest("a"), KEY).hex() == "8d2e2c67a5bddcc9"
         assert question_hash(SearchRequest("a", earlier=("b",)), KEY).hex() != "8d2e2c67a5bddcc9"
+
+    def test_where_on_a_page_the_answer_stands_its_own_words_say_first(self) -> None:
+        asked, earlier = "And how many of them can I carry over?", "How many vacation days do I get in my first year?"
+        own, others = query_terms(asked).keys(), query_terms(earlier).keys()
+        question = Question(SearchRequest(asked), asked, query_terms(asked), 10, context=context_of(asked, [earlier]))
+        assert others - own and own - others
+        counted = question.on_the_page(dict.fromkeys([*own, *others], 1.0))
+        assert {term for term, gain in counted.items() if gain == 1.0} == own
+        assert {counted[term] for term in others - own} == {EARLIER_ON_THE_PAGE}
+        alone = replace(question, context=None)
+        assert set(alone.on_the_page(dict.fromkeys(others, 1.0)).values()) == {1.0}
 
 
 @pytest.fixture
