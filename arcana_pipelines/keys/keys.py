@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from arcana_pipelines.audit.record import by_user, record
+from arcana_pipelines.audit.record import by_key, by_user, record
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
@@ -23,6 +23,8 @@ load_sql = statements_beside(__file__)
 
 # How long a key that was rotated still opens what it did.
 OVERLAP_DAYS = 7
+# What the keys are called that are made for links of `arcana up`.
+LINK_NAME = "the page's link of `arcana up`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,14 @@ def revoke(connection: Connection, key_id: str, actor: str | None = None) -> Non
             record(connection, actor, "key.revoked", key_id, company_id=ended[0])
         else:
             require_key(connection, key_id)
+
+
+def end_link(connection: Connection, key_id: str) -> None:
+    """End a key that was made for a link of `arcana up`, and which nobody has: with the session it opens nothing more.
+    Any other key stays."""
+    statement = "SELECT 1 FROM api_keys WHERE key_id = %s AND name = %s"
+    if connection.execute(statement, [key_id, LINK_NAME]).fetchone() is not None:
+        revoke(connection, key_id, by_key(key_id))
 
 
 def require_key(connection: Connection, key_id: str) -> None:

@@ -200,7 +200,7 @@ def _key_of_link(connection: Connection, settings: Settings, company_id: UUID) -
     """The id of a key that is made for the link and that nobody has."""
     salt = settings.require("API_KEY_SALT").get_secret_value()
     granted = [Permission(scope, None, None) for scope in _OF_PAGE]
-    return keys.create(connection, salt, company_id, granted, "the page's link of `arcana up`", 1).key_id
+    return keys.create(connection, salt, company_id, granted, keys.LINK_NAME, 1).key_id
 
 
 def _start(command: list[str], home: Path, log: Path, usual: dict[str, str]) -> subprocess.Popen[str]:

@@ -52,6 +52,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "You were logged out: the session has ended, or its key has. Please log in again.",
         "로그아웃되었습니다. 세션이나 키가 끝났습니다. 다시 로그인하세요.",
     ),
+    "logged_out": (
+        "You have logged out: this session is over, and so is any copy of its cookie. Your key still works; that of a "
+        "link of `arcana up` has ended.",
+        "로그아웃했습니다. 이 세션은 끝났고, 복사한 쿠키로도 들어올 수 없습니다. 키는 계속 쓸 수 있으며, "
+        "`arcana up`의 링크로 들어왔다면 그 키도 끝났습니다.",
+    ),
     "link_title": ("Log in on this computer", "이 컴퓨터에서 로그인"),
     "link_hint": (
         "The link works once, for ten minutes after the start.",
@@ -99,6 +105,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "No page has “{word}”; “{meant}” was searched too.",
         "“{word}”이(가) 있는 페이지가 없어 “{meant}”도 찾았습니다.",
     ),
+    "doubtful": (
+        "It is not certain that one of these answers it: read before you rely on it.",
+        "이 중에 답이 있는지 확실하지 않습니다. 내용을 읽고 판단하세요.",
+    ),
+    "less_likely_one": ("Less likely: 1 page", "가능성이 낮은 페이지 1개"),
+    "less_likely": ("Less likely: {n} pages", "가능성이 낮은 페이지 {n}개"),
     "more": ("More results", "결과 더 보기"),
     "repeated": ("Shown already, and also on:", "이미 나온 내용이 다음에도 있습니다:"),
     "duplicates": ("Also on", "같은 내용"),
@@ -117,6 +129,17 @@ TEXTS: dict[str, tuple[str, str]] = {
     "text": ("Text", "내용"),
     "table": ("Table", "표"),
     "no_text": ("This version has no text.", "이 버전에는 내용이 없습니다."),
+    "old_version": (
+        "You are reading version {n}, edited {time}. The newest is version {newest}.",
+        "{time}에 수정된 버전 {n}을 보고 있습니다. 최신은 버전 {newest}입니다.",
+    ),
+    "to_newest": ("Read that", "최신 버전 보기"),
+    "served_no_more": (
+        "This document was removed: it was served until {time}.",
+        "삭제된 문서입니다. {time}까지 제공되었습니다.",
+    ),
+    "done": ("Done", "완료"),
+    "open": ("Open", "미완료"),
     "back": ("Back to the results", "검색 결과로 돌아가기"),
     "helpful": ("Helpful", "도움이 됨"),
     "unhelpful": ("Not helpful", "도움이 안 됨"),

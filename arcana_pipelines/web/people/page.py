@@ -6,7 +6,7 @@ filters, rates and quotas hold. The API takes no cookie, and the page no key but
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
+from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.retrieval.excerpts import excerpt
 from arcana_pipelines.retrieval.results import Hit
@@ -53,6 +54,10 @@ from arcana_pipelines.web.use import SearchLog, use_now
 _FILES = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _OF_FEEDBACK = ("request_id", "document_id", "position", "verdict")
 _SHOWN = 700  # characters of a hit
+# Below this score it is more likely that nothing answers (docs/searching.md). A reranker's scores say nothing of that.
+_DOUBTFUL = 0.5
+# Of the first hit's score: what has less is folded. Of 100 questions of evaluation/ it hid the page of one.
+_FAR = 0.25
 _Form = Annotated[dict[str, str], Depends(form_of)]
 
 
@@ -88,7 +93,7 @@ def add_page(
     router = APIRouter(route_class=_route_of(visitors), include_in_schema=False)
 
     _add_files(router)
-    _add_log_in(router, visitors, gate)
+    _add_log_in(router, visitors, gate, administered)
     _add_search(router, visitors, database, searches)
     _add_document(router, visitors, gate, database)
     _add_feedback(router, visitors, database, searched)
@@ -157,9 +162,10 @@ def _file(name: str, kind: str) -> Callable[[], Response]:
     return lambda: Response(content, media_type=kind)
 
 
-def _add_log_in(router: APIRouter, visitors: Visitors, gate: Gate) -> None:
+def _add_log_in(router: APIRouter, visitors: Visitors, gate: Gate, administered: Database | None) -> None:
     def shown(request: Request, visitor: Visitor, where: str, failure: Failure | None = None) -> Response:
-        given = {"next": safe_next(where), "failure": failure, "is_over": "over" in request.query_params}
+        told = {"is_over": "over" in request.query_params, "has_left": "left" in request.query_params}
+        given = {"next": safe_next(where), "failure": failure, **told}
         response = visitors.page(request, visitor, "log_in.html", failure.status if failure else 200, **given)
         response.headers.update(failure.headers if failure else {})
         return response
@@ -187,7 +193,10 @@ def _add_log_in(router: APIRouter, visitors: Visitors, gate: Gate) -> None:
     def log_out(request: Request, form: _Form) -> Response:
         visitor = visitors.of(request)
         visitors.require_form(visitor, form)
-        return visitors.go(request, visitors.logged_out(visitor), LOG_IN)
+        if administered is not None and visitor.access is not None:
+            with administered.connection() as connection:
+                keys.end_link(connection, visitor.access.key_id)
+        return visitors.go(request, visitors.logged_out(visitor), f"{LOG_IN}?left=1")
 
     # Two steps: programs that look at links before people do, such as those of messengers, use up none.
     @router.get(LINK, tags=["page"])
@@ -210,6 +219,8 @@ def _add_log_in(router: APIRouter, visitors: Visitors, gate: Gate) -> None:
 
 
 def _add_search(router: APIRouter, visitors: Visitors, database: Database, searches: Searches) -> None:
+    is_reranked = database.settings.reranker_url is not None
+
     @router.get(SEARCH, tags=["page"])
     def search(request: Request, visitor: _LoggedIn) -> Response:
         access, asked = _access(visitor), Asked.of(request.query_params)
@@ -217,6 +228,8 @@ def _add_search(router: APIRouter, visitors: Visitors, database: Database, searc
             places = places_of(connection, access)
         place = next((each for each in places if asked.workspace in ("", each.name)), None)
         results = failure = None
+        likely: Sequence[Hit] = ()
+        less_likely: Sequence[Hit] = ()
         if asked.query and places:
             try:
                 if place is None:
@@ -224,15 +237,27 @@ def _add_search(router: APIRouter, visitors: Visitors, database: Database, searc
                 wanted = asked.request(place.index)
                 use_now().action = "search"
                 results = searches.search(access, place.slug, wanted)
+                likely, less_likely = _by_likelihood(results.hits, is_first=not asked.after)
             except (Refused, ArcanaError) as error:
                 failure = failure_of(request, error)
         response = visitors.page(
             request, visitor, "search.html", failure.status if failure else 200, asked=asked, places=places,
             place=place, results=results, failure=failure, excerpt=_excerpt, note_name=note_name,
-            request_id=request_id(request),
+            request_id=request_id(request), likely=likely, less_likely=less_likely,
+            is_doubtful=bool(likely) and not asked.after and not is_reranked and likely[0].score < _DOUBTFUL,
         )  # fmt: skip
         response.headers.update(failure.headers if failure else {})
         return response
+
+
+def _by_likelihood(hits: Sequence[Hit], is_first: bool) -> tuple[Sequence[Hit], Sequence[Hit]]:
+    """Hits that may answer, and those that are far behind the first. What comes after an answer was asked for, and is
+    not told apart."""
+    number = len(hits)
+    if is_first and hits and hits[0].score > 0:
+        least = _FAR * hits[0].score
+        number = next((number for number, hit in enumerate(hits) if hit.score < least), number)
+    return hits[:number], hits[number:]
 
 
 def _excerpt(hit: Hit) -> tuple[str, list[tuple[int, int]]]:

@@ -58,7 +58,9 @@ _FORMS = {
         "‘{0}’ 값이 ‘{1}’인 행이 없습니다.{near}{forms}"
     ),
     # Of the gate.
-    r"The key (\w+) lacks the scope '(\w+)' there\.": "키 {0}에는 여기에서 `{1}` 권한이 없습니다.",
+    r"The key (\w+) lacks the scope '(\w+)' there\. (`.+`) makes one that has it\.": (
+        "키 {0}에는 여기에서 `{1}` 권한이 없습니다. 권한이 있는 키는 {2} 명령으로 만듭니다."
+    ),
     r"The key (\w+) may make ([\d,]+) searches a month, and has\. The month ends on (\S+) at 00:00 UTC; .+": (
         "키 {0}(으)로는 한 달에 {1}번까지 검색할 수 있습니다. {2} 00:00(UTC)에 새 달이 시작됩니다. "
         "키를 만든 사람이 더 많이 검색할 수 있는 키를 만들 수 있습니다."

@@ -72,7 +72,7 @@ def test_by_keyboard_alone_a_reader_logs_in_searches_and_says_that_it_helped(api
     tab.wait("document.querySelector('.feedback [role=status]').textContent.startsWith('Thank you')")
     assert tab.run("document.activeElement.ariaPressed") == "true" and tab.run("location.pathname") == "/"
     assert api.acme.rows("SELECT verdict FROM search_feedback") == [("helpful",)]
-    focus_on(tab, ".facts a[href^='/document']")
+    focus_on(tab, ".hit h3 a[href^='/document']")
     tab.press("Enter")
     tab.wait("location.pathname === '/document'")
     focus_on(tab, "button.quiet")

@@ -8,10 +8,12 @@ from http.cookies import SimpleCookie
 import pytest
 
 from arcana_pipelines.keys import keys
+from arcana_pipelines.keys.access import Permission
 from arcana_pipelines.web.people.sessions import LINK_SECONDS, SESSION_SECONDS, Session, Sessions
 from arcana_pipelines.web.people.visitors import safe_next
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
-from arcana_pipelines_tests.web.conftest import SECRET_KEY, Api, served
+from arcana_pipelines_tests.web.conftest import SALT, SECRET_KEY, Api, served
 from arcana_pipelines_tests.web.people.conftest import Visit, Visitor, form_to, seen
 
 
@@ -131,6 +133,7 @@ class TestTheForm:
     def test_logs_out(self, reader: Visitor) -> None:
         answer = reader.send("/log-out", reader.get("/"))
         assert answer.status_code == 303 and not is_logged_in(reader)
+        assert "Your key still works" in seen(reader.get(answer.headers["location"]).text)
 
     def test_logs_out_whoever_has_copied_the_cookie_whichever_process_is_asked(
         self, api: Api, companies: Harness, visit: Visit
@@ -205,6 +208,21 @@ class TestTheLink:
                 assert shown.status_code == 200  # looking at it is no use of it
                 assert visitor.send("/link", shown).status_code == status
                 assert is_logged_in(visitor) is (status == 303)
+
+    def test_ends_with_its_key_at_log_out_and_no_other_key_does(self, api: Api, visitor: Visitor) -> None:
+        typed = api.key("search")
+        with api.acme.database.connection() as connection:
+            acme = workspaces.find(connection, "acme")
+            granted = [Permission("search", acme.workspace_id, None)]
+            made = keys.create(connection, SALT, acme.company_id, granted, keys.LINK_NAME, 1)
+        visitor.send("/link", visitor.get("/link", once=sessions_of(api).write_link(made.key_id)))
+        assert is_logged_in(visitor)
+        visitor.send("/log-out", visitor.get("/"))
+        visitor.log_in(typed.key)
+        visitor.send("/log-out", visitor.get("/"))
+        with api.acme.database.connection() as connection:
+            states = {key.key_id: key.state for key in keys.list_all(connection)}
+        assert (states[made.key_id], states[typed.key_id]) == ("revoked", "good")
 
     def test_is_over_after_some_minutes(self, api: Api, visitor: Visitor) -> None:
         late = sessions_of(api, LINK_SECONDS + 1)

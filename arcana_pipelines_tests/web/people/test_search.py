@@ -44,17 +44,18 @@ class TestAnAnswer:
         answer = reader.get("/", query="vacation days")
         assert answer.status_code == 200 and "Everyone has 30" in seen(answer.text)
         assert "<mark>" in answer.text and "Vacation policy" in answer.text
-        assert re.search(r'<h3><a href="https://[^"]+"', answer.text) and "Open in Notion" in answer.text
-        (path, *_) = re.findall(r'href="(/document[^"]+)"', answer.text)
+        assert re.search(r'<a href="https://[^"]+">Open in Notion', answer.text)
+        (path, *_) = re.findall(r'<h3><a href="(/document[^"]+)"', answer.text)
         document = reader.get(path.replace("&amp;", "&"))
         assert document.status_code == 200 and "served now" in seen(document.text)
         assert "Back to the results" in seen(document.text)
 
-    def test_leads_to_a_document_with_headings_and_tables(
+    def test_leads_to_a_document_with_headings_tables_lists_quotes_and_code(
         self, reader: Visitor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         table = "| Office | Days |\n| --- | --- |\n| Seoul \\| 서울 | <b>18</b> |"
-        text = f"## Days <i>\n\n{table}\n\n- one\n- two\n\n```\n| x |\n```"
+        lists = "1. one\n1. <b>two\n   lines\n  - below\n    3. deep\n- [x] bought\n- [ ] sold\n7. seven"
+        text = f"## Days <i>\n\n{table}\n\n{lists}\n\n> said <i>\n> twice\n\n---\n\n```\n| x |\n```"
 
         def found(*arguments: Any, **options: Any) -> Document:
             return replace(find_document(*arguments, **options), text=text)
@@ -63,8 +64,46 @@ class TestAnAnswer:
         answer = reader.get("/document", workspace="acme", id="Vacation policy")
         assert '<h3 dir="auto">Days &lt;i&gt;</h3>' in answer.text and answer.text.count("<table") == 1
         assert '<th scope="col">Office</th>' in answer.text and "<td>Seoul | 서울</td>" in answer.text
-        assert "<td>&lt;b&gt;18&lt;/b&gt;</td>" in answer.text and "- one" in answer.text
+        assert "<td>&lt;b&gt;18&lt;/b&gt;</td>" in answer.text
+        whole = re.sub(r"\s*\n\s*|<span class=.text.>|</span>", "", answer.text)
+        assert '<ol dir="auto"><li>one</li><li>&lt;b&gt;twolines<ul dir="auto"><li>below<ol dir="auto">' in whole
+        assert '<li value="3">deep</li></ol></li></ul></li></ol><ul dir="auto"><li class="task">' in whole
+        assert "☑" in whole and "☐" in whole and '</ul><ol dir="auto"><li value="7">seven</li></ol>' in whole
+        assert '<blockquote class="text" dir="auto">said &lt;i&gt;twice</blockquote><hr>' in whole
+        assert "<code>| x |</code>" in whole
         require_harmless(answer.text)
+
+    def test_in_an_old_version_or_of_what_is_gone_says_so(self, api: Api, reader: Visitor) -> None:
+        page = next(page for page, text in api.acme.published().items() if "Everyone has 30 days" in text)
+        api.acme.world.edit_page(page, blocks="Everyone has 31 days of vacation a year.")
+        api.acme.settle()
+        api.acme.sync()
+        old = seen(reader.get("/document", workspace="acme", id=page, version="1").text)
+        assert "You are reading version 1" in old and "The newest is version 2. Read that" in old
+        newest = seen(reader.get("/document", workspace="acme", id=page).text)
+        assert "You are reading" not in newest and "was removed" not in newest and "31 days" in newest
+        api.acme.world.trash(page)
+        api.acme.settle()
+        api.acme.sync()
+        gone = seen(reader.get("/document", workspace="acme", id=page, version="1").text)
+        assert "You are reading version 1" in gone and "This document was removed: it was served until" in gone
+
+    def test_folds_what_is_far_behind_and_says_where_nothing_is_certain(
+        self, reader: Visitor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def shown(*scores: float, **asked: str) -> tuple[str, str]:
+            hits = [Hit(score, str(uuid4()), "x", "page", f"Page {score}", None, None, "a", [], 0, "text", 1, None)
+                    for score in scores]  # fmt: skip
+            monkeypatch.setattr(Searches, "search", lambda *_: Results(hits, 0.1))
+            before, _, folded = reader.get("/", query="vacation", **asked).text.partition('<details class="less">')
+            return seen(before), seen(folded)
+
+        before, folded = shown(0.9, 0.3, 0.2, 0.1)
+        assert "2 pages" in before and "Page 0.3" in before and "Page 0.2" not in before
+        assert folded.startswith("Less likely: 2 pages") and "Page 0.1" in folded
+        assert "not certain" not in before and "not certain" in shown(0.39, 0.3)[0]
+        assert "확실하지 않습니다" in shown(0.39, 0.3, lang="ko")[0]
+        assert shown(-1.0, -9.0)[1] == "", "scores of a reranker have no scale"
 
     def test_is_in_the_language_of_the_browser_and_in_the_one_that_was_chosen(self, api: Api, visit: Visit) -> None:
         visitor = visit(api, language="ko-KR,ko;q=0.9,en;q=0.8")
