@@ -7,11 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.targets.dumps import dump, load
-from arcana_pipelines.indexes.targets.registry import open_store
+from arcana_pipelines.indexes.targets.registry import kinds, location_of, open_store
 from arcana_pipelines.indexes.targets.targets import Target, add_target, targets_of
 from arcana_pipelines.testing.notion_server import NotionWorld
 from arcana_pipelines.workspaces import workspaces
@@ -38,10 +39,11 @@ class Copied:
         self.add("sqlite")
         harness.sync()
 
-    def add(self, name: str) -> Target:
-        place = workspaces.storage_path(self.database.settings, "acme") / "targets" / f"{name}.sqlite"
+    def add(self, name: str, kind: str = "sqlite") -> Target:
+        directory = workspaces.storage_path(self.database.settings, "acme")
+        place = location_of(self.database.settings, kind, directory, None, name)
         with self.database.connection() as connection:
-            return add_target(connection, self.workspace_id, "sqlite", str(place), name)
+            return add_target(connection, self.workspace_id, kind, place, name)
 
     def target(self, name: str = "sqlite") -> Target:
         with self.database.connection() as connection:
@@ -74,7 +76,8 @@ def written(file: Path, read: list[dict[str, Any]]) -> Path:
     return file
 
 
-def test_a_target_is_the_same_from_a_file(copied: Copied, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", kinds())
+def test_a_target_is_the_same_from_a_file(copied: Copied, tmp_path: Path, kind: str) -> None:
     file = tmp_path / "acme.jsonl.gz"
     assert (dump(copied.database, copied.target(), file).rows) == copied.target().vector_count == 4
     header, *rows, trailer = lines(file)
@@ -82,12 +85,16 @@ def test_a_target_is_the_same_from_a_file(copied: Copied, tmp_path: Path) -> Non
     assert trailer == {"rows": 4} and "휴가" in rows[0]["text"] and rows[0]["title"].startswith("Page")
     assert file.stat().st_mode & 0o777 == 0o600 and list(tmp_path.glob("acme*")) == [file]
 
-    copied.add("other")
+    copied.add("other", kind)
     loaded = load(copied.database, copied.target("other"), file, seconds=60)
     assert (loaded.rows, loaded.left_out, loaded.delivery.put) == (4, 0, 0)
     assert loaded.parity is not None and loaded.parity.is_equal and loaded.parity.count == 4
     assert copied.target("other").state == "live" and copied.target("other").object_count == 4
-    assert copied.held("other") == copied.held("sqlite")
+    ours, theirs = copied.held("sqlite"), copied.held("other")
+    assert ours.keys() == theirs.keys()
+    assert all(np.allclose(ours[chunk], theirs[chunk], atol=1e-6) for chunk in ours)
+    again = tmp_path / "again.jsonl.gz"
+    assert dump(copied.database, copied.target("other"), again).rows == 4
 
 
 def test_what_was_published_since_is_delivered_and_what_was_removed_is_left_out(copied: Copied, tmp_path: Path) -> None:

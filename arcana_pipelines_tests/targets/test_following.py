@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from arcana_pipelines.indexes.targets import delivery
-from arcana_pipelines.indexes.targets.registry import location_of
+from arcana_pipelines.indexes.targets.registry import kinds, location_of
 from arcana_pipelines.indexes.targets.targets import Target, add_target, drop_target, pause, targets_of
 from arcana_pipelines.pipeline import targets as stage
 from arcana_pipelines.pipeline.targets import compare_all, deliver_all, follow_once
@@ -37,11 +37,11 @@ class Synced:
         with self.database.connection() as connection:
             self.workspace = workspaces.find(connection, harness.slug)
 
-    def add(self, name: str, location: str | None = None) -> Target:
+    def add(self, name: str, location: str | None = None, kind: str = "sqlite") -> Target:
         directory = workspaces.storage_path(self.database.settings, self.workspace.slug)
-        place = location_of(self.database.settings, "sqlite", directory, location, name)
+        place = location_of(self.database.settings, kind, directory, location, name)
         with self.database.connection() as connection:
-            return add_target(connection, self.workspace.workspace_id, "sqlite", place, name)
+            return add_target(connection, self.workspace.workspace_id, kind, place, name)
 
     def target(self, name: str) -> Target:
         with self.database.connection() as connection:
@@ -163,8 +163,9 @@ def test_a_comparison_says_what_it_found_and_up_to_which_publish(synced: Synced)
     assert compared.parity.publish_seq == seq and compared.parity.published == compared.parity.count > 0
 
 
-def test_what_a_dropped_target_had_goes_with_its_file(synced: Synced) -> None:
-    target = synced.add("one")
+@pytest.mark.parametrize("kind", kinds())
+def test_what_a_dropped_target_had_goes_with_its_file(synced: Synced, kind: str) -> None:
+    target = synced.add("one", kind=kind)
     follow_once(synced.database)
     assert Path(target.location).exists()
     synced.drop("one")

@@ -86,9 +86,9 @@ def list_(slug: str, as_json: bool) -> None:
         say("No targets: PostgreSQL alone has this workspace's index. arcana target add {} KIND", slug)
     for target in found:
         say(
-            "[bold]{}[/bold] ({}, {}): {}, {} chunks of {} documents, {} waiting, {:.0f} s behind{}",
+            "[bold]{}[/bold] ({}, {}): {}, {} chunks of {} documents, {} waiting, {} s behind{}",
             target.name, target.kind, target.location, target.state, target.vector_count, target.object_count,
-            target.waiting, target.lag_seconds, f". {target.last_error}" if target.last_error else "",
+            target.waiting, round(target.lag_seconds), f". {target.last_error}" if target.last_error else "",
         )  # fmt: skip
 
 

@@ -125,15 +125,15 @@ def dump(database: Database, target: Target, file: Path) -> Dumped:
             gzip.open(part, "wb", compresslevel=1) as stream,
         ):
             stream.write(_line(asdict(_header(target, build))))
-            rows = listed = 0
-            for batch in right.store.scan(build.collection):
-                hashes = {each.chunk_id: each.row_hash for each in batch}
-                listed += len(batch)
-                for row in _stored(right, build, hashes):
+            # To its end, before vectors are asked for: who lists keeps an embedded store to himself.
+            listed = [(each.chunk_id, each.row_hash) for batch in right.store.scan(build.collection) for each in batch]
+            rows = 0
+            for first in range(0, len(listed), ROWS):
+                for row in _stored(right, build, dict(listed[first : first + ROWS])):
                     stream.write(_line(_written(row)))
                     rows += 1
             stream.write(_line({"rows": rows}))
-    return Dumped(rows, listed - rows)
+    return Dumped(rows, len(listed) - rows)
 
 
 def load(database: Database, target: Target, file: Path, *, seconds: float) -> Loaded:

@@ -15,7 +15,8 @@ from pathlib import Path
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.query import rows, scalar
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.errors import ArcanaError, CollectionMissing
+from arcana_pipelines.errors import ArcanaError, CollectionMissing, TargetUnreachable
+from arcana_pipelines.indexes.targets.embedded import EmbeddedLock
 from arcana_pipelines.indexes.targets.registry import OWN_FOLDER, is_embedded, open_store
 
 load_sql = statements_beside(__file__)
@@ -59,10 +60,11 @@ def drop_unwanted(database: Database, place: Place) -> int:
                     with suppress(CollectionMissing):
                         store.drop(collection)
                     done.append(collection)
-    except ArcanaError as error:
-        log.warning("collections at %s cannot be dropped yet: %s", place.location, error)
+    except Exception as error:  # whatever a library raises, it is asked again later
+        said = str(error) if isinstance(error, ArcanaError) else f"{type(error).__name__}: {error}"
+        log.warning("collections at %s cannot be dropped yet: %s", place.location, said)
         with database.connection() as connection, connection.transaction():
-            connection.execute(load_sql("note_not_dropped"), {**key, "error": str(error)})
+            connection.execute(load_sql("note_not_dropped"), {**key, "error": said})
     with database.connection() as connection, connection.transaction():
         connection.execute(load_sql("forget_dropped"), {**key, "collections": done})
         is_left = scalar(connection, load_sql("is_used"), key)
@@ -78,8 +80,12 @@ def _delete_files(database: Database, place: Place) -> None:
         return
     if not path.is_relative_to(database.settings.storage_root.absolute()):
         return
-    for each in (path, *(path.with_name(path.name + suffix) for suffix in BESIDE)):
-        if each.is_dir():
-            shutil.rmtree(each, ignore_errors=True)
-        else:
-            each.unlink(missing_ok=True)
+    try:
+        with EmbeddedLock(path).exclusive():
+            for each in (path, *(path.with_name(path.name + suffix) for suffix in BESIDE)):
+                if each.is_dir():
+                    shutil.rmtree(each)
+                else:
+                    each.unlink(missing_ok=True)
+    except (OSError, TargetUnreachable) as error:
+        log.warning("%s holds nothing any more, and could not be deleted: %s", path, error)
