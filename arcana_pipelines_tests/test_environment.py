@@ -230,7 +230,13 @@ class TestAnAddressInAFile:
 
     @pytest.mark.parametrize(
         ("address", "secret"),
-        [("OPENAI_BASE_URL", "OPENAI_API_KEY"), ("RERANKER_URL", "RERANKER_API_KEY"), ("DATABASE_URL", "PGPASSWORD")],
+        [
+            ("OPENAI_BASE_URL", "OPENAI_API_KEY"),
+            ("RERANKER_URL", "RERANKER_API_KEY"),
+            ("QDRANT_URL", "QDRANT_API_KEY"),
+            ("MILVUS_HOST", "MILVUS_PASSWORD"),
+            ("DATABASE_URL", "PGPASSWORD"),
+        ],
     )
     def test_gets_no_key_of_the_environment(
         self, home: Path, monkeypatch: pytest.MonkeyPatch, address: str, secret: str

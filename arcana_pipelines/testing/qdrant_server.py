@@ -20,6 +20,9 @@ import numpy as np
 
 from arcana_pipelines.testing.http_server import Answer, AnsweringServer, Request
 
+# https://github.com/qdrant/qdrant/blob/master/config/config.yaml: service.max_request_size_mb
+MOST_BYTES = 32 * 1024 * 1024
+
 _Json = dict[str, Any]
 
 
@@ -60,12 +63,14 @@ class QdrantServer(AnsweringServer):
                 return Answer(401, b"Must provide an API key or an Authorization bearer token")
             fault = self.faults.pop(0) if self.faults else None
             if fault:
-                return Answer(fault, json.dumps({"status": {"error": "told to"}, "time": 0}).encode())
+                return _refusal(fault, "told to")
+            if len(request.body) > MOST_BYTES:
+                return _refusal(413, f"JSON payload ({len(request.body)} bytes) is larger than allowed")
             body = json.loads(request.body) if request.body else {}
             try:
                 result = self._done(request.method, path.strip("/").split("/"), body)
             except _Refused as refused:
-                return Answer(refused.status, json.dumps({"status": {"error": str(refused)}, "time": 0}).encode())
+                return _refusal(refused.status, str(refused))
             if fault == 0:
                 return None
             if path == "/":
@@ -166,3 +171,8 @@ class QdrantServer(AnsweringServer):
         payload = {key: point["payload"].get(key) for key in wanted} if isinstance(wanted, list) else None
         vector = point["vector"].tolist() if body.get("with_vector") else None
         return {"id": id, "payload": payload, "vector": vector}
+
+
+def _refusal(status: int, said: str) -> Answer:
+    headers = {"Content-Type": "application/json", **({"Retry-After": "1"} if status == 429 else {})}
+    return Answer(status, json.dumps({"status": {"error": said}, "time": 0}).encode(), headers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -17,6 +18,7 @@ from arcana_pipelines.indexes.targets.milvus.store import MilvusStore
 from arcana_pipelines.indexes.targets.protocol import Changes, Collection, Row, Store
 from arcana_pipelines.indexes.targets.qdrant.edge import EdgeStore
 from arcana_pipelines.indexes.targets.qdrant.server import QdrantStore, connect
+from arcana_pipelines.testing.http_server import Answer, AnsweringServer, Request
 from arcana_pipelines.testing.qdrant_server import QdrantServer
 
 Open = Callable[[], Store]
@@ -138,6 +140,63 @@ class TestAQdrantServerThatFails:
         server.close()
         with pytest.raises(TargetUnreachable, match="does not answer"):
             store.count(NAME)
+
+    def test_rows_are_sent_in_pieces_that_a_server_takes(self, server: QdrantServer) -> None:
+        put = rows(uuid4(), 1, 600, 3_072, "휴가 규정 " * 1_000)
+        with closing(connect(server.address, None)) as store:
+            store.make(Collection(NAME, 3_072, len(put)))
+            store.apply(NAME, Changes(rows=put))
+            assert store.count(NAME) == len(put)
+
+
+class SomethingElse(AnsweringServer):
+    """A server at the address that is none of Qdrant."""
+
+    def __init__(self, given: Answer) -> None:
+        self.given = given
+        super().__init__()
+
+    def answer(self, request: Request) -> Answer:
+        return self.given
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        Answer(200, b"<html>It works!</html>", {"Content-Type": "text/html"}),
+        Answer(200, b'{"result": null}'),
+        Answer(404, b"<html>404 page not found</html>", {"Content-Type": "text/html"}),
+        Answer(301, b"", {"Location": "/elsewhere"}),
+    ],
+)
+def test_an_answer_that_is_none_of_qdrants_is_neither_a_refusal_nor_a_lost_collection(given: Answer) -> None:
+    with SomethingElse(given) as server, closing(connect(server.address, None)) as store:
+        for ask in (
+            store.version,
+            lambda: store.count(NAME),
+            lambda: store.make(Collection(NAME, 16, 1)),
+            lambda: store.apply(NAME, Changes(rows=rows(uuid4(), 1, 1))),
+        ):
+            with pytest.raises(TargetUnreachable, match=server.address):
+                ask()
+
+
+def test_a_collection_that_is_made_again_is_another_one_though_a_name_leads_to_it(open_store: Open) -> None:
+    with closing(open_store()) as store:
+        store.make(Collection(NAME, 16, 1))
+        store.apply(NAME, Changes(rows=rows(uuid4(), 1, 3)))
+        store.name_serving("acme_default", NAME)
+        store.make(Collection(NAME, 8, 1))
+        store.apply(NAME, Changes(rows=rows(uuid4(), 1, 2, 8)))
+        assert store.count(NAME) == 2
+
+
+def test_what_the_client_of_milvus_refuses_itself_is_a_refusal(tmp_path: Path) -> None:
+    with closing(MilvusStore(str(tmp_path / "x.db"))) as store:
+        store.make(Collection(NAME, 16, 1))
+        half = replace(rows(uuid4(), 1, 1)[0], title="half a character: \ud83c")
+        with pytest.raises(RowsRefused):
+            store.apply(NAME, Changes(rows=[half]))
 
 
 def test_a_directory_of_edge_is_used_by_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import numpy as np
 from pymilvus import DataType, MilvusClient, MilvusException
+from pymilvus.exceptions import DataNotMatchException, ParamError
 
 from arcana_pipelines.errors import CollectionMissing, RowsRefused, TargetUnreachable
 from arcana_pipelines.indexes.targets.embedded import EmbeddedLock
@@ -67,6 +68,7 @@ class MilvusStore(Store):
 
     def make(self, collection: Collection) -> None:
         """See `Store.make`."""
+        self.drop(collection.name)
         client = self._changing()
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=True)
         schema.add_field("chunk_id", DataType.INT64, is_primary=True)
@@ -75,7 +77,6 @@ class MilvusStore(Store):
         schema.add_field("text", DataType.VARCHAR, max_length=65_535, nullable=True)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=collection.dimensions)
         with self._telling(given=True):
-            client.drop_collection(collection.name, timeout=self._timeout)
             client.create_collection(
                 collection.name,
                 schema=schema,
@@ -246,7 +247,8 @@ class MilvusStore(Store):
         except MilvusException as error:
             if error.code in (_NO_COLLECTION, _NO_DATABASE) and collection is not None:
                 raise CollectionMissing(f"Milvus at {self._location} has no collection '{collection}'.") from error
-            if given and error.code in _REFUSED:
+            # The client looks through what it is given, too.
+            if given and (error.code in _REFUSED or isinstance(error, DataNotMatchException | ParamError)):
                 raise RowsRefused(f"Milvus at {self._location} refuses what it was given: {error.message}") from error
             raise TargetUnreachable(
                 f"Milvus at {self._location} does not answer, or refuses us: {error.message}. Check MILVUS_HOST, "

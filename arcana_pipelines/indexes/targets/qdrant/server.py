@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any
 
+import httpx
 import numpy as np
 from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
 from arcana_pipelines.errors import CollectionMissing, RowsRefused, TargetUnreachable
-from arcana_pipelines.indexes.targets.protocol import Changes, Collection, Found, Store, Stored, Vector
+from arcana_pipelines.indexes.targets.protocol import Changes, Collection, Found, Row, Store, Stored, Vector
 from arcana_pipelines.indexes.targets.qdrant.payload import COMPARED, payload, stored
 
 TIMEOUT_SECONDS = 20
-_BATCH = 500
+_CONNECT_SECONDS = 5.0
+# Of one request: a server takes 32 MiB (`service.max_request_size_mb`), a proxy before it maybe less.
+_ROWS = 500
+_BYTES = 8_000_000
 _SCAN = 2_000
 # Candidates that a search follows in the graph, at least: on texts this finds 99 of 100 of the nearest ten.
 _LEAST_EFFORT = 256
+# Too many requests among them: that is none of `ApiException`.
+_FAILED = (ResponseHandlingException, ApiException, QdrantException)
+# What the client raises of an answer that is none of Qdrant's, such as a page of a proxy.
+_NOT_QDRANT = (AssertionError, json.JSONDecodeError)
 
 
 class QdrantStore(Store):
@@ -57,8 +66,7 @@ class QdrantStore(Store):
     def apply(self, collection: str, changes: Changes) -> None:
         """See `Store.apply`."""
         with self._telling(collection, given=True):
-            waiting = iter(changes.rows)
-            while batch := list(islice(waiting, _BATCH)):
+            for batch in _batches(changes.rows):
                 self._client.upsert(
                     collection,
                     points=models.Batch(
@@ -140,15 +148,19 @@ class QdrantStore(Store):
             yield
         except UnexpectedResponse as error:
             raise self._told(error.status_code or 0, _said(error), collection, given) from error
-        except (ResponseHandlingException, ApiException) as error:
-            raise TargetUnreachable(f"Qdrant at {self._place} does not answer: {error}.") from error
+        except (*_FAILED, *_NOT_QDRANT) as error:
+            raise TargetUnreachable(
+                f"Qdrant at {self._place} does not answer ({type(error).__name__}: {error}). "
+                "Is it there, and is it Qdrant?"
+            ) from error
         except ValueError as error:  # of a client with its own collections
             if "not found" in str(error):
                 raise CollectionMissing(f"Qdrant at {self._place} has no collection '{collection}'.") from error
             raise RowsRefused(f"Qdrant at {self._place} refuses what it was given: {error}") from error
 
     def _told(self, status: int, said: str, collection: str | None, given: bool) -> Exception:
-        if status == 404 and collection is not None:
+        # A proxy that has no way to it says 404, too.
+        if status == 404 and collection is not None and "Collection" in said:
             return CollectionMissing(f"Qdrant at {self._place} has no collection '{collection}'.")
         if status in (401, 403):
             return TargetUnreachable(f"Qdrant at {self._place} refuses our key ({status}): set QDRANT_API_KEY.")
@@ -163,8 +175,18 @@ def connect(url: str, api_key: str | None) -> QdrantStore:
         # Of a key on its way without TLS, as between containers; docs/targets.md says so.
         warnings.simplefilter("ignore")
         client = QdrantClient(url=url, api_key=api_key, timeout=TIMEOUT_SECONDS, check_compatibility=False)
+    # Which takes whole seconds, and the same for everything.
+    client.http.client._client.timeout = httpx.Timeout(TIMEOUT_SECONDS, connect=_CONNECT_SECONDS)
     return QdrantStore(client, url)
 
 
 def _said(error: UnexpectedResponse) -> str:
     return " ".join((error.content or b"").decode("utf-8", "replace").split())[:300]
+
+
+def _batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """What is sent together: a number of a vector takes up to 22 bytes, a character that is escaped twice as many."""
+    longest = max((22 * len(row.vector) + 2 * len((row.text or "").encode()) for row in rows), default=1)
+    size = max(1, min(_ROWS, _BYTES // longest))
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
