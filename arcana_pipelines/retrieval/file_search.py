@@ -129,12 +129,10 @@ class FileSearch(RankedSearch):
         external_id = id_in(asked.strip())
         if external_id is not None and not places_named(self._connection, self._collection.number, asked):
             # A database is no document; what is below it says so.
-            label = f".p{_digest(external_id)}."
-            is_there = self._rows(
-                "SELECT 1 FROM documents WHERE collection_id = :collection AND instr('.' || path || '.', :label) > 0 "
-                "LIMIT 1",
-                label=label,
-            )
+            is_there = self._connection.execute(
+                "SELECT 1 FROM documents WHERE collection_id = ? AND instr('.' || path || '.', ?) > 0 LIMIT 1",
+                (self._collection.number, f".p{_digest(external_id)}."),
+            ).get
             if is_there:
                 return external_id
         return find_in_file(self._connection, self._collection.number, asked).external_id

@@ -3,7 +3,7 @@
 -- out: the fields of Document
 SELECT d.document_id, page.external_id, coalesce(page.kind, 'page') AS kind, coalesce(page.title, '') AS title,
        coalesce(page.url, '') AS url, d.path::text AS path,
-       c.version, p.published_at, p.chunk_ids, page.last_edited_at,
+       c.version, p.published_at, p.chunk_ids, replace(page.last_edited_at, '+00:00', 'Z') AS last_edited_at,
        CASE WHEN %(with_text)s THEN coalesce(page.text, '') END AS text,
        CASE WHEN %(with_text)s THEN coalesce(page.properties, '{}') END AS properties
 FROM published_document p
