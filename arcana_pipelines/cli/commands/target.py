@@ -21,6 +21,7 @@ from arcana_pipelines.indexes.targets.delivery import Delivery, deliver, verify_
 from arcana_pipelines.indexes.targets.dumps import dump, load
 from arcana_pipelines.indexes.targets.registry import kinds, location_of, open_store
 from arcana_pipelines.indexes.targets.targets import Target
+from arcana_pipelines.indexes.targets.unwanted import drop_unwanted, due_places
 from arcana_pipelines.workspaces import workspaces
 
 FILL_SECONDS = 24 * 3600.0
@@ -125,18 +126,29 @@ def verify(slug: str, name: str | None, as_json: bool) -> None:
 @command.command(cls=WorkspaceCommand)
 @click.argument("slug")
 @click.argument("name")
-def pause(slug: str, name: str) -> None:
+@json_option
+def pause(slug: str, name: str, as_json: bool) -> None:
     """Deliver nothing more to a target, until it is resumed. What changes meanwhile waits."""
-    _pause(slug, name, True)
+    _, target = _paused(slug, name, True)
+    if as_json:
+        print_json(target.as_dict())
+    else:
+        say("The target '{}' is paused.", name)
 
 
 @command.command(cls=WorkspaceCommand)
 @click.argument("slug")
 @click.argument("name")
-def resume(slug: str, name: str) -> None:
+@json_option
+def resume(slug: str, name: str, as_json: bool) -> None:
     """Deliver to a target again, at once what waits."""
-    database, target = _pause(slug, name, False)
-    _say_delivered(deliver(database, target, seconds=FILL_SECONDS))
+    database, target = _paused(slug, name, False)
+    done = deliver(database, target, seconds=FILL_SECONDS)
+    if as_json:
+        print_json({**_again(database, target).as_dict(), "delivered": asdict(done)})
+    else:
+        say("The target '{}' is resumed.", name)
+        _say_delivered(done)
 
 
 @command.command(cls=WorkspaceCommand)
@@ -150,10 +162,13 @@ def drop(slug: str, name: str, yes: bool, as_json: bool) -> None:
     confirm(f"Drop the target '{name}' of workspace '{slug}' at {target.location}?", yes, as_json)
     with database.connection() as connection:
         targets.drop_target(connection, target)
+        places = [place for place in due_places(connection) if place.location == target.location]
+    is_left = any(drop_unwanted(database, place) < len(place.collections) for place in places)
     if as_json:
-        print_json({"workspace": slug, "target": name, "dropped": True})
+        print_json({"workspace": slug, "target": name, "dropped": True, "is_emptied": not is_left})
     else:
-        say("The target '{}' is dropped. What it holds is deleted as soon as its store answers.", name)
+        then = "What it holds is deleted as soon as its store answers." if is_left else "Its store holds nothing of it."
+        say("The target '{}' is dropped. {}", name, then)
 
 
 @command.command(name="dump", cls=WorkspaceCommand)
@@ -209,11 +224,10 @@ def _found(slug: str, name: str) -> tuple[Database, Target]:
         return database, targets.targets_of(connection, workspaces.find(connection, slug).workspace_id, name)[0]
 
 
-def _pause(slug: str, name: str, is_paused: bool) -> tuple[Database, Target]:
+def _paused(slug: str, name: str, is_paused: bool) -> tuple[Database, Target]:
     database, target = _found(slug, name)
     with database.connection() as connection:
         targets.pause(connection, target, is_paused)
-    say("The target '{}' is {}.", name, "paused" if is_paused else "resumed")
     return database, _again(database, target)
 
 
@@ -245,4 +259,4 @@ def _say_delivered(done: Delivery) -> None:
     said = "{:,} rows put, {:,} taken out, of {:,} documents, in {:.1f} s."
     say(said.format(done.put, done.taken, done.documents, done.seconds))
     if done.error is not None:
-        say("[red]{:,} documents wait[/red]: {}", done.waiting, done.error)
+        say("[red]{} documents wait[/red]: {}", done.waiting, done.error)

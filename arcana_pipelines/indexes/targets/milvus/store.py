@@ -26,6 +26,8 @@ from arcana_pipelines.indexes.targets.protocol import Changes, Collection, Found
 # The client logs each error with its trace before it raises it.
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 logging.getLogger("milvus_lite").setLevel(logging.CRITICAL)
+# Milvus Lite answers in this process, and what it lacks of a server it logs as an error.
+logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
 
 _BATCH = 500
 _SCAN = 2_000
