@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 from urllib.parse import urlsplit
 
 from arcana_pipelines import plugins
@@ -31,8 +30,6 @@ class TargetKind:
         default: where it is when nothing else is said, made of (settings, slug); None: embedded.
         of_workspace: the address of a workspace's own part of a server, from an address and the workspace's slug.
     """
-
-    kind: ClassVar[str] = "target"
 
     name: str
     open: Callable[[Settings, str], Store]
@@ -96,7 +93,7 @@ def open_store(settings: Settings, kind: str, location: str) -> Iterator[Store]:
 
 
 def _kind(name: str) -> TargetKind:
-    found = plugins.part_named(TargetKind, name, _OURS)
+    found = next((kind for kind in _OURS if kind.name == name), None)
     if found is None:
         raise WrongUse(f"There is no kind of target '{name}', only {', '.join(kinds())}.")
     return found
