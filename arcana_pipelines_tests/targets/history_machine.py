@@ -61,6 +61,8 @@ MOST_PAGES = 10
 EMBEDDED = ("sqlite", "chroma", "qdrant", "milvus")
 # Stores that another process may open while one that stands still has them open.
 SHARED = ("sqlite",)
+# Stores whose library still works in a process that was forked.
+FORKED = ("sqlite", "qdrant")
 _numbers = itertools.count()
 
 PICK = st.integers(0, 1000)
@@ -252,14 +254,14 @@ class TargetMachine(RuleBasedStateMachine):
     @step(which=PICK, at=AT, is_after=st.booleans())
     def kill(self, which: int, at: int, is_after: bool) -> None:
         """Who delivers is killed at a word to the store: before it is said, or right after."""
-        if chosen := self._pick(self._targets(), which):
+        if chosen := self._pick([each for each in self._targets() if each.kind in FORKED], which):
             _, status = os.waitpid(self._child(chosen, at, is_after, signal.SIGKILL), 0)
             self._saw_end(status)
 
     @step(which=PICK, beat=st.integers(1, 60), sent=st.booleans())
     def kill_at_the_database(self, which: int, beat: int, sent: bool) -> None:
         """Who delivers is killed when it uses the database for the `beat`th time."""
-        if chosen := self._pick(self._targets(), which):
+        if chosen := self._pick([each for each in self._targets() if each.kind in FORKED], which):
             process = os.fork()
             if process == 0:
                 _die_at(beat, sent)

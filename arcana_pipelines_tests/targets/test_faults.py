@@ -501,6 +501,27 @@ def test_a_database_older_than_its_target(copied: Copied, paused: Callable[..., 
     assert differences(acme.database, copied.target) == [] and copied.target.state == "live"
 
 
+def test_some_of_many_that_wait_are_looked_up(copied: Copied) -> None:
+    """The planner takes a set that was just filled for an empty one, and would compare each with each."""
+    target = copied.target
+    key = {"index_target_id": target.index_target_id, "build": target.active_build_id}
+    with copied.harness.database.own_connection() as connection:
+        connection.execute(
+            "INSERT INTO sync_operations (index_target_id, rag_index_build_id, document_id, operation, held) "
+            "SELECT %(index_target_id)s, %(build)s, gen_random_uuid(), 'remove', '{}' FROM generate_series(1, 2000)",
+            key,
+        )
+        limits = {"documents": 200, "chunks": 2000, "except": []}
+        statement = f"EXPLAIN (ANALYZE, FORMAT JSON) {delivery.load_sql('take_dirty')}"
+        row = connection.execute(statement, {**key, **limits}).fetchone()  # type: ignore[arg-type]
+    assert row is not None
+
+    def most_loops(node: dict[str, Any]) -> float:
+        return max(node["Actual Loops"], *(most_loops(each) for each in node.get("Plans", [])), 0)
+
+    assert most_loops(row[0][0]["Plan"]) <= 200
+
+
 def test_a_clock_that_was_set_back_puts_off_nothing(copied: Copied, paused: Callable[..., None]) -> None:
     with copied.harness.database.connection() as connection:
         for ahead, is_due in ((5, False), (60, True), (-1, True)):

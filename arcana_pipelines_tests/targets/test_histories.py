@@ -8,8 +8,8 @@ from arcana_pipelines.settings import Settings
 from arcana_pipelines_tests.pipeline.world_machine import WatchedDatabase
 from arcana_pipelines_tests.targets.history_machine import Tally, run_histories
 
-HISTORIES = 4
-STEPS = 20
+HISTORIES = 3
+STEPS = 10
 
 
 @pytest.mark.slow
@@ -17,7 +17,7 @@ def test_whatever_happens_targets_are_never_silently_behind_and_become_equal(set
     database = WatchedDatabase(settings.model_copy(update={"batch_size": 4}))
     tally = Tally()
     try:
-        failure = run_histories(database, ["sqlite"], tally, HISTORIES, STEPS)
+        failure = run_histories(database, ["sqlite", "qdrant"], tally, HISTORIES, STEPS)
     finally:
         database.close()
     if failure is not None:

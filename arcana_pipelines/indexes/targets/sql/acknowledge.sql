@@ -7,6 +7,7 @@ WITH told AS (
     USING unnest(%(documents)s::uuid[], %(seqs)s::bigint[]) AS done (document_id, seq)
     WHERE s.index_target_id = %(index_target_id)s AND s.rag_index_build_id = %(build)s
       AND s.document_id = done.document_id AND s.seq = done.seq
+      AND s.document_id = ANY(%(documents)s::uuid[])
 )
 UPDATE target_collection SET is_counted = false
 WHERE index_target_id = %(index_target_id)s AND rag_index_build_id = %(build)s AND is_counted;

@@ -1,6 +1,6 @@
 -- Some documents that wait, those that have waited longest first, with what the target has of them and what is published.
 -- From now on the target may have what is published, too, and lack what is not: whoever delivers may be killed in the middle.
--- Under the index's lock.
+-- Under the index's lock. The array is looked up: the planner takes a set that was just filled for an empty one.
 -- in: index_target_id, build (rag_index_build_id), except (documents that were refused already), documents, chunks (at most;
 --     the first document always)
 -- out: the fields of Dirty
@@ -11,7 +11,7 @@ WITH first AS (
       AND document_id <> ALL(%(except)s::uuid[])
     ORDER BY seq
     LIMIT %(documents)s
-), weighed AS (
+), weighed AS MATERIALIZED (
     SELECT f.*, p.chunk_ids,
            sum(coalesce(cardinality(p.chunk_ids), 1)) OVER (ORDER BY f.seq) AS chunks, row_number() OVER (ORDER BY f.seq)
     FROM first f
@@ -22,6 +22,7 @@ SET held = CASE WHEN w.held IS NOT NULL THEN ARRAY(SELECT unnest(w.held) INTERSE
     tried = ARRAY(SELECT DISTINCT unnest(w.tried || w.held || w.chunk_ids))
 FROM weighed w
 WHERE s.index_target_id = %(index_target_id)s AND s.rag_index_build_id = %(build)s AND s.document_id = w.document_id
+  AND s.document_id = ANY(ARRAY(SELECT document_id FROM weighed))
   AND (w.row_number = 1 OR w.chunks <= %(chunks)s)
 RETURNING s.document_id, w.seq, w.held, w.tried, coalesce(w.chunk_ids, '{}') AS published,
           w.chunk_ids IS NOT NULL AS is_published;
