@@ -108,7 +108,7 @@ def find_chunk(
         key = {"workspace_id": workspace_id, "build": build, "chunk": min(number, _GREATEST)}
         row = connection.execute(statement, key).fetchone()
         if row is None:
-            raise UnknownDocument("The index serves no such chunk (any more): its text may have changed.")
+            raise UnknownDocument("The index serves no such chunk (any more): its text may have changed. Search anew.")
         document_id, position = row
         document = served_document(connection, workspace_id, build, document_id)
         first = max(0, position - neighbours)

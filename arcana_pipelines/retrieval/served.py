@@ -139,7 +139,7 @@ def served_document(connection: Connection, workspace_id: UUID, build: int, docu
     parameters = {"workspace_id": workspace_id, "build": build, "document_id": document_id, "after": None, "most": 1}
     documents = _fit(query.rows(connection, ServedDocument, statement, parameters))
     if not documents:
-        raise UnknownDocument("The index does not serve this document (yet).")
+        raise UnknownDocument("The index does not serve this document (yet): it will after a sync, if it is there.")
     return documents[0]
 
 
@@ -184,7 +184,9 @@ def path_of(connection: Connection, workspace_id: UUID, document_id: UUID) -> st
 
 
 def _unknown(document_id: UUID) -> UnknownDocument:
-    return UnknownDocument(f"There is no document '{document_id}' in this workspace (any more).")
+    return UnknownDocument(
+        f"There is no document '{document_id}' in this workspace (any more). Search for it by its title."
+    )
 
 
 def _fit(documents: list[_Document]) -> list[_Document]:

@@ -163,8 +163,11 @@ def find_document(
     if version is not None:
         raise _no_version(connection, document_id, version)
     if as_of is not None:
-        raise UnknownDocument(f"The index '{index}' did not show this document at {as_of.isoformat(sep=' ')}.")
-    raise UnknownDocument(f"The index '{index}' does not serve this document yet.")
+        then = as_of.isoformat(sep=" ")
+        raise UnknownDocument(
+            f"The index '{index}' did not show this document at {then}. Its versions say when it did."
+        )
+    raise UnknownDocument(f"The index '{index}' does not serve this document yet: it will after a sync.")
 
 
 def find_versions(connection: Connection, workspace_id: UUID, asked: str, index: str) -> list[ServedVersion]:
@@ -178,7 +181,10 @@ def find_versions(connection: Connection, workspace_id: UUID, asked: str, index:
     key = {"workspace_id": workspace_id, "document_id": document_id, "index": index}
     versions = rows(connection, ServedVersion, statement, key)
     if not versions:
-        raise UnknownDocument(f"The index '{index}' remembers no version of this document.")
+        raise UnknownDocument(
+            f"The index '{index}' remembers no version of this document: it was served never, or longer ago than "
+            "RETENTION_DAYS. Search for what says the same now."
+        )
     return [replace(each, title=shown(each.title)) for each in versions]
 
 
@@ -208,7 +214,10 @@ def find_document_id(connection: Connection, workspace_id: UUID, asked: str, is_
     statement = "SELECT document_id FROM source_page WHERE workspace_id = %s AND external_id = %s"
     named: UUID | None = scalar(connection, statement, [workspace_id, place.external_id])
     if named is None:
-        raise UnknownDocument(f"The page '{place.title or place.external_id}' was never in the index.")
+        raise UnknownDocument(
+            f"The page '{place.title or place.external_id}' was never in the index: the workspace's status says "
+            "what is not indexed."
+        )
     return named
 
 
@@ -220,7 +229,10 @@ def _is_document(connection: Connection, workspace_id: UUID, document_id: UUID, 
 def _no_version(connection: Connection, document_id: UUID, version: int) -> WrongUse:
     latest = scalar(connection, "SELECT max(version) FROM document_content WHERE document_id = %s", [document_id])
     if latest is None or not 1 <= version <= latest:
-        return UnknownDocument(f"There is no version {version} of this document.")
+        return UnknownDocument(
+            f"There is no version {version} of this document"
+            + (f": they are numbered from 1 to {latest}." if latest else ". Search for what says the same now.")
+        )
     return NotRemembered(
         f"Version {version} of this document is not known any more, or the index never served it. The list of "
         "versions says which are."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -198,6 +199,7 @@ class TestThePast:
 
             assert refused(as_of="2001-01-01T00:00:00Z") == (410, "not-remembered")
             assert refused(version=3) == refused(version=2**31 - 1) == (404, "not-found")
+            assert "numbered from 1 to 2" in problem(client.get(at, params={"version": 3}))["detail"]
             assert (
                 refused(as_of="9000-01-01T00:00:00Z")
                 == refused(as_of="2026-01-01T00:00:00")
@@ -329,7 +331,8 @@ class TestWhatIsNotThere:
     def test_is_not_found_however_odd_its_name(self, api: Api, route: str) -> None:
         with api.client("read") as client:
             for asked in ("Nowhere", "a%00b", "%F0%9F", " ", "%ED%A0%80", "x" * 200, "%25s"):
-                assert problem(client.get(f"{DOCUMENTS}/{asked}{route}"))["status"] == 404
+                refused = problem(client.get(f"{DOCUMENTS}/{asked}{route}"))
+                assert refused["status"] == 404 and re.search("[Ss]earch|Give its id|remove it", refused["detail"])
 
 
 class TestAnIndex:
