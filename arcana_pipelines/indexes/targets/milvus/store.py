@@ -47,9 +47,15 @@ class MilvusStore(Store):
     def __init__(
         self, location: str, *, user: str = "", password: str = "", database: str = "", timeout: float = 30.0
     ) -> None:
-        """`location` is the address of a server, or the path of Milvus Lite's directory."""
+        """`location` is the address of a server, or the path of Milvus Lite's directory.
+
+        Raises:
+            TargetUnreachable: there is a file.
+        """
         self._location = location
         self._path = None if "://" in location else Path(location)
+        if self._path is not None and self._path.is_file():
+            raise TargetUnreachable(f"{location} is a file, and Milvus Lite keeps its collections in a directory.")
         self._credentials = {"user": user, "password": password}
         self._database = database
         self._timeout = timeout

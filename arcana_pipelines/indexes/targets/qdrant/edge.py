@@ -32,6 +32,13 @@ class EdgeStore(Store):
     """A directory with a directory for each collection."""
 
     def __init__(self, path: Path) -> None:
+        """Nothing is opened yet.
+
+        Raises:
+            TargetUnreachable: there is a file.
+        """
+        if path.is_file():
+            raise TargetUnreachable(f"{path} is a file, and Qdrant Edge keeps its collections in a directory.")
         self._path = path
         self._lock = EmbeddedLock(path)
         self._kept = ExitStack()
@@ -39,8 +46,6 @@ class EdgeStore(Store):
 
     def version(self) -> str:
         """See `Store.version`."""
-        if self._path.exists() and not self._path.is_dir():
-            raise TargetUnreachable(f"{self._path} is a file, and Qdrant Edge keeps its collections in a directory.")
         return f"Qdrant Edge {version('qdrant-edge-py')}"
 
     def make(self, collection: Collection) -> None:
