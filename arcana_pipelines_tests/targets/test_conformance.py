@@ -1,20 +1,151 @@
-"""Every store of a target keeps to the protocol."""
+"""Every target keeps to the protocol: one class a kind, and a way to reach it."""
 
 from __future__ import annotations
 
+import functools
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from arcana_pipelines.testing.conformance.targets import TargetConformance
+from arcana_pipelines.indexes.targets.chroma import places
+from arcana_pipelines.testing.conformance.targets import DeliveryConformance, Server, TargetConformance
+from arcana_pipelines.testing.http_server import Answer, AnsweringServer, Request
 
 
-class TestSqlite(TargetConformance):
+def wiping(path: Path) -> None:
+    """Delete a file or directory, and what lies beside it under its name."""
+    for each in path.parent.glob(f"{path.name}*"):
+        if each.is_dir():
+            shutil.rmtree(each)
+        else:
+            each.unlink()
+
+
+class TestSqlite(TargetConformance, DeliveryConformance):
     @pytest.fixture
     def kind(self) -> str:
         return "sqlite"
 
     @pytest.fixture
+    def wipe(self, location: str) -> Callable[[], None]:
+        return functools.partial(wiping, Path(location))
+
+    @pytest.fixture
     def broken(self, tmp_path: Path) -> str:
         (tmp_path / "no-database").write_bytes(b"This is no database, but a text of some length." * 40)
         return str(tmp_path / "no-database")
+
+
+class TestChromaDirectory(TargetConformance, DeliveryConformance):
+    @pytest.fixture
+    def kind(self) -> str:
+        return "chroma"
+
+    @pytest.fixture
+    def wipe(self, location: str) -> Callable[[], None]:
+        return functools.partial(wiping, Path(location))
+
+    @pytest.fixture
+    def broken(self, tmp_path: Path) -> str:
+        (tmp_path / "damaged").mkdir()
+        (tmp_path / "damaged" / "chroma.sqlite3").write_bytes(b"This is no database, but a text." * 40)
+        return str(tmp_path / "damaged")
+
+
+class ChromaServer:
+    """`chroma run` on a free port of the loopback interface."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        program = Path(sys.executable).with_name("chroma")
+        where = ["--path", str(self.path), "--host", "127.0.0.1", "--port", str(self.port)]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.process = subprocess.Popen([program, "run", *where], **quiet)  # type: ignore[call-overload]
+        until = time.monotonic() + 60
+        while True:
+            try:
+                if httpx.get(f"{self.address}/api/v2/heartbeat").is_success:
+                    return
+            except httpx.HTTPError:
+                assert time.monotonic() < until and self.process.poll() is None, "it does not start"
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        self.end(signal.SIGKILL)
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        self.process.send_signal(how)
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def chroma_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromaServer]:
+    server = ChromaServer(tmp_path_factory.mktemp("chroma"))
+    yield server
+    server.end()
+
+
+class Refusing(AnsweringServer):
+    def __init__(self, status: int) -> None:
+        self.status = status
+        super().__init__()
+
+    def answer(self, request: Request) -> Answer | None:
+        return Answer(self.status, b"<html>no</html>")
+
+
+class TestChromaServer(TargetConformance, DeliveryConformance):
+    numbers = iter(range(1_000))
+
+    @pytest.fixture
+    def kind(self) -> str:
+        return "chroma"
+
+    @pytest.fixture
+    def location(self, chroma_server: ChromaServer) -> str:
+        # A database a test: starting a server takes seconds.
+        return f"{chroma_server.address}/tests/test_{next(self.numbers)}"
+
+    @pytest.fixture
+    def server(self, chroma_server: ChromaServer) -> Server:
+        return chroma_server
+
+    @pytest.fixture
+    def wipe(self, location: str, chroma_server: ChromaServer) -> Callable[[], None]:
+        tenant, database = location.split("/")[-2:]
+
+        def wipe() -> None:
+            place = f"{chroma_server.address}/api/v2/tenants/{tenant}/databases/{database}"
+            for collection in httpx.get(f"{place}/collections").json():
+                httpx.delete(f"{place}/collections/{collection['name']}").raise_for_status()
+            httpx.delete(place).raise_for_status()
+
+        return wipe
+
+    @pytest.fixture(params=["away", "silent", 200, 302, 401, 403, 404, 429, 500, 503])
+    def broken(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+        if isinstance(request.param, int):
+            with Refusing(request.param) as server:
+                yield f"{server.address}/tests/main"
+            return
+        monkeypatch.setattr(places, "TIMEOUT", httpx.Timeout(0.2))
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            address = f"http://127.0.0.1:{listening.getsockname()[1]}/tests/main"
+            if request.param == "away":
+                listening.close()
+            yield address

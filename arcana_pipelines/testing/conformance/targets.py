@@ -6,25 +6,47 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Protocol
 from uuid import UUID
 
 import numpy as np
 import pytest
 
+from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import CollectionMissing, RowsRefused, TargetUnreachable
 from arcana_pipelines.indexes.targets import embedded
-from arcana_pipelines.indexes.targets.protocol import Changes, Collection, Document, Row, Store, Vector
+from arcana_pipelines.indexes.targets.delivery import deliver, verify_target
+from arcana_pipelines.indexes.targets.protocol import (
+    Changes,
+    Collection,
+    Document,
+    Found,
+    Row,
+    Store,
+    Stored,
+    Vector,
+)
 from arcana_pipelines.indexes.targets.registry import open_store
+from arcana_pipelines.indexes.targets.targets import Target, add_target, drop_target, targets_of
+from arcana_pipelines.indexes.targets.unwanted import drop_unwanted, due_places
 from arcana_pipelines.settings import load_settings
+from arcana_pipelines.testing.indexed_workspace import IndexedWorkspace
+from arcana_pipelines.testing.notion_server import NotionWorld, serve
+from arcana_pipelines.workspaces import workspaces
 
 ONE, OTHER = "acme_default_b1_0a1b2c3d", "beta_default_b1_4e5f6a7b"
 DIMENSIONS = 16
 LEAST_COSINE = 0.9999
+LEAST_RECALL = 0.98
+# Who was overtaken says nothing more to a store after so long.
+MOST_SECONDS = 30.0
 # Rows that a process puts before it is killed, in changes of twenty.
 _DELIVERING = """
 import sys
@@ -38,8 +60,96 @@ with opened(sys.argv[1], sys.argv[2]) as store:
 """
 
 
-class TargetConformance:
-    """Inherit and give the fixture `kind`; `location` if it is no path, and `broken` if it can be out of reach."""
+class Readable(Protocol):
+    """What is asked of a store to prove and to search it; see `Store`."""
+
+    def count(self, collection: str) -> int:
+        """How many rows there are."""
+        ...
+
+    def scan(self, collection: str) -> Iterator[list[Stored]]:
+        """All rows."""
+        ...
+
+    def vectors(self, collection: str, chunk_ids: Sequence[int]) -> Mapping[int, Vector]:
+        """Those of some rows."""
+        ...
+
+    def nearest(self, collection: str, vector: Vector, limit: int) -> list[Found]:
+        """The nearest rows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A store, and the rows that a collection of it has to have."""
+
+    store: Readable
+    collection: str
+    rows: list[Row]
+
+
+class Server(Protocol):
+    """A server that is killed and started again, with what it had on its disk and at the same address."""
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        ...
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        ...
+
+
+class ReadingConformance:
+    """Of what is filled by other ways than `Store.apply`, too: inherit and give the fixture `filled`."""
+
+    @pytest.fixture
+    def filled(self) -> Filled:
+        """A collection with fifty rows at least."""
+        raise NotImplementedError
+
+    def test_rows_are_counted_exactly_and_listed_once_with_document_and_hash(self, filled: Filled) -> None:
+        assert filled.store.count(filled.collection) == len(filled.rows) >= 50
+        assert held(filled.store, filled.collection) == hashes(filled.rows)
+
+    def test_vectors_are_those_that_were_put(self, filled: Filled) -> None:
+        found = filled.store.vectors(filled.collection, [row.chunk_id for row in filled.rows])
+        assert found.keys() == {row.chunk_id for row in filled.rows}
+        assert all(cosine(found[row.chunk_id], row.vector) > LEAST_COSINE for row in filled.rows)
+        assert filled.store.vectors(filled.collection, [0, 10**12]) == {}
+        assert filled.store.vectors(filled.collection, []) == {}
+
+    def test_the_nearest_come_first_with_their_cosine(self, filled: Filled) -> None:
+        vectors = {row.chunk_id: row.vector for row in filled.rows}
+        for row in filled.rows[:10]:
+            found = filled.store.nearest(filled.collection, row.vector, 5)
+            assert len({near.chunk_id for near in found}) == len(found) == 5
+            assert found[0].nearness == pytest.approx(1, abs=1e-3)
+            assert [near.nearness for near in found] == sorted((near.nearness for near in found), reverse=True)
+            for near in found:
+                assert near.nearness == pytest.approx(float(vectors[near.chunk_id] @ row.vector), abs=1e-3)
+
+    def test_the_ten_nearest_are_found_as_by_comparing_all(self, filled: Filled) -> None:
+        vectors = np.stack([row.vector for row in filled.rows])
+        hits = 0
+        for row in filled.rows[:40]:
+            cosines = vectors @ row.vector
+            least = np.sort(cosines)[-10] - 1e-6
+            ids = {filled.rows[place].chunk_id for place in np.flatnonzero(cosines >= least)}
+            hits += sum(near.chunk_id in ids for near in filled.store.nearest(filled.collection, row.vector, 10))
+        assert hits / 400 >= LEAST_RECALL
+
+    def test_all_are_found_where_more_are_wanted_than_there_are(self, filled: Filled) -> None:
+        found = filled.store.nearest(filled.collection, filled.rows[0].vector, len(filled.rows) + 10)
+        assert {near.chunk_id for near in found} == {row.chunk_id for row in filled.rows}
+
+
+class TargetConformance(ReadingConformance):
+    """Inherit and give the fixture `kind`; `location` if it is no path, and `broken` if it can be out of reach.
+
+    `server` if it is one, and `wipe` if what it holds can be lost.
+    """
 
     # How many rows it takes at once, at least. A document of as many chunks is delivered in one change.
     MOST: ClassVar[int] = 10_000
@@ -58,6 +168,24 @@ class TargetConformance:
     def broken(self) -> str:
         """A location where nothing usable answers."""
         pytest.skip("no location out of reach was given")
+
+    @pytest.fixture
+    def server(self) -> Server:
+        """The server at `location`."""
+        pytest.skip("it has no server")
+
+    @pytest.fixture
+    def wipe(self) -> Callable[[], None]:
+        """Deletes all that the store holds behind our back; no one has it open."""
+        pytest.skip("no way to wipe it was given")
+
+    @pytest.fixture
+    def filled(self, store: Store) -> Filled:
+        """See `ReadingConformance`."""
+        rows = rows_of(1, range(1, 301))
+        store.apply(ONE, Changes(rows=rows))
+        store.settle(ONE, len(rows))
+        return Filled(store, ONE, rows)
 
     @pytest.fixture
     def store(self, kind: str, location: str) -> Iterator[Store]:
@@ -286,6 +414,47 @@ class TargetConformance:
             assert held(again) == hashes(rows_of(1, _left_after(done + 2)))
             assert again.nearest(ONE, vector_of(3), 1)[0].chunk_id == 3
 
+    @pytest.mark.slow
+    def test_what_a_killed_server_had_acknowledged_is_there_and_the_rest_can_be_told_again(
+        self, server: Server, store: Store
+    ) -> None:
+        done = -1
+
+        def deliver_on() -> None:
+            nonlocal done
+            until = time.monotonic() + MOST_SECONDS
+            while time.monotonic() < until:
+                store.apply(ONE, Changes(rows=_edit(done + 1), gone=[row.chunk_id for row in _edit(done)]))
+                done += 1
+
+        killing = threading.Timer(0.3, server.kill)
+        killing.start()
+        with pytest.raises(TargetUnreachable):
+            deliver_on()
+        killing.join()
+        with pytest.raises(TargetUnreachable):
+            store.count(ONE)
+        server.start()
+        left = held(store).items()
+        # The last word may have been heard, and half carried out: new rows come first.
+        assert hashes(_edit(done)).items() <= left or hashes(_edit(done + 1)).items() <= left
+        store.apply(ONE, Changes(rows=_edit(done + 1), whole=[UUID(int=1)]))
+        assert held(store) == hashes(_edit(done + 1))
+        assert len(store.nearest(ONE, vector_of(3), 500)) == 100
+
+    def test_one_that_was_wiped_is_filled_again(
+        self, store: Store, kind: str, location: str, wipe: Callable[[], None]
+    ) -> None:
+        store.apply(ONE, Changes(rows=rows_of(1, range(1, 6))))
+        store.close()
+        wipe()
+        with opened(kind, location) as again:
+            with pytest.raises(CollectionMissing):
+                again.count(ONE)
+            again.make(Collection(ONE, DIMENSIONS, 5))
+            again.apply(ONE, Changes(rows=rows_of(1, range(1, 6))))
+            assert held(again) == hashes(rows_of(1, range(1, 6)))
+
     def test_one_out_of_reach_is_an_error_of_ours_that_names_it(self, kind: str, broken: str) -> None:
         asks: list[Callable[[Store], object]] = [
             lambda store: store.version(),
@@ -294,13 +463,98 @@ class TargetConformance:
             lambda store: store.apply(ONE, Changes(rows=rows_of(1, [1]))),
             lambda store: store.drop(ONE),
         ]
+        started = time.monotonic()
         for ask in asks:
             with pytest.raises(TargetUnreachable, match=re.escape(broken)), opened(kind, broken) as store:
                 ask(store)
+        assert time.monotonic() - started < MOST_SECONDS
 
     def test_it_may_be_closed_twice(self, store: Store) -> None:
         store.close()
         store.close()
+
+
+class DeliveryConformance:
+    """Of a kind that is registered: inherit and give the fixtures `kind`, `location` and `wipe`.
+
+    `arcana_index` and what it needs come from `arcana_pipelines.testing.fixtures`.
+    """
+
+    @pytest.fixture
+    def kind(self) -> str:
+        """Its name in the registry."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def location(self) -> str:
+        """Where it is: a path or an address, as a target's row says it."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def wipe(self) -> Callable[[], None]:
+        """Deletes all that the store has behind our back; no one has it open."""
+        raise NotImplementedError
+
+    def test_it_follows_what_is_published_and_comes_back_when_it_was_wiped(
+        self, arcana_index: IndexedWorkspace, kind: str, location: str, wipe: Callable[[], None]
+    ) -> None:
+        target = added(arcana_index, kind, location)
+        assert deliver(arcana_index.database, target, seconds=60).error is None
+        assert_equal(arcana_index.database, target)
+        world = arcana_index.world
+        world.add_page("One more", blocks="There is a canteen. 식당이 있습니다.")
+        world.trash(world.visible_pages()[0])
+        world.clock.advance(600)
+        arcana_index.sync()
+        deliver(arcana_index.database, target, seconds=60)
+        published = assert_equal(arcana_index.database, target)
+        wipe()
+        found = verify_target(arcana_index.database, target)
+        assert found.parity is not None
+        # It was filled again before it was compared, or found empty and filled then.
+        assert found.delivery.put + found.repair.put == published
+        assert assert_equal(arcana_index.database, target) == published
+
+    def test_two_workspaces_share_a_store_and_one_that_leaves_takes_only_its_own(
+        self, arcana_index: IndexedWorkspace, kind: str, location: str
+    ) -> None:
+        database = arcana_index.database
+        world = NotionWorld()
+        world.add_page("Theirs", blocks="It is nobody else's. 남의 것이 아닙니다.")
+        world.clock.advance(600)
+        with serve(world) as server:
+            other = IndexedWorkspace.register(database, world, server, "other")
+            settings = database.settings.model_copy(update={"notion_base_url": server.base_url})
+            with closing(Database(settings)) as own:
+                other = replace(other, database=own)
+                other.sync()
+                ours, theirs = added(arcana_index, kind, location), added(other, kind, location)
+                for target in (ours, theirs):
+                    assert deliver(database, target, seconds=60).error is None
+                assert assert_equal(database, ours) > 1 and assert_equal(database, theirs) == 1
+                with database.connection() as connection:
+                    drop_target(connection, theirs)
+                    places = due_places(connection)
+                assert [drop_unwanted(database, place) for place in places] == [1]
+                assert_equal(database, ours)
+
+
+def added(index: IndexedWorkspace, kind: str, location: str) -> Target:
+    """A new target of a workspace."""
+    with index.database.connection() as connection:
+        workspace_id = workspaces.find(connection, index.slug).workspace_id
+        return add_target(connection, workspace_id, kind, location, kind)
+
+
+def assert_equal(database: Database, target: Target) -> int:
+    """It serves, and is proven equal; returns how many rows it has."""
+    found = verify_target(database, target)
+    assert found.parity is not None and found.parity.is_equal and not found.repair.put
+    with database.connection() as connection:
+        (now,) = targets_of(connection, target.workspace_id, target.name)
+    assert (now.state, now.waiting, now.last_error) == ("live", 0, None)
+    assert found.parity.count == now.vector_count > 0
+    return now.vector_count
 
 
 def opened(kind: str, location: str) -> AbstractContextManager[Store]:
@@ -347,7 +601,7 @@ def document_of(document: int, chunks: Iterable[int]) -> Document:
     )
 
 
-def held(store: Store, collection: str = ONE) -> dict[int, tuple[UUID | None, str]]:
+def held(store: Readable, collection: str = ONE) -> dict[int, tuple[UUID | None, str]]:
     """Document and hash of each row as the store lists it; it lists none twice, and counts as many."""
     listed = [row for batch in store.scan(collection) for row in batch]
     rows = {row.chunk_id: (row.document_id, row.row_hash) for row in listed}
@@ -373,3 +627,8 @@ def gone_of(change: int) -> range:
 def _left_after(change: int) -> set[int]:
     """The rows that are there after that change of the process that is killed."""
     return set(range(1, change * 20 + 21)) - {chunk for each in range(change + 1) for chunk in gone_of(each)}
+
+
+def _edit(number: int) -> list[Row]:
+    """A document after so many edits, of which no chunk stays; none before the first."""
+    return rows_of(1, range(number * 100 + 1, number * 100 + 101)) if number >= 0 else []

@@ -20,7 +20,7 @@ import httpx
 from chromadb.api import ServerAPI
 from chromadb.api.models.Collection import Collection
 from chromadb.config import Settings, System
-from chromadb.errors import NotFoundError, UniqueConstraintError, error_types
+from chromadb.errors import ChromaError, NotFoundError, error_types
 
 from arcana_pipelines.errors import RowsRefused, TargetUnreachable
 from arcana_pipelines.indexes.targets.chroma.addresses import DATABASE, TENANT, parts_of
@@ -220,11 +220,12 @@ class Server:
         try:
             self._opened.api.get_database(there["database"], there["tenant"])
         except NotFoundError:
-            # Somebody else may make them now.
-            with suppress(UniqueConstraintError):
+            # One that is there already, also where somebody else makes it now, has no error of its own.
+            with suppress(ChromaError):
                 self._opened.api.create_tenant(there["tenant"])
-            with suppress(UniqueConstraintError):
+            with suppress(ChromaError):
                 self._opened.api.create_database(there["database"], there["tenant"])
+            self._opened.api.get_database(there["database"], there["tenant"])
 
     def dropped(self) -> None:
         """Nothing: what a dropped collection leaves on the disk is the server's."""

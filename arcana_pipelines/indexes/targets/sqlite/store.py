@@ -141,6 +141,7 @@ class SqliteStore(Store):
 
     def name_serving(self, alias: str, collection: str) -> None:
         """See `Store.name_serving`: the column `alias` of `collections`."""
+        self._number(collection)  # where there is none, no other loses the name
         with self._changing():
             collections.name_serving(self._connection, alias, collection)
 
