@@ -116,7 +116,8 @@ def _corpus(folder: Path | None, chunks: int) -> tuple[Iterable[tuple[str, str, 
 
 def _shuffled(sentences: list[str], chunks: int, chance: random.Random) -> Iterator[tuple[str, str, str]]:
     """Documents of sections in which four real sentences follow each other, as neighbours or not."""
-    for number in range(chunks // CHUNKS_OF_A_DOCUMENT):
+    # Of two long sections in five another chunk comes.
+    for number in range(chunks * 5 // (7 * CHUNKS_OF_A_DOCUMENT)):
         sections = []
         for section in range(CHUNKS_OF_A_DOCUMENT):
             at = chance.randrange(len(sentences) - 2)
