@@ -153,3 +153,20 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "folder.sqlite").mkdir()
     with pytest.raises(TargetUnreachable, match="cannot be opened"):
         SqliteStore(tmp_path / "folder.sqlite")
+
+
+@pytest.mark.parametrize(
+    ("error", "next_step"),
+    [
+        (apsw.ReadOnlyError, "see to the rights"),
+        (apsw.CantOpenError, "see to the rights"),
+        (apsw.FullError, "Make room"),
+        (apsw.BusyError, "try again"),
+        (apsw.CorruptError, "move it away"),
+        (apsw.NotADBError, "move it away"),
+        (apsw.IOError, "cannot be used"),
+    ],
+)
+def test_each_fault_of_a_file_names_the_file_and_the_next_step(error: type[apsw.Error], next_step: str) -> None:
+    told = file.said(Path("/srv/handbook.sqlite"), error("disk I/O error"))
+    assert "/srv/handbook.sqlite" in told and next_step in told
