@@ -49,24 +49,27 @@ LEAST_SHARED = 0.98
 MOST_P50_MS = 100.0
 
 
-def compared(database: Database, slug: str, workspace_id: UUID, questions: Sequence[str]) -> bool:
-    """Export, export again, and ask both."""
+def compared(
+    database: Database, slug: str, workspace_id: UUID, questions: Sequence[str], most_ms: float | None = None
+) -> bool:
+    """Export, export again, and ask both. Without `most_ms` questions are embedded, which takes most of a search."""
     with tempfile.TemporaryDirectory() as folder, database.connection() as connection:
         file = Path(folder) / "index.sqlite"
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         first = export_index(connection, workspace_id, slug, file)
-        seconds = time.perf_counter() - started
+        seconds, used = time.perf_counter() - started, time.process_time() - used
         started = time.perf_counter()
         again = export_index(connection, workspace_id, slug, file)
         renewed = time.perf_counter() - started
         print(
             f"{first.chunks:,} chunks of {first.documents:,} documents: {seconds:.1f} s, "
-            f"{first.chunks / seconds:,.0f} a second, {first.bytes / 1e6:.1f} MB; "
+            f"{used:.1f} of a processor beside the database; {first.bytes / 1e6:.1f} MB; "
             f"again, {again.put + again.taken} rows that differ: {renewed:.1f} s"
         )
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         with Searcher(slug, database=database) as ours, Searcher.from_file(file) as theirs:
-            print(f"opened and checked: {time.perf_counter() - started:.2f} s")
+            seconds, used = time.perf_counter() - started, time.process_time() - used
+            print(f"opened and checked: {seconds:.2f} s, {used:.2f} of a processor")
             times: dict[str, list[float]] = {"PostgreSQL": [], "file": []}
             shared = same = asked = 0
             for question in questions:
@@ -83,12 +86,10 @@ def compared(database: Database, slug: str, workspace_id: UUID, questions: Seque
         for name, each in times.items():
             print(f"{name}: p50 {percentile(each, 50):.1f} ms, p99 {percentile(each, 99):.1f} ms")
         print(f"the same ten in the same order: {same} of {len(questions)} questions\n")
-        return all(
-            [
-                met(f"share of the first {HITS} hits that both find", shared / asked, LEAST_SHARED, at_least=True),
-                met("p50 of a search in the file, ms", percentile(times["file"], 50), MOST_P50_MS),
-            ]
-        )
+        is_met = met(f"share of the first {HITS} hits that both find", shared / asked, LEAST_SHARED, at_least=True)
+        if most_ms is not None:
+            is_met &= met("p50 of a search in the file, ms", percentile(times["file"], 50), most_ms)
+        return is_met
 
 
 def sample() -> bool:
@@ -113,7 +114,7 @@ def large(chunks: int) -> bool:
             connection.execute("VACUUM ANALYZE")
         writer = Writer(11)
         print("\n## A large index\n")
-        return compared(database, "large", workspace_id, [writer.query() for _ in range(200)])
+        return compared(database, "large", workspace_id, [writer.query() for _ in range(200)], MOST_P50_MS)
 
 
 def main() -> int:
