@@ -108,6 +108,23 @@ def test_the_index_of_milvus_follows_the_size(vectors: int, name: str) -> None:
     assert kind.name == name and set(kind.effort) <= {"nprobe", "ef"}
 
 
+def test_milvus_makes_the_index_anew_when_the_size_passes_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arcana_pipelines.indexes.targets.milvus.index_kind.FLAT_BELOW", 50)
+    monkeypatch.setattr("arcana_pipelines.indexes.targets.milvus.index_kind.IVF_BELOW", 100)
+    put = rows(uuid4(), 1, 120)
+    with closing(MilvusStore(str(tmp_path / "x.db"))) as store:
+        store.make(Collection(NAME, 16, 0))
+        for size, name in ((20, "FLAT"), (80, "IVF_FLAT"), (120, "HNSW"), (20, "FLAT")):
+            store.apply(NAME, Changes(rows=put[:size], gone=[row.chunk_id for row in put[size:]]))
+            store.settle(NAME, size)
+            assert store._client is not None
+            assert store._client.describe_index(NAME, "vector")["index_type"] == name
+            assert store.count(NAME) == size
+            assert store.nearest(NAME, put[7].vector, 3)[0].chunk_id == put[7].chunk_id
+
+
 class TestAQdrantServerThatFails:
     @pytest.fixture
     def server(self) -> Iterator[QdrantServer]:
