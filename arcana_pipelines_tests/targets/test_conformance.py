@@ -9,15 +9,30 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.indexes.builds import Build, builds_of
 from arcana_pipelines.indexes.targets.chroma import places
-from arcana_pipelines.testing.conformance.targets import DeliveryConformance, Server, TargetConformance
+from arcana_pipelines.indexes.targets.pgvector.ann import nearest_statement, tune
+from arcana_pipelines.indexes.targets.protocol import Found, Row, Stored, Vector
+from arcana_pipelines.indexes.targets.rows import rows_of
+from arcana_pipelines.testing.conformance.targets import (
+    DeliveryConformance,
+    Filled,
+    ReadingConformance,
+    Server,
+    TargetConformance,
+)
 from arcana_pipelines.testing.http_server import Answer, AnsweringServer, Request
+from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines_tests.harness import Harness
+from arcana_pipelines_tests.targets.truth import published_rows
 
 
 def wiping(path: Path) -> None:
@@ -27,6 +42,55 @@ def wiping(path: Path) -> None:
             shutil.rmtree(each)
         else:
             each.unlink()
+
+
+class Published:
+    """What PostgreSQL itself serves of a build: its publish is its put, so it is read as it stands."""
+
+    def __init__(self, connection: Connection, build: Build) -> None:
+        self.connection = connection
+        self.build = build
+
+    def count(self, collection: str) -> int:
+        found = self.connection.execute("SELECT published_vectors FROM rag_indexes").fetchone()
+        assert found is not None
+        return int(found[0])
+
+    def scan(self, collection: str) -> Iterator[list[Stored]]:
+        rows = rows_of(self.connection, self.build.rag_index_build_id, self._chunks(), with_text=False)
+        yield [Stored(row.chunk_id, row.document_id, row.row_hash) for row in rows]
+
+    def vectors(self, collection: str, chunk_ids: Sequence[int]) -> Mapping[int, Vector]:
+        rows = rows_of(self.connection, self.build.rag_index_build_id, chunk_ids, with_text=False)
+        return {row.chunk_id: row.vector for row in rows}
+
+    def nearest(self, collection: str, vector: Vector, limit: int) -> list[Found]:
+        statement = nearest_statement(self.build.rag_index_build_id, self.build.dimensions, self.build.ann)
+        with self.connection.transaction():
+            tune(self.connection, self.build.ann, self.build.ann_effort)
+            found = self.connection.execute(statement, {"vector": str(vector.tolist()), "candidates": limit})
+            return [Found(chunk, score) for chunk, score in found.fetchall()]
+
+    def _chunks(self) -> list[int]:
+        published = "SELECT unnest(chunk_ids) FROM published_document WHERE rag_index_build_id = %s"
+        return [chunk for (chunk,) in self.connection.execute(published, [self.build.rag_index_build_id])]
+
+
+class TestPgvector(ReadingConformance):
+    @pytest.fixture
+    def filled(self, acme: Harness) -> Iterator[Filled]:
+        for number in range(24):
+            acme.world.add_page(f"Page {number}", blocks=f"Rule {number}: everyone has {number} days of 연차휴가.")
+        acme.world.clock.advance(600)
+        acme.sync()
+        with acme.database.connection() as connection:
+            (build,) = builds_of(connection, workspaces.find(connection, acme.slug).workspace_id)
+            # Read without the code that is tested.
+            rows = [
+                Row(chunk, document, "", "", None, (), None, row_hash, vector.astype(np.float32))
+                for chunk, (document, row_hash, vector) in published_rows(connection, build.rag_index_build_id).items()
+            ]
+            yield Filled(Published(connection, build), "", rows)
 
 
 class TestSqlite(TargetConformance, DeliveryConformance):

@@ -38,7 +38,7 @@ def differences(database: Database, target: Target, at_rest: bool = True) -> lis
             for build in builds:
                 if build.collection is not None:
                     waiting = set() if at_rest else _waiting(connection, target, build.build)
-                    wanted = _published(connection, build.build)
+                    wanted = published_rows(connection, build.build)
                     found += _of_collection(store, build.collection, wanted, waiting)
                 elif at_rest:
                     found.append(f"build {build.build} has no collection")
@@ -84,7 +84,7 @@ def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
     return unit
 
 
-def _published(connection: Connection, build: int) -> Published:
+def published_rows(connection: Connection, build: int) -> Published:
     """The published chunks of a build: document, row hash and vector at unit length."""
     rows = connection.execute(
         sql.SQL(

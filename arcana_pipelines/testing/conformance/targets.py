@@ -106,11 +106,11 @@ class ReadingConformance:
 
     @pytest.fixture
     def filled(self) -> Filled:
-        """A collection with fifty rows at least."""
+        """A collection with twenty rows at least."""
         raise NotImplementedError
 
     def test_rows_are_counted_exactly_and_listed_once_with_document_and_hash(self, filled: Filled) -> None:
-        assert filled.store.count(filled.collection) == len(filled.rows) >= 50
+        assert filled.store.count(filled.collection) == len(filled.rows) >= 20
         assert held(filled.store, filled.collection) == hashes(filled.rows)
 
     def test_vectors_are_those_that_were_put(self, filled: Filled) -> None:
@@ -133,12 +133,13 @@ class ReadingConformance:
     def test_the_ten_nearest_are_found_as_by_comparing_all(self, filled: Filled) -> None:
         vectors = np.stack([row.vector for row in filled.rows])
         hits = 0
-        for row in filled.rows[:40]:
+        probes = filled.rows[:40]
+        for row in probes:
             cosines = vectors @ row.vector
             least = np.sort(cosines)[-10] - 1e-6
             ids = {filled.rows[place].chunk_id for place in np.flatnonzero(cosines >= least)}
             hits += sum(near.chunk_id in ids for near in filled.store.nearest(filled.collection, row.vector, 10))
-        assert hits / 400 >= LEAST_RECALL
+        assert hits / (10 * len(probes)) >= LEAST_RECALL
 
     def test_all_are_found_where_more_are_wanted_than_there_are(self, filled: Filled) -> None:
         found = filled.store.nearest(filled.collection, filled.rows[0].vector, len(filled.rows) + 10)
