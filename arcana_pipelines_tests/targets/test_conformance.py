@@ -124,6 +124,16 @@ class TestChromaDirectory(TargetConformance, DeliveryConformance):
         return str(tmp_path / "damaged")
 
 
+class TestQdrantEdge(TargetConformance, DeliveryConformance):
+    @pytest.fixture
+    def kind(self) -> str:
+        return "qdrant"
+
+    @pytest.fixture
+    def wipe(self, location: str) -> Callable[[], None]:
+        return functools.partial(wiping, Path(location))
+
+
 class ChromaServer:
     """`chroma run` on a free port of the loopback interface."""
 
