@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 from dagster._core.event_api import PartitionKeyFilter
@@ -12,6 +14,7 @@ from arcana_pipelines.defs.run import execute
 from arcana_pipelines.evaluation.golden import Question, Relevant
 from arcana_pipelines.evaluation.quality import evaluate_serving, save_golden, store
 from arcana_pipelines.indexes.health import Finding
+from arcana_pipelines.indexes.targets.targets import add_target
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.harness import Harness
@@ -94,3 +97,18 @@ def test_quality_that_was_compared_with_nothing_is_not_said_to_hold(
         store(connection, evaluation, is_baseline=True)
     execute(instance, "acme", {}, "measure_quality")
     assert _results(instance, "retrieval_quality", "quality_holds", "acme") == ["SUCCEEDED", "PLANNED"]
+
+
+def test_an_audit_compares_targets_and_one_that_cannot_be_asked_fails_no_run(
+    installed: Harness, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
+    file = tmp_path / "copy.sqlite"
+    with installed.database.connection() as connection:
+        add_target(connection, find(connection, "acme").workspace_id, "sqlite", str(file), "copy")
+    execute(instance, "acme", sync_config(Mode.AUDIT), "audit_workspace")
+    for check in ("targets_are_current", "targets_are_equal"):
+        assert _results(instance, "index_targets", check, "acme") == ["SUCCEEDED"], check
+    file.write_text("This is no SQLite file. " * 100)
+    execute(instance, "acme", sync_config(Mode.AUDIT), "audit_workspace")
+    assert _results(instance, "index_targets", "targets_are_equal", "acme") == ["FAILED", "SUCCEEDED"]
