@@ -30,6 +30,7 @@ from arcana_pipelines.testing.conformance.targets import (
     TargetConformance,
 )
 from arcana_pipelines.testing.http_server import Answer, AnsweringServer, Request
+from arcana_pipelines.testing.qdrant_server import QdrantServer
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.targets.truth import published_rows
@@ -132,6 +133,31 @@ class TestQdrantEdge(TargetConformance, DeliveryConformance):
     @pytest.fixture
     def wipe(self, location: str) -> Callable[[], None]:
         return functools.partial(wiping, Path(location))
+
+
+class TestQdrantOverHttp(TargetConformance, DeliveryConformance):
+    """The stand-in of a server."""
+
+    @pytest.fixture
+    def kind(self) -> str:
+        return "qdrant"
+
+    @pytest.fixture
+    def stand_in(self) -> Iterator[QdrantServer]:
+        with QdrantServer() as server:
+            yield server
+
+    @pytest.fixture
+    def location(self, stand_in: QdrantServer) -> str:
+        return stand_in.address
+
+    @pytest.fixture
+    def wipe(self, stand_in: QdrantServer) -> Callable[[], None]:
+        def wipe() -> None:
+            stand_in._collections.clear()
+            stand_in._aliases.clear()
+
+        return wipe
 
 
 class ChromaServer:
