@@ -76,6 +76,7 @@ def _prepared(connection: Connection, name: str, tenant: Tenant) -> tuple[sql.Co
         "index": "default",
         "slugs": [tenant.harness.slug],
         "as_of": scalar(connection, "SELECT clock_timestamp()"),
+        "target": None,
         "asked": tenant.page,
         "external_id": tenant.page,
         "hex": None,
