@@ -335,12 +335,12 @@ def build_to_dict(connection: Connection, build: Build) -> dict[str, Any]:
     row = connection.execute(
         sql.SQL(
             "SELECT (SELECT count(*) FROM published_document WHERE rag_index_build_id = {id}), "
-            "(SELECT count(*) FROM {table} WHERE deleted_at IS NULL), created_at, promoted_at "
-            "FROM rag_index_build WHERE rag_index_build_id = {id}"
+            "(SELECT count(*) FROM {table} WHERE deleted_at IS NULL), b.created_at, b.promoted_at, i.index_type "
+            "FROM rag_index_build b JOIN rag_indexes i USING (rag_index_id) WHERE rag_index_build_id = {id}"
         ).format(id=sql.Literal(build.rag_index_build_id), table=sql.Identifier(build.table))
     ).fetchone()
     assert row is not None
-    documents, chunks, created_at, promoted_at = row
+    documents, chunks, created_at, promoted_at, index_type = row
     return {
         "build": build.rag_index_build_id,
         "state": build.state,
@@ -348,6 +348,7 @@ def build_to_dict(connection: Connection, build: Build) -> dict[str, Any]:
         "dimensions": build.dimensions,
         "chunker": build.chunker,
         "ann": build.ann,
+        "index_type": index_type,
         "documents": documents,
         "chunks": chunks,
         "outdated": build.is_outdated,

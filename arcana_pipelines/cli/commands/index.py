@@ -24,6 +24,7 @@ from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Ann, Build, IndexSettings, builds_of
 from arcana_pipelines.indexes.lifecycle import SettingsChange
 from arcana_pipelines.indexes.targets.pgvector.ann import ANN_FROM
+from arcana_pipelines.indexes.targets.targets import POSTGRESQL
 from arcana_pipelines.indexes.verification import Verification
 from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.workspaces import workspaces
@@ -302,8 +303,9 @@ def _line(facts: dict[str, Any]) -> str:
     chunker = facts["chunker"]
     outdated = ", cut by an older release" if facts["outdated"] else ""
     state = "verified" if _is_verified(facts) else facts["state"]
+    served = f", meaning from {facts['index_type']}" if facts["index_type"] != POSTGRESQL else ""
     return (
         f"build {facts['build']} {state}: {facts['documents']} documents, {facts['chunks']} chunks of about "
         f"{chunker['target_tokens']} tokens, {facts['embedding_model']} ({facts['dimensions']}), "
-        f"{'exact' if facts['ann'] == 'none' else facts['ann']} search{outdated}"
+        f"{'exact' if facts['ann'] == 'none' else facts['ann']} search{served}{outdated}"
     )

@@ -78,8 +78,9 @@ def _print(state: WorkspaceStatus) -> None:
 def _print_targets(targets: Sequence[Target]) -> None:
     for target in targets:
         say(
-            "  target {} ({}): {}, {} documents, {} chunks{}{}{}",
-            target.name, target.kind, target.state, target.object_count, target.vector_count,
+            "  target {} ({}): {}{}, {} documents, {} chunks{}{}{}",
+            target.name, target.kind, target.state, ", serves the index" if target.serves else "",
+            target.object_count, target.vector_count,
             f", {target.waiting} waiting for {target.lag_seconds:.0f} s" if target.waiting else "",
             f", {target.parked} refused" if target.parked else "",
             f". {target.last_error}" if target.last_error else "",

@@ -114,8 +114,9 @@ def verify(slug: str, name: str | None, as_json: bool) -> None:
             say("[bold]{}[/bold]: [red]not compared[/red]. {}", each["name"], each["error"])
         else:
             say(
-                "[bold]{}[/bold]: {} rows, {} missing, {} extra, {} different; {} waiting.",
+                "[bold]{}[/bold]: {} rows, {} missing, {} extra, {} different; {} waiting.{}",
                 each["name"], each["count"], each["missing"], each["extra"], each["different"], each["waiting"],
+                f" {each['repaired']} rows were delivered again." if each["repaired"] else "",
             )  # fmt: skip
     if any(each["error"] for each in compared):
         raise click.exceptions.Exit(1)
@@ -238,8 +239,10 @@ def _again(database: Database, target: Target) -> Target:
 
 def _verified(database: Database, target: Target) -> dict[str, Any]:
     error = parity = None
+    repaired = 0
     try:
-        parity = verify_target(database, target).parity
+        found = verify_target(database, target)
+        parity, repaired = found.parity, found.repair.put
     except ArcanaError as problem:
         error = str(problem)
     now = _again(database, target)
@@ -250,6 +253,7 @@ def _verified(database: Database, target: Target) -> dict[str, Any]:
         "extra": parity.extra if parity else None,
         "different": parity.different if parity else None,
         "is_equal": parity is not None and parity.is_equal,
+        "repaired": repaired,
         "parity": parity.as_dict() if parity else None,
         "error": error,
     }
