@@ -12,7 +12,7 @@ from psycopg import sql
 
 from arcana_pipelines.audit.record import record
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.query import rows, scalar
+from arcana_pipelines.db.query import rows, scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, lock_index
@@ -106,7 +106,7 @@ class Target:
 
 def all_targets(connection: Connection) -> list[Target]:
     """Those of all workspaces, by slug and name."""
-    return rows(connection, Target, load_sql("targets"), {"workspace_id": None, "name": None})
+    return _targets(connection)
 
 
 def targets_of(connection: Connection, workspace_id: UUID, name: str | None = None) -> list[Target]:
@@ -115,7 +115,7 @@ def targets_of(connection: Connection, workspace_id: UUID, name: str | None = No
     Raises:
         WrongUse: there is none of this name.
     """
-    found = rows(connection, Target, load_sql("targets"), {"workspace_id": workspace_id, "name": name})
+    found = _targets(connection, workspace_id=workspace_id, name=name)
     if name is not None and not found:
         raise WrongUse(f"There is no target '{name}' in this workspace. `arcana target list` shows those there are.")
     return found
@@ -156,8 +156,14 @@ def builds_of_target(connection: Connection, target: Target) -> list[BuildOfTarg
 
 def due_targets(connection: Connection) -> list[Target]:
     """Those of all workspaces to which something is to be delivered now, who has waited longest first."""
-    statement = sql.SQL(load_sql("due_targets")).format(has_work=sql.SQL(load_sql("has_work")))
-    return rows(connection, Target, statement)
+    due = scalars(connection, sql.SQL(load_sql("due_targets")).format(has_work=sql.SQL(load_sql("has_work"))))
+    found = _targets(connection, targets=due) if due else []
+    return sorted(found, key=lambda target: -target.lag_seconds)
+
+
+def _targets(connection: Connection, **wanted: Any) -> list[Target]:
+    everything = {"workspace_id": None, "name": None, "targets": None}
+    return rows(connection, Target, load_sql("targets"), {**everything, **wanted})
 
 
 def default_name(kind: str, index: str = DEFAULT_INDEX) -> str:

@@ -1,5 +1,5 @@
--- The targets of a workspace, with what waits for them.
--- in: workspace_id (NULL: of all), name (NULL: all)
+-- Targets, with what waits for them.
+-- in: workspace_id (NULL: of all), name (NULL: all), targets (their ids; NULL: all)
 -- out: the fields of Target
 SELECT t.index_target_id, t.workspace_id, w.slug, t.rag_index_id, i.name AS index_name, t.name, t.kind, t.location,
        t.with_text, t.serves, t.is_paused, i.active_build_id, t.serving_build_id,
@@ -19,4 +19,5 @@ CROSS JOIN LATERAL (
     FROM sync_operations s WHERE s.index_target_id = t.index_target_id
 ) waits
 WHERE (%(workspace_id)s::uuid IS NULL OR t.workspace_id = %(workspace_id)s) AND (%(name)s::text IS NULL OR t.name = %(name)s)
+  AND (%(targets)s::uuid[] IS NULL OR t.index_target_id = ANY(%(targets)s))
 ORDER BY w.slug, t.name;
