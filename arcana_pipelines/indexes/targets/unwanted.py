@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
+
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.query import rows, scalar
 from arcana_pipelines.db.statements import statements_beside
@@ -73,6 +75,15 @@ def drop_unwanted(database: Database, place: Place) -> int:
     return len(done)
 
 
+# A library that serves a store in a thread of its own may still write to it when it says that it has ended.
+@retry(retry=retry_if_exception_type(OSError), stop=stop_after_attempt(5), wait=wait_fixed(0.5), reraise=True)
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _delete_files(database: Database, place: Place) -> None:
     """Delete an embedded store of which no collection is left, where its place is one that we chose."""
     path = Path(place.location)
@@ -83,9 +94,6 @@ def _delete_files(database: Database, place: Place) -> None:
     try:
         with EmbeddedLock(path).exclusive():
             for each in (path, *(path.with_name(path.name + suffix) for suffix in BESIDE)):
-                if each.is_dir():
-                    shutil.rmtree(each)
-                else:
-                    each.unlink(missing_ok=True)
+                _delete(each)
     except (OSError, TargetUnreachable) as error:
         log.warning("%s holds nothing any more, and could not be deleted: %s", path, error)
