@@ -110,6 +110,8 @@ class TestSqlite(TargetConformance, DeliveryConformance):
 
 
 class TestChromaDirectory(TargetConformance, DeliveryConformance):
+    MOST = 2_000  # more takes it a minute; that it is told some at a time shows as well
+
     @pytest.fixture
     def kind(self) -> str:
         return "chroma"
@@ -125,18 +127,24 @@ class TestChromaDirectory(TargetConformance, DeliveryConformance):
         return str(tmp_path / "damaged")
 
 
-class TestQdrantEdge(TargetConformance, DeliveryConformance):
+class TestQdrantEdge(DeliveryConformance):
+    """The rest of the suite is in `test_conformance_of_servers`."""
+
     @pytest.fixture
     def kind(self) -> str:
         return "qdrant"
+
+    @pytest.fixture
+    def location(self, tmp_path: Path) -> str:
+        return str(tmp_path / "below" / "store")
 
     @pytest.fixture
     def wipe(self, location: str) -> Callable[[], None]:
         return functools.partial(wiping, Path(location))
 
 
-class TestQdrantOverHttp(TargetConformance, DeliveryConformance):
-    """The stand-in of a server."""
+class TestQdrantOverHttp(DeliveryConformance):
+    """The stand-in of a server; the rest of the suite is in `test_conformance_of_servers`."""
 
     @pytest.fixture
     def kind(self) -> str:
@@ -210,6 +218,7 @@ class Refusing(AnsweringServer):
 
 
 class TestChromaServer(TargetConformance, DeliveryConformance):
+    MOST = 2_000  # as of the directory
     numbers = iter(range(1_000))
 
     @pytest.fixture

@@ -9,7 +9,7 @@ from arcana_pipelines_tests.pipeline.world_machine import WatchedDatabase
 from arcana_pipelines_tests.targets.history_machine import Tally, run_histories
 
 HISTORIES = 3
-STEPS = 10
+STEPS = 7
 
 
 @pytest.mark.slow
