@@ -14,6 +14,7 @@ STATEMENTS = [
     pytest.param(block, id=f"{page.stem}-{number}")
     for page in sorted(DOCS.glob("*.md"))
     for number, block in enumerate(re.findall(r"^```sql\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE))
+    if not block.startswith("BEGIN;")  # as a company: `db/test_tenants` runs it, as one that is there
 ]
 VECTOR = f"'[{','.join(['0.1'] * 256)}]'"
 
