@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal, LiteralString
@@ -22,10 +23,12 @@ from arcana_pipelines.db.query import find, rows, scalar, scalars
 from arcana_pipelines.db.reader import grant_to_readers
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.catalogue import model_named
+from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.lexical.version import LEXEMES_VERSION
 
 load_sql = statements_beside(__file__)
 
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 DEFAULT_INDEX = "default"  # the one that each workspace has from the beginning
 
 Ann = Literal["auto", "none", "hnsw", "ivfflat"]
@@ -34,6 +37,19 @@ Ann = Literal["auto", "none", "hnsw", "ivfflat"]
 # what a model reads that reads little, a quarter.
 _BEFORE_A_CHUNK = 128
 _SHORTEST = 32
+
+
+def check_name(name: str, what: str) -> None:
+    """Refuse a name that cannot be that of `what`: an index, or a target of one.
+
+    Raises:
+        WrongUse: it breaks the rules.
+    """
+    if not NAME.fullmatch(name):
+        raise WrongUse(
+            f"'{name}' cannot be {what}'s name: use 1 to 63 lower-case letters, digits, '-' and '_', beginning and "
+            "ending with a letter or digit."
+        )
 
 
 def chunker_of(model: str) -> ChunkerSettings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -26,6 +25,7 @@ from arcana_pipelines.indexes.builds import (
     Build,
     IndexSettings,
     builds_of,
+    check_name,
     chunk_table,
     chunker_of,
     create_build,
@@ -45,8 +45,6 @@ Gate = Callable[[Build], list[str]]
 # A backfill begins within half a minute; one that has not begun by then was lost with its daemon.
 ASK_AGAIN = timedelta(minutes=5)
 
-NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
-
 
 def create_index(connection: Connection, workspace_id: UUID, name: str, settings: IndexSettings) -> Build:
     """Make a named index. In a workspace with documents it serves once it is filled and verified, else at once.
@@ -54,11 +52,7 @@ def create_index(connection: Connection, workspace_id: UUID, name: str, settings
     Raises:
         WrongUse: the name breaks the rules or is taken.
     """
-    if not NAME.fullmatch(name):
-        raise WrongUse(
-            f"'{name}' cannot be an index's name: use 1 to 63 lower-case letters, digits, '-' and '_', beginning and "
-            "ending with a letter or digit."
-        )
+    check_name(name, "an index")
     with connection.transaction():
         rag_index_id = scalar(
             connection,

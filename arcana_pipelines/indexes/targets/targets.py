@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,14 +14,12 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import rows, scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.indexes.builds import DEFAULT_INDEX, lock_index
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX, check_name, lock_index
 
 load_sql = statements_beside(__file__)
 
 # The type of an index that PostgreSQL itself serves.
 POSTGRESQL = "pgvector"
-
-NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +187,7 @@ def add_target(
     Raises:
         WrongUse: there is no such index, or the name breaks the rules or is taken.
     """
-    if not NAME.fullmatch(name):
-        raise WrongUse(
-            f"'{name}' cannot be a target's name: use 1 to 63 lower-case letters, digits, '-' and '_', beginning and "
-            "ending with a letter or digit."
-        )
+    check_name(name, "a target")
     rag_index_id = scalar(
         connection, "SELECT rag_index_id FROM rag_indexes WHERE workspace_id = %s AND name = %s", [workspace_id, index]
     )
