@@ -72,7 +72,9 @@ class TestABackfill:
         with acme.database.connection() as connection:
             for table in ("embedding_store", "published_document", "chunk"):
                 connection.execute(f"DELETE FROM {table}")  # type: ignore[arg-type]
-            connection.execute("UPDATE rag_indexes SET object_count = 0, vector_count = 0")
+            connection.execute(
+                "UPDATE rag_indexes SET object_count = 0, vector_count = 0, published_objects = 0, published_vectors = 0"
+            )
         configure(acme, openai_batch_above=0)
         acme.sync()
         assert acme.checksum() == batched and provider.inputs != []
