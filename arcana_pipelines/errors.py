@@ -186,3 +186,31 @@ class TargetDiffers(ArcanaError):
     """A target does not hold what PostgreSQL publishes. What differs is delivered again."""
 
     exit_code = 3
+
+
+class FileStoreUnreachable(ArcanaError):
+    """The store of files does not answer now. What is to be stored waits; what is stored is searched as before."""
+
+
+class FileStoreRefused(ArcanaError):
+    """The store of files refuses us, or its disk is full. The message says what to do."""
+
+
+class FileMissing(ArcanaError):
+    """The store of files does not hold what the ledger says it does."""
+
+
+class FileDamaged(ArcanaError):
+    """A file has other bytes than its hash says."""
+
+
+class DownloadRefused(SourceError):
+    """A file may not be fetched from where it lies, or is larger than allowed: trying again will not help."""
+
+
+class DownloadExpired(SourceError):
+    """The address of a file holds no longer. Its page gives a new one."""
+
+
+class DownloadFailed(SourceError):
+    """A file could not be fetched now. Nothing is removed because of it; it is fetched again."""

@@ -249,6 +249,25 @@ class Settings(ScheduleTimes):
 
     retention_days: int = Field(30, ge=1, le=36500)
 
+    # Pages' files. Names with commas, as people write them.
+    files: Literal["on", "off"] = "on"
+    file_max_bytes: int = Field(50 * 1024 * 1024, ge=1, le=5 * 1024**3)
+    file_types: str = ""
+    file_covers: Literal["on", "off"] = "off"
+    file_external_hosts: str = ""
+    file_ocr: Literal["on", "off"] = "off"
+    file_ocr_languages: str = Field("kor+eng", pattern=r"^[A-Za-z_]+(\+[A-Za-z_]+)*$")
+    file_transcription_url: HttpUrl | None = None
+    file_transcription_api_key: SecretStr | None = None
+    file_transcription_model: str = "whisper-1"
+    file_cdn_base_url: HttpUrl | None = None
+
+    s3_endpoint_url: HttpUrl | None = None
+    s3_bucket_name: str | None = None
+    s3_access_key: SecretStr | None = None
+    s3_secret_key: SecretStr | None = None
+    s3_region: str = "us-east-1"
+
     batch_size: int = Field(100, ge=1, le=2048)
     max_concurrent_requests: int = Field(10, ge=1, le=200)
     worker_processes: int | None = Field(None, ge=1, le=64)
@@ -324,6 +343,8 @@ _SENT_TO = (
     ("RERANKER_API_KEY", "RERANKER_URL"),
     ("QDRANT_API_KEY", "QDRANT_URL"),
     ("MILVUS_PASSWORD", "MILVUS_HOST"),
+    ("FILE_TRANSCRIPTION_API_KEY", "FILE_TRANSCRIPTION_URL"),
+    ("S3_SECRET_KEY", "S3_ENDPOINT_URL"),
     ("PGPASSWORD", "DATABASE_URL"),
     ("PGPASSWORD", "SERVE_DATABASE_URL"),
 )

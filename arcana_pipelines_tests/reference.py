@@ -50,6 +50,7 @@ UNITS = {
     "redis_max_connections": "connections",
     "milvus_timeout": "seconds",
     "milvus_port": "port",
+    "file_max_bytes": "bytes",
     "search_cache_ttl": "seconds",
     "embedding_cache_ttl": "seconds",
     "notion_timeout": "seconds",

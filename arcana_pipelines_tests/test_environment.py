@@ -235,6 +235,8 @@ class TestAnAddressInAFile:
             ("RERANKER_URL", "RERANKER_API_KEY"),
             ("QDRANT_URL", "QDRANT_API_KEY"),
             ("MILVUS_HOST", "MILVUS_PASSWORD"),
+            ("FILE_TRANSCRIPTION_URL", "FILE_TRANSCRIPTION_API_KEY"),
+            ("S3_ENDPOINT_URL", "S3_SECRET_KEY"),
             ("DATABASE_URL", "PGPASSWORD"),
         ],
     )

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
-from arcana_pipelines.errors import PageRejected
+from arcana_pipelines.errors import DownloadRefused, PageRejected
 
-__all__ = ["Announcement", "FetchedPage", "Listing", "Mode", "PageRef", "Presence", "Shown", "Source"]
+__all__ = ["Announcement", "FetchedPage", "FileRef", "Listing", "Mode", "PageRef", "Presence", "Shown", "Source"]
 
 
 class Mode(StrEnum):
@@ -98,6 +98,30 @@ class PageRef:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRef:
+    """A file that hangs on a page.
+
+    Attributes:
+        file_id: what stays while the file is the same one: of a file that Notion keeps the path of its address, of one
+            elsewhere its address, of one in an export its path there. Unique on its page.
+        name: as a person sees it, with its ending where it has one; never a path.
+        address: where its bytes are now. It may hold a signature, and is kept only until the file was fetched.
+        expires_at: when that address ends; aware. None: it does not.
+        origin: what it is on the page: `file`, `pdf`, `image`, `audio`, `video`, `property` or `cover`.
+        caption: what the page says of it.
+        is_external: anybody who edits the page chose the address: it is fetched only from hosts that are allowed.
+    """
+
+    file_id: str
+    name: str
+    address: str
+    expires_at: datetime | None = None
+    origin: str = "file"
+    caption: str = ""
+    is_external: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FetchedPage:
     """The body of one page as the source gives it.
 
@@ -110,6 +134,7 @@ class FetchedPage:
         properties: in the place of the listed ones (a listing may cut long relations short); None: those hold.
         unknown_types: what the source has and we do not know; its text is kept as far as there is any.
         title: in the place of the listed one; None: that holds.
+        files: what hangs on the page, in the order of the page; None where the source was not asked for files.
     """
 
     markdown: str
@@ -119,6 +144,7 @@ class FetchedPage:
     properties: Mapping[str, Mapping[str, Any]] | None = None
     unknown_types: tuple[str, ...] = ()
     title: str | None = None
+    files: tuple[FileRef, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +265,21 @@ class Source(Protocol):
             TokenRevoked: nothing can be read with this token.
         """
         ...
+
+    def download(self, file: FileRef, target: IO[bytes], most: int) -> None:
+        """Write the bytes of a file that a page of this source names, from the beginning of `target`.
+
+        What was cut short is gone on with where it was, and begun again where it cannot be.
+
+        Args:
+            most: bytes; a file that says it has more, or has, is refused.
+
+        Raises:
+            DownloadExpired: its address holds no longer; reading its page gives a new one.
+            DownloadRefused: it is too large, or lies where nothing is fetched from.
+            DownloadFailed: it could not be had now.
+        """
+        raise DownloadRefused("this source has no files")
 
     def container(self, external_id: str) -> PageRef | None:
         """The container of a row, as it is now; None when that cannot be known.
