@@ -73,7 +73,8 @@ class TestABackfill:
             for table in ("embedding_store", "published_document", "chunk"):
                 connection.execute(f"DELETE FROM {table}")  # type: ignore[arg-type]
             connection.execute(
-                "UPDATE rag_indexes SET object_count = 0, vector_count = 0, published_objects = 0, published_vectors = 0"
+                "UPDATE rag_indexes SET object_count = 0, vector_count = 0, "
+                "published_objects = 0, published_vectors = 0"
             )
         configure(acme, openai_batch_above=0)
         acme.sync()

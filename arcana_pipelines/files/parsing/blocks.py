@@ -43,7 +43,7 @@ class Block:
         level: of a heading 1 (the outermost) to 6; of an item how deep it lies, from 0.
         rows: of a table: its rows of cells, the first one its header; a merged cell stands in each that it covers.
         place: where the block begins; of a table the rows that it shows.
-        continues: a sentence of the block before runs on in this one, over the end of a page: the two may stay together.
+        continues: a sentence of the block before runs on in this one, over the end of a page: the two may stay so.
     """
 
     kind: Literal["heading", "text", "item", "table", "code", "quote"]
