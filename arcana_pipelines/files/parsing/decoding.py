@@ -1,0 +1,133 @@
+"""Bytes of a text in whatever encoding they are: Korean ones as well as others, short ones as well as long."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+
+from charset_normalizer import from_bytes
+
+from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
+
+# The longer marks first: that of UTF-32 begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_ISO_2022_KR = b"\x1b$)C"
+_SAMPLE = 65_536  # bytes that are looked at before all of them are decoded
+_HANGUL = re.compile("[가-힣]")
+_HANJA = re.compile("[\u4e00-\u9fff\uf900-\ufaff]")
+_ASCII = re.compile(rb"[\x00-\x7f]+")
+# What EUC-KR has. CP949 adds the rarer syllables in places where other encodings have letters.
+_COMMON_PAIRS = re.compile(rb"(?:[\xa1-\xfe][\xa1-\xfe])*")
+_LETTER = r"[^\W\d_]"
+# What cp1252 makes of texts in another code page: symbols inside words, and letters of Central Europe alone.
+_NOT_WESTERN = re.compile(rf"{_LETTER}[\xa1-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf]{_LETTER}|[ŠšŽž]")
+_USUAL = re.compile("[\n -~가-힣]")
+_CONTROL = re.compile("[\x01-\x08\x0e-\x1a\x1c-\x1f]")
+
+
+def decode(data: bytes) -> str:
+    """The text that `data` is, without NUL and byte-order mark; "" for no bytes.
+
+    Bytes that are wrong in a text that is otherwise clear become U+FFFD.
+
+    Raises:
+        Unreadable: it is no text.
+    """
+    text = _decoded(data).removeprefix("\ufeff")
+    if len(_CONTROL.findall(text[:_SAMPLE])) * 20 > len(text[:_SAMPLE]):
+        raise _no_text()
+    return text.replace("\x00", "") if "\x00" in text else text
+
+
+def _decoded(data: bytes) -> str:
+    for mark, codec in _MARKS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(codec, "replace")
+    if b"\x00" in data[:_SAMPLE]:
+        return _with_nul(data)
+    if _ISO_2022_KR in data[:_SAMPLE]:
+        return data.decode("iso2022_kr", "replace")
+    if (text := _mostly(data, "utf-8")) is not None:
+        return text
+    if (text := _korean(data)) is not None:
+        return text
+    return _by_statistics(data)
+
+
+def _with_nul(data: bytes) -> str:
+    """UTF-16 without a mark has NUL bytes, in its blanks and line ends (and in Hangul: that of 가 is U+AC00)."""
+    texts = (data.decode(codec, "replace") for codec in ("utf-16-le", "utf-16-be"))
+    text = max(texts, key=lambda text: len(_USUAL.findall(text[:_SAMPLE])))
+    if _is_language(text[:_SAMPLE]) and _USUAL.search(text):
+        return text
+    # A log with a hole in it: text all the same.
+    holes = data[:_SAMPLE].count(0)
+    if holes * 20 <= len(data[:_SAMPLE]) and (text := _mostly(data.replace(b"\x00", b""), "utf-8") or ""):
+        return text
+    raise _no_text()
+
+
+def _is_language(text: str) -> bool:
+    """Whether nearly all characters are ones that are written."""
+    odd = sum(
+        unicodedata.category(character) in {"Cn", "Co", "Cs"} or character == "\ufffd" or bool(_CONTROL.match(character))
+        for character in text
+    )
+    return odd * 50 <= len(text)
+
+
+def _mostly(data: bytes, codec: str) -> str | None:
+    """`data` in `codec`; with a few wrong bytes among many right characters (a cut end, a foreign line) as well."""
+    try:
+        return data.decode(codec)
+    except UnicodeDecodeError:
+        text = data.decode(codec, "replace")
+    wrong = text.count("\ufffd")
+    right = sum(character > "\x7f" for character in text) - wrong
+    return text if wrong * 20 <= right else None
+
+
+def _korean(data: bytes) -> str | None:
+    text = _mostly(data, "cp949")
+    if text is None:
+        return None
+    others = sum(character > "\x7f" for character in text)
+    hangul = len(_HANGUL.findall(text))
+    # Chinese in GB 2312 reads as Hangul and Chinese characters, half and half.
+    if not hangul or hangul * 2 < others or len(_HANJA.findall(text)) * 4 > hangul:
+        return None
+    in_a_row = re.search("[가-힣]{2}", text) is not None
+    return text if in_a_row or _COMMON_PAIRS.fullmatch(_ASCII.sub(b"", data)) else None
+
+
+def _by_statistics(data: bytes) -> str:
+    """As charset-normalizer has it; but it takes the West of Europe for its middle, so cp1252 is looked at first."""
+    western = _western(data)
+    if western is not None:
+        return western
+    best = from_bytes(data[: data.rfind(b"\n", 0, _SAMPLE) + 1 or _SAMPLE]).best()
+    if best is None:
+        raise _no_text()
+    return data.decode("cp949" if best.encoding == "euc_kr" else best.encoding, "replace")
+
+
+def _western(data: bytes) -> str | None:
+    """`data` in cp1252 if it reads as words that have a foreign letter here and there."""
+    try:
+        text = data.decode("cp1252")
+    except UnicodeDecodeError:
+        return None
+    letters = [character for character in text[:_SAMPLE] if character.isalpha()]
+    foreign = sum(character > "\x7f" for character in letters)
+    return None if foreign * 2 > len(letters) or _NOT_WESTERN.search(text) else text
+
+
+def _no_text() -> Unreadable:
+    return Unreadable(Reason.UNSUPPORTED, "the bytes are no text in an encoding that we know")
