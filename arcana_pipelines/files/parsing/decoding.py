@@ -77,7 +77,9 @@ def _with_nul(data: bytes) -> str:
 def _is_language(text: str) -> bool:
     """Whether nearly all characters are ones that are written."""
     odd = sum(
-        unicodedata.category(character) in {"Cn", "Co", "Cs"} or character == "\ufffd" or bool(_CONTROL.match(character))
+        unicodedata.category(character) in {"Cn", "Co", "Cs"}
+        or character == "\ufffd"
+        or bool(_CONTROL.match(character))
         for character in text
     )
     return odd * 50 <= len(text)

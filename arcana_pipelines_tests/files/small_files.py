@@ -1,0 +1,82 @@
+"""Small files of many kinds, written by a test, and what a parser says of them."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+from arcana_pipelines.files.kinds import FileKind
+from arcana_pipelines.files.parsing.blocks import Block, Said
+from arcana_pipelines.files.parsing.protocol import Job
+
+RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
+TYPE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+
+
+def said(module: ModuleType, path: Path, kind: str, **options: int) -> list[Said]:
+    """Everything that a parser says of a file."""
+    directory = path.with_name(f"{path.name}.out")
+    directory.mkdir(exist_ok=True)
+    job = Job(path, FileKind(kind), path.name, directory, **options)
+    try:
+        return list(module.parse(job))
+    finally:
+        assert not list(directory.iterdir()), "nothing was to be written"
+
+
+def blocks(things: list[Said]) -> list[Block]:
+    return [thing for thing in things if isinstance(thing, Block)]
+
+
+def short(things: list[Said]) -> list[tuple[str, object]]:
+    """Blocks as pairs: kind (with its level, for a heading `h1`) and text or rows."""
+    names = {"heading": "h{}", "item": "item {}"}
+    return [
+        (names.get(b.kind, b.kind).format(b.level), [list(row) for row in b.rows] if b.kind == "table" else b.text)
+        for b in blocks(things)
+    ]
+
+
+def words(things: list[Said]) -> str:
+    """All text, each run of white space one blank."""
+    parts = [
+        " ".join(" ".join(row) for row in thing.rows) if isinstance(thing, Block) and thing.rows else thing.text
+        for thing in things
+        if hasattr(thing, "text")
+    ]
+    return " ".join(" ".join(parts).split())
+
+
+def zipped(path: Path, parts: Mapping[str, str | bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        for name, content in parts.items():
+            package.writestr(name, content)
+    return path
+
+
+def relations(*entries: tuple[str, str, str]) -> str:
+    """A list of relations: id, the last word of the type, target."""
+    inner = "".join(f'<Relationship Id="{i}" Type="{TYPE}/{kind}" Target="{to}"/>' for i, kind, to in entries)
+    return f'<Relationships xmlns="{RELATIONS}">{inner}</Relationships>'
+
+
+def docx(path: Path, body: str, **parts: str) -> Path:
+    """A document of Word: the XML in its body, and that inside the roots of `styles`, `numbering`, `footnotes` …"""
+    roots = {"styles": "styles", "numbering": "numbering", "footnotes": "footnotes", "comments": "comments"}
+    return zipped(
+        path,
+        {
+            "_rels/.rels": relations(("r1", "officeDocument", "word/document.xml")),
+            "word/_rels/document.xml.rels": relations(*((f"x{name}", name, f"{name}.xml") for name in parts)),
+            "word/document.xml": f"<w:document {W}><w:body>{body}</w:body></w:document>",
+            **{f"word/{name}.xml": f"<w:{roots[name]} {W}>{xml}</w:{roots[name]}>" for name, xml in parts.items()},
+        },
+    )
+
+
+def p(text: str, properties: str = "") -> str:
+    """A paragraph of Word."""
+    return f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t xml:space='preserve'>{text}</w:t></w:r></w:p>"
