@@ -80,3 +80,39 @@ def docx(path: Path, body: str, **parts: str) -> Path:
 def p(text: str, properties: str = "") -> str:
     """A paragraph of Word."""
     return f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t xml:space='preserve'>{text}</w:t></w:r></w:p>"
+
+
+P = (
+    'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main" '
+    'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" '
+    f'xmlns:r="{TYPE}" xmlns:c="http://schemas.openxmlformats.org/drawingml/2006/chart" '
+    'xmlns:dgm="http://schemas.openxmlformats.org/drawingml/2006/diagram"'
+)
+
+
+def pptx(path: Path, *slides: str, hidden: int = -1, **parts: str) -> Path:
+    """A presentation: the XML of shapes on each slide; a part `chart_1` is of slide 1 and has its name as its id.
+
+    The parts of slides are numbered against their order, as they may be.
+    """
+    files: dict[str, str | bytes] = {"_rels/.rels": relations(("r", "officeDocument", "ppt/presentation.xml"))}
+    names = [f"slides/slide{len(slides) - n}.xml" for n in range(len(slides))]
+    listed = "".join(f'<p:sldId id="{256 + n}" r:id="s{n}"/>' for n in range(len(slides)))
+    files["ppt/presentation.xml"] = f"<p:presentation {P}><p:sldIdLst>{listed}</p:sldIdLst></p:presentation>"
+    files["ppt/_rels/presentation.xml.rels"] = relations(*((f"s{n}", "slide", name) for n, name in enumerate(names)))
+    for n, (name, shapes) in enumerate(zip(names, slides, strict=True)):
+        show = ' show="0"' if n == hidden else ""
+        files[f"ppt/{name}"] = f"<p:sld {P}{show}><p:cSld><p:spTree>{shapes}</p:spTree></p:cSld></p:sld>"
+        own = [part for part in parts if part.endswith(f"_{n + 1}")]
+        files[f"ppt/slides/_rels/{name.rpartition('/')[2]}.rels"] = relations(
+            *((part, part.partition("_")[0], f"../parts/{part}.xml") for part in own)
+        )
+    files.update({f"ppt/parts/{part}.xml": xml for part, xml in parts.items()})
+    return zipped(path, files)
+
+
+def shape(*paragraphs: str, place: str = "") -> str:
+    """A shape of a slide; `place` is the type of its placeholder (`title`, `body`), paragraphs are text or XML."""
+    inner = "".join(text if text.startswith("<") else f"<a:p><a:r><a:t>{text}</a:t></a:r></a:p>" for text in paragraphs)
+    holder = f'<p:ph type="{place}"/>' if place else ""
+    return f"<p:sp><p:nvSpPr><p:nvPr>{holder}</p:nvPr></p:nvSpPr><p:txBody>{inner}</p:txBody></p:sp>"

@@ -43,6 +43,10 @@ class Grid:
             text = above[len(row)] if len(row) < len(above) else ""
             row.append(text if self._may_repeat(text) else "")
 
+    def repeat(self, text: str) -> None:
+        """Add a cell that the one to its left covers."""
+        self.cell(text if self._may_repeat(text) else "")
+
     def table(self) -> list[list[str]]:
         """The rows, without those and without columns that hold nothing; all equally long."""
         self._fill()

@@ -182,6 +182,11 @@ def child(element: Element, *path: str) -> Element | None:
     return element
 
 
+def chosen(element: Element) -> Element:
+    """One of the forms of something that stands there for programs of several ages: the newest one."""
+    return next((form for form in element if local(form) == "Choice"), element[-1] if len(element) else ())
+
+
 def number(text: str | None, fallback: int) -> int:
     """A whole number of an attribute, or `fallback` for anything else."""
     return int(text) if text and len(text) < 10 and text.lstrip("-").isdecimal() else fallback

@@ -14,7 +14,7 @@ from arcana_pipelines.files.parsing.blocks import NOWHERE, Block, Note, Said
 from arcana_pipelines.files.parsing.drawings import drawing
 from arcana_pipelines.files.parsing.grid import MOST_COLUMNS, Grid
 from arcana_pipelines.files.parsing.numbering import Numbering
-from arcana_pipelines.files.parsing.packages import Element, Package, child, local, number, value
+from arcana_pipelines.files.parsing.packages import Element, Package, child, chosen, local, number, value
 from arcana_pipelines.files.parsing.plain import plain
 from arcana_pipelines.files.parsing.protocol import Job
 
@@ -83,7 +83,7 @@ class _Reader:
             elif name == "tbl":
                 yield from self._table(element)
             elif name == "AlternateContent":
-                yield from self.blocks(_chosen(element))
+                yield from self.blocks(chosen(element))
             elif name == "altChunk":
                 self._count("imported documents that were not read")
             elif name not in _LEFT_OUT and not _is_placeholder(element):
@@ -153,7 +153,7 @@ class _Reader:
             elif name in {"txbxContent", "chart", "relIds"}:
                 asides.append(part)
             elif name == "AlternateContent":
-                self._inline(_chosen(part), pieces, asides)
+                self._inline(chosen(part), pieces, asides)
             elif name == "r" and _is_hidden(part):
                 self._count("hidden pieces of text that were not read")
             elif name == "object":
@@ -211,11 +211,6 @@ def _own_format(properties: Element | None) -> tuple[int | None, str | None, int
         {"0": ""}.get(value(list_id) or "", value(list_id)) if list_id is not None else None,
         number(value(depth), 0) if depth is not None else None,
     )
-
-
-def _chosen(element: Element) -> Element:
-    """One of the forms of something that stands there for programs of several ages: the newest one."""
-    return next((form for form in element if local(form) == "Choice"), element[-1] if len(element) else ())
 
 
 def _all(element: Element, name: str) -> Iterator[Element]:
