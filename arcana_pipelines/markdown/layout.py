@@ -16,10 +16,12 @@ _SPACES = re.compile(r"\s+")
 class Layout:
     """Collects blocks whose text is already in the inline normal form."""
 
-    __slots__ = ("_in_list", "_numbers", "_out", "_shift", "_top")
+    __slots__ = ("_in_list", "_numbers", "_out", "_shift", "_top", "length")
 
     def __init__(self) -> None:
         self._out: list[str] = []
+        self.length = 0
+        """In characters, of what was written so far with the lines between blocks."""
         self._in_list = False
         self._shift = 0  # level of the first item of the present list in its source
         self._top = 0  # level of the last item written
@@ -35,9 +37,9 @@ class Layout:
             return
         if self._in_list:
             self._in_list = False
-            self._out.append("\n")
-        self._out.append(text)
-        self._out.append("\n\n")
+            self._write("\n")
+        self._write(text)
+        self._write("\n\n")
 
     def paragraph(self, text: str) -> None:
         """Text of one or more lines."""
@@ -97,9 +99,13 @@ class Layout:
             self._numbers.pop(level, None)
         indent = "  " * level
         first, newline, rest = text.partition("\n")
-        self._out.append(f"{indent}{marker}{guard_task(first) if marker == '- ' else first}\n")
+        self._write(f"{indent}{marker}{guard_task(first) if marker == '- ' else first}\n")
         if newline:
-            self._out.extend(f"{indent}  {guard_line(line)}\n" for line in rest.split("\n"))
+            self._write("".join(f"{indent}  {guard_line(line)}\n" for line in rest.split("\n")))
+
+    def _write(self, text: str) -> None:
+        self._out.append(text)
+        self.length += len(text)
 
 
 def _guarded(text: str) -> str:

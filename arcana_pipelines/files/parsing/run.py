@@ -1,0 +1,313 @@
+"""Reading one file in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from arcana_pipelines.files import zips
+from arcana_pipelines.files.kinds import ZIP_BASED, FileKind
+from arcana_pipelines.files.parsing import ocr
+from arcana_pipelines.files.parsing.blocks import Block, Inside, Note, Picture, Said, Title
+from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
+from arcana_pipelines.files.parsing.registry import EXTRA, WITHOUT, Options, Parser, missing_of, parser_key, parser_of
+from arcana_pipelines.files.parsing.wire import MOST_BYTES, Malformed, from_line, number_of, text_of
+
+WALL_SECONDS = 120.0
+MOST_WRITTEN = 512 * 2**20
+"""In bytes, of all files that a parser writes."""
+MOST_FILES = 1000
+_PIECE = 2**16
+# With our path and not what -m would put before it, as a follower is started (pipeline/follow.py). Nothing of the
+# environment reaches it: no token, no proxy, no setting of Python's.
+_CODE = (
+    "import sys; sys.path[:] = sys.argv[1:]; from arcana_pipelines.files.parsing.child import main; sys.exit(main())"
+)
+_ISOLATED = ("-I", "-S", "-B", "-X", "utf8")
+_KEPT = ("LD_LIBRARY_PATH",)  # without which some Pythons do not start
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file in the file, to be read as one of its own.
+
+    Attributes:
+        name: as it is called there: a label, never a path.
+        path: where its bytes are until the reading ends.
+    """
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file says.
+
+    Attributes:
+        parser: what it is a result of (`registry.parser_key`).
+        blocks: in reading order; of a file that only holds others there are none.
+        title: what the file calls itself; empty where it does not.
+        notes: what of it was not read, in words that name no text of it.
+        seconds: that it took, by the clock.
+        peak_bytes: the most memory that its process had.
+    """
+
+    parser: str
+    blocks: tuple[Block, ...]
+    title: str
+    notes: tuple[str, ...]
+    attachments: tuple[Attachment, ...]
+    seconds: float
+    peak_bytes: int
+
+
+@contextmanager
+def read_file(
+    path: Path, name: str, kind: FileKind, options: Options | None = None, parser: Parser | None = None
+) -> Iterator[Reading]:
+    """What a file says. Its attachments lie in files of their own until the block ends.
+
+    Args:
+        path: its bytes, which are only read.
+        name: as people call it.
+        kind: by its content (`kinds.kind_of`).
+        parser: in the place of the registered one.
+
+    Raises:
+        Unreadable: it has no text for us. Of `CRASHED` and `TIMEOUT` alone another outcome may be hoped for.
+    """
+    options = options or Options()
+    parser = parser or _parser_of(kind)
+    began = time.monotonic()
+    if kind in ZIP_BASED:
+        _check_zip(path)
+    with tempfile.TemporaryDirectory(prefix="arcana-file-") as place:
+        directory = Path(place)
+        heard = _heard(path.resolve(), name, kind, options, parser, directory)
+        attachments = tuple(
+            Attachment(said.name, _written(directory, said.path)) for said in heard.said if isinstance(said, Inside)
+        )
+        blocks, notes = _with_pictures(heard.said, directory, options)
+        if not blocks and not attachments:
+            raise Unreadable(Reason.NO_TEXT, "; ".join(notes) or "it holds no text")
+        yield Reading(
+            parser=parser_key(kind, options),
+            blocks=blocks,
+            title=next((said.text for said in heard.said if isinstance(said, Title)), ""),
+            notes=notes,
+            attachments=attachments,
+            seconds=time.monotonic() - began,
+            peak_bytes=heard.peak,
+        )
+
+
+def _parser_of(kind: FileKind) -> Parser:
+    parser = parser_of(kind)
+    if parser is None:
+        raise Unreadable(*WITHOUT.get(kind, WITHOUT[FileKind.OTHER]))
+    if missing := missing_of(parser):
+        raise Unreadable(
+            Reason.NOT_INSTALLED,
+            f"reading it needs the module '{missing[0]}': pip install 'arcana-pipelines[{EXTRA}]'",
+        )
+    return parser
+
+
+def _check_zip(path: Path) -> None:
+    try:
+        zips.check(zips.entries(path))
+    except zips.TooMuchInside as error:
+        raise Unreadable(Reason.TOO_LARGE, str(error)) from error
+    except zipfile.BadZipFile as error:
+        raise Unreadable(Reason.DAMAGED, "its list of entries cannot be read") from error
+
+
+# --- the process -----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Heard:
+    said: list[Said]
+    confined: tuple[bool, bool] = (False, False)
+    peak: int = 0
+    has_ended: bool = False
+
+
+def _heard(path: Path, name: str, kind: FileKind, options: Options, parser: Parser, directory: Path) -> _Heard:
+    """What the process of one file has said, all of it checked."""
+    job = {
+        "path": str(path),
+        "kind": kind.value,
+        "name": name,
+        "directory": str(directory),
+        "pictures": bool(options.ocr_languages),
+        "most_rows": options.most_rows,
+        "module": parser.module,
+        "parent": os.getpid(),
+    }
+    process = start_isolated(_CODE, directory)
+    heard = _Heard([])
+    try:
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # it has ended already, and how says the rest
+            process.stdin.write(json.dumps(job).encode())
+            process.stdin.close()
+        for line in _lines(process, directory):
+            _take(from_line(line), heard)
+        code = _wait(process, time.monotonic() + 5)
+    except Malformed as error:
+        raise Unreadable(Reason.CRASHED, "its process said what no parser says") from error
+    finally:
+        end(process)
+    if not heard.has_ended:
+        raise _of_code(code)
+    return heard
+
+
+def start_isolated(code: str, directory: Path) -> subprocess.Popen[bytes]:
+    """A Python of our modules and nothing else of ours, in a session and a directory of its own.
+
+    It can be ended with all that it started (`end`). It confines itself.
+    """
+    return subprocess.Popen(
+        [sys.executable, *_ISOLATED, "-c", code, *(each for each in sys.path if each)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        cwd=directory,
+        env={each: os.environ[each] for each in _KEPT if each in os.environ},
+        start_new_session=True,
+    )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and its group, if they have not ended."""
+    with process:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _take(said: Said | Mapping[str, object], heard: _Heard) -> None:
+    if not isinstance(said, Mapping):
+        heard.said.append(said)
+        return
+    match said.get("is"):
+        case "begin":
+            heard.confined = (said.get("calls") is True, said.get("paths") is True)
+        case "end":
+            heard.peak = number_of(said, "peak")
+            heard.has_ended = True
+        case "unreadable":
+            reason = text_of(said, "reason")
+            if reason not in set(Reason):
+                raise Malformed("a reason")
+            raise Unreadable(Reason(reason), text_of(said, "detail")[:300])
+        case _:
+            raise Malformed("a line of no kind")
+
+
+def _lines(process: subprocess.Popen[bytes], directory: Path) -> Iterator[bytes]:
+    """What a process writes, line by line, until it closes its output.
+
+    Raises:
+        Unreadable: it takes too long, or writes too much.
+    """
+    assert process.stdout is not None
+    deadline, look_at = time.monotonic() + WALL_SECONDS, 0.0
+    read, rest = 0, bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            if (now := time.monotonic()) > deadline:
+                raise Unreadable(Reason.TIMEOUT, f"reading it takes longer than {WALL_SECONDS:.0f} seconds")
+            if now > look_at:
+                _check_written(directory)
+                look_at = now + 1
+            if not selector.select(timeout=1):
+                continue
+            piece = os.read(process.stdout.fileno(), _PIECE)
+            if not piece:
+                break
+            read += len(piece)
+            if read > MOST_BYTES:
+                raise Unreadable(Reason.TOO_LARGE, f"its text has more than {MOST_BYTES:,} bytes")
+            if (last := piece.rfind(b"\n")) < 0:
+                rest += piece
+                continue
+            whole = bytes(rest) + piece[:last]
+            rest = bytearray(piece[last + 1 :])
+            yield from whole.split(b"\n")
+    _check_written(directory)
+    if rest:
+        yield bytes(rest)
+
+
+def _check_written(directory: Path) -> None:
+    with os.scandir(directory) as entries:
+        sizes = [entry.stat(follow_symlinks=False).st_size for entry in entries]
+    if len(sizes) > MOST_FILES or sum(sizes) > MOST_WRITTEN:
+        raise Unreadable(Reason.TOO_LARGE, "it unpacks to more than a file may")
+
+
+def _wait(process: subprocess.Popen[bytes], deadline: float) -> int:
+    try:
+        return process.wait(timeout=max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired as error:
+        raise Unreadable(Reason.TIMEOUT, "its process does not end") from error
+
+
+def _of_code(code: int) -> Unreadable:
+    if code == -signal.SIGXCPU:
+        return Unreadable(Reason.TIMEOUT, "reading it takes more of the processor than a file may")
+    if code == -signal.SIGXFSZ:
+        return Unreadable(Reason.TOO_LARGE, "it unpacks to more than a file may")
+    if code < 0:
+        # Whoever asks for too much memory in C is aborted, and looks like whoever has a fault.
+        return Unreadable(Reason.CRASHED, f"its process was ended by signal {-code}")
+    return Unreadable(Reason.CRASHED, f"its process ended with exit code {code}")
+
+
+# --- what it has written ---------------------------------------------------------------------------
+
+
+def _written(directory: Path, name: str) -> Path:
+    """The file that a parser says it has written: a plain file there and nowhere else."""
+    path = directory / name
+    try:
+        found = path.lstat()
+    except OSError as error:
+        raise Unreadable(Reason.CRASHED, "its process named a file that is not there") from error
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        raise Unreadable(Reason.CRASHED, "its process named what is no file of its own")
+    return path
+
+
+def _with_pictures(said: list[Said], directory: Path, options: Options) -> tuple[tuple[Block, ...], tuple[str, ...]]:
+    """Blocks and notes, with what OCR reads in pictures in the place of these."""
+    blocks: list[Block] = []
+    notes: list[str] = []
+    reader = ocr.Reader(options.ocr_languages)
+    for each in said:
+        if isinstance(each, Block):
+            blocks.append(each)
+        elif isinstance(each, Note):
+            notes.append(each.text)
+        elif isinstance(each, Picture) and options.ocr_languages:
+            blocks += reader.read(_written(directory, each.path), each.place)
+    notes += reader.notes()
+    return tuple(blocks), tuple(notes)

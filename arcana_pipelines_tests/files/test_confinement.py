@@ -1,0 +1,107 @@
+"""Whoever takes over a parser has a process that can do nothing but say lies about its own file."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import pytest
+
+from arcana_pipelines.files.kinds import FileKind
+from arcana_pipelines.files.parsing import run
+from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
+from arcana_pipelines.files.parsing.registry import Parser
+from arcana_pipelines.files.parsing.run import read_file
+
+HOSTILE = Parser("hostile", 1, frozenset({FileKind.TEXT}), "arcana_pipelines_tests.files.hostile")
+NOT_PERMITTED = "refused: Operation not permitted"  # by the filter of system calls
+DENIED = "refused: Permission denied"  # by the filter of paths
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "file").mkdir()
+    return tmp_path / "file" / "hostile.txt"
+
+
+def said(file: Path, *deeds: str) -> list[str]:
+    file.write_text("\n".join(deeds))
+    with read_file(file, "hostile.txt", FileKind.TEXT, parser=HOSTILE) as reading:
+        return [block.text for block in reading.blocks]
+
+
+def refusal(file: Path, *deeds: str) -> Unreadable:
+    with pytest.raises(Unreadable) as raised:
+        said(file, *deeds)
+    return raised.value
+
+
+class TestWhatIsOutOfReach:
+    def test_the_network_programs_and_processes(self, file: Path) -> None:
+        deeds = ("socket", "unix-socket", "program", "starts", "fork", "kill")
+        assert said(file, *deeds) == [NOT_PERMITTED] * len(deeds)
+
+    def test_the_rights_and_names_of_files(self, file: Path, tmp_path: Path) -> None:
+        other = tmp_path / "other"
+        other.write_text("as it was")
+        assert said(file, f"chmod {other}", "link", f"symlink {other}") == [NOT_PERMITTED] * 3
+
+    def test_other_files(self, file: Path, tmp_path: Path) -> None:
+        other = tmp_path / "other"
+        other.write_text("as it was")
+        deeds = (f"read {other}", f"write {other}", f"delete {other}", f"write {other}.new", f"list {tmp_path}")
+        assert said(file, *deeds) == [DENIED] * len(deeds)
+        assert said(file, "read /etc/passwd", "read /proc/1/environ", f"write {file}") == [DENIED] * 3
+        assert other.read_text() == "as it was" and [each.name for each in tmp_path.iterdir()] == ["file", "other"]
+
+    def test_what_our_environment_says(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("NOTION_TOKEN", "a secret")
+        assert said(file, "variables") == ["done: ['LC_CTYPE']"]
+
+    def test_more_memory_and_larger_files_than_a_parser_has(self, file: Path) -> None:
+        assert said(file, "more-memory") == ["refused: not allowed to raise maximum limit"]
+        assert said(file, "large") == ["refused: File too large"]
+        assert refusal(file, "hogs").reason is Reason.TOO_LARGE
+
+    def test_its_own_file_and_directory_are_within_reach(self, file: Path) -> None:
+        assert said(file, f"read {file}", "beside")[1] == "done: 1"
+
+
+class TestWhatComesOut:
+    def test_a_file_is_taken_under_the_name_that_it_has_here(self, file: Path) -> None:
+        file.write_text("keeps its bytes")
+        with read_file(file, "hostile.txt", FileKind.TEXT, parser=HOSTILE) as reading:
+            (attachment,) = reading.attachments
+            assert attachment.name == "../name of its own"
+            assert attachment.path.read_text() == "its bytes" and attachment.path.name == "a"
+        assert not attachment.path.exists()
+
+    @pytest.mark.parametrize("path", ["../hostile.txt", "/etc/passwd", "..", "a/b", "", "missing"])
+    def test_a_path_outside_is_refused(self, file: Path, path: str) -> None:
+        assert refusal(file, f"names {path}").reason is Reason.CRASHED
+
+    def test_a_line_that_is_none_of_ours_counts_as_a_crash(self, file: Path) -> None:
+        assert refusal(file, 'raw {"is":"block","kind":"text","text":7}').reason is Reason.CRASHED
+
+    def test_what_a_library_prints_is_no_text(self, file: Path) -> None:
+        assert said(file, "prints a password") == ["said"]
+
+    def test_a_flood_ends_the_process_and_not_us(self, file: Path) -> None:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert refusal(file, "floods").reason is Reason.TOO_LARGE
+        assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 3 * run.MOST_BYTES
+
+    def test_an_error_is_told_without_its_words(self, file: Path) -> None:
+        error = refusal(file, "fails with a name of the file")
+        assert error.reason is Reason.DAMAGED
+        assert error.detail.startswith("its parser cannot make sense of it (ValueError at hostile.py:")
+
+
+class TestHowItEnds:
+    @pytest.mark.parametrize("deed", ["ends 0", "ends 3", "aborts"])
+    def test_what_ends_before_it_has_said_so_has_said_nothing(self, file: Path, deed: str) -> None:
+        assert refusal(file, deed).reason is Reason.CRASHED
+
+    def test_it_has_so_much_time_and_no_more(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(run, "WALL_SECONDS", 0.0)
+        assert refusal(file, "waits").reason is Reason.TIMEOUT
