@@ -15,7 +15,11 @@ from arcana_pipelines.testing.postgres import DatabaseServer
 from arcana_pipelines_tests.caching.valkey import Valkey
 from arcana_pipelines_tests.harness import Harness
 
-pytest_plugins = ["arcana_pipelines.testing.fixtures", "arcana_pipelines_tests.tenants"]
+pytest_plugins = [
+    "arcana_pipelines.testing.fixtures",
+    "arcana_pipelines_tests.files.buckets",
+    "arcana_pipelines_tests.tenants",
+]
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist

@@ -28,9 +28,10 @@ class StoredObject:
 class FileStore(Protocol):
     """Keeps bytes. Safe to call from several threads and processes; nothing that is there is ever overwritten.
 
-    All methods but `close`:
+    Keys are those of `keys.key_of`. All methods but `close`:
 
     Raises:
+        WrongUse: a key is none of ours.
         FileStoreUnreachable: it does not answer now; the same may succeed later.
         FileStoreRefused: it answers and does not do it (rights, a full disk); the message says what to do.
     """
@@ -41,7 +42,7 @@ class FileStore(Protocol):
         The bytes are checked against hash (hex) and size on their way.
 
         Raises:
-            FileDamaged: `source` has other bytes, or the key holds others.
+            FileDamaged: `source` has other bytes, or the key holds bytes of another size. Who deletes it can put again.
         """
         ...
 
@@ -54,11 +55,15 @@ class FileStore(Protocol):
         """
         ...
 
-    def read(self, key: str) -> Iterator[bytes]:
-        """The bytes in pieces of at most a MiB, for a download.
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The bytes in pieces of at most a MiB, for a download; those from `start`, which lies inside,
+        on, and `length` of them at most.
+
+        The first piece is read at once. Of a whole object the last piece comes only when all are what its key says.
 
         Raises:
             FileMissing: there is no such object.
+            FileDamaged: it has other bytes.
         """
         ...
 
@@ -67,7 +72,10 @@ class FileStore(Protocol):
         ...
 
     def listing(self, prefix: str) -> Iterator[StoredObject]:
-        """All objects whose key begins with a prefix, a page at a time, in the order of their keys."""
+        """All objects whose key begins with a prefix, a page at a time, in the order of their keys.
+
+        What lies there under keys that are none of ours is left out.
+        """
         ...
 
     def delete(self, key: str) -> None:
@@ -77,8 +85,19 @@ class FileStore(Protocol):
     def address(self, key: str, name: str, mime_type: str, seconds: int) -> str | None:
         """An address that gives the bytes to whoever has it for so many seconds; None: the store has none to give.
 
-        `name` is what a browser is told to call it.
+        `name` is what a browser is told to call it. Whether there is such an object is not asked.
         """
+        ...
+
+    def sweep_leftovers(self, older_than: datetime) -> int:
+        """Delete what uploads and fetches that were killed left behind before a time; returns how many there were.
+
+        It counts for nothing meanwhile. What is under way for longer than that fails.
+        """
+        ...
+
+    def answer(self) -> str:
+        """Where it is and whether it answers, in a sentence; nothing is written."""
         ...
 
     def close(self) -> None:
