@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
 from arcana_pipelines.files.kinds import FileKind
@@ -18,13 +19,10 @@ W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 
 def said(module: ModuleType, path: Path, kind: str, **options: int) -> list[Said]:
     """Everything that a parser says of a file."""
-    directory = path.with_name(f"{path.name}.out")
-    directory.mkdir(exist_ok=True)
-    job = Job(path, FileKind(kind), path.name, directory, **options)
-    try:
-        return list(module.parse(job))
-    finally:
-        assert not list(directory.iterdir()), "nothing was to be written"
+    with TemporaryDirectory() as directory:
+        things = list(module.parse(Job(path, FileKind(kind), path.name, Path(directory), **options)))
+        assert not list(Path(directory).iterdir()), "nothing was to be written"
+    return things
 
 
 def blocks(things: list[Said]) -> list[Block]:
@@ -116,3 +114,51 @@ def shape(*paragraphs: str, place: str = "") -> str:
     inner = "".join(text if text.startswith("<") else f"<a:p><a:r><a:t>{text}</a:t></a:r></a:p>" for text in paragraphs)
     holder = f'<p:ph type="{place}"/>' if place else ""
     return f"<p:sp><p:nvSpPr><p:nvPr>{holder}</p:nvPr></p:nvSpPr><p:txBody>{inner}</p:txBody></p:sp>"
+
+
+S = f'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="{TYPE}"'
+# Styles of cells: 0 as it is, 1 a day, 2 a day and a time, 3 hours that may be more than a day has.
+_FORMATS = '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="22"/><xf numFmtId="46"/></cellXfs>'
+
+
+def xlsx(path: Path, states: Mapping[str, str] | None = None, **sheets: str | Sequence[Sequence[object]]) -> Path:
+    """A workbook: by the names of its sheets either rows of values from A1 on, or the XML inside `worksheet`.
+
+    `states` has sheets that are `hidden` or `veryHidden`.
+    """
+    states = states or {}
+    listed = "".join(
+        f'<sheet name="{name}" sheetId="{n}" r:id="s{n}" state="{states.get(name, "visible")}"/>'
+        for n, name in enumerate(sheets, start=1)
+    )
+    entries = [(f"s{n}", "worksheet", f"worksheets/sheet{n}.xml") for n in range(1, len(sheets) + 1)]
+    return zipped(
+        path,
+        {
+            "_rels/.rels": relations(("r", "officeDocument", "xl/workbook.xml")),
+            "xl/workbook.xml": f"<workbook {S}><sheets>{listed}</sheets></workbook>",
+            "xl/_rels/workbook.xml.rels": relations(*entries, ("st", "styles", "styles.xml")),
+            "xl/styles.xml": f"<styleSheet {S}>{_FORMATS}</styleSheet>",
+            **{
+                f"xl/worksheets/sheet{n}.xml": f"<worksheet {S}>{rows if isinstance(rows, str) else sheet_data(rows)}"
+                "</worksheet>"
+                for n, rows in enumerate(sheets.values(), start=1)
+            },
+        },
+    )
+
+
+def sheet_data(rows: Sequence[Sequence[object]]) -> str:
+    """Rows from the first one on; None is a cell without a value, and an empty row is not written."""
+    lines = []
+    for n, row in enumerate(rows, start=1):
+        cells = "".join(
+            f"<c><v>{cell}</v></c>"
+            if isinstance(cell, int | float)
+            else f'<c t="inlineStr"><is><t>{cell}</t></is></c>'
+            if cell is not None
+            else "<c/>"
+            for cell in row
+        )
+        lines.append(f'<row r="{n}">{cells}</row>' if row else "")
+    return f"<sheetData>{''.join(lines)}</sheetData>"

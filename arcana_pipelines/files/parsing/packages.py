@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +75,14 @@ class Package:
     def __contains__(self, name: str) -> bool:
         return name.lower() in self._parts
 
+    def names(self) -> list[str]:
+        """The names of all parts."""
+        return [part.filename for part in self._parts.values() if not part.is_dir()]
+
+    def name_of(self, name: str) -> str:
+        """A name as it is written in the zip, where large and small letters may differ."""
+        return self._parts[name.lower()].filename
+
     @contextmanager
     def opened(self, name: str, most: int = MOST_OF_PART) -> Iterator[IO[bytes]]:
         """A part as a stream. It ends where the list of parts says that it does.
@@ -122,18 +130,28 @@ class Package:
         Raises:
             Unreadable: as `tree`, also after some of them.
         """
+        for element in self._ends(name, None):
+            parent = element.getparent()
+            if parent is not None and local(parent) == of:
+                yield element
+                _let_go(element)
+
+    def elements(self, name: str, *names: str) -> Iterator[Element]:
+        """Each element of these local names, as it ends; let go of when the next comes. Raises as `children`."""
+        for element in self._ends(name, [f"{{*}}{name}" for name in names]):
+            yield element
+            _let_go(element)
+
+    def _ends(self, name: str, tags: Sequence[str] | None) -> Iterator[Element]:
         with self.opened(name) as stream, _xml_errors():
             looked = False
-            for _, element in etree.iterparse(stream, events=("end",), remove_comments=True, remove_pis=True, **_SAFE):
+            for _, element in etree.iterparse(
+                stream, events=("end",), tag=tags, remove_comments=True, remove_pis=True, **_SAFE
+            ):
                 if not looked:
                     _refuse_dtd(element.getroottree())
                     looked = True
-                parent = element.getparent()
-                if parent is not None and local(parent) == of:
-                    yield element
-                    element.clear()
-                    while (before := element.getprevious()) is not None and before.getparent() is parent:
-                        parent.remove(before)
+                yield element
 
     def relations(self, name: str = "") -> dict[str, Relation]:
         """What the part `name` (the whole package: "") uses, by id. Without a list of it: nothing.
@@ -190,6 +208,13 @@ def chosen(element: Element) -> Element:
 def number(text: str | None, fallback: int) -> int:
     """A whole number of an attribute, or `fallback` for anything else."""
     return int(text) if text and len(text) < 10 and text.lstrip("-").isdecimal() else fallback
+
+
+def _let_go(element: Element) -> None:
+    element.clear()
+    parent = element.getparent()
+    while parent is not None and (before := element.getprevious()) is not None:
+        parent.remove(before)
 
 
 def _refuse_dtd(tree: Element) -> None:

@@ -1,0 +1,184 @@
+"""Workbooks whose values lie far apart. calamine has a place for each cell between them, and dies of it.
+
+One value in A1 and one in XFD1048576 are seventeen thousand million cells. Sheets are measured before calamine reads
+them, and those that are too large are written anew, with as many rows as are read and no empty ones between.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lxml import etree
+
+from arcana_pipelines.files.parsing.packages import Element, Package, child, local, number, value
+from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
+from arcana_pipelines.files.parsing.sheet_rows import column_name
+
+MOST_CELLS = 5_000_000
+MOST_COLUMNS = 1_000  # of a sheet that is written anew
+_REFERENCE = re.compile(r"([A-Za-z]{1,3})(\d{1,7})")
+_OF_CELL = frozenset({"v", "is"})
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """A workbook in which sheets were written anew.
+
+    Attributes:
+        file: the workbook.
+        rows: by the name of such a sheet: the number that each of its rows had, from 1.
+        cut: names of sheets of which rows or columns were left out.
+    """
+
+    file: io.BytesIO
+    rows: dict[str, list[int]] = field(default_factory=dict)
+    cut: set[str] = field(default_factory=set)
+
+
+def compacted(path: Path, most_rows: int) -> Compacted | None:
+    """An XLSX whose sheets are all small enough to be read; None: they are as they stand.
+
+    Raises:
+        Unreadable: the file is damaged or too large.
+    """
+    with Package(path) as package:
+        large = {name: part for name, part in _sheets(package).items() if _cells(package, part) > MOST_CELLS}
+        if not large:
+            return None
+        result = Compacted(io.BytesIO())
+        with zipfile.ZipFile(result.file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
+            for part in package.names():
+                if part not in large.values():
+                    with package.opened(part) as source, target.open(part, "w") as copy:
+                        shutil.copyfileobj(source, copy)
+            for name, part in large.items():
+                result.rows[name], is_cut = _write_anew(package, part, target, most_rows)
+                if is_cut:
+                    result.cut.add(name)
+        result.file.seek(0)
+        return result
+
+
+def check_ods(path: Path) -> None:
+    """Refuse an ODS whose sheets claim too many cells: it says how often a row and a cell repeat.
+
+    Raises:
+        Unreadable: too large, or damaged.
+    """
+    with Package(path) as package:
+        rows = columns = before = 0
+        for element in package.elements("content.xml", "table-row", "table"):
+            if local(element) == "table":
+                rows = columns = before = 0
+                continue
+            repeated = number(value(element, "number-rows-repeated"), 1)
+            width = _last_of_row(element)
+            if width:
+                rows, columns = before + repeated, max(columns, width)
+            before += repeated
+            if rows * columns > MOST_CELLS:
+                raise Unreadable(Reason.TOO_LARGE, "a sheet has more cells than are read")
+
+
+def _last_of_row(row: Element) -> int:
+    """The number of the last cell of a row that is not empty."""
+    column = last = 0
+    for cell in row:
+        column += number(value(cell, "number-columns-repeated"), 1)
+        if len(cell) or value(cell, "value-type"):
+            last = column
+    return last
+
+
+def _sheets(package: Package) -> dict[str, str]:
+    """The parts of the sheets of a workbook, by their names."""
+    main = next((r.target for r in package.relations().values() if r.kind == "officeDocument"), "xl/workbook.xml")
+    relations = package.relations(main)
+    sheets = child(package.tree(main), "sheets")
+    found = {}
+    for sheet in sheets if sheets is not None else ():
+        relation = relations.get(next((text for key, text in sheet.attrib.items() if key.endswith("}id")), ""))
+        if relation is not None and relation.kind == "worksheet" and relation.target in package:
+            found[value(sheet, "name") or ""] = package.name_of(relation.target)
+    return found
+
+
+def _cells(package: Package, part: str) -> int:
+    """The cells of the smallest rectangle that holds all values of a sheet."""
+    rows: list[int] = []
+    first, last = 1 << 14, 0
+    for at, row in _rows(package, part):
+        columns = [column for column, cell in (_at_end(row), _at_end(row, backwards=True)) if cell is not None]
+        if columns:
+            rows = [rows[0] if rows else at, at]
+            first, last = min(first, *columns), max(last, *columns)
+    return (rows[-1] - rows[0] + 1) * (last - first + 1) if rows else 0
+
+
+def _rows(package: Package, part: str) -> Iterator[tuple[int, Element]]:
+    at = 0
+    for row in package.elements(part, "row"):
+        at = number(row.get("r"), at + 1)
+        yield at, row
+
+
+def _at_end(row: Element, backwards: bool = False) -> tuple[int, Element | None]:
+    """The first cell of a row with a value, or the last, and its column from 1."""
+    for cell in reversed(row) if backwards else row:
+        if any(local(part) in _OF_CELL for part in cell):
+            return _column(cell), cell
+    return 0, None
+
+
+def _column(cell: Element) -> int:
+    found = _REFERENCE.fullmatch(cell.get("r") or "")
+    if found is None:
+        # Without a reference a cell stands behind the one before it.
+        before = cell.getprevious()
+        return _column(before) + 1 if before is not None and before.get("r") else cell.getparent().index(cell) + 1
+    column = 0
+    for letter in found[1].upper():
+        column = column * 26 + ord(letter) - ord("A") + 1
+    return column
+
+
+def _write_anew(package: Package, part: str, target: zipfile.ZipFile, most_rows: int) -> tuple[list[int], bool]:
+    """Write a sheet without its empty rows and columns. Its rows' numbers, and whether something was left out."""
+    numbers: list[int] = []
+    columns: dict[int, int] = {}
+    is_cut = False
+    for _, row in _rows(package, part):
+        for cell in row:
+            if any(local(inner) in _OF_CELL for inner in cell):
+                columns.setdefault(_column(cell), 0)
+    for n, column in enumerate(sorted(columns)):
+        columns[column] = n
+    with target.open(part, "w") as sheet:
+        namespace = ""
+        for at, row in _rows(package, part):
+            cells = [(_column(cell), cell) for cell in row if any(local(inner) in _OF_CELL for inner in cell)]
+            if not cells:
+                continue
+            if len(numbers) == most_rows:
+                is_cut = True
+                break
+            if not numbers:
+                namespace = str(row.tag).rpartition("}")[0].lstrip("{")
+                sheet.write(f'<worksheet xmlns="{namespace}"><sheetData>'.encode())
+            numbers.append(at)
+            sheet.write(f'<row r="{len(numbers)}">'.encode())
+            for column, cell in cells:
+                if columns[column] >= MOST_COLUMNS:
+                    is_cut = True
+                    continue
+                cell.set("r", f"{column_name(columns[column])}{len(numbers)}")
+                sheet.write(etree.tostring(cell, with_tail=False))
+            sheet.write(b"</row>")
+        sheet.write(b"</sheetData></worksheet>" if numbers else b"<worksheet/>")
+    return numbers, is_cut
