@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 MOST_ENTRIES = 10_000
@@ -42,12 +43,16 @@ def entries(path: Path) -> list[zipfile.ZipInfo]:
         return archive.infolist()
 
 
-def opened(path: Path) -> zipfile.ZipFile:
+@contextmanager
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """A ZIP file, of whose entries one reads at most 2 MiB at once. Raises as `entries`."""
-    try:
-        return zipfile.ZipFile(_Careful(path))
-    except (ValueError, OverflowError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
-        raise zipfile.BadZipFile(type(error).__name__) from error
+    with _Careful(path) as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except (ValueError, OverflowError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
+            raise zipfile.BadZipFile(type(error).__name__) from error
+        with archive:
+            yield archive
 
 
 def check(listed: Sequence[zipfile.ZipInfo]) -> None:

@@ -78,13 +78,8 @@ def test_handed_documents_are_read(name: str, kind: FileKind, phrases: str, tmp_
     assert [phrase for phrase in phrases.split("|") if phrase not in words] == []
 
 
-def test_a_password_is_a_reason_whoever_finds_it(tmp_path: Path) -> None:
-    for kind in (HWPX, FileKind.HWPX_ENCRYPTED):
-        assert reason_of(hangul, shared("hwpx/password.hwpx"), kind, tmp_path) is Reason.ENCRYPTED
-
-
-def test_hangul_before_2002_is_not_read_and_says_so(tmp_path: Path) -> None:
-    assert reason_of(hangul, shared("hwp/hwp3.hwp"), FileKind.HWP3, tmp_path) is Reason.UNSUPPORTED
+def test_a_password_is_a_reason(tmp_path: Path) -> None:
+    assert reason_of(hangul, shared("hwpx/password.hwpx"), HWPX, tmp_path) is Reason.ENCRYPTED
 
 
 def test_a_table_keeps_its_shape_and_a_merged_cell_stands_in_each_that_it_covers(tmp_path: Path) -> None:
@@ -137,7 +132,7 @@ def test_a_note_stands_behind_its_paragraph(tmp_path: Path) -> None:
 
 def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     header = "<hp:ctrl><hp:header><hp:subList/></hp:header></hp:ctrl><hp:t>본문</hp:t>"
-    assert said_of(hangul, hwpx(header), HWPX, tmp_path)[-1] == Note("headers and footers (1)")
+    assert said_of(hangul, hwpx(header), HWPX, tmp_path)[-1] == Note("headers and footers: 1")
 
 
 def test_headings_and_lists_of_hwpml(tmp_path: Path) -> None:

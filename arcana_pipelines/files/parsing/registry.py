@@ -59,7 +59,7 @@ PARSERS = (
     _ours("html", 1, {FileKind.HTML}, "selectolax", "charset_normalizer"),
     _ours("epub", 1, {FileKind.EPUB}, "lxml", "selectolax"),
     _ours("rtf", 1, {FileKind.RTF}, "striprtf"),
-    _ours("hangul", 1, {FileKind.HWP, FileKind.HWPX, FileKind.HWPML}, "hwp2md", "lxml", "olefile"),
+    _ours("hangul", 1, {FileKind.HWP, FileKind.HWPX, FileKind.HWPML}, "hwp2md", "lxml", "olefile", "PIL", sees=True),
     _ours("mail", 1, {FileKind.EML, FileKind.MSG}, "oxmsg", "selectolax", "charset_normalizer"),
     _ours("archive", 1, {FileKind.ZIP}),
     _ours("image", 1, {FileKind.IMAGE}, "PIL", sees=True),

@@ -23,9 +23,9 @@ from hwp2md.hwp5 import reader as hwp5_reader
 from hwp2md.hwpx import body as hwpx_body
 from lxml import etree
 
-from arcana_pipelines.files.kinds import FileKind
 from arcana_pipelines.files.parsing.blocks import Block, Note, Said
 from arcana_pipelines.files.parsing.parsers import image
+from arcana_pipelines.files.parsing.plain import plain
 from arcana_pipelines.files.parsing.protocol import Job, Reason, Unreadable
 
 # What stands in for the text of a document for distribution, for programs that cannot read it.
@@ -39,6 +39,8 @@ _MOST_CELLS = 1_000_000
 _LONGEST_CELL = 1000
 # A longer text of a merged cell stands once: repeated, it is no label of rows any more.
 _LONGEST_REPEATED = 200
+# A longer paragraph of an outline is text.
+_LONGEST_HEADING = 300
 _MOST_PICTURES = 20
 
 # Noncharacters of Unicode, which no text holds: in a cell that a merged one covers.
@@ -71,12 +73,8 @@ def parse(job: Job) -> Iterator[Said]:
     """Say a document's headings, paragraphs, lists and tables; a note stands behind what it is a note to.
 
     Raises:
-        Unreadable: encrypted, damaged, too large, of Hangul before 2002, or without text.
+        Unreadable: encrypted, damaged, too large, or without text.
     """
-    if job.kind is FileKind.HWP3:
-        raise Unreadable(Reason.UNSUPPORTED, "HWP 3 (Hangul before 2002) is not read: save it as HWPX")
-    if job.kind is FileKind.HWPX_ENCRYPTED:
-        raise _encrypted()
     skipped = skips.SkipCounter()
     read = _read(job, skipped)
     blocks = list(_blocks(read))
@@ -88,8 +86,7 @@ def parse(job: Job) -> Iterator[Said]:
         return
     yield from blocks
     counts = [*((_SKIPPED.get(kind, kind), count) for kind, count in skipped.items()), ("pictures", len(pictures))]
-    if said := ", ".join(f"{name} ({count})" for name, count in counts if count):
-        yield Note(said)
+    yield from (Note(f"{name}: {count}") for name, count in counts if count)
 
 
 def _read(job: Job, skipped: skips.SkipCounter) -> list[hwp.Block]:
@@ -99,7 +96,7 @@ def _read(job: Job, skipped: skips.SkipCounter) -> list[hwp.Block]:
     except errors.DrmProtectedError as error:
         raise Unreadable(Reason.ENCRYPTED, "protected by rights management (DRM)") from error
     except errors.EncryptedDocumentError as error:
-        raise _encrypted() from error
+        raise Unreadable(Reason.ENCRYPTED, "it opens with a password") from error
     except errors.UnsupportedHwpError as error:
         raise Unreadable(Reason.UNSUPPORTED, "a document for distribution of a kind that is not read") from error
     except errors.Hwp2mdError as error:
@@ -110,10 +107,6 @@ def _read(job: Job, skipped: skips.SkipCounter) -> list[hwp.Block]:
         raise _too_large() from error
     except _DAMAGED as error:
         raise Unreadable(Reason.DAMAGED, "the document is damaged") from error
-
-
-def _encrypted() -> Unreadable:
-    return Unreadable(Reason.ENCRYPTED, "the document needs a password")
 
 
 def _too_large() -> Unreadable:
@@ -190,7 +183,7 @@ def _paragraph(paragraph: hwp.Paragraph) -> Iterator[Block]:
     if not text:
         return
     listed = paragraph.list_info
-    if paragraph.level:
+    if paragraph.level and len(text) <= _LONGEST_HEADING:
         yield Block("heading", text, min(paragraph.level, 6))
     elif listed:
         yield Block("item", f"{listed.label} {text}".strip(), listed.depth)
@@ -261,7 +254,7 @@ def _plain(parts: Sequence[hwp.Inline]) -> str:
 
 
 def _clean(text: str) -> str:
-    return " ".join(_ORNAMENTS.sub(" ", _MARKS.sub("", text)).split())
+    return plain(_ORNAMENTS.sub(" ", _MARKS.sub("", text)))
 
 
 def _is_stub(blocks: Sequence[Block]) -> bool:

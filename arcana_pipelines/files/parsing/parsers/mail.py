@@ -1,0 +1,93 @@
+"""Mail, of the internet (.eml) and of Outlook (.msg). What is attached is said as files of their own."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
+from typing import cast
+
+from arcana_pipelines.files.kinds import FileKind
+from arcana_pipelines.files.parsing.blocks import Block, Inside, Note, Said, Title
+from arcana_pipelines.files.parsing.mail import internet, outlook
+from arcana_pipelines.files.parsing.mail.letter import Letter
+from arcana_pipelines.files.parsing.mail.plain_text import paragraphs
+from arcana_pipelines.files.parsing.protocol import Job, ParserModule, Reason, Unreadable
+
+_MOST_ADDRESSES = 5
+_MOST_FILES = 20
+# Of all files of a mail.
+_MOST_BYTES = 256 * 2**20
+_BROKEN = (ValueError, LookupError, TypeError, AttributeError, RuntimeError, struct.error, OSError)
+
+
+def parse(job: Job) -> Iterator[Said]:
+    """Say a mail: its subject as the title, who wrote to whom and when, its text, its files.
+
+    Raises:
+        Unreadable: damaged, or encrypted and nothing else.
+    """
+    try:
+        letter = outlook.read(job.path) if job.kind is FileKind.MSG else internet.read(job.path)
+    except _BROKEN as error:
+        raise Unreadable(Reason.DAMAGED, "the mail is damaged") from error
+    if letter.encrypted and not letter.texts:
+        raise Unreadable(Reason.ENCRYPTED, "it is encrypted, or packed as what is (S/MIME, PGP)")
+    if letter.subject:
+        yield Title(letter.subject)
+    yield from _said(letter, job)
+    yield from _files([letter, *_inner(letter)], job)
+
+
+def _said(letter: Letter, job: Job) -> Iterator[Block]:
+    heads = [f"{name}: {_few(who)}" for name, who in letter.people if who]
+    heads += [f"Date: {letter.date}"] if letter.date else []
+    if heads:
+        yield Block("text", " · ".join(heads))
+    for text in letter.texts:
+        yield from _html(text.text, job) if text.html else paragraphs(text.text, text.flowed)
+    for inner in letter.inner:
+        if inner.subject:
+            yield Block("heading", inner.subject, 2)
+        yield from _said(inner, job)
+
+
+def _few(names: list[str]) -> str:
+    more = len(names) - _MOST_ADDRESSES
+    return ", ".join(names[:_MOST_ADDRESSES]) + (f" (+{more})" if more > 0 else "")
+
+
+def _html(text: str, job: Job) -> Iterator[Block]:
+    html = cast(ParserModule, import_module("arcana_pipelines.files.parsing.parsers.html"))
+    path = job.directory / "body"
+    path.write_bytes(text.encode("utf-8-sig", "replace"))  # the mark outweighs what the HTML says of its encoding
+    try:
+        said = list(html.parse(replace(job, path=path, kind=FileKind.HTML, name="body.html")))
+    finally:
+        path.unlink()
+    yield from (block for block in said if isinstance(block, Block))
+
+
+def _inner(letter: Letter) -> Iterator[Letter]:
+    for each in letter.inner:
+        yield each
+        yield from _inner(each)
+
+
+def _files(letters: list[Letter], job: Job) -> Iterator[Said]:
+    files = [file for letter in letters for file in letter.files]
+    size = written = 0
+    for name, data in files:
+        size += len(data)
+        if written < _MOST_FILES and size <= _MOST_BYTES:
+            written += 1
+            path = f"attachment-{written}"
+            (job.directory / path).write_bytes(data)
+            yield Inside(name, path)
+    counts = {
+        "attachments that are too many or too large": len(files) - written,
+        "pictures of the layout": sum(letter.pictures for letter in letters),
+        "parts that are not read": sum(letter.not_read for letter in letters),
+    }
+    yield from (Note(f"{what}: {count}") for what, count in counts.items() if count)
