@@ -206,10 +206,12 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(answer.body, bytes):
             self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
+        if self.command == "HEAD":
+            return
         for piece in [answer.body] if isinstance(answer.body, bytes) else answer.body:
             self.wfile.write(piece)
 
-    do_GET = do_POST = do_PUT = do_DELETE = _serve
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _serve
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""

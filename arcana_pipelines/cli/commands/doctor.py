@@ -28,6 +28,7 @@ from arcana_pipelines.db.engine import Database, require_installation
 from arcana_pipelines.db.server import check_server, companies_without_role, reader, refuse_unbound
 from arcana_pipelines.environment import EnvFile
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.files.stores.probe import probe as probe_files
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.indexes.health import Finding as HealthFinding
 from arcana_pipelines.indexes.health import inspect_indexes, pgvector
@@ -88,6 +89,8 @@ def _findings() -> Iterator[Finding]:
         yield _tried("oauth", lambda: _issuer(settings))
     if settings.redis_url is not None:
         yield _tried("cache", lambda: _cache(settings))
+    if settings.files == "on":
+        yield _tried("file_store", lambda: probe_files(settings, SECONDS))
     yield ("alerts", True, _alerts(settings))
 
 

@@ -291,6 +291,8 @@ class S3Store:
             except ClientError as error:
                 if error.response["Error"]["Code"] in _GONE:
                     return None
+                # Which comes without a reason: another request is told it.
+                self.answer()
                 raise
 
     def _pieces(self, key: str, sha256: str, start: int, length: int | None) -> Iterator[bytes]:
