@@ -5,7 +5,8 @@ from __future__ import annotations
 from arcana_pipelines.markdown.urls import file_label, file_name, without_signature
 
 _ADDRESS_SHOWN = frozenset({"bookmark", "embed", "link_preview", "link-preview"})
-MEDIA = _ADDRESS_SHOWN | {"image", "pdf", "file", "audio", "video"}
+FILES = frozenset({"image", "pdf", "file", "audio", "video"})
+MEDIA = _ADDRESS_SHOWN | FILES
 
 
 def media_label(kind: str, url: str, caption: str, name: str = "") -> str:

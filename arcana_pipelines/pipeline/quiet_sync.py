@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import IO
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.query import scalar
@@ -16,7 +17,17 @@ from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
 from arcana_pipelines.operations.reports import SyncReport
 from arcana_pipelines.pipeline.session import Session, workspace_session
 from arcana_pipelines.pipeline.sync import SyncRequest, sync
-from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence, Shown, Source, Traffic
+from arcana_pipelines.sources.protocol import (
+    FetchedPage,
+    FileRef,
+    Listing,
+    Mode,
+    PageRef,
+    Presence,
+    Shown,
+    Source,
+    Traffic,
+)
 from arcana_pipelines.sources.registry import open_source
 from arcana_pipelines.workspaces.workspaces import Workspace
 
@@ -108,6 +119,10 @@ class _ListedOnce(Source):
     def fetch(self, ref: PageRef) -> FetchedPage:
         """See `Source.fetch`."""
         return self._source.fetch(ref)
+
+    def download(self, file: FileRef, target: IO[bytes], most: int) -> None:
+        """See `Source.download`."""
+        self._source.download(file, target, most)
 
     def confirm(self, external_id: str) -> tuple[Presence, PageRef | None]:
         """See `Source.confirm`."""

@@ -15,6 +15,7 @@ from arcana_pipelines.credentials.store import STORED, stored_token
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.settings import refuse_to_send, token_from_environment
+from arcana_pipelines.sources.file_rules import file_rules
 from arcana_pipelines.sources.protocol import Source
 
 if TYPE_CHECKING:
@@ -216,7 +217,8 @@ def open_notion_api(opening: Opening) -> NotionApi:
 def _open_notion(opening: Opening) -> Source:
     from arcana_pipelines.sources.notion.source import NotionSource
 
-    return NotionSource(open_notion_api(opening), with_comments=opening.config.get("comments") is True)
+    files = file_rules(opening.database.settings)
+    return NotionSource(open_notion_api(opening), opening.config.get("comments") is True, files)
 
 
 def _notion_owner(opening: Opening) -> str:
@@ -231,7 +233,8 @@ def _notion_owner(opening: Opening) -> str:
 def _open_export(opening: Opening) -> Source:
     from arcana_pipelines.sources.notion_export import NotionExportSource
 
-    return NotionExportSource(Path(opening.config["path"]))
+    with_files = file_rules(opening.database.settings) is not None
+    return NotionExportSource(Path(opening.config["path"]), with_files=with_files)
 
 
 def _check_export(config: Mapping[str, Any]) -> None:

@@ -114,6 +114,7 @@ class NotionApi(Endpoints):
         super().__init__()
         self.traffic = Traffic()
         self.credential = fingerprint(token)
+        self.base_url = base_url
         self._limiter = limiter
         self._patience = patience
         self._server_time: datetime | None = None

@@ -14,9 +14,10 @@ from arcana_pipelines.errors import PageRejected, PageUnavailable
 from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.markdown.inline import compose
 from arcana_pipelines.markdown.layout import Layout
-from arcana_pipelines.markdown.media import MEDIA, media_label
+from arcana_pipelines.markdown.media import FILES, MEDIA, media_label
 from arcana_pipelines.markdown.tables import read_cell, write_table
 from arcana_pipelines.markdown.urls import canonical_id, page_id_of
+from arcana_pipelines.sources.notion.files import Medium, block_medium
 from arcana_pipelines.sources.notion.rich_text import code_text, inline, page_links, pieces, plain
 
 Block = Mapping[str, Any]
@@ -47,12 +48,14 @@ class Rendered:
         links: the ids of pages and databases that it contains or names.
         unknown_types: how many blocks of each type could not be shown in full.
         problems: whose children could not be read, and why; in words.
+        media: pictures, files, recordings and films, in their order.
     """
 
     markdown: str
     links: tuple[str, ...] = ()
     unknown_types: dict[str, int] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    media: tuple[Medium, ...] = ()
 
 
 @dataclass(slots=True)
@@ -78,11 +81,17 @@ def render(root_id: str, children: Children) -> Rendered:
     """
     renderer = _Renderer(children)
     renderer.walk(root_id)
-    return Rendered(renderer.layout.text(), tuple(renderer.links), dict(renderer.unknown), tuple(renderer.problems))
+    return Rendered(
+        renderer.layout.text(),
+        tuple(renderer.links),
+        dict(renderer.unknown),
+        tuple(renderer.problems),
+        tuple(renderer.found),
+    )
 
 
 class _Renderer:
-    __slots__ = ("children", "layout", "levels", "links", "path", "problems", "synced", "unknown")
+    __slots__ = ("children", "found", "layout", "levels", "links", "path", "problems", "synced", "unknown")
 
     def __init__(self, children: Children) -> None:
         self.children = children
@@ -93,6 +102,7 @@ class _Renderer:
         self.links: dict[str, None] = {}
         self.unknown: dict[str, int] = {}
         self.problems: list[str] = []
+        self.found: list[Medium] = []
 
     def walk(self, root_id: str) -> None:
         """Depth first over an explicit stack: pages nest deeper than Python recurses."""
@@ -229,6 +239,8 @@ class _Renderer:
         url = url or _string(payload.get("url"))
         self.link(page_id_of(url))
         caption = payload.get("caption")
+        if kind in FILES and (medium := block_medium(kind, payload, plain(caption))) is not None:
+            self.found.append(medium)
         label = media_label(kind, url, plain(caption), _string(payload.get("name")))
         self.layout.paragraph(compose([*pieces(caption), ("text", f" {label}")]))
 

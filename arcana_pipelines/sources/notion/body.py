@@ -18,8 +18,10 @@ from typing import Any
 from arcana_pipelines.errors import AnswerUnusable, PageRejected, PageTooLarge, PageUnavailable
 from arcana_pipelines.markdown.share import Share
 from arcana_pipelines.sources.notion.api import NotionApi
-from arcana_pipelines.sources.notion.blocks import render
+from arcana_pipelines.sources.notion.blocks import Rendered, render
+from arcana_pipelines.sources.notion.files import Medium
 from arcana_pipelines.sources.notion.lists import items
+from arcana_pipelines.sources.notion.markdown_media import media_in
 from arcana_pipelines.sources.notion.pages import notion_id, path_id
 from arcana_pipelines.sources.notion.placeholders import empty_copies, fill, left_unknown, unrendered
 
@@ -42,19 +44,22 @@ class Body:
         links: ids of pages that it points to where its Markdown does not show it.
         partial: what of it could not be read, in words; empty for a whole body.
         unknown_types: the types of blocks that could not be shown in full.
+        media: pictures, files, recordings and films, in their order; those of parts that were read apart come last.
     """
 
     markdown: str
     links: tuple[str, ...] = ()
     partial: tuple[str, ...] = ()
     unknown_types: tuple[str, ...] = ()
+    media: tuple[Medium, ...] = ()
 
 
 class BodyReader:
     """Reads bodies, remembering whether this API has the Markdown endpoint."""
 
-    def __init__(self, api: NotionApi) -> None:
+    def __init__(self, api: NotionApi, with_media: bool = False) -> None:
         self._api = api
+        self._with_media = with_media
         self._refusals = 0
 
     def read(self, page_id: str) -> Body:
@@ -92,6 +97,7 @@ class BodyReader:
         links: list[str] = []
         unknown_types: list[str] = []
         problems: list[str] = []
+        media: list[Medium] = []
         unreadable = 0
         while waiting:
             parts: dict[str, str] = {}
@@ -112,6 +118,7 @@ class BodyReader:
                     links += subtree.links
                     unknown_types += subtree.unknown_types
                     problems += subtree.partial
+                    media += subtree.media
                     part = {"markdown": subtree.markdown}
                 if part["markdown"].lstrip().startswith("<unknown"):
                     return self._from_blocks(page_id)  # it renders no such part (a table's row) by itself
@@ -129,13 +136,21 @@ class BodyReader:
                 links += subtree.links
                 unknown_types += subtree.unknown_types
                 problems += subtree.partial
+                media += subtree.media
                 parts[block_id] = subtree.markdown
         share.check()
         text = fill(text, parts)
         unreadable += empty_copies(text)
         if unreadable:
             problems.append(f"parts that are not shared with the connection: {unreadable}")
-        return Body(text, tuple(links), tuple(problems), (*unknown_types, *left_unknown(text)))
+        share.check()
+        return Body(
+            text,
+            tuple(links),
+            tuple(problems),
+            (*unknown_types, *left_unknown(text)),
+            (*media_in(text), *media) if self._with_media else (),
+        )
 
     def _markdown(self, any_id: str) -> dict[str, Any]:
         # notion-client 3.1 has a method for this path, `pages.retrieve_markdown`, but drops markdown_version.
@@ -145,8 +160,7 @@ class BodyReader:
         return answer
 
     def _from_blocks(self, page_id: str) -> Body:
-        rendered = render(page_id, self._children_of_one_page())
-        return Body(rendered.markdown, rendered.links, rendered.problems, tuple(rendered.unknown_types))
+        return _body(render(page_id, self._children_of_one_page()))
 
     def _subtree(self, block_id: str) -> Body:
         try:
@@ -161,8 +175,7 @@ class BodyReader:
         def children(any_id: str) -> Iterator[dict[str, Any]]:
             return iter([block]) if any_id == "" else below(any_id)
 
-        rendered = render("", children)
-        return Body(rendered.markdown, rendered.links, rendered.problems, tuple(rendered.unknown_types))
+        return _body(render("", children))
 
     def _children_of_one_page(self) -> Callable[[str], Iterator[dict[str, Any]]]:
         asked = itertools.count(1)
@@ -174,6 +187,10 @@ class BodyReader:
             return items(partial(self._api.blocks.children.list, parent), f"blocks/{parent}/children")
 
         return children
+
+
+def _body(rendered: Rendered) -> Body:
+    return Body(rendered.markdown, rendered.links, rendered.problems, tuple(rendered.unknown_types), rendered.media)
 
 
 def _unknown_ids(answer: dict[str, Any]) -> list[str]:

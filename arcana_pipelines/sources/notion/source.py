@@ -18,23 +18,26 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import psycopg
 
 from arcana_pipelines.errors import (
     AnswerUnusable,
     ArcanaError,
+    DownloadRefused,
     PageRejected,
     PageUnavailable,
     RequestInvalid,
     SourceUnavailable,
 )
 from arcana_pipelines.markdown.characters import clean
+from arcana_pipelines.sources.file_rules import FileRules
 from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.body import BodyReader
 from arcana_pipelines.sources.notion.comments import read_comments
 from arcana_pipelines.sources.notion.lists import Progress, mappings
+from arcana_pipelines.sources.notion.page_files import PageFiles
 from arcana_pipelines.sources.notion.pages import (
     LONG_AGO,
     completed,
@@ -51,6 +54,7 @@ from arcana_pipelines.sources.notion.users import UserNames
 from arcana_pipelines.sources.protocol import (
     Capabilities,
     FetchedPage,
+    FileRef,
     Listing,
     Mode,
     PageRef,
@@ -86,9 +90,11 @@ class Trash(StrEnum):
 class NotionSource(Source):
     """The pages that one token can see."""
 
-    def __init__(self, api: NotionApi, with_comments: bool = False) -> None:
+    def __init__(self, api: NotionApi, with_comments: bool = False, files: FileRules | None = None) -> None:
+        """`files`: which of them are told of and fetched; None: none."""
         self.api = api
-        self._body = BodyReader(api)
+        self._files = None if files is None else PageFiles(api, files)
+        self._body = BodyReader(api, with_media=files is not None)
         self._names = UserNames(api)
         self._with_comments = with_comments
         self.capabilities = Capabilities(
@@ -149,7 +155,18 @@ class NotionSource(Source):
             markdown = "\n\n".join(filter(None, [markdown, comments]))
             partial += (problem,) if problem else ()
         unknown = (*body.unknown_types, *(f"property {kind}" for kind in unknown_kinds(ref.properties)))
-        return FetchedPage(markdown, fetched_at, body.links, partial, properties, unknown, title)
+        files = None if self._files is None else self._files.of_page(ref, body.media, fetched_at)
+        return FetchedPage(markdown, fetched_at, body.links, partial, properties, unknown, title, files)
+
+    def download(self, file: FileRef, target: IO[bytes], most: int) -> None:
+        """Write the bytes of a file (see `Source.download`).
+
+        Raises:
+            TokenRevoked: a page had to be asked where its file is, and nothing can be read with this token.
+        """
+        if self._files is None:
+            raise DownloadRefused("files are not fetched (FILES=off)")
+        self._files.download(file, target, most)
 
     def _page(self, item: Mapping[str, Any]) -> PageRef:
         """The reference of a listed page.
@@ -159,6 +176,8 @@ class NotionSource(Source):
         """
         try:
             ref = self._names.complete(page_ref(item))
+            if self._files is not None:
+                self._files.note(ref.external_id, item)
         except (ArcanaError, psycopg.Error):
             raise
         except Exception as error:  # the edge of a page: one that cannot be understood delays no other

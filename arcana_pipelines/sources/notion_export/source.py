@@ -54,9 +54,10 @@ class NotionExportSource(Source):
         absences_needed=1,
     )
 
-    def __init__(self, path: Path, *, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, path: Path, *, now: Callable[[], datetime] = _utc_now, with_files: bool = False) -> None:
         self._path = path
         self._now = now
+        self._with_files = with_files
         self._lock = threading.RLock()
         self._snapshot: Snapshot | None = None
         # Another thread may still read from a snapshot that was replaced, so all close together.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from arcana_pipelines.testing.notion_server.model.objects import Json
 from arcana_pipelines.testing.notion_server.wire.wire import VERSIONS
 from arcana_pipelines.testing.notion_server.world.world import NotionWorld
 
+_FILE = re.compile(r"/[0-9a-f-]{36}/[0-9a-f-]{36}/[^/]+")
 _JSON = "application/json; charset=utf-8"
 _HTML = "<!DOCTYPE html><html><head><title>Notion</title></head><body>Just a moment...</body></html>"
 
@@ -66,6 +68,7 @@ class Gate:
         self._recent: deque[float] = deque()
         self._date: tuple[int, str] = (0, "")
         self.app: ASGIApp | None = None
+        self.files: ASGIApp | None = None
 
     def limit(self, per_minute: int | None, window: float, by_world_clock: bool) -> None:
         """Allow so many requests a window; None allows all."""
@@ -76,6 +79,9 @@ class Gate:
         """Serve one request."""
         path: str = scope["path"]
         if not path.startswith("/v1/"):
+            if self.files is not None and _FILE.fullmatch(path):
+                await self.files(scope, receive, send)
+                return
             assert self.app is not None
             await self.app(scope, receive, send)
             return
@@ -171,7 +177,7 @@ class Gate:
                 return True
             return False
         if fault.kind == "drop":
-            await _drop(send)
+            await drop(send)
             return True
         if fault.kind in ("html", "empty"):
             entry.status = 200
@@ -194,13 +200,13 @@ class Gate:
         self._recent.append(now)
 
 
-async def _drop(send: Any) -> None:
-    """End the connection without a word."""
+async def drop(send: Any, *, at_once: bool = True) -> None:
+    """End the connection without a word; not at once: after what was sent."""
     cycle: Any = getattr(send, "__self__", None)
     transport = getattr(cycle, "transport", None)
     if cycle is None or transport is None:
         raise RuntimeError("This server's connections cannot be dropped; run it with uvicorn.")
-    transport.abort()
+    (transport.abort if at_once else transport.close)()
     while not cycle.disconnected:
         await asyncio.sleep(0)
 

@@ -16,6 +16,7 @@ from arcana_pipelines.testing.notion_server.http.api import Api, unknown_path
 from arcana_pipelines.testing.notion_server.http.control import Control
 from arcana_pipelines.testing.notion_server.http.errors import ApiError, invalid_url
 from arcana_pipelines.testing.notion_server.http.faults import Faults
+from arcana_pipelines.testing.notion_server.http.file_server import FileFaults, FileRequest, FileServer
 from arcana_pipelines.testing.notion_server.http.gate import Gate, LoggedRequest
 from arcana_pipelines.testing.notion_server.model.objects import Json
 from arcana_pipelines.testing.notion_server.world.world import NotionWorld
@@ -32,9 +33,11 @@ class NotionServer(HttpServer):
     def __init__(self, world: NotionWorld, *, port: int = 0) -> None:
         self.world = world
         self._gate = Gate(world)
+        self._gate.files = self._files = FileServer(world)
         self._gate.app = self._application()
         super().__init__(Uvicorn(self._gate), port=port)
         self.base_url = self.address
+        world.wire.signer.host = self.address
 
     @property
     def faults(self) -> Faults:
@@ -46,9 +49,20 @@ class NotionServer(HttpServer):
         """The requests to `/v1/` since the last reset, in the order they came."""
         return self._gate.requests
 
+    @property
+    def file_faults(self) -> FileFaults:
+        """What should go wrong with the bytes of files."""
+        return self._files.faults
+
+    @property
+    def file_requests(self) -> list[FileRequest]:
+        """The requests for files since the last reset, in the order they came; they are none of `requests`."""
+        return self._files.requests
+
     def reset_log(self) -> None:
         """Forget the requests so far."""
         self._gate.requests = []
+        self._files.requests = []
 
     def rate_limit(
         self, per_minute: int | None = 180, *, window_seconds: float = 60.0, by_world_clock: bool = False
@@ -70,10 +84,12 @@ class NotionServer(HttpServer):
             self.world,
             {
                 "add_fault": self._add_fault,
-                "clear_faults": self.faults.clear,
+                "add_file_fault": self._add_file_fault,
+                "clear_faults": self._clear_faults,
                 "rate_limit": self.rate_limit,
                 "latency": self.latency,
                 "requests": lambda: [asdict(entry) for entry in self.requests],
+                "file_requests": lambda: [asdict(entry) for entry in self.file_requests],
                 "reset_log": self.reset_log,
             },
         )
@@ -97,6 +113,13 @@ class NotionServer(HttpServer):
 
     def _add_fault(self, **given: Any) -> None:
         self.faults.add(**given)
+
+    def _add_file_fault(self, **given: Any) -> None:
+        self.file_faults.add(**given)
+
+    def _clear_faults(self) -> None:
+        self.faults.clear()
+        self.file_faults.clear()
 
 
 def serve(world: NotionWorld, *, port: int = 0) -> NotionServer:

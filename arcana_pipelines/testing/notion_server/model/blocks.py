@@ -69,6 +69,8 @@ __all__ = [
 
 BlockSpec: TypeAlias = dict[str, Any]
 Children: TypeAlias = "Sequence[BlockSpec] | None"
+Hosted: TypeAlias = "str | dict[str, Any] | None"
+"""The name of a file that was uploaded, or what `NotionWorld.upload` gave; None: Notion does not keep it."""
 
 
 def paragraph(content: TextLike = "", *, color: str = "default", children: Children = None) -> BlockSpec:
@@ -219,32 +221,33 @@ def link_preview(url: str) -> BlockSpec:
     return _block("link_preview", {"url": url})
 
 
-def image(url: str | None = None, caption: TextLike = "", *, hosted: str | None = None) -> BlockSpec:
+def image(url: str | None = None, caption: TextLike = "", *, hosted: Hosted = None) -> BlockSpec:
     """A picture: at `url`, or uploaded to Notion under the file name `hosted`."""
     return _media("image", url, caption, hosted)
 
 
-def video(url: str | None = None, caption: TextLike = "", *, hosted: str | None = None) -> BlockSpec:
+def video(url: str | None = None, caption: TextLike = "", *, hosted: Hosted = None) -> BlockSpec:
     """A film: at `url`, or uploaded under the file name `hosted`."""
     return _media("video", url, caption, hosted)
 
 
-def audio(url: str | None = None, caption: TextLike = "", *, hosted: str | None = None) -> BlockSpec:
+def audio(url: str | None = None, caption: TextLike = "", *, hosted: Hosted = None) -> BlockSpec:
     """A recording: at `url`, or uploaded under the file name `hosted`."""
     return _media("audio", url, caption, hosted)
 
 
-def pdf(url: str | None = None, caption: TextLike = "", *, hosted: str | None = None) -> BlockSpec:
+def pdf(url: str | None = None, caption: TextLike = "", *, hosted: Hosted = None) -> BlockSpec:
     """A PDF: at `url`, or uploaded under the file name `hosted`."""
     return _media("pdf", url, caption, hosted)
 
 
 def file(
-    url: str | None = None, caption: TextLike = "", *, hosted: str | None = None, name: str | None = None
+    url: str | None = None, caption: TextLike = "", *, hosted: Hosted = None, name: str | None = None
 ) -> BlockSpec:
     """Any other file."""
     block = _media("file", url, caption, hosted)
-    block["file"]["name"] = name or hosted or str(url).rsplit("/", 1)[-1]
+    kept = hosted["name"] if isinstance(hosted, dict) else hosted
+    block["file"]["name"] = name or kept or str(url).rsplit("/", 1)[-1]
     return block
 
 
@@ -286,9 +289,10 @@ def _row(cells: Sequence[TextLike], width: int) -> BlockSpec:
     return _block("table_row", {"cells": filled})
 
 
-def _media(kind: str, url: str | None, caption: TextLike, hosted: str | None) -> BlockSpec:
+def _media(kind: str, url: str | None, caption: TextLike, hosted: Hosted) -> BlockSpec:
     if (url is None) == (hosted is None):
         raise ValueError(f"A block of type {kind} needs either a url or the name of a hosted file.")
     source = "external" if url else "file"
-    location = {"url": url} if url else {"name": hosted}
+    kept = hosted["file"] if isinstance(hosted, dict) else {"name": hosted}
+    location = {"url": url} if url else kept
     return _block(kind, {"caption": rich(caption), "type": source, source: location})

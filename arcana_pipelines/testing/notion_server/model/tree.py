@@ -38,6 +38,8 @@ class Tree:
         self.findable: dict[str, Page | DataSource] = {}
         self.users: dict[str, User] = {}
         self.comments: dict[str, Comment] = {}
+        # The bytes of files, by the path of their addresses.
+        self.stored: dict[str, bytes] = {}
         self.revision = 0
         # Counts the changes that can show or hide things far from where they happen.
         self.access_revision = 0

@@ -47,6 +47,12 @@ class Parts:
             return payload
         return {**payload, "file": self.signer.file(payload["file"]["key"], self.tree.clock.now())}
 
+    def cover(self, cover: Json | None) -> Json | None:
+        """A picture at the top of a page, as `media`, without a name."""
+        if cover is None:
+            return None
+        return {key: value for key, value in self.media(cover).items() if key != "name"}
+
     def title_of(self, node_id: str) -> str | None:
         """The title of a page or database that the connection can see, else None."""
         node = self.tree.nodes.get(node_id)

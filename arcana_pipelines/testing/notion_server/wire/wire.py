@@ -37,7 +37,7 @@ class Wire(Parts):
             "last_edited_time": minute(page.edited),
             "created_by": partial_user(page.created_by),
             "last_edited_by": partial_user(page.edited_by),
-            "cover": page.cover,
+            "cover": self.cover(page.cover),
             "icon": page.icon,
             "parent": self.parent(page),
             "in_trash": page.in_trash,

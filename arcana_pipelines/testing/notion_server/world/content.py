@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from arcana_pipelines.testing.notion_server.markdown.written import blocks_from_markdown
 from arcana_pipelines.testing.notion_server.model.blocks import BlockSpec
+from arcana_pipelines.testing.notion_server.model.files import made_up
 from arcana_pipelines.testing.notion_server.model.objects import Block, Database, DataSource, Json, Node, Page
 from arcana_pipelines.testing.notion_server.model.rich_text import TextLike, rich
 from arcana_pipelines.testing.notion_server.model.tree import Tree
@@ -102,13 +103,20 @@ class ContentEditing(Tree):
         block = Block(**self.new_node(parent), type=kind, payload=dict(spec[kind]))
         self.put(block)
         if block.payload.get("type") == "file":
-            name = block.payload["file"]["name"]
-            block.payload["file"] = {"name": name, "key": f"{self.ids.uuid()}/{self.ids.uuid()}/{name}"}
+            held = block.payload["file"]
+            block.payload["file"] = held if "key" in held else {**held, "key": self.keep_file(held["name"])}
         block.children = [self._make(child, block) for child in spec.get("children") or ()]
         if kind == "meeting_notes":
             self._add_sections(block, spec.get("sections") or {})
         self.changed(block)
         return block.id
+
+    def keep_file(self, name: str, data: bytes | str | None = None) -> str:
+        """Keep the bytes of a file, made up where none are given; returns the path of its addresses."""
+        key = f"{self.ids.uuid()}/{self.ids.uuid()}/{name}"
+        kept = made_up(name) if data is None else data
+        self.stored[key] = kept.encode() if isinstance(kept, str) else kept
+        return key
 
     def _add_sections(self, block: Block, sections: dict[str, list[BlockSpec]]) -> None:
         pointers = block.payload["children"] = {}

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from arcana_pipelines.testing.notion_server.markdown.pages import MarkdownPages
 from arcana_pipelines.testing.notion_server.model.blocks import emoji
 from arcana_pipelines.testing.notion_server.model.clock import Clock
+from arcana_pipelines.testing.notion_server.model.files import made_up
 from arcana_pipelines.testing.notion_server.model.ids import IdFactory
 from arcana_pipelines.testing.notion_server.model.objects import (
     Comment,
@@ -26,12 +27,13 @@ from arcana_pipelines.testing.notion_server.world import reading
 from arcana_pipelines.testing.notion_server.world.content import Content
 from arcana_pipelines.testing.notion_server.world.databases import DatabaseChanges
 from arcana_pipelines.testing.notion_server.world.search_index import SearchIndex
+from arcana_pipelines.testing.notion_server.world.uploads import FileChanges
 
 DEFAULT_TOKEN = "ntn_stand_in_token"
 CAPABILITIES = frozenset({"read_content", "read_comments", "read_users", "read_emails"})
 
 
-class NotionWorld(DatabaseChanges):
+class NotionWorld(FileChanges, DatabaseChanges):
     """A Notion workspace with one connection.
 
     Where the real behaviour is not known, an attribute chooses:
@@ -252,5 +254,6 @@ class NotionWorld(DatabaseChanges):
             return {"name": item.rsplit("/", 1)[-1], "type": "external", "external": {"url": item}}
         if isinstance(item, str):
             key = f"{self.workspace_id}/{self.ids.uuid()}/{item}"
+            self.stored[key] = made_up(item)
             return {"name": item, "type": "file", "file": {"name": item, "key": key}}
         return dict(item)
