@@ -214,3 +214,7 @@ class DownloadExpired(SourceError):
 
 class DownloadFailed(SourceError):
     """A file could not be fetched now. Nothing is removed because of it; it is fetched again."""
+
+
+class TranscriptionFailed(ArcanaError):
+    """The endpoint that writes recordings down did not, for now. Nothing is removed; the file is asked for again."""

@@ -19,22 +19,30 @@ from arcana_pipelines.settings import Settings
 _NOT_PASSED_ON = frozenset({"content-encoding", "content-length", "transfer-encoding", "connection"})
 
 
-def bounded_client(settings: Settings, most_bytes: int, seconds: float, most_values: int | None = None) -> Any:
+def bounded_client(
+    settings: Settings,
+    most_bytes: int,
+    seconds: float,
+    most_values: int | None = None,
+    *,
+    base_url: str | None = None,
+    timeout: float | None = None,
+) -> Any:
     """An `http_client` for `openai.OpenAI`, which takes httpx's of the release (httpx, httpx2) that it uses itself.
 
-    With `most_values` an answer is JSON that holds no more of them, without it is a file.
+    With `most_values` an answer is JSON that holds no more of them, without it is a file. `base_url` and `timeout` (in
+    seconds, of a pause) are for other endpoints than OPENAI_BASE_URL.
     A redirect is an error: texts and the organisation's name must not go to a host that is not set.
     """
+    timeout = settings.openai_timeout if timeout is None else timeout
     server = Server(
-        settings.openai_base_url,
-        timeout=settings.openai_timeout,
+        base_url or settings.openai_base_url,
+        timeout=timeout,
         seconds=seconds,
         most_bytes=most_bytes,
         connections=settings.max_concurrent_requests,
     )
-    return httpx.Client(
-        transport=_Transport(server, most_values), follow_redirects=False, timeout=settings.openai_timeout
-    )
+    return httpx.Client(transport=_Transport(server, most_values), follow_redirects=False, timeout=timeout)
 
 
 class _Transport(httpx.BaseTransport):

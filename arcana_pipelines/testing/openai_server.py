@@ -1,4 +1,4 @@
-"""A stand-in of OpenAI's embeddings, files and batches, over real HTTP.
+"""A stand-in of OpenAI's embeddings, files, batches and transcriptions, over real HTTP.
 
     with EmbeddingServer(dimensions=8) as server:
         client = openai.OpenAI(api_key="sk-stand-in", base_url=server.base_url)
@@ -31,6 +31,7 @@ Json = dict[str, Any]
 MOST_INPUTS = 2048
 MOST_TOKENS = 300_000
 MOST_TOKENS_OF_AN_INPUT = 8192
+MOST_BYTES_OF_A_RECORDING = 25 * 2**20
 
 
 def tokens_of(text: str) -> int:
@@ -80,6 +81,8 @@ class EmbeddingServer(AnsweringServer):
         tokens: what was answered so far, in tokens; lines of batches count into `batch_tokens`.
         files: what was uploaded or made and not deleted, by id.
         batches: the batches, by id.
+        spoken: what is said in whatever recording is sent: segments of a transcript (`start`, `end`, `text` …).
+        recordings: the forms that were sent to be transcribed: fields by name, the file as its `filename` and `file`.
     """
 
     def __init__(self, dimensions: int = 8, refuses: str | None = None) -> None:
@@ -91,6 +94,8 @@ class EmbeddingServer(AnsweringServer):
         self.batch_tokens = 0
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, Json] = {}
+        self.spoken: list[Json] = []
+        self.recordings: list[Json] = []
         self._faults: list[Fault] = []
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
@@ -181,6 +186,7 @@ class EmbeddingServer(AnsweringServer):
             ("POST", r"/v1/embeddings", lambda: self._embeddings(json.loads(body))),
             ("POST", r"/v1/files", lambda: self._upload(body, request.headers.get("content-type", ""))),
             ("GET", r"/v1/files/([^/]+)/content", lambda name: self._file(name)),
+            ("POST", r"/v1/audio/transcriptions", lambda: self._transcribe(body, request.headers)),
             ("DELETE", r"/v1/files/([^/]+)", lambda name: self._delete(name)),
             ("POST", r"/v1/batches", lambda: self._create(json.loads(body))),
             ("GET", r"/v1/batches", self._list),
@@ -207,6 +213,25 @@ class EmbeddingServer(AnsweringServer):
                 assert isinstance(content, bytes)
                 return self._keep(content)
         raise _Refused(400, "There is no file.")
+
+    def _transcribe(self, body: bytes, headers: Mapping[str, str]) -> Json:
+        form: Json = {"headers": dict(headers)}
+        parts = email.message_from_bytes(b"Content-Type: " + headers["content-type"].encode() + b"\r\n\r\n" + body)
+        for part in parts.walk():
+            content = part.get_payload(decode=True)
+            name = str(part.get_param("name", header="content-disposition"))
+            if isinstance(content, bytes):
+                form[name] = content if part.get_filename() else content.decode()
+                form |= {"filename": part.get_filename()} if part.get_filename() else {}
+        self.recordings.append(form)
+        if len(form["file"]) > MOST_BYTES_OF_A_RECORDING:
+            raise _Refused(413, "Maximum content size limit exceeded.")
+        text = "".join(segment["text"] for segment in self.spoken).strip()
+        if form["response_format"] == "json":
+            return {"text": text}
+        if form["model"] != "whisper-1":
+            raise _Refused(400, f"response_format 'verbose_json' is not compatible with model '{form['model']}'.")
+        return {"task": "transcribe", "language": "korean", "duration": 10.0, "text": text, "segments": self.spoken}
 
     def _keep(self, content: bytes) -> Json:
         name = f"file-{next(self._numbers)}"
