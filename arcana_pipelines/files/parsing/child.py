@@ -20,7 +20,7 @@ from arcana_pipelines.files.parsing.wire import to_line
 _OURS = "arcana_pipelines"
 
 
-def main() -> int:
+def main() -> None:
     """Read the file of the job that standard input names (a JSON object), and say it on standard output."""
     told = json.loads(sys.stdin.buffer.read())
     out = _own_output()

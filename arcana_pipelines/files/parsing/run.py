@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import selectors
-import signal
 import stat
-import subprocess
-import sys
 import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +16,7 @@ from arcana_pipelines.files import zips
 from arcana_pipelines.files.kinds import ZIP_BASED, FileKind
 from arcana_pipelines.files.parsing import ocr
 from arcana_pipelines.files.parsing.blocks import Block, Inside, Note, Picture, Said, Title
+from arcana_pipelines.files.parsing.processes import exit_code_of, lines_of, reason_of, started
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 from arcana_pipelines.files.parsing.registry import EXTRA, WITHOUT, Options, Parser, missing_of, parser_key, parser_of
 from arcana_pipelines.files.parsing.wire import MOST_BYTES, Malformed, from_line, number_of, text_of
@@ -29,14 +25,6 @@ WALL_SECONDS = 120.0
 MOST_WRITTEN = 512 * 2**20
 """In bytes, of all files that a parser writes."""
 MOST_FILES = 1000
-_PIECE = 2**16
-# With our path and not what -m would put before it, as a follower is started (pipeline/follow.py). Nothing of the
-# environment reaches it: no token, no proxy, no setting of Python's.
-_CODE = (
-    "import sys; sys.path[:] = sys.argv[1:]; from arcana_pipelines.files.parsing.child import main; sys.exit(main())"
-)
-_ISOLATED = ("-I", "-S", "-B", "-X", "utf8")
-_KEPT = ("LD_LIBRARY_PATH",)  # without which some Pythons do not start
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,50 +144,18 @@ def _heard(path: Path, name: str, kind: FileKind, options: Options, parser: Pars
         "pictures": bool(options.ocr_languages),
         "most_rows": options.most_rows,
         "module": parser.module,
-        "parent": os.getpid(),
     }
-    process = start_isolated(_CODE, directory)
     heard = _Heard([])
-    try:
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):  # it has ended already, and how says the rest
-            process.stdin.write(json.dumps(job).encode())
-            process.stdin.close()
-        for line in _lines(process, directory):
-            _take(from_line(line), heard)
-        code = _wait(process, time.monotonic() + 5)
-    except Malformed as error:
-        raise Unreadable(Reason.CRASHED, "its process said what no parser says") from error
-    finally:
-        end(process)
+    with started("arcana_pipelines.files.parsing.child", directory, job) as process:
+        try:
+            for line in lines_of(process, WALL_SECONDS, MOST_BYTES, lambda: _check_written(directory)):
+                _take(from_line(line), heard)
+        except Malformed as error:
+            raise Unreadable(Reason.CRASHED, "its process said what no parser says") from error
+        code = exit_code_of(process)
     if not heard.has_ended:
-        raise _of_code(code)
+        raise reason_of(code)
     return heard
-
-
-def start_isolated(code: str, directory: Path) -> subprocess.Popen[bytes]:
-    """A Python of our modules and nothing else of ours, in a session and a directory of its own.
-
-    It can be ended with all that it started (`end`). It confines itself.
-    """
-    return subprocess.Popen(
-        [sys.executable, *_ISOLATED, "-c", code, *(each for each in sys.path if each)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        bufsize=0,
-        cwd=directory,
-        env={each: os.environ[each] for each in _KEPT if each in os.environ},
-        start_new_session=True,
-    )
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and its group, if they have not ended."""
-    with process:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _take(said: Said | Mapping[str, object], heard: _Heard) -> None:
@@ -221,65 +177,11 @@ def _take(said: Said | Mapping[str, object], heard: _Heard) -> None:
             raise Malformed("a line of no kind")
 
 
-def _lines(process: subprocess.Popen[bytes], directory: Path) -> Iterator[bytes]:
-    """What a process writes, line by line, until it closes its output.
-
-    Raises:
-        Unreadable: it takes too long, or writes too much.
-    """
-    assert process.stdout is not None
-    deadline, look_at = time.monotonic() + WALL_SECONDS, 0.0
-    read, rest = 0, bytearray()
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while True:
-            if (now := time.monotonic()) > deadline:
-                raise Unreadable(Reason.TIMEOUT, f"reading it takes longer than {WALL_SECONDS:.0f} seconds")
-            if now > look_at:
-                _check_written(directory)
-                look_at = now + 1
-            if not selector.select(timeout=1):
-                continue
-            piece = os.read(process.stdout.fileno(), _PIECE)
-            if not piece:
-                break
-            read += len(piece)
-            if read > MOST_BYTES:
-                raise Unreadable(Reason.TOO_LARGE, f"its text has more than {MOST_BYTES:,} bytes")
-            if (last := piece.rfind(b"\n")) < 0:
-                rest += piece
-                continue
-            whole = bytes(rest) + piece[:last]
-            rest = bytearray(piece[last + 1 :])
-            yield from whole.split(b"\n")
-    _check_written(directory)
-    if rest:
-        yield bytes(rest)
-
-
 def _check_written(directory: Path) -> None:
     with os.scandir(directory) as entries:
         sizes = [entry.stat(follow_symlinks=False).st_size for entry in entries]
     if len(sizes) > MOST_FILES or sum(sizes) > MOST_WRITTEN:
         raise Unreadable(Reason.TOO_LARGE, "it unpacks to more than a file may")
-
-
-def _wait(process: subprocess.Popen[bytes], deadline: float) -> int:
-    try:
-        return process.wait(timeout=max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired as error:
-        raise Unreadable(Reason.TIMEOUT, "its process does not end") from error
-
-
-def _of_code(code: int) -> Unreadable:
-    if code == -signal.SIGXCPU:
-        return Unreadable(Reason.TIMEOUT, "reading it takes more of the processor than a file may")
-    if code == -signal.SIGXFSZ:
-        return Unreadable(Reason.TOO_LARGE, "it unpacks to more than a file may")
-    if code < 0:
-        # Whoever asks for too much memory in C is aborted, and looks like whoever has a fault.
-        return Unreadable(Reason.CRASHED, f"its process was ended by signal {-code}")
-    return Unreadable(Reason.CRASHED, f"its process ended with exit code {code}")
 
 
 # --- what it has written ---------------------------------------------------------------------------
@@ -301,7 +203,7 @@ def _with_pictures(said: list[Said], directory: Path, options: Options) -> tuple
     """Blocks and notes, with what OCR reads in pictures in the place of these."""
     blocks: list[Block] = []
     notes: list[str] = []
-    reader = ocr.Reader(options.ocr_languages)
+    reader = ocr.Reader(options.ocr_languages, directory)
     for each in said:
         if isinstance(each, Block):
             blocks.append(each)
