@@ -105,11 +105,14 @@ class FileRef:
         file_id: what stays while the file is the same one: of a file that Notion keeps the path of its address, of one
             elsewhere its address, of one in an export its path there. Unique on its page.
         name: as a person sees it, with its ending where it has one; never a path.
-        address: where its bytes are now. It may hold a signature, and is kept only until the file was fetched.
+        address: where its bytes are now, in the source's own words: `Source.download` takes it. It may hold a
+            signature, and is kept only until the file was fetched.
         expires_at: when that address ends; aware. None: it does not.
         origin: what it is on the page: `file`, `pdf`, `image`, `audio`, `video`, `property` or `cover`.
         caption: what the page says of it.
         is_external: anybody who edits the page chose the address: it is fetched only from hosts that are allowed.
+        version: differs when the bytes of the same file may; empty where that cannot be seen without fetching it (one
+            elsewhere), or never happens (one that Notion keeps).
     """
 
     file_id: str
@@ -119,6 +122,7 @@ class FileRef:
     origin: str = "file"
     caption: str = ""
     is_external: bool = False
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ RACY_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """One `.md` or `.csv` file.
+    """One `.md` or `.csv` file, or an attachment of any other kind.
 
     Attributes:
         path: relative, NFC, with `/`.
@@ -65,11 +65,15 @@ class Archive(Protocol):
     """What one look at an export found: the files then, in path order, and how to read them now.
 
     `problems` are sentences about what could not be listed (then the list is not whole); `remarks` are
-    about what was left out on purpose. `zips` are the zips that lie among the files and were not read.
+    about what was left out on purpose. `zips` are the zips that lie among the files and were not read. `attachments`
+    are all other files in path order, where they were asked for, those zips among them.
     """
 
     @property
     def files(self) -> Sequence[ExportFile]: ...
+
+    @property
+    def attachments(self) -> Sequence[ExportFile]: ...
 
     @property
     def problems(self) -> Sequence[str]: ...
@@ -95,6 +99,14 @@ class Archive(Protocol):
 
     def stamp(self, file: ExportFile, now: datetime) -> str:
         """A value that changes with the file's content. Raises OSError."""
+        ...
+
+    def pieces(self, file: ExportFile) -> Iterator[bytes]:
+        """All bytes of a file, a piece at a time. Raises OSError as `read` does."""
+        ...
+
+    def mark(self, file: ExportFile) -> str:
+        """A value that changes when an attachment does; nothing is read for it."""
         ...
 
     def close(self) -> None: ...

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import unquote
 
+from arcana_pipelines.markdown.lines import in_code
 from arcana_pipelines.markdown.urls import file_name
 from arcana_pipelines.sources.notion_export.references import Place
 
@@ -34,6 +37,29 @@ def read_links(markdown: str, place: Place) -> tuple[str, tuple[str, ...]]:
         elif not fence and "](" in line:
             lines[number] = _read_line(line, place, links)
     return "\n".join(lines), tuple(links)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link or picture as it stands in a body; its label is Markdown."""
+
+    address: str
+    label: str
+    is_picture: bool
+
+
+def links_of(markdown: str) -> Iterator[Link]:
+    """The links and pictures of a body, none of them in a code block."""
+    lines = markdown.split("\n") if "](" in markdown else []
+    for line, is_code in zip(lines, in_code(lines), strict=True):
+        at = 0
+        for match in _DESTINATION.finditer(line) if "](" in line and not is_code else ():
+            address = match.group(1) or match.group(2) or ""
+            opening = _opening(line, at, match.start(), address)
+            if opening is not None:
+                is_picture = opening > at and line[opening - 1] == "!"
+                yield Link(address, line[opening + 1 : match.start()], is_picture)
+            at = match.end()
 
 
 def _read_line(line: str, place: Place, links: dict[str, None]) -> str:

@@ -110,6 +110,7 @@ class Catalogue:
         self._add_databases([file for file in files if not file.is_page])
         for packed in zips:
             self._folders.add(_folder_of(packed))
+        self._by_name: dict[tuple[int, str], _Owners] = {}
         self._owners = self._find_owners()
 
     def page_at(self, path: str) -> str | None:
@@ -195,6 +196,7 @@ class Catalogue:
         for page in (*self.pages.values(), *self.duplicates):
             for key in _keys(page.file.stem, page.name):
                 by_name[page.folder, key].pages.append(page)
+        self._by_name = by_name
         owners: dict[int, _Owners] = {}
         for folder in self._folders.all():
             above, last = self._folders.parent(folder), self._folders.name(folder)
@@ -270,6 +272,28 @@ class Catalogue:
                 return Parent("data_source", databases[0].external_id)
             folder = self._folders.parent(folder)
         return Parent()
+
+    def pages_of_folder(self, path: str) -> list[str]:
+        """The ids of the pages whose files lie in a folder, which need not be one that was catalogued.
+
+        They are those that the folder is named after; where there are none, those beside the files, or the same of the
+        nearest folder above. A database's folder has the files of its rows, each of which has a folder in there.
+        """
+        while True:
+            above, _, last = path.rpartition("/")
+            number = self._folders.find(above) if path else None
+            name = split_name(last)
+            keys = _keys(last, name)
+            for key in keys[:2] if name.notion_id else keys:
+                owners = None if number is None else self._by_name.get((number, key))
+                if owners is not None:
+                    return list(dict.fromkeys(page.external_id for page in owners.pages))
+            beside = self._folders.find(path)
+            if beside is not None and (pages := self.pages_in(beside)):
+                return list(dict.fromkeys(page.external_id for page in pages))
+            if not path:
+                return []
+            path = above
 
     def holder_of(self, packed: PackedFile) -> Parent:
         """The page or database in whose folder a zip lies."""

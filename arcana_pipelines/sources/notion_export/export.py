@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 _HOW = "In Notion choose Settings > Export, format Markdown & CSV, and give the zip or the folder it unpacks to."
 
 
-def open_export(path: Path) -> Archive:
+def open_export(path: Path, with_attachments: bool = False) -> Archive:
     """Look at an export now.
 
     Raises:
@@ -28,7 +28,9 @@ def open_export(path: Path) -> Archive:
         SourceUnavailable: the disk did not answer; trying again may help.
     """
     try:
-        archive: FolderExport | ZipExport = FolderExport(path) if _is_folder(path) else ZipExport(path)
+        archive: FolderExport | ZipExport = (
+            FolderExport(path, with_attachments) if _is_folder(path) else ZipExport(path, with_attachments)
+        )
     except OSError as error:
         raise _refusal(path, error) from error
     except ImpossiblePath as error:
@@ -74,7 +76,7 @@ def validate_export(path: Path) -> None:
         archive.close()
 
 
-def fingerprint(path: Path) -> str:
+def fingerprint(path: Path, with_attachments: bool = False) -> str:
     """A hash that changes when a file came, went or changed. Nothing is read, only looked at.
 
     Raises:
@@ -83,7 +85,7 @@ def fingerprint(path: Path) -> str:
     """
     try:
         if _is_folder(path):
-            return FolderExport(path).fingerprint()
+            return FolderExport(path, with_attachments).fingerprint()
         status = path.stat()
     except OSError as error:
         raise _refusal(path, error) from error

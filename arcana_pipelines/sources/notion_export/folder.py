@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from arcana_pipelines.sources.notion_export.archive import (
     HTML_SUFFIXES,
@@ -20,10 +22,11 @@ from arcana_pipelines.sources.notion_export.archive import (
     in_path_order,
 )
 from arcana_pipelines.sources.notion_export.names import check_path, clean_name, is_ignored
-from arcana_pipelines.sources.notion_export.zipped import ZipExport
+from arcana_pipelines.sources.notion_export.zipped import ZipExport, is_named_like_a_part
 
 # A file that was swapped for a link or a pipe after the scan must neither be followed nor block us.
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_PIECE = 2**20
 
 
 class FolderExport:
@@ -34,15 +37,18 @@ class FolderExport:
         ImpossiblePath: it is deeper, or a name is longer, than any export's.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, with_attachments: bool = False) -> None:
         self.problems: list[str] = []
         self.remarks: list[str] = []
         self.zips: list[PackedFile] = []
         self.html: list[str] = []
         self._zip_stamps: list[str] = []
+        self._with_attachments = with_attachments
         self._found: dict[str, ExportFile] = {}
+        self._attached: dict[str, ExportFile] = {}
         self._scan(root)
         self.files = in_path_order(self._found)
+        self.attachments = in_path_order(self._attached)
         self.remarks += html_remark(sorted(self.html))
 
     def _scan(self, root: Path) -> None:
@@ -71,16 +77,24 @@ class FolderExport:
             kind = path.lower()
             if kind.endswith(HTML_SUFFIXES):
                 self.html.append(path)
-            if not kind.endswith((*SUFFIXES, ".zip")):
+            is_attachment = not kind.endswith(SUFFIXES)
+            if is_attachment and not (self._with_attachments or kind.endswith(".zip")):
                 return
             status = entry.stat(follow_symlinks=False)
         except OSError as error:
             self.problems.append(f"{path}: cannot be looked at ({error.strerror})")
             return
+        is_part = is_attachment and is_named_like_a_part(path)
+        if is_attachment and not is_part and self._with_attachments and stat.S_ISREG(status.st_mode):
+            modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
+            held = ExportFile(path, status.st_size, modified_at, (entry.path, status.st_mtime_ns))
+            self._attached.setdefault(path, held)
         if kind.endswith(".zip"):
             if stat.S_ISREG(status.st_mode):
                 self.zips.append(PackedFile(path, partial(ZipExport, Path(entry.path))))
                 self._zip_stamps.append(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n")
+        elif is_attachment:
+            return
         elif not stat.S_ISREG(status.st_mode):
             self.remarks.append(f"{path}: not an ordinary file (a link?), so it is not read")
         else:
@@ -94,11 +108,25 @@ class FolderExport:
 
     def read(self, file: ExportFile, limit: int) -> bytes:
         """Return the first `limit` bytes of a file as it is now."""
-        descriptor = os.open(file.locator[0], _OPEN_FLAGS)
-        with open(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(f"{file.path} is not an ordinary file any more")
+        with self._opened(file) as stream:
             return stream.read(limit)
+
+    def pieces(self, file: ExportFile) -> Iterator[bytes]:
+        """All bytes of a file as it is now."""
+        with self._opened(file) as stream:
+            while piece := stream.read(_PIECE):
+                yield piece
+
+    def _opened(self, file: ExportFile) -> BinaryIO:
+        descriptor = os.open(file.locator[0], _OPEN_FLAGS)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(f"{file.path} is not an ordinary file any more")
+        return open(descriptor, "rb")
+
+    def mark(self, file: ExportFile) -> str:
+        """Size and time of change."""
+        return f"{file.size}-{file.locator[1]}"
 
     def stamp(self, file: ExportFile, now: datetime) -> str:
         """Size and time of change, and for a fresh file its content too.
@@ -116,13 +144,13 @@ class FolderExport:
 
     @property
     def last_change(self) -> float:
-        """The time of the newest file."""
-        return max((file.locator[1] for file in self.files), default=0) / 1e9
+        """The time of the newest file, attachments included."""
+        return max((file.locator[1] for file in (*self.files, *self.attachments)), default=0) / 1e9
 
     def fingerprint(self) -> str:
         """A hash over every path, size and time, of zips too; what could not be listed counts as well."""
         digest = hashlib.sha256()
-        for file in self.files:
+        for file in (*self.files, *self.attachments):
             digest.update(f"{file.path}\0{file.size}\0{file.locator[1]}\n".encode())
         for stamp in sorted(self._zip_stamps):
             digest.update(stamp.encode())

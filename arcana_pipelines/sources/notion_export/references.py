@@ -22,10 +22,10 @@ _OTHER_SCHEME = re.compile(r"(?:mailto|tel|sms|data|javascript|attachment|ftp|fi
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 _CLOSING = re.compile(r"\)(?=,?(?:\s|$))")
-_SEPARATOR = re.compile(r",\s+")
+SEPARATOR = re.compile(r",\s+")
 _ID = re.compile(r"[0-9a-fA-F]{32}(?:/|$)")
 # A reference is short. A longer cell is a person's text, and is not searched for any.
-_LONGEST_CELL = 64 * 1024
+LONGEST_CELL = 64 * 1024
 
 
 class Targets(Protocol):
@@ -66,7 +66,7 @@ class Place:
         paths = [address[: end.end()] for end in _PAGE_END.finditer(address)][::-1]
         for path in paths:
             for spelled in dict.fromkeys((one_line(unquote(path)), one_line(path))):
-                for candidate in _resolved(spelled, self.folder):
+                for candidate in resolved(spelled, self.folder):
                     if (page_id := self.targets.page_at(candidate)) is not None:
                         return page_id
         return next((page_id for path in paths if (page_id := _named_page(path))), None)
@@ -74,10 +74,10 @@ class Place:
     def folder_of(self, path: str) -> bool:
         """Whether a path to a file begins in a folder of the export."""
         above = one_line(unquote(path)).rpartition("/")[0]
-        return any(self.targets.has_folder(candidate) for candidate in _resolved(above, self.folder) if candidate)
+        return any(self.targets.has_folder(candidate) for candidate in resolved(above, self.folder) if candidate)
 
 
-def _resolved(path: str, folder: str) -> Iterator[str]:
+def resolved(path: str, folder: str) -> Iterator[str]:
     """The paths that a relative one may mean: from this folder, or from one above it."""
     base = folder.split("/") if folder else []
     parts = [part for part in path.split("/") if part not in ("", ".")]
@@ -154,7 +154,7 @@ def _names(files: list[dict[str, str | None]]) -> str:
 
 
 def _may_refer(text: str) -> bool:
-    return len(text) <= _LONGEST_CELL and ("." in text) and ("(" in text or "/" in text or "%" in text or ".md" in text)
+    return len(text) <= LONGEST_CELL and ("." in text) and ("(" in text or "/" in text or "%" in text or ".md" in text)
 
 
 def _bracketed(text: str, page: Callable[[str], str | None]) -> Iterator[tuple[int, int, str]]:
@@ -193,7 +193,7 @@ def _relation(text: str, page: Callable[[str], str | None]) -> tuple[list[str], 
 def _bare_pages(text: str, page: Callable[[str], str | None]) -> list[tuple[str, str]] | None:
     """Titles by file name, and ids, of a list of paths alone."""
     pages = []
-    for token in _SEPARATOR.split(text.strip(" ,\n")):
+    for token in SEPARATOR.split(text.strip(" ,\n")):
         if "://" in token or _PAGE_END.search(token) is None or any(map(str.isspace, token)):
             return None
         target = page(token)
@@ -208,7 +208,7 @@ def _files(text: str, in_export: Callable[[str], bool]) -> list[dict[str, str | 
     """Names and addresses of a list of files, at least one of which is a path into the export."""
     files: list[dict[str, str | None]] = []
     proven = False
-    for token in _SEPARATOR.split(text.strip(" ,\n")):
+    for token in SEPARATOR.split(text.strip(" ,\n")):
         above = unquote(token).rpartition("/")[0]
         if any(map(str.isspace, token)) and _ID.search(above) is None:
             return None

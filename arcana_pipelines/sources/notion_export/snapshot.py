@@ -10,6 +10,7 @@ from typing import Any
 
 from arcana_pipelines.markdown.urls import without_signatures
 from arcana_pipelines.sources.notion_export.archive import RACY_SECONDS, Archive
+from arcana_pipelines.sources.notion_export.attachments import Attachments
 from arcana_pipelines.sources.notion_export.candidates import UNTITLED
 from arcana_pipelines.sources.notion_export.catalogue import Catalogue, Database, Page, Parent
 from arcana_pipelines.sources.notion_export.cells import TEXT, Column, read_value
@@ -36,14 +37,15 @@ class Snapshot:
     `seen_as` is the fingerprint from just before the look. Raises what `open_export` raises.
     """
 
-    def __init__(self, path: Path, seen_as: str) -> None:
+    def __init__(self, path: Path, seen_as: str, with_files: bool = False) -> None:
         self.seen_as = seen_as
-        self.archive: Archive = open_export(path)
+        self.archive: Archive = open_export(path, with_files)
         try:
             self.catalogue = Catalogue(self.archive.files, self.archive.zips)
         except ImpossiblePath as error:
             self.archive.close()
             raise not_safe(path, error) from error
+        self.attachments = Attachments(self.archive, self.catalogue)
         self._store = RowStore()
 
     @cached_property
@@ -127,14 +129,19 @@ class Snapshot:
         text = take_apart(decode(head, whole=len(head) < HEAD_BYTES)[0], page.name.title)
         title = text.title or page.name.title or UNTITLED
         parent = self.catalogue.parent_of_folder(page.folder)
-        return _ref(page, "page", parent, title, self.archive.stamp(page.file, now))
+        stamp = _joined(self.archive.stamp(page.file, now), self.attachments.stamp(page.external_id))
+        return _ref(page, "page", parent, title, stamp)
 
     def _row_ref(self, row: RowFile, now: datetime) -> PageRef:
-        stamp = f"{self.archive.stamp(row.page.file, now)}-{self._store.digest(row.place)}"
+        record = self.record(row)
+        attached = self.attachments.stamp(row.page.external_id, record.cells.values(), record.folder)
+        stamp = _joined(self.archive.stamp(row.page.file, now), self._store.digest(row.place), attached)
         parent = Parent("data_source", row.database.external_id)
         return _ref(row.page, "row", parent, row.title, stamp, self._properties(row))
 
     def _lone_ref(self, row: LoneRow) -> PageRef:
+        record = self.record(row)
+        attached = self.attachments.stamp(None, record.cells.values(), record.folder)
         return PageRef(
             external_id=row.external_id,
             kind="row",
@@ -142,7 +149,7 @@ class Snapshot:
             parent_id=row.database.external_id,
             title=row.title,
             url=None,
-            revision=f"{self._store.digest(row.place)}-{READER}",
+            revision=_joined(self._store.digest(row.place), attached, READER),
             last_edited_at=row.database.file.modified_at,
             properties=self._properties(row),
         )
@@ -180,6 +187,10 @@ class Snapshot:
         """Close the archive and remove what was kept of the tables."""
         self.archive.close()
         self._store.close()
+
+
+def _joined(*parts: str) -> str:
+    return "-".join(filter(None, parts))
 
 
 def _page_of(item: Page | RowFile) -> Page:

@@ -8,15 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
 from arcana_pipelines.errors import (
+    DownloadExpired,
+    DownloadFailed,
+    DownloadRefused,
     InvalidExport,
     PageRejected,
     PageUnavailable,
     SourceError,
     SourceUnavailable,
 )
-from arcana_pipelines.sources.notion_export.archive import MAX_FILE_BYTES
+from arcana_pipelines.sources.notion_export.archive import MAX_FILE_BYTES, ExportFile
 from arcana_pipelines.sources.notion_export.body_links import read_links
 from arcana_pipelines.sources.notion_export.catalogue import Database
 from arcana_pipelines.sources.notion_export.encodings import decode, is_rubbish
@@ -25,7 +29,16 @@ from arcana_pipelines.sources.notion_export.page_text import take_apart, without
 from arcana_pipelines.sources.notion_export.references import Place
 from arcana_pipelines.sources.notion_export.rows import LoneRow, RowFile
 from arcana_pipelines.sources.notion_export.snapshot import READER, Snapshot
-from arcana_pipelines.sources.protocol import Capabilities, FetchedPage, Listing, Mode, PageRef, Presence, Source
+from arcana_pipelines.sources.protocol import (
+    Capabilities,
+    FetchedPage,
+    FileRef,
+    Listing,
+    Mode,
+    PageRef,
+    Presence,
+    Source,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +49,8 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _fingerprint(path: Path) -> str:
-    return f"{READER}-{fingerprint(path)}"
+def _fingerprint(path: Path, with_files: bool) -> str:
+    return f"{READER}-{fingerprint(path, with_files)}"
 
 
 class NotionExportSource(Source):
@@ -137,8 +150,11 @@ class NotionExportSource(Source):
             record = snapshot.record(row) if row is not None else None
             mentioned = snapshot.mentioned(record) if record is not None else []
         partial = record.partial if record is not None else ()
+        cells, cells_folder = ((), "") if record is None else (record.cells.values(), record.folder)
         if isinstance(item, LoneRow | Database):
-            return FetchedPage("", fetched_at, links=tuple(dict.fromkeys(mentioned)), partial=partial)
+            files = snapshot.attachments.of_page("", "", cells, cells_folder)
+            links = tuple(dict.fromkeys(mentioned))
+            return FetchedPage("", fetched_at, links=links, partial=partial, files=self._told(files))
         file = item.page.file if isinstance(item, RowFile) else item.file
         data = snapshot.archive.read(file, MAX_FILE_BYTES + 1)
         if len(data) > MAX_FILE_BYTES:
@@ -153,11 +169,51 @@ class NotionExportSource(Source):
             )
         title = (item.page if isinstance(item, RowFile) else item).name.title
         body = without_properties(take_apart(text, title), record.cells if record is not None else {})
+        files = snapshot.attachments.of_page(body, file.folder, cells, cells_folder)
         body, links = read_links(body.strip("\r\n"), Place(snapshot.catalogue, file.folder))
         if damage:
             partial = (f"{file.path}: {damage}", *partial)
         others = tuple(link for link in dict.fromkeys((*links, *mentioned)) if link != external_id)
-        return FetchedPage(body, fetched_at, links=others, partial=partial)
+        return FetchedPage(body, fetched_at, links=others, partial=partial, files=self._told(files))
+
+    def _told(self, files: list[FileRef]) -> tuple[FileRef, ...] | None:
+        return tuple(files) if self._with_files else None
+
+    def download(self, file: FileRef, target: IO[bytes], most: int) -> None:
+        """Copy a file of the export (see `Source.download`). What lies outside of it, or is a link, is none of it."""
+        if not self._with_files:
+            raise DownloadRefused("files are not fetched (FILES=off)")
+        try:
+            with self._lock:
+                snapshot = self._refreshed(self._snapshot)
+        except SourceUnavailable as error:
+            raise DownloadFailed(str(error)) from error
+        found = snapshot.attachments.find(file.address)
+        if found is None:
+            raise DownloadExpired(f"A file is not in the export {self._path} any more.")
+        if found.size > most:
+            raise DownloadRefused(f"A file is larger than {most:,} bytes.")
+        target.seek(0)
+        target.truncate()
+        size = 0
+        for piece in self._pieces(snapshot, found):
+            size += len(piece)
+            if size > most:
+                raise DownloadRefused(f"A file is larger than {most:,} bytes.")
+            target.write(piece)
+
+    def _pieces(self, snapshot: Snapshot, file: ExportFile) -> Iterator[bytes]:
+        pieces = snapshot.archive.pieces(file)
+        while True:
+            try:
+                piece = next(pieces, None)
+            except FileNotFoundError as error:
+                raise DownloadExpired(f"A file is not in the export {self._path} any more.") from error
+            except OSError as error:
+                raise DownloadFailed(f"A file in the export {self._path} cannot be read ({error.strerror}).") from error
+            if piece is None:
+                return
+            yield piece
 
     def confirm(self, external_id: str) -> tuple[Presence, PageRef | None]:
         """Look again whether the export holds a page, and what it says of itself.
@@ -191,13 +247,15 @@ class NotionExportSource(Source):
     def fingerprint(self) -> str:
         """A hash over path, size and time of every `.md`, `.csv` and `.zip`, or of the zip. No file is read.
 
+        Where files are told of, those of all others count as well.
+
         A release that reads exports differently has another one, so that each export is then listed again.
 
         Raises:
             InvalidExport: there is no export at the path.
             SourceUnavailable: the disk did not answer.
         """
-        return _fingerprint(self._path)
+        return _fingerprint(self._path, self._with_files)
 
     def close(self) -> None:
         """Close the zip, if it is one. The source may be used again."""
@@ -223,15 +281,17 @@ class NotionExportSource(Source):
         try:
             if self._snapshot is not None and self._snapshot is not known:
                 return self._snapshot
-            if known is not None and known.seen_as == _fingerprint(self._path):
+            if known is not None and known.seen_as == _fingerprint(self._path, self._with_files):
                 return known
             return self._look_again()
         except InvalidExport as error:
             raise SourceUnavailable(str(error)) from error
 
     def _look_again(self) -> Snapshot:
-        seen_as = _fingerprint(self._path)  # before the look: a change in between is then seen next time
-        snapshot = Snapshot(self._path, seen_as)
+        seen_as = _fingerprint(
+            self._path, self._with_files
+        )  # before the look: a change in between is then seen next time
+        snapshot = Snapshot(self._path, seen_as, self._with_files)
         if self._snapshot is not None:
             self._outdated.append(self._snapshot)
         self._snapshot = snapshot

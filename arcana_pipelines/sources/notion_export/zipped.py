@@ -15,6 +15,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from lzma import LZMAError
 from pathlib import Path
@@ -56,7 +57,9 @@ class ZipExport:
         OSError: it cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, with_attachments: bool = False) -> None:
+        self._with_attachments = with_attachments
+        self._attached: dict[str, ExportFile] = {}
         self.problems: list[str] = []
         self.remarks: list[str] = []
         self.zips: list[PackedFile] = []
@@ -75,6 +78,7 @@ class ZipExport:
             self.close()
             raise
         self.files = in_path_order(self._found)
+        self.attachments = in_path_order(self._attached)
         self.remarks += html_remark(sorted(self.html))
 
     def _look(self) -> None:
@@ -93,6 +97,7 @@ class ZipExport:
             self._parts += 1
             if self._parts > MAX_PARTS:
                 raise self._unsafe(f"it has more than {MAX_PARTS:,} parts")
+            self._attached.pop(name, None)
             nested = self._zip(self._part(outer, info, name, file), name)
             self._collect(nested, [(member, self._safe_name(member)) for member in nested.infolist()])
 
@@ -153,6 +158,7 @@ class ZipExport:
             if name.lower().endswith(HTML_SUFFIXES):
                 self.html.append(name)
             if not name.lower().endswith(SUFFIXES):
+                self._attach(archive, info, name)
                 continue
             if stat.S_ISLNK(info.external_attr >> 16):
                 self.remarks.append(f"{name}: a link, so it is not read")
@@ -164,6 +170,11 @@ class ZipExport:
                 self.remarks.append(f"{name}: is in the zip more than once; the newest is read")
                 if file.modified_at > held.modified_at:
                     self._found[name] = file
+
+    def _attach(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> None:
+        """Neither size nor ratio matters: whoever reads it counts what comes."""
+        if self._with_attachments and not stat.S_ISLNK(info.external_attr >> 16):
+            self._attached[name] = ExportFile(name, info.file_size, self._date(info), (archive, info))
 
     def _check(self, info: zipfile.ZipInfo, name: str) -> None:
         if info.file_size >= RATIO_MATTERS_FROM and info.file_size > MAX_RATIO * max(info.compress_size, 1):
@@ -204,20 +215,34 @@ class ZipExport:
 
     def read(self, file: ExportFile, limit: int) -> bytes:
         """Decompress the first `limit` bytes of a member, never more, whatever its header says."""
-        archive, info = file.locator
         data = bytearray()
-        try:
-            with archive.open(info) as stream:
-                while len(data) < limit and (chunk := stream.read(min(_CHUNK, limit - len(data)))):
-                    data += chunk
-        except _DAMAGE as error:
-            raise OSError(errno.EIO, f"the zip is damaged there: {error}") from error
+        for piece in self._pieces(file, limit):
+            data += piece
         return bytes(data)
 
-    def stamp(self, file: ExportFile, now: datetime) -> str:
+    def pieces(self, file: ExportFile) -> Iterator[bytes]:
+        """Decompress a member, which may have more bytes than its header says."""
+        return self._pieces(file, None)
+
+    def _pieces(self, file: ExportFile, limit: int | None) -> Iterator[bytes]:
+        archive, info = file.locator
+        size = 0
+        try:
+            with archive.open(info) as stream:
+                while chunk := stream.read(_CHUNK if limit is None else min(_CHUNK, limit - size)):
+                    size += len(chunk)
+                    yield chunk
+        except _DAMAGE as error:
+            raise OSError(errno.EIO, f"the zip is damaged there: {error}") from error
+
+    def mark(self, file: ExportFile) -> str:
         """Checksum and size, both from the zip's directory."""
         info: zipfile.ZipInfo = file.locator[1]
         return f"{info.CRC:08x}-{file.size}"
+
+    def stamp(self, file: ExportFile, now: datetime) -> str:
+        """Checksum and size, both from the zip's directory."""
+        return self.mark(file)
 
     def close(self) -> None:
         """Close the zip and remove copied parts."""
