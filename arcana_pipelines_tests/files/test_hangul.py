@@ -110,14 +110,18 @@ def test_rows_and_columns_for_the_eye_only_are_left_out(tmp_path: Path) -> None:
 def test_a_frame_is_text_and_no_table(tmp_path: Path) -> None:
     box = table(1, 1, cell("첫째 문단\n둘째 문단", 0, 0))
     strip = table(1, 3, cell("붙임", 0, 0) + cell("", 0, 1) + cell("비교표", 0, 2))
-    page = table(2, 2, cell("제목", 0, 0, columns=2), cell("본문 " * 500, 1, 0) + cell("", 1, 1))
-    said = said_of(hangul, hwpx(box, strip, page), HWPX, tmp_path)
+    page = table(2, 2, cell("제목", 0, 0, columns=2), cell("본문 " * 500, 1, 0) + cell("쪽", 1, 1))
+    contents = table(2, 3, cell("", 0, 0) + cell("순서", 0, 1) + cell("", 0, 2), cell("Ⅰ. 안내", 1, 0, columns=3))
+    said = said_of(hangul, hwpx(box, strip, page, contents), HWPX, tmp_path)
     assert {block.kind for block in said} == {"text"}
-    assert [block.text[:10].strip() for block in said] == [
-        "첫째 문단 둘째 문단"[:10],
+    assert [block.text[:11].strip() for block in said] == [
+        "첫째 문단 둘째 문단",
         "붙임 비교표",
         "제목",
-        "본문 본문 본문 본",
+        "본문 본문 본문 본문",
+        "쪽",
+        "순서",
+        "Ⅰ. 안내",
     ]
 
 

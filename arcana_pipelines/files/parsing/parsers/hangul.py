@@ -37,8 +37,10 @@ _MOST_BYTES = 100 * 2**20
 _MOST_CELLS = 1_000_000
 # A longer cell is a frame around a page, as forms and press releases have them, and no cell of a table.
 _LONGEST_CELL = 1000
-# A longer text of a merged cell stands once: repeated, it is no label of rows any more.
-_LONGEST_REPEATED = 200
+# A longer text of a merged cell stands once: it is no label of rows and columns.
+_LONGEST_REPEATED = 80
+# A longer row by itself is a page in a frame, not a line.
+_LONGEST_LINE = 200
 # A longer paragraph of an outline is text.
 _LONGEST_HEADING = 300
 _MOST_PICTURES = 20
@@ -81,12 +83,15 @@ def parse(job: Job) -> Iterator[Said]:
     if _is_stub(blocks):
         raise Unreadable(Reason.UNSUPPORTED, "a document for distribution, whose text could not be read")
     pictures = {found.file_name: found.data for found in hwp.iter_images(read)}
-    if not blocks:
+    notes = [Note(f"{_SKIPPED.get(kind, kind)}: {count}") for kind, count in skipped.items()]
+    if blocks:
+        yield from blocks
+        notes += [Note(f"pictures: {len(pictures)}")] if pictures else []
+    elif pictures:
         yield from _scanned(list(pictures.values()), job)
-        return
-    yield from blocks
-    counts = [*((_SKIPPED.get(kind, kind), count) for kind, count in skipped.items()), ("pictures", len(pictures))]
-    yield from (Note(f"{name}: {count}") for name, count in counts if count)
+    else:
+        raise Unreadable(Reason.NO_TEXT, "; ".join(["it holds no text", *(note.text for note in notes)]))
+    yield from notes
 
 
 def _read(job: Job, skipped: skips.SkipCounter) -> list[hwp.Block]:
@@ -207,9 +212,11 @@ def _table(table: hwp.Table) -> Iterator[Block]:
     raw = [[_plain(cell) for cell in row] for row in table.cells] if table.cells else table.rows
     rows = _without_empty(_filled(raw))
     longest = max((len(cell) for row in rows for cell in row), default=0)
-    if len(rows) > 1 and len(rows[0]) > 1 and longest <= _LONGEST_CELL:
+    # What says one thing a row is a frame.
+    says_several = any(sum(bool(_clean(cell)) for cell in row) > 1 for row in raw)
+    if len(rows) > 1 and says_several and longest <= _LONGEST_CELL:
         yield Block("table", rows=rows)
-    elif len(rows) == 1 and longest <= _LONGEST_REPEATED:
+    elif len(rows) == 1 and longest <= _LONGEST_LINE:
         yield Block("text", " ".join(filter(None, (_clean(cell) for row in raw for cell in row))))
     else:
         for cell in (cell for row in raw for cell in row):
@@ -264,8 +271,6 @@ def _is_stub(blocks: Sequence[Block]) -> bool:
 
 def _scanned(pictures: Sequence[bytes], job: Job) -> Iterator[Said]:
     """A document without text whose pages are pictures."""
-    if not pictures:
-        raise Unreadable(Reason.NO_TEXT, "the document has no text")
     if not job.pictures:
         raise Unreadable(Reason.NEEDS_OCR, "the document is made of pictures, which only OCR can read")
     found = 0
@@ -275,6 +280,6 @@ def _scanned(pictures: Sequence[bytes], job: Job) -> Iterator[Said]:
                 found += 1
                 yield said
     if not found:
-        raise Unreadable(Reason.NO_TEXT, "the document has no text")
+        raise Unreadable(Reason.NO_TEXT, "it holds no text, and pictures too small for any")
     if len(pictures) > _MOST_PICTURES:
         yield Note(f"pictures after the first {_MOST_PICTURES}")
