@@ -101,17 +101,16 @@ def _inline(text: str) -> str:
 
 
 def _write_table(layout: Layout, rows: Sequence[Sequence[str]]) -> None:
-    cells = [[read_cell(_inline(cell)) for cell in row] for row in rows]
-    if max(map(len, cells), default=0) <= MOST_COLUMNS:
-        layout.block(write_table(cells))
+    if max(map(len, rows), default=0) <= MOST_COLUMNS:
+        layout.block(write_table([[read_cell(_inline(cell)) for cell in row] for row in rows]))
         return
-    header, *others = cells
+    header, *others = ([" ".join(cell.split()) for cell in row] for row in rows)
     if not others:
-        layout.paragraph("\n".join(filter(None, header)))
+        layout.paragraph(_inline("\n".join(filter(None, header))))
     for row in others:
         named = (
             f"{header[column]}: {cell}" if column < len(header) and header[column] else cell
             for column, cell in enumerate(row)
             if cell
         )
-        layout.paragraph("\n".join(named))
+        layout.paragraph(_inline("\n".join(named)))

@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeVar
 
 import pypdfium2
@@ -44,7 +45,9 @@ _FILLED = 0.6
 _LONGEST_CELL = 2_000
 
 _NO_TEXT = 20  # characters, fewer than which beside a large image are none
-_LARGE = 0.5  # of the page
+_LARGE, _SMALL = 0.5, 0.05  # of the page
+_ODD = 0.1  # of the characters
+_ODD_CATEGORIES = frozenset({"Co", "Cn", "Cc", "Cs"})
 _MOST_OBJECTS = 5_000
 _LOGOS = re.compile(r"(?<!\S)[\uf000-\uf0ff](?!\S)")  # bullets of Wingdings and Symbol
 _LATIN_WORD = re.compile(r"[A-Za-z\xc0-\u024f]{4,}")
@@ -107,6 +110,11 @@ class _Page:
         return any(part for part in self.parts)
 
     @property
+    def length(self) -> int:
+        """Characters of its lines."""
+        return sum(len("".join(line.text.split())) for line in self.lines)
+
+    @property
     def place(self) -> Place:
         return Place(page=self.number, label=self.label)
 
@@ -115,12 +123,12 @@ def parse(job: Job) -> Iterator[Said]:
     """Say what stands on each page. Raises as `protocol.ParserModule.parse`."""
     pages, left = _read(job)
     unreadable = [page for page in pages if page.why and page.picture is None]
-    if not any(page.has_text or page.picture for page in pages):
+    if not any(page.picture or (page.length >= _NO_TEXT if page.why else page.has_text) for page in pages):
         if unreadable:
             raise Unreadable(Reason.NEEDS_OCR, unreadable[0].why)
         raise Unreadable(Reason.NO_TEXT, "its pages are empty")
     if unreadable:
-        yield Note(f"{_pages(len(unreadable))} not read: {unreadable[0].why}")
+        yield Note(f"{_pages(len(unreadable))} not read in full: {unreadable[0].why}")
     if left:
         yield Note(f"{_pages(left)} at the end not read: the file takes too long")
     _drop_running_heads(pages)
@@ -171,15 +179,13 @@ def _read(job: Job) -> tuple[list[_Page], int]:
             continue
         text = _text(source, page, ruled if time.process_time() < _MOST_SECONDS_OF_TABLES else None)
         page.why = _why_unusable(text, source)
-        if page.why:
-            page.parts = [] if page.why == _UNUSABLE else page.parts
-            if job.pictures and pictures < MOST_PICTURES:
-                pictures += 1
-                page.picture = f"page-{page.number}.png"
-                _draw(source, job, page.picture)
-                page.parts = []
-            elif page.has_text:
-                page.why = ""  # the little that it says
+        if page.why and job.pictures and pictures < MOST_PICTURES:
+            pictures += 1
+            page.picture = f"page-{page.number}.png"
+            _draw(source, job, page.picture)
+            page.parts = []
+        elif page.why:
+            page.parts = [] if _is_gibberish(text) else [[line for line in page.lines if not _is_odd_text(line.text)]]
         source.close()
     document.close()
     return pages, 0
@@ -269,7 +275,9 @@ def _tables(
 
 
 def _paths(source: pypdfium2.PdfPage) -> int:
-    return sum(1 for _ in source.get_objects(filter=[pdfium.FPDF_PAGEOBJ_PATH], max_depth=2))
+    """How many lines and areas are drawn, or a few more than a page with a table has."""
+    paths = source.get_objects(filter=[pdfium.FPDF_PAGEOBJ_PATH], max_depth=3)
+    return sum(1 for _ in islice(paths, 2 * _FEWEST_PATHS))
 
 
 def _middles(textpage: pypdfium2.PdfTextPage, text: str) -> dict[int, tuple[float, float]]:
@@ -340,18 +348,25 @@ _UNUSABLE = "no usable text layer"
 
 
 def _why_unusable(text: str, page: pypdfium2.PdfPage) -> str:
-    """Why a page's text says nothing; empty: it does, or there is nothing to say."""
+    """Why a page's text says nothing, or not all; empty: it does, or there is nothing to say."""
     solid = "".join(_LOGOS.sub("", text).split())
+    if not solid:
+        # Letters may be drawn as lines.
+        is_drawn = _share_of_images(page) >= _SMALL or _paths(page) >= _FEWEST_PATHS
+        return _NO_LAYER if is_drawn else ""
     if len(solid) < _NO_TEXT:
         return _NO_LAYER if _share_of_images(page) >= _LARGE else ""
-    odd = sum(map(_is_odd, solid))
-    if odd - solid.count(HYPHEN) > 0.1 * len(solid):
-        return _UNUSABLE
-    return _UNUSABLE if _is_gibberish(text) else ""
+    return _UNUSABLE if _is_odd_text(text) or _is_gibberish(text) else ""
+
+
+def _is_odd_text(text: str) -> bool:
+    """Whether more than a few of its characters are none."""
+    solid = "".join(_LOGOS.sub("", text).split())
+    return sum(map(_is_odd, solid)) > _ODD * len(solid)
 
 
 def _is_odd(character: str) -> bool:
-    return character == "\ufffd" or unicodedata.category(character) in ("Co", "Cn", "Cc", "Cs")
+    return character == "\ufffd" or (character != HYPHEN and unicodedata.category(character) in _ODD_CATEGORIES)
 
 
 def _is_gibberish(text: str) -> bool:
