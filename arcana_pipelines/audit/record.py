@@ -32,6 +32,10 @@ Action = Literal[
     "usage.purged",
     "target.added",
     "target.dropped",
+    "relation.added",
+    "relation.removed",
+    "file.added",
+    "file.removed",
 ]
 
 

@@ -344,6 +344,41 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
                 for number, (page, (kind, title, text)) in enumerate(world.pages.items())
             ),
         ],
+        "stored_file": [
+            {
+                **in_workspace,
+                "sha256": "\\x" + 32 * "0f",
+                "size": 1000,
+                "kind": "pdf",
+                "mime_type": "application/pdf",
+                "storage_key": f"{COMPANY}/notion/{WORKSPACE}/0f/{32 * '0f'}",
+            }
+        ],
+        "parsed_file": [
+            {
+                **in_workspace,
+                "sha256": "\\x" + 32 * "0f",
+                "parser": "pdf/1",
+                "reason": "encrypted",
+                "detail": "It opens with a password.",
+            }
+        ],
+        "source_file": [
+            {
+                **in_workspace,
+                "external_id": f"{world.leave}#0123456789abcdef",
+                "page_external_id": world.leave,
+                "file_id": "/space/file/plan.pdf",
+                "position": 0,
+                "name": "plan.pdf",
+                "origin": "pdf",
+                "state": "skipped",
+                "reason": "encrypted",
+                "sha256": "\\x" + 32 * "0f",
+                "fetched_at": FIRST_SYNC,
+                "parser": "pdf/1",
+            }
+        ],
         "source_limit": [{"credential_hash": "0" * 32, "configured": 180, "per_minute": 170.0, "reason": "429"}],
         "source_request": [{"credential_hash": "0" * 32, "second": FIRST_SYNC, "requests": 3}],
         "source_sweep": [

@@ -27,6 +27,10 @@ ACTIONS = (
     "usage.purged",
     "target.added",
     "target.dropped",
+    "relation.added",
+    "relation.removed",
+    "file.added",
+    "file.removed",
 )
 
 

@@ -135,11 +135,15 @@ class DocumentProperty(Base):
 
 
 class DocumentRelation(Base):
-    """A typed edge between two documents (a link is a `reference`)."""
+    """A typed edge between two documents: a link is a `reference`, a page's file `derived`, equal bytes a `duplicate`.
+
+    `origin`: syncs keep those of the source and of properties; those made by hand they leave alone.
+    """
 
     __tablename__ = "document_relation"
     __table_args__ = (
         one_of("relation_type", ("reference", "summary", "translation", "derived", "duplicate")),
+        one_of("origin", ("source", "hand", "property")),
         CheckConstraint("base_document_id <> related_document_id", name="two_documents"),
         Index(
             "document_relation_key",
@@ -156,6 +160,7 @@ class DocumentRelation(Base):
     base_document_id: Mapped[str] = mapped_column(UUID, ForeignKey("document.document_id", ondelete="CASCADE"))
     related_document_id: Mapped[str] = mapped_column(UUID, ForeignKey("document.document_id", ondelete="CASCADE"))
     relation_type: Mapped[str] = mapped_column(TEXT)
+    origin: Mapped[str] = mapped_column(TEXT, server_default=text("'source'"))
     created_at: Mapped[Any] = now()
     updated_at: Mapped[Any] = now()
     deleted_at: Mapped[Any] = time()

@@ -116,6 +116,7 @@ class RagIndexBuild(Base):
 class PublishedDocument(Base):
     """Which content of a document a build serves, and of which chunks it consists, in their order.
 
+    `places` says of each of them where in its file it stands (`{"page": 12}`); NULL where the document is no file.
     Publishing moves this pointer and the chunks together.
     """
 
@@ -131,6 +132,7 @@ class PublishedDocument(Base):
     )
     published_at: Mapped[Any] = now()
     chunk_ids: Mapped[Any] = mapped_column(ARRAY(BIGINT), nullable=False, server_default=text("'{}'"))
+    places: Mapped[Any] = mapped_column(JSONB, nullable=True)
 
 
 class RetiredDocument(Base):
@@ -149,6 +151,7 @@ class RetiredDocument(Base):
     chunk_ids: Mapped[Any] = mapped_column(ARRAY(BIGINT), nullable=False)
     published_at: Mapped[Any] = mapped_column(TIMESTAMP(timezone=True), nullable=False)
     retired_at: Mapped[Any] = mapped_column(TIMESTAMP(timezone=True), nullable=False)
+    places: Mapped[Any] = mapped_column(JSONB, nullable=True)
 
 
 CHUNK_SEQUENCE = Sequence("document_chunk_document_chunk_id_seq", metadata=Base.metadata, data_type=BIGINT)
@@ -323,6 +326,7 @@ class ContentStage(Base):
     )
     chunk_ids: Mapped[Any] = mapped_column(ARRAY(BIGINT), nullable=False)
     served_since: Mapped[Any] = time()
+    places: Mapped[Any] = mapped_column(JSONB, nullable=True)
 
 
 class ChunkStage(Base):

@@ -74,6 +74,7 @@ class SourcePage(Base):
         Index("source_page_edited_idx", "workspace_id", "last_edited_at"),
         Index("source_page_title_idx", "workspace_id", text("lower(left(title, 200))")),
         Index("source_page_database_idx", "workspace_id", postgresql_where=text("is_container")),
+        Index("source_page_files_idx", "workspace_id", postgresql_where=text("files_unknown")),
         Index("source_page_removed_idx", "workspace_id", "removed_at", postgresql_where=text("state = 'tombstoned'")),
     )
 
@@ -110,6 +111,7 @@ class SourcePage(Base):
     is_container: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
     editor_id: Mapped[str | None] = mapped_column(TEXT)
     editor_name: Mapped[str | None] = mapped_column(TEXT)
+    files_unknown: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
 
 
 class SourceSweep(Base):

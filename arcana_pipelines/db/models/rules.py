@@ -26,6 +26,8 @@ GUARDED = (
     "document_property",
     "document_relation",
     "source_page",
+    "source_file",
+    "stored_file",
     "sync_generation",
     "workspace_lease",
     "rag_indexes",

@@ -41,6 +41,11 @@ BEGIN
                 'workspace_id', 'document_id', 'external_id', 'kind', 'parent_kind', 'parent_external_id', 'title', 'url',
                 'last_edited_at', 'in_trash', 'state', 'properties', 'is_container'
              ], of_workspaces),
+            ('source_file', ARRAY[
+                'workspace_id', 'document_id', 'external_id', 'page_external_id', 'name', 'origin', 'caption', 'state',
+                'reason', 'sha256'
+             ], of_workspaces),
+            ('stored_file', NULL, of_workspaces),
             ('sync_generation', NULL, of_workspaces),
             ('workspace_lease', ARRAY['workspace_id', 'run', 'is_resting', 'heartbeat_at'], of_workspaces),
             ('published_document', NULL, of_builds),

@@ -8,7 +8,7 @@
 -- out: published, retired (chunks), new_objects (documents)
 WITH batch AS MATERIALIZED (
     SELECT d.document_id, d.latest_content_id, s.document_content_id AS served_content_id, s.chunk_ids AS served,
-           s.published_at AS served_since, t.chunk_ids AS planned
+           s.published_at AS served_since, s.places AS served_places, t.chunk_ids AS planned, t.places
     FROM document d
     JOIN content_stage t ON t.rag_index_build_id = %(build)s AND t.document_content_id = d.latest_content_id
     LEFT JOIN published_document s ON s.rag_index_build_id = %(build)s AND s.document_id = d.document_id
@@ -27,8 +27,8 @@ WITH batch AS MATERIALIZED (
     RETURNING k.document_chunk_id
 ), replaced AS (
     INSERT INTO retired_document (rag_index_build_id, document_id, document_content_id, chunk_ids, published_at,
-                                  retired_at)
-    SELECT %(build)s, document_id, served_content_id, served, served_since, now()
+                                  retired_at, places)
+    SELECT %(build)s, document_id, served_content_id, served, served_since, now(), served_places
     FROM batch
     WHERE served_content_id IS NOT NULL
 ), gone AS (
@@ -94,12 +94,12 @@ WITH batch AS MATERIALIZED (
           UNION ALL SELECT document_id, position, document_chunk_id FROM new) part
     GROUP BY document_id
 ), serving AS (
-    INSERT INTO published_document (rag_index_build_id, document_id, document_content_id, chunk_ids)
-    SELECT %(build)s, b.document_id, b.latest_content_id, coalesce(l.chunk_ids, '{}')
+    INSERT INTO published_document (rag_index_build_id, document_id, document_content_id, chunk_ids, places)
+    SELECT %(build)s, b.document_id, b.latest_content_id, coalesce(l.chunk_ids, '{}'), b.places
     FROM batch b LEFT JOIN listed l USING (document_id)
     ON CONFLICT (rag_index_build_id, document_id)
         DO UPDATE SET document_content_id = excluded.document_content_id, chunk_ids = excluded.chunk_ids,
-                      published_at = now()
+                      published_at = now(), places = excluded.places
 ), marked AS (
     -- In the same transaction: no target is ever behind without a row that says so.
     INSERT INTO sync_operations AS held (index_target_id, rag_index_build_id, document_id, operation, held)

@@ -4,11 +4,11 @@
 WITH removed AS (
     DELETE FROM published_document s USING document d
     WHERE s.rag_index_build_id = %(build)s AND d.document_id = s.document_id AND d.deleted_at IS NOT NULL
-    RETURNING s.document_id, s.document_content_id, s.chunk_ids, s.published_at
+    RETURNING s.document_id, s.document_content_id, s.chunk_ids, s.published_at, s.places
 ), replaced AS (
     INSERT INTO retired_document (rag_index_build_id, document_id, document_content_id, chunk_ids, published_at,
-                                  retired_at)
-    SELECT %(build)s, document_id, document_content_id, chunk_ids, published_at, now() FROM removed
+                                  retired_at, places)
+    SELECT %(build)s, document_id, document_content_id, chunk_ids, published_at, now(), places FROM removed
 ), retired AS (
     UPDATE chunk k SET deleted_at = now(), updated_at = now()
     WHERE k.rag_index_build_id = %(build)s AND k.deleted_at IS NULL
