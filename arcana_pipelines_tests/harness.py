@@ -23,6 +23,7 @@ from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searcher import workspace_named
+from arcana_pipelines.sources.file_rules import FileRules
 from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.limiter import RateLimiter
 from arcana_pipelines.sources.notion.source import NotionSource
@@ -38,6 +39,7 @@ class Harness(IndexedWorkspace):
 
     open_embedder: OpenEmbedder | None = None
     comments: bool = False
+    files: FileRules | None = None
 
     def sync(self, mode: Mode = Mode.INCREMENTAL, allow_removals: int = 0, retention_days: int = 30) -> dict[str, Any]:
         """A sync as a run executes it; returns what `arcana sync --json` prints, without seconds and run id."""
@@ -68,7 +70,9 @@ class Harness(IndexedWorkspace):
     def source(self) -> NotionSource:
         token = SecretStr(self.world.token)
         limiter = RateLimiter(self.database, fingerprint(token), 0, sleep=self.sleep_through)
-        return NotionSource(NotionApi(token, self.server.base_url, limiter, Patience(timeout=5.0)), self.comments)
+        return NotionSource(
+            NotionApi(token, self.server.base_url, limiter, Patience(timeout=5.0)), self.comments, self.files
+        )
 
     def sleep_through(self, seconds: float) -> None:
         """Make every pause that a server asked for shorter by the time that somebody would sleep."""

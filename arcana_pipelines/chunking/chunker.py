@@ -77,6 +77,7 @@ class Chunk:
         heading_path: the headings that the text is below, the outermost first, without the title.
         heading_levels: how deep each of them is, 1 to 6.
         token_count: tokens of `text`, without the lead.
+        place: of a file where in it the text stands (`{"page": 3, "last_page": 4}`); None where it has no places.
     """
 
     position: int
@@ -85,6 +86,7 @@ class Chunk:
     heading_path: tuple[str, ...]
     heading_levels: tuple[int, ...]
     token_count: int
+    place: Mapping[str, Any] | None = None
 
     @property
     def embed_text(self) -> str:
@@ -115,6 +117,7 @@ class _Atom(NamedTuple):
     headings: tuple[Heading, ...] = ()
     level: int = 0
     frame: Frame | None = None
+    place: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +125,14 @@ class _Piece:
     text: str
     headings: tuple[Heading, ...]
     tokens: int
+    place: Mapping[str, Any] | None = None
 
 
 def chunk_document(contents: Mapping[str, Any], settings: ChunkerSettings, vocabulary: Vocabulary) -> list[Chunk]:
     """Cut one version's contents. The first chunk begins with the title, so all text a page shows is in one.
 
-    `vocabulary` is that of the build's model.
+    A file is cut where a page, slide or sheet ends, unless a sentence runs on, and each chunk knows where it stands. A
+    file without text has no chunks. `vocabulary` is that of the build's model.
 
     Raises:
         PageTooLarge: it takes more time than one page may, or makes more chunks.
@@ -150,10 +155,13 @@ class _Cutter:
     def chunks(self, contents: Mapping[str, Any]) -> list[Chunk]:
         title = str(contents["title"])
         body = str(contents["text"]).strip("\n")
-        properties = _lines_of(contents)
-        pieces = list(self._with_title(title, properties, "" if properties else body))
-        if properties and body:
-            pieces += self._whole(readable(body), body) or self._pieces(self._body(body))
+        if contents.get("kind") == "file":
+            pieces = self._of_file(title, str(contents["text"]), contents.get("places") or ()) if body else []
+        else:
+            properties = _lines_of(contents)
+            pieces = list(self._with_title(title, properties, "" if properties else body))
+            if properties and body:
+                pieces += self._whole(readable(body), body) or self._pieces(self._body(body))
         check_chunks(len(pieces))
         return [
             Chunk(
@@ -163,6 +171,7 @@ class _Cutter:
                 heading_path=tuple(heading.text for heading in piece.headings),
                 heading_levels=tuple(heading.level for heading in piece.headings),
                 token_count=piece.tokens,
+                place=piece.place,
             )
             for position, piece in enumerate(pieces)
         ]
@@ -172,6 +181,25 @@ class _Cutter:
         return self._whole(f"# {title}\n\n{shown}".rstrip(), body) or self._pieces(
             [*self._title(title), *self._properties(properties), *self._body(body)]
         )
+
+    def _of_file(self, title: str, text: str, places: Sequence[Any]) -> list[_Piece]:
+        """A file's text, part by part: none crosses from one place to the next but where a sentence runs on."""
+        starts = [0, *(offset for offset, _, _ in places), len(text)]
+        of_part = [None, *(place for _, place, _ in places)]
+        sections: list[list[_Atom]] = [self._title(title)]
+        headings: tuple[Heading, ...] = ()
+        for number, place in enumerate(of_part):
+            part = text[starts[number] : starts[number + 1]].strip("\n")
+            if not part.strip():
+                continue
+            before = sections[-1][-1].place if sections[-1] else None
+            # What stands before the first place goes with it, and so does the title.
+            if before is not None and _unit(before) != _unit(place) and not places[number - 1][2]:
+                sections.append([])
+            atoms = self._body(part, headings, begins=not sections[-1] or before is None)
+            headings = atoms[-1].headings
+            sections[-1] += [atom._replace(place=each) for atom, each in zip(atoms, _places(atoms, place), strict=True)]
+        return [piece for section in sections for piece in self._pieces(section)]
 
     def _whole(self, shown: str, body: str) -> list[_Piece]:
         """A text that is short enough as one piece, else nothing."""
@@ -198,7 +226,7 @@ class _Cutter:
         cuts = list(self._cut(atoms))
         texts = [_written([*self._repeated(atoms, start), *atoms[start:end]]) for start, end in cuts]
         return [
-            _Piece(text, _headings(atoms[start:end]), tokens)
+            _Piece(text, _headings(atoms[start:end]), tokens, _spanned(atoms[start:end]))
             for text, (start, end), tokens in zip(texts, cuts, self._count(texts), strict=True)
         ]
 
@@ -210,12 +238,12 @@ class _Cutter:
         parts = [Part(line, "\n" if at else "\n\n", AT_LINE if at else NOWHERE) for at, line in enumerate(lines)]
         return self._atoms(parts, "list")
 
-    def _body(self, text: str) -> list[_Atom]:
+    def _body(self, text: str, headings: tuple[Heading, ...] = (), begins: bool = True) -> list[_Atom]:
+        """The atoms of a text below `headings`; it `begins` a row of atoms, or is behind a title."""
         # In normal form a block's kind shows; it is counted, shown and embedded as a person reads it.
         blocks = [Block(block.kind, readable(block.text), block.level) for block in read_blocks(text)]
         atoms: list[_Atom] = []
-        headings: tuple[Heading, ...] = ()
-        behind_heading = True  # or behind the title
+        behind_heading = begins
         for block, tokens in zip(blocks, self._count([f"\n\n{block.text}" for block in blocks]), strict=True):
             if block.level:
                 headings = below(headings, heading_of(block))
@@ -369,6 +397,48 @@ def _beginning(text: str | None) -> Key:
     first_words = (word[0] for word in islice(_WORD.finditer(text), 8))
     draws = [crc32(piece.encode()) for piece in (signs, *first_words)]
     return (*(min(draw, _ORDINARY) for draw in draws), *draws)
+
+
+def _unit(place: Mapping[str, Any] | None) -> tuple[Any, ...]:
+    """What no chunk crosses the end of: a page, a slide, a sheet."""
+    return tuple((place or {}).get(name) for name in ("page", "slide", "sheet"))
+
+
+def _places(atoms: Sequence[_Atom], place: Mapping[str, Any] | None) -> list[Mapping[str, Any] | None]:
+    """The place of each atom of a part: that of the part, or, of a table that was cut, its own row."""
+    if place is None or place.get("first_row") is None or place.get("last_row") is None:
+        return [place] * len(atoms)
+    rows = [number for number, atom in enumerate(atoms) if atom.frame is not None]
+    if len(rows) != place["last_row"] - place["first_row"] + 1:
+        return [place] * len(atoms)
+    numbers = {at: place["first_row"] + number for number, at in enumerate(rows)}
+    return [
+        {**place, "first_row": numbers[at], "last_row": numbers[at]} if at in numbers else place
+        for at in range(len(atoms))
+    ]
+
+
+def _spanned(atoms: Sequence[_Atom]) -> dict[str, Any] | None:
+    """From where to where in a file atoms stand: `{"page": 3, "last_page": 4}`, `{"sheet": "Q1", "rows": [2, 9]}`."""
+    places = [atom.place for atom in atoms if atom.place]
+    if not places:
+        return None
+    first, last = places[0], places[-1]
+    spanned: dict[str, Any] = {
+        name: first[name] for name in ("page", "label", "slide", "sheet", "begin") if first.get(name) is not None
+    }
+    if last.get("page") is not None and last["page"] != first.get("page"):
+        spanned["last_page"] = last["page"]
+    if last.get("end") is not None:
+        spanned["end"] = last["end"]
+    rows = [
+        place for place in places if place.get("first_row") is not None and place.get("sheet") == first.get("sheet")
+    ]
+    if rows:
+        ends = [place["last_row"] for place in rows if place.get("last_row") is not None]
+        begins = min(place["first_row"] for place in rows)
+        spanned["rows"] = [begins, max([*ends, begins])]
+    return spanned
 
 
 def _headings(atoms: Sequence[_Atom]) -> tuple[Heading, ...]:

@@ -41,6 +41,12 @@ def _print(ran: Ran) -> None:
         report.chunks.published, report.chunks.retired, embeddings.computed, price, embeddings.reused,
         report.traffic.requests, f"{ran.seconds:.1f}",
     )  # fmt: skip
+    if report.files:
+        read = sum(count.files for count in report.files if count.state == "parsed")
+        say(
+            "{} files fetched, {} read; {} of {} have text",
+            report.file_work.fetched, report.file_work.read, read, sum(count.files for count in report.files),
+        )  # fmt: skip
     for name in ("skipped", "quarantined", "pending"):
         if pages[name]:
             say("[yellow]{} pages {}[/yellow]: arcana status {} says why", pages[name], name, slug)

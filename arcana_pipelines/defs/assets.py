@@ -67,6 +67,36 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
     deps=[notion_pages],
     partitions_def=workspaces,
     group_name="notion_index",
+    kinds={"file", "postgres"},
+    tags={ASSET_TAG: "document_files"},
+    owners=OWNERS,
+    code_version="1",
+    pool="document_files",
+    metadata={"dagster/table_name": "source_file"},
+    check_specs=[
+        workspace_check(
+            "files_have_outcomes",
+            asset="document_files",
+            description="Every file of the ledger was read, or says why not. One that could not be had now is tried "
+            "again, and fails no run.",
+        ),
+        workspace_check(
+            "stored_bytes_equal_their_hash",
+            asset="document_files",
+            description="A sample of the store, taken in full and audit syncs, holds the bytes that it should.",
+        ),
+    ],
+)
+def document_files(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult:
+    """The files of pages: fetched once, kept by their content, read in processes of their own."""
+    started = time.monotonic()
+    return results.of_files(sync.fetch_files(arcana.session(context)), started)
+
+
+@dg.asset(
+    deps=[notion_pages, document_files],
+    partitions_def=workspaces,
+    group_name="notion_index",
     kinds={"markdown", "postgres"},
     tags={ASSET_TAG: "document_content"},
     owners=OWNERS,
@@ -74,7 +104,7 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
     metadata={"dagster/table_name": "document_content"},
 )
 def document_content(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult:
-    """Documents and their versions: normalised text, properties, place in the tree, references."""
+    """Documents and their versions, of pages and files: normalised text, properties, place in the tree, references."""
     started = time.monotonic()
     return results.of_contents(sync.make_contents(arcana.session(context)), started)
 

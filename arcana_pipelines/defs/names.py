@@ -7,9 +7,9 @@ import dagster as dg
 ASSET_TAG = "arcana/asset"
 
 PUBLISHING = ("notion_pages", "document_content", "document_chunks", "chunk_embeddings", "rag_indexes")
-SYNCING = (*PUBLISHING, "index_targets")
-STAGING = SYNCING[:3]
-FILLING = SYNCING[2:]
+SYNCING = (PUBLISHING[0], "document_files", *PUBLISHING[1:], "index_targets")
+STAGING = PUBLISHING[:3]
+FILLING = SYNCING[3:]
 
 
 def beside(key: dg.AssetKey, name: str) -> dg.AssetKey:

@@ -21,6 +21,7 @@ from arcana_pipelines.ledger.pages import PartialPages
 from arcana_pipelines.operations.reports import MOST_CHANGES, Change, ServedIndex, counts_agree
 from arcana_pipelines.operations.usage import MonthlyUsage
 from arcana_pipelines.pipeline.document_chunks import ChunkReport
+from arcana_pipelines.pipeline.document_files import FilesReport
 from arcana_pipelines.pipeline.follower import Slice
 from arcana_pipelines.pipeline.sync import DocumentsReport, IndexesReport, SourceReport
 from arcana_pipelines.pipeline.targets import Compared, TargetsReport
@@ -71,6 +72,51 @@ def of_slice(key: dg.AssetKey, partition: str, did: Slice) -> dg.AssetObservatio
         partition=partition,
         description=f"{did.pages} pages that were read can be found, while others are being read.",
         metadata=asdict(did),
+    )
+
+
+def of_files(report: FilesReport, started: float) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Of `document_files`."""
+    waiting = report.of("pending", "stored")
+    return dg.MaterializeResult(
+        metadata={
+            "fetched": report.fetched,
+            "bytes": report.bytes,
+            "files": sum(count.files for count in report.counts),
+            "parsed": report.of("parsed"),
+            "skipped": report.of("skipped"),
+            "quarantined": report.of("quarantined"),
+            "waiting": waiting,
+            "swept": report.swept,
+            "outcomes": table(
+                {"state": "string", "reason": "string", "files": "int", "bytes": "int"},
+                [[count.state, count.reason or "", count.files, count.bytes] for count in report.counts],
+            ),
+            "read": table(
+                {"kind": "string", "files": "int", "bytes": "int", "seconds": "float", "without text": "int"},
+                [
+                    [kind, read.files, read.bytes, round(read.seconds, 2), read.failed]
+                    for kind, read in sorted(report.read.items())
+                ],
+            ),
+            **_seconds(started),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="files_have_outcomes",
+                passed=waiting == 0 and not report.problem,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={"waiting": waiting, "problem": report.problem},
+            ),
+            dg.AssetCheckResult(
+                check_name="stored_bytes_equal_their_hash",
+                passed=not report.damaged,
+                metadata={
+                    "sampled": report.sampled,
+                    "damaged": table({"key": "string"}, [[k] for k in report.damaged]),
+                },
+            ),
+        ],
     )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.db.storable import storable_json
 from arcana_pipelines.documents.comparables import PROPERTY_VALUES
 from arcana_pipelines.documents.contents import Contents
+from arcana_pipelines.documents.file_contents import ReadFile
 from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
 
 load_sql = statements_beside(__file__)
@@ -42,8 +44,24 @@ def store_versions(connection: Connection, workspace_id: UUID, contents: Mapping
     return sum(row[1] is not None for row in rows)
 
 
+def store_file_versions(connection: Connection, workspace_id: UUID, files: Sequence[tuple[ReadFile, Contents]]) -> int:
+    """Make a version of each file whose hash is new; returns how many."""
+    rows = [
+        {
+            "external_id": file["external_id"],
+            "content_hash": made.content_hash,
+            "contents": made.data,
+            "made_of": file["made_of"],
+        }
+        for file, made in files
+    ]
+    key = {"workspace_id": workspace_id, "files": storable_json(rows)}
+    versions: int = scalar(connection, load_sql("store_file_versions"), key)
+    return versions
+
+
 def put_in_place(connection: Connection, workspace_id: UUID) -> None:
-    """Put every document below its parents, and make the references between documents what the pages' links say.
+    """Put every document below its parents, and make the relations between documents what links and files say.
 
     In the caller's transaction.
     """
@@ -51,3 +69,4 @@ def put_in_place(connection: Connection, workspace_id: UUID) -> None:
     connection.execute("SET LOCAL enable_nestloop = off")
     connection.execute(load_sql("paths"), {"workspace_id": workspace_id})
     connection.execute(load_sql("references"), {"workspace_id": workspace_id})
+    connection.execute(load_sql("file_relations"), {"workspace_id": workspace_id})

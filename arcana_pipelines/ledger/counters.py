@@ -110,6 +110,21 @@ class EmbeddingCounts:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class FileWork:
+    """What a run did about files.
+
+    Attributes:
+        fetched: files whose bytes were fetched.
+        bytes: that these have.
+        read: files (bytes, that many may have) that a parser read.
+    """
+
+    fetched: int = 0
+    bytes: int = 0
+    read: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
     """What was noted of one generation; None: no stage has noted it (yet).
@@ -121,6 +136,7 @@ class Counters:
         removed: pages that are proven gone.
         waiting_removals: pages whose removal waits for a person.
         versions: versions that were made.
+        files: what was fetched and read of files.
         notion: what was asked of the source, of Notion or another.
         embeddings: what was embedded, reused and spent.
         chunks: what was published and taken out.
@@ -136,6 +152,7 @@ class Counters:
     removed: int | None = None
     waiting_removals: int | None = None
     versions: int | None = None
+    files: FileWork | None = None
     notion: Traffic | None = None
     embeddings: EmbeddingCounts | None = None
     chunks: ChunkCounts | None = None
@@ -164,6 +181,7 @@ _PARTS: dict[str, type[DataclassInstance]] = {
     "notion": Traffic,
     "embeddings": EmbeddingCounts,
     "chunks": ChunkCounts,
+    "files": FileWork,
     "pages": PageCounts,
 }
 _PLAIN = [field.name for field in fields(Counters) if field.name not in _PARTS]

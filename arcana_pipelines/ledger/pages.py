@@ -18,6 +18,7 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.db.storable import each_alone, storable_json
 from arcana_pipelines.documents.read_page import ReadPage
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.ledger import files
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.sources.protocol import FetchedPage, PageRef
 
@@ -276,6 +277,7 @@ def _store_fetched(
             "properties": page.properties,
             "title": page.title,
             "unknown_types": page.unknown_types,
+            "files_unknown": page.files is None,
         }
         for ref, page in pages
     ]
@@ -283,6 +285,7 @@ def _store_fetched(
         load_sql("pages_fetched"),
         {**generation.params, "pages": storable_json(rows), "settled_before": source_now - SETTLE},
     )
+    files.record(connection, generation.workspace_id, {ref.external_id: page for ref, page in pages})
 
 
 def store_failed(

@@ -18,6 +18,8 @@ def purge(connection: Connection, generation: Generation, days: int) -> int:
     """
     key = {"workspace_id": generation.workspace_id, "days": days}
     with connection.transaction():
+        # Before the pages on which they hang. Bytes leave the store when it is swept.
+        connection.execute(load_sql("purge_files"), key)
         purged: int = scalar(connection, load_sql("purge_removed"), key)
         if purged:
             connection.execute(load_sql("purge_embeddings"), key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -13,8 +13,9 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.indexes.not_serving import why_not_serving
-from arcana_pipelines.ledger import generations, pages
-from arcana_pipelines.ledger.counters import ChunkCounts, EmbeddingCounts, PageCounts
+from arcana_pipelines.ledger import files, generations, pages
+from arcana_pipelines.ledger.counters import ChunkCounts, EmbeddingCounts, FileWork, PageCounts
+from arcana_pipelines.ledger.files import FileCount
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.ledger.pages import PartialPages
 from arcana_pipelines.sources.protocol import Traffic
@@ -134,6 +135,8 @@ class SyncReport:
         problems: why the listing is not complete, in words.
         waiting_removals: pages whose removal waits for a person.
         builds_not_serving: builds that are being made.
+        file_work: what was fetched and read of files.
+        files: the files of the workspace, by state and reason.
     """
 
     workspace: str
@@ -149,6 +152,8 @@ class SyncReport:
     problems: list[str]
     waiting_removals: int
     builds_not_serving: list[NotServing]
+    file_work: FileWork = field(default_factory=FileWork)
+    files: Sequence[FileCount] = ()
 
     @property
     def has_unread_pages(self) -> bool:
@@ -177,6 +182,10 @@ class SyncReport:
             "notion": asdict(self.traffic),
             "partial": self.partial.as_dict(),
         }
+        if self.files:
+            states = ("pending", "stored", "parsed", "skipped", "quarantined")
+            counts = {state: sum(count.files for count in self.files if count.state == state) for state in states}
+            report["files"] = {**asdict(self.file_work), **counts}
         if self.problems:
             report["problems"] = self.problems
         if self.waiting_removals:
@@ -210,6 +219,8 @@ def sync_report(connection: Connection, workspace: Workspace, generation: Genera
         problems=ended.problems or [],
         waiting_removals=noted.waiting_removals or 0,
         builds_not_serving=builds_not_serving(connection, workspace.workspace_id),
+        file_work=noted.files or FileWork(),
+        files=files.counts(connection, workspace.workspace_id),
     )
 
 

@@ -11,8 +11,9 @@ from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.targets.targets import Target, targets_of
-from arcana_pipelines.ledger import generations, pages
+from arcana_pipelines.ledger import files, generations, pages
 from arcana_pipelines.ledger.counters import Counters
+from arcana_pipelines.ledger.files import FileCount
 from arcana_pipelines.ledger.freshness import Freshness, freshness
 from arcana_pipelines.ledger.pages import PartialPages
 from arcana_pipelines.operations.reports import (
@@ -117,6 +118,7 @@ class WorkspaceStatus:
         not_indexed: what is not served, a group a reason, the largest first.
         partial: pages that are known to be incomplete in the index.
         targets: copies of the indexes in other stores.
+        files: what hangs on its pages, by state and reason.
     """
 
     workspace: str
@@ -131,6 +133,7 @@ class WorkspaceStatus:
     not_indexed: Sequence[NotIndexed]
     partial: PartialPages
     targets: Sequence[Target]
+    files: Sequence[FileCount]
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON that `arcana status` prints."""
@@ -147,6 +150,7 @@ class WorkspaceStatus:
             "not_indexed": [asdict(group) for group in self.not_indexed],
             "partial": self.partial.as_dict(),
             "targets": [target.as_dict() for target in self.targets],
+            "files": [asdict(count) for count in self.files],
         }
 
 
@@ -167,6 +171,7 @@ def workspace_status(connection: Connection, workspace: Workspace) -> WorkspaceS
         not_indexed=query.rows(connection, NotIndexed, load_sql("not_indexed"), parameters),
         partial=pages.partial_pages(connection, workspace.workspace_id),
         targets=targets_of(connection, workspace.workspace_id),
+        files=files.counts(connection, workspace.workspace_id),
     )
 
 

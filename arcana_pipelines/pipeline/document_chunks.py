@@ -18,6 +18,7 @@ from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import keyset_pages
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.db.storable import storable_json
 from arcana_pipelines.embedding.catalogue import Model, model_named
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.indexes.builds import Build, live_builds
@@ -72,15 +73,15 @@ class _Cut:
     """What becomes of a batch.
 
     Attributes:
-        contents: of each content which chunks it keeps, in their places, and since when the version is served that
-            these are of.
+        contents: of each content which chunks it keeps, in their places, since when the version is served that these
+            are of, and of a file where in it each chunk stands (JSON).
         chunks: rows of `chunk_stage`.
         passages: the texts of passages by hash.
         words: as written.
         failures: the documents that cannot be cut, with the reason.
     """
 
-    contents: list[tuple[UUID, list[int | None], datetime | None]] = field(default_factory=list)
+    contents: list[tuple[UUID, list[int | None], datetime | None, str | None]] = field(default_factory=list)
     chunks: list[bytes] = field(default_factory=list)
     passages: dict[bytes, str] = field(default_factory=dict)
     words: set[str] = field(default_factory=set)
@@ -130,7 +131,7 @@ def _cut(given: _Uncut) -> _Cut:
             cut.failures[row.document_id] = f"{UNCUT} {type(error).__name__}: {error}"
             continue
         stay = given.served.kept(row.document_id, parts)
-        cut.contents.append((row.document_content_id, stay, given.served.since(row.document_id)))
+        cut.contents.append((row.document_content_id, stay, given.served.since(row.document_id), _places_of(parts)))
         new += [(row, chunk) for chunk, known in zip(parts, stay, strict=True) if known is None]
     weights = chunk_weights([(row.contents["title"], chunk.heading_path, chunk.text) for row, chunk in new])
     for (row, chunk), weight in zip(new, weights, strict=True):
@@ -141,17 +142,30 @@ def _cut(given: _Uncut) -> _Cut:
     return cut
 
 
+def _places_of(chunks: Sequence[Chunk]) -> str | None:
+    if all(chunk.place is None for chunk in chunks):
+        return None
+    return storable_json([chunk.place for chunk in chunks])
+
+
 def _quarantine(connection: Connection, workspace_id: UUID, failures: dict[UUID, str]) -> None:
     """Only an edit or a person brings these pages back; what is served of them stays.
 
     Not one that was edited meanwhile, and whose text of now waits to be cut.
     """
+    given = [list(failures), [reason.replace("\0", "") for reason in failures.values()], workspace_id]
     connection.execute(
         "UPDATE source_page p SET state = 'quarantined', outcome = NULL, reason = t.reason, "
         "next_attempt_at = CASE WHEN p.state = 'quarantined' THEN p.next_attempt_at END "
         "FROM unnest(%s::uuid[], %s::text[]) AS t(document_id, reason) "
         "WHERE p.workspace_id = %s AND p.document_id = t.document_id AND p.state IN ('unchanged', 'quarantined')",
-        [list(failures), [reason.replace("\0", "") for reason in failures.values()], workspace_id],
+        given,
+    )
+    connection.execute(
+        "UPDATE source_file f SET state = 'quarantined', reason = t.reason, next_attempt_at = NULL "
+        "FROM unnest(%s::uuid[], %s::text[]) AS t(document_id, reason) "
+        "WHERE f.workspace_id = %s AND f.document_id = t.document_id AND f.state IN ('parsed', 'quarantined')",
+        given,
     )
 
 
@@ -187,8 +201,8 @@ def _stage(connection: Connection, build: Build, cut: _Cut) -> None:
     """
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO content_stage (rag_index_build_id, document_content_id, chunk_ids, served_since) "
-            "VALUES (%s, %s, %s::bigint[], %s)",
+            "INSERT INTO content_stage (rag_index_build_id, document_content_id, chunk_ids, served_since, places) "
+            "VALUES (%s, %s, %s::bigint[], %s, %s::jsonb)",
             [(build.rag_index_build_id, *content) for content in cut.contents],
         )
     binary.copy(

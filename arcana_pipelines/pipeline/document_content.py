@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.storable import each_alone
 from arcana_pipelines.documents.contents import Contents, make_contents, relation_targets
+from arcana_pipelines.documents.file_contents import make_file_contents
 from arcana_pipelines.documents.read_page import ReadPage
-from arcana_pipelines.documents.versions import put_in_place, store_versions
+from arcana_pipelines.documents.versions import put_in_place, store_file_versions, store_versions
 from arcana_pipelines.errors import PageTooLarge
-from arcana_pipelines.ledger import generations, pages
+from arcana_pipelines.ledger import files, generations, pages
 from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
@@ -31,11 +32,15 @@ class ContentReport:
         processed: pages whose content is stored.
         versions: versions that these made; a page that reads as before makes none.
         failed: pages that cannot be processed or stored.
+        files: files that something was found out about.
+        versions_of_files: versions that these made.
     """
 
     processed: int
     versions: int
     failed: int
+    files: int = 0
+    versions_of_files: int = 0
 
 
 def process_contents(connection: Connection, generation: Generation, processes: int = 1) -> ContentReport:
@@ -51,11 +56,23 @@ def process_contents(connection: Connection, generation: Generation, processes: 
     for made in made_in_processes(_make, batches, processes):
         did = _keep(connection, generation, made)
         processed, versions, failed = processed + did.processed, versions + did.versions, failed + did.failed
+    of_files, versions_of_files = _process_files(connection, generation)
     with connection.transaction():
-        if processed or _documents_were_removed(connection, generation):
+        if processed or of_files or _documents_were_removed(connection, generation):
             put_in_place(connection, generation.workspace_id)
-        _count(connection, generation, versions)
-    return ContentReport(processed, versions, failed)
+        _count(connection, generation, versions + versions_of_files)
+    return ContentReport(processed, versions, failed, of_files, versions_of_files)
+
+
+def _process_files(connection: Connection, generation: Generation) -> tuple[int, int]:
+    """Give each file the version that its reading makes; returns how many were looked at, and their new versions."""
+    processed = versions = 0
+    for rows in files.to_process(connection, generation.workspace_id, BATCH):
+        made = [(row, make_file_contents(row)) for row in rows]
+        with connection.transaction():
+            versions += store_file_versions(connection, generation.workspace_id, made)
+        processed += len(made)
+    return processed, versions
 
 
 def process_slice(connection: Connection, generation: Generation, limit: int) -> ContentReport:

@@ -22,7 +22,7 @@ from arcana_pipelines.errors import (
     SourcePaused,
     SourceUnavailable,
 )
-from arcana_pipelines.ledger import generations, inbox, pages
+from arcana_pipelines.ledger import files, generations, inbox, pages
 from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.ledger.inbox import Waiting
@@ -110,6 +110,8 @@ def sync_pages(
         _record_databases(connection, generation, source)
     if listing.complete and not listed and mode is not Mode.INCREMENTAL:
         _distrust_empty(connection, generation, listing, allow_removals)
+    if source.capabilities.lists_files:
+        files.ask_for_unknown(connection, workspace.workspace_id)
     # A listing that failed at once tells no time of the source's, and our clock may differ: no page is settled then.
     source_now = listing.source_time or _newest_edit(connection, generation) or LONG_AGO
     # Removal comes first: reading a page that the trash or a whole listing speaks against proves nothing.

@@ -1,4 +1,4 @@
-"""What a sync is: six stages over one workspace, in this order.
+"""What a sync is: seven stages over one workspace, in this order.
 
 Each stage is a function of a session and of what the run is for, and can be called alone, in a process of its own:
 stages hand each other nothing but the database. Dagster's assets call one each, the command line runs Dagster's job,
@@ -32,6 +32,7 @@ from arcana_pipelines.operations.usage import MonthlyUsage, usage_by_month
 from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
 from arcana_pipelines.pipeline.document_chunks import ChunkReport, stage_chunks
 from arcana_pipelines.pipeline.document_content import ContentReport, process_contents
+from arcana_pipelines.pipeline.document_files import FilesReport, sync_files
 from arcana_pipelines.pipeline.follow import following, may_follow
 from arcana_pipelines.pipeline.follower import Slice
 from arcana_pipelines.pipeline.purpose import Purpose
@@ -70,6 +71,8 @@ def sync(session: Session, request: SyncRequest) -> SyncReport:
         ArcanaError: see the stages. What they have committed is kept, and the next sync goes on from there.
     """
     read_pages(session, request)
+    if request.purpose is not Purpose.STAGE:
+        fetch_files(session)
     make_contents(session)
     cut_chunks(session, request.purpose)
     if request.purpose is not Purpose.STAGE:
@@ -161,6 +164,15 @@ def read_pages(
         pages.partial_pages(connection, workspace_id),
         freshness(connection, workspace_id),
     )
+
+
+def fetch_files(session: Session) -> FilesReport:
+    """The stage `document_files`: fetch the files of pages, keep their bytes and read what they say.
+
+    Raises:
+        ArcanaError: see `sync_files`.
+    """
+    return sync_files(session)
 
 
 @dataclass(frozen=True, slots=True)

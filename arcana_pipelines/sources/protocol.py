@@ -45,6 +45,7 @@ class Capabilities:
         absences_needed: how many syncs must find a page gone before that counts; 1 where the source's word is proof.
         sweeps: `Source.sweep` lists everything a request at a time. Without it absence is seen by syncs that list
             everything.
+        lists_files: `Source.fetch` tells which files hang on a page.
     """
 
     lists_trash: bool = False
@@ -54,6 +55,7 @@ class Capabilities:
     reads_comments: bool = False
     absences_needed: int = 2
     sweeps: bool = False
+    lists_files: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from arcana_pipelines.defs.build import build_defs
 
 SPECS = {
     "notion_pages": ("notion_index", set(), {"notion", "postgres"}),
-    "document_content": ("notion_index", {"notion_pages"}, {"markdown", "postgres"}),
+    "document_files": ("notion_index", {"notion_pages"}, {"file", "postgres"}),
+    "document_content": ("notion_index", {"notion_pages", "document_files"}, {"markdown", "postgres"}),
     "document_chunks": ("notion_index", {"document_content"}, {"postgres"}),
     "chunk_embeddings": ("notion_index", {"document_chunks"}, {"openai", "postgres"}),
     "rag_indexes": ("notion_index", {"chunk_embeddings"}, {"pgvector", "postgres"}),

@@ -66,6 +66,7 @@ NOTHING_YET: dict[str, Any] = {
     "not_indexed": [],
     "partial": {"pages": 0, "reasons": []},
     "targets": [],
+    "files": [],
 }
 
 

@@ -37,7 +37,8 @@ class StoredFile(Base):
 class ParsedFile(Base):
     """What one parser, in one version and with its options, made of some bytes: their text, or why there is none.
 
-    `places` says where in the file the parts of `text` stand: `[[offset, place, continues], …]`.
+    `places` says where in the file the parts of `text` stand: `[[offset, place, continues], …]`; `inside` which files
+    lie in it: `[{"name", "sha256"}, …]`.
     """
 
     __tablename__ = "parsed_file"
@@ -57,6 +58,7 @@ class ParsedFile(Base):
     title: Mapped[str | None] = mapped_column(TEXT)
     places: Mapped[Any] = mapped_column(JSONB, nullable=False, server_default=text("'[]'"))
     notes: Mapped[Any] = mapped_column(JSONB, nullable=False, server_default=text("'[]'"))
+    inside: Mapped[Any] = mapped_column(JSONB, nullable=False, server_default=text("'[]'"))
     reason: Mapped[str | None] = mapped_column(TEXT)
     detail: Mapped[str | None] = mapped_column(TEXT)
     attempts: Mapped[int] = mapped_column(INTEGER, server_default=text("1"))
@@ -70,6 +72,8 @@ class SourceFile(Base):
 
     One that was added by hand may hang on no page. `container` is the file that it lies in: a mail or an archive.
     `address` is kept until it was fetched. `policy` is what was allowed when it was skipped without being fetched.
+    `copy_of` is the file with the same bytes whose text is searched in the place of this one's, `made_of` what its
+    version was made of.
     """
 
     __tablename__ = "source_file"
@@ -119,6 +123,8 @@ class SourceFile(Base):
     sha256: Mapped[bytes | None] = mapped_column(BYTEA)
     fetched_at: Mapped[Any] = time()
     parser: Mapped[str | None] = mapped_column(TEXT)
+    copy_of: Mapped[str | None] = mapped_column(TEXT)
+    made_of: Mapped[str | None] = mapped_column(TEXT)
     content_hash: Mapped[bytes | None] = mapped_column(BYTEA)
     document_id: Mapped[str | None] = mapped_column(UUID)
     added_at: Mapped[Any] = now()

@@ -14,7 +14,7 @@ WITH wanted AS (
     UPDATE document_relation r SET deleted_at = now(), updated_at = now()
     FROM document d
     WHERE d.document_id = r.base_document_id AND d.workspace_id = %(workspace_id)s
-      AND r.relation_type = 'reference' AND r.deleted_at IS NULL
+      AND r.relation_type = 'reference' AND r.origin = 'source' AND r.deleted_at IS NULL
       AND NOT EXISTS (SELECT 1 FROM wanted w
                       WHERE w.base_id = r.base_document_id AND w.related_id = r.related_document_id)
 )

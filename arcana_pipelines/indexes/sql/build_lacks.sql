@@ -7,4 +7,6 @@ SELECT EXISTS (
     WHERE d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL AND d.latest_content_id IS NOT NULL
       AND s.document_content_id IS DISTINCT FROM d.latest_content_id
       AND NOT EXISTS (SELECT 1 FROM source_page p
-                      WHERE p.document_id = d.document_id AND p.state = 'quarantined'));
+                      WHERE p.document_id = d.document_id AND p.state = 'quarantined')
+      AND NOT EXISTS (SELECT 1 FROM source_file f
+                      WHERE f.document_id = d.document_id AND f.state = 'quarantined'));

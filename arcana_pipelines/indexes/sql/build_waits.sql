@@ -7,7 +7,9 @@ SELECT (SELECT count(*) FROM document d
         WHERE d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL AND d.latest_content_id IS NOT NULL
           AND s.document_content_id IS DISTINCT FROM d.latest_content_id
           AND NOT EXISTS (SELECT 1 FROM source_page p
-                          WHERE p.document_id = d.document_id AND p.state = 'quarantined')),
+                          WHERE p.document_id = d.document_id AND p.state = 'quarantined')
+          AND NOT EXISTS (SELECT 1 FROM source_file f
+                          WHERE f.document_id = d.document_id AND f.state = 'quarantined')),
        (SELECT count(*) FROM embedding_batch b JOIN embedding_batch_text t USING (embedding_batch_id)
         WHERE b.workspace_id = %(workspace_id)s AND b.embedding_model = %(model)s AND b.dimensions = %(dimensions)s
           AND b.state IN ('sending', 'waiting'));

@@ -1,11 +1,11 @@
 -- Store the bodies of one batch.
 -- in: workspace_id, generation, pages (JSON: external_id, revision, body, links, fetched_at, partial, properties,
---     title, unknown_types), settled_before (edit times before it cannot hide a second edit)
+--     title, unknown_types, files_unknown), settled_before (edit times before it cannot hide a second edit)
 -- out: nothing
 WITH read AS (
     SELECT * FROM json_to_recordset(%(pages)s::json) AS t(
         external_id text, revision text, body text, links text[], fetched_at timestamptz, partial jsonb,
-        properties jsonb, title text, unknown_types text[])
+        properties jsonb, title text, unknown_types text[], files_unknown boolean)
 )
 UPDATE source_page p SET
     body = read.body,
@@ -17,6 +17,7 @@ UPDATE source_page p SET
     properties = coalesce(read.properties, p.properties),
     title = coalesce(read.title, p.title),
     unknown_types = read.unknown_types,
+    files_unknown = read.files_unknown,
     state = 'fetched',
     attempts = 0,
     next_attempt_at = NULL,

@@ -17,6 +17,10 @@ SELECT CASE
         AND (state IN ('pending', 'fetched') OR (state = 'quarantined' AND next_attempt_at <= now())))
         THEN 'pages wait to be read'
     WHEN is_old AND EXISTS (
+        SELECT 1 FROM source_file WHERE workspace_id = %(workspace_id)s
+        AND (state IN ('pending', 'stored') OR (state = 'quarantined' AND next_attempt_at <= now())))
+        THEN 'files wait to be read'
+    WHEN is_old AND EXISTS (
         SELECT 1 FROM source_page WHERE workspace_id = %(workspace_id)s
         AND state = 'unchanged' AND NOT settled AND last_edited_at < now() - interval '2 minutes')
         THEN 'pages that were read within their edit minute have settled'
@@ -41,7 +45,9 @@ SELECT CASE
           AND CASE WHEN d.deleted_at IS NULL THEN s.document_content_id IS DISTINCT FROM d.latest_content_id
                    ELSE s.document_id IS NOT NULL END
           AND NOT EXISTS (SELECT 1 FROM source_page p
-                          WHERE p.document_id = d.document_id AND p.state = 'quarantined'))
+                          WHERE p.document_id = d.document_id AND p.state = 'quarantined')
+          AND NOT EXISTS (SELECT 1 FROM source_file f
+                          WHERE f.document_id = d.document_id AND f.state = 'quarantined'))
         THEN 'documents wait to be published'
 END
 FROM last;

@@ -16,5 +16,7 @@ WHERE d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL AND d.document_
   AND NOT EXISTS (SELECT 1 FROM source_page p
                   WHERE p.document_id = d.document_id
                     AND (p.state = 'fetched' OR p.state = 'quarantined' AND starts_with(p.reason, %(uncut)s)))
+  AND NOT EXISTS (SELECT 1 FROM source_file f
+                  WHERE f.document_id = d.document_id AND f.state = 'quarantined' AND starts_with(f.reason, %(uncut)s))
 ORDER BY d.document_id
 LIMIT %(limit)s;

@@ -104,6 +104,7 @@ class NotionSource(Source):
             # Deleted for ever, un-shared and a hiccup of the permission system all look like 404.
             absences_needed=2,
             sweeps=True,
+            lists_files=files is not None,
         )
 
     def credential(self) -> str:

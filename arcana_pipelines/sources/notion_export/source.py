@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -71,6 +72,7 @@ class NotionExportSource(Source):
         self._path = path
         self._now = now
         self._with_files = with_files
+        self.capabilities = replace(NotionExportSource.capabilities, lists_files=with_files)
         self._lock = threading.RLock()
         self._snapshot: Snapshot | None = None
         # Another thread may still read from a snapshot that was replaced, so all close together.

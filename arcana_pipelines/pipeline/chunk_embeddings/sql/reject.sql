@@ -8,11 +8,7 @@ WITH refused AS (
     INSERT INTO embedding_rejected (workspace_id, embedding_model, dimensions, text_hash, reason)
     SELECT %(workspace_id)s, %(model)s, %(dimensions)s, text_hash, reason FROM refused
     ON CONFLICT DO NOTHING
-)
-UPDATE source_page p SET
-    state = 'quarantined', next_attempt_at = NULL, outcome = NULL,
-    reason = 'the embedding provider refuses a text of this page: ' || t.reason
-FROM (
+), stands AS (
     SELECT d.document_id, min(refused.reason) AS reason
     FROM refused
     JOIN chunk_stage s USING (text_hash)
@@ -22,5 +18,15 @@ FROM (
     JOIN document_content c USING (document_content_id)
     JOIN document d ON d.document_id = c.document_id AND d.latest_content_id = c.document_content_id
     GROUP BY d.document_id
-) t
+), files AS (
+    UPDATE source_file f SET
+        state = 'quarantined', next_attempt_at = NULL,
+        reason = 'the embedding provider refuses a text of this file: ' || t.reason
+    FROM stands t
+    WHERE f.workspace_id = %(workspace_id)s AND f.document_id = t.document_id AND f.state = 'parsed'
+)
+UPDATE source_page p SET
+    state = 'quarantined', next_attempt_at = NULL, outcome = NULL,
+    reason = 'the embedding provider refuses a text of this page: ' || t.reason
+FROM stands t
 WHERE p.workspace_id = %(workspace_id)s AND p.document_id = t.document_id AND p.state = 'unchanged';

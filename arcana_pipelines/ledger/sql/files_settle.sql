@@ -1,0 +1,26 @@
+-- Files whose bytes have been read say so: with text, or why without. What crashed its parser is tried once more.
+-- in: workspace_id, parsers (JSON: the parser of each kind that one reads), again (reasons that may be another next time)
+-- out: how many changed
+WITH read AS (
+    SELECT f.external_id, p.parser, p.reason, p.detail,
+           CASE WHEN p.reason IS NULL THEN 'parsed'
+                WHEN p.reason = ANY(%(again)s) THEN 'quarantined'
+                ELSE 'skipped' END AS state,
+           CASE WHEN p.reason = ANY(%(again)s) AND p.attempts < 2 THEN p.parsed_at + interval '10 minutes' END AS next
+    FROM source_file f
+    JOIN stored_file s ON s.workspace_id = f.workspace_id AND s.sha256 = f.sha256
+    JOIN parsed_file p ON p.workspace_id = f.workspace_id AND p.sha256 = f.sha256
+        AND p.parser = coalesce(%(parsers)s::jsonb->>s.kind, 'none/1')
+    WHERE f.workspace_id = %(workspace_id)s AND f.state IN ('stored', 'parsed', 'skipped', 'quarantined')
+), changed AS (
+    UPDATE source_file f SET
+        state = read.state, parser = read.parser, reason = read.reason, detail = read.detail, next_attempt_at = read.next
+    FROM read
+    WHERE f.workspace_id = %(workspace_id)s AND f.external_id = read.external_id
+      AND (f.state, f.parser, f.reason, f.next_attempt_at)
+          IS DISTINCT FROM (read.state, read.parser, read.reason, read.next)
+      -- What cannot be cut or embedded keeps its own reason until its text is another.
+      AND NOT (f.state = 'quarantined' AND f.parser = read.parser AND read.state = 'parsed')
+    RETURNING 1
+)
+SELECT count(*) FROM changed;

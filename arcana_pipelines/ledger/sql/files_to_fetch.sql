@@ -1,0 +1,12 @@
+-- Files whose bytes are wanted, page by page: those that wait, and those whose time has come.
+-- in: workspace_id, policy (what is allowed now)
+-- out: the fields of FileToFetch
+SELECT f.external_id, f.page_external_id, f.file_id, f.name, f.origin, f.caption, f.is_external, f.revision, f.address,
+       f.expires_at
+FROM source_file f
+JOIN source_page p ON p.workspace_id = f.workspace_id AND p.external_id = f.page_external_id
+WHERE f.workspace_id = %(workspace_id)s AND f.container IS NULL
+  AND (f.state = 'pending'
+       OR f.state = 'quarantined' AND f.sha256 IS NULL AND f.next_attempt_at <= now()
+       OR f.state = 'skipped' AND f.sha256 IS NULL AND f.policy IS DISTINCT FROM %(policy)s)
+ORDER BY p.last_edited_at DESC NULLS LAST, f.page_external_id, f.position;
