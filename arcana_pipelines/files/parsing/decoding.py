@@ -18,6 +18,16 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_HEAD = 2048  # bytes in which a page or a book says how it is encoded
+_DECLARED = re.compile(
+    rb"""(?:<meta[^>]{1,200}?charset|<\?xml[^>]{1,200}?encoding)\s*=\s*["']?\s*([\w.:-]{2,40})""", re.I
+)
+# Pages name what browsers take for the wider code page of the same bytes.
+_WIDER = {
+    "euc-kr": "cp949", "ks_c_5601-1987": "cp949", "ksc5601": "cp949", "korean": "cp949", "shift_jis": "cp932",
+    "x-sjis": "cp932", "gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "latin1": "cp1252",
+    "us-ascii": "cp1252", "ascii": "cp1252", "x-windows-949": "cp949", "windows-949": "cp949",
+}  # fmt: skip
 _ISO_2022_KR = b"\x1b$)C"
 _SAMPLE = 65_536  # bytes that are looked at before all of them are decoded
 _HANGUL = re.compile("[가-힣]")
@@ -44,6 +54,27 @@ def decode(data: bytes) -> str:
     if len(_CONTROL.findall(text[:_SAMPLE])) * 20 > len(text[:_SAMPLE]):
         raise _no_text()
     return text.replace("\x00", "") if "\x00" in text else text
+
+
+def decode_marked_up(data: bytes) -> str:
+    """The text of HTML or XML, which says in its beginning how it is encoded; UTF-8 that is valid is believed more.
+
+    Raises:
+        Unreadable: it is no text.
+    """
+    declared = _DECLARED.search(data, 0, _HEAD)
+    if declared is None or data.startswith(tuple(mark for mark, _ in _MARKS)) or b"\x00" in data[:_HEAD]:
+        return decode(data)
+    name = declared[1].decode("ascii").lower()
+    try:
+        codec = codecs.lookup(_WIDER.get(name, name)).name
+    except LookupError:
+        return decode(data)
+    if codec == "utf-8" or codec.startswith(("utf-16", "utf-32")):
+        return decode(data)
+    text = None if codec.startswith(("iso2022", "hz")) else _mostly(data, "utf-8")
+    text = _mostly(data, codec) if text is None else text
+    return decode(data) if text is None else text.replace("\x00", "")
 
 
 def _decoded(data: bytes) -> str:
