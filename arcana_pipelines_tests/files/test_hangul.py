@@ -10,9 +10,12 @@ from pathlib import Path
 
 import olefile
 import pytest
+from hwp2md import hwp5
+from hwp2md import hwpx as hwpx_of
 from PIL import Image
 
 from arcana_pipelines.files.kinds import FileKind
+from arcana_pipelines.files.parsing import hwp2md_bounds
 from arcana_pipelines.files.parsing.blocks import Block, Note, Picture
 from arcana_pipelines.files.parsing.parsers import hangul
 from arcana_pipelines.files.parsing.protocol import Reason
@@ -199,7 +202,7 @@ def test_a_stream_of_hwp_5_is_unpacked_to_its_bound(tmp_path: Path, monkeypatch:
         deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
         packed_zeros = deflate.compress(bytes(2 * 2**20)) + deflate.flush()
         ole.write_stream("BodyText/Section0", packed_zeros.ljust(size, b"\0"))
-    monkeypatch.setattr(hangul, "_MOST_BYTES", 2**20)
+    monkeypatch.setattr(hwp2md_bounds, "_MOST_BYTES", 2**20)
     assert reason_of(hangul, bomb, HWP, tmp_path) is Reason.TOO_LARGE
 
 
@@ -225,7 +228,29 @@ def test_xml_that_is_broken_or_nested_without_end_is_damaged(tmp_path: Path) -> 
         assert reason_of(hangul, hwpx(text), HWPX, tmp_path) is Reason.DAMAGED
 
 
+def test_what_was_deleted_while_changes_were_tracked_is_not_read(tmp_path: Path) -> None:
+    first = "<hp:t>가격은 <hp:deleteBegin Id='1'/>100원<hp:lineBreak/>정도</hp:t><hp:t>이고 </hp:t>"
+    second = "<hp:t>또<hp:deleteEnd Id='1'/>200원<hp:insertBegin Id='2'/>이다.<hp:insertEnd Id='2'/></hp:t>"
+    (block,) = said_of(hangul, hwpx(first + second), HWPX, tmp_path)
+    assert block.text == "가격은 200원이다."
+
+
+def test_ruby_and_overlaid_letters_are_text(tmp_path: Path) -> None:
+    ruby = "<hp:dutmal><hp:mainText>約款</hp:mainText><hp:subText>약관</hp:subText></hp:dutmal>"
+    overlaid = "<hp:compose composeText='印'/>"
+    (block,) = said_of(hangul, hwpx(f"<hp:t>보험 </hp:t>{ruby}<hp:t>에 </hp:t>{overlaid}"), HWPX, tmp_path)
+    assert block.text == "보험 約款(약관)에 印"
+
+
+def test_a_section_that_declares_entities_is_refused(tmp_path: Path) -> None:
+    section = b"<!DOCTYPE a [<!ENTITY b 'c'>]><hs:sec xmlns:hs='http://www.hancom.co.kr/hwpml/2011/section'/>"
+    assert reason_of(hangul, packed({"Contents/section0.xml": section}), HWPX, tmp_path) is Reason.DAMAGED
+
+
 def test_hwp2md_is_as_it_was_when_the_file_is_read(tmp_path: Path) -> None:
-    before = hangul.hwp5_body._place_cells, hangul.hwpx_body._place_grid, hangul.hwp5_reader._inflate
+    def replaced() -> tuple[object, ...]:
+        return hwp5.body._place_cells, hwpx_of.body._place_grid, hwp5.reader._inflate, hwpx_of.reader.parse_section_xml
+
+    before = replaced()
     reason_of(hangul, hwpx("<"), HWPX, tmp_path)
-    assert (hangul.hwp5_body._place_cells, hangul.hwpx_body._place_grid, hangul.hwp5_reader._inflate) == before
+    assert replaced() == before

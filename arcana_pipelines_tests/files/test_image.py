@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from arcana_pipelines.files.kinds import FileKind
-from arcana_pipelines.files.parsing.blocks import Picture, Place
+from arcana_pipelines.files.parsing.blocks import Note, Picture, Place
 from arcana_pipelines.files.parsing.parsers import image
 from arcana_pipelines.files.parsing.protocol import Reason
 from arcana_pipelines_tests.files.sayings import reason_of, said_of, shared
@@ -96,6 +96,15 @@ def test_the_sheets_of_a_tiff_are_pages_and_an_animation_is_one(tmp_path: Path) 
     ]
     colours = [Image.new("L", (100, 100), shade) for shade in (0, 100, 200)]
     assert len(drawn(saved(colours[0], "GIF", save_all=True, append_images=colours[1:]), tmp_path)) == 1
+
+
+def test_a_sheet_that_is_damaged_costs_only_itself(tmp_path: Path) -> None:
+    sheets = [corner("L") for _ in range(3)]
+    fax = bytearray(saved(sheets[0], "TIFF", save_all=True, append_images=sheets[1:], compression="tiff_adobe_deflate"))
+    begin = [at for at in range(len(fax)) if fax.startswith(zlib.compress(b"", 6)[:2], at)][1]
+    fax[begin : begin + 20] = bytes(20)
+    said = said_of(image, bytes(fax), IMAGE, tmp_path, pictures=True)
+    assert [type(each) for each in said] == [Picture, Note, Picture] and said[1] == Note("sheet 2 cannot be read")
 
 
 def test_a_large_image_is_made_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,18 +12,15 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import suppress
 
 from hwp2md import blocks as hwp
 from hwp2md import errors, skips
 from hwp2md.convert import read_blocks
-from hwp2md.hwp5 import body as hwp5_body
-from hwp2md.hwp5 import reader as hwp5_reader
-from hwp2md.hwpx import body as hwpx_body
 from lxml import etree
 
 from arcana_pipelines.files.parsing.blocks import Block, Note, Said
+from arcana_pipelines.files.parsing.hwp2md_bounds import AS_ABOVE, AS_LEFT, bounded, too_large
 from arcana_pipelines.files.parsing.parsers import image
 from arcana_pipelines.files.parsing.plain import plain
 from arcana_pipelines.files.parsing.protocol import Job, Reason, Unreadable
@@ -32,9 +29,6 @@ from arcana_pipelines.files.parsing.protocol import Job, Reason, Unreadable
 _STUB = "이 문서는 상위 버전의 배포용 문서입니다"
 _LONGEST_STUB = 300
 
-# Of one stream of an HWP 5, unpacked: hwp2md bounds those of an HWPX (50 MiB) and not these.
-_MOST_BYTES = 100 * 2**20
-_MOST_CELLS = 1_000_000
 # A longer cell is a frame around a page, as forms and press releases have them, and no cell of a table.
 _LONGEST_CELL = 1000
 # A longer text of a merged cell stands once: it is no label of rows and columns.
@@ -45,10 +39,7 @@ _LONGEST_LINE = 200
 _LONGEST_HEADING = 300
 _MOST_PICTURES = 20
 
-# Noncharacters of Unicode, which no text holds: in a cell that a merged one covers.
-_AS_LEFT = "\ufdd0"
-_AS_ABOVE = "\ufdd1"
-_MARKS = re.compile(f"[{_AS_LEFT}{_AS_ABOVE}]")
+_MARKS = re.compile(f"[{AS_LEFT}{AS_ABOVE}]")
 # Bullets and ornaments of Hangul's own fonts (Unicode's private use), which nobody types into a search.
 _ORNAMENTS = re.compile("[\uf000-\uf0ff\U000f0000-\U0010fffd]")
 
@@ -96,7 +87,7 @@ def parse(job: Job) -> Iterator[Said]:
 
 def _read(job: Job, skipped: skips.SkipCounter) -> list[hwp.Block]:
     try:
-        with _hwp2md_bounded():
+        with bounded():
             return read_blocks(job.path, skipped)
     except errors.DrmProtectedError as error:
         raise Unreadable(Reason.ENCRYPTED, "protected by rights management (DRM)") from error
@@ -106,68 +97,12 @@ def _read(job: Job, skipped: skips.SkipCounter) -> list[hwp.Block]:
         raise Unreadable(Reason.UNSUPPORTED, "a document for distribution of a kind that is not read") from error
     except errors.Hwp2mdError as error:
         if "too large" in str(error):
-            raise _too_large() from error
+            raise too_large() from error
         raise Unreadable(Reason.DAMAGED, "no readable document of Hangul") from error
     except MemoryError as error:
-        raise _too_large() from error
+        raise too_large() from error
     except _DAMAGED as error:
         raise Unreadable(Reason.DAMAGED, "the document is damaged") from error
-
-
-def _too_large() -> Unreadable:
-    return Unreadable(Reason.TOO_LARGE, "the document unpacks to more than may be read")
-
-
-@contextmanager
-def _hwp2md_bounded() -> Iterator[None]:
-    """Replace what hwp2md has no setting for, while it reads.
-
-    It leaves the cells empty that a merged cell covers, as Markdown has it: they are marked. It lays out tables as
-    large as a file says that they are, and unpacks streams without a bound: both get one.
-    """
-    place_hwp5, place_hwpx, inflate = hwp5_body._place_cells, hwpx_body._place_grid, hwp5_reader._inflate
-
-    def placed_hwp5(header: Any, cells: Sequence[tuple[Any, Any]]) -> Any:
-        _check_cells(header.row_count, header.col_count)
-        grid = place_hwp5(header, cells)
-        _mark_covered(grid, [cell for cell, _ in cells], lambda mark: [mark])
-        return grid
-
-    def placed_hwpx(rows: int, cols: int, cells: Sequence[Any], values: Sequence[Any], fill: Any) -> Any:
-        _check_cells(rows, cols)
-        grid = place_hwpx(rows, cols, cells, values, fill)
-        _mark_covered(grid, cells, lambda mark: mark if fill == "" else (mark,))
-        return grid
-
-    hwp5_body._place_cells, hwpx_body._place_grid, hwp5_reader._inflate = placed_hwp5, placed_hwpx, _inflated
-    try:
-        yield
-    finally:
-        hwp5_body._place_cells, hwpx_body._place_grid, hwp5_reader._inflate = place_hwp5, place_hwpx, inflate
-
-
-def _check_cells(rows: int, columns: int) -> None:
-    if rows * columns > _MOST_CELLS:
-        raise Unreadable(Reason.TOO_LARGE, f"a table of more than {_MOST_CELLS // 10**6} million cells")
-
-
-def _inflated(data: bytes) -> bytes:
-    stream = zlib.decompressobj(-15)
-    whole = stream.decompress(data, _MOST_BYTES + 1)
-    if len(whole) > _MOST_BYTES:
-        raise _too_large()
-    whole += stream.flush()
-    if not whole and not stream.eof:
-        raise zlib.error("cut off")  # of what is cut off later, the records say so
-    return whole
-
-
-def _mark_covered(grid: list[list[Any]], cells: Sequence[Any], marked: Any) -> None:
-    for cell in cells:
-        for row in range(max(cell.row, 0), min(cell.row + cell.row_span, len(grid))):
-            for column in range(max(cell.col, 0), min(cell.col + cell.col_span, len(grid[row]))):
-                if (row, column) != (cell.row, cell.col) and not grid[row][column]:
-                    grid[row][column] = marked(_AS_LEFT if column > cell.col else _AS_ABOVE)
 
 
 def _blocks(read: Sequence[hwp.Block]) -> Iterator[Block]:
@@ -229,9 +164,9 @@ def _filled(raw: Sequence[Sequence[str]]) -> list[list[str]]:
     for row in raw:
         filled: list[str] = []
         for column, cell in enumerate(row):
-            if cell == _AS_LEFT and filled:
+            if cell == AS_LEFT and filled:
                 text = filled[-1]
-            elif cell == _AS_ABOVE and rows and column < len(rows[-1]):
+            elif cell == AS_ABOVE and rows and column < len(rows[-1]):
                 text = rows[-1][column]
             else:
                 filled.append(_clean(cell))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from PIL import Image, ImageFile, ImageOps, ImageSequence, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from arcana_pipelines.files.parsing.blocks import NOWHERE, Note, Picture, Place, Said
 from arcana_pipelines.files.parsing.protocol import Job, Reason, Unreadable
@@ -51,16 +51,27 @@ def pictures(source: BinaryIO, directory: Path, stem: str) -> Iterator[Picture |
         Unreadable: see `parse`.
     """
     with _opened(source) as image:
-        several = image.format == "TIFF" and getattr(image, "is_animated", False)
-        for number, sheet in enumerate(ImageSequence.Iterator(image), 1):
-            if number > _MOST_SHEETS:
-                yield Note(f"sheets after the first {_MOST_SHEETS}")
-                return
+        sheets = _sheets_of(image)
+        for number in range(1, min(sheets, _MOST_SHEETS) + 1):
             path = directory / f"{stem}-{number}.png"
-            _draw(sheet, path)
-            yield Picture(path.name, Place(page=number) if several else NOWHERE, "an image")
-            if not several:  # of an animation the first frame
-                return
+            try:
+                _draw(image, number, path)
+            except Unreadable:
+                if sheets == 1:
+                    raise
+                yield Note(f"sheet {number} cannot be read")
+                continue
+            yield Picture(path.name, Place(page=number) if sheets > 1 else NOWHERE, "an image")
+        if sheets > _MOST_SHEETS:
+            yield Note(f"sheets after the first {_MOST_SHEETS}")
+
+
+def _sheets_of(image: ImageFile.ImageFile) -> int:
+    """How many a TIFF has. Of what moves the first picture is enough."""
+    try:
+        return int(getattr(image, "n_frames", 1)) if image.format == "TIFF" else 1
+    except _DAMAGED as error:
+        raise _damaged() from error
 
 
 def _check(source: BinaryIO) -> None:
@@ -99,8 +110,9 @@ def _check_size(image: Image.Image) -> None:
         raise Unreadable(Reason.NO_TEXT, f"an image of {width} x {height} pixels, too small for text")
 
 
-def _draw(sheet: Image.Image, path: Path) -> None:
+def _draw(sheet: ImageFile.ImageFile, number: int, path: Path) -> None:
     try:
+        sheet.seek(number - 1)
         _check_size(sheet)  # each sheet of a TIFF has its own
         scale = min(1.0, (_MOST_PIXELS_DRAWN / (sheet.width * sheet.height)) ** 0.5)
         size = max(1, int(sheet.width * scale)), max(1, int(sheet.height * scale))

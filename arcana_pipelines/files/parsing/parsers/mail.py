@@ -19,7 +19,7 @@ _MOST_ADDRESSES = 5
 _MOST_FILES = 20
 # Of all files of a mail.
 _MOST_BYTES = 256 * 2**20
-_BROKEN = (ValueError, LookupError, TypeError, AttributeError, RuntimeError, struct.error, OSError)
+_BROKEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError, struct.error, OSError)
 
 
 def parse(job: Job) -> Iterator[Said]:
