@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -15,6 +15,7 @@ from arcana_pipelines.caching.caches import Caches
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.files.stores.registry import open_file_store
 from arcana_pipelines.indexes.builds import Index, indexes_of
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.retrieval.limits import LONGEST_CURSOR, LONGEST_QUERY
@@ -27,6 +28,7 @@ from arcana_pipelines.web.conversations import add_conversations
 from arcana_pipelines.web.documents import add_documents
 from arcana_pipelines.web.events import Events, add_events
 from arcana_pipelines.web.feedback import add_feedback
+from arcana_pipelines.web.files import add_files
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.health import Health
 from arcana_pipelines.web.metrics import Metered, Metrics
@@ -51,6 +53,7 @@ from arcana_pipelines.web.vector_stores import add_vector_stores
 from arcana_pipelines.workspaces.workspaces import slugs_of_company
 
 LARGEST_BODY = 64 * 1024
+FILE_SECONDS = 5.0
 _EXAMPLE = {"query": "How many days of vacation do I have?", "k": 3}
 
 
@@ -75,6 +78,9 @@ def make_api(
     health = Health(database, (uses, searched), caches.redis)
     searches = Searches(database, gate, caches)
     mcp = assistants(database, gate, searches)
+    files = ExitStack()
+    # A bucket that hangs is not waited for: the threads are those of searches, too.
+    store = files.enter_context(open_file_store(database.settings, hurried_seconds=FILE_SECONDS))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -85,6 +91,7 @@ def make_api(
         async with uses.running(), searched.running(), health.running(), mcp.session_manager.run():
             yield
         caches.close()
+        files.close()
 
     app = FastAPI(
         title="Arcana Pipelines", version=arcana_pipelines.__version__, lifespan=lifespan,
@@ -107,6 +114,7 @@ def make_api(
     add_workspaces(app, gate, database)
     add_conversations(app, gate, database, searches)
     add_documents(app, gate, database)
+    add_files(app, database, store)
     add_feedback(app, database, searched)
     add_events(app, events, database)
     add_syncs(app, gate, database)

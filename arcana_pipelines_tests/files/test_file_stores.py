@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from arcana_pipelines.files.stores import s3
-from arcana_pipelines.testing.conformance.file_stores import SECRET, FileStoreConformance
+from arcana_pipelines.testing.conformance.file_stores import COMPANY, SECRET, FileStoreConformance
 from arcana_pipelines_tests.files.buckets import BucketServer
 
 _LIVE = ("S3_TEST_ENDPOINT", "S3_TEST_BUCKET", "S3_TEST_ACCESS_KEY", "S3_TEST_SECRET_KEY")
@@ -83,14 +84,17 @@ class TestNanio(_Bucket):
 class TestLive(FileStoreConformance):
     @pytest.fixture
     def variables(self) -> Iterator[Mapping[str, str]]:
+        client = _live_client()
+        assert not client.list_objects_v2(Bucket=LIVE["S3_TEST_BUCKET"], MaxKeys=1).get("Contents"), "not empty"
         yield {
             "S3_ENDPOINT_URL": LIVE["S3_TEST_ENDPOINT"],
             "S3_BUCKET_NAME": LIVE["S3_TEST_BUCKET"],
             "S3_ACCESS_KEY": LIVE["S3_TEST_ACCESS_KEY"],
             "S3_SECRET_KEY": LIVE["S3_TEST_SECRET_KEY"],
         }
-        client = _live_client()
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=LIVE["S3_TEST_BUCKET"]):
+        for page in client.get_paginator("list_objects_v2").paginate(
+            Bucket=LIVE["S3_TEST_BUCKET"], Prefix=str(COMPANY)
+        ):
             for each in page.get("Contents", ()):
                 client.delete_object(Bucket=LIVE["S3_TEST_BUCKET"], Key=each["Key"])
         client.close()
@@ -102,7 +106,7 @@ class TestLive(FileStoreConformance):
         client.close()
 
 
-def _live_client():  # type: ignore[no-untyped-def]
+def _live_client() -> Any:
     server = BucketServer("nothing", [], {}, 0)
     server.endpoint = LIVE["S3_TEST_ENDPOINT"]
     server.access_key, server.secret_key = LIVE["S3_TEST_ACCESS_KEY"], LIVE["S3_TEST_SECRET_KEY"]

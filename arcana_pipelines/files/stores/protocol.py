@@ -56,10 +56,10 @@ class FileStore(Protocol):
         ...
 
     def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """The bytes in pieces of at most a MiB, for a download; those from `start`, which lies inside,
-        on, and `length` of them at most.
+        """The bytes in pieces of at most a MiB, for a download; those from `start` on, `length` of them.
 
-        The first piece is read at once. Of a whole object the last piece comes only when all are what its key says.
+        Both lie inside the object. The first piece is read at once. Of a whole object the last piece comes only when
+        all are what its key says.
 
         Raises:
             FileMissing: there is no such object.

@@ -47,6 +47,7 @@ from arcana_pipelines.files.stores.protocol import StoredObject
 
 PART_BYTES = 16 * 1024 * 1024
 _PAGE = 1000
+_CONNECTIONS = 50  # that are kept open; more are made where more are read at once
 _TYPE = "application/octet-stream"
 _RIGHTS = (
     "s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload on its objects, s3:ListBucket and "
@@ -108,6 +109,7 @@ class S3Store:
             s3={"addressing_style": "path"},
             connect_timeout=connect_seconds,
             read_timeout=read_seconds,
+            max_pool_connections=_CONNECTIONS,
             retries={"mode": "standard", "total_max_attempts": attempts},
             # Sums that boto3 would add by itself come in a form that other servers than Amazon's may not read.
             request_checksum_calculation="when_required",

@@ -166,7 +166,7 @@ class FileStoreConformance:
             (0, 5),
             (7, None),
             (MIB - 3, MIB + 6),
-            (2 * MIB, 100),
+            (2 * MIB, 10),
             (file.size - 1, 1),
             (0, file.size),
         ):
