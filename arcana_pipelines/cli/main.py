@@ -23,7 +23,7 @@ _COMMANDS = {
     "config": "Show and check what is configured, and make the secrets that are missing.",
     "db": "Create, check and find the database.",
     "doctor": "Check the environment; exit 1 when something needs repair.",
-    "document": "Print a whole document, in the version that the index serves.",
+    "document": "Print a whole document, in the version that the index serves; relate two by hand.",
     "eval": "Measure how well an index answers golden questions; exit 3 when it does worse than its baseline.",
     "export": "Write what an index serves into a file: FILE ends in .parquet, .csv or .jsonl.",
     "index": "Make, rebuild, verify, promote, roll back and drop indexes.",

@@ -14,6 +14,7 @@ from arcana_pipelines.db.storable import storable_json
 from arcana_pipelines.documents.comparables import PROPERTY_VALUES
 from arcana_pipelines.documents.contents import Contents
 from arcana_pipelines.documents.file_contents import ReadFile
+from arcana_pipelines.documents.relations import relate_by_properties
 from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
 
 load_sql = statements_beside(__file__)
@@ -68,5 +69,6 @@ def put_in_place(connection: Connection, workspace_id: UUID) -> None:
     # Whole tables are joined. While they are filled the planner takes them for empty, and would compare each with each.
     connection.execute("SET LOCAL enable_nestloop = off")
     connection.execute(load_sql("paths"), {"workspace_id": workspace_id})
+    relate_by_properties(connection, workspace_id)
     connection.execute(load_sql("references"), {"workspace_id": workspace_id})
     connection.execute(load_sql("file_relations"), {"workspace_id": workspace_id})

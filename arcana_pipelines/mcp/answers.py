@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from arcana_pipelines.mcp import sizes
 from arcana_pipelines.mcp.ids import Named
+from arcana_pipelines.retrieval.hit_files import where_in_words
 from arcana_pipelines.retrieval.results import Hit, Results
 from arcana_pipelines.retrieval.served import RelatedDocument, ServedDocument, ServedWorkspace
 from arcana_pipelines.retrieval.shown import shown
@@ -45,6 +46,7 @@ class Found(BaseModel):
     text: str = Field(description="A part of the document; `fetch` gives all of it.")
     workspace: str
     headings: list[str] = Field(description="Those above the text, outermost first.")
+    file: str | None = Field(description="Of a file, where: `page 12 of Contract.pdf, attached to Sales`.")
     version: int
     edited: str | None = Field(description="When the document was edited.")
     score: float = Field(description="0 to 1.")
@@ -64,7 +66,7 @@ class Metadata(BaseModel):
 
     notice: str = NOTICE
     workspace: str
-    kind: str = Field(description="`page`, or `row` of a database.")
+    kind: str = Field(description="`page`, `row` of a database, or `file`.")
     version: int
     edited: str | None
     part: str = Field(description="Which part of the document the text is: `1 of 1` is all of it.")
@@ -107,7 +109,7 @@ class DocumentsAnswer(BaseModel):
 class Related(Listed):
     """A document that has to do with the one that was asked about."""
 
-    how: str = Field(description="`above`, `below`, `links to`, `linked from` it, or what else it is to it.")
+    how: str = Field(description="`above`, `below`, `links to`, `linked from` it, `translation of`, or what else.")
 
 
 class RelatedAnswer(BaseModel):
@@ -284,6 +286,7 @@ def _found(hit: Hit, text_tokens: int, address_of: AddressOf) -> Found:
         text=sizes.cut(hit.text if passage is None or is_short else shown(passage.text), text_tokens),
         workspace=hit.workspace,
         headings=[sizes.cut(shown(heading), NAME_TOKENS) for heading in headings[-3:]],
+        file=sizes.cut(where_in_words(hit.file), NOTE_TOKENS) if hit.file else None,
         version=hit.version,
         edited=hit.last_edited_at,
         score=round(hit.score, 2),

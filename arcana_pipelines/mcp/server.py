@@ -228,7 +228,8 @@ def _add_tools(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf)
 
     @tool("List related documents")
     def related_documents(id: _Id, ctx: Context[Any, Any]) -> RelatedAnswer:
-        """The documents above a document and directly below it, those that it links to, and those that link to it."""
+        """The documents above a document and directly below it, those that it links to, those that link to it, and
+        summaries, translations and copies."""
         with _in_words(ctx.request_context.request, ToolError):
             named = read_id(id)
             reach = reach_of(ctx.request_context.request)
@@ -240,7 +241,9 @@ def _add_tools(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf)
         ctx: Context[Any, Any],
         workspaces: Annotated[list[str], Field(description="Only these workspaces.", max_length=20)] = [],  # noqa: B006
         below: Annotated[str | None, Field(description=f"Only {_PAGE} and what is below it.")] = None,
-        kinds: Annotated[list[Literal["page", "row"]], Field(description="Only pages, or rows of databases.")] = [],  # noqa: B006
+        kinds: Annotated[
+            list[Literal["page", "row", "file"]], Field(description="Only pages, rows of databases, or files.")
+        ] = [],  # noqa: B006
         where: Annotated[
             list[str],
             Field(

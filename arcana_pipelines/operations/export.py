@@ -33,11 +33,12 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {
         Column("document_id"), Column("external_id"), Column("kind"), Column("title"),
         Column("url", "address"), Column("path"), Column("version", "integer"), Column("last_edited_at"),
         Column("user_id"), Column("edited_by"), Column("published_at", "time"), Column("text"),
+        Column("mime_type"), Column("attached_to"), Column("copy_of"),
     ),
     "chunks": (
         Column("chunk_id", "integer"), Column("document_id"), Column("external_id"), Column("title"),
         Column("url", "address"), Column("version", "integer"), Column("position", "integer"),
-        Column("heading_path", "texts"), Column("token_count", "integer"), Column("text"),
+        Column("heading_path", "texts"), Column("token_count", "integer"), Column("text"), Column("place", "json"),
     ),
     "embeddings": (
         Column("chunk_id", "integer"), Column("document_id"), Column("position", "integer"), Column("embedding_model"),
@@ -106,6 +107,15 @@ def _shown(column: Column, value: Any) -> Any:
         case "texts":
             # They are escaped in JSON, or stand there as they are.
             return json.dumps([shown(text) for text in json.loads(value)], ensure_ascii=False)
+        case "json":
+            return (
+                None
+                if value is None
+                else json.dumps(
+                    {name: shown(held) if isinstance(held, str) else held for name, held in json.loads(value).items()},
+                    ensure_ascii=False,
+                )
+            )
         case _:
             return value
 

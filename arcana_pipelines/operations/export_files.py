@@ -23,11 +23,12 @@ class Column:
 
     Attributes:
         name: the header of a CSV, the key in JSON lines, the field of a Parquet file.
-        kind: what its values are. `texts` and `vector` (float32) come as the text of a JSON list.
+        kind: what its values are. `texts` and `vector` (float32) come as the text of a JSON list, `json` as
+            that of an object.
     """
 
     name: str
-    kind: Literal["text", "address", "integer", "time", "texts", "vector"] = "text"
+    kind: Literal["text", "address", "integer", "time", "texts", "vector", "json"] = "text"
 
 
 class RowWriter(Protocol):
@@ -83,7 +84,7 @@ class _JsonLines:
         self.file.writelines(f"{{{', '.join(map(self._member, self.columns, row))}}}\n" for row in rows)
 
     def _member(self, column: Column, value: Any) -> str:
-        is_json = column.kind in ("texts", "vector") and value is not None
+        is_json = column.kind in ("texts", "vector", "json") and value is not None
         shown = value if is_json else json.dumps(_plain(value), ensure_ascii=False)
         return f"{json.dumps(column.name)}: {shown}"
 
@@ -121,6 +122,7 @@ def _open_parquet(path: Path, columns: Sequence[Column]) -> Iterator[RowWriter]:
         "time": pyarrow.timestamp("us", tz="UTC"),
         "texts": pyarrow.list_(pyarrow.string()),
         "vector": pyarrow.list_(pyarrow.float32()),
+        "json": pyarrow.string(),
     }
     schema = pyarrow.schema([(column.name, types[column.kind]) for column in columns])
     with pyarrow.parquet.ParquetWriter(path, schema) as file:

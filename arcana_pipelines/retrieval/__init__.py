@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
+    from arcana_pipelines.retrieval.hit_files import where_in_korean, where_in_words
     from arcana_pipelines.retrieval.reranking.protocol import Reranker
-    from arcana_pipelines.retrieval.results import Hit, Place, Results
+    from arcana_pipelines.retrieval.results import Hit, HitFile, Place, Results
     from arcana_pipelines.retrieval.search_request import SearchRequest
     from arcana_pipelines.retrieval.searcher import Searcher
     from arcana_pipelines.retrieval.whole_document import Document
@@ -16,24 +17,30 @@ __all__ = [
     "Document",
     "Filters",
     "Hit",
+    "HitFile",
     "Place",
     "PropertyCondition",
     "Reranker",
     "Results",
     "SearchRequest",
     "Searcher",
+    "where_in_korean",
+    "where_in_words",
 ]
 
 _MODULES = {
     "Document": "whole_document",
     "Filters": "filters",
     "Hit": "results",
+    "HitFile": "results",
     "Place": "results",
     "PropertyCondition": "filters",
     "Reranker": "reranking.protocol",
     "Results": "results",
     "SearchRequest": "search_request",
     "Searcher": "searcher",
+    "where_in_korean": "hit_files",
+    "where_in_words": "hit_files",
 }
 
 

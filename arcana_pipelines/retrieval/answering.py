@@ -21,7 +21,7 @@ from arcana_pipelines.retrieval import highlights
 from arcana_pipelines.retrieval.cursor import DEEPEST, Cursor, question_hash
 from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.retrieval.follow_ups import context_of
-from arcana_pipelines.retrieval.hit_of_row import link_to
+from arcana_pipelines.retrieval.hit_of_row import link_of
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.ranked_search import Found, Meaning, Question
 from arcana_pipelines.retrieval.reranking.protocol import Reranker
@@ -120,7 +120,7 @@ class Answering(ABC):
     def _read(self, hit: Hit, found: Found) -> Hit:
         """The hit with what a reader looks at first."""
         passage = found.texts[hit.document_id, hit.position].best_passage(found.gains)
-        link = link_to(hit.url, passage.heading_path) if passage else hit.link
+        link = link_of(hit.url, passage.heading_path, hit.file) if passage else hit.link
         if passage:
             passage = replace(passage, highlights=highlights.highlights(passage.text, found.marked))
         return replace(hit, passage=passage, link=link, highlights=highlights.highlights(hit.text, found.marked))

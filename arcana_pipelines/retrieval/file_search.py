@@ -16,16 +16,19 @@ from numpy.typing import NDArray
 
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.index_file.collections import key_term
+from arcana_pipelines.indexes.index_file.file import has_files
 from arcana_pipelines.lexical import query_plan
 from arcana_pipelines.lexical.analysis import QueryTerm
 from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.retrieval.fusion import Scored, nearness
+from arcana_pipelines.retrieval.hit_files import MOST_PAGES, as_file
 from arcana_pipelines.retrieval.limits import check_text
 from arcana_pipelines.retrieval.places import Place, id_in, place_meant
 from arcana_pipelines.retrieval.ranked_search import FEW, Meaning, Question, RankedSearch
 from arcana_pipelines.retrieval.serving import Serving
 
+_FACTS = ("document_id", "external_id", "kind", "title", "url", "path", "version", "last_edited_at")
 _SIMILAR = 20
 _LEAST_SIMILARITY = 0.3
 _MOST_EDITS = 2
@@ -100,16 +103,31 @@ class FileSearch(RankedSearch):
         self._vocabulary = vocabulary
         # Unit vectors are compared.
         self._vector = None if asked is None else asked.numbers / (np.linalg.norm(asked.numbers) or 1.0)
-        self._allowed, self._values = self._documents_allowed(self._filters)
+        self._has_files = has_files(connection)
+        self._document_left, self._values = self._documents_left(self._filters)
+        self._allowed = self._chunk_allowed()
 
-    def _documents_allowed(self, filters: Filters) -> tuple[str, dict[str, Any]]:
-        """A condition on a chunk `k`, with its parameters."""
+    def _chunk_allowed(self) -> str:
+        """A condition on a chunk `k`: of its document, or of a file with the same bytes."""
+        if not self._document_left:
+            return ""
+        holder = "d.document_id"
+        if self._has_files:
+            of_document = "f.collection_id = d.collection_id AND f.document_id = d.document_id"
+            holder = f"coalesce((SELECT f.copy_of FROM files f WHERE {of_document}), d.document_id)"
+        return (
+            f"AND k.document_id IN (SELECT {holder} FROM documents d "
+            f"WHERE d.collection_id = :collection AND {self._document_left})"
+        )
+
+    def _documents_left(self, filters: Filters) -> tuple[str, dict[str, Any]]:
+        """A condition on a document `d`, with its parameters; empty without filters."""
         if filters.properties or filters.links_to:
             raise WrongUse(
                 "A file is searched with the filters below, kinds and edited_since. Conditions on properties and links "
                 "are answered by the workspace's own index: arcana search SLUG."
             )
-        conditions = ["d.collection_id = k.collection_id AND d.document_id = k.document_id"]
+        conditions = []
         values: dict[str, Any] = {"collection": self._collection.number}
         if filters.kinds:
             conditions.append("d.kind IN (SELECT value FROM json_each(:kinds))")
@@ -118,12 +136,11 @@ class FileSearch(RankedSearch):
             conditions.append("julianday(d.last_edited_at) >= julianday(:since)")
             values["since"] = filters.edited_since.isoformat()
         if filters.below:
-            # As in documents/sql/paths.sql: the label of the page is in the path of all that is below it.
-            conditions.append("instr('.' || d.path || '.', :label) > 0")
-            values["label"] = f".p{_digest(self._below(filters.below))}."
-        if len(conditions) == 1:
-            return "", values
-        return f"AND EXISTS (SELECT 1 FROM documents d WHERE {' AND '.join(conditions)})", values
+            # As in documents/sql/paths.sql: the label of the page, or the file, is in the path of all that is below it.
+            digest = _digest(self._below(filters.below))
+            conditions.append("(instr('.' || d.path || '.', :page) > 0 OR instr('.' || d.path || '.', :file) > 0)")
+            values |= {"page": f".p{digest}.", "file": f".f{digest}."}
+        return " AND ".join(conditions), values
 
     def _below(self, asked: str) -> str:
         external_id = id_in(asked.strip())
@@ -242,13 +259,13 @@ class FileSearch(RankedSearch):
     def _rows_of_hits(self, chunks: Sequence[int]) -> dict[int, dict[str, Any]]:
         found = self._of_chunks("chunk_id, document_id, heading_path, heading_levels, text", chunks)
         documents = self._rows(
-            "SELECT document_id, external_id, kind, title, url, path, version, last_edited_at, chunk_ids "
+            f"SELECT {', '.join(_FACTS)}, chunk_ids "
             "FROM documents WHERE collection_id = :collection "
             "AND document_id IN (SELECT value FROM json_each(:documents))",
             documents=json.dumps(sorted({row[1] for row in found})),
         )
         facts = {row[0]: row for row in documents}
-        in_order = {row[0]: json.loads(row[8]) for row in documents}
+        in_order = {row[0]: json.loads(row[-1]) for row in documents}
         position = {row[0]: in_order[row[1]].index(row[0]) for row in found}
         most = self._request.neighbours
         beside = {
@@ -260,28 +277,49 @@ class FileSearch(RankedSearch):
         }
         wanted = [chunk for before, after in beside.values() for chunk in (*before, *after)]
         text_of = dict(self._of_chunks("chunk_id, text", wanted)) if wanted else {}
+        files = self._files([row[0] for row in documents if row[2] == "file"])
         rows = {}
         for chunk, document, heading_path, heading_levels, text in found:
-            _, external_id, kind, title, url, path, version, last_edited_at, _ = facts[document]
             before, after = beside[chunk]
-            rows[chunk] = {
+            row = {
+                **dict(zip(_FACTS, facts[document], strict=False)),
                 "workspace": self._collection.workspace,
-                "document_id": document,
-                "external_id": external_id,
-                "kind": kind,
-                "title": title,
-                "url": url,
-                "path": path,
                 "heading_path": json.loads(heading_path),
                 "heading_levels": json.loads(heading_levels),
                 "position": position[chunk],
                 "text": text,
-                "version": version,
-                "last_edited_at": last_edited_at,
                 "before": [text_of[each] for each in before],
                 "after": [text_of[each] for each in after],
             }
+            if document in files:
+                row = as_file({**row, "place": _place(files[document], position[chunk])}, files[document])
+            rows[chunk] = row
         return rows
+
+    def _files(self, holders: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        """Of each document with the text of a file the equal files; first the one to be shown."""
+        if not holders or not self._has_files:
+            return {}
+        left = self._document_left or "true"
+        found = self._rows(
+            f"SELECT coalesce(f.copy_of, f.document_id), {', '.join(f'd.{name}' for name in _FACTS)}, "
+            "f.mime_type, f.page_external_id, f.page_title, f.page_url, "
+            "(SELECT h.places FROM files h WHERE h.collection_id = f.collection_id "
+            "AND h.document_id = coalesce(f.copy_of, f.document_id)) "
+            "FROM files f JOIN documents d USING (collection_id, document_id) WHERE f.collection_id = :collection "
+            "AND (f.document_id IN (SELECT value FROM json_each(:holders)) "
+            "OR f.copy_of IN (SELECT value FROM json_each(:holders))) "
+            f"ORDER BY NOT ({left}), f.copy_of IS NOT NULL, d.path",
+            holders=json.dumps(list(holders)),
+        )
+        names = (*_FACTS, "mime_type", "page_external_id", "page_title", "page_url", "places")
+        files: dict[str, list[dict[str, Any]]] = {}
+        for holder, *values in found:
+            file = dict(zip(names, values, strict=True))
+            alike = files.setdefault(holder, [])
+            if len(alike) <= MOST_PAGES:
+                alike.append({**file, "file": {"mime_type": file["mime_type"]}})
+        return files
 
     def _near_passages(self, chunks: Sequence[int]) -> dict[int, dict[int, float]]:
         if self._asked is None or not self._model.compares_passages:
@@ -299,6 +337,12 @@ class FileSearch(RankedSearch):
 
     def _rows(self, statement: str, **values: Any) -> list[Any]:
         return self._connection.execute(statement, {**self._values, **values}).fetchall()
+
+
+def _place(files: Sequence[Mapping[str, Any]], position: int) -> Any:
+    """Where in its file the chunk at a position stands; None where that is not known."""
+    places = json.loads(files[0]["places"] or "[]")
+    return places[position] if position < len(places) else None
 
 
 def find_in_file(connection: apsw.Connection, number: int, asked: str) -> Place:

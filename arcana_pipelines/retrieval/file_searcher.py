@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +20,7 @@ import apsw
 from arcana_pipelines.embedding.registry import unusable
 from arcana_pipelines.errors import IndexFileRefused, UnknownDocument, WrongUse
 from arcana_pipelines.indexes.index_file.check import check
-from arcana_pipelines.indexes.index_file.file import open_to_read, said
+from arcana_pipelines.indexes.index_file.file import has_files, open_to_read, said
 from arcana_pipelines.lexical.analysis import is_word
 from arcana_pipelines.retrieval.answering import BY_WORDS, Answering
 from arcana_pipelines.retrieval.file_search import FileCollection, FileSearch, find_in_file, served_collection
@@ -41,6 +41,11 @@ _DOCUMENT = (
     "properties",
 )  # fmt: skip
 
+_FILE = (
+    "SELECT f.mime_type, f.page_external_id, f.page_title, f.page_url, same.text FROM files f "
+    "LEFT JOIN documents same ON same.collection_id = f.collection_id AND same.document_id = f.copy_of "
+    "WHERE f.collection_id = ? AND f.document_id = ?"
+)
 _WITHOUT_TEXT = "SELECT 1 FROM document_chunks WHERE collection_id = ? AND text IS NULL LIMIT 1"
 
 
@@ -130,7 +135,9 @@ class FileSearcher(Answering):
                     raise UnknownDocument(str(error)) from error
                 key = (collection.number, place.external_id)
                 row = connection.execute(f"{statement} external_id = ?2", key).fetchone()
-        facts = dict(zip(_DOCUMENT, row, strict=True))
+            facts = dict(zip(_DOCUMENT, row, strict=True))
+            if facts["kind"] == "file" and has_files(connection):
+                facts |= _of_file(connection, collection.number, facts)
         return document_of(
             {
                 **facts,
@@ -227,3 +234,12 @@ class FileSearcher(Answering):
                     return number, connection
                 connection.close()
         return number, open_to_read(self._file)
+
+
+def _of_file(connection: apsw.Connection, number: int, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a document that is a file has besides: its text may be that of another one with the same bytes."""
+    found: list[Any] = connection.execute(_FILE, (number, facts["document_id"])).fetchall()
+    for mime_type, external_id, title, url, text in found:
+        page = {"page_external_id": external_id, "page_title": title, "page_url": url}
+        return {"file": {"mime_type": mime_type}, "text": facts["text"] or text or facts["text"], **page}
+    return {}

@@ -1,15 +1,30 @@
-"""SQL for the documents that filters let through, as they are now or as they were."""
+"""SQL for the documents that filters let through, as they are now or as they were.
+
+A file is let through where its page is: it stands below it, and has its properties, its links and its time. The text of
+equal files is searched once, so what may be found of it is asked of all of them (see `with_text_of`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from psycopg import sql
 
+from arcana_pipelines.db import query
+from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.retrieval.conditions import KnownCondition
 from arcana_pipelines.retrieval.filters import Filters
+
+NO_DOCUMENT = sql.SQL("SELECT NULL::uuid AS document_id WHERE false")
+
+
+def has_files(connection: Connection, workspace_id: UUID) -> bool:
+    """Whether a workspace has or had documents that are files; where none is, statements are simpler, and faster."""
+    statement = "SELECT EXISTS (SELECT FROM source_file WHERE workspace_id = %s AND document_id IS NOT NULL)"
+    return bool(query.scalar(connection, statement, [workspace_id]))
 
 
 def documents_of(
@@ -18,80 +33,136 @@ def documents_of(
     versions_then: sql.Composable | None = None,
     is_below_database: bool = False,
     key: str = "",
+    with_files: bool = True,
 ) -> tuple[sql.Composable, dict[str, Any]]:
     """SQL for the ids of the documents, with its parameters besides `workspace_id`.
 
     `below` and `links_to` are ids here, and `conditions` those on `properties` as `known_conditions` gives them.
     `is_below_database` says what `below` is the id of: a database is not a document and has no path.
 
-    `key` begins the names of the parameters, where several filters stand in one statement.
+    `key` begins the names of the parameters, where several filters stand in one statement. `with_files` says whether
+    there may be any (see `has_files`).
 
     With `versions_then`, the versions that were served at a time, the conditions are on these. Only places are those of
     today: no version has them.
     """
     facts = _NOW if versions_then is None else _THEN
+    kinds = [kind for kind in filters.kinds if kind != "file"]
     parameters: dict[str, Any] = {
         f"{key}below": filters.below,
-        f"{key}kinds": list(filters.kinds),
+        f"{key}kinds": kinds,
         f"{key}edited_since": filters.edited_since,
         f"{key}links_to": filters.links_to,
     }
     given = {name: sql.Placeholder(f"{key}{name}") for name in ("below", "kinds", "edited_since", "links_to")}
-    wanted: list[sql.Composable] = [facts.versions.format(versions=versions_then)]
-    if filters.kinds:
-        wanted.append(sql.SQL("{} = ANY({kinds})").format(facts.kind, **given))
+    wanted: list[sql.Composable] = []
+    pages_below: list[sql.Composed] = []
+    files_below: list[sql.Composed] = []
     if filters.edited_since:
         wanted.append(sql.SQL("{} >= {edited_since}::timestamptz").format(facts.last_edited_at, **given))
-    if filters.below and is_below_database:
-        wanted.append(
-            # As in documents/sql/paths.sql.
-            sql.SQL("d.path ~ ('*.p' || left(md5({below}), 16) || '.*')::lquery").format(**given)
-        )
-    elif filters.below:
-        wanted.append(
-            sql.SQL(
-                "d.path <@ (SELECT above.path FROM source_page a JOIN document above USING (document_id) "
-                "WHERE a.workspace_id = %(workspace_id)s AND a.external_id = {below})"
-            ).format(**given)
-        )
+    if filters.below:
+        below = _BELOW_DATABASE if is_below_database else _BELOW
+        of_page, of_file = (below.format(path=sql.SQL(path), **given) for path in ("d.path", "f.path"))
+        pages_below = [of_page]
+        files_below = [sql.SQL("({} OR {})").format(of_page, of_file)]  # of_file: below a file that it lies in
     if filters.links_to:
         wanted.append(facts.links.format(**given))
     for number, condition in enumerate(conditions):
         holds, values = condition.holds(f"{key}condition_{number}", is_past=versions_then is not None)
         wanted.append(holds)
         parameters |= values
-    return sql.SQL(" AND ").join(wanted), parameters
+    some: list[sql.Composable] = []
+    if kinds or not filters.kinds:
+        of_kinds = [sql.SQL("{} = ANY({kinds})").format(facts.kind, **given)] if kinds else []
+        pages = facts.pages.format(versions=versions_then)
+        some.append(sql.SQL(" AND ").join([pages, *pages_below, *of_kinds, *wanted]))
+    if with_files and (not filters.kinds or "file" in filters.kinds):
+        some.append(sql.SQL(" AND ").join([facts.files.format(versions=versions_then), *files_below, *wanted]))
+    return sql.SQL(" UNION ALL ").join(some) if some else NO_DOCUMENT, parameters
+
+
+def with_text_of(documents: sql.Composable, is_past: bool) -> sql.Composable:
+    """SQL for the ids of documents, and of those that have the text of a file among them, as an equal one.
+
+    Of the past (the parameter `as_of`) those that had it then.
+    """
+    return sql.SQL(
+        "WITH standing AS ({documents}) SELECT document_id FROM standing UNION ALL "
+        "SELECT r.related_document_id FROM standing "
+        "JOIN document_relation r ON r.base_document_id = standing.document_id "
+        "AND {equal}"
+    ).format(documents=documents, equal=are_equal(is_past))
+
+
+def are_equal(is_past: bool) -> sql.Composable:
+    """A condition on a relation `r`: its base is a file with the bytes of the related one, which has the text.
+
+    What somebody made by hand is none: it lets nobody find what stands elsewhere.
+    """
+    time = (
+        "r.created_at <= %(as_of)s::timestamptz AND (r.deleted_at IS NULL OR r.deleted_at > %(as_of)s::timestamptz)"
+        if is_past
+        else "r.deleted_at IS NULL"
+    )
+    return sql.SQL("r.relation_type = 'duplicate' AND r.origin = 'source' AND {}").format(sql.SQL(time))
+
+
+# As in documents/sql/paths.sql.
+_BELOW_DATABASE = sql.SQL("{path} ~ ('*.p' || left(md5({below}), 16) || '.*')::lquery")
+_BELOW = sql.SQL(
+    "{path} <@ (SELECT above.path FROM document above WHERE above.document_id = coalesce("
+    "(SELECT a.document_id FROM source_page a "
+    "WHERE a.workspace_id = %(workspace_id)s AND a.external_id = {below}), "
+    "(SELECT a.document_id FROM source_file a "
+    "WHERE a.workspace_id = %(workspace_id)s AND a.external_id = {below})))"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """Where conditions find what they are about."""
+    """Where conditions find what they are about: a page, and of a file the page that it hangs on (itself without)."""
 
-    versions: sql.SQL
+    pages: sql.SQL
+    files: sql.SQL
     kind: sql.SQL
     last_edited_at: sql.SQL
     links: sql.SQL
 
 
 _NOW = _Facts(
-    versions=sql.SQL(
+    pages=sql.SQL(
         "SELECT d.document_id FROM document d JOIN source_page p USING (document_id) "
         "WHERE d.workspace_id = %(workspace_id)s AND d.deleted_at IS NULL"
+    ),
+    files=sql.SQL(
+        "SELECT f.document_id FROM source_file s JOIN document f ON f.document_id = s.document_id "
+        "LEFT JOIN source_page p ON p.workspace_id = s.workspace_id AND p.external_id = s.page_external_id "
+        "JOIN document d ON d.document_id = coalesce(p.document_id, f.document_id) "
+        "WHERE s.workspace_id = %(workspace_id)s AND f.deleted_at IS NULL AND d.deleted_at IS NULL"
     ),
     kind=sql.SQL("p.kind"),
     last_edited_at=sql.SQL("p.last_edited_at"),
     links=sql.SQL(
         "EXISTS (SELECT 1 FROM document_relation r "
         "JOIN source_page t ON t.document_id = r.related_document_id "
-        "WHERE r.base_document_id = d.document_id AND r.deleted_at IS NULL "
+        "WHERE r.base_document_id = d.document_id AND r.relation_type = 'reference' AND r.deleted_at IS NULL "
         "AND t.workspace_id = %(workspace_id)s AND t.external_id = {links_to})"
     ),
 )
 _THEN = _Facts(
-    versions=sql.SQL(
+    pages=sql.SQL(
         "SELECT d.document_id FROM document d JOIN document_content c USING (document_id) "
         "LEFT JOIN source_page p ON p.document_id = d.document_id "
-        "WHERE d.workspace_id = %(workspace_id)s "
+        "WHERE d.workspace_id = %(workspace_id)s AND d.kind <> 'file' "
+        "AND EXISTS (SELECT 1 FROM {versions} v WHERE v.document_content_id = c.document_content_id)"
+    ),
+    files=sql.SQL(
+        "SELECT f.document_id FROM source_file s JOIN document f ON f.document_id = s.document_id "
+        "LEFT JOIN source_page p ON p.workspace_id = s.workspace_id AND p.external_id = s.page_external_id "
+        "JOIN document d ON d.document_id = coalesce(p.document_id, f.document_id) "
+        "JOIN document_content c ON c.document_id = d.document_id "
+        "WHERE s.workspace_id = %(workspace_id)s "
+        "AND EXISTS (SELECT 1 FROM {versions} v WHERE v.document_id = f.document_id) "
         "AND EXISTS (SELECT 1 FROM {versions} v WHERE v.document_content_id = c.document_content_id)"
     ),
     kind=sql.SQL("c.contents->>'kind'"),

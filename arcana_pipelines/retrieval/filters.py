@@ -13,7 +13,7 @@ from pydantic import ConfigDict
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval.limits import check_text, moment, told
 
-KINDS = ("page", "row")
+KINDS = ("page", "row", "file")
 OPERATORS = (">=", "<=", "!=", "=", "~", ">", "<")
 _OPERATOR = re.compile("|".join(OPERATORS))
 
@@ -95,16 +95,16 @@ class Filters:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     below: str | None = None
-    """A page, by its id, its address in Notion or its exact title: it and everything below it."""
+    """A page, by its id, its address in Notion or its exact title: it and everything below it, with its files."""
 
     kinds: Sequence[str] = ()
-    """`page`, `row`; without any, both."""
+    """`page`, `row`, `file`; without any, all."""
 
     properties: Sequence[PropertyCondition] = field(default=())
-    """Conditions on properties of database rows, at most 50."""
+    """Conditions on properties of database rows, at most 50. A file is where its page is, and has its properties."""
 
     edited_since: datetime | None = None
-    """Edited at that time or later; a time with a zone."""
+    """Edited at that time or later; a time with a zone. Of a file its page's."""
 
     links_to: str | None = None
     """A page, as in `below`: what links to it."""

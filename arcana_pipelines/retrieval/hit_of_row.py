@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from arcana_pipelines.chunking.headings import Heading
 from arcana_pipelines.retrieval.best_passage import FoundText
-from arcana_pipelines.retrieval.results import Hit
+from arcana_pipelines.retrieval.hit_files import hit_file
+from arcana_pipelines.retrieval.results import Hit, HitFile
 from arcana_pipelines.retrieval.shown import safe_address, shown
 
 
@@ -26,7 +27,15 @@ def hit_of(score: float, row: dict[str, Any]) -> Hit:
     for texts in ("heading_path", "before", "after"):
         row[texts] = [shown(text) for text in row[texts]]
     row["url"] = safe_address(row["url"])
-    return Hit(score=round(score, 6), link=link_to(row["url"], row["heading_path"]), **row)
+    about, place = row.pop("file", None), row.pop("place", None)
+    attached_to, also_in = row.pop("attached_to", None), row.pop("also_in", ())
+    file = hit_file(about, place, row["title"], attached_to, also_in) if row["kind"] == "file" else None
+    return Hit(score=round(score, 6), link=link_of(row["url"], row["heading_path"], file), file=file, **row)
+
+
+def link_of(url: str | None, headings: Sequence[str], file: HitFile | None) -> str | None:
+    """Where a hit leads: to the heading above its text, or to where a page names the file that the text is in."""
+    return link_to(url, headings if file is None else [file.name])
 
 
 def link_to(url: str | None, headings: Sequence[str]) -> str | None:

@@ -26,7 +26,7 @@ _HOW = "Give its id, its address in Notion, or its exact title."
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A page or database of the ledger, whether it is served or not.
+    """A page, database or file of the ledger, whether it is served or not.
 
     Attributes:
         external_id: the source's id, in its canonical spelling.
@@ -45,7 +45,7 @@ class Place:
 
 
 def find_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
-    """The page or database of a workspace that `asked` means, removed and waiting ones included.
+    """The page or database of a workspace that `asked` means, removed and waiting ones included; else the file.
 
     Raises:
         WrongUse: there is none, or several have this title.
@@ -61,6 +61,7 @@ def find_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
         "title": clean(asked).strip(),  # as titles are stored: a file's name may have its letters decomposed
     }
     places = rows(connection, Place, load_sql("page"), parameters)
+    places = places or rows(connection, Place, load_sql("file"), parameters)
     return place_meant(asked, places, lambda: _titles(connection, workspace_id))
 
 

@@ -29,6 +29,64 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldingPage:
+    """A page that a file hangs on."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = DESCRIBED
+
+    external_id: str
+    """The page's id in its source."""
+
+    title: str
+
+    url: str | None
+    """Its address, as a hit's."""
+
+
+@dataclass(frozen=True, slots=True)
+class HitFile:
+    """The file that a hit is of, and where in it the text stands: what its format has of that, else None."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = DESCRIBED
+
+    name: str
+    """As its page shows it."""
+
+    mime_type: str
+    """What its bytes are, such as `application/pdf`."""
+
+    page: int | None = None
+    """Of a document, from 1, as a reader of PDFs counts: where the text begins."""
+
+    last_page: int | None = None
+    """Where it ends; None: on the same page."""
+
+    page_label: str | None = None
+    """What is printed on that page in place of its number, such as `iv`."""
+
+    slide: int | None = None
+    """Of a presentation, from 1."""
+
+    sheet: str | None = None
+    """The name of a sheet."""
+
+    rows: tuple[int, int] | None = None
+    """The first and the last row of a sheet, from 1."""
+
+    begin: float | None = None
+    """Of a recording, in seconds."""
+
+    end: float | None = None
+    """Of a recording, in seconds."""
+
+    attached_to: HoldingPage | None = None
+    """None: on no page, or on one that is not in the index."""
+
+    also_in: list[HoldingPage] = field(default_factory=list)
+    """Other pages with the same file, at most 20."""
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """The part of a hit that answers best: a paragraph, some sentences of a long one, an item, a row."""
 
@@ -65,18 +123,20 @@ class Hit:
     """A UUID; it stays through all versions of the document."""
 
     external_id: str
-    """The page's id in its source."""
+    """The page's id in its source; of a file that of its page, `#` and 16 hexadecimal digits."""
 
     kind: str
-    """`page`, or `row` of a database."""
+    """`page`, `row` of a database, or `file` that hangs on one of them."""
 
     title: str
+    """Of a file its name."""
 
     url: str | None
-    """The page's address, where it is one of http, https, mailto or notion."""
+    """The page's address, where it is one of http, https, mailto or notion. Of a file its page's."""
 
     link: str | None
-    """The address that leads to the heading above the passage where the browser can."""
+    """The address that leads to the heading above the passage where the browser can; of a file to where its page names
+    it."""
 
     path: str
     """The document's place, an ltree of stable labels."""
@@ -116,6 +176,9 @@ class Hit:
     duplicates: list[Place] = field(default_factory=list)
     """Other pages with nearly the same text and the same numbers. A row is one only if all its
     cells are equal."""
+
+    file: HitFile | None = None
+    """Of a file, which it is and where in it the text stands."""
 
 
 @dataclass(frozen=True, slots=True)

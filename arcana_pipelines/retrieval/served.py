@@ -16,7 +16,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import UnknownDocument
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
-from arcana_pipelines.retrieval.filtered import documents_of
+from arcana_pipelines.retrieval.filtered import documents_of, has_files
 from arcana_pipelines.retrieval.filters import Filters, checked
 from arcana_pipelines.retrieval.places import find_indexed
 from arcana_pipelines.retrieval.results import DESCRIBED
@@ -60,12 +60,13 @@ class ServedDocument:
     """The page's id in its source."""
 
     kind: str
-    """`page`, or `row` of a database."""
+    """`page`, `row` of a database, or `file` that hangs on one of them."""
 
     title: str
+    """Of a file its name."""
 
     url: str | None
-    """The page's address, where it is one of http, https, mailto or notion."""
+    """The page's address, where it is one of http, https, mailto or notion. Of a file its page's."""
 
     path: str
     """The document's place, an ltree of stable labels."""
@@ -88,7 +89,9 @@ class RelatedDocument(ServedDocument):
     """A document that has to do with another."""
 
     how: str
-    """What it is to that one: `above`, `below`, `links to`, `linked from`, `summary`, `translation`, …"""
+    """What it is to that one: `above`, `below`; `links to` where that one does, `linked from`; `summary`,
+    `translation`, `derived` (a file of its page), `duplicate`; and where that one is such of it `summary of`,
+    `translation of`, `derived from`."""
 
 
 def served_workspaces(
@@ -122,7 +125,8 @@ def served_documents(
     if filters.below:
         place = find_indexed(connection, workspace_id, filters.below)
         filters, is_container = replace(filters, below=place.external_id), place.is_container
-    allowed, parameters = documents_of(filters, is_below_database=is_container)
+    with_files = has_files(connection, workspace_id)
+    allowed, parameters = documents_of(filters, is_below_database=is_container, with_files=with_files)
     build = find_serving(connection, workspace_id, index, None, None).build
     statement = sql.SQL(load_sql("served_documents")).format(allowed=allowed)
     parameters |= {"workspace_id": workspace_id, "build": build, "after": after, "most": most}
@@ -163,8 +167,13 @@ def external_id_of(connection: Connection, workspace_id: UUID, document_id: UUID
     Raises:
         UnknownDocument: there is no such document.
     """
-    statement = "SELECT external_id FROM source_page WHERE workspace_id = %s AND document_id = %s"
-    external_id: str | None = query.scalar(connection, statement, [workspace_id, document_id])
+    statement = (
+        "SELECT external_id FROM source_page WHERE workspace_id = %(workspace_id)s AND document_id = %(document_id)s "
+        "UNION ALL "
+        "SELECT external_id FROM source_file WHERE workspace_id = %(workspace_id)s AND document_id = %(document_id)s"
+    )
+    parameters = {"workspace_id": workspace_id, "document_id": document_id}
+    external_id: str | None = query.scalar(connection, statement, parameters)
     if external_id is None:
         raise _unknown(document_id)
     return external_id

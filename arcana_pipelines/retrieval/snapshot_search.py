@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -19,9 +19,10 @@ from arcana_pipelines.lexical import query_plan
 from arcana_pipelines.lexical.analysis import QueryTerm, query_terms
 from arcana_pipelines.retrieval import past
 from arcana_pipelines.retrieval.conditions import known_conditions
-from arcana_pipelines.retrieval.filtered import documents_of
+from arcana_pipelines.retrieval.filtered import NO_DOCUMENT, are_equal, documents_of, has_files, with_text_of
 from arcana_pipelines.retrieval.filters import Filters, Limits
 from arcana_pipelines.retrieval.fusion import Scored, nearness
+from arcana_pipelines.retrieval.hit_files import MOST_PAGES, as_file
 from arcana_pipelines.retrieval.places import find_indexed, find_place
 from arcana_pipelines.retrieval.ranked_search import FEW, Found, Meaning, Question, RankedSearch
 from arcana_pipelines.retrieval.serving import Serving
@@ -31,8 +32,6 @@ load_sql = statements_beside(__file__)
 
 # Where a filter leaves few of what a target finds, it is asked for more, up to so many.
 MOST_NEAR = 16_000
-
-_NO_DOCUMENT = sql.SQL("SELECT NULL::uuid WHERE false")
 
 
 class MoreIsNeeded(Exception):
@@ -71,13 +70,18 @@ class SnapshotSearch(RankedSearch):
         chunks = past.chunks_then(serving.build) if is_past else _by_key(chunk_table(serving.build))
         terms = past.terms_then(serving.build) if is_past else sql.Identifier(terms_table(serving.build))
         versions = past.versions_then() if is_past else sql.SQL("({})").format(sql.SQL(load_sql("versions")))
-        allowed, parameters = self._allowed(versions if is_past else None)
+        self._has_files = has_files(connection, workspace_id)
+        filtered, limited, parameters = self._left(versions if is_past else None)
+        allowed = self._condition([*filtered, *limited])
         self._names = {
             "chunks": chunks,
             "terms": terms,
             "passages": sql.Identifier(passage_table(serving.build)),
             "versions": versions,
             "allowed": allowed,
+            "equal": are_equal(is_past),
+            "seen": self._of_file(limited) if limited or is_past else sql.SQL("f.deleted_at IS NULL"),
+            "wanted": self._of_file(filtered),
         }
         self._parameters: dict[str, Any] = {
             **parameters,
@@ -87,26 +91,41 @@ class SnapshotSearch(RankedSearch):
             "embedding": asked.vector if asked else None,
         }
 
-    def _allowed(self, versions_then: sql.Composable | None) -> tuple[sql.Composable, dict[str, Any]]:
-        """A condition on the document of a chunk: all filters leave it, those of the request and the limits.
+    def _left(
+        self, versions_then: sql.Composable | None
+    ) -> tuple[list[sql.Composable], list[sql.Composable], dict[str, Any]]:
+        """The documents that the filters of the request leave, and those that each limit leaves; with parameters.
 
         Of the past the limits leave what they left then and leave today.
         """
-        wanted = [(self._filters, versions_then)] if self._filters else []
         times = (None,) if versions_then is None else (versions_then, None)
-        wanted += [(limit, then) for limit in self._limits for then in times]
-        conditions: list[sql.Composable] = []
+        filtered = [(self._filters, versions_then)] if self._filters else []
+        limited = [(limit, then) for limit in self._limits for then in times]
+        left: list[sql.Composable] = []
         parameters: dict[str, Any] = {}
-        for number, (filters, then) in enumerate(wanted):
+        for number, (filters, then) in enumerate([*filtered, *limited]):
             try:
                 documents, values = self._documents(filters, then, f"f{number}_")
             except WrongUse:
                 if not self._limits:
                     raise
-                documents, values = _NO_DOCUMENT, {}
-            conditions.append(sql.SQL("AND document_id IN ({})").format(documents))
+                documents, values = NO_DOCUMENT, {}
+            left.append(documents)
             parameters |= values
-        return sql.SQL(" ").join(conditions), parameters
+        return left[: len(filtered)], left[len(filtered) :], parameters
+
+    def _condition(self, left: Sequence[sql.Composable]) -> sql.Composable:
+        """A condition on the document of a chunk: all filters leave it, or a file with its text."""
+        if not self._has_files or not left:
+            return sql.SQL(" ").join(sql.SQL("AND document_id IN ({})").format(each) for each in left)
+        # Of equal files one has to be left by all filters, and not each filter may leave another one.
+        together = sql.SQL(" INTERSECT ").join(sql.SQL("({})").format(each) for each in left)
+        return sql.SQL("AND document_id IN ({})").format(with_text_of(together, self._request.as_of is not None))
+
+    def _of_file(self, left: Sequence[sql.Composable]) -> sql.Composable:
+        """A condition on a file `f`."""
+        each = [sql.SQL("f.document_id IN ({})").format(documents) for documents in left]
+        return sql.SQL(" AND ").join(each) if each else sql.SQL("true")
 
     def _documents(
         self, filters: Filters, versions_then: sql.Composable | None, key: str
@@ -124,7 +143,7 @@ class SnapshotSearch(RankedSearch):
         past_key = {"build": self._serving.build, "as_of": self._request.as_of}
         known, notes = known_conditions(self._connection, self._workspace_id, filters, past_key, versions_then)
         self._notes += notes
-        return documents_of(filters, known, versions_then, is_below_database, key)
+        return documents_of(filters, known, versions_then, is_below_database, key, self._has_files)
 
     def run(self) -> Found:
         """Search."""
@@ -228,7 +247,25 @@ class SnapshotSearch(RankedSearch):
                 sql.SQL(load_sql("hits")).format(**self._names),
                 {**self._parameters, "chunks": list(chunks), "neighbours": self._request.neighbours},
             )
-            return {row.pop("document_chunk_id"): row for row in cursor.fetchall()}
+            rows = {row.pop("document_chunk_id"): row for row in cursor.fetchall()}
+        files = self._files({row["document_id"] for row in rows.values() if row["kind"] == "file"})
+        return {
+            chunk: row if row["kind"] != "file" else as_file(row, files[row["document_id"]])
+            for chunk, row in rows.items()
+            if row["kind"] != "file" or row["document_id"] in files
+        }
+
+    def _files(self, holders: Set[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+        """Of each document with the text of a file the equal files that may be seen; first the one to be shown."""
+        if not holders:
+            return {}
+        statement = sql.SQL(load_sql("files")).format(**self._names)
+        parameters = {**self._parameters, "holders": list(holders), "most": MOST_PAGES + 1}
+        files: dict[UUID, list[dict[str, Any]]] = {}
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            for file in cursor.execute(statement, parameters).fetchall():
+                files.setdefault(file.pop("holder"), []).append(file)
+        return {holder: alike for holder, alike in files.items() if alike[0]["is_wanted"]}
 
     def _near_passages(self, chunks: Sequence[int]) -> dict[int, dict[int, float]]:
         """How near the passages of chunks are, by chunk and number, as far as they have vectors."""

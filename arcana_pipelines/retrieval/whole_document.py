@@ -19,10 +19,11 @@ from arcana_pipelines.db.query import rows, scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import FAULTS_OF_THE_INSTALLATION, NotRemembered, UnknownDocument, WrongUse
 from arcana_pipelines.retrieval import past
+from arcana_pipelines.retrieval.hit_files import hit_file, holding_page
 from arcana_pipelines.retrieval.hit_of_row import link_to
 from arcana_pipelines.retrieval.limits import check_text, moment, told
 from arcana_pipelines.retrieval.places import find_indexed, find_place
-from arcana_pipelines.retrieval.results import DESCRIBED
+from arcana_pipelines.retrieval.results import DESCRIBED, HitFile
 from arcana_pipelines.retrieval.serving import find_serving
 from arcana_pipelines.retrieval.shown import safe_address, shown
 
@@ -46,7 +47,7 @@ class DocumentHeading:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A page or a row of a database, whole, as the index serves it."""
+    """A page, a row of a database or a file, whole, as the index serves it."""
 
     __pydantic_config__: ClassVar[ConfigDict] = DESCRIBED
 
@@ -57,15 +58,16 @@ class Document:
     """A UUID; it stays through all versions of the document."""
 
     external_id: str
-    """The page's id in its source."""
+    """The page's id in its source; of a file that of its page, `#` and 16 hexadecimal digits."""
 
     kind: str
-    """`page`, or `row` of a database."""
+    """`page`, `row` of a database, or `file` that hangs on one of them."""
 
     title: str
+    """Of a file its name."""
 
     url: str | None
-    """The page's address, where it is one of http, https, mailto or notion."""
+    """The page's address, where it is one of http, https, mailto or notion. Of a file its page's."""
 
     path: str
     """The document's place, an ltree of stable labels."""
@@ -87,6 +89,9 @@ class Document:
 
     properties: dict[str, str] = field(default_factory=dict)
     """What a row has in the columns of its database, by their names, as it reads."""
+
+    file: HitFile | None = None
+    """Of a file, which it is; nothing says where in it."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, as `arcana document --json` prints it."""
@@ -211,11 +216,16 @@ def find_document_id(connection: Connection, workspace_id: UUID, asked: str, is_
         raise UnknownDocument(str(error)) from error
     if place.is_container:
         raise UnknownDocument(f"'{place.title or place.external_id}' is a database: ask for one of its rows.")
-    statement = "SELECT document_id FROM source_page WHERE workspace_id = %s AND external_id = %s"
-    named: UUID | None = scalar(connection, statement, [workspace_id, place.external_id])
+    named: UUID | None = scalar(
+        connection,
+        "SELECT document_id FROM source_page WHERE workspace_id = %(workspace_id)s AND external_id = %(external_id)s "
+        "UNION ALL "
+        "SELECT document_id FROM source_file WHERE workspace_id = %(workspace_id)s AND external_id = %(external_id)s",
+        {"workspace_id": workspace_id, "external_id": place.external_id},
+    )
     if named is None:
         raise UnknownDocument(
-            f"The page '{place.title or place.external_id}' was never in the index: the workspace's status says "
+            f"'{place.title or place.external_id}' was never in the index: the workspace's status says "
             "what is not indexed."
         )
     return named
@@ -244,12 +254,16 @@ def document_of(row: Mapping[str, Any]) -> Document:
     url = safe_address(row["url"])
     headings = [heading_of(block) for block in read_blocks(row["text"]) if block.kind == "heading"]
     properties = row["properties"] or {}
+    about, page = row.get("file"), {part: row.get(f"page_{part}") for part in ("external_id", "title", "url")}
+    title = shown(row["title"] or "")
+    fields = {name: value for name, value in row.items() if not name.startswith("page_")}
     return Document(
         **{
-            **row,
+            **fields,
             "document_id": str(row["document_id"]),
-            "title": shown(row["title"] or ""),
+            "title": title,
             "url": url,
+            "file": hit_file(about, None, title, holding_page(**page)) if row["kind"] == "file" else None,
             "text": shown(row["text"]),
             "headings": [
                 DocumentHeading(heading.level, shown(heading.text), link_to(url, [heading.text]))

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import FastAPI, Path, Response
+from fastapi import FastAPI, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from arcana_pipelines.audit.record import by_key
 from arcana_pipelines.credentials.store import STORED, keep
 from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.documents.relations import RelationType, relate, unrelate
 from arcana_pipelines.errors import InvalidSlug, WrongUse
 from arcana_pipelines.indexes.builds import find_index_names
 from arcana_pipelines.indexes.targets.targets import POSTGRESQL
@@ -24,8 +25,10 @@ from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Access, Allowance, Permission, Scope
 from arcana_pipelines.keys.keys import Key
 from arcana_pipelines.retrieval.filters import Filters
+from arcana_pipelines.retrieval.whole_document import find_document_id
 from arcana_pipelines.settings import require_token
 from arcana_pipelines.sources.registry import all_platforms, check_source, require_platform
+from arcana_pipelines.web.documents import DocumentNamed
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.problems import Refused, described
 from arcana_pipelines.workspaces import workspaces
@@ -105,6 +108,25 @@ class NewKeyWanted(BaseModel):
     searches_per_month: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
 
 
+class NewRelation(BaseModel):
+    """What a document is to another."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"related": "휴가 규정", "type": "translation"}}
+    )
+
+    related: Annotated[str, Field(max_length=200, description="The document that is one: id, address or exact title.")]
+    type: RelationType = Field(description="What it is of the one in the address.")
+
+
+class Related(BaseModel):
+    """Two documents, and what they are to each other."""
+
+    document_id: UUID
+    related_document_id: UUID
+    type: RelationType = Field(description="What the second is of the first.")
+
+
 class Rotation(BaseModel):
     """How a key is rotated."""
 
@@ -117,6 +139,7 @@ def add_administration(app: FastAPI, gate: Gate, database: Database, administrat
     """Add the routes."""
     _add_workspaces(app, gate, database, administration)
     _add_keys(app, gate, database, administration)
+    _add_relations(app, gate, database, administration)
 
 
 def _add_workspaces(app: FastAPI, gate: Gate, database: Database, administration: Administration) -> None:
@@ -246,6 +269,39 @@ def _add_keys(app: FastAPI, gate: Gate, database: Database, administration: Admi
         known(access, key_id)
         with administration.database.connection() as connection:
             keys.revoke(connection, key_id, by_key(access.key_id))
+        return Response(status_code=204)
+
+
+def _add_relations(app: FastAPI, gate: Gate, database: Database, administration: Administration) -> None:
+    def pair(access: Access, workspace_id: UUID, document: str, related: str) -> tuple[UUID, UUID]:
+        with database.connection(access.company_id) as connection:
+            found = [find_document_id(connection, workspace_id, each) for each in (document, related)]
+        return found[0], found[1]
+
+    @app.post("/v1/workspaces/{slug}/documents/{document}/relations",
+              summary="Relate a document to another by hand; syncs leave it alone", tags=["administration"],
+              status_code=201, responses=described(401, 403, 404, 413, 415, 422, 503))  # fmt: skip
+    def add(access: Keyed, slug: Slug, document: DocumentNamed, wanted: NewRelation) -> Related:
+        opened = gate.workspace(access, "admin", slug)
+        base_id, related_id = pair(access, opened.workspace_id, document, wanted.related)
+        with administration.database.connection() as connection:
+            relate(connection, opened.workspace_id, base_id, related_id, wanted.type, by_key(access.key_id))
+        return Related(document_id=base_id, related_document_id=related_id, type=wanted.type)
+
+    @app.delete("/v1/workspaces/{slug}/documents/{document}/relations",
+                summary="Take back how a document was related to another by hand", tags=["administration"],
+                status_code=204, responses=described(401, 403, 404, 422, 503))  # fmt: skip
+    def take_back(
+        access: Keyed,
+        slug: Slug,
+        document: DocumentNamed,
+        related: Annotated[str, Query(max_length=200, description="The other document: id, address or exact title.")],
+        type: Annotated[RelationType | None, Query(description="Only this relation; without it all of them.")] = None,
+    ) -> Response:
+        opened = gate.workspace(access, "admin", slug)
+        base_id, related_id = pair(access, opened.workspace_id, document, related)
+        with administration.database.connection() as connection:
+            unrelate(connection, opened.workspace_id, base_id, related_id, type, by_key(access.key_id))
         return Response(status_code=204)
 
 

@@ -37,7 +37,7 @@ MOST_LISTED = 100
 _GREATEST = 2**31 - 1
 
 _Index = Annotated[str, Query(description="One of the workspace's indexes.", max_length=63)]
-_Document = Annotated[
+DocumentNamed = Annotated[
     str,
     Path(
         description="Its id (`document_id` or `external_id` of a hit), address or exact title.",
@@ -45,6 +45,7 @@ _Document = Annotated[
         examples=["Vacation policy"],
     ),
 ]
+"""A route's parameter: a document as people name it."""
 _Seen = Annotated[str | None, Header(alias="If-None-Match", description="The `ETag` of an answer that is kept.")]
 
 
@@ -120,7 +121,9 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
                 max_length=LONGEST_VALUE,
             ),
         ] = None,
-        kind: Annotated[Literal["page", "row"] | None, Query(description="Only pages, or rows of databases.")] = None,
+        kind: Annotated[
+            Literal["page", "row", "file"] | None, Query(description="Only pages, rows of databases, or files.")
+        ] = None,
         edited_since: Annotated[
             datetime | None,
             Query(description="Only what was edited then or later; a time with a zone: `2026-01-05T00:00:00Z`."),
@@ -145,7 +148,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
     def document(
         access: Keyed,
         slug: Slug,
-        document: _Document,
+        document: DocumentNamed,
         index: _Index = DEFAULT_INDEX,
         as_of: Annotated[
             datetime | None, Query(description="In the version that was served at that time; with a zone.")
@@ -161,7 +164,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
     @app.get("/v1/workspaces/{slug}/documents/{document}/versions", summary="The versions of a document",
              tags=["documents"], responses=answers(Versions([VERSION])))  # fmt: skip
     def versions(
-        access: Keyed, slug: Slug, document: _Document, index: _Index = DEFAULT_INDEX, seen: _Seen = None
+        access: Keyed, slug: Slug, document: DocumentNamed, index: _Index = DEFAULT_INDEX, seen: _Seen = None
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
         with database.connection(access.company_id) as connection:
@@ -173,7 +176,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
     def relations(
         access: Keyed,
         slug: Slug,
-        document: _Document,
+        document: DocumentNamed,
         limit: Annotated[int, Query(ge=1, le=MOST_LISTED, description="Documents of each kind.")] = 50,
         index: _Index = DEFAULT_INDEX,
         seen: _Seen = None,
@@ -187,7 +190,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
     @app.get("/v1/workspaces/{slug}/documents/{document}/chunks", summary="The chunks of a document, in its order",
              tags=["documents"], responses=answers(CHUNKS))  # fmt: skip
     def chunks(
-        access: Keyed, slug: Slug, document: _Document, index: _Index = DEFAULT_INDEX, seen: _Seen = None
+        access: Keyed, slug: Slug, document: DocumentNamed, index: _Index = DEFAULT_INDEX, seen: _Seen = None
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
         with database.connection(access.company_id) as connection:

@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from arcana_pipelines.errors import ArcanaError, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.retrieval.filters import KINDS, Filters, PropertyCondition
+from arcana_pipelines.retrieval.hit_files import where_in_words
 from arcana_pipelines.retrieval.limits import LONGEST_QUERY, LONGEST_VALUE
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.search_request import SearchRequest
@@ -216,6 +217,7 @@ def _attributes(hit: Hit) -> Iterator[tuple[str, str | float | bool]]:
         _KIND: hit.kind,
         "heading": " > ".join(hit.passage.heading_path if hit.passage else hit.heading_path),
         "last_edited_at": hit.last_edited_at,
+        "file": where_in_words(hit.file) if hit.file else None,
     }
     yield from ((name, value[:_LONGEST_ATTRIBUTE]) for name, value in known.items() if value)
     yield "version", hit.version

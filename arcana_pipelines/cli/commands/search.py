@@ -20,6 +20,7 @@ from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.excerpts import excerpt
 from arcana_pipelines.retrieval.filters import KINDS, Filters, PropertyCondition
 from arcana_pipelines.retrieval.fusion import Fusion
+from arcana_pipelines.retrieval.hit_files import where_in_words
 from arcana_pipelines.retrieval.limits import MOST_HITS
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.reranking.registry import open_reranker
@@ -71,9 +72,11 @@ class _SearchCommand(WorkspaceCommand):
 @click.option("-k", type=click.IntRange(1, MOST_HITS), default=10, show_default=True, help="How many hits.")
 @click.option("--index", default=DEFAULT_INDEX, show_default=True, help="Which of the workspace's indexes.")
 @click.option(
-    "--below", metavar="PAGE", help="Only this page and what is below it: an id, an address from Notion, or a title."
+    "--below",
+    metavar="PAGE",
+    help="Only this page and what is below it, files too: an id, an address from Notion, or a title.",
 )
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only pages of this kind.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only documents of this kind.")
 @click.option(
     "--where",
     "conditions",
@@ -214,6 +217,8 @@ def _print_hit(number: int, hit: Hit, several: bool) -> None:
     passage_text = text(shown)
     for begin, end in spans:
         passage_text.stylize("bold yellow", begin, end)
+    if hit.file:
+        out.print(text(f"   {where_in_words(hit.file)}", "dim"))
     for before in hit.before:
         out.print(text("   … " + " ".join(before.split())[:SHOWN], "dim"))
     # On a terminal lines are broken below each other; elsewhere a line stays a line, and padding would cut it.
@@ -229,6 +234,8 @@ def _print_hit(number: int, hit: Hit, several: bool) -> None:
         out.print(text(f"   {more} of this page found", "dim"))
     for twin in hit.duplicates:
         out.print(text(f"   also on: {twin.title} {twin.url or twin.external_id}{_wording(twin)}", "dim"))
+    for page in hit.file.also_in if hit.file else ():
+        out.print(text(f"   also attached to: {page.title} {page.url or page.external_id}", "dim"))
     if hit.link:
         out.print(text(f"   {hit.link}", "blue"))
 

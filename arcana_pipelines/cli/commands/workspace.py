@@ -14,6 +14,7 @@ from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.cli.secret_input import read_token
 from arcana_pipelines.credentials.store import STORED, keep
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.documents.relations import OF_PROPERTIES, relate_by_properties, with_properties
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.targets.registry import kinds
 from arcana_pipelines.indexes.targets.targets import POSTGRESQL
@@ -40,6 +41,13 @@ def _platform(context: click.Context, parameter: click.Parameter, value: str) ->
     return chosen
 
 
+_relation_properties = click.option(
+    "--relation-property", "relation_properties", multiple=True, metavar="PROPERTY=TYPE",
+    help="What the pages that a property of rows points to are of the row: 번역=translation, and 번역= for nothing any "
+    "more. TYPE is one of summary, translation, derived, duplicate, reference. May be repeated.",
+)  # fmt: skip
+
+
 @click.group(name="workspace")
 def command() -> None:
     """Register, list, show, change and remove workspaces."""
@@ -58,6 +66,7 @@ def command() -> None:
 @click.option("--token-stdin", is_flag=True, help="Read the token from standard input and keep it, encrypted.")
 @click.option("--path", type=click.Path(path_type=Path), help="Folder or zip of a Markdown & CSV export.")
 @click.option("--comments", is_flag=True, help="Index open comments too: one more request a page.")
+@_relation_properties
 @click.option("--name", help="A name for people (default: the slug).")
 @click.option("--company", default=DEFAULT, show_default=True, help="Whose it is, by name; made where there is none.")
 @click.option(
@@ -73,6 +82,7 @@ def add(
     token_stdin: bool,
     path: Path | None,
     comments: bool,
+    relation_properties: tuple[str, ...],
     name: str | None,
     company: str,
     index_type: str,
@@ -93,6 +103,7 @@ def add(
         )
     database = open_database(may_create=True)
     config, credential = _source_options(slug, source, token_env, path, comments, token_stdin)
+    config = with_properties(config, relation_properties)
     token = None
     if token_stdin:
         database.settings.require("ENCRYPTION_KEY")
@@ -196,17 +207,19 @@ def budget(slug: str, usd: str | None, as_json: bool) -> None:
 @click.option("--token-env", metavar="NAME", help="Another variable that holds the token (source notion).")
 @click.option("--token-stdin", is_flag=True, help="Read the token from standard input and keep it, encrypted.")
 @click.option("--path", type=click.Path(path_type=Path), help="Where the export lies now (source notion-export).")
+@_relation_properties
 @json_option
 def set_(
-    slug: str, name: str | None, token_env: str | None, token_stdin: bool, path: Path | None, as_json: bool
-) -> None:
-    """Change a workspace's name, its token or its export's path. The next sync reads from there.
+    slug: str, name: str | None, token_env: str | None, token_stdin: bool, path: Path | None,
+    relation_properties: tuple[str, ...], as_json: bool,
+) -> None:  # fmt: skip
+    """Change a workspace's name, its token, its export's path or what its properties mean. The next sync follows.
 
     What was indexed stays: a page of the new place is the page of the old one when its id is. A token of another
     Notion workspace is refused by the next sync.
     """
-    if name is None and token_env is None and path is None and not token_stdin:
-        raise WrongUse("Nothing to change: give --name, --token-env, --token-stdin or --path.")
+    if name is None and token_env is None and path is None and not token_stdin and not relation_properties:
+        raise WrongUse("Nothing to change: give --name, --token-env, --token-stdin, --path or --relation-property.")
     database = open_database()
     upgrade(database)
     with database.connection() as connection:
@@ -221,8 +234,11 @@ def set_(
             config = {**workspace.source_config, **config}
         else:
             config, credential = workspace.source_config, workspace.credential_ref
+        config = with_properties(config, relation_properties)
         with connection.transaction():
             workspaces.change(connection, workspace, name or workspace.name, config, credential)
+            if relation_properties:
+                relate_by_properties(connection, workspace.workspace_id)
             if token is not None:
                 keep(connection, database.settings, workspace.workspace_id, token)
         described = _described(connection, workspaces.find(connection, slug))
@@ -316,4 +332,5 @@ def _described(connection: Connection, row: workspaces.Workspace) -> dict[str, A
         "source": row.source_config.get("path")
         or ("token in the database, encrypted" if row.credential_ref == STORED else f"token in {row.credential_ref}"),
         "storage_path": str(workspaces.storage_path(load_settings(), row.slug)),
+        **({OF_PROPERTIES: held} if (held := row.source_config.get(OF_PROPERTIES)) else {}),
     }

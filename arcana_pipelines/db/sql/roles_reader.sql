@@ -37,7 +37,8 @@ BEGIN
             ('source_page', ARRAY[
                 'workspace_id', 'document_id', 'external_id', 'kind', 'parent_kind', 'parent_external_id', 'title', 'url',
                 'last_edited_at', 'in_trash', 'state', 'properties', 'is_container'
-            ])
+            ]),
+            ('source_file', ARRAY['workspace_id', 'document_id', 'external_id', 'page_external_id', 'name', 'state'])
         ) AS wanted (name, columns)
         JOIN pg_attribute a ON a.attrelid = to_regclass(wanted.name) AND a.attname = ANY (wanted.columns)
         WHERE NOT has_column_privilege('arcana_reader', a.attrelid, a.attnum, 'SELECT')

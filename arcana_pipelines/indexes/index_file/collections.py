@@ -25,6 +25,7 @@ _HELD = """
     WHERE collection_id = ?1 AND document_id IN (SELECT value FROM json_each(?3))
 """
 _DOCUMENT = "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_FILE = "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _CHUNK = "INSERT INTO document_chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -85,6 +86,7 @@ def apply(connection: apsw.Connection, number: int, changes: Changes) -> None:
     _put(connection, number, changes.rows)
     _forget(connection, number, [*changes.removed, *(document.document_id for document in changes.documents)])
     connection.executemany(_DOCUMENT, (_document(number, document) for document in changes.documents))
+    connection.executemany(_FILE, (_file(number, each) for each in changes.documents if each.file is not None))
     connection.execute("UPDATE collections SET changed_at = ? WHERE collection_id = ?", (_now(), number))
 
 
@@ -174,6 +176,16 @@ def _values(document: Document) -> tuple[Any, ...]:
 def _document(number: int, document: Document) -> tuple[Any, ...]:
     values = _values(document)
     return (number, *values, file_hash(values))
+
+
+def _file(number: int, document: Document) -> tuple[Any, ...]:
+    assert document.file is not None
+    places = document.file["places"]
+    return (
+        number, str(document.document_id), document.file["name"] or "", document.file["mime_type"],
+        None if places is None else _json(places), document.file["copy_of"], document.file["page_external_id"],
+        document.file["page_title"], document.file["page_url"],
+    )  # fmt: skip
 
 
 def _chunk(vector_id: int, number: int, row: Row) -> tuple[Any, ...]:

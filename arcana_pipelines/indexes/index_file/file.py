@@ -38,7 +38,7 @@ _SCHEMA = """
         collection_id INTEGER NOT NULL REFERENCES collections ON DELETE CASCADE,
         document_id TEXT NOT NULL,
         external_id TEXT NOT NULL,        -- the page's id in its source
-        kind TEXT NOT NULL,               -- page or row
+        kind TEXT NOT NULL,               -- page, row or file
         title TEXT NOT NULL,
         url TEXT NOT NULL,
         path TEXT NOT NULL,               -- its place, an ltree of stable labels
@@ -77,6 +77,23 @@ _SCHEMA = """
         FROM documents d, json_each(d.chunk_ids) part
         JOIN document_chunks k ON k.collection_id = d.collection_id AND k.chunk_id = part.value;
 """
+# Files of earlier releases get it when something is written into them; who only reads asks `has_files`.
+_FILES = """
+    CREATE TABLE IF NOT EXISTS files (    -- of the documents those that are files
+        collection_id INTEGER NOT NULL,
+        document_id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        mime_type TEXT,
+        places TEXT,                      -- JSON: where in it each of its chunks stands
+        copy_of TEXT,                     -- the document with the same bytes, which has the text; NULL: it has it
+        page_external_id TEXT,            -- of the page that it hangs on
+        page_title TEXT,
+        page_url TEXT,
+        PRIMARY KEY (collection_id, document_id),
+        FOREIGN KEY (collection_id, document_id) REFERENCES documents ON DELETE CASCADE
+    );
+    CREATE INDEX IF NOT EXISTS files_copy_of ON files (collection_id, copy_of) WHERE copy_of IS NOT NULL;
+"""
 
 
 def create_or_open(path: Path, *, is_shared: bool) -> apsw.Connection:
@@ -98,7 +115,11 @@ def create_or_open(path: Path, *, is_shared: bool) -> apsw.Connection:
             with changing(connection):
                 if not _is_ours(connection, path):  # another process may have made it meanwhile
                     connection.execute(_SCHEMA)
+                    connection.execute(_FILES)
                     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}")
+        elif not has_files(connection):
+            with changing(connection):
+                connection.execute(_FILES)
         # A commit that was acknowledged is delivered no more: it has to be on the disk.
         connection.execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
     except apsw.Error as error:
@@ -139,6 +160,11 @@ def open_to_read(path: Path) -> apsw.Connection:
         _close(connection)
         raise IndexFileRefused(f"The file {path} is empty: its writing did not end. Export it again.")
     return connection
+
+
+def has_files(connection: apsw.Connection) -> bool:
+    """Whether the file has the table of files."""
+    return bool(connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'files'").get)
 
 
 @contextmanager

@@ -101,6 +101,8 @@ class Document:
         last_edited_at: when the source says that the page was edited, an ISO 8601 time.
         text: of this version, for stores that answer alone; None for others, and where the target keeps no text.
         properties: of a row: name and `{"type", "text", "value"}`, likewise.
+        file: of a file, likewise: `name`, `mime_type`, `places` (of its chunks), `copy_of` (the document that has its
+            text), and `page_external_id`, `page_title` and `page_url` of its page.
     """
 
     document_id: UUID
@@ -115,6 +117,7 @@ class Document:
     last_edited_at: str | None = None
     text: str | None = None
     properties: Mapping[str, Any] | None = None
+    file: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

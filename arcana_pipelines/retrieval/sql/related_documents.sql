@@ -1,4 +1,5 @@
--- Served documents that have to do with one: above it, directly below it, linked in one of the two ways.
+-- Served documents that have to do with one: above it, directly below it, linked in one of the two ways, or related
+-- otherwise.
 -- Chosen before their contents are opened: each is decompressed whole.
 -- in: workspace_id, build (rag_index_build_id), document_id, most (of each kind)
 -- out: the fields of RelatedDocument
@@ -15,7 +16,14 @@ related AS (
     SELECT 3, CASE relation_type WHEN 'reference' THEN 'links to' ELSE relation_type END, r.related_document_id
     FROM this JOIN document_relation r ON r.base_document_id = this.document_id AND r.deleted_at IS NULL
     UNION
-    SELECT 4, CASE relation_type WHEN 'reference' THEN 'linked from' ELSE relation_type END, r.base_document_id
+    SELECT 4,
+           CASE relation_type
+               WHEN 'reference' THEN 'linked from'
+               WHEN 'derived' THEN 'derived from'
+               WHEN 'duplicate' THEN 'duplicate'
+               ELSE relation_type || ' of'
+           END,
+           r.base_document_id
     FROM this JOIN document_relation r ON r.related_document_id = this.document_id AND r.deleted_at IS NULL
 ),
 numbered AS (

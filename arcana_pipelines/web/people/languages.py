@@ -9,6 +9,8 @@ from typing import Literal, get_args
 
 from markupsafe import Markup, escape
 
+from arcana_pipelines.retrieval.hit_files import where_in_korean, where_in_words
+from arcana_pipelines.retrieval.results import HitFile
 from arcana_pipelines.web.people.sentences import in_korean
 
 Language = Literal["en", "ko"]
@@ -73,9 +75,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "workspace": ("Workspace", "워크스페이스"),
     "filters": ("Filters", "필터"),
     "kind": ("Kind", "종류"),
-    "any_kind": ("Pages and rows", "페이지와 행"),
+    "any_kind": ("Pages, rows and files", "페이지, 행, 파일"),
     "page": ("Pages", "페이지"),
     "row": ("Rows of databases", "데이터베이스의 행"),
+    "file": ("Files", "파일"),
     "below": ("Below the page", "이 페이지 아래"),
     "below_hint": ("Exact title, address or id", "정확한 제목, 주소 또는 ID"),
     "since": ("Edited since (UTC)", "이후에 수정됨 (UTC)"),
@@ -114,6 +117,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "more": ("More results", "결과 더 보기"),
     "repeated": ("Shown already, and also on:", "이미 나온 내용이 다음에도 있습니다:"),
     "duplicates": ("Also on", "같은 내용"),
+    "also_attached": ("The same file is on", "같은 파일이 있는 페이지"),
     "other_parts_one": ("1 other passage on this page", "이 페이지의 다른 구절 1개"),
     "other_parts": ("{n} other passages on this page", "이 페이지의 다른 구절 {n}개"),
     "edited": ("Edited {time}", "{time} 수정"),
@@ -289,6 +293,10 @@ class Words:
     def known(self, sentence: str) -> str | None:
         """A sentence of ours that is English elsewhere, in this language; None: its own words have to do."""
         return in_korean(sentence) if self.language == "ko" else None
+
+    def where(self, file: HitFile) -> str:
+        """In which file a text stands, and where in it."""
+        return where_in_korean(file) if self.language == "ko" else where_in_words(file)
 
     def with_code(self, name: str, **values: object) -> Markup:
         """The same for a page: what stands between backticks is code. The values are escaped."""

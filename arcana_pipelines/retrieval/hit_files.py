@@ -1,0 +1,138 @@
+"""Files among hits: which file it is, where in it the text stands, and that in words.
+
+The source gives no address that opens a file at a page (signed ones end within the hour), so a hit says in words where
+to look: `page 12 of Contract.pdf, attached to Sales handbook`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from arcana_pipelines.retrieval.results import HitFile, HoldingPage
+from arcana_pipelines.retrieval.shown import safe_address, shown
+
+MOST_PAGES = 20  # that a hit names with the same file
+
+
+def hit_file(
+    about: Mapping[str, Any] | None,
+    place: Mapping[str, Any] | None,
+    name: str,
+    attached_to: HoldingPage | None = None,
+    also_in: Sequence[HoldingPage] = (),
+) -> HitFile:
+    """What a hit says of its file.
+
+    Args:
+        about: `file` of the version's contents.
+        place: of the chunk, as the publish keeps it.
+        name: the title of the document.
+    """
+    place, rows = place or {}, (place or {}).get("rows")
+    label, sheet = place.get("label"), place.get("sheet")
+    return HitFile(
+        name=name,
+        mime_type=shown(str((about or {}).get("mime_type") or "application/octet-stream")),
+        page=place.get("page"),
+        last_page=place.get("last_page") if place.get("last_page") != place.get("page") else None,
+        page_label=None if label is None else shown(str(label)),
+        slide=place.get("slide"),
+        sheet=None if sheet is None else shown(str(sheet)),
+        rows=(rows[0], rows[1]) if rows else None,
+        begin=place.get("begin"),
+        end=place.get("end"),
+        attached_to=attached_to,
+        also_in=list(also_in),
+    )
+
+
+def holding_page(external_id: str | None, title: str | None, url: str | None) -> HoldingPage | None:
+    """A page of the ledger, as it may be shown; None where there is none."""
+    return None if external_id is None else HoldingPage(external_id, shown(title or ""), safe_address(url))
+
+
+def as_file(row: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A row of the statement `hits` as that of the first of these equal files, each as `files` gives it.
+
+    Nothing is told of the file that has the text, which whoever asks may not know of.
+    """
+    pages = [holding_page(file["page_external_id"], file["page_title"], file["page_url"]) for file in files]
+    others = {page.external_id: page for page in pages if page is not None and page != pages[0]}
+    file, title = files[0], row["title"] or ""
+    fields = ("document_id", "external_id", "title", "url", "path", "version", "last_edited_at", "file")
+    return {
+        **row,
+        **{field: file[field] for field in fields},
+        "text": _renamed(row["text"], title, file["title"]),
+        "before": [_renamed(text, title, file["title"]) for text in row["before"]],
+        "attached_to": pages[0],
+        "also_in": list(others.values()),
+    }
+
+
+def _renamed(text: str, title: str, name: str) -> str:
+    """A text that begins with one title with another in its place."""
+    heading, line, rest = text.partition("\n")
+    return f"# {name}{line}{rest}" if heading == f"# {title}" else text
+
+
+def where_in_words(file: HitFile) -> str:
+    """`page 12 of Contract.pdf, attached to Sales handbook`, with as much of it as is known."""
+    where = _place_in_words(file)
+    said = f"{where} of {file.name}" if where else file.name
+    return f"{said}, attached to {file.attached_to.title or 'a page without a title'}" if file.attached_to else said
+
+
+def where_in_korean(file: HitFile) -> str:
+    """The same in Korean: `Contract.pdf 12쪽, Sales handbook에 첨부`."""
+    said = " ".join(part for part in (file.name, _place_in_korean(file)) if part)
+    return f"{said}, {file.attached_to.title or '제목 없는 페이지'}에 첨부" if file.attached_to else said
+
+
+def _place_in_words(file: HitFile) -> str:
+    if file.page is not None:
+        if file.last_page is not None:
+            return f"pages {file.page}–{file.last_page}"
+        return f"page {file.page}{_printed(file, ' (printed {})')}"
+    if file.slide is not None:
+        return f"slide {file.slide}"
+    if file.sheet is not None or file.rows is not None:
+        sheet = [f"sheet {file.sheet}"] if file.sheet is not None else []
+        return ", ".join((*sheet, *_rows(file, "row {}", "rows {}–{}")))
+    return _times(file)
+
+
+def _place_in_korean(file: HitFile) -> str:
+    if file.page is not None:
+        if file.last_page is not None:
+            return f"{file.page}–{file.last_page}쪽"
+        return f"{file.page}쪽{_printed(file, '(인쇄된 쪽 번호 {})')}"
+    if file.slide is not None:
+        return f"슬라이드 {file.slide}"
+    if file.sheet is not None or file.rows is not None:
+        sheet = [f"시트 {file.sheet}"] if file.sheet is not None else []
+        return " ".join((*sheet, *_rows(file, "{}행", "{}–{}행")))
+    return _times(file)
+
+
+def _printed(file: HitFile, form: str) -> str:
+    """The number that is printed on the page, where it is another."""
+    return form.format(file.page_label) if file.page_label not in (None, str(file.page)) else ""
+
+
+def _rows(file: HitFile, one: str, several: str) -> tuple[str, ...]:
+    if file.rows is None:
+        return ()
+    first, last = file.rows
+    return (one.format(first) if first == last else several.format(first, last),)
+
+
+def _times(file: HitFile) -> str:
+    return "–".join(_clock(each) for each in (file.begin, file.end) if each is not None)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
