@@ -151,15 +151,21 @@ def composed(subject: str = "제목") -> EmailMessage:
 
 
 def test_a_mail_of_html_alone_is_read(tmp_path: Path) -> None:
-    pytest.importorskip("arcana_pipelines.files.parsing.parsers.html")
     message = composed()
     message.set_content("<p>다음 주 <b>화요일</b>에 뵙겠습니다.</p>", subtype="html", charset="euc-kr")
     assert "다음 주 화요일에 뵙겠습니다." in words_of(said_of(mail, message.as_bytes(), EML, tmp_path))
-    assert list((tmp_path / "written").iterdir()) == []
+
+
+def test_what_html_wants_to_load_or_hide_is_no_text(tmp_path: Path) -> None:
+    message = composed()
+    message.set_content(
+        "<style>p{}</style><img src='https://track.example/1.gif'><div style='display:none'>preheader</div><p>본문</p>",
+        subtype="html",
+    )
+    assert said_of(mail, message.as_bytes(), EML, tmp_path)[2:] == [Block("text", "본문")]
 
 
 def test_of_two_ways_the_plain_one_is_read_unless_it_says_nothing(tmp_path: Path) -> None:
-    pytest.importorskip("arcana_pipelines.files.parsing.parsers.html")
     message = composed()
     message.set_content("평문 본문")
     message.add_alternative("<p>HTML 본문</p>", subtype="html")

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
-from importlib import import_module
-from typing import cast
 
 from arcana_pipelines.files.kinds import FileKind
 from arcana_pipelines.files.parsing.blocks import Block, Inside, Note, Said, Title
 from arcana_pipelines.files.parsing.mail import internet, outlook
 from arcana_pipelines.files.parsing.mail.letter import Letter
 from arcana_pipelines.files.parsing.mail.plain_text import paragraphs
-from arcana_pipelines.files.parsing.protocol import Job, ParserModule, Reason, Unreadable
+from arcana_pipelines.files.parsing.protocol import Job, Reason, Unreadable
 
 _MOST_ADDRESSES = 5
 _MOST_FILES = 20
@@ -36,21 +33,21 @@ def parse(job: Job) -> Iterator[Said]:
         raise Unreadable(Reason.ENCRYPTED, "it is encrypted, or packed as what is (S/MIME, PGP)")
     if letter.subject:
         yield Title(letter.subject)
-    yield from _said(letter, job)
+    yield from _said(letter)
     yield from _files([letter, *_inner(letter)], job)
 
 
-def _said(letter: Letter, job: Job) -> Iterator[Block]:
+def _said(letter: Letter) -> Iterator[Block]:
     heads = [f"{name}: {_few(who)}" for name, who in letter.people if who]
     heads += [f"Date: {letter.date}"] if letter.date else []
     if heads:
         yield Block("text", " · ".join(heads))
     for text in letter.texts:
-        yield from _html(text.text, job) if text.html else paragraphs(text.text, text.flowed)
+        yield from _html(text.text) if text.html else paragraphs(text.text, text.flowed)
     for inner in letter.inner:
         if inner.subject:
             yield Block("heading", inner.subject, 2)
-        yield from _said(inner, job)
+        yield from _said(inner)
 
 
 def _few(names: list[str]) -> str:
@@ -58,15 +55,10 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:_MOST_ADDRESSES]) + (f" (+{more})" if more > 0 else "")
 
 
-def _html(text: str, job: Job) -> Iterator[Block]:
-    html = cast(ParserModule, import_module("arcana_pipelines.files.parsing.parsers.html"))
-    path = job.directory / "body"
-    path.write_bytes(text.encode("utf-8-sig", "replace"))  # the mark outweighs what the HTML says of its encoding
-    try:
-        said = list(html.parse(replace(job, path=path, kind=FileKind.HTML, name="body.html")))
-    finally:
-        path.unlink()
-    yield from (block for block in said if isinstance(block, Block))
+def _html(text: str) -> Iterator[Block]:
+    from arcana_pipelines.files.parsing.parsers import html  # needed where a mail has no plain text
+
+    return html.blocks(text)
 
 
 def _inner(letter: Letter) -> Iterator[Letter]:
