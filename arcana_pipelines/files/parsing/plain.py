@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
-# What takes a place, or stands for nothing: NUL, halves of surrogate pairs, soft hyphens, marks of byte order.
-_NOTHING = re.compile("[\x00\ud800-\udfff\xad\ufeff]")
+# What says nothing: NUL, halves of surrogate pairs, soft hyphens, marks of byte order, characters of symbol fonts.
+_NOTHING = re.compile("[\x00\ud800-\udfff\xad\ufeff\uf000-\uf0ff]")
+BULLET = re.compile("\\s*[-*•·∙○●◦▪■□◆◇▶‣–ㆍ\uf000-\uf0ff]\\s+(?=\\S)")
+"""The mark before an item of a list, in a text that knows of no lists."""
 
 
 def plain(text: str) -> str:
