@@ -14,6 +14,7 @@ from oxmsg.storage import Storage, Stream
 from arcana_pipelines.files.kinds import FileKind
 from arcana_pipelines.files.parsing.blocks import Block, Inside, Note, Said, Title
 from arcana_pipelines.files.parsing.mail import outlook
+from arcana_pipelines.files.parsing.mail.compressed_rtf import unpacked
 from arcana_pipelines.files.parsing.parsers import mail
 from arcana_pipelines.files.parsing.protocol import Reason
 from arcana_pipelines_tests.files.sayings import reason_of, said_of, shared, words_of
@@ -316,6 +317,34 @@ def test_a_mail_in_a_mail_of_outlook_is_read_in_its_place() -> None:
     outer = Storage("", (Stream("__properties_version1.0", bytes(32)), text("0037", "바깥")), (attachment,))
     letter = outlook._letter(outer, 32, 0)
     assert [(each.subject, each.texts[0].text) for each in letter.inner] == [("안쪽", "안쪽 본문")]
+
+
+# The two examples of [MS-OXRTFCP] 4.1 and 4.2: with what every window begins with, and with what repeats itself.
+_HELLO = (
+    "2d0000002b0000004c5a4675f1c5c7a703000a007263706731323542320af32068656c090020627705b06c647d0a800fa0",
+    b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n",
+)
+_REPEATS = ("1a0000001c0000004c5a4675e2d44b51410004205758595a0d6e7d010eb0", b"{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}")
+
+
+@pytest.mark.parametrize(("packed", "rtf"), [_HELLO, _REPEATS])
+def test_the_rtf_of_outlook_is_unpacked(packed: str, rtf: bytes) -> None:
+    whole = bytes.fromhex(packed)
+    assert unpacked(whole) == rtf
+    assert all(rtf.startswith(unpacked(whole[:kept])) for kept in range(len(whole)))
+
+
+def test_what_is_no_rtf_of_outlook_or_says_that_it_is_huge_is_none() -> None:
+    whole = bytes.fromhex(_HELLO[0])
+    assert unpacked(b"") == unpacked(bytes(40)) == unpacked(whole[:4] + b"\xff" * 4 + whole[8:]) == b""
+
+
+def test_a_mail_of_outlook_that_is_rtf_alone_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = Stream("__substg1.0_10090102", bytes.fromhex(_HELLO[0]))
+    storage = Storage("", (Stream("__properties_version1.0", bytes(32)), packed), ())
+    monkeypatch.setattr(outlook, "read", lambda path: outlook._letter(storage, 32, 0))
+    assert said_of(mail, b"", MSG, tmp_path) == [Block("text", "hello world")]
+    assert list((tmp_path / "written").iterdir()) == []
 
 
 @pytest.mark.parametrize("kept", [8, 600, 3000])

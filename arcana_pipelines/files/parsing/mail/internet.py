@@ -86,7 +86,8 @@ def _leaf(part: Message[Any, Any], letter: Letter, kind: str, within: str) -> No
     data = payload if isinstance(payload, bytes) else b""
     if kind in ("text/plain", "text/html") and not attached:
         flowed = str(part.get_param("format", "")).lower() == "flowed"
-        letter.texts.append(Text(decoded(data, part.get_content_charset()), kind == "text/html", flowed))
+        text = decoded(data, part.get_content_charset())
+        letter.texts.append(Text(text, "html" if kind == "text/html" else "plain", flowed))
     elif part.get_content_maintype() == "image" and within == "related":
         letter.pictures += 1
     elif attached or part.get_content_maintype() == "image":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from arcana_pipelines.files.parsing.decoding import decode
 from arcana_pipelines.files.parsing.protocol import Unreadable
@@ -23,12 +24,12 @@ class Text:
     """A text of a mail.
 
     Attributes:
-        html: whether it is HTML.
+        form: of RTF, `text` is its source, a byte a character.
         flowed: of plain text: a line that ends in a blank goes on in the next one (RFC 3676).
     """
 
     text: str
-    html: bool = False
+    form: Literal["plain", "html", "rtf"] = "plain"
     flowed: bool = False
 
 
@@ -60,10 +61,11 @@ class Letter:
 
 def chosen(ways: list[Text]) -> list[Text]:
     """Of one text in several ways the plain one, unless that only says that there is another."""
-    plain = [text for text in ways if not text.html and text.text.strip()]
-    html = [text for text in ways if text.html and text.text.strip()]
+    plain, html, rtf = (
+        [text for text in ways if text.form == form and text.text.strip()] for form in ("plain", "html", "rtf")
+    )
     if not plain or not html:
-        return plain or html
+        return plain or html or rtf
     said = sum(len(text.text.strip()) for text in plain)
     shown = sum(len(" ".join(_MARKUP.sub(" ", text.text).split())) for text in html)
     return html if said < _PLACEHOLDER and shown > 5 * said else plain

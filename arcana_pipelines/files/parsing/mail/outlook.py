@@ -14,6 +14,7 @@ from olefile import OleFileIO
 from oxmsg.domain import constants as pid
 from oxmsg.storage import Storage
 
+from arcana_pipelines.files.parsing.mail.compressed_rtf import unpacked
 from arcana_pipelines.files.parsing.mail.letter import Letter, Text, chosen, decoded, moment
 from arcana_pipelines.files.parsing.plain import plain
 
@@ -48,7 +49,8 @@ def _letter(storage: Storage, begin: int, depth: int) -> Letter:
         if who := one.person(pid.PID_DISPLAY_NAME, pid.PID_SMTP_ADDRESS, pid.PID_EMAIL_ADDRESS):
             to.setdefault(one.number(pid.PID_RECIPIENT_TYPE) or _TO, []).append(who)
     letter.people = [("From", [sender] if sender else []), ("To", to[_TO]), ("Cc", to[_CC])]
-    letter.texts = chosen([Text(item.lines(pid.PID_BODY)), Text(item.lines(pid.PID_HTML), html=True)])
+    rtf = Text(unpacked(item.bytes_of(pid.PID_RTF_COMPRESSED)).decode("latin-1"), "rtf")
+    letter.texts = chosen([Text(item.lines(pid.PID_BODY)), Text(item.lines(pid.PID_HTML), "html"), rtf])
     letter.encrypted = item.text(pid.PID_MESSAGE_CLASS).upper() == "IPM.NOTE.SMIME"
     for attachment in storage.iter_attachment_storages():
         _attachment(attachment, item.codec, letter, depth)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 
 from arcana_pipelines.files.kinds import FileKind
 from arcana_pipelines.files.parsing.blocks import Block, Inside, Note, Said, Title
 from arcana_pipelines.files.parsing.mail import internet, outlook
-from arcana_pipelines.files.parsing.mail.letter import Letter
+from arcana_pipelines.files.parsing.mail.letter import Letter, Text
 from arcana_pipelines.files.parsing.mail.plain_text import paragraphs
 from arcana_pipelines.files.parsing.protocol import Job, Reason, Unreadable
 
@@ -33,21 +34,21 @@ def parse(job: Job) -> Iterator[Said]:
         raise Unreadable(Reason.ENCRYPTED, "it is encrypted, or packed as what is (S/MIME, PGP)")
     if letter.subject:
         yield Title(letter.subject)
-    yield from _said(letter)
+    yield from _said(letter, job)
     yield from _files([letter, *_inner(letter)], job)
 
 
-def _said(letter: Letter) -> Iterator[Block]:
+def _said(letter: Letter, job: Job) -> Iterator[Block]:
     heads = [f"{name}: {_few(who)}" for name, who in letter.people if who]
     heads += [f"Date: {letter.date}"] if letter.date else []
     if heads:
         yield Block("text", " · ".join(heads))
     for text in letter.texts:
-        yield from _html(text.text) if text.html else paragraphs(text.text, text.flowed)
+        yield from _blocks(text, job)
     for inner in letter.inner:
         if inner.subject:
             yield Block("heading", inner.subject, 2)
-        yield from _said(inner)
+        yield from _said(inner, job)
 
 
 def _few(names: list[str]) -> str:
@@ -55,10 +56,18 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:_MOST_ADDRESSES]) + (f" (+{more})" if more > 0 else "")
 
 
-def _html(text: str) -> Iterator[Block]:
-    from arcana_pipelines.files.parsing.parsers import html  # needed where a mail has no plain text
+def _blocks(text: Text, job: Job) -> Iterator[Block]:
+    if text.form == "plain":
+        yield from paragraphs(text.text, text.flowed)
+        return
+    from arcana_pipelines.files.parsing.parsers import html, rtf  # what they need is seldom needed
 
-    return html.blocks(text)
+    if text.form == "html":
+        yield from html.blocks(text.text)
+    else:
+        (path := job.directory / "body").write_bytes(text.text.encode("latin-1"))
+        yield from (said for said in rtf.parse(replace(job, path=path)) if isinstance(said, Block))
+        path.unlink()
 
 
 def _inner(letter: Letter) -> Iterator[Letter]:
