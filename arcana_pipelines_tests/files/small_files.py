@@ -67,6 +67,7 @@ def docx(path: Path, body: str, **parts: str) -> Path:
     return zipped(
         path,
         {
+            "[Content_Types].xml": "<Types/>",
             "_rels/.rels": relations(("r1", "officeDocument", "word/document.xml")),
             "word/_rels/document.xml.rels": relations(*((f"x{name}", name, f"{name}.xml") for name in parts)),
             "word/document.xml": f"<w:document {W}><w:body>{body}</w:body></w:document>",
@@ -93,7 +94,8 @@ def pptx(path: Path, *slides: str, hidden: int = -1, **parts: str) -> Path:
 
     The parts of slides are numbered against their order, as they may be.
     """
-    files: dict[str, str | bytes] = {"_rels/.rels": relations(("r", "officeDocument", "ppt/presentation.xml"))}
+    files: dict[str, str | bytes] = {"[Content_Types].xml": "<Types/>"}
+    files |= {"_rels/.rels": relations(("r", "officeDocument", "ppt/presentation.xml"))}
     names = [f"slides/slide{len(slides) - n}.xml" for n in range(len(slides))]
     listed = "".join(f'<p:sldId id="{256 + n}" r:id="s{n}"/>' for n in range(len(slides)))
     files["ppt/presentation.xml"] = f"<p:presentation {P}><p:sldIdLst>{listed}</p:sldIdLst></p:presentation>"
@@ -135,6 +137,7 @@ def xlsx(path: Path, states: Mapping[str, str] | None = None, **sheets: str | Se
     return zipped(
         path,
         {
+            "[Content_Types].xml": "<Types/>",
             "_rels/.rels": relations(("r", "officeDocument", "xl/workbook.xml")),
             "xl/workbook.xml": f"<workbook {S}><sheets>{listed}</sheets></workbook>",
             "xl/_rels/workbook.xml.rels": relations(*entries, ("st", "styles", "styles.xml")),

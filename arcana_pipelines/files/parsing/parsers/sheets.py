@@ -6,6 +6,7 @@ Not read: formulas (one that was never computed has no value), charts, macros, c
 from __future__ import annotations
 
 import datetime
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -45,13 +46,16 @@ def parse(job: Job) -> Iterator[Said]:
 
 
 def _opened_by_kind(job: Job) -> calamine.CalamineWorkbook:
-    # calamine tells an encrypted workbook from a damaged one only where it knows the kind, by the name of the file.
-    link = job.directory / f"workbook.{job.kind}"
-    link.symlink_to(job.path.absolute())
     try:
-        return _opened(link)
-    finally:
-        link.unlink()
+        return _opened(job.path)
+    except Unreadable:
+        # calamine tells a password from damage only where it knows the kind, which is by the name of the file.
+        named = job.directory / f"workbook.{job.kind}"
+        shutil.copyfile(job.path, named)
+        try:
+            return _opened(named)
+        finally:
+            named.unlink()
 
 
 def _opened(file: Path | IO[bytes]) -> calamine.CalamineWorkbook:
