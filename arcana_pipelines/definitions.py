@@ -4,5 +4,5 @@ import dagster as dg
 
 from arcana_pipelines.defs.build import build_defs
 
-# Materialize in the UI runs no job of ours and takes the location's executor: five assets in one process, not in five.
+# Materialize in the UI runs no job of ours and takes the location's executor: all assets in one process, not one each.
 defs = dg.Definitions.merge(build_defs(), dg.Definitions(executor=dg.in_process_executor))

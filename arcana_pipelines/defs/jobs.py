@@ -1,6 +1,6 @@
 """Syncing a workspace from source to index, in one process; and what is done with its indexes besides.
 
-In-process, five assets cost 0.5 s of overhead instead of 6; parallelism lives inside the assets and between
+In-process, the assets cost 0.5 s of overhead instead of 6; parallelism lives inside the assets and between
 workspaces. The jobs carry that executor themselves, so that they keep it beside other code.
 """
 

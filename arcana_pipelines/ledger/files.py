@@ -22,7 +22,7 @@ from arcana_pipelines.sources.protocol import FetchedPage, FileRef
 load_sql = statements_beside(__file__)
 
 # Reasons of a parser that may be another one next time.
-AGAIN = ("crashed", "timeout")
+AGAIN = ("crashed", "timeout", "service_failed")
 # How deep files lie in files whose own files are looked into: an archive in a mail, and no further.
 DEEPEST = 2
 

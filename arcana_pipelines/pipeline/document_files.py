@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, cast
@@ -26,6 +26,7 @@ from arcana_pipelines.errors import (
     PageRejected,
     PageUnavailable,
     SourceUnavailable,
+    TranscriptionFailed,
 )
 from arcana_pipelines.files.kinds import FileKind, kind_of, mime_type_of
 from arcana_pipelines.files.parsing.blocks import Block, Place
@@ -34,7 +35,8 @@ from arcana_pipelines.files.parsing.registry import Options, parser_key
 from arcana_pipelines.files.parsing.run import read_file
 from arcana_pipelines.files.stores.protocol import FileStore
 from arcana_pipelines.files.stores.registry import key_of, open_file_store, prefix_of
-from arcana_pipelines.files.text import written
+from arcana_pipelines.files.text import FileText, written
+from arcana_pipelines.files.transcription import transcribe, transcript_key
 from arcana_pipelines.ledger import files, generations, pages
 from arcana_pipelines.ledger.counters import Counters, FileWork
 from arcana_pipelines.ledger.files import Failed, Fetched, FileCount, FileToFetch, FileToParse
@@ -58,6 +60,7 @@ MARGIN = timedelta(minutes=2)
 ORPHANED_AFTER = timedelta(hours=24)
 SAMPLE = 20
 _PIECE = 2**20
+RECORDINGS = (FileKind.AUDIO, FileKind.VIDEO)
 # Kinds whose title is part of what a person reads: a subject, a name of a book.
 _TITLED = frozenset({FileKind.EML, FileKind.MSG, FileKind.EPUB, FileKind.HTML})
 
@@ -159,7 +162,8 @@ def options_of(settings: Settings) -> Options:
 def parsers_of(settings: Settings) -> dict[str, str]:
     """What reads each kind of file now."""
     options = options_of(settings)
-    return {kind.value: parser_key(kind, options) for kind in FileKind}
+    parsers = {kind.value: parser_key(kind, options) for kind in FileKind}
+    return parsers | {kind.value: transcript_key(settings) for kind in RECORDINGS}
 
 
 def policy_of(settings: Settings) -> str:
@@ -362,29 +366,36 @@ def _read(session: Session, store: FileStore, file: FileToParse) -> _Read:
     options = options_of(session.settings)
     with store.fetch(file.storage_key, file.sha256.hex()) as path:
         try:
+            if kind in RECORDINGS:
+                return _of_text(written(transcribe(path, file.name, session.settings)), began)
             with read_file(path, file.name, kind, options) as reading:
                 blocks = reading.blocks
                 if reading.title and kind in _TITLED:
                     blocks = (Block("heading", reading.title, 1), *blocks)
-                text = written(blocks)
+                read = _of_text(written(blocks), began)
                 inside = [(each.name, _keep(session, store, each.path, each.name)) for each in reading.attachments]
-                return _Read(
-                    text=text.text,
+                return replace(
+                    read,
                     title=reading.title or None,
-                    places=[[at.offset, place_as_json(at.place), at.continues] for at in text.places],
-                    notes=(*reading.notes, *text.notes),
+                    notes=(*reading.notes, *read.notes),
                     inside=[kept for _, kept in inside],
                     names=[name for name, _ in inside],
-                    seconds=time.monotonic() - began,
                 )
         except Unreadable as error:
             return _Read(reason=str(error.reason), detail=error.detail, seconds=time.monotonic() - began)
+        except TranscriptionFailed as error:
+            return _Read(reason="service_failed", detail=str(error), seconds=time.monotonic() - began)
         except (ArcanaError, OSError):
             raise
         except Exception as error:  # the edge of a file: one that cannot be read delays no other
             log.exception("a file of the kind %s cannot be read", kind)
             detail = f"cannot be read: {type(error).__name__}"
             return _Read(reason=str(Reason.CRASHED), detail=detail, seconds=time.monotonic() - began)
+
+
+def _of_text(text: FileText, began: float) -> _Read:
+    places = [[at.offset, place_as_json(at.place), at.continues] for at in text.places]
+    return _Read(text=text.text, places=places, notes=text.notes, seconds=time.monotonic() - began)
 
 
 def place_as_json(place: Place) -> dict[str, object]:

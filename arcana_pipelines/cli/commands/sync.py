@@ -1,4 +1,4 @@
-"""`arcana sync`: the five assets for one workspace, run through Dagster in this process."""
+"""`arcana sync`: the assets of a sync for one workspace, run through Dagster in this process."""
 
 from __future__ import annotations
 

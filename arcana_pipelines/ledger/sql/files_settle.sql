@@ -1,4 +1,4 @@
--- Files whose bytes have been read say so: with text, or why without. What crashed its parser is tried once more.
+-- Files whose bytes have been read say so: with text, or why without.
 -- in: workspace_id, parsers (JSON: the parser of each kind that one reads), again (reasons that may be another next time)
 -- out: how many changed
 WITH read AS (
@@ -6,7 +6,9 @@ WITH read AS (
            CASE WHEN p.reason IS NULL THEN 'parsed'
                 WHEN p.reason = ANY(%(again)s) THEN 'quarantined'
                 ELSE 'skipped' END AS state,
-           CASE WHEN p.reason = ANY(%(again)s) AND p.attempts < 2 THEN p.parsed_at + interval '10 minutes' END AS next
+           -- A process that crashed is tried once more, a service that did not answer for a week.
+           CASE WHEN p.reason = ANY(%(again)s) AND p.attempts < CASE p.reason WHEN 'service_failed' THEN 9 ELSE 2 END
+                THEN p.parsed_at + interval '10 minutes' * least(power(3, p.attempts - 1), 144) END AS next
     FROM source_file f
     JOIN stored_file s ON s.workspace_id = f.workspace_id AND s.sha256 = f.sha256
     JOIN parsed_file p ON p.workspace_id = f.workspace_id AND p.sha256 = f.sha256

@@ -14,6 +14,6 @@ WHERE f.workspace_id = %(workspace_id)s
                              AND f.parser IS DISTINCT FROM coalesce(wanted.parser, 'none/1')
        OR f.state = 'quarantined' AND f.next_attempt_at <= now())
   AND (p.sha256 IS NULL
-       OR p.reason = ANY(%(again)s) AND p.attempts < 2 AND f.state = 'quarantined' AND f.next_attempt_at <= now())
+       OR p.reason = ANY(%(again)s) AND f.state = 'quarantined' AND f.next_attempt_at <= now())
 GROUP BY s.sha256, s.kind, wanted.parser, s.storage_key, s.size, p.attempts
 ORDER BY s.size, s.sha256;
