@@ -55,7 +55,7 @@ def test_what_a_camera_wrote_into_a_photograph_stays_in_it(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("orientation", "dark"), [(1, (0, 0)), (3, (1, 1)), (6, (1, 0)), (8, (0, 1))])
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
 def test_a_photograph_is_turned_as_its_camera_was_held(
     kind: str, orientation: int, dark: tuple[int, int], tmp_path: Path
 ) -> None:

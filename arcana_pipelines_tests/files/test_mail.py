@@ -221,6 +221,13 @@ def test_a_mail_in_a_mail_is_a_file_that_is_read_as_one(tmp_path: Path) -> None:
     assert titles(said) == ["안쪽 메일"] and "안쪽 본문 똠" in words_of(said)
 
 
+def test_a_mail_in_a_mail_may_be_packed_as_other_files_are(tmp_path: Path) -> None:
+    inner = base64.encodebytes(sent("Subject: inner", "From: a@b.kr", "", "text")).decode()
+    raw = sent("Subject: a", "Content-Type: message/rfc822", "Content-Transfer-Encoding: base64", "", inner)
+    found = files(said_of(mail, raw, EML, tmp_path), tmp_path)
+    assert found == {"inner.eml": sent("Subject: inner", "From: a@b.kr", "", "text")}
+
+
 def test_pictures_of_the_layout_and_signatures_are_no_files(tmp_path: Path) -> None:
     message = composed()
     message.set_content("본문")

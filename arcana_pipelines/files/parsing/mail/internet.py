@@ -6,6 +6,7 @@ characters in two where a header is folded, and sends bytes that no header decla
 
 from __future__ import annotations
 
+import base64
 import email
 import email.errors
 import email.header
@@ -73,8 +74,14 @@ def _attached_mail(part: Message[Any, Any], letter: Letter) -> None:
     if not (isinstance(inner, list) and inner and isinstance(inner[0], Message)):
         letter.not_read += 1
         return
+    message = inner[0]
     try:
-        letter.files.append(((_header(inner[0], "subject") or "mail") + ".eml", inner[0].as_bytes()))
+        data = message.as_bytes()
+        if str(part.get("content-transfer-encoding") or "").strip().lower() == "base64":
+            # Against the rules (RFC 2046, 5.2.1), but sent.
+            data = base64.b64decode(data)
+            message = email.message_from_bytes(data, _class=EmailMessage, policy=_POLICY)
+        letter.files.append(((_header(message, "subject") or "mail") + ".eml", data))
     except _WRONG:
         letter.not_read += 1
 

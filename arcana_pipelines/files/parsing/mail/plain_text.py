@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from arcana_pipelines.files.parsing.blocks import Block
-from arcana_pipelines.files.parsing.plain import plain
+from arcana_pipelines.files.parsing.plain import BULLET, plain
 
 _QUOTE = re.compile(r"\s?(?:>\s?)+")
-_ITEM = re.compile(r"\s*(?:(?P<bullet>[-*•·▪‣○●])|\d{1,3}[.)])\s+(?=\S)")
+_NUMBER = re.compile(r"\s*\d{1,3}[.)]\s+(?=\S)")
 # Columns. Mail that breaks its lines does so at 72 to 78.
 _FULL_LINE = 60
 
@@ -23,14 +23,15 @@ def paragraphs(text: str, flowed: bool) -> Iterator[Block]:
     for line in [*(_joined(text.splitlines()) if flowed else text.splitlines()), ""]:
         quoted = _QUOTE.match(line)
         said = plain(line[quoted.end() :] if quoted else line)
-        item = None if quoted else _ITEM.match(line)
+        bullet = None if quoted else BULLET.match(line)
+        item = bullet or (None if quoted else _NUMBER.match(line))
         goes_on = paragraph and said and not item and bool(quoted) == (kind == "quote") and _is_full(paragraph[-1])
         if paragraph and not goes_on:
             yield Block(kind, " ".join(paragraph))
             paragraph = []
         if said and not paragraph:
             kind = "quote" if quoted else "item" if item else "text"
-            said = said[len(item.group("bullet") or "") :].lstrip() if item else said
+            said = plain(line[bullet.end() :]) if bullet else said
         if said:
             paragraph.append(said)
 

@@ -18,7 +18,7 @@ from arcana_pipelines.files.parsing.blocks import NOWHERE, Note, Picture, Place,
 from arcana_pipelines.files.parsing.protocol import Job, Reason, Unreadable
 
 # All others stay closed. Pillow would read some of them by starting programs.
-_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "JPEG2000")
+_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000")
 _BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"\0\0\0\x0cjP")
 # An A3 sheet scanned at 600 dpi has 70 million. Decoded, a pixel takes up to four bytes, and twice that for a moment.
 MOST_PIXELS = 100_000_000
