@@ -73,7 +73,7 @@ class Outside:
             hosts: those that are allowed, in lower case; `*.` before one: every host below it. None: all.
             timeout: seconds that a server may pause.
         """
-        self._hosts = None if hosts is None else tuple(filter(None, (_in_ascii(host) for host in hosts)))
+        self._hosts = None if hosts is None else tuple(filter(None, map(plain_host, hosts)))
         self._timeout = timeout
         self._network = network or Network()
 
@@ -173,13 +173,13 @@ def _host(parts: SplitResult) -> str:
     Raises:
         DownloadRefused: it is no name of a host.
     """
-    host = _in_ascii(parts.hostname or "")
+    host = plain_host(parts.hostname or "")
     if not host:
         raise DownloadRefused("A file's address has no proper host.")
     return host
 
 
-def _in_ascii(host: str) -> str:
+def plain_host(host: str) -> str:
     """A name or address of a host as it is compared and asked for; empty for what is none. `*.` may stand before it."""
     star, host = ("*.", host[2:]) if host.startswith("*.") else ("", host)
     host = host.strip().strip("[]").rstrip(".").lower()

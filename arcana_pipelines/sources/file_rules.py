@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from arcana_pipelines.errors import InvalidSetting
+from arcana_pipelines.net.outside import plain_host
 from arcana_pipelines.settings import Settings
 
 
@@ -22,8 +24,20 @@ class FileRules:
 
 
 def file_rules(settings: Settings) -> FileRules | None:
-    """What the settings say; None where sources are not asked for files."""
+    """What the settings say; None where sources are not asked for files.
+
+    Raises:
+        InvalidSetting: FILE_EXTERNAL_HOSTS names what is not a host.
+    """
     if settings.files == "off":
         return None
-    named = (host.strip().lower().rstrip(".") for host in settings.file_external_hosts.split(","))
-    return FileRules(settings.file_covers == "on", tuple(dict.fromkeys(filter(None, named))))
+    hosts: dict[str, None] = {}
+    for named in filter(None, map(str.strip, settings.file_external_hosts.split(","))):
+        host = plain_host(named)
+        if not host:
+            raise InvalidSetting(
+                f"FILE_EXTERNAL_HOSTS names {named[:100]!r}, which is not a host: write files.example.com, or "
+                "*.example.com for every host below it."
+            )
+        hosts[host] = None
+    return FileRules(settings.file_covers == "on", tuple(hosts))

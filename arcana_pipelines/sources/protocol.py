@@ -284,6 +284,7 @@ class Source(Protocol):
             DownloadExpired: its address holds no longer; reading its page gives a new one.
             DownloadRefused: it is too large, or lies where nothing is fetched from.
             DownloadFailed: it could not be had now.
+            TokenRevoked: nothing can be read with this token.
         """
         raise DownloadRefused("this source has no files")
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from arcana_pipelines.sources.file_rules import FileRules
 from arcana_pipelines.sources.protocol import Source
 from arcana_pipelines.sources.registry import open_source
 from arcana_pipelines.testing.conformance.sources import SourceConformance
@@ -27,7 +28,8 @@ class TestNotion(SourceConformance):
         table = world.add_database("Invoices", schema={"Name": "title", "Due": "date"})
         world.add_row(table.data_source_id, "May", {"Due": "2026-05-01"}, [blocks.paragraph("Due.")])
         world.trash(world.add_page("Thrown away", blocks=[blocks.paragraph("Old.")]))
-        opened = acme.source()
+        world.add_file(first, "pdf", "연차 규정.pdf", b"%PDF")
+        opened = acme.at(files=FileRules()).source()
         yield opened
         opened.close()
 
@@ -49,7 +51,8 @@ class TestNotionExport(SourceConformance):
         write(
             tmp_path / "export",
             {
-                f"Handbook {A}.md": "# Handbook\n\nCows say moo.\n",
+                f"Handbook {A}.md": f"# Handbook\n\nCows say moo.\n\n![](Handbook%20{A}/cow.png)\n",
+                f"Handbook {A}/cow.png": b"cow",
                 f"Handbook {A}/휴가 {B}.md": "# 휴가\n\n휴가는 열다섯 날이다.\n",
                 f"Invoices {C}.csv": "Name,Due\nMay,2026-05-01\n",
                 f"Invoices {C}/May {D}.md": "# May\n\nDue: 2026-05-01\n\nDue.\n",

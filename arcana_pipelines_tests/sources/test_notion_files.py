@@ -9,18 +9,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from arcana_pipelines.errors import DownloadExpired, DownloadFailed, DownloadRefused
 from arcana_pipelines.net import download as downloads
+from arcana_pipelines.net.outside import Network, Outside
 from arcana_pipelines.sources.file_rules import FileRules
-from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
 from arcana_pipelines.sources.notion.files import FileHosts, Medium, file_refs
-from arcana_pipelines.sources.notion.limiter import RateLimiter
 from arcana_pipelines.sources.notion.markdown_media import media_in
+from arcana_pipelines.sources.notion.page_files import PageFiles
 from arcana_pipelines.sources.notion.source import NotionSource
 from arcana_pipelines.sources.protocol import FileRef, Mode, PageRef
 from arcana_pipelines.testing.conformance.sources import changed, read
+from arcana_pipelines.testing.http_server import Answer, AnsweringServer, Request
 from arcana_pipelines.testing.notion_server import blocks
 from arcana_pipelines.testing.notion_server.model.clock import DEFAULT_START
 from arcana_pipelines_tests.harness import Harness
@@ -45,10 +45,7 @@ def open_source(acme: Harness) -> Iterator[Open]:
     def open_source(files: FileRules | None = FileRules(), by_blocks: bool = False) -> NotionSource:  # noqa: B008
         if by_blocks:
             acme.server.faults.add("/markdown", "403", times=None)
-        token = SecretStr(acme.world.token)
-        limiter = RateLimiter(acme.database, fingerprint(token), 0, sleep=acme.sleep_through)
-        api = NotionApi(token, acme.server.base_url, limiter, Patience(timeout=5.0))
-        opened.append(NotionSource(api, files=files))
+        opened.append(acme.at(files=files).source())
         return opened[-1]
 
     yield open_source
@@ -422,3 +419,49 @@ def test_a_server_that_is_too_slow_is_given_up(acme: Harness, plan: Plan, monkey
         fetched(source, file)
     first, second = acme.server.file_requests
     assert (first.status, second.status) == (200, 206)
+
+
+# --- files that Notion does not keep ----------------------------------------------------------------------
+
+
+class Elsewhere(AnsweringServer):
+    def answer(self, request: Request) -> Answer:
+        page = b"<!doctype html><html>Log in</html>"
+        return Answer(200, page if "login" in request.target else b"%PDF", {"Content-Type": "application/pdf"})
+
+
+def test_a_file_elsewhere_is_fetched_from_allowed_hosts_alone(acme: Harness, open_source: Open) -> None:
+    content = [blocks.pdf(f"http://{host}/a.pdf") for host in ("files.example.com", "evil.example.org")]
+    content.append(blocks.pdf("http://files.example.com/login.pdf"))
+    page = acme.world.add_page("Handbook", blocks=content)
+    rules = FileRules(external_hosts=("files.example.com",))
+    source = open_source(rules)
+    allowed, other, login = files_of(source, page)
+    with Elsewhere() as server:
+        port = int(server.address.rpartition(":")[2])
+        network = Network(lambda host, port: ["93.184.216.34"], lambda address, _: ("127.0.0.1", port))
+        outside = Outside(rules.external_hosts, network=network)
+        files = PageFiles(source.api, rules, outside)
+        target = io.BytesIO()
+        files.download(allowed, target, MIB)
+        assert target.getvalue() == b"%PDF"
+        for file in (other, login):
+            with pytest.raises(DownloadRefused):
+                files.download(file, io.BytesIO(), MIB)
+    with pytest.raises(DownloadRefused, match="FILE_EXTERNAL_HOSTS"):
+        fetched(open_source(), allowed)
+    assert acme.server.file_requests == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "169.254.169.254", "[::ffff:10.0.0.1]", "localhost"])
+def test_not_even_an_allowed_host_inside_is_asked(acme: Harness, open_source: Open, host: str) -> None:
+    source = open_source(FileRules(external_hosts=(host, "*")))
+    url = f"http://{host}/a.pdf"
+    with pytest.raises(DownloadRefused):
+        fetched(source, FileRef(url, "a.pdf", url, is_external=True))
+
+
+def test_what_notion_says_that_it_keeps_inside_is_not_asked(acme: Harness, open_source: Open) -> None:
+    url = f"http://127.0.0.1:80/s/u/a.pdf{SIGNED}"
+    with pytest.raises(DownloadRefused):
+        fetched(open_source(), FileRef("/s/u/a.pdf", "a.pdf", url))

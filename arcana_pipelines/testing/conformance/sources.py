@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from arcana_pipelines.errors import PageUnavailable, SourceError, WrongUse
-from arcana_pipelines.sources.protocol import Listing, Mode, PageRef, Presence, Source
+from arcana_pipelines.errors import DownloadRefused, PageUnavailable, SourceError, WrongUse
+from arcana_pipelines.markdown.urls import without_signatures
+from arcana_pipelines.sources.protocol import FileRef, Listing, Mode, PageRef, Presence, Source
 from arcana_pipelines.testing.conformance.threads import at_once
 
 MOST_REQUESTS = 1000
+MOST_BYTES = 2**20
 
 
 class SourceConformance:
@@ -106,8 +109,27 @@ class SourceConformance:
         refs = [ref for ref in read(source.enumerate(Mode.FULL, None, changed)) if not ref.is_container]
         alone = [source.fetch(ref) for ref in refs]
         together = at_once(source.fetch, refs * 3)
-        assert [page.markdown for page in together] == [page.markdown for page in alone] * 3
+        # Signatures in a body are other ones at each read, and no part of its text.
+        once, thrice = ([without_signatures(page.markdown) for page in pages] for pages in (alone, together))
+        assert thrice == once * 3
         assert all(page.fetched_at.tzinfo is not None for page in alone)
+
+    def test_files_are_told_by_ids_that_stay_and_give_the_same_bytes_again(self, source: Source) -> None:
+        refs = [ref for ref in read(source.enumerate(Mode.FULL, None, changed)) if not ref.is_container]
+        for ref in refs:
+            pages = [source.fetch(ref).files for _ in range(2)]
+            assert all((files is not None) is source.capabilities.lists_files for files in pages)
+            first, second = (files or () for files in pages)
+            ids = [file.file_id for file in first]
+            assert ids == [file.file_id for file in second] and len(ids) == len(set(ids))
+            for file, again in zip(first, second, strict=True):
+                assert file.name and not set(file.name) & set("/\\\n")
+                assert file.expires_at is None or file.expires_at.tzinfo is not None
+                if not file.is_external:
+                    data = bytes_of(source, file)
+                    assert bytes_of(source, again) == data
+                    with pytest.raises(DownloadRefused):
+                        source.download(again, io.BytesIO(), len(data) - 1)
 
     def test_every_listed_page_is_confirmed_as_it_was_listed(self, source: Source) -> None:
         refs = [ref for ref in read(source.enumerate(Mode.FULL, None, changed)) if not ref.is_container]
@@ -166,6 +188,13 @@ def unchanged(refs: Sequence[PageRef]) -> list[bool]:
 def read(listing: Listing) -> list[PageRef]:
     """All references of a listing, each id once, the last one counting."""
     return list({ref.external_id: ref for batch in listing.batches for ref in batch}.values())
+
+
+def bytes_of(source: Source, file: FileRef) -> bytes:
+    """A file, downloaded over what was there before."""
+    target = io.BytesIO(b"before")
+    source.download(file, target, MOST_BYTES)
+    return target.getvalue()
 
 
 def facts(ref: PageRef) -> tuple[object, ...]:

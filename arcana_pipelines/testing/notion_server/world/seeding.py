@@ -18,19 +18,36 @@ _NESTED = 0.75
 _KOREAN = 0.4
 
 
-def seed_world(pages: int = 200, rows: int = 50, seed: int = 1, *, real_time: bool = False) -> NotionWorld:
-    """A workspace with so many pages (about 20 blocks each) and, in all its databases together, rows.
+def seed_world(
+    pages: int = 200, rows: int = 50, seed: int = 1, *, real_time: bool = False, files: int = 0
+) -> NotionWorld:
+    """A workspace with so many pages (about 20 blocks each), in all its databases together rows, and on pages files.
+
+    The files are small texts, tables and web pages, some of them on two pages; nothing else depends on them.
 
     The clock stands at the usual start, or runs from the present with `real_time`; everything was made in the
     60 days before.
     """
     end = datetime.now(UTC) if real_time else DEFAULT_START
     world = NotionWorld(start=end - HISTORY, seed=seed)
-    _Seeder(world, Random(seed), HISTORY / max(1, pages + rows)).fill(pages, rows)
+    seeder = _Seeder(world, Random(seed), HISTORY / max(1, pages + rows))
+    seeder.fill(pages, rows)
+    seeder.add_files(files, Random(f"files {seed}"))
     world.clock.set(end)
     if real_time:
         world.clock.run()
     return world
+
+
+def _file(ending: str, title: str, sentences: list[str]) -> tuple[str, str]:
+    """A name and a text of one kind."""
+    if ending == "csv":
+        text = "".join(f'{at},"{sentence}"\n' for at, sentence in enumerate(sentences, 1))
+    elif ending == "html":
+        text = f"<html><body><h1>{title}</h1>{''.join(f'<p>{sentence}</p>' for sentence in sentences)}</body></html>"
+    else:
+        text = "\n\n".join([title, *sentences])
+    return f"{title}.{ending}", text
 
 
 class _Seeder:
@@ -54,6 +71,17 @@ class _Seeder:
             self.made.append(self.world.add_page(title, parent, self._content(words), icon=icon))
         if rows:
             self._databases(rows)
+
+    def add_files(self, count: int, random: Random) -> None:
+        """Put files on pages; with dice of their own, and at the moment at which the last page was made."""
+        self.random = random
+        for at in range(count if self.made else 0):
+            words = self._language()
+            title = f"{random.choice(words.topics)} {at + 1}"
+            name, text = _file(random.choice(("txt", "csv", "html")), title, [self._sentence(words) for _ in range(5)])
+            kept = self.world.upload(name, text)
+            for page in random.sample(self.made, min(len(self.made), random.choice((1, 1, 1, 2)))):
+                self.world.append_blocks(page, [blocks.file(hosted=kept, caption=self._sentence(words))])
 
     def _databases(self, rows: int) -> None:
         parent = self.made[0] if self.made else None
