@@ -60,6 +60,11 @@ class Ruled:
         ):  # fmt: skip
             return []  # of a page that PDFium could read; its lines are text as they stand
 
+    def close(self) -> None:
+        """Release what is open."""
+        if self._document is not None:
+            self._document.close()
+
 
 def _grids(page: Any) -> list[Grid]:
     if page.rotation or tuple(page.mediabox[:2]) != (0, 0) or len(page.edges) > _MOST_EDGES:

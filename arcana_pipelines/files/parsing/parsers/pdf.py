@@ -8,6 +8,7 @@ import time
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
@@ -34,19 +35,23 @@ Owner = TypeVar("Owner")
 
 MOST_SECONDS = 45.0
 """Of the processor: what has not been read by then is said to be missing, instead of all being lost."""
+MOST_PAGES = 10_000
 MOST_PICTURES = 50
 _REOPEN = 100  # pages; PDFium keeps what it has read of them for as long as a document is open
+_MOST_DAMAGED = 50
 _DPI = 200  # at which tesseract reads Korean best
 _MOST_PIXELS = 20_000_000
 _LONGEST_PAGE = 200_000  # characters
 _MOST_SECONDS_OF_TABLES = 25.0  # of the same
-_FEWEST_PATHS = 6  # of a page with a table
+_FEWEST_PATHS = 4  # of a page with a table
 _FILLED = 0.6
 _LONGEST_CELL = 2_000
 
 _NO_TEXT = 20  # characters, fewer than which beside a large image are none
 _LARGE, _SMALL = 0.5, 0.05  # of the page
 _ODD = 0.1  # of the characters
+_PLAIN = 0.6  # of the lines
+_LETTERS_TO_JUDGE = 40
 _ODD_CATEGORIES = frozenset({"Co", "Cn", "Cc", "Cs"})
 _MOST_OBJECTS = 5_000
 _LOGOS = re.compile(r"(?<!\S)[\uf000-\uf0ff](?!\S)")  # bullets of Wingdings and Symbol
@@ -55,9 +60,10 @@ _VOWEL = re.compile("[aeiouyAEIOUY]")
 _INNER_CAPITAL = re.compile("[a-z][A-Z]")
 _HYPHENATED = re.compile(rf"(\w*){HYPHEN}(\w*)")
 _NUMBERED = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})\.?\s+[^\W\d_]")
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile(r"[0-9]{1,6}")
 
 _HEADS = 2  # lines at the top and at the bottom of a page that may be running heads
+_NUMBERS_IN_A_HEAD = 4
 _PAGES_WITH_HEADS = 5
 _SHARE_WITH_HEADS = 0.6
 _SMALLER = 0.95  # than the text: a footnote
@@ -121,16 +127,20 @@ class _Page:
 
 def parse(job: Job) -> Iterator[Said]:
     """Say what stands on each page. Raises as `protocol.ParserModule.parse`."""
-    pages, left = _read(job)
+    with closing(Ruled(job.path)) as ruled:
+        pages, left = _read(job, ruled)
     unreadable = [page for page in pages if page.why and page.picture is None]
     if not any(page.picture or (page.length >= _NO_TEXT if page.why else page.has_text) for page in pages):
         if unreadable:
-            raise Unreadable(Reason.NEEDS_OCR, unreadable[0].why)
+            reason = Reason.DAMAGED if unreadable[0].why == _DAMAGED else Reason.NEEDS_OCR
+            raise Unreadable(reason, unreadable[0].why)
+        if left:
+            raise Unreadable(Reason.TIMEOUT, "its first pages take too long")
         raise Unreadable(Reason.NO_TEXT, "its pages are empty")
     if unreadable:
         yield Note(f"{_pages(len(unreadable))} not read in full: {unreadable[0].why}")
     if left:
-        yield Note(f"{_pages(left)} at the end not read: the file takes too long")
+        yield Note(f"{_pages(left)} at the end not read: the file is too long")
     _drop_running_heads(pages)
     words = Words.of(_all_lines(pages))
     body = _size_of_text(pages)
@@ -156,15 +166,16 @@ def _open(job: Job) -> pypdfium2.PdfDocument:
         raise Unreadable(Reason.DAMAGED, "it is no PDF that can be opened") from error
 
 
-def _read(job: Job) -> tuple[list[_Page], int]:
+def _read(job: Job, ruled: Ruled) -> tuple[list[_Page], int]:
     """All pages, and how many were not come to."""
     pages: list[_Page] = []
     document = _open(job)
     count = len(document)
     pictures = 0
-    ruled = Ruled(job.path)
+    damaged = 0  # pages in a row
     for index in range(count):
-        if time.process_time() > MOST_SECONDS:
+        if time.process_time() > MOST_SECONDS or index == MOST_PAGES or damaged == _MOST_DAMAGED:
+            document.close()
             return pages, count - index
         if index and index % _REOPEN == 0:
             document.close()
@@ -175,8 +186,10 @@ def _read(job: Job) -> tuple[list[_Page], int]:
         try:
             source = document[index]
         except pypdfium2.PdfiumError:
-            page.why = "damaged"
+            page.why = _DAMAGED
+            damaged += 1
             continue
+        damaged = 0
         text = _text(source, page, ruled if time.process_time() < _MOST_SECONDS_OF_TABLES else None)
         page.why = _why_unusable(text, source)
         if page.why and job.pictures and pictures < MOST_PICTURES:
@@ -185,7 +198,7 @@ def _read(job: Job) -> tuple[list[_Page], int]:
             _draw(source, job, page.picture)
             page.parts = []
         elif page.why:
-            page.parts = [] if _is_gibberish(text) else [[line for line in page.lines if not _is_odd_text(line.text)]]
+            page.parts = [] if _is_gibberish(text) else [_plain_lines(page.lines)]
         source.close()
     document.close()
     return pages, 0
@@ -343,6 +356,7 @@ def _size_and_turn(textpage: pypdfium2.PdfTextPage, index: int) -> tuple[float, 
     return size, round(math.atan2(matrix.b, matrix.a) / (math.pi / 2)) % 4
 
 
+_DAMAGED = "damaged pages"
 _NO_LAYER = "no text layer"
 _UNUSABLE = "no usable text layer"
 
@@ -359,6 +373,12 @@ def _why_unusable(text: str, page: pypdfium2.PdfPage) -> str:
     return _UNUSABLE if _is_odd_text(text) or _is_gibberish(text) else ""
 
 
+def _plain_lines(lines: list[Line]) -> list[Line]:
+    """Lines that say something, where these are most."""
+    plain = [line for line in lines if not _is_odd_text(line.text)]
+    return plain if len(plain) > _PLAIN * len(lines) else []
+
+
 def _is_odd_text(text: str) -> bool:
     """Whether more than a few of its characters are none."""
     solid = "".join(_LOGOS.sub("", text).split())
@@ -373,7 +393,7 @@ def _is_gibberish(text: str) -> bool:
     """Whether a text in Latin letters is none: shifted letters of a font that does not say which is which."""
     words = _LATIN_WORD.findall(text)
     letters = sum(map(len, words))
-    if len(words) < 5 or letters < 0.5 * sum(character.isalpha() for character in text):
+    if len(words) < 5 or letters < _LETTERS_TO_JUDGE or letters < 0.5 * sum(character.isalpha() for character in text):
         return False
     plain = [unicodedata.normalize("NFD", word) for word in words]
     if sum(len(_VOWEL.findall(word)) for word in plain) < 0.2 * letters:
@@ -410,18 +430,23 @@ def _drop_running_heads(pages: list[_Page]) -> None:
     """Drop the lines at the top and bottom that most pages have, or most left or right ones, but for their numbers."""
     seen: Counter[tuple[int, bool, str]] = Counter()
     edges = [(page, list(_edges(page))) for page in pages if page.has_text]
+    many = max(_PAGES_WITH_HEADS, _SHARE_WITH_HEADS * len(edges))
     for page, lines in edges:
-        for is_top, line in lines:
-            seen[page.number % 2, is_top, _masked(line)] += 1
+        seen.update({(page.number % 2, is_top, form) for is_top, line in lines for form in _forms(line, page.number)})
     for page, lines in edges:
-        for is_top, line in lines:
-            own, other = (seen[side, is_top, _masked(line)] for side in (page.number % 2, 1 - page.number % 2))
-            many = max(_PAGES_WITH_HEADS, _SHARE_WITH_HEADS * len(edges))
-            if own + other >= many or own >= max(_PAGES_WITH_HEADS, many / 2):
-                page.parts = [
-                    [each for each in part if each is not line] if isinstance(part, list) else part
-                    for part in page.parts
-                ]
+        heads = [
+            line
+            for is_top, line in lines
+            for own, other in [
+                (seen[page.number % 2, is_top, form], seen[1 - page.number % 2, is_top, form])
+                for form in _forms(line, page.number)
+            ]
+            if own + other >= many or own >= max(_PAGES_WITH_HEADS, many / 2)
+        ]
+        page.parts = [
+            [line for line in part if not any(line is head for head in heads)] if isinstance(part, list) else part
+            for part in page.parts
+        ]
 
 
 def _edges(page: _Page) -> Iterator[tuple[bool, Line]]:
@@ -431,8 +456,12 @@ def _edges(page: _Page) -> Iterator[tuple[bool, Line]]:
         yield from ((True, line) for line in by_height[-_HEADS:])
 
 
-def _masked(line: Line) -> str:
-    return _DIGITS.sub("0", "".join(line.text.split()))
+def _forms(line: Line, page: int) -> Iterator[str]:
+    """A line as it stands, and with each of its numbers as what it is more than that of its page."""
+    text = "".join(line.text.split())
+    yield text
+    for number in islice(_DIGITS.finditer(text), _NUMBERS_IN_A_HEAD):
+        yield f"{text[: number.start()]}\0{int(number.group()) - page}\0{text[number.end() :]}"
 
 
 def _all_lines(pages: list[_Page]) -> Iterator[Line]:
