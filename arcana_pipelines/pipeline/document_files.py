@@ -424,7 +424,7 @@ def _fetch_again(session: Session, sha256: bytes) -> None:
 
 
 def _sweep(session: Session, store: FileStore) -> int:
-    """Delete objects of the workspace that no row knows; returns how many."""
+    """Delete objects of the workspace that no row knows, and what killed uploads left; returns how many."""
     workspace = session.workspace
     known = files.stored_keys(session.connection, workspace.workspace_id)
     before = datetime.now(UTC) - ORPHANED_AFTER
@@ -432,7 +432,7 @@ def _sweep(session: Session, store: FileStore) -> int:
     orphans = [kept.key for kept in store.listing(prefix) if kept.key not in known and kept.stored_at < before]
     for key in orphans:
         store.delete(key)
-    return len(orphans)
+    return len(orphans) + store.sweep_leftovers(before)
 
 
 def _sample(session: Session, store: FileStore, report: FilesReport) -> None:

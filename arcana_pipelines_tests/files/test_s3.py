@@ -260,6 +260,12 @@ def test_a_service_that_knows_no_conditions_is_asked_without(opened: Callable[..
     assert not any("x-amz-server-side-encryption" in request.headers for request in puts)
 
 
+def test_a_service_that_lists_no_uploads_has_none_to_sweep(opened: Callable[..., FileStore]) -> None:
+    with Refusing(501, "NotImplemented") as refusing:
+        store = opened(S3_ENDPOINT_URL=refusing.address, S3_BUCKET_NAME="b", S3_ACCESS_KEY="k", S3_SECRET_KEY="s")
+        assert store.sweep_leftovers(EVER) == 0
+
+
 def test_without_keys_those_of_the_machine_are_looked_for_and_none_is_told(
     opened: Callable[..., FileStore], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
