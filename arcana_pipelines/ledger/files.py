@@ -211,8 +211,14 @@ def store_outcomes(
 
 
 def note_uploading(connection: Connection, workspace_id: UUID, files: Sequence[str]) -> None:
-    """Their documents say that they are being fetched, until `show` says what came of it."""
+    """They are being fetched: their documents say so until `show` says what came of it."""
     with connection.transaction():
+        # What was forbidden and is not any more waits like a new one, so that its page may give its address.
+        connection.execute(
+            "UPDATE source_file SET state = 'pending', reason = NULL, detail = NULL "
+            "WHERE workspace_id = %s AND external_id = ANY(%s) AND state = 'skipped'",
+            [workspace_id, list(files)],
+        )
         connection.execute(
             "UPDATE document d SET upload_status = 'uploading' FROM source_file f "
             "WHERE f.workspace_id = %s AND f.external_id = ANY(%s) AND d.document_id = f.document_id",

@@ -183,8 +183,8 @@ def _fetch(session: Session, store: FileStore, policy: str, report: FilesReport)
             if not batch:
                 break
             tried |= {file.external_id for file in batch}
-            batch = _with_addresses(session, batch, report)
             files.note_uploading(connection, workspace.workspace_id, [file.external_id for file in batch])
+            batch = _with_addresses(session, batch, report)
             fetched: list[Fetched] = []
             failed: list[Failed] = []
 
