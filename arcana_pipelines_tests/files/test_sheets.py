@@ -83,6 +83,16 @@ def test_details_above_a_table_are_text(tmp_path: Path) -> None:
     assert things[3][1][2] == ["2", "박시우", "", "주사", "2021-01-01"]  # type: ignore[index]
 
 
+def test_a_header_may_stand_below_what_is_said_of_all_and_above_an_empty_row(tmp_path: Path) -> None:
+    path = xlsx(tmp_path / "a", s=[
+        ["(단위: 억)", None, None, "2025년"], ["부문", "매출", "이익", "비율"], [], ["가", 1, 2, 2], ["나", 3, 4, 2],
+    ])  # fmt: skip
+    assert short(said(sheets, path, "xlsx"))[1:] == [
+        ("text", "(단위: 억) 2025년"),
+        ("table", [["부문", "매출", "이익", "비율"], ["가", "1", "2", "2"], ["나", "3", "4", "2"]]),
+    ]
+
+
 def test_years_beside_a_word_are_names_of_columns(tmp_path: Path) -> None:
     path = xlsx(tmp_path / "a", s=[["부서", 2023, 2024], ["총무과", 1, 2]])
     assert short(said(sheets, path, "xlsx"))[1] == ("table", [["부서", "2023", "2024"], ["총무과", "1", "2"]])

@@ -109,6 +109,7 @@ CSV = {
     "what Excel is told": ("sep=;\n이름;a,b,c\n가;d,e,f\n", [["이름", "a,b,c"], ["가", "d,e,f"]]),
     "quotes": ('이름,글\n가,"한 줄\n두 줄, ""끝"""\n', [["이름", "글"], ["가", '한 줄 두 줄, "끝"']]),
     "rows of other lengths": ("a,b\n1\n1,2,3\n", [["a", "b", ""], ["1", "", ""], ["1", "2", "3"]]),
+    "the same in each field": ("A,A,A\nA,A,A\n", [["A", "A", "A"], ["A", "A", "A"]]),
     "one column": ("하나\n", None),
 }  # fmt: skip
 
@@ -127,6 +128,13 @@ def test_rows_are_numbered_as_records_and_those_beyond_the_limit_are_noted(tmp_p
         ("표 1", 1, 1), ("c", 3, 5),
     ]  # fmt: skip
     assert things[-1] == Note("what follows row 5 was not read")
+
+
+def test_one_column_of_sentences_is_text(tmp_path: Path) -> None:
+    assert read(tmp_path, "의견\n좋다, 아주\n빠르다\n늦다, 그리고, 비싸다\n그냥 그렇다\n", "csv")[1] == (
+        "text",
+        "좋다, 아주",
+    )
 
 
 def test_a_quote_that_never_ends_is_no_quote(tmp_path: Path) -> None:

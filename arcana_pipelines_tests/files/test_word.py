@@ -94,6 +94,18 @@ def test_what_was_inserted_is_there_and_what_was_deleted_is_not(tmp_path: Path) 
     assert short(said(word, docx(tmp_path / "a", body), "docx")) == [("text", "새 값"), ("text", "칸")]
 
 
+def test_formulas_stand_on_one_line(tmp_path: Path) -> None:
+    def m(text: str) -> str:
+        return f"<m:r><m:t>{text}</m:t></m:r>"
+
+    formula = (
+        f"<m:oMath><m:f><m:num>{m('a')}</m:num><m:den>{m('b')}</m:den></m:f>{m('=')}"
+        f"<m:sSup><m:e>{m('x')}</m:e><m:sup>{m('2')}</m:sup></m:sSup></m:oMath>"
+    )
+    body = f'<w:p xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math">{formula}</w:p>'
+    assert short(said(word, docx(tmp_path / "a", body), "docx")) == [("text", "a/b=x^2")]
+
+
 def test_hidden_text_is_not_read_and_noted(tmp_path: Path) -> None:
     body = """<w:p><w:r><w:t>보임</w:t></w:r><w:r><w:rPr><w:vanish/></w:rPr><w:t>안 보임</w:t></w:r>
       <w:r><w:rPr><w:vanish w:val="0"/></w:rPr><w:t> 다시</w:t></w:r></w:p>"""

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
-from statistics import median_low
 
 from arcana_pipelines.files.parsing.blocks import Block, Place
 
@@ -30,10 +29,17 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row that is not empty: its number as the program shows it, and all of its cells from the first column on."""
+    """One row that is not empty.
+
+    Attributes:
+        number: as the program shows it.
+        cells: all of them from the first column on.
+        own: what stands in it, without what merged cells repeat; None: nothing is repeated.
+    """
 
     number: int
     cells: Sequence[str]
+    own: Sequence[str] | None = None
 
 
 def written(rows: Sequence[Row], sheet: str | None = None) -> Iterator[Block]:
@@ -79,7 +85,8 @@ class _Table:
             width = max(len(row.cells) for row in rows)
             return cls([column_name(n) for n in range(width)], [], list(rows))
         header, height = list(rows[0].cells), 1
-        while height < min(len(rows), _MOST_HEADER_ROWS) and _is_below(header, rows[height].cells):
+        most = min(len(rows), _MOST_HEADER_ROWS) if _has_merged(rows[0]) else 1
+        while height < most and _is_below(header, rows[height]):
             header = [
                 upper if upper == lower or not lower else f"{upper} {lower}".strip()
                 for upper, lower in zip(header, rows[height].cells, strict=False)
@@ -109,9 +116,9 @@ def _line(row: Row, sheet: str | None) -> Block:
     return Block("text", " ".join(_values(row)), place=Place(sheet=sheet, first_row=row.number, last_row=row.number))
 
 
-def _values(row: Row) -> list[str]:
+def _values(row: Row) -> Sequence[str]:
     """What stands in a row, a merged cell once."""
-    return list(dict.fromkeys(filter(None, row.cells)))
+    return row.own if row.own is not None else [value for value in row.cells if value]
 
 
 def _regions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
@@ -130,7 +137,8 @@ def _header_at(region: Sequence[Row]) -> int | None:
     if not wide:
         later = (n for n, row in enumerate(region) if len(_values(row)) > 1)
         return next(later, None)
-    enough = max(2, ceil(0.6 * median_low(wide)))
+    # As many as most of the wider rows have: what a few rows say of the whole above it is no header.
+    enough = max(2, ceil(0.6 * sorted(wide)[round(0.75 * (len(wide) - 1))]))
     first = next(n for n, count in enumerate(counts) if count > 1)
     return next((n for n, count in enumerate(counts[:_HEADER_WITHIN]) if count >= enough), first)
 
@@ -143,8 +151,13 @@ def _is_header(row: Row) -> bool:
     return (words + years) * 2 >= len(values)
 
 
-def _is_below(header: Sequence[str], cells: Sequence[str]) -> bool:
+def _has_merged(row: Row) -> bool:
+    return row.own is not None and len(row.own) < sum(map(bool, row.cells))
+
+
+def _is_below(header: Sequence[str], row: Row) -> bool:
     """Whether a row divides columns of a header: its cells differ from it only below cells that cover several."""
+    cells = row.cells
     if len(header) != len(cells):
         return False
     covering = {n for n in range(1, len(header)) if header[n] and header[n] == header[n - 1]}

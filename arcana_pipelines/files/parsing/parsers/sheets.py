@@ -79,8 +79,9 @@ def _sheet(
     label = plain(name)
     numbers = anew.rows.get(name) if anew is not None else None
     rows, has_more = _rows(sheet, most_rows)
+    own = {at: [cell for cell in cells if cell] for at, cells in rows.items()}
     _repeat(rows, () if numbers is not None else merged)
-    kept = [Row(at if numbers is None else numbers[at - 1], cells) for at, cells in rows.items()]
+    kept = [Row(at if numbers is None else numbers[at - 1], cells, own[at]) for at, cells in rows.items()]
     if not kept:
         return
     yield Block("heading", label, level=1, place=Place(sheet=label, first_row=kept[0].number))

@@ -18,6 +18,7 @@ from arcana_pipelines.files.parsing.protocol import Job
 from arcana_pipelines.files.parsing.sheet_rows import Row
 
 _DELIMITERS = ",;\t|"
+_NO_DELIMITER = "\x1f"
 _SAMPLE = 65_536  # characters
 _MOST_OF_FIELD = 1 << 20
 _MOST_LINES_OF_FIELD = 200
@@ -102,12 +103,18 @@ def _delimiter(text: str) -> str:
     sample = text[:_SAMPLE]
     sample = sample[: sample.rfind("\n") + 1] or sample
 
-    def fitness(delimiter: str) -> tuple[float, int]:
+    def widths(delimiter: str) -> list[int]:
         try:
-            widths = [len(row) for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if row]
+            return [len(row) for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if row]
         except csv.Error:
-            return 0, 0
-        usual = max(set(widths), key=lambda width: (widths.count(width), width), default=1)
-        return (widths.count(usual) / len(widths), usual) if usual > 1 else (0, 0)
+            return [1]
 
-    return max(_DELIMITERS, key=fitness)
+    def fitness(delimiter: str) -> tuple[float, int]:
+        found = widths(delimiter)
+        usual = max(set(found), key=lambda width: (found.count(width), width), default=1)
+        return (found.count(usual) / len(found), usual) if usual > 1 else (0, 0)
+
+    best = max(_DELIMITERS, key=fitness)
+    cut = widths(best)
+    # Commas in a few of the lines are those of their sentences.
+    return best if sum(width > 1 for width in cut) * 2 >= len(cut) else _NO_DELIMITER

@@ -22,6 +22,8 @@ _LEFT_OUT = frozenset(
     "del moveFrom instrText delText delInstrText pPr rPr sdtPr sdtEndPr tblPr tblGrid trPr tcPr sectPr rt".split()
 )
 _ASIDES = {"footnoteReference": "footnotes", "endnoteReference": "endnotes", "commentReference": "comments"}
+# What stands before a part of a formula on one line: below a fraction line, above and below.
+_OF_FORMULAS = {"den": "/", "sup": "^", "sub": "_"}
 _BREAKS = frozenset({"tab", "ptab", "br", "cr"})
 _HEX = re.compile("[0-9A-Fa-f]{4}")
 _BODY_TEXT = 9  # the outline level that is none
@@ -159,6 +161,7 @@ class _Reader:
             elif name == "object":
                 self._count("embedded objects that were not read")
             elif name not in _LEFT_OUT and not _is_placeholder(part):
+                pieces.append(_OF_FORMULAS.get(name, ""))
                 self._inline(part, pieces, asides)
 
     def _table(self, element: Element) -> Iterator[Block]:
