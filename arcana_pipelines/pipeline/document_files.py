@@ -269,7 +269,7 @@ def _download(session: Session, store: FileStore, file: FileToFetch, place: Path
                 return Failed(file.external_id, "skipped", "type not allowed", detail)
             key = key_of(workspace.company_id, workspace.platform, workspace.workspace_id, sha256)
             mime_type = mime_type_of(Path(target.name), kind)
-            store.put(key, Path(target.name), sha256, size)
+            _put(store, key, Path(target.name), sha256, size)
             return Fetched(file.external_id, sha256, size, kind.value, mime_type, key)
     except DownloadRefused as error:
         return Failed(file.external_id, "skipped", "not fetched", str(error))
@@ -328,6 +328,8 @@ def _parse(session: Session, store: FileStore, parsers: Mapping[str, str], repor
                         got = future.result()
                     except (FileMissing, FileDamaged) as error:
                         log.warning("bytes of a file are fetched again: %s", error)
+                        if isinstance(error, FileDamaged):
+                            store.delete(file.storage_key)  # else they would be taken for what is fetched
                         _fetch_again(session, file.sha256)
                         continue
                     with connection.transaction():
@@ -409,8 +411,18 @@ def _keep(session: Session, store: FileStore, path: Path, name: str) -> Fetched:
     sha256, size = hash_of(path)
     kind = kind_of(path, name)
     key = key_of(workspace.company_id, workspace.platform, workspace.workspace_id, sha256)
-    store.put(key, path, sha256, size)
+    _put(store, key, path, sha256, size)
     return Fetched("", sha256, size, kind.value, mime_type_of(path, kind), key)
+
+
+def _put(store: FileStore, key: str, path: Path, sha256: str, size: int) -> None:
+    """Keep bytes whose hash was just taken, in the place of a part of them if that is what is there."""
+    try:
+        store.put(key, path, sha256, size)
+    except FileDamaged as error:
+        log.warning("bytes of a file are stored again: %s", error)
+        store.delete(key)
+        store.put(key, path, sha256, size)
 
 
 def _fetch_again(session: Session, sha256: bytes) -> None:

@@ -243,6 +243,25 @@ class TestTheSameBytes:
         assert set(shelves.texts()) == {"second.txt"} and report["embeddings"]["computed"] <= 1
 
 
+class TestBytesThatTheStoreDamaged:
+    @pytest.mark.parametrize("left", [b"Everyone has thirty days of vacation!", b"Everyone has"], ids=["other", "half"])
+    def test_are_fetched_and_read_again(self, shelves: Shelves, left: bytes) -> None:
+        """When a newer parser asks for them."""
+        shelves.shelf.put("handbook", "leave.txt", "Everyone has thirty days of vacation.")
+        shelves.sync()
+        ((key,),) = shelves.acme.rows("SELECT storage_key FROM stored_file")
+        stored = shelves.acme.database.settings.storage_root / "files" / key
+        stored.write_bytes(left)
+        with shelves.acme.database.connection() as connection:
+            connection.execute("DELETE FROM parsed_file")
+            connection.execute("UPDATE source_file SET parser = NULL, state = 'stored'")
+        shelves.sync(Mode.FULL)
+        shelves.sync(Mode.FULL)
+        assert stored.read_bytes() == b"Everyone has thirty days of vacation."
+        assert shelves.outcomes() == {"leave.txt": ("parsed", None)} and shelves.count("parsed_file") == 1
+        assert "thirty days" in shelves.texts()["leave.txt"]
+
+
 class TestFilesInFiles:
     def test_are_documents_below_the_file_that_holds_them(self, shelves: Shelves) -> None:
         shelves.shelf.put("handbook", "all.zip", zipped(**{"보고서.txt": "분기 보고서는 금요일까지 낸다."}))
