@@ -29,6 +29,12 @@ def pdf(path: Path, *pages: str, catalogue: str = "", page: str = "", compress: 
     return written(path, objects)
 
 
+def add(path: Path, *objects: bytes) -> None:
+    """Write a PDF of one page again with more objects, the first of which is number 6."""
+    parts = path.read_bytes().split(b" 0 obj\n")[1:]
+    written(path, [*(part.split(b"\nendobj\n")[0] for part in parts), *objects])
+
+
 def written(path: Path, objects: Sequence[bytes]) -> Path:
     """A PDF of these objects, the first of which is the catalogue."""
     out = bytearray(b"%PDF-1.7\n")

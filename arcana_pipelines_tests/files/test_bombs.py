@@ -114,9 +114,11 @@ class TestKindsWithoutAParser:
 
 
 class TestResults:
-    def test_a_result_is_called_by_what_it_depends_on(self) -> None:
+    def test_a_result_is_called_by_what_it_depends_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("arcana_pipelines.files.parsing.registry.is_available", lambda each: each == "kor+eng")
         assert parser_key(FileKind.PDF, Options()) == "pdf/1"
         assert parser_key(FileKind.PDF, Options(ocr_languages="kor+eng")) == "pdf/1+ocr=kor+eng"
+        assert parser_key(FileKind.PDF, Options(ocr_languages="not+installed")) == "pdf/1"
         assert parser_key(FileKind.DOCX, Options(ocr_languages="kor+eng")) == "word/1"
         assert parser_key(FileKind.AUDIO, Options()) == "none/1"
 

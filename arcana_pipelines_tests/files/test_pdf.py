@@ -13,7 +13,7 @@ from arcana_pipelines.files.parsing.blocks import Block, Note, Picture, Said
 from arcana_pipelines.files.parsing.parsers import pdf as parser
 from arcana_pipelines.files.parsing.protocol import Reason
 from arcana_pipelines_tests.files.sayings import reason_of, said_of, shared
-from arcana_pipelines_tests.files.small_pdfs import image, lines, pdf, rule, text
+from arcana_pipelines_tests.files.small_pdfs import add, image, lines, pdf, rule, text
 
 LONG = "This line is as long as the column of text is wide, and"
 
@@ -115,6 +115,32 @@ class TestText:
         found = blocks(pdf(tmp_path / "a.pdf", first, second))
         assert found[0].text.endswith("and its information")
         assert (found[1].text.split(LONG)[0].strip(), found[1].continues) == ("ends on the next page.", True)
+
+    def test_a_title_that_is_written_after_the_text_below_it_goes_before_it(self, tmp_path: Path) -> None:
+        columns = lines(50, 600, *[LONG] * 4, size=8) + lines(330, 600, LONG, "ends here.", size=8)
+        content = columns + text(50, 740, "The title over both columns of text that stand below it", 20)
+        found = [each.text for each in blocks(pdf(tmp_path / "a.pdf", content))]
+        assert found == [
+            "The title over both columns of text that stand below it",
+            " ".join([*[LONG] * 5, "ends here."]),
+        ]
+
+    def test_a_column_that_begins_higher_than_the_one_before_stays_behind_it(self, tmp_path: Path) -> None:
+        content = lines(50, 500, *[f"{LONG}."] * 2) + lines(330, 700, *["Another column."] * 2)
+        found = [each.text for each in blocks(pdf(tmp_path / "a.pdf", content))]
+        assert found[0].startswith(LONG)
+
+    def test_what_is_filled_into_a_form_is_read(self, tmp_path: Path) -> None:
+        form = (
+            b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (Filled in) /F 4 /Rect [50 600 250 620] "
+            b"/AP << /N 6 0 R >> >>"
+        )
+        shown = b"BT /F1 10 Tf 2 5 Td (Filled in) Tj ET"
+        path = pdf(tmp_path / "a.pdf", text(50, 700, "Your name:"), page="/Annots [6 0 R]")
+        resources = b"/Resources << /Font << /F1 3 0 R >> >>"
+        appearance = b"<< /Type /XObject /Subtype /Form /BBox [0 0 200 20] %s /Length %d >>\nstream\n%s\nendstream"
+        add(path, form.replace(b"6 0 R", b"7 0 R"), appearance % (resources, len(shown), shown))
+        assert " ".join(each.text for each in blocks(path)).split() == ["Your", "name:", "Filled", "in"]
 
     def test_running_heads_and_page_numbers_are_dropped(self, tmp_path: Path) -> None:
         pages = [

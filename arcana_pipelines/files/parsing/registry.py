@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from arcana_pipelines.files.kinds import FileKind
+from arcana_pipelines.files.parsing.ocr import is_available
 from arcana_pipelines.files.parsing.protocol import Reason
 
 _HERE = "arcana_pipelines.files.parsing.parsers"
@@ -17,7 +18,7 @@ class Options:
     """What a reading depends on besides the bytes.
 
     Attributes:
-        ocr_languages: as tesseract names them (`kor+eng`); empty: there is no OCR.
+        ocr_languages: as tesseract names them (`kor+eng`); empty, or one of them not installed: there is no OCR.
         most_rows: of a sheet that are read.
     """
 
@@ -96,5 +97,5 @@ def parser_key(kind: FileKind, options: Options) -> str:
         return "none/1"
     if missing_of(parser):
         return f"{parser.name}/0"
-    ocr = f"+ocr={options.ocr_languages}" if parser.sees and options.ocr_languages else ""
-    return f"{parser.name}/{parser.version}{ocr}"
+    seen = f"+ocr={options.ocr_languages}" if parser.sees and is_available(options.ocr_languages) else ""
+    return f"{parser.name}/{parser.version}{seen}"

@@ -9,7 +9,7 @@ import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arcana_pipelines.files import zips
@@ -78,6 +78,8 @@ def read_file(
         Unreadable: it has no text for us. Of `CRASHED` and `TIMEOUT` alone another outcome may be hoped for.
     """
     options = options or Options()
+    if not ocr.is_available(options.ocr_languages):
+        options = replace(options, ocr_languages="")
     parser = parser or _parser_of(kind)
     began = time.monotonic()
     if kind in ZIP_BASED:

@@ -41,6 +41,7 @@ _REOPEN = 100  # pages; PDFium keeps what it has read of them for as long as a d
 _MOST_DAMAGED = 50
 _DPI = 200  # at which tesseract reads Korean best
 _MOST_PIXELS = 20_000_000
+_MOST_ANNOTATIONS = 2_000
 _LONGEST_PAGE = 200_000  # characters
 _MOST_SECONDS_OF_TABLES = 25.0  # of the same
 _FEWEST_PATHS = 4  # of a page with a table
@@ -144,7 +145,7 @@ def parse(job: Job) -> Iterator[Said]:
     _drop_running_heads(pages)
     words = Words.of(_all_lines(pages))
     body = _size_of_text(pages)
-    for page, part in _flowing(pages, words):
+    for page, part in _flowing(pages, words, body):
         if part is None:
             yield Picture(page.picture or "", page.place, page.why)
         elif isinstance(part, _Table):
@@ -184,7 +185,7 @@ def _read(job: Job, ruled: Ruled) -> tuple[list[_Page], int]:
         page = _Page(index + 1, label if label and label != str(index + 1) else None)
         pages.append(page)
         try:
-            source = document[index]
+            source = _page(document, index)
         except pypdfium2.PdfiumError:
             page.why = _DAMAGED
             damaged += 1
@@ -205,6 +206,26 @@ def _read(job: Job, ruled: Ruled) -> tuple[list[_Page], int]:
 
 
 # --- a page ----------------------------------------------------------------------------------------
+
+
+def _page(document: pypdfium2.PdfDocument, index: int) -> pypdfium2.PdfPage:
+    """A page, with what was filled into its forms and written over it as if it had been printed on it."""
+    page = document[index]
+    count = min(pdfium.FPDFPage_GetAnnotCount(page.raw), _MOST_ANNOTATIONS)
+    if any(_is_written(page, number) for number in range(count)):
+        pdfium.FPDFPage_Flatten(page.raw, pdfium.FLAT_NORMALDISPLAY)
+        page.close()
+        return document[index]
+    return page
+
+
+def _is_written(page: pypdfium2.PdfPage, number: int) -> bool:
+    annotation = pdfium.FPDFPage_GetAnnot(page.raw, number)
+    if not annotation:
+        return False
+    kind = pdfium.FPDFAnnot_GetSubtype(annotation)
+    pdfium.FPDFPage_CloseAnnot(annotation)
+    return kind in (pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT)
 
 
 def _text(source: pypdfium2.PdfPage, page: _Page, ruled: Ruled | None) -> str:
@@ -482,7 +503,7 @@ def _size_of_text(pages: list[_Page]) -> float:
     return sizes.most_common(1)[0][0] if sizes else 10.0
 
 
-def _flowing(pages: list[_Page], words: Words) -> list[tuple[_Page, Paragraph | _Table | None]]:
+def _flowing(pages: list[_Page], words: Words, body: float) -> list[tuple[_Page, Paragraph | _Table | None]]:
     """The paragraphs and tables of all pages; None stands for a page that is a picture.
 
     What goes on in the next column is put together again, over the footnotes between; over the end of a page the last
@@ -495,29 +516,53 @@ def _flowing(pages: list[_Page], words: Words) -> list[tuple[_Page, Paragraph | 
         if page.picture is not None:
             flow.append((page, None))
             before = None
-        for part in page.parts:
+        for part in _from_the_top(page, words):
             if isinstance(part, _Table):
                 flow.append((page, part))
                 continue
-            for paragraph in paragraphs(part, words):
-                if before is not None and paragraph.size < _SMALLER * before.size:
-                    flow.append((page, paragraph))  # a footnote, it may be
+            if before is not None and part.size < _SMALLER * before.size:
+                flow.append((page, part))  # a footnote, it may be
+                continue
+            if before is not None and _goes_on(part, before):
+                if flow[home][0] is not page:
+                    _take_rest_of_word(before, part, words)
+                    part.continues = home == len(flow) - 1
+                elif part.first.bottom > before.last.bottom:
+                    before.text = joined(_with_blank(before), part.text, words, is_full=True)
+                    before.last = part.last
+                    before = before if part.ends_full else None
                     continue
-                if before is not None and _goes_on(paragraph, before):
-                    if flow[home][0] is not page:
-                        _take_rest_of_word(before, paragraph, words)
-                        paragraph.continues = home == len(flow) - 1
-                    elif paragraph.first.bottom > before.last.bottom:
-                        before.text = joined(_with_blank(before), paragraph.text, words, is_full=True)
-                        before.last = paragraph.last
-                        before = before if paragraph.ends_full else None
-                        continue
-                before = None
-                if paragraph.text:
-                    flow.append((page, paragraph))
-                    if paragraph.ends_full and paragraph.lines > 1:
-                        before, home = paragraph, len(flow) - 1
+            before = None
+            if part.text:
+                flow.append((page, part))
+                if part.ends_full and part.lines > 1 and part.size < _LARGER * body:
+                    before, home = part, len(flow) - 1
     return flow
+
+
+def _from_the_top(page: _Page, words: Words) -> list[Paragraph | _Table]:
+    """The paragraphs and tables of a page. Some programs write a title after the text below it: it goes before that."""
+    first: list[Paragraph | _Table] = []
+    others: list[Paragraph | _Table] = []
+    left = bottom = right = top = 0.0  # of the others
+    for part in page.parts:
+        for each in [part] if isinstance(part, _Table) else paragraphs(part, words):
+            box = each.grid.box if isinstance(each, _Table) else _box_of(each)
+            if others and box[1] >= top and box[0] < right and left < box[2]:
+                first.append(each)
+                continue
+            left, bottom, right, top = _around((left, bottom, right, top), box) if others else box
+            others.append(each)
+    return first + others
+
+
+def _box_of(paragraph: Paragraph) -> Box:
+    first, last = paragraph.first, paragraph.last
+    return min(first.left, last.left), last.bottom, max(first.right, last.right), first.top
+
+
+def _around(one: Box, other: Box) -> Box:
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
 
 
 def _take_rest_of_word(before: Paragraph, paragraph: Paragraph, words: Words) -> None:
