@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -59,22 +60,34 @@ def _opened_by_kind(job: Job) -> calamine.CalamineWorkbook:
 
 
 def _opened(file: Path | IO[bytes]) -> calamine.CalamineWorkbook:
-    try:
+    with _errors():
         return calamine.load_workbook(str(file) if isinstance(file, Path) else file)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
     except calamine.PasswordError as error:
         raise Unreadable(Reason.ENCRYPTED, "it opens with a password") from error
     except (calamine.CalamineError, OSError, ValueError) as error:
-        raise Unreadable(Reason.DAMAGED, f"the workbook does not open ({type(error).__name__})") from error
+        raise Unreadable(Reason.DAMAGED, f"the workbook is broken ({type(error).__name__})") from error
+    except BaseException as error:
+        # Rust's panic, on bytes that calamine did not foresee, is no Exception, and its class has no name to import.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise Unreadable(Reason.DAMAGED, "the workbook is broken (calamine gave up)") from error
 
 
 def _sheet(
     book: calamine.CalamineWorkbook, n: int, name: str, anew: Compacted | None, most_rows: int
 ) -> Iterator[Block | Note]:
     try:
-        sheet = book.get_sheet_by_index(n - 1)
-        merged: _Merged = sheet.merged_cell_ranges or ()
-    except (calamine.CalamineError, OSError, ValueError) as error:
-        yield Note(f"sheet {n} is damaged and was not read ({type(error).__name__})")
+        with _errors():
+            sheet = book.get_sheet_by_index(n - 1)
+            merged: _Merged = sheet.merged_cell_ranges or ()
+    except Unreadable:
+        yield Note(f"sheet {n} is damaged and was not read")
         return
     label = plain(name)
     numbers = anew.rows.get(name) if anew is not None else None
