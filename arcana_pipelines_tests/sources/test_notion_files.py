@@ -219,6 +219,62 @@ def test_markdown_of_both_dialects_escapes_and_entities() -> None:
     ]
 
 
+# --- references in the place of addresses ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["file", "pdf", "audio", "video"])
+def test_a_reference_is_the_same_file_as_its_address_and_its_block_is_asked_when_the_bytes_are(
+    acme: Harness, open_source: Open, kind: str
+) -> None:
+    page = acme.world.add_page("Handbook", blocks="Words.")
+    block = acme.world.add_file(page, kind, "연차 규정 (v2).pdf", b"one", "caption")
+    acme.world.add_file(page, "image", "map.png", b"map")
+    signed = files_of(open_source(), page)
+    acme.world.files_in_markdown = "referred"
+    source = open_source()
+    ref = listed(source, page)
+    acme.server.reset_log()
+    referred = source.fetch(ref).files
+    assert referred is not None and len(acme.server.requests) == 1
+
+    def told(files: tuple[FileRef, ...]) -> list[tuple[object, ...]]:
+        return [(file.file_id, file.name, file.origin, file.caption, file.is_external) for file in files]
+
+    assert told(referred) == told(signed)
+    assert referred[0].expires_at is None
+    acme.world.clock.advance(2 * 3600)
+    assert fetched(source, referred[0]) == b"one"
+    assert len(acme.server.requests) == 2
+    acme.world.replace_file(block, b"two")
+    with pytest.raises(DownloadExpired):
+        fetched(source, referred[0])
+    acme.world.delete_block(block)
+    acme.world.nodes.pop(block)
+    with pytest.raises(DownloadExpired):
+        fetched(source, referred[0])
+    acme.server.faults.add("/blocks/", "500", times=None)
+    with pytest.raises(DownloadFailed):
+        fetched(source, referred[0])
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "file:///etc/passwd",
+        "file://",
+        "file://%7B",
+        "file://%5B%5D",
+        "file://" + "%5B" * 1300,
+        'file://{"source":"attachment:u:a.pdf"}',
+        'file://{"source":"https://x","permissionRecord":{"id":"1f7effb29211800aaf32c10cd6f51abc"}}',
+        'file://{"source":"attachment:u:a.pdf","permissionRecord":{"id":"../users/me"}}',
+        'file://{"source":"attachment:u:","permissionRecord":{"id":"1f7effb29211800aaf32c10cd6f51abc"}}',
+    ],
+)
+def test_what_refers_to_no_block_is_no_file(reference: str) -> None:
+    assert file_refs([Medium("pdf", reference)], NOTION, DEFAULT_START) == ()
+
+
 # --- properties, covers, settings -------------------------------------------------------------------
 
 
@@ -365,10 +421,10 @@ def test_an_address_that_is_over_or_was_changed_is_expired_and_the_page_gives_a_
     assert again.file_id == file.file_id and fetched(source, again) == data
 
 
-def test_a_file_that_is_gone_is_refused(acme: Harness, plan: Plan) -> None:
+def test_a_file_that_is_not_where_notion_says_fails_at_once(acme: Harness, plan: Plan) -> None:
     source, file, _ = plan
     acme.world.stored.clear()
-    with pytest.raises(DownloadRefused):
+    with pytest.raises(DownloadFailed):
         fetched(source, file)
     assert len(acme.server.file_requests) == 1
 

@@ -2,6 +2,9 @@
 
 - A file that Notion keeps has a signed address, another one at each read and good for an hour; its path stays
   (docs: reference/file-object). So the path is what the file is known by.
+- Of what is no picture, the Markdown endpoint gives a reference in the place of an address: `file://` and, encoded,
+  `{"source": "attachment:UUID:NAME", "permissionRecord": {"table": "block", "id": …, "spaceId": …}}`, as seen in 2026.
+  The block has the address.
 - The Markdown endpoint says neither whether Notion keeps a file nor when its address ends: the address tells.
 - Page objects name the files of properties and the cover. They come with the listing, hours before the page is read,
   so their addresses are asked for again when the bytes are (see `page_of`).
@@ -9,6 +12,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +23,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.markdown.urls import without_signature
 from arcana_pipelines.sources.file_names import file_label
-from arcana_pipelines.sources.notion.pages import LONG_AGO, parse_time
+from arcana_pipelines.sources.notion.pages import LONG_AGO, notion_id, parse_time
 from arcana_pipelines.sources.protocol import FileRef
 
 # An hour by Notion's word; what the reading of a long page takes of it, and the download, is left out.
@@ -33,6 +37,9 @@ _NOTION_FILES = re.compile(
 _AMAZON = re.compile(r"s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com")  # where the bucket is the first part of the path
 _OLD_BUCKETS = ("/secure.notion-static.com/", "/public.notion-static.com/", "/prod-files-secure/")
 _PAGE = "notion-page:"
+_BLOCK = "notion-block:"
+_REFERENCE = "file://"
+_ATTACHMENT = "attachment:"
 _ENDING = re.compile(r"\.([A-Za-z0-9]{1,8})$")
 _PAGES_OF_THE_WEB = frozenset("asp aspx cgi do jsp php".split())
 _RECORDINGS = frozenset(
@@ -135,6 +142,19 @@ def addresses_of(page: Mapping[str, Any]) -> dict[str, str]:
     return {_path_of(medium.url): medium.url for medium in media if medium is not None and medium.is_hosted}
 
 
+def address_of_block(block: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The id of the file that a block object has, and where it is now; None: Notion keeps none of it."""
+    kind = _string(block.get("type"))
+    payload = block.get(kind)
+    medium = _medium(kind, payload) if isinstance(payload, Mapping) else None
+    return (_path_of(medium.url), medium.url) if medium is not None and medium.is_hosted else None
+
+
+def block_of(address: str) -> str | None:
+    """The block whose object says where a file is now, if an address is one that says so; else None."""
+    return address.removeprefix(_BLOCK) if address.startswith(_BLOCK) else None
+
+
 def page_of(address: str) -> str | None:
     """The page whose object says where a file is now, if an address is one that says so; else None."""
     return address.removeprefix(_PAGE) if address.startswith(_PAGE) else None
@@ -164,6 +184,8 @@ def _medium(origin: str, holder: Mapping[str, Any], caption: str = "", page_id: 
 
 def _file_ref(medium: Medium, hosts: FileHosts, read_at: datetime) -> FileRef | None:
     url = medium.url.strip()
+    if url.startswith(_REFERENCE):
+        return _referred(medium, url)
     parts = split_address(url) if len(url) <= MOST_CHARACTERS else None
     if parts is None:
         return None
@@ -183,6 +205,28 @@ def _file_ref(medium: Medium, hosts: FileHosts, read_at: datetime) -> FileRef | 
     said = parse_time(medium.expiry_time)
     expires_at = read_at + LIFETIME if said == LONG_AGO else said
     return FileRef(file_id, name, url, expires_at, medium.origin, caption)
+
+
+def _referred(medium: Medium, url: str) -> FileRef | None:
+    """A file that Notion refers to; its id is the same that its address gives."""
+    try:
+        said = json.loads(unquote(url.removeprefix(_REFERENCE))) if len(url) <= MOST_CHARACTERS else None
+    except (ValueError, RecursionError):
+        return None
+    record = said.get("permissionRecord") if isinstance(said, dict) else None
+    source = _string(said.get("source")) if isinstance(said, dict) else ""
+    block_id = notion_id(record.get("id")) if isinstance(record, dict) else None
+    file_uuid, _, name = source.removeprefix(_ATTACHMENT).partition(":")
+    if block_id is None or not source.startswith(_ATTACHMENT) or not name:
+        return None
+    assert isinstance(record, dict)
+    # Without the space, it is the end of the path.
+    file_id = clean("/".join(["", *filter(None, [_string(record.get("spaceId"))]), file_uuid, name]))
+    label = file_label(medium.name or name, "", medium.origin)
+    caption = " ".join(clean(medium.caption).split())
+    return FileRef(
+        file_id, label, f"{_BLOCK}{block_id}", None, medium.origin, "" if caption in (label, name) else caption
+    )
 
 
 def _path_of(url: str) -> str:

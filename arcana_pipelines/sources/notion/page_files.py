@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import IO, Any
@@ -11,7 +11,6 @@ from typing import IO, Any
 from arcana_pipelines.errors import (
     DownloadExpired,
     DownloadFailed,
-    DownloadRefused,
     PageRejected,
     PageUnavailable,
     SourceError,
@@ -25,7 +24,9 @@ from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.files import (
     FileHosts,
     Medium,
+    address_of_block,
     addresses_of,
+    block_of,
     cover_medium,
     file_refs,
     page_of,
@@ -113,10 +114,11 @@ class PageFiles:
         """Where a file is now that Notion keeps.
 
         Raises:
-            DownloadExpired: its page does not name it any more.
-            DownloadRefused: its page is not there any more.
-            DownloadFailed: its page cannot be asked now.
+            DownloadExpired: its page or block does not name it any more, or is not there any more.
+            DownloadFailed: its page or block cannot be asked now.
         """
+        if (block_id := block_of(file.address)) is not None:
+            return self._address_of_block(file, block_id)
         page_id = page_of(file.address)
         if page_id is None:
             return file.address
@@ -136,23 +138,38 @@ class PageFiles:
         return address
 
     def _asked(self, page_id: str) -> dict[str, str]:
-        try:
-            return addresses_of(self._api.pages.retrieve(path_id(page_id)))
-        except PageUnavailable as error:
-            raise DownloadRefused(f"The page of a file is not there any more: {error}") from error
-        except (PageRejected, SourceUnavailable) as error:
-            raise DownloadFailed(f"The page of a file cannot be asked where it is: {error}") from error
+        return addresses_of(_answer(self._api.pages.retrieve, page_id))
+
+    def _address_of_block(self, file: FileRef, block_id: str) -> str:
+        found = address_of_block(_answer(self._api.blocks.retrieve, block_id))
+        if found is None or not found[0].endswith(file.file_id):
+            raise DownloadExpired("The block of a file does not name it any more.")
+        return found[1]
+
+
+def _answer(ask: Callable[[str], dict[str, Any]], any_id: str) -> dict[str, Any]:
+    """
+    Raises:
+        DownloadExpired, DownloadFailed: see `PageFiles._address`.
+    """
+    try:
+        return ask(path_id(any_id))
+    except PageUnavailable as error:
+        raise DownloadExpired(f"What a file hangs on is not there any more: {error}") from error
+    except (PageRejected, SourceUnavailable) as error:
+        raise DownloadFailed(f"What a file hangs on cannot be asked where it is: {error}") from error
 
 
 def _kept_refusal(status: int) -> SourceError:
     """What a status says of a file that Notion keeps: an address that is over, or was for another one, is refused."""
     if status in (400, 401, 403):
         return DownloadExpired(f"The address of a file holds no longer (status {status}).")
-    return DownloadRefused(f"A file is not where Notion says that it is (status {status}).")
+    return DownloadFailed(f"A file is not where Notion says that it is (status {status}).")
 
 
 def _outside_refusal(status: int) -> SourceError:
-    return DownloadRefused(f"The server of a file does not give it (status {status}).")
+    # Whoever runs that server may let others have it, or put it there, later.
+    return DownloadFailed(f"The server of a file does not give it (status {status}).")
 
 
 def _may_be_page(file: FileRef) -> bool:

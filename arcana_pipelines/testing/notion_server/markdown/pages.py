@@ -38,7 +38,8 @@ class MarkdownPages:
 
     def body(self, node: Page | Block, version: MarkdownVersion, *, transcript: bool) -> bytes:
         """The JSON body up to its `request_id`, which the caller adds."""
-        key = (node.id, version, transcript, self._limits.unshared_child_in_markdown)
+        shown = f"{self._limits.unshared_child_in_markdown} {self._limits.files_in_markdown}"
+        key = (node.id, version, transcript, shown)
         cached = self._cache.get(key)
         if cached is None or not self._fresh(cached):
             cached = self._cache[key] = self._render(node, version, transcript)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Literal, Protocol
+from urllib.parse import quote
 
 from arcana_pipelines.testing.notion_server.model.ids import block_url
 from arcana_pipelines.testing.notion_server.model.objects import Block, Database, Json, Node, Page
@@ -33,6 +35,7 @@ class MarkdownLimits(Protocol):
 
     markdown_block_limit: int
     unshared_child_in_markdown: Literal["unknown", "vanishes"]
+    files_in_markdown: Literal["signed", "referred"]
 
 
 class Renderer:
@@ -108,8 +111,14 @@ class Renderer:
         """The tag that stands for a block that is not shown."""
         return f'<unknown url="{block_url(self._page_id, block.block_id)}" alt="{block.alt}"/>'
 
-    def media_url(self, payload: Json) -> str:
-        """Where a file is; for files that Notion keeps, a mark that is replaced on every read."""
+    def media_url(self, node: Block) -> str:
+        """Where a file is; for files that Notion keeps, a mark that is replaced on every read, or a reference."""
+        payload = node.payload
+        if payload["type"] == "file" and node.type != "image" and self.limits.files_in_markdown == "referred":
+            space, file, name = payload["file"]["key"].split("/", 2)
+            record = {"table": "block", "id": node.id, "spaceId": space}
+            said = {"source": f"attachment:{file}:{name}", "permissionRecord": record}
+            return "file://" + quote(json.dumps(said, ensure_ascii=False, separators=(",", ":")), safe="()_-.!~*'")
         if payload["type"] == "file":
             return f"{FILE}{payload['file']['key']}{FILE}"
         url: str = payload["external"]["url"]

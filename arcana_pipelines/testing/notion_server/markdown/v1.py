@@ -98,7 +98,7 @@ class RendererV1(Renderer):
 
     def _media(self, node: Block) -> str:
         kind, payload = node.type, node.payload
-        caption, url = self.text(payload["caption"]), self.media_url(payload)
+        caption, url = self.text(payload["caption"]), self.media_url(node)
         if kind == "image":
             return f"![{caption}]({url})"
         return f'<{kind} src="{url}">{caption or payload.get("name", "")}</{kind}>'

@@ -87,10 +87,10 @@ class RendererV2(Renderer):
         kind, payload = node.type, node.payload
         if kind == "image":
             caption = self.text(payload["caption"], line_break="<br />")
-            return f"![{caption}]({self.media_url(payload)})"
+            return f"![{caption}]({self.media_url(node)})"
         if kind in _MEDIA:
             body = self.text(payload["caption"], line_break="<br />") or payload.get("name", "")
-            return f'<{kind} source="{self.media_url(payload)}">{body}</{kind}>'
+            return f'<{kind} source="{self.media_url(node)}">{body}</{kind}>'
         if kind in ("bookmark", "embed"):
             caption = self.text(payload["caption"], line_break="<br />")
             return f'<{kind} source="{payload["url"]}">{caption}</{kind}>'

@@ -40,6 +40,8 @@ class NotionWorld(FileChanges, DatabaseChanges):
 
     * `unshared_child_in_markdown`: `"unknown"` shows an `<unknown>` tag for a child page the connection
       cannot see (as documented), `"vanishes"` shows nothing (as block listings do);
+    * `files_in_markdown`: `"signed"` shows signed addresses (as documented), `"referred"` a `file://` reference to
+      the block of what is no picture (as seen in answers of 2026);
     * `trash_marks_descendants`: whether pages under a trashed page say `in_trash` themselves;
     * `trashed_page_has_markdown`: whether the Markdown of a page in the trash can still be read.
     """
@@ -63,6 +65,7 @@ class NotionWorld(FileChanges, DatabaseChanges):
         self.search_result_limit: int | None = None
         self.markdown_block_limit = 20_000
         self.unshared_child_in_markdown: Literal["unknown", "vanishes"] = "unknown"
+        self.files_in_markdown: Literal["signed", "referred"] = "signed"
         self.trash_marks_descendants = False
         self.trashed_page_has_markdown = True
         self.noise = Random(f"noise {seed}")
