@@ -255,8 +255,8 @@ class TestBytesThatTheStoreDamaged:
         with shelves.acme.database.connection() as connection:
             connection.execute("DELETE FROM parsed_file")
             connection.execute("UPDATE source_file SET parser = NULL, state = 'stored'")
-        shelves.sync(Mode.FULL)
-        shelves.sync(Mode.FULL)
+        shelves.sync()
+        shelves.sync()
         assert stored.read_bytes() == b"Everyone has thirty days of vacation."
         assert shelves.outcomes() == {"leave.txt": ("parsed", None)} and shelves.count("parsed_file") == 1
         assert "thirty days" in shelves.texts()["leave.txt"]
