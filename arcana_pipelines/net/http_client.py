@@ -1,7 +1,8 @@
 """Requests to other people's servers: one deadline for the whole of an answer, a bound on its size, no redirects.
 
 A server can send its headers or its body byte by byte for days, more than fits into memory, or a megabyte that unpacks
-to gigabytes. So every request of ours goes through here: Notion, embedders, rerankers, alerts.
+to gigabytes. So every request of ours goes through here: Notion, embedders, rerankers, alerts. Addresses that others
+have chosen go through `net.outside`.
 """
 
 from __future__ import annotations
