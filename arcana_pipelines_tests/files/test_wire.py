@@ -32,6 +32,13 @@ def test_characters_that_no_text_of_ours_has_are_dropped_by_the_parsers_side() -
     assert from_line(to_line(Block("table", rows=(("a\0",),)))) == Block("table", rows=(("a",),))
 
 
+def test_what_is_too_long_is_cut_by_the_parsers_side() -> None:
+    assert from_line(to_line(Title("x" * 2000))) == Title("x" * 1000)
+    assert from_line(to_line(Block("item", "x" * (5 * 2**20), level=200))) == Block(
+        "item", "x" * (4 * 2**20), level=100
+    )
+
+
 @pytest.mark.parametrize(
     "line",
     [

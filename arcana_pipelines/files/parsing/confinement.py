@@ -212,5 +212,9 @@ def _of_python() -> list[Path]:
 
 def _of_system() -> list[Path]:
     return [
-        Path(each) for each in ("/usr", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/dev/null", "/dev/urandom")
-    ]
+        Path(each)
+        for each in (
+            "/usr", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types", "/dev/null",
+            "/dev/urandom",
+        )
+    ]  # fmt: skip

@@ -17,6 +17,7 @@ MOST_BYTES = 32 * 2**20
 LONGEST_TEXT = 4 * 2**20
 LONGEST_NAME = 1000
 LARGEST_NUMBER = 2**31
+DEEPEST = 100
 MOST_CELLS = 5_000_000
 
 _KINDS = frozenset({"heading", "text", "item", "table", "code", "quote"})
@@ -30,23 +31,23 @@ class Malformed(Exception):
 
 
 def to_line(said: Said) -> bytes:
-    """One line. Characters that no text of ours has are dropped."""
+    """One line. Characters that no text of ours has are dropped, and what is longer than any text is cut."""
     match said:
         case Block():
             told: dict[str, Any] = {"is": "block", "kind": said.kind}
             if said.text:
-                told["text"] = clean(said.text)
+                told["text"] = clean(said.text)[:LONGEST_TEXT]
             if said.level:
-                told["level"] = said.level
+                told["level"] = max(0, min(said.level, DEEPEST))
             if said.rows:
-                told["rows"] = [[clean(cell) for cell in row] for row in said.rows]
+                told["rows"] = [[clean(cell)[:LONGEST_TEXT] for cell in row] for row in said.rows]
             if said.continues:
                 told["continues"] = True
             told |= _placed(said.place)
         case Note():
-            told = {"is": "note", "text": clean(said.text)}
+            told = {"is": "note", "text": clean(said.text)[:LONGEST_NAME]}
         case Title():
-            told = {"is": "title", "text": clean(said.text)}
+            told = {"is": "title", "text": clean(said.text)[:LONGEST_NAME]}
         case Inside():
             told = {"is": "inside", "name": clean(said.name)[:LONGEST_NAME], "path": said.path}
         case Picture():
@@ -102,7 +103,7 @@ def _block(told: Mapping[str, object]) -> Block:
     return Block(
         kind=kind,  # type: ignore[arg-type]
         text=_text(told, "text", LONGEST_TEXT),
-        level=_whole(told.get("level", 0), 100),
+        level=_whole(told.get("level", 0), DEEPEST),
         rows=tuple(tuple(_checked(cell, LONGEST_TEXT) for cell in row) for row in rows),
         place=_place(told),
         continues=told.get("continues") is True,

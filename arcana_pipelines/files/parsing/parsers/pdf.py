@@ -56,6 +56,7 @@ _LETTERS_TO_JUDGE = 40
 _ODD_CATEGORIES = frozenset({"Co", "Cn", "Cc", "Cs"})
 _MOST_OBJECTS = 5_000
 _LOGOS = re.compile(r"(?<!\S)[\uf000-\uf0ff](?!\S)")  # bullets of Wingdings and Symbol
+_OF_ONE_FONT = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]+")
 _LATIN_WORD = re.compile(r"[A-Za-z\xc0-\u024f]{4,}")
 _VOWEL = re.compile("[aeiouyAEIOUY]")
 _INNER_CAPITAL = re.compile("[a-z][A-Z]")
@@ -605,7 +606,7 @@ def _level(paragraph: Paragraph, text: str, body: float) -> int:
 def _plain(text: str, words: Words) -> str:
     """With the hyphens of words, without those of lines and without signs that only one font knows."""
     text = _HYPHENATED.sub(lambda found: _rejoined(found, words), text)
-    return "".join(character for character in text if unicodedata.category(character) != "Co")
+    return _OF_ONE_FONT.sub("", text)
 
 
 def _rejoined(found: re.Match[str], words: Words) -> str:
