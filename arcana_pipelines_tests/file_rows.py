@@ -7,6 +7,7 @@ from hashlib import md5
 from typing import Any
 from uuid import UUID
 
+from arcana_pipelines.db.engine import Connection
 from arcana_pipelines_tests.harness import Harness
 
 TYPE = "application/pdf"
@@ -85,6 +86,17 @@ def make_copy(acme: Harness, page: str, of: UUID, name: str) -> UUID:
             [document_id, of],
         )
     return UUID(str(document_id))
+
+
+def keep_bytes(connection: Connection, file: UUID) -> None:
+    """Let the store of files have bytes of a file, as the ledger says."""
+    connection.execute(
+        "WITH kept AS (INSERT INTO stored_file (workspace_id, sha256, size, kind, mime_type, storage_key) "
+        "SELECT workspace_id, sha256(external_id::bytea), 1000, 'pdf', %s, external_id FROM source_file "
+        "WHERE document_id = %s RETURNING sha256) "
+        "UPDATE source_file SET sha256 = kept.sha256 FROM kept WHERE document_id = %s",
+        [TYPE, file, file],
+    )
 
 
 def _label(external_id: str) -> str:

@@ -24,11 +24,13 @@ from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import chunk_table, passage_table, terms_table
 from arcana_pipelines.retrieval import past
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
+from arcana_pipelines.retrieval.filtered import are_equal
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searcher import workspace_named
 from arcana_pipelines.retrieval.whole_document import find_document
 from arcana_pipelines.settings import Settings
+from arcana_pipelines_tests.file_rows import keep_bytes, make_copy
 from arcana_pipelines_tests.tenants import Tenant
 
 STATEMENTS = sorted(path.stem for path in (Path(retrieval.__file__).parent / "sql").glob("*.sql"))
@@ -69,6 +71,9 @@ def _prepared(connection: Connection, name: str, tenant: Tenant) -> tuple[sql.Co
         else sql.SQL("({})").format(sql.SQL(load_sql("versions"))),
         "found": sql.SQL("t.keys && %(keys)s::int[]"),
         "allowed": sql.SQL("SELECT document_id FROM document" if name == "served_documents" else ""),
+        "equal": are_equal(is_past=False),
+        "seen": sql.SQL("true"),
+        "wanted": sql.SQL("true"),
     }
     parameters = {
         "workspace_id": tenant.workspace_id,
@@ -97,6 +102,11 @@ def _prepared(connection: Connection, name: str, tenant: Tenant) -> tuple[sql.Co
         "first": 0,
         "last": 10,
     }
+    if name in ("file", "files", "kept_file"):
+        file = make_copy(tenant.harness, tenant.page, document, "plan.pdf")
+        keep_bytes(connection, file)
+        asked = scalar(connection, "SELECT external_id FROM source_file WHERE document_id = %s", [file])
+        parameters |= {"asked": asked, "holders": [document], "document_id": file}
     if name == "databases":  # those whose columns are not known
         connection.execute("UPDATE source_page SET properties = '{}' WHERE is_container")
     text = load_sql(name)

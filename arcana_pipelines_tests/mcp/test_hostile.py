@@ -62,7 +62,7 @@ def test_orders_of_pages_come_back_as_data(hostile: Harness, assistant: Callable
     has_only_what_is_seen(answer)
     for found in answer["results"]:
         assert set(found) == {
-            "id", "title", "url", "text", "workspace", "headings", "version", "edited", "score"
+            "id", "title", "url", "text", "workspace", "headings", "version", "edited", "score", "file"
         }  # fmt: skip
         assert found["url"].startswith("http") and found["workspace"] == "acme"
         page = ours.ask("fetch", id=found["id"])

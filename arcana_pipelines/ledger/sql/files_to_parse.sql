@@ -1,6 +1,6 @@
 -- Stored bytes that a live file has and that the parser of their kind has not read yet, in the version and with the options
 -- that hold now; or could not, and it is time to try again.
--- in: workspace_id, parsers (JSON: the parser of each kind that one reads)
+-- in: workspace_id, parsers (JSON: the parser of each kind that one reads), again (reasons that are worth another try)
 -- out: sha256, kind, parser, storage_key, size, name (that one of them has), attempts
 SELECT s.sha256, s.kind, coalesce(wanted.parser, 'none/1') AS parser, s.storage_key, s.size,
        min(f.name) AS name, coalesce(p.attempts, 0) AS attempts
