@@ -204,6 +204,10 @@ class FileDamaged(ArcanaError):
     """A file has other bytes than its hash says."""
 
 
+class FileNotAllowed(WrongUse):
+    """A file is larger, or of another kind, than the settings allow. Nothing of it is kept."""
+
+
 class DownloadRefused(SourceError):
     """A file may not be fetched from where it lies, or is larger than allowed: trying again will not help."""
 

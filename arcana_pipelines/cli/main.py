@@ -26,6 +26,7 @@ _COMMANDS = {
     "document": "Print a whole document, in the version that the index serves; relate two by hand.",
     "eval": "Measure how well an index answers golden questions; exit 3 when it does worse than its baseline.",
     "export": "Write what an index serves into a file: FILE ends in .parquet, .csv or .jsonl.",
+    "file": "Add files that no page has, and see what became of all files of a workspace.",
     "index": "Make, rebuild, verify, promote, roll back and drop indexes.",
     "key": "Make, list, rotate and revoke the keys of programs that use `arcana serve`.",
     "mcp": "Serve searches and documents to an assistant over MCP, on standard input and output.",

@@ -21,11 +21,12 @@ def show(context: click.Context, ran: Ran, as_json: bool) -> None:
     if as_json:
         print_json(ran.as_dict())
     else:
-        _print(ran)
+        print_report(ran)
     context.exit(INCOMPLETE if ran.report.is_incomplete else 0)
 
 
-def _print(ran: Ran) -> None:
+def print_report(ran: Ran) -> None:
+    """Print a report for people."""
     report = ran.report
     slug, pages, embeddings = report.workspace, report.pages_as_dict(), report.embeddings
     say(

@@ -286,8 +286,31 @@ def show(connection: Connection, workspace_id: UUID) -> int:
     key = {"workspace_id": workspace_id}
     with connection.transaction():
         made: int = scalar(connection, load_sql("files_documents"), key)
-        changed: int = scalar(connection, load_sql("files_show"), key)
+        changed: int = scalar(connection, load_sql("files_show"), {**key, "file": None})
     return made + changed
+
+
+def show_one(connection: Connection, workspace_id: UUID, external_id: str) -> None:
+    """Let the document of one file say what the ledger says. In the caller's transaction."""
+    connection.execute(load_sql("files_show"), {"workspace_id": workspace_id, "file": external_id})
+
+
+def read_again(
+    connection: Connection,
+    workspace_id: UUID,
+    files: Sequence[str] | None = None,
+    kind: str | None = None,
+    parser: str | None = None,
+) -> int:
+    """Let files be read once more: those of these ids, of this kind, read by the parser of this name; or those in
+    quarantine, where nothing is given. Returns how many are due: files with the same bytes are read together.
+
+    Whoever asks has the workspace's lease: a run that reads them meanwhile would say of them what was forgotten.
+    """
+    given = {"workspace_id": workspace_id, "files": files, "kind": kind, "parser": parser}
+    with connection.transaction():
+        due: int = scalar(connection, load_sql("files_again"), given)
+    return due
 
 
 def to_process(connection: Connection, workspace_id: UUID, limit: int) -> Iterator[list[ReadFile]]:

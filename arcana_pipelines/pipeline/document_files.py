@@ -42,6 +42,7 @@ from arcana_pipelines.ledger.counters import Counters, FileWork
 from arcana_pipelines.ledger.files import Failed, Fetched, FileCount, FileToFetch, FileToParse
 from arcana_pipelines.net.in_flight import in_flight
 from arcana_pipelines.net.workers import worker_threads
+from arcana_pipelines.pipeline.being_stored import unless_being_stored
 from arcana_pipelines.pipeline.session import Session
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.protocol import FetchedPage, Mode
@@ -269,7 +270,7 @@ def _download(session: Session, store: FileStore, file: FileToFetch, place: Path
                 return Failed(file.external_id, "skipped", "type not allowed", detail)
             key = key_of(workspace.company_id, workspace.platform, workspace.workspace_id, sha256)
             mime_type = mime_type_of(Path(target.name), kind)
-            _put(store, key, Path(target.name), sha256, size)
+            put_bytes(store, key, Path(target.name), sha256, size)
             return Fetched(file.external_id, sha256, size, kind.value, mime_type, key)
     except DownloadRefused as error:
         return Failed(file.external_id, "skipped", "not fetched", str(error))
@@ -411,11 +412,11 @@ def _keep(session: Session, store: FileStore, path: Path, name: str) -> Fetched:
     sha256, size = hash_of(path)
     kind = kind_of(path, name)
     key = key_of(workspace.company_id, workspace.platform, workspace.workspace_id, sha256)
-    _put(store, key, path, sha256, size)
+    put_bytes(store, key, path, sha256, size)
     return Fetched("", sha256, size, kind.value, mime_type_of(path, kind), key)
 
 
-def _put(store: FileStore, key: str, path: Path, sha256: str, size: int) -> None:
+def put_bytes(store: FileStore, key: str, path: Path, sha256: str, size: int) -> None:
     """Keep bytes whose hash was just taken, in the place of a part of them if that is what is there."""
     try:
         store.put(key, path, sha256, size)
@@ -426,11 +427,19 @@ def _put(store: FileStore, key: str, path: Path, sha256: str, size: int) -> None
 
 
 def _fetch_again(session: Session, sha256: bytes) -> None:
-    """Bytes that the store has lost, or holds damaged, are fetched from their pages once more."""
+    """Bytes that the store has lost, or holds damaged, are fetched from their pages once more. Those that somebody has
+    added are nowhere else: such a file says so, and what is searched of it stays."""
     with session.connection.transaction():
         session.connection.execute(
+            "UPDATE source_file SET state = 'quarantined', reason = 'bytes lost', sha256 = NULL, parser = NULL, "
+            "detail = 'the store does not have its bytes any more: add it again', next_attempt_at = NULL "
+            "WHERE workspace_id = %s AND sha256 = %s AND origin = 'added' AND state <> 'removed'",
+            [session.workspace.workspace_id, sha256],
+        )
+        session.connection.execute(
             "UPDATE source_file SET state = 'pending', sha256 = NULL, parser = NULL "
-            "WHERE workspace_id = %s AND sha256 = %s AND container IS NULL AND state <> 'removed'",
+            "WHERE workspace_id = %s AND sha256 = %s AND container IS NULL AND origin <> 'added' "
+            "AND state <> 'removed'",
             [session.workspace.workspace_id, sha256],
         )
 
@@ -442,9 +451,14 @@ def _sweep(session: Session, store: FileStore) -> int:
     before = datetime.now(UTC) - ORPHANED_AFTER
     prefix = prefix_of(workspace.company_id, workspace.platform, workspace.workspace_id)
     orphans = [kept.key for kept in store.listing(prefix) if kept.key not in known and kept.stored_at < before]
+    swept = 0
     for key in orphans:
-        store.delete(key)
-    return len(orphans) + store.sweep_leftovers(before)
+        # Bytes that lay there without a row may be somebody's who is adding them now.
+        with unless_being_stored(session.connection, workspace.workspace_id, key) as is_orphan:
+            if is_orphan:
+                store.delete(key)
+                swept += 1
+    return swept + store.sweep_leftovers(before)
 
 
 def _sample(session: Session, store: FileStore, report: FilesReport) -> None:

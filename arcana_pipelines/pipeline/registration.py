@@ -16,6 +16,7 @@ from arcana_pipelines.credentials.store import STORED, keep
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.registry import require_here
 from arcana_pipelines.errors import ArcanaError, InvalidSlug, UnknownWorkspace
+from arcana_pipelines.files.stores.registry import open_file_store, prefix_of
 from arcana_pipelines.home import make_home
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, IndexSettings, builds_of
 from arcana_pipelines.indexes.lifecycle import create_index, drop_builds
@@ -122,7 +123,7 @@ def _serve_from(
 
 
 def remove(database: Database, slug: str, remove_partition: Callable[[str], None], actor: str | None = None) -> None:
-    """Hide a workspace at once, then drop its partition, its rows and its directory.
+    """Hide a workspace at once, then drop its partition, its rows, its directory and the bytes of its files.
 
     `actor` does it (see `audit.record`); None: the user of this process.
 
@@ -147,6 +148,12 @@ def remove(database: Database, slug: str, remove_partition: Callable[[str], None
             [row[0]],
         )
         drop_builds(database, builds)
+        # Before the workspace itself: where the store does not answer, it is found again and removed then.
+        prefix = prefix_of(row[1], row[2], row[0])
+        with connection.transaction():
+            for table in ("source_file", "stored_file"):
+                connection.execute(f"DELETE FROM {table} WHERE workspace_id = %s", [row[0]])
+        _remove_bytes(database.settings, prefix)
         with connection.transaction():
             # The indexes first: in this order whoever publishes or delivers takes its locks.
             connection.execute("SELECT FROM rag_indexes WHERE workspace_id = %s ORDER BY name FOR UPDATE", [row[0]])
@@ -154,6 +161,15 @@ def remove(database: Database, slug: str, remove_partition: Callable[[str], None
     workspace_id, company_id, platform = row
     forget(database.settings, Tenant(company_id, platform, workspace_id))
     _remove_directory(database.settings, slug)
+    # A run that was at work has put some since, and ends now.
+    _remove_bytes(database.settings, prefix)
+
+
+def _remove_bytes(settings: Settings, prefix: str) -> None:
+    """Delete all objects of a workspace in the store of files."""
+    with open_file_store(settings) as store:
+        for kept in store.listing(prefix):
+            store.delete(kept.key)
 
 
 def _remove_directory(settings: Settings, slug: str) -> None:

@@ -95,6 +95,18 @@ def _titles(connection: Connection, workspace_id: UUID) -> list[str]:
     )
 
 
+def find_living_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
+    """The same, if the source still has it.
+
+    Raises:
+        WrongUse: see `find_place`; or it was removed.
+    """
+    place = find_place(connection, workspace_id, asked)
+    if place.state == "tombstoned":
+        raise WrongUse(f"The page '{place.title or place.external_id}' was removed.")
+    return place
+
+
 def find_indexed(connection: Connection, workspace_id: UUID, asked: str) -> Place:
     """The same, if it can be found by a search, or a database, whose rows can.
 

@@ -2,7 +2,7 @@
 -- in: workspace_id, parsers (JSON: the parser of each kind that one reads), again (reasons that may be another next time)
 -- out: how many changed
 WITH read AS (
-    SELECT f.external_id, p.parser, p.reason, p.detail,
+    SELECT f.external_id, f.sha256, p.parser, p.reason, p.detail,
            CASE WHEN p.reason IS NULL THEN 'parsed'
                 WHEN p.reason = ANY(%(again)s) THEN 'quarantined'
                 ELSE 'skipped' END AS state,
@@ -19,6 +19,8 @@ WITH read AS (
         state = read.state, parser = read.parser, reason = read.reason, detail = read.detail, next_attempt_at = read.next
     FROM read
     WHERE f.workspace_id = %(workspace_id)s AND f.external_id = read.external_id
+      -- What somebody removes, or adds other bytes of, at this moment is not what was read.
+      AND f.state <> 'removed' AND f.sha256 = read.sha256
       AND (f.state, f.parser, f.reason, f.next_attempt_at)
           IS DISTINCT FROM (read.state, read.parser, read.reason, read.next)
       -- What cannot be cut or embedded keeps its own reason until its text is another.

@@ -1,5 +1,5 @@
 -- What the documents of files say of them: name, type, size, the place of the bytes, and how far their upload is.
--- in: workspace_id
+-- in: workspace_id, file (its external_id; NULL: all)
 -- out: how many were hidden or shown again
 WITH wanted AS (
     SELECT f.document_id, f.state = 'removed' AS is_gone,
@@ -12,6 +12,7 @@ WITH wanted AS (
     FROM source_file f
     LEFT JOIN stored_file s ON s.workspace_id = f.workspace_id AND s.sha256 = f.sha256
     WHERE f.workspace_id = %(workspace_id)s AND f.document_id IS NOT NULL
+      AND (%(file)s::text IS NULL OR f.external_id = %(file)s)
 ), changed AS (
     UPDATE document d SET
         upload_status = wanted.upload_status,

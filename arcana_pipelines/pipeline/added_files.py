@@ -1,0 +1,72 @@
+"""Adding a file to a workspace: first its bytes into the store, then its row. The next sync reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from arcana_pipelines.db.engine import Database
+from arcana_pipelines.errors import FileNotAllowed, UnknownWorkspace, WrongUse
+from arcana_pipelines.files.kinds import kind_of, mime_type_of
+from arcana_pipelines.files.stores.protocol import FileStore
+from arcana_pipelines.files.stores.registry import key_of
+from arcana_pipelines.ledger import added_files
+from arcana_pipelines.ledger.added_files import AddedFile, Called
+from arcana_pipelines.ledger.files import Fetched
+from arcana_pipelines.pipeline.being_stored import being_stored
+from arcana_pipelines.pipeline.document_files import hash_of, is_allowed, put_bytes
+from arcana_pipelines.settings import Settings
+from arcana_pipelines.workspaces.workspaces import Workspace
+
+
+def require_files(settings: Settings) -> None:
+    """Refuse to add files where none are read.
+
+    Raises:
+        WrongUse: FILES is off.
+    """
+    if settings.files != "on":
+        raise WrongUse("FILES is off: no file is kept or read. Set FILES=on.")
+
+
+def add_file(
+    database: Database, store: FileStore, workspace: Workspace, path: Path, called: Called, actor: str | None = None
+) -> AddedFile:
+    """Add a file of this machine, or other bytes of one that was added under the same name.
+
+    `actor` does it (see `audit.record`); None: the user of this process.
+
+    Raises:
+        FileNotAllowed: it is too large, empty, or of a kind that is not read.
+        FileDamaged: it changed while it was read.
+        FileStoreUnreachable, FileStoreRefused: the store does not take it.
+        UnknownWorkspace: it was removed meanwhile.
+        OSError: the file cannot be read.
+    """
+    settings = database.settings
+    require_size(settings, path.stat().st_size)
+    sha256, size = hash_of(path)
+    require_size(settings, size)
+    kind = kind_of(path, called.name)
+    if not is_allowed(settings, kind):
+        raise FileNotAllowed(f"Files of the kind '{kind}' are not among FILE_TYPES.")
+    key = key_of(workspace.company_id, workspace.platform, workspace.workspace_id, sha256)
+    stored = Fetched(called.external_id, sha256, size, kind.value, mime_type_of(path, kind), key)
+    with database.connection() as connection, being_stored(connection, key):
+        put_bytes(store, key, path, sha256, size)
+        try:
+            return added_files.add(connection, workspace, called, stored, actor)
+        except UnknownWorkspace:
+            store.delete(key)  # which whoever removed it may have looked for before
+            raise
+
+
+def require_size(settings: Settings, size: int) -> None:
+    """Refuse a file by its size in bytes.
+
+    Raises:
+        FileNotAllowed: it is empty, or larger than is read.
+    """
+    if size == 0:
+        raise FileNotAllowed("It is empty.")
+    if size > settings.file_max_bytes:
+        raise FileNotAllowed(f"It has more than {settings.file_max_bytes:,} bytes (FILE_MAX_BYTES).")
