@@ -29,6 +29,7 @@ SLOWEST = 64 * 1024
 LEAST_SECONDS = 60.0
 
 _PIECE = 2**16
+_HEAD = 1024  # bytes in which a page says that it is one
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)")
 _LENGTH = re.compile(r"\d{1,18}")
@@ -125,11 +126,13 @@ class _Download:
         self._refuse_larger(whole or 0)
         self._target.seek(self._size)
         self._target.truncate()
+        head = b""
         # As it comes: of what is waited for in vain, nothing is lost.
         while piece := response.read1(_PIECE, decode_content=False):
             workers.pause(0)
-            if not self._size:
-                self._refuse_page(_PAGE.match(piece) is not None)
+            if self._size < _HEAD and not self._may_be_page:
+                head += piece[:_HEAD]
+                self._refuse_page(_PAGE.match(head) is not None)
             self._refuse_larger(self._size + len(piece))
             self._target.write(piece)
             self._size += len(piece)

@@ -389,6 +389,14 @@ def test_a_page_in_the_place_of_a_file_is_refused(store: Store, fetch: Fetch, me
     assert fetch("http://files.example.com/a.pdf") == body
 
 
+def test_a_page_that_comes_byte_by_byte_is_one(store: Store, fetch: Fetch) -> None:
+    page = b"<!doctype html><p>Log in</p>"
+    pieces = (bytes([byte]) for byte in page)
+    store.answers["/a.pdf"] = Answer(200, pieces, {"Content-Type": "application/pdf", "Content-Length": str(len(page))})
+    with pytest.raises(DownloadRefused):
+        fetch("http://files.example.com/a.pdf", may_be_page=False)
+
+
 def test_what_comes_packed_is_refused(store: Store, fetch: Fetch) -> None:
     store.answers["/a.pdf"] = Answer(200, b"\x1f\x8b", {"Content-Encoding": "gzip"})
     with pytest.raises(DownloadRefused):
