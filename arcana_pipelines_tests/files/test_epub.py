@@ -78,6 +78,17 @@ def test_old_books_have_their_contents_in_another_part_that_begins_with_a_dtd(tm
     assert short(said(epub, path, "epub")) == [("h1", "첫 장"), ("text", "가")]
 
 
+def test_small_faults_of_books_are_forgiven(tmp_path: Path) -> None:
+    path = book(tmp_path / "a", {"a": page("<p>가&nbsp;나</p>", "머리")}, extra='<item opf:fault="&nbsp;"/>')
+    assert short(said(epub, path, "epub")) == [("h1", "머리"), ("text", "가 나")]
+
+
+def test_a_broken_table_of_contents_costs_only_itself(tmp_path: Path) -> None:
+    item = '<item id="n" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>'
+    path = book(tmp_path / "a", {"a": page("<p>가</p>", "머리")}, extra=item, OPS__nav_xhtml="<nav><a href=")
+    assert short(said(epub, path, "epub")) == [("h1", "머리"), ("text", "가")]
+
+
 ENCRYPTED = (
     '<encryption><EncryptedData><EncryptionMethod Algorithm="{}"/><CipherData><CipherReference URI="{}"/></CipherData>'
     "</EncryptedData></encryption>"

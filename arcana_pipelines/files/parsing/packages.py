@@ -9,23 +9,19 @@ import posixpath
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 from urllib.parse import unquote
 
 from lxml import etree
 
+from arcana_pipelines.files import zips
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 
-MOST_ENTRIES = 10_000
-MOST_INFLATED = 512 << 20  # bytes of all parts
 MOST_OF_PART = 192 << 20  # bytes of one part that is read as a stream
 MOST_OF_TREE = 48 << 20  # bytes of one part that is held as a tree, which takes some twenty times as much
-# What inflates to more than a hundred times its size, and is large, was made to.
-MOST_RATIO, _SMALL = 100, 4 << 20
 
 Element = Any  # lxml has no types
 _SAFE = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
@@ -46,31 +42,29 @@ class Relation:
 
 
 class Package:
-    """A zip that is open. Used with `with`."""
+    """A zip that is open (`opened`)."""
 
-    def __init__(self, path: Path) -> None:
-        """Open it and look at its list of parts.
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._zip = archive
+        self._parts = {part.filename.lower(): part for part in archive.infolist()}
+
+    @classmethod
+    @contextmanager
+    def opened(cls, path: Path) -> Iterator[Package]:
+        """A zip, until the block ends.
 
         Raises:
             Unreadable: no zip, or one that would inflate beyond what it may.
         """
-        try:
-            self._zip = zipfile.ZipFile(path)
-        except _ZIP_ERRORS as error:
-            raise Unreadable(Reason.DAMAGED, f"the zip does not open ({type(error).__name__})") from error
-        parts = self._zip.infolist()
-        if len(parts) > MOST_ENTRIES or sum(part.file_size for part in parts) > MOST_INFLATED:
-            self._zip.close()
-            raise Unreadable(Reason.TOO_LARGE, "the zip holds too many parts, or too much in them")
-        self._parts = {part.filename.lower(): part for part in parts}
-
-    def __enter__(self) -> Package:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._zip.close()
+        with ExitStack() as stack:
+            try:
+                archive = stack.enter_context(zips.opened(path))
+                zips.check(archive.infolist())
+            except zips.TooMuchInside as error:
+                raise Unreadable(Reason.TOO_LARGE, str(error)) from error
+            except _ZIP_ERRORS as error:
+                raise Unreadable(Reason.DAMAGED, f"the zip does not open ({type(error).__name__})") from error
+            yield cls(archive)
 
     def __contains__(self, name: str) -> bool:
         return name.lower() in self._parts
@@ -84,7 +78,7 @@ class Package:
         return self._parts[name.lower()].filename
 
     @contextmanager
-    def opened(self, name: str, most: int = MOST_OF_PART) -> Iterator[IO[bytes]]:
+    def stream(self, name: str, most: int = MOST_OF_PART) -> Iterator[IO[bytes]]:
         """A part as a stream. It ends where the list of parts says that it does.
 
         Raises:
@@ -93,7 +87,7 @@ class Package:
         part = self._parts.get(name.lower())
         if part is None:
             raise Unreadable(Reason.DAMAGED, "a part of the file is missing")
-        if part.file_size > most or part.file_size > max(_SMALL, MOST_RATIO * part.compress_size):
+        if part.file_size > most:
             raise Unreadable(Reason.TOO_LARGE, "a part of the file inflates to more than it may")
         if part.flag_bits & 1:
             raise Unreadable(Reason.ENCRYPTED, "a part of the file is encrypted")
@@ -104,24 +98,28 @@ class Package:
             raise Unreadable(Reason.DAMAGED, f"a part of the file does not inflate ({type(error).__name__})") from error
 
     def read(self, name: str, most: int = MOST_OF_TREE) -> bytes:
-        """The bytes of a part. Raises `Unreadable` as `opened`."""
-        with self.opened(name, most) as stream:
+        """The bytes of a part. Raises `Unreadable` as `stream`."""
+        with self.stream(name, most) as stream:
             return stream.read()
 
-    def tree(self, name: str, with_dtd: bool = False) -> Element:
+    def tree(self, name: str, of_book: bool = False) -> Element:
         """The root element of a part.
 
         Args:
             name: of the part.
-            with_dtd: its format has files that begin with a DTD, which stays unread all the same.
+            of_book: it may begin with a DTD, which stays unread all the same, and have small faults: books are written
+                by hand, and readers forgive them.
 
         Raises:
-            Unreadable: as `opened`; its XML is broken, too deep, or has a DTD.
+            Unreadable: as `stream`; its XML is broken, too deep, or has a DTD.
         """
-        with self.opened(name, MOST_OF_TREE) as stream, _xml_errors():
-            tree = etree.parse(stream, etree.XMLParser(remove_comments=True, remove_pis=True, **_SAFE))
-        if not with_dtd:
+        parser = etree.XMLParser(remove_comments=True, remove_pis=True, recover=of_book, **_SAFE)
+        with self.stream(name, MOST_OF_TREE) as stream, _xml_errors():
+            tree = etree.parse(stream, parser)
+        if not of_book:
             _refuse_dtd(tree)
+        if tree.getroot() is None:
+            raise Unreadable(Reason.DAMAGED, "the XML is broken")
         return tree.getroot()
 
     def children(self, name: str, of: str) -> Iterator[Element]:
@@ -143,7 +141,7 @@ class Package:
             _let_go(element)
 
     def _ends(self, name: str, tags: Sequence[str] | None) -> Iterator[Element]:
-        with self.opened(name) as stream, _xml_errors():
+        with self.stream(name) as stream, _xml_errors():
             looked = False
             for _, element in etree.iterparse(
                 stream, events=("end",), tag=tags, remove_comments=True, remove_pis=True, **_SAFE

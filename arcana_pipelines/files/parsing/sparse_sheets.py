@@ -47,7 +47,7 @@ def compacted(path: Path, most_rows: int) -> Compacted | None:
     Raises:
         Unreadable: the file is damaged or too large.
     """
-    with Package(path) as package:
+    with Package.opened(path) as package:
         large = {name: part for name, part in _sheets(package).items() if _cells(package, part) > MOST_CELLS}
         if not large:
             return None
@@ -55,7 +55,7 @@ def compacted(path: Path, most_rows: int) -> Compacted | None:
         with zipfile.ZipFile(result.file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
             for part in package.names():
                 if part not in large.values():
-                    with package.opened(part) as source, target.open(part, "w") as copy:
+                    with package.stream(part) as source, target.open(part, "w") as copy:
                         shutil.copyfileobj(source, copy)
             for name, part in large.items():
                 result.rows[name], is_cut = _write_anew(package, part, target, most_rows)
@@ -71,7 +71,7 @@ def check_ods(path: Path) -> None:
     Raises:
         Unreadable: too large, or damaged.
     """
-    with Package(path) as package:
+    with Package.opened(path) as package:
         rows = columns = before = 0
         for element in package.elements("content.xml", "table-row", "table"):
             if local(element) == "table":

@@ -23,7 +23,7 @@ def parse(job: Job) -> Iterator[Said]:
     Raises:
         Unreadable: damaged, protected against reading, or larger than it may be.
     """
-    with Package(job.path) as package:
+    with Package.opened(job.path) as package:
         protected = _protected(package)
         book, folder = _book(package)
         if title := _title(book):
@@ -56,12 +56,12 @@ class _Page:
 
 def _book(package: Package) -> tuple[Element, str]:
     """The root of the list of parts, and the folder from which it names them."""
-    root = package.tree("META-INF/container.xml", with_dtd=True)
+    root = package.tree("META-INF/container.xml", of_book=True)
     file = next(_all(root, "rootfile"), None)
     if file is None:
         raise Unreadable(Reason.DAMAGED, "the book does not say what it consists of")
     name = part_name("", value(file, "full-path") or "")
-    return package.tree(name, with_dtd=True), posixpath.dirname(name)
+    return package.tree(name, of_book=True), posixpath.dirname(name)
 
 
 def _title(book: Element) -> str:
@@ -76,7 +76,7 @@ def _protected(package: Package) -> set[str]:
         return set()
     return {
         part_name("", value(reference, "URI") or "")
-        for data in _all(package.tree("META-INF/encryption.xml", with_dtd=True), "EncryptedData")
+        for data in _all(package.tree("META-INF/encryption.xml", of_book=True), "EncryptedData")
         for reference in _all(data, "CipherReference")
         if value(next(_all(data, "EncryptionMethod"), data), "Algorithm") not in _OF_FONTS
     }
@@ -89,7 +89,10 @@ def _labels(package: Package, book: Element, pages: dict[str, _Page], folder: st
         if page.name not in package or not (page.is_contents or page.is_old_contents):
             continue
         at = posixpath.dirname(page.name)
-        root = package.tree(page.name, with_dtd=True)
+        try:
+            root = package.tree(page.name, of_book=True)
+        except Unreadable:
+            continue  # a book is read without its table of contents as well
         for entry in _all(root, "a" if page.is_contents else "navPoint"):
             if page.is_contents:
                 target, text = value(entry, "href"), "".join(entry.itertext())

@@ -25,7 +25,7 @@ def parse(job: Job) -> Iterator[Said]:
     Raises:
         Unreadable: damaged, or larger than it may be.
     """
-    with Package(job.path) as package:
+    with Package.opened(job.path) as package:
         roots = package.relations().values()
         main = next((r.target for r in roots if r.kind == "officeDocument"), "ppt/presentation.xml")
         relations = package.relations(main)

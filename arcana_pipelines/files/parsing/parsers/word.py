@@ -47,7 +47,7 @@ def parse(job: Job) -> Iterator[Said]:
     Raises:
         Unreadable: damaged, or larger than it may be.
     """
-    with Package(job.path) as package:
+    with Package.opened(job.path) as package:
         main = next((r.target for r in package.relations().values() if r.kind == "officeDocument"), "word/document.xml")
         reader = _Reader(package, main)
         yield from reader.blocks(package.children(main, "body"))
