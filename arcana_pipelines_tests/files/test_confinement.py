@@ -11,7 +11,7 @@ from arcana_pipelines.files.kinds import FileKind
 from arcana_pipelines.files.parsing import run
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 from arcana_pipelines.files.parsing.registry import Parser
-from arcana_pipelines.files.parsing.run import read_file
+from arcana_pipelines.files.parsing.run import confinement_here, read_file
 
 HOSTILE = Parser("hostile", 1, frozenset({FileKind.TEXT}), "arcana_pipelines_tests.files.hostile")
 NOT_PERMITTED = "refused: Operation not permitted"  # by the filter of system calls
@@ -34,6 +34,11 @@ def refusal(file: Path, *deeds: str) -> Unreadable:
     with pytest.raises(Unreadable) as raised:
         said(file, *deeds)
     return raised.value
+
+
+def test_whether_a_machine_allows_it_can_be_asked() -> None:
+    confined = confinement_here()
+    assert confined.calls and confined.paths, "this machine lacks seccomp or Landlock: the tests below cannot pass"
 
 
 class TestWhatIsOutOfReach:

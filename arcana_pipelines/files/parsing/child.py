@@ -33,8 +33,7 @@ def main() -> None:
         most_rows=told["most_rows"],
     )
     with Path("/proc/self/status").open("rb", buffering=0) as status:
-        confined = confine(told["parent"], [job.path, *_package_of(told["module"])], job.directory)
-        _say(out, {"is": "begin", "calls": confined.calls, "paths": confined.paths})
+        confine(told["parent"], [job.path, *_package_of(told["module"])], job.directory)
         try:
             for said in importlib.import_module(told["module"]).parse(job):
                 out.write(to_line(said))

@@ -7,6 +7,7 @@ a package. Where a kernel or a container refuses one of the two filters the proc
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import platform
 import resource
@@ -116,6 +117,13 @@ def confine(
         return Confined(False, False)
     paths = _confine_paths(libc, readable, writable)
     return Confined(_confine_calls(libc, may_start), paths)
+
+
+def main() -> None:
+    """In a process of its own: say how it could be confined, as JSON. The job stands on standard input."""
+    told = json.loads(sys.stdin.buffer.read())
+    confined = confine(told["parent"], (), Path(told["directory"]))
+    print(json.dumps({"calls": confined.calls, "paths": confined.paths}))
 
 
 def _confine_calls(libc: ctypes.CDLL, may_start: bool) -> bool:

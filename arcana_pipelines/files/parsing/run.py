@@ -16,6 +16,7 @@ from arcana_pipelines.files import zips
 from arcana_pipelines.files.kinds import ZIP_BASED, FileKind
 from arcana_pipelines.files.parsing import ocr
 from arcana_pipelines.files.parsing.blocks import Block, Inside, Note, Picture, Said, Title
+from arcana_pipelines.files.parsing.confinement import Confined
 from arcana_pipelines.files.parsing.processes import exit_code_of, lines_of, reason_of, started
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 from arcana_pipelines.files.parsing.registry import EXTRA, WITHOUT, Options, Parser, missing_of, parser_key, parser_of
@@ -125,13 +126,30 @@ def _check_zip(path: Path) -> None:
         raise Unreadable(Reason.DAMAGED, "its list of entries cannot be read") from error
 
 
+def confinement_here() -> Confined:
+    """How processes that read files are confined on this machine: one is started, and says so.
+
+    Raises:
+        Unreadable: it cannot be started, or does not answer.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="arcana-file-") as directory,
+        started("arcana_pipelines.files.parsing.confinement", Path(directory), {"directory": directory}) as process,
+    ):
+        (line, *_) = [*lines_of(process, WALL_SECONDS, MOST_BYTES), b""]
+        if (code := exit_code_of(process)) != 0:
+            raise reason_of(code)
+    told = from_line(line)
+    assert isinstance(told, Mapping)
+    return Confined(told.get("calls") is True, told.get("paths") is True)
+
+
 # --- the process -----------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
 class _Heard:
     said: list[Said]
-    confined: tuple[bool, bool] = (False, False)
     peak: int = 0
     has_ended: bool = False
 
@@ -165,8 +183,6 @@ def _take(said: Said | Mapping[str, object], heard: _Heard) -> None:
         heard.said.append(said)
         return
     match said.get("is"):
-        case "begin":
-            heard.confined = (said.get("calls") is True, said.get("paths") is True)
         case "end":
             heard.peak = number_of(said, "peak")
             heard.has_ended = True

@@ -66,6 +66,7 @@ _DIGITS = re.compile(r"[0-9]{1,6}")
 
 _HEADS = 2  # lines at the top and at the bottom of a page that may be running heads
 _NUMBERS_IN_A_HEAD = 4
+_LETTERS_OF_A_HEAD = 4
 _PAGES_WITH_HEADS = 5
 _SHARE_WITH_HEADS = 0.6
 _SMALLER = 0.95  # than the text: a footnote
@@ -449,22 +450,26 @@ def _draw(page: pypdfium2.PdfPage, job: Job, name: str) -> None:
 
 
 def _drop_running_heads(pages: list[_Page]) -> None:
-    """Drop the lines at the top and bottom that most pages have, or most left or right ones, but for their numbers."""
+    """Drop the lines at the top and bottom that most pages have, or most left or right ones, but for their numbers.
+
+    What they say in words stays once, where it comes first: it may stand nowhere else.
+    """
     seen: Counter[tuple[int, bool, str]] = Counter()
     edges = [(page, list(_edges(page))) for page in pages if page.has_text]
     many = max(_PAGES_WITH_HEADS, _SHARE_WITH_HEADS * len(edges))
     for page, lines in edges:
         seen.update({(page.number % 2, is_top, form) for is_top, line in lines for form in _forms(line, page.number)})
+    kept: set[tuple[bool, str]] = set()
     for page, lines in edges:
-        heads = [
-            line
-            for is_top, line in lines
-            for own, other in [
-                (seen[page.number % 2, is_top, form], seen[1 - page.number % 2, is_top, form])
-                for form in _forms(line, page.number)
-            ]
-            if own + other >= many or own >= max(_PAGES_WITH_HEADS, many / 2)
-        ]
+        heads = []
+        for is_top, line in lines:
+            for form in _forms(line, page.number):
+                own, other = (seen[side, is_top, form] for side in (page.number % 2, 1 - page.number % 2))
+                if own + other < many and own < max(_PAGES_WITH_HEADS, many / 2):
+                    continue
+                if (is_top, form) in kept or sum(map(str.isalpha, form)) < _LETTERS_OF_A_HEAD:
+                    heads.append(line)
+                kept.add((is_top, form))
         page.parts = [
             [line for line in part if not any(line is head for head in heads)] if isinstance(part, list) else part
             for part in page.parts
