@@ -27,6 +27,11 @@ def has_files(connection: Connection, workspace_id: UUID) -> bool:
     return bool(query.scalar(connection, statement, [workspace_id]))
 
 
+def leaves_files(filters: Filters) -> bool:
+    """Whether a file can be let through at all."""
+    return not filters.kinds or "file" in filters.kinds
+
+
 def documents_of(
     filters: Filters,
     conditions: Sequence[KnownCondition] = (),
@@ -56,15 +61,14 @@ def documents_of(
     }
     given = {name: sql.Placeholder(f"{key}{name}") for name in ("below", "kinds", "edited_since", "links_to")}
     wanted: list[sql.Composable] = []
-    pages_below: list[sql.Composed] = []
-    files_below: list[sql.Composed] = []
     if filters.edited_since:
         wanted.append(sql.SQL("{} >= {edited_since}::timestamptz").format(facts.last_edited_at, **given))
+    below: list[sql.Composed] = []
+    files_below: list[sql.Composed] = []
     if filters.below:
-        below = _BELOW_DATABASE if is_below_database else _BELOW
-        of_page, of_file = (below.format(path=sql.SQL(path), **given) for path in ("d.path", "f.path"))
-        pages_below = [of_page]
-        files_below = [sql.SQL("({} OR {})").format(of_page, of_file)]  # of_file: below a file that it lies in
+        above = _BELOW_DATABASE if is_below_database else _BELOW
+        below.append(above.format(path=sql.SQL("d.path"), **given))
+        files_below.append(above.format(path=sql.SQL("f.path"), **given))  # by its own: it may lie in a file
     if filters.links_to:
         wanted.append(facts.links.format(**given))
     for number, condition in enumerate(conditions):
@@ -75,8 +79,8 @@ def documents_of(
     if kinds or not filters.kinds:
         of_kinds = [sql.SQL("{} = ANY({kinds})").format(facts.kind, **given)] if kinds else []
         pages = facts.pages.format(versions=versions_then)
-        some.append(sql.SQL(" AND ").join([pages, *pages_below, *of_kinds, *wanted]))
-    if with_files and (not filters.kinds or "file" in filters.kinds):
+        some.append(sql.SQL(" AND ").join([pages, *below, *of_kinds, *wanted]))
+    if with_files and leaves_files(filters):
         some.append(sql.SQL(" AND ").join([facts.files.format(versions=versions_then), *files_below, *wanted]))
     return sql.SQL(" UNION ALL ").join(some) if some else NO_DOCUMENT, parameters
 

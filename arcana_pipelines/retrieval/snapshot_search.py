@@ -19,7 +19,14 @@ from arcana_pipelines.lexical import query_plan
 from arcana_pipelines.lexical.analysis import QueryTerm, query_terms
 from arcana_pipelines.retrieval import past
 from arcana_pipelines.retrieval.conditions import known_conditions
-from arcana_pipelines.retrieval.filtered import NO_DOCUMENT, are_equal, documents_of, has_files, with_text_of
+from arcana_pipelines.retrieval.filtered import (
+    NO_DOCUMENT,
+    are_equal,
+    documents_of,
+    has_files,
+    leaves_files,
+    with_text_of,
+)
 from arcana_pipelines.retrieval.filters import Filters, Limits
 from arcana_pipelines.retrieval.fusion import Scored, nearness
 from arcana_pipelines.retrieval.hit_files import MOST_PAGES, as_file
@@ -70,7 +77,8 @@ class SnapshotSearch(RankedSearch):
         chunks = past.chunks_then(serving.build) if is_past else _by_key(chunk_table(serving.build))
         terms = past.terms_then(serving.build) if is_past else sql.Identifier(terms_table(serving.build))
         versions = past.versions_then() if is_past else sql.SQL("({})").format(sql.SQL(load_sql("versions")))
-        self._has_files = has_files(connection, workspace_id)
+        every = (self._filters, *limits)
+        self._has_files = all(map(leaves_files, every)) and has_files(connection, workspace_id)
         filtered, limited, parameters = self._left(versions if is_past else None)
         allowed = self._condition([*filtered, *limited])
         self._names = {
