@@ -103,6 +103,11 @@ def test_a_hole_in_a_log_is_left_out() -> None:
     assert decode(b"started at nine, all is well\n" * 9 + bytes(9) + "끝\n".encode()).endswith("well\n끝\n")
 
 
+def test_a_zero_byte_in_a_text_of_an_older_code_page_is_left_out() -> None:
+    assert decode("Größe und Maße\x00 stehen hier".encode("cp1252")) == "Größe und Maße stehen hier"
+    assert decode("견적서를 보냅니다\x00. 확인 바랍니다".encode("cp949")) == "견적서를 보냅니다. 확인 바랍니다"
+
+
 def test_the_given_texts() -> None:
     assert "This is a test document" in decode(shared_file("files/txt/utf16le-no-bom.txt").read_bytes())
     assert "정보통신과" in decode(shared_file("files/csv/roster-cp949.csv").read_bytes())

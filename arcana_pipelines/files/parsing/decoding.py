@@ -99,9 +99,8 @@ def _with_nul(data: bytes) -> str:
     if _is_language(text[:_SAMPLE]) and _USUAL.search(text):
         return text
     # A log with a hole in it: text all the same.
-    holes = data[:_SAMPLE].count(0)
-    if holes * 20 <= len(data[:_SAMPLE]) and (text := _mostly(data.replace(b"\x00", b""), "utf-8") or ""):
-        return text
+    if data[:_SAMPLE].count(0) * 20 <= len(data[:_SAMPLE]):
+        return _decoded(data.replace(b"\x00", b""))
     raise _no_text()
 
 

@@ -40,23 +40,30 @@ def parse(job: Job) -> Iterator[Said]:
     Raises:
         Unreadable: no text.
     """
-    text = decode_marked_up(job.path.read_bytes())
-    if title := title_of(text):
+    page = LexborHTMLParser(decode_marked_up(job.path.read_bytes()))
+    if title := _title(page):
         yield Title(title)
-    yield from blocks(text)
+    yield from _blocks(page, NOWHERE)
 
 
 def title_of(text: str) -> str:
     """The title that a page has in its head; empty: none."""
-    node = LexborHTMLParser(text).css_first("head > title")
-    return plain(node.text()) if node is not None else ""
+    return _title(LexborHTMLParser(text))
 
 
 def blocks(text: str, place: Place = NOWHERE) -> Iterator[Block]:
     """The blocks of a page, or of a piece of one, all at one place."""
-    body = LexborHTMLParser(text).body
-    if body is not None:
-        yield from _Reader(place).read(body)
+    return _blocks(LexborHTMLParser(text), place)
+
+
+def _title(page: LexborHTMLParser) -> str:
+    node = page.css_first("head > title")
+    return plain(node.text()) if node is not None else ""
+
+
+def _blocks(page: LexborHTMLParser, place: Place) -> Iterator[Block]:
+    if page.body is not None:
+        yield from _Reader(place).read(page.body)
 
 
 class _Reader:
