@@ -28,6 +28,7 @@ from arcana_pipelines.db.engine import Database, require_installation
 from arcana_pipelines.db.server import check_server, companies_without_role, reader, refuse_unbound
 from arcana_pipelines.environment import EnvFile
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.files.parsing.probe import probe as probe_parsers
 from arcana_pipelines.files.stores.probe import probe as probe_files
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.indexes.health import Finding as HealthFinding
@@ -91,6 +92,7 @@ def _findings() -> Iterator[Finding]:
         yield _tried("cache", lambda: _cache(settings))
     if settings.files == "on":
         yield _tried("file_store", lambda: probe_files(settings, SECONDS))
+        yield _tried("parsers", lambda: probe_parsers(settings))
     yield ("alerts", True, _alerts(settings))
 
 
