@@ -141,6 +141,13 @@ def test_values_far_apart_are_read_where_they_stand(tmp_path: Path) -> None:
     assert rows_of(things[2]) == (1048576, 1048576)
 
 
+def test_a_sheet_with_many_times_the_rows_that_are_read_is_cut_before(tmp_path: Path) -> None:
+    path = xlsx(tmp_path / "a", s=[["번호", "글"], *([n, "가"] for n in range(60))])
+    things = said(sheets, path, "xlsx", most_rows=11)
+    assert rows_of(blocks(things)[-1]) == (1, 11)
+    assert things[-1] == Note("sheet 1: of its values, those of the first 11 rows and 1,000 columns were read")
+
+
 def test_many_rows_that_reach_far_are_cut(tmp_path: Path) -> None:
     rows = "".join(f'<row r="{n * 1000}"><c r="A{n * 1000}"><v>{n}</v></c></row>' for n in range(1, 41))
     path = xlsx(tmp_path / "a", s=f'<sheetData>{rows}<row r="90000"><c r="XFD90000"><v>1</v></c></row></sheetData>')

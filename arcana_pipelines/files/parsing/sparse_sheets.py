@@ -1,4 +1,4 @@
-"""Workbooks whose values lie far apart. calamine has a place for each cell between them, and dies of it.
+"""Workbooks whose values lie far apart, or are many. calamine has a place for each cell, and dies of it.
 
 One value in A1 and one in XFD1048576 are seventeen thousand million cells. Sheets are measured before calamine reads
 them, and those that are too large are written anew, with as many rows as are read and no empty ones between.
@@ -12,6 +12,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from lxml import etree
@@ -21,6 +22,8 @@ from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 from arcana_pipelines.files.parsing.sheet_rows import column_name
 
 MOST_CELLS = 5_000_000
+# A sheet with so many times the rows that are read is cut before, which costs what its merged cells would repeat.
+_MANY = 5
 MOST_COLUMNS = 1_000  # of a sheet that is written anew
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})(\d{1,7})")
 _OF_CELL = frozenset({"v", "is"})
@@ -48,7 +51,7 @@ def compacted(path: Path, most_rows: int) -> Compacted | None:
         Unreadable: the file is damaged or too large.
     """
     with Package.opened(path) as package:
-        large = {name: part for name, part in _sheets(package).items() if _cells(package, part) > MOST_CELLS}
+        large = {name: part for name, part in _sheets(package).items() if _is_large(package, part, most_rows)}
         if not large:
             return None
         result = Compacted(io.BytesIO())
@@ -109,16 +112,17 @@ def _sheets(package: Package) -> dict[str, str]:
     return found
 
 
-def _cells(package: Package, part: str) -> int:
-    """The cells of the smallest rectangle that holds all values of a sheet."""
-    rows: list[int] = []
-    first, last = 1 << 14, 0
-    for at, row in _rows(package, part):
+def _is_large(package: Package, part: str, most_rows: int) -> bool:
+    """Whether the smallest rectangle that holds all values of a sheet has too many cells, or far too many rows."""
+    first_row, first, last = 0, 1 << 14, 0
+    for count, (at, row) in enumerate(_rows(package, part), start=1):
         columns = [column for column, cell in (_at_end(row), _at_end(row, backwards=True)) if cell is not None]
         if columns:
-            rows = [rows[0] if rows else at, at]
+            first_row = first_row or at
             first, last = min(first, *columns), max(last, *columns)
-    return (rows[-1] - rows[0] + 1) * (last - first + 1) if rows else 0
+            if count > _MANY * most_rows or (at - first_row + 1) * (last - first + 1) > MOST_CELLS:
+                return True
+    return False
 
 
 def _rows(package: Package, part: str) -> Iterator[tuple[int, Element]]:
@@ -126,6 +130,13 @@ def _rows(package: Package, part: str) -> Iterator[tuple[int, Element]]:
     for row in package.elements(part, "row"):
         at = number(row.get("r"), at + 1)
         yield at, row
+
+
+def _with_values(package: Package, part: str) -> Iterator[tuple[int, list[Element]]]:
+    """The rows with a value, and their cells that have one."""
+    for at, row in _rows(package, part):
+        if cells := [cell for cell in row if any(local(inner) in _OF_CELL for inner in cell)]:
+            yield at, cells
 
 
 def _at_end(row: Element, backwards: bool = False) -> tuple[int, Element | None]:
@@ -153,31 +164,28 @@ def _write_anew(package: Package, part: str, target: zipfile.ZipFile, most_rows:
     numbers: list[int] = []
     columns: dict[int, int] = {}
     is_cut = False
-    for _, row in _rows(package, part):
+    for _, row in islice(_with_values(package, part), most_rows):
         for cell in row:
-            if any(local(inner) in _OF_CELL for inner in cell):
-                columns.setdefault(_column(cell), 0)
+            columns.setdefault(_column(cell), 0)
     for n, column in enumerate(sorted(columns)):
         columns[column] = n
     with target.open(part, "w") as sheet:
         namespace = ""
-        for at, row in _rows(package, part):
-            cells = [(_column(cell), cell) for cell in row if any(local(inner) in _OF_CELL for inner in cell)]
-            if not cells:
-                continue
+        for at, cells in _with_values(package, part):
             if len(numbers) == most_rows:
                 is_cut = True
                 break
             if not numbers:
-                namespace = str(row.tag).rpartition("}")[0].lstrip("{")
+                namespace = str(cells[0].tag).rpartition("}")[0].lstrip("{")
                 sheet.write(f'<worksheet xmlns="{namespace}"><sheetData>'.encode())
             numbers.append(at)
             sheet.write(f'<row r="{len(numbers)}">'.encode())
-            for column, cell in cells:
-                if columns[column] >= MOST_COLUMNS:
+            places = [columns[_column(cell)] for cell in cells]
+            for place, cell in zip(places, cells, strict=True):
+                if place >= MOST_COLUMNS:
                     is_cut = True
                     continue
-                cell.set("r", f"{column_name(columns[column])}{len(numbers)}")
+                cell.set("r", f"{column_name(place)}{len(numbers)}")
                 sheet.write(etree.tostring(cell, with_tail=False))
             sheet.write(b"</row>")
         sheet.write(b"</sheetData></worksheet>" if numbers else b"<worksheet/>")
