@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from urllib.parse import unquote
 
@@ -20,6 +21,7 @@ _SIGNED = re.compile(
 )
 _SAFE = re.compile(r"https?://|mailto:|notion:", re.I)
 _URL_IN_TEXT = re.compile(r"https?://[^\s<>\"'`\x00-\x20]+")
+_LONGEST = 4000  # signs of an address that is looked into
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
 
@@ -91,12 +93,30 @@ def urls_in(text: str) -> list[str]:
     return _URL_IN_TEXT.findall(text) if "://" in text else []
 
 
+def _referred(url: str) -> str:
+    """The name in what Notion refers to a file by in the place of an address; empty of an address.
+
+    In its exports that is `attachment:<uuid>:<name>`, in answers of its Markdown endpoint the same as the `source` of
+    an encoded object: `file://{"source":"attachment:<uuid>:<name>","permissionRecord":…}`.
+    """
+    if url.startswith("attachment:"):
+        return " ".join(unquote(url.rsplit(":", 1)[-1]).split())
+    if not url.startswith(("file://%7B", "file://{")) or len(url) > _LONGEST:
+        return ""
+    try:
+        source = json.loads(unquote(url.removeprefix("file://"))).get("source")
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+    kind, _, rest = source.partition(":") if isinstance(source, str) else ("", "", "")
+    return " ".join(rest.partition(":")[2].split()) if kind == "attachment" else ""
+
+
 def file_name(url: str) -> str:
     """The last part of the address's path as a person reads it; empty when there is none."""
     if url.startswith("data:"):
         return ""
-    if url.startswith("attachment:"):  # attachment:<uuid>:<name>, in Notion's own exports
-        return unquote(url.rsplit(":", 1)[-1])
+    if referred := _referred(url):
+        return referred
     path = _QUERY_OR_FRAGMENT.split(url, maxsplit=1)[0]
     _, separator, rest = path.partition("://")
     if separator:
@@ -107,6 +127,6 @@ def file_name(url: str) -> str:
 def file_label(url: str) -> str:
     """What to show for an uploaded or linked file without a caption: its name, or the address itself."""
     name = file_name(url)
-    if name and (_EXTENSION.search(name) or "://" not in url):
+    if name and (_EXTENSION.search(name) or "://" not in url or _referred(url)):
         return name
     return "" if url.startswith("data:") else without_signature(url)

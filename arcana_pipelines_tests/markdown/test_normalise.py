@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -479,3 +480,11 @@ def test_a_tag_in_code_is_none_but_one_between_escaped_ticks_is(source: str, kep
 def test_a_row_at_the_end_of_a_quote_is_no_table_with_the_line_below(below: str) -> None:
     text = normalise(f"> | a |\n| --- |{below}").text
     assert text.startswith("> \\| a |\n\n\\| --- |") and normalise(text).text == text
+
+
+def test_a_file_that_is_referred_to_by_its_block_is_shown_by_its_name() -> None:
+    said = (
+        '{"source":"attachment:12345678-1234-1234-1234-123456789abc:연차 규정: 100%.pdf","permissionRecord":{"id":"x"}}'
+    )
+    assert normalise(f'<pdf source="file://{quote(said)}"></pdf>').text == "연차 규정: 100%.pdf"
+    assert "file://" in normalise(f'<pdf source="file://{quote("{")}"></pdf>').text
