@@ -119,8 +119,13 @@ def shape(*paragraphs: str, place: str = "") -> str:
 
 
 S = f'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="{TYPE}"'
-# Styles of cells: 0 as it is, 1 a day, 2 a day and a time, 3 hours that may be more than a day has.
-_FORMATS = '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="22"/><xf numFmtId="46"/></cellXfs>'
+# Styles of cells: 0 as it is, 1 a day, 2 a day and a time, 3 hours that may be more than a day has, 4 and 5 a
+# percentage, 6 a number with a word that has a percent sign.
+_FORMATS = (
+    '<numFmts><numFmt numFmtId="170" formatCode="0.0%"/><numFmt numFmtId="171" formatCode="0&quot; %&quot;"/></numFmts>'
+    '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="22"/><xf numFmtId="46"/><xf numFmtId="9"/>'
+    '<xf numFmtId="170"/><xf numFmtId="171"/></cellXfs>'
+)
 
 
 def xlsx(path: Path, states: Mapping[str, str] | None = None, **sheets: str | Sequence[Sequence[object]]) -> Path:

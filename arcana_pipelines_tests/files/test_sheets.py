@@ -58,6 +58,15 @@ def test_values_are_those_that_were_computed_and_dates_are_dates(tmp_path: Path)
     assert rows_of(table) == (2, 2)
 
 
+def test_percentages_are_as_they_are_shown(tmp_path: Path) -> None:
+    data = """<sheetData><row r="1"><c r="B1" t="str"><v>집행률</v></c><c r="C1" t="str" s="4"><v>비율</v></c>
+      <c r="D1" t="str"><v>a</v></c><c r="E1" t="str"><v>b</v></c></row>
+      <row r="2"><c r="B2" s="4"><v>0.873</v></c><c r="C2" s="5"><v>1</v></c><c r="D2" s="6"><v>0.5</v></c>
+      <c r="E2"><v>0.25</v></c></row></sheetData>"""
+    table = blocks(said(sheets, xlsx(tmp_path / "a", s=data), "xlsx"))[-1]
+    assert [list(row) for row in table.rows] == [["집행률", "비율", "a", "b"], ["87.3%", "100%", "0.5", "0.25"]]
+
+
 def test_merged_cells_stand_in_each_place_and_headers_of_two_rows_are_one(tmp_path: Path) -> None:
     data = """<sheetData><row r="1"><c r="A1" t="str"><v>예산 현황</v></c></row>
       <row r="2"><c r="A2" t="str"><v>부서</v></c><c r="B2" t="str"><v>2025년</v></c></row>

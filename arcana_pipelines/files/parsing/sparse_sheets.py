@@ -26,6 +26,7 @@ MOST_CELLS = 5_000_000
 _MANY = 5
 MOST_COLUMNS = 1_000  # of a sheet that is written anew
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})(\d{1,7})")
+_QUOTED = re.compile(r'"[^"]*"|\\.')
 _OF_CELL = frozenset({"v", "is"})
 
 
@@ -99,9 +100,50 @@ def _last_of_row(row: Element) -> int:
     return last
 
 
+def percentages(path: Path, most_rows: int) -> dict[str, set[tuple[int, int]]]:
+    """The cells of an XLSX that show their number as a percentage, which calamine does not tell: row and column from 1.
+
+    They are looked for in the first rows of each sheet that have values, by the names of the sheets.
+
+    Raises:
+        Unreadable: the file is damaged or too large.
+    """
+    with Package.opened(path) as package:
+        styles = _styles_of_percentages(package)
+        if not styles:
+            return {}
+        return {
+            name: {
+                (at, _column(cell))
+                for at, cells in islice(_with_values(package, part), most_rows)
+                for cell in cells
+                if cell.get("s") in styles and cell.get("t", "n") == "n"
+            }
+            for name, part in _sheets(package).items()
+        }
+
+
+def _styles_of_percentages(package: Package) -> set[str]:
+    """The numbers of the styles of cells whose format has a percent sign (ECMA-376, 18.8.30: 9 and 10 are built in)."""
+    name = next((r.target for r in package.relations(_workbook(package)).values() if r.kind == "styles"), "")
+    if name not in package:
+        return set()
+    root = package.tree(name)
+    listed, used = child(root, "numFmts"), child(root, "cellXfs")
+    formats = {"9", "10"} | {
+        value(entry, "numFmtId") for entry in (listed if listed is not None else ())
+        if "%" in _QUOTED.sub("", value(entry, "formatCode") or "")
+    }  # fmt: skip
+    return {str(n) for n, style in enumerate(used if used is not None else ()) if value(style, "numFmtId") in formats}
+
+
+def _workbook(package: Package) -> str:
+    return next((r.target for r in package.relations().values() if r.kind == "officeDocument"), "xl/workbook.xml")
+
+
 def _sheets(package: Package) -> dict[str, str]:
     """The parts of the sheets of a workbook, by their names."""
-    main = next((r.target for r in package.relations().values() if r.kind == "officeDocument"), "xl/workbook.xml")
+    main = _workbook(package)
     relations = package.relations(main)
     sheets = child(package.tree(main), "sheets")
     found = {}

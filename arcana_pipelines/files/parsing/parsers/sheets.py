@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -20,9 +20,10 @@ from arcana_pipelines.files.parsing.blocks import Block, Note, Place, Said
 from arcana_pipelines.files.parsing.plain import plain
 from arcana_pipelines.files.parsing.protocol import Job, Reason, Unreadable
 from arcana_pipelines.files.parsing.sheet_rows import Row
-from arcana_pipelines.files.parsing.sparse_sheets import MOST_COLUMNS, Compacted, check_ods, compacted
+from arcana_pipelines.files.parsing.sparse_sheets import MOST_COLUMNS, Compacted, check_ods, compacted, percentages
 
 _MOST_REPEATED = 1_000_000  # cells that merged ones cover, of one sheet
+_Cells = Set[tuple[int, int]]
 _Merged = Sequence[tuple[tuple[int, int], tuple[int, int]]]
 
 
@@ -36,6 +37,7 @@ def parse(job: Job) -> Iterator[Said]:
         check_ods(job.path)  # of which calamine reads all sheets at once
     book = _opened_by_kind(job)
     anew = compacted(job.path, job.most_rows) if job.kind is FileKind.XLSX else None
+    percent = percentages(job.path, job.most_rows) if job.kind is FileKind.XLSX else {}
     with _opened(anew.file) if anew is not None else book as book:
         for n, sheet in enumerate(book.sheets_metadata, start=1):
             if sheet.visible is calamine.SheetVisibleEnum.VeryHidden:
@@ -43,7 +45,7 @@ def parse(job: Job) -> Iterator[Said]:
             elif sheet.typ is calamine.SheetTypeEnum.WorkSheet:
                 if sheet.visible is calamine.SheetVisibleEnum.Hidden:
                     yield Note(f"sheet {n} is hidden, and read as the others")
-                yield from _sheet(book, n, sheet.name, anew, job.most_rows)
+                yield from _sheet(book, n, sheet.name, anew, percent.get(sheet.name, set()), job.most_rows)
 
 
 def _opened_by_kind(job: Job) -> calamine.CalamineWorkbook:
@@ -80,7 +82,7 @@ def _errors() -> Iterator[None]:
 
 
 def _sheet(
-    book: calamine.CalamineWorkbook, n: int, name: str, anew: Compacted | None, most_rows: int
+    book: calamine.CalamineWorkbook, n: int, name: str, anew: Compacted | None, percent: _Cells, most_rows: int
 ) -> Iterator[Block | Note]:
     try:
         with _errors():
@@ -91,7 +93,7 @@ def _sheet(
         return
     label = plain(name)
     numbers = anew.rows.get(name) if anew is not None else None
-    rows, has_more = _rows(sheet, most_rows)
+    rows, has_more = _rows(sheet, most_rows, percent if numbers is None else set())
     own = {at: [cell for cell in cells if cell] for at, cells in rows.items()}
     _repeat(rows, () if numbers is not None else merged)
     kept = [Row(at if numbers is None else numbers[at - 1], cells, own[at]) for at, cells in rows.items()]
@@ -107,16 +109,16 @@ def _sheet(
         )
 
 
-def _rows(sheet: calamine.CalamineSheet, most_rows: int) -> tuple[dict[int, list[str]], bool]:
+def _rows(sheet: calamine.CalamineSheet, most_rows: int, percent: _Cells) -> tuple[dict[int, list[str]], bool]:
     """The rows that hold something, by their number from 1, and whether there are more than are read."""
-    left = [""] * (sheet.start[1] if sheet.start else 0)
+    first = sheet.start[1] if sheet.start else 0
     rows: dict[int, list[str]] = {}
     for at, values in enumerate(sheet.iter_rows(), start=1):
-        cells = [_written(value) for value in values]
+        cells = [_written(value, (at, column) in percent) for column, value in enumerate(values, start=first + 1)]
         if any(cells):
             if len(rows) == most_rows:
                 return rows, True
-            rows[at] = left + cells
+            rows[at] = [""] * first + cells
     return rows, False
 
 
@@ -140,12 +142,14 @@ def _repeat(rows: dict[int, list[str]], merged: _Merged) -> None:
                 return
 
 
-def _written(value: object) -> str:
-    """A value as a person writes it, whatever format its cell has."""
+def _written(value: object, is_percentage: bool = False) -> str:
+    """A value as a person writes it. Of the format of its cell only dates and percentages are known."""
     if isinstance(value, str):
         return plain(value)
     if isinstance(value, bool):
         return str(value).upper()
+    if is_percentage and isinstance(value, int | float):
+        return f"{value * 100:.10g}%"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.15g}"
     if isinstance(value, datetime.datetime):
