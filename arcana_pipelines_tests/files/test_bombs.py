@@ -15,7 +15,7 @@ from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 from arcana_pipelines.files.parsing.registry import PARSERS, WITHOUT, Options, Parser, parser_key
 from arcana_pipelines.files.parsing.run import read_file
 from arcana_pipelines_tests.files.sayings import shared
-from arcana_pipelines_tests.files.small_pdfs import lines, pdf, text, written
+from arcana_pipelines_tests.files.small_pdfs import add, lines, pdf, text, written
 
 
 def reason(path: Path) -> Reason:
@@ -30,7 +30,7 @@ def texts(path: Path, options: Options | None = None) -> list[str]:
 
 
 class TestPdf:
-    @pytest.mark.slow
+    @pytest.mark.slow  # it takes PDFium seconds to come to its limit
     def test_a_stream_that_unpacks_to_a_gigabyte(self, tmp_path: Path) -> None:
         path = tmp_path / "bomb.pdf"
         packer = zipfile.zlib.compressobj(9)  # type: ignore[attr-defined]
@@ -60,6 +60,16 @@ class TestPdf:
         pages = b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 1000000 >>"
         path = written(tmp_path / "round.pdf", [b"<< /Type /Catalog /Pages 2 0 R >>", pages])
         assert reason(path) is Reason.DAMAGED
+
+    def test_forms_in_forms_in_forms(self, tmp_path: Path) -> None:
+        form = b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] %s /Length %d >>\nstream\n%s\nendstream"
+        many = b"/F Do " * 500
+        inner = [b"/Resources << /XObject << /F %d 0 R >> >>" % number for number in (7, 8, 9)]
+        path = pdf(tmp_path / "a.pdf", (b"/X Do " * 500).decode())
+        path.write_bytes(path.read_bytes().replace(b"/Font << /F1 3 0 R >>", b"/XObject << /X 6 0 R >>"))
+        leaf = b"0 0 m 9 9 l S"
+        add(path, *(form % (each, len(many), many) for each in inner), form % (b"", len(leaf), leaf))
+        assert reason(path) in (Reason.CRASHED, Reason.NEEDS_OCR, Reason.NO_TEXT, Reason.TIMEOUT)
 
     def test_a_page_of_very_much_text(self, tmp_path: Path) -> None:
         content = "".join(lines(1, 790, *["word " * 40] * 60, size=4, pitch=3) for _ in range(20))

@@ -312,8 +312,7 @@ def _tables(
 
 def _paths(source: pypdfium2.PdfPage) -> int:
     """How many lines and areas are drawn, or a few more than a page with a table has."""
-    paths = source.get_objects(filter=[pdfium.FPDF_PAGEOBJ_PATH], max_depth=3)
-    return sum(1 for _ in islice(paths, 2 * _FEWEST_PATHS))
+    return sum(1 for _ in islice(_objects(source, pdfium.FPDF_PAGEOBJ_PATH), 2 * _FEWEST_PATHS))
 
 
 def _middles(textpage: pypdfium2.PdfTextPage, text: str) -> dict[int, tuple[float, float]]:
@@ -427,15 +426,18 @@ def _is_gibberish(text: str) -> bool:
 def _share_of_images(page: pypdfium2.PdfPage) -> float:
     width, height = page.get_size()
     covered = 0.0
-    for number, image in enumerate(page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3)):
-        if number > _MOST_OBJECTS:
-            break
+    for image in _objects(page, pdfium.FPDF_PAGEOBJ_IMAGE):
         try:
             left, bottom, right, top = image.get_bounds()
         except pypdfium2.PdfiumError:
             continue
         covered += abs(right - left) * abs(top - bottom)
     return float(covered / max(width * height, 1.0))
+
+
+def _objects(page: pypdfium2.PdfPage, kind: int) -> Iterator[pypdfium2.PdfObject]:
+    """What is drawn of one kind, among the first objects: forms in forms may be any number of these."""
+    return (each for each in islice(page.get_objects(max_depth=3), _MOST_OBJECTS) if each.type == kind)
 
 
 def _draw(page: pypdfium2.PdfPage, job: Job, name: str) -> None:
