@@ -179,6 +179,17 @@ def ask_for_unknown(connection: Connection, workspace_id: UUID) -> None:
         )
 
 
+def look_at_external(connection: Connection, workspace_id: UUID) -> None:
+    """Let files be fetched again that lie elsewhere, once a day: nothing says when such a one is another one."""
+    with connection.transaction():
+        connection.execute(
+            "UPDATE source_file SET state = 'pending', attempts = 0 WHERE workspace_id = %s AND is_external "
+            "AND fetched_at < now() - interval '1 day' "
+            "AND (state IN ('parsed', 'skipped') OR state = 'quarantined' AND next_attempt_at IS NULL)",
+            [workspace_id],
+        )
+
+
 def follow_pages(connection: Connection, workspace_id: UUID) -> int:
     """Hide the files of removed pages, and bring back those of pages that are back; returns how many."""
     with connection.transaction():

@@ -130,6 +130,8 @@ def sync_files(session: Session) -> FilesReport:
     connection, workspace_id = session.connection, session.workspace.workspace_id
     report.changed += files.follow_pages(connection, workspace_id)
     report.changed += files.show(connection, workspace_id)
+    if session.generation.mode is Mode.AUDIT and session.settings.files == "on":
+        files.look_at_external(connection, workspace_id)
     parsers = parsers_of(session.settings)
     policy = policy_of(session.settings)
     waiting = session.settings.files == "on" and bool(files.to_fetch(connection, workspace_id, policy))

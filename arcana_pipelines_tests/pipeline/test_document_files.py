@@ -39,6 +39,7 @@ class Shelf(Source):
     revisions: dict[str, int] = field(default_factory=dict)
     fails: dict[str, Exception] = field(default_factory=dict)
     ends: timedelta | None = None
+    is_external: bool = False
     downloads: list[str] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
     capabilities = Capabilities(lists_everything=True, absences_needed=1, lists_files=True)
@@ -69,7 +70,7 @@ class Shelf(Source):
             raise PageUnavailable("gone")
         until = NOON + self.ends if self.ends is not None else None
         refs = tuple(
-            FileRef(file_id, name, f"{file_id}?signed={len(self.reads)}", until)
+            FileRef(file_id, name, f"{file_id}?signed={len(self.reads)}", until, is_external=self.is_external)
             for file_id, name in self.pages[ref.external_id].items()
         )
         return FetchedPage("Text of the page.", NOON, files=refs)
@@ -320,6 +321,40 @@ class TestWhatCannotBeHadOrRead:
         shelves.given = {"file_max_bytes": 10_000}
         shelves.sync()
         assert "A long text" in shelves.texts()["large.txt"]
+
+
+class TestAFileElsewhere:
+    """An address that a person gave says nothing of what lies behind it."""
+
+    def put(self, shelves: Shelves, text: str) -> str:
+        file_id = shelves.shelf.put("handbook", "price list.txt", text, "https://example.com/prices")
+        shelves.shelf.is_external = True
+        shelves.sync()
+        with shelves.acme.database.connection() as connection:
+            connection.execute("UPDATE source_file SET fetched_at = now() - interval '2 days'")
+        return file_id
+
+    def test_is_fetched_again_by_an_audit_and_only_then(self, shelves: Shelves) -> None:
+        file_id = self.put(shelves, "A battery costs forty.")
+        shelves.shelf.bytes_of[file_id] = b"A battery costs fifty."
+        shelves.sync(Mode.FULL)
+        assert shelves.shelf.downloads == [] and "forty" in shelves.texts()["price list.txt"]
+        shelves.sync(Mode.AUDIT)
+        assert shelves.shelf.downloads == [file_id] and "fifty" in shelves.texts()["price list.txt"]
+        shelves.sync(Mode.AUDIT)
+        assert shelves.shelf.downloads == []
+
+    def test_keeps_its_text_while_it_cannot_be_had(self, shelves: Shelves) -> None:
+        file_id = self.put(shelves, "A battery costs forty.")
+        shelves.shelf.fails[file_id] = DownloadFailed("the server answered 503")
+        shelves.sync(Mode.AUDIT)
+        assert "forty" in shelves.texts()["price list.txt"]
+        shelves.shelf.fails.clear()
+        with shelves.acme.database.connection() as connection:
+            connection.execute("UPDATE source_file SET next_attempt_at = now()")
+        report = shelves.sync()
+        assert shelves.shelf.downloads == [file_id] and report["embeddings"]["computed"] == 0
+        assert shelves.outcomes() == {"price list.txt": ("parsed", None)}
 
 
 class TestAddresses:

@@ -7,6 +7,6 @@ FROM source_file f
 JOIN source_page p ON p.workspace_id = f.workspace_id AND p.external_id = f.page_external_id
 WHERE f.workspace_id = %(workspace_id)s AND f.container IS NULL AND f.origin <> 'added'
   AND (f.state = 'pending'
-       OR f.state = 'quarantined' AND f.sha256 IS NULL AND f.next_attempt_at <= now()
+       OR f.state = 'quarantined' AND f.reason IN ('download failed', 'page not read') AND f.next_attempt_at <= now()
        OR f.state = 'skipped' AND f.sha256 IS NULL AND f.policy IS DISTINCT FROM %(policy)s)
 ORDER BY p.last_edited_at DESC NULLS LAST, f.page_external_id, f.position;
