@@ -17,6 +17,9 @@ from arcana_pipelines.markdown.urls import safe_url
 FILE_FORM = 1
 """Raise it when the same reading gives other contents: all files are looked at, and what differs is a new version."""
 
+# In characters, as file systems have them: it stands in front of every chunk.
+_LONGEST_TITLE = 255
+
 
 class ReadFile(TypedDict):
     """A file as the ledger hands it on.
@@ -59,7 +62,7 @@ class ReadFile(TypedDict):
 
 def make_file_contents(file: ReadFile) -> Contents:
     """One version of a file. Without text it has no chunks: its document says what it is, and why it has none."""
-    title = clean(file["name"]).strip() or UNTITLED
+    title = " ".join(clean(file["name"]).split())[:_LONGEST_TITLE].strip() or UNTITLED
     about = {
         "name": title,
         "mime_type": file["mime_type"],

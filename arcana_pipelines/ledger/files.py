@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -23,6 +24,8 @@ load_sql = statements_beside(__file__)
 
 # Reasons of a parser that may be another one next time.
 AGAIN = ("crashed", "timeout", "service_failed")
+# Of a file's id at its source, in bytes: an index holds no longer ones.
+_LONGEST_ID = 1000
 # How deep files lie in files whose own files are looked into: an archive in a mail, and no further.
 DEEPEST = 2
 
@@ -121,9 +124,9 @@ def record(connection: Connection, workspace_id: UUID, read: Mapping[str, Fetche
     """Record which files hang on pages that were read, by the pages' ids. In the caller's transaction.
 
     A file that takes the place of another one under the same name, or in the same place of the page, is that file with
-    other bytes: its document gets a new version.
+    other bytes: its document gets a new version. What a page lists twice under one id counts once.
     """
-    pages = {page: got.files for page, got in read.items() if got.files is not None}
+    pages = {page: _storable(got.files) for page, got in read.items() if got.files is not None}
     known: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     key = {"workspace_id": workspace_id, "pages": list(pages)}
     for page, *held in connection.execute(load_sql("files_of_pages"), key):
@@ -148,6 +151,22 @@ def record(connection: Connection, workspace_id: UUID, read: Mapping[str, Fetche
     ]
     if files or any(known.values()):
         connection.execute(load_sql("files_record"), {**key, "files": storable_json(files)})
+
+
+def _storable(refs: Sequence[FileRef]) -> Sequence[FileRef]:
+    """Each file once, under an id that the ledger can hold and look up."""
+    held: dict[str, FileRef] = {}
+    for ref in refs:
+        file_id = _stored(ref.file_id)
+        if len(file_id.encode()) > _LONGEST_ID:
+            file_id = f"blake2b:{hashlib.blake2b(file_id.encode(), digest_size=32).hexdigest()}"
+        held.setdefault(file_id, replace(ref, file_id=file_id, name=_stored(ref.name)))
+    return list(held.values())
+
+
+def _stored(text: str) -> str:
+    """As PostgreSQL gives it back (see `storable_json`)."""
+    return text.replace("\0", "").encode(errors="ignore").decode()
 
 
 def _same(page: str, refs: Sequence[FileRef], known: Sequence[tuple[Any, ...]]) -> list[str]:
@@ -197,12 +216,14 @@ def follow_pages(connection: Connection, workspace_id: UUID) -> int:
     return changed
 
 
-def to_fetch(connection: Connection, workspace_id: UUID, policy: str) -> list[FileToFetch]:
+def to_fetch(
+    connection: Connection, workspace_id: UUID, policy: str, only: Sequence[str] | None = None
+) -> list[FileToFetch]:
     """The files whose bytes are wanted, those of one page together, the newest pages first.
 
-    `policy` is what is allowed: what it forbade under another one is looked at again.
+    `policy` is what is allowed: what it forbade under another one is looked at again. `only`: of these (our ids).
     """
-    key = {"workspace_id": workspace_id, "policy": policy}
+    key = {"workspace_id": workspace_id, "policy": policy, "only": None if only is None else list(only)}
     return query.rows(connection, FileToFetch, load_sql("files_to_fetch"), key)
 
 
@@ -284,11 +305,14 @@ def settle(connection: Connection, workspace_id: UUID, parsers: Mapping[str, str
     """
     key = {"workspace_id": workspace_id}
     reading = {**key, "parsers": json.dumps(dict(parsers)), "again": list(AGAIN)}
+    changed = 0
     with connection.transaction():
-        changed: int = scalar(connection, load_sql("files_settle"), reading)
-        changed += scalar(connection, load_sql("files_copies"), key)
-        for depth in range(DEEPEST):
-            changed += scalar(connection, load_sql("files_inside"), {**key, "depth": depth})
+        # What lies in a file may have been read already, as a file elsewhere: then it has its text in this run.
+        for depth in range(DEEPEST + 1):
+            changed += scalar(connection, load_sql("files_settle"), reading)
+            changed += scalar(connection, load_sql("files_copies"), key)
+            if depth < DEEPEST:
+                changed += scalar(connection, load_sql("files_inside"), {**key, "depth": depth})
     return changed
 
 
@@ -334,6 +358,21 @@ def to_process(connection: Connection, workspace_id: UUID, limit: int) -> Iterat
         {"after": ""},
         lambda file: {"after": file["external_id"]},
     )
+
+
+def lose(connection: Connection, workspace_id: UUID, sha256: bytes) -> None:
+    """Bytes that the store does not have any more: files are fetched again, or what they lie in is read again.
+
+    What is searched of them stays meanwhile.
+    """
+    with connection.transaction():
+        connection.execute(load_sql("files_lost"), {"workspace_id": workspace_id, "sha256": sha256})
+        read_holders_again(connection, workspace_id)
+
+
+def read_holders_again(connection: Connection, workspace_id: UUID) -> None:
+    """Let files be read again in which others lie whose bytes are not kept any more. In the caller's transaction."""
+    connection.execute(load_sql("files_holders_again"), {"workspace_id": workspace_id})
 
 
 def counts(connection: Connection, workspace_id: UUID) -> list[FileCount]:

@@ -309,7 +309,8 @@ def release(connection: Connection, workspace_id: UUID, page: str | None) -> int
     if page is not None:
         require_page(connection, workspace_id, page)
     with connection.transaction():
-        rows = connection.execute(load_sql("pages_release"), {"workspace_id": workspace_id, "page": page}).fetchall()
+        key = {"workspace_id": workspace_id, "page": page, "again": list(files.AGAIN)}
+        rows = connection.execute(load_sql("pages_release"), key).fetchall()
     return len(rows)
 
 

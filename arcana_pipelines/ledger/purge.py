@@ -5,6 +5,7 @@ from __future__ import annotations
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.ledger import files
 from arcana_pipelines.ledger.generations import Generation
 
 load_sql = statements_beside(__file__)
@@ -20,6 +21,7 @@ def purge(connection: Connection, generation: Generation, days: int) -> int:
     with connection.transaction():
         # Before the pages on which they hang. Bytes leave the store when it is swept.
         connection.execute(load_sql("purge_files"), key)
+        files.read_holders_again(connection, generation.workspace_id)
         purged: int = scalar(connection, load_sql("purge_removed"), key)
         if purged:
             connection.execute(load_sql("purge_embeddings"), key)

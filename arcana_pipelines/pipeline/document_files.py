@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, cast
 
+import psycopg
+
 from arcana_pipelines.errors import (
     ArcanaError,
     DownloadExpired,
@@ -177,16 +179,20 @@ def policy_of(settings: Settings) -> str:
 def _fetch(session: Session, store: FileStore, policy: str, report: FilesReport) -> None:
     began = time.monotonic()
     connection, workspace = session.connection, session.workspace
+    todo: list[str] = []
     tried: set[str] = set()
     expired: set[str] = set()
     with worker_threads(DOWNLOADS, "download") as pool, tempfile.TemporaryDirectory(prefix="arcana-files-") as place:
         while not report.problem:
-            left = files.to_fetch(connection, workspace.workspace_id, policy)
-            batch = [file for file in left if file.external_id not in tried][:SLICE]
-            if not batch:
+            if not todo:
+                left = files.to_fetch(connection, workspace.workspace_id, policy)
+                todo = [file.external_id for file in left if file.external_id not in tried]
+            if not todo:
                 break
-            tried |= {file.external_id for file in batch}
-            files.note_uploading(connection, workspace.workspace_id, [file.external_id for file in batch])
+            ids, todo = todo[:SLICE], todo[SLICE:]
+            tried.update(ids)
+            files.note_uploading(connection, workspace.workspace_id, ids)
+            batch = files.to_fetch(connection, workspace.workspace_id, policy, ids)
             batch = _with_addresses(session, batch, report)
             fetched: list[Fetched] = []
             failed: list[Failed] = []
@@ -251,11 +257,15 @@ def _with_addresses(session: Session, batch: Sequence[FileToFetch], report: File
     if failed:
         files.store_outcomes(connection, workspace_id, (), failed, policy)
     wanted = {file.external_id for file in batch} - {each.external_id for each in failed}
-    return [
-        file
-        for file in files.to_fetch(connection, workspace_id, policy)
-        if file.external_id in wanted and file.address is not None
+    found = files.to_fetch(connection, workspace_id, policy, sorted(wanted))
+    lacking = [
+        Failed(file.external_id, "quarantined", "page not read", "its page does not say where it is")
+        for file in found
+        if file.address is None
     ]
+    if lacking:
+        files.store_outcomes(connection, workspace_id, (), lacking, policy)
+    return [file for file in found if file.address is not None]
 
 
 def _download(session: Session, store: FileStore, file: FileToFetch, place: Path) -> Fetched | Failed:
@@ -278,6 +288,12 @@ def _download(session: Session, store: FileStore, file: FileToFetch, place: Path
         return Failed(file.external_id, "skipped", "not fetched", str(error))
     except (DownloadFailed, FileDamaged) as error:
         return Failed(file.external_id, "quarantined", "download failed", str(error))
+    except (ArcanaError, OSError, psycopg.Error):
+        raise
+    except Exception as error:  # the edge of a file: one that cannot be fetched delays no other
+        log.exception("file %s cannot be fetched", file.external_id)
+        detail = f"cannot be fetched: {type(error).__name__}"
+        return Failed(file.external_id, "quarantined", "download failed", detail)
 
 
 def is_allowed(settings: Settings, kind: FileKind) -> bool:
@@ -333,7 +349,7 @@ def _parse(session: Session, store: FileStore, parsers: Mapping[str, str], repor
                         log.warning("bytes of a file are fetched again: %s", error)
                         if isinstance(error, FileDamaged):
                             store.delete(file.storage_key)  # else they would be taken for what is fetched
-                        _fetch_again(session, file.sha256)
+                        files.lose(connection, workspace_id, file.sha256)
                         continue
                     with connection.transaction():
                         if got.inside:
@@ -428,24 +444,6 @@ def put_bytes(store: FileStore, key: str, path: Path, sha256: str, size: int) ->
         store.put(key, path, sha256, size)
 
 
-def _fetch_again(session: Session, sha256: bytes) -> None:
-    """Bytes that the store has lost, or holds damaged, are fetched from their pages once more. Those that somebody has
-    added are nowhere else: such a file says so, and what is searched of it stays."""
-    with session.connection.transaction():
-        session.connection.execute(
-            "UPDATE source_file SET state = 'quarantined', reason = 'bytes lost', sha256 = NULL, parser = NULL, "
-            "detail = 'the store does not have its bytes any more: add it again', next_attempt_at = NULL "
-            "WHERE workspace_id = %s AND sha256 = %s AND origin = 'added' AND state <> 'removed'",
-            [session.workspace.workspace_id, sha256],
-        )
-        session.connection.execute(
-            "UPDATE source_file SET state = 'pending', sha256 = NULL, parser = NULL "
-            "WHERE workspace_id = %s AND sha256 = %s AND container IS NULL AND origin <> 'added' "
-            "AND state <> 'removed'",
-            [session.workspace.workspace_id, sha256],
-        )
-
-
 def _sweep(session: Session, store: FileStore) -> int:
     """Delete objects of the workspace that no row knows, and what killed uploads left; returns how many."""
     workspace = session.workspace
@@ -475,4 +473,4 @@ def _sample(session: Session, store: FileStore, report: FilesReport) -> None:
             report.damaged.append(key)
             if isinstance(error, FileDamaged):
                 store.delete(key)
-            _fetch_again(session, sha256)
+            files.lose(session.connection, session.workspace.workspace_id, sha256)

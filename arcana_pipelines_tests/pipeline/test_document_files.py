@@ -80,12 +80,13 @@ class Shelf(Source):
         return (Presence.ALIVE, self._ref(external_id)) if there else (Presence.GONE, None)
 
     def download(self, file: FileRef, target: IO[bytes], most: int) -> None:
-        self.downloads.append(file.file_id)
-        if (error := self.fails.get(file.file_id)) is not None:
+        file_id = file.address.partition("?signed=")[0]
+        self.downloads.append(file_id)
+        if (error := self.fails.get(file_id)) is not None:
             raise error
-        if len(self.bytes_of[file.file_id]) > most:
+        if len(self.bytes_of[file_id]) > most:
             raise DownloadRefused("it is larger than FILE_MAX_BYTES allows")
-        target.write(self.bytes_of[file.file_id])
+        target.write(self.bytes_of[file_id])
 
 
 @dataclass

@@ -1,5 +1,5 @@
--- The files that lie in others: of each file that was read and is no copy those that its parser found in it, two levels
--- deep at most.
+-- The files that lie in others: of each file that was read those that its parser found in it, two levels deep at most. Those
+-- that lie in a copy are there, too, as copies: a search below the page of any of them finds the text.
 -- in: workspace_id, depth (of the files that are looked into)
 -- out: how many changed
 WITH wanted AS (
@@ -9,7 +9,7 @@ WITH wanted AS (
     FROM source_file f
     JOIN parsed_file p ON p.workspace_id = f.workspace_id AND p.sha256 = f.sha256 AND p.parser = f.parser
     CROSS JOIN LATERAL jsonb_array_elements(p.inside) WITH ORDINALITY AS i(file, number)
-    WHERE f.workspace_id = %(workspace_id)s AND f.state = 'parsed' AND f.copy_of IS NULL
+    WHERE f.workspace_id = %(workspace_id)s AND f.state = 'parsed'
       AND f.depth = %(depth)s AND f.depth < 2
 ), recorded AS (
     INSERT INTO source_file AS held (

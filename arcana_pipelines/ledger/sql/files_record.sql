@@ -40,7 +40,10 @@ WITH given AS (
                       THEN held.sha256 END,
         removed_at = NULL
 )
-UPDATE source_file f SET state = 'removed', reason = NULL, removed_at = now(), address = NULL, expires_at = NULL
+UPDATE source_file f SET state = 'removed', reason = NULL, removed_at = coalesce(f.removed_at, now()), address = NULL,
+                         expires_at = NULL
 WHERE f.workspace_id = %(workspace_id)s AND f.page_external_id = ANY(%(pages)s)
-  AND f.origin <> 'added' AND f.container IS NULL AND f.state <> 'removed'
+  AND f.origin <> 'added' AND f.container IS NULL
+  -- One that went with its page does not come back with it when the page has it no more.
+  AND (f.state <> 'removed' OR f.reason IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM given WHERE given.external_id = f.external_id);

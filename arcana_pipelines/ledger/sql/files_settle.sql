@@ -24,7 +24,8 @@ WITH read AS (
       AND (f.state, f.parser, f.reason, f.next_attempt_at)
           IS DISTINCT FROM (read.state, read.parser, read.reason, read.next)
       -- What cannot be cut or embedded keeps its own reason until its text is another.
-      AND NOT (f.state = 'quarantined' AND f.parser = read.parser AND read.state = 'parsed')
+      AND NOT (f.state = 'quarantined' AND f.parser = read.parser AND read.state = 'parsed'
+               AND NOT coalesce(f.reason = ANY(%(again)s), false))
     RETURNING 1
 )
 SELECT count(*) FROM changed;

@@ -3,7 +3,7 @@
 -- out: how many were hidden or shown again
 WITH wanted AS (
     SELECT f.document_id, f.state = 'removed' AS is_gone,
-           CASE WHEN f.state IN ('pending') THEN 'pending'
+           CASE WHEN f.state = 'pending' OR f.sha256 IS NOT NULL AND s.sha256 IS NULL THEN 'pending'
                 WHEN f.sha256 IS NULL THEN 'upload_failed'
                 ELSE 'uploaded' END AS upload_status,
            jsonb_strip_nulls(jsonb_build_object(

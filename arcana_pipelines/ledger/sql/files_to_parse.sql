@@ -10,7 +10,7 @@ LEFT JOIN LATERAL (SELECT %(parsers)s::jsonb->>s.kind AS parser) wanted ON true
 LEFT JOIN parsed_file p ON p.workspace_id = s.workspace_id AND p.sha256 = s.sha256
     AND p.parser = coalesce(wanted.parser, 'none/1')
 WHERE f.workspace_id = %(workspace_id)s
-  AND (f.state = 'stored' OR f.state IN ('parsed', 'skipped')
+  AND (f.state = 'stored' OR f.state IN ('parsed', 'skipped', 'quarantined')
                              AND f.parser IS DISTINCT FROM coalesce(wanted.parser, 'none/1')
        OR f.state = 'quarantined' AND f.next_attempt_at <= now())
   AND (p.sha256 IS NULL

@@ -6,6 +6,9 @@ WITH old AS (
     WHERE p.workspace_id = %(workspace_id)s AND p.state = 'tombstoned'
       AND p.removed_at < now() - make_interval(days => %(days)s)
       AND NOT EXISTS (SELECT 1 FROM published_document s WHERE s.document_id = p.document_id)
+      -- Its files go first (`purge_files`): without it nobody would know that their texts have to go.
+      AND NOT EXISTS (SELECT 1 FROM source_file f
+                      WHERE f.workspace_id = p.workspace_id AND f.page_external_id = p.external_id)
 ), pages AS (
     DELETE FROM source_page p USING old
     WHERE p.workspace_id = %(workspace_id)s AND p.external_id = old.external_id
