@@ -21,6 +21,7 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Build, builds_of
 from arcana_pipelines.operations.export_files import Column, writer_of
+from arcana_pipelines.retrieval.hit_files import shown_place
 from arcana_pipelines.retrieval.shown import safe_address, shown
 
 load_sql = statements_beside(__file__)
@@ -108,14 +109,7 @@ def _shown(column: Column, value: Any) -> Any:
             # They are escaped in JSON, or stand there as they are.
             return json.dumps([shown(text) for text in json.loads(value)], ensure_ascii=False)
         case "json":
-            return (
-                None
-                if value is None
-                else json.dumps(
-                    {name: shown(held) if isinstance(held, str) else held for name, held in json.loads(value).items()},
-                    ensure_ascii=False,
-                )
-            )
+            return None if value is None else json.dumps(shown_place(json.loads(value)), ensure_ascii=False)
         case _:
             return value
 

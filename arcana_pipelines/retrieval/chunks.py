@@ -15,6 +15,7 @@ from arcana_pipelines.db.engine import Connection, snapshot
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import UnknownDocument
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, chunk_table
+from arcana_pipelines.retrieval.hit_files import shown_place
 from arcana_pipelines.retrieval.hit_of_row import link_to
 from arcana_pipelines.retrieval.results import DESCRIBED
 from arcana_pipelines.retrieval.served import ServedDocument, served_document
@@ -50,6 +51,10 @@ class ServedChunk:
 
     tokens: int
     """Of the text, as the index's model counts them."""
+
+    place: dict[str, Any] | None = None
+    """Of a file where in it the text stands, with what its format has of `page`, `last_page`, `label`, `slide`,
+    `sheet`, `rows`, `begin` and `end` (as `file` of a hit)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +157,5 @@ def _shown(row: Mapping[str, Any], url: str | None) -> ServedChunk:
         link=link_to(url, headings),
         text=shown(row["text"]),
         tokens=row["tokens"],
+        place=shown_place(row["place"]),
     )

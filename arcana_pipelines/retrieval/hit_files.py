@@ -47,6 +47,13 @@ def hit_file(
     )
 
 
+def shown_place(place: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Where a chunk stands in its file, as the publish keeps it, fit to be shown."""
+    if place is None:
+        return None
+    return {name: shown(held) if isinstance(held, str) else held for name, held in place.items()}
+
+
 def holding_page(external_id: str | None, title: str | None, url: str | None) -> HoldingPage | None:
     """A page of the ledger, as it may be shown; None where there is none."""
     return None if external_id is None else HoldingPage(external_id, shown(title or ""), safe_address(url))

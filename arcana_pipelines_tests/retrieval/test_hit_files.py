@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import pytest
 
+from arcana_pipelines.cli.main import main
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.operations.export import Kind, export
 from arcana_pipelines.operations.export_index import export_index
@@ -93,6 +94,34 @@ class TestAHitOfAFile:
         papers.acme.rows("UPDATE published_document SET places = NULL RETURNING 1")
         hit = papers.search().hits[0]
         assert hit.file is not None and where_in_words(hit.file) == "Contract.pdf, attached to Offers"
+
+    def test_on_no_page_is_found_without_filters_that_are_of_pages(self, papers: Papers) -> None:
+        papers.acme.rows("UPDATE source_file SET page_external_id = NULL WHERE name = 'Contract.pdf' RETURNING 1")
+        papers.acme.rows(
+            "UPDATE document SET path = subpath(path, 0, 1) || subpath(path, -1) WHERE document_id = %s RETURNING 1",
+            papers.contract,
+        )
+        (hit,) = papers.files()
+        assert hit.file is not None and where_in_words(hit.file) == "page 12 (printed xii) of Contract.pdf"
+        assert [page.title for page in hit.file.also_in] == ["Case 7"]
+        assert papers.files(below="Sales") == []
+        assert [hit.title for hit in papers.files(below="Legal")] == ["Case 7, appendix.pdf"]
+        (hit,) = papers.files((Filters(kinds=["file"]),))
+        assert hit.title == "Contract.pdf"
+
+    def test_is_told_on_a_terminal(
+        self, papers: Papers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("DATABASE_URL", papers.acme.database.url)
+        with pytest.raises(SystemExit):
+            main(["search", "acme", "termination contract", "--kind", "file"])
+        said = capsys.readouterr().out
+        assert "page 12 (printed xii) of Contract.pdf, attached to Offers" in said
+        assert "also attached to: Case 7 https://" in said
+        with pytest.raises(SystemExit):
+            main(["document", "acme", "Case 7, appendix.pdf"])
+        said = capsys.readouterr().out
+        assert "Case 7, appendix.pdf, attached to Case 7" in said and "ninety days" in said
 
     def test_of_the_past_is_the_same(self, papers: Papers) -> None:
         ((then,),) = papers.acme.rows("SELECT clock_timestamp()")
@@ -196,6 +225,7 @@ class TestAWholeFile:
             found = find_chunks(connection, workspace_id, str(papers.copy))
         assert texts[0] == texts[1] != []
         assert found.document.title == "Case 7, appendix.pdf" and len(found.chunks) == len(texts[0])
+        assert [chunk.place for chunk in found.chunks] == [{"page": 12, "label": "xii"}]
 
     def test_gives_way_to_a_page_of_the_same_title(self, papers: Papers) -> None:
         papers.acme.rows("UPDATE source_page SET title = 'Contract.pdf' WHERE title = 'Lunch' RETURNING 1")

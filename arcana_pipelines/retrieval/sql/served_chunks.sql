@@ -1,8 +1,8 @@
 -- The chunks of a served document, in their order, or some of them; of a file that equals another those of that one.
 -- in: workspace_id, document_id, build (rag_index_build_id), chunks (table), first, last (their positions)
--- out: chunk_id, position, heading_path, text, tokens
+-- out: chunk_id, position, heading_path, text, tokens, place (of a file: where in it)
 SELECT k.document_chunk_id AS chunk_id, (part.number - 1)::int AS position, k.heading_path, k.chunk_content AS text,
-       k.token_count AS tokens
+       k.token_count AS tokens, nullif(s.places -> (part.number - 1)::int, 'null') AS place
 FROM published_document s
 JOIN document d USING (document_id)
 CROSS JOIN LATERAL unnest(s.chunk_ids) WITH ORDINALITY AS part (document_chunk_id, number)
