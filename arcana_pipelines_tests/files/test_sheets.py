@@ -102,6 +102,15 @@ def test_a_header_may_stand_below_what_is_said_of_all_and_above_an_empty_row(tmp
     ]
 
 
+def test_a_table_keeps_its_header_where_another_one_begins_beside_it(tmp_path: Path) -> None:
+    path = xlsx(tmp_path / "a", s=[
+        ["가", "나", "다"], [1, 2, 3], [2, 3, 4], [3, 4, 5, None, "라", "마", "바"], [4, 5, 6, None, 7, 8, 9],
+    ])  # fmt: skip
+    (table,) = blocks(said(sheets, path, "xlsx"))[1:]
+    assert list(table.rows[0])[:3] == ["가", "나", "다"]
+    assert len(table.rows) == 5
+
+
 def test_years_beside_a_word_are_names_of_columns(tmp_path: Path) -> None:
     path = xlsx(tmp_path / "a", s=[["부서", 2023, 2024], ["총무과", 1, 2]])
     assert short(said(sheets, path, "xlsx"))[1] == ("table", [["부서", "2023", "2024"], ["총무과", "1", "2"]])

@@ -140,7 +140,22 @@ def _header_at(region: Sequence[Row]) -> int | None:
     # As many as most of the wider rows have: what a few rows say of the whole above it is no header.
     enough = max(2, ceil(0.6 * sorted(wide)[round(0.75 * (len(wide) - 1))]))
     first = next(n for n, count in enumerate(counts) if count > 1)
-    return next((n for n, count in enumerate(counts[:_HEADER_WITHIN]) if count >= enough), first)
+    within = range(first, min(len(counts), _HEADER_WITHIN))
+    return next((n for n in within if counts[n] >= enough or _names_numbers(region[n : n + 2])), first)
+
+
+def _names_numbers(rows: Sequence[Row]) -> bool:
+    """Whether most cells of the first of two rows are words with a number below."""
+    if len(rows) < 2 or len(_values(rows[0])) < 2:
+        return False
+    return _values_below_words(rows[0], rows[1]) * 2 > len(_values(rows[0]))
+
+
+def _values_below_words(upper: Row, lower: Row) -> int:
+    return sum(
+        bool(above and below) and not _VALUE.fullmatch(above) and _VALUE.fullmatch(below) is not None
+        for above, below in zip(upper.cells, lower.cells, strict=False)
+    )
 
 
 def _is_header(row: Row) -> bool:
@@ -176,10 +191,7 @@ def _continues(table: _Table, region: Sequence[Row], at: int) -> bool:
         return True
     if _reach(row.cells for row in region) != _reach([table.header]):
         return False
-    return not any(
-        upper and lower and not _VALUE.fullmatch(upper) and _VALUE.fullmatch(lower)
-        for upper, lower in zip(region[0].cells, region[1].cells, strict=False)
-    )
+    return not _values_below_words(region[0], region[1])
 
 
 def _reach(rows: Iterable[Sequence[str]]) -> tuple[int, int]:
