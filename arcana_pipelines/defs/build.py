@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from arcana_pipelines.defs import assets, checks, freshness_policy, quality
+from arcana_pipelines.defs.file_jobs import FILE_JOBS
 from arcana_pipelines.defs.index_jobs import INDEX_JOBS
 from arcana_pipelines.defs.jobs import installation_job, workspace_jobs
 from arcana_pipelines.defs.maintenance import maintenance
@@ -51,7 +52,13 @@ def build_defs(
     return dg.Definitions(
         assets=freshness_policy.mark(ours, by_the_clock),
         asset_checks=stepping,
-        jobs=[*workspace_jobs(health, installation), *INDEX_JOBS, installation_job(installation), maintenance],
+        jobs=[
+            *workspace_jobs(health, installation),
+            *INDEX_JOBS,
+            *FILE_JOBS,
+            installation_job(installation),
+            maintenance,
+        ],
         sensors=SENSORS if sensors is None else sensors,
         schedules=by_the_clock,
         resources={"arcana": ArcanaResource(), **(resources or {})},

@@ -9,11 +9,14 @@ from typing import Any, Literal
 import dagster as dg
 from pydantic import Field
 
+from arcana_pipelines.files.kinds import FileKind
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, IndexSettings
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.sync import SyncRequest
 from arcana_pipelines.sources.protocol import Mode
+
+KINDS = f"^({'|'.join(kind.value for kind in FileKind)})$"
 
 
 class SyncConfig(dg.Config):
@@ -57,6 +60,17 @@ def sync_config(mode: Mode, allow_removals: int = 0, page: str | None = None) ->
     if page is not None:
         config["page"] = page
     return {"ops": {"notion_pages": {"config": config}}}
+
+
+class ParseConfig(dg.Config):
+    """Which files are read once more: those of both, where both are given; of neither, those in quarantine."""
+
+    kind: str | None = Field(
+        None, pattern=KINDS, description="Files of this kind, as `arcana file list` shows it: `pdf`."
+    )
+    parser: str | None = Field(
+        None, min_length=1, description="Files that this parser has read, as `arcana file show` says it: `hangul`."
+    )
 
 
 class IndexConfig(dg.Config):

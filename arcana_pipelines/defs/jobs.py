@@ -27,6 +27,7 @@ MAINTENANCE_JOB = "maintenance"
 REBUILD_JOB = "rebuild_index"
 PROMOTE_JOB = "promote_index"
 ROLLBACK_JOB = "rollback_index"
+PARSE_JOB = "parse_files"
 PURPOSES = {
     SYNC_JOB: str(Purpose.SYNC),
     RETRY_JOB: str(Purpose.RETRY),
@@ -39,6 +40,7 @@ PURPOSES = {
     REBUILD_JOB: "rebuild",
     PROMOTE_JOB: "promote",
     ROLLBACK_JOB: "rollback",
+    PARSE_JOB: "parse",
 }
 # Those that work for the whole installation.
 OF_NO_WORKSPACE = (MAINTENANCE_JOB, CHECK_JOB)

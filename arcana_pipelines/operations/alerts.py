@@ -260,6 +260,7 @@ _OF_PURPOSE = {
     "rebuild": ("the job rebuild_index failed. The index that served goes on.", "index list {}"),
     "promote": ("the job promote_index failed. The index that served goes on.", "index list {}"),
     "rollback": ("the job rollback_index failed. The index that served goes on.", "index list {}"),
+    "parse": ("the job parse_files failed. Nothing was forgotten of what was read of files.", "file retry {}"),
     "check_installation": ("the nightly check of the schema and of all workspaces failed.", "doctor"),
     "maintenance": ("the nightly deleting of old records of runs failed. They pile up until it succeeds.", "doctor"),
 }

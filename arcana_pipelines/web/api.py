@@ -50,6 +50,7 @@ from arcana_pipelines.web.syncs import add_syncs
 from arcana_pipelines.web.token_route import add_tokens
 from arcana_pipelines.web.use import Noted, SearchLog, UseLog
 from arcana_pipelines.web.vector_stores import add_vector_stores
+from arcana_pipelines.web.workspace_files import add_listing, add_uploads, is_upload
 from arcana_pipelines.workspaces.workspaces import slugs_of_company
 
 LARGEST_BODY = 64 * 1024
@@ -101,7 +102,9 @@ def make_api(
         # To another address than was asked for, whose host whoever asks chooses.
         redirect_slashes=False,
     )  # fmt: skip
-    app.add_middleware(LimitedBodies, most=LARGEST_BODY, free=[webhooks.PATH])
+    app.add_middleware(
+        LimitedBodies, most=LARGEST_BODY, is_free=lambda scope: scope["path"] == webhooks.PATH or is_upload(scope)
+    )
     app.add_middleware(RateHeaders)
     app.add_middleware(Noted, uses=uses, searched=searched)
     app.add_middleware(RequestIds)
@@ -115,6 +118,7 @@ def make_api(
     add_conversations(app, gate, database, searches)
     add_documents(app, gate, database)
     add_files(app, database, store)
+    add_listing(app, gate, database)
     add_feedback(app, database, searched)
     add_events(app, events, database)
     add_syncs(app, gate, database)
@@ -125,6 +129,7 @@ def make_api(
     if administration is not None:
         metrics.watch_targets(administration.database)
         add_administration(app, gate, database, administration)
+        add_uploads(app, gate, administration.database)
         app.router.routes.append(webhooks.make_route(administration.database))
     add_assistants(app, gate, mcp, names)
     _describe_problems(app)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -12,12 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 class LimitedBodies:
     """Refuses larger ones with 413, by an exception: what the framework does itself is no problem+json."""
 
-    def __init__(self, app: ASGIApp, most: int, free: Collection[str] = ()) -> None:
-        """`most` in bytes; what answers at the paths `free` has a limit of its own."""
-        self.app, self.most, self.free = app, most, frozenset(free)
+    def __init__(self, app: ASGIApp, most: int, is_free: Callable[[Scope], bool] = lambda scope: False) -> None:
+        """`most` in bytes; what answers requests that are free has a limit of its own."""
+        self.app, self.most, self.is_free = app, most, is_free
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self.free:
+        if scope["type"] != "http" or self.is_free(scope):
             await self.app(scope, receive, send)
             return
         said = Headers(scope=scope).get("content-length", "")

@@ -16,12 +16,14 @@ class Watched(H11Protocol):
 
     Attributes:
         began: when it was made, or when the first bytes of its next request came.
+        received: bytes that have come since.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See `asyncio.Protocol`."""
         super().connection_made(transport)
         self.began = self.loop.time()
+        self.received = 0
         self._has_begun = False
 
     def data_received(self, data: bytes) -> None:
@@ -29,6 +31,8 @@ class Watched(H11Protocol):
         before, was_answered = self.cycle, self.is_answered
         if was_answered and not self._has_begun:
             self.began = self.loop.time()
+            self.received = 0
+        self.received += len(data)
         super().data_received(data)
         self._has_begun = was_answered and self.cycle is before
 

@@ -32,6 +32,7 @@ from arcana_pipelines.workspaces.workspaces import SLUG
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json", re.ASCII)
 log = logging.getLogger(__name__)
 
+BYTES = "application/octet-stream"
 _REALM = 'Bearer realm="arcana"'
 
 
@@ -280,6 +281,16 @@ def _require_json(request: Request) -> None:
         raise Refused(415, "invalid-request", "Send the body as JSON: `Content-Type: application/json`.")
 
 
+def _require_bytes(request: Request) -> None:
+    """Refuse a body that is not said to be bytes: forms of web pages cannot say so.
+
+    Raises:
+        Refused: 415.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != BYTES:
+        raise Refused(415, "invalid-request", f"Send the file itself as the body: `Content-Type: {BYTES}`.")
+
+
 def _require_known_parameters(request: Request) -> None:
     """Refuse what a route does not read: a filter that is mistyped would leave out nothing.
 
@@ -310,8 +321,19 @@ def _access(request: Request, _: Annotated[Any, Depends(_BEARER)]) -> Access:
     return access
 
 
+def _access_with_bytes(request: Request, _: Annotated[Any, Depends(_BEARER)]) -> Access:
+    _require_bytes(request)
+    gate: Gate = request.app.state.gate
+    access = gate.access(request)
+    _require_known_parameters(request)
+    return access
+
+
 Keyed = Annotated[Access, Depends(_access)]
 """A route's parameter: what the request's key may do."""
+
+KeyedBytes = Annotated[Access, Depends(_access_with_bytes)]
+"""The same for a request whose body is a file."""
 
 Slug = Annotated[str, Path(description="The slug of a workspace.", max_length=63, examples=["handbook"])]
 """A route's parameter: the name of a workspace, which the gate knows or not."""

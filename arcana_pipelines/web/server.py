@@ -17,8 +17,9 @@ from arcana_pipelines.web.connections import Watched, to_give_way
 # Open connections at once. Each request waits for one of the pool's connections.
 MOST_CONNECTIONS = 500
 KEPT_SECONDS = 30
-# For a whole request, from its first bytes on.
+# For a whole request, from its first bytes on; one that brings a file has a second more for so many bytes.
 REQUEST_SECONDS = 20.0
+BYTES_A_SECOND = 64 * 1024
 # Connections that are accepted before anything is read. Fewer than may be: a burst would push out what has been sent.
 _AT_ONCE = 100
 # How long a stop waits for what is being answered.
@@ -40,7 +41,7 @@ class _Patient(Watched):
     def _end_late(self) -> None:
         if self.transport.is_closing():
             return
-        if self.waits and self.loop.time() - self.began >= REQUEST_SECONDS:
+        if self.waits and self.loop.time() - self.began >= REQUEST_SECONDS + self.received // BYTES_A_SECOND:
             self.transport.abort()
         else:
             self.loop.call_later(1.0, self._end_late)

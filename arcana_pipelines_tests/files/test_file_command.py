@@ -6,6 +6,7 @@ import json
 import os
 import unicodedata
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,12 +18,12 @@ from click.testing import CliRunner
 from arcana_pipelines.cli import one_workspace
 from arcana_pipelines.cli.commands import file as file_command
 from arcana_pipelines.db.query import scalar
-from arcana_pipelines.errors import FileStoreUnreachable, UnknownDocument, WrongUse
+from arcana_pipelines.errors import FileStoreUnreachable, UnknownDocument, UnknownWorkspace, WrongUse
 from arcana_pipelines.files.stores.directory import DirectoryStore
 from arcana_pipelines.files.stores.registry import open_file_store, prefix_of
-from arcana_pipelines.ledger import added_files, polling
+from arcana_pipelines.ledger import added_files, files, polling
 from arcana_pipelines.ledger.added_files import Called
-from arcana_pipelines.pipeline import document_files
+from arcana_pipelines.pipeline import document_files, registration
 from arcana_pipelines.pipeline.added_files import add_file
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.workspaces import workspaces
@@ -99,7 +100,7 @@ def audited(acme: Harness) -> list[tuple[str, str]]:
 
 def workspace_of(acme: Harness) -> Workspace:
     with acme.database.connection() as connection:
-        return workspaces.find(connection, "acme")
+        return workspaces.find(connection, acme.slug)
 
 
 def work_left(acme: Harness) -> object:
@@ -304,39 +305,28 @@ class TestBetweenBytesAndRows:
 
 class TestTwoAtOnce:
     def test_who_add_the_same_file_add_one(self, acme: Harness, folder: Path) -> None:
-        workspace = workspace_of(acme)
-
-        def add_one(_: int) -> tuple[str, str]:
-            with open_file_store(acme.database.settings) as store:
-                added = add_file(acme.database, store, workspace, folder / "terms.md", Called.of(["terms.md"]))
-            return added.outcome, str(added.document_id)
-
         with ThreadPoolExecutor(4) as pool:
-            added = list(pool.map(add_one, range(4)))
+            added = list(pool.map(lambda _: add_one(acme, folder / "terms.md"), range(4)))
         assert sorted(outcome for outcome, _ in added) == ["new", "same", "same", "same"]
         assert len({document for _, document in added}) == 1
         assert acme.rows("SELECT count(*) FROM document WHERE kind = 'file'") == [(1,)]
 
-    def test_one_reads_what_the_other_replaces_or_removes_and_neither_says_it_was_read(
-        self, acme: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch
+    def test_one_reads_what_the_other_replaces_and_removes_and_does_not_say_that_it_was_read(
+        self, acme: Harness, folder: Path
     ) -> None:
-        settle = document_files.files.settle
-        happened: list[str] = []
-
-        def meanwhile(*arguments: Any) -> int:
-            if not happened:  # read, and not yet settled
-                happened.append("replaced")
-                (folder / "terms.md").write_text("Invoices are paid within sixty days.")
-                add(folder / "terms.md")
-                arcana("remove", "acme", "contracts/2026/lease.txt", "--no-sync")
-            return settle(*arguments)
-
-        add(folder / "terms.md")
         add(folder)
-        monkeypatch.setattr(document_files.files, "settle", meanwhile)
         acme.sync()
-        acme.sync()
-        assert happened and "sixty" in str(texts(acme)) and "lease.txt" not in texts(acme)
+        workspace_id, parsers = workspace_of(acme).workspace_id, document_files.parsers_of(acme.database.settings)
+        with acme.database.connection() as reading, acme.database.connection() as adding, ThreadPoolExecutor(1) as pool:
+            reading.execute("UPDATE source_file SET state = 'stored'")
+            with adding.transaction():
+                adding.execute("UPDATE source_file SET sha256 = sha256(sha256) WHERE name = 'terms.md'")
+                adding.execute("UPDATE source_file SET state = 'removed' WHERE name = 'lease.txt'")
+                settled = pool.submit(files.settle, reading, workspace_id, parsers)
+                while not acme.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                    assert not settled.done()
+            settled.result()
+        assert dict(acme.rows("SELECT name, state FROM source_file")) == {"terms.md": "stored", "lease.txt": "removed"}
 
 
 class TestAFileThatIsRemoved:
@@ -430,6 +420,46 @@ class TestFilesThatAreReadAgain:
         assert told("retry", "acme", "lease.txt", "--no-sync")["due"] == 1
         with pytest.raises(UnknownDocument):
             arcana("retry", "acme", "nothing", "--no-sync")
+
+
+class TestAWorkspaceThatIsRemoved:
+    def test_takes_the_bytes_of_its_files_along_and_no_others(
+        self, acme: Harness, folder: Path, another: Callable[[str], Harness]
+    ) -> None:
+        other = another("globex")
+        add(folder)
+        add_one(other, folder / "terms.md")
+        acme.sync()
+        assert len(kept(acme)) == 2
+        workspace = workspace_of(acme)
+        registration.remove(acme.database, "acme", lambda slug: None)
+        with open_file_store(acme.database.settings) as store:
+            prefix = prefix_of(workspace.company_id, workspace.platform, workspace.workspace_id)
+            assert list(store.listing(prefix)) == [] and len(kept(other)) == 1
+        with pytest.raises(UnknownWorkspace), open_file_store(acme.database.settings) as store:
+            add_file(acme.database, store, workspace, folder / "terms.md", Called.of(["terms.md"]))
+        with open_file_store(acme.database.settings) as store:
+            assert list(store.listing(prefix)) == [], "nor does who adds one at that moment leave any"
+
+    def test_is_removed_by_the_next_try_where_the_store_does_not_answer(
+        self, acme: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(*_: object) -> None:
+            raise FileStoreUnreachable("the bucket does not answer")
+
+        add(folder)
+        with monkeypatch.context() as patched:
+            patched.setattr(DirectoryStore, "listing", away)
+            with pytest.raises(FileStoreUnreachable):
+                registration.remove(acme.database, "acme", lambda slug: None)
+        registration.remove(acme.database, "acme", lambda slug: None)
+        assert acme.rows("SELECT count(*) FROM workspace") == [(0,)]
+
+
+def add_one(acme: Harness, path: Path) -> tuple[str, str]:
+    with open_file_store(acme.database.settings) as store:
+        added = add_file(acme.database, store, workspace_of(acme), path, Called.of([path.name]))
+    return added.outcome, str(added.document_id)
 
 
 def kept(acme: Harness) -> list[str]:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from arcana_pipelines import plugins
 from arcana_pipelines.errors import InvalidSetting
+from arcana_pipelines.files.stores.incoming import incoming_folder
 from arcana_pipelines.files.stores.keys import key_of as key_of
 from arcana_pipelines.files.stores.keys import prefix_of as prefix_of
 from arcana_pipelines.files.stores.protocol import FileStore
@@ -36,7 +37,7 @@ def open_file_store(settings: Settings, hurried_seconds: float | None = None) ->
 def _directory(settings: Settings) -> FileStore:
     from arcana_pipelines.files.stores.directory import DirectoryStore
 
-    return DirectoryStore(settings.storage_root / "files", settings.storage_root / "files" / "incoming")
+    return DirectoryStore(settings.storage_root / "files", incoming_folder(settings))
 
 
 def _bucket(settings: Settings, hurried_seconds: float | None) -> FileStore:
@@ -51,7 +52,7 @@ def _bucket(settings: Settings, hurried_seconds: float | None) -> FileStore:
         raise InvalidSetting("S3_ENDPOINT_URL holds no name or password: they go into S3_ACCESS_KEY and S3_SECRET_KEY.")
     return S3Store(
         settings.s3_bucket_name,
-        settings.storage_root / "files" / "incoming",
+        incoming_folder(settings),
         endpoint_url=endpoint,
         access_key=_value(settings.s3_access_key),
         secret_key=_value(settings.s3_secret_key),
