@@ -47,6 +47,10 @@ PAGES = {
         "<table><tr><th rowspan=2>구분<th colspan=2>예산<tr><th>본<th>추경<tr><td>가<td>1<td>2</table>",
         [("table", [["구분", "예산", "예산"], ["구분", "본", "추경"], ["가", "1", "2"]])],
     ),
+    "a long merged cell": (
+        f"<table><tr><th>a<th>b<th>c<tr><td colspan=2 rowspan=2>{'긴 글 ' * 100}<td>1<tr><td>2</table>",
+        [("table", [["a", "b", "c"], [("긴 글 " * 100).strip(), "", "1"], ["", "", "2"]])],
+    ),
     "a caption and sections": (
         "<table><caption>표 1</caption><thead><tr><th>a<th>b</thead><tbody><tr><td>1<td>2</tbody></table>",
         [("text", "표 1"), ("table", [["a", "b"], ["1", "2"]])],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 MOST_COLUMNS = 256
+MOST_OF_REPEATED = 80  # characters of a cell: a longer one is no label of what it covers, and stands once
 _MOST_REPEATED = 200_000  # cells and characters of them, in one table, that stand there once more
 
 
@@ -28,11 +29,12 @@ class Grid:
         row = self.rows[-1]
         self._cover(row)
         for n in range(max(1, min(columns, MOST_COLUMNS - len(row)))):
-            if n and not self._may_repeat(text):
+            if n and not self._may_repeat(text) and self._left < 0:
                 break
+            repeated = text if len(text) <= MOST_OF_REPEATED else ""
             if rows > 1:
-                self._below[len(row)] = (rows - 1, text)
-            row.append(text)
+                self._below[len(row)] = (rows - 1, repeated)
+            row.append(repeated if n else text)
 
     def again(self, columns: int = 1) -> None:
         """Add a cell that the one above it covers, as formats say it that have an element for each."""
@@ -41,11 +43,11 @@ class Grid:
         for _ in range(max(1, min(columns, MOST_COLUMNS - len(row)))):
             above = self.rows[-2] if len(self.rows) > 1 else []
             text = above[len(row)] if len(row) < len(above) else ""
-            row.append(text if self._may_repeat(text) else "")
+            row.append(text if len(text) <= MOST_OF_REPEATED and self._may_repeat(text) else "")
 
     def repeat(self, text: str) -> None:
         """Add a cell that the one to its left covers."""
-        self.cell(text if self._may_repeat(text) else "")
+        self.cell(text if len(text) <= MOST_OF_REPEATED and self._may_repeat(text) else "")
 
     def table(self) -> list[list[str]]:
         """The rows, without those and without columns that hold nothing; all equally long."""

@@ -17,10 +17,11 @@ import python_calamine as calamine
 from arcana_pipelines.files.kinds import FileKind
 from arcana_pipelines.files.parsing import sheet_rows
 from arcana_pipelines.files.parsing.blocks import Block, Note, Place, Said
+from arcana_pipelines.files.parsing.grid import MOST_OF_REPEATED
 from arcana_pipelines.files.parsing.plain import plain
 from arcana_pipelines.files.parsing.protocol import Job, Reason, Unreadable
 from arcana_pipelines.files.parsing.sheet_rows import Row
-from arcana_pipelines.files.parsing.sparse_sheets import MOST_COLUMNS, Compacted, check_ods, compacted, percentages
+from arcana_pipelines.files.parsing.workbooks import MOST_COLUMNS, Compacted, check_ods, compacted, percentages
 
 _MOST_REPEATED = 1_000_000  # cells that merged ones cover, of one sheet
 _Cells = Set[tuple[int, int]]
@@ -127,7 +128,7 @@ def _repeat(rows: dict[int, list[str]], merged: _Merged) -> None:
     budget = _MOST_REPEATED
     for (top, first), (bottom, last) in merged:
         text = rows[top + 1][first] if top + 1 in rows and first < len(rows[top + 1]) else ""
-        if not text:
+        if not text or len(text) > MOST_OF_REPEATED:
             continue
         # A row that holds nothing of its own is not made one that does.
         for at in range(top + 1, min(bottom + 1, max(rows)) + 1):

@@ -1,7 +1,8 @@
-"""Workbooks whose values lie far apart, or are many. calamine has a place for each cell, and dies of it.
+"""What calamine does not survive and does not tell of a workbook: values that lie far apart or are many; percentages.
 
-One value in A1 and one in XFD1048576 are seventeen thousand million cells. Sheets are measured before calamine reads
-them, and those that are too large are written anew, with as many rows as are read and no empty ones between.
+calamine has a place for each cell of a sheet: for a value in A1 and one in XFD1048576, seventeen thousand million. So
+sheets are measured before it reads them, and those that are too large are written anew, with as many rows as are read
+and no empty ones between.
 """
 
 from __future__ import annotations
