@@ -237,3 +237,21 @@ class TestFailures:
         server.reset_log()
         assert arcana.json("sync", "acme", code=3)["notion"]["requests"] == 0
         assert not server.requests
+
+
+@pytest.mark.slow
+def test_a_file_that_is_added_is_found_at_once_and_one_that_is_removed_is_not(
+    arcana: Arcana, world: NotionWorld, tmp_path: Path
+) -> None:
+    world.add_page("Handbook", blocks="Everyone has thirty days of vacation.")
+    (tmp_path / "lease.txt").write_text("The lease of the office ends in March. 임대차 계약은 3월에 끝난다.")
+    arcana.json("workspace", "add", "acme", "--source", "notion")
+    added = arcana.json("file", "add", "lease.txt")  # of the only workspace
+    assert added["files"][0]["outcome"] == "new" and added["sync"]["workspace"] == "acme"
+    assert arcana.json("search", "acme", "office lease")["hits"][0]["title"] == "lease.txt"
+    assert arcana.json("file", "add", "acme", "lease.txt")["sync"] is None, "nothing is new"
+    for check in (["db", "check"], ["doctor"]):
+        assert arcana.here(*check).returncode == 0
+    assert arcana.here("file", "show", "acme", "nothing").returncode == 2
+    arcana.json("file", "remove", "acme", "lease.txt")
+    assert all(hit["title"] != "lease.txt" for hit in arcana.json("search", "acme", "office lease")["hits"])
