@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import os
+import platform
 import resource
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -94,6 +98,37 @@ def _waits(rest: str, job: Job) -> Iterator[Said]:
     yield
 
 
+_CLONE = 56 if platform.machine() == "x86_64" else 220
+_A_THREAD = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000
+
+
+def _raised(name: str, number: int | None, *arguments: int) -> int:
+    """A function of the C library, or a system call by its number."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    passed = [ctypes.c_long(each) for each in arguments]
+    result = libc.syscall(ctypes.c_long(number), *passed) if number is not None else getattr(libc, name)(*passed)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return int(result)
+
+
+def _signal_of_a_pipe() -> None:
+    """Who owns a pipe is told by a signal of one's choice that there is something to read in it."""
+    reads, writes = os.pipe()
+    fcntl.fcntl(reads, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+    for command, value in ((10, signal.SIGWINCH), (fcntl.F_SETOWN, os.getppid())):  # 10: F_SETSIG
+        fcntl.fcntl(reads, command, value)
+    os.write(writes, b"x")
+
+
+def _capabilities() -> int:
+    """All but those that Landlock stands above: CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
+    header, held = ctypes.create_string_buffer(struct.pack("<Ii", 0x20080522, 0), 8), ctypes.create_string_buffer(24)
+    ctypes.CDLL(None).capget(header, held)
+    effective, permitted, inheritable, *upper = struct.unpack("<6I", held.raw)
+    return (effective | permitted) & ~6 | inheritable | sum(upper)
+
+
 _DEEDS: dict[str, Callable[[str, Job], Iterator[Said]]] = {
     "names": _names_a_file, "keeps": _keeps_a_file, "floods": _floods, "raw": _writes_a_line, "prints": _prints,
     "hogs": _hogs, "fails": _fails, "ends": _ends, "aborts": _aborts, "waits": _waits,
@@ -116,5 +151,18 @@ _TRIES: dict[str, Callable[[str, Job], object]] = {
     "large": lambda rest, job: (job.directory / "a").write_bytes(bytes(200 * 2**20)),
     "more-memory": lambda rest, job: resource.setrlimit(resource.RLIMIT_AS, (2**40, 2**40)),
     "variables": lambda rest, job: sorted(os.environ),
+    "signal-of-a-pipe": lambda rest, job: _signal_of_a_pipe(),
+    "priority": lambda rest, job: os.setpriority(os.PRIO_PROCESS, os.getppid(), 15),
+    "processor": lambda rest, job: os.sched_setaffinity(os.getppid(), {0}),
+    "thread": lambda rest, job: _raised("clone", _CLONE, _A_THREAD, 0, 0, 0, 0),
+    "outlive": lambda rest, job: _raised("prctl", None, 1, 0, 0, 0, 0),
+    "shared-memory": lambda rest, job: _raised("shmget", None, 0, 4096, 0o1600),
+    "messages": lambda rest, job: _raised("msgget", None, 0, 0o1600),
+    "memory-file": lambda rest, job: os.memfd_create("a"),
+    "nameless-file": lambda rest, job: os.open(job.directory, os.O_TMPFILE | os.O_RDWR),
+    "remove-own": lambda rest, job: ((job.directory / "a").write_text("x"), (job.directory / "a").unlink()),
+    "times": lambda rest, job: os.utime(rest, (0, 0)),
+    "watch": lambda rest, job: _raised("inotify_init", None),
+    "rights-of-root": lambda rest, job: _capabilities(),
     "beside": lambda rest, job: (job.directory / "a").write_text("x"),
 }

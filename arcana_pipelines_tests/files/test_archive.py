@@ -86,7 +86,7 @@ def test_an_archive_in_an_archive_stays_closed_and_an_office_file_does_not(tmp_p
     document = packed(("[Content_Types].xml", b"<Types/>"), ("word/document.xml", b"<a/>"))
     said = said_of(archive, packed(("a.txt", inner), ("b.docx", document), ("c.gz", b"\x1f\x8b\x08")), ZIP, tmp_path)
     assert said == [Inside("b.docx", "entry-1"), Note("archives in the archive: 2")]
-    assert [path.name for path in (tmp_path / "written").iterdir()] == ["entry-1"]
+    assert sum(path.stat().st_size for path in (tmp_path / "written").iterdir()) == len(document)
 
 
 def encrypted(whole: bytes) -> bytes:
@@ -112,7 +112,7 @@ def test_an_entry_that_unpacks_to_too_much_is_given_up_while_it_does(tmp_path: P
     bomb = packed(("bomb.txt", bytes(8 * 2**20)), ("a.txt", b"1"))
     said = said_of(archive, bomb, ZIP, tmp_path)
     assert said == [Inside("a.txt", "entry-1"), Note("files that unpack to too much: 1")]
-    assert [path.name for path in (tmp_path / "written").iterdir()] == ["entry-1"]
+    assert sum(path.stat().st_size for path in (tmp_path / "written").iterdir()) == 1
 
 
 def test_an_entry_that_lies_about_its_size_is_damaged(tmp_path: Path) -> None:

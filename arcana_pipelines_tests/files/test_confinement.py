@@ -66,6 +66,26 @@ class TestWhatIsOutOfReach:
         deeds = ("socket", "unix-socket", "program", "starts", "fork", "kill")
         assert said(file, *deeds) == [NOT_PERMITTED] * len(deeds)
 
+    def test_a_signal_that_a_pipe_sends_instead(self, file: Path) -> None:
+        assert said(file, "signal-of-a-pipe") == [NOT_PERMITTED]
+
+    def test_how_the_kernel_serves_others_and_when_it_ends_itself(self, file: Path) -> None:
+        deeds = ("priority", "processor", "thread", "outlive")
+        assert said(file, *deeds) == [NOT_PERMITTED] * len(deeds)
+
+    def test_memory_that_no_limit_counts_or_that_stays_when_it_has_ended(self, file: Path) -> None:
+        deeds = ("shared-memory", "messages", "memory-file")
+        assert said(file, *deeds) == [NOT_PERMITTED] * len(deeds)
+
+    def test_room_on_the_disk_that_nobody_sees(self, file: Path) -> None:
+        assert said(file, "nameless-file", "remove-own") == [NOT_PERMITTED, DENIED]
+
+    def test_the_times_of_files_and_who_opens_them(self, file: Path, tmp_path: Path) -> None:
+        assert said(file, f"times {tmp_path}", "watch") == [NOT_PERMITTED] * 2
+
+    def test_what_root_may(self, file: Path) -> None:
+        assert said(file, "rights-of-root") == ["done: 0"]
+
     def test_the_rights_and_names_of_files(self, file: Path, tmp_path: Path) -> None:
         other = tmp_path / "other"
         other.write_text("as it was")

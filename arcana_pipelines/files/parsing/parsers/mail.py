@@ -67,7 +67,6 @@ def _blocks(text: Text, job: Job) -> Iterator[Block]:
     else:
         (path := job.directory / "body").write_bytes(text.text.encode("latin-1"))
         yield from (said for said in rtf.parse(replace(job, path=path)) if isinstance(said, Block))
-        path.unlink()
 
 
 def _inner(letter: Letter) -> Iterator[Letter]:

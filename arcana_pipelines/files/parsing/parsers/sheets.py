@@ -56,10 +56,7 @@ def _opened_by_kind(job: Job) -> calamine.CalamineWorkbook:
         # calamine tells a password from damage only where it knows the kind, which is by the name of the file.
         named = job.directory / f"workbook.{job.kind}"
         shutil.copyfile(job.path, named)
-        try:
-            return _opened(named)
-        finally:
-            named.unlink()
+        return _opened(named)
 
 
 def _opened(file: Path | IO[bytes]) -> calamine.CalamineWorkbook:
