@@ -97,6 +97,16 @@ class TestParagraphs:
         lines = column(f"• {self.LONG}", f"• {self.LONG}", "① 첫째 항목은 여기에 있다", "가. 둘째 항목")
         assert texts(lines) == [f"• {self.LONG}", f"• {self.LONG}", "① 첫째 항목은 여기에 있다", "가. 둘째 항목"]
 
+    def test_an_item_goes_on_below_its_text(self) -> None:
+        lines = column(f"1. {self.LONG}", "goes on below", f"2. {self.LONG}", "as well", indents={1: 15, 3: 15})
+        assert texts(lines) == [f"1. {self.LONG} goes on below", f"2. {self.LONG} as well"]
+
+    def test_a_numbered_title_and_the_indented_text_below_it_are_two(self) -> None:
+        lines = column(
+            "(1) 법률의 개정에 따른 영향과 그 대책의 검토", "이번에 시행된 법률은 종전", "과 다르다.", indents={1: 10}
+        )
+        assert texts(lines)[0] == "(1) 법률의 개정에 따른 영향과 그 대책의 검토"
+
     def test_a_wider_gap_parts_them(self) -> None:
         lines = [*column(*[self.LONG] * 4), *column(self.LONG, top=600)]
         assert texts(lines) == [" ".join([self.LONG] * 4), self.LONG]

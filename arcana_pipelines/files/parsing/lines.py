@@ -22,6 +22,8 @@ _NUMBER = re.compile(
 )
 HYPHEN = "\ufffe"
 """Stands for a hyphen at the end of a line: of the line, or of the word."""
+KEPT_HYPHEN = "\u2011"
+"""Ends a line whose word has a hyphen there."""
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 _MOST_WORDS = 300_000
 
@@ -178,7 +180,7 @@ def rest_of_word(before: str, after: str, words: Words) -> int:
 
 def _between(start: str, rest: str, words: Words, is_full: bool, has_blank: bool) -> str:
     end, begin = start[-1], rest[0]
-    if end in "-\u2010\xad" and len(start) > 1 and start[-2].isalnum():
+    if end in "-\u2010\u2011\xad" and len(start) > 1 and start[-2].isalnum():
         return ""
     if has_blank or opens(rest) or (end in ".,:;" and not begin.isdigit()):
         return " "
@@ -295,13 +297,24 @@ def _is_near(line: Line, margin: float) -> bool:
 def _is_indented(before: Line, line: Line, after: Line | None) -> bool:
     """Whether a line begins a paragraph by standing further in than those around it."""
     indent = _INDENT * line.size
+    if abs(line.left - _behind_marker(before)) < indent:
+        return False  # it goes on below the text of an item
     return line.left - before.left > indent and (after is None or line.left - after.left > indent)
+
+
+def _behind_marker(line: Line) -> float:
+    """About where the text of an item begins; far away, where a line is none."""
+    text = line.text.strip()
+    if (found := _BULLET.match(text) or _NUMBER.match(text)) is None:
+        return float("inf")
+    marker = len(found.group()) - (0 if found.group()[-1].isspace() else 1)
+    return line.left + (line.right - line.left) * marker / len(text)
 
 
 def _is_full(before: Line, after: Line, margin: float) -> bool:
     """Whether a line ends because what follows had no room left in it."""
     text = before.text.rstrip()
-    if text.endswith(HYPHEN):
+    if text.endswith((HYPHEN, KEPT_HYPHEN)):
         return True
     if len(text) < _SHORTEST_FULL:
         return False
@@ -316,7 +329,7 @@ def _is_full(before: Line, after: Line, margin: float) -> bool:
 
 def _begins(line: Line, paragraph: Paragraph, is_full: bool, is_indented: bool) -> bool:
     before, text = paragraph.last, line.text.lstrip()
-    if before.text.endswith(HYPHEN):
+    if before.text.endswith((HYPHEN, KEPT_HYPHEN)):
         return False
     if not is_full:
         return True

@@ -19,6 +19,7 @@ import pypdfium2.raw as pdfium
 from arcana_pipelines.files.parsing.blocks import Block, Note, Picture, Place, Said
 from arcana_pipelines.files.parsing.lines import (
     HYPHEN,
+    KEPT_HYPHEN,
     Line,
     Paragraph,
     Words,
@@ -41,6 +42,7 @@ _REOPEN = 100  # pages; PDFium keeps what it has read of them for as long as a d
 _MOST_DAMAGED = 50
 _DPI = 200  # at which tesseract reads Korean best
 _MOST_PIXELS = 20_000_000
+_A_LINE_LOWER = 0.5  # sizes of the font
 _MOST_ANNOTATIONS = 2_000
 _LONGEST_PAGE = 200_000  # characters
 _MOST_SECONDS_OF_TABLES = 25.0  # of the same
@@ -244,8 +246,8 @@ def _text(source: pypdfium2.PdfPage, page: _Page, ruled: Ruled | None) -> str:
                 if table is not None and table not in page.parts:
                     lines = []
                     page.parts += [table, lines]
-                if table is None and (line := _line(textpage, row, begin)):
-                    lines.append(line)
+                if table is None:
+                    lines += _lines(textpage, row, begin)
         page.parts = [each for each in page.parts if each]
         return text
     finally:
@@ -301,8 +303,8 @@ def _tables(
         table = _Table(grid)
         for part, at in _parts(text):
             for row, begin, cell in _segments(part, at, owners):
-                if cell is not None and (line := _line(textpage, row, begin)):
-                    table.cells.setdefault(cell, []).append(line)
+                if cell is not None and (lines := _lines(textpage, row, begin)):
+                    table.cells.setdefault(cell, []).extend(lines)
         filled = sum(cell in table.cells for row in grid.rows for cell in row)
         if filled >= _FILLED * sum(map(len, grid.rows)) and all(map(_is_cell, table.cells.values())):
             tables.append((table, list(owners)))
@@ -340,16 +342,26 @@ def _units(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _line(textpage: pypdfium2.PdfTextPage, row: str, at: int) -> Line | None:
+def _lines(textpage: pypdfium2.PdfTextPage, row: str, at: int) -> list[Line]:
+    """The line that a row of the text is; two, where it goes on behind a hyphen that PDFium took for the word's."""
     text = row.rstrip(HYPHEN).rstrip()
     if not text.strip():
-        return None
+        return []
     first = at + len(text) - len(text.lstrip())
     last = at + _units(text) - 1
     size, turn = _size_and_turn(textpage, first)
     begin, end = (_turned(_box(textpage, each), turn) for each in (first, last))
     left, bottom, _, top = begin
-    return Line(row, left, max(begin[2], end[2]), bottom, top, size or abs(top - bottom) or 10.0, turn)
+    size = size or abs(top - bottom) or 10.0
+    if bottom - end[1] > _A_LINE_LOWER * size:
+        for hyphen in re.finditer(r"-(?=\w)", text):
+            index = at + _units(text[: hyphen.start()])
+            here, there = (_turned(_box(textpage, each), turn) for each in (index, index + 1))
+            if here[1] - there[1] > _A_LINE_LOWER * size and there[0] < here[0]:
+                broken = text[: hyphen.start()] + KEPT_HYPHEN
+                rest = _lines(textpage, row[hyphen.end() :], index + 1)
+                return [Line(broken, left, here[2], bottom, top, size, turn), *rest]
+    return [Line(row, left, max(begin[2], end[2]), bottom, top, size, turn)]
 
 
 def _box(textpage: pypdfium2.PdfTextPage, index: int) -> tuple[float, float, float, float]:
@@ -613,7 +625,7 @@ def _level(paragraph: Paragraph, text: str, body: float) -> int:
 def _plain(text: str, words: Words) -> str:
     """With the hyphens of words, without those of lines and without signs that only one font knows."""
     text = _HYPHENATED.sub(lambda found: _rejoined(found, words), text)
-    return _OF_ONE_FONT.sub("", text)
+    return _OF_ONE_FONT.sub("", text.replace(KEPT_HYPHEN, "-"))
 
 
 def _rejoined(found: re.Match[str], words: Words) -> str:
