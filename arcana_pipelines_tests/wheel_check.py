@@ -17,6 +17,8 @@ from arcana_pipelines.db.schema import newest_revision
 here = pathlib.Path(arcana_pipelines.__file__)
 assert here.is_relative_to(pathlib.Path.cwd()), here
 assert len(list(DEMO_SOURCE.rglob("*.md"))) > 30, "the sample handbook is missing"
+for kind in ("pdf", "docx", "xlsx", "hwpx"):
+    assert list(DEMO_SOURCE.rglob(f"*.{kind}")), f"the sample's {kind} is missing"
 assert arcana_pipelines.defs.instance.DAGSTER_YAML.exists()
 newest_revision()
 print("the wheel loads")

@@ -29,7 +29,7 @@ from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.postgres import database_server
 from arcana_pipelines_tests.evaluation.asking import RANKINGS, IndexedPages, Measures, by_pair
-from arcana_pipelines_tests.evaluation.baseline import BASELINE, HANDBOOK, HANDBOOK_SETS, baseline_of
+from arcana_pipelines_tests.evaluation.baseline import BASELINE, FILES_SET, HANDBOOK, HANDBOOK_SETS, baseline_of
 from arcana_pipelines_tests.evaluation.question_file import NaturalQuestion, read_questions
 
 _COLUMNS = (
@@ -106,7 +106,7 @@ def main() -> None:
     if given.model and not is_known(given.model):
         parser.error(f"no model '{given.model}' is known.")
     try:
-        sets = {path.stem: read_questions(path) for path in given.questions or HANDBOOK_SETS}
+        sets = {path.stem: read_questions(path) for path in given.questions or (*HANDBOOK_SETS, FILES_SET)}
         with own_database() as database:
             if given.update_baseline:
                 BASELINE.write_text(baseline_of(database), encoding="utf-8")

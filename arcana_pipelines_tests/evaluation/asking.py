@@ -132,7 +132,8 @@ class IndexedPages:
         self._database = database
         with database.connection() as connection:
             self._workspace_id = find(connection, SLUG).workspace_id
-            self.pages = Pages(_titles(connection, self._workspace_id), _paths(folder))
+            titles, paths = _titles(connection, self._workspace_id), _paths(folder)
+            self.pages = Pages(titles, paths | _paths_of_files(connection, self._workspace_id))
 
     def texts(self, pages: Iterable[str]) -> list[str]:
         """What can be found of pages (properties among it), by their ids."""
@@ -201,6 +202,14 @@ def shows(hit: Hit, answers: Iterable[str]) -> bool:
 def _titles(connection: Connection, workspace_id: UUID) -> dict[str, str]:
     rows = connection.execute(
         "SELECT external_id, title FROM source_page WHERE workspace_id = %s AND document_id IS NOT NULL", [workspace_id]
+    )
+    return dict(rows.fetchall())
+
+
+def _paths_of_files(connection: Connection, workspace_id: UUID) -> dict[str, str]:
+    rows = connection.execute(
+        "SELECT file_id, external_id FROM source_file WHERE workspace_id = %s AND document_id IS NOT NULL",
+        [workspace_id],
     )
     return dict(rows.fetchall())
 

@@ -16,6 +16,8 @@ HANDBOOK = Path(demo.__file__).parent / "handbook"
 _FOLDER = Path(__file__).parents[2] / "evaluation" / "handbook"
 TUNING_SETS = (_FOLDER / "tuning.jsonl", _FOLDER / "natural.jsonl")
 HANDBOOK_SETS = (*TUNING_SETS, _FOLDER / "held_out.jsonl")
+# Questions that files of pages answer, and no page does.
+FILES_SET = _FOLDER / "files.jsonl"
 BASELINE = _FOLDER / "baseline.json"
 # Embeds the sample within a second, and is there wherever the tests run.
 SMALL_MODEL = "wordllama-l2-supercat"
@@ -27,16 +29,16 @@ Lines = Mapping[str, Mapping[str, float]]
 
 
 def measure_handbook(indexed: IndexedPages) -> dict[str, dict[str, float]]:
-    """The measures of each half by each ranking, over all pairs of languages."""
+    """The measures of each set by each ranking, over all pairs of languages."""
     return {
         f"{path.stem}, {label}": asdict(measured(indexed.ask(read_questions(path), ranking)))
-        for path in HANDBOOK_SETS
+        for path in (*HANDBOOK_SETS, FILES_SET)
         for label, ranking in RANKINGS.items()
     }
 
 
 def baseline_of(database: Database) -> str:
-    """The text of the baseline, a line for each half and ranking."""
+    """The text of the baseline, a line for each set and ranking."""
     lines = measure_handbook(IndexedPages(database, HANDBOOK, SMALL_MODEL)).items()
     return "{\n" + ",\n".join(f'"{name}": {json.dumps(measures)}' for name, measures in lines) + "\n}\n"
 

@@ -13,6 +13,7 @@ from arcana_pipelines.evaluation.golden import holds, read_golden
 from arcana_pipelines_tests.evaluation.asking import IndexedPages, by_pair, measured
 from arcana_pipelines_tests.evaluation.baseline import (
     BASELINE,
+    FILES_SET,
     HANDBOOK,
     HANDBOOK_SETS,
     SMALL_MODEL,
@@ -25,7 +26,7 @@ from arcana_pipelines_tests.evaluation.question_file import NaturalQuestion, Pag
 @pytest.mark.slow
 def test_the_sample_is_answered_no_worse_than_the_baseline(database: Database) -> None:
     indexed = IndexedPages(database, HANDBOOK, SMALL_MODEL)
-    for path in HANDBOOK_SETS:
+    for path in (*HANDBOOK_SETS, FILES_SET):
         for question in read_questions(path):
             texts = indexed.texts(indexed.pages.named(name) for name in question.relevant)
             missing = [words for words in question.answer if not any(holds(text, words) for text in texts)]
