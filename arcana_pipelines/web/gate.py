@@ -275,9 +275,7 @@ def _require_json(request: Request) -> None:
     Raises:
         Refused: 415.
     """
-    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if has_body and not _JSON.fullmatch(kind):
+    if _has_body(request) and not _JSON.fullmatch(_kind(request)):
         raise Refused(415, "invalid-request", "Send the body as JSON: `Content-Type: application/json`.")
 
 
@@ -287,8 +285,16 @@ def _require_bytes(request: Request) -> None:
     Raises:
         Refused: 415.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != BYTES:
+    if _has_body(request) and _kind(request) != BYTES:
         raise Refused(415, "invalid-request", f"Send the file itself as the body: `Content-Type: {BYTES}`.")
+
+
+def _has_body(request: Request) -> bool:
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _require_known_parameters(request: Request) -> None:

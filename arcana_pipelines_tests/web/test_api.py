@@ -174,10 +174,20 @@ def ask(client: httpx.Client, method: str, path: str, slug: str) -> httpx.Respon
     """Ask a route of a workspace for something that could be answered."""
     path = path.replace("{slug}", slug).replace("{document}", "Vacation policy").replace("{generation}", "1")
     path = path.replace("{key_id}", "aaaaaaaa").replace("{chunk}", "1").replace("{index}", "default")
+    path = path.replace("{document_id}", "0190f3a2-7c1e-7cc4-9f0a-3d2b1a4c5e6f")
     if path.endswith("search"):
         asked = {"query": "vacation"}
         return client.post(path, json=asked) if method == "POST" else client.get(path, params=asked)
-    return client.request(method, path, json={"token": "ntn_of_nobody"} if path.endswith("/token") else None)
+    body, params = None, {}
+    if path.endswith("/token"):
+        body = {"token": "ntn_of_nobody"}
+    elif path.endswith("/relations") and method == "POST":
+        body = {"related": "휴가 규정", "type": "translation"}
+    elif path.endswith("/relations") and method == "DELETE":
+        params = {"related": "휴가 규정"}
+    elif path.endswith("/files") and method == "POST":
+        params = {"name": "lease.pdf"}
+    return client.request(method, path, json=body, params=params)
 
 
 def test_every_time_is_written_alike(api: Api) -> None:
