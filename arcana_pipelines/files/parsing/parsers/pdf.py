@@ -64,6 +64,7 @@ _VOWEL = re.compile("[aeiouyAEIOUY]")
 _INNER_CAPITAL = re.compile("[a-z][A-Z]")
 _HYPHENATED = re.compile(rf"(\w*){HYPHEN}(\w*)")
 _NUMBERED = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})\.?\s+[^\W\d_]")
+_GAP = re.compile(r"-(?=\w)|\s(?=\S)")
 _DIGITS = re.compile(r"[0-9]{1,6}")
 
 _HEADS = 2  # lines at the top and at the bottom of a page that may be running heads
@@ -343,7 +344,7 @@ def _units(text: str) -> int:
 
 
 def _lines(textpage: pypdfium2.PdfTextPage, row: str, at: int) -> list[Line]:
-    """The line that a row of the text is; two, where it goes on behind a hyphen that PDFium took for the word's."""
+    """The line that a row of the text is, or the lines: PDFium puts some together, at a hyphen or a blank."""
     text = row.rstrip(HYPHEN).rstrip()
     if not text.strip():
         return []
@@ -354,13 +355,16 @@ def _lines(textpage: pypdfium2.PdfTextPage, row: str, at: int) -> list[Line]:
     left, bottom, _, top = begin
     size = size or abs(top - bottom) or 10.0
     if bottom - end[1] > _A_LINE_LOWER * size:
-        for hyphen in re.finditer(r"-(?=\w)", text):
-            index = at + _units(text[: hyphen.start()])
-            here, there = (_turned(_box(textpage, each), turn) for each in (index, index + 1))
+        for gap in _GAP.finditer(text, len(text) - len(text.lstrip()) + 1):
+            behind = at + _units(text[: gap.end()])
+            here = _turned(_box(textpage, at + _units(text[: gap.start()]) - 1), turn)
+            there = _turned(_box(textpage, behind), turn)
             if here[1] - there[1] > _A_LINE_LOWER * size and there[0] < here[0]:
-                broken = text[: hyphen.start()] + KEPT_HYPHEN
-                rest = _lines(textpage, row[hyphen.end() :], index + 1)
-                return [Line(broken, left, here[2], bottom, top, size, turn), *rest]
+                whole = text[: gap.start()] + (KEPT_HYPHEN if gap.group() == "-" else " ")
+                return [
+                    Line(whole, left, here[2], bottom, top, size, turn),
+                    *_lines(textpage, row[gap.end() :], behind),
+                ]
     return [Line(row, left, max(begin[2], end[2]), bottom, top, size, turn)]
 
 
