@@ -486,6 +486,24 @@ class Elsewhere(AnsweringServer):
         return Answer(200, page if "login" in request.target else b"%PDF", {"Content-Type": "application/pdf"})
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:1\\@prod-files-secure.s3.us-west-2.amazonaws.com/a.pdf",  # urllib3 would ask 127.0.0.1
+        "http://127.0.0.1:1\\@file.notion.so/../../latest/meta-data.pdf",
+        "https://somebody@prod-files-secure.s3.us-west-2.amazonaws.com/a.pdf",
+        "https://prod-files-secure.s3.us-west-2.amazonaws.com.evil.example/a.pdf",
+        "https://evil.example/prod-files-secure.s3.us-west-2.amazonaws.com/a.pdf",
+        "https://prod-files-secure.s3.us-west-2.amazo\tnaws.com/a.pdf",
+        "https://s3.us-west-2.amazonaws.com/evil/prod-files-secure/a.pdf",
+    ],
+)
+def test_an_address_that_only_looks_like_notions_is_none_of_its_files(address: str) -> None:
+    assert not NOTION.keep(address) and not NOTION.give(address + SIGNED)
+    refs = file_refs([Medium("pdf", address + SIGNED)], NOTION, DEFAULT_START)
+    assert all(ref.is_external for ref in refs)
+
+
 def test_a_file_elsewhere_is_fetched_from_allowed_hosts_alone(acme: Harness, open_source: Open) -> None:
     content = [blocks.pdf(f"http://{host}/a.pdf") for host in ("files.example.com", "evil.example.org")]
     content.append(blocks.pdf("http://files.example.com/login.pdf"))

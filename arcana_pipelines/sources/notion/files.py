@@ -36,6 +36,7 @@ _NOTION_FILES = re.compile(
 )
 _AMAZON = re.compile(r"s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com")  # where the bucket is the first part of the path
 _OLD_BUCKETS = ("/secure.notion-static.com/", "/public.notion-static.com/", "/prod-files-secure/")
+_LEFT_OUT = re.compile(r"[\t\r\n]")  # wherever they stand, by the standard library and by nobody else
 _PAGE = "notion-page:"
 _BLOCK = "notion-block:"
 _REFERENCE = "file://"
@@ -161,12 +162,17 @@ def page_of(address: str) -> str | None:
 
 
 def split_address(url: str) -> SplitResult | None:
-    """The parts of an address of the web; None for what is none."""
+    """The parts of an address of the web; None for what is none, and for one that names a user.
+
+    Of `http://a\\@b/` the host is b to the standard library and a to urllib3: who writes it means to be checked as one
+    and asked as the other.
+    """
     try:
         parts = urlsplit(url)
-        return parts if parts.scheme in ("http", "https") and parts.hostname else None
     except ValueError:
         return None
+    is_plain = not any(character in parts.netloc for character in "\\@") and not _LEFT_OUT.search(url)
+    return parts if parts.scheme in ("http", "https") and parts.hostname and is_plain else None
 
 
 def _medium(origin: str, holder: Mapping[str, Any], caption: str = "", page_id: str = "") -> Medium | None:
