@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 25 * 2**20
 """Of one recording: OpenAI takes no more (https://platform.openai.com/docs/guides/speech-to-text), others the same."""
-_VERSION = 1
 _PASSAGE_SECONDS = 30.0
 # One recording of 25 MiB is an hour of speech, which a server without a graphics card takes minutes for.
 _SECONDS = 900.0
@@ -65,11 +64,6 @@ class _Segment(BaseModel):
 class _Answer(BaseModel):
     text: str = ""
     segments: list[_Segment] | None = None
-
-
-def transcript_key(settings: Settings) -> str:
-    """What a stored transcript is a result of, as `registry.parser_key`: where it differs, a file is sent again."""
-    return f"transcript/{_VERSION}+{settings.file_transcription_model}" if settings.file_transcription_url else "none/1"
 
 
 def transcribe(path: Path, name: str, settings: Settings) -> list[Block]:

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
@@ -24,13 +23,13 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from arcana_pipelines.errors import DownloadRefused
 from arcana_pipelines.net.certificates import trusted_certificates
 from arcana_pipelines.net.deadline import pool_classes
+from arcana_pipelines.net.hosts import plain_host
 from arcana_pipelines.net.retry import TryAgain
 
 MOST_REDIRECTS = 3
 MOST_ADDRESSES = 4  # of one name that are tried
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 # An IPv4 address inside of one of IPv6: translated (RFC 6052), and as IPv4 programs once had it.
 _HOLDS_IPV4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
 _LOCAL_TRANSLATED = ipaddress.ip_network("64:ff9b:1::/48")
@@ -177,21 +176,6 @@ def _host(parts: SplitResult) -> str:
     if not host:
         raise DownloadRefused("A file's address has no proper host.")
     return host
-
-
-def plain_host(host: str) -> str:
-    """A name or address of a host as it is compared and asked for; empty for what is none. `*.` may stand before it."""
-    star, host = ("*.", host[2:]) if host.startswith("*.") else ("", host)
-    host = host.strip().strip("[]").rstrip(".").lower()
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        pass
-    try:
-        host = host if host.isascii() else host.encode("idna").decode("ascii")
-    except UnicodeError:
-        return ""
-    return star + host if _NAME.fullmatch(host) and len(host) <= 253 else ""
 
 
 def _matches(host: str, allowed: str) -> bool:

@@ -38,7 +38,7 @@ from arcana_pipelines.files.parsing.run import read_file
 from arcana_pipelines.files.stores.protocol import FileStore
 from arcana_pipelines.files.stores.registry import key_of, open_file_store, prefix_of
 from arcana_pipelines.files.text import FileText, written
-from arcana_pipelines.files.transcription import transcribe, transcript_key
+from arcana_pipelines.files.transcript_key import transcript_key
 from arcana_pipelines.ledger import files, generations, pages
 from arcana_pipelines.ledger.counters import Counters, FileWork
 from arcana_pipelines.ledger.files import Failed, Fetched, FileCount, FileToFetch, FileToParse
@@ -388,6 +388,8 @@ def _read(session: Session, store: FileStore, file: FileToParse) -> _Read:
     with store.fetch(file.storage_key, file.sha256.hex()) as path:
         try:
             if kind in RECORDINGS:
+                from arcana_pipelines.files.transcription import transcribe
+
                 return _of_text(written(transcribe(path, file.name, session.settings)), began)
             with read_file(path, file.name, kind, options) as reading:
                 blocks = reading.blocks

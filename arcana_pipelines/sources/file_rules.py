@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arcana_pipelines.errors import InvalidSetting
-from arcana_pipelines.net.outside import plain_host
+from arcana_pipelines.net.hosts import plain_host
 from arcana_pipelines.settings import Settings
 
 

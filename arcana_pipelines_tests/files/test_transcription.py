@@ -13,7 +13,8 @@ from arcana_pipelines.errors import TranscriptionFailed
 from arcana_pipelines.files import transcription
 from arcana_pipelines.files.parsing.blocks import Block, Place
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
-from arcana_pipelines.files.transcription import MOST_BYTES, transcribe, transcript_key
+from arcana_pipelines.files.transcript_key import transcript_key
+from arcana_pipelines.files.transcription import MOST_BYTES, transcribe
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.openai_server import EmbeddingServer
 from arcana_pipelines_tests.conftest import Naps
