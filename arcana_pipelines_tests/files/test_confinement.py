@@ -17,8 +17,6 @@ import pytest
 from arcana_pipelines.files.kinds import FileKind
 from arcana_pipelines.files.parsing import run
 from arcana_pipelines.files.parsing.confinement import (
-    _CLONE,
-    _CLONE3,
     _MACHINES,
     _PRLIMIT,
     _PROGRAMS,
@@ -158,10 +156,6 @@ class TestTheFilterOfCalls:
     def test_it_allows_what_parsers_do(self, column: int) -> None:
         for number in ((0, 1, 9, 257), (63, 64, 222, 56))[column]:  # read, write, mmap, openat
             assert self.answer(column, number) == ALLOWED
-        thread, process = 0x3D0F00, 0x1200011
-        assert self.answer(column, _CLONE[column], thread) == ALLOWED
-        assert self.answer(column, _CLONE[column], process) == REFUSED
-        assert self.answer(column, _CLONE3[column]) == 0x00050000 | errno.ENOSYS
         assert self.answer(column, _TGKILL[column], os.getpid()) == ALLOWED
         assert self.answer(column, _TGKILL[column], 1) == REFUSED
         assert self.answer(column, _PRLIMIT[column], 0, 9, 0) == ALLOWED
