@@ -83,7 +83,7 @@ class FileHosts:
     def keep(self, url: str) -> bool:
         """Whether this is the address of a file that Notion keeps, signed or not."""
         parts = split_address(url)
-        if parts is None:
+        if parts is None or not _is_plain(url, parts):
             return False
         host = (parts.hostname or "").lower()
         if parts.netloc.lower() == self._own or _NOTION_FILES.fullmatch(host):
@@ -162,17 +162,21 @@ def page_of(address: str) -> str | None:
 
 
 def split_address(url: str) -> SplitResult | None:
-    """The parts of an address of the web; None for what is none, and for one that names a user.
-
-    Of `http://a\\@b/` the host is b to the standard library and a to urllib3: who writes it means to be checked as one
-    and asked as the other.
-    """
+    """The parts of an address of the web; None for what is none."""
     try:
         parts = urlsplit(url)
+        return parts if parts.scheme in ("http", "https") and parts.hostname else None
     except ValueError:
         return None
-    is_plain = not any(character in parts.netloc for character in "\\@") and not _LEFT_OUT.search(url)
-    return parts if parts.scheme in ("http", "https") and parts.hostname and is_plain else None
+
+
+def _is_plain(url: str, parts: SplitResult) -> bool:
+    """Whether all readers of an address take it for one of the same host.
+
+    Of `http://a\\@b/` that is b to the standard library and a to urllib3: it would be checked as one and asked as the
+    other.
+    """
+    return not any(character in parts.netloc for character in "\\@") and not _LEFT_OUT.search(url)
 
 
 def _medium(origin: str, holder: Mapping[str, Any], caption: str = "", page_id: str = "") -> Medium | None:
