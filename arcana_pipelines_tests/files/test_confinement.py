@@ -211,7 +211,9 @@ class TestHowItEnds:
             "import sys; from pathlib import Path; from arcana_pipelines_tests.files.test_confinement import *\n"
             "with read_file(Path(sys.argv[1]), 'a', FileKind.TEXT, parser=HOSTILE): pass"
         )
-        parent = subprocess.Popen([sys.executable, "-c", code, str(file)], env={**os.environ, "PYTHONPATH": ROOT})
+        parent = subprocess.Popen(
+            [sys.executable, "-c", code, str(file)], env={**os.environ, "PYTHONPATH": ROOT, "TMPDIR": str(file.parent)}
+        )
         with parent:
             children: list[str] = []
             while not children:
