@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import unicodedata
 import zipfile
 from collections.abc import Callable
@@ -28,6 +31,7 @@ from arcana_pipelines.pipeline.added_files import add_file
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.workspaces import Workspace
+from arcana_pipelines_tests.e2e.conftest import Arcana
 from arcana_pipelines_tests.harness import Harness
 
 LEASE = "The lease of the office ends in March. 사무실 임대차 계약은 3월에 끝난다."
@@ -248,7 +252,24 @@ class TestWhatIsNotAdded:
 
 
 class TestBetweenBytesAndRows:
-    def test_a_crash_leaves_bytes_that_the_next_try_takes_and_nothing_else(
+    @pytest.mark.slow
+    @pytest.mark.parametrize("where", ["add", "record"])  # before the transaction, and at its end
+    def test_a_kill_leaves_bytes_that_the_next_try_takes_and_nothing_else(
+        self, acme: Harness, folder: Path, tmp_path: Path, where: str
+    ) -> None:
+        code = (
+            "import os, signal\nfrom arcana_pipelines.cli.main import main\n"
+            "from arcana_pipelines.ledger import added_files\n"
+            f"added_files.{where} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
+            f"main(['file', 'add', 'acme', {str(folder / 'terms.md')!r}])"
+        )
+        environment = Arcana(acme.environment, tmp_path).merged({})
+        killed = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, timeout=60, check=False)
+        assert killed.returncode == -signal.SIGKILL and len(kept(acme)) == 1
+        assert acme.rows("SELECT count(*) FROM source_file") == [(0,)]
+        assert outcomes(add(folder / "terms.md")) == {"terms.md": "new"} and len(kept(acme)) == 1
+
+    def test_an_error_leaves_bytes_that_the_next_try_takes_and_nothing_else(
         self, acme: Harness, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def crash(*_: object, **__: object) -> None:
