@@ -38,9 +38,9 @@ def _read(name: str) -> FileText:
     ("name", "says"),
     [
         (
-            "출장비_기준표_2026.pdf",
+            "여비_기준표_2026.pdf",
             [
-                "# 출장비 기준표 2026",
+                "# 여비 기준표 2026",
                 "영수증으로 정산합니다",
                 "| 짐 보관함 Luggage locker, one day | €8 |",
                 "119,600원",
@@ -79,12 +79,10 @@ def test_each_answers_in_both_languages_and_says_where(database: Database) -> No
             return (where_in_words(file), where_in_korean(file)) if file else ("a page", "페이지")
 
         assert cited("how many robots fit on one truck to Busan?") == (
-            "page 3 of 출장비_기준표_2026.pdf, attached to 출장 규정",
-            "출장비_기준표_2026.pdf 3쪽, 출장 규정에 첨부",
+            "page 3 of 여비_기준표_2026.pdf, attached to 출장 규정",
+            "여비_기준표_2026.pdf 3쪽, 출장 규정에 첨부",
         )
-        assert (
-            cited("출장 가지급금은 얼마까지 미리 받을 수 있어요?")[1] == "출장비_기준표_2026.pdf 1쪽, 출장 규정에 첨부"
-        )
+        assert cited("출장 가지급금은 얼마까지 미리 받을 수 있어요?")[1] == "여비_기준표_2026.pdf 1쪽, 출장 규정에 첨부"
         checklist = "Daily_safety_checklist.docx, attached to HR-450 Busan pilot"
         for query in ("how loud must the horn be?", "로봇 일일 점검표는 얼마 동안 보관하나요?"):
             assert cited(query)[0] == checklist

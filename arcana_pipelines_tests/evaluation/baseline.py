@@ -25,7 +25,8 @@ SMALL_MODEL = "wordllama-l2-supercat"
 TOLERANCE = 0.02
 _LESS_IS_BETTER = "refused_wrongly"
 
-Lines = Mapping[str, Mapping[str, float]]
+# None: a set has no question of the kind.
+Lines = Mapping[str, Mapping[str, float | None]]
 
 
 def measure_handbook(indexed: IndexedPages) -> dict[str, dict[str, float]]:
@@ -48,6 +49,8 @@ def worse(before: Lines, now: Lines) -> list[str]:
     found = []
     for name, measures in before.items():
         for measure, value in measures.items():
+            if value is None:
+                continue
             reached = now.get(name, {}).get(measure)
             if reached is None:
                 found.append(f"{name}: {measure} was {value} and is not measured any more")

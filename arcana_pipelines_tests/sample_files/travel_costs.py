@@ -22,7 +22,7 @@ _BERLIN = (
     ("공항 열차(편도) Airport train, one way", "€4.90", "구역 ABC"),
     ("짐 보관함 Luggage locker, one day", "€8", "공항에서만"),
     ("주간 교통권 Weekly transit ticket", "€44", "4일 이상 머물 때"),
-    ("세탁 Laundry, one load", "€9", "7박 넘는 출장만"),
+    ("세탁 Laundry, one load", "€9", "일주일에 한 번"),
     ("현지 유심 Local SIM card, 20 GB", "€15", "한 사람에 하나"),
     ("부품 운송 100 kg Freight from Incheon", "€640", "배터리 제외"),
     ("통역 반나절 Interpreter, half a day", "€310", "고객 방문만"),
@@ -39,12 +39,12 @@ _BUSAN = (
 # A line that ends with a blank goes on in the next one.
 _PAGES: tuple[tuple[str | tuple[tuple[str, ...], ...], ...], ...] = (
     (
-        "# 출장비 기준표 2026",
+        "# 여비 기준표 2026",
         "## Travel cost tables 2026",
         "문서 번호 TC-2026-01 · 담당 임도윤 · 2026년 12월 31일까지",
         "",
         "## 1. 쓰는 방법 How to use the tables",
-        "표의 금액은 출장 예산을 짤 때 쓰는 예상 금액이고, 실제로 쓴 돈은 영수증으로 ",
+        "표의 금액은 예산을 짤 때 쓰는 예상 금액이고, 실제로 쓴 돈은 영수증으로 ",
         "정산합니다. 표보다 20% 넘게 더 들 것 같으면 출발하기 전에 알려 주세요.",
         "",
         "The amounts are estimates for the budget of a journey; receipts decide what is paid.",
@@ -85,7 +85,7 @@ _PAGES: tuple[tuple[str | tuple[tuple[str, ...], ...], ...], ...] = (
         "A ticket to a trade fair is €39, a cart for the stand €27 a day.",
         "",
         "## 영수증이 없을 때 Without a receipt",
-        "영수증이 없으면 양식 TR-7을 씁니다. 한 출장에 45,000원까지, 한 해에 세 번만 ",
+        "영수증이 없으면 양식 TR-7을 씁니다. 한 번에 45,000원까지, 한 해에 세 번만 ",
         "인정합니다.",
         "",
         "Without a receipt use form TR-7: up to €30 a journey, and three times a year.",
