@@ -136,6 +136,13 @@ class TestWhatComesOut:
         assert refusal(file, "floods").reason is Reason.TOO_LARGE
         assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 3 * run.MOST_BYTES
 
+    def test_a_flood_of_small_things_is_one_of_memory_here(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(run, "MOST_CELLS", 3)
+        row = 'raw {"is":"block","kind":"table","rows":[["a","b"],["a","b"]]}'
+        assert refusal(file, row).reason is Reason.TOO_LARGE
+        monkeypatch.setattr(run, "MOST_ATTACHMENTS", 1)
+        assert refusal(file, "keeps a", "keeps a").reason is Reason.CRASHED
+
     def test_an_error_is_told_without_its_words(self, file: Path) -> None:
         error = refusal(file, "fails with a name of the file")
         assert error.reason is Reason.DAMAGED

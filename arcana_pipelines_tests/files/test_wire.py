@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from arcana_pipelines.files.parsing import wire
 from arcana_pipelines.files.parsing.blocks import Block, Inside, Note, Picture, Place, Said, Title
 from arcana_pipelines.files.parsing.wire import Malformed, from_line, to_line
 
@@ -37,6 +38,19 @@ def test_what_is_too_long_is_cut_by_the_parsers_side() -> None:
     assert from_line(to_line(Block("item", "x" * (5 * 2**20), level=200))) == Block(
         "item", "x" * (4 * 2**20), level=100
     )
+
+
+def test_what_a_process_that_was_taken_over_says_has_no_such_characters_either() -> None:
+    said = from_line(b'{"is":"inside","name":"\\u001b[2J\\u202efdp.exe","path":"a"}')
+    assert said == Inside("[2Jfdp.exe", "a")
+
+
+def test_signs_within_a_text_are_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "_MOST_SIGNS", 10)
+    text = 'a [[[["{{{{,,,, \\'
+    assert from_line(to_line(Block("code", text))) == Block("code", text)
+    with pytest.raises(Malformed, match="values"):
+        from_line(b'{"is":"block","kind":"text","more":[' + b"[]," * 10 + b"[]]}")
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,16 @@ from arcana_pipelines.files.parsing.confinement import Confined
 from arcana_pipelines.files.parsing.processes import exit_code_of, lines_of, reason_of, started
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 from arcana_pipelines.files.parsing.registry import EXTRA, WITHOUT, Options, Parser, missing_of, parser_key, parser_of
-from arcana_pipelines.files.parsing.wire import MOST_BYTES, Malformed, from_line, number_of, text_of
+from arcana_pipelines.files.parsing.wire import MOST_BYTES, MOST_CELLS, Malformed, from_line, number_of, text_of
 
 WALL_SECONDS = 120.0
 MOST_WRITTEN = 512 * 2**20
 """In bytes, of all files that a parser writes."""
 MOST_FILES = 1000
+MOST_ATTACHMENTS = 20
+MOST_NOTES = 100
+"""Of one file; what comes behind them is left out."""
+_LONGEST_DETAIL = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ def read_file(
         )
         blocks, notes = _with_pictures(heard.said, directory, options)
         if not blocks and not attachments:
-            raise Unreadable(Reason.NO_TEXT, "; ".join(notes) or "it holds no text")
+            raise Unreadable(Reason.NO_TEXT, "; ".join(notes)[:_LONGEST_DETAIL] or "it holds no text")
         yield Reading(
             parser=parser_key(kind, options),
             blocks=blocks,
@@ -150,6 +154,9 @@ def confinement_here() -> Confined:
 @dataclass(slots=True)
 class _Heard:
     said: list[Said]
+    attachments: int = 0
+    notes: int = 0
+    cells: int = 0
     peak: int = 0
     has_ended: bool = False
 
@@ -180,6 +187,19 @@ def _heard(path: Path, name: str, kind: FileKind, options: Options, parser: Pars
 
 def _take(said: Said | Mapping[str, object], heard: _Heard) -> None:
     if not isinstance(said, Mapping):
+        match said:
+            case Inside():
+                heard.attachments += 1
+                if heard.attachments > MOST_ATTACHMENTS:
+                    raise Malformed("too many files")
+            case Note():
+                heard.notes += 1
+                if heard.notes > MOST_NOTES:
+                    return
+            case Block(rows=rows):
+                heard.cells += sum(map(len, rows))
+                if heard.cells > MOST_CELLS:
+                    raise Unreadable(Reason.TOO_LARGE, f"its tables have more than {MOST_CELLS:,} cells")
         heard.said.append(said)
         return
     match said.get("is"):
@@ -190,7 +210,7 @@ def _take(said: Said | Mapping[str, object], heard: _Heard) -> None:
             reason = text_of(said, "reason")
             if reason not in set(Reason):
                 raise Malformed("a reason")
-            raise Unreadable(Reason(reason), text_of(said, "detail")[:300])
+            raise Unreadable(Reason(reason), text_of(said, "detail")[:_LONGEST_DETAIL])
         case _:
             raise Malformed("a line of no kind")
 

@@ -18,10 +18,13 @@ LONGEST_TEXT = 4 * 2**20
 LONGEST_NAME = 1000
 LARGEST_NUMBER = 2**31
 DEEPEST = 100
-MOST_CELLS = 5_000_000
+MOST_CELLS = 2_000_000
+"""Of all tables of one file. Each takes some hundred bytes here, however short it is."""
 
 _KINDS = frozenset({"heading", "text", "item", "table", "code", "quote"})
 _PLACE = {each.name for each in fields(Place)}
+_MOST_SIGNS = 3 * MOST_CELLS  # of JSON, in one line: each may be a value
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"')
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 
@@ -61,6 +64,10 @@ def from_line(line: bytes) -> Said | Mapping[str, object]:
     Raises:
         Malformed: it is no such line.
     """
+    if line.count(b'"') - line.count(b'\\"') > _MOST_SIGNS:
+        raise Malformed("too many texts")
+    if _signs(line) > _MOST_SIGNS and _signs(_STRINGS.sub(b"", line)) > _MOST_SIGNS:
+        raise Malformed("too many values")
     try:
         told = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -80,6 +87,10 @@ def from_line(line: bytes) -> Said | Mapping[str, object]:
             return Picture(_file(told), _place(told), _text(told, "why", LONGEST_NAME))
         case _:
             return told
+
+
+def _signs(line: bytes) -> int:
+    return sum(map(line.count, (b"[", b"{", b",")))
 
 
 def text_of(told: Mapping[str, object], name: str) -> str:
@@ -145,7 +156,7 @@ def _text(told: Mapping[str, object], name: str, longest: int) -> str:
 def _checked(value: object, longest: int) -> str:
     if not isinstance(value, str) or len(value) > longest or _NOT_TEXT.search(value):
         raise Malformed("a text")
-    return value
+    return clean(value)
 
 
 def _whole(value: object, most: int) -> int:
