@@ -118,6 +118,17 @@ def test_the_api_serves_as_who_sees_nothing_but_for_a_company(compose: dict[str,
     assert "fastapi==" in run and "mcp==" in run and "prometheus-client==" in run
 
 
+def test_the_api_finds_bytes_of_files_and_stores_of_targets_where_runs_put_them(compose: dict[str, Any]) -> None:
+    api, code = compose["services"]["api"], compose["services"]["code"]
+    assert code["env_file"] == [{"path": ".env", "required": False}]
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    stores = set(re.findall(r"^# ((?:S3|QDRANT|MILVUS)_[A-Z0-9_]+)=", example, re.MULTILINE))
+    assert len(stores) > 10
+    for name in stores | {"FILES", "FILE_MAX_BYTES", "FILE_TYPES", "FILE_CDN_BASE_URL"}:
+        assert api["environment"][name] == f"${{{name}:-}}", name
+    assert "storage:/var/lib/arcana/storage" in set(api["volumes"]) & set(code["volumes"])
+
+
 def test_all_extras_are_in_one_environment() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     (together,) = extras["all"]
