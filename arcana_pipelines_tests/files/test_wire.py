@@ -46,11 +46,13 @@ def test_what_a_process_that_was_taken_over_says_has_no_such_characters_either()
 
 
 def test_signs_within_a_text_are_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "_MOST_SIGNS", 10)
-    text = 'a [[[["{{{{,,,, \\'
+    monkeypatch.setattr(wire, "_MOST_SIGNS", 20)
+    text = 'a [[[["{{{{,,,, \\' * 3
     assert from_line(to_line(Block("code", text))) == Block("code", text)
     with pytest.raises(Malformed, match="values"):
-        from_line(b'{"is":"block","kind":"text","more":[' + b"[]," * 10 + b"[]]}")
+        from_line(b'{"is":"block","kind":"text","more":[' + b"[]," * 20 + b"[]]}")
+    with pytest.raises(Malformed, match="texts"):
+        from_line(b'{"is":"block","kind":"table","rows":[[' + b'"",' * 20 + b'""]]}')
 
 
 @pytest.mark.parametrize(
