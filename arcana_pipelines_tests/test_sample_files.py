@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from arcana_pipelines.db.engine import Database
@@ -83,6 +85,10 @@ def test_each_answers_in_both_languages_and_says_where(database: Database) -> No
             "여비_기준표_2026.pdf 3쪽, 출장 규정에 첨부",
         )
         assert cited("출장 가지급금은 얼마까지 미리 받을 수 있어요?")[1] == "여비_기준표_2026.pdf 1쪽, 출장 규정에 첨부"
+        hit = searcher.search(SearchRequest("how many robots fit on one truck to Busan?", 1)).hits[0]
+        readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+        assert hit.file and hit.passage
+        assert f"   {where_in_words(hit.file)}\n      {hit.passage.text}\n" in readme
         checklist = "Daily_safety_checklist.docx, attached to HR-450 Busan pilot"
         for query in ("how loud must the horn be?", "로봇 일일 점검표는 얼마 동안 보관하나요?"):
             assert cited(query)[0] == checklist
