@@ -1,5 +1,6 @@
 -- What files have to do with other documents: they hang on a page or lie in another file (`derived`), or have the same
--- bytes as the one whose text is searched (`duplicate`). What somebody made by hand is left alone.
+-- bytes as the one whose text is searched (`duplicate`). Such a relation is the sync's, whoever made it first; what else
+-- was made by hand is left alone.
 -- in: workspace_id
 -- out: nothing
 WITH wanted AS (
@@ -25,4 +26,5 @@ WITH wanted AS (
 )
 INSERT INTO document_relation (base_document_id, related_document_id, relation_type)
 SELECT base_id, related_id, relation_type FROM wanted
-ON CONFLICT (base_document_id, related_document_id, relation_type) WHERE deleted_at IS NULL DO NOTHING;
+ON CONFLICT (base_document_id, related_document_id, relation_type) WHERE deleted_at IS NULL
+    DO UPDATE SET origin = 'source' WHERE document_relation.origin <> 'source';

@@ -1,7 +1,6 @@
 -- Let files be read once more: what was read of their bytes is forgotten, for all files that have them, and what refused to
--- be fetched is fetched. What is searched of them stays until then.
--- in: workspace_id, files (external ids; NULL: not by them), kind (NULL: any), parser (its name; NULL: any). Of nothing but
---     NULL: those in quarantine
+-- be fetched is fetched. What is searched of them stays until then. Where nothing is said of which, it is those in quarantine.
+-- in: workspace_id, files (external ids; NULL: not by them), kind (NULL: any), parser (its name; NULL: any)
 -- out: how many are due
 WITH chosen AS (
     SELECT f.external_id, f.sha256
