@@ -328,9 +328,9 @@ def _access(request: Request, _: Annotated[Any, Depends(_BEARER)]) -> Access:
 
 
 def _access_with_bytes(request: Request, _: Annotated[Any, Depends(_BEARER)]) -> Access:
-    _require_bytes(request)
     gate: Gate = request.app.state.gate
     access = gate.access(request)
+    _require_bytes(request)
     _require_known_parameters(request)
     return access
 

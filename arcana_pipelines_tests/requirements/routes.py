@@ -32,6 +32,7 @@ class Route:
         parameters: the names in its path, and in its query.
         body: an example of its own; None: it takes none.
         takes_body: whether one belongs to it.
+        takes_bytes: that is a file's bytes, and no JSON.
     """
 
     method: str
@@ -41,6 +42,7 @@ class Route:
     required: tuple[str, ...]
     body: Any
     takes_body: bool
+    takes_bytes: bool = False
 
     def ask(
         self, client: httpx.Client, there: Mapping[str, str] = THERE, query: Mapping[str, str] | None = None,
@@ -52,9 +54,10 @@ class Route:
             path = path.replace(f"{{{name}}}", there.get(name, "1"))
         asked = dict.fromkeys(self.required, "vacation") | dict(query or {})
         content: dict[str, Any] = {}
+        kind = {"Content-Type": "application/octet-stream" if self.takes_bytes else "application/json"}
         if self.takes_body:
-            content = {"content": json.dumps(self.body if body is None else body)}
-        sent = ({"Content-Type": "application/json"} if self.takes_body else {}) | dict(headers or {})
+            content = {"content": b"text" if self.takes_bytes else json.dumps(self.body if body is None else body)}
+        sent = (kind if self.takes_body else {}) | dict(headers or {})
         return client.request(self.method, path, params=asked, headers=sent, **content)
 
     def __str__(self) -> str:
@@ -83,12 +86,14 @@ def _route(document: Any, method: str, path: str, operation: Any) -> Route:
             each["name"] for each in parameters if each["in"] == place and (not only or each.get("required", False))
         )
 
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    bodies = operation.get("requestBody", {}).get("content", {})
+    content = bodies.get("application/json", {})
     schema = content.get("schema", {})
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     example = content.get("example") or schema.get("example") or {}
-    return Route(method, path, names("path"), names("query"), names("query", True), example, "requestBody" in operation)
+    return Route(method, path, names("path"), names("query"), names("query", True), example, "requestBody" in operation,
+                 "application/octet-stream" in bodies)  # fmt: skip
 
 
 def ask_tools(client: httpx.Client, headers: Mapping[str, str] | None = None) -> httpx.Response:
