@@ -44,7 +44,7 @@ class Place:
     is_indexed: bool
 
 
-def find_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
+def find_place(connection: Connection, workspace_id: UUID, asked: str, or_file: bool = True) -> Place:
     """The page or database of a workspace that `asked` means, removed and waiting ones included; else the file.
 
     Raises:
@@ -61,7 +61,8 @@ def find_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
         "title": clean(asked).strip(),  # as titles are stored: a file's name may have its letters decomposed
     }
     places = rows(connection, Place, load_sql("page"), parameters)
-    places = places or rows(connection, Place, load_sql("file"), parameters)
+    if not places and or_file:
+        places = rows(connection, Place, load_sql("file"), parameters)
     return place_meant(asked, places, lambda: _titles(connection, workspace_id))
 
 
@@ -95,13 +96,13 @@ def _titles(connection: Connection, workspace_id: UUID) -> list[str]:
     )
 
 
-def find_living_place(connection: Connection, workspace_id: UUID, asked: str) -> Place:
-    """The same, if the source still has it.
+def find_living_page(connection: Connection, workspace_id: UUID, asked: str) -> Place:
+    """The page or database that `asked` means, if the source still has it; never a file.
 
     Raises:
         WrongUse: see `find_place`; or it was removed.
     """
-    place = find_place(connection, workspace_id, asked)
+    place = find_place(connection, workspace_id, asked, or_file=False)
     if place.state == "tombstoned":
         raise WrongUse(f"The page '{place.title or place.external_id}' was removed.")
     return place

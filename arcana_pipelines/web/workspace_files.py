@@ -32,7 +32,7 @@ from arcana_pipelines.ledger.added_files import AddedFile, Called, remove
 from arcana_pipelines.ledger.listed_files import ListedFile, find_file, listed_files
 from arcana_pipelines.pipeline.added_files import add_file, require_files
 from arcana_pipelines.retrieval.limits import LONGEST_VALUE
-from arcana_pipelines.retrieval.places import find_living_place
+from arcana_pipelines.retrieval.places import find_living_page
 from arcana_pipelines.retrieval.results import DESCRIBED
 from arcana_pipelines.web import cursors
 from arcana_pipelines.web.cursors import Cursors
@@ -172,7 +172,7 @@ def add_uploads(app: FastAPI, gate: Gate, database: Database) -> None:
         if page is None:
             return None
         with database.connection() as connection:
-            return find_living_place(connection, opened.workspace_id, page).external_id
+            return find_living_page(connection, opened.workspace_id, page).external_id
 
     def store(access: Access, slug: str, file: File, called: Called) -> AddedFile:
         with open_file_store(settings, hurried_seconds=STORE_SECONDS) as kept:

@@ -26,7 +26,7 @@ from arcana_pipelines.ledger.listed_files import ListedFile, ShownFile, find_fil
 from arcana_pipelines.operations.file_tree import Found, LeftOut, found_in
 from arcana_pipelines.pipeline.added_files import add_file, require_files
 from arcana_pipelines.pipeline.session import workspace_session
-from arcana_pipelines.retrieval.places import find_living_place
+from arcana_pipelines.retrieval.places import find_living_page
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.workspaces import workspaces
 
@@ -72,7 +72,7 @@ def add(
     require_files(database.settings)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
-        page = find_living_place(connection, workspace.workspace_id, below).external_id if below else None
+        page = find_living_page(connection, workspace.workspace_id, below).external_id if below else None
     found = list(found_in(paths, name))
     _refuse_twice([each for each in found if isinstance(each, Found)])
     added: list[AddedFile] = []
