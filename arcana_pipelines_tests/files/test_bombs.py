@@ -123,6 +123,23 @@ class TestKindsWithoutAParser:
         assert parser_key(FileKind.PDF, Options()) == "pdf/0"
 
 
+class TestWhatTesseractSays:
+    def test_very_many_gaps_between_words_are_weighed_at_once(self) -> None:
+        """It is done in our own process: with each gap against each other this takes half a minute."""
+        words = [
+            [
+                ocr._Word(
+                    ("1", "1", str(line)), column * 400, column * 400 + 300, line * 20, line * 20 + 12, 95.0, "단어"
+                )
+                for column in range(4)
+            ]
+            for line in range(4000)
+        ]
+        (left, right) = ocr._blocks(words, ["단어 단어 단어 단어"] * 4000, NOWHERE)
+        assert {*left.text.split()} == {*right.text.split()} == {"단어"}
+        assert len(left.text.split()) + len(right.text.split()) == 16_000
+
+
 class TestResults:
     def test_a_result_is_called_by_what_it_depends_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("arcana_pipelines.files.parsing.registry.is_available", lambda each: each == "kor+eng")

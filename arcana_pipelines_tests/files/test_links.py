@@ -57,6 +57,7 @@ def test_nothing_of_a_link_can_be_changed() -> None:
         (key, expires, name, signature[:-1] + ("0" if signature[-1] != "0" else "1")),
         (key, expires, name, ""),
         (key, expires, name, "ü\udcff"),
+        (key, expires, name, "\ud800"),
         (key, expires + f"\n{name}", "", signature),
         (key, "", name, signature),
         (key, "-1", name, signature),

@@ -8,9 +8,10 @@ import shutil
 import subprocess
 import sys
 import time
+from bisect import bisect_left, bisect_right
 from collections import deque
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby, pairwise
 from pathlib import Path
 from statistics import median
@@ -27,7 +28,8 @@ MOST_PICTURES = 50
 SECONDS_A_PICTURE = 60
 MOST_SECONDS = 900.0
 """For all pictures of one file."""
-_MOST_BYTES = 8 * 2**20
+_MOST_BYTES = 2 * 2**20
+_MOST_LINES = 5000  # of a picture; what is done with them here has no other limit
 _SAID = "said"  # what the files are called that tesseract writes
 _COLUMNS = 12  # of its table of what it sees; the last six are a place, confidence and text
 _LEVEL_OF_WORDS = "5"
@@ -146,7 +148,10 @@ def _seen(picture: Path, languages: str, directory: Path) -> tuple[list[list[_Wo
     finally:
         texts.unlink(missing_ok=True)
         table.unlink(missing_ok=True)
-    return [list(line) for _, line in groupby(words, lambda word: word.line)], lines
+    seen = [list(line) for _, line in groupby(words, lambda word: word.line)]
+    if max(len(seen), len(lines)) > _MOST_LINES:
+        raise Unreadable(Reason.TOO_LARGE, "more lines than a page has")
+    return seen, lines
 
 
 def main() -> None:
@@ -217,6 +222,10 @@ def _solid(text: str) -> str:
     return "".join(clean(text).split())
 
 
+def _letters_before(text: str, at: int) -> int:
+    return len(_solid(text[:at]))
+
+
 def _in_columns(seen: list[list[_Word]], texts: list[str], size: float) -> list[tuple[list[_Word], str]]:
     """Lines in reading order. Of two columns that were taken for one the lines are cut, and the left one goes first."""
     gutter = _gutter(seen, size)
@@ -230,7 +239,7 @@ def _in_columns(seen: list[list[_Word]], texts: list[str], size: float) -> list[
             right = []
             continue
         cut = len(_solid("".join(word.text for word in words if word.right <= gutter)))
-        at = next((n for n in range(len(text) + 1) if len(_solid(text[:n])) >= cut), len(text))
+        at = bisect_left(range(len(text)), cut, key=partial(_letters_before, text))
         for column, part, side in (
             (ordered, text[:at].strip(), [word for word in words if word.right <= gutter]),
             (right, text[at:].strip(), [word for word in words if word.right > gutter]),
@@ -260,7 +269,9 @@ def _gutter(seen: list[list[_Word]], size: float) -> float | None:
     ]
     if len(gaps) < _LINES_IN_COLUMNS:
         return None
-    gutter = max(((low + high) / 2 for low, high in gaps), key=lambda x: sum(low < x < high for low, high in gaps))
+    lows, highs = (sorted(ends) for ends in zip(*gaps, strict=True))
+    # Of as many gaps as possible: those that begin before it, without those that have ended.
+    gutter = max(((low + high) / 2 for low, high in gaps), key=lambda x: bisect_left(lows, x) - bisect_right(highs, x))
     over = [line for line in seen if min(word.left for word in line) < gutter < max(word.right for word in line)]
     cut = [line for line in over if not any(word.left < gutter < word.right for word in line)]
     if len(cut) < max(_LINES_IN_COLUMNS, _SHARE_OF_CUT_LINES * len(over)):

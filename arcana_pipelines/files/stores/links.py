@@ -49,7 +49,7 @@ def is_link(link_key: bytes, key: str, expires: str, name: str, signature: str, 
     if not is_key(key) or not re.fullmatch(r"[0-9]{1,12}", expires, re.ASCII):
         return False
     expected = _signature(link_key, key, int(expires), name)
-    is_ours = hmac.compare_digest(expected.encode(), signature.encode(errors="surrogateescape"))
+    is_ours = hmac.compare_digest(expected.encode(), signature.encode(errors="surrogatepass"))
     return is_ours and now < int(expires)
 
 
