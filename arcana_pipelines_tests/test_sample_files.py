@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.evaluation.metrics import DECISIVE
+from arcana_pipelines.evaluation.run import EvalRequest, run
 from arcana_pipelines.files.kinds import kind_of
 from arcana_pipelines.files.parsing.registry import Options
 from arcana_pipelines.files.parsing.run import read_file
 from arcana_pipelines.files.text import FileText, written
 from arcana_pipelines.retrieval.hit_files import where_in_korean, where_in_words
 from arcana_pipelines.retrieval.search_request import SearchRequest
-from arcana_pipelines_tests.evaluation.asking import IndexedPages
+from arcana_pipelines.workspaces.workspaces import find
+from arcana_pipelines_tests.evaluation.asking import SLUG, IndexedPages
 from arcana_pipelines_tests.evaluation.baseline import HANDBOOK, SMALL_MODEL
 from arcana_pipelines_tests.sample_files.made import FILES, FOLDER
 
@@ -100,3 +104,16 @@ def test_each_answers_in_both_languages_and_says_where(database: Database) -> No
         )
         for query in ("how many private phones may I register for work?", "테스트 존에서 사진을 찍어도 되나요?"):
             assert cited(query)[1] == "정보보안_서약서.hwpx, 정보보안 정책에 첨부"
+
+
+@pytest.mark.slow
+def test_a_golden_question_names_a_file_by_its_page_and_name(database: Database) -> None:
+    IndexedPages(database, HANDBOOK, SMALL_MODEL)
+    page, query = "acb71c3438984185aba19c9170b2e510", "how many robots fit on one truck to Busan?"
+    relevant = [{"external_id": f"{page}/여비_기준표_2026.pdf", "passage": "One truck takes three robots"}]
+    golden = json.dumps({"query": query, "relevant": relevant})
+    with database.connection() as connection:
+        request = EvalRequest(golden=golden.encode())
+        evaluation = run(connection, database.settings, find(connection, SLUG), request).evaluation
+    assert not evaluation.unknown and not evaluation.unsaid
+    assert evaluation.metrics["fused"][DECISIVE] == 1.0

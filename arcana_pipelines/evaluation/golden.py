@@ -1,7 +1,8 @@
 """Golden questions: what a search should find, as pages and quoted passages, so that it outlives every chunk.
 
 A file holds one JSON object a line: `{"query": …, "relevant": [{"external_id": …, "passage": …, "grade": 1…3}]}`.
-`relevant` may also be a list of ids, or ids with their grades (`{"id": 2}`).
+`relevant` may also be a list of ids, or ids with their grades (`{"id": 2}`). A file is named by its
+page: `<page id>/plan.pdf`.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ def words(text: str) -> list[str]:
 
 
 def _canonical(external_id: str) -> str:
-    """Ids of pages come with and without dashes; any other id stays as it is."""
+    """Ids of pages come with and without dashes, a file may follow; any other id stays as it is."""
+    page, slash, file = external_id.strip().partition("/")
     try:
-        return str(UUID(external_id.strip()))
+        return f"{UUID(page)}{slash}{file}"
     except ValueError:
         return external_id.strip()
 
@@ -56,7 +58,8 @@ class Relevant(BaseModel):
     """A page that answers a question.
 
     Attributes:
-        external_id: the page's id in its source; a UUID in its canonical spelling.
+        external_id: the page's id in its source, a UUID in its canonical spelling; of a file its own id, or that of a
+            page it hangs on with its name: `<page id>/plan.pdf`.
         passage: only the text that says this answers it; None: any of the page's does.
         grade: how well it answers, 1 to 3 (best).
     """
@@ -161,10 +164,17 @@ def gains(question: Question, hits: Iterable[Hit]) -> list[int]:
         wanted.setdefault(each.external_id, []).append(each)
     grades: dict[tuple[str, bool], int] = {}
     for hit in hits:
-        for page in (hit.external_id, *(twin.external_id for twin in hit.duplicates)):
+        for page in (_named(hit, wanted), *(twin.external_id for twin in hit.duplicates)):
             grade = _grade(hit.text, wanted.get(page, ()))
             grades.setdefault((page, grade > 0), grade)
     return list(grades.values())
+
+
+def _named(hit: Hit, wanted: Mapping[str, object]) -> str:
+    """What a hit is called where it is wanted: a file by its page and name, else anything by its id."""
+    pages = [hit.file.attached_to, *hit.file.also_in] if hit.file else []
+    names = (f"{page.external_id}/{hit.title}" for page in pages if page is not None)
+    return next((name for name in names if name in wanted), hit.external_id)
 
 
 def _grade(text: str, wanted: Iterable[Relevant]) -> int:
