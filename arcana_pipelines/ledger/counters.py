@@ -137,6 +137,9 @@ class Counters:
         waiting_removals: pages whose removal waits for a person.
         versions: versions that were made.
         files: what was fetched and read of files.
+        files_seen: the state of their ledger when the stage of files had ended (see `FilesState`).
+        files_made: the same, when their versions had been made.
+        files_reading: what decided which files were fetched and how they were read, as a hash.
         notion: what was asked of the source, of Notion or another.
         embeddings: what was embedded, reused and spent.
         chunks: what was published and taken out.
@@ -153,6 +156,9 @@ class Counters:
     waiting_removals: int | None = None
     versions: int | None = None
     files: FileWork | None = None
+    files_seen: str | None = None
+    files_made: str | None = None
+    files_reading: str | None = None
     notion: Traffic | None = None
     embeddings: EmbeddingCounts | None = None
     chunks: ChunkCounts | None = None

@@ -375,6 +375,28 @@ def read_holders_again(connection: Connection, workspace_id: UUID) -> None:
     connection.execute(load_sql("files_holders_again"), {"workspace_id": workspace_id})
 
 
+@dataclass(frozen=True, slots=True)
+class FilesState:
+    """What the ledger of files holds.
+
+    Attributes:
+        state: in one word: another one when anything was written since, or versions have another form.
+        is_due: something waits to be fetched or read, or its time to be tried again has come.
+    """
+
+    state: str
+    is_due: bool
+
+
+def state_of(connection: Connection, workspace_id: UUID, fetches: bool = True) -> FilesState:
+    """The state of the ledger, so that a sync without news need not compare all of it.
+
+    `fetches`: what waits to be fetched is fetched.
+    """
+    key = {"workspace_id": workspace_id, "form": FILE_FORM, "fetches": fetches}
+    return query.one(connection, FilesState, load_sql("files_state"), key)
+
+
 def counts(connection: Connection, workspace_id: UUID) -> list[FileCount]:
     """How many files there are in each state, for each reason."""
     return query.rows(connection, FileCount, load_sql("files_counts"), {"workspace_id": workspace_id})

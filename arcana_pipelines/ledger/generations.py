@@ -131,6 +131,11 @@ def counters(connection: Connection, generation: Generation) -> Counters:
     return Counters.of(row[0] if row else {})
 
 
+def counters_before(connection: Connection, generation: Generation) -> Counters:
+    """What was noted of the generation before; nothing where there was none."""
+    return counters(connection, Generation(generation.workspace_id, generation.number - 1, generation.mode))
+
+
 def counts(connection: Connection, generation: Generation) -> PageCounts:
     """What became of every page of this generation."""
     return one(connection, PageCounts, load_sql("counts"), generation.params)

@@ -56,11 +56,19 @@ def process_contents(connection: Connection, generation: Generation, processes: 
     for made in made_in_processes(_make, batches, processes):
         did = _keep(connection, generation, made)
         processed, versions, failed = processed + did.processed, versions + did.versions, failed + did.failed
-    of_files, versions_of_files = _process_files(connection, generation)
+    before = generations.counters_before(connection, generation)
+    of_files = versions_of_files = 0
+    state = files.state_of(connection, generation.workspace_id).state
+    if state != before.files_made:
+        of_files, versions_of_files = _process_files(connection, generation)
+        state = files.state_of(connection, generation.workspace_id).state
+    # A run that ended before it had put its documents in place has left that to this one.
+    is_left = before.versions is None
     with connection.transaction():
-        if processed or of_files or _documents_were_removed(connection, generation):
+        if processed or of_files or is_left or _documents_were_removed(connection, generation):
             put_in_place(connection, generation.workspace_id)
         _count(connection, generation, versions + versions_of_files)
+        generations.merge_counters(connection, generation, Counters(files_made=state))
     return ContentReport(processed, versions, failed, of_files, versions_of_files)
 
 

@@ -42,6 +42,7 @@ class Shelf(Source):
     is_external: bool = False
     downloads: list[str] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
+    now: datetime = NOON  # pages were edited at noon: read within that minute they are read again
     capabilities = Capabilities(lists_everything=True, absences_needed=1, lists_files=True)
 
     def put(self, page: str, name: str, data: bytes | str, file_id: str | None = None) -> str:
@@ -62,7 +63,9 @@ class Shelf(Source):
     def enumerate(
         self, mode: Mode, cursor: str | None, is_unchanged: Callable[[Sequence[PageRef]], Sequence[bool]]
     ) -> Listing:
-        return Listing(iter([[self._ref(page) for page in self.pages]]), complete=True, cursor="1", source_time=NOON)
+        return Listing(
+            iter([[self._ref(page) for page in self.pages]]), complete=True, cursor="1", source_time=self.now
+        )
 
     def fetch(self, ref: PageRef) -> FetchedPage:
         self.reads.append(ref.external_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from arcana_pipelines.files.kinds import FileKind
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 from arcana_pipelines.files.parsing.run import Reading
 from arcana_pipelines.files.parsing.run import read_file as really_read
+from arcana_pipelines.ledger import files
 from arcana_pipelines.pipeline import document_files
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.session import workspace_session
@@ -27,7 +29,7 @@ from arcana_pipelines.pipeline.sync import (
     sync,
 )
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines_tests.pipeline.test_document_files import Shelf, Shelves, shelves, zipped
+from arcana_pipelines_tests.pipeline.test_document_files import NOON, Shelf, Shelves, shelves, zipped
 
 __all__ = ["shelves"]
 
@@ -287,3 +289,56 @@ def test_a_source_that_fails_in_a_way_nobody_expects_fails_for_one_file(shelves:
     shelves.shelf.fails[bad] = ValueError("of a library")
     shelves.sync()
     assert shelves.outcomes() == {"bad.txt": ("quarantined", "download failed"), "good.txt": ("parsed", None)}
+
+
+def test_what_a_killed_run_has_not_put_in_place_the_next_one_does(
+    shelves: Shelves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelves.shelf.put("handbook", "leave.txt", "Everyone has thirty days.")
+
+    def killed(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("arcana_pipelines.pipeline.document_content.put_in_place", killed)
+        with pytest.raises(KeyboardInterrupt):
+            shelves.sync()
+    shelves.sync()
+    assert shelves.count("document_relation WHERE relation_type = 'derived' AND deleted_at IS NULL") == 1
+
+
+class TestASyncWithoutNews:
+    def test_compares_no_files(self, shelves: Shelves, monkeypatch: pytest.MonkeyPatch) -> None:
+        shelves.shelf.put("handbook", "leave.txt", "Everyone has thirty days.")
+        shelves.sync()
+        shelves.sync()
+        monkeypatch.setattr(document_files, "_sync_files", lambda *arguments: pytest.fail("all files were compared"))
+        monkeypatch.setattr(files, "to_process", lambda *arguments: pytest.fail("all files were compared"))
+        shelves.sync()
+        shelves.shelf.revisions["handbook"] += 1
+        assert shelves.sync()["embeddings"]["computed"] == 0, "the page was edited, and not its files"
+
+    @pytest.mark.parametrize("what", ["a parser", "a limit", "time"])
+    def test_sees_what_is_due(self, shelves: Shelves, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+        shelves.shelf.put("handbook", "leave.txt", "Everyone has thirty days.")
+        slow = shelves.shelf.put("handbook", "slow.txt", "Here at last.")
+        shelves.shelf.fails[slow] = DownloadFailed("the server answered 503")
+        shelves.shelf.now = NOON + timedelta(hours=1)
+        shelves.sync()
+        shelves.sync()
+        compared: list[object] = []
+        real = document_files._sync_files
+        monkeypatch.setattr(
+            document_files, "_sync_files", lambda *arguments: (compared.append(arguments), real(*arguments))
+        )
+        shelves.sync()
+        assert not compared
+        if what == "a parser":
+            parsers = document_files.parsers_of
+            monkeypatch.setattr(document_files, "parsers_of", lambda settings: parsers(settings) | {"text": "next"})
+        elif what == "a limit":
+            shelves.given = {"file_max_bytes": 10_000}
+        else:
+            run(shelves, "UPDATE source_file SET next_attempt_at = now() WHERE state = 'quarantined'")
+        shelves.sync()
+        assert len(compared) == 1

@@ -1,5 +1,5 @@
 -- Record which files hang on pages that were read. One is fetched when it is new, or when its id or revision says that its
--- bytes may be others; its address is kept until then. Those that their page does not have any more are removed.
+-- bytes may be others; its address is kept until then. What is as it was is not written. Those that their page does not have any more are removed.
 -- in: workspace_id, pages (external ids), files (JSON: external_id, page, and what FileRef says, and lasts: seconds that the address does, or NULL)
 -- out: nothing
 WITH given AS (
@@ -23,22 +23,30 @@ WITH given AS (
         revision = excluded.revision,
         (state, address, expires_at, attempts, next_attempt_at, reason, detail) = (
             SELECT next.state,
-                   CASE WHEN next.state IN ('pending', 'quarantined') THEN excluded.address END,
-                   CASE WHEN next.state IN ('pending', 'quarantined') THEN excluded.expires_at END,
+                   CASE WHEN next.is_wanted THEN excluded.address END,
+                   CASE WHEN next.is_wanted THEN excluded.expires_at END,
                    CASE WHEN next.state = 'quarantined' THEN held.attempts ELSE 0 END,
                    CASE WHEN next.state = 'quarantined' THEN held.next_attempt_at END,
                    CASE WHEN next.state IN ('quarantined', 'skipped') THEN held.reason END,
                    CASE WHEN next.state IN ('quarantined', 'skipped') THEN held.detail END
-            FROM (SELECT CASE
+            FROM (SELECT was.state, was.state = 'pending'
+                      -- One that ends is worth nothing when the time has come.
+                      OR was.state = 'quarantined' AND held.reason IN ('download failed', 'page not read')
+                         AND (excluded.expires_at IS NULL OR held.next_attempt_at <= now()) AS is_wanted
+                  FROM (SELECT CASE
                 WHEN (held.file_id, held.revision) IS DISTINCT FROM (excluded.file_id, excluded.revision) THEN 'pending'
                 WHEN held.state = 'removed' THEN CASE WHEN held.sha256 IS NULL THEN 'pending' ELSE 'stored' END
                 ELSE held.state
-            END AS state) next
+            END AS state) was) next
         ),
         -- What is searched of it stays until the new bytes are read.
         sha256 = CASE WHEN (held.file_id, held.revision) IS NOT DISTINCT FROM (excluded.file_id, excluded.revision)
                       THEN held.sha256 END,
         removed_at = NULL
+    WHERE (held.file_id, held.position, held.name, held.origin, held.caption, held.is_external, held.revision)
+          IS DISTINCT FROM (excluded.file_id, excluded.position, excluded.name, excluded.origin, excluded.caption,
+                            excluded.is_external, excluded.revision)
+       OR held.state IN ('pending', 'quarantined', 'removed')
 )
 UPDATE source_file f SET state = 'removed', reason = NULL, removed_at = coalesce(f.removed_at, now()), address = NULL,
                          expires_at = NULL

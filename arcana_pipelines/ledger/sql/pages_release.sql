@@ -7,7 +7,8 @@ WITH forgotten AS (
 ), files AS (
     -- What was read, and could not be cut or embedded, has its text again when the readings are settled.
     UPDATE source_file SET
-        state = CASE WHEN parser IS NULL OR sha256 IS NULL OR reason = ANY(%(again)s) THEN state ELSE 'stored' END,
+        state = CASE WHEN parser IS NULL OR sha256 IS NULL OR reason IN ('download failed', 'page not read')
+                          OR reason = ANY(%(again)s) THEN state ELSE 'stored' END,
         attempts = 0, next_attempt_at = now()
     WHERE workspace_id = %(workspace_id)s AND state = 'quarantined'
       AND (%(page)s::text IS NULL OR page_external_id = %(page)s)

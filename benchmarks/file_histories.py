@@ -1,0 +1,72 @@
+"""Random histories of files, as long as one likes: `python benchmarks/file_histories.py --steps 2000 [--seed N]`.
+
+People change the files of pages, sources, stores and parsers fail, and syncs are killed
+(`arcana_pipelines_tests/pipeline/file_histories.py`), on a PostgreSQL of its own. Exit code 1, with the seed and the
+steps, when what is searched, kept or said ever differs from what it should be once nothing fails any more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from own_server import own_server
+
+from arcana_pipelines.db import schema
+from arcana_pipelines.settings import Settings
+from arcana_pipelines.testing.notion_server import NotionWorld, serve
+from arcana_pipelines_tests.harness import Harness
+from arcana_pipelines_tests.pipeline.file_histories import FileHistory, quickly
+from arcana_pipelines_tests.pipeline.world_machine import WatchedDatabase
+
+STEPS_OF_ONE = 60  # a history; each begins with a new workspace and ends with a convergence
+
+
+def main() -> int:
+    """Run and report; 1 when something differed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=2_000, help="at least so many (%(default)s)")
+    parser.add_argument("--seed", type=int, default=None, help="the first seed (random)")
+    given = parser.parse_args()
+    seed = random.randrange(1_000_000) if given.seed is None else given.seed
+    started, took, failed = time.monotonic(), Counter[str](), False
+    with own_server() as (home, url):
+        settings = Settings(arcana_home=home, database_url=url, batch_size=4, notion_requests_per_minute=0)
+        database = WatchedDatabase(settings)
+        schema.upgrade(database)
+        world = NotionWorld()
+        server = serve(world)
+        while took.total() < given.steps and not failed:
+            history = FileHistory(Harness.register(database, world, server, "files"), seed)
+            try:
+                with quickly():
+                    history.take(STEPS_OF_ONE)
+            except Exception:
+                failed = True
+                traceback.print_exc()
+                print(" ".join(history.steps))
+                print(f"\nAgain: python benchmarks/file_histories.py --seed {seed} --steps 1")
+            took += history.took
+            print(f"{took.total():>7,} steps, {time.monotonic() - started:,.0f} s, seed {seed}", flush=True)
+            seed += 1
+            with database.connection() as connection:
+                connection.execute("DELETE FROM workspace")
+            shutil.rmtree(settings.storage_root, ignore_errors=True)
+        server.close()
+        database.close()
+    for name, number in sorted(took.items()):
+        print(f"  {name:<28}{number:>7,}")
+    print(f"{took.total():,} steps: {int(failed)} differences")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
