@@ -209,6 +209,14 @@ def look_at_external(connection: Connection, workspace_id: UUID) -> None:
         )
 
 
+def has_unknown(connection: Connection, workspace_id: UUID) -> bool:
+    """Whether pages would be read again because nobody has asked for their files."""
+    statement = (
+        "SELECT EXISTS (SELECT 1 FROM source_page WHERE workspace_id = %s AND files_unknown AND state = 'unchanged')"
+    )
+    return bool(scalar(connection, statement, [workspace_id]))
+
+
 def follow_pages(connection: Connection, workspace_id: UUID) -> int:
     """Hide the files of removed pages, and bring back those of pages that are back; returns how many."""
     with connection.transaction():

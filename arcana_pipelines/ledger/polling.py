@@ -118,7 +118,8 @@ def poll(database: Database, workspace: Workspace, source: Source, at_once: bool
     if workspace.generation == 0:
         return Poll(True, "never listed completely")
     with database.connection() as connection:
-        left = scalar(connection, load_sql("work_left"), {"workspace_id": workspace.workspace_id, "at_once": at_once})
+        key = {"workspace_id": workspace.workspace_id, "at_once": at_once, "fetches": database.settings.files == "on"}
+        left = scalar(connection, load_sql("work_left"), key)
     if left:
         return Poll(True, left)
     if source.capabilities.probes and source.unchanged_since(workspace.source_cursor):

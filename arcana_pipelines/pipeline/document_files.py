@@ -135,7 +135,7 @@ def sync_files(session: Session) -> FilesReport:
         _sync_files(session, report)
         state = _state_of(session)
     report.counts = files.counts(connection, workspace_id)
-    done = Counters(files_seen=state.state, files_reading=_reading_of(session.settings))
+    done = Counters(files_seen=state.state, files_reading=reading_of(session.settings))
     if report.fetched or report.read:
         read = sum(kind.files for kind in report.read.values())
         done = replace(done, files=FileWork(report.fetched, report.bytes, read))
@@ -154,14 +154,15 @@ def _is_known(session: Session, state: FilesState) -> bool:
     before = generations.counters_before(session.connection, session.generation)
     # What the versions of files are made of, making them does not change.
     is_same = state.state in (before.files_seen, before.files_made)
-    return is_same and before.files_reading == _reading_of(session.settings)
+    return is_same and before.files_reading == reading_of(session.settings)
 
 
 def _state_of(session: Session) -> FilesState:
     return files.state_of(session.connection, session.workspace.workspace_id, session.settings.files == "on")
 
 
-def _reading_of(settings: Settings) -> str:
+def reading_of(settings: Settings) -> str:
+    """What decides which files are fetched and how they are read, as a hash."""
     reading = f"{settings.files} {policy_of(settings)} {sorted(parsers_of(settings).items())}"
     return hashlib.blake2b(reading.encode(), digest_size=16).hexdigest()
 

@@ -12,9 +12,11 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.ledger import files, generations
 from arcana_pipelines.ledger.polling import poll
 from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
 from arcana_pipelines.operations.reports import SyncReport
+from arcana_pipelines.pipeline.document_files import reading_of
 from arcana_pipelines.pipeline.session import Session, workspace_session
 from arcana_pipelines.pipeline.sync import SyncRequest, sync
 from arcana_pipelines.sources.protocol import (
@@ -68,6 +70,9 @@ def _is_quiet(session: Session) -> bool:
     left = {"workspace_id": workspace.workspace_id, "normaliser": NORMALISER_VERSION}
     if scalar(session.connection, load_sql("stages_left"), left):
         return False
+    read = generations.counters(session.connection, session.generation).files_reading
+    if read is not None and read != reading_of(session.settings):
+        return False
     try:
         source = session.source
         # Whose token a new one is, is for a run to find out.
@@ -75,6 +80,8 @@ def _is_quiet(session: Session) -> bool:
             return False
     except ArcanaError as error:
         log.info("workspace '%s' could not be looked at: %s", workspace.slug, error)
+        return False
+    if source.capabilities.lists_files and files.has_unknown(session.connection, workspace.workspace_id):
         return False
     assert isinstance(source, _ListedOnce)
     return source.is_whole

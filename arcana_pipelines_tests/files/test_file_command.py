@@ -109,7 +109,7 @@ def workspace_of(acme: Harness) -> Workspace:
 
 def work_left(acme: Harness) -> object:
     """What a look at the workspace finds to do, without a word of its source."""
-    key = {"workspace_id": workspace_of(acme).workspace_id, "at_once": True}
+    key = {"workspace_id": workspace_of(acme).workspace_id, "at_once": True, "fetches": True}
     with acme.database.connection() as connection:
         return scalar(connection, polling.load_sql("work_left"), key)
 

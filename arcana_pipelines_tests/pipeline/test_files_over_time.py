@@ -16,6 +16,7 @@ from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 from arcana_pipelines.files.parsing.run import Reading
 from arcana_pipelines.files.parsing.run import read_file as really_read
 from arcana_pipelines.ledger import files
+from arcana_pipelines.ledger.polling import poll
 from arcana_pipelines.pipeline import document_files
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.session import workspace_session
@@ -29,6 +30,7 @@ from arcana_pipelines.pipeline.sync import (
     sync,
 )
 from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.pipeline.test_document_files import NOON, Shelf, Shelves, shelves, zipped
 
 __all__ = ["shelves"]
@@ -342,3 +344,17 @@ class TestASyncWithoutNews:
             run(shelves, "UPDATE source_file SET next_attempt_at = now() WHERE state = 'quarantined'")
         shelves.sync()
         assert len(compared) == 1
+
+
+def test_files_that_wait_are_no_work_while_none_are_fetched(shelves: Shelves) -> None:
+    slow = shelves.shelf.put("handbook", "slow.txt", "Here at last.")
+    shelves.shelf.fails[slow] = DownloadFailed("the server answered 503")
+    shelves.shelf.now = NOON + timedelta(hours=1)
+    shelves.sync()
+    run(shelves, "UPDATE source_file SET next_attempt_at = now() - interval '1 minute'")
+    database = shelves.acme.database
+    with database.connection() as connection:
+        workspace = find(connection, "acme")
+    assert poll(database, workspace, shelves.shelf, at_once=True).reason == "files wait to be read"
+    database.settings = database.settings.model_copy(update={"files": "off"})
+    assert not poll(database, workspace, shelves.shelf, at_once=True).needed

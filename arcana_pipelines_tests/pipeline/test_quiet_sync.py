@@ -9,6 +9,7 @@ import pytest
 
 from arcana_pipelines.pipeline import quiet_sync as module
 from arcana_pipelines.pipeline.quiet_sync import quiet_sync
+from arcana_pipelines.sources.file_rules import FileRules
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines_tests.harness import Harness
@@ -107,3 +108,19 @@ def test_a_listing_that_is_cut_short_is_left_to_a_run(synced: Harness) -> None:
 def test_before_the_first_sync_there_is_nothing_quiet(acme: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "open_source", lambda *arguments, hurried: acme.source())
     assert _quiet(acme) is None
+
+
+def test_files_that_are_read_otherwise_now_are_left_to_a_run(synced: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _quiet(synced) is not None
+    monkeypatch.setattr(module, "reading_of", lambda settings: "with another parser")
+    assert _quiet(synced) is None
+
+
+def test_pages_whose_files_nobody_has_asked_for_are_left_to_a_run(synced: Harness) -> None:
+    with synced.database.connection() as connection:
+        connection.execute("UPDATE source_page SET files_unknown = true")
+    assert _quiet(synced) is not None, "a source that lists none is not asked"
+    synced.files = FileRules()
+    with synced.database.connection() as connection:
+        connection.execute("UPDATE source_page SET files_unknown = true")
+    assert _quiet(synced) is None

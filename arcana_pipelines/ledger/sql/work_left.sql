@@ -1,6 +1,6 @@
 -- Work that an interrupted or incomplete sync left behind, or whose time has come; NULL when there is none.
 -- What a source refused a moment ago is not asked for again at once: such work waits for a minute, unless a person asks.
--- in: workspace_id, at_once
+-- in: workspace_id, at_once, fetches (files are fetched: what waits for that is work)
 -- out: the work in a few words, or NULL
 WITH last AS (
     SELECT %(at_once)s OR coalesce(max(g.started_at) < now() - interval '1 minute', true) AS is_old,
@@ -18,7 +18,9 @@ SELECT CASE
         THEN 'pages wait to be read'
     WHEN is_old AND EXISTS (
         SELECT 1 FROM source_file WHERE workspace_id = %(workspace_id)s
-        AND (state IN ('pending', 'stored') OR (state = 'quarantined' AND next_attempt_at <= now())))
+        AND (state = 'stored' OR state = 'pending' AND %(fetches)s
+             OR state = 'quarantined' AND next_attempt_at <= now()
+                AND (reason NOT IN ('download failed', 'page not read') OR %(fetches)s)))
         THEN 'files wait to be read'
     WHEN is_old AND EXISTS (
         SELECT 1 FROM source_page WHERE workspace_id = %(workspace_id)s
