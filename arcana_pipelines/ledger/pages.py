@@ -20,6 +20,7 @@ from arcana_pipelines.documents.read_page import ReadPage
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.ledger import files
 from arcana_pipelines.ledger.generations import Generation
+from arcana_pipelines.markdown.urls import without_signatures_in_markdown
 from arcana_pipelines.sources.protocol import FetchedPage, PageRef
 
 load_sql = statements_beside(__file__)
@@ -270,7 +271,8 @@ def _store_fetched(
         {
             "external_id": ref.external_id,
             "revision": ref.revision,
-            "body": page.markdown,
+            # An address that Notion signs is worth a file to whoever reads it, and is another one with each read.
+            "body": without_signatures_in_markdown(page.markdown),
             "links": page.links,
             "fetched_at": page.fetched_at.isoformat(),
             "partial": page.partial,

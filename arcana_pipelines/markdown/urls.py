@@ -21,6 +21,8 @@ _SIGNED = re.compile(
 )
 _SAFE = re.compile(r"https?://|mailto:|notion:", re.I)
 _URL_IN_TEXT = re.compile(r"https?://[^\s<>\"'`\x00-\x20]+")
+# An address and its query, which a bracket ends that is neither encoded nor escaped.
+_QUERY_IN_MARKDOWN = re.compile(r"(https?://[^\s<>\"'`?]++)(\?(?:\\[!-~]|[^\s<>\"'`()|\\])++)")
 _LONGEST = 4000  # signs of an address that is looked into
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
@@ -82,6 +84,13 @@ def without_signatures(text: str) -> str:
     if "=" not in text or "://" not in text or not _SIGNED.search(text):
         return text
     return _URL_IN_TEXT.sub(_strip_match, text)
+
+
+def without_signatures_in_markdown(markdown: str) -> str:
+    """`markdown` with the signatures of all addresses in it removed, and with what stands around the addresses."""
+    if "=" not in markdown or "://" not in markdown or not _SIGNED.search(markdown):
+        return markdown
+    return _QUERY_IN_MARKDOWN.sub(lambda found: found[1] if _SIGNED.search(found[2]) else found[0], markdown)
 
 
 def _strip_match(match: re.Match[str]) -> str:

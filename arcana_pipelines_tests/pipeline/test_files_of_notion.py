@@ -74,3 +74,24 @@ def test_a_second_sync_fetches_and_reads_nothing(acme: Harness) -> None:
     report = acme.sync()
     assert (report["files"]["fetched"], report["files"]["read"]) == (0, 0)
     assert acme.server.file_requests == []
+
+
+def test_no_signature_of_an_address_is_kept_once_its_file_is(acme: Harness) -> None:
+    acme.files = FileRules()
+    page = acme.world.add_page("Handbook", blocks="Words.")
+    acme.world.add_file(page, "pdf", "plan.html", b"<html><body><p>The plan is to grow slowly.</p></body></html>")
+    acme.world.add_file(page, "image", "plan.png", b"no picture")
+    assert acme.sync()["files"]["fetched"] == 2
+    columns = acme.rows(
+        "SELECT k.relname, a.attname FROM pg_attribute a JOIN pg_class k ON k.oid = a.attrelid "
+        "JOIN pg_namespace n ON n.oid = k.relnamespace WHERE k.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped "
+        "AND n.nspname = current_schema() AND a.atttypid::regtype::text ~ 'text|json|char'"
+    )
+    assert ("source_page", "body") in columns
+    kept = [
+        (table, column)
+        for table, column in columns
+        if acme.rows(f'SELECT 1 FROM "{table}" WHERE "{column}"::text ILIKE %s LIMIT 1', ["%x-amz-signature%"])
+    ]
+    assert kept == []
+    assert "plan.png" in str(acme.rows("SELECT body FROM source_page"))
