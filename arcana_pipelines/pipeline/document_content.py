@@ -22,6 +22,8 @@ from arcana_pipelines.pipeline.processes import made_in_processes
 log = logging.getLogger(__name__)
 
 BATCH = 200
+# Files, whose texts may be megabytes each.
+FILE_BATCH = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def process_contents(connection: Connection, generation: Generation, processes: 
 def _process_files(connection: Connection, generation: Generation) -> tuple[int, int]:
     """Give each file the version that its reading makes; returns how many were looked at, and their new versions."""
     processed = versions = 0
-    for rows in files.to_process(connection, generation.workspace_id, BATCH):
+    for rows in files.to_process(connection, generation.workspace_id, FILE_BATCH):
         made = [(row, make_file_contents(row)) for row in rows]
         with connection.transaction():
             versions += store_file_versions(connection, generation.workspace_id, made)
