@@ -61,13 +61,15 @@ def process_contents(connection: Connection, generation: Generation, processes: 
     before = generations.counters_before(connection, generation)
     of_files = versions_of_files = 0
     state = files.state_of(connection, generation.workspace_id).state
-    if state != before.files_made:
+    # A file that is gone makes no version, and its relations go all the same.
+    are_others = state != before.files_made
+    if are_others:
         of_files, versions_of_files = _process_files(connection, generation)
         state = files.state_of(connection, generation.workspace_id).state
     # A run that ended before it had put its documents in place has left that to this one.
     is_left = before.versions is None
     with connection.transaction():
-        if processed or of_files or is_left or _documents_were_removed(connection, generation):
+        if processed or are_others or is_left or _documents_were_removed(connection, generation):
             put_in_place(connection, generation.workspace_id)
         _count(connection, generation, versions + versions_of_files)
         generations.merge_counters(connection, generation, Counters(files_made=state))
