@@ -34,7 +34,7 @@ from arcana_pipelines.files.kinds import FileKind, kind_of, mime_type_of
 from arcana_pipelines.files.parsing.blocks import Block, Place
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 from arcana_pipelines.files.parsing.registry import Options, parser_key
-from arcana_pipelines.files.parsing.run import read_file
+from arcana_pipelines.files.parsing.run import read_file, sweep_leftovers
 from arcana_pipelines.files.stores.protocol import FileStore
 from arcana_pipelines.files.stores.registry import key_of, open_file_store, prefix_of
 from arcana_pipelines.files.text import FileText, written
@@ -492,6 +492,7 @@ def _sweep(session: Session, store: FileStore) -> int:
             if is_orphan:
                 store.delete(key)
                 swept += 1
+    sweep_leftovers(before)
     return swept + store.sweep_leftovers(before)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from arcana_pipelines.files import zips
@@ -30,6 +32,8 @@ MOST_ATTACHMENTS = 20
 MOST_NOTES = 100
 """Of one file; what comes behind them is left out."""
 _LONGEST_DETAIL = 300
+
+_PREFIX = "arcana-file-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ def read_file(
     began = time.monotonic()
     if kind in ZIP_BASED:
         _check_zip(path)
-    with tempfile.TemporaryDirectory(prefix="arcana-file-") as place:
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as place:
         directory = Path(place)
         heard = _heard(path.resolve(), name, kind, options, parser, directory)
         attachments = tuple(
@@ -107,6 +111,15 @@ def read_file(
             seconds=time.monotonic() - began,
             peak_bytes=heard.peak,
         )
+
+
+def sweep_leftovers(older_than: datetime) -> None:
+    """Delete the directories that readings left whose process was killed: those of this user that are older."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # another process sweeps, too
+            seen = left.lstat()
+            if stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.getuid() and seen.st_mtime < older_than.timestamp():
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _parser_of(kind: FileKind) -> Parser:
@@ -137,7 +150,7 @@ def confinement_here() -> Confined:
         Unreadable: it cannot be started, or does not answer.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="arcana-file-") as directory,
+        tempfile.TemporaryDirectory(prefix=_PREFIX) as directory,
         started("arcana_pipelines.files.parsing.confinement", Path(directory), {"directory": directory}) as process,
     ):
         (line, *_) = [*lines_of(process, WALL_SECONDS, MOST_BYTES), b""]
