@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import IO, Any
 
 import pytest
+from pydantic import SecretStr
 
 from arcana_pipelines.errors import DownloadExpired, DownloadFailed, DownloadRefused, PageUnavailable
 from arcana_pipelines.ledger import files
@@ -25,6 +26,7 @@ from arcana_pipelines.sources.protocol import (
     Presence,
     Source,
 )
+from arcana_pipelines_tests.files.buckets import BucketServer
 from arcana_pipelines_tests.harness import Harness
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -400,3 +402,44 @@ def test_a_file_in_the_place_of_another_is_that_file_with_other_bytes(shelves: S
             session.connection, session.workspace.workspace_id, {"handbook": FetchedPage("", NOON, files=tuple(refs))}
         )
     assert dict(shelves.acme.rows("SELECT file_id, external_id FROM source_file"))["/3"] == before
+
+
+class TestABucket:
+    """The same with the bytes in a bucket, which may be away."""
+
+    @pytest.fixture
+    def shelves(self, shelves: Shelves, nanio: BucketServer) -> Shelves:
+        self.bucket = nanio.new_bucket()
+        shelves.given = {
+            "s3_endpoint_url": nanio.endpoint,
+            "s3_bucket_name": self.bucket,
+            "s3_access_key": SecretStr(nanio.access_key),
+            "s3_secret_key": SecretStr(nanio.secret_key),
+        }
+        return shelves
+
+    def keys(self, nanio: BucketServer) -> set[str]:
+        found = nanio.client().list_objects_v2(Bucket=self.bucket).get("Contents", [])
+        return {each["Key"] for each in found}
+
+    def test_holds_each_file_once_under_its_hash(self, shelves: Shelves, nanio: BucketServer) -> None:
+        shelves.shelf.put("handbook", "leave.txt", "Everyone has thirty days of vacation.")
+        shelves.shelf.put("other", "the same.txt", "Everyone has thirty days of vacation.")
+        shelves.sync()
+        ((key,),) = shelves.acme.rows("SELECT storage_key FROM stored_file")
+        assert self.keys(nanio) == {key} and len(shelves.texts()) == 1
+        shelves.sync(Mode.FULL)
+        assert shelves.shelf.downloads == [] and self.keys(nanio) == {key}
+
+    def test_that_is_away_fails_no_sync_and_has_the_file_when_it_is_back(
+        self, shelves: Shelves, nanio: BucketServer
+    ) -> None:
+        shelves.shelf.put("handbook", "leave.txt", "Everyone has thirty days of vacation.")
+        away = {**shelves.given, "s3_endpoint_url": "http://127.0.0.1:9"}
+        back, shelves.given = shelves.given, away
+        shelves.sync()
+        assert shelves.outcomes() == {"leave.txt": ("pending", None)} and shelves.texts() == {}
+        assert shelves.acme.search("text of the page"), "pages are found meanwhile"
+        shelves.given = back
+        shelves.sync()
+        assert "thirty" in shelves.texts()["leave.txt"] and len(self.keys(nanio)) == 1
