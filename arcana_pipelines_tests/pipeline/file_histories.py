@@ -355,7 +355,8 @@ class FileHistory:
         self.steps.append("converge")
         self.do_mend_downloads()
         _Faults.crash, _Faults.store = False, 0.0
-        self.given["file_max_bytes"] = 10**6
+        # What a source refused is asked for again when something else is allowed, and not before.
+        self.given["file_max_bytes"] = 10**6 + self.took["converge"]
         self.switch(True)
         self.do_let_time_pass()
         # Bytes that crashed a parser twice are tried again when a person asks: also where they come again meanwhile.
