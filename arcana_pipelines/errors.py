@@ -196,6 +196,10 @@ class FileStoreRefused(ArcanaError):
     """The store of files refuses us, or its disk is full. The message says what to do."""
 
 
+class ReadersBroken(ArcanaError):
+    """No process that reads files can be started here. They wait; the message says why."""
+
+
 class FileMissing(ArcanaError):
     """The store of files does not hold what the ledger says it does."""
 

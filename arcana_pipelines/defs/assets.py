@@ -77,8 +77,8 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
         workspace_check(
             "files_have_outcomes",
             asset="document_files",
-            description="Every file of the ledger was read, or says why not. One that could not be had now is tried "
-            "again, and fails no run.",
+            description="Every file of the ledger was read, or says why it has no text. One that could not be had or "
+            "read now is tried again, and fails no run.",
         ),
         workspace_check(
             "stored_bytes_equal_their_hash",

@@ -104,9 +104,13 @@ def of_files(report: FilesReport, started: float) -> dg.MaterializeResult:  # ty
         check_results=[
             dg.AssetCheckResult(
                 check_name="files_have_outcomes",
-                passed=waiting == 0 and not report.problem,
+                passed=waiting == 0 and report.of("quarantined") == 0 and not report.problem,
                 severity=dg.AssetCheckSeverity.WARN,
-                metadata={"waiting": waiting, "problem": report.problem},
+                metadata={
+                    "waiting": waiting,
+                    "quarantined": report.of("quarantined"),
+                    "problem": report.problem,
+                },
             ),
             dg.AssetCheckResult(
                 check_name="stored_bytes_equal_their_hash",

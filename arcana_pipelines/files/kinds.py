@@ -8,6 +8,7 @@ import zlib
 from enum import StrEnum
 from pathlib import Path
 
+from arcana_pipelines.errors import InvalidSetting
 from arcana_pipelines.files import ole, zips
 
 
@@ -157,6 +158,20 @@ _OF_MAILS = frozenset({"message-id", "mime-version", "received", "return-path", 
 _OF_NOTES = frozenset({"from", "to", "subject", "date"})
 _CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 _MOST_CONTROLS = 0.01
+
+
+def kinds_named(names: str) -> frozenset[FileKind]:
+    """The kinds that FILE_TYPES names, with commas between them.
+
+    Raises:
+        InvalidSetting: one of them is none.
+    """
+    wanted = [name.strip().lower().removeprefix(".") for name in names.split(",") if name.strip()]
+    if unknown := [name for name in wanted if name not in set(FileKind)]:
+        raise InvalidSetting(
+            f"FILE_TYPES names '{unknown[0][:40]}', which is no kind of file: it is any of {', '.join(FileKind)}."
+        )
+    return frozenset(map(FileKind, wanted))
 
 
 def kind_of(path: Path, name: str = "") -> FileKind:

@@ -17,6 +17,7 @@ from arcana_pipelines.files.kinds import kind_of, mime_type_of
 from arcana_pipelines.files.parsing.blocks import NOWHERE, Block, Place
 from arcana_pipelines.files.parsing.plain import plain
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
+from arcana_pipelines.files.parsing.registry import UNHEARD
 from arcana_pipelines.net.answer_size import AnswerTooLarge
 from arcana_pipelines.net.bounded_http import bounded_client
 from arcana_pipelines.net.failures import quiet
@@ -78,7 +79,7 @@ def transcribe(path: Path, name: str, settings: Settings) -> list[Block]:
         TranscriptionFailed: no proper answer after all attempts, or none to be had; another time there may be one.
     """
     if settings.file_transcription_url is None:
-        raise Unreadable(Reason.NO_TRANSCRIPT, "what is said in a recording is not written down here")
+        raise Unreadable(Reason.NO_TRANSCRIPT, UNHEARD)
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise Unreadable(Reason.TOO_LARGE, f"the recording has {size:,} bytes; {MOST_BYTES:,} at most are written down")

@@ -163,7 +163,8 @@ class SyncReport:
     @property
     def is_incomplete(self) -> bool:
         """True when the sync ended but left something out: exit code 3."""
-        return self.has_unread_pages or bool(self.waiting_removals or self.embeddings.waiting)
+        left = any(count.state in ("pending", "stored", "quarantined") for count in self.files)
+        return self.has_unread_pages or left or bool(self.waiting_removals or self.embeddings.waiting)
 
     def pages_as_dict(self) -> dict[str, int]:
         """JSON-ready counts of pages."""

@@ -27,10 +27,11 @@ from arcana_pipelines.errors import (
     FileStoreUnreachable,
     PageRejected,
     PageUnavailable,
+    ReadersBroken,
     SourceUnavailable,
     TranscriptionFailed,
 )
-from arcana_pipelines.files.kinds import FileKind, kind_of, mime_type_of
+from arcana_pipelines.files.kinds import FileKind, kind_of, kinds_named, mime_type_of
 from arcana_pipelines.files.parsing.blocks import Block, Place
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 from arcana_pipelines.files.parsing.registry import Options, parser_key
@@ -185,7 +186,7 @@ def _sync_files(session: Session, report: FilesReport) -> None:
                 if session.generation.mode is not Mode.INCREMENTAL:
                     report.swept = _sweep(session, store)
                     _sample(session, store, report)
-            except (FileStoreUnreachable, FileStoreRefused) as error:
+            except (FileStoreUnreachable, FileStoreRefused, ReadersBroken) as error:
                 report.problem = str(error)
     report.changed += files.settle(connection, workspace_id, parsers)
     report.changed += files.show(connection, workspace_id)
@@ -330,8 +331,8 @@ def _download(session: Session, store: FileStore, file: FileToFetch, place: Path
 
 def is_allowed(settings: Settings, kind: FileKind) -> bool:
     """Whether files of a kind are read (`FILE_TYPES`)."""
-    allowed = {name.strip() for name in settings.file_types.split(",") if name.strip()}
-    return not allowed or kind.value in allowed
+    allowed = kinds_named(settings.file_types)
+    return not allowed or kind in allowed
 
 
 def hash_of(path: Path) -> tuple[str, int]:
@@ -437,7 +438,8 @@ def _read(session: Session, store: FileStore, file: FileToParse) -> _Read:
                     names=[name for name, _ in inside],
                 )
         except Unreadable as error:
-            return _Read(reason=str(error.reason), detail=error.detail, seconds=time.monotonic() - began)
+            detail = f"{error.detail}; FILE_OCR=on has it read" if error.reason is Reason.NEEDS_OCR else error.detail
+            return _Read(reason=str(error.reason), detail=detail, seconds=time.monotonic() - began)
         except TranscriptionFailed as error:
             return _Read(reason="service_failed", detail=str(error), seconds=time.monotonic() - began)
         except (ArcanaError, OSError):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from arcana_pipelines.errors import InvalidSetting
 from arcana_pipelines.files import ole, zips
-from arcana_pipelines.files.kinds import FileKind, kind_of, mime_type_of
+from arcana_pipelines.files.kinds import FileKind, kind_of, kinds_named, mime_type_of
 from arcana_pipelines_tests.files.small_files import zipped
 from arcana_pipelines_tests.files.small_pdfs import pdf, text
 from arcana_pipelines_tests.testing.shared_data import shared_file
@@ -172,3 +173,9 @@ def test_the_mime_type_is_that_of_the_content(tmp_path: Path) -> None:
     assert mime_type_of(path, kind_of(path)) == "image/gif"
     path.write_bytes(b"\x7fELF\0")
     assert mime_type_of(path, kind_of(path)) == "application/octet-stream"
+
+
+def test_the_kinds_of_a_setting_are_those_that_there_are() -> None:
+    assert kinds_named(" pdf, .HWP ,") == {FileKind.PDF, FileKind.HWP} and kinds_named("") == frozenset()
+    with pytest.raises(InvalidSetting, match="FILE_TYPES names 'hwpp'"):
+        kinds_named("pdf,hwpp")

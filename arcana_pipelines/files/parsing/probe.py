@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from arcana_pipelines.errors import ArcanaError, InvalidSetting
+from arcana_pipelines.errors import ArcanaError, InvalidSetting, ReadersBroken
+from arcana_pipelines.files.kinds import FileKind, kinds_named
 from arcana_pipelines.files.parsing.ocr import installed_languages
 from arcana_pipelines.files.parsing.protocol import Unreadable
 from arcana_pipelines.files.parsing.registry import EXTRA, PARSERS, missing_of
@@ -14,16 +15,16 @@ def probe(settings: Settings) -> str:
     """What is read here, and how what reads it is confined, in a sentence.
 
     Raises:
-        InvalidSetting: OCR is on, and tesseract or the data of a language is missing.
+        InvalidSetting: FILE_TYPES names what is no kind; OCR is on, and tesseract or the data of a language is missing.
         ArcanaError: no process can be started.
     """
-    return "; ".join([_parsers(), _ocr(settings), _confinement()])
+    return "; ".join([_parsers(kinds_named(settings.file_types)), _ocr(settings), _confinement()])
 
 
-def _parsers() -> str:
-    missing = [parser for parser in PARSERS if missing_of(parser)]
+def _parsers(allowed: frozenset[FileKind]) -> str:
+    missing = [parser for parser in PARSERS if missing_of(parser) and (not allowed or allowed & parser.kinds)]
     if not missing:
-        return "all kinds of files are read"
+        return f"files of the kinds {', '.join(sorted(allowed))} are read" if allowed else "all kinds of files are read"
     kinds = ", ".join(sorted(kind.value for parser in missing for kind in parser.kinds))
     return f"no library for {kinds} (pip install 'arcana-pipelines[{EXTRA}]')"
 
@@ -45,7 +46,7 @@ def _ocr(settings: Settings) -> str:
 def _confinement() -> str:
     try:
         confined = confinement_here()
-    except (Unreadable, OSError) as error:
+    except (Unreadable, ReadersBroken, OSError) as error:
         raise ArcanaError(f"No process can be started to read files: {error}") from error
     missing = [name for name, holds in (("seccomp", confined.calls), ("Landlock", confined.paths)) if not holds]
     if not missing:

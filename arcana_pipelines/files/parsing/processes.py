@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
+import arcana_pipelines
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 
 # With our path and not what -m would put before it, as a follower is started (pipeline/follow.py).
@@ -21,22 +23,26 @@ _ISOLATED = ("-I", "-S", "-B", "-X", "utf8")
 # Nothing else of the environment reaches it: no token, no proxy, no setting of Python's. Without this one some Pythons
 # do not start.
 _KEPT = ("LD_LIBRARY_PATH",)
+# Where our package lies. `pip install --editable` may make it known by a hook alone, which an isolated Python has not.
+_ROOT = str(Path(arcana_pipelines.__file__).resolve().parents[1])
 _PIECE = 2**16
 _SECONDS_TO_END = 5.0
 
 
 @contextmanager
-def started(module: str, directory: Path, job: Mapping[str, object]) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    module: str, directory: Path, job: Mapping[str, object], errors: IO[bytes] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """The function `main` of a module of ours in a process of its own, until the block ends.
 
     It is in a session of its own and ended with all that it started. It confines itself. The job comes to it through
-    its standard input, as JSON.
+    its standard input, as JSON. What it complains of goes to `errors`, or nowhere: it may be words of a file.
     """
     process = subprocess.Popen(
-        [sys.executable, *_ISOLATED, "-c", _CODE, module, *(each for each in sys.path if each)],
+        [sys.executable, *_ISOLATED, "-c", _CODE, module, *(each for each in sys.path if each), _ROOT],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if errors is None else errors,
         bufsize=0,
         cwd=directory,
         env={each: os.environ[each] for each in _KEPT if each in os.environ},

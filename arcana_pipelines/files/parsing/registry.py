@@ -66,6 +66,7 @@ PARSERS = (
     _ours("image", 1, {FileKind.IMAGE}, "PIL", sees=True),
 )
 
+UNHEARD = "what is said in it is not written down: FILE_TRANSCRIPTION_URL names a service that does"
 # Kinds that no parser reads, and why they have no text.
 WITHOUT: dict[FileKind, tuple[Reason, str]] = {
     FileKind.HWP3: (Reason.UNSUPPORTED, "HWP 3.0 is not read: save it in a newer version of Hangul"),
@@ -74,8 +75,8 @@ WITHOUT: dict[FileKind, tuple[Reason, str]] = {
     FileKind.OTHER: (Reason.UNSUPPORTED, "a format that is not read"),
     FileKind.OFFICE_ENCRYPTED: (Reason.ENCRYPTED, "it opens with a password"),
     FileKind.HWPX_ENCRYPTED: (Reason.ENCRYPTED, "it opens with a password"),
-    FileKind.AUDIO: (Reason.NO_TRANSCRIPT, "what is said in a recording is not written down here"),
-    FileKind.VIDEO: (Reason.NO_TRANSCRIPT, "what is said in a film is not written down here"),
+    FileKind.AUDIO: (Reason.NO_TRANSCRIPT, UNHEARD),
+    FileKind.VIDEO: (Reason.NO_TRANSCRIPT, UNHEARD),
     FileKind.EMPTY: (Reason.NO_TEXT, "the file is empty"),
 }
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from arcana_pipelines.errors import ReadersBroken
 from arcana_pipelines.files import zips
 from arcana_pipelines.files.kinds import ZIP_BASED, FileKind
 from arcana_pipelines.files.parsing import ocr
@@ -85,6 +86,7 @@ def read_file(
 
     Raises:
         Unreadable: it has no text for us. Of `CRASHED` and `TIMEOUT` alone another outcome may be hoped for.
+        ReadersBroken: none can be read here.
     """
     options = options or Options()
     if not ocr.is_available(options.ocr_languages):
@@ -147,15 +149,20 @@ def confinement_here() -> Confined:
     """How processes that read files are confined on this machine: one is started, and says so.
 
     Raises:
-        Unreadable: it cannot be started, or does not answer.
+        Unreadable: it does not answer.
+        ReadersBroken: it cannot be started.
     """
+    module = "arcana_pipelines.files.parsing.confinement"
     with (
         tempfile.TemporaryDirectory(prefix=_PREFIX) as directory,
-        started("arcana_pipelines.files.parsing.confinement", Path(directory), {"directory": directory}) as process,
+        tempfile.TemporaryFile() as errors,
+        started(module, Path(directory), {"directory": directory}, errors) as process,
     ):
         (line, *_) = [*lines_of(process, WALL_SECONDS, MOST_BYTES), b""]
         if (code := exit_code_of(process)) != 0:
-            raise reason_of(code)
+            errors.seek(0)
+            said = errors.read().decode(errors="replace").strip().rpartition("\n")[2]
+            raise ReadersBroken(said or str(reason_of(code)))
     told = from_line(line)
     assert isinstance(told, Mapping)
     return Confined(told.get("calls") is True, told.get("paths") is True)
@@ -194,8 +201,18 @@ def _heard(path: Path, name: str, kind: FileKind, options: Options, parser: Pars
             raise Unreadable(Reason.CRASHED, "its process said what no parser says") from error
         code = exit_code_of(process)
     if not heard.has_ended:
+        if code == 1:  # of a Python that has not begun, and of a parser that wants it so
+            _require_readers()
         raise reason_of(code)
     return heard
+
+
+def _require_readers() -> None:
+    try:
+        confinement_here()
+    except ReadersBroken as error:
+        said = f"No process that reads files can be started ({error}), so they wait: `arcana doctor` looks at it."
+        raise ReadersBroken(said) from error
 
 
 def _take(said: Said | Mapping[str, object], heard: _Heard) -> None:
