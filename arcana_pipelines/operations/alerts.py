@@ -36,6 +36,7 @@ LEVELS = {
     "incomplete_listing": WAITING,
     "waiting_removals": WAITING,
     "quarantine_growing": WAITING,
+    "files_unread": WAITING,
     "budget_reached": WAITING,
     "stale": WAITING,
     "target_behind": WAITING,
@@ -316,6 +317,18 @@ def _quarantine_growing(slug: str, facts: Mapping[str, Any]) -> Cause:
     )
 
 
+def _files_unread(slug: str, facts: Mapping[str, Any]) -> Cause:
+    names = ", ".join(shorten(name, MOST_TITLE) for name in facts["names"])
+    return Cause(
+        "files_unread",
+        slug,
+        f"{facts['files']} files could not be had or read and are not tried again, or have waited for an hour. "
+        "What was read of them before is still found.",
+        f"arcana doctor, then arcana file retry {slug}",
+        f"{names}: {facts['reason'] or 'stored, and not read'}",
+    )
+
+
 def _source_unreachable(slug: str, facts: Mapping[str, Any]) -> Cause:
     return Cause(
         "source_unreachable",
@@ -369,6 +382,7 @@ _CAUSES: Mapping[str, Callable[[str, Mapping[str, Any]], Cause]] = {
     "incomplete_listing": _incomplete_listing,
     "waiting_removals": _waiting_removals,
     "quarantine_growing": _quarantine_growing,
+    "files_unread": _files_unread,
     "source_unreachable": _source_unreachable,
     "budget_reached": _budget_reached,
     "stale": _stale,

@@ -27,6 +27,7 @@ from arcana_pipelines.operations.alerts import (
 from arcana_pipelines.operations.check import check, level
 from arcana_pipelines.operations.webhook import NotDelivered, message, sender
 from arcana_pipelines.pipeline import registration
+from arcana_pipelines.sources.file_rules import FileRules
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
 from arcana_pipelines.testing.notion_server.model import blocks
@@ -146,10 +147,19 @@ def _refusing(acme: Harness) -> Callable[[], None]:
     return lambda: acme.rows("DELETE FROM sync_operations RETURNING 1") and None
 
 
+def _unread(acme: Harness) -> Callable[[], None]:
+    acme.files = FileRules()
+    acme.world.add_file(acme.world.add_page("Plans"), "pdf", "plan.pdf", b"text")
+    acme.sync()
+    acme.rows("UPDATE source_file SET state = 'quarantined', reason = 'crashed', next_attempt_at = NULL RETURNING 1")
+    return lambda: acme.rows("UPDATE source_file SET state = 'parsed', reason = NULL RETURNING 1") and None
+
+
 ARRANGED = {
     "incomplete_listing": (_incomplete, "arcana sync acme --mode full"),
     "waiting_removals": (_waiting, "arcana sync acme --mode full --allow-removals 80"),
     "quarantine_growing": (_quarantined, "arcana status acme, then arcana retry acme"),
+    "files_unread": (_unread, "arcana doctor, then arcana file retry acme"),
     "source_unreachable": (_unreachable, "arcana sync acme"),
     "budget_reached": (_spent, "arcana workspace budget acme"),
     "stale": (_stale, "arcana sync acme"),

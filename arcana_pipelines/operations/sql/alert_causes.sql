@@ -50,6 +50,14 @@ FROM quarantine q JOIN active a USING (workspace_id) CROSS JOIN LATERAL (
 ) before
 WHERE q.pages > before.pages
 UNION ALL
+SELECT 'files_unread', a.slug,
+       jsonb_build_object('files', count(*), 'names', (array_agg(f.name ORDER BY f.external_id))[1:3],
+                          'reason', min(coalesce(f.detail, f.reason)))
+FROM active a JOIN source_file f USING (workspace_id)
+WHERE f.state = 'quarantined' AND f.next_attempt_at IS NULL
+   OR f.state = 'stored' AND greatest(f.fetched_at, f.added_at) < now() - interval '1 hour'
+GROUP BY a.slug
+UNION ALL
 SELECT 'source_unreachable', slug, jsonb_build_object('problem', poll_problem, 'failures', poll_failures)
 FROM active WHERE poll_failures >= 3
 UNION ALL

@@ -264,6 +264,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "incomplete_listing": ("A listing was cut short", "목록이 중간에 끊김"),
     "waiting_removals": ("Removals wait for a person", "삭제 승인 대기"),
     "quarantine_growing": ("More pages cannot be read", "읽을 수 없는 페이지 증가"),
+    "files_unread": ("Files wait to be read", "읽지 못한 파일"),
     "budget_reached": ("The embedding budget is used up", "임베딩 예산 소진"),
     "stale": ("The index is stale", "오래된 색인"),
     "target_behind": ("A copy in another store is behind", "뒤처진 사본"),
