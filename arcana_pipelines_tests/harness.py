@@ -107,13 +107,13 @@ class Harness(IndexedWorkspace):
             return connection.execute(statement, parameters).fetchall()
 
     def published(self) -> dict[str, str]:
-        """What a search can reach, by page: the texts of its chunks in order."""
+        """What a search can reach of pages, by page: the texts of its chunks in order."""
         found: dict[str, list[str]] = {}
         for external_id, text in self.rows(
             "SELECT c.contents->>'external_id', k.chunk_content FROM document_chunk k "
             "JOIN rag_indexes i ON i.active_build_id = k.rag_index_build_id "
             "JOIN workspace w USING (workspace_id) JOIN document_content c USING (document_content_id) "
-            "WHERE w.slug = %s AND k.deleted_at IS NULL ORDER BY 1, k.position",
+            "WHERE w.slug = %s AND k.deleted_at IS NULL AND c.contents->>'kind' <> 'file' ORDER BY 1, k.position",
             self.slug,
         ):
             found.setdefault(external_id, []).append(text)
@@ -150,14 +150,14 @@ class Harness(IndexedWorkspace):
                 assert not missing, f"page {page} lost {sorted(missing)} of {piece!r}"
 
     def checksum(self) -> str:
-        """Everything that a reader can reach, without ids and times of our own."""
+        """Everything that a reader can reach of pages, without ids and times of our own (a file's is one)."""
         rows = self.rows(
             "SELECT c.contents->>'external_id', c.version, k.position, k.chunk_content, k.heading_path::text, "
             "encode(k.text_hash, 'hex'), md5(k.chunk_embedding::text), md5(t.terms::text), t.keys "
             "FROM document_chunk k JOIN rag_indexes i ON i.active_build_id = k.rag_index_build_id "
             "JOIN workspace w USING (workspace_id) JOIN document_content c USING (document_content_id) "
             "LEFT JOIN chunk_terms t USING (rag_index_build_id, document_chunk_id) "
-            "WHERE w.slug = %s AND k.deleted_at IS NULL ORDER BY 1, 2, 3",
+            "WHERE w.slug = %s AND k.deleted_at IS NULL AND c.contents->>'kind' <> 'file' ORDER BY 1, 2, 3",
             self.slug,
         )
         return hashlib.sha256(repr(rows).encode()).hexdigest()

@@ -52,7 +52,9 @@ def _libraries() -> list[Any]:
     """The BLAS of numpy, which is loaded by now; to look for it takes milliseconds."""
     from threadpoolctl import ThreadpoolController
 
-    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
+    found = ThreadpoolController().select(user_api="blas").lib_controllers
+    # A store's library brings another one, which is its own affair, and need not do what it is told from any thread.
+    return [library for library in found if "numpy" in str(library.filepath)] or list(found)
 
 
 # A process that is forked in the middle of a product inherits OpenBLAS's locks as they are, and waits for ever. So who

@@ -12,6 +12,7 @@ import pytest
 
 from arcana_pipelines.cli.main import _COMMANDS, cli
 from arcana_pipelines.settings import Settings
+from arcana_pipelines.sources.file_rules import FileRules
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines_tests.harness import Harness
 
@@ -65,6 +66,7 @@ def test_status_needs_neither_dagster_nor_numpy(
 
 @pytest.mark.slow
 def test_a_sync_without_news_needs_no_dagster(acme: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    acme.files = FileRules()
     acme.world.add_page("Harbour", blocks=[blocks.paragraph("A grey heron.")])
     acme.settle()
     acme.sync()

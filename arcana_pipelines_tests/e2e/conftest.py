@@ -86,8 +86,9 @@ class Arcana:
 
 @pytest.fixture
 def arcana(database: Database, tmp_path: Path, world: NotionWorld, server: NotionServer) -> Arcana:
-    """`arcana` on this test's database, with a token for this test's world."""
-    return Arcana(IndexedWorkspace(database, world, server, "none is registered").environment, tmp_path)
+    """`arcana` on this test's database, with a token for this test's world. Tests of files let it read them."""
+    environment = IndexedWorkspace(database, world, server, "none is registered").environment
+    return Arcana({**environment, "FILES": "off"}, tmp_path)
 
 
 @pytest.fixture

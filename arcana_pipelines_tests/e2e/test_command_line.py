@@ -29,15 +29,18 @@ class TestMainPath:
     def test_a_workspace_is_added_synced_searched_and_removed(
         self, arcana: Arcana, world: NotionWorld, tmp_path: Path
     ) -> None:
+        arcana.environment["FILES"] = "on"
         added = arcana.json("workspace", "add", "acme", "--source", "notion")
         assert Path(added["storage_path"]).is_dir()
 
         report = arcana.json("sync", "acme")
         assert set(report) == {
             "workspace", "generation", "mode", "listing_complete", "pages", "partial", "chunks", "embeddings", "notion",
-            "seconds", "run_id",
+            "files", "seconds", "run_id",
         }  # fmt: skip
         assert report["pages"]["added"] == len(world.visible_pages())
+        files = report["files"]
+        assert files["fetched"] > 0 and files["pending"] == files["stored"] == files["quarantined"] == 0
 
         assert arcana.json("sync", "acme")["notion"]["requests"] == 2
 
@@ -51,7 +54,7 @@ class TestMainPath:
         assert "go into the red box" in shown, "people see where the words are, not where the first of them is"
 
         status = arcana.json("status", "acme")
-        assert status["indexes"][0]["object_count"] == report["pages"]["added"]
+        assert status["indexes"][0]["object_count"] == report["pages"]["added"] + files["parsed"] + files["skipped"]
         assert status["not_indexed"] == []
 
         assert arcana.json("sync", "acme", "--estimate")["estimate"]["texts"] == 0
@@ -244,6 +247,7 @@ def test_a_file_that_is_added_is_found_at_once_and_one_that_is_removed_is_not(
     arcana: Arcana, world: NotionWorld, tmp_path: Path
 ) -> None:
     world.add_page("Handbook", blocks="Everyone has thirty days of vacation.")
+    arcana.environment["FILES"] = "on"
     (tmp_path / "lease.txt").write_text("The lease of the office ends in March. 임대차 계약은 3월에 끝난다.")
     arcana.json("workspace", "add", "acme", "--source", "notion")
     added = arcana.json("file", "add", "lease.txt")  # of the only workspace

@@ -317,7 +317,7 @@ class TestWhileTheLedgerGrows:
             grown.sync(Mode.FULL)
         with grown.session() as session, session.connection.transaction(force_rollback=True):
             versions.put_in_place(Explaining(session.connection), session.workspace.workspace_id)  # type: ignore[arg-type]
-        assert len(touched) == 2 and max(touched) < 20_000
+        assert len(touched) == 4 and max(touched) < 20_000
 
 
 def _tree(title: str) -> str:

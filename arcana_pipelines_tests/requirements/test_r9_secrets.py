@@ -63,7 +63,9 @@ def _plant(
                 body = {**route.body, "query": QUERY} if "query" in (route.body or {}) else None
                 if route.method == "DELETE":
                     continue
-                said.append(route.ask(client, query=dict.fromkeys(route.required, QUERY), body=body))
+                # What else is required, a file's name, is kept.
+                query = {name: QUERY for name in route.required if name == "query"}
+                said.append(route.ask(client, query=query, body=body))
             said += [ask_tools(client), client.get("/v1/workspaces", params={"key": made.key, "token": TOKEN})]
             call(client, "search", query=QUERY)
         wrong = made.key[:-1]

@@ -100,6 +100,11 @@ _FORMS = {
     r"(\d+) pages cannot be read, (\d+) a day ago\. .+": (
         "읽을 수 없는 페이지가 {0}개입니다(하루 전 {1}개). 마지막 버전이 계속 검색됩니다."
     ),
+    r"(\d+) files could not be had or read and are not tried again, or have waited .+": (
+        "파일 {0}개를 가져오거나 읽지 못해 다시 시도하지 않거나, 한 시간 넘게 기다리고 있습니다. "
+        "이전에 읽은 내용은 계속 검색됩니다."
+    ),
+    r"the job parse_files failed\. .+": "작업 parse_files가 실패했습니다. 파일에서 읽은 내용은 그대로 있습니다.",
     r"the source could not be asked (\d+) times in a row\. .+": (
         "원본에 {0}번 연속으로 물어볼 수 없었습니다. 그동안 수정을 확인하지 못합니다."
     ),
@@ -116,6 +121,7 @@ _FORMS = {
     r"([\d.]+) of ([\d.]+) USD are spent": "{1}달러 중 {0}달러를 썼습니다.",
     r"(arcana status \S+), then (arcana retry \S+)": "{0}, 그다음 {1}",
     r"(arcana target list \S+), then (arcana doctor)": "{0}, 그다음 {1}",
+    r"(arcana doctor), then (arcana file retry \S+)": "{0}, 그다음 {1}",
 }
 _PARTS = {
     "near": " 비슷한 것: {}.",

@@ -17,6 +17,7 @@ FACTS: dict[str, Any] = {
     "mode": "full", "problem": "Notion said 500", "pages": 80, "before": 2, "titles": ["Heron"], "reason": "broken",
     "failures": 4, "spent": 5.0, "limit": 5, "hours": 30,
     "target": "chroma", "waiting": 3, "minutes": 7, "parked": 2,
+    "files": 4, "names": ["plan.pdf"],
 }  # fmt: skip
 
 

@@ -175,12 +175,14 @@ def _open(job: Job) -> pypdfium2.PdfDocument:
 def _read(job: Job, ruled: Ruled) -> tuple[list[_Page], int]:
     """All pages, and how many were not come to."""
     pages: list[_Page] = []
+    began = time.process_time()
     document = _open(job)
     count = len(document)
     pictures = 0
     damaged = 0  # pages in a row
     for index in range(count):
-        if time.process_time() > MOST_SECONDS or index == MOST_PAGES or damaged == _MOST_DAMAGED:
+        spent = time.process_time() - began
+        if spent > MOST_SECONDS or index == MOST_PAGES or damaged == _MOST_DAMAGED:
             document.close()
             return pages, count - index
         if index and index % _REOPEN == 0:
@@ -196,7 +198,7 @@ def _read(job: Job, ruled: Ruled) -> tuple[list[_Page], int]:
             damaged += 1
             continue
         damaged = 0
-        text = _text(source, page, ruled if time.process_time() < _MOST_SECONDS_OF_TABLES else None)
+        text = _text(source, page, ruled if spent < _MOST_SECONDS_OF_TABLES else None)
         page.why = _why_unusable(text, source)
         if page.why and job.pictures and pictures < MOST_PICTURES:
             pictures += 1
