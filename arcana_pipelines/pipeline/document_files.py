@@ -494,7 +494,8 @@ def _sweep(session: Session, store: FileStore) -> int:
             if is_orphan:
                 store.delete(key)
                 swept += 1
-    sweep_leftovers(before)
+    # Others read files here, too, for minutes at most.
+    sweep_leftovers(datetime.now(UTC) - timedelta(days=1))
     return swept + store.sweep_leftovers(before)
 
 

@@ -72,6 +72,7 @@ def test_korean_goes_through_every_encoding_that_it_is_written_in(text: str, enc
 
 @given(KOREAN, st.sampled_from(["utf-16-le", "utf-16-be"]))
 def test_utf_16_needs_no_mark_where_there_are_blanks(text: str, encoding: str) -> None:
+    text = text.replace("·", "")  # U+00B7, whose bytes the other way round are a syllable: in two words nobody can tell
     assert decode(f"{text} {text}\n".encode(encoding)) == f"{text} {text}\n"
 
 
