@@ -43,7 +43,9 @@ def print_report(ran: Ran) -> None:
         report.traffic.requests, f"{ran.seconds:.1f}",
     )  # fmt: skip
     if report.files:
-        read = sum(count.files for count in report.files if count.state == "parsed")
+        from arcana_pipelines.ledger.files import files_in
+
+        read = files_in(report.files, "parsed")
         say(
             "{} files fetched, {} read; {} of {} have text",
             report.file_work.fetched, report.file_work.read, read, sum(count.files for count in report.files),

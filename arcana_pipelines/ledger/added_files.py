@@ -109,7 +109,7 @@ def add(
         if held == bytes_.sha256 and state != "removed":
             return AddedFile(external_id, document_id, called.name, called.folder, "same")
         is_new = state in ("pending", "removed")
-        files.store_outcomes(connection, workspace_id, [replace(bytes_, external_id=external_id)], (), "")
+        files.store_outcomes(connection, workspace_id, [replace(bytes_, external_id=external_id)])
         connection.execute(
             "UPDATE source_file SET name = %s, caption = %s, removed_at = NULL "
             "WHERE workspace_id = %s AND external_id = %s",

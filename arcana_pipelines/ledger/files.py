@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -118,6 +118,11 @@ class FileCount:
     reason: str | None
     files: int
     bytes: int
+
+
+def files_in(counts: Iterable[FileCount], *states: str) -> int:
+    """How many files are in one of these states."""
+    return sum(count.files for count in counts if count.state in states)
 
 
 def record(connection: Connection, workspace_id: UUID, read: Mapping[str, FetchedPage]) -> None:
@@ -236,9 +241,13 @@ def to_fetch(
 
 
 def store_outcomes(
-    connection: Connection, workspace_id: UUID, fetched: Sequence[Fetched], failed: Sequence[Failed], policy: str
+    connection: Connection,
+    workspace_id: UUID,
+    fetched: Sequence[Fetched],
+    failed: Sequence[Failed] = (),
+    policy: str = "",
 ) -> None:
-    """Note what became of files that were to be fetched, in one transaction."""
+    """Note what became of files to be fetched, in one transaction. `policy` is what forbade those that are skipped."""
     with connection.transaction():
         if fetched:
             rows = [{name: getattr(each, name) for name in Fetched.__slots__} for each in fetched]

@@ -15,7 +15,7 @@ from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.indexes.not_serving import why_not_serving
 from arcana_pipelines.ledger import files, generations, pages
 from arcana_pipelines.ledger.counters import ChunkCounts, EmbeddingCounts, FileWork, PageCounts
-from arcana_pipelines.ledger.files import FileCount
+from arcana_pipelines.ledger.files import FileCount, files_in
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.ledger.pages import PartialPages
 from arcana_pipelines.sources.protocol import Traffic
@@ -163,8 +163,8 @@ class SyncReport:
     @property
     def is_incomplete(self) -> bool:
         """True when the sync ended but left something out: exit code 3."""
-        left = any(count.state in ("pending", "stored", "quarantined") for count in self.files)
-        return self.has_unread_pages or left or bool(self.waiting_removals or self.embeddings.waiting)
+        left = files_in(self.files, "pending", "stored", "quarantined")
+        return self.has_unread_pages or bool(left or self.waiting_removals or self.embeddings.waiting)
 
     def pages_as_dict(self) -> dict[str, int]:
         """JSON-ready counts of pages."""
@@ -185,8 +185,7 @@ class SyncReport:
         }
         if self.files:
             states = ("pending", "stored", "parsed", "skipped", "quarantined")
-            counts = {state: sum(count.files for count in self.files if count.state == state) for state in states}
-            report["files"] = {**asdict(self.file_work), **counts}
+            report["files"] = {**asdict(self.file_work), **{state: files_in(self.files, state) for state in states}}
         if self.problems:
             report["problems"] = self.problems
         if self.waiting_removals:

@@ -6,14 +6,11 @@ from pathlib import Path
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import FileNotAllowed, UnknownWorkspace, WrongUse
-from arcana_pipelines.files.kinds import kind_of, mime_type_of
 from arcana_pipelines.files.stores.protocol import FileStore
-from arcana_pipelines.files.stores.registry import key_of
 from arcana_pipelines.ledger import added_files
 from arcana_pipelines.ledger.added_files import AddedFile, Called
-from arcana_pipelines.ledger.files import Fetched
 from arcana_pipelines.pipeline.being_stored import being_stored
-from arcana_pipelines.pipeline.document_files import hash_of, is_allowed, put_bytes
+from arcana_pipelines.pipeline.stored_bytes import bytes_of, is_allowed, put_bytes
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.workspaces.workspaces import Workspace
 
@@ -44,19 +41,16 @@ def add_file(
     """
     settings = database.settings
     require_size(settings, path.stat().st_size)
-    sha256, size = hash_of(path)
-    require_size(settings, size)
-    kind = kind_of(path, called.name)
-    if not is_allowed(settings, kind):
-        raise FileNotAllowed(f"Files of the kind '{kind}' are not among FILE_TYPES.")
-    key = key_of(workspace.company_id, workspace.platform, workspace.workspace_id, sha256)
-    stored = Fetched(called.external_id, sha256, size, kind.value, mime_type_of(path, kind), key)
-    with database.connection() as connection, being_stored(connection, key):
-        put_bytes(store, key, path, sha256, size)
+    stored = bytes_of(workspace, path, called.name, called.external_id)
+    require_size(settings, stored.size)
+    if not is_allowed(settings, stored.kind):
+        raise FileNotAllowed(f"Files of the kind '{stored.kind}' are not among FILE_TYPES.")
+    with database.connection() as connection, being_stored(connection, stored.storage_key):
+        put_bytes(store, path, stored)
         try:
             return added_files.add(connection, workspace, called, stored, actor)
         except UnknownWorkspace:
-            store.delete(key)  # which whoever removed it may have looked for before
+            store.delete(stored.storage_key)  # which whoever removed it may have looked for before
             raise
 
 

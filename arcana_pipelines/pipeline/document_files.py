@@ -31,22 +31,23 @@ from arcana_pipelines.errors import (
     SourceUnavailable,
     TranscriptionFailed,
 )
-from arcana_pipelines.files.kinds import FileKind, kind_of, kinds_named, mime_type_of
+from arcana_pipelines.files.kinds import FileKind
 from arcana_pipelines.files.parsing.blocks import Block, Place
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 from arcana_pipelines.files.parsing.registry import Options, parser_key
 from arcana_pipelines.files.parsing.run import read_file, sweep_leftovers
 from arcana_pipelines.files.stores.protocol import FileStore
-from arcana_pipelines.files.stores.registry import key_of, open_file_store, prefix_of
+from arcana_pipelines.files.stores.registry import open_file_store, prefix_of
 from arcana_pipelines.files.text import FileText, written
 from arcana_pipelines.files.transcript_key import transcript_key
 from arcana_pipelines.ledger import files, generations, pages
 from arcana_pipelines.ledger.counters import Counters, FileWork
-from arcana_pipelines.ledger.files import Failed, Fetched, FileCount, FilesState, FileToFetch, FileToParse
+from arcana_pipelines.ledger.files import Failed, Fetched, FileCount, FilesState, FileToFetch, FileToParse, files_in
 from arcana_pipelines.net.in_flight import in_flight
 from arcana_pipelines.net.workers import worker_threads
 from arcana_pipelines.pipeline.being_stored import unless_being_stored
 from arcana_pipelines.pipeline.session import Session
+from arcana_pipelines.pipeline.stored_bytes import bytes_of, is_allowed, put_bytes
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.protocol import FetchedPage, Mode
 
@@ -63,7 +64,6 @@ MARGIN = timedelta(minutes=2)
 # An object without a row that is younger may be one whose row is about to be written.
 ORPHANED_AFTER = timedelta(hours=24)
 SAMPLE = 20
-_PIECE = 2**20
 RECORDINGS = (FileKind.AUDIO, FileKind.VIDEO)
 # Kinds whose title is part of what a person reads: a subject, a name of a book.
 _TITLED = frozenset({FileKind.EML, FileKind.MSG, FileKind.EPUB, FileKind.HTML})
@@ -94,7 +94,6 @@ class FilesReport:
         fetched: files whose bytes were fetched.
         bytes: that these have.
         read: bytes that were read, by kind.
-        changed: files whose state changed.
         swept: objects that were deleted from the store, as nothing refers to them.
         sampled: objects whose bytes were compared with their hash (in full and audit syncs).
         damaged: the keys of those of them that are missing or have other bytes; they are fetched again.
@@ -106,7 +105,6 @@ class FilesReport:
     fetched: int = 0
     bytes: int = 0
     read: dict[str, KindRead] = field(default_factory=lambda: defaultdict(KindRead))
-    changed: int = 0
     swept: int = 0
     sampled: int = 0
     damaged: list[str] = field(default_factory=list)
@@ -117,7 +115,7 @@ class FilesReport:
 
     def of(self, *states: str) -> int:
         """How many files are in one of these states."""
-        return sum(count.files for count in self.counts if count.state in states)
+        return files_in(self.counts, *states)
 
 
 def sync_files(session: Session) -> FilesReport:
@@ -170,8 +168,8 @@ def reading_of(settings: Settings) -> str:
 
 def _sync_files(session: Session, report: FilesReport) -> None:
     connection, workspace_id = session.connection, session.workspace.workspace_id
-    report.changed += files.follow_pages(connection, workspace_id)
-    report.changed += files.show(connection, workspace_id)
+    files.follow_pages(connection, workspace_id)
+    files.show(connection, workspace_id)
     if session.generation.mode is Mode.AUDIT and session.settings.files == "on":
         files.look_at_external(connection, workspace_id)
     parsers = parsers_of(session.settings)
@@ -188,8 +186,8 @@ def _sync_files(session: Session, report: FilesReport) -> None:
                     _sample(session, store, report)
             except (FileStoreUnreachable, FileStoreRefused, ReadersBroken) as error:
                 report.problem = str(error)
-    report.changed += files.settle(connection, workspace_id, parsers)
-    report.changed += files.show(connection, workspace_id)
+    files.settle(connection, workspace_id, parsers)
+    files.show(connection, workspace_id)
 
 
 def options_of(settings: Settings) -> Options:
@@ -226,7 +224,7 @@ def _fetch(session: Session, store: FileStore, policy: str, report: FilesReport)
             tried.update(ids)
             files.note_uploading(connection, workspace.workspace_id, ids)
             batch = files.to_fetch(connection, workspace.workspace_id, policy, ids)
-            batch = _with_addresses(session, batch, report)
+            batch = _with_addresses(session, batch, policy, report)
             fetched: list[Fetched] = []
             failed: list[Failed] = []
 
@@ -258,7 +256,9 @@ def _fetch(session: Session, store: FileStore, policy: str, report: FilesReport)
     report.seconds_fetching = time.monotonic() - began
 
 
-def _with_addresses(session: Session, batch: Sequence[FileToFetch], report: FilesReport) -> list[FileToFetch]:
+def _with_addresses(
+    session: Session, batch: Sequence[FileToFetch], policy: str, report: FilesReport
+) -> list[FileToFetch]:
     """The files with addresses that hold: of those whose address is gone or ends, the page is asked once more."""
     soon = datetime.now(UTC) + MARGIN
     stale = {
@@ -286,7 +286,6 @@ def _with_addresses(session: Session, batch: Sequence[FileToFetch], report: File
             else:
                 with connection.transaction():
                     files.record(connection, workspace_id, {ref.external_id: read})
-    policy = policy_of(session.settings)
     if failed:
         files.store_outcomes(connection, workspace_id, (), failed, policy)
     wanted = {file.external_id for file in batch} - {each.external_id for each in failed}
@@ -303,20 +302,17 @@ def _with_addresses(session: Session, batch: Sequence[FileToFetch], report: File
 
 def _download(session: Session, store: FileStore, file: FileToFetch, place: Path) -> Fetched | Failed:
     """Bring one file into the store. Called in a thread of its own, without the database."""
-    settings, workspace = session.settings, session.workspace
+    settings = session.settings
     try:
         with tempfile.NamedTemporaryFile(dir=place) as target:
             session.source.download(file.ref, cast(IO[bytes], target), settings.file_max_bytes)
             target.flush()
-            sha256, size = hash_of(Path(target.name))
-            kind = kind_of(Path(target.name), file.name)
-            if not is_allowed(settings, kind):
-                detail = f"files of the kind '{kind}' are not among FILE_TYPES"
+            fetched = bytes_of(session.workspace, Path(target.name), file.name, file.external_id)
+            if not is_allowed(settings, fetched.kind):
+                detail = f"files of the kind '{fetched.kind}' are not among FILE_TYPES"
                 return Failed(file.external_id, "skipped", "type not allowed", detail)
-            key = key_of(workspace.company_id, workspace.platform, workspace.workspace_id, sha256)
-            mime_type = mime_type_of(Path(target.name), kind)
-            put_bytes(store, key, Path(target.name), sha256, size)
-            return Fetched(file.external_id, sha256, size, kind.value, mime_type, key)
+            put_bytes(store, Path(target.name), fetched)
+            return fetched
     except DownloadRefused as error:
         return Failed(file.external_id, "skipped", "not fetched", str(error))
     except (DownloadFailed, FileDamaged) as error:
@@ -327,22 +323,6 @@ def _download(session: Session, store: FileStore, file: FileToFetch, place: Path
         log.exception("file %s cannot be fetched", file.external_id)
         detail = f"cannot be fetched: {type(error).__name__}"
         return Failed(file.external_id, "quarantined", "download failed", detail)
-
-
-def is_allowed(settings: Settings, kind: FileKind) -> bool:
-    """Whether files of a kind are read (`FILE_TYPES`)."""
-    allowed = kinds_named(settings.file_types)
-    return not allowed or kind in allowed
-
-
-def hash_of(path: Path) -> tuple[str, int]:
-    """The SHA-256 of a file in hex, and its size in bytes."""
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as opened:
-        while piece := opened.read(_PIECE):
-            digest.update(piece)
-            size += len(piece)
-    return digest.hexdigest(), size
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +343,6 @@ class _Read:
 def _parse(session: Session, store: FileStore, parsers: Mapping[str, str], report: FilesReport) -> None:
     began = time.monotonic()
     connection, workspace_id = session.connection, session.workspace.workspace_id
-    policy = policy_of(session.settings)
 
     def read(file: FileToParse) -> _Read:
         return _read(session, store, file)
@@ -379,14 +358,11 @@ def _parse(session: Session, store: FileStore, parsers: Mapping[str, str], repor
                     try:
                         got = future.result()
                     except (FileMissing, FileDamaged) as error:
-                        log.warning("bytes of a file are fetched again: %s", error)
-                        if isinstance(error, FileDamaged):
-                            store.delete(file.storage_key)  # else they would be taken for what is fetched
-                        files.lose(connection, workspace_id, file.sha256)
+                        _lose(session, store, file.storage_key, file.sha256, error)
                         continue
                     with connection.transaction():
                         if got.inside:
-                            files.store_outcomes(connection, workspace_id, got.inside, (), policy)
+                            files.store_outcomes(connection, workspace_id, got.inside)
                         files.store_parsed(
                             connection,
                             workspace_id,
@@ -409,7 +385,7 @@ def _parse(session: Session, store: FileStore, parsers: Mapping[str, str], repor
                     done.bytes += file.size
                     done.seconds += got.seconds
                     done.failed += got.reason is not None
-            report.changed += files.settle(connection, workspace_id, parsers)
+            files.settle(connection, workspace_id, parsers)
     report.seconds_reading = time.monotonic() - began
 
 
@@ -462,22 +438,17 @@ def place_as_json(place: Place) -> dict[str, object]:
 
 def _keep(session: Session, store: FileStore, path: Path, name: str) -> Fetched:
     """Bring a file that lay in another one into the store."""
-    workspace = session.workspace
-    sha256, size = hash_of(path)
-    kind = kind_of(path, name)
-    key = key_of(workspace.company_id, workspace.platform, workspace.workspace_id, sha256)
-    put_bytes(store, key, path, sha256, size)
-    return Fetched("", sha256, size, kind.value, mime_type_of(path, kind), key)
+    kept = bytes_of(session.workspace, path, name)
+    put_bytes(store, path, kept)
+    return kept
 
 
-def put_bytes(store: FileStore, key: str, path: Path, sha256: str, size: int) -> None:
-    """Keep bytes whose hash was just taken, in the place of a part of them if that is what is there."""
-    try:
-        store.put(key, path, sha256, size)
-    except FileDamaged as error:
-        log.warning("bytes of a file are stored again: %s", error)
-        store.delete(key)
-        store.put(key, path, sha256, size)
+def _lose(session: Session, store: FileStore, key: str, sha256: bytes, error: FileMissing | FileDamaged) -> None:
+    """Bytes that are missing or damaged are fetched again."""
+    log.warning("bytes of a file are fetched again: %s", error)
+    if isinstance(error, FileDamaged):
+        store.delete(key)  # else they would be taken for what is fetched
+    files.lose(session.connection, session.workspace.workspace_id, sha256)
 
 
 def _sweep(session: Session, store: FileStore) -> int:
@@ -507,8 +478,5 @@ def _sample(session: Session, store: FileStore, report: FilesReport) -> None:
             with store.fetch(key, sha256.hex()):
                 pass
         except (FileMissing, FileDamaged) as error:
-            log.warning("bytes of a file are fetched again: %s", error)
             report.damaged.append(key)
-            if isinstance(error, FileDamaged):
-                store.delete(key)
-            files.lose(session.connection, session.workspace.workspace_id, sha256)
+            _lose(session, store, key, sha256, error)

@@ -7,7 +7,7 @@ to look: `page 12 of Contract.pdf, attached to Sales handbook`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from arcana_pipelines.retrieval.results import HitFile, HoldingPage
 from arcana_pipelines.retrieval.shown import safe_address, shown
@@ -86,53 +86,52 @@ def _renamed(text: str, title: str, name: str) -> str:
 
 def where_in_words(file: HitFile) -> str:
     """`page 12 of Contract.pdf, attached to Sales handbook`, with as much of it as is known."""
-    where = _place_in_words(file)
+    where = _place(file, _ENGLISH)
     said = f"{where} of {file.name}" if where else file.name
     return f"{said}, attached to {file.attached_to.title or 'a page without a title'}" if file.attached_to else said
 
 
 def where_in_korean(file: HitFile) -> str:
     """The same in Korean: `Contract.pdf 12쪽, Sales handbook에 첨부`."""
-    said = " ".join(part for part in (file.name, _place_in_korean(file)) if part)
+    said = " ".join(part for part in (file.name, _place(file, _KOREAN)) if part)
     return f"{said}, {file.attached_to.title or '제목 없는 페이지'}에 첨부" if file.attached_to else said
 
 
-def _place_in_words(file: HitFile) -> str:
+class _Forms(NamedTuple):
+    """How a language says where something stands."""
+
+    page: str
+    pages: str
+    printed: str
+    slide: str
+    sheet: str
+    row: str
+    rows: str
+    between: str  # a sheet and its rows
+
+
+_ENGLISH = _Forms(
+    "page {}", "pages {}–{}", " (printed {})", "slide {}", "sheet {}", "row {}", "rows {}–{}", ", "
+)  # fmt: skip
+_KOREAN = _Forms(
+    "{}쪽", "{}–{}쪽", "(인쇄된 쪽 번호 {})", "슬라이드 {}", "시트 {}", "{}행", "{}–{}행", " "
+)  # fmt: skip
+
+
+def _place(file: HitFile, forms: _Forms) -> str:
     if file.page is not None:
         if file.last_page is not None:
-            return f"pages {file.page}–{file.last_page}"
-        return f"page {file.page}{_printed(file, ' (printed {})')}"
+            return forms.pages.format(file.page, file.last_page)
+        # The number that is printed on the page, where it is another.
+        is_other = file.page_label not in (None, str(file.page))
+        return forms.page.format(file.page) + (forms.printed.format(file.page_label) if is_other else "")
     if file.slide is not None:
-        return f"slide {file.slide}"
-    if file.sheet is not None or file.rows is not None:
-        sheet = [f"sheet {file.sheet}"] if file.sheet is not None else []
-        return ", ".join((*sheet, *_rows(file, "row {}", "rows {}–{}")))
-    return _times(file)
-
-
-def _place_in_korean(file: HitFile) -> str:
-    if file.page is not None:
-        if file.last_page is not None:
-            return f"{file.page}–{file.last_page}쪽"
-        return f"{file.page}쪽{_printed(file, '(인쇄된 쪽 번호 {})')}"
-    if file.slide is not None:
-        return f"슬라이드 {file.slide}"
-    if file.sheet is not None or file.rows is not None:
-        sheet = [f"시트 {file.sheet}"] if file.sheet is not None else []
-        return " ".join((*sheet, *_rows(file, "{}행", "{}–{}행")))
-    return _times(file)
-
-
-def _printed(file: HitFile, form: str) -> str:
-    """The number that is printed on the page, where it is another."""
-    return form.format(file.page_label) if file.page_label not in (None, str(file.page)) else ""
-
-
-def _rows(file: HitFile, one: str, several: str) -> tuple[str, ...]:
-    if file.rows is None:
-        return ()
-    first, last = file.rows
-    return (one.format(first) if first == last else several.format(first, last),)
+        return forms.slide.format(file.slide)
+    parts = [] if file.sheet is None else [forms.sheet.format(file.sheet)]
+    if file.rows is not None:
+        first, last = file.rows
+        parts.append(forms.row.format(first) if first == last else forms.rows.format(first, last))
+    return forms.between.join(parts) or _times(file)
 
 
 def _times(file: HitFile) -> str:

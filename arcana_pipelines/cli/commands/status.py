@@ -11,7 +11,7 @@ from arcana_pipelines.cli.output import json_option, local_time, print_json, say
 from arcana_pipelines.cli.reports import say_not_serving, say_waiting_removals
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.indexes.targets.targets import Target
-from arcana_pipelines.ledger.files import FileCount
+from arcana_pipelines.ledger.files import FileCount, files_in
 from arcana_pipelines.ledger.freshness import Freshness
 from arcana_pipelines.operations.status import SourceState, WorkspaceStatus, workspace_status
 from arcana_pipelines.workspaces import workspaces
@@ -81,8 +81,7 @@ def _print_files(files: Sequence[FileCount]) -> None:
     if not files:
         return
     total, size = sum(count.files for count in files), sum(count.bytes for count in files)
-    parsed = sum(count.files for count in files if count.state == "parsed")
-    say("  files: {} of {} read, {} MB stored", parsed, total, f"{size / 1e6:.1f}")
+    say("  files: {} of {} read, {} MB stored", files_in(files, "parsed"), total, f"{size / 1e6:.1f}")
     for count in files:
         if count.state != "parsed":
             say("    [yellow]{} {}[/yellow]{}", count.files, count.state, f": {count.reason}" if count.reason else "")
