@@ -23,9 +23,13 @@ class Mode(StrEnum):
 
 
 class Presence(StrEnum):
-    """What a direct look at one page says about it."""
+    """What a direct look at one page says about it.
+
+    `ARCHIVED`: it is there, it will not change any more, and no listing will ever show it again.
+    """
 
     ALIVE = "alive"
+    ARCHIVED = "archived"
     TRASHED = "trashed"
     GONE = "gone"
     UNKNOWN = "unknown"
@@ -46,6 +50,8 @@ class Capabilities:
         sweeps: `Source.sweep` lists everything a request at a time. Without it absence is seen by syncs that list
             everything.
         lists_files: `Source.fetch` tells which files hang on a page.
+        has_companions: documents come with a page that no listing shows (`FetchedPage.companions`). Those that the
+            ledger has of a source without them are removed.
     """
 
     lists_trash: bool = False
@@ -56,6 +62,7 @@ class Capabilities:
     absences_needed: int = 2
     sweeps: bool = False
     lists_files: bool = False
+    has_companions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,8 @@ class PageRef:
 
     Attributes:
         external_id: the source's id in one canonical spelling.
-        kind: `page`, `row` (a page of a container), or what the source calls its containers.
+        kind: `page`, `row` (a page of a container), `ticket`, `notes` (what was said of a ticket internally), `article`,
+            or what the source calls its containers.
         parent_kind: `workspace` (nothing is above it), `page`, `block` (a part of a page that is not an item itself:
             `Source.confirm` tells the page around it) or what the source calls its containers.
         parent_id: the id of what is above it; None where nothing is, or the source does not say.
@@ -74,13 +82,17 @@ class PageRef:
         last_edited_at: by the source's clock; aware.
         in_trash: the source has it in its trash.
         properties: a property's name to `{"type": str, "text": str, "value": JSON}`; the title is not among them. Those
-            of a container are its columns, without text and value, the title (type `title`) among them.
+            of a container are its columns, without text and value, the title (type `title`) among them. One with
+            `"hidden": true` is compared by filters, and no part of the document's text.
         problem: why nothing but the id can be relied on, in words: such a page goes to quarantine, and what is known of
             it stays. Empty: nothing is wrong.
         is_container: it holds rows and is not a document itself.
         editor_id: the source's own id of who edited the item last; None where the source does not say so in what is
             read anyway. Another one does not make the page changed.
         editor_name: what people call them; else as `editor_id`.
+        is_internal: it is not for everybody who may read the workspace: only keys with the scope `notes` find it.
+        record: what the listing brought beside this, in the source's own words, as JSON. The ledger keeps it until the
+            page is read: `Source.fetch` has it back.
     """
 
     external_id: str
@@ -97,6 +109,8 @@ class PageRef:
     is_container: bool = False
     editor_id: str | None = None
     editor_name: str | None = None
+    is_internal: bool = False
+    record: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +155,9 @@ class FetchedPage:
         unknown_types: what the source has and we do not know; its text is kept as far as there is any.
         title: in the place of the listed one; None: that holds.
         files: what hangs on the page, in the order of the page; None where the source was not asked for files.
+        record: a ticket as `sources.ticket_record.TicketRecord` has it, for the tables of tickets; None: this is none.
+        companions: documents that come with this one, as whole as this one. Those that came before and do not now are
+            removed; they go and return with their page. None: the source was not asked for any.
     """
 
     markdown: str
@@ -151,6 +168,8 @@ class FetchedPage:
     unknown_types: tuple[str, ...] = ()
     title: str | None = None
     files: tuple[FileRef, ...] | None = None
+    record: Mapping[str, Any] | None = None
+    companions: tuple[tuple[PageRef, FetchedPage], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +282,7 @@ class Source(Protocol):
 
     @abstractmethod
     def confirm(self, external_id: str) -> tuple[Presence, PageRef | None]:
-        """Look at one page directly: whether it is there, and what it says of itself now.
+        """Look at one page, or at a companion of one, directly: whether it is there, and what it says of itself now.
 
         Errors are `UNKNOWN`, never `GONE`.
 

@@ -59,6 +59,7 @@ class Platform:
         has_comments: `--comments` can be asked for.
         settings: what else a project's YAML may say of it, each field with a description; it arrives in
             `Opening.config`, what is at its default left out. The command line has no options for it.
+        asset: which asset reads it: `notion_pages` or `support_tickets`.
         is_cheap_to_ask: whether something changed is found without a request, so it is asked at every tick.
         check: refuses what can never be read, before anything is begun; asks no server.
         out_of_reach: why it cannot be read, where that can be seen without opening it; else None.
@@ -76,6 +77,7 @@ class Platform:
     path_is: str | None = None
     has_comments: bool = False
     settings: type[BaseModel] | None = None
+    asset: str = "notion_pages"
     is_cheap_to_ask: bool = False
     check: Callable[[Mapping[str, Any]], None] = lambda config: None
     out_of_reach: Callable[[Mapping[str, Any]], str | None] = lambda config: None

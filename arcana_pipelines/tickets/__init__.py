@@ -1,0 +1,1 @@
+"""Support tickets: their tables, and what is asked of them."""
