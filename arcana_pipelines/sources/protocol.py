@@ -34,6 +34,11 @@ class Presence(StrEnum):
     GONE = "gone"
     UNKNOWN = "unknown"
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it stays in the index."""
+        return self in (Presence.ALIVE, Presence.ARCHIVED)
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
@@ -71,7 +76,7 @@ class PageRef:
 
     Attributes:
         external_id: the source's id in one canonical spelling.
-        kind: `page`, `row` (a page of a container), `ticket`, `notes` (what was said of a ticket internally), `article`,
+        kind: `page`, `row` (a page of a container), `ticket`, `notes` (what is said of a ticket internally), `article`,
             or what the source calls its containers.
         parent_kind: `workspace` (nothing is above it), `page`, `block` (a part of a page that is not an item itself:
             `Source.confirm` tells the page around it) or what the source calls its containers.

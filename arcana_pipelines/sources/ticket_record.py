@@ -1,4 +1,4 @@
-"""A support ticket as a source gives it, beside the Markdown that is searched: what the tables of tickets are made of."""
+"""A support ticket as a source gives it, beside its Markdown: what the tables of tickets are made of."""
 
 from __future__ import annotations
 
