@@ -23,9 +23,10 @@ from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searcher import workspace_named
+from arcana_pipelines.sources.client import Patience, fingerprint
 from arcana_pipelines.sources.file_rules import FileRules
-from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
-from arcana_pipelines.sources.notion.limiter import RateLimiter
+from arcana_pipelines.sources.limiter import RateLimiter
+from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.source import NotionSource
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.indexed_workspace import IndexedWorkspace

@@ -25,9 +25,10 @@ from pydantic import SecretStr
 
 from arcana_pipelines.net.answer_size import check_values
 from arcana_pipelines.net.http_client import Server
-from arcana_pipelines.sources.notion.api import MOST_BYTES, MOST_VALUES, NotionApi, Patience
+from arcana_pipelines.sources.client import MOST_BYTES, MOST_VALUES, Patience
+from arcana_pipelines.sources.limiter import RateLimiter
+from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.endpoints import Endpoints
-from arcana_pipelines.sources.notion.limiter import RateLimiter
 
 MOST_RATIO = 1.05
 TURN = 100  # reads

@@ -201,8 +201,9 @@ def _not_installed(platform: str) -> str:
 
 def open_notion_api(opening: Opening) -> NotionApi:
     """A client of the Notion API with the opening's token."""
-    from arcana_pipelines.sources.notion.api import HURRIED, NotionApi, Patience, fingerprint
-    from arcana_pipelines.sources.notion.limiter import RateLimiter
+    from arcana_pipelines.sources.client import HURRIED, Patience, fingerprint
+    from arcana_pipelines.sources.limiter import RateLimiter
+    from arcana_pipelines.sources.notion.api import NotionApi
 
     assert opening.token is not None
     settings = opening.database.settings

@@ -33,9 +33,11 @@ from arcana_pipelines.net.http_client import Server
 from arcana_pipelines.retrieval.reranking import endpoint as reranking_endpoint
 from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.settings import Settings
+from arcana_pipelines.sources.client import Patience, fingerprint
+from arcana_pipelines.sources.limiter import RateLimiter
+from arcana_pipelines.sources import client as source_client
 from arcana_pipelines.sources.notion import api
-from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
-from arcana_pipelines.sources.notion.limiter import RateLimiter
+from arcana_pipelines.sources.notion.api import NotionApi
 
 pytestmark = pytest.mark.slow
 
@@ -201,9 +203,9 @@ class TestNotion:
     def test_an_answer_of_too_many_values_is_refused_before_they_are_made(
         self, hostile: Hostile, database: Database, monkeypatch: pytest.MonkeyPatch, kind: str, status: bytes
     ) -> None:
-        monkeypatch.setattr(api, "MOST_VALUES", 1000)
+        monkeypatch.setattr(source_client, "MOST_VALUES", 1000)
         read: list[int] = []
-        monkeypatch.setattr(api, "_finite", lambda digits: read.append(1))
+        monkeypatch.setattr(source_client, "_finite", lambda digits: read.append(1))
         body = b'{"object": "list", "first": 0.5, "results": [%s]}' % b",".join([MANY[kind]] * 1000)
         hostile.talk = says(HEAD.replace(b"200", status) + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         with (
@@ -244,7 +246,7 @@ class TestNotion:
     def test_signs_in_a_text_are_no_values(
         self, hostile: Hostile, database: Database, monkeypatch: pytest.MonkeyPatch, text: str
     ) -> None:
-        monkeypatch.setattr(api, "MOST_VALUES", 100)
+        monkeypatch.setattr(source_client, "MOST_VALUES", 100)
         body = json.dumps({"object": "page_markdown", "markdown": text}).encode()
         hostile.talk = says(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         assert self.ask(hostile, database)["markdown"] == text

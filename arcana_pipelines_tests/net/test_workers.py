@@ -16,8 +16,9 @@ from arcana_pipelines.embedding.openai.client import OpenAIClient
 from arcana_pipelines.net import workers
 from arcana_pipelines.net.workers import Abandoned, worker_threads
 from arcana_pipelines.settings import Settings
-from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
-from arcana_pipelines.sources.notion.limiter import RateLimiter
+from arcana_pipelines.sources.client import Patience, fingerprint
+from arcana_pipelines.sources.limiter import RateLimiter
+from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
 from arcana_pipelines_tests.conftest import Naps
 

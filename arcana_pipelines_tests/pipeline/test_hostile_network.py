@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from arcana_pipelines.ledger.polling import poll_and_record
-from arcana_pipelines.sources.notion.api import MAX_ATTEMPTS
+from arcana_pipelines.sources.client import MAX_ATTEMPTS
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
 from arcana_pipelines.testing.notion_server.model import blocks

@@ -60,8 +60,9 @@ from arcana_pipelines.ledger import sweeps
 from arcana_pipelines.pipeline import document_chunks, document_content, registration
 from arcana_pipelines.pipeline.follow import Follower
 from arcana_pipelines.pipeline.follower import Slice, index_slice
-from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
-from arcana_pipelines.sources.notion.limiter import LONGEST_SHARED_PAUSE_SECONDS, RateLimiter
+from arcana_pipelines.sources.client import Patience, fingerprint
+from arcana_pipelines.sources.limiter import LONGEST_SHARED_PAUSE_SECONDS, RateLimiter
+from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.sources.notion.source import NotionSource
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, serve

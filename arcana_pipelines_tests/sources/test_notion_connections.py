@@ -13,8 +13,9 @@ from pydantic import SecretStr
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError, InvalidSetting, PageRejected, PageUnavailable, SourceUnavailable
 from arcana_pipelines.net.certificates import trusted_certificates
-from arcana_pipelines.sources.notion.api import NotionApi, Patience, fingerprint
-from arcana_pipelines.sources.notion.limiter import RateLimiter
+from arcana_pipelines.sources.client import Patience, fingerprint
+from arcana_pipelines.sources.limiter import RateLimiter
+from arcana_pipelines.sources.notion.api import NotionApi
 from arcana_pipelines.testing.http_server import Answer, AnsweringServer, Request
 
 BODY = b'{"object": "user", "id": "1"}'

@@ -1,6 +1,7 @@
 -- Take a place in the window of the last 60 seconds, with the token's row locked: 0, or the seconds to wait.
 -- A window that was full for two minutes without a complaint grows by a quarter: the plan allows more.
--- in: credential (hash of the token), highest (requests a minute that the window grows to at most)
+-- in: credential (hash of the token), highest (requests a minute that the window grows to at most),
+--     cost (how many requests this one counts for)
 -- out: seconds to wait before asking again; 0: the place is taken
 WITH moment AS (
     SELECT clock_timestamp() AS now, date_trunc('second', clock_timestamp()) AS second
@@ -11,7 +12,8 @@ WITH moment AS (
 ), verdict AS (
     SELECT l.credential_hash, moment.now, moment.second, taken.first,
            greatest(0, extract(epoch FROM l.paused_until - moment.now)) AS pause,
-           taken.requests >= floor(l.per_minute) AS is_full,
+           -- One that counts for more than the whole window has it for itself.
+           taken.requests + %(cost)s > greatest(floor(l.per_minute), %(cost)s) AS is_full,
            l.per_minute < %(highest)s AND l.adjusted_at < moment.now - interval '2 minutes' AS may_grow
     FROM source_limit l, moment, taken WHERE l.credential_hash = %(credential)s
 ), grown AS (
@@ -21,8 +23,8 @@ WITH moment AS (
     RETURNING 1
 ), counted AS (
     INSERT INTO source_request AS r (credential_hash, second, requests)
-    SELECT credential_hash, second, 1 FROM verdict WHERE pause = 0 AND (NOT is_full OR may_grow)
-    ON CONFLICT (credential_hash, second) DO UPDATE SET requests = r.requests + 1
+    SELECT credential_hash, second, %(cost)s FROM verdict WHERE pause = 0 AND (NOT is_full OR may_grow)
+    ON CONFLICT (credential_hash, second) DO UPDATE SET requests = r.requests + excluded.requests
     RETURNING 1
 ), forgotten AS (
     DELETE FROM source_request r USING verdict

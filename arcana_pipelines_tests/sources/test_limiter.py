@@ -9,7 +9,7 @@ import pytest
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import SourcePaused
-from arcana_pipelines.sources.notion.limiter import HIGHEST_PER_MINUTE, LOWEST_PER_MINUTE, RateLimiter
+from arcana_pipelines.sources.limiter import HIGHEST_PER_MINUTE, LOWEST_PER_MINUTE, RateLimiter
 
 Limiter = Callable[..., RateLimiter]
 
@@ -30,8 +30,13 @@ def no_sleep(seconds: float) -> None:
 def limiter(database: Database) -> Limiter:
     """A limiter as another process would make it: it shares nothing with the others but the database."""
 
-    def make(per_minute: int = 60, credential: str = "token", longest_wait: float = 60.0) -> RateLimiter:
-        return RateLimiter(database, credential, per_minute, longest_wait, no_sleep)
+    def make(
+        per_minute: int = 60,
+        credential: str = "token",
+        longest_wait: float = 60.0,
+        highest: int = HIGHEST_PER_MINUTE,
+    ) -> RateLimiter:
+        return RateLimiter(database, credential, per_minute, longest_wait, no_sleep, highest)
 
     return make
 
@@ -162,3 +167,56 @@ def test_what_was_learned_outlives_the_process_until_the_setting_changes(limiter
     assert per_minute(database) == pytest.approx(80)
     limiter(50).acquire()
     assert per_minute(database) == 50
+
+
+def test_a_request_that_counts_for_several_takes_as_many_places(limiter: Limiter) -> None:
+    one = limiter(20)
+    one.acquire(7)
+    one.acquire(7)
+    with pytest.raises(Slept):
+        one.acquire(7)
+    for _ in range(6):
+        one.acquire()
+    with pytest.raises(Slept):
+        one.acquire()
+
+
+def test_a_request_that_counts_for_more_than_the_window_has_it_for_itself(limiter: Limiter) -> None:
+    one = limiter(5)
+    one.acquire(7)
+    with pytest.raises(Slept):
+        one.acquire()
+
+
+def test_what_the_source_says_that_it_allows_holds_for_every_process_and_does_not_grow(
+    limiter: Limiter, database: Database
+) -> None:
+    one = limiter(40, highest=0)
+    one.allow(320.0)
+    assert per_minute(database) == 320
+    fill(one)
+    age(database, 130)
+    fill(one)
+    assert per_minute(database) == 320
+    limiter(40, highest=0).acquire()
+    assert per_minute(database) == 320
+    limiter(40, highest=0).allow(80.5)
+    assert per_minute(database) == 80.5
+
+
+def test_what_the_source_counted_otherwise_is_put_right(limiter: Limiter) -> None:
+    one = limiter(20)
+    one.acquire()
+    one.correct(6)
+    one.acquire(13)
+    with pytest.raises(Slept):
+        one.acquire()
+    one.correct(-5)
+    one.acquire(5)
+
+
+def test_without_a_window_nothing_is_learned(limiter: Limiter, database: Database) -> None:
+    limiter(0).allow(100.0)
+    limiter(0).correct(5)
+    limiter(0).acquire(7)
+    assert per_minute(database) == 0

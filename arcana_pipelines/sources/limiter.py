@@ -1,9 +1,9 @@
 """One adaptive limiter a token, shared by every process of an installation through PostgreSQL.
 
-Notion counts requests in a 60-second window, at any pace inside it
-(https://developers.notion.com/reference/request-limits), so this is a sliding window, not a drip. A 429
-pauses everybody who uses the token; the allowance shrinks with each and grows back slowly. The database's
-clock is the only clock.
+Sources count requests in a 60-second window, at any pace inside it (Notion:
+https://developers.notion.com/reference/request-limits), so this is a sliding window, not a drip. A 429
+pauses everybody who uses the token; the allowance shrinks with each and grows back slowly, or is what the source says
+that it is (`allow`). The database's clock is the only clock.
 """
 
 from __future__ import annotations
@@ -39,9 +39,19 @@ class RateLimiter:
         per_minute: int,
         longest_wait: float = 60.0,
         sleep: Callable[[float], None] = pause,
+        highest: int = HIGHEST_PER_MINUTE,
     ) -> None:
+        """
+        Args:
+            credential: whose window it is; a source that counts some endpoints by themselves has one for each.
+            per_minute: what it begins with.
+            longest_wait: seconds that `acquire` waits at most.
+            highest: what the window grows to by itself while nobody complains; 0: it does not.
+        """
         self._database = database
         self._configured = per_minute
+        self._highest = highest
+        self._allowed: float | None = None
         self._key = {"credential": credential, "configured": per_minute, "lowest": LOWEST_PER_MINUTE}
         self._longest_wait = longest_wait
         self._sleep = sleep
@@ -49,13 +59,13 @@ class RateLimiter:
         self._known = False
         self._heard_at = float("-inf")
 
-    def acquire(self) -> None:
-        """Wait for a place in the window.
+    def acquire(self, cost: int = 1) -> None:
+        """Wait for a place in the window. `cost` is how many requests the source counts this one for.
 
         Raises:
             SourcePaused: the wait would be longer than `longest_wait` seconds.
         """
-        while (wait := self._reserve()) > 0:
+        while (wait := self._reserve(cost)) > 0:
             if wait > self._longest_wait:
                 raise SourcePaused(f"The token's requests pause for {wait:.0f} s more; a later sync goes on from here.")
             self._sleep(wait)
@@ -75,22 +85,39 @@ class RateLimiter:
             )
         self._heard_at = float("-inf")
 
-    def _reserve(self) -> float:
+    def allow(self, per_minute: float) -> None:
+        """The source has said what it allows: the window is that large from now on."""
+        with self._lock:
+            if not self._configured or per_minute == self._allowed:
+                return
+            with self._database.connection() as connection:
+                self._introduce(connection)
+                connection.execute(load_sql("limit_allowed"), {**self._key, "per_minute": per_minute})
+            self._allowed = per_minute
+
+    def correct(self, more: int) -> None:
+        """The source has counted a request for `more` (or fewer) than `acquire` was told."""
+        if self._configured and more:
+            with self._lock, self._database.connection() as connection:
+                self._introduce(connection)
+                connection.execute(load_sql("limit_corrected"), {**self._key, "more": more})
+
+    def _reserve(self, cost: int) -> float:
         """Take a place and return 0, or return the seconds to wait before asking again."""
         with self._lock:
             if not self._configured and time.monotonic() - self._heard_at < _HEAR_EVERY_SECONDS:
                 return 0.0
             with self._database.connection() as connection:
                 self._introduce(connection)
-                wait = self._ask(connection)
+                wait = self._ask(connection, cost)
             if not wait:
                 self._heard_at = time.monotonic()
             return wait
 
-    def _ask(self, connection: Connection) -> float:
+    def _ask(self, connection: Connection, cost: int) -> float:
         if not self._configured:
             return _number(connection.execute(load_sql("limit_pause"), self._key).fetchone())
-        parameters = {**self._key, "highest": HIGHEST_PER_MINUTE}
+        parameters = {**self._key, "highest": self._highest, "cost": cost}
         with connection.transaction():
             # The row lock comes first, in a statement of its own: the next one then sees what others have taken.
             connection.execute(
