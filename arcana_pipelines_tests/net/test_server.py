@@ -33,9 +33,9 @@ from arcana_pipelines.net.http_client import Server
 from arcana_pipelines.retrieval.reranking import endpoint as reranking_endpoint
 from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.settings import Settings
+from arcana_pipelines.sources import client as source_client
 from arcana_pipelines.sources.client import Patience, fingerprint
 from arcana_pipelines.sources.limiter import RateLimiter
-from arcana_pipelines.sources import client as source_client
 from arcana_pipelines.sources.notion import api
 from arcana_pipelines.sources.notion.api import NotionApi
 
