@@ -164,6 +164,17 @@ class Uvicorn(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._leave.set)
 
 
+async def drop(send: Any, *, at_once: bool = True) -> None:
+    """End the connection without a word; not at once: after what was sent."""
+    cycle: Any = getattr(send, "__self__", None)
+    transport = getattr(cycle, "transport", None)
+    if cycle is None or transport is None:
+        raise RuntimeError("This server's connections cannot be dropped; run it with uvicorn.")
+    (transport.abort if at_once else transport.close)()
+    while not cycle.disconnected:
+        await asyncio.sleep(0)
+
+
 class _Threads(ThreadingHTTPServer):
     """A thread for each connection; none of them is waited for at the end."""
 

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from arcana_pipelines.testing.notion_server.http.gate import drop
+from arcana_pipelines.testing.http_server import drop
 from arcana_pipelines.testing.notion_server.model.clock import DEFAULT_START
 from arcana_pipelines.testing.notion_server.model.files import etag
 from arcana_pipelines.testing.notion_server.world.world import NotionWorld

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import format_datetime
-from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from arcana_pipelines.testing.http_server import drop
 from arcana_pipelines.testing.notion_server.http.errors import ApiError, invalid, unauthorized
 from arcana_pipelines.testing.notion_server.http.faults import LISTING, Fault, Faults, rate_limited
 from arcana_pipelines.testing.notion_server.model.objects import Json
@@ -198,17 +198,6 @@ class Gate:
             reason = "public_api_request_rate_limit"
             raise rate_limited(wait, self.world.clock.now(), form="seconds", reason=reason)
         self._recent.append(now)
-
-
-async def drop(send: Any, *, at_once: bool = True) -> None:
-    """End the connection without a word; not at once: after what was sent."""
-    cycle: Any = getattr(send, "__self__", None)
-    transport = getattr(cycle, "transport", None)
-    if cycle is None or transport is None:
-        raise RuntimeError("This server's connections cannot be dropped; run it with uvicorn.")
-    (transport.abort if at_once else transport.close)()
-    while not cycle.disconnected:
-        await asyncio.sleep(0)
 
 
 def _json_bytes(value: Json) -> bytes:
