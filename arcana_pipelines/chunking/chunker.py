@@ -370,7 +370,11 @@ def _lines_of(contents: Mapping[str, Any]) -> list[str]:
     """What stands between a row's title and its body: its database, by which it is found too, and its properties."""
     properties = contents.get("properties") or {}
     database = contents.get("database")
-    lines = [f"{name[:LONGEST_NAME]}: {value['text']}" for name, value in properties.items() if value.get("text")]
+    lines = [
+        f"{name[:LONGEST_NAME]}: {value['text']}"
+        for name, value in properties.items()
+        if value.get("text") and not value.get("hidden")
+    ]
     return [f"Database: {database[:LONGEST_NAME]}", *lines] if database else lines
 
 

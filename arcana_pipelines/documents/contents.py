@@ -96,7 +96,12 @@ def _shown(value: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any
         text = ", ".join(named)
     shown = {"type": value.get("type"), "text": text, "value": value.get("value")}
     means = comparable(shown, named)
-    return {**shown, "means": means} if means else shown
+    return {
+        **shown,
+        **({"means": means} if means else {}),
+        # For filters: no part of the text.
+        **({"hidden": True} if value.get("hidden") is True else {}),
+    }
 
 
 def relation_targets(value: Mapping[str, Any]) -> list[str]:

@@ -12,10 +12,10 @@ class ReadPage(TypedDict):
 
     Attributes:
         external_id: the source's id, in its canonical spelling.
-        kind: `page`, or `row` of a database.
+        kind: `page`, `row` of a database, or another of `PageRef`.
         title: as it was listed; it may be empty.
         url: where the source shows it; None where it has no address.
-        properties: `{"type": str, "text": str, "value": JSON}` by name, the title apart.
+        properties: `{"type": str, "text": str, "value": JSON}` by name, the title apart; `hidden` as in `PageRef`.
         body: Markdown; None where it is not held any more.
         body_links: the ids of pages that the body points to where its Markdown does not show it.
         partial: what could not be read of the page, in words.

@@ -21,7 +21,7 @@ from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.ledger import files
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.markdown.urls import without_signatures_in_markdown
-from arcana_pipelines.sources.protocol import FetchedPage, PageRef
+from arcana_pipelines.sources.protocol import FetchedPage, PageRef, Presence
 
 load_sql = statements_beside(__file__)
 
@@ -72,16 +72,23 @@ class PartialPages:
         return {"pages": self.pages, "reasons": [asdict(reason) for reason in self.reasons]}
 
 
-def record(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> None:
+def record(
+    connection: Connection,
+    generation: Generation,
+    refs: Sequence[PageRef],
+    comes_with: Mapping[str, str] | None = None,
+) -> None:
     """Write one batch of listed pages; those whose revision we lack become `pending`.
 
-    A source may list a page twice; the last one counts. One that cannot be understood or stored goes to quarantine,
-    and what is known of it stays.
+    `comes_with` names, by id, the page that each came with where no listing shows it. A source may list a page twice;
+    the last one counts. One that cannot be understood or stored goes to quarantine, and what is known of it stays.
     """
     distinct = {ref.external_id: ref for ref in refs}.values()
     unclear = {ref.external_id: (ref, ref.problem) for ref in distinct if ref.problem}
     clear = [ref for ref in distinct if not ref.problem]
-    for ref, reason in each_alone(connection, clear, lambda part: _record(connection, generation, part)):
+    for ref, reason in each_alone(
+        connection, clear, lambda part: _record(connection, generation, part, comes_with or {})
+    ):
         unclear[ref.external_id] = (ref, reason)
     if unclear:
         rows = [
@@ -91,7 +98,9 @@ def record(connection: Connection, generation: Generation, refs: Sequence[PageRe
         connection.execute(load_sql("pages_unclear"), {**generation.params, "pages": storable_json(rows)})
 
 
-def _record(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> None:
+def _record(
+    connection: Connection, generation: Generation, refs: Sequence[PageRef], comes_with: Mapping[str, str]
+) -> None:
     titles = {ref.external_id: ref.title for ref in refs if ref.is_container}
     if titles:
         databases = [{"external_id": database, "title": title} for database, title in titles.items()]
@@ -112,6 +121,9 @@ def _record(connection: Connection, generation: Generation, refs: Sequence[PageR
             "editor_name": ref.editor_name,
             "in_trash": ref.in_trash,
             "metadata_hash": metadata_hash(ref),
+            "is_internal": ref.is_internal,
+            "record": ref.record,
+            "comes_with": comes_with.get(ref.external_id),
         }
         for ref in refs
     ]
@@ -267,6 +279,7 @@ def _store_fetched(
     pages: Sequence[tuple[PageRef, FetchedPage]],
     source_now: datetime,
 ) -> None:
+    together = [*pages, *_store_companions(connection, generation, pages)]
     rows = [
         {
             "external_id": ref.external_id,
@@ -280,14 +293,30 @@ def _store_fetched(
             "title": page.title,
             "unknown_types": page.unknown_types,
             "files_unknown": page.files is None,
+            "record": page.record,
         }
-        for ref, page in pages
+        for ref, page in together
     ]
     connection.execute(
         load_sql("pages_fetched"),
         {**generation.params, "pages": storable_json(rows), "settled_before": source_now - SETTLE},
     )
-    files.record(connection, generation.workspace_id, {ref.external_id: page for ref, page in pages})
+    files.record(connection, generation.workspace_id, {ref.external_id: page for ref, page in together})
+
+
+def _store_companions(
+    connection: Connection, generation: Generation, pages: Sequence[tuple[PageRef, FetchedPage]]
+) -> list[tuple[PageRef, FetchedPage]]:
+    """Put what came with pages into the ledger, and take out what does not any more; returns what came."""
+    asked = [ref.external_id for ref, page in pages if page.companions is not None]
+    if not asked:
+        return []
+    brought = [(ref.external_id, companion) for ref, page in pages for companion in page.companions or ()]
+    comes_with = {companion.external_id: page for page, (companion, _) in brought}
+    record(connection, generation, [companion for _, (companion, _) in brought], comes_with)
+    key = {"workspace_id": generation.workspace_id, "pages": asked, "brought": list(comes_with)}
+    connection.execute(load_sql("companions_lost"), key)
+    return [companion for _, companion in brought]
 
 
 def store_failed(
@@ -388,6 +417,39 @@ def store_suspects(connection: Connection, generation: Generation, pages: Sequen
         "WHERE workspace_id = %s AND external_id = ANY(%s)",
         [SECOND_LOOK, generation.workspace_id, list(pages)],
     )
+
+
+def mark_archived(connection: Connection, generation: Generation, pages: Sequence[str]) -> None:
+    """These are there, and no listing will show them again: a listing without them says nothing."""
+    connection.execute(
+        "UPDATE source_page SET is_archived = true WHERE workspace_id = %s AND external_id = ANY(%s)",
+        [generation.workspace_id, list(pages)],
+    )
+
+
+def record_looks(
+    connection: Connection, generation: Generation, looks: Sequence[tuple[Presence, PageRef | None]]
+) -> int:
+    """Write down pages that direct looks found; returns how many."""
+    found = [(presence, ref) for presence, ref in looks if presence.is_there and ref is not None]
+    if found:
+        with connection.transaction():
+            record(connection, generation, [ref for _, ref in found])
+            archived = [ref.external_id for presence, ref in found if presence is Presence.ARCHIVED]
+            mark_archived(connection, generation, archived)
+    return len(found)
+
+
+def archived_to_look_at(connection: Connection, generation: Generation, limit: int) -> list[str]:
+    """The ids of archived pages that were looked at longest ago."""
+    return scalars(connection, load_sql("archived_to_look_at"), {**generation.params, "limit": limit})
+
+
+def companions_follow(connection: Connection, generation: Generation, are_read: bool) -> int:
+    """Let what comes with pages go and return with them; returns how many are back."""
+    with connection.transaction():
+        back: int = scalar(connection, load_sql("companions_follow"), {**generation.params, "are_read": are_read})
+    return back
 
 
 def metadata_hash(ref: PageRef) -> str:

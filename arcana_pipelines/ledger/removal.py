@@ -106,8 +106,8 @@ def _proven(connection: Connection, generation: Generation, source: Source, tras
     # That an interrupted sync saw it there is no proof: it may have been restored since.
     proven = [external_id for external_id in suspects if external_id in trash]
     looks = [(external_id, *source.confirm(external_id)) for external_id in suspects if external_id not in trash]
-    answered = [ref for _, presence, ref in looks if presence is Presence.ALIVE and ref is not None]
-    containers = _unseen_containers(connection, generation, source, answered)
+    answered = [(presence, ref) for _, presence, ref in looks if presence.is_there and ref is not None]
+    containers = _unseen_containers(connection, generation, source, [ref for _, ref in answered])
     with connection.transaction():
         for external_id, presence, ref in looks:
             if presence is Presence.TRASHED and ref is not None:
@@ -124,16 +124,15 @@ def _proven(connection: Connection, generation: Generation, source: Source, tras
                     proven.append(external_id)
         if containers:
             pages.record(connection, generation, containers)
-        alive: list[PageRef] = []
-        for ref in answered:
+        alive: list[tuple[Presence, PageRef]] = []
+        for presence, ref in answered:
             # A page below a trashed one is not listed any more, but says `in_trash: false` of itself.
             if is_below_removed(connection, generation, ref, proven):
                 _mark_below_trash(connection, generation, ref)
                 proven.append(ref.external_id)
             else:
-                alive.append(ref)
-        if alive:
-            pages.record(connection, generation, alive)
+                alive.append((presence, ref))
+        pages.record_looks(connection, generation, alive)
     return proven, len(alive)
 
 
@@ -166,24 +165,23 @@ def _bring_back(connection: Connection, generation: Generation, source: Source, 
         connection.execute(load_sql("removal_restored_databases"), trash)
     returned = scalars(connection, load_sql("removal_returned"), trash)
     looks = [(external_id, *source.confirm(external_id)) for external_id in returned]
-    alive: list[PageRef] = []
+    alive: list[tuple[Presence, PageRef]] = []
     gone: list[str] = []
     with connection.transaction():
         for external_id, presence, ref in looks:
-            if presence is Presence.ALIVE and ref is not None:
+            if presence.is_there and ref is not None:
                 if is_below_removed(connection, generation, ref):
                     # It left the trash by itself, and something above it is still there: no more looks until that
                     # returns.
                     _mark_below_trash(connection, generation, ref)
                 else:
-                    alive.append(ref)
+                    alive.append((presence, ref))
             elif presence is Presence.TRASHED and ref is not None and not ref.in_trash:
                 _mark_below_trash(connection, generation, ref)
             elif presence is Presence.GONE:
                 gone.append(external_id)
         _forget_trash(connection, generation, gone)
-        if alive:
-            pages.record(connection, generation, alive)
+        pages.record_looks(connection, generation, alive)
     # What lies below a page that came back may be back as well.
     return len(alive) + (_bring_back(connection, generation, source, Listing()) if alive else 0)
 

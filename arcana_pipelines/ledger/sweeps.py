@@ -219,6 +219,12 @@ def _look(database: Database, source: Source, sweep: Sweep) -> Note:
     def note(connection: Connection) -> bool:
         # One that cannot be looked at may be there.
         is_gone = presence in (Presence.GONE, Presence.TRASHED)
+        if presence is Presence.ARCHIVED:
+            # No later sweep asks for it again.
+            connection.execute(
+                "UPDATE source_page SET is_archived = true WHERE workspace_id = %s AND external_id = %s",
+                [sweep.workspace_id, page],
+            )
         if presence is Presence.ALIVE and ref is not None:
             # What lies below a page in the trash says of itself that it is there.
             generation = Generation(sweep.workspace_id, sweep.generation, Mode.INCREMENTAL)

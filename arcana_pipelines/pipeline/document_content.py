@@ -18,6 +18,7 @@ from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
 from arcana_pipelines.pipeline.processes import made_in_processes
+from arcana_pipelines.tickets.records import store_records
 
 log = logging.getLogger(__name__)
 
@@ -161,13 +162,15 @@ def _keep(connection: Connection, generation: Generation, made: _Made) -> Conten
 def _store(connection: Connection, generation: Generation, contents: dict[str, Contents]) -> tuple[int, dict[str, str]]:
     """Returns how many versions that made, and the pages that cannot be stored, with the reason."""
     versions = 0
+    failures: dict[str, str] = {}
 
     def write(part: Sequence[tuple[str, Contents]]) -> None:
         nonlocal versions
         versions += store_versions(connection, generation.workspace_id, dict(part))
+        failures.update(store_records(connection, generation.workspace_id, [page for page, _ in part]))
 
     refused = each_alone(connection, list(contents.items()), write)
-    return versions, {external_id: reason for (external_id, _), reason in refused}
+    return versions, failures | {external_id: reason for (external_id, _), reason in refused}
 
 
 def _documents_were_removed(connection: Connection, generation: Generation) -> bool:

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 COMMIT_PAGES = 50
 # Linked pages that an audit looks at: one request each.
 MOST_LINKS = 500
+# Archived pages that an audit looks at: one or two requests each.
+MOST_ARCHIVED = 200
 # So many failures of the whole source in a row, without one page read, end the reading.
 GIVE_UP_AFTER = 20
 # A planner that takes the ledger for as small as it was before such a listing compares each page with each.
@@ -105,6 +107,7 @@ def sync_pages(
     there = _look_at_announced(connection, generation, source, announced, listing)
     if mode is Mode.AUDIT:
         listed += _follow_links(connection, generation, source)
+        listed += _look_at_archived(connection, generation, source)
     elif mode is Mode.INCREMENTAL and source.capabilities.has_containers:
         # That lists pages alone, and the text of a row names its database.
         _record_databases(connection, generation, source)
@@ -117,6 +120,7 @@ def sync_pages(
     # Removal comes first: reading a page that the trash or a whole listing speaks against proves nothing.
     removal = remove_absent(connection, generation, source, listing, allow_removals)
     listed += _take_up(connection, generation, there)
+    listed += pages.companions_follow(connection, generation, source.capabilities.has_companions)
     until = None if read_seconds is None else time.monotonic() + read_seconds
     reading = _Reading(connection, generation, source, source_now, concurrency, until, on_read)
     reading.run()
@@ -185,17 +189,23 @@ def _record_databases(connection: Connection, generation: Generation, source: So
 def _follow_links(connection: Connection, generation: Generation, source: Source) -> int:
     """Look at pages that others link to but no listing has shown (search is not exhaustive)."""
     unknown = pages.unknown_links(connection, generation.workspace_id, MOST_LINKS)
-    looks = [source.confirm(external_id) for external_id in unknown]
-    alive = [ref for presence, ref in looks if presence is Presence.ALIVE and ref is not None]
-    if alive:
+    return pages.record_looks(connection, generation, [source.confirm(external_id) for external_id in unknown])
+
+
+def _look_at_archived(connection: Connection, generation: Generation, source: Source) -> int:
+    """Look at a share of the archived pages, which nothing lists; those that are gone become suspects."""
+    asked = pages.archived_to_look_at(connection, generation, MOST_ARCHIVED)
+    looks = [(external_id, *source.confirm(external_id)) for external_id in asked]
+    gone = [external_id for external_id, presence, _ in looks if presence in (Presence.GONE, Presence.TRASHED)]
+    if gone:
         with connection.transaction():
-            pages.record(connection, generation, alive)
-    return len(alive)
+            pages.store_suspects(connection, generation, gone)
+    return pages.record_looks(connection, generation, [(presence, ref) for _, presence, ref in looks])
 
 
 def _look_at_announced(
     connection: Connection, generation: Generation, source: Source, announced: Waiting, listing: Listing
-) -> list[PageRef]:
+) -> list[tuple[Presence, PageRef]]:
     """Look at announced pages that the listing did not show: the search index may lag behind the events.
 
     Returns those that are there; trashed ones join the listing's trash.
@@ -204,28 +214,25 @@ def _look_at_announced(
         with connection.transaction():
             pages.mark_stale(connection, generation, announced.commented)
     unlisted = pages.not_seen(connection, generation, announced.pages)
-    alive: list[PageRef] = []
+    alive: list[tuple[Presence, PageRef]] = []
     for external_id in unlisted:
         presence, ref = source.confirm(external_id)
-        if presence is Presence.ALIVE and ref is not None:
-            alive.append(ref)
+        if presence.is_there and ref is not None:
+            alive.append((presence, ref))
         elif presence is Presence.TRASHED and listing.trash is not None:
             listing.trash.add(external_id)
     return alive
 
 
-def _take_up(connection: Connection, generation: Generation, announced: Sequence[PageRef]) -> int:
+def _take_up(connection: Connection, generation: Generation, announced: Sequence[tuple[Presence, PageRef]]) -> int:
     """Record announced pages that are there, except below something that is removed; returns how many."""
     # Removal may have listed some of them in the meantime.
-    new = set(pages.not_seen(connection, generation, [ref.external_id for ref in announced]))
-    refs = [
-        ref for ref in announced
+    new = set(pages.not_seen(connection, generation, [ref.external_id for _, ref in announced]))
+    looks = [
+        (presence, ref) for presence, ref in announced
         if ref.external_id in new and not is_below_removed(connection, generation, ref)
     ]  # fmt: skip
-    if refs:
-        with connection.transaction():
-            pages.record(connection, generation, refs)
-    return len(refs)
+    return pages.record_looks(connection, generation, looks)
 
 
 def _distrust_empty(connection: Connection, generation: Generation, listing: Listing, allow_removals: int) -> None:
@@ -391,6 +398,8 @@ class _Reading:
             self._failed_in_a_row = 0
 
     def _commit(self) -> None:
+        companions = [ref.external_id for _, page in self._read for ref, _ in page.companions or ()]
+        self.extra += len(pages.not_seen(self.connection, self.generation, companions)) if companions else 0
         with self.connection.transaction():
             if self._read:
                 pages.store_fetched(self.connection, self.generation, self._read, self.source_now)

@@ -21,6 +21,7 @@ WORKSPACE = "5e1f0000-0000-4000-8000-000000000001"
 USER = "5e1f0000-0000-4000-8000-000000000002"
 INDEX = "5e1f0000-0000-4000-8000-000000000003"
 TARGET = "5e1f0000-0000-4000-8000-000000000006"
+TICKET = "5e1f0000-0000-4000-8000-000000000007"
 COMPANY = "5e1f0000-0000-4000-8000-000000000005"
 BATCH = "5e1f0000-0000-4000-8000-000000000004"
 RETIRED_BUILD, ACTIVE_BUILD = 1, 2
@@ -377,6 +378,56 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
                 "sha256": "\\x" + 32 * "0f",
                 "fetched_at": FIRST_SYNC,
                 "parser": "pdf/1",
+            }
+        ],
+        "tickets": [
+            {
+                **in_workspace,
+                "id": TICKET,
+                "company_id": COMPANY,
+                "platform": "notion",
+                "ticket_id": "20",
+                "title": "Cannot log in",
+                "status": "Open",
+                "summary": {"symptom": "No log-in."},
+                "content_hash": "\\x" + 32 * "0a",
+            }
+        ],
+        "conversations": [
+            {
+                "ticket_id": TICKET,
+                "company_id": COMPANY,
+                "platform": "notion",
+                "conversation_id": "3",
+                "content": "Which browser?",
+                "message_type": "public",
+                "author_type": "agent",
+                "created_at": FIRST_SYNC,
+            }
+        ],
+        "summary_attempt": [
+            {
+                **in_workspace,
+                "ticket_id": TICKET,
+                "claim": TICKET,
+                "state": "failed",
+                "content_hash": "\\x" + 32 * "0a",
+                "model": "a-model",
+                "prompt_version": 1,
+                "reserved_tokens": 0,
+                "ends_at": FIRST_SYNC,
+                "reason": "no JSON",
+            }
+        ],
+        "summary_usage": [
+            {
+                **in_workspace,
+                "day": FIRST_SYNC[:10],
+                "model": "a-model",
+                "requests": 1,
+                "input_tokens": 100,
+                "output_tokens": 10,
+                "seconds": 1.5,
             }
         ],
         "source_limit": [{"credential_hash": "0" * 32, "configured": 180, "per_minute": 170.0, "reason": "429"}],

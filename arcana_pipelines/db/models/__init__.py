@@ -17,6 +17,7 @@ from arcana_pipelines.db.models import (
     operations,
     rules,
     target,
+    ticket,
     usage,
     workspace,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "operations",
     "rules",
     "target",
+    "ticket",
     "usage",
     "workspace",
 ]

@@ -29,7 +29,10 @@ from arcana_pipelines.db.models.base import LTREE, Base, now, one_of, owned_by_w
 
 
 class Document(Base):
-    """Identity, place and owner of a page, and a pointer to its latest content."""
+    """Identity, place and owner of a page, and a pointer to its latest content.
+
+    `is_internal`: it is not for everybody who may read the workspace; what hangs on it is not, either.
+    """
 
     __tablename__ = "document"
     __table_args__ = (
@@ -53,6 +56,7 @@ class Document(Base):
         ),
         Index("document_path_gist", "path", postgresql_using="gist"),
         Index("document_workspace_id_idx", "workspace_id"),
+        Index("document_internal_idx", "workspace_id", postgresql_where=text("is_internal")),
     )
 
     document_id: Mapped[str] = uuid_key()
@@ -68,6 +72,7 @@ class Document(Base):
     created_at: Mapped[Any] = now()
     updated_at: Mapped[Any] = now()
     deleted_at: Mapped[Any] = time()
+    is_internal: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
 
 
 class DocumentContent(Base):

@@ -49,13 +49,18 @@ class SyncGeneration(Base):
 
 
 class SourcePage(Base):
-    """The ledger: every item the source ever listed, and what became of it."""
+    """The ledger: every item the source ever listed, and what became of it.
+
+    `is_archived`: it is there, and no listing shows it any more. `comes_with` is the page whose reading brings this
+    one, which no listing ever shows. `record` is what the listing brought beside the reference until the page is read,
+    and what the reading brought for the tables of tickets until it is there.
+    """
 
     __tablename__ = "source_page"
     __table_args__ = (
         PrimaryKeyConstraint("workspace_id", "external_id"),
         # A source has words of its own for what holds others.
-        CheckConstraint("kind IN ('page', 'row') OR is_container", name="kind"),
+        CheckConstraint("kind ~ '^[a-z][a-z_]*$'", name="kind"),
         one_of("state", PAGE_STATES),
         Index("source_page_document_id_idx", "document_id"),
         Index(
@@ -75,6 +80,13 @@ class SourcePage(Base):
         Index("source_page_title_idx", "workspace_id", text("lower(left(title, 200))")),
         Index("source_page_database_idx", "workspace_id", postgresql_where=text("is_container")),
         Index("source_page_files_idx", "workspace_id", postgresql_where=text("files_unknown")),
+        Index("source_page_archived_idx", "workspace_id", "seen_generation", postgresql_where=text("is_archived")),
+        Index(
+            "source_page_companions_idx",
+            "workspace_id",
+            "comes_with",
+            postgresql_where=text("comes_with IS NOT NULL"),
+        ),
         Index("source_page_removed_idx", "workspace_id", "removed_at", postgresql_where=text("state = 'tombstoned'")),
     )
 
@@ -112,6 +124,10 @@ class SourcePage(Base):
     editor_id: Mapped[str | None] = mapped_column(TEXT)
     editor_name: Mapped[str | None] = mapped_column(TEXT)
     files_unknown: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
+    is_internal: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
+    is_archived: Mapped[bool] = mapped_column(BOOLEAN, server_default=text("false"))
+    comes_with: Mapped[str | None] = mapped_column(TEXT)
+    record: Mapped[Any] = mapped_column(JSONB, nullable=True)
 
 
 class SourceSweep(Base):

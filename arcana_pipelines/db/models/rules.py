@@ -44,6 +44,8 @@ GUARDED = (
     "chunk_analytics",
     "index_target",
     "target_collection",
+    "tickets",
+    "conversations",
     # It may be added to, and not read.
     "audit_logs",
 )

@@ -41,7 +41,7 @@ UNION ALL
 SELECT format('policy %s.%s: %s %s', t.relname, y.polname, y.polpermissive, pg_get_expr(y.polqual, t.oid))
 FROM tables t
 JOIN pg_policy y ON y.polrelid = t.oid
-WHERE y.polname <> 'of_company'
+WHERE y.polname NOT IN ('of_company', 'of_readers')
 UNION ALL
 SELECT format('table %s partitioned by %s', t.relname, pg_get_partkeydef(t.oid))
 FROM tables t

@@ -9,6 +9,7 @@ DECLARE
     ours CONSTANT text := '(SELECT nullif(current_setting(''arcana.company_id'', true), '''')::uuid)';
     of_builds CONSTANT text :=
         'rag_index_build_id = ANY (ARRAY(SELECT b.rag_index_build_id FROM rag_index_build b))';
+    may_see CONSTANT text := '(SELECT current_setting(''arcana.internal'', true) = ''on'')';
     of_workspaces CONSTANT text := 'workspace_id = ANY (ARRAY(SELECT w.workspace_id FROM workspace w))';
     statement text;
     wanted record;
@@ -32,6 +33,8 @@ BEGIN
             ('document', NULL, 'company_id = %s'),
             ('rag_indexes', NULL, 'company_id = %s'),
             ('rag_index_build', NULL, 'rag_index_id = ANY (ARRAY(SELECT i.rag_index_id FROM rag_indexes i))'),
+            ('tickets', NULL, 'company_id = %s'),
+            ('conversations', NULL, 'company_id = %s'),
             ('document_content', NULL,
              'EXISTS (SELECT FROM document d WHERE d.document_id = document_content.document_id)'),
             ('document_relation', NULL,
@@ -39,7 +42,7 @@ BEGIN
             ('document_property', NULL, of_workspaces),
             ('source_page', ARRAY[
                 'workspace_id', 'document_id', 'external_id', 'kind', 'parent_kind', 'parent_external_id', 'title', 'url',
-                'last_edited_at', 'in_trash', 'state', 'properties', 'is_container'
+                'last_edited_at', 'in_trash', 'state', 'properties', 'is_container', 'is_internal'
              ], of_workspaces),
             ('source_file', ARRAY[
                 'workspace_id', 'document_id', 'external_id', 'page_external_id', 'name', 'origin', 'caption', 'state',
@@ -79,6 +82,24 @@ BEGIN
         LOOP
             EXECUTE statement;
         END LOOP;
+    END LOOP;
+    -- What is internal is for those alone who may see it, for whom the session says so. What hangs on a document that is
+    -- not seen is not, either: its versions and relations by their own policies, its files by this one.
+    FOR wanted IN
+        SELECT to_regclass(name) AS name, condition
+        FROM (VALUES
+            ('document', format('NOT is_internal OR %s', may_see)),
+            ('source_page', format('NOT is_internal OR %s', may_see)),
+            ('conversations', format('message_type <> ''private'' OR %s', may_see)),
+            ('source_file',
+             'page_external_id IS NULL OR EXISTS (SELECT FROM source_page p WHERE p.workspace_id = source_file.workspace_id '
+             'AND p.external_id = source_file.page_external_id)')
+        ) AS tables (name, condition)
+        WHERE EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('document') AND attname = 'is_internal')
+          AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = to_regclass(tables.name) AND polname = 'of_readers')
+    LOOP
+        EXECUTE format('CREATE POLICY of_readers ON %s AS RESTRICTIVE TO arcana_tenant USING (%s)',
+                       wanted.name, wanted.condition);
     END LOOP;
     -- Before it is known whose a request is: the release of the schema, the keys with what they may do, and the names of
     -- companies, by which tokens of other issuers say whose they are.

@@ -8,7 +8,7 @@ WITH processed AS (
     SELECT p.external_id, p.document_id, t.contents, t.links, t.user_id, decode(t.content_hash, 'hex') AS content_hash,
            p.document_id IS NULL OR p.content_hash IS DISTINCT FROM decode(t.content_hash, 'hex') AS is_new,
            w.user_id AS owner_id, w.company_id, w.platform, coalesce(p.document_id, gen_random_uuid()) AS target_id, gen_random_uuid() AS content_id,
-           d.deleted_at IS NOT NULL AS is_back,
+           d.deleted_at IS NOT NULL AS is_back, p.is_internal,
            text2ltree('w' || replace(w.workspace_id::text, '-', '') || '.p' || left(md5(p.external_id), 16)) AS path
     FROM processed t
     JOIN source_page p ON p.workspace_id = %(workspace_id)s AND p.external_id = t.external_id
@@ -17,8 +17,10 @@ WITH processed AS (
     WHERE p.state = 'fetched'
 ), created AS (
     -- The place is provisional: paths.sql puts it under its parents.
-    INSERT INTO document (document_id, workspace_id, company_id, platform, user_id, path, upload_status, latest_content_id)
-    SELECT target_id, %(workspace_id)s, company_id, platform, owner_id, path, 'uploaded', content_id FROM page WHERE document_id IS NULL
+    INSERT INTO document (document_id, workspace_id, company_id, platform, user_id, path, upload_status, latest_content_id,
+                          is_internal)
+    SELECT target_id, %(workspace_id)s, company_id, platform, owner_id, path, 'uploaded', content_id, is_internal
+    FROM page WHERE document_id IS NULL
 ), version AS (
     INSERT INTO document_content (document_content_id, document_id, user_id, contents, version)
     SELECT content_id, target_id, user_id, contents,

@@ -1,18 +1,21 @@
 -- Record one batch of listed pages. A page must be read when its revision is not the one we hold; when only
 -- its metadata changed, or it comes back from removal, the body we hold is processed again.
--- in: workspace_id, generation, pages (JSON: what PageRef says, and metadata_hash in hex)
+-- in: workspace_id, generation, pages (JSON: what PageRef says, metadata_hash in hex, and comes_with: the page whose
+--     reading brought this one)
 -- out: how many were recorded: pages, and containers with them
 WITH listed AS (
     SELECT * FROM json_to_recordset(%(pages)s::json) AS t(
         external_id text, kind text, is_container boolean, parent_kind text, parent_id text, title text, url text,
         properties jsonb, revision text, last_edited_at timestamptz, editor_id text, editor_name text, in_trash boolean,
-        metadata_hash text)
+        metadata_hash text, is_internal boolean, record jsonb, comes_with text)
 ), recorded AS (
     INSERT INTO source_page AS held (
         workspace_id, external_id, kind, is_container, parent_kind, parent_external_id, title, url, properties, revision,
-        last_edited_at, editor_id, editor_name, in_trash, metadata_hash, state, reason, seen_generation)
+        last_edited_at, editor_id, editor_name, in_trash, metadata_hash, is_internal, record, comes_with, state, reason,
+        seen_generation)
     SELECT %(workspace_id)s, external_id, kind, is_container, parent_kind, parent_id, title, url, properties, revision,
            last_edited_at, editor_id, editor_name, in_trash, decode(metadata_hash, 'hex'),
+           is_internal, record, comes_with,
            CASE WHEN is_container THEN 'skipped' ELSE 'pending' END,
            CASE WHEN is_container THEN 'its rows are pages of their own' END,
            %(generation)s
@@ -33,6 +36,13 @@ WITH listed AS (
         editor_id = excluded.editor_id,
         editor_name = excluded.editor_name,
         in_trash = excluded.in_trash,
+        is_internal = excluded.is_internal,
+        -- What is shown again is no longer archived.
+        is_archived = false,
+        comes_with = excluded.comes_with,
+        -- What was read of a revision is more than what a listing says of it.
+        record = CASE WHEN held.fetched_revision IS DISTINCT FROM excluded.revision THEN excluded.record
+                      ELSE held.record END,
         seen_generation = excluded.seen_generation,
         outcome = NULL,
         removed_at = NULL,

@@ -29,4 +29,4 @@ UPDATE source_page p SET
 FROM below
 WHERE p.workspace_id = %(workspace_id)s AND p.external_id = below.external_id
   AND p.state <> 'tombstoned' AND (p.seen_generation < %(generation)s OR p.is_container)
-  AND NOT (p.is_container AND p.in_trash);
+  AND NOT (p.is_container AND p.in_trash) AND p.comes_with IS NULL;

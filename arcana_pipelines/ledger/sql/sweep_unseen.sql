@@ -7,7 +7,7 @@ FROM source_sweep s
 JOIN source_page p ON p.workspace_id = s.workspace_id AND p.seen_generation <= s.generation
 LEFT JOIN unlisted_page u ON u.workspace_id = p.workspace_id AND u.external_id = p.external_id
 WHERE s.workspace_id = %(workspace_id)s
-  AND NOT p.is_container
+  AND NOT p.is_container AND NOT p.is_archived AND p.comes_with IS NULL
   AND (p.state IN ('unchanged', 'quarantined') OR (p.state = 'skipped' AND p.document_id IS NOT NULL))
   AND NOT coalesce(u.is_gone OR u.sweeps >= 2, false)
   AND p.external_id <> ALL (s.looked)
