@@ -151,6 +151,18 @@ class InputRejected(EmbeddingFailed):
     """The provider refuses this input; another one may be fine. Never raised for what concerns every input."""
 
 
+class SummaryFailed(ArcanaError):
+    """The chat model that summarises tickets did not answer properly, for now. What was made stays; no sync waits."""
+
+
+class SummaryRefused(SummaryFailed):
+    """The chat model refuses this ticket; another one may be fine. Never raised for what concerns every ticket."""
+
+
+class SummaryUnusable(SummaryFailed):
+    """What the chat model answered is no summary of the ticket. The message says why, and nothing of what it said."""
+
+
 class RerankingFailed(ArcanaError):
     """The reranker failed, was too slow or answered with something unusable. Searches go on without it."""
 

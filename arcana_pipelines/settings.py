@@ -241,6 +241,13 @@ class Settings(ScheduleTimes):
     reranker_api_key: SecretStr | None = None
     reranker_model_path: Path | None = None
 
+    # Summaries of tickets. The least budget is what one ticket may need.
+    summary_model: str | None = None
+    summary_base_url: HttpUrl = "https://api.openai.com/v1"
+    summary_api_key: SecretStr | None = None
+    summary_budget: int = Field(1_000_000, ge=100_000)
+    summary_timeout: float = Field(60.0, gt=0, le=600)
+
     # Names with commas, as people write them.
     arcana_ui_hosts: str = ""
 
@@ -341,6 +348,7 @@ _FROM_FILE = "ARCANA_FROM_ENV_FILE"
 _SENT_TO = (
     ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
     ("RERANKER_API_KEY", "RERANKER_URL"),
+    ("SUMMARY_API_KEY", "SUMMARY_BASE_URL"),
     ("QDRANT_API_KEY", "QDRANT_URL"),
     ("MILVUS_PASSWORD", "MILVUS_HOST"),
     ("FILE_TRANSCRIPTION_API_KEY", "FILE_TRANSCRIPTION_URL"),

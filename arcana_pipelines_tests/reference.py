@@ -61,6 +61,8 @@ UNITS = {
     "openai_batch_above": "texts",
     "embedding_price_per_million_tokens": "US dollars a million tokens",
     "embedding_monthly_budget_usd": "US dollars a month",
+    "summary_budget": "tokens a day",
+    "summary_timeout": "seconds",
     "retention_days": "days",
     "batch_size": "texts",
     "max_concurrent_requests": "requests",

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arcana_pipelines.embedding.openai.client import pause_asked_for
 from arcana_pipelines.embedding.openai.embedder import OpenAIEmbedder
 from arcana_pipelines.errors import EmbeddingFailed, InputRejected
+from arcana_pipelines.net.openai_client import pause_asked_for
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.openai_server import EmbeddingServer, tokens_of, vector_of
 from arcana_pipelines_tests.conftest import Naps
