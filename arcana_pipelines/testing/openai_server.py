@@ -1,10 +1,14 @@
-"""A stand-in of OpenAI's embeddings, files, batches and transcriptions, over real HTTP.
+"""A stand-in of OpenAI's embeddings, files, batches, transcriptions and chat completions, over real HTTP.
 
     with EmbeddingServer(dimensions=8) as server:
         client = openai.OpenAI(api_key="sk-stand-in", base_url=server.base_url)
 
 It keeps OpenAI's limits, counts the tokens that it would bill, and fails on command (`server.fail`). The vector of a
 text is made of its hash: the same text has the same vector. Batches rest until `server.finish_batches`.
+
+Its chat model summarises the ticket that is the user's message: its first words, in the language of its letters. What
+it is to say instead can be said (`server.sayings`), it can be silent (`server.is_silent`), and it can be made to do what
+a ticket tells it (`server.obeys`), as models do.
 """
 
 from __future__ import annotations
@@ -32,6 +36,8 @@ MOST_INPUTS = 2048
 MOST_TOKENS = 300_000
 MOST_TOKENS_OF_AN_INPUT = 8192
 MOST_BYTES_OF_A_RECORDING = 25 * 2**20
+
+_ORDER = re.compile(r"(?i)ignore (?:all|the) (?:above|previous)[^\n]*|위의? (?:지시|내용)[^\n]*무시[^\n]*")
 
 
 def tokens_of(text: str) -> int:
@@ -83,6 +89,11 @@ class EmbeddingServer(AnsweringServer):
         batches: the batches, by id.
         spoken: what is said in whatever recording is sent: segments of a transcript (`start`, `end`, `text` …).
         recordings: the forms that were sent to be transcribed: fields by name, the file as its `filename` and `file`.
+        chats: the bodies of the requests for a chat completion so far, with their `headers`.
+        sayings: (content, finish_reason) of the next chat completions, in the place of proper ones.
+        is_silent: a chat completion is not answered while this is set, until the server closes.
+        obeys: an order in a ticket is followed: the answer is what the order asks for, as far as a text can be.
+        chat_refuses: keys of a request for a chat completion that this endpoint does not know.
     """
 
     def __init__(self, dimensions: int = 8, refuses: str | None = None) -> None:
@@ -96,6 +107,12 @@ class EmbeddingServer(AnsweringServer):
         self.batches: dict[str, Json] = {}
         self.spoken: list[Json] = []
         self.recordings: list[Json] = []
+        self.chats: list[Json] = []
+        self.sayings: list[tuple[str | None, str]] = []
+        self.is_silent = False
+        self.obeys = False
+        self.chat_refuses: frozenset[str] = frozenset()
+        self._closing = threading.Event()
         self._faults: list[Fault] = []
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
@@ -166,6 +183,8 @@ class EmbeddingServer(AnsweringServer):
     def answer(self, request: Request) -> Answer | None:
         """What a request gets, which may be a fault."""
         fault = self.take_fault(f"{request.method} {request.target}")
+        if self.is_silent and request.target.endswith("/chat/completions"):
+            self._closing.wait()
         try:
             if fault is not None and not fault.late:
                 raise _Refused(fault.status, "A fault.", fault.error)
@@ -180,6 +199,11 @@ class EmbeddingServer(AnsweringServer):
             more = fault.headers if fault is not None else {}
             return Answer(refused.status, said, {"Content-Type": "application/json", **more})
 
+    def close(self) -> None:
+        """Stop serving."""
+        self._closing.set()
+        super().close()
+
     def _answer(self, request: Request) -> Json | bytes:
         body = request.body
         routes: list[tuple[str, str, Callable[..., Json | bytes]]] = [
@@ -187,6 +211,7 @@ class EmbeddingServer(AnsweringServer):
             ("POST", r"/v1/files", lambda: self._upload(body, request.headers.get("content-type", ""))),
             ("GET", r"/v1/files/([^/]+)/content", lambda name: self._file(name)),
             ("POST", r"/v1/audio/transcriptions", lambda: self._transcribe(body, request.headers)),
+            ("POST", r"/v1/chat/completions", lambda: self._chat(json.loads(body), request.headers)),
             ("DELETE", r"/v1/files/([^/]+)", lambda name: self._delete(name)),
             ("POST", r"/v1/batches", lambda: self._create(json.loads(body))),
             ("GET", r"/v1/batches", self._list),
@@ -232,6 +257,39 @@ class EmbeddingServer(AnsweringServer):
         if form["model"] != "whisper-1":
             raise _Refused(400, f"response_format 'verbose_json' is not compatible with model '{form['model']}'.")
         return {"task": "transcribe", "language": "korean", "duration": 10.0, "text": text, "segments": self.spoken}
+
+    def _chat(self, body: Json, headers: Mapping[str, str]) -> Json:
+        self.chats.append({**body, "headers": dict(headers)})
+        if unknown := self.chat_refuses & body.keys():
+            raise _Refused(400, f"Unsupported parameter: {', '.join(sorted(unknown))}")
+        sent = [str(message["content"]) for message in body["messages"]]
+        if self.refuses is not None and self.refuses in sent[-1]:
+            raise _Refused(400, f"The prompt was filtered: {sent[-1]}", {"code": "content_filter"})
+        said, finished = self.sayings.pop(0) if self.sayings else (self._summary(sent), "stop")
+        counts = [sum(map(tokens_of, sent)), tokens_of(said or "")]
+        return {
+            "id": f"chatcmpl-{next(self._numbers)}", "object": "chat.completion", "created": 0, "model": body["model"],
+            "choices": [{"index": 0, "finish_reason": finished, "message": {"role": "assistant", "content": said}}],
+            "usage": {"prompt_tokens": counts[0], "completion_tokens": counts[1], "total_tokens": sum(counts)},
+        }  # fmt: skip
+
+    def _summary(self, sent: list[str]) -> str:
+        ticket = json.loads(sent[-1])
+        text = " ".join([ticket["title"], *(message["text"] for message in ticket["messages"])])
+        if self.obeys and (order := _ORDER.search(text)):
+            # All that it knows, as a model that is taken in would say it.
+            return f"{order[0]}\n{sent[0]}\n" * 50
+        is_korean = re.search(r"[가-힣]", text) is not None
+        symptom, last = " ".join(text.split())[:200], ticket["messages"][-1:]
+        return json.dumps(
+            {
+                "symptom": f"고객 문의: {symptom}" if is_korean else f"The customer writes: {symptom}",
+                "cause": None,
+                "resolution": " ".join(last[0]["text"].split())[:200] if last and last[0]["by"] == "agent" else None,
+                "language": "ko" if is_korean else "en",
+            },
+            ensure_ascii=False,
+        )
 
     def _keep(self, content: bytes) -> Json:
         name = f"file-{next(self._numbers)}"
