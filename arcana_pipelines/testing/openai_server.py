@@ -6,9 +6,9 @@
 It keeps OpenAI's limits, counts the tokens that it would bill, and fails on command (`server.fail`). The vector of a
 text is made of its hash: the same text has the same vector. Batches rest until `server.finish_batches`.
 
-Its chat model summarises the ticket that is the user's message: its first words, in the language of its letters. What
-it is to say instead can be said (`server.sayings`), it can be silent (`server.is_silent`), and it can be made to do what
-a ticket tells it (`server.obeys`), as models do.
+Its chat model summarises the ticket that is the user's message: its first words, in the language of its letters. It can
+be told what to say instead (`server.sayings`), be silent (`server.is_silent`), and do what a ticket tells it
+(`server.obeys`), as models do.
 """
 
 from __future__ import annotations
