@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from arcana_pipelines.cli.interrupts import interruptible
@@ -17,7 +17,7 @@ from arcana_pipelines.ledger import generations
 from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.operations.reports import SyncReport, sync_report
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.sources.registry import check_source
+from arcana_pipelines.sources.registry import check_source, require_platform
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.workspaces import Workspace
 
@@ -46,10 +46,10 @@ def run_sync(
     mode: Mode,
     *,
     as_json: bool = False,
-    job: str = "sync_workspace",
+    purpose: Literal["sync", "audit", "retry", "stage"] = "sync",
     **config: Any,
 ) -> Ran:
-    """Run the job for one partition and return its report. `config`: see `SyncConfig`.
+    """Run the job that does this for one partition and return its report. `config`: see `SyncConfig`.
 
     Raises:
         WrongUse: the workspace cannot be synced as it is set up; no run was started.
@@ -59,13 +59,16 @@ def run_sync(
         workspace = workspaces.find(connection, slug)
     check_source(workspace.platform, workspace.source_config, workspace.credential_ref, slug, database)
     started = time.monotonic()
-    if job == "sync_workspace" and mode is Mode.INCREMENTAL and not config.get("allow_removals"):
+    if purpose == "sync" and mode is Mode.INCREMENTAL and not config.get("allow_removals"):
         report = _run_quietly(database, workspace, as_json)
         if report is not None:
             return Ran(report, round(time.monotonic() - started, 3), None)
     from arcana_pipelines.defs.config import sync_config
+    from arcana_pipelines.defs.jobs import READERS
 
-    run_id, number = run_job(database, workspace, job, sync_config(mode, **config), as_json=as_json)
+    asset = require_platform(workspace.platform, slug).asset
+    asked = sync_config(mode, asset=asset, **config)
+    run_id, number = run_job(database, workspace, READERS[asset][purpose], asked, as_json=as_json)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
         generation = generations.numbered(connection, workspace.workspace_id, number)

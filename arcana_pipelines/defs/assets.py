@@ -11,7 +11,7 @@ import dagster as dg
 
 from arcana_pipelines.chunking.sizes import CHUNKER_VERSION
 from arcana_pipelines.defs import results
-from arcana_pipelines.defs.checks import workspace_check
+from arcana_pipelines.defs.checks import ledger_checks, workspace_check
 from arcana_pipelines.defs.config import SyncConfig
 from arcana_pipelines.defs.names import ASSET_TAG, beside
 from arcana_pipelines.defs.partitions import workspaces
@@ -32,27 +32,35 @@ OWNERS = ["team:data-platform"]
     owners=OWNERS,
     code_version="1",
     metadata={"dagster/table_name": "source_page"},
-    check_specs=[
-        workspace_check(
-            "ledger_balances",
-            asset="notion_pages",
-            blocking=True,
-            description="Every page that was listed is indexed, unchanged, skipped, quarantined or pending.",
-        ),
-        workspace_check(
-            "listing_is_complete",
-            asset="notion_pages",
-            description="The source listed everything it was asked for. An incomplete listing removes nothing.",
-        ),
-        workspace_check(
-            "removals_are_within_the_cap",
-            asset="notion_pages",
-            description="No mass removal waits for a person to allow it (`allow_removals`).",
-        ),
-    ],
+    check_specs=ledger_checks("notion_pages"),
 )
 def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: ArcanaResource) -> dg.MaterializeResult:
     """The ledger of a workspace's pages: listed, read where stale, proven where missing."""
+    return _read(context, config, arcana)
+
+
+@dg.asset(
+    partitions_def=workspaces,
+    group_name="notion_index",
+    kinds={"tickets", "postgres"},
+    tags={ASSET_TAG: "support_tickets"},
+    owners=OWNERS,
+    code_version="1",
+    metadata={"dagster/table_name": "source_page"},
+    check_specs=ledger_checks("support_tickets"),
+)
+def support_tickets(
+    context: dg.AssetExecutionContext, config: SyncConfig, arcana: ArcanaResource
+) -> dg.MaterializeResult:
+    """The ledger of a workspace's support tickets: listed, read where stale, proven where missing."""
+    return _read(context, config, arcana)
+
+
+def _read(context: dg.AssetExecutionContext, config: SyncConfig, arcana: ArcanaResource) -> dg.MaterializeResult:
+    """List and read the workspace, if it is this asset that reads it."""
+    reader = arcana.reader(context)
+    if reader != context.asset_key.path[-1]:
+        return results.of_other_reader(reader)
     started = time.monotonic()
     request = config.request(purpose_of(context))
     index = beside(context.asset_key, "rag_indexes")
@@ -64,7 +72,7 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
 
 
 @dg.asset(
-    deps=[notion_pages],
+    deps=[notion_pages, support_tickets],
     partitions_def=workspaces,
     group_name="notion_index",
     kinds={"file", "postgres"},
@@ -88,13 +96,13 @@ def notion_pages(context: dg.AssetExecutionContext, config: SyncConfig, arcana: 
     ],
 )
 def document_files(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult:
-    """The files of pages: fetched once, kept by their content, read in processes of their own."""
+    """The files of pages and tickets: fetched once, kept by their content, read in processes of their own."""
     started = time.monotonic()
     return results.of_files(sync.fetch_files(arcana.session(context)), started)
 
 
 @dg.asset(
-    deps=[notion_pages, document_files],
+    deps=[notion_pages, support_tickets, document_files],
     partitions_def=workspaces,
     group_name="notion_index",
     kinds={"markdown", "postgres"},
@@ -104,7 +112,7 @@ def document_files(context: dg.AssetExecutionContext, arcana: ArcanaResource) ->
     metadata={"dagster/table_name": "document_content"},
 )
 def document_content(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult:
-    """Documents and their versions, of pages and files: normalised text, properties, place in the tree, references."""
+    """Documents and their versions, of pages, tickets and files: normalised text, properties, place, references."""
     started = time.monotonic()
     return results.of_contents(sync.make_contents(arcana.session(context)), started)
 

@@ -9,11 +9,12 @@ import dagster as dg
 from arcana_pipelines.defs import assets, checks, freshness_policy, quality
 from arcana_pipelines.defs.file_jobs import FILE_JOBS
 from arcana_pipelines.defs.index_jobs import INDEX_JOBS
-from arcana_pipelines.defs.jobs import installation_job, workspace_jobs
+from arcana_pipelines.defs.jobs import installation_job, jobs_for, workspace_jobs
 from arcana_pipelines.defs.maintenance import maintenance
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.defs.schedules import schedules as our_schedules
-from arcana_pipelines.defs.sensors import SENSORS
+from arcana_pipelines.defs.sensors import SENSORS, asking_for
+from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.settings import ScheduleTimes
 
 __all__ = ["build_defs"]
@@ -49,17 +50,19 @@ def build_defs(
         for each in dg.load_assets_from_modules([assets, quality], key_prefix=key_prefix)
         if isinstance(each, dg.AssetsDefinition)
     ]
+    jobs = workspace_jobs(health, installation)
+    syncs = [job for job in jobs if job.name in jobs_for(Purpose.SYNC)]
     return dg.Definitions(
         assets=freshness_policy.mark(ours, by_the_clock),
         asset_checks=stepping,
         jobs=[
-            *workspace_jobs(health, installation),
+            *jobs,
             *INDEX_JOBS,
             *FILE_JOBS,
             installation_job(installation),
             maintenance,
         ],
-        sensors=SENSORS if sensors is None else sensors,
+        sensors=asking_for(syncs, SENSORS if sensors is None else sensors),
         schedules=by_the_clock,
         resources={"arcana": ArcanaResource(), **(resources or {})},
     )

@@ -38,6 +38,28 @@ def workspace_check(name: str, asset: str, description: str, *, blocking: bool =
         )
 
 
+def ledger_checks(asset: str) -> list[dg.AssetCheckSpec]:
+    """Those of an asset that lists a source and reads it."""
+    return [
+        workspace_check(
+            "ledger_balances",
+            asset=asset,
+            blocking=True,
+            description="Every page that was listed is indexed, unchanged, skipped, quarantined or pending.",
+        ),
+        workspace_check(
+            "listing_is_complete",
+            asset=asset,
+            description="The source listed everything it was asked for. An incomplete listing removes nothing.",
+        ),
+        workspace_check(
+            "removals_are_within_the_cap",
+            asset=asset,
+            description="No mass removal waits for a person to allow it (`allow_removals`).",
+        ),
+    ]
+
+
 with _preview():
 
     @dg.asset_check(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import dagster as dg
 from pydantic import Field
 
+from arcana_pipelines.defs.names import READING
 from arcana_pipelines.files.kinds import FileKind
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, IndexSettings
@@ -39,8 +40,8 @@ class SyncConfig(dg.Config):
     page: str | None = Field(
         None,
         min_length=1,
-        description="In the job `retry_pages` only: the id of the one page to read again, whatever its state. "
-        "Left out: all pages that wait in quarantine.",
+        description="In the jobs `retry_pages` and `retry_tickets` only: the id of the one page or ticket to read "
+        "again, whatever its state. Left out: all that wait in quarantine.",
     )
 
     def request(self, purpose: Purpose) -> SyncRequest:
@@ -54,12 +55,14 @@ class SyncConfig(dg.Config):
         )
 
 
-def sync_config(mode: Mode, allow_removals: int = 0, page: str | None = None) -> dict[str, object]:
-    """Run configuration of a sync whose end somebody waits for (see `SyncConfig`)."""
+def sync_config(
+    mode: Mode, allow_removals: int = 0, page: str | None = None, asset: str = READING[0]
+) -> dict[str, object]:
+    """Run configuration of a sync whose end somebody waits for (see `SyncConfig`). `asset` reads the workspace."""
     config: dict[str, object] = {"mode": str(mode), "allow_removals": allow_removals, "read_minutes": 0}
     if page is not None:
         config["page"] = page
-    return {"ops": {"notion_pages": {"config": config}}}
+    return {"ops": {asset: {"config": config}}}
 
 
 class ParseConfig(dg.Config):

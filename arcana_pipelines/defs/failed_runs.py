@@ -9,21 +9,22 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
 
 from arcana_pipelines.defs.jobs import (
-    AUDIT_JOB,
+    AUDIT,
     CHECK_JOB,
     FILL_JOB,
     OF_NO_WORKSPACE,
     PURPOSES,
     QUALITY_JOB,
-    RETRY_JOB,
     SYNC_JOB,
+    jobs_for,
 )
 from arcana_pipelines.defs.names import FILLING
 from arcana_pipelines.defs.runs import JOB_TAG, PARTITION_TAG, WORKSPACE_TAG, Home
 from arcana_pipelines.operations.alerts import FailedRun
+from arcana_pipelines.pipeline.purpose import Purpose
 
 # An audit and a retry sync as well: each makes a failure of the others good.
-SYNCING_JOBS = (SYNC_JOB, AUDIT_JOB, RETRY_JOB)
+SYNCING_JOBS = (*jobs_for(Purpose.SYNC), *jobs_for(AUDIT), *jobs_for(Purpose.RETRY))
 RANGE_TAG = "dagster/asset_partition_range_start"
 # The alert `stale` tells of each workspace by itself.
 TOLD_ELSEWHERE = "workspaces_are_fresh"

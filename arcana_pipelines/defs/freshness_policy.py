@@ -12,7 +12,7 @@ from itertools import islice, pairwise
 
 import dagster as dg
 
-from arcana_pipelines.defs.jobs import AUDIT_JOB
+from arcana_pipelines.defs.jobs import AUDIT, jobs_for
 from arcana_pipelines.defs.names import ASSET_TAG
 from arcana_pipelines.defs.schedule_times import coming
 
@@ -31,7 +31,7 @@ def mark(
     A source where nothing changes is materialized by audits alone: without them the mark would turn red where all is
     well.
     """
-    policy = next((_policy(schedule) for schedule in schedules if schedule.job_name == AUDIT_JOB), None)
+    policy = next((_policy(schedule) for schedule in schedules if schedule.job_name in jobs_for(AUDIT)), None)
     if policy is None:
         return list(assets)
     return [

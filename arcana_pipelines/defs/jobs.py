@@ -6,13 +6,14 @@ workspaces. The jobs carry that executor themselves, so that they keep it beside
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
-from arcana_pipelines.defs.names import FILLING, STAGING, SYNCING, selection
+from arcana_pipelines.defs.names import FILLING, READING, STAGING, SYNCING, selection
 from arcana_pipelines.defs.partitions import partitioned, workspaces
 from arcana_pipelines.defs.runs import JOB_TAG, PURPOSE_TAG
+from arcana_pipelines.defs.schedule_times import AUDIT_SCHEDULES
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.sources.protocol import Mode
 
@@ -28,12 +29,25 @@ REBUILD_JOB = "rebuild_index"
 PROMOTE_JOB = "promote_index"
 ROLLBACK_JOB = "rollback_index"
 PARSE_JOB = "parse_files"
+AUDIT = "audit"
+# By the asset that reads a workspace the jobs that read it, by what they are for. `READING` says which assets do.
+READERS = {
+    "notion_pages": {
+        str(Purpose.SYNC): SYNC_JOB,
+        AUDIT: AUDIT_JOB,
+        str(Purpose.RETRY): RETRY_JOB,
+        str(Purpose.STAGE): STAGE_JOB,
+    },
+    "support_tickets": {
+        str(Purpose.SYNC): "sync_tickets",
+        AUDIT: "audit_tickets",
+        str(Purpose.RETRY): "retry_tickets",
+        str(Purpose.STAGE): "stage_tickets",
+    },
+}
 PURPOSES = {
-    SYNC_JOB: str(Purpose.SYNC),
-    RETRY_JOB: str(Purpose.RETRY),
-    STAGE_JOB: str(Purpose.STAGE),
+    **{job: purpose for jobs in READERS.values() for purpose, job in jobs.items()},
     FILL_JOB: str(Purpose.FILL),
-    AUDIT_JOB: "audit",
     QUALITY_JOB: "quality",
     CHECK_JOB: "check",
     MAINTENANCE_JOB: "maintenance",
@@ -51,6 +65,11 @@ def tags_of(job: str) -> dict[str, str]:
     return {JOB_TAG: job, PURPOSE_TAG: PURPOSES[job]}
 
 
+def jobs_for(purpose: str) -> tuple[str, ...]:
+    """The jobs that read a source for this purpose, one an asset that does."""
+    return tuple(jobs[purpose] for jobs in READERS.values())
+
+
 def workspace_jobs(
     health: Sequence[dg.AssetChecksDefinition], installation: Sequence[dg.AssetChecksDefinition]
 ) -> list[dg.UnresolvedAssetJobDefinition]:
@@ -63,32 +82,8 @@ def workspace_jobs(
     # Measuring an index costs seconds: an ordinary sync leaves it to the audit, and plans no check that it would not
     # run.
     others = dg.AssetSelection.checks(*installation)
-    auditing = selection(*SYNCING) - others
-    syncing = auditing - dg.AssetSelection.checks(*health)
     return [
-        _job(
-            SYNC_JOB,
-            syncing,
-            "List, read, normalise, chunk, embed and publish one workspace. Costs two requests when nothing changed.",
-        ),
-        _job(
-            AUDIT_JOB,
-            auditing,
-            "The same sync, in the mode `audit`, and besides the check of the indexes' health. The schedule "
-            "`audit_sweep` and `arcana sync --mode audit` run it.",
-            {"ops": {"notion_pages": {"config": {"mode": str(Mode.AUDIT)}}}},
-        ),
-        _job(
-            RETRY_JOB,
-            syncing,
-            "The same sync, which first takes up what waits in quarantine (or the one page that `page` names).",
-        ),
-        _job(
-            STAGE_JOB,
-            selection(*STAGING),
-            "The sync up to the chunks: reads the source, calls no embedding provider, publishes nothing. "
-            "`arcana sync --estimate` runs it.",
-        ),
+        *(job for asset in READING for job in _reading(asset, dg.AssetSelection.checks(*health), others)),
         _job(
             FILL_JOB,
             selection(*FILLING) - others,
@@ -101,6 +96,38 @@ def workspace_jobs(
             "Ask the golden questions that a workspace keeps (`arcana eval … --keep`). Fails below the baseline.",
         ),
     ]
+
+
+def _reading(
+    asset: str, health: dg.AssetSelection, others: dg.AssetSelection
+) -> Iterator[dg.UnresolvedAssetJobDefinition]:
+    """The jobs over the workspaces that this asset reads."""
+    jobs = READERS[asset]
+    auditing = selection(asset, *SYNCING[1:]) - others
+    yield _job(
+        jobs[Purpose.SYNC],
+        auditing - health,
+        f"List, read, normalise, chunk, embed and publish one workspace that `{asset}` reads. Costs a request or two "
+        "when nothing changed.",
+    )
+    yield _job(
+        jobs[AUDIT],
+        auditing,
+        "The same sync, in the mode `audit`, and besides the check of the indexes' health. The schedule "
+        f"`{AUDIT_SCHEDULES[asset]}` and `arcana sync --mode audit` run it.",
+        {"ops": {asset: {"config": {"mode": str(Mode.AUDIT)}}}},
+    )
+    yield _job(
+        jobs[Purpose.RETRY],
+        auditing - health,
+        "The same sync, which first takes up what waits in quarantine (or the one item that `page` names).",
+    )
+    yield _job(
+        jobs[Purpose.STAGE],
+        selection(asset, *STAGING[1:]),
+        "The sync up to the chunks: reads the source, calls no embedding provider, publishes nothing. "
+        "`arcana sync --estimate` runs it.",
+    )
 
 
 def _job(

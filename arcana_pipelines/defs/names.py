@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import dagster as dg
 
+from arcana_pipelines.sources.registry import READING
+
+__all__ = ["ASSET_TAG", "FILLING", "PUBLISHING", "READING", "STAGING", "SYNCING", "beside", "our_assets", "selection"]
+
 ASSET_TAG = "arcana/asset"
 
+# With the asset that reads pages first. `READING` names those that stand in its place for other workspaces.
 PUBLISHING = ("notion_pages", "document_content", "document_chunks", "chunk_embeddings", "rag_indexes")
 SYNCING = (PUBLISHING[0], "document_files", *PUBLISHING[1:], "index_targets")
 STAGING = PUBLISHING[:3]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dagster as dg
 
-from arcana_pipelines.defs.jobs import RETRY_JOB
-from arcana_pipelines.defs.names import PUBLISHING
+from arcana_pipelines.defs.jobs import jobs_for
+from arcana_pipelines.defs.names import PUBLISHING, READING
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.targets import SECONDS
 
@@ -16,9 +16,9 @@ def purpose_of(context: dg.AssetExecutionContext) -> Purpose:
     """By the assets that the run has, in whatever process and under whatever keys, and by its job."""
     if not reads_source(context.job_def):
         return Purpose.FILL
-    if context.run.job_name == RETRY_JOB:
+    if context.run.job_name in jobs_for(Purpose.RETRY):
         return Purpose.RETRY
-    return Purpose.SYNC if _names(context.job_def).issuperset(PUBLISHING) else Purpose.STAGE
+    return Purpose.SYNC if _names(context.job_def).issuperset(PUBLISHING[1:]) else Purpose.STAGE
 
 
 def delivery_seconds(context: dg.AssetExecutionContext) -> float:
@@ -29,7 +29,12 @@ def delivery_seconds(context: dg.AssetExecutionContext) -> float:
 
 def reads_source(job: dg.JobDefinition) -> bool:
     """Whether the source is read in this run."""
-    return PUBLISHING[0] in _names(job)
+    return bool(readers_in(job))
+
+
+def readers_in(job: dg.JobDefinition) -> set[str]:
+    """Which of the assets that read a source are in this run."""
+    return _names(job).intersection(READING)
 
 
 def _names(job: dg.JobDefinition) -> set[str]:

@@ -10,10 +10,15 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.defs.purposes import reads_source
+from arcana_pipelines.defs.jobs import PURPOSES, READERS
+from arcana_pipelines.defs.purposes import readers_in, reads_source
 from arcana_pipelines.defs.runs import at_work
+from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.session import Session, workspace_session
 from arcana_pipelines.settings import Settings, load_settings
+from arcana_pipelines.sources.registry import require_platform
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.lease import Role
 
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
@@ -48,11 +53,38 @@ class ArcanaResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._stack.callback(self._database.close)
         return self._database
 
+    def reader(self, context: Context) -> str:
+        """The asset that reads the workspace of this run's partition. Nothing is locked.
+
+        Raises:
+            UnknownWorkspace: there is no such workspace.
+            WrongUse: its platform is not installed, or the run has the asset of other workspaces and not its own.
+        """
+        slug = context.partition_key
+        with self.database.connection() as connection:
+            platform = workspaces.find(connection, slug).platform
+        reader, there = require_platform(platform, slug).asset, readers_in(context.job_def)
+        if reader not in there:
+            purpose = PURPOSES.get(context.job_def.name)
+            job = READERS[reader].get(purpose or "", READERS[reader][Purpose.SYNC])
+            raise WrongUse(
+                f"Workspace '{slug}' is read by the asset {reader}, and not by {', '.join(sorted(there))}: run the job "
+                f"{job} for it. Nothing was read or changed."
+            )
+        return reader
+
     def session(self, context: Context) -> Session:
-        """The workspace of this run's partition, locked until the run (or the step's process) ends."""
+        """The workspace of this run's partition, locked until the run (or the step's process) ends.
+
+        Raises:
+            UnknownWorkspace: there is no such workspace.
+            WrongUse: see `reader`, where the run reads a source.
+        """
         slug = context.partition_key
         # One that was let go reads alone.
         if slug not in self._sessions or self._sessions[slug].lease.is_over:
+            if reads_source(context.job_def):
+                self.reader(context)
             session = self._stack.enter_context(
                 workspace_session(
                     self.database,

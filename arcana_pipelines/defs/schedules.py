@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import dagster as dg
 
 from arcana_pipelines.defs.config import sync_config
-from arcana_pipelines.defs.jobs import AUDIT_JOB, CHECK_JOB, MAINTENANCE_JOB, QUALITY_JOB
+from arcana_pipelines.defs.jobs import AUDIT, CHECK_JOB, MAINTENANCE_JOB, QUALITY_JOB, READERS
 from arcana_pipelines.defs.partitions import workspaces
-from arcana_pipelines.defs.schedule_times import NAMES, ZONE, cron_of, require_times
+from arcana_pipelines.defs.schedule_times import AUDIT_SCHEDULES, NAMES, ZONE, cron_of, require_times
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.evaluation.quality import asked_workspaces
 from arcana_pipelines.settings import ScheduleTimes
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.workspaces.workspaces import active_slugs
+from arcana_pipelines.sources.registry import asset_of
+from arcana_pipelines.workspaces.workspaces import active_slugs, list_all
 
 Requests = Iterator[dg.RunRequest | dg.SkipReason]
 
@@ -27,13 +29,7 @@ def schedules(times: ScheduleTimes) -> list[dg.ScheduleDefinition]:
     """
     require_times(times)
     return [
-        _schedule(
-            times,
-            "audit",
-            AUDIT_JOB,
-            "List everything, prove what is gone, measure the indexes. Sees renamed columns, which sweeps do not.",
-            _audits,
-        ),
+        *(_audits_by(times, asset) for asset in AUDIT_SCHEDULES),
         _schedule(
             times,
             "quality",
@@ -57,10 +53,11 @@ def _schedule(
     job: str,
     description: str,
     requests: Callable[[dg.ScheduleEvaluationContext], Requests] | None = None,
+    name: str | None = None,
 ) -> dg.ScheduleDefinition:
     """The schedule with this key in `NAMES`, running from the start; without `requests` it asks for one run."""
     return dg.ScheduleDefinition(
-        name=NAMES[key],
+        name=name or NAMES[key],
         job_name=job,
         cron_schedule=cron_of(times, key),
         execution_timezone=cron_of(times, ZONE),
@@ -70,21 +67,35 @@ def _schedule(
     )
 
 
-def _audits(context: dg.ScheduleEvaluationContext) -> Requests:
-    """One audit run an active workspace."""
+def _audits_by(times: ScheduleTimes, asset: str) -> dg.ScheduleDefinition:
+    """The schedule of audits of the workspaces that this asset reads."""
+    return _schedule(
+        times,
+        "audit",
+        READERS[asset][AUDIT],
+        f"For each workspace that `{asset}` reads: list everything, prove what is gone, measure the indexes. Sees "
+        "renamed columns, which sweeps do not.",
+        partial(_audits, asset),
+        AUDIT_SCHEDULES[asset],
+    )
+
+
+def _audits(asset: str, context: dg.ScheduleEvaluationContext) -> Requests:
+    """One audit run an active workspace that this asset reads."""
     with tick_database() as database:
         if database is None:
             yield dg.SkipReason(NO_SCHEMA)
             return
         with database.connection() as connection:
-            active = active_slugs(connection)
+            rows = list_all(connection)
+    active = {row.slug for row in rows if row.status == "active" and asset_of(row.platform) == asset}
     # A workspace without its partition yet gets its first, whole, sync from the sensor that makes it.
     mirrored = set(workspaces.get_partition_keys(dynamic_partitions_store=context.instance))
     for slug in sorted(active & mirrored):
         yield dg.RunRequest(
             run_key=f"audit:{slug}:{context.scheduled_execution_time.isoformat()}",
             partition_key=slug,
-            run_config=sync_config(Mode.AUDIT),
+            run_config=sync_config(Mode.AUDIT, asset=asset),
         )
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import dagster as dg
@@ -17,7 +18,7 @@ import dagster as dg
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs.alerts import alerts
 from arcana_pipelines.defs.backfills import backfill_request
-from arcana_pipelines.defs.jobs import FILL_JOB, PURPOSES, SYNC_JOB
+from arcana_pipelines.defs.jobs import FILL_JOB, PURPOSES, READERS, SYNC_JOB
 from arcana_pipelines.defs.names import FILLING, our_assets, selection
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.runs import (
@@ -32,8 +33,9 @@ from arcana_pipelines.defs.runs import (
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.indexes.lifecycle import fill_requested, rebuild_outdated, to_fill
 from arcana_pipelines.ledger.polling import poll_and_record
+from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.targets import follow_once
-from arcana_pipelines.sources.registry import all_platforms
+from arcana_pipelines.sources.registry import all_platforms, asset_of
 from arcana_pipelines.workspaces.lease import is_alive, locked
 from arcana_pipelines.workspaces.workspaces import Workspace, due_for_poll, in_need_of_sync, list_all, retired_slugs
 
@@ -140,10 +142,10 @@ def _may_run(context: dg.SensorEvaluationContext, rows: list[Workspace]) -> Iter
 def _requests(context: dg.SensorEvaluationContext, rows: list[Workspace]) -> list[dg.RunRequest]:
     """Run requests for those that may run now, so many at a time that the queue stays readable."""
     may = itertools.islice(_may_run(context, rows), MOST_REQUESTS)
-    return [_request(row.slug, key) for row, key in may]
+    return [_request(row.slug, READERS[asset_of(row.platform)][Purpose.SYNC], key) for row, key in may]
 
 
-def _request(slug: str, key: str | None = None, job: str | None = None) -> dg.RunRequest:
+def _request(slug: str, job: str, key: str | None = None) -> dg.RunRequest:
     return dg.RunRequest(run_key=key, job_name=job, partition_key=slug, tags={WORKSPACE_TAG: slug})
 
 
@@ -170,7 +172,7 @@ def index_builds(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     ours = our_assets(context.repository_def) if context.repository_def else {}
     tags = {PURPOSE_TAG: PURPOSES[FILL_JOB]}
     backfill = backfill_request([ours[name] for name in FILLING], filled, tags) if ours else None
-    return dg.SensorResult(run_requests=[backfill] if backfill else [_request(slug, job=FILL_JOB) for slug in filled])
+    return dg.SensorResult(run_requests=[backfill] if backfill else [_request(slug, FILL_JOB) for slug in filled])
 
 
 @dg.sensor(
@@ -192,3 +194,17 @@ def target_deliveries(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 
 
 SENSORS = [workspace_registry, source_changes, index_builds, target_deliveries, alerts]
+_ASKING_FOR_SYNCS = (workspace_registry, source_changes)
+
+
+def asking_for(
+    syncs: Sequence[dg.UnresolvedAssetJobDefinition], sensors: Sequence[dg.SensorDefinition]
+) -> list[dg.SensorDefinition]:
+    """The sensors, those of ours that ask for syncs with the jobs that sync: a request picks that of its workspace.
+
+    The jobs are made after the sensors, because they know a host's prefix.
+    """
+    with warnings.catch_warnings():
+        # Dagster warns of its parameter `owners`, which it hands on here itself.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return [each.with_updated_jobs(syncs) if each in _ASKING_FOR_SYNCS else each for each in sensors]

@@ -1,4 +1,4 @@
-"""The stage `notion_pages`: list the source, read what is stale, prove what is gone."""
+"""The stages `notion_pages` and `support_tickets`: list the source, read what is stale, prove what is gone."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ class SourceReport:
 def read_pages(
     session: Session, request: SyncRequest, tell: Callable[[Slice], None] = lambda did: None
 ) -> SourceReport:
-    """The stage `notion_pages`: list the source, read what is stale, prove what is gone.
+    """The stage `notion_pages` or `support_tickets`: list the source, read what is stale, prove what is gone.
 
     What takes long to read is indexed meanwhile, in another process of the run; `tell` hears of each slice. Full and
     audit syncs then forget what was removed longer ago than `retention_days`.

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from arcana_pipelines.sources.notion.api import NotionApi
 
 NOTION_TOKEN_VARIABLE = "NOTION_TOKEN"
+# The assets that read sources: each platform has one of them.
+READING = ("notion_pages", "support_tickets")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Platform:
         has_comments: `--comments` can be asked for.
         settings: what else a project's YAML may say of it, each field with a description; it arrives in
             `Opening.config`, what is at its default left out. The command line has no options for it.
-        asset: which asset reads it: `notion_pages` or `support_tickets`.
+        asset: which asset reads it, one of `READING`.
         is_cheap_to_ask: whether something changed is found without a request, so it is asked at every tick.
         check: refuses what can never be read, before anything is begun; asks no server.
         out_of_reach: why it cannot be read, where that can be seen without opening it; else None.
@@ -77,12 +79,21 @@ class Platform:
     path_is: str | None = None
     has_comments: bool = False
     settings: type[BaseModel] | None = None
-    asset: str = "notion_pages"
+    asset: str = READING[0]
     is_cheap_to_ask: bool = False
     check: Callable[[Mapping[str, Any]], None] = lambda config: None
     out_of_reach: Callable[[Mapping[str, Any]], str | None] = lambda config: None
     owner: Callable[[Opening], str] | None = None
     extra: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an asset that there is not.
+
+        Raises:
+            ValueError: `asset` is none of `READING`.
+        """
+        if self.asset not in READING:
+            raise ValueError(f"the platform '{self.name}' says asset='{self.asset}', which is none of {READING}")
 
     @property
     def option(self) -> str:
@@ -103,6 +114,12 @@ class Platform:
 def platform_named(name: str) -> Platform | None:
     """The platform of this name, or None where no such is installed."""
     return plugins.part_named(Platform, name, _OURS)
+
+
+def asset_of(platform: str) -> str:
+    """Which asset reads workspaces of this platform: the first, whose run says so, where it is not installed."""
+    known = platform_named(platform)
+    return READING[0] if known is None else known.asset
 
 
 def our_platforms() -> tuple[Platform, ...]:

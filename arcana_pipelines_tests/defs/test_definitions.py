@@ -12,8 +12,13 @@ from arcana_pipelines.defs.build import build_defs
 
 SPECS = {
     "notion_pages": ("notion_index", set(), {"notion", "postgres"}),
-    "document_files": ("notion_index", {"notion_pages"}, {"file", "postgres"}),
-    "document_content": ("notion_index", {"notion_pages", "document_files"}, {"markdown", "postgres"}),
+    "support_tickets": ("notion_index", set(), {"tickets", "postgres"}),
+    "document_files": ("notion_index", {"notion_pages", "support_tickets"}, {"file", "postgres"}),
+    "document_content": (
+        "notion_index",
+        {"notion_pages", "support_tickets", "document_files"},
+        {"markdown", "postgres"},
+    ),
     "document_chunks": ("notion_index", {"document_content"}, {"postgres"}),
     "chunk_embeddings": ("notion_index", {"document_chunks"}, {"openai", "postgres"}),
     "rag_indexes": ("notion_index", {"chunk_embeddings"}, {"pgvector", "postgres"}),
@@ -49,7 +54,8 @@ def test_sensors_and_schedules_run_from_the_start() -> None:
     )
     schedules = {schedule.name: schedule.default_status for schedule in defs.schedules or ()}
     assert schedules == dict.fromkeys(
-        ("audit_sweep", "quality_sweep", "installation_sweep", "maintenance_sweep"), dg.DefaultScheduleStatus.RUNNING
+        ("audit_sweep", "ticket_audit_sweep", "quality_sweep", "installation_sweep", "maintenance_sweep"),
+        dg.DefaultScheduleStatus.RUNNING,
     )
 
 

@@ -22,6 +22,7 @@ def test_every_schedule_is_at_the_time_of_its_variable_in_the_one_time_zone(monk
     monkeypatch.setenv("SCHEDULE_TIME_ZONE", "Asia/Seoul")
     assert _times() == {
         "audit_sweep": ("10 7 * * MON-FRI", "Asia/Seoul"),
+        "ticket_audit_sweep": ("10 7 * * MON-FRI", "Asia/Seoul"),
         "quality_sweep": ("10 8 * * MON-FRI", "Asia/Seoul"),
         "installation_sweep": ("10 9 * * MON-FRI", "Asia/Seoul"),
         "maintenance_sweep": ("10 10 * * MON-FRI", "Asia/Seoul"),

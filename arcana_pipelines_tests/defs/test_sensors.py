@@ -31,7 +31,7 @@ from arcana_pipelines.workspaces.workspaces import find, set_status
 from arcana_pipelines_tests.defs.conftest import dies_at_work
 from arcana_pipelines_tests.harness import Harness
 
-AUDIT, QUALITY, *_ = schedules(ScheduleTimes())
+AUDIT, _, QUALITY, *_ = schedules(ScheduleTimes())
 
 
 def _tick(sensor: dg.SensorDefinition, instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:

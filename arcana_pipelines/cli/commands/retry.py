@@ -37,5 +37,5 @@ def command(context: click.Context, slug: str, page: str | None, as_json: bool) 
             workspace_id = workspaces.find(connection, slug).workspace_id
             wanted = find_place(connection, workspace_id, page).external_id
             pages.require_page(connection, workspace_id, wanted)
-    ran = run_sync(database, slug, Mode.INCREMENTAL, as_json=as_json, job="retry_pages", page=wanted)
+    ran = run_sync(database, slug, Mode.INCREMENTAL, as_json=as_json, purpose="retry", page=wanted)
     show(context, ran, as_json)

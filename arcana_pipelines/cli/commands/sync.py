@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
 
 from arcana_pipelines.cli.database import open_database, upgrade
@@ -52,8 +54,8 @@ def command(
     if only_estimate:
         _estimate(context, database, slug, Mode(mode), allow_removals, as_json)
         return
-    job = "audit_workspace" if Mode(mode) is Mode.AUDIT else "sync_workspace"
-    ran = run_sync(database, slug, Mode(mode), allow_removals=allow_removals, as_json=as_json, job=job)
+    purpose: Literal["audit", "sync"] = "audit" if Mode(mode) is Mode.AUDIT else "sync"
+    ran = run_sync(database, slug, Mode(mode), allow_removals=allow_removals, as_json=as_json, purpose=purpose)
     show(context, ran, as_json)
 
 
@@ -61,7 +63,7 @@ def _estimate(
     context: click.Context, database: Database, slug: str, mode: Mode, allow_removals: int, as_json: bool
 ) -> None:
     """Read and cut what the next sync would, and print what embedding it would cost."""
-    ran = run_sync(database, slug, mode, allow_removals=allow_removals, as_json=as_json, job="stage_workspace")
+    ran = run_sync(database, slug, mode, allow_removals=allow_removals, as_json=as_json, purpose="stage")
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
         estimated = estimate(connection, workspace_id, PricingPolicy.of(database.settings))

@@ -136,6 +136,7 @@ PARTS = (
         open=_open_tickets,
         path_is="the file of tickets",
         settings=TicketSettings,
+        asset="support_tickets",
     ),
     EmbeddingProvider(name="words", open=_open_embedder, default=lambda settings: ("word-counts", 32)),
     Model(name="word-counts", provider="words", dimensions=32, price=Decimal(0), runs_here=True, strength="weak"),
