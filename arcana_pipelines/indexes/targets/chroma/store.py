@@ -31,7 +31,7 @@ _ROWS = 500
 _BYTES = 8_000_000
 _SCAN = 2_000
 # Beams of HNSW. With its defaults (100, 100, 16) Chroma finds fewer of the nearest; docs/targets.md says how many.
-HNSW: CreateHNSWConfiguration = {"space": "cosine", "ef_construction": 200, "max_neighbors": 16, "ef_search": 400}
+HNSW: CreateHNSWConfiguration = {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 800}
 _REFUSED = (InvalidArgumentError, InvalidDimensionException, DuplicateIDError, BatchSizeExceededError)
 _DIMENSIONS = "dimensions"
 _SERVES = "serves"
