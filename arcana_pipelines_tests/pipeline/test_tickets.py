@@ -1,0 +1,306 @@
+"""Tickets in the ledger: what comes with them, what is archived, what is a record, and what a change embeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from arcana_pipelines.errors import PageUnavailable
+from arcana_pipelines.ledger import generations
+from arcana_pipelines.pipeline.session import workspace_session
+from arcana_pipelines.pipeline.sync import SyncRequest, sync
+from arcana_pipelines.sources.protocol import (
+    Capabilities,
+    FetchedPage,
+    Listing,
+    Mode,
+    PageRef,
+    Presence,
+    Source,
+)
+from arcana_pipelines.sources.ticket_record import ConversationRecord, TicketRecord
+from arcana_pipelines_tests.harness import Harness
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+QUESTION = "The robot arm stops in the middle of a cycle and shows the error E-217."
+ANSWER = "Please replace the cable of the second joint; the part number is HR-2201."
+NOTE = "This customer has not paid since January."
+
+
+@dataclass
+class Ticket:
+    """A ticket of the desk: its messages are (type, author, text)."""
+
+    title: str
+    messages: list[tuple[str, str, str]] = field(default_factory=list)
+    status: str = "Open"
+    edits: int = 1
+
+
+@dataclass
+class Desk(Source):
+    """A source of tickets, all in memory."""
+
+    tickets: dict[str, Ticket] = field(default_factory=dict)
+    archive: dict[str, Ticket] = field(default_factory=dict)
+    trash: dict[str, Ticket] = field(default_factory=dict)
+    with_notes: bool = True
+    reads: list[str] = field(default_factory=list)
+    looks: list[str] = field(default_factory=list)
+    given_back: dict[str, Any] = field(default_factory=dict)
+
+    @property  # type: ignore[override]
+    def capabilities(self) -> Capabilities:
+        return Capabilities(lists_trash=True, has_companions=self.with_notes)
+
+    def reply(self, number: str, text: str, kind: str = "public", author: str = "agent") -> None:
+        self.tickets[number].messages.append((kind, author, text))
+        self.tickets[number].edits += 1
+
+    def set_status(self, number: str, status: str) -> None:
+        self.tickets[number].status = status
+        self.tickets[number].edits += 1
+
+    def _ref(self, number: str, ticket: Ticket, in_trash: bool = False) -> PageRef:
+        status = {"type": "status", "text": ticket.status, "value": ticket.status, "hidden": True}
+        return PageRef(
+            number, "ticket", "workspace", None, ticket.title, None, str(ticket.edits), NOON,
+            in_trash=in_trash, properties={"Status": status}, record={"listed": ticket.title},
+        )  # fmt: skip
+
+    def enumerate(
+        self, mode: Mode, cursor: str | None, is_unchanged: Callable[[Sequence[PageRef]], Sequence[bool]]
+    ) -> Listing:
+        listed = [self._ref(number, ticket) for number, ticket in self.tickets.items()]
+        return Listing(iter([listed]), complete=True, cursor="1", source_time=NOON + timedelta(hours=1),
+                       trash=set(self.trash))  # fmt: skip
+
+    def fetch(self, ref: PageRef) -> FetchedPage:
+        self.reads.append(ref.external_id)
+        self.given_back[ref.external_id] = ref.record
+        ticket = {**self.tickets, **self.archive}.get(ref.external_id)
+        if ticket is None:
+            raise PageUnavailable("gone")
+        shown = [text for kind, _, text in ticket.messages if kind != "private"]
+        notes = [text for kind, _, text in ticket.messages if kind == "private" and self.with_notes]
+        companion = PageRef(
+            f"{ref.external_id}-notes", "notes", "ticket", ref.external_id, ticket.title, ref.url, ref.revision, NOON,
+            is_internal=True,
+        )  # fmt: skip
+        together = "\n\n".join(f"## Message {number}\n\n{text}" for number, text in enumerate(shown))
+        return FetchedPage(
+            together, NOON, record=self._record(ref.external_id, ticket),
+            companions=((companion, FetchedPage("\n\n".join(notes), NOON)),) if notes else (),
+        )  # fmt: skip
+
+    def _record(self, number: str, ticket: Ticket) -> TicketRecord:
+        conversations = [
+            ConversationRecord(
+                conversation_id=str(position), content=text, message_type=kind, author_email=f"{author}@example.com",
+                author_name=author.title(), author_type=author, attachments=[],
+                created_at=(NOON + timedelta(minutes=position)).isoformat(),
+            )
+            for position, (kind, author, text) in enumerate(ticket.messages)
+            if position and (kind != "private" or self.with_notes)
+        ]  # fmt: skip
+        return TicketRecord(
+            ticket_id=number, description=ticket.messages[0][2], status=ticket.status, priority="High",
+            requester_email="customer@example.com", requester_name="Kim", assignee_email=None, assignee_name=None,
+            tags=["robot"], custom_fields={"Line": 4}, conversations=conversations,
+            created_at=NOON.isoformat(), updated_at=NOON.isoformat(),
+        )  # fmt: skip
+
+    def confirm(self, external_id: str) -> tuple[Presence, PageRef | None]:
+        self.looks.append(external_id)
+        number = external_id.removesuffix("-notes")
+        for held, presence in (
+            (self.tickets, Presence.ALIVE), (self.archive, Presence.ARCHIVED), (self.trash, Presence.TRASHED)
+        ):  # fmt: skip
+            if number in held:
+                return presence, self._ref(number, held[number], in_trash=presence is Presence.TRASHED)
+        return Presence.GONE, None
+
+
+@dataclass
+class Support:
+    """The workspace `acme` with such a source."""
+
+    acme: Harness
+    desk: Desk
+
+    def sync(self, mode: Mode = Mode.INCREMENTAL) -> dict[str, Any]:
+        self.desk.reads.clear()
+        self.desk.looks.clear()
+        with workspace_session(
+            self.acme.database, "acme", open_source=lambda workspace, database: self.desk
+        ) as session:  # fmt: skip
+            report = sync(session, SyncRequest(mode))
+            noted = generations.counters(session.connection, session.generation)
+            assert noted.listed == report.pages.enumerated, "the ledger lost pages that were listed"
+            assert report.pages.is_balanced
+        return report.as_dict()
+
+    def found(self) -> dict[str, str]:
+        return self.acme.published()
+
+    def tickets(self) -> list[tuple[Any, ...]]:
+        return self.acme.rows(
+            "SELECT ticket_id, title, status, is_processed, removed_at IS NULL FROM tickets ORDER BY ticket_id"
+        )
+
+    def messages(self, kind: str) -> list[str]:
+        asked = "SELECT content FROM conversations WHERE message_type = %s ORDER BY created_at"
+        return [content for (content,) in self.acme.rows(asked, kind)]
+
+
+@pytest.fixture
+def support(acme: Harness) -> Support:
+    """Two tickets, one with a private note, and synced."""
+    desk = Desk()
+    desk.tickets["20"] = Ticket("Arm stops", [("public", "customer", QUESTION), ("public", "agent", ANSWER)])
+    desk.tickets["21"] = Ticket(
+        "로봇이 멈춥니다", [("public", "customer", "충전이 되지 않습니다."), ("private", "agent", NOTE)]
+    )
+    support = Support(acme, desk)
+    support.sync()
+    return support
+
+
+def test_a_ticket_is_a_document_and_a_record_and_its_notes_are_a_document_of_their_own(support: Support) -> None:
+    found = support.found()
+    assert sorted(found) == ["20", "21", "21-notes"]
+    assert QUESTION in found["20"] and ANSWER in found["20"] and NOTE in found["21-notes"] and NOTE not in found["21"]
+    assert support.tickets() == [
+        ("20", "Arm stops", "Open", False, True), ("21", "로봇이 멈춥니다", "Open", False, True)
+    ]  # fmt: skip
+    assert support.messages("public") == [ANSWER] and support.messages("private") == [NOTE]
+    assert support.acme.rows(
+        "SELECT p.external_id FROM document d JOIN source_page p USING (document_id) WHERE d.is_internal"
+    ) == [("21-notes",)]
+
+
+def test_the_reading_has_what_the_listing_brought_and_nothing_of_it_is_kept(support: Support) -> None:
+    assert support.desk.given_back["20"] == {"listed": "Arm stops"}
+    assert support.acme.rows("SELECT count(*) FROM source_page WHERE record IS NOT NULL") == [(0,)]
+
+
+def test_a_reply_embeds_itself_alone(support: Support) -> None:
+    support.desk.reply("20", "We have replaced the cable. Does it run?" * 20)
+    report = support.sync()
+    assert support.desk.reads == ["20"]
+    assert report["embeddings"]["computed"] == 1
+    assert support.messages("public")[-1].startswith("We have replaced the cable.")
+
+
+def test_another_status_embeds_nothing_and_stands_in_the_record_and_for_filters(support: Support) -> None:
+    support.desk.set_status("20", "Closed")
+    report = support.sync()
+    assert report["embeddings"]["computed"] == 0
+    assert support.tickets()[0][2] == "Closed"
+    assert support.acme.rows(
+        "SELECT q.text FROM document_property q JOIN source_page p USING (document_id) "
+        "WHERE p.external_id = '20' AND q.name = 'Status'"
+    ) == [("Closed",)]
+    assert "Closed" not in support.found()["20"]
+
+
+def test_a_renamed_status_is_in_the_record_without_a_reading(support: Support) -> None:
+    support.desk.tickets["20"].status = "In Bearbeitung"
+    support.sync(Mode.FULL)
+    assert support.desk.reads == [] and support.tickets()[0][2] == "In Bearbeitung"
+    assert support.messages("public") == [ANSWER]
+
+
+def test_a_summary_is_stale_once_customers_see_something_else_and_not_for_a_note(support: Support) -> None:
+    with support.acme.database.connection() as connection:
+        connection.execute("UPDATE tickets SET is_processed = true, summary = '{}'")
+    support.desk.reply("20", NOTE, kind="private")
+    support.sync()
+    assert support.tickets()[0][3] is True
+    support.desk.reply("20", "It works again.", author="customer")
+    support.sync()
+    assert support.tickets()[0][3] is False
+    assert support.acme.rows("SELECT count(*) FROM tickets WHERE summary IS NOT NULL") == [(2,)]
+
+
+class TestWhatComesWithAPage:
+    def test_it_goes_when_a_reading_shows_it_no_more(self, support: Support) -> None:
+        support.desk.tickets["21"].messages.pop()
+        support.desk.set_status("21", "Closed")
+        support.sync()
+        assert sorted(support.found()) == ["20", "21"] and support.messages("private") == []
+
+    def test_a_listing_without_it_says_nothing(self, support: Support) -> None:
+        support.sync(Mode.FULL)
+        assert support.desk.looks == [] and support.desk.reads == []
+        assert sorted(support.found()) == ["20", "21", "21-notes"]
+
+    def test_it_goes_and_returns_with_its_page_and_nothing_is_read(self, support: Support) -> None:
+        desk = support.desk
+        desk.trash["21"] = desk.tickets.pop("21")
+        support.sync()
+        assert sorted(support.found()) == ["20"]
+        assert support.tickets()[1][4] is False
+        desk.tickets["21"] = desk.trash.pop("21")
+        report = support.sync()
+        assert sorted(support.found()) == ["20", "21", "21-notes"]
+        assert desk.reads == [] and report["embeddings"]["computed"] == 0
+        assert support.tickets()[1][4] is True and support.messages("private") == [NOTE]
+
+    def test_a_page_that_returns_edited_brings_it(self, support: Support) -> None:
+        desk = support.desk
+        desk.trash["21"] = desk.tickets.pop("21")
+        support.sync()
+        desk.tickets["21"] = desk.trash.pop("21")
+        desk.reply("21", "Ask the accountants first.", kind="private")
+        support.sync()
+        assert "accountants" in support.found()["21-notes"]
+
+    def test_all_of_it_goes_when_the_source_is_asked_for_none(self, support: Support) -> None:
+        support.desk.with_notes = False
+        support.sync()
+        assert support.desk.reads == [] and sorted(support.found()) == ["20", "21"]
+        assert support.messages("private") == []
+        support.desk.with_notes = True
+        support.desk.set_status("21", "Closed")
+        support.sync()
+        assert NOTE in support.found()["21-notes"]
+
+
+class TestArchived:
+    @pytest.fixture
+    def archived(self, support: Support) -> Support:
+        support.desk.archive["20"] = support.desk.tickets.pop("20")
+        return support
+
+    def test_what_is_archived_is_found_still_and_is_no_suspect_again(self, archived: Support) -> None:
+        archived.sync(Mode.FULL)
+        assert archived.desk.looks == ["20"] and ANSWER in archived.found()["20"]
+        archived.sync(Mode.FULL)
+        assert archived.desk.looks == [] and archived.desk.reads == []
+        assert ANSWER in archived.found()["20"] and archived.tickets()[0][4] is True
+
+    def test_an_audit_looks_at_it_and_removes_what_is_gone_for_good(self, archived: Support) -> None:
+        archived.sync(Mode.FULL)
+        archived.sync(Mode.AUDIT)
+        assert archived.desk.looks == ["20"] and ANSWER in archived.found()["20"]
+        archived.desk.archive.clear()
+        archived.sync(Mode.AUDIT)
+        archived.sync(Mode.AUDIT)
+        assert sorted(archived.found()) == ["21", "21-notes"] and archived.tickets()[0][4] is False
+
+    def test_what_was_answered_before_it_was_archived_is_read(self, archived: Support) -> None:
+        archived.desk.archive["20"].messages.append(("public", "customer", "Thank you, it runs."))
+        archived.desk.archive["20"].edits += 1
+        archived.sync(Mode.FULL)
+        assert "Thank you, it runs." in archived.found()["20"]
+
+    def test_one_that_is_listed_again_is_as_any_other(self, archived: Support) -> None:
+        archived.sync(Mode.FULL)
+        archived.desk.tickets["20"] = archived.desk.archive.pop("20")
+        archived.sync(Mode.FULL)
+        assert archived.acme.rows("SELECT count(*) FROM source_page WHERE is_archived") == [(0,)]
