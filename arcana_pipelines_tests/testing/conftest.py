@@ -1,4 +1,4 @@
-"""Clients of the test's world (the world and its server are the fixtures of the whole suite)."""
+"""Clients of the stand-ins of Notion (whose world and server are the fixtures of the whole suite) and Freshdesk."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import httpx
 import pytest
 from notion_client import Client
 
+from arcana_pipelines.testing.freshdesk_server import FreshdeskServer
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
 
 VERSION = "2026-03-11"
@@ -67,3 +68,38 @@ class Api:
 @pytest.fixture
 def ask(api: httpx.Client) -> Api:
     return Api(api)
+
+
+@pytest.fixture
+def desk() -> Iterator[FreshdeskServer]:
+    """A stand-in of Freshdesk with an empty world and no limits."""
+    with FreshdeskServer() as server:
+        yield server
+
+
+@pytest.fixture
+def tickets(desk: FreshdeskServer) -> Iterator[Tickets]:
+    """Short ways to ask it, with the key that sees everything."""
+    with plain_http(base_url=f"{desk.url}/api/v2", auth=(desk.world.key, "X")) as client:
+        yield Tickets(client)
+
+
+class Tickets:
+    """Short ways to ask the stand-in of Freshdesk, for tests."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
+
+    def get(self, path: str, **params: Any) -> Any:
+        answer = self.client.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def status(self, path: str, **params: Any) -> int:
+        return self.client.get(path, params=params).status_code
+
+    def ids(self, path: str = "/tickets", **params: Any) -> list[int]:
+        return [row["id"] for row in self.get(path, **params)]
+
+    def all_ids(self, **params: Any) -> list[int]:
+        return self.ids(updated_since="1970-01-01T00:00:00Z", order_by="updated_at", order_type="asc", **params)

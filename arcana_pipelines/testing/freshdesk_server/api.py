@@ -203,7 +203,7 @@ class Api:
         page = _positive(asked.query, "page", 1)
         if page > 10:
             raise invalid("page", "It should be a Positive Integer less than or equal to 10")
-        terms = [(name, value.strip("'")) for name, value in _TERM.findall(query)]
+        terms = [(name, value.strip("'")) for name, value in _TERM.findall(query[1:-1])]
         rows = self._chosen(self._in_order("", "created_at"), "", asked)
         found = [each for each in rows if all(_matches(each, name, value) for name, value in terms)]
         shown = found[(page - 1) * 30 : page * 30]

@@ -29,11 +29,13 @@ class Html:
         source: the HTML. `inline:NUMBER` in it becomes the signed address of that attachment at each read.
         phrases: pieces of text that a reader of the message sees, in order; markup breaks none of them.
         hidden: pieces that are no part of the message: quoted history, signatures, scripts.
+        plain: what `description_text` or `body_text` says; None: the text of the HTML.
     """
 
     source: str
     phrases: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    plain: str | None = None
 
 
 Text = str | Html
@@ -162,6 +164,7 @@ class Ticket:
         archived: it left every list, for good.
         merged_into: the ticket that it was merged into; the API does not say.
         closed_at: when its status became closed or resolved last.
+        withdrawn: phrases that somebody said and that were edited away or deleted.
         version: counts what a row of the list shows.
     """
 
@@ -188,6 +191,7 @@ class Ticket:
     archived: bool = False
     merged_into: int | None = None
     closed_at: datetime | None = None
+    withdrawn: tuple[str, ...] = ()
     version: int = 0
 
     @property

@@ -450,7 +450,7 @@ class Wire:
                 return self.signed(inline[int(found[1])], "/inline/attachment")
 
             source = _INLINE.sub(address, source)
-        flat = " ".join(html.unescape(_BLOCK.sub(" ", text.source)).split())
+        flat = " ".join(html.unescape(_BLOCK.sub(" ", text.source)).split()) if text.plain is None else text.plain
         return {html_name: source, text_name: flat}
 
     def _custom_fields(self, ticket: Ticket) -> Json:

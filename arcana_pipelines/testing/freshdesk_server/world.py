@@ -121,6 +121,7 @@ class FreshdeskWorld(KnowledgeBase):
                 before = getattr(found, name)
                 if name == "text":
                     value = as_html(value)
+                    found.withdrawn += before.phrases
                 elif name == "custom_fields":
                     value = {**before, **value}
                 elif name == "tags":
@@ -128,7 +129,7 @@ class FreshdeskWorld(KnowledgeBase):
                 elif name == "status":
                     closes = value in (RESOLVED, CLOSED)
                     found.closed_at = (found.closed_at or self.now()) if closes else None
-                    changes.append(f"{{Status:{{from:{self.statuses[before][0]},to:{self.statuses[value][0]}}}}}")
+                    changes.append(f"{{Status:{{from:{self._status(before)},to:{self._status(value)}}}}}")
                 setattr(found, name, value)
             self._move(found, *changes or ["{ticket_action:update}"])
 
@@ -198,6 +199,7 @@ class FreshdeskWorld(KnowledgeBase):
         """Change a message; whether its ticket moves says `edits_move_tickets`."""
         with self.lock:
             ticket, message = self._message(conversation)
+            ticket.withdrawn += message.text.phrases
             message.text, message.updated_at, message.edited_by = as_html(text), self.now(), self.agent
             if self.edits_move_tickets:
                 self._move(ticket)
@@ -206,6 +208,7 @@ class FreshdeskWorld(KnowledgeBase):
         """Remove a message; whether its ticket moves says `edits_move_tickets`."""
         with self.lock:
             ticket, message = self._message(conversation)
+            ticket.withdrawn += message.text.phrases
             ticket.conversations.remove(message)
             if self.edits_move_tickets:
                 self._move(ticket)
@@ -339,6 +342,9 @@ class FreshdeskWorld(KnowledgeBase):
             self._ticket_of[message.id] = ticket
             self._move(found, event)
             return message.id
+
+    def _status(self, code: int) -> str:
+        return self.statuses[code][0] if code in self.statuses else str(code)
 
     def _message(self, conversation: int) -> tuple[Ticket, Conversation]:
         ticket = self._writable(self._ticket_of[conversation])
