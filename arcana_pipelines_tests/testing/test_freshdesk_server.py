@@ -91,6 +91,7 @@ def test_a_key_lists_only_the_tickets_of_its_scope(desk: FreshdeskServer, refusa
         ("/contacts", {"updated_since": EVER}, "updated_since"),
         ("/search/tickets", {"query": "status:2"}, "query"),
         ("/search/tickets", {"query": '"status:2"', "page": 11}, "page"),
+        ("/search/tickets", {"query": f'"{"a" * 512}"'}, "query"),
     ],
 )
 def test_a_wrong_parameter_is_a_400_that_names_it(
@@ -276,6 +277,16 @@ def test_a_ticket_shows_its_codes_and_what_the_account_made(desk: FreshdeskServe
     assert seen["custom_fields"] == {"cf_product": "앱", "cf_country": None, "cf_city": None}
     assert seen["cc_emails"] == []
     assert "archived" not in seen and "deleted" not in seen
+
+
+def test_values_of_custom_fields_are_of_every_sort(desk: FreshdeskServer, tickets: Tickets) -> None:
+    values = {"cf_yes": True, "cf_number": 7, "cf_price": 1.5, "cf_text": "글", "cf_on": "2026-01-05", "cf_none": None}
+    for name in values:
+        desk.world.add_field(name, name, "custom_text")
+    ticket = desk.world.add_ticket("T", custom_fields=values)
+    assert tickets.get(f"/tickets/{ticket}")["custom_fields"] == values
+    desk.world.update(ticket, custom_fields={"cf_number": 8})
+    assert tickets.get("/tickets")[0]["custom_fields"] == {**values, "cf_number": 8}
 
 
 def test_an_address_field_may_be_text_and_a_due_date_null(desk: FreshdeskServer, tickets: Tickets) -> None:
@@ -519,6 +530,17 @@ def test_contacts_are_listed_by_their_time_and_state(desk: FreshdeskServer, tick
     assert tickets.ids("/contacts") == [new]
     assert tickets.ids("/contacts", state="deleted") == [old]
     assert tickets.status(f"/contacts/{old}") == 404
+
+
+def test_merged_contacts_vanish_and_their_tickets_do_not_move(desk: FreshdeskServer, tickets: Tickets) -> None:
+    kept, merged = (desk.world.add_contact(name, f"{name}@x.example") for name in ("kept", "merged"))
+    ticket = desk.world.add_ticket("T", requester=merged)
+    before = tickets.get("/tickets", include="requester")[0]
+    desk.clock.advance(60)
+    desk.world.merge_contacts(kept, [merged])
+    after = tickets.get("/tickets", include="requester")[0]
+    assert (after["id"], after["requester"]["name"], after["updated_at"]) == (ticket, "kept", before["updated_at"])
+    assert tickets.status(f"/contacts/{merged}") == 404
 
 
 def test_names_change_and_no_ticket_moves(desk: FreshdeskServer, tickets: Tickets) -> None:

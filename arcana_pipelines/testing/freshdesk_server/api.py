@@ -88,9 +88,8 @@ class Api:
         self._sorted: dict[tuple[str, str], tuple[int, list[Ticket]]] = {}
 
     def answer(self, asked: Asked) -> Found:
-        """The answer. Raises `Refused`."""
-        with self.world.lock:
-            return _ANSWERS[asked.endpoint](self, asked)
+        """The answer; the world's lock is held. Raises `Refused`."""
+        return _ANSWERS[asked.endpoint](self, asked)
 
     # --- tickets ---------------------------------------------------------------------------------
 

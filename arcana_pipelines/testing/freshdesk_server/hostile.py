@@ -2,52 +2,14 @@
 
 from __future__ import annotations
 
-import html
-from typing import Literal
-
+from arcana_pipelines.testing.freshdesk_server.mail import PROGRAMS, mail
 from arcana_pipelines.testing.freshdesk_server.model import OUTBOUND_EMAIL, WEB_CHAT, Html
 from arcana_pipelines.testing.freshdesk_server.world import FreshdeskWorld
-
-Mail = Literal["freshdesk", "gmail", "outlook", "plain", "korean", "original"]
 
 _DOT = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8cfc000000301"
     "0100c9fe92ef0000000049454e44ae426082"
 )
-
-
-def mail(text: str, quoted: str, program: Mail, *, signature: str = "") -> Html:
-    """A reply by mail that repeats what it answers below, as a mail program writes it.
-
-    The quoted text and the signature are no part of the message.
-    """
-    lines = text.split("\n")
-    said = "".join(f"<div>{html.escape(line, quote=False)}</div>" for line in lines)
-    signed = f"<div>-- </div><div>{html.escape(signature, quote=False)}</div>" if signature else ""
-    below = "".join(f"<div>{html.escape(line, quote=False)}</div>" for line in quoted.split("\n"))
-    wrote = "On Mon, Jan 5, 2026 at 9:02 AM, Acme Support &lt;help@acme.example&gt; wrote:"
-    by_program: dict[Mail, str] = {
-        "freshdesk": (
-            f'<div class="freshdesk_quote"><blockquote class="freshdesk_quote">{wrote}<br>{below}</blockquote></div>'
-        ),
-        "gmail": (
-            f'<br><div class="gmail_quote"><div dir="ltr" class="gmail_attr">{wrote}<br></div><blockquote '
-            f'class="gmail_quote" style="margin:0 0 0 .8ex">{below}</blockquote></div>'
-        ),
-        "outlook": (
-            '<div id="appendonsend"></div><hr style="display:inline-block;width:98%"><div id="divRplyFwdMsg" dir="ltr">'
-            "<font><b>From:</b> Acme Support &lt;help@acme.example&gt;<br><b>Sent:</b> Monday, January 5, 2026 9:02 AM"
-            f"<br><b>Subject:</b> Re: Your request</font></div><div>{below}</div>"
-        ),
-        "plain": f"<div>{wrote}</div>" + "".join(f"<div>&gt; {html.escape(line)}</div>" for line in quoted.split("\n")),
-        "korean": (
-            "<div>2026년 1월 5일 (월) 오전 9:02, 고객지원 &lt;help@acme.example&gt;님이 작성:</div>"
-            f"<blockquote>{below}</blockquote>"
-        ),
-        "original": f"<div>-----Original Message-----</div><div>From: help@acme.example</div>{below}",
-    }
-    hidden = tuple(line for line in (*quoted.split("\n"), signature) if line)
-    return Html(said + signed + by_program[program], tuple(line for line in lines if line), hidden)
 
 
 def add_hostile(world: FreshdeskWorld, *, large: int = 5_000_000) -> dict[str, int]:
@@ -140,11 +102,42 @@ def add_hostile(world: FreshdeskWorld, *, large: int = 5_000_000) -> dict[str, i
             ("=cmd|' /C calc'!A0.csv", b"a,b"),
         ],
     )
+    add(
+        "formatting",
+        Html(
+            "<h2>무엇을 했는지</h2><ol><li>Opened the <b>settings</b></li><li>눌렀습니다<ul><li>twice</li></ul></ol>"
+            "<table><tr><th>Version</th><th>결과</th></tr><tr><td>4.1</td><td>정상</td></tr>"
+            "<tr><td>4.2</td><td>a|b</td></tr></table><pre><code>GET /v1/orders\n  429 Too Many</code></pre>"
+            '<p>See <a href="https://status.acme.example/17">the incident</a> and *this* _too_.</p>',
+            (
+                *("무엇을 했는지", "Opened the", "settings", "눌렀습니다", "twice", "Version", "결과", "4.1", "정상"),
+                *("4.2", "GET /v1/orders", "429 Too Many", "the incident", "*this* _too_"),
+            ),
+        ),
+    )
+    add(
+        "own quotation",
+        Html(
+            "<div>Your terms say:</div><blockquote>Refunds are paid within five working days.</blockquote>"
+            "<div>Six have gone by. 언제 환불되나요?</div>",
+            ("Your terms say:", "Refunds are paid within five working days.", "Six have gone by. 언제 환불되나요?"),
+        ),
+    )
+    between = add("answers between quotes", "Two questions: which version, and which browser?")
+    world.reply(
+        between,
+        Html(
+            "<div>On Mon, Jan 5, 2026 at 9:02 AM, Acme Support &lt;help@acme.example&gt; wrote:</div>"
+            "<div>&gt; Which version do you use?</div><div>버전은 4.2입니다.</div>"
+            "<div>&gt; Which browser?</div><div>Firefox on the old laptop.</div>",
+            ("버전은 4.2입니다.", "Firefox on the old laptop."),
+        ),
+        by=customer,
+    )
     quoting = add("quotes", "질문이 있습니다: 요금제를 바꾸면 데이터가 남나요?")
     answer = "요금제를 바꾸어도 데이터는 그대로 남습니다.\nNothing is deleted when you change your plan."
     world.reply(quoting, answer)
-    programs: tuple[Mail, ...] = ("freshdesk", "gmail", "outlook", "plain", "korean", "original")
-    for at, program in enumerate(programs):
+    for at, program in enumerate(PROGRAMS):
         signature = f"Emma Fischer, Northwind Traders, extension {at}" if at % 2 else ""
         said = f"Thanks for answer number {at} by {program}.\n답변 {at} 감사합니다."
         world.reply(quoting, mail(said, answer, program, signature=signature), by=customer)

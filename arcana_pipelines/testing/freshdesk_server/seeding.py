@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from arcana_pipelines.testing.clock import DEFAULT_START, Clock
-from arcana_pipelines.testing.freshdesk_server.model import CLOSED, DRAFT, OPEN, PENDING, RESOLVED
+from arcana_pipelines.testing.freshdesk_server.model import CLOSED, DRAFT, OPEN, PENDING, RESOLVED, Html
 from arcana_pipelines.testing.freshdesk_server.texts import ARTICLES, COMPANIES, CUSTOMERS, TOPICS
 from arcana_pipelines.testing.freshdesk_server.world import FreshdeskWorld
 
@@ -126,4 +126,16 @@ def _add_articles(world: FreshdeskWorld) -> None:
         world.add_article(folders[folder], title, text)
     inner = world.add_folder(categories["결제"], "내부용", parent=folders["환불"], visibility=3)
     world.add_article(inner, "환불 예외 처리", "예외 환불은 팀장이 승인합니다.")
+    script = world.add_article(
+        folders["Accounts"],
+        "Signing in from a script",
+        Html(
+            "<p>Send the key with <b>every</b> request:</p><pre><code>curl -u KEY:X https://acme.example/v1/me</code></pre>"
+            "<table><tr><th>Answer</th><th>뜻</th></tr><tr><td>401</td><td>키가 없습니다</td></tr></table>"
+            "<ol><li>Make a key</li><li>Keep it secret</li></ol>",
+            ("Send the key with", "curl -u KEY:X https://acme.example/v1/me", "401", "키가 없습니다", "Keep it secret"),
+        ),
+        tags=("api",),
+    )
+    world.translate_article(script, "ko", "스크립트로 로그인하기", "요청마다 키를 보내세요.")
     world.add_article(folders["Accounts"], "Unfinished", "Nobody should read this yet.", status=DRAFT)

@@ -127,7 +127,8 @@ class FreshdeskServer(HttpServer):
         wait = self.latency_seconds + (fault.seconds if fault and fault.kind == "slow" else 0.0)
         if wait:
             await asyncio.sleep(wait)
-        reply = self._reply(scope["method"], entry, headers, fault)
+        with self.world.lock:
+            reply = self._reply(scope["method"], entry, headers, fault)
         if fault is None or fault.kind != "drop":
             entry.status = reply.status
         if self.after_request is not None:
@@ -216,8 +217,7 @@ class FreshdeskServer(HttpServer):
             return _Reply(error.status, error.body, date)
         except _Spoiled as spoiled:
             return _Reply(spoiled.status, spoiled.body, {**date, "Content-Type": "text/html"})
-        with self.world.lock:
-            found = self._wire.opened(entry.query.get("token", ""))
+        found = self._wire.opened(entry.query.get("token", ""))
         if found is None:
             body = b"<?xml version='1.0' encoding='UTF-8'?>\n<Error><Code>AccessDenied</Code></Error>"
             return _Reply(403, body, {**date, "Content-Type": "application/xml"})

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from arcana_pipelines.testing.freshdesk_server.model import (
+    NOTE,
     PRIORITIES,
     SOURCES,
     Agent,
@@ -163,6 +164,7 @@ class Wire:
         """A message, with its attachments."""
         agent = self.world.agents.get(message.user_id)
         contact = self.world.contacts.get(message.user_id)
+        sender = f"{agent.name} <{agent.email}>" if agent else contact.email if contact else None
         shown: Json = {
             **self._text(message.text, message.inline, "body", "body_text"),
             "id": message.id,
@@ -171,9 +173,9 @@ class Wire:
             "user_id": message.user_id,
             "support_email": None,
             "source": message.source,
-            "category": 1 if message.incoming else 2 if message.source == 2 else 3,
+            "category": 1 if message.incoming else 2 if message.source == NOTE else 3,
             "to_emails": [],
-            "from_email": agent.email if agent else contact.email if contact else None,
+            "from_email": None if message.source == NOTE else sender,
             "cc_emails": [],
             "bcc_emails": None,
             "email_failure_count": None,
@@ -195,6 +197,7 @@ class Wire:
             if message.id % 2:
                 shown["summary_state"] = {"ai": {"status": "new", "score": 0.5}}
             if message.id % 3 == 0:
+                shown["cc_emails"] = None
                 for name in ("outgoing_failures", "thread_id", "email_failure_count", "automation_type_id"):
                     del shown[name]
         return shown
@@ -262,7 +265,7 @@ class Wire:
                 "email": agent.email,
                 "job_title": None,
                 "language": "en",
-                "last_login_at": time(agent.updated_at),
+                "last_login_at": f"{agent.updated_at + timedelta(hours=9):%Y-%m-%dT%H:%M:%S}+09:00",
                 "mobile": None,
                 "name": agent.name,
                 "phone": None,

@@ -156,6 +156,18 @@ class FreshdeskWorld(KnowledgeBase):
         with self.lock:
             self._move(self._writable(ticket))
 
+    def merge_contacts(self, into: int, others: Iterable[int]) -> None:
+        """The others vanish; their tickets become those of the first one, and none moves."""
+        with self.lock:
+            gone = set(others)
+            for ticket in self.tickets.values():
+                if ticket.requester_id in gone:
+                    ticket.requester_id = into
+                    self._changed(ticket)
+            for contact in gone:
+                del self.contacts[contact]
+            self.names_version += 1
+
     # --- messages --------------------------------------------------------------------------------
 
     def reply(
