@@ -10,6 +10,8 @@ from pydantic import SecretStr
 
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.openai_server import EmbeddingServer
+from arcana_pipelines_tests.harness import Harness
+from arcana_pipelines_tests.tickets.helpdesk import Helpdesk
 
 KEY = "sk-of-summaries"
 
@@ -30,3 +32,9 @@ def asking(chat: EmbeddingServer) -> Settings:
 def of_chat(chat: EmbeddingServer) -> dict[str, Any]:
     """What names it in settings."""
     return {"summary_model": "chat-1", "summary_base_url": chat.base_url, "summary_api_key": SecretStr(KEY)}
+
+
+@pytest.fixture
+def helpdesk(acme: Harness, chat: EmbeddingServer) -> Helpdesk:
+    """The workspace `acme`, without tickets yet."""
+    return Helpdesk(acme.database, acme.database.settings.model_copy(update=of_chat(chat)))
