@@ -14,6 +14,7 @@ from arcana_pipelines.defs.maintenance import maintenance
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.defs.schedules import schedules as our_schedules
 from arcana_pipelines.defs.sensors import SENSORS, asking_for
+from arcana_pipelines.defs.summaries import SUMMARY_JOBS
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.settings import ScheduleTimes
 
@@ -59,6 +60,7 @@ def build_defs(
             *jobs,
             *INDEX_JOBS,
             *FILE_JOBS,
+            *SUMMARY_JOBS,
             installation_job(installation),
             maintenance,
         ],

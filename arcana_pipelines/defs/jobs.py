@@ -29,6 +29,7 @@ REBUILD_JOB = "rebuild_index"
 PROMOTE_JOB = "promote_index"
 ROLLBACK_JOB = "rollback_index"
 PARSE_JOB = "parse_files"
+SUMMARISE_JOB = "summarise_tickets"
 AUDIT = "audit"
 # By the asset that reads a workspace the jobs that read it, by what they are for. `READING` says which assets do.
 READERS = {
@@ -55,9 +56,10 @@ PURPOSES = {
     PROMOTE_JOB: "promote",
     ROLLBACK_JOB: "rollback",
     PARSE_JOB: "parse",
+    SUMMARISE_JOB: "summarise",
 }
 # Those that work for the whole installation.
-OF_NO_WORKSPACE = (MAINTENANCE_JOB, CHECK_JOB)
+OF_NO_WORKSPACE = (MAINTENANCE_JOB, CHECK_JOB, SUMMARISE_JOB)
 
 
 def tags_of(job: str) -> dict[str, str]:

@@ -30,6 +30,7 @@ from arcana_pipelines.defs.runs import (
     report_dead_runs,
     run_key,
 )
+from arcana_pipelines.defs.summaries import ticket_summaries
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.indexes.lifecycle import fill_requested, rebuild_outdated, to_fill
 from arcana_pipelines.ledger.polling import poll_and_record
@@ -193,7 +194,7 @@ def target_deliveries(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return dg.SkipReason(" ".join([said, *failed]))
 
 
-SENSORS = [workspace_registry, source_changes, index_builds, target_deliveries, alerts]
+SENSORS = [workspace_registry, source_changes, index_builds, target_deliveries, alerts, ticket_summaries]
 _ASKING_FOR_SYNCS = (workspace_registry, source_changes)
 
 

@@ -263,6 +263,10 @@ _OF_PURPOSE = {
     "rollback": ("the job rollback_index failed. The index that served goes on.", "index list {}"),
     "parse": ("the job parse_files failed. Nothing was forgotten of what was read of files.", "file retry {}"),
     "check_installation": ("the nightly check of the schema and of all workspaces failed.", "doctor"),
+    "summarise_tickets": (
+        "no summaries of tickets are made: the chat model fails. Syncs and searches go on.",
+        "doctor",
+    ),
     "maintenance": ("the nightly deleting of old records of runs failed. They pile up until it succeeds.", "doctor"),
 }
 

@@ -49,7 +49,7 @@ def test_sensors_and_schedules_run_from_the_start() -> None:
     defs = build_defs()
     statuses = {sensor.name: sensor.default_status for sensor in defs.sensors or ()}
     assert statuses == dict.fromkeys(
-        ("workspace_registry", "source_changes", "index_builds", "target_deliveries", "alerts"),
+        ("workspace_registry", "source_changes", "index_builds", "target_deliveries", "alerts", "ticket_summaries"),
         dg.DefaultSensorStatus.RUNNING,
     )
     schedules = {schedule.name: schedule.default_status for schedule in defs.schedules or ()}

@@ -33,6 +33,7 @@ def test_each_job_s_runs_say_what_they_are_for() -> None:
         "promote_index": "promote",
         "rollback_index": "rollback",
         "parse_files": "parse",
+        "summarise_tickets": "summarise",
     }
 
 

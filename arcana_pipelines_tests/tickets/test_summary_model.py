@@ -11,7 +11,8 @@ from arcana_pipelines.errors import InvalidSetting, SummaryFailed, SummaryRefuse
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.openai_server import EmbeddingServer
 from arcana_pipelines.tickets.summaries.answer import MOST_FIELD, SummaryText
-from arcana_pipelines.tickets.summaries.model import ChatModel, Outcome
+from arcana_pipelines.tickets.summaries.model import ChatModel
+from arcana_pipelines.tickets.summaries.outcome import Outcome
 from arcana_pipelines.tickets.summaries.prompt import (
     MOST_CHARACTERS,
     MOST_OUTPUT_TOKENS,

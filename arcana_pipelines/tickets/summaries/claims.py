@@ -19,8 +19,9 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import SummaryFailed, SummaryRefused, SummaryUnusable
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.tickets.summaries.answer import SummaryText
-from arcana_pipelines.tickets.summaries.model import MOST_REQUESTS, Outcome
+from arcana_pipelines.tickets.summaries.outcome import MOST_REQUESTS, Outcome
 from arcana_pipelines.tickets.summaries.prompt import PROMPT_VERSION, Message, Prompt, prompt_of
+from arcana_pipelines.workspaces.workspaces import Workspace, list_all
 
 load_sql = statements_beside(__file__)
 
@@ -186,6 +187,18 @@ class Claims:
 def _rest(problem: SummaryFailed) -> float:
     is_of_the_ticket = isinstance(problem, SummaryUnusable | SummaryRefused)
     return _REST_SECONDS if is_of_the_ticket else _SHORT_REST_SECONDS
+
+
+def with_tickets(connection: Connection) -> list[Workspace]:
+    """The active workspaces that have tickets, by their slugs."""
+    slugs = set(
+        query.scalars(
+            connection,
+            "SELECT w.slug FROM workspace w WHERE w.status = 'active' "
+            "AND EXISTS (SELECT FROM tickets t WHERE t.workspace_id = w.workspace_id)",
+        )
+    )
+    return [workspace for workspace in list_all(connection) if workspace.slug in slugs]
 
 
 def is_due(connection: Connection, workspace_id: UUID, settings: Settings, *, all_of_it: bool) -> bool:

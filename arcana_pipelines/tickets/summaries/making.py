@@ -16,7 +16,7 @@ from arcana_pipelines.net.in_flight import in_flight
 from arcana_pipelines.net.workers import worker_threads
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.tickets.summaries.claims import Claimed, Claims, NoRoom
-from arcana_pipelines.tickets.summaries.model import ChatModel, Outcome
+from arcana_pipelines.tickets.summaries.outcome import Outcome
 from arcana_pipelines.workspaces.workspaces import Workspace
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,8 @@ class _Making:
         most: int | None,
         seconds: float | None,
     ) -> None:
+        from arcana_pipelines.tickets.summaries.model import ChatModel  # half a second of imports
+
         self._model = ChatModel(settings)
         self._connection = connection
         self._claims = Claims(connection, workspace.workspace_id, settings, self._model.name)

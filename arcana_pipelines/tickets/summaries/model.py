@@ -8,7 +8,6 @@ stands in the message besides, so an endpoint without schemas is asked for it, t
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,11 +19,9 @@ from arcana_pipelines.errors import InvalidSetting, SummaryFailed, SummaryRefuse
 from arcana_pipelines.net.failures import timed_out
 from arcana_pipelines.net.openai_client import OpenAICompatible, Provider
 from arcana_pipelines.settings import Settings
-from arcana_pipelines.tickets.summaries.answer import SummaryText, checked
+from arcana_pipelines.tickets.summaries.answer import checked
+from arcana_pipelines.tickets.summaries.outcome import MOST_REQUESTS, Outcome, Usage
 from arcana_pipelines.tickets.summaries.prompt import MOST_OUTPUT_TOKENS, SCHEMA, Prompt
-
-MOST_REQUESTS = 2
-"""Of one ticket that are answered: an answer that is no summary is asked for once more."""
 
 _PROVIDER = Provider(
     "the chat model of SUMMARY_MODEL",
@@ -44,38 +41,6 @@ _FORMS: tuple[dict[str, Any], ...] = (
     {"max_tokens": MOST_OUTPUT_TOKENS},
     {"max_completion_tokens": MOST_OUTPUT_TOKENS},
 )
-
-
-@dataclass(slots=True)
-class Usage:
-    """What the requests for one ticket have used.
-
-    Attributes:
-        requests: that were answered, or whose answer did not come in time.
-        input_tokens: that were sent, as the endpoint counts them; where it counts nothing, estimated.
-        output_tokens: likewise, of answers.
-        seconds: that they took together.
-    """
-
-    requests: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one ticket.
-
-    Attributes:
-        summary: None where none was made.
-        problem: why not: `SummaryUnusable` or `SummaryRefused` (this ticket), else `SummaryFailed` (the endpoint).
-        usage: whatever became of it.
-    """
-
-    summary: SummaryText | None
-    problem: SummaryFailed | None
-    usage: Usage
 
 
 class ChatModel:

@@ -87,6 +87,9 @@ _FORMS = {
     r"the nightly deleting of old records of runs failed\. .+": (
         "오래된 실행 기록의 야간 삭제가 실패했습니다. 성공할 때까지 기록이 쌓입니다."
     ),
+    r"no summaries of tickets are made: .+": (
+        "티켓 요약이 만들어지지 않습니다. 채팅 모델이 실패합니다. 동기화와 검색은 계속됩니다."
+    ),
     r"the monthly limit for embeddings is reached\. .+": (
         "이번 달 임베딩 한도에 도달했습니다. 새 내용은 기다리고, 게시된 내용은 그대로 검색됩니다."
     ),
