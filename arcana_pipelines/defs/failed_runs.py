@@ -19,7 +19,7 @@ from arcana_pipelines.defs.jobs import (
     jobs_for,
 )
 from arcana_pipelines.defs.names import FILLING
-from arcana_pipelines.defs.runs import JOB_TAG, PARTITION_TAG, WORKSPACE_TAG, Home
+from arcana_pipelines.defs.runs import JOB_TAG, PARTITION_TAG, REFUSED_TAG, WORKSPACE_TAG, Home
 from arcana_pipelines.operations.alerts import FailedRun
 from arcana_pipelines.pipeline.purpose import Purpose
 
@@ -87,7 +87,9 @@ def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
 
 
 def _workspace_and_purpose(run: DagsterRun) -> tuple[str, str] | None:
-    """None for a run that is of no workspace."""
+    """None for a run that is of no workspace, or was none of its workspace's."""
+    if REFUSED_TAG in run.tags:
+        return None
     slug = run.tags.get(WORKSPACE_TAG) or run.tags.get(PARTITION_TAG) or run.tags.get(RANGE_TAG)
     if slug is None:
         return None

@@ -12,7 +12,7 @@ from pydantic import PrivateAttr
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs.jobs import PURPOSES, READERS
 from arcana_pipelines.defs.purposes import readers_in, reads_source
-from arcana_pipelines.defs.runs import at_work
+from arcana_pipelines.defs.runs import REFUSED_TAG, at_work
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.session import Session, workspace_session
@@ -67,6 +67,7 @@ class ArcanaResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         if reader not in there:
             purpose = PURPOSES.get(context.job_def.name)
             job = READERS[reader].get(purpose or "", READERS[reader][Purpose.SYNC])
+            context.instance.add_run_tags(context.run.run_id, {REFUSED_TAG: reader})
             raise WrongUse(
                 f"Workspace '{slug}' is read by the asset {reader}, and not by {', '.join(sorted(there))}: run the job "
                 f"{job} for it. Nothing was read or changed."

@@ -33,6 +33,8 @@ PURPOSE_TAG = "arcana/purpose"
 # The workspace whose lock a process of the run holds now (see `at_work`).
 AT_WORK_TAG = "arcana/at-work"
 PROCESS_TAG = "arcana/process"
+# The asset that reads the workspace, on a run that had only another's: it did nothing, and its failure is no sync's.
+REFUSED_TAG = "arcana/read-by"
 
 # How long a run must have been started before it can be taken for dead.
 GRACE = dt.timedelta(minutes=1)
@@ -101,7 +103,9 @@ def run_key(instance: dg.DagsterInstance, slug: str, generation: int, home: Home
     failures in a row the next try waits 30 s * 2^(n-1), half an hour at most.
     """
     newest = instance.get_run_records(RunsFilter(tags={WORKSPACE_TAG: slug}), limit=8)
-    records = [record for record in newest if home.owns(record.dagster_run)]
+    records = [
+        record for record in newest if home.owns(record.dagster_run) and REFUSED_TAG not in record.dagster_run.tags
+    ]
     failures = 0
     for record in records:
         if record.dagster_run.status is not DagsterRunStatus.FAILURE:

@@ -169,6 +169,15 @@ def test_a_run_of_the_wrong_asset_names_the_right_job_and_changes_nothing(
     ]  # fmt: skip
 
 
+def test_such_a_run_is_no_failed_sync_of_the_workspace_and_delays_none(
+    instance: dg.DagsterInstance, desk: Path
+) -> None:
+    with pytest.raises(WrongUse):
+        execute(instance, "desk", sync_config(Mode.FULL), "sync_workspace")
+    assert failed_runs(instance, {}, Home(None, frozenset())) == []
+    assert ("sync_tickets", "desk") in requested("workspace_registry", instance)
+
+
 def test_materialize_of_the_wrong_asset_is_told_the_job_that_syncs(instance: dg.DagsterInstance, desk: Path) -> None:
     assets = build_defs().resolve_job_def("__ASSET_JOB")
     with pytest.raises(WrongUse, match="run the job sync_tickets for it"):

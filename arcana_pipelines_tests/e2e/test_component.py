@@ -131,6 +131,7 @@ def test_times_that_are_left_out_are_those_of_the_environment(monkeypatch: pytes
         declare(sandbox, acme(), schedules={"quality": "0 4 * * *"})
         assert times(sandbox) | {"maintenance_sweep": ()} == {
             "audit_sweep": ("15 2 * * *", "Europe/Berlin"),
+            "ticket_audit_sweep": ("15 2 * * *", "Europe/Berlin"),
             "quality_sweep": ("0 4 * * *", "Europe/Berlin"),
             "installation_sweep": ("30 5 * * *", "Europe/Berlin"),
             "maintenance_sweep": (),
