@@ -188,7 +188,7 @@ def test_the_oracle_of_articles_knows_drafts_folders_and_what_was_deleted() -> N
     found = expectations(world, articles=True)
     seen = found[f"article-{article}"]
     assert (seen.phrases, seen.hidden, seen.parent_id) == (("영업일 3일",), ("영업일 5일",), f"folder-{inner}")
-    assert seen.properties == {"Visibility": "agents"}
+    assert (seen.properties, seen.is_internal) == ({"Visibility": "agents"}, True)
     assert {found[f"article-{each}"].state for each in (draft, deleted)} == {"gone"}
     assert (found[f"folder-{inner}"].parent_id, found[f"folder-{inner}"].is_container) == (f"folder-{folder}", True)
     assert found[f"folder-{folder}"].parent_id == f"category-{category}"

@@ -16,7 +16,7 @@ def add_hostile(world: FreshdeskWorld, *, large: int = 5_000_000) -> dict[str, i
     """Add one ticket of each sort; the sort's name to the ticket's id.
 
     Args:
-        large: bytes of the largest text, about.
+        large: bytes of the largest text, about; the oracle wants its beginning and its end.
     """
     customer = world.add_contact("나쁜 <b>사람</b>", "evil@customer.example")
     made: dict[str, int] = {}

@@ -30,7 +30,7 @@ from arcana_pipelines.testing.freshdesk_server.world import FreshdeskWorld
 
 State = Literal["alive", "trashed", "archived", "gone"]
 
-_VISIBILITIES = {1: "public", 2: "logged-in users", 3: "agents", 4: "selected companies"}
+_VISIBILITIES = {1: "public", 2: "logged-in users", 3: "agents", 4: "selected companies", 5: "bots"}
 _PRIORITY_NAMES = {code: name for name, code in PRIORITIES.items()}
 _SOURCE_NAMES = {code: name for name, code in SOURCES.items()}
 # A phrase this long stands as often in a document as messages say it; shorter ones are words that come again.
@@ -67,12 +67,12 @@ class Expected:
         kind: `ticket`, `notes`, `article`, `folder` or `category`.
         state: `archived` is alive, but no list shows it. Of what is `gone` nothing else is told.
         revision: of a ticket its `updated_at` as the API writes it.
-        is_internal: not for customers.
+        is_internal: not for customers: private notes, and articles that only agents may read.
         parent_id: the container's id; None where it has none. Of notes: their ticket.
         phrases: what a reader finds in its text, in order; the title is not among them.
         hidden: what must not be in it.
         messages: in order of time; of a ticket the public ones, of notes the private ones.
-        attachments: names of the files that hang on it.
+        attachments: names of the files that hang on it, as their senders gave them.
         links: external ids that it points to.
         properties: names to texts, as people call things; those without a value are left out.
         record: of a ticket what is kept besides its text: `requester_email`, `assignee_name` …
@@ -274,6 +274,7 @@ def _knowledge_base(world: FreshdeskWorld) -> list[Expected]:
         if article.status != PUBLISHED:
             found.append(Expected(f"article-{article.id}", "article", "gone"))
             continue
+        visibility = world.folders[article.folder_id].visibility
         text = article.draft if world.shows_drafts and article.draft else article.text
         unread = [each for each in (article.text, article.draft) if each is not None and each is not text]
         found.append(
@@ -282,11 +283,12 @@ def _knowledge_base(world: FreshdeskWorld) -> list[Expected]:
                 "article",
                 "alive",
                 article.title,
+                is_internal=visibility == 3,
                 parent_id=f"folder-{article.folder_id}",
                 phrases=text.phrases,
                 hidden=(*text.hidden, *(phrase for each in unread for phrase in each.phrases)),
                 attachments=tuple(each.name for each in article.attachments),
-                properties={"Visibility": _VISIBILITIES.get(world.folders[article.folder_id].visibility, "others")},
+                properties={"Visibility": _VISIBILITIES.get(visibility, f"visibility {visibility}")},
             )
         )
     return found
