@@ -52,7 +52,7 @@ run: setup
 	@exec $(BIN)/arcana up --port $(PORT) --api-port $(API_PORT)
 
 test: setup
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -m "not long"
 
 fast: setup
 	$(BIN)/python -m pytest -n auto -m "not db and not e2e and not slow"
@@ -104,8 +104,10 @@ STEPS ?= 10000
 soak: setup
 	$(BIN)/python benchmarks/soak.py --steps $(STEPS)
 
-# The same of targets: deliveries that fail, are killed, stopped and overtaken; stores that are wiped and changed.
+# The same of targets: deliveries that fail, are killed, stopped and overtaken; stores that are wiped and changed. And
+# the tests that take longest.
 slow: setup
+	$(BIN)/python -m pytest -n auto -m long
 	$(BIN)/python benchmarks/target_histories.py --steps 2000
 	$(BIN)/python benchmarks/file_histories.py --steps 2000
 

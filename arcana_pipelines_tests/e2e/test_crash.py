@@ -38,7 +38,13 @@ class TestKilled:
         world.clock.advance(600)
         return world
 
-    @pytest.mark.parametrize("stage", STAGES)
+    @pytest.mark.parametrize(
+        "stage",
+        [
+            stage if stage in ("reading", "publishing") else pytest.param(stage, marks=pytest.mark.long)
+            for stage in STAGES
+        ],
+    )
     def test_a_killed_sync_is_finished_by_the_next(
         self,
         stage: str,

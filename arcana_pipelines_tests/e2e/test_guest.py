@@ -107,7 +107,11 @@ def until(condition: Callable[[], bool], log: Path, seconds: float = 120) -> Non
         time.sleep(0.5)
 
 
-@pytest.mark.parametrize("modules", [["merged"], ["host", "ours"]], ids=["one code location", "two code locations"])
+@pytest.mark.parametrize(
+    "modules",
+    [["merged"], pytest.param(["host", "ours"], marks=pytest.mark.long)],
+    ids=["one code location", "two code locations"],
+)
 def test_a_long_run_of_the_host_succeeds_beside_our_sensors_and_a_sync(
     modules: list[str], arcana: Arcana, tmp_path: Path, dagster_home: Path
 ) -> None:
@@ -138,6 +142,7 @@ def test_a_long_run_of_the_host_succeeds_beside_our_sensors_and_a_sync(
     assert arcana.json("sync", "acme")["pages"]["added"] == 0, "all was there already"
 
 
+@pytest.mark.long
 def test_our_assets_work_in_a_host_that_gives_each_step_a_process(
     arcana: Arcana, tmp_path: Path, dagster_home: Path
 ) -> None:

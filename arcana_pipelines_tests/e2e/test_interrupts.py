@@ -52,7 +52,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM])
 def test_a_sync_that_waits_for_its_turn_at_the_limit_ends_with_one_sentence(
     arcana: Arcana, rows: Rows, number: int
 ) -> None:
@@ -108,7 +108,9 @@ with open_instance(Database(load_settings())) as instance:
 """
 
 
-@pytest.mark.parametrize("wait", ["limit", "attempts", "answer"])
+@pytest.mark.parametrize(
+    "wait", ["limit", pytest.param("attempts", marks=pytest.mark.long), pytest.param("answer", marks=pytest.mark.long)]
+)
 def test_the_process_of_a_run_that_dagster_terminates_ends_within_seconds(
     arcana: Arcana, rows: Rows, server: NotionServer, wait: str
 ) -> None:

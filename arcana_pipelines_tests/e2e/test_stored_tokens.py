@@ -165,6 +165,7 @@ class TestRotation:
         assert arcana.json("config", "rotate-encryption-key")["encrypted_anew"] == 1
         assert arcana.json("sync", "acme")["listing_complete"]
 
+    @pytest.mark.long
     def test_of_several_at_once_loses_no_token(self, arcana: Arcana, file: Path) -> None:
         started = [arcana.start("config", "rotate-encryption-key", "--json") for _ in range(3)]
         outputs = [process.communicate(timeout=240)[0] for process in started]

@@ -198,7 +198,7 @@ class TestFilters:
 
 
 class TestRecordedAnswers:
-    @pytest.mark.parametrize("seed", [1, 2, 3])
+    @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (2, 3))])
     def test_every_answer_is_that_of_then(self, acme: Harness, seed: int) -> None:
         """Random edits; each state's answers are recorded and asked for again at the end, and after the next edits."""
         chance = random.Random(seed)

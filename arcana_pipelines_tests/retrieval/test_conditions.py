@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.db.engine import Database
@@ -20,9 +23,11 @@ from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
+from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.notion_export.source import NotionExportSource
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines.testing.postgres import DatabaseServer
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.testing.shared_data import SHARED_DATA
@@ -73,14 +78,28 @@ def names(found: Results) -> set[str]:
     return {hit.title for hit in found.hits} | {twin.title for hit in found.hits for twin in hit.duplicates}
 
 
-@pytest.fixture
-def english(database: Database, tmp_path: Path) -> Indexed:
-    return indexed(database, tmp_path, ENGLISH)
+@pytest.fixture(scope="module")
+def english(arcana_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Indexed]:
+    """For tests that only ask: to index it takes longer than most of them."""
+    with shared(arcana_server, tmp_path_factory.mktemp("english"), ENGLISH) as export:
+        yield export
 
 
-@pytest.fixture
-def korean(database: Database, tmp_path: Path) -> Indexed:
-    return indexed(database, tmp_path, KOREAN)
+@pytest.fixture(scope="module")
+def korean(arcana_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Indexed]:
+    """Likewise."""
+    with shared(arcana_server, tmp_path_factory.mktemp("korean"), KOREAN) as export:
+        yield export
+
+
+@contextmanager
+def shared(server: DatabaseServer, folder: Path, table: str) -> Iterator[Indexed]:
+    with server.database() as url:
+        settings = Settings(  # type: ignore[call-arg]
+            arcana_home=folder / "home", database_url=SecretStr(url), embedding_provider="local-small"
+        )
+        with closing(Database(settings)) as database:
+            yield indexed(database, folder, table)
 
 
 def indexed(database: Database, tmp_path: Path, table: str) -> Indexed:
@@ -124,15 +143,12 @@ KOREAN_NAMES = {"Due": "기한", "Cost": "비용", "Share": "비율", "Ready": "
     ],
 )
 def test_dates_shares_and_check_boxes_are_compared_alike_in_both_languages(
-    database: Database, tmp_path: Path, condition: str, tasks: set[str]
+    english: Indexed, korean: Indexed, condition: str, tasks: set[str]
 ) -> None:
-    english = indexed(database, tmp_path, ENGLISH)
     assert english.titles(condition) == tasks
     for name, korean_name in KOREAN_NAMES.items():
         condition = condition.replace(name, korean_name, 1) if condition.startswith(name) else condition
-    (tmp_path / "export" / f"Tasks {'d' * 32}.csv").write_text(KOREAN, encoding="utf-8")
-    english.sync()
-    assert english.titles(condition) == {KOREAN_TITLES[task] for task in tasks}
+    assert korean.titles(condition) == {KOREAN_TITLES[task] for task in tasks}
 
 
 @pytest.mark.parametrize(
@@ -229,7 +245,8 @@ def test_a_column_s_type_that_changes_with_other_rows_changes_all_of_its_cells(
     assert export.titles("Due=2026-03-05") == {"Repair one"}
 
 
-def test_what_rows_were_is_compared_alike_in_the_past(english: Indexed) -> None:
+def test_what_rows_were_is_compared_alike_in_the_past(database: Database, tmp_path: Path) -> None:
+    english = indexed(database, tmp_path, ENGLISH)
     with english.database.connection() as connection:
         ((now,),) = connection.execute("SELECT clock_timestamp()").fetchall()
     later = ENGLISH.replace('"March 5, 2026 9:30 AM (GMT+9)"', '"May 6, 2026"').replace("$1,200.50", "$3.00")

@@ -16,34 +16,53 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import CursorRefused, NotRemembered, WrongUse
 from arcana_pipelines.retrieval import Filters, Results, Searcher, SearchRequest
 from arcana_pipelines.retrieval.cursor import Cursor, _check, question_hash
 from arcana_pipelines.settings import Settings
+from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
 from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines.testing.postgres import DatabaseServer
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.retrieval.test_searcher import promote
+from arcana_pipelines_tests.synced import synced
 
 ASKED = "walrus 휴가"
 
 
+@pytest.fixture(scope="module")
+def zoo_database(arcana_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with synced(arcana_server, tmp_path_factory.mktemp("zoo"), _fill) as url:
+        yield url
+
+
 @pytest.fixture
-def zoo(acme: Harness) -> Harness:
+def arcana_database_url(request: pytest.FixtureRequest, arcana_server: DatabaseServer) -> Iterator[str]:
+    """A database of this test's own, in which the zoo is where the test asks for it."""
+    made = request.getfixturevalue("zoo_database") if "zoo" in request.fixturenames else None
+    with arcana_server.copy(made) if made is not None else arcana_server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def zoo(database: Database, world: NotionWorld, server: NotionServer) -> Harness:
+    _fill(world)
+    return Harness(database, world, server, "acme")
+
+
+def _fill(world: NotionWorld) -> None:
     """Pages of one chunk and of several, some of them copies, in two languages."""
     chance = random.Random(7)
     words = [f"word{number}" for number in range(300)]
     for number in range(60):
         said = "휴가는 바다코끼리와 함께" if number % 3 == 0 else "The walrus is on leave"
-        acme.world.add_page(
-            f"Page {number}", blocks=[blocks.paragraph(f"{said} {' '.join(chance.sample(words, 40))}.")]
-        )
+        world.add_page(f"Page {number}", blocks=[blocks.paragraph(f"{said} {' '.join(chance.sample(words, 40))}.")])
     for number in range(9):
-        acme.world.add_page(f"Copy {number}", blocks=[blocks.paragraph("Each walrus gets a form for its leave.")])
+        world.add_page(f"Copy {number}", blocks=[blocks.paragraph("Each walrus gets a form for its leave.")])
     long = [blocks.paragraph(f"Walrus {part}: {' '.join(chance.sample(words, 90))}.") for part in range(20)]
-    acme.world.add_page("Book", blocks=long)
-    acme.world.clock.advance(600)
-    acme.sync()
-    return acme
+    world.add_page("Book", blocks=long)
+    world.clock.advance(600)
 
 
 @pytest.fixture
@@ -71,9 +90,11 @@ def named(results: Results) -> list[tuple[str, int]]:
 
 
 class TestFurtherResults:
-    @pytest.mark.parametrize("ranking", ["lexical", "dense", "fused"])
+    @pytest.mark.parametrize(
+        ("k", "ranking"),
+        [(1, "fused"), *((k, ranking) for k in (7, 40) for ranking in ("lexical", "dense", "fused"))],
+    )
     @pytest.mark.parametrize("per_document", [False, True])
-    @pytest.mark.parametrize("k", [1, 7, 40])
     def test_nothing_is_shown_twice_and_nothing_is_left_out(
         self, searcher: Searcher, ranking: Any, per_document: bool, k: int
     ) -> None:

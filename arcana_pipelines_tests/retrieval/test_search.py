@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from psycopg import sql
 
+from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.lexical.analysis import TERMS, chunk_weights, query_terms, words_of
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
@@ -23,10 +25,12 @@ from arcana_pipelines.retrieval.highlights import highlights, terms_of
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server import NotionWorld
+from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
 from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines.testing.postgres import DatabaseServer
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
+from arcana_pipelines_tests.synced import synced
 
 
 class Library:
@@ -62,11 +66,31 @@ class Library:
         world.clock.advance(600)
 
 
+@pytest.fixture(scope="module")
+def library_database(arcana_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with synced(arcana_server, tmp_path_factory.mktemp("library"), Library) as url:
+        yield url
+
+
+@pytest.fixture
+def arcana_database_url(request: pytest.FixtureRequest, arcana_server: DatabaseServer) -> Iterator[str]:
+    """A database of this test's own, in which the library is where the test asks for it."""
+    made = request.getfixturevalue("library_database") if "library" in request.fixturenames else None
+    with arcana_server.copy(made) if made is not None else arcana_server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def acme(request: pytest.FixtureRequest, database: Database, world: NotionWorld, server: NotionServer) -> Harness:
+    """The workspace, which has read the library where the test asks for that."""
+    if "library" in request.fixturenames:
+        return Harness(database, world, server, "acme")
+    return Harness.register(database, world, server, "acme")
+
+
 @pytest.fixture
 def library(acme: Harness) -> Library:
-    library = Library(acme.world)
-    acme.sync()
-    return library
+    return Library(acme.world)
 
 
 def search(acme: Harness, query: str, k: int = 10, **options: Any) -> Results:
