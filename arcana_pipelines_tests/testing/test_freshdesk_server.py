@@ -505,6 +505,19 @@ def test_addresses_of_files_differ_at_each_read_and_expire(desk: FreshdeskServer
     assert httpx.get(again, verify=False).status_code == 403
 
 
+def test_a_file_that_was_cut_short_can_be_gone_on_with(desk: FreshdeskServer, tickets: Tickets) -> None:
+    ticket = desk.world.add_ticket("T", attach=[("a.txt", b"0123456789")])
+    url = tickets.get(f"/tickets/{ticket}")["attachments"][0]["attachment_url"]
+    whole = httpx.get(url, verify=False)
+    rest = httpx.get(url, headers={"Range": "bytes=4-", "If-Range": whole.headers["ETag"]}, verify=False)
+    assert (rest.status_code, rest.content, rest.headers["Content-Range"]) == (206, b"456789", "bytes 4-9/10")
+    middle = httpx.get(url, headers={"Range": "bytes=4-5"}, verify=False)
+    assert (middle.content, middle.headers["Content-Range"]) == (b"45", "bytes 4-5/10")
+    other = httpx.get(url, headers={"Range": "bytes=4-", "If-Range": '"other"'}, verify=False)
+    assert (other.status_code, other.content) == (200, b"0123456789")
+    assert httpx.get(url, headers={"Range": "bytes=10-"}, verify=False).status_code == 416
+
+
 # --- people and fields -------------------------------------------------------------------------------
 
 

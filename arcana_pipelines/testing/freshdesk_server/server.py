@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from arcana_pipelines.testing.http_server import HttpServer, Uvicorn, drop
 _PREFIX = "/api/v2"
 _JSON = "application/json; charset=utf-8"
 _PAGE = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><h1>502 Bad Gateway</h1></body>\r\n</html>\r\n"
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 _LIST_KINDS = {"tickets": "tickets", "tickets/deleted": "tickets", "tickets/spam": "tickets", "contacts": "contacts"}
 
 
@@ -149,7 +151,7 @@ class FreshdeskServer(HttpServer):
     def _reply(self, method: str, entry: LoggedRequest, headers: Mapping[str, str], fault: Fault | None) -> _Reply:
         date = {"Date": format_datetime(self.world.clock.now().replace(microsecond=0), usegmt=True)}
         if entry.endpoint == "attachment":
-            return self._file(entry, fault, date)
+            return self._file(entry, fault, date, headers)
         credits = _credits(entry)
         try:
             self._meter.charge(_LIST_KINDS.get(entry.endpoint), credits)
@@ -208,7 +210,9 @@ class FreshdeskServer(HttpServer):
             raise errors.coded(406, "not_acceptable", "Accept header should be application/json.")
         return Asked(entry.endpoint, entry.path.removeprefix(_PREFIX), known[1], entry.query, agent)
 
-    def _file(self, entry: LoggedRequest, fault: Fault | None, date: Mapping[str, str]) -> _Reply:
+    def _file(
+        self, entry: LoggedRequest, fault: Fault | None, date: Mapping[str, str], headers: Mapping[str, str]
+    ) -> _Reply:
         # What keeps the files is no part of the API: no key, no limits, errors in XML.
         try:
             if fault is not None:
@@ -221,7 +225,16 @@ class FreshdeskServer(HttpServer):
         if found is None:
             body = b"<?xml version='1.0' encoding='UTF-8'?>\n<Error><Code>AccessDenied</Code></Error>"
             return _Reply(403, body, {**date, "Content-Type": "application/xml"})
-        return _Reply(200, found.content, {**date, "Content-Type": found.content_type})
+        etag = f'"{found.id}"'
+        sent = {**date, "Content-Type": found.content_type, "ETag": etag, "Accept-Ranges": "bytes"}
+        rest = _RANGE.fullmatch(headers.get("range", ""))
+        if rest is None or headers.get("if-range", etag) != etag:
+            return _Reply(200, found.content, sent)
+        begin, size = int(rest[1]), len(found.content)
+        if begin >= size:
+            return _Reply(416, b"", {**date, "Content-Range": f"bytes */{size}"})
+        end = min(int(rest[2] or size), size - 1)
+        return _Reply(206, found.content[begin : end + 1], {**sent, "Content-Range": f"bytes {begin}-{end}/{size}"})
 
 
 class _Spoiled(Exception):
