@@ -121,12 +121,13 @@ class Database:
         self._serves = serves
         self._may_create = may_create
         self._company: UUID | None = None
+        self._sees_internal = False
 
-    def for_company(self, company: UUID) -> Database:
+    def for_company(self, company: UUID, sees_internal: bool = False) -> Database:
         """The same database on the same pool, whose every connection acts for this company (see `connection`)."""
         pool = self.pool
         seen = copy(self)
-        seen.pool, seen._company = pool, company
+        seen.pool, seen._company, seen._sees_internal = pool, company, sees_internal
         return seen
 
     @cached_property
@@ -205,12 +206,13 @@ class Database:
         return connection
 
     @contextmanager
-    def connection(self, company: UUID | None = None) -> Iterator[Connection]:
+    def connection(self, company: UUID | None = None, sees_internal: bool = False) -> Iterator[Connection]:
         """A pooled connection in autocommit: statements that belong together stand in `connection.transaction()`.
 
         Args:
             company: act for this company. Each transaction, and each statement outside of one, then has the rights of
                 its role and sees its rows alone, whoever is logged in. COPY and streams are refused.
+            sees_internal: for a company, what is internal (private notes, their files and messages) is seen, too.
 
         Raises:
             NoRoleForCompany: the database has none, or this user may not act as it.
@@ -228,8 +230,8 @@ class Database:
                 "DATABASE_POOL_SIZE."
             ) from error
         try:
-            company = company or self._company
-            acting = nullcontext() if company is None else connection.acting_for(company)
+            company, sees_internal = company or self._company, sees_internal or self._sees_internal
+            acting = nullcontext() if company is None else connection.acting_for(company, sees_internal)
             with self.telling_in_words(connection), acting:
                 yield connection
         finally:

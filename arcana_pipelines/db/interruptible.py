@@ -35,6 +35,9 @@ class InterruptibleConnection(psycopg.Connection[Any]):
     # Whose rows are seen. Set again in each transaction, for it ends with that.
     company: UUID | None = None
 
+    # Whether private notes and the like are among them.
+    sees_internal = False
+
     @contextmanager
     def transaction(self, savepoint_name: str | None = None, force_rollback: bool = False) -> Iterator[Transaction]:
         """See `psycopg.Connection.transaction`."""
@@ -47,16 +50,20 @@ class InterruptibleConnection(psycopg.Connection[Any]):
                 self.before_commit()
 
     @contextmanager
-    def acting_for(self, company: UUID) -> Iterator[None]:
-        """Let every transaction, and each statement outside of one, see what is this company's and nothing else."""
-        self.company, self.cursor_factory = company, _CursorOfCompany
+    def acting_for(self, company: UUID, sees_internal: bool = False) -> Iterator[None]:
+        """Let every transaction, and each statement outside of one, see what is this company's and nothing else.
+
+        What is internal of it, such as private notes, is seen with `sees_internal` alone.
+        """
+        self.company, self.sees_internal, self.cursor_factory = company, sees_internal, _CursorOfCompany
         try:
             yield
         finally:
-            self.company, self.cursor_factory = None, psycopg.Cursor
+            self.company, self.sees_internal, self.cursor_factory = None, False, psycopg.Cursor
 
     def _become(self, company: UUID) -> None:
-        role = {"company_id": str(company), "role": company_role(company)}
+        internal = "on" if self.sees_internal else "off"
+        role = {"company_id": str(company), "role": company_role(company), "internal": internal}
         try:
             psycopg.Cursor(self).execute(load_sql("become_company"), role)
         except (psycopg.errors.InvalidParameterValue, psycopg.errors.InsufficientPrivilege) as error:

@@ -98,6 +98,11 @@ class Access:
         """Whether it has the scope there in this index."""
         return any(each.applies(scope, workspace_id, index) for each in self.permissions)
 
+    def sees_internal(self, workspace_id: UUID, index: str | None = None) -> bool:
+        """Whether private notes, and whatever else is internal, are its business there: in this index, or in one at
+        least."""
+        return self.may("notes", workspace_id) if index is None else self.may_in("notes", workspace_id, index)
+
     def narrowed(self, workspace_id: UUID | None, index: str | None, scopes: Collection[str]) -> Access:
         """What of it is for these scopes, in this workspace and index alone; None: in all that it opens.
 

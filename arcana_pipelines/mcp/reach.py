@@ -23,12 +23,15 @@ class Reach:
         company: the caller's, for whom the database is asked; None: the database's user sees no more than it may.
         find: searches the index `default` of one of the workspaces for the caller; None: the database's user finds
             whatever is there.
+        internal: slugs of those whose private notes it sees, with whatever else is internal; of no concern without a
+            company.
     """
 
     search: tuple[str, ...]
     read: tuple[str, ...]
     company: UUID | None = None
     find: Callable[[str, SearchRequest], Results] | None = None
+    internal: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, slugs: Sequence[str]) -> Reach:

@@ -104,7 +104,7 @@ def make_server(database: Database, reach_of: ReachOf, address_of: AddressOf | N
 
 
 class _Libraries:
-    """The library of each company."""
+    """The library of each company, with and without what is internal."""
 
     def __init__(self, database: Database, address_of: AddressOf) -> None:
         self._database = database
@@ -112,13 +112,22 @@ class _Libraries:
         self._searchers = Searchers(database)
         self._of_company = lru_cache(_MOST_COMPANIES)(self._new)
 
-    def of(self, reach: Reach) -> _Library:
-        """What a caller reads from."""
-        return self._of_company(reach.company)
+    def of(self, reach: Reach, slug: str | None = None) -> _Library:
+        """What a caller reads from, in this workspace; without one, what is told of all of them."""
+        return self._of_company(reach.company, slug in reach.internal)
 
-    def _new(self, company: UUID | None) -> _Library:
-        database = self._database if company is None else self._database.for_company(company)
-        return _Library(database, partial(self._searchers.of, company), self._address_of)
+    def page(self, reach: Reach, slugs: tuple[str, ...], page: str | None) -> tuple[tuple[str, ...], str | None]:
+        """A page as filters name it, and the workspaces that it may be in: an id of ours says which."""
+        if page is None or not is_id(page):
+            return slugs, page
+        named = read_id(page)
+        slug = Reach.of(slugs).readable(named.workspace)
+        return (slug,), self.of(reach, slug).page(slug, named)
+
+    def _new(self, company: UUID | None, sees_internal: bool) -> _Library:
+        database = self._database if company is None else self._database.for_company(company, sees_internal)
+        searcher = partial(self._searchers.of, company, sees_internal=sees_internal)
+        return _Library(database, searcher, self._address_of)
 
 
 class _Library:
@@ -164,15 +173,10 @@ class _Library:
             documents = related_documents(connection, workspace_id, UUID(named.document_id))
         return related_answer(slug, documents, self._address_of)
 
-    def page(self, slugs: tuple[str, ...], page: str | None) -> tuple[tuple[str, ...], str | None]:
-        """A page as filters name it, and the workspaces that it may be in: an id of ours says which."""
-        if page is None or not is_id(page):
-            return slugs, page
-        named = read_id(page)
-        slug = Reach.of(slugs).readable(named.workspace)
+    def page(self, slug: str, named: Named) -> str:
         with self._database.connection() as connection:
             workspace_id = workspace_named(connection, slug)
-            return (slug,), external_id_of(connection, workspace_id, UUID(named.document_id))
+            return external_id_of(connection, workspace_id, UUID(named.document_id))
 
     def workspaces(self, reach: Reach) -> list[ServedWorkspace]:
         with self._database.connection() as connection:
@@ -203,7 +207,8 @@ def _add_tools(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf)
         names; `metadata.parts` has the ids of the others."""
         with _in_words(ctx.request_context.request, ToolError):
             reach = reach_of(ctx.request_context.request)
-            return libraries.of(reach).fetch(reach, read_id(id))
+            named = read_id(id)
+            return libraries.of(reach, named.workspace).fetch(reach, named)
 
     @tool("List workspaces")
     def list_workspaces(ctx: Context[Any, Any]) -> WorkspacesAnswer:
@@ -222,9 +227,9 @@ def _add_tools(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf)
         """The documents of a workspace without their texts, in the order of their tree."""
         with _in_words(ctx.request_context.request, ToolError):
             reach = reach_of(ctx.request_context.request)
-            slug, library = reach.readable(workspace), libraries.of(reach)
-            _, page = library.page((slug,), below)
-            return library.documents(slug, page, read_id(after) if after else None)
+            slug = reach.readable(workspace)
+            _, page = libraries.page(reach, (slug,), below)
+            return libraries.of(reach, slug).documents(slug, page, read_id(after) if after else None)
 
     @tool("List related documents")
     def related_documents(id: _Id, ctx: Context[Any, Any]) -> RelatedAnswer:
@@ -233,7 +238,7 @@ def _add_tools(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf)
         with _in_words(ctx.request_context.request, ToolError):
             named = read_id(id)
             reach = reach_of(ctx.request_context.request)
-            return libraries.of(reach).related(reach.readable(named.workspace), named)
+            return libraries.of(reach, named.workspace).related(reach.readable(named.workspace), named)
 
     @tool("Search with filters")
     def search_with_filters(
@@ -258,13 +263,12 @@ def _add_tools(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf)
         """Search as `search` does, among some of the documents only."""
         with _in_words(ctx.request_context.request, ToolError):
             reach = reach_of(ctx.request_context.request)
-            slugs, library = reach.searchable(workspaces), libraries.of(reach)
-            slugs, page = library.page(slugs, below)
-            slugs, linked = library.page(slugs, links_to)
+            slugs, page = libraries.page(reach, reach.searchable(workspaces), below)
+            slugs, linked = libraries.page(reach, slugs, links_to)
             conditions = [PropertyCondition.parse(condition) for condition in where]
             filters = Filters(page, kinds, conditions, _in_utc(edited_since), linked)
             request = SearchRequest(query, MOST_HITS, filters=filters, as_of=_in_utc(as_of))
-            return library.search(reach, slugs, request)
+            return libraries.of(reach).search(reach, slugs, request)
 
 
 def _in_utc(time: datetime | None) -> datetime | None:
@@ -277,7 +281,7 @@ def _add_resources(server: MCPServer[Any], libraries: _Libraries, reach_of: Reac
         with _in_words(request, ResourceNotFoundError):
             named = read_id(f"{workspace}/{document}{place}")
             reach = reach_of(request)
-            return libraries.of(reach).fetch(reach, named).model_dump_json(indent=2)
+            return libraries.of(reach, named.workspace).fetch(reach, named).model_dump_json(indent=2)
 
     @server.resource("arcana://{workspace}/documents/{document}", title="A document", mime_type="application/json")
     def document(workspace: str, document: str, ctx: Context[Any, Any]) -> str:

@@ -23,6 +23,7 @@ class KeptFile:
         size: in bytes.
         sha256: of its bytes, in hex.
         storage_key: the store's key of them.
+        is_internal: it hangs on what is internal, such as a private note.
     """
 
     workspace_id: UUID
@@ -32,6 +33,7 @@ class KeptFile:
     size: int
     sha256: str
     storage_key: str
+    is_internal: bool
 
     @property
     def is_own(self) -> bool:

@@ -41,6 +41,7 @@ class Searchers:
         index: str = DEFAULT_INDEX,
         limits: tuple[Limits, ...] = (),
         tenants: tuple[Tenant, ...] = (),
+        sees_internal: bool = False,
     ) -> Searcher:
         """The searcher of an index of these workspaces, which sees what is this company's alone.
 
@@ -50,8 +51,9 @@ class Searchers:
             index: its name.
             limits: for each of the workspaces; none at all: there are none.
             tenants: whose each of them is; none at all: they are looked up, and no vectors of queries are kept.
+            sees_internal: of a company, what is internal is found, too.
         """
-        return self._kept(company, slugs, index, limits, tenants)
+        return self._kept(company, slugs, index, limits, tenants, sees_internal)
 
     def _new(
         self,
@@ -60,8 +62,9 @@ class Searchers:
         index: str,
         limits: tuple[Limits, ...],
         tenants: tuple[Tenant, ...],
+        sees_internal: bool,
     ) -> Searcher:
-        database = self._database if company is None else self._database.for_company(company)
+        database = self._database if company is None else self._database.for_company(company, sees_internal)
         return Searcher(
             index=index,
             workspaces=slugs,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from uuid import UUID
 
 from fastapi import FastAPI, Path, Query, Response
@@ -96,7 +96,7 @@ class NewKeyWanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": _EXAMPLE_KEY})
 
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=5)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(get_args(Scope)))]
     workspaces: Annotated[list[Annotated[str, Field(max_length=63)]], Field(max_length=100)] = Field(
         [], description="Those that it opens; none: all of the company's, those to come too."
     )

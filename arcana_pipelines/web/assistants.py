@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from anyio.to_thread import run_sync
@@ -41,9 +41,10 @@ def assistants(database: Database, gate: Gate, searches: Searches) -> MCPServer[
         with database.connection(access.company_id) as connection:
             known = slugs_of_company(connection, access.company_id)
         request.state.workspaces = dict(known)
-        search, read = (
+        scopes: tuple[Literal["search", "read", "notes"], ...] = ("search", "read", "notes")
+        search, read, internal = (
             tuple(slug for slug, workspace_id in known if access.may_in(scope, workspace_id, DEFAULT_INDEX))
-            for scope in ("search", "read")
+            for scope in scopes
         )
 
         def find(slug: str, asked: SearchRequest) -> Results:
@@ -56,7 +57,7 @@ def assistants(database: Database, gate: Gate, searches: Searches) -> MCPServer[
             use.parts[opened.workspace_id] = Part((use.tokens or 0) - before)
             return found
 
-        return Reach(search, read, access.company_id, find)
+        return Reach(search, read, access.company_id, find, internal)
 
     server = make_server(database, reach_of)
     server.middleware.append(_Counted(gate))

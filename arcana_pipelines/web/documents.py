@@ -138,7 +138,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         filters = Filters(below, [kind] if kind else (), edited_since=edited_since)
         list_ = _named(access, opened.workspace_id, index, below=below, kind=kind, edited_since=edited_since)
         after = pages.read(list_, cursor) if cursor is not None else None
-        with database.connection(access.company_id) as connection:
+        with database.connection(access.company_id, opened.sees_internal) as connection:
             found = served_documents(connection, opened.workspace_id, filters, after, limit + 1, index)
         following = pages.write(list_, found[limit - 1].path) if len(found) > limit else None
         return Listed(found[:limit], following)
@@ -157,7 +157,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         seen: _Seen = None,
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
-        with database.connection(access.company_id) as connection:
+        with database.connection(access.company_id, opened.sees_internal) as connection:
             found = find_document(connection, opened.workspace_id, document, index, as_of=as_of, version=version)
         return _tagged(found, seen)
 
@@ -167,7 +167,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         access: Keyed, slug: Slug, document: DocumentNamed, index: _Index = DEFAULT_INDEX, seen: _Seen = None
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
-        with database.connection(access.company_id) as connection:
+        with database.connection(access.company_id, opened.sees_internal) as connection:
             found = find_versions(connection, opened.workspace_id, document, index)
         return _tagged(Versions(found), seen)
 
@@ -182,7 +182,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         seen: _Seen = None,
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
-        with database.connection(access.company_id) as connection:
+        with database.connection(access.company_id, opened.sees_internal) as connection:
             document_id = find_document_id(connection, opened.workspace_id, document)
             found = related_documents(connection, opened.workspace_id, document_id, limit + 1, index)
         return _tagged(_grouped(found, limit), seen)
@@ -193,7 +193,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         access: Keyed, slug: Slug, document: DocumentNamed, index: _Index = DEFAULT_INDEX, seen: _Seen = None
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
-        with database.connection(access.company_id) as connection:
+        with database.connection(access.company_id, opened.sees_internal) as connection:
             found = find_chunks(connection, opened.workspace_id, document, index)
         return _tagged(found, seen)
 
@@ -210,7 +210,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         seen: _Seen = None,
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
-        with database.connection(access.company_id) as connection:
+        with database.connection(access.company_id, opened.sees_internal) as connection:
             found = find_chunk(connection, opened.workspace_id, chunk, neighbours, index)
         return _tagged(found, seen)
 
@@ -218,7 +218,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
              responses={200: {"content": shown(STATUS)}, **described(401, 403, 404, 422, 503)})  # fmt: skip
     def status(access: Keyed, slug: Slug) -> ServedStatus:
         opened = gate.workspace(access, "read", slug)
-        with database.connection(access.company_id) as connection:
+        with database.connection(access.company_id, opened.sees_internal) as connection:
             return served_status(connection, opened.workspace_id)
 
     @app.get("/v1/workspaces/{slug}/indexes/{index}", summary="An index, with its statistics", tags=["workspaces"],
@@ -230,7 +230,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         seen: _Seen = None,
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
-        with database.connection(access.company_id) as connection:
+        with database.connection(access.company_id, opened.sees_internal) as connection:
             found = find_statistics(connection, opened.workspace_id, index)
         if found is None:
             said = (

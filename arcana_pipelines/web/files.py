@@ -151,9 +151,15 @@ def _found(database: Database, access: Access, document_id: UUID, index: str) ->
     """
     if all(each.scope != "read" for each in access.permissions):
         raise lacking(access, "read")
-    with database.connection(access.company_id) as connection:
+    # Which workspace it is of is known when it is found.
+    may_be_internal = any(each.scope == "notes" for each in access.permissions)
+    with database.connection(access.company_id, may_be_internal) as connection:
         file = find_kept_file(connection, document_id, index)
-    if file is None or not access.may_in("read", file.workspace_id, index):
+    if (
+        file is None
+        or not access.may_in("read", file.workspace_id, index)
+        or (file.is_internal and not access.sees_internal(file.workspace_id, index))
+    ):
         raise Refused(404, "not-found", _UNKNOWN)
     use_now().workspace_id = file.workspace_id
     return file

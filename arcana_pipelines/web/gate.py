@@ -47,11 +47,15 @@ class Opened:
     """One that was asked for, as it was then."""
     limits: Limits = ()
     """Of the index: what a search there finds nothing beyond."""
+    sees_internal: bool = False
+    """Private notes and whatever else is internal are the key's business there. Said to the database with the company,
+    which hides them else: `database.connection(access.company_id, opened.sees_internal)`."""
 
     @classmethod
-    def of(cls, asked: AskedWorkspace) -> Opened:
+    def of(cls, access: Access, asked: AskedWorkspace) -> Opened:
         """One that was asked for."""
-        return cls(asked.slug, asked.workspace_id, asked.platform)
+        sees_internal = access.sees_internal(asked.workspace_id)
+        return cls(asked.slug, asked.workspace_id, asked.platform, sees_internal=sees_internal)
 
 
 class Gate:
@@ -199,7 +203,9 @@ class Gate:
             raise Refused(404, "not-found", said)
         if scope == "search" and is_counted:
             self.count_search(access, use_now())
-        return replace(opened, index=found, limits=access.limits(opened.workspace_id, name))
+        limits = access.limits(opened.workspace_id, name)
+        sees_internal = access.sees_internal(opened.workspace_id, name)
+        return replace(opened, index=found, limits=limits, sees_internal=sees_internal)
 
     def count_search(self, access: Access, use: Use) -> None:
         """Count a search that is about to be made.
@@ -229,12 +235,12 @@ class Gate:
         Raises:
             Refused: 404: there is none, or it is not the key's business.
         """
-        return Opened.of(self._asked(access, slug))
+        return Opened.of(access, self._asked(access, slug))
 
     def _opened(self, access: Access, scope: Scope, asked: AskedWorkspace) -> Opened:
         if not access.may(scope, asked.workspace_id):
             raise lacking(access, scope, asked.slug)
-        return Opened.of(asked)
+        return Opened.of(access, asked)
 
     def _asked(self, access: Access, slug: str) -> AskedWorkspace:
         asked = access.asked

@@ -97,7 +97,10 @@ class Searches:
         def searched() -> tuple[dict[str, Any], bool]:
             nonlocal is_cached
             is_cached = False
-            searcher = self._searchers.of(access.company_id, (opened.slug,), limits=(opened.limits,), tenants=(tenant,))
+            searcher = self._searchers.of(
+                access.company_id, (opened.slug,), limits=(opened.limits,), tenants=(tenant,),
+                sees_internal=opened.sees_internal,
+            )  # fmt: skip
             results = searcher.search(asked)
             use.tokens = (use.tokens or 0) + results.tokens
             return results.to_dict(), self._is_whole(asked, results)
@@ -117,10 +120,11 @@ class Searches:
         use.asked.append(noted(self._settings, access.company_id, opened.workspace_id, asked, told, is_cached))
 
     def _key(self, tenant: Tenant, opened: Opened, asked: SearchRequest) -> str:
-        """Of all that an answer is made of. What was published or moved, and a key's limits, are part of it: nothing
-        that is kept has to be taken back."""
+        """Of all that an answer is made of. What was published or moved, a key's limits, and whether it sees what is
+        internal, are part of it: nothing that is kept has to be taken back."""
         assert opened.index is not None
-        return self._cache.key(tenant, opened.slug, asdict(opened.index), opened.limits, asdict(asked), self._made_by)
+        who = (opened.limits, opened.sees_internal)
+        return self._cache.key(tenant, opened.slug, asdict(opened.index), *who, asdict(asked), self._made_by)
 
     def _is_whole(self, asked: SearchRequest, results: Results) -> bool:
         """Whether the same would be answered again: no provider was away."""

@@ -19,7 +19,7 @@ from arcana_pipelines.keys.access import Access
 from arcana_pipelines.settings import Settings
 
 # What administrators do outlasts an hour: a key that a token had made would be good for ever.
-TokenScope = Literal["search", "read", "sync", "feedback"]
+TokenScope = Literal["search", "read", "notes", "sync", "feedback"]
 MOST_SECONDS = 3600
 
 ISSUER = "urn:arcana"

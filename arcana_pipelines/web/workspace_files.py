@@ -153,7 +153,7 @@ def add_listing(app: FastAPI, gate: Gate, database: Database) -> None:
         opened = gate.workspace(access, "read", slug)
         list_ = {"company": access.company_id, "workspace": opened.workspace_id, "files": state}
         after = pages.read(list_, cursor) if cursor is not None else ""
-        with database.connection(access.company_id) as connection:
+        with database.connection(access.company_id, opened.sees_internal) as connection:
             found = listed_files(connection, opened.workspace_id, state, after, limit + 1)
         following = pages.write(list_, found[limit - 1].external_id) if len(found) > limit else None
         return ListedFiles([ServedFile.of(file) for file in found[:limit]], following)

@@ -271,7 +271,7 @@ def _add_document(router: APIRouter, visitors: Visitors, gate: Gate, database: D
         wanted, number = request.query_params.get("id", ""), request.query_params.get("version", "")
         slug, _, index = asked.workspace.partition(".")
         opened = gate.index(access, "read", slug, index or None)
-        with database.connection(access.company_id) as connection:
+        with database.connection(access.company_id, opened.sees_internal) as connection:
             versions = find_versions(connection, opened.workspace_id, wanted, index or DEFAULT_INDEX)
             version = int(number) if number.isdecimal() and len(number) < 10 else versions[0].version
             found = find_document(connection, opened.workspace_id, wanted, index or DEFAULT_INDEX, version=version)
