@@ -26,6 +26,7 @@ from arcana_pipelines.operations.reports import (
     sync_report,
 )
 from arcana_pipelines.sources.registry import out_of_reach
+from arcana_pipelines.tickets.summaries.counts import SummaryCounts, summary_counts
 from arcana_pipelines.workspaces.lease import locked
 from arcana_pipelines.workspaces.workspaces import Workspace
 
@@ -119,6 +120,7 @@ class WorkspaceStatus:
         partial: pages that are known to be incomplete in the index.
         targets: copies of the indexes in other stores.
         files: what hangs on its pages, by state and reason.
+        summaries: of its tickets; None where it has none.
     """
 
     workspace: str
@@ -134,6 +136,7 @@ class WorkspaceStatus:
     partial: PartialPages
     targets: Sequence[Target]
     files: Sequence[FileCount]
+    summaries: SummaryCounts | None
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON that `arcana status` prints."""
@@ -151,11 +154,15 @@ class WorkspaceStatus:
             "partial": self.partial.as_dict(),
             "targets": [target.as_dict() for target in self.targets],
             "files": [asdict(count) for count in self.files],
+            "summaries": _summaries(self.summaries),
         }
 
 
-def workspace_status(connection: Connection, workspace: Workspace) -> WorkspaceStatus:
-    """Indexes, last sync and what is not indexed, grouped by the same reason."""
+def workspace_status(connection: Connection, workspace: Workspace, summary_model: str | None = None) -> WorkspaceStatus:
+    """Indexes, last sync and what is not indexed, grouped by the same reason.
+
+    Summaries of another model than `summary_model` wait to be made anew.
+    """
     parameters = {"workspace_id": workspace.workspace_id}
     is_running = workspace.slug in locked(connection)
     return WorkspaceStatus(
@@ -172,7 +179,14 @@ def workspace_status(connection: Connection, workspace: Workspace) -> WorkspaceS
         partial=pages.partial_pages(connection, workspace.workspace_id),
         targets=targets_of(connection, workspace.workspace_id),
         files=files.counts(connection, workspace.workspace_id),
+        summaries=next(iter(summary_counts(connection, workspace.workspace_id, summary_model)), None),
     )
+
+
+def _summaries(counts: SummaryCounts | None) -> dict[str, int] | None:
+    if counts is None:
+        return None
+    return {name: value for name, value in asdict(counts).items() if name != "workspace"}
 
 
 def _last_sync(connection: Connection, workspace: Workspace, is_running: bool) -> LastSync | None:

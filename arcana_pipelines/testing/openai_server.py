@@ -89,6 +89,7 @@ class EmbeddingServer(AnsweringServer):
         batches: the batches, by id.
         spoken: what is said in whatever recording is sent: segments of a transcript (`start`, `end`, `text` …).
         recordings: the forms that were sent to be transcribed: fields by name, the file as its `filename` and `file`.
+        models: what the list of models names; others are answered for, too.
         chats: the bodies of the requests for a chat completion so far, with their `headers`.
         sayings: (content, finish_reason) of the next chat completions, in the place of proper ones.
         is_silent: a chat completion is not answered while this is set, until the server closes.
@@ -107,6 +108,7 @@ class EmbeddingServer(AnsweringServer):
         self.batches: dict[str, Json] = {}
         self.spoken: list[Json] = []
         self.recordings: list[Json] = []
+        self.models = ["chat-1", "text-embedding-3-small"]
         self.chats: list[Json] = []
         self.sayings: list[tuple[str | None, str]] = []
         self.is_silent = False
@@ -208,6 +210,7 @@ class EmbeddingServer(AnsweringServer):
         body = request.body
         routes: list[tuple[str, str, Callable[..., Json | bytes]]] = [
             ("POST", r"/v1/embeddings", lambda: self._embeddings(json.loads(body))),
+            ("GET", r"/v1/models", lambda: {"object": "list", "data": [{"id": name} for name in self.models]}),
             ("POST", r"/v1/files", lambda: self._upload(body, request.headers.get("content-type", ""))),
             ("GET", r"/v1/files/([^/]+)/content", lambda name: self._file(name)),
             ("POST", r"/v1/audio/transcriptions", lambda: self._transcribe(body, request.headers)),

@@ -128,6 +128,7 @@ def make_api(
         add_metadata(app, gate.oauth)
     if administration is not None:
         metrics.watch_targets(administration.database)
+        metrics.watch_summaries(administration.database)
         add_administration(app, gate, database, administration)
         add_uploads(app, gate, administration.database)
         app.router.routes.append(webhooks.make_route(administration.database))

@@ -20,6 +20,7 @@ from arcana_pipelines.caching.caches import Caches, Level, Outcome
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError, WrongUse
 from arcana_pipelines.indexes.targets.targets import all_targets
+from arcana_pipelines.tickets.summaries.counts import summary_counts
 from arcana_pipelines.web.outcomes import answered, route_of
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,38 @@ class Metrics:
     def watch_targets(self, database: Database) -> None:
         """Tell how far the targets of all workspaces are behind. `database`: as the application."""
         self.registry.register(_Targets(database))
+
+    def watch_summaries(self, database: Database) -> None:
+        """Tell how many tickets have summaries. `database`: as the application."""
+        self.registry.register(_Summaries(database))
+
+
+class _Summaries(Collector):
+    """Reads, whenever Prometheus asks, how many tickets have summaries."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing, as for targets."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """See `Collector.collect`. Nothing while the database is away, and nothing where no workspace has tickets."""
+        states = GaugeMetricFamily("arcana_summaries", "Tickets by their summary.", labels=("workspace", "state"))
+        tokens = GaugeMetricFamily("arcana_summary_tokens_today", "Used since midnight UTC.", labels=("workspace",))
+        try:
+            with self._database.connection() as connection:
+                counts = summary_counts(connection)
+        except ArcanaError as error:
+            log.warning("summaries are not told to Prometheus: %s", error)
+            return
+        for each in counts:
+            for state in ("made", "failed", "waiting", "under_way"):
+                states.add_metric((each.workspace, state), getattr(each, state))
+            tokens.add_metric((each.workspace,), each.tokens_today)
+        if counts:
+            yield from (states, tokens)
 
 
 class _Targets(Collector):

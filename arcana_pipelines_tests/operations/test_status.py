@@ -67,6 +67,7 @@ NOTHING_YET: dict[str, Any] = {
     "partial": {"pages": 0, "reasons": []},
     "targets": [],
     "files": [],
+    "summaries": None,
 }
 
 

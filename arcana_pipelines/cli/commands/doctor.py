@@ -90,6 +90,8 @@ def _findings() -> Iterator[Finding]:
         yield _tried("oauth", lambda: _issuer(settings))
     if settings.redis_url is not None:
         yield _tried("cache", lambda: _cache(settings))
+    if settings.summary_model is not None:
+        yield _tried("summaries", lambda: _summaries(settings))
     if settings.files == "on":
         yield _tried("file_store", lambda: probe_files(settings, SECONDS))
         yield _tried("parsers", lambda: probe_parsers(settings))
@@ -387,6 +389,12 @@ def _reranker(settings: Settings) -> str:
     if one <= other:
         raise ArcanaError(f"it answers, and prefers an invoice to a cow: is {named} a reranker?")
     return f"{named} answers"
+
+
+def _summaries(settings: Settings) -> str:
+    from arcana_pipelines.tickets.summaries.probe import looked_at
+
+    return f"{looked_at(settings, SECONDS)}; {settings.summary_budget:,} tokens a day and workspace at most"
 
 
 def _alerts(settings: Settings) -> str:

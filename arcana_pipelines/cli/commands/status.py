@@ -14,6 +14,7 @@ from arcana_pipelines.indexes.targets.targets import Target
 from arcana_pipelines.ledger.files import FileCount, files_in
 from arcana_pipelines.ledger.freshness import Freshness
 from arcana_pipelines.operations.status import SourceState, WorkspaceStatus, workspace_status
+from arcana_pipelines.tickets.summaries.counts import SummaryCounts
 from arcana_pipelines.workspaces import workspaces
 
 
@@ -38,7 +39,7 @@ def command(context: click.Context, slug: str | None, only_check: bool, as_json:
         context.exit(show_check(database, slug, as_json))
     with database.connection() as connection:
         rows = [workspaces.find(connection, slug)] if slug else workspaces.list_all(connection)
-        states = [workspace_status(connection, row) for row in rows]
+        states = [workspace_status(connection, row, database.settings.summary_model) for row in rows]
     if as_json:
         reports = [state.as_dict() for state in states]
         print_json(reports[0] if slug else {"workspaces": reports})
@@ -46,10 +47,10 @@ def command(context: click.Context, slug: str | None, only_check: bool, as_json:
     if not states:
         say("No workspaces yet. `arcana workspace add` registers one.")
     for state in states:
-        _print(state)
+        _print(state, database.settings.summary_model is not None)
 
 
-def _print(state: WorkspaceStatus) -> None:
+def _print(state: WorkspaceStatus, summarises: bool) -> None:
     say("[bold]{}[/bold] ({}, {})", state.workspace, state.platform, state.status)
     for index in state.indexes:
         say(
@@ -64,6 +65,8 @@ def _print(state: WorkspaceStatus) -> None:
     _print_freshness(state.freshness)
     _print_source(state.source)
     _print_files(state.files)
+    if summarises or (state.summaries and state.summaries.made):
+        _print_summaries(state.summaries)
     for group in state.not_indexed:
         if group.state == "pending" and state.running:
             continue  # they are being read
@@ -85,6 +88,18 @@ def _print_files(files: Sequence[FileCount]) -> None:
     for count in files:
         if count.state != "parsed":
             say("    [yellow]{} {}[/yellow]{}", count.files, count.state, f": {count.reason}" if count.reason else "")
+
+
+def _print_summaries(counts: SummaryCounts | None) -> None:
+    if counts is None:
+        return
+    say(
+        "  summaries of tickets: {} made, {} waiting{}, {} tokens today",
+        counts.made, counts.waiting, f", {counts.under_way} under way" if counts.under_way else "",
+        f"{counts.tokens_today:,}",
+    )  # fmt: skip
+    if counts.failed:
+        say("    [yellow]{} failed[/yellow]: tried again a day later, or when they change", counts.failed)
 
 
 def _print_targets(targets: Sequence[Target]) -> None:

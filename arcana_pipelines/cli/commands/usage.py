@@ -17,6 +17,8 @@ from arcana_pipelines.keys.usage import KeyUsage, by_month
 from arcana_pipelines.learning import counts
 from arcana_pipelines.operations.csv_cells import cell
 from arcana_pipelines.operations.usage import MonthlyUsage, frame, usage_by_month
+from arcana_pipelines.tickets.summaries.counts import MonthlySummaryUsage
+from arcana_pipelines.tickets.summaries.counts import usage_by_month as of_summaries_by_month
 from arcana_pipelines.workspaces import workspaces
 
 
@@ -41,22 +43,31 @@ def command() -> None:
 @click.argument("slug", required=False)
 @click.option("--csv", "csv_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write the rows into FILE.")
 @click.option("--keys", "of_keys", is_flag=True, help="Show in their place what keys were used for.")
+@click.option(
+    "--summaries", "of_summaries", is_flag=True, help="Show in their place the tokens that summaries of tickets used."
+)
 @json_option
-def show(slug: str | None, csv_file: str | None, of_keys: bool, as_json: bool) -> None:
+def show(slug: str | None, csv_file: str | None, of_keys: bool, of_summaries: bool, as_json: bool) -> None:
     """Show what embeddings have cost, by month, workspace and model: of all workspaces, or of one.
 
+    With --summaries: the tokens of the chat model, by month, workspace and model. What they cost is not known here.
     With --keys: how many requests were made with each key, by month. What arcana serve answers shows within seconds.
 
     Months are UTC. Costs are US dollars and exact, in JSON as texts. What a reranker costs is not known here.
     """
-    if of_keys and csv_file:
-        raise WrongUse("--csv writes what embeddings have cost: leave out --keys, or use --json.")
+    if (of_keys or of_summaries) and csv_file:
+        raise WrongUse("--csv writes what embeddings have cost: leave out --keys and --summaries, or use --json.")
+    if of_keys and of_summaries:
+        raise WrongUse("--keys and --summaries are two tables: ask for one.")
     database = open_database()
     require_current(database)
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id if slug else None
         if of_keys:
             _show_keys(by_month(connection, workspace_id), as_json)
+            return
+        if of_summaries:
+            _show_summaries(of_summaries_by_month(connection, workspace_id), as_json)
             return
         usage = usage_by_month(connection, workspace_id)
     policy = PricingPolicy.of(database.settings)
@@ -146,6 +157,29 @@ def _show_keys(usage: Sequence[KeyUsage], as_json: bool) -> None:
         numbers = (row.requests, row.searches, row.refused, row.failed, row.hits, row.tokens)
         cells = (row.month, row.company, row.key_id, row.name, *(f"{number:,}" for number in numbers))
         table.add_row(*(Text(printable(cell)) for cell in cells))
+    console().print(table)
+
+
+def _show_summaries(usage: Sequence[MonthlySummaryUsage], as_json: bool) -> None:
+    if as_json:
+        rows = [{**asdict(row), "seconds": round(row.seconds, 3)} for row in usage]
+        print_json({"time_zone": "UTC", "summaries": rows})
+        return
+    if not usage:
+        say("No ticket has been summarised yet.")
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table()
+    table.add_column("month (UTC)", no_wrap=True)
+    for column in ("workspace", "model"):
+        table.add_column(column, overflow="fold")
+    for column in ("requests", "tokens sent", "tokens answered"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in usage:
+        numbers = (f"{number:,}" for number in (row.requests, row.input_tokens, row.output_tokens))
+        table.add_row(*(Text(printable(cell)) for cell in (row.month, row.workspace, row.model, *numbers)))
     console().print(table)
 
 
