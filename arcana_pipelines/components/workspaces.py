@@ -173,7 +173,10 @@ class SchedulesAttributes(_Part):
 
     audit: Annotated[
         str | None,
-        _about("When everything is listed and compared (`audit_sweep`), as a cron expression of five fields."),
+        _about(
+            "When everything is listed and compared (`audit_sweep` and `ticket_audit_sweep`), as a cron expression of "
+            "five fields."
+        ),
     ] = None
     quality: Annotated[
         str | None, _about("When the golden questions are asked (`quality_sweep`), as a cron expression.")
@@ -203,7 +206,7 @@ class SchedulesAttributes(_Part):
 
 @dg.scaffold_with(WorkspacesScaffolder)
 class ArcanaWorkspaces(dg.Component, dg.Model, dg.Resolvable):
-    """Notion workspaces as complete, versioned search indexes in PostgreSQL.
+    """Workspaces of Notion and help desks as complete, versioned search indexes in PostgreSQL.
 
     Brings the assets, jobs, checks, sensors and schedules of Arcana, and registers the workspaces that are declared
     here. Where the database is and what the tokens are comes from the environment; one component of this kind goes
@@ -239,8 +242,8 @@ class ArcanaWorkspaces(dg.Component, dg.Model, dg.Resolvable):
     def get_spec(cls) -> dg.ComponentTypeSpec:
         """What `dg list components` and `dg docs` say of it."""
         return dg.ComponentTypeSpec(
-            description="Notion workspaces as complete, versioned search indexes in PostgreSQL.",
-            tags=["notion", "postgres", "pgvector", "rag"],
+            description="Workspaces of Notion and help desks as complete, versioned search indexes in PostgreSQL.",
+            tags=["notion", "tickets", "postgres", "pgvector", "rag"],
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

@@ -178,6 +178,16 @@ def test_such_a_run_is_no_failed_sync_of_the_workspace_and_delays_none(
     assert ("sync_tickets", "desk") in requested("workspace_registry", instance)
 
 
+def test_where_the_platform_went_with_its_plugin_the_run_that_is_asked_for_says_so(
+    instance: dg.DagsterInstance, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as without:
+        without.setattr(plugins, "_all_installed", dict)
+        assert ("sync_workspace", "desk") in requested("workspace_registry", instance)
+        with pytest.raises(WrongUse, match="'desk': The platform 'ticket_desk' is not installed"):
+            execute(instance, "desk", sync_config(Mode.FULL), "sync_workspace")
+
+
 def test_materialize_of_the_wrong_asset_is_told_the_job_that_syncs(instance: dg.DagsterInstance, desk: Path) -> None:
     assets = build_defs().resolve_job_def("__ASSET_JOB")
     with pytest.raises(WrongUse, match="run the job sync_tickets for it"):
