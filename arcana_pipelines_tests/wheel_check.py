@@ -14,11 +14,13 @@ _LOADS = """
 import pathlib, arcana_pipelines.defs.instance, arcana_pipelines.definitions
 from arcana_pipelines.cli.commands.up import DEMO_SOURCE
 from arcana_pipelines.db.schema import newest_revision
+from arcana_pipelines.demo.helpdesk_account import HelpdeskAccount
 here = pathlib.Path(arcana_pipelines.__file__)
 assert here.is_relative_to(pathlib.Path.cwd()), here
 assert len(list(DEMO_SOURCE.rglob("*.md"))) > 30, "the sample handbook is missing"
 for kind in ("pdf", "docx", "xlsx", "hwpx"):
     assert list(DEMO_SOURCE.rglob(f"*.{kind}")), f"the sample's {kind} is missing"
+assert len(HelpdeskAccount().answer("tickets", {})) > 20, "the sample helpdesk is missing"
 assert arcana_pipelines.defs.instance.DAGSTER_YAML.exists()
 newest_revision()
 print("the wheel loads")
@@ -27,7 +29,7 @@ print("the wheel loads")
 
 def main() -> None:
     files = (ROOT / "arcana_pipelines").rglob("*.*")
-    kinds = (".sql", ".npz", ".txt", ".html", ".css", ".js", ".svg")
+    kinds = (".sql", ".npz", ".txt", ".html", ".css", ".js", ".svg", ".yaml")
     data = {str(file.relative_to(ROOT)) for file in files if file.suffix in kinds}
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(

@@ -1,1 +1,1 @@
-"""The sample workspace."""
+"""The sample: the handbook and the helpdesk of a company that does not exist."""
