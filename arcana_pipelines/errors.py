@@ -27,6 +27,18 @@ class UnknownDocument(WrongUse):
     """The index serves no such document, or version or part of one."""
 
 
+class UnknownTicket(WrongUse):
+    """There is no such ticket within the company, the platform and the workspaces that are asked."""
+
+
+class TicketExists(WrongUse):
+    """Another ticket of the company has this number on the platform, or had it."""
+
+
+class UnknownTicketField(WrongUse):
+    """A ticket has no field of this name that can be written."""
+
+
 class CursorRefused(WrongUse):
     """A cursor is not one of this search, or the index has changed since it was given: search again without it."""
 

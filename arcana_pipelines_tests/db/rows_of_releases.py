@@ -405,6 +405,18 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
                 "created_at": FIRST_SYNC,
             }
         ],
+        "ticket_counts": [
+            {
+                **in_workspace,
+                "ticket_count_id": 9,
+                "company_id": COMPANY,
+                "platform": "notion",
+                "status": "Open",
+                "priority": "High",
+                "is_processed": False,
+                "tickets": 0,
+            }
+        ],
         "summary_attempt": [
             {
                 **in_workspace,

@@ -46,6 +46,7 @@ GUARDED = (
     "target_collection",
     "tickets",
     "conversations",
+    "ticket_counts",
     # It may be added to, and not read.
     "audit_logs",
 )
@@ -166,6 +167,62 @@ _FUNCTIONS = (
     END
     $$
     """,
+    # A row for what each statement changes, so that nobody who writes waits for another. What is removed with its whole
+    # workspace or company takes its counts along.
+    """
+    CREATE FUNCTION count_tickets() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN
+        IF TG_OP = 'INSERT' THEN
+            INSERT INTO ticket_counts (company_id, platform, workspace_id, status, priority, is_processed, tickets)
+            SELECT company_id, platform, workspace_id, status, priority, is_processed, count(*)
+            FROM came WHERE removed_at IS NULL
+            GROUP BY 1, 2, 3, 4, 5, 6;
+        ELSIF TG_OP = 'UPDATE' THEN
+            INSERT INTO ticket_counts (company_id, platform, workspace_id, status, priority, is_processed, tickets)
+            SELECT company_id, platform, workspace_id, status, priority, is_processed, sum(change)
+            FROM (
+                SELECT 1 AS change, came.* FROM came WHERE removed_at IS NULL
+                UNION ALL
+                SELECT -1, went.* FROM went WHERE removed_at IS NULL
+            ) changed
+            GROUP BY 1, 2, 3, 4, 5, 6
+            HAVING sum(change) <> 0;
+        ELSE
+            INSERT INTO ticket_counts (company_id, platform, workspace_id, status, priority, is_processed, tickets)
+            SELECT company_id, platform, workspace_id, status, priority, is_processed, -count(*)
+            FROM went
+            WHERE removed_at IS NULL AND EXISTS (SELECT FROM company c WHERE c.company_id = went.company_id)
+              AND (workspace_id IS NULL
+                   OR EXISTS (SELECT FROM workspace w WHERE w.workspace_id = went.workspace_id))
+            GROUP BY 1, 2, 3, 4, 5, 6;
+        END IF;
+        RETURN NULL;
+    END
+    $$
+    """,
+    # Now and then who writes adds up what there is, but for rows that another has at the moment.
+    """
+    CREATE FUNCTION add_up_ticket_counts() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN
+        WITH held AS MATERIALIZED (
+            SELECT * FROM ticket_counts WHERE company_id = NEW.company_id AND platform = NEW.platform
+            FOR UPDATE SKIP LOCKED
+        ), several AS MATERIALIZED (
+            SELECT workspace_id, status, priority, is_processed, sum(tickets) AS tickets,
+                   array_agg(ticket_count_id) AS ids
+            FROM held
+            GROUP BY 1, 2, 3, 4
+            HAVING count(*) > 1
+        ), gone AS (
+            DELETE FROM ticket_counts c USING several WHERE c.ticket_count_id = ANY (several.ids)
+        )
+        INSERT INTO ticket_counts (company_id, platform, workspace_id, status, priority, is_processed, tickets)
+        SELECT NEW.company_id, NEW.platform, workspace_id, status, priority, is_processed, tickets
+        FROM several WHERE tickets <> 0;
+        RETURN NULL;
+    END
+    $$
+    """,
     # A key and those that it was rotated from or into, as whoever asks sees them. What stands for somebody who logged
     # in elsewhere is in no table, and has no other.
     """
@@ -264,6 +321,22 @@ _TRIGGERS = (
     CREATE CONSTRAINT TRIGGER document_relation_places AFTER INSERT OR UPDATE OR DELETE ON document_relation
         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
         EXECUTE FUNCTION count_places_changed()
+    """,
+    """
+    CREATE TRIGGER tickets_came AFTER INSERT ON tickets REFERENCING NEW TABLE AS came
+        FOR EACH STATEMENT EXECUTE FUNCTION count_tickets()
+    """,
+    """
+    CREATE TRIGGER tickets_changed AFTER UPDATE ON tickets REFERENCING OLD TABLE AS went NEW TABLE AS came
+        FOR EACH STATEMENT EXECUTE FUNCTION count_tickets()
+    """,
+    """
+    CREATE TRIGGER tickets_went AFTER DELETE ON tickets REFERENCING OLD TABLE AS went
+        FOR EACH STATEMENT EXECUTE FUNCTION count_tickets()
+    """,
+    """
+    CREATE TRIGGER ticket_counts_added_up AFTER INSERT ON ticket_counts FOR EACH ROW
+        WHEN (mod(NEW.ticket_count_id, 64) = 0) EXECUTE FUNCTION add_up_ticket_counts()
     """,
     *(
         f"CREATE TRIGGER {table}_updated_at BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION keep_updated_at()"

@@ -35,6 +35,7 @@ BEGIN
             ('rag_index_build', NULL, 'rag_index_id = ANY (ARRAY(SELECT i.rag_index_id FROM rag_indexes i))'),
             ('tickets', NULL, 'company_id = %s'),
             ('conversations', NULL, 'company_id = %s'),
+            ('ticket_counts', NULL, 'company_id = %s'),
             ('document_content', NULL,
              'EXISTS (SELECT FROM document d WHERE d.document_id = document_content.document_id)'),
             ('document_relation', NULL,
