@@ -241,6 +241,7 @@ class SyncTicketRepository:
             self._within["workspaces"] = list(workspaces)
         named = [] if isinstance(private_notes, bool) else list(private_notes)
         self._notes = {"everywhere": private_notes is True, "workspaces": named}
+        self._sees_internal = bool(private_notes)
 
     def get_tickets(
         self,
@@ -294,7 +295,7 @@ class SyncTicketRepository:
         Raises:
             UnknownTicket: there is none here.
         """
-        with self._database.connection() as connection, snapshot(connection):
+        with self._database.connection(sees_internal=self._sees_internal) as connection, snapshot(connection):
             return self._read(connection, ticket)
 
     def get_ticket_stats(self) -> TicketStats:
@@ -357,8 +358,6 @@ class SyncTicketRepository:
         found = query.find(connection, WholeTicket, statement, parameters)
         if found is None:
             raise _unknown(ticket)
-        if self._notes["everywhere"] or self._notes["workspaces"]:
-            connection.execute("SELECT set_config('arcana.internal', 'on', true)")
         asked = {**self._notes, "id": found.id}
         return replace(found, messages=query.rows(connection, Message, load_sql("ticket_messages"), asked))
 
