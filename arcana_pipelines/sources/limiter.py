@@ -102,6 +102,14 @@ class RateLimiter:
                 self._introduce(connection)
                 connection.execute(load_sql("limit_corrected"), {**self._key, "more": more})
 
+    def last_reason(self) -> str | None:
+        """Why the source refused a request last, by any process; None: it has not yet."""
+        with self._lock, self._database.connection() as connection:
+            row = connection.execute(
+                "SELECT reason FROM source_limit WHERE credential_hash = %(credential)s", self._key
+            ).fetchone()
+        return None if row is None else row[0]
+
     def _reserve(self, cost: int) -> float:
         """Take a place and return 0, or return the seconds to wait before asking again."""
         with self._lock:

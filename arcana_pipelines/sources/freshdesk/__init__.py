@@ -1,0 +1,1 @@
+"""Tickets and articles of a Freshdesk account, through its API (https://developers.freshdesk.com/api/)."""
