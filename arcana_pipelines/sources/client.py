@@ -186,7 +186,7 @@ class ApiClient(ABC):
             raise self._refused(answer, where)
         try:
             with _one_large if len(answer.data) > _LARGE else nullcontext():
-                result = read_json(answer.data)
+                result = None if answer.status == 204 else read_json(answer.data)
         except AnswerTooLarge as error:
             raise PageRejected(f"{where}: {error}") from error
         except ValueError as error:

@@ -115,13 +115,15 @@ class FreshdeskApi(ApiClient):
     def page(self, path: str, feature: str = "", **query: object) -> Page:
         """One page of the list at a path; raises what `get` does."""
         answer, result = self._ask(path, feature, {"per_page": PER_PAGE, **query})
-        result = [] if result is None else result
-        if not isinstance(result, list) or not all(isinstance(row, dict) for row in result):
-            raise AnswerUnusable(f"Freshdesk answered GET {path} with something other than a list of objects.")
+        result = _rows(result, path)
         has_more = _NEXT.search(answer.headers.get("link") or "") is not None
         if has_more and not result:
             raise AnswerUnusable(f"Freshdesk says that GET {path} has more, and lists nothing.")
         return Page(result, has_more, http_date(answer.headers.get("date")))
+
+    def unpaged(self, path: str) -> list[dict[str, Any]]:
+        """A list that has no pages; raises what `get` does."""
+        return _rows(self._ask(path, "", {})[1], path)
 
     def all(self, path: str, feature: str = "", **query: object) -> list[dict[str, Any]]:
         """All rows of a list that does not change much; raises what `get` does."""
@@ -156,7 +158,7 @@ class FreshdeskApi(ApiClient):
         return answer, result
 
     def _is_answer(self, result: Any) -> bool:
-        return isinstance(result, list | dict)
+        return result is None or isinstance(result, list | dict)  # None: 204
 
     def _noted(self, answer: Answer) -> None:
         super()._noted(answer)
@@ -204,6 +206,17 @@ class FreshdeskApi(ApiClient):
         if pause is not None and pause > self._patience.longest_pause:
             return SourcePaused(f"Freshdesk asks to wait {pause:.0f} s ({reason}); the next sync goes on from here.")
         return TryAgain(f"429 {reason}", pause)
+
+
+def _rows(result: Any, path: str) -> list[dict[str, Any]]:
+    """
+    Raises:
+        AnswerUnusable: it is no list of objects.
+    """
+    result = [] if result is None else result
+    if not isinstance(result, list) or not all(isinstance(row, dict) for row in result):
+        raise AnswerUnusable(f"Freshdesk answered GET {path} with something other than a list of objects.")
+    return result
 
 
 def _said(status: int, details: dict[str, Any]) -> tuple[str, str]:
