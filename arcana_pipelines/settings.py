@@ -183,6 +183,11 @@ class Settings(ScheduleTimes):
     notion_base_url: HttpUrl = "https://api.notion.com"
     notion_requests_per_minute: int = Field(180, ge=0)
     notion_timeout: float = Field(60.0, gt=0)
+    freshdesk_domain: str | None = None
+    freshdesk_api_key: SecretStr | None = None
+    freshdesk_base_url: HttpUrl | None = None
+    freshdesk_requests_per_minute: int | None = Field(None, ge=0)
+    freshdesk_timeout: float = Field(60.0, gt=0)
     sweep_share: float = Field(0.01, ge=0, le=1)
 
     notion_webhook_token: SecretStr | None = None

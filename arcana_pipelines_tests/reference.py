@@ -55,6 +55,8 @@ UNITS = {
     "search_cache_ttl": "seconds",
     "embedding_cache_ttl": "seconds",
     "notion_timeout": "seconds",
+    "freshdesk_requests_per_minute": "credits a minute",
+    "freshdesk_timeout": "seconds",
     "sweep_share": "of the requests",
     "openai_embedding_dimensions": "numbers a vector",
     "openai_max_retries": "retries",

@@ -87,11 +87,8 @@ def _attributes_of(platform: Platform) -> type[_Source]:
     if platform.path_is is not None:
         about = f"Where it is: {platform.path_is}. A relative path begins at the folder of this YAML file."
         fields["path"] = (str, Field(min_length=1, description=about))
-    if platform.has_comments:
-        about = "Index open comments too: one more request a page."
-        fields["comments"] = (Annotated[bool, _about(about)], False)
     for name, field in platform.settings.model_fields.items() if platform.settings else ():
-        if name in {"type", "token_variable", "path", "comments"}:
+        if name in {"type", "token_variable", "path"}:
             raise WrongUse(f"The source '{platform.name}' has a setting '{name}', a name that is Arcana's own.")
         about = field.description or name
         kind = field.annotation if field.is_required() else Annotated[field.annotation, _about(about)]

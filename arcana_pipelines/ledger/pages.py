@@ -409,6 +409,15 @@ def mark_stale(connection: Connection, generation: Generation, pages: Sequence[s
     )
 
 
+def read_all_again(connection: Connection, workspace_id: UUID) -> None:
+    """The workspace is to show more of each page than was read: the next sync reads all of them."""
+    connection.execute(
+        "UPDATE source_page SET state = 'pending', fetched_revision = NULL "
+        "WHERE workspace_id = %s AND state = 'unchanged' AND NOT is_container",
+        [workspace_id],
+    )
+
+
 def store_suspects(connection: Connection, generation: Generation, pages: Sequence[str]) -> None:
     """Pages that nothing lists and that answered 404 when they were read again: looked at by the next sync."""
     connection.execute(

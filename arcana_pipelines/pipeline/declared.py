@@ -11,8 +11,9 @@ from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, IndexSettings
 from arcana_pipelines.indexes.lifecycle import SettingsChange, find_builds
+from arcana_pipelines.ledger.pages import read_all_again
 from arcana_pipelines.pipeline import registration
-from arcana_pipelines.sources.registry import check_source
+from arcana_pipelines.sources.registry import check_source, reads_more, require_platform
 from arcana_pipelines.workspaces.workspaces import Workspace, change, list_all, set_declared_by
 
 
@@ -107,6 +108,8 @@ def _compared(connection: Connection, project: str, declared: DeclaredWorkspace,
         if not reads_like:
             check_source(declared.platform, declared.source_config, declared.credential_ref, slug)
         change(connection, row, declared.name, declared.source_config, declared.credential_ref)
+        if reads_more(require_platform(row.platform, slug), row.source_config, declared.source_config):
+            read_all_again(connection, row.workspace_id)
         done = f"'{slug}' is changed."
     return Outcome(done, _index_left(connection, declared, row))
 

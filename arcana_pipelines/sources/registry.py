@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from arcana_pipelines import plugins
 from arcana_pipelines.credentials.store import STORED, stored_token
@@ -16,11 +16,16 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.settings import refuse_to_send, token_from_environment
 from arcana_pipelines.sources.file_rules import file_rules
+from arcana_pipelines.sources.freshdesk.domain import domain_of, web_address
+from arcana_pipelines.sources.freshdesk.options import FreshdeskOptions
+from arcana_pipelines.sources.notion.options import NotionOptions
 from arcana_pipelines.sources.protocol import Source
 
 if TYPE_CHECKING:
+    from arcana_pipelines.sources.freshdesk.api import FreshdeskApi
     from arcana_pipelines.sources.notion.api import NotionApi
 
+FRESHDESK_KEY_VARIABLE = "FRESHDESK_API_KEY"
 NOTION_TOKEN_VARIABLE = "NOTION_TOKEN"
 # The assets that read sources: each platform has one of them.
 READING = ("notion_pages", "support_tickets")
@@ -57,10 +62,11 @@ class Platform:
         token_variable: the variable that holds its token when a workspace names none; None: it needs no token.
         address_variable: the variable that says where the token is sent, if one does. A file `.env` alone may not
             change it.
+        account_variable: the variable that says whose account it is sent to, if one does; likewise.
         path_is: what `--path` has to name, for a platform that reads files; else None.
-        has_comments: `--comments` can be asked for.
-        settings: what else a project's YAML may say of it, each field with a description; it arrives in
-            `Opening.config`, what is at its default left out. The command line has no options for it.
+        settings: what else a workspace may say of it, each field with a default and a description; it arrives in
+            `Opening.config`, what is at its default left out. YAML takes it for every platform, the command line and
+            requests over HTTP for ours: texts, and what is on or off (`source_options`).
         asset: which asset reads it, one of `READING`.
         is_cheap_to_ask: whether something changed is found without a request, so it is asked at every tick.
         check: refuses what can never be read, before anything is begun; asks no server.
@@ -76,8 +82,8 @@ class Platform:
     open: Callable[[Opening], Source]
     token_variable: str | None = None
     address_variable: str | None = None
+    account_variable: str | None = None
     path_is: str | None = None
-    has_comments: bool = False
     settings: type[BaseModel] | None = None
     asset: str = READING[0]
     is_cheap_to_ask: bool = False
@@ -108,7 +114,18 @@ class Platform:
         """
         if self.token_variable is None:
             return None
-        return token_from_environment(variable or self.token_variable, slug, self.title, self.address_variable)
+        variable = variable or self.token_variable
+        self.refuse_to_send(variable)
+        return token_from_environment(variable, slug, self.title)
+
+    def refuse_to_send(self, secret: str) -> None:
+        """Refuse to send what a variable holds to where only a file `.env` says.
+
+        Raises:
+            InvalidSetting: it would be.
+        """
+        for address in filter(None, (self.address_variable, self.account_variable)):
+            refuse_to_send(secret, address)
 
 
 def platform_named(name: str) -> Platform | None:
@@ -184,9 +201,8 @@ def _token(known: Platform, credential_ref: str | None, slug: str, database: Dat
     if credential_ref != STORED or known.token_variable is None:
         return known.token(credential_ref, slug)
     assert database is not None
-    if known.address_variable is not None:
-        # Who knows the key has the token: a file that names an address may have it only where the key is its own.
-        refuse_to_send("ENCRYPTION_KEY", known.address_variable)
+    # Who knows the key has the token: a file that names an address may have it only where the key is its own.
+    known.refuse_to_send("ENCRYPTION_KEY")
     with database.connection() as connection:
         return stored_token(connection, database.settings, slug)
 
@@ -276,8 +292,91 @@ _NOTION = Platform(
     open=_open_notion,
     token_variable=NOTION_TOKEN_VARIABLE,
     address_variable="NOTION_BASE_URL",
-    has_comments=True,
+    settings=NotionOptions,
     owner=_notion_owner,
+)
+
+
+def freshdesk_domain(opening: Opening) -> str:
+    """The account that a workspace reads.
+
+    Raises:
+        WrongUse: it names none of Freshdesk's.
+        InvalidSetting: nothing names one.
+    """
+    return domain_of(opening.config, opening.database.settings.freshdesk_domain)
+
+
+def open_freshdesk_api(opening: Opening) -> FreshdeskApi:
+    """A client of the Freshdesk API with the opening's key."""
+    from arcana_pipelines.sources.client import HURRIED, Patience, fingerprint
+    from arcana_pipelines.sources.freshdesk import api
+    from arcana_pipelines.sources.limiter import RateLimiter
+
+    assert opening.token is not None
+    settings = opening.database.settings
+    patience = HURRIED if opening.hurried else Patience(timeout=settings.freshdesk_timeout)
+    said = settings.freshdesk_requests_per_minute
+    credential, wait = fingerprint(opening.token), patience.longest_pause
+    limiter = RateLimiter(
+        opening.database, credential, api.FIRST_PER_MINUTE if said is None else said, wait, highest=said or 0
+    )
+    lists = RateLimiter(
+        opening.database,
+        f"{credential}:{api.LISTS}",
+        0 if said == 0 else api.FIRST_LISTS_PER_MINUTE,
+        wait,
+        highest=api.MOST_LISTS_PER_MINUTE,
+    )
+    address = settings.freshdesk_base_url or web_address(freshdesk_domain(opening))
+    connections = settings.max_concurrent_requests
+    return api.FreshdeskApi(opening.token, address, limiter, lists, patience, connections, learns_limit=said is None)
+
+
+def _open_freshdesk(opening: Opening) -> Source:
+    from arcana_pipelines.sources.freshdesk.source import FreshdeskSource
+
+    options = FreshdeskOptions.model_validate(
+        {name: value for name, value in opening.config.items() if name in FreshdeskOptions.model_fields}
+    )
+    return FreshdeskSource(
+        open_freshdesk_api(opening),
+        freshdesk_domain(opening),
+        private_notes=options.private_notes,
+        articles=options.articles,
+        with_files=file_rules(opening.database.settings) is not None,
+        is_poll=opening.hurried,
+    )
+
+
+def _freshdesk_owner(opening: Opening) -> str:
+    from arcana_pipelines.sources.freshdesk.source import scope_in_words
+
+    api = open_freshdesk_api(opening)
+    try:
+        agent = api.get("agents/me")
+    finally:
+        api.close()
+    return f"an agent of '{freshdesk_domain(opening)}' who sees {scope_in_words(agent.get('ticket_scope'))}"
+
+
+def _check_freshdesk(config: Mapping[str, Any]) -> None:
+    if config.get("domain"):
+        domain_of(config, None)
+
+
+_FRESHDESK = Platform(
+    name="freshdesk",
+    title="Freshdesk",
+    open=_open_freshdesk,
+    token_variable=FRESHDESK_KEY_VARIABLE,
+    address_variable="FRESHDESK_BASE_URL",
+    account_variable="FRESHDESK_DOMAIN",
+    settings=FreshdeskOptions,
+    asset="support_tickets",
+    check=_check_freshdesk,
+    owner=_freshdesk_owner,
+    extra="files",
 )
 
 _OURS = (
@@ -291,4 +390,77 @@ _OURS = (
         check=_check_export,
         out_of_reach=_export_out_of_reach,
     ),
+    _FRESHDESK,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOption:
+    """What a workspace may say of a source of ours beside its token and path.
+
+    Attributes:
+        name: the key in the workspace's configuration.
+        is_switch: on or off; else a text.
+        about: what it does.
+        platform: whose it is, as `--source` calls it.
+    """
+
+    name: str
+    is_switch: bool
+    about: str
+    platform: str
+
+    @property
+    def option(self) -> str:
+        """How the command line calls it, without what stands before."""
+        return self.name.replace("_", "-")
+
+
+def source_options() -> tuple[SourceOption, ...]:
+    """Those of all of our platforms; no two have the same name."""
+    return tuple(
+        SourceOption(name, field.annotation is bool, field.description or "", platform.option)
+        for platform in _OURS
+        for name, field in (platform.settings.model_fields if platform.settings else {}).items()
+    )
+
+
+def source_config(platform: Platform, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the workspace's row says of the options that were given; what is at its default is left out.
+
+    Args:
+        given: by their names; None: not given.
+
+    Raises:
+        WrongUse: one is another source's, or has a value that it cannot have.
+    """
+    said = {name: value for name, value in given.items() if value is not None}
+    own = platform.settings.model_fields if platform.settings else {}
+    whose = {option.name: option.platform for option in source_options()}
+    for name in said:
+        if name not in own and said[name] is not False:
+            option, owner = name.replace("_", "-"), whose.get(name, "…")
+            raise WrongUse(f"--{option} belongs to --source {owner}; --source {platform.option} has none.")
+    if platform.settings is None:
+        return {}
+    try:
+        checked = platform.settings.model_validate({name: value for name, value in said.items() if name in own})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        option = "_".join(str(part) for part in first["loc"][:1]).replace("_", "-")
+        raise WrongUse(f"--{option}: {first['msg'].removeprefix('Value error, ')}") from None
+    return checked.model_dump(mode="json", exclude_defaults=True)
+
+
+def changed_config(platform: Platform, held: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the workspace's row says of its source once some of its options are others (see `source_config`)."""
+    own = platform.settings.model_fields if platform.settings else {}
+    said = {name: value for name, value in held.items() if name in own}
+    others = {name: value for name, value in held.items() if name not in own}
+    return {**others, **source_config(platform, {**said, **given})}
+
+
+def reads_more(platform: Platform, before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a switch was turned on, so that what was read before may lack something."""
+    switches = [option.name for option in source_options() if option.is_switch and option.platform == platform.option]
+    return any(now.get(name) is True and before.get(name) is not True for name in switches)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 from uuid import UUID
 
 from fastapi import FastAPI, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model
 
 from arcana_pipelines.audit.record import by_key
 from arcana_pipelines.credentials.store import STORED, keep
@@ -27,7 +27,13 @@ from arcana_pipelines.keys.keys import Key
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.retrieval.whole_document import find_document_id
 from arcana_pipelines.settings import require_token
-from arcana_pipelines.sources.registry import all_platforms, check_source, require_platform
+from arcana_pipelines.sources.registry import (
+    all_platforms,
+    check_source,
+    require_platform,
+    source_config,
+    source_options,
+)
 from arcana_pipelines.web.documents import DocumentNamed
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.problems import Refused, described
@@ -58,7 +64,7 @@ class Administration:
     remove: Callable[..., None]
 
 
-class NewWorkspace(BaseModel):
+class _NewWorkspace(BaseModel):
     """A workspace to be registered."""
 
     model_config = ConfigDict(
@@ -69,10 +75,30 @@ class NewWorkspace(BaseModel):
     source: Annotated[str, Field(max_length=100, description="What it reads, such as `notion`.")]
     token: SecretStr = Field(min_length=1, max_length=4096, description="The source's token. It is kept encrypted.")
     name: _Name | None = Field(None, description="What people call it; else the slug.")
-    comments: bool = Field(False, description="Whether comments are read, too.")
     index_type: Annotated[str, Field(max_length=20)] = Field(
         POSTGRESQL, description="Which store answers searches by meaning: `pgvector`, or a kind of target."
     )
+
+    def source_options(self) -> dict[str, Any]:
+        """What it says of its source (see `registry.source_options`), by name."""
+        return {option.name: getattr(self, option.name) for option in source_options()}
+
+
+def _with_source_options() -> Any:
+    """The same with a field for each option that our sources have, as `arcana workspace add` has them."""
+    fields: dict[str, Any] = {
+        option.name: (bool, Field(False, description=option.about))
+        if option.is_switch
+        else (Annotated[str, Field(max_length=200)] | None, Field(None, description=option.about))
+        for option in source_options()
+    }
+    return create_model("NewWorkspace", __base__=_NewWorkspace, __doc__=_NewWorkspace.__doc__, **fields)
+
+
+if TYPE_CHECKING:
+    NewWorkspace = _NewWorkspace
+else:
+    NewWorkspace = _with_source_options()
 
 
 class NewToken(BaseModel):
@@ -204,9 +230,7 @@ def _source(wanted: NewWorkspace) -> tuple[dict[str, Any], SecretStr]:
             f"Over HTTP a source is one of {', '.join(known)}. Those that read files are registered by `arcana "
             "workspace add`, where the files are."
         )
-    if wanted.comments and not source.has_comments:
-        raise WrongUse(f"The source {wanted.source} has no comments.")
-    config: dict[str, Any] = {"comments": True} if wanted.comments else {}
+    config = source_config(source, wanted.source_options())
     check_source(source.name, config, STORED, wanted.slug)
     return config, _token(wanted.token, source.title)
 

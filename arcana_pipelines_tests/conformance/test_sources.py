@@ -8,11 +8,14 @@ from uuid import UUID
 
 import pytest
 
+from arcana_pipelines.db.engine import Database
 from arcana_pipelines.sources.file_rules import FileRules
 from arcana_pipelines.sources.protocol import Source
 from arcana_pipelines.sources.registry import open_source
 from arcana_pipelines.testing.conformance.sources import SourceConformance
+from arcana_pipelines.testing.freshdesk_server import FreshdeskServer
 from arcana_pipelines.testing.notion_server import NotionWorld, blocks
+from arcana_pipelines_tests.freshdesk.conftest import Desk
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.sources.test_notion_export_support import A, B, C, D, write
 
@@ -67,6 +70,39 @@ class TestNotionExport(SourceConformance):
     @pytest.fixture
     def unknown_id(self) -> str:
         return NOBODY
+
+
+class TestFreshdesk(SourceConformance):
+    @pytest.fixture
+    def desk(self, database: Database) -> Iterator[Desk]:
+        with FreshdeskServer() as server:
+            yield Desk(server, database)
+
+    @pytest.fixture
+    def source(self, desk: Desk) -> Iterator[Source]:
+        world = desk.world
+        first = world.add_ticket("Cannot log in", "The code never arrives.", attach=[("화면.txt", b"screen")])
+        world.reply(first, "Please try again.", attach=[("guide.txt", b"guide")])
+        world.add_note(first, "A good customer.", attach=[("note.txt", b"note")])
+        world.add_ticket("환불", "환불해 주세요.")
+        world.delete(world.add_ticket("Thrown away", "Old."))
+        folder = world.add_folder(world.add_category("Help"), "Help")
+        world.add_article(folder, "인증번호", "문자를 확인하세요.")
+        desk.settle()
+        opened = desk.source(private_notes=True, articles=True, with_files=True)
+        yield opened
+        opened.close()
+
+    @pytest.fixture
+    def broken(self, desk: Desk) -> Iterator[Source]:
+        desk.server.faults.add("500", times=None)
+        opened = desk.source()
+        yield opened
+        opened.close()
+
+    @pytest.fixture
+    def unknown_id(self) -> str:
+        return "999999"
 
 
 class TestPlugin(SourceConformance):

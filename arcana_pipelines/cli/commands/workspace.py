@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -18,18 +19,24 @@ from arcana_pipelines.documents.relations import OF_PROPERTIES, relate_by_proper
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.targets.registry import kinds
 from arcana_pipelines.indexes.targets.targets import POSTGRESQL
+from arcana_pipelines.ledger.pages import read_all_again
 from arcana_pipelines.settings import load_settings
 from arcana_pipelines.sources.registry import (
-    NOTION_TOKEN_VARIABLE,
     Platform,
     all_platforms,
+    changed_config,
     check_source,
     our_platforms,
     platform_named,
+    reads_more,
     require_platform,
+    source_config,
+    source_options,
 )
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.companies import DEFAULT, name_of
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _platform(context: click.Context, parameter: click.Parameter, value: str) -> Platform:
@@ -39,6 +46,26 @@ def _platform(context: click.Context, parameter: click.Parameter, value: str) ->
         known = ", ".join(f"'{platform.option}'" for platform in all_platforms())
         raise click.BadParameter(f"{value!r} is not one of {known}.")
     return chosen
+
+
+def _takes_source_options(default: bool | None) -> Callable[[Command], Command]:
+    """Options for what a workspace may say of its source (`source_options`): they arrive by name, None where not given.
+
+    A switch is off where `default` is False; with None it can be turned off, too.
+    """
+
+    def add(command: Command) -> Command:
+        for option in reversed(source_options()):
+            about = f"{option.about} (source {option.platform})"
+            if not option.is_switch:
+                command = click.option(f"--{option.option}", metavar="NAME", help=about)(command)
+            elif default is None:
+                command = click.option(f"--{option.option}/--no-{option.option}", default=None, help=about)(command)
+            else:
+                command = click.option(f"--{option.option}", is_flag=True, help=about)(command)
+        return command
+
+    return add
 
 
 _relation_properties = click.option(
@@ -62,10 +89,12 @@ def command() -> None:
     callback=_platform,
     help="Where the pages are.",
 )
-@click.option("--token-env", metavar="NAME", help=f"Variable that holds the token (default {NOTION_TOKEN_VARIABLE}).")
+@click.option(
+    "--token-env", metavar="NAME", help="Variable that holds the token (default NOTION_TOKEN, FRESHDESK_API_KEY)."
+)
 @click.option("--token-stdin", is_flag=True, help="Read the token from standard input and keep it, encrypted.")
 @click.option("--path", type=click.Path(path_type=Path), help="Folder or zip of a Markdown & CSV export.")
-@click.option("--comments", is_flag=True, help="Index open comments too: one more request a page.")
+@_takes_source_options(default=False)
 @_relation_properties
 @click.option("--name", help="A name for people (default: the slug).")
 @click.option("--company", default=DEFAULT, show_default=True, help="Whose it is, by name; made where there is none.")
@@ -81,13 +110,13 @@ def add(
     token_env: str | None,
     token_stdin: bool,
     path: Path | None,
-    comments: bool,
     relation_properties: tuple[str, ...],
     name: str | None,
     company: str,
     index_type: str,
     index_location: str | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Register a workspace: its row, directory, default index and partition, all or nothing.
 
@@ -95,6 +124,7 @@ def add(
     arcana workspace add acme --source notion
     arcana workspace add acme --source notion --index-type sqlite
     arcana workspace add acme --source notion --token-stdin < token.txt
+    arcana workspace add acme-support --source freshdesk --domain acme --private-notes
     """
     workspaces.check_slug(slug)
     if index_location is not None and index_type == POSTGRESQL:
@@ -102,7 +132,7 @@ def add(
             "--index-location belongs to another --index-type than pgvector: that is where DATABASE_URL says."
         )
     database = open_database(may_create=True)
-    config, credential = _source_options(slug, source, token_env, path, comments, token_stdin)
+    config, credential = _source_options(slug, source, token_env, path, options, token_stdin)
     config = with_properties(config, relation_properties)
     token = None
     if token_stdin:
@@ -204,39 +234,56 @@ def budget(slug: str, usd: str | None, as_json: bool) -> None:
 @command.command(name="set", cls=WorkspaceCommand)
 @click.argument("slug")
 @click.option("--name", help="Another name for people.")
-@click.option("--token-env", metavar="NAME", help="Another variable that holds the token (source notion).")
+@click.option("--token-env", metavar="NAME", help="Another variable that holds the token.")
 @click.option("--token-stdin", is_flag=True, help="Read the token from standard input and keep it, encrypted.")
 @click.option("--path", type=click.Path(path_type=Path), help="Where the export lies now (source notion-export).")
+@_takes_source_options(default=None)
 @_relation_properties
 @json_option
 def set_(
     slug: str, name: str | None, token_env: str | None, token_stdin: bool, path: Path | None,
-    relation_properties: tuple[str, ...], as_json: bool,
+    relation_properties: tuple[str, ...], as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
-    """Change a workspace's name, its token, its export's path or what its properties mean. The next sync follows.
+    """Change a workspace's name, its token, or what is read and how it is understood. The next sync follows.
 
     What was indexed stays: a page of the new place is the page of the old one when its id is. A token of another
     Notion workspace is refused by the next sync.
     """
-    if name is None and token_env is None and path is None and not token_stdin and not relation_properties:
-        raise WrongUse("Nothing to change: give --name, --token-env, --token-stdin, --path or --relation-property.")
+    given = {key: value for key, value in options.items() if value is not None}
+    if (
+        name is None
+        and token_env is None
+        and path is None
+        and not token_stdin
+        and not relation_properties
+        and not given
+    ):
+        raise WrongUse(
+            "Nothing to change: give --name, --token-env, --token-stdin, --path, --relation-property or an option of "
+            "its source."
+        )
     database = open_database()
     upgrade(database)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
         token = None
+        source = require_platform(workspace.platform, slug)
+        held = workspace.source_config
+        config, credential = held, workspace.credential_ref
         if token_env is not None or path is not None or token_stdin:
-            source = require_platform(workspace.platform, slug)
-            config, credential = _source_options(slug, source, token_env, path, comments=False, stored=token_stdin)
+            config, credential = _source_options(slug, source, token_env, path, {}, stored=token_stdin)
             if token_stdin:
                 database.settings.require("ENCRYPTION_KEY")
                 token = read_token(source.title)
-            config = {**workspace.source_config, **config}
-        else:
-            config, credential = workspace.source_config, workspace.credential_ref
+            config = {**held, **config}
+        if given:
+            config = changed_config(source, config, given)
+            source.check(config)
         config = with_properties(config, relation_properties)
         with connection.transaction():
             workspaces.change(connection, workspace, name or workspace.name, config, credential)
+            if reads_more(source, held, config):
+                read_all_again(connection, workspace.workspace_id)
             if relation_properties:
                 relate_by_properties(connection, workspace.workspace_id)
             if token is not None:
@@ -299,12 +346,15 @@ def remove(slug: str, yes: bool, as_json: bool) -> None:
 
 
 def _source_options(
-    slug: str, source: Platform, token_env: str | None, path: Path | None, comments: bool, stored: bool = False
+    slug: str,
+    source: Platform,
+    token_env: str | None,
+    path: Path | None,
+    options: Mapping[str, Any],
+    stored: bool = False,
 ) -> tuple[dict[str, Any], str | None]:
     if path is not None and source.path_is is None:
         raise WrongUse(f"--path belongs to a source that reads files; --source {source.option} reads none.")
-    if comments and not source.has_comments:
-        raise WrongUse(f"--comments belongs to --source notion; --source {source.option} has none.")
     if token_env is not None and source.token_variable is None:
         raise WrongUse(f"--token-env belongs to a source with a token; --source {source.option} needs none.")
     if stored and (token_env is not None or source.token_variable is None):
@@ -313,7 +363,7 @@ def _source_options(
         raise WrongUse("--token-env takes the name of a variable, which holds no =.")
     if path is None and source.path_is is not None:
         raise WrongUse(f"--source {source.option} needs --path: {source.path_is}.")
-    config: dict[str, Any] = {"comments": True} if comments else {}
+    config = source_config(source, options)
     if path is not None:
         config["path"] = str(path.expanduser().absolute())
     variable = STORED if stored else token_env or source.token_variable

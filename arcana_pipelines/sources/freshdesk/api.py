@@ -2,8 +2,8 @@
 
 - Basic authentication, the key as the user's name. The rights are those of its agent.
 - An account has so many credits a minute, all keys and apps together, failed calls included. A call is one; each
-  `include` adds two, `include=conversations` one. `X-RateLimit-Total` says how many there are, `Retry-After` how long to
-  wait. Lists of tickets have a limit of their own besides, which no header says.
+  `include` adds two, `include=conversations` one. `X-RateLimit-Total` says how many there are, `Retry-After` how long
+  to wait. Lists of tickets have a limit of their own besides, which no header says.
 https://developers.freshdesk.com/api/#ratelimit
 """
 
@@ -32,7 +32,7 @@ from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.net.http_client import Answer
 from arcana_pipelines.net.retry import TryAgain
 from arcana_pipelines.net.retry_after import http_date, number_of_seconds, retry_after
-from arcana_pipelines.sources.client import ApiClient, Patience, error_details, fingerprint
+from arcana_pipelines.sources.client import MOST_BYTES, ApiClient, Patience, error_details, fingerprint
 from arcana_pipelines.sources.limiter import RateLimiter
 
 PER_PAGE = 100
@@ -44,6 +44,8 @@ FIRST_PER_MINUTE = 40
 FIRST_LISTS_PER_MINUTE, MOST_LISTS_PER_MINUTE = 16, 160
 LISTS = "tickets"
 """The path whose requests are counted by themselves, too."""
+# Of one ticket with its messages; a list that is larger is asked for without descriptions.
+MOST_TICKET_BYTES = 64 * 2**20
 HOURLY = "requests per hour"
 MOST_PAGES = 1000
 _NEXT = re.compile(r"<[^>]*>\s*;[^,]*\brel=\"?next\"?")
@@ -81,11 +83,13 @@ class FreshdeskApi(ApiClient):
         lists: RateLimiter,
         patience: Patience,
         connections: int = 10,
+        learns_limit: bool = True,
     ) -> None:
-        """`limiter` is the account's, `lists` that of its lists of tickets."""
+        """`limiter` is the account's, `lists` that of its lists of tickets; `learns_limit` from what answers say."""
         self.credential = fingerprint(key)
         self._limiter = limiter
         self._lists = lists
+        self._learns_limit = learns_limit
         self._root = f"{base_url.rstrip('/')}/api/v2/"
         self._missing: dict[str, str] = {}
         self._is_hourly: bool | None = None
@@ -147,7 +151,8 @@ class FreshdeskApi(ApiClient):
             self._limiter.acquire(cost)
 
         try:
-            answer, result = self._read("GET", url, f"GET {path}", take)
+            most = MOST_BYTES if path == LISTS else MOST_TICKET_BYTES
+            answer, result = self._read("GET", url, f"GET {path}", take, most_bytes=most)
         except FeatureMissing as error:
             if feature:
                 self._missing[feature] = str(error)
@@ -164,7 +169,7 @@ class FreshdeskApi(ApiClient):
         super()._noted(answer)
         # Decimals: the reference's own example is 700.0.
         total = number_of_seconds(answer.headers.get("x-ratelimit-total"))
-        if total:
+        if total and self._learns_limit:
             if self._is_hourly is None:
                 self._is_hourly = self._limiter.last_reason() == HOURLY
             self._limiter.allow(max(1.0, round(total * SHARE / (60 if self._is_hourly else 1), 1)))

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 ARTICLE, FOLDER, CATEGORY = "article-", "folder-", "category-"
 PUBLISHED = 2
 FOR_AGENTS = 3
-_VISIBILITY = {1: "public", 2: "logged-in users", FOR_AGENTS: "agents", 4: "selected companies", 5: "bots"}
+_VISIBILITY = {1: "public", 2: "logged-in users", FOR_AGENTS: "agents", 4: "selected companies"}
 DEEPEST_FOLDER = 10
 _FEATURE = "solutions"
 
@@ -110,7 +110,7 @@ class KnowledgeBase:
 
     def _ref(self, row: Row, folder: int) -> PageRef:
         visibility = self._visibility.get(folder)
-        shown = _VISIBILITY.get(visibility or 0) or f"visibility {visibility}"
+        shown = _VISIBILITY.get(visibility or 0, "others")
         tags = [tag for tag in map(line, listed(row.get("tags"))) if tag]
         properties: dict[str, dict[str, Any]] = {
             "Visibility": {"type": "select", "text": shown, "value": shown, "hidden": True}

@@ -44,7 +44,10 @@ def domain_of(config: Mapping[str, Any], default: str | None) -> str:
             "FRESHDESK_DOMAIN is not set: put the name of the account there (acme, of acme.freshdesk.com), or give it "
             "to the workspace with --domain."
         )
-    return default
+    try:
+        return normalise_domain(default)
+    except WrongUse as error:
+        raise InvalidSetting(f"FRESHDESK_DOMAIN: {error}") from error
 
 
 def web_address(domain: str) -> str:

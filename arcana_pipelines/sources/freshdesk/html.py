@@ -16,7 +16,7 @@ from arcana_pipelines.files.text import written
 from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.markdown.urls import safe_url, without_signature
 
-MOST_CHARACTERS = 2_000_000
+MOST_CHARACTERS = 8 * 2**20
 """Of one message; what follows is not read."""
 # A tree takes a time that grows with the square of its depth.
 DEEPEST = 2_000
@@ -39,7 +39,8 @@ _QUOTE_BEGINS = "#divRplyFwdMsg, #appendonsend, #mail-editor-reference-message-c
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 # They end where another begins, or have no end.
 _ENDLESS = frozenset(
-    "area base br col dd dt embed hr img input li link meta option p param source tbody td tfoot th thead tr wbr".split()
+    "area base br col dd dt embed hr img input li link meta option p param source tbody td tfoot th thead tr "
+    "wbr".split()
 )
 _BREAK = re.compile(r"<br\s*/?\s*>", re.I)
 # One who answers above the quoted mail writes one of these under the answer.
@@ -49,8 +50,9 @@ _WROTE = re.compile(
     re.I | re.S,
 )
 _ORIGINAL = re.compile(
-    r"[-_*=\s]{2,}\s*(?:Original Message|Forwarded message|Original Appointment|원본 ?메(?:시|세)지|원본 ?메일|전달된 메(?:시|세)지"
-    r"|Ursprüngliche Nachricht|Message d'origine|Mensaje original|元のメッセージ|原始邮件)\s*[-_*=\s]{2,}.*",
+    r"[-_*=\s]{2,}\s*(?:Original Message|Forwarded message|Original Appointment|원본 ?메(?:시|세)지|원본 ?메일"
+    r"|전달된 메(?:시|세)지|Ursprüngliche Nachricht|Message d'origine|Mensaje original|元のメッセージ|原始邮件)"
+    r"\s*[-_*=\s]{2,}.*",
     re.I | re.S,
 )
 _HEADER = re.compile(r"\*?(?:From|보낸 ?사람|발신|Von|De|差出人|发件人)\s*\*?\s*[:：]", re.I)

@@ -15,7 +15,7 @@ import json
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -67,7 +67,7 @@ TRASH_EVERY = 4
 # Articles have no list of changes: tens of requests, so not with every sync.
 ARTICLES_EVERY = timedelta(hours=1)
 GLOBAL_SCOPE = 1
-SCOPES = {GLOBAL_SCOPE: "all tickets", 2: "the tickets of its groups", 3: "the tickets that are its own"}
+SCOPES = {GLOBAL_SCOPE: "all tickets", 2: "only tickets of its groups", 3: "only tickets of its own"}
 # One request and five credits a hundred tickets.
 DESCRIBED = "description,requester"
 TRASHES = ("deleted", "spam")
@@ -161,18 +161,17 @@ class FreshdeskSource(Source):
         """Who lists, the knowledge base, all tickets, then trash and spam."""
         scope = self.api.get("agents/me").get("ticket_scope")
         if scope != GLOBAL_SCOPE:
-            seen = SCOPES.get(scope) if isinstance(scope, int) else None
             listing.problems.append(
-                f"the key's agent sees {seen or 'not all tickets, as far as it says'}: what it does not list may be "
-                "there, and nothing is removed for not being listed. Give the key of an agent whose scope is global."
+                f"the key's agent sees {scope_in_words(scope)}: what it does not list may be there, and nothing is "
+                "removed for not being listed. Give the key of an agent whose scope is global."
             )
+        listing.source_time = self.api.server_time
         if self._articles is not None:
             yield from self._articles.listed()
-        began = self.api.server_time
         remembered = yield from self._walked(listing, LONG_AGO, include, {})
         yield from self._trash(listing, None)
         listing.complete = not listing.problems
-        at = listing.source_time or began or datetime.now(UTC)
+        at = listing.source_time or datetime.now(UTC)
         listing.cursor = _Cursor(at, _since(remembered, at), at).written()
 
     def _recent(self, listing: Listing, held: _Cursor, is_unchanged: IsUnchanged) -> Iterator[Sequence[PageRef]]:
@@ -190,7 +189,7 @@ class FreshdeskSource(Source):
 
     def _walked(
         self, listing: Listing, since: datetime, include: str, seen: Mapping[str, str]
-    ) -> Iterator[Sequence[PageRef]]:
+    ) -> Generator[Sequence[PageRef], None, dict[str, str]]:
         """Tickets that were updated since, without those of `seen`; returns which versions are done with."""
         done = dict(seen)
         for page in walk(self.api, since, include):
@@ -233,7 +232,7 @@ class FreshdeskSource(Source):
                 refs = [_trashed(row) for row in page.rows if row_id(row) is not None]
                 ids.update(ref.external_id for ref in refs)
                 is_known = is_unchanged is not None and all(is_unchanged(refs))
-                if refs:
+                if refs and is_unchanged is not None:
                     yield refs
                 if not page.has_more:
                     break
@@ -379,7 +378,11 @@ class FreshdeskSource(Source):
             row = self.api.get(f"tickets/{number_of_ticket}")
         except PageUnavailable:
             presence = Presence.ARCHIVED
-            row = self.api.get(f"tickets/archived/{number_of_ticket}", feature="tickets/archived")
+            try:
+                row = self.api.get(f"tickets/archived/{number_of_ticket}", feature="tickets/archived")
+            except FeatureMissing:
+                # Archived or gone: the plan does not let the API look. The ledger knows how old it is.
+                return Presence.ARCHIVED, None
         if row_id(row) != number_of_ticket:
             log.warning("ticket %s could not be confirmed: Freshdesk answered with another", number_of_ticket)
             return Presence.UNKNOWN, None
@@ -445,6 +448,11 @@ class _Cursor:
         return json.dumps(
             {"since": self.since.isoformat(), "seen": self.seen, "articles": self.articles_at.isoformat()}
         )
+
+
+def scope_in_words(scope: object) -> str:
+    """What tickets an agent of this `ticket_scope` sees."""
+    return SCOPES.get(scope, "some tickets") if isinstance(scope, int) else "some tickets"
 
 
 def _since(done: Mapping[str, str], at: datetime) -> dict[str, str]:

@@ -150,7 +150,9 @@ class Thread:
             "assignee_email": assignee.email if assignee else None,
             "assignee_name": assignee.name if assignee else None,
             "tags": [tag for tag in map(line, listed(row.get("tags"))) if tag],
-            "custom_fields": {line(name): value for name, value in custom.items() if value is not None},
+            "custom_fields": {
+                names.custom_field(name).label: value for name, value in custom.items() if value is not None
+            },
             "conversations": [message.record() for message in self.messages if with_private or not message.is_private],
             "created_at": iso(row.get("created_at")),
             "updated_at": iso(row.get("updated_at")),
@@ -169,12 +171,13 @@ def read_thread(row: Mapping[str, Any], conversations: Sequence[Mapping[str, Any
     )
     description = markdown_of(row.get("description"), row.get("description_text"))
     source = row.get("source")
+    first = next((each.text for each in messages if not each.is_private), "")
     is_outgoing = source in OUTGOING
     return Thread(
         row=row,
         description=description,
         is_outgoing=is_outgoing,
-        is_repeated=source == WEB_CHAT and any(message.text and not message.is_private for message in messages),
+        is_repeated=source == WEB_CHAT and description in first,
         opened_by=people.agent(row.get("responder_id")) if is_outgoing else None,
         files=[mapping(file) for file in listed(row.get("attachments"))],
         messages=messages,

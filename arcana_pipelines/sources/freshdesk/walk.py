@@ -1,9 +1,9 @@
 """All tickets since a time, by keyset: a ticket that is updated meanwhile only moves ahead of the walk.
 
-`updated_since` is inclusive and lifts the default window of 30 days. Pages by number would lose rows: one that is updated
-leaves its page, and what stood behind it moves up to a page that was read already. They also end at the 300th. So each
-request asks for the first page since the last time seen. Only what was updated within one second (by a bulk update) is
-paged by number, and again until nothing new shows up.
+`updated_since` is inclusive and lifts the default window of 30 days. Pages by number would lose rows: one that is
+updated leaves its page, and what stood behind it moves up to a page that was read already. They also end at the 300th.
+So each request asks for the first page since the last time seen. Only what was updated within one second (by a bulk
+update) is paged by number, and again until nothing new shows up.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from arcana_pipelines.errors import AnswerUnusable
+from arcana_pipelines.errors import AnswerUnusable, PageRejected
 from arcana_pipelines.sources.freshdesk.api import LISTS, PER_PAGE, FreshdeskApi, Page
 from arcana_pipelines.sources.freshdesk.values import moment, number, text
 
@@ -74,7 +74,13 @@ def _rest_of_second(api: FreshdeskApi, second: datetime, include: str, seen: set
 
 def _asked(api: FreshdeskApi, since: datetime, include: str, number_of_page: int) -> Page:
     query = {"updated_since": f"{since:%Y-%m-%dT%H:%M:%SZ}", "order_by": "updated_at", "order_type": "asc"}
-    page = api.page(LISTS, page=number_of_page, **query, **({"include": include} if include else {}))
+    try:
+        page = api.page(LISTS, page=number_of_page, **query, **({"include": include} if include else {}))
+    except PageRejected:
+        if not include:
+            raise
+        # A hundred descriptions may be too large for one answer: these tickets are read one by one.
+        page = api.page(LISTS, page=number_of_page, **query)
     times = [since, *map(_updated, page.rows)]
     if any(later < earlier for earlier, later in pairwise(times)):
         raise AnswerUnusable("the list of tickets is not in the order that was asked for")

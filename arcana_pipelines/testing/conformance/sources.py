@@ -63,7 +63,7 @@ class SourceConformance:
         listing = source.enumerate(Mode.FULL, None, changed)
         for ref in read(listing):
             assert ref.external_id and ref.kind and ref.parent_kind and not ref.problem
-            assert ref.is_container or ref.kind in ("page", "row")
+            assert ref.is_container or ref.kind in ("page", "row", "ticket", "article")
             assert ref.last_edited_at.tzinfo is not None
             assert ref.is_container or ref.revision
             assert ref.editor_id or not ref.editor_name

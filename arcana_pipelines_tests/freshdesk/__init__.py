@@ -1,0 +1,1 @@
+"""Tests of the source that reads Freshdesk, over HTTP against the stand-in."""
