@@ -60,9 +60,9 @@ def test_its_source_has_an_option_of_its_name(plugin: None, tickets: Path) -> No
     from arcana_pipelines.cli.commands.workspace import _platform, _source_options
 
     source = _platform(None, None, "ticket-desk")  # type: ignore[arg-type]
-    assert _source_options("desk", source, None, tickets, comments=False) == ({"path": str(tickets)}, None)
+    assert _source_options("desk", source, None, tickets, {}) == ({"path": str(tickets)}, None)
     with pytest.raises(WrongUse, match="needs --path: the file of tickets"):
-        _source_options("desk", source, None, None, comments=False)
+        _source_options("desk", source, None, None, {})
 
 
 def test_a_source_without_trash_and_containers_is_listed_read_and_loses_pages(
@@ -178,7 +178,7 @@ def test_a_source_that_nobody_has_is_refused_with_those_there_are(plugin: None) 
 
     done = CliRunner().invoke(command, ["add", "acme", "--source", "confluence"])
     assert done.exit_code == 2
-    assert "'confluence' is not one of 'notion', 'notion-export', 'ticket-desk'." in done.output
+    assert "'confluence' is not one of 'notion', 'notion-export', 'freshdesk', 'ticket-desk'." in done.output
 
 
 def test_an_installation_without_unknown_names_looks_for_no_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
