@@ -233,6 +233,7 @@ class TestAnAddressInAFile:
         [
             ("OPENAI_BASE_URL", "OPENAI_API_KEY"),
             ("RERANKER_URL", "RERANKER_API_KEY"),
+            ("SUMMARY_BASE_URL", "SUMMARY_API_KEY"),
             ("QDRANT_URL", "QDRANT_API_KEY"),
             ("MILVUS_HOST", "MILVUS_PASSWORD"),
             ("FILE_TRANSCRIPTION_URL", "FILE_TRANSCRIPTION_API_KEY"),

@@ -43,6 +43,9 @@ class SummariesConfig(dg.Config):
 def summarise(context: dg.OpExecutionContext, config: SummariesConfig, arcana: ArcanaResource) -> None:
     """Make what is missing or stale, each workspace in its turn."""
     database = arcana.database
+    if database.settings.summary_model is None:
+        context.log.info("SUMMARY_MODEL is not set: nothing is summarised.")
+        return
     ends = time.monotonic() + 60 * config.minutes
     problems = []
     with database.connection() as connection:

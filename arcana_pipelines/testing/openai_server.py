@@ -93,6 +93,7 @@ class EmbeddingServer(AnsweringServer):
         chats: the bodies of the requests for a chat completion so far, with their `headers`.
         sayings: (content, finish_reason) of the next chat completions, in the place of proper ones.
         is_silent: a chat completion is not answered while this is set, until the server closes.
+        kept_waiting: released for each request that is not answered because of that.
         obeys: an order in a ticket is followed: the answer is what the order asks for, as far as a text can be.
         chat_refuses: keys of a request for a chat completion that this endpoint does not know.
     """
@@ -112,6 +113,7 @@ class EmbeddingServer(AnsweringServer):
         self.chats: list[Json] = []
         self.sayings: list[tuple[str | None, str]] = []
         self.is_silent = False
+        self.kept_waiting = threading.Semaphore(0)
         self.obeys = False
         self.chat_refuses: frozenset[str] = frozenset()
         self._closing = threading.Event()
@@ -186,6 +188,7 @@ class EmbeddingServer(AnsweringServer):
         """What a request gets, which may be a fault."""
         fault = self.take_fault(f"{request.method} {request.target}")
         if self.is_silent and request.target.endswith("/chat/completions"):
+            self.kept_waiting.release()
             self._closing.wait()
         try:
             if fault is not None and not fault.late:

@@ -10,7 +10,8 @@ import pytest
 from dagster import DagsterRunStatus
 
 from arcana_pipelines.defs.build import build_defs
-from arcana_pipelines.defs.runs import JOB_TAG
+from arcana_pipelines.defs.failed_runs import failed_runs
+from arcana_pipelines.defs.runs import JOB_TAG, Home
 from arcana_pipelines.defs.summaries import ticket_summaries
 from arcana_pipelines.testing.openai_server import EmbeddingServer
 from arcana_pipelines_tests.harness import Harness
@@ -139,6 +140,20 @@ def test_one_run_at_a_time_and_a_pause_after_failures(
     chat.clear_faults()
     assert run(instance)
     assert tick.asks() is False
+
+
+def test_a_run_that_fails_is_told_to_a_person_until_one_succeeds(
+    helpdesk: Helpdesk, instance: dg.DagsterInstance, chat: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helpdesk.fill(9)
+    chat.fail(ROUTE, 500, times=9999)
+    assert run(instance) is False
+    (failed,) = failed_runs(instance, {}, Home(None, frozenset()))
+    assert (failed.workspace, failed.purpose, failed.error) == ("", "summarise_tickets", "SummaryFailed")
+    assert "HTTP 500" in failed.message and "log in" not in failed.message
+    monkeypatch.delenv("SUMMARY_MODEL")
+    assert run(instance), "who switches it off wants to hear no more of it"
+    assert failed_runs(instance, {}, Home(None, frozenset())) == []
 
 
 def test_a_run_holds_no_workspace_and_fails_no_sync(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -187,6 +190,15 @@ class TestFailures:
         assert helpdesk.make().made == report.failed
         assert helpdesk.counts().waiting == 0
 
+    def test_a_model_that_makes_no_summary_of_any_ticket_ends_the_run_too(
+        self, helpdesk: Helpdesk, chat: EmbeddingServer
+    ) -> None:
+        helpdesk.fill(40)
+        chat.sayings = [("nonsense", "stop")] * 80
+        report = helpdesk.make()
+        assert (report.stopped, report.made) == ("failures", 0)
+        assert 20 <= report.failed < 20 + making.AT_ONCE
+
     def test_failures_of_some_tickets_end_nothing(self, helpdesk: Helpdesk, chat: EmbeddingServer) -> None:
         for number in range(20):
             helpdesk.write(number, "filtered" if number % 2 else "fine")
@@ -290,6 +302,28 @@ class TestTwoProcesses:
 
 
 class TestKilled:
+    @pytest.mark.e2e
+    def test_a_process_that_is_killed_loses_what_was_under_way_and_nothing_else(
+        self, helpdesk: Helpdesk, chat: EmbeddingServer, acme: Any
+    ) -> None:
+        helpdesk.fill(7)
+        assert helpdesk.make(most=1).made == 1
+        chat.is_silent = True
+        chosen = {"SUMMARY_MODEL": "chat-1", "SUMMARY_BASE_URL": chat.base_url}
+        command = "from arcana_pipelines.cli.ticket_summaries import summarise; summarise(['acme'])"
+        killed = subprocess.Popen([sys.executable, "-c", command], env={**os.environ, **acme.environment, **chosen})
+        for _ in range(making.AT_ONCE):
+            assert chat.kept_waiting.acquire(timeout=60)
+        killed.kill()
+        killed.wait()
+        chat.is_silent = False
+        assert helpdesk.summarised() == [6]
+        counts = helpdesk.counts()
+        assert (counts.made, counts.under_way, counts.waiting) == (1, making.AT_ONCE, 6 - making.AT_ONCE)
+        helpdesk.change("UPDATE summary_attempt SET ends_at = now()")
+        assert helpdesk.make().made == 6
+        assert helpdesk.counts().made == 7
+
     def test_what_was_under_way_is_made_later_and_counts_as_used(
         self, helpdesk: Helpdesk, chat: EmbeddingServer
     ) -> None:

@@ -12,6 +12,7 @@ from typing import Literal
 import psycopg
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.errors import SummaryRefused, SummaryUnusable
 from arcana_pipelines.net.in_flight import in_flight
 from arcana_pipelines.net.workers import worker_threads
 from arcana_pipelines.settings import Settings
@@ -24,7 +25,9 @@ log = logging.getLogger(__name__)
 AT_ONCE = 4
 """Requests to the model at once, of one process."""
 
-_MOST_FAILURES = 5  # tickets in a row without a summary: then it is not the tickets
+# In a row, without one summary between: then it is not the tickets. Of requests that the endpoint did not answer, and of
+# tickets that it refused or of which it made no summary.
+_MOST_UNANSWERED, _MOST_FAILURES = 5, 20
 
 Stop = Literal["budget", "time", "number", "failures"]
 
@@ -92,7 +95,7 @@ class _Making:
         self._deadline = None if seconds is None else time.monotonic() + seconds
         self._begun = 0
         self._under_way = 0
-        self._failures = 0
+        self._failures = self._unanswered = 0
 
     def make(self) -> SummariesReport:
         try:
@@ -143,11 +146,13 @@ class _Making:
             return
         if outcome.problem is None:
             report.made += 1
-            self._failures = 0
+            self._failures = self._unanswered = 0
             return
         report.failed += 1
         self._failures += 1
+        self._unanswered += not isinstance(outcome.problem, SummaryUnusable | SummaryRefused)
         log.info("no summary of the ticket %s: %s", claimed.ticket.id, outcome.problem)
-        if self._failures >= _MOST_FAILURES and report.stopped is None:
+        is_enough = self._unanswered >= _MOST_UNANSWERED or self._failures >= _MOST_FAILURES
+        if is_enough and report.stopped is None:
             report.stopped = "failures"
             report.problem = str(outcome.problem)
