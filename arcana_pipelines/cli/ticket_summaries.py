@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.tickets.summaries.making import SummariesReport, make_summaries
@@ -19,7 +20,7 @@ _ENDED = {
 }
 
 
-@click.command(name="summarise")
+@click.command(name="summarise", cls=WorkspaceCommand)
 @click.argument("slug")
 @click.option("--most", type=click.IntRange(1), metavar="NUMBER", help="Try so many tickets at most, newest first.")
 @json_option
