@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 AT_ONCE = 4
 """Requests to the model at once, of one process."""
 
-# In a row, without one summary between: then it is not the tickets. Of requests that the endpoint did not answer, and of
-# tickets that it refused or of which it made no summary.
+# In a row, without one summary between: then it is not the tickets. Of tickets for which the endpoint did not answer,
+# and of those that it refused or made no summary of.
 _MOST_UNANSWERED, _MOST_FAILURES = 5, 20
 
 Stop = Literal["budget", "time", "number", "failures"]
