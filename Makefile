@@ -15,7 +15,7 @@ help:
 	@echo "make coverage   all tests, and which lines of the package none of them runs (.coverage/html/index.html)"
 	@echo "make dist    the wheel and the sdist of a release"
 	@echo "make soak    the model-based test for 10,000 steps (STEPS=n for another number)"
-	@echo "make slow    random histories of targets (copies of indexes in other stores) and of files, 2,000 steps of each"
+	@echo "make slow    random histories of targets (copies of indexes in other stores), of files and of tickets, thousands of steps"
 	@echo "make fuzz    ten thousand requests to the API, made from its OpenAPI document"
 	@echo "make bench   every benchmark, 30 to 50 minutes on two quiet cores (benchmarks/README.md)"
 	@echo "make eval    how well searches answer natural questions, as one table (ARGS=--help: other models, your own questions)"
@@ -110,6 +110,7 @@ slow: setup
 	$(BIN)/python -m pytest -n auto -m long
 	$(BIN)/python benchmarks/target_histories.py --steps 2000
 	$(BIN)/python benchmarks/file_histories.py --steps 2000
+	$(BIN)/python benchmarks/ticket_histories.py --steps 3000
 
 # Ten thousand requests that the OpenAPI document allows, and some that it does not.
 fuzz: setup

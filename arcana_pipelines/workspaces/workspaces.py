@@ -22,6 +22,8 @@ from arcana_pipelines.settings import Settings
 
 load_sql = statements_beside(__file__)
 
+# The option of sources that may read what is said internally.
+PRIVATE_NOTES = "private_notes"
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 
 
@@ -154,6 +156,8 @@ def change(
 ) -> None:
     """Give a workspace another name, or another place that its source is read from; its next sync lists everything.
 
+    Where private notes are asked for that were not before, it reads everything again: they come with what is read.
+
     `actor` does it (see `audit.record`); None: the user of this process.
     """
     before = {"name": workspace.name, "source": workspace.source_config, "credential": workspace.credential_ref}
@@ -165,6 +169,8 @@ def change(
             "source_cursor = CASE WHEN %s THEN NULL ELSE source_cursor END, updated_at = now() WHERE workspace_id = %s",
             [name, Jsonb(source_config), credential_ref, changed not in ([], ["name"]), workspace.workspace_id],
         )
+        if source_config.get(PRIVATE_NOTES) and not workspace.source_config.get(PRIVATE_NOTES):
+            connection.execute(load_sql("read_again"), {"workspace_id": workspace.workspace_id})
         if credential_ref != STORED:
             forget(connection, workspace.workspace_id)
         if changed:

@@ -23,6 +23,7 @@ from arcana_pipelines.sources.protocol import (
     Source,
 )
 from arcana_pipelines.sources.ticket_record import ConversationRecord, TicketRecord
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -143,6 +144,11 @@ class Support:
             assert noted.listed == report.pages.enumerated, "the ledger lost pages that were listed"
             assert report.pages.is_balanced
         return report.as_dict()
+
+    def switch(self, private_notes: bool) -> None:
+        with self.acme.database.connection() as connection:
+            workspace = workspaces.find(connection, "acme")
+            workspaces.change(connection, workspace, "acme", {"private_notes": private_notes}, None)
 
     def found(self) -> dict[str, str]:
         return self.acme.published()
@@ -269,6 +275,16 @@ class TestWhatComesWithAPage:
         support.desk.set_status("21", "Closed")
         support.sync()
         assert NOTE in support.found()["21-notes"]
+
+    def test_once_it_is_asked_for_it_comes_with_what_was_read_without(self, support: Support) -> None:
+        support.desk.with_notes = False
+        support.switch(private_notes=False)
+        support.sync()
+        support.switch(private_notes=True)
+        support.desk.with_notes = True
+        report = support.sync()
+        assert support.desk.reads == ["20", "21"] and report["embeddings"]["computed"] == 0
+        assert NOTE in support.found()["21-notes"] and support.messages("private") == [NOTE]
 
 
 class TestArchived:

@@ -1025,7 +1025,7 @@ class WorldMachine(RuleBasedStateMachine):
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
-            _die_at(beat, sent)
+            die_at(beat, sent)
             self._be_child(work, writing)
         os.close(writing)
         return child, reading
@@ -1273,7 +1273,7 @@ def _answers_of(results: int) -> Iterator[None]:
         yield
 
 
-def _die_at(beat: int, sent: bool) -> None:
+def die_at(beat: int, sent: bool) -> None:
     """Let this process be killed at its `beat`th word with PostgreSQL: before it is sent, or right after."""
     wait, count = psycopg.Connection.wait, 0
 
