@@ -118,6 +118,19 @@ def test_another_content_model_or_prompt_makes_it_stale_and_nothing_else_does(
     assert due(helpdesk) is False
 
 
+def test_one_that_a_program_marks_as_not_processed_is_made_anew_and_its_own_is_replaced(helpdesk: Helpdesk) -> None:
+    helpdesk.fill(3)
+    helpdesk.make()
+    before = helpdesk.summary(2)
+    helpdesk.change("UPDATE tickets SET is_processed = false WHERE ticket_id = '1'")
+    helpdesk.change("UPDATE tickets SET summary = '{\"mine\": true}' WHERE ticket_id = '0'")
+    assert helpdesk.counts().waiting == 2
+    assert due(helpdesk, all_of_it=False) is due(helpdesk) is True
+    assert helpdesk.make().made == 2
+    assert "mine" not in (helpdesk.summary(0) or {})
+    assert helpdesk.summary(2) == before
+
+
 def test_removed_tickets_and_those_without_content_are_left_alone(helpdesk: Helpdesk) -> None:
     helpdesk.fill(3)
     helpdesk.change("UPDATE tickets SET removed_at = now() WHERE ticket_id = '0'")

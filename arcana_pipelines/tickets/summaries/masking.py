@@ -12,20 +12,24 @@ import unicodedata
 EMAIL, PHONE, NUMBER = "[e-mail]", "[phone]", "[number]"
 
 # In ASCII first: what stands before and behind an address without a space, a Korean particle say, is no part of it.
+# Markdown writes some signs with a backslash.
 _EMAILS = (
-    re.compile(r"[A-Za-z0-9._%+'-]{1,64}\s?[@＠]\s?(?:[A-Za-z0-9-]{1,63}[.．]){1,8}[A-Za-z0-9-]{2,63}"),
+    re.compile(
+        r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~\\-]{1,80}(?:\s?[@＠]\s?|%40)(?:[A-Za-z0-9-]{1,63}\\?[.．]){1,8}[A-Za-z0-9-]{2,63}"
+    ),
     re.compile(r"[\w.%+'-]{1,64}[@＠](?:[\w-]{1,63}[.．]){1,8}[\w-]{2,63}"),
 )
 # A resident registration number of Korea, and a card in groups of four.
 _NUMBER = re.compile(r"(?<!\d)(?:\d{6}\s?-\s?[1-8]\d{6}|\d{4}(?:[ -]\d{4}){3})(?!\d)")
-_GAP = r"[ .·‐‑–-]{0,2}"
+# A digit, with what may stand before it: a space or two, a hyphen, a bracket, marks of Markdown.
+_DIGIT = r"(?:[ \t\u00a0.·‐‑–\-()*_\\]{0,4}\d)"
 _PHONE = re.compile(
-    r"(?<![A-Za-z0-9_.])(?!\d{1,2}[.-]\d{1,2}[.-](?:19|20)\d\d(?!\d))(?:"  # a date is none
-    rf"(?:\+|＋|00)\s?\(?\d{{1,3}}\)?(?:{_GAP}\(?\d\)?){{6,13}}"  # with the number of a country
-    rf"|\(?0\d{{1,4}}\)?(?:{_GAP}\d){{6,9}}"  # as it is dialled at home
+    r"(?<!\d[.])(?<![A-Za-z0-9])(?!\d{1,2}[.-]\d{1,2}[.-](?:19|20)\d\d(?!\d))(?:"  # a date is none
+    rf"(?:[+＋]|\(?00){_DIGIT}{{7,14}}"  # with the number of a country
+    rf"|\(?0(?!\.){_DIGIT}{{7,12}}"  # as it is dialled at home
     r"|1[568]\d\d-\d{4}"  # 1588-1234, of companies in Korea
     r"|\(?[2-9]\d{2}\)?[ .-]\d{3}[ .-]\d{4}"  # of North America
-    r")(?![A-Za-z0-9_])"
+    r")(?![A-Za-z0-9])"
 )
 
 

@@ -22,6 +22,6 @@ SELECT EXISTS (
 ) OR (%(all_of_it)s AND EXISTS (
     SELECT FROM ours LEFT JOIN summary_attempt a ON a.ticket_id = ours.id
     WHERE ours.is_processed AND a.ticket_id IS NULL
-      AND (ours.summary->>'model', ours.summary->>'prompt_version')
-          IS DISTINCT FROM (%(model)s, %(prompt_version)s::text)
+      AND (ours.summary->>'of', ours.summary->>'model', ours.summary->>'prompt_version')
+          IS DISTINCT FROM (encode(ours.content_hash, 'hex'), %(model)s, %(prompt_version)s::text)
 )) AS is_due;

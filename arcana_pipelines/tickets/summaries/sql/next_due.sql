@@ -1,5 +1,5 @@
--- The next ticket, newest first, whose summary is missing or of another content, model or prompt, and that nobody works
--- on and that has not failed lately as it is. Of its messages those that customers see.
+-- The next ticket, newest first, whose summary is missing, not wanted any more or of another content, model or prompt,
+-- and that nobody works on and that has not failed lately as it is. Of its messages those that customers see.
 -- in: workspace_id, model, prompt_version, after_updated and after_id (the ticket before it; NULL: from the newest),
 --     most (characters of one message)
 -- out: the fields of Due in claims.py; no row: there is none
@@ -11,7 +11,7 @@ WITH due AS (
     WHERE w.workspace_id = %(workspace_id)s AND t.removed_at IS NULL AND t.content_hash IS NOT NULL
       AND (%(after_updated)s::timestamptz IS NULL OR t.updated_at < %(after_updated)s
            OR (t.updated_at = %(after_updated)s AND t.id > %(after_id)s))
-      AND (t.summary IS NULL
+      AND (NOT t.is_processed OR t.summary IS NULL
            OR (t.summary->>'of', t.summary->>'model', t.summary->>'prompt_version')
               IS DISTINCT FROM (encode(t.content_hash, 'hex'), %(model)s, %(prompt_version)s::text))
       AND (a.ticket_id IS NULL
