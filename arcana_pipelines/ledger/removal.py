@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from arcana_pipelines.audit.record import record
 from arcana_pipelines.db.engine import Connection
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 # without a person's word.
 CAP_PAGES = 50
 CAP_SHARE = 0.20
+
+# Sources archive what nobody has touched for longer than that.
+ARCHIVED_AFTER = timedelta(days=100)
 
 BELOW_TRASH = "below a page in the trash"  # also written by removal_trashed.sql
 
@@ -65,7 +69,7 @@ def remove_absent(
         if listing.trash:
             connection.execute(load_sql("removal_trashed"), {**generation.params, "ids": list(listing.trash)})
     alive = _bring_back(connection, generation, source, listing)
-    proven, kept = _proven(connection, generation, source, listing.trash or set())
+    proven, kept = _proven(connection, generation, source, listing)
     alive += kept
     if not proven:
         return Removal(alive=alive)
@@ -92,11 +96,12 @@ def shows_everything(source: Source, mode: Mode) -> bool:
     return source.capabilities.lists_everything or mode is not Mode.INCREMENTAL
 
 
-def _proven(connection: Connection, generation: Generation, source: Source, trash: Set[str]) -> tuple[list[str], int]:
+def _proven(connection: Connection, generation: Generation, source: Source, listing: Listing) -> tuple[list[str], int]:
     """Look at every suspect directly, except those that are listed in the trash now.
 
     Returns those whose absence is proven, and how many are alive.
     """
+    trash: Set[str] = listing.trash or set()
     suspects = scalars(
         connection,
         "SELECT external_id FROM source_page "
@@ -109,6 +114,8 @@ def _proven(connection: Connection, generation: Generation, source: Source, tras
     answered = [(presence, ref) for _, presence, ref in looks if presence.is_there and ref is not None]
     containers = _unseen_containers(connection, generation, source, [ref for _, ref in answered])
     with connection.transaction():
+        hidden = [external_id for external_id, presence, ref in looks if presence is Presence.ARCHIVED and ref is None]
+        archived = _archived_unseen(connection, generation, hidden, listing.source_time)
         for external_id, presence, ref in looks:
             if presence is Presence.TRASHED and ref is not None:
                 # A page in a deleted block is in no trash by itself, and no listing of the trash will ever show it.
@@ -117,7 +124,7 @@ def _proven(connection: Connection, generation: Generation, source: Source, tras
                 else:
                     _mark_below_trash(connection, generation, ref)
                 proven.append(external_id)
-            elif presence is Presence.GONE:
+            elif presence is Presence.GONE or (external_id in hidden and external_id not in archived):
                 misses = _count_miss(connection, generation, external_id)
                 # Also below a trashed page: it may have been moved away from there.
                 if misses >= source.capabilities.absences_needed:
@@ -133,7 +140,7 @@ def _proven(connection: Connection, generation: Generation, source: Source, tras
             else:
                 alive.append((presence, ref))
         pages.record_looks(connection, generation, alive)
-    return proven, len(alive)
+    return proven, len(alive) + len(archived)
 
 
 def _unseen_containers(
@@ -178,12 +185,22 @@ def _bring_back(connection: Connection, generation: Generation, source: Source, 
                     alive.append((presence, ref))
             elif presence is Presence.TRASHED and ref is not None and not ref.in_trash:
                 _mark_below_trash(connection, generation, ref)
-            elif presence is Presence.GONE:
+            elif presence is Presence.GONE or (presence is Presence.ARCHIVED and ref is None):
                 gone.append(external_id)
         _forget_trash(connection, generation, gone)
         pages.record_looks(connection, generation, alive)
     # What lies below a page that came back may be back as well.
     return len(alive) + (_bring_back(connection, generation, source, Listing()) if alive else 0)
+
+
+def _archived_unseen(
+    connection: Connection, generation: Generation, ids: Sequence[str], source_now: datetime | None
+) -> set[str]:
+    """Of pages that can be looked at no more, those that are old enough to be archived: they stay as they are."""
+    if not ids:
+        return set()
+    key = {**generation.params, "ids": list(ids), "source_now": source_now, "archived_after": ARCHIVED_AFTER}
+    return set(scalars(connection, load_sql("removal_archived"), key))
 
 
 def _mark_trashed(connection: Connection, generation: Generation, external_id: str) -> None:

@@ -272,7 +272,7 @@ def _finish(
     identity: str | None,
     credential: str | None,
 ) -> None:
-    """The cursor moves only when the listing was whole and everything it said is in the ledger."""
+    """The cursor moves only when the listing was as whole as it can be and everything it said is in the ledger."""
     connection.execute(
         "UPDATE sync_generation SET listing_complete = %s, problems = to_jsonb(%s::text[]) "
         "WHERE workspace_id = %s AND generation = %s",
@@ -290,7 +290,7 @@ def _finish(
         "source_workspace_id = coalesce(source_workspace_id, %s), credential_hash = %s, updated_at = now() "
         "WHERE workspace_id = %s",
         [
-            listing.complete and listing.cursor is not None,
+            (listing.complete or listing.is_limited) and listing.cursor is not None,
             listing.cursor,
             identity,
             credential,

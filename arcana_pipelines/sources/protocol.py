@@ -25,7 +25,8 @@ class Mode(StrEnum):
 class Presence(StrEnum):
     """What a direct look at one page says about it.
 
-    `ARCHIVED`: it is there, it will not change any more, and no listing will ever show it again.
+    `ARCHIVED`: it is there, it will not change any more, and no listing will ever show it again. Without a reference:
+    it is where nothing can be looked at, if it is there; the ledger takes an old page for archived, another for gone.
     """
 
     ALIVE = "alive"
@@ -231,6 +232,8 @@ class Listing:
         batches: the items, a few hundred at a time; to be iterated once. The other fields hold when it has ended.
         complete: True only when every listing was read to its proven end.
         problems: why it is not complete, in words.
+        is_limited: it is not complete for a reason that stays: the credential does not see everything. Nothing is taken
+            for missing, and the cursor moves all the same.
         cursor: what the next incremental listing starts from; None: the one before stays.
         source_time: the source's clock when the listing began; aware. None: it does not say.
         trash: ids that the source lists as trashed; None: it lists none, or not now.
@@ -240,6 +243,7 @@ class Listing:
     batches: Iterator[Sequence[PageRef]] = field(default_factory=lambda: iter(()))
     complete: bool = False
     problems: list[str] = field(default_factory=list)
+    is_limited: bool = False
     cursor: str | None = None
     source_time: datetime | None = None
     trash: set[str] | None = None

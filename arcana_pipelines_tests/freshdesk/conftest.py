@@ -33,11 +33,14 @@ class Desk:
     def world(self) -> FreshdeskWorld:
         return self.server.world
 
-    def source(self, *, key: str | None = None, per_minute: int = 0, lists: int = 0, **options: Any) -> FreshdeskSource:
-        """A source as another process would open it."""
-        return FreshdeskSource(self.api(key=key, per_minute=per_minute, lists=lists), self.world.domain, **options)
+    def source(
+        self, *, key: str | None = None, per_minute: int = 0, lists: int = 0, patience: int = 6, **options: Any
+    ) -> FreshdeskSource:
+        """A source as another process would open it; `patience` is in attempts."""
+        api = self.api(key=key, per_minute=per_minute, lists=lists, patience=patience)
+        return FreshdeskSource(api, self.world.domain, **options)
 
-    def api(self, *, key: str | None = None, per_minute: int = 0, lists: int = 0) -> FreshdeskApi:
+    def api(self, *, key: str | None = None, per_minute: int = 0, lists: int = 0, patience: int = 6) -> FreshdeskApi:
         token = SecretStr(key or self.world.key)
         limits = {"longest_wait": 3600.0, "sleep": self.sleep}
         return FreshdeskApi(
@@ -45,7 +48,7 @@ class Desk:
             self.server.url,
             RateLimiter(self.database, fingerprint(token), per_minute, highest=0, **limits),
             RateLimiter(self.database, f"{fingerprint(token)}:tickets", lists, highest=160, **limits),
-            Patience(timeout=5.0, longest_pause=60.0),
+            Patience(attempts=patience, timeout=5.0, longest_pause=60.0),
         )
 
     def sleep(self, seconds: float) -> None:

@@ -154,13 +154,14 @@ class FreshdeskSource(Source):
         except TokenRevoked:
             raise
         except SourceError as error:
-            listing.complete = False
+            listing.complete = listing.is_limited = False
             listing.problems.append(str(error))
 
     def _everything(self, listing: Listing, include: str) -> Iterator[Sequence[PageRef]]:
         """Who lists, the knowledge base, all tickets, then trash and spam."""
         scope = self.api.get("agents/me").get("ticket_scope")
-        if scope != GLOBAL_SCOPE:
+        listing.is_limited = scope != GLOBAL_SCOPE
+        if listing.is_limited:
             listing.problems.append(
                 f"the key's agent sees {scope_in_words(scope)}: what it does not list may be there, and nothing is "
                 "removed for not being listed. Give the key of an agent whose scope is global."
@@ -256,7 +257,8 @@ class FreshdeskSource(Source):
             raise PageUnavailable(f"There is no {ref.kind} of this id.")
         if not ref.external_id.endswith(NOTES):
             return self._ticket(ref, number_of_ticket, began)
-        whole = self._ticket(replace(ref, record=None), number_of_ticket, began)
+        of_ticket = replace(ref, external_id=str(number_of_ticket), kind="ticket", is_internal=False, record=None)
+        whole = self._ticket(of_ticket, number_of_ticket, began)
         for companion, page in whole.companions or ():
             if companion.external_id == ref.external_id:
                 return page
@@ -269,7 +271,7 @@ class FreshdeskSource(Source):
         thread = read_thread(row, conversations, self._people)
         fetched_at = began or self.api.server_time or datetime.now(UTC)
         if self._with_files:
-            self._files.note(ref.external_id.removesuffix(NOTES), [*thread.public_files(), *thread.private_files()])
+            self._files.note(ref.external_id, [*thread.public_files(), *thread.private_files()])
         return FetchedPage(
             thread.markdown(),
             fetched_at,
@@ -325,10 +327,10 @@ class FreshdeskSource(Source):
         for each in texts:
             found += linked(each, self._domain)
         known = [each for each in found if self._articles is not None or not each.startswith(ARTICLE)]
-        return tuple(each for each in dict.fromkeys(known) if each != ref.external_id.removesuffix(NOTES))
+        return tuple(each for each in dict.fromkeys(known) if each != ref.external_id)
 
     def _told(self, attachments: Sequence[Row], ref: PageRef) -> tuple[FileRef, ...] | None:
-        return file_refs(attachments, ref.external_id.removesuffix(NOTES)) if self._with_files else None
+        return file_refs(attachments, ref.external_id) if self._with_files else None
 
     def download(self, file: FileRef, target: IO[bytes], most: int) -> None:
         """Write the bytes of a file (see `Source.download`)."""
