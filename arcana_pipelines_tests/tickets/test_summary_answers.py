@@ -91,6 +91,14 @@ def test_a_summary_is_in_the_language_of_its_ticket(answer: dict[str, Any], of_k
         checked(json.dumps(answer), of_korean)
 
 
+def test_where_the_ticket_may_be_either_the_summary_is_in_the_language_that_it_names() -> None:
+    for answer in (ENGLISH, KOREAN):
+        assert checked(json.dumps(answer), of_korean=None).language == answer["language"]
+        other = "en" if answer["language"] == "ko" else "ko"
+        with pytest.raises(SummaryUnusable, match="language that it names"):
+            checked(json.dumps({**answer, "language": other}), of_korean=None)
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -94,6 +94,23 @@ def test_addresses_and_numbers_of_persons_are_masked_before_they_are_sent(
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "is_korean"),
+    [
+        ("로그인할 수 없습니다.", True),
+        ("HTTP 502 Bad Gateway 오류가 납니다. 로그인도 안 됩니다.", True),
+        ("로그인할 수 없습니다.\n" + "java.lang.NullPointerException at com.example.Login\n" * 20, None),
+        ("The button says 로그인, which nobody in Berlin can read. Please translate it.", None),
+        ("Mr. 김 cannot log in.", False),
+        ("I cannot log in.", False),
+    ],
+)
+def test_a_korean_summary_is_asked_for_where_the_ticket_is_surely_korean(text: str, is_korean: bool | None) -> None:
+    prompt = ticket(text)
+    assert prompt.is_korean is is_korean
+    assert ("Write in Korean" in prompt.messages[0]["content"]) is bool(is_korean)
+
+
 @pytest.mark.parametrize("letter", ["a", "가", "😀", '"'])
 def test_of_a_long_ticket_its_beginning_and_its_end_are_sent(letter: str) -> None:
     prompt = ticket("first " + letter * 20_000, *[letter * 500] * 300, letter * 20_000 + " last")

@@ -60,8 +60,8 @@ class _Answered(BaseModel):
     language: str
 
 
-def checked(answer: str | None, of_korean: bool) -> SummaryText:
-    """The summary that a model answered. `of_korean`: the ticket is Korean, and so has its summary to be.
+def checked(answer: str | None, of_korean: bool | None) -> SummaryText:
+    """The summary that a model answered. `of_korean`: whether it has to be Korean; None: it may be.
 
     Raises:
         SummaryUnusable: it is none: no JSON, a field too many or too few, empty, or in another language.
@@ -108,15 +108,17 @@ def _language(said: str) -> str:
     return match[1]
 
 
-def _require_language(summary: SummaryText, of_korean: bool) -> None:
+def _require_language(summary: SummaryText, of_korean: bool | None) -> None:
     texts = [text for text in (summary.symptom, summary.cause, summary.resolution) if text]
     says_korean = summary.language == "ko"
     # A short field may be the name of an error alone.
     has_english = any(len(text) > _SHORT and not hangul_share(text) for text in texts)
     if of_korean and not (says_korean and is_korean(" ".join(texts)) and not has_english):
         raise SummaryUnusable("the answer is not in Korean, as the ticket is")
-    if not of_korean and (says_korean or hangul_share(" ".join(texts)) > 0.5):
+    if of_korean is False and (says_korean or hangul_share(" ".join(texts)) > 0.5):
         raise SummaryUnusable("the answer is in Korean, and the ticket is not")
+    if says_korean is not is_korean(" ".join(texts)):
+        raise SummaryUnusable("the answer is not in the language that it names")
 
 
 def _reasons(error: ValidationError) -> str:

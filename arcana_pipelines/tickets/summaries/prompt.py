@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arcana_pipelines.tickets.summaries.language import is_korean
+from arcana_pipelines.tickets.summaries.language import is_korean, may_be_korean
 from arcana_pipelines.tickets.summaries.masking import masked, visible
 
 PROMPT_VERSION = 1
@@ -82,12 +82,12 @@ class Prompt:
 
     Attributes:
         messages: of the request, each with its `role` and its `content`, a text.
-        is_korean: the summary has to be Korean.
+        is_korean: the summary has to be Korean, or must not be; None: both may be right.
         most_tokens: more than one request can use: a token is a byte at least.
     """
 
     messages: Sequence[Any]
-    is_korean: bool
+    is_korean: bool | None
     most_tokens: int
 
 
@@ -97,7 +97,8 @@ def prompt_of(title: str, written: Sequence[Message]) -> Prompt:
     texts = [Message(each.by, masked(visible(each.text)).strip()) for each in written]
     kept = _cut([each for each in texts if each.text])
     title = masked(visible(title))[:300]
-    korean = is_korean(" ".join([title, *(each.text for each in kept)]))
+    text = " ".join([title, *(each.text for each in kept)])
+    korean = is_korean(text) or (None if may_be_korean(text) else False)
     ticket = {"title": title, "messages": [{"by": each.by, "text": each.text} for each in kept]}
     messages = (
         {"role": "system", "content": _SYSTEM.format(language=_IN_KOREAN if korean else _IN_THEIRS)},
