@@ -1,6 +1,6 @@
 """How well searches answer natural questions, as one table: `make eval`.
 
-    python -m arcana_pipelines_tests.evaluation                                 # both halves, on the sample handbook
+    python -m arcana_pipelines_tests.evaluation                                 # all sets, on the sample
     python -m arcana_pipelines_tests.evaluation --model wordllama-l2-supercat
     python -m arcana_pipelines_tests.evaluation --questions FILE --pages FOLDER # your own
     python -m arcana_pipelines_tests.evaluation --update-baseline               # what CI compares with
@@ -29,7 +29,13 @@ from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.postgres import database_server
 from arcana_pipelines_tests.evaluation.asking import RANKINGS, IndexedPages, Measures, by_pair
-from arcana_pipelines_tests.evaluation.baseline import BASELINE, FILES_SET, HANDBOOK, HANDBOOK_SETS, baseline_of
+from arcana_pipelines_tests.evaluation.baseline import (
+    FILES_SET,
+    HANDBOOK,
+    HANDBOOK_SETS,
+    HELPDESK_SET,
+    baselines,
+)
 from arcana_pipelines_tests.evaluation.question_file import NaturalQuestion, read_questions
 
 _COLUMNS = (
@@ -109,11 +115,15 @@ def main() -> None:
         sets = {path.stem: read_questions(path) for path in given.questions or (*HANDBOOK_SETS, FILES_SET)}
         with own_database() as database:
             if given.update_baseline:
-                BASELINE.write_text(baseline_of(database), encoding="utf-8")
-                print(f"Written: {BASELINE}")
+                for path, text in baselines(database).items():
+                    path.write_text(text, encoding="utf-8")
+                    print(f"Written: {path}")
                 return
             model = given.model or model_of(database.settings)[0]
             found = measure(database, given.pages or HANDBOOK, sets, model)
+            if not given.pages:
+                of_tickets = measure(database, None, {"helpdesk": read_questions(HELPDESK_SET)}, model)
+                found["sets"] |= of_tickets["sets"]
         if given.json:
             given.json.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     except (ArcanaError, OSError) as error:
@@ -121,14 +131,14 @@ def main() -> None:
 
 
 def measure(
-    database: Database, folder: Path, sets: Mapping[str, Sequence[NaturalQuestion]], model: str
+    database: Database, folder: Path | None, sets: Mapping[str, Sequence[NaturalQuestion]], model: str
 ) -> dict[str, Any]:
-    """Index, ask and print; JSON-ready."""
+    """Index (see `IndexedPages`), ask and print; JSON-ready."""
     indexed = IndexedPages(database, folder, model)
     for questions in sets.values():
         indexed.require(questions)
     found: dict[str, Any] = {"model": model, "sets": {}}
-    print(f"Pages of {folder.name}, model {model}\n")
+    print(f"{'Tickets of the sample' if folder is None else f'Pages of {folder.name}'}, model {model}\n")
     print(_line("set", "ranking", "pair", [title for title, _ in _COLUMNS]))
     for name, questions in sets.items():
         found["sets"][name] = {}

@@ -1,4 +1,4 @@
-"""Indexes a folder of pages, asks natural questions, and measures what a reader sees."""
+"""Indexes a folder of pages or the sample's tickets, asks natural questions, and measures what a reader sees."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from arcana_pipelines.sources.notion_export.export import open_export
 from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.evaluation.question_file import NaturalQuestion, Pages
 
-SLUG = "pages"
+SLUG, HELPDESK_SLUG = "pages", "tickets"
 RANKINGS: dict[str, Ranking] = {"words": "lexical", "meaning": "dense", "fused": "fused"}
 ALL = "all"
 # Hits asked for, so that there are ten pages among them; a reader sees the first ten.
@@ -118,21 +118,22 @@ def by_pair(answers: Sequence[Answered]) -> dict[str, Measures]:
 
 
 class IndexedPages:
-    """A folder of pages with an index in a database of its own."""
+    """A folder of pages, or the tickets of the sample, with an index in a database of their own."""
 
-    def __init__(self, database: Database, folder: Path, model: str) -> None:
-        """Makes the index: `folder` is an export of Notion or any folder of Markdown."""
+    def __init__(self, database: Database, folder: Path | None, model: str) -> None:
+        """Makes the index: `folder` is an export of Notion or any folder of Markdown; None: the sample's helpdesk."""
         index = IndexSettings.of_model(model, dimensions_of(model))
-        config = {"path": str(folder.resolve())}
-        registration.register(
-            database, SLUG, "notion_export", index, lambda _: None, lambda _: None, source_config=config
-        )
-        with workspace_session(database, SLUG) as session:
+        slug, platform = (HELPDESK_SLUG, "sample_helpdesk") if folder is None else (SLUG, "notion_export")
+        config = {} if folder is None else {"path": str(folder.resolve())}
+        registration.register(database, slug, platform, index, lambda _: None, lambda _: None, source_config=config)
+        with workspace_session(database, slug) as session:
             sync(session, SyncRequest())
         self._database = database
         with database.connection() as connection:
-            self._workspace_id = find(connection, SLUG).workspace_id
-            titles, paths = _titles(connection, self._workspace_id), _paths(folder)
+            self._workspace_id = find(connection, slug).workspace_id
+            titles = _titles(connection, self._workspace_id)
+            # Tickets are named by their numbers.
+            paths = {number: number for number in titles} if folder is None else _paths(folder)
             self.pages = Pages(titles, paths | _paths_of_files(connection, self._workspace_id))
 
     def texts(self, pages: Iterable[str]) -> list[str]:
