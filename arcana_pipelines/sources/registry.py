@@ -379,6 +379,23 @@ _FRESHDESK = Platform(
     extra="files",
 )
 
+
+def _open_sample_helpdesk(opening: Opening) -> Source:
+    from arcana_pipelines.sources.freshdesk.sample import SampleHelpdesk
+
+    with_files = file_rules(opening.database.settings) is not None
+    return SampleHelpdesk(opening.database, with_files=with_files, is_poll=opening.hurried)
+
+
+_SAMPLE_HELPDESK = Platform(
+    name="sample_helpdesk",
+    title="the helpdesk of the sample",
+    open=_open_sample_helpdesk,
+    asset="support_tickets",
+    is_cheap_to_ask=True,
+    extra="files",
+)
+
 _OURS = (
     _NOTION,
     Platform(
@@ -391,6 +408,7 @@ _OURS = (
         out_of_reach=_export_out_of_reach,
     ),
     _FRESHDESK,
+    _SAMPLE_HELPDESK,
 )
 
 

@@ -52,7 +52,7 @@ def slugs(arcana: Arcana, **variables: str | None) -> list[str]:
     return [row["workspace"] for row in listed["workspaces"]]
 
 
-class TestTheSampleWorkspace:
+class TestTheSampleWorkspaces:
     def test_goes_into_no_database_of_somebody_s_own(self, arcana: Arcana) -> None:
         done = started(arcana)
         assert done.returncode == 0, done.stderr
@@ -70,8 +70,8 @@ class TestTheSampleWorkspace:
         for _ in range(2):
             done = started(arcana, DATABASE_URL=None)
             assert done.returncode == 0, done.stderr
-            assert "search handbook" in done.stdout
-        assert slugs(arcana, DATABASE_URL=None) == ["handbook"]
+            assert "search handbook" in done.stdout and "search support" in done.stdout
+        assert slugs(arcana, DATABASE_URL=None) == ["handbook", "support"]
 
     def test_waits_for_the_weights_of_its_model_and_stops_nothing_else(
         self, arcana: Arcana, monkeypatch: pytest.MonkeyPatch
@@ -90,7 +90,7 @@ class TestTheSampleWorkspace:
         assert checked.returncode == 1 and checked.stdout.count("EMBEDDING_PROVIDER=local-small") == 2
         monkeypatch.setattr(weights, "find_spec", found)
         assert started(arcana, DATABASE_URL=None).returncode == 0
-        assert slugs(arcana, **own) == ["handbook"]
+        assert slugs(arcana, **own) == ["handbook", "support"]
 
 
 class TestDagsterHome:

@@ -38,9 +38,10 @@ from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Permission, Scope
 from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.sources.registry import open_source
 from arcana_pipelines.workspaces import workspaces
 
-DEMO_SLUG = "handbook"
+DEMO_SLUG, HELPDESK_SLUG = "handbook", "support"
 DEMO_SOURCE = Path(demo.__file__).parent / "handbook"
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
@@ -57,12 +58,12 @@ _OF_PAGE: tuple[Scope, ...] = ("search", "read", "feedback", "admin")
 @click.option(
     "--api-port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Where `arcana serve` listens."
 )
-@click.option("--no-demo", is_flag=True, help="Do not register the sample workspace in a new installation.")
+@click.option("--no-demo", is_flag=True, help="Do not register the sample workspaces in a new installation.")
 def command(port: int, host: str, api_port: int, no_demo: bool) -> None:
     """Start everything: database, Dagster UI and daemon, sensors running, and the API. Ctrl-C stops it all.
 
-    A new installation with the embedded database gets a sample workspace, 'handbook', and with the extra `serve` the
-    secrets of `arcana config init`; with a database of DATABASE_URL neither is made.
+    A new installation with the embedded database gets two sample workspaces, 'handbook' and 'support', and with the
+    extra `serve` the secrets of `arcana config init`; with a database of DATABASE_URL none of it is made.
     """
     started = time.monotonic()
     _refuse_taken_port(host, port)
@@ -79,7 +80,7 @@ def command(port: int, host: str, api_port: int, no_demo: bool) -> None:
     if not no_demo and settings.database_url is None:
         _prepare_demo(database)
     with database.connection() as connection:
-        has_demo = DEMO_SLUG in workspaces.slugs(connection)
+        samples = {DEMO_SLUG, HELPDESK_SLUG}.intersection(workspaces.slugs(connection))
     database.close()
     why_not = _why_no_api(settings, host, api_port)
     api = _start_api(host, api_port, settings.home) if why_not is None else None
@@ -87,7 +88,7 @@ def command(port: int, host: str, api_port: int, no_demo: bool) -> None:
     stopping = _forward_signals([each for each in (server, api) if each is not None])
     try:
         if _wait_until_up(server, host, port):
-            _say_where(host, port, time.monotonic() - started, has_demo)
+            _say_where(host, port, time.monotonic() - started, samples)
             if api is not None and _answers(api, host, api_port, "/readyz"):
                 say("[bold]API:[/bold] {}   (arcana key create makes a key; docs/serving.md)", _api(host, api_port))
                 _say_page(host, api_port)
@@ -106,28 +107,42 @@ def command(port: int, host: str, api_port: int, no_demo: bool) -> None:
 
 
 def _prepare_demo(database: Database) -> None:
-    """Register and index the sample handbook in an installation that has no workspace and had none of this name."""
+    """Register and index the samples in an installation that has no workspace and had no handbook."""
     with database.connection() as connection:
         if workspaces.slugs(connection):
             return
-        retired = connection.execute("SELECT 1 FROM retired_slug WHERE slug = %s", [DEMO_SLUG]).fetchone()
-    if retired:
+        slugs = [DEMO_SLUG, HELPDESK_SLUG]
+        rows = connection.execute("SELECT slug FROM retired_slug WHERE slug = ANY(%s)", [slugs])
+        retired = {slug for (slug,) in rows}
+    if DEMO_SLUG in retired:
         return
     folder = database.settings.home / "handbook"
     if not folder.exists():
         make_home(database.settings.home)
         shutil.copytree(DEMO_SOURCE, folder)
-    from arcana_pipelines.defs.registration import register
-
     try:
-        register(database, DEMO_SLUG, "notion_export", {"path": str(folder)}, name="Sample handbook")
+        _index_sample(database, DEMO_SLUG, "notion_export", {"path": str(folder)}, "Sample handbook", "pages")
     except ModelMissing as error:
         say("[yellow]There is no sample workspace: {}[/yellow]", error)
         return
-    ran = run_sync(database, DEMO_SLUG, Mode.FULL)
+    if HELPDESK_SLUG in retired:
+        return
+    try:
+        open_source("sample_helpdesk", {}, None, HELPDESK_SLUG, database).close()
+    except WrongUse as error:
+        say("[yellow]There is no sample of tickets: {}[/yellow]", error)
+        return
+    _index_sample(database, HELPDESK_SLUG, "sample_helpdesk", {}, "Sample helpdesk", "tickets")
+
+
+def _index_sample(database: Database, slug: str, platform: str, config: dict[str, str], name: str, items: str) -> None:
+    from arcana_pipelines.defs.registration import register
+
+    register(database, slug, platform, config, name=name)
+    ran = run_sync(database, slug, Mode.FULL)
     say(
-        "Sample workspace '{}' indexed: {} pages, {} chunks in {} s",
-        DEMO_SLUG, ran.report.pages.added, ran.report.chunks.published, f"{ran.seconds:.1f}",
+        "Sample workspace '{}' indexed: {} {}, {} chunks in {} s",
+        slug, ran.report.pages.added, items, ran.report.chunks.published, f"{ran.seconds:.1f}",
     )  # fmt: skip
 
 
@@ -297,15 +312,17 @@ def _shown(host: str) -> str:
     return "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
 
 
-def _say_where(host: str, port: int, seconds: float, has_demo: bool) -> None:
+def _say_where(host: str, port: int, seconds: float, samples: set[str]) -> None:
     say(
         "\n[bold]Dagster UI:[/bold] {}   (up after {} s; Ctrl-C stops everything)",
         f"http://{_shown(host)}:{port}", round(seconds),
     )  # fmt: skip
-    if has_demo:
+    if DEMO_SLUG in samples:
         say("[bold]Try:[/bold]")
         say('  arcana search {} "How many vacation days carry over?"', DEMO_SLUG)
         say('  arcana search {} "부풀어 오른 배터리"', DEMO_SLUG)
+        if HELPDESK_SLUG in samples:
+            say('  arcana search {} "charger is amber and shows D-12"', HELPDESK_SLUG)
         say("  edit a file in {} and search again half a minute later", load_settings().home / "handbook")
     else:
         say("Next: arcana workspace add SLUG --source notion (or --source notion-export --path EXPORT)")
