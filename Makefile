@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 help:
 	@echo "make setup   the environment in .venv, with the command .venv/bin/arcana"
 	@echo "make model   the weights of the multilingual model, where setup could not install them"
-	@echo "make run     everything: database, sample workspace, Dagster UI at http://localhost:3000 (PORT=n: another port)"
+	@echo "make run     everything: database, sample workspaces, Dagster UI at http://localhost:3000 (PORT=n: another port)"
 	@echo "make test    all tests (make fast: those that need no database, no processes and no time)"
 	@echo "make coverage   all tests, and which lines of the package none of them runs (.coverage/html/index.html)"
 	@echo "make dist    the wheel and the sdist of a release"

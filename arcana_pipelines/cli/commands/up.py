@@ -132,7 +132,7 @@ def _prepare_demo(database: Database) -> None:
     except WrongUse as error:
         say("[yellow]There is no sample of tickets: {}[/yellow]", error)
         return
-    _index_sample(database, HELPDESK_SLUG, "sample_helpdesk", {}, "Sample helpdesk", "tickets")
+    _index_sample(database, HELPDESK_SLUG, "sample_helpdesk", {}, "Sample helpdesk", "documents")
 
 
 def _index_sample(database: Database, slug: str, platform: str, config: dict[str, str], name: str, items: str) -> None:
