@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from arcana_pipelines.db.engine import Database
 from arcana_pipelines.demo.helpdesk_account import FOLDER, HelpdeskAccount
+from arcana_pipelines.pipeline.session import workspace_session
+from arcana_pipelines.pipeline.sync import SyncRequest, sync
+from arcana_pipelines.retrieval.search_request import SearchRequest
+from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines_tests.evaluation.asking import HELPDESK_SLUG, IndexedPages
+from arcana_pipelines_tests.evaluation.baseline import SMALL_MODEL
 
 ARCHIVED, MERGED, PRIMARY = "1201", "1212", "1211"
 
@@ -84,3 +92,32 @@ def test_everybody_in_a_ticket_is_an_agent_or_a_contact(account: HelpdeskAccount
         for said in ticket["conversations"]:
             assert (said["user_id"] in agents) is not said["incoming"]
     assert asked(account, "contacts/999") is None and asked(account, "no/such/path") is None
+
+
+@pytest.mark.slow
+def test_they_are_read_as_tickets_without_a_network(database: Database) -> None:
+    indexed = IndexedPages(database, None, SMALL_MODEL)
+
+    def counted(sql: str) -> list[tuple[Any, ...]]:
+        with database.connection() as connection:
+            return connection.execute(sql).fetchall()
+
+    assert counted("SELECT is_internal, count(*) FROM document WHERE kind <> 'file' GROUP BY 1 ORDER BY 1") == [
+        (False, 29), (True, 8)
+    ]  # fmt: skip
+    assert counted("SELECT count(*), count(DISTINCT status), count(DISTINCT assignee_name) FROM tickets") == [
+        (29, 6, 4)
+    ]
+    assert counted("SELECT count(*) FROM source_file WHERE state = 'parsed'") == [(3,)]
+    assert counted("SELECT count(*) FROM source_request") == [(0,)]
+    with indexed.searcher() as searcher:
+        hit = searcher.search(SearchRequest("햇빛 때문에 로봇이 멈춰요", 1)).hits[0]
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    assert hit.title in readme and f"{hit.url}#:~:text" in readme
+    with workspace_session(database, HELPDESK_SLUG) as session:
+        again = sync(session, SyncRequest())
+    with workspace_session(database, HELPDESK_SLUG) as session:
+        audit = sync(session, SyncRequest(Mode.AUDIT))
+    assert (again.pages.added, again.pages.updated, again.chunks.published) == (0, 0, 0)
+    assert audit.pages.added == 1
+    assert counted("SELECT external_id FROM source_page WHERE is_archived") == [(ARCHIVED,)]

@@ -178,7 +178,10 @@ def test_a_source_that_nobody_has_is_refused_with_those_there_are(plugin: None) 
 
     done = CliRunner().invoke(command, ["add", "acme", "--source", "confluence"])
     assert done.exit_code == 2
-    assert "'confluence' is not one of 'notion', 'notion-export', 'freshdesk', 'ticket-desk'." in done.output
+    assert (
+        "'confluence' is not one of 'notion', 'notion-export', 'freshdesk', 'sample-helpdesk', 'ticket-desk'."
+        in done.output
+    )
 
 
 def test_an_installation_without_unknown_names_looks_for_no_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
