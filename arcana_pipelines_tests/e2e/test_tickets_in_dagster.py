@@ -11,6 +11,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from arcana_pipelines.defs.config import sync_config
+from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.freshdesk_server import FreshdeskServer, seed_world
 from arcana_pipelines_tests.conformance.conftest import PLUGIN, TICKETS
 from arcana_pipelines_tests.e2e.conftest import Arcana
@@ -109,10 +111,16 @@ def test_freshdesk_is_synced_looked_at_in_vain_synced_after_a_reply_and_audited(
         ticket = next(iter(world.tickets))
         world.reply(ticket, "The parcel with the turquoise umbrella is on its way. 우산을 보냈습니다.")
         until(lambda: len(instance.get_runs(runs)) > quiet and synced(quiet + 1), log, 240)
-        launch(arcana, tmp_path, "arcana", "audit_tickets", "--tags", '{"dagster/partition": "desk"}')
+        config = json.dumps(sync_config(Mode.AUDIT, asset="support_tickets"))
+        tags = '{"dagster/partition": "desk"}'
+        launch(arcana, tmp_path, "arcana", "audit_tickets", "--tags", tags, "--config-json", config)
         until(lambda: ended(instance, "audit_tickets")(1), log, 240)
         assert {run.status for run in instance.get_runs()} == {SUCCESS}
         assert instance.get_latest_materialization_event(dg.AssetKey("notion_pages")) is None
+        event = instance.get_latest_materialization_event(dg.AssetKey("support_tickets"))
+        assert event is not None and event.asset_materialization is not None
+        shown = {name: value.value for name, value in event.asset_materialization.metadata.items()}
+        assert (shown["mode"], shown["enumerated"], shown["removed"]) == ("audit", len(world.tickets), 0)
     assert arcana.json("status", "--check") == {"ok": True, "exit_code": 0, "causes": []}
     (hit, *_) = arcana.json("search", "desk", "turquoise umbrella")["hits"]
     assert hit["external_id"] == str(ticket)
