@@ -36,6 +36,14 @@ attributes:
     #     type: notion_export
     #     path: ../../exports/handbook.zip
 
+    # An account of Freshdesk. The variable FRESHDESK_API_KEY holds its key.
+    # - slug: {slug}-support
+    #   source:
+    #     type: freshdesk
+    #     domain: acme
+    #     private_notes: true
+    #     articles: true
+
   # When things happen by the clock. What is left out is as the variables SCHEDULE_… of the installation say.
   # schedules:
   #   audit: "0 3 * * *"
