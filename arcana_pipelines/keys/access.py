@@ -94,6 +94,11 @@ class Access:
         """Whether it has the scope there, in one index at least."""
         return any(each.scope == scope and each.workspace_id in (None, workspace_id) for each in self.permissions)
 
+    def workspaces(self, scope: Scope) -> frozenset[UUID] | None:
+        """Those in which it has the scope; None: all of its company's, and what is in none of them."""
+        where = [each.workspace_id for each in self.permissions if each.scope == scope]
+        return None if None in where else frozenset(each for each in where if each is not None)
+
     def may_in(self, scope: Scope, workspace_id: UUID, index: str) -> bool:
         """Whether it has the scope there in this index."""
         return any(each.applies(scope, workspace_id, index) for each in self.permissions)

@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Concatenate, LiteralString, ParamSp
 from uuid import UUID
 
 from psycopg import sql
-from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from arcana_pipelines.db import query
@@ -29,6 +29,7 @@ load_sql = statements_beside(__file__)
 
 # The platform of tickets where nobody names one.
 FRESHDESK = "freshdesk"
+_PLATFORM = re.compile("[a-z][a-z0-9_]{0,62}")
 MOST_LISTED = 1000
 # Of a ticket: what a database can hold, and people can read.
 _NUMBER = re.compile("[^\x00-\x20\x7f-\x9f\ud800-\udfff]{1,200}")
@@ -182,6 +183,17 @@ class TicketFields(TypedDict, total=False):
     is_processed: bool
 
 
+def _in_utc(time: datetime) -> datetime:
+    """Of zones further from it than 16 hours PostgreSQL knows nothing."""
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("a time before the first year or after the last") from error
+
+
+_Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
 class _Filters(TypedDict, total=False):
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
@@ -189,7 +201,7 @@ class _Filters(TypedDict, total=False):
     priority: _Name | None
     assignee_email: _Name | None
     is_processed: bool | None
-    date_range: tuple[AwareDatetime | None, AwareDatetime | None] | None
+    date_range: tuple[_Time | None, _Time | None] | None
     limit: Annotated[int, Field(ge=1, le=MOST_LISTED)]
     offset: Annotated[int, Field(ge=0, le=2**31)]
 
@@ -234,8 +246,13 @@ class SyncTicketRepository:
             platform: where they were written.
             workspaces: only the tickets of these; None: of all, and those that were made here.
             private_notes: whether messages that agents alone see are shown, or in which workspaces.
+
+        Raises:
+            WrongUse: no platform has such a name.
         """
         self._database = database
+        if not _PLATFORM.fullmatch(platform):
+            raise WrongUse(f"{platform[:60]!r} is no platform: it is one of lower-case letters, digits and '_'.")
         self._within: dict[str, Any] = {"company_id": company_id, "platform": platform}
         if workspaces is not None:
             self._within["workspaces"] = list(workspaces)

@@ -47,6 +47,7 @@ from arcana_pipelines.web.request_ids import RequestIds
 from arcana_pipelines.web.search_answer import SEARCH_ANSWERS, answer_of
 from arcana_pipelines.web.searches import MOST_K, Searches
 from arcana_pipelines.web.syncs import add_syncs
+from arcana_pipelines.web.tickets import add_tickets
 from arcana_pipelines.web.token_route import add_tokens
 from arcana_pipelines.web.use import Noted, SearchLog, UseLog
 from arcana_pipelines.web.vector_stores import add_vector_stores
@@ -117,6 +118,7 @@ def make_api(
     add_workspaces(app, gate, database)
     add_conversations(app, gate, database, searches)
     add_documents(app, gate, database)
+    add_tickets(app, gate, database)
     add_files(app, database, store)
     add_listing(app, gate, database)
     add_feedback(app, database, searched)

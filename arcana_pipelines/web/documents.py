@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from fastapi import FastAPI, Header, Path, Query, Response
-from pydantic import ConfigDict, TypeAdapter
+from fastapi import FastAPI, Path, Query, Response
+from pydantic import ConfigDict
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, find_statistics
@@ -29,6 +27,7 @@ from arcana_pipelines.retrieval.whole_document import (
 )
 from arcana_pipelines.web import cursors
 from arcana_pipelines.web.cursors import Cursors
+from arcana_pipelines.web.etags import Seen, tagged
 from arcana_pipelines.web.examples import CHUNK, CHUNKS, DOCUMENT, LISTED_DOCUMENT, STATISTICS, STATUS, VERSION, shown
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.problems import Refused, described
@@ -46,7 +45,6 @@ DocumentNamed = Annotated[
     ),
 ]
 """A route's parameter: a document as people name it."""
-_Seen = Annotated[str | None, Header(alias="If-None-Match", description="The `ETag` of an answer that is kept.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,22 +152,22 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
             datetime | None, Query(description="In the version that was served at that time; with a zone.")
         ] = None,
         version: Annotated[int | None, Query(ge=1, le=_GREATEST, description="In the version of this number.")] = None,
-        seen: _Seen = None,
+        seen: Seen = None,
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
         with database.connection(access.company_id, opened.sees_internal) as connection:
             found = find_document(connection, opened.workspace_id, document, index, as_of=as_of, version=version)
-        return _tagged(found, seen)
+        return tagged(found, seen)
 
     @app.get("/v1/workspaces/{slug}/documents/{document}/versions", summary="The versions of a document",
              tags=["documents"], responses=answers(Versions([VERSION])))  # fmt: skip
     def versions(
-        access: Keyed, slug: Slug, document: DocumentNamed, index: _Index = DEFAULT_INDEX, seen: _Seen = None
+        access: Keyed, slug: Slug, document: DocumentNamed, index: _Index = DEFAULT_INDEX, seen: Seen = None
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
         with database.connection(access.company_id, opened.sees_internal) as connection:
             found = find_versions(connection, opened.workspace_id, document, index)
-        return _tagged(Versions(found), seen)
+        return tagged(Versions(found), seen)
 
     @app.get("/v1/workspaces/{slug}/documents/{document}/relations", summary="What a document has to do with others",
              tags=["documents"], responses=answers(Relations([LISTED_DOCUMENT], [], [], [], [], [])))  # fmt: skip
@@ -179,23 +177,23 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         document: DocumentNamed,
         limit: Annotated[int, Query(ge=1, le=MOST_LISTED, description="Documents of each kind.")] = 50,
         index: _Index = DEFAULT_INDEX,
-        seen: _Seen = None,
+        seen: Seen = None,
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
         with database.connection(access.company_id, opened.sees_internal) as connection:
             document_id = find_document_id(connection, opened.workspace_id, document)
             found = related_documents(connection, opened.workspace_id, document_id, limit + 1, index)
-        return _tagged(_grouped(found, limit), seen)
+        return tagged(_grouped(found, limit), seen)
 
     @app.get("/v1/workspaces/{slug}/documents/{document}/chunks", summary="The chunks of a document, in its order",
              tags=["documents"], responses=answers(CHUNKS))  # fmt: skip
     def chunks(
-        access: Keyed, slug: Slug, document: DocumentNamed, index: _Index = DEFAULT_INDEX, seen: _Seen = None
+        access: Keyed, slug: Slug, document: DocumentNamed, index: _Index = DEFAULT_INDEX, seen: Seen = None
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
         with database.connection(access.company_id, opened.sees_internal) as connection:
             found = find_chunks(connection, opened.workspace_id, document, index)
-        return _tagged(found, seen)
+        return tagged(found, seen)
 
     @app.get("/v1/workspaces/{slug}/chunks/{chunk}", summary="A chunk, with those around it", tags=["documents"],
              responses=answers(CHUNK))  # fmt: skip
@@ -207,12 +205,12 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
             int, Query(ge=0, le=MOST_NEIGHBOURS, description="So many chunks before it, and behind it.")
         ] = 0,
         index: _Index = DEFAULT_INDEX,
-        seen: _Seen = None,
+        seen: Seen = None,
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
         with database.connection(access.company_id, opened.sees_internal) as connection:
             found = find_chunk(connection, opened.workspace_id, chunk, neighbours, index)
-        return _tagged(found, seen)
+        return tagged(found, seen)
 
     @app.get("/v1/workspaces/{slug}/status", summary="How fresh a workspace is", tags=["workspaces"],
              responses={200: {"content": shown(STATUS)}, **described(401, 403, 404, 422, 503)})  # fmt: skip
@@ -227,7 +225,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         access: Keyed,
         slug: Slug,
         index: Annotated[str, Path(description="One of the workspace's indexes.", max_length=63, examples=["default"])],
-        seen: _Seen = None,
+        seen: Seen = None,
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
         with database.connection(access.company_id, opened.sees_internal) as connection:
@@ -237,7 +235,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
                 f"The index '{index}' does not serve yet: it will after a sync. GET /v1/workspaces/{slug}/status tells."
             )
             raise Refused(404, "not-found", said)
-        return _tagged(found, seen)
+        return tagged(found, seen)
 
 
 def _named(access: Access, workspace_id: UUID, index: str, **filters: object) -> dict[str, object]:
@@ -254,19 +252,3 @@ def _grouped(found: list[RelatedDocument], limit: int) -> Relations:
         **{name: group[:limit] for name, group in known.items()},  # type: ignore[arg-type]
         more=[name for name, group in known.items() if len(group) > limit],
     )
-
-
-def _tagged(found: object, seen: str | None) -> Response:
-    """The answer with a tag of all that it holds; nothing but that where it was seen before."""
-    kind: Any = type(found)
-    body = _adapter(kind).dump_json(found)
-    tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if seen is not None and (tag in seen or seen.strip() == "*"):
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
-
-
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)

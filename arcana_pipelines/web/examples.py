@@ -13,6 +13,7 @@ from arcana_pipelines.operations.served_status import NewestSync, NotIndexed, Se
 from arcana_pipelines.retrieval.chunks import ChunkInPlace, DocumentChunks, ServedChunk
 from arcana_pipelines.retrieval.served import ServedDocument
 from arcana_pipelines.retrieval.whole_document import Document, DocumentHeading, ServedVersion
+from arcana_pipelines.tickets.repository import Message, Ticket, TicketStats, WholeTicket
 
 _URL = "https://www.notion.so/26f0a1b2c3d44e5f8a9b0c1d2e3f4a5b"
 _LINK = f"{_URL}#:~:text=%EC%8B%A0%EC%B2%AD"
@@ -80,6 +81,50 @@ STATUS = ServedStatus(
         listing_complete=True,
     ),
     not_indexed=NotIndexed(pending=0, skipped=12, quarantined=1, suspect=0),
+)
+
+_OF_TICKET: dict[str, Any] = {
+    "id": UUID("0190f3a2-7c1e-7cc4-9f0a-3d2b1a4c5e70"),
+    "ticket_id": "20",
+    "workspace": "help",
+    "title": "로그인이 안 됩니다",
+    "status": "Open",
+    "priority": "High",
+    "requester_email": "jiwoo@example.com",
+    "requester_name": "Jiwoo Kim",
+    "assignee_email": "lee@example.com",
+    "assignee_name": "Lee",
+    "tags": ["login"],
+    "is_processed": True,
+    "created_at": datetime(2026, 3, 5, 9, 2, tzinfo=UTC),
+    "updated_at": _PUBLISHED,
+}
+LISTED_TICKET = Ticket(**_OF_TICKET)
+TICKET = WholeTicket(
+    **_OF_TICKET,
+    description="비밀번호를 바꾼 뒤로 로그인이 안 됩니다.",
+    custom_fields={"Plan": "Pro"},
+    summary={"symptom": "No log-in since the password was changed."},
+    document_id=LISTED_DOCUMENT.document_id,
+    messages=[
+        Message(
+            conversation_id="3",
+            message_type="public",
+            author_type="agent",
+            author_name="Lee",
+            author_email="lee@example.com",
+            content="Which browser do you use?",
+            attachments=[{"name": "screen.png", "content_type": "image/png", "size": 48211}],
+            created_at=_PUBLISHED,
+        )
+    ],
+)
+TICKET_STATS = TicketStats(
+    total_tickets=1204,
+    status_distribution={"Closed": 1100, "Open": 104},
+    priority_distribution={"Low": 900, "High": 304},
+    processed_count=1188,
+    unprocessed_count=16,
 )
 
 

@@ -25,6 +25,7 @@ from arcana_pipelines.errors import (
     NotRemembered,
     OnlySearches,
     UnknownDocument,
+    UnknownTicket,
     UnknownWorkspace,
     WrongUse,
 )
@@ -38,6 +39,7 @@ RETRY_SECONDS = 5
 _STATUSES: tuple[tuple[type[ArcanaError], int, str], ...] = (
     (UnknownWorkspace, 404, "not-found"),
     (UnknownDocument, 404, "not-found"),
+    (UnknownTicket, 404, "not-found"),
     (NotRemembered, 410, "not-remembered"),
     (CursorRefused, 422, "cursor-refused"),
     (DatabaseUnreachable, 503, "unavailable"),

@@ -17,7 +17,7 @@ from arcana_pipelines_tests.web.conftest import SALT, Api
 ALL_SCOPES: Any = get_args(Scope)
 # Of a path: what is there in the workspace of the key. Others are asked for by a number.
 THERE = {"slug": "acme", "store": "acme", "document": "Vacation policy", "generation": "1", "key_id": "abcdefgh",
-         "build": "1", "chunk": "1", "conversation_id": "c0c0c0c0-0000-4000-8000-000000000001",
+         "build": "1", "chunk": "1", "ticket": "20", "conversation_id": "c0c0c0c0-0000-4000-8000-000000000001",
          "document_id": "d0d0d0d0-0000-4000-8000-000000000001"}  # fmt: skip
 # Beside the document: assistants have a protocol of their own.
 MCP = "/mcp"

@@ -24,6 +24,7 @@ from arcana_pipelines.settings import Settings
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.requirements.routes import ALL_SCOPES, THERE, Route, may_everything, routes_with_key
 from arcana_pipelines_tests.tenants import Tenant
+from arcana_pipelines_tests.ticket_rows import add_desk
 from arcana_pipelines_tests.web.conftest import SALT, Api
 
 # What no company owns.
@@ -163,6 +164,8 @@ class TestRoutes:
             acme, globex = (workspaces.find(connection, slug) for slug in ("acme", "globex"))
             # Of the same company, and not what the key is for.
             api.acme.register(api.acme.database, api.acme.world, api.acme.server, "annex")
+            desks = [add_desk(api.acme.database, f"{name}-help", name) for name in ("default", "Globex")]
+            tickets = [desk.add(number) for desk, number in zip(desks, ("4711", "4712"), strict=True)]
             granted = [Permission("search", globex.workspace_id, None)]
             key = keys.create(connection, SALT, globex.company_id, granted, "theirs")
             build = "SELECT active_build_id FROM rag_indexes WHERE workspace_id = %s"
@@ -181,6 +184,9 @@ class TestRoutes:
         nobody_s = str(uuid4())
         return {
             "slug": [("globex", "nowhere"), ("annex", "nowhere")],
+            "workspace": [("globex", "nowhere"), ("annex", "nowhere"), ("globex-help", "nowhere")],
+            # By its number, and by our id: of the same company, and of another.
+            "ticket": [("4711", "9999"), (str(tickets[0]), nobody_s), ("4712", "9999"), (str(tickets[1]), nobody_s)],
             "store": [("globex", "nowhere"), ("annex", "nowhere"), ("globex.default", "nowhere.default")],
             "document": [(document, nobody_s)],
             "chunk": [(chunk_id, "999999999")],
@@ -210,6 +216,7 @@ class TestRoutes:
     ) -> None:
         if scopes == "all of the company":
             foreign = {name: [each for each in pairs if each[0] != "annex"] for name, pairs in foreign.items()}
+            foreign["ticket"] = foreign["ticket"][2:]
             key = may_everything(api)
         else:
             key = api.client(*scopes)

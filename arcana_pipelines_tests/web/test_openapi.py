@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks
 
+from arcana_pipelines_tests.ticket_rows import add_desk
 from arcana_pipelines_tests.web.conftest import Api
 
 REQUESTS = int(os.environ.get("SCHEMA_REQUESTS", "400"))
 # What a route is asked about, half of the time: what a generator makes up is nowhere.
 KNOWN = {"slug": "acme", "document": "Vacation policy", "generation": 1, "store": "acme", "name": "default",
-         "index": "default"}  # fmt: skip
+         "index": "default", "ticket": "20"}  # fmt: skip
 LONGEST_ADDRESS = 60_000
 CHECKS: list[Any] = [
     schemathesis.checks.not_a_server_error,
@@ -40,6 +41,7 @@ def test_every_answer_is_one_that_the_document_describes(api: Api, capsys: pytes
     statuses: dict[int, int] = {}
     known: dict[str, Any] = dict(KNOWN)
     with api.administrator() as administrator, api.client("search", "read", "sync", "feedback") as reader:
+        add_desk(api.acme.database, "help").add("20")
         begun = reader.post("/v1/conversations", json={"workspace": "acme"})
         known["conversation_id"] = begun.json()["conversation_id"]
         for operation in operations:
