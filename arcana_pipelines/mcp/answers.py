@@ -213,7 +213,7 @@ def documents_answer(workspace: str, documents: Sequence[ServedDocument], addres
         is_more = most < len(listed)
         return DocumentsAnswer(documents=listed[:most], next=listed[most - 1].id if is_more else None)
 
-    return _largest(made, min(len(listed), MOST_LISTED))
+    return largest(made, min(len(listed), MOST_LISTED))
 
 
 def related_answer(workspace: str, documents: Sequence[RelatedDocument], address_of: AddressOf) -> RelatedAnswer:
@@ -227,7 +227,7 @@ def related_answer(workspace: str, documents: Sequence[RelatedDocument], address
     def made(most: int) -> RelatedAnswer:
         return RelatedAnswer(documents=listed[:most], left_out=len(listed) - most)
 
-    return _largest(made, len(listed))
+    return largest(made, len(listed))
 
 
 def workspaces_answer(
@@ -255,11 +255,9 @@ def fits(answer: BaseModel, most: int) -> bool:
     return sizes.tokens(answer.model_dump_json(indent=2)) <= most
 
 
-def _largest(made: Callable[[int], Answer], most: int) -> Answer:
-    """The answer with the most entries that fits; one at least is always small enough."""
-    return next(
-        answer for number in range(most, -1, -1) if fits(answer := made(number), sizes.SEARCH_TOKENS) or number <= 1
-    )
+def largest(made: Callable[[int], Answer], most: int, tokens: int = sizes.SEARCH_TOKENS, least: int = 1) -> Answer:
+    """The answer with the most entries that fits; so few are always small enough."""
+    return next(answer for number in range(most, -1, -1) if fits(answer := made(number), tokens) or number <= least)
 
 
 def _listed(workspace: str, document: ServedDocument, address_of: AddressOf) -> dict[str, Any]:

@@ -43,6 +43,18 @@ from arcana_pipelines.mcp.first_passages import first_passages
 from arcana_pipelines.mcp.ids import HOW, Named, is_id, read_id
 from arcana_pipelines.mcp.reach import Reach, ReachOf
 from arcana_pipelines.mcp.several import search_all
+from arcana_pipelines.mcp.tickets import MOST_LISTED as MOST_TICKETS
+from arcana_pipelines.mcp.tickets import TOOLS as OF_TICKETS
+from arcana_pipelines.mcp.tickets import (
+    StatsAnswer,
+    TicketAnswer,
+    TicketsAnswer,
+    are_there,
+    stats_answer,
+    ticket_answer,
+    tickets_answer,
+    tickets_of,
+)
 from arcana_pipelines.retrieval.chunks import passages_of
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.results import Results
@@ -57,6 +69,7 @@ from arcana_pipelines.retrieval.served import (
     served_documents,
     served_workspaces,
 )
+from arcana_pipelines.tickets.repository import SyncTicketRepository
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +88,7 @@ _MOST_COMPANIES = 100
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PAGE = "a page (its id, its address, or its exact title)"
 _Id = Annotated[str, Field(description=HOW, max_length=200)]
+_Workspace = Annotated[str, Field(description="As `list_workspaces` names it.")]
 
 
 def make_server(database: Database, reach_of: ReachOf, address_of: AddressOf | None = None) -> MCPServer[Any]:
@@ -178,6 +192,13 @@ class _Library:
             workspace_id = workspace_named(connection, slug)
             return external_id_of(connection, workspace_id, UUID(named.document_id))
 
+    def tickets(self, reach: Reach, slug: str) -> SyncTicketRepository:
+        # Without a company it is the database's user who sees them, or not.
+        return tickets_of(self._database, slug, reach.company is None or slug in reach.internal)
+
+    def has_tickets(self, reach: Reach) -> bool:
+        return are_there(self._database, reach.read)
+
     def workspaces(self, reach: Reach) -> list[ServedWorkspace]:
         with self._database.connection() as connection:
             return served_workspaces(connection, reach.all)
@@ -219,7 +240,7 @@ def _add_tools(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf)
 
     @tool("List documents")
     def list_documents(
-        workspace: Annotated[str, Field(description="As `list_workspaces` names it.")],
+        workspace: _Workspace,
         ctx: Context[Any, Any],
         below: Annotated[str | None, Field(description=f"Only {_PAGE} and what is below it.")] = None,
         after: Annotated[str | None, Field(description="`next` of the answer before.")] = None,
@@ -270,6 +291,56 @@ def _add_tools(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf)
             request = SearchRequest(query, MOST_HITS, filters=filters, as_of=_in_utc(as_of))
             return libraries.of(reach).search(reach, slugs, request)
 
+    @tool("List support tickets")
+    def list_tickets(
+        workspace: _Workspace,
+        ctx: Context[Any, Any],
+        status: Annotated[str | None, Field(description="As `ticket_stats` names it: `Open`.")] = None,
+        priority: Annotated[str | None, Field(description="As `ticket_stats` names it: `High`.")] = None,
+        assignee_email: Annotated[str | None, Field(description="Of who works on it.")] = None,
+        updated_since: Annotated[datetime | None, Field(description="Only what changed then or later.")] = None,
+        updated_before: Annotated[datetime | None, Field(description="Only what changed before that time.")] = None,
+        after: Annotated[str | None, Field(description="`next` of the answer before.", max_length=200)] = None,
+    ) -> TicketsAnswer:
+        """The support tickets of a workspace without their texts, those that changed last first."""
+        with _in_words(ctx.request_context.request, ToolError):
+            reach = reach_of(ctx.request_context.request)
+            slug = reach.readable(workspace)
+            page = (
+                libraries.of(reach, slug)
+                .tickets(reach, slug)
+                .get_tickets(
+                    status=status,
+                    priority=priority,
+                    assignee_email=assignee_email,
+                    date_range=(_in_utc(updated_since), _in_utc(updated_before)),
+                    limit=MOST_TICKETS,
+                    after=after,
+                )
+            )
+            return tickets_answer(page.tickets, page.cursor)
+
+    @tool("Read a support ticket")
+    def get_ticket(
+        workspace: _Workspace,
+        ticket: Annotated[str, Field(description="Its number, as `list_tickets` has it.", max_length=200)],
+        ctx: Context[Any, Any],
+        part: Annotated[int, Field(description="Of a long one: which part.", ge=1)] = 1,
+    ) -> TicketAnswer:
+        """Read a support ticket: what was asked, and the messages."""
+        with _in_words(ctx.request_context.request, ToolError):
+            reach = reach_of(ctx.request_context.request)
+            slug = reach.readable(workspace)
+            return ticket_answer(libraries.of(reach, slug).tickets(reach, slug).get_ticket_by_id(ticket), part)
+
+    @tool("Count support tickets")
+    def ticket_stats(workspace: _Workspace, ctx: Context[Any, Any]) -> StatsAnswer:
+        """How many support tickets a workspace has, by status and by priority."""
+        with _in_words(ctx.request_context.request, ToolError):
+            reach = reach_of(ctx.request_context.request)
+            slug = reach.readable(workspace)
+            return stats_answer(libraries.of(reach, slug).tickets(reach, slug))
+
 
 def _in_utc(time: datetime | None) -> datetime | None:
     """A time without a zone is one of UTC."""
@@ -299,7 +370,8 @@ def _add_resources(server: MCPServer[Any], libraries: _Libraries, reach_of: Reac
 
 
 class _Describing:
-    """Says in the description of `search` what is there for the caller: assistants choose servers by it.
+    """Says in the description of `search` what is there for the caller: assistants choose servers by it. Tools for
+    tickets are listed where there are some: what is listed takes a part of each conversation.
 
     Names and numbers of ours alone: nothing that stands on a page gets into a description.
     """
@@ -312,20 +384,22 @@ class _Describing:
         listed = await call_next(ctx)
         if ctx.method != "tools/list" or not isinstance(listed, dict):
             return listed
-        said = await anyio.to_thread.run_sync(self._said, ctx.request)
+        said, has_tickets = await anyio.to_thread.run_sync(self._there, ctx.request)
         tools = [
             {**tool, "description": f"{tool['description']} {said}".strip()} if tool["name"] in _DESCRIBED else tool
             for tool in listed["tools"]
+            if has_tickets or tool["name"] not in OF_TICKETS
         ]
         return {**listed, "tools": tools}
 
-    def _said(self, request: Any) -> str:
+    def _there(self, request: Any) -> tuple[str, bool]:
         try:
             reach = self._reach_of(request)
-            return what_is_there(self._libraries.of(reach).workspaces(reach))
+            library = self._libraries.of(reach)
+            return what_is_there(library.workspaces(reach)), library.has_tickets(reach)
         except ArcanaError as error:
             log.warning("tools are described without what is there: %s", error)
-            return ""
+            return "", False
 
 
 def what_is_there(workspaces: list[ServedWorkspace]) -> str:

@@ -81,6 +81,11 @@ class Ticket:
     updated_at: datetime
     """When the platform says that it was changed."""
 
+    @property
+    def place(self) -> str:
+        """A cursor: what comes behind it in a list."""
+        return f"{self.updated_at.astimezone(UTC).isoformat()} {self.id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -301,7 +306,7 @@ class SyncTicketRepository:
         parameters = {**self._within, **asked, "since": since, "before": before, **last, "most": limit + 1}
         with self._database.connection() as connection:
             found = query.rows(connection, Ticket, self._statement("tickets_list", parameters), parameters)
-        return TicketPage(found[:limit], _cursor(found[limit - 1]) if len(found) > limit else None)
+        return TicketPage(found[:limit], found[limit - 1].place if len(found) > limit else None)
 
     def get_ticket_by_id(self, ticket: str | UUID) -> WholeTicket:
         """A ticket with its messages.
@@ -468,10 +473,6 @@ def _unknown(ticket: str | UUID) -> UnknownTicket:
 
 def _most_first(tickets: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(tickets.items(), key=lambda each: (-each[1], each[0])))
-
-
-def _cursor(ticket: Ticket) -> str:
-    return f"{ticket.updated_at.astimezone(UTC).isoformat()} {ticket.id}"
 
 
 def _read_cursor(cursor: str) -> dict[str, Any]:

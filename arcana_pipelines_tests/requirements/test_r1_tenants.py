@@ -164,7 +164,7 @@ class TestRoutes:
             acme, globex = (workspaces.find(connection, slug) for slug in ("acme", "globex"))
             # Of the same company, and not what the key is for.
             api.acme.register(api.acme.database, api.acme.world, api.acme.server, "annex")
-            desks = [add_desk(api.acme.database, f"{name}-help", name) for name in ("default", "Globex")]
+            desks = [add_desk(api.acme.database, f"{name}-help".lower(), name) for name in ("default", "Globex")]
             tickets = [desk.add(number) for desk, number in zip(desks, ("4711", "4712"), strict=True)]
             granted = [Permission("search", globex.workspace_id, None)]
             key = keys.create(connection, SALT, globex.company_id, granted, "theirs")

@@ -19,7 +19,7 @@ BEGIN
         FROM unnest(ARRAY[
             'alembic_version', 'rag_indexes', 'rag_index_build', 'document', 'document_content', 'document_property',
             'document_relation', 'published_document', 'retired_document', 'chunk', 'document_chunk', 'chunk_terms',
-            'retired_chunk_terms', 'term_count', 'index_word', 'passage'
+            'retired_chunk_terms', 'term_count', 'index_word', 'passage', 'tickets', 'conversations', 'ticket_counts'
         ]) AS name,
         LATERAL (
             SELECT tree.relid FROM pg_partition_tree(to_regclass(name)) tree
@@ -30,7 +30,7 @@ BEGIN
         UNION ALL
         SELECT format('GRANT SELECT (%I) ON %s TO arcana_reader', a.attname, a.attrelid::regclass)
         FROM (VALUES
-            ('workspace', ARRAY['workspace_id', 'slug', 'name', 'status']),
+            ('workspace', ARRAY['workspace_id', 'company_id', 'platform', 'slug', 'name', 'status']),
             ('sync_generation', ARRAY['workspace_id', 'finished_at']),
             ('index_target', ARRAY['index_target_id', 'rag_index_id', 'name', 'kind', 'location', 'serves']),
             ('target_collection', ARRAY['index_target_id', 'rag_index_build_id', 'collection', 'state']),
