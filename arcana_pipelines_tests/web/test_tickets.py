@@ -186,7 +186,8 @@ def test_a_use_is_written_down_as_reading(companies: Harness) -> None:
         for path in (f"{TICKETS}?workspace=help", f"{TICKETS}/20", f"{TICKETS}/stats"):
             assert client.get(path).status_code == 200
     assert companies.rows(
-        "SELECT action, route, u.status, slug FROM api_usage_logs u LEFT JOIN workspace USING (workspace_id) ORDER BY at"
+        "SELECT action, route, u.status, slug FROM api_usage_logs u LEFT JOIN workspace USING (workspace_id) "
+        "ORDER BY at"
     ) == [
         ("read", TICKETS, 200, "help"),
         ("read", f"{TICKETS}/{{ticket}}", 200, None),
