@@ -468,6 +468,17 @@ def metadata_hash(ref: PageRef) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def count_listed(connection: Connection, generation: Generation) -> int:
+    """How many pages a listing of everything should show: none that is archived, or comes with another."""
+    listed: int = scalar(
+        connection,
+        "SELECT count(*) FROM source_page WHERE workspace_id = %s AND NOT is_container AND state <> 'tombstoned' "
+        "AND NOT is_archived AND comes_with IS NULL",
+        [generation.workspace_id],
+    )
+    return listed
+
+
 def count_held(connection: Connection, generation: Generation) -> int:
     """How many pages the workspace has that are not removed."""
     held: int = scalar(

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from psycopg.types.json import Jsonb
 from pydantic import SecretStr
@@ -14,8 +15,9 @@ from arcana_pipelines.audit.record import record
 from arcana_pipelines.caching.caches import Tenant, forget
 from arcana_pipelines.credentials.store import STORED, keep
 from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.query import scalar
 from arcana_pipelines.embedding.registry import require_here
-from arcana_pipelines.errors import ArcanaError, InvalidSlug, UnknownWorkspace
+from arcana_pipelines.errors import ArcanaError, InvalidSlug, UnknownWorkspace, WrongUse
 from arcana_pipelines.files.stores.registry import open_file_store, prefix_of
 from arcana_pipelines.home import make_home
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, IndexSettings, builds_of
@@ -23,6 +25,7 @@ from arcana_pipelines.indexes.lifecycle import create_index, drop_builds
 from arcana_pipelines.indexes.targets.registry import location_of, open_store
 from arcana_pipelines.indexes.targets.targets import POSTGRESQL, add_target, default_name
 from arcana_pipelines.settings import Settings
+from arcana_pipelines.sources.registry import platform_named
 from arcana_pipelines.workspaces.companies import DEFAULT, company_named
 from arcana_pipelines.workspaces.workspaces import SLUG, Workspace, check_slug, find, storage_path
 
@@ -58,7 +61,7 @@ def register(
 
     Raises:
         ModelMissing: the weights of the index's model are not installed, or are other ones.
-        WrongUse: the company's name is none.
+        WrongUse: the company's name is none, or it has a workspace of this ticket platform already.
         InvalidSetting: there is a token to keep, and ENCRYPTION_KEY is not set.
         InvalidSlug: the slug breaks the rules, is taken, or was used by a removed workspace.
         TargetUnreachable: the store that is to serve the index does not answer.
@@ -71,12 +74,14 @@ def register(
     try:
         with database.connection() as connection, connection.transaction():
             _refuse_used(connection, slug)
+            company_id = company_named(connection, company)
+            _refuse_second_account(connection, platform, company_id)
             connection.execute(
                 "INSERT INTO workspace "
                 "(company_id, slug, name, platform, source_config, credential_ref, storage_path, declared_by) "
                 "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
                 [
-                    company_named(connection, company),
+                    company_id,
                     slug,
                     name or slug,
                     platform,
@@ -106,6 +111,23 @@ def register(
             undo()
         raise
     return workspace
+
+
+def _refuse_second_account(connection: Connection, platform: str, company_id: UUID) -> None:
+    """Tickets of a company are known by their numbers: two accounts have the same."""
+    known = platform_named(platform)
+    if known is None or known.asset != "support_tickets":
+        return
+    slug = scalar(
+        connection,
+        "SELECT slug FROM workspace WHERE company_id = %s AND platform = %s AND status <> 'deleting'",
+        [company_id, platform],
+    )
+    if slug is not None:
+        raise WrongUse(
+            f"Workspace '{slug}' reads {known.title} for this company already, and a company has one account of it. "
+            "Give another one another company: arcana workspace add … --company NAME."
+        )
 
 
 def _serve_from(

@@ -237,7 +237,7 @@ def _take_up(connection: Connection, generation: Generation, announced: Sequence
 
 def _distrust_empty(connection: Connection, generation: Generation, listing: Listing, allow_removals: int) -> None:
     """A listing without a single page, where we hold some, is taken for a failure until a person allows it."""
-    held = pages.count_held(connection, generation)
+    held = pages.count_listed(connection, generation)
     if held > allow_removals:
         listing.complete = False
         listing.problems.append(

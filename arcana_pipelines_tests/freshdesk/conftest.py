@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.sources.client import Patience, fingerprint
+from arcana_pipelines.sources.freshdesk import source as freshdesk_source
 from arcana_pipelines.sources.freshdesk.api import FreshdeskApi
 from arcana_pipelines.sources.freshdesk.source import FreshdeskSource
 from arcana_pipelines.sources.limiter import RateLimiter
@@ -69,7 +70,8 @@ class Desk:
 
 @pytest.fixture
 def desk(database: Database) -> Iterator[Desk]:
-    """A help desk with nothing in it but its agents, and no limits."""
+    """A help desk with nothing in it but its agents, and no limits; nobody of this process has polled it yet."""
+    freshdesk_source._polls.clear()
     with FreshdeskServer() as server:
         yield Desk(server, database)
 
