@@ -464,6 +464,8 @@ def companions_follow(connection: Connection, generation: Generation, are_read: 
 def metadata_hash(ref: PageRef) -> str:
     """Hex digest of what a listing says of a page besides its revision."""
     facts = [ref.kind, ref.parent_kind, ref.parent_id, ref.title, ref.url, ref.properties]
+    if ref.is_internal:
+        facts.append("internal")
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import scalar
 from arcana_pipelines.errors import (
     AnswerUnusable,
     ArcanaError,
@@ -30,7 +32,7 @@ from arcana_pipelines.ledger.removal import is_below_removed, remove_absent, sho
 from arcana_pipelines.net.in_flight import in_flight
 from arcana_pipelines.net.workers import worker_threads
 from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence, Source
-from arcana_pipelines.workspaces.workspaces import Workspace
+from arcana_pipelines.workspaces.workspaces import Workspace, ask_for_notes
 
 log = logging.getLogger(__name__)
 
@@ -285,18 +287,23 @@ def _finish(
             "WHERE workspace_id = %s AND poll_failures > 0",
             [generation.workspace_id],
         )
-    connection.execute(
-        "UPDATE workspace SET source_cursor = CASE WHEN %s THEN %s ELSE source_cursor END, "
+    source_config = scalar(
+        connection,
+        # Who has changed what the source is read with meanwhile wants everything listed once more.
+        "UPDATE workspace SET source_cursor = CASE WHEN %s AND source_config = %s THEN %s ELSE source_cursor END, "
         "source_workspace_id = coalesce(source_workspace_id, %s), credential_hash = %s, updated_at = now() "
-        "WHERE workspace_id = %s",
+        "WHERE workspace_id = %s RETURNING source_config",
         [
             (listing.complete or listing.is_limited) and listing.cursor is not None,
+            Jsonb(workspace.source_config),
             listing.cursor,
             identity,
             credential,
             workspace.workspace_id,
         ],
     )
+    if source_config is not None:  # else the workspace was removed meanwhile
+        ask_for_notes(connection, workspace, source_config)
 
 
 def _newest_edit(connection: Connection, generation: Generation) -> datetime | None:

@@ -169,12 +169,17 @@ def change(
             "source_cursor = CASE WHEN %s THEN NULL ELSE source_cursor END, updated_at = now() WHERE workspace_id = %s",
             [name, Jsonb(source_config), credential_ref, changed not in ([], ["name"]), workspace.workspace_id],
         )
-        if source_config.get(PRIVATE_NOTES) and not workspace.source_config.get(PRIVATE_NOTES):
-            connection.execute(load_sql("read_again"), {"workspace_id": workspace.workspace_id})
+        ask_for_notes(connection, workspace, source_config)
         if credential_ref != STORED:
             forget(connection, workspace.workspace_id)
         if changed:
             _record_change(connection, actor, workspace.workspace_id, changed, name=name)
+
+
+def ask_for_notes(connection: Connection, workspace: Workspace, source_config: Mapping[str, Any]) -> None:
+    """Let everything be read again where private notes are asked for now and were not: they come with what is read."""
+    if source_config.get(PRIVATE_NOTES) and not workspace.source_config.get(PRIVATE_NOTES):
+        connection.execute(load_sql("read_again"), {"workspace_id": workspace.workspace_id})
 
 
 def set_declared_by(connection: Connection, workspace_id: UUID, project: str) -> None:

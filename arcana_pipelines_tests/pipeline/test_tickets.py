@@ -50,6 +50,9 @@ class Desk(Source):
     archive: dict[str, Ticket] = field(default_factory=dict)
     trash: dict[str, Ticket] = field(default_factory=dict)
     with_notes: bool = True
+    shows_archive: bool = True
+    meanwhile: Callable[[], None] = lambda: None
+    internal: set[str] = field(default_factory=set)
     reads: list[str] = field(default_factory=list)
     looks: list[str] = field(default_factory=list)
     given_back: dict[str, Any] = field(default_factory=dict)
@@ -71,11 +74,13 @@ class Desk(Source):
         return PageRef(
             number, "ticket", "workspace", None, ticket.title, None, str(ticket.edits), NOON,
             in_trash=in_trash, properties={"Status": status}, record={"listed": ticket.title},
+            is_internal=number in self.internal,
         )  # fmt: skip
 
     def enumerate(
         self, mode: Mode, cursor: str | None, is_unchanged: Callable[[Sequence[PageRef]], Sequence[bool]]
     ) -> Listing:
+        self.meanwhile()
         listed = [self._ref(number, ticket) for number, ticket in self.tickets.items()]
         return Listing(iter([listed]), complete=True, cursor="1", source_time=NOON + timedelta(hours=1),
                        trash=set(self.trash))  # fmt: skip
@@ -121,9 +126,9 @@ class Desk(Source):
         for held, presence in (
             (self.tickets, Presence.ALIVE), (self.archive, Presence.ARCHIVED), (self.trash, Presence.TRASHED)
         ):  # fmt: skip
-            if number in held:
+            if number in held and (self.shows_archive or presence is not Presence.ARCHIVED):
                 return presence, self._ref(number, held[number], in_trash=presence is Presence.TRASHED)
-        return Presence.GONE, None
+        return Presence.GONE if self.shows_archive else Presence.ARCHIVED, None
 
 
 @dataclass
@@ -214,6 +219,15 @@ def test_another_status_embeds_nothing_and_stands_in_the_record_and_for_filters(
     assert "Closed" not in support.found()["20"]
 
 
+def test_what_becomes_internal_is_so_at_once_and_embeds_nothing(support: Support) -> None:
+    asked = "SELECT d.is_internal FROM document d JOIN source_page p USING (document_id) WHERE p.external_id = '20'"
+    for is_internal in (True, False):
+        support.desk.internal = {"20"} if is_internal else set()
+        report = support.sync(Mode.FULL)
+        assert support.acme.rows(asked) == [(is_internal,)]
+        assert support.desk.reads == [] and report["embeddings"]["computed"] == 0
+
+
 def test_a_renamed_status_is_in_the_record_without_a_reading(support: Support) -> None:
     support.desk.tickets["20"].status = "In Bearbeitung"
     support.sync(Mode.FULL)
@@ -286,6 +300,15 @@ class TestWhatComesWithAPage:
         assert support.desk.reads == ["20", "21"] and report["embeddings"]["computed"] == 0
         assert NOTE in support.found()["21-notes"] and support.messages("private") == [NOTE]
 
+    def test_once_it_is_asked_for_during_a_run_the_next_one_brings_it(self, support: Support) -> None:
+        support.desk.with_notes = False
+        support.switch(private_notes=False)
+        support.desk.meanwhile = lambda: support.switch(private_notes=True)
+        support.sync()
+        support.desk.with_notes, support.desk.meanwhile = True, lambda: None
+        assert support.sync()["mode"] == "full"
+        assert NOTE in support.found()["21-notes"]
+
 
 class TestArchived:
     @pytest.fixture
@@ -320,3 +343,38 @@ class TestArchived:
         archived.desk.tickets["20"] = archived.desk.archive.pop("20")
         archived.sync(Mode.FULL)
         assert archived.acme.rows("SELECT count(*) FROM source_page WHERE is_archived") == [(0,)]
+
+
+class TestAnArchiveThatNobodyMayLookInto:
+    """Freshdesk's smaller plans answer 404 for a ticket that is archived or gone, and 403 for the archive."""
+
+    @pytest.fixture
+    def archived(self, support: Support) -> Support:
+        support.desk.shows_archive = False
+        support.desk.archive["20"] = support.desk.tickets.pop("20")
+        return support
+
+    def test_what_is_old_is_found_still_and_is_no_suspect_again(self, archived: Support) -> None:
+        with archived.acme.database.connection() as connection:
+            connection.execute("UPDATE source_page SET last_edited_at = last_edited_at - interval '120 days'")
+        archived.sync(Mode.FULL)
+        assert archived.desk.looks == ["20"] and ANSWER in archived.found()["20"]
+        archived.sync(Mode.FULL)
+        assert archived.desk.looks == [] and archived.desk.reads == []
+        assert ANSWER in archived.found()["20"] and archived.tickets()[0][4] is True
+
+    def test_what_is_young_is_gone_once_two_syncs_find_it_so(self, archived: Support) -> None:
+        archived.sync(Mode.FULL)
+        assert ANSWER in archived.found()["20"]
+        archived.sync(Mode.FULL)
+        assert sorted(archived.found()) == ["21", "21-notes"]
+
+    def test_what_was_in_the_trash_before_does_not_return_and_is_not_asked_for_again(self, support: Support) -> None:
+        support.desk.trash["20"] = support.desk.tickets.pop("20")
+        support.sync()
+        support.desk.shows_archive = False
+        support.desk.trash.clear()
+        support.sync()
+        assert support.desk.looks == ["20"] and sorted(support.found()) == ["21", "21-notes"]
+        support.sync()
+        assert support.desk.looks == []

@@ -1,4 +1,5 @@
--- Store one batch of processed pages: a document where there is none, a new version where the hash differs.
+-- Store one batch of processed pages: a document where there is none, a new version where the hash differs, and whether
+-- they are internal now.
 -- in: workspace_id, pages (JSON: external_id, content_hash in hex, contents, links, user_id of the editor), normaliser (number)
 -- out: document_id, and the id of its new version (NULL: none, the document is back)
 WITH processed AS (
@@ -21,6 +22,15 @@ WITH processed AS (
                           is_internal)
     SELECT target_id, %(workspace_id)s, company_id, platform, owner_id, path, 'uploaded', content_id, is_internal
     FROM page WHERE document_id IS NULL
+), told AS (
+    -- Who may see a page may see its files.
+    SELECT target_id AS document_id, is_internal FROM page
+    UNION ALL
+    SELECT f.document_id, page.is_internal
+    FROM page JOIN source_file f ON f.workspace_id = %(workspace_id)s AND f.page_external_id = page.external_id
+), hidden AS (
+    UPDATE document d SET is_internal = told.is_internal, updated_at = now()
+    FROM told WHERE d.document_id = told.document_id AND d.is_internal <> told.is_internal
 ), version AS (
     INSERT INTO document_content (document_content_id, document_id, user_id, contents, version)
     SELECT content_id, target_id, user_id, contents,
