@@ -102,6 +102,13 @@ class InterruptibleConnection(psycopg.Connection[Any]):
                 self.execute("RESET default_transaction_read_only")
 
 
+def hides_internal(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the database shows nothing internal (private notes) over this connection now."""
+    if not isinstance(connection, InterruptibleConnection):
+        return False
+    return connection.company is not None and not connection.sees_internal
+
+
 class _CursorOfCompany(psycopg.Cursor[Any]):
     """Executes nothing outside a transaction, where it would act for nobody."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -83,10 +83,12 @@ def create(
     `actor` makes it (see `audit.record`); None: the user of this process.
 
     Raises:
-        WrongUse: a filter cannot be meant, or stands beside another scope than `search`; or the name holds what is
-            not seen.
+        WrongUse: a filter cannot be meant, or stands beside another scope than `search` and `notes`; or the name holds
+            what is not seen.
     """
     _check(permissions)
+    # What a search finds nothing beyond, it finds no notes beyond.
+    permissions = [replace(each, filters=None) if each.scope == "notes" else each for each in permissions]
     if not name.isprintable():
         raise WrongUse("A key's name holds characters that are not seen: leave them out.")
     key_id, key = new_key()
@@ -210,7 +212,7 @@ def list_all(connection: Connection) -> list[Key]:
 
 
 def _check(permissions: Sequence[Permission]) -> None:
-    others = sorted({each.scope for each in permissions} - {"search"})
+    others = sorted({each.scope for each in permissions} - {"search", "notes"})
     if others and any(each.filters is not None for each in permissions):
         raise WrongUse(
             f"A key with a filter may search and nothing else: it cannot have the scope '{others[0]}', which knows no "

@@ -66,7 +66,7 @@ class Metadata(BaseModel):
 
     notice: str = NOTICE
     workspace: str
-    kind: str = Field(description="`page`, `row` of a database, or `file`.")
+    kind: str = Field(description="`page`, `row` of a database, `file`, `ticket`…")
     version: int
     edited: str | None
     part: str = Field(description="Which part of the document the text is: `1 of 1` is all of it.")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache, partial
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import anyio.to_thread
@@ -56,7 +56,7 @@ from arcana_pipelines.mcp.tickets import (
     tickets_of,
 )
 from arcana_pipelines.retrieval.chunks import passages_of
-from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
+from arcana_pipelines.retrieval.filters import Filters, Kind, PropertyCondition
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searcher import Searcher, workspace_named
@@ -268,13 +268,14 @@ def _add_tools(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf)
         workspaces: Annotated[list[str], Field(description="Only these workspaces.", max_length=20)] = [],  # noqa: B006
         below: Annotated[str | None, Field(description=f"Only {_PAGE} and what is below it.")] = None,
         kinds: Annotated[
-            list[Literal["page", "row", "file"]], Field(description="Only pages, rows of databases, or files.")
+            list[Kind],
+            Field(description="Only such documents; `notes` are private ones of tickets."),
         ] = [],  # noqa: B006
         where: Annotated[
             list[str],
             Field(
-                description="Conditions on properties of rows, which all have to hold: `Status=Done`, `Cost>=100`, "
-                "`Owner~Kim` (contains), `Tags!=urgent`, `Due<2026-02-01`, `Due=2026-02`."
+                description="Conditions on properties of rows and tickets, which all have to hold: `Status=Done`, "
+                "`Cost>=100`, `Owner~Kim` (contains), `Tags!=urgent`, `Due<2026-02-01`, `Due=2026-02`."
             ),
         ] = [],  # noqa: B006
         edited_since: Annotated[datetime | None, Field(description="Only what was edited then or later.")] = None,

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, LiteralString
+from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
 from psycopg import sql
 
-from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection, snapshot
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
@@ -75,11 +74,13 @@ def export(
     index: str = DEFAULT_INDEX,
     overwrite: bool = False,
     tell: Callable[[int, int], None] = lambda rows, of: None,
+    internal: bool = False,
 ) -> Exported:
     """Write what the serving build of an index has, as it is at one moment, into a .parquet, .csv or .jsonl file.
 
     Rows are read and written in batches. The file is there when it is whole, and not before. After each batch `tell`
-    hears how many rows are written, of how many.
+    hears how many rows are written, of how many. Private notes of tickets and their files are among them only where
+    `internal` says so.
 
     Raises:
         WrongUse: the file is there already and may not be overwritten, its folder is not, its ending is none of these,
@@ -89,9 +90,9 @@ def export(
     rows = 0
     with made_whole(file, overwrite) as beside, snapshot(connection):
         build = serving_build(connection, workspace_id, index)
-        there_are = _rows(connection, build, kind)
+        there_are = _rows(connection, build, kind, internal)
         with open_writer(beside, COLUMNS[kind]) as writer:
-            for batch in _batches(connection, build, kind):
+            for batch in _batches(connection, build, kind, internal):
                 writer.write([tuple(map(_shown, COLUMNS[kind], row)) for row in batch])
                 rows += len(batch)
                 tell(rows, there_are)
@@ -126,16 +127,14 @@ def serving_build(connection: Connection, workspace_id: UUID, index: str) -> Bui
     raise WrongUse(f"This workspace has no index '{index}' that serves. `arcana index list` shows its indexes.")
 
 
-def _rows(connection: Connection, build: Build, kind: Kind) -> int:
-    """How many there are: what the index says that PostgreSQL publishes, which is true at each moment."""
-    column: LiteralString = "published_objects" if kind == "documents" else "published_vectors"
-    counted: int = query.scalar(
-        connection, f"SELECT {column} FROM rag_indexes WHERE rag_index_id = %s", [build.rag_index_id]
-    )
-    return counted
+def _rows(connection: Connection, build: Build, kind: Kind, internal: bool) -> int:
+    """How many there are."""
+    parameters = {"build": build.rag_index_build_id, "internal": internal}
+    ((documents, chunks),) = connection.execute(load_sql("export_count"), parameters).fetchall()
+    return int(documents if kind == "documents" else chunks)
 
 
-def _batches(connection: Connection, build: Build, kind: Kind) -> Iterator[list[tuple[Any, ...]]]:
+def _batches(connection: Connection, build: Build, kind: Kind, internal: bool) -> Iterator[list[tuple[Any, ...]]]:
     statement = {
         "documents": load_sql("export_documents"),
         "chunks": load_sql("export_chunks"),
@@ -145,6 +144,7 @@ def _batches(connection: Connection, build: Build, kind: Kind) -> Iterator[list[
         "workspace_id": build.workspace_id,
         "build": build.rag_index_build_id,
         "model": build.embedding_model,
+        "internal": internal,
     }
     # A cursor of the server: psycopg's own would take all rows at once.
     with connection.cursor("export") as cursor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +14,7 @@ import apsw
 
 from arcana_pipelines.db.engine import Connection, snapshot
 from arcana_pipelines.db.query import scalars
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import IndexFileRefused, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Build
 from arcana_pipelines.indexes.index_file import collections
@@ -22,6 +24,8 @@ from arcana_pipelines.indexes.targets.names import alias_name, collection_name
 from arcana_pipelines.indexes.targets.protocol import Changes, Collection
 from arcana_pipelines.indexes.targets.rows import documents_of, published_rows, rows_of
 from arcana_pipelines.operations.export import made_whole, serving_build
+
+load_sql = statements_beside(__file__)
 
 # What is in memory at once.
 CHUNKS = 2_000
@@ -63,12 +67,16 @@ def export_index(
     index: str = DEFAULT_INDEX,
     overwrite: bool = False,
     tell: Callable[[int, int], None] = lambda rows, of: None,
+    internal: bool = False,
 ) -> ExportedIndex:
     """Write what the serving build of an index has, as it is at one moment, into a SQLite file.
 
     A new file is there when it is whole, and not before. In one that holds the same build of the same index, what
     differs is changed, in one transaction; who reads it sees what was before, or all of it. Where another build serves
     by now, a new file takes the place of the old one at once. `tell` hears how many chunks are written, of how many.
+
+    A file is given away: private notes of tickets and their files are in it only where `internal` says so. One that had
+    them and is to have them no more is written anew, so that nothing of them is left in it.
 
     Raises:
         WrongUse: the file is there already and holds something else, its folder is not there, or the workspace has no
@@ -78,9 +86,10 @@ def export_index(
     try:
         with snapshot(connection):
             build = serving_build(connection, workspace_id, index)
-            writing = _Writing(connection, build, _collection(build, slug), tell)
+            writing = _Writing(connection, build, _collection(build, slug, internal), tell, internal)
             held = None if overwrite else _held(file, slug, index)
-            if held == build.rag_index_build_id:
+            is_renewed = held == (build.rag_index_build_id, internal)
+            if is_renewed:
                 writing.renew(file)
             else:
                 with made_whole(file, overwrite or held is not None) as beside:
@@ -94,47 +103,61 @@ def export_index(
         chunks=writing.chunks,
         put=writing.put,
         taken=writing.taken,
-        is_new=held != build.rag_index_build_id,
+        is_new=not is_renewed,
         bytes=file.stat().st_size,
     )
 
 
-def _collection(build: Build, slug: str) -> Collection:
-    made_by = {"model": build.embedding_model, "chunker": build.chunker, "fingerprint": build.fingerprint}
+def _collection(build: Build, slug: str, internal: bool) -> Collection:
+    made_by: dict[str, Any] = {
+        "model": build.embedding_model, "chunker": build.chunker, "fingerprint": build.fingerprint,
+        **({"internal": True} if internal else {}),
+    }  # fmt: skip
     number = build.rag_index_build_id
     name = collection_name(slug, build.index_name, number, build.rag_index_id, fence=0)
     return Collection(name, build.dimensions, 0, slug, build.index_name, number, made_by)
 
 
-def _held(file: Path, slug: str, index: str) -> int | None:
-    """The build that a file has of an index; None where there is no file, or an empty one."""
+def _held(file: Path, slug: str, index: str) -> tuple[int, bool] | None:
+    """The build that a file has of an index, and whether with what is internal; None where there is no file, or an
+    empty one."""
     if not file.is_file() or file.stat().st_size == 0:
         return None
     connection = create_or_open(file, is_shared=False)
     try:
-        found: list[Any] = connection.execute("SELECT workspace, index_name, build FROM collections").fetchall()
+        found: list[Any] = connection.execute(
+            "SELECT workspace, index_name, build, made_by FROM collections"
+        ).fetchall()
         if connection.pragma("journal_mode") == "wal":
             raise WrongUse(f"The file {file} is a target, which is delivered to: name another file.")
     finally:
         connection.close()
-    if [(workspace, name) for workspace, name, _ in found] != [(slug, index)]:
+    if [(workspace, name) for workspace, name, *_ in found] != [(slug, index)]:
         raise WrongUse(
             f"The file {file} is not of the index '{index}' of workspace '{slug}': name another file, or give --force "
             "to overwrite it."
         )
-    return int(found[0][2])
+    return int(found[0][2]), bool(json.loads(found[0][3]).get("internal"))
 
 
 class _Writing:
     """One export: what PostgreSQL has at this moment, into one file."""
 
     def __init__(
-        self, connection: Connection, build: Build, collection: Collection, tell: Callable[[int, int], None]
-    ) -> None:
+        self, connection: Connection, build: Build, collection: Collection, tell: Callable[[int, int], None],
+        internal: bool,
+    ) -> None:  # fmt: skip
         self._connection = connection
         self._build = build
         self._collection = collection
         self._tell = tell
+        left_out = (
+            []
+            if internal
+            else connection.execute(load_sql("export_left_out"), {"build": build.rag_index_build_id}).fetchall()
+        )
+        self._left_out: set[UUID] = {document for document, _ in left_out}
+        self._chunks_left_out: set[int] = {chunk for _, chunks in left_out for chunk in chunks}
         self.documents = self.chunks = self.put = self.taken = 0
 
     def write(self, file: Path) -> None:
@@ -165,7 +188,11 @@ class _Writing:
         stored: dict[int, str] = dict(
             target.execute("SELECT chunk_id, row_hash FROM document_chunks WHERE collection_id = ?", (number,))
         )
-        published = published_rows(self._connection, self._build.rag_index_build_id)
+        published = {
+            chunk: row_hash
+            for chunk, row_hash in published_rows(self._connection, self._build.rag_index_build_id).items()
+            if chunk not in self._chunks_left_out
+        }
         wanted = [chunk for chunk, row_hash in published.items() if stored.get(chunk) != row_hash]
         gone = [chunk for chunk in stored if chunk not in published]
         for some in _batches(gone, CHUNKS):
@@ -187,11 +214,12 @@ class _Writing:
             target.execute("SELECT document_id, file_hash FROM documents WHERE collection_id = ?", (number,))
         )
         build = self._build.rag_index_build_id
-        ids = scalars(
+        served = scalars(
             self._connection,
             "SELECT document_id FROM published_document WHERE rag_index_build_id = %s ORDER BY document_id",
             [build],
         )
+        ids = [document for document in served if document not in self._left_out]
         changed = False
         for some in _batches(ids, DOCUMENTS):
             documents = documents_of(self._connection, build, some, with_text=True)

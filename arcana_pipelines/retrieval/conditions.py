@@ -20,7 +20,7 @@ from arcana_pipelines.documents.comparables import PROPERTY_VALUES
 from arcana_pipelines.documents.values import read_checkbox, read_number, read_span
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.markdown.characters import clean
-from arcana_pipelines.retrieval.filters import OPERATORS, Filters, PropertyCondition
+from arcana_pipelines.retrieval.filters import OPERATORS, WITH_PROPERTIES, Filters, PropertyCondition
 from arcana_pipelines.retrieval.limits import LONGEST_VALUE, MOST_CONDITIONS, check_text
 from arcana_pipelines.retrieval.near import folded, listed, nearest
 
@@ -29,6 +29,7 @@ load_sql = statements_beside(__file__)
 # What Notion calls the column of titles at first, for databases whose columns are not known.
 _TITLES = ("name", "title", "이름", "제목")
 _SAMPLE = 5000
+_WITH_PROPERTIES = sql.Literal(list(WITH_PROPERTIES))
 _DATE_FORMS = "2026-03-05, 2026-03, 2026, March 5, 2026, 2026년 3월 5일, or a time behind it (2026-03-05 15:30)"
 _NUMBER_FORMS = "1000, 1,200.50, $1,000 or 50%"
 _ORDERED: dict[str, LiteralString] = {">": ">", "<": "<", ">=": ">=", "<=": "<="}
@@ -50,7 +51,8 @@ class KnownCondition:
     Attributes:
         condition: with the property's name as the databases spell it.
         databases: ids of those that have the column.
-        titled: ids of those whose title's column it is; None: any row's title is meant.
+        kinds: of documents in no database (tickets, say) those some of which have the property.
+        titled: ids of those whose title's column it is; None: any row's or ticket's title is meant.
         has_values: rows have a property of this name, apart from titles.
         number: the value as a number; None where it is none, or no row has a number there.
         span: the value as a time: its first moment and the first one after it, both without a zone; None where it is
@@ -60,6 +62,7 @@ class KnownCondition:
 
     condition: PropertyCondition
     databases: Sequence[str] = ()
+    kinds: Sequence[str] = ()
     titled: Sequence[str] | None = ()
     has_values: bool = True
     number: Decimal | None = None
@@ -70,7 +73,7 @@ class KnownCondition:
         """SQL about the document `d`, its page `p` and, of the past, its version `c`; `key` names its parameters."""
         names = {
             part: sql.Placeholder(f"{key}_{part}")
-            for part in ("name", "value", "number", "since", "until", "truth", "databases", "titled")
+            for part in ("name", "value", "number", "since", "until", "truth", "databases", "kinds", "titled")
         }
         since, until = self.span or (None, None)
         parameters = {
@@ -81,27 +84,31 @@ class KnownCondition:
             f"{key}_until": until,
             f"{key}_truth": self.truth,
             f"{key}_databases": list(self.databases),
+            f"{key}_kinds": list(self.kinds),
             f"{key}_titled": self.titled if self.titled is None else list(self.titled),
         }
         title = sql.SQL("coalesce(c.contents->>'title', '')" if is_past else "p.title")
-        kind = sql.SQL("c.contents->>'kind' = 'row'" if is_past else "p.kind = 'row'")
+        kind = sql.SQL("c.contents->>'kind'" if is_past else "p.kind")
         own = [part for part in (self._own(names, kind, is_past), self._title(names, kind, title)) if part is not None]
         return sql.SQL("({})").format(sql.SQL(" OR ").join(own)), parameters
 
     def _own(self, names: Mapping[str, sql.Placeholder], kind: sql.Composable, is_past: bool) -> sql.Composable | None:
         """By the property itself; None where only titles are called so."""
-        if not self.has_values and not self.databases and self.titled != ():
+        if not self.has_values and not self.databases and not self.kinds and self.titled != ():
             return None
         some = _among_past if is_past else _among
         operator, value = self.condition.operator, self.condition.value
         if operator == "!=" and not value:
             return some(names["name"], sql.SQL("true"))
         if operator in ("=", "!=") and (operator == "!=" or not value):
-            has_column = sql.SQL("p.parent_external_id = ANY({databases}::text[])").format(**names)
+            has_column = sql.SQL(
+                "({kind} = 'row' AND p.parent_external_id = ANY({databases}::text[]) OR {kind} = ANY({kinds}::text[]))"
+            ).format(kind=kind, **names)
             if operator == "!=":
                 has_column = sql.SQL("({} OR {})").format(has_column, some(names["name"], sql.SQL("true")))
             unwanted = self.match(names) if value else sql.SQL("true")
-            return sql.SQL("({} AND {} AND NOT {})").format(kind, has_column, some(names["name"], unwanted))
+            has_any = sql.SQL("{} = ANY({})").format(kind, _WITH_PROPERTIES)
+            return sql.SQL("({} AND {} AND NOT {})").format(has_any, has_column, some(names["name"], unwanted))
         return some(names["name"], self.match(names))
 
     def _title(
@@ -115,7 +122,8 @@ class KnownCondition:
         if operator == "!=":
             holds = sql.SQL("NOT ({})").format(holds)
         where = sql.SQL("true" if self.titled is None else "p.parent_external_id = ANY({titled}::text[])")
-        return sql.SQL("({} AND {} AND {})").format(kind, where.format(**names), holds)
+        has_any = sql.SQL("{} = ANY({})").format(kind, _WITH_PROPERTIES)
+        return sql.SQL("({} AND {} AND {})").format(has_any, where.format(**names), holds)
 
     def match(self, names: Mapping[str, sql.Placeholder]) -> sql.Composable:
         """SQL about one value `q`; of != what must not be."""
@@ -236,11 +244,14 @@ class _Properties:
         if databases is None and not titled:
             return self._readable(KnownCondition(condition, titled=None, has_values=False), (False,) * 4)
         holds_number, holds_date, holds_truth, holds_any = self._kinds(name) if databases is not None else (False,) * 4
+        kinds: list[str] = []
         if operator == "!=" or (operator == "=" and not value):
-            databases = [*(databases or ()), *self._databases_of_rows(name)]
+            more, kinds = self._of_others(name)
+            databases = [*(databases or ()), *more]
         known = KnownCondition(
             condition,
             databases=databases or (),
+            kinds=kinds,
             titled=titled,
             has_values=holds_any or databases is not None,
             number=read_number(value) if holds_number else None,
@@ -302,14 +313,14 @@ class _Properties:
         }  # fmt: skip
         rows = self._rows()
         if operator in _ORDERED:
-            return None if self._is(sql.SQL("SELECT 1 {}").format(rows), given) else f"No row has a '{name}'."
+            return None if self._is(sql.SQL("SELECT 1 {}").format(rows), given) else f"No document has a '{name}'."
         statements = [sql.SQL("SELECT 1 {} AND {}").format(rows, known.match(names))]
         texts = [sql.SQL("SELECT left(q.text, 200) AS text {} LIMIT {}").format(rows, _SAMPLE)]
         if known.titled != ():
             titles = sql.SQL(
-                "FROM source_page p WHERE p.workspace_id = %(workspace_id)s AND p.kind = 'row' "
+                "FROM source_page p WHERE p.workspace_id = %(workspace_id)s AND p.kind = ANY({kinds}) "
                 "AND p.state <> 'tombstoned' AND (%(titled)s::text[] IS NULL OR p.parent_external_id = ANY(%(titled)s))"
-            )
+            ).format(kinds=_WITH_PROPERTIES)
             statements.append(sql.SQL("SELECT 1 {} AND {}").format(titles, known._text(names, sql.SQL("p.title"))))
             texts.append(sql.SQL("SELECT left(p.title, 200) AS text {} LIMIT {}").format(titles, _SAMPLE))
         if any(self._is(statement, given) for statement in statements):
@@ -321,7 +332,7 @@ class _Properties:
         verb = "has a '{}' that contains '{}'" if operator == "~" else "has '{}' = '{}'"
         alike = nearest(value, near)
         said = f" Near it: {listed(alike)}." if alike else ""
-        return f"No row {verb.format(name, value)}.{said}{self._forms(known)}"
+        return f"No document {verb.format(name, value)}.{said}{self._forms(known)}"
 
     def _forms(self, known: KnownCondition) -> str:
         """How a date or a number is written, where the property holds them and the value was read as neither."""
@@ -356,9 +367,12 @@ class _Properties:
             "AND EXISTS (SELECT 1 FROM {chunks} k WHERE k.document_content_id = c.document_content_id)"
         ).format(values=_values_of_version(sql.Placeholder("name")), chunks=self._versions)
 
-    def _databases_of_rows(self, name: str) -> list[str]:
-        rows = self._connection.execute(load_sql("databases"), {**self._parameters, "name": name})
-        return [row[0] for row in rows]
+    def _of_others(self, name: str) -> tuple[list[str], list[str]]:
+        """Databases, and kinds of what stands in none, in which others have the property."""
+        given = {**self._parameters, "name": name, "kinds": [kind for kind in WITH_PROPERTIES if kind != "row"]}
+        rows = self._connection.execute(load_sql("databases"), given).fetchall()
+        databases = [database for database, _ in rows if database is not None]
+        return databases, [kind for database, kind in rows if database is None]
 
     def _is(self, statement: sql.Composable, given: Mapping[str, Any]) -> bool:
         row = self._connection.execute(
@@ -370,7 +384,7 @@ class _Properties:
 def _unknown(name: str, names: Iterable[str]) -> str:
     known = sorted(names)
     if not known:
-        return f"There is no property '{name}': this workspace has no rows with properties."
+        return f"There is no property '{name}': this workspace has no documents with properties."
     near = nearest(name, known)
     if near:
         return f"There is no property '{name}'. Near it: {listed(near)}."

@@ -17,10 +17,11 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from arcana_pipelines.errors import CursorRefused
-from arcana_pipelines.retrieval.filters import Limits
+from arcana_pipelines.retrieval.filters import Filters, Limits
 from arcana_pipelines.retrieval.search_request import SearchRequest
 
 DEEPEST = 200  # hits of one question, all answers to it together
@@ -114,9 +115,17 @@ def question_hash(request: SearchRequest, workspace_id: UUID, limits: Limits = (
         del fields["earlier"]
     if request.target is None:
         del fields["target"]
-    limited = [[dataclasses.asdict(limit) for limit in limits]] if limits else []
+    fields["filters"] = _said(request.filters) if request.filters else None
+    limited = [list(map(_said, limits))] if limits else []
     facts = json.dumps([str(workspace_id), fields, *limited], sort_keys=True, default=str)
     return hashlib.sha256(facts.encode()).digest()[:8]
+
+
+def _said(filters: Filters) -> dict[str, Any]:
+    fields = dataclasses.asdict(filters)
+    if filters.internal is None:
+        del fields["internal"]
+    return fields
 
 
 def microseconds(time: datetime | None) -> int:

@@ -122,7 +122,7 @@ class FileSearch(RankedSearch):
 
     def _documents_left(self, filters: Filters) -> tuple[str, dict[str, Any]]:
         """A condition on a document `d`, with its parameters; empty without filters."""
-        if filters.properties or filters.links_to:
+        if filters.properties or filters.links_to or filters.internal is not None:
             raise WrongUse(
                 "A file is searched with the filters below, kinds and edited_since. Conditions on properties and links "
                 "are answered by the workspace's own index: arcana search SLUG."

@@ -18,6 +18,11 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.retrieval.conditions import KnownCondition
 from arcana_pipelines.retrieval.filters import Filters
 
+# A condition on the document of a chunk `t`. Who may not see what is internal is not shown it by the database, either:
+# it says what is open, so that what is hidden is none of it.
+OPEN_CHUNK = sql.SQL("AND EXISTS (SELECT FROM document o WHERE o.document_id = t.document_id AND NOT o.is_internal)")
+OPEN_FILE = sql.SQL("NOT f.is_internal")
+
 NO_DOCUMENT = sql.SQL("SELECT NULL::uuid AS document_id WHERE false")
 
 
@@ -58,17 +63,23 @@ def documents_of(
         f"{key}kinds": kinds,
         f"{key}edited_since": filters.edited_since,
         f"{key}links_to": filters.links_to,
+        f"{key}internal": filters.internal,
     }
-    given = {name: sql.Placeholder(f"{key}{name}") for name in ("below", "kinds", "edited_since", "links_to")}
+    given = {
+        name: sql.Placeholder(f"{key}{name}") for name in ("below", "kinds", "edited_since", "links_to", "internal")
+    }
     wanted: list[sql.Composable] = []
     if filters.edited_since:
         wanted.append(sql.SQL("{} >= {edited_since}::timestamptz").format(facts.last_edited_at, **given))
-    below: list[sql.Composed] = []
-    files_below: list[sql.Composed] = []
+    own: list[sql.Composed] = []
+    files_own: list[sql.Composed] = []
     if filters.below:
         above = _BELOW_DATABASE if is_below_database else _BELOW
-        below.append(above.format(path=sql.SQL("d.path"), **given))
-        files_below.append(above.format(path=sql.SQL("f.path"), **given))  # by its own: it may lie in a file
+        own.append(above.format(path=sql.SQL("d.path"), **given))
+        files_own.append(above.format(path=sql.SQL("f.path"), **given))  # by its own: it may lie in a file
+    if filters.internal is not None:
+        own.append(sql.SQL("d.is_internal = {internal}").format(**given))
+        files_own.append(sql.SQL("f.is_internal = {internal}").format(**given))
     if filters.links_to:
         wanted.append(facts.links.format(**given))
     for number, condition in enumerate(conditions):
@@ -79,9 +90,9 @@ def documents_of(
     if kinds or not filters.kinds:
         of_kinds = [sql.SQL("{} = ANY({kinds})").format(facts.kind, **given)] if kinds else []
         pages = facts.pages.format(versions=versions_then)
-        some.append(sql.SQL(" AND ").join([pages, *below, *of_kinds, *wanted]))
+        some.append(sql.SQL(" AND ").join([pages, *own, *of_kinds, *wanted]))
     if with_files and leaves_files(filters):
-        some.append(sql.SQL(" AND ").join([facts.files.format(versions=versions_then), *files_below, *wanted]))
+        some.append(sql.SQL(" AND ").join([facts.files.format(versions=versions_then), *files_own, *wanted]))
     return sql.SQL(" UNION ALL ").join(some) if some else NO_DOCUMENT, parameters
 
 

@@ -6,21 +6,24 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 from pydantic import ConfigDict
 
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval.limits import check_text, moment, told
 
-KINDS = ("page", "row", "file")
+Kind = Literal["page", "row", "file", "ticket", "notes", "article"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+# Those whose properties people see in the source; of a file those of what it hangs on.
+WITH_PROPERTIES: tuple[Kind, ...] = ("row", "ticket", "notes", "article")
 OPERATORS = (">=", "<=", "!=", "=", "~", ">", "<")
 _OPERATOR = re.compile("|".join(OPERATORS))
 
 
 @dataclass(frozen=True, slots=True)
 class PropertyCondition:
-    """A condition on a property of a database row; `operator` is one of = != ~ (contains) > < >= <=.
+    """A condition on a property of a database row or of a ticket; `operator` is one of = != ~ (contains) > < >= <=.
 
     Numbers, amounts, percentages, dates and check boxes are compared as what they are, all others as text without
     regard to case. A list is equal to each of its items, and a range of dates to each of its days.
@@ -98,16 +101,21 @@ class Filters:
     """A page, by its id, its address in Notion or its exact title: it and everything below it, with its files."""
 
     kinds: Sequence[str] = ()
-    """`page`, `row`, `file`; without any, all."""
+    """`page`, `row`, `file`, `ticket`, `notes` (private ones of a ticket), `article`; without any, all."""
 
     properties: Sequence[PropertyCondition] = field(default=())
-    """Conditions on properties of database rows, at most 50. A file is where its page is, and has its properties."""
+    """Conditions on properties of database rows and tickets, at most 50. A file is where its page is, and has its
+    properties."""
 
     edited_since: datetime | None = None
     """Edited at that time or later; a time with a zone. Of a file its page's."""
 
     links_to: str | None = None
     """A page, as in `below`: what links to it."""
+
+    internal: bool | None = None
+    """Private notes, their files, and whatever else is internal: `false` leaves them out, `true` finds nothing else.
+    They are found by keys with the scope `notes` alone, whatever is asked."""
 
     def checked(self) -> Filters:
         """These filters, fit for the database.
@@ -134,15 +142,22 @@ class Filters:
                 raise WrongUse(f"There is no kind {told(kind)}: give a list with one or more of {', '.join(KINDS)}.")
         for condition in self.properties:
             _check_condition(condition)
+        if self.internal is not None and not isinstance(self.internal, bool):
+            raise WrongUse(f"The filter internal has to be true or false, not {told(self.internal)}.")
         since = self.edited_since
         return self if since is None else replace(self, edited_since=moment("edited_since", since))
 
     def __bool__(self) -> bool:
-        return any((self.below, self.kinds, self.properties, self.edited_since, self.links_to))
+        given = (self.below, self.kinds, self.properties, self.edited_since, self.links_to)
+        return any(given) or self.internal is not None
 
 
 Limits = tuple[Filters, ...]
 """Filters that hold for whoever searches, each of them, beside what a request asks. Their sequences are tuples."""
+
+WITHOUT_INTERNAL = Filters(internal=False)
+"""The limit of whoever may not see private notes. It leaves nearly everything, and is asked so that it takes no longer
+for that."""
 
 
 def checked(filters: object) -> Filters:

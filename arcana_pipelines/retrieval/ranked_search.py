@@ -169,6 +169,8 @@ class RankedSearch(ABC):
         self._request = question.request
         self._filters = question.request.filters or Filters()
         self._limits = limits
+        # Whether what is beyond the limits could be told by what a search says of its filters.
+        self._is_hushed = bool(limits)
         self._is_filtered = bool(self._filters or limits)
         self._notes: list[str] = []
         self._asked = asked
@@ -238,8 +240,9 @@ class RankedSearch(ABC):
         if self._limits:
             if few is not None and len(few) < TOO_FEW:
                 least = 0.0
-            self._notes = [_NOTHING_LEFT] if few == [] else []
             self._shown, self._named = self._without_left_out(self._shown), self._without_left_out(self._named)
+        if self._is_hushed:
+            self._notes = [_NOTHING_LEFT] if few == [] else []
         while True:
             chunks, are_all = (few, True) if few is not None else self._candidates(plan)
             best = self._best(self._scored(chunks), plan.attainable if plan else 0.0, calibration)

@@ -126,7 +126,7 @@ class Hit:
     """The page's id in its source; of a file that of its page, `#` and 16 hexadecimal digits."""
 
     kind: str
-    """`page`, `row` of a database, or `file` that hangs on one of them."""
+    """`page`, `row` of a database, `ticket`, its private `notes`, `article`, or `file` that hangs on one of them."""
 
     title: str
     """Of a file its name."""

@@ -60,7 +60,7 @@ class ServedDocument:
     """The page's id in its source."""
 
     kind: str
-    """`page`, `row` of a database, or `file` that hangs on one of them."""
+    """`page`, `row` of a database, `ticket`, its private `notes`, `article`, or `file` that hangs on one of them."""
 
     title: str
     """Of a file its name."""

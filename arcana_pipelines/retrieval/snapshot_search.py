@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.interruptible import hides_internal
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import chunk_table, passage_table, terms_table
@@ -21,13 +22,15 @@ from arcana_pipelines.retrieval import past
 from arcana_pipelines.retrieval.conditions import known_conditions
 from arcana_pipelines.retrieval.filtered import (
     NO_DOCUMENT,
+    OPEN_CHUNK,
+    OPEN_FILE,
     are_equal,
     documents_of,
     has_files,
     leaves_files,
     with_text_of,
 )
-from arcana_pipelines.retrieval.filters import Filters, Limits
+from arcana_pipelines.retrieval.filters import WITHOUT_INTERNAL, Filters, Limits
 from arcana_pipelines.retrieval.fusion import Scored, nearness
 from arcana_pipelines.retrieval.hit_files import MOST_PAGES, as_file
 from arcana_pipelines.retrieval.places import find_indexed, find_place
@@ -70,6 +73,10 @@ class SnapshotSearch(RankedSearch):
         """
         super().__init__(workspace_id, serving, question, asked, limits)
         self._connection = connection
+        self._finds_open_alone = WITHOUT_INTERNAL in limits
+        self._other_limits = tuple(each for each in limits if each != WITHOUT_INTERNAL)
+        # Where the database itself hides what is internal, it stands in no suggestion.
+        self._is_hushed = bool(self._other_limits) or (self._finds_open_alone and not hides_internal(connection))
         self._near = near
         # What the planner guesses of a condition on keys is wrong by orders of magnitude.
         connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
@@ -77,10 +84,13 @@ class SnapshotSearch(RankedSearch):
         chunks = past.chunks_then(serving.build) if is_past else _by_key(chunk_table(serving.build))
         terms = past.terms_then(serving.build) if is_past else sql.Identifier(terms_table(serving.build))
         versions = past.versions_then() if is_past else sql.SQL("({})").format(sql.SQL(load_sql("versions")))
-        every = (self._filters, *limits)
+        every = (self._filters, *self._other_limits)
         self._has_files = all(map(leaves_files, every)) and has_files(connection, workspace_id)
         filtered, limited, parameters = self._left(versions if is_past else None)
         allowed = self._condition([*filtered, *limited])
+        seen = self._of_file(limited) if limited or is_past else sql.SQL("f.deleted_at IS NULL")
+        if self._finds_open_alone:
+            allowed, seen = sql.SQL("{} {}").format(allowed, OPEN_CHUNK), sql.SQL("{} AND {}").format(seen, OPEN_FILE)
         self._names = {
             "chunks": chunks,
             "terms": terms,
@@ -88,7 +98,7 @@ class SnapshotSearch(RankedSearch):
             "versions": versions,
             "allowed": allowed,
             "equal": are_equal(is_past),
-            "seen": self._of_file(limited) if limited or is_past else sql.SQL("f.deleted_at IS NULL"),
+            "seen": seen,
             "wanted": self._of_file(filtered),
         }
         self._parameters: dict[str, Any] = {
@@ -102,20 +112,21 @@ class SnapshotSearch(RankedSearch):
     def _left(
         self, versions_then: sql.Composable | None
     ) -> tuple[list[sql.Composable], list[sql.Composable], dict[str, Any]]:
-        """The documents that the filters of the request leave, and those that each limit leaves; with parameters.
+        """The documents that the filters of the request leave, and those that each limit leaves but the one to what is
+        open; with parameters.
 
         Of the past the limits leave what they left then and leave today.
         """
         times = (None,) if versions_then is None else (versions_then, None)
         filtered = [(self._filters, versions_then)] if self._filters else []
-        limited = [(limit, then) for limit in self._limits for then in times]
+        limited = [(limit, then) for limit in self._other_limits for then in times]
         left: list[sql.Composable] = []
         parameters: dict[str, Any] = {}
         for number, (filters, then) in enumerate([*filtered, *limited]):
             try:
                 documents, values = self._documents(filters, then, f"f{number}_")
             except WrongUse:
-                if not self._limits:
+                if not self._is_hushed:
                     raise
                 documents, values = NO_DOCUMENT, {}
             left.append(documents)
@@ -197,6 +208,8 @@ class SnapshotSearch(RankedSearch):
         if self._near is not None:
             return self._of_target(self._near)
         vector = {"vector": self._asked.vector}
+        if self._is_nearly_all and (near := self._nearly_all_near()) is not None:
+            return near
         if self._is_filtered:
             statement = sql.SQL(load_sql("allowed_by_meaning")).format(**self._names)
             return [row[0] for row in self._rows(statement, vector)]
@@ -207,6 +220,24 @@ class SnapshotSearch(RankedSearch):
         with self._connection.transaction(force_rollback=True):  # what is tuned is for this statement only
             tune(self._connection, self._serving.ann, self._serving.search_effort)
             return [row[0] for row in self._rows(statement, vector)]
+
+    @property
+    def _is_nearly_all(self) -> bool:
+        """Whether so much may be found that an approximate index finds it faster than a look at all of it."""
+        is_open_alone = self._finds_open_alone and not self._other_limits and not self._filters
+        return is_open_alone and self._request.as_of is None and self._serving.ann != "none"
+
+    def _nearly_all_near(self) -> list[int] | None:
+        """What is open of twice as many as are wanted; None: too little is."""
+        assert self._asked is not None
+        statement = nearest_statement(self._serving.build, self._serving.dimensions, self._serving.ann)
+        asked = 2 * self._most
+        with self._connection.transaction(force_rollback=True):
+            tune(self._connection, self._serving.ann, self._serving.search_effort)
+            rows = self._rows(statement, {"vector": self._asked.vector, "candidates": asked})
+        left = set(self._without_left_out([row[0] for row in rows]))
+        near = [row[0] for row in rows if row[0] in left]
+        return near[: self._most] if len(near) >= self._most or len(rows) < asked else None
 
     def _of_target(self, near: Near) -> list[int]:
         """What a target found that may be found; of what is not published any more nothing is scored.

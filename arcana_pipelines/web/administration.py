@@ -24,6 +24,7 @@ from arcana_pipelines.indexes.targets.targets import POSTGRESQL
 from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Access, Allowance, Permission, Scope
 from arcana_pipelines.keys.keys import Key
+from arcana_pipelines.keys.limits import settled
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.retrieval.whole_document import find_document_id
 from arcana_pipelines.settings import require_token
@@ -129,7 +130,9 @@ class NewKeyWanted(BaseModel):
     index: Annotated[str, Field(max_length=63)] | None = Field(None, description="Only this index of each.")
     name: _Name = ""
     expires_days: Annotated[int, Field(ge=1, le=3650)] | None = None
-    filter: Filters | None = Field(None, description="Its searches find nothing else; with the scope `search` alone.")
+    filter: Filters | None = Field(
+        None, description="Its searches find nothing else; with the scopes `search` and `notes`."
+    )
     requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     searches_per_month: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
 
@@ -264,9 +267,12 @@ def _add_keys(app: FastAPI, gate: Gate, database: Database, administration: Admi
         if wanted.index is not None and not wanted.workspaces:
             raise WrongUse("`index` is one of workspaces: name them in `workspaces`.")
         opened = [gate.workspace(access, "admin", slug) for slug in wanted.workspaces]
-        with database.connection(access.company_id) as connection:
-            for each in opened:
+        for each in opened:
+            # As the company: a filter that cannot be meant is told without a word of what the key does not see.
+            with database.connection(access.company_id, each.sees_internal) as connection:
                 _require_index(connection, each.workspace_id, each.slug, wanted.index)
+                if wanted.filter is not None:
+                    settled(connection, each.workspace_id, wanted.filter)
         places: list[UUID | None] = [each.workspace_id for each in opened] or [None]
         permissions = [
             Permission(scope, place, wanted.index, wanted.filter) for place in places for scope in wanted.scopes

@@ -132,7 +132,7 @@ def make_api(
         metrics.watch_targets(administration.database)
         metrics.watch_summaries(administration.database)
         add_administration(app, gate, database, administration)
-        add_uploads(app, gate, administration.database)
+        add_uploads(app, gate, database, administration.database)
         app.router.routes.append(webhooks.make_route(administration.database))
     add_assistants(app, gate, mcp, names)
     _describe_problems(app)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from fastapi import FastAPI, Path, Query, Response
@@ -15,7 +15,7 @@ from arcana_pipelines.indexes.builds import DEFAULT_INDEX, find_statistics
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.operations.served_status import ServedStatus, served_status
 from arcana_pipelines.retrieval.chunks import find_chunk, find_chunks
-from arcana_pipelines.retrieval.filters import Filters
+from arcana_pipelines.retrieval.filters import Filters, Kind
 from arcana_pipelines.retrieval.limits import LONGEST_VALUE, MOST_NEIGHBOURS
 from arcana_pipelines.retrieval.results import DESCRIBED
 from arcana_pipelines.retrieval.served import RelatedDocument, ServedDocument, related_documents, served_documents
@@ -120,11 +120,15 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
             ),
         ] = None,
         kind: Annotated[
-            Literal["page", "row", "file"] | None, Query(description="Only pages, rows of databases, or files.")
+            Kind | None,
+            Query(description="Only pages, rows of databases, files, tickets, private notes of tickets, or articles."),
         ] = None,
         edited_since: Annotated[
             datetime | None,
             Query(description="Only what was edited then or later; a time with a zone: `2026-01-05T00:00:00Z`."),
+        ] = None,
+        internal: Annotated[
+            bool | None, Query(description="`false`: no private notes; `true`: nothing but them and their files.")
         ] = None,
         limit: Annotated[int, Query(ge=1, le=MOST_LISTED, description="Documents of one answer.")] = 50,
         index: _Index = DEFAULT_INDEX,
@@ -133,8 +137,11 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         ] = None,
     ) -> Listed:
         opened = gate.index(access, "read", slug, index)
-        filters = Filters(below, [kind] if kind else (), edited_since=edited_since)
-        list_ = _named(access, opened.workspace_id, index, below=below, kind=kind, edited_since=edited_since)
+        filters = Filters(below, [kind] if kind else (), edited_since=edited_since, internal=internal)
+        asked = {"below": below, "kind": kind, "edited_since": edited_since} | (
+            {} if internal is None else {"internal": internal}  # cursors of a release without it are good
+        )
+        list_ = _named(access, opened.workspace_id, index, **asked)
         after = pages.read(list_, cursor) if cursor is not None else None
         with database.connection(access.company_id, opened.sees_internal) as connection:
             found = served_documents(connection, opened.workspace_id, filters, after, limit + 1, index)

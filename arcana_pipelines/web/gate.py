@@ -19,7 +19,8 @@ from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.keys.access import Access, Scope, access_by_id, access_of, begin_use, end_session
 from arcana_pipelines.keys.asked import AskedIndex, AskedWorkspace, find_asked
 from arcana_pipelines.keys.spelling import OF_ISSUER, id_of
-from arcana_pipelines.retrieval.filters import Limits
+from arcana_pipelines.retrieval.filters import WITHOUT_INTERNAL, Limits
+from arcana_pipelines.web.internal import Internal
 from arcana_pipelines.web.issuer import IssuerAway
 from arcana_pipelines.web.oauth import Granted, OAuth, access_of_granted
 from arcana_pipelines.web.problems import RETRY_SECONDS, Refused
@@ -68,6 +69,7 @@ class Gate:
         self.tokens = Tokens(database.settings)
         self.oauth = OAuth(database.settings) if database.settings.oauth_issuer else None
         self._quotas = Quotas(database)
+        self._internal = Internal(database)
 
     def access(self, request: Request) -> Access:
         """What the request's key may do.
@@ -205,7 +207,16 @@ class Gate:
             self.count_search(access, use_now())
         limits = access.limits(opened.workspace_id, name)
         sees_internal = access.sees_internal(opened.workspace_id, name)
+        if scope == "search" and not sees_internal and self._internal.is_in(access.company_id, asked):
+            limits = (*limits, WITHOUT_INTERNAL)
         return replace(opened, index=found, limits=limits, sees_internal=sees_internal)
+
+    def is_at_hand(self, access: Access, slug: str, index: str | None) -> bool:
+        """Whether `index` opens this one for a search without the database."""
+        asked = access.asked
+        if asked is None or asked.slug != slug:
+            return False
+        return access.sees_internal(asked.workspace_id, index or DEFAULT_INDEX) or self._internal.is_known(asked)
 
     def count_search(self, access: Access, use: Use) -> None:
         """Count a search that is about to be made.

@@ -66,8 +66,8 @@ class Searches:
             Refused: see `search`.
         """
         is_counted = access.allowance.searches_per_month is not None
-        is_known = access.asked is not None and access.asked.slug == slug
-        if not self._cache.is_at_hand or is_counted or not is_known or not _is_kept(asked):
+        is_opened = self._gate.is_at_hand(access, slug, asked.index)
+        if not self._cache.is_at_hand or is_counted or not is_opened or not _is_kept(asked):
             return None
         opened = self._gate.index(access, "search", slug, asked.index)
         told: dict[str, Any] | None = self._cache.kept(self._key(_tenant(access, opened), opened, asked))

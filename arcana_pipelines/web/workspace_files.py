@@ -159,9 +159,12 @@ def add_listing(app: FastAPI, gate: Gate, database: Database) -> None:
         return ListedFiles([ServedFile.of(file) for file in found[:limit]], following)
 
 
-def add_uploads(app: FastAPI, gate: Gate, database: Database) -> None:
-    """Adding and removing files, for administrators' keys. `database` is the application's."""
-    settings = database.settings
+def add_uploads(app: FastAPI, gate: Gate, database: Database, administered: Database) -> None:
+    """Adding and removing files, for administrators' keys, as the application (`administered`).
+
+    What is meant is looked up as the company, which is told of nothing that the key does not see.
+    """
+    settings = administered.settings
     under_way = 0
     # The threads of searches do not wait for a store.
     threads = CapacityLimiter(MOST_UPLOADS)
@@ -171,14 +174,14 @@ def add_uploads(app: FastAPI, gate: Gate, database: Database) -> None:
         require_files(settings)
         if page is None:
             return None
-        with database.connection() as connection:
+        with database.connection(access.company_id, opened.sees_internal) as connection:
             return find_living_page(connection, opened.workspace_id, page).external_id
 
     def store(access: Access, slug: str, file: File, called: Called) -> AddedFile:
         with open_file_store(settings, hurried_seconds=STORE_SECONDS) as kept:
-            with database.connection() as connection:
+            with administered.connection() as connection:
                 workspace = workspaces.find(connection, slug)
-            return add_file(database, kept, workspace, file, called, by_key(access.key_id))
+            return add_file(administered, kept, workspace, file, called, by_key(access.key_id))
 
     @app.post("/v1/workspaces/{slug}/files", summary="Add a file that no page has", tags=["administration"],
               status_code=201, openapi_extra={"requestBody": _BODY},
@@ -210,7 +213,7 @@ def add_uploads(app: FastAPI, gate: Gate, database: Database) -> None:
             raise Refused(503, "unavailable", said, {"Retry-After": str(RETRY_SECONDS)})
         under_way += 1
         try:
-            async with _received(request, database) as file:
+            async with _received(request, administered) as file:
                 added = await run_sync(_asked, lambda: store(access, slug, file, called), limiter=threads)
         finally:
             under_way -= 1
@@ -224,11 +227,12 @@ def add_uploads(app: FastAPI, gate: Gate, database: Database) -> None:
         access: Keyed, slug: Slug, document_id: Annotated[UUID, Path(description="Of its document.")]
     ) -> Response:
         opened = gate.workspace(access, "admin", slug)
-        with database.connection() as connection:
+        with database.connection(access.company_id, opened.sees_internal) as connection:
             file = find_file(connection, opened.workspace_id, str(document_id))
-            if file.origin != "added":
-                said = f"The file '{file.name}' was not added: it goes when what it hangs on has it no more."
-                raise Refused(409, "conflict", said)
+        if file.origin != "added":
+            said = f"The file '{file.name}' was not added: it goes when what it hangs on has it no more."
+            raise Refused(409, "conflict", said)
+        with administered.connection() as connection:
             remove(connection, workspaces.find(connection, opened.slug), file, by_key(access.key_id))
         return Response(status_code=204)
 

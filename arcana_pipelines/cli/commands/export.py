@@ -35,11 +35,15 @@ _ONE = "Say what to write: one of --documents, --chunks, --embeddings and --sqli
     help="Write the index itself, to be searched without PostgreSQL; in a file of before, change what differs.",
 )
 @click.option("--index", default=DEFAULT_INDEX, show_default=True, help="Which of the workspace's indexes.")
+@click.option(
+    "--internal-notes", is_flag=True,
+    help="With private notes of tickets and their files. Without it the file has none: it may be given to others.",
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite the file if it is there.")
 @json_option
 def command(
     slug: str, documents: Path | None, chunks: Path | None, embeddings: Path | None, sqlite: Path | None, index: str,
-    force: bool, as_json: bool,
+    internal_notes: bool, force: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Write what an index serves into a file: FILE ends in .parquet, .csv or .jsonl.
 
@@ -49,7 +53,7 @@ def command(
     if sqlite is not None:
         if documents or chunks or embeddings:
             raise WrongUse(_ONE)
-        _export_index(slug, sqlite, index, force, as_json)
+        _export_index(slug, sqlite, index, force, as_json, internal_notes)
         return
     wanted: dict[export.Kind, Path | None] = {"documents": documents, "chunks": chunks, "embeddings": embeddings}
     given = [(kind, file) for kind, file in wanted.items() if file is not None]
@@ -61,14 +65,14 @@ def command(
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
         with counted(f"{slug}: writing {kind}", not as_json) as tell:
-            written = export.export(connection, workspace_id, kind, file, index, force, tell)
+            written = export.export(connection, workspace_id, kind, file, index, force, tell, internal_notes)
     if as_json:
         print_json({"workspace": slug, "kind": kind, "file": str(file), **asdict(written)})
     else:
         say("Wrote {} {} of '{}' into {} ({} bytes)", f"{written.rows:,}", kind, slug, file, f"{written.bytes:,}")
 
 
-def _export_index(slug: str, file: Path, index: str, force: bool, as_json: bool) -> None:
+def _export_index(slug: str, file: Path, index: str, force: bool, as_json: bool, internal_notes: bool) -> None:
     with plugins.optional("An index in a file", "sqlite"):
         from arcana_pipelines.operations.export_index import export_index
     database = open_database()
@@ -77,7 +81,7 @@ def _export_index(slug: str, file: Path, index: str, force: bool, as_json: bool)
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
         with counted(f"{slug}: writing the index", not as_json) as tell:
-            written = export_index(connection, workspace_id, slug, file, index, force, tell)
+            written = export_index(connection, workspace_id, slug, file, index, force, tell, internal_notes)
     seconds = time.monotonic() - started
     if as_json:
         print_json({"workspace": slug, "kind": "sqlite", "file": str(file), **asdict(written), "seconds": seconds})

@@ -35,8 +35,8 @@ def command() -> None:
 @click.option("--expires", type=click.IntRange(1, 3650), metavar="DAYS", help="After so many days; without it never.")
 @click.option(
     "--filter", "filter_", metavar="JSON",
-    help="Its searches find nothing else: filters as in a search, such as '{\"below\": \"Handbook\"}'. The scope "
-    "`search` alone.",
+    help="Its searches find nothing else: filters as in a search, such as '{\"below\": \"Handbook\"}'. The scopes "
+    "`search` and `notes` alone.",
 )  # fmt: skip
 @click.option(
     "--requests-per-minute", type=click.IntRange(1, 1_000_000), metavar="NUMBER",

@@ -82,9 +82,10 @@ class _SearchCommand(WorkspaceCommand):
     "conditions",
     multiple=True,
     metavar="CONDITION",
-    help="Only rows with such a property: Status=Done, Status!=Done, Status= (empty), Owner~Kim (contains), "
-    "Tags=urgent (one of several), Cost>=100, Ratio>=50%, Due<2026-02-01, Due=2026-02 (in that month), Done=yes. "
-    "The same for Notion's API and for exports, whose cells are read in English and Korean. Several: all have to hold.",
+    help="Only rows and tickets with such a property: Status=Done, Status!=Done, Status= (empty), Owner~Kim "
+    "(contains), Tags=urgent (one of several), Cost>=100, Ratio>=50%, Due<2026-02-01, Due=2026-02 (in that month), "
+    "Done=yes. The same for Notion's API and for exports, whose cells are read in English and Korean. Several: all "
+    "have to hold.",
 )
 @click.option(
     "--edited-since",
@@ -93,6 +94,9 @@ class _SearchCommand(WorkspaceCommand):
     help="Only pages edited at that time (UTC, or with an offset) or later.",
 )
 @click.option("--links-to", metavar="PAGE", help="Only pages that link to this one (as in --below).")
+@click.option(
+    "--internal/--no-internal", default=None, help="Only private notes of tickets and their files, or none of them."
+)
 @click.option("--neighbours", type=click.IntRange(0, 10), default=0, help="Chunks before and after each hit.")
 @click.option("--per-document", is_flag=True, help="At most one hit a page: its best chunk.")
 @click.option(
@@ -118,7 +122,7 @@ class _SearchCommand(WorkspaceCommand):
 @json_option
 def command(
     slug: str, query: str, workspaces: tuple[str, ...], k: int, index: str, below: str | None,
-    kinds: tuple[str, ...], conditions: tuple[str, ...],
+    kinds: tuple[str, ...], conditions: tuple[str, ...], internal: bool | None,
     edited_since: datetime | None, links_to: str | None, neighbours: int, per_document: bool, as_of: datetime | None,
     fusion: Fusion, min_score: float | None, after: str | None, target: str | None, as_json: bool,
 ) -> None:  # fmt: skip
@@ -132,6 +136,7 @@ def command(
         properties=[PropertyCondition.parse(condition) for condition in conditions],
         edited_since=edited_since,
         links_to=links_to,
+        internal=internal,
     )
     slugs = checked_workspaces([slug, *workspaces])
     not_searched: dict[str, str] = {}

@@ -38,7 +38,7 @@ _SCHEMA = """
         collection_id INTEGER NOT NULL REFERENCES collections ON DELETE CASCADE,
         document_id TEXT NOT NULL,
         external_id TEXT NOT NULL,        -- the page's id in its source
-        kind TEXT NOT NULL,               -- page, row or file
+        kind TEXT NOT NULL,               -- page, row, ticket, notes, article or file
         title TEXT NOT NULL,
         url TEXT NOT NULL,
         path TEXT NOT NULL,               -- its place, an ltree of stable labels

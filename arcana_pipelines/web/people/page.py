@@ -20,6 +20,7 @@ from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.retrieval.excerpts import excerpt
+from arcana_pipelines.retrieval.filters import KINDS
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.whole_document import find_document, find_versions
 from arcana_pipelines.web.feedback import Feedback, take_feedback
@@ -243,6 +244,7 @@ def _add_search(router: APIRouter, visitors: Visitors, database: Database, searc
         response = visitors.page(
             request, visitor, "search.html", failure.status if failure else 200, asked=asked, places=places,
             place=place, results=results, failure=failure, excerpt=_excerpt, note_name=note_name,
+            kinds=[kind for kind in KINDS if kind != "notes" or (place and place.sees_internal)],
             request_id=request_id(request), likely=likely, less_likely=less_likely,
             is_doubtful=bool(likely) and not asked.after and not is_reranked and likely[0].score < _DOUBTFUL,
         )  # fmt: skip

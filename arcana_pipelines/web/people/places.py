@@ -20,6 +20,7 @@ class Place:
         title: as people call it.
         may_read: whether the key opens whole documents there.
         may_judge: whether it says how good an answer was.
+        sees_internal: whether private notes are found.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Place:
     index: str
     may_read: bool
     may_judge: bool
+    sees_internal: bool
 
 
 def places_of(connection: Connection, access: Access) -> list[Place]:
@@ -43,6 +45,7 @@ def places_of(connection: Connection, access: Access) -> list[Place]:
             _named(slug, index, "."), _named(shown(name) or slug, index, " / "), slug, index,
             access.may_in("read", workspace_id, index),
             access.may_in("feedback", workspace_id, index),
+            access.sees_internal(workspace_id, index),
         )
         for workspace_id, slug, name, index in rows
         if access.may_in("search", workspace_id, index)

@@ -28,8 +28,8 @@ _FORMS = {
         "‘{0}’은(는) 조건이 아닙니다. ‘속성=값’으로 쓰거나 = 대신 != ~ > < >= <= 중 하나를 쓰세요."
     ),
     r"(.+) is not a day: write it as (\S+)\.": "{0}은(는) 날짜가 아닙니다. {1}처럼 쓰세요.",
-    r"There is no property '(.+?)': this workspace has no rows with properties\.": (
-        "‘{0}’ 속성이 없습니다. 이 워크스페이스에는 속성이 있는 행이 없습니다."
+    r"There is no property '(.+?)': this workspace has no documents with properties\.": (
+        "‘{0}’ 속성이 없습니다. 이 워크스페이스에는 속성이 있는 문서가 없습니다."
     ),
     r"There is no property '(.+?)'\. Near it: (.+)\.": "‘{0}’ 속성이 없습니다. 비슷한 것: {1}.",
     r"There is no property '(.+?)'\. There are (.+?)(?: and (?P<more>\d+) more)?\.": (
@@ -52,10 +52,12 @@ _FORMS = {
         "{0}자입니다. 최대 {1}자까지 쓸 수 있으니 줄여 주세요."
     ),
     r".+ holds NUL or half of a surrogate pair, .+": "글에 있을 수 없는 문자가 들어 있습니다. 지워 주세요.",
-    rf"No row has a '(.+?)' that contains '(.*?)'\.{_NEAR}": "‘{0}’에 ‘{1}’이(가) 들어 있는 행이 없습니다.{near}",
-    r"No row has a '(.+?)'\.": "‘{0}’ 값이 있는 행이 없습니다.",
-    rf"No row has '(.+?)' = '(.*?)'\.{_NEAR}(?P<forms> (?:Dates|Numbers) are written as .+)?": (
-        "‘{0}’ 값이 ‘{1}’인 행이 없습니다.{near}{forms}"
+    rf"No document has a '(.+?)' that contains '(.*?)'\.{_NEAR}": (
+        "‘{0}’에 ‘{1}’이(가) 들어 있는 문서가 없습니다.{near}"
+    ),
+    r"No document has a '(.+?)'\.": "‘{0}’ 값이 있는 문서가 없습니다.",
+    rf"No document has '(.+?)' = '(.*?)'\.{_NEAR}(?P<forms> (?:Dates|Numbers) are written as .+)?": (
+        "‘{0}’ 값이 ‘{1}’인 문서가 없습니다.{near}{forms}"
     ),
     # Of the gate.
     r"The key (\w+) lacks the scope '(\w+)' there\. (`.+`) makes one that has it\.": (

@@ -375,5 +375,5 @@ class TestWords:
         assert "<code>search</code>" in Words("en").with_code("no_workspace")
 
     def test_of_a_search_are_known(self) -> None:
-        assert languages.note_name("No row has a 'Status'.") is None
+        assert languages.note_name("No document has a 'Status'.") is None
         assert Asked.of({"query": " a ", "x": "y"}).address(after="c") == "/?query=a&after=c"

@@ -51,8 +51,8 @@ def test_what_alerts_say_is_said_in_korean(cause: alerts.Cause) -> None:
         ("where", "Hours>many", "‘Hours’은(는) 숫자 속성인데 ‘many’은(는) 숫자가 아닙니다."),
         ("where", "Due>soon", "‘Due’은(는) 날짜 속성인데 ‘soon’"),
         ("where", "State>Done", "‘State’은(는) 텍스트 속성이라 >로 비교할 수 없습니다."),
-        ("where", "State=Dune", "‘State’ 값이 ‘Dune’인 행이 없습니다. 비슷한 것: 'Done'."),
-        ("where", "State~Dune", "‘State’에 ‘Dune’이(가) 들어 있는 행이 없습니다."),
+        ("where", "State=Dune", "‘State’ 값이 ‘Dune’인 문서가 없습니다. 비슷한 것: 'Done'."),
+        ("where", "State~Dune", "‘State’에 ‘Dune’이(가) 들어 있는 문서가 없습니다."),
         ("where", "Due=soon", "날짜는 2026-03-05처럼"),
     ],
 )
