@@ -14,7 +14,7 @@ from arcana_pipelines import plugins
 from arcana_pipelines.credentials.store import STORED, stored_token
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.settings import refuse_to_send, token_from_environment
+from arcana_pipelines.settings import load_settings, refuse_to_send, token_from_environment
 from arcana_pipelines.sources.file_rules import file_rules
 from arcana_pipelines.sources.freshdesk.domain import domain_of, web_address
 from arcana_pipelines.sources.freshdesk.options import FreshdeskOptions
@@ -361,8 +361,7 @@ def _freshdesk_owner(opening: Opening) -> str:
 
 
 def _check_freshdesk(config: Mapping[str, Any]) -> None:
-    if config.get("domain"):
-        domain_of(config, None)
+    domain_of(config, None if config.get("domain") else load_settings().freshdesk_domain)
 
 
 _FRESHDESK = Platform(

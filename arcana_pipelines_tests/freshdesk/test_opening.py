@@ -84,6 +84,14 @@ class TestDomain:
         with pytest.raises(InvalidSetting, match="FRESHDESK_DOMAIN: "):
             domain_of({}, "evil.example")
 
+    def test_a_workspace_without_an_account_is_refused_before_anything_is_begun(
+        self, server: FreshdeskServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with pytest.raises(InvalidSetting, match="FRESHDESK_DOMAIN is not set"):
+            check_source("freshdesk", {}, "FRESHDESK_API_KEY", "acme")
+        monkeypatch.setenv("FRESHDESK_DOMAIN", "acme")
+        check_source("freshdesk", {}, "FRESHDESK_API_KEY", "acme")
+
     def test_the_address_of_the_api_is_that_of_the_account(self, arcana_settings: Settings, server: object) -> None:
         with closing(Database(arcana_settings.model_copy(update={"freshdesk_domain": "acme"}))) as database:
             assert opened(database).api.base_url == "https://acme.freshdesk.com"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -101,6 +102,24 @@ def test_a_first_load_is_one_request_a_ticket_and_the_next_sync_three(
     assert not workspace.is_needed()
 
 
+def test_a_load_that_was_cut_off_goes_on_where_it_was(desk: Desk, synced: Callable[..., Synced]) -> None:
+    for number in range(6):
+        desk.world.add_ticket(f"T {number}", f"Question {number}")
+        desk.world.clock.advance(60)
+    desk.settle()
+    workspace = synced()
+    desk.server.faults.add("403", "tickets/conversations", times=None, skip=2)
+    workspace.sync()
+    assert len(workspace.alive()) == 2
+    desk.server.faults.clear()
+    with desk.database.connection() as connection:
+        connection.execute("UPDATE source_page SET next_attempt_at = now() WHERE state = 'quarantined'")
+    workspace.sync()
+    assert len(workspace.alive()) == 6
+    asked = desk.server.requests
+    assert asked["tickets/conversations"] == 4 and asked["tickets"] == 1
+
+
 def test_private_notes_come_and_go_with_the_option_and_a_sync_is_called_for(
     desk: Desk, synced: Callable[..., Synced]
 ) -> None:
@@ -111,6 +130,8 @@ def test_private_notes_come_and_go_with_the_option_and_a_sync_is_called_for(
     workspace.sync()
     assert set(workspace.alive()) == {"1"} and not workspace.is_needed()
     workspace.set("--private-notes")
+    shown = CliRunner().invoke(command, ["show", "desk", "--json"]).output
+    assert json.loads(shown)["private_notes"] is True
     assert workspace.is_needed()
     workspace.sync()
     assert set(workspace.alive()) == {"1", "1-notes"} and "Internal remark." in workspace.alive()["1-notes"]

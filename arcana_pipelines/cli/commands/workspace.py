@@ -36,6 +36,7 @@ from arcana_pipelines.sources.registry import (
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.companies import DEFAULT, name_of
 
+_OPTIONS = [option.name for option in source_options()]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -381,6 +382,11 @@ def _described(connection: Connection, row: workspaces.Workspace) -> dict[str, A
         "generation": row.generation,
         "source": row.source_config.get("path")
         or ("token in the database, encrypted" if row.credential_ref == STORED else f"token in {row.credential_ref}"),
+        **{
+            option.name: row.source_config[option.name]
+            for option in source_options()
+            if option.name in row.source_config
+        },
         "storage_path": str(workspaces.storage_path(load_settings(), row.slug)),
         **({OF_PROPERTIES: held} if (held := row.source_config.get(OF_PROPERTIES)) else {}),
     }
