@@ -30,6 +30,7 @@ FACES = (
     "arcana_pipelines.defs.build",
     "arcana_pipelines.sources.protocol",
     "arcana_pipelines.embedding.protocol",
+    "arcana_pipelines.tickets.repository",
     "arcana_pipelines.testing.freshdesk_server",
     "arcana_pipelines.testing.indexed_workspace",
     "arcana_pipelines.testing.notion_server",

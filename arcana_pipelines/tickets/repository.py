@@ -25,6 +25,16 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.db.storable import storable_json
 from arcana_pipelines.errors import CursorRefused, TicketExists, UnknownTicket, UnknownTicketField, WrongUse
 
+__all__ = [
+    "Message",
+    "SyncTicketRepository",
+    "Ticket",
+    "TicketPage",
+    "TicketRepository",
+    "TicketStats",
+    "WholeTicket",
+]
+
 load_sql = statements_beside(__file__)
 
 # The platform of tickets where nobody names one.
@@ -231,6 +241,12 @@ _CONDITIONS: dict[str, LiteralString] = {
 }
 
 
+def platforms_of(connection: Connection, company_id: UUID, workspaces: Collection[UUID] | None = None) -> list[str]:
+    """The platforms on which a company has tickets, or has had some; those of some workspaces."""
+    asked = {"company_id": company_id, "workspaces": None if workspaces is None else list(workspaces)}
+    return query.scalars(connection, load_sql("platforms"), asked)
+
+
 class SyncTicketRepository:
     """The tickets of a company on one platform, for programs without an event loop. Safe to share between threads."""
 
@@ -255,9 +271,9 @@ class SyncTicketRepository:
         Raises:
             WrongUse: no platform has such a name.
         """
-        self._database = database
         if not _PLATFORM.fullmatch(platform):
             raise WrongUse(f"{platform[:60]!r} is no platform: it is one of lower-case letters, digits and '_'.")
+        self._database, self.platform = database, platform
         self._within: dict[str, Any] = {"company_id": company_id, "platform": platform}
         if workspaces is not None:
             self._within["workspaces"] = list(workspaces)
@@ -404,7 +420,7 @@ class TicketRepository:
         tickets = TicketRepository(database, company_id)
         page = await tickets.get_tickets(status="Open", limit=20)
 
-    Each call runs in a thread, over a connection of the database's pool. A call whose task is cancelled ends there.
+    Each call runs in a thread, over a connection of the database's pool; what is cancelled ends there.
 
     Attributes:
         sync: the same for programs without an event loop.

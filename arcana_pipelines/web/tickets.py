@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
+from uuid import UUID
 
 from fastapi import FastAPI, Path, Query, Response
 from pydantic import AwareDatetime, ConfigDict
@@ -13,18 +14,24 @@ from arcana_pipelines.keys.access import Access
 from arcana_pipelines.retrieval.limits import LONGEST_VALUE
 from arcana_pipelines.retrieval.results import DESCRIBED
 from arcana_pipelines.retrieval.shown import shown_all
-from arcana_pipelines.tickets.repository import FRESHDESK, SyncTicketRepository, Ticket
+from arcana_pipelines.tickets.repository import FRESHDESK, SyncTicketRepository, Ticket, platforms_of
 from arcana_pipelines.web import cursors
 from arcana_pipelines.web.cursors import Cursors
 from arcana_pipelines.web.etags import Seen, tagged
 from arcana_pipelines.web.examples import LISTED_TICKET, TICKET, TICKET_STATS, shown
 from arcana_pipelines.web.gate import Gate, Keyed, lacking
-from arcana_pipelines.web.problems import described
+from arcana_pipelines.web.problems import Refused, described
 
 MOST_LISTED = 100
 FURTHEST = 10_000
 
-_Platform = Annotated[str, Query(description="Where the tickets were written.", max_length=63)]
+_Platform = Annotated[
+    str | None,
+    Query(
+        description="Where the tickets were written: `freshdesk`. Needed where a company has those of several.",
+        max_length=63,
+    ),
+]
 _Workspace = Annotated[str | None, Query(description="Only those that this workspace reads: its slug.", max_length=63)]
 _Named = Annotated[str | None, Query(max_length=LONGEST_VALUE)]
 
@@ -45,25 +52,34 @@ def add_tickets(app: FastAPI, gate: Gate, database: Database) -> None:
     """What is read of tickets: those of the workspaces in which the key has the scope `read`, and no others."""
     pages = Cursors(database.settings)
 
-    def repository(access: Access, platform: str, workspace: str | None) -> SyncTicketRepository:
+    def repository(access: Access, platform: str | None, workspace: str | None) -> SyncTicketRepository:
         """What the key may read.
 
         Raises:
-            Refused: 403: it may read nowhere, or not there. 404: there is no such workspace.
+            Refused: 403: it may read nowhere, or not there. 404: there is no such workspace. 422: no platform is named,
+                and there are tickets of several.
         """
         read, notes = access.workspaces("read"), access.workspaces("notes")
         if workspace is not None:
-            read = frozenset([gate.workspace(access, "read", workspace).workspace_id])
+            opened = gate.workspace(access, "read", workspace)
+            read, platform = frozenset([opened.workspace_id]), platform or opened.platform
         elif read is not None and not read:
             raise lacking(access, "read")
-        # The database is told first whether there is any of them, and each statement then, in which workspaces.
         return SyncTicketRepository(
             database.for_company(access.company_id),
             access.company_id,
-            platform,
+            platform or only_platform(access, read),
             workspaces=read,
             private_notes=True if notes is None else notes,
         )
+
+    def only_platform(access: Access, read: frozenset[UUID] | None) -> str:
+        with database.connection(access.company_id) as connection:
+            known = platforms_of(connection, access.company_id, read)
+        if len(known) > 1:
+            said = f"There are tickets of several platforms: name one as `platform`, {' or '.join(known)}."
+            raise Refused(422, "invalid-request", said)
+        return known[0] if known else FRESHDESK
 
     def answers(example: object, *more: int) -> dict[int | str, dict[str, Any]]:
         return {
@@ -90,7 +106,7 @@ def add_tickets(app: FastAPI, gate: Gate, database: Database) -> None:
             AwareDatetime | None, Query(description="Only what changed before that time.")
         ] = None,
         workspace: _Workspace = None,
-        platform: _Platform = FRESHDESK,
+        platform: _Platform = None,
         limit: Annotated[int, Query(ge=1, le=MOST_LISTED, description="Tickets of one answer.")] = 50,
         offset: Annotated[
             int, Query(ge=0, le=FURTHEST, description="So many are left out first; a cursor costs less.")
@@ -104,7 +120,7 @@ def add_tickets(app: FastAPI, gate: Gate, database: Database) -> None:
             "date_range": (updated_since, updated_before),
         }  # fmt: skip
         held = repository(access, platform, workspace)
-        list_ = {"company": access.company_id, "tickets": platform, "workspace": workspace, **filters}
+        list_ = {"company": access.company_id, "tickets": held.platform, "workspace": workspace, **filters}
         after = pages.read(list_, cursor) if cursor is not None else None
         page = held.get_tickets(**filters, limit=limit, offset=offset, after=after)
         following = pages.write(list_, page.cursor) if page.cursor is not None else None
@@ -112,9 +128,7 @@ def add_tickets(app: FastAPI, gate: Gate, database: Database) -> None:
 
     @app.get("/v1/tickets/stats", summary="How many tickets there are, by status and priority", tags=["tickets"],
              responses=answers(TICKET_STATS))  # fmt: skip
-    def stats(
-        access: Keyed, workspace: _Workspace = None, platform: _Platform = FRESHDESK, seen: Seen = None
-    ) -> Response:
+    def stats(access: Keyed, workspace: _Workspace = None, platform: _Platform = None, seen: Seen = None) -> Response:
         return tagged(shown_all(repository(access, platform, workspace).get_ticket_stats()), seen)
 
     @app.get("/v1/tickets/{ticket}", summary="A ticket with its messages", tags=["tickets"],
@@ -124,7 +138,7 @@ def add_tickets(app: FastAPI, gate: Gate, database: Database) -> None:
         ticket: Annotated[
             str, Path(description="Its number on the platform, or its `id`.", max_length=200, examples=["20"])
         ],
-        platform: _Platform = FRESHDESK,
+        platform: _Platform = None,
         seen: Seen = None,
     ) -> Response:
         """Messages that agents alone see are among them where the key has the scope `notes` in its workspace."""

@@ -70,6 +70,7 @@ class TestAList:
         with help_.api.client("read", slug="help") as client:
             first = client.get(TICKETS, params={"limit": 2}).json()
             assert listed(client, limit=2, cursor=first["cursor"]) == ["00"]
+            assert listed(client, limit=2, platform="freshdesk", cursor=first["cursor"]) == ["00"]
             for other in ({"status": "Open"}, {"workspace": "help"}, {"platform": "otherdesk"}):
                 refused = problem(client.get(TICKETS, params={**other, "cursor": first["cursor"]}))
                 assert refused["type"] == "urn:arcana:problem:cursor-refused"
@@ -151,6 +152,16 @@ class TestWhoseTheyAre:
             assert problem(client.get(f"{TICKETS}/20"))["status"] == 404
         with help_.api.client("read", slug="help") as client:
             assert "m" not in listed(client)
+
+    def test_a_platform_is_named_where_there_are_several(self, help_: Help) -> None:
+        add_desk(help_.api.acme.database, "other", platform="otherdesk").add("00")
+        with help_.key(Permission("read", None, None)) as client:
+            refused = problem(client.get(f"{TICKETS}/00"))
+            assert refused["status"] == 422 and "freshdesk or otherdesk" in refused["detail"]
+            assert client.get(f"{TICKETS}/00", params={"platform": "otherdesk"}).json()["workspace"] == "other"
+            assert listed(client, workspace="other") == ["00"]
+        with help_.api.client("read", slug="other") as client:
+            assert listed(client) == ["00"]  # those that it may not read are no reason to ask
 
     def test_a_key_without_the_scope_is_told_so(self, help_: Help) -> None:
         with help_.api.client("search", "notes", "feedback", slug="help") as client:
