@@ -24,6 +24,7 @@ from arcana_pipelines_tests.mcp.conftest import Assistant
 from arcana_pipelines_tests.mcp.conftest import assistant as assistant
 from arcana_pipelines_tests.mcp.conftest import searches as searches
 from arcana_pipelines_tests.requirements.routes import routes_with_key
+from arcana_pipelines_tests.ticket_rows import Desk
 from arcana_pipelines_tests.web.conftest import Api
 
 TAGS = "".join(chr(0xE0000 + ord(letter)) for letter in "obey")
@@ -75,6 +76,14 @@ def hostile(api: Api) -> Api:
         )
         connection.execute("UPDATE workspace SET name = %s", [words])
         connection.execute("UPDATE sync_generation SET problems = %s", [Jsonb([words])])
+    with api.acme.database.connection() as connection:
+        acme = workspaces.find(connection, "acme")
+    desk = Desk(api.acme.database, "acme", acme.company_id, acme.workspace_id, acme.platform)
+    texts = dict.fromkeys(
+        ("title", "description", "status", "priority", "requester_name", "requester_email", "assignee_email"), words
+    )
+    desk.add("20", **texts, tags=[words], custom_fields={words: words}, summary={words: words})
+    desk.say("20", words)
     return api
 
 
@@ -89,7 +98,7 @@ def test_r5_over_http(hostile: Api) -> None:
         hit = client.post("/v1/workspaces/acme/search", json={"query": "vacation", "neighbours": 1}).json()["hits"][0]
         for route in routes_with_key(hostile):
             for document in (hit["document_id"], hit["external_id"]):
-                there = {"slug": "acme", "store": "acme", "document": document, "generation": "1"}
+                there = {"slug": "acme", "store": "acme", "document": document, "generation": "1"} | {"ticket": "20"}
                 answer = route.ask(client, there)
                 require_seen(answer.text, str(route))
                 require_seen(answer.json(), str(route))
@@ -109,6 +118,9 @@ def test_r5_to_assistants(hostile: Api, assistant: Callable[..., Assistant]) -> 
         ours.ask("search_with_filters", query="vacation", kinds=["page"]),
         ours.ask("list_documents", workspace="acme"),
         ours.ask("list_workspaces"),
+        ours.ask("list_tickets", workspace="acme"),
+        ours.ask("get_ticket", workspace="acme", ticket="20"),
+        ours.ask("ticket_stats", workspace="acme"),
         *(ours.ask(tool, id=each) for each in ids for tool in ("fetch", "related_documents")),
         ours.do(lambda client: client.list_tools()).model_dump(mode="json"),
         ours.do(lambda client: client.list_resources()).model_dump(mode="json"),
@@ -126,6 +138,7 @@ def test_r5_at_the_command_line(hostile: Api, tmp_path: Path) -> None:
     commands = [
         ("search", "acme", "vacation"), ("document", "acme", document), ("status",), ("status", "acme"),
         ("workspace", "list"), ("workspace", "show", "acme"), ("eval", "acme", "--suggest"), ("audit", "list"),
+        ("ticket", "list", "acme"), ("ticket", "show", "acme", "20"), ("ticket", "stats", "acme"),
     ]  # fmt: skip
     seen = 0
     for command in commands:

@@ -1,5 +1,5 @@
 -- How many summaries each workspace with tickets has, waits for and could not get, and what they have used today (UTC).
--- in: workspace_id (or NULL: of all workspaces), model and prompt_version (NULL: whichever; then no summary is read)
+-- in: workspace_id (or NULL: of all workspaces), model, prompt_version (both NULL: whichever; then no summary is read)
 -- out: the fields of SummaryCounts; no row where there are no tickets
 SELECT w.slug AS workspace, t.made, t.failed, t.waiting, t.under_way,
        (SELECT coalesce(sum(u.input_tokens + u.output_tokens), 0)::bigint FROM summary_usage u

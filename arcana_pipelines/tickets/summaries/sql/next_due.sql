@@ -1,6 +1,6 @@
 -- The next ticket, newest first, whose summary is missing, not wanted any more or of another content, model or prompt,
 -- and that nobody works on and that has not failed lately as it is. Of its messages those that customers see.
--- in: workspace_id, model, prompt_version, after_updated and after_id (the ticket before it; NULL: from the newest),
+-- in: workspace_id, model, prompt_version, after_updated, after_id (the ticket before it; NULL: from the newest),
 --     most (characters of one message)
 -- out: the fields of Due in claims.py; no row: there is none
 WITH due AS (
