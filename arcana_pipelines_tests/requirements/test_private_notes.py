@@ -76,6 +76,7 @@ def asked_of(route: Route, notes: NotesWorkspace) -> Iterator[dict[str, Any]]:
         "document": [str(note), "20-notes", "Gripper stops", str(paper), "owlet-ledgr.html", str(copy), "20"],
         "document_id": [str(note), str(paper), str(copy)],
         "chunk": [str(chunk)],
+        "ticket": ["20", "21"],
     }
     places = [
         dict(zip(named, chosen, strict=True))
@@ -89,6 +90,8 @@ def asked_of(route: Route, notes: NotesWorkspace) -> Iterator[dict[str, Any]]:
         queries += [{"below": "20-notes"}, {"below": "Gripper stops"}, {"kind": "notes"}, {"internal": "true"}]
     if "neighbours" in route.of_query:
         queries += [{"neighbours": "3"}]
+    if "platform" in route.of_query:  # that of the workspace of these tests
+        queries = [{"platform": "notion"}]
     if "page" in route.of_query:
         queries = [{"name": "a.txt", "page": page} for page in ("20-notes", "Gripper stopz")]
     ((then,),) = notes.harness.rows("SELECT max(published_at) FROM published_document")
@@ -149,6 +152,9 @@ def tools_asked(api: Api, notes: NotesWorkspace, key: str) -> Iterator[tuple[str
     ] + [f"{SLUG}/{notes.file(name)}" for name in ("owlet-ledger.html", "manual-owlet-ledger.html")]
     asked: list[tuple[str, dict[str, Any]]] = [
         ("list_workspaces", {}),
+        ("list_tickets", {"workspace": SLUG}),
+        ("ticket_stats", {"workspace": SLUG}),
+        *(("get_ticket", {"workspace": SLUG, "ticket": each}) for each in ("20", "21")),
         ("list_documents", {"workspace": SLUG}),
         *(("list_documents", {"workspace": SLUG, name: each}) for each in ids for name in ("below", "after")),
         *((tool, {"id": each}) for each in ids for tool in ("fetch", "related_documents")),
@@ -216,6 +222,11 @@ def test_no_answer_log_cache_or_row_tells_of_a_note_without_the_scope_and_answer
     of_tools = {secret for _, text in tools_asked(api, notes, agent) for secret in told(text)}
     browser.log_in(agent)
     of_pages = {secret for _, answer in pages_opened(browser, notes) for secret in told(said(answer))}
+    with api.with_key(agent) as client:
+        assert set(told(said(client.get("/v1/tickets/20", params={"platform": "notion"})))) == {
+            *SECRETS[:2],
+            SECRETS[3],
+        }
     assert with_it == set(SECRETS) and set(SECRETS[:3]) <= of_tools and set(SECRETS[:2]) <= of_pages
 
     assert not told(caplog.text) and not told(generate_latest(api.metrics.registry))

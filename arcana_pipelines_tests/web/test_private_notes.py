@@ -8,6 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from arcana_pipelines.indexes.targets.delivery import deliver
+from arcana_pipelines.indexes.targets.registry import location_of
+from arcana_pipelines.indexes.targets.targets import add_target, targets_of
 from arcana_pipelines.keys import keys
 from arcana_pipelines.keys.access import Permission, Scope
 from arcana_pipelines.operations import export
@@ -231,3 +234,22 @@ def test_an_approximate_index_finds_what_is_open_however_near_notes_are(
     with Searcher("desk", database=acme.database) as searcher:
         assert searcher.search(asked).hits[0].kind == "notes"
     assert near == exact and near[0].kind == "ticket"
+
+
+def test_a_target_holds_notes_and_tells_them_to_those_alone_who_may_see_them(
+    api: Api, notes: NotesWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = api.acme.database
+    with database.connection() as connection:
+        workspace = workspaces.find(connection, "desk")
+        place = location_of(database.settings, "sqlite", Path(workspace.storage_path), None, "copy")
+        add_target(connection, workspace.workspace_id, "sqlite", place, "copy")
+        (target,) = targets_of(connection, workspace.workspace_id)
+    assert deliver(database, target, seconds=60).error is None
+    assert SECRETS[0].encode() in Path(target.location).read_bytes()
+    monkeypatch.setattr(snapshot_search, "FEW", 1)
+    asked = {"query": "zirkonquark overdue", "k": 50, "min_score": 0, "ranking": "dense", "target": "copy"}
+    with api.client("search", "notes", slug="desk") as agent, api.client("search", slug="desk") as customer:
+        every, some = agent.post(SEARCH, json=asked), customer.post(SEARCH, json=asked)
+    assert every.json()["target"] == some.json()["target"] == "copy"
+    assert "20-notes" in titles(every) and titles(some) == {"20", "21", "22"} and not told(some)
