@@ -274,9 +274,9 @@ class TestNotion:
             reading.pop()
             return json.loads(data)
 
-        monkeypatch.setattr(api, "_json", slow)
+        monkeypatch.setattr(source_client, "read_json", slow)
         for large, together in ((10, False), (10**6, True)):
-            monkeypatch.setattr(api, "_LARGE", large)
+            monkeypatch.setattr(source_client, "_LARGE", large)
             most.clear()
             body = b'{"object": "user"}'
             hostile.talk = says(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
