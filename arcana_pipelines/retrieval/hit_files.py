@@ -75,6 +75,7 @@ def as_file(row: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> dict[
         "before": [_renamed(text, title, file["title"]) for text in row["before"]],
         "attached_to": pages[0],
         "also_in": list(others.values()),
+        "related": row.get("related") if str(file["document_id"]) == str(row["document_id"]) else None,
     }
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from arcana_pipelines.chunking.headings import Heading
 from arcana_pipelines.retrieval.best_passage import FoundText
 from arcana_pipelines.retrieval.hit_files import hit_file
-from arcana_pipelines.retrieval.results import Hit, HitFile
+from arcana_pipelines.retrieval.results import Hit, HitFile, RelatedPage
 from arcana_pipelines.retrieval.shown import safe_address, shown
 
 
@@ -29,8 +29,14 @@ def hit_of(score: float, row: dict[str, Any]) -> Hit:
     row["url"] = safe_address(row["url"])
     about, place = row.pop("file", None), row.pop("place", None)
     attached_to, also_in = row.pop("attached_to", None), row.pop("also_in", ())
+    related = [
+        RelatedPage(each["how"], each["document_id"], shown(each["title"] or ""), safe_address(each["url"]))
+        for each in row.pop("related", None) or ()
+    ]
     file = hit_file(about, place, row["title"], attached_to, also_in) if row["kind"] == "file" else None
-    return Hit(score=round(score, 6), link=link_of(row["url"], row["heading_path"], file), file=file, **row)
+    return Hit(
+        score=round(score, 6), link=link_of(row["url"], row["heading_path"], file), file=file, related=related, **row
+    )
 
 
 def link_of(url: str | None, headings: Sequence[str], file: HitFile | None) -> str | None:

@@ -29,6 +29,24 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class RelatedPage:
+    """A document that people, or properties of rows, have related to a hit's."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = DESCRIBED
+
+    how: str
+    """What it is to the hit's document: `summary`, or `summary of` where the hit is its summary; likewise
+    `translation`, `derived`; `duplicate`; `links to`, `linked from`."""
+
+    document_id: str
+
+    title: str
+
+    url: str | None
+    """Its address, as a hit's."""
+
+
+@dataclass(frozen=True, slots=True)
 class HoldingPage:
     """A page that a file hangs on."""
 
@@ -179,6 +197,10 @@ class Hit:
 
     file: HitFile | None = None
     """Of a file, which it is and where in it the text stands."""
+
+    related: list[RelatedPage] = field(default_factory=list)
+    """Documents that were related to this one by hand or by a property, at most five. Programs that may find some pages
+    alone are told of none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -284,7 +284,14 @@ class SnapshotSearch(RankedSearch):
         with self._connection.cursor(row_factory=dict_row) as cursor:
             cursor.execute(
                 sql.SQL(load_sql("hits")).format(**self._names),
-                {**self._parameters, "chunks": list(chunks), "neighbours": self._request.neighbours},
+                {
+                    **self._parameters,
+                    "chunks": list(chunks),
+                    "neighbours": self._request.neighbours,
+                    # They may be none that a limit leaves.
+                    "tells_related": not self._other_limits,
+                    "open_alone": self._finds_open_alone,
+                },
             )
             rows = {row.pop("document_chunk_id"): row for row in cursor.fetchall()}
         files = self._files({row["document_id"] for row in rows.values() if row["kind"] == "file"})

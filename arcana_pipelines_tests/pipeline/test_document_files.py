@@ -231,13 +231,13 @@ class TestAFileOfAPage:
 
 class TestTheSameBytes:
     def test_on_many_pages_are_kept_read_and_embedded_once(self, shelves: Shelves) -> None:
-        for number in range(12):
+        for number in range(50):
             shelves.shelf.put(f"page {number}", f"plan {number}.txt", "The plan of the year is to grow slowly.")
         shelves.sync()
         assert shelves.count("stored_file") == shelves.count("parsed_file") == 1
         assert len(shelves.texts()) == 1 and set(shelves.outcomes().values()) == {("parsed", None)}
-        assert shelves.count("document_relation WHERE relation_type = 'duplicate' AND deleted_at IS NULL") == 11
-        assert shelves.count("document WHERE kind = 'file' AND latest_content_id IS NOT NULL") == 12
+        assert shelves.count("document_relation WHERE relation_type = 'duplicate' AND deleted_at IS NULL") == 49
+        assert shelves.count("document WHERE kind = 'file' AND latest_content_id IS NOT NULL") == 50
 
     def test_are_found_by_the_next_file_when_the_first_goes(self, shelves: Shelves) -> None:
         for page in ("first", "second"):

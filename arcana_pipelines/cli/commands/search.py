@@ -241,6 +241,8 @@ def _print_hit(number: int, hit: Hit, several: bool) -> None:
         out.print(text(f"   also on: {twin.title} {twin.url or twin.external_id}{_wording(twin)}", "dim"))
     for page in hit.file.also_in if hit.file else ():
         out.print(text(f"   also attached to: {page.title} {page.url or page.external_id}", "dim"))
+    for other in hit.related:
+        out.print(text(f"   {other.how}: {other.title} {other.url or other.document_id}", "dim"))
     if hit.link:
         out.print(text(f"   {hit.link}", "blue"))
 

@@ -120,6 +120,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "more": ("More results", "결과 더 보기"),
     "repeated": ("Shown already, and also on:", "이미 나온 내용이 다음에도 있습니다:"),
     "duplicates": ("Also on", "같은 내용"),
+    "related": ("Related", "관련 문서"),
     "also_attached": ("The same file is on", "같은 파일이 있는 페이지"),
     "other_parts_one": ("1 other passage on this page", "이 페이지의 다른 구절 1개"),
     "other_parts": ("{n} other passages on this page", "이 페이지의 다른 구절 {n}개"),
