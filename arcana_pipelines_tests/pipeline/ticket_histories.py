@@ -430,6 +430,19 @@ class TicketHistory:
         with self._checked(), self._interrupted_by_people(), suppress(SourceError):
             self.sync(self.chance.choice(list(Mode)), self.pick([Purpose.SYNC, Purpose.SYNC, Purpose.RETRY]))
 
+    def do_doubt(self) -> None:
+        """What is archived cannot be looked at, again and again: an error removes nothing."""
+        self.do_archive()
+        self.server.faults.add(
+            self.pick(["500", "502", "403", "drop", "html", "empty", "429"]),
+            self.pick(["tickets/archived", "tickets/view"]),
+            times=None,
+        )
+        for mode in (Mode.FULL, Mode.FULL, Mode.AUDIT):
+            with self._checked(), suppress(SourceError):
+                self.sync(mode)
+        self.server.faults.clear()
+
     def do_look(self) -> None:
         with suppress(SourceError):
             if self.look().needed:
@@ -693,6 +706,11 @@ class TicketHistory:
         report = self.sync(Mode.INCREMENTAL)
         assert len(self.server.log) <= 4, f"a quiet sync asked {self.server.requests}"
         assert report["embeddings"]["computed"] == 0
+        self.server.reset_log()
+        report = self.sync(Mode.FULL)
+        asked = [request for request in self.server.log if request.item and request.endpoint.startswith("tickets/")]
+        assert not asked, f"everything was listed, and these were looked at: {asked}"
+        assert report["embeddings"]["computed"] == 0
         assert self.rows("SELECT count(*) FROM document_content") == versions
 
     def _notices(self) -> None:
@@ -729,7 +747,17 @@ _WEIGHTS = {
     "do_set_fields": 4, "do_fault": 5, "do_end_faults": 3, "do_seconds": 8, "do_minutes": 4, "do_delete_for_ever": 1,
     "do_rename": 1, "do_switch_notes": 1, "do_switch_articles": 1,
 }  # fmt: skip
-_RUNS = {"do_sync", "do_look", "do_kill_a_sync", "do_fault", "do_end_faults", "do_seconds", "do_minutes", "do_days"}
+_RUNS = {
+    "do_sync",
+    "do_doubt",
+    "do_look",
+    "do_kill_a_sync",
+    "do_fault",
+    "do_end_faults",
+    "do_seconds",
+    "do_minutes",
+    "do_days",
+}
 _PEOPLE = sorted(name for name in dir(TicketHistory) if name.startswith("do_") and name not in _RUNS)
 
 
