@@ -418,6 +418,12 @@ def read_all_again(connection: Connection, workspace_id: UUID) -> None:
     )
 
 
+def mark_share_stale(connection: Connection, generation: Generation, share: int) -> None:
+    """Have one in so many of the pages that were listed read again, those that were read longest ago."""
+    with connection.transaction():
+        connection.execute(load_sql("pages_share"), {**generation.params, "share": share})
+
+
 def store_suspects(connection: Connection, generation: Generation, pages: Sequence[str]) -> None:
     """Pages that nothing lists and that answered 404 when they were read again: looked at by the next sync."""
     connection.execute(

@@ -42,6 +42,8 @@ COMMIT_PAGES = 50
 MOST_LINKS = 500
 # Archived pages that an audit looks at: one or two requests each.
 MOST_ARCHIVED = 200
+# Where edits may hide, an audit a night reads each page once in so many.
+AUDITS_TO_READ_ALL = 30
 # So many failures of the whole source in a row, without one page read, end the reading.
 GIVE_UP_AFTER = 20
 # A planner that takes the ledger for as small as it was before such a listing compares each page with each.
@@ -110,6 +112,8 @@ def sync_pages(
     if mode is Mode.AUDIT:
         listed += _follow_links(connection, generation, source)
         listed += _look_at_archived(connection, generation, source)
+        if source.capabilities.hides_edits:
+            pages.mark_share_stale(connection, generation, AUDITS_TO_READ_ALL)
     elif mode is Mode.INCREMENTAL and source.capabilities.has_containers:
         # That lists pages alone, and the text of a row names its database.
         _record_databases(connection, generation, source)

@@ -58,6 +58,8 @@ class Capabilities:
         lists_files: `Source.fetch` tells which files hang on a page.
         has_companions: documents come with a page that no listing shows (`FetchedPage.companions`). Those that the
             ledger has of a source without them are removed.
+        hides_edits: some edits change no revision. Audits read a share of all pages again, those first that were read
+            longest ago.
     """
 
     lists_trash: bool = False
@@ -69,6 +71,7 @@ class Capabilities:
     sweeps: bool = False
     lists_files: bool = False
     has_companions: bool = False
+    hides_edits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,16 +50,18 @@ class Desk(Source):
     archive: dict[str, Ticket] = field(default_factory=dict)
     trash: dict[str, Ticket] = field(default_factory=dict)
     with_notes: bool = True
+    hides_edits: bool = False
     shows_archive: bool = True
     meanwhile: Callable[[], None] = lambda: None
     internal: set[str] = field(default_factory=set)
     reads: list[str] = field(default_factory=list)
+    read_so_far: int = 0
     looks: list[str] = field(default_factory=list)
     given_back: dict[str, Any] = field(default_factory=dict)
 
     @property  # type: ignore[override]
     def capabilities(self) -> Capabilities:
-        return Capabilities(lists_trash=True, has_companions=self.with_notes)
+        return Capabilities(lists_trash=True, has_companions=self.with_notes, hides_edits=self.hides_edits)
 
     def reply(self, number: str, text: str, kind: str = "public", author: str = "agent") -> None:
         self.tickets[number].messages.append((kind, author, text))
@@ -87,6 +89,7 @@ class Desk(Source):
 
     def fetch(self, ref: PageRef) -> FetchedPage:
         self.reads.append(ref.external_id)
+        self.read_so_far += 1
         self.given_back[ref.external_id] = ref.record
         ticket = {**self.tickets, **self.archive}.get(ref.external_id)
         if ticket is None:
@@ -99,7 +102,7 @@ class Desk(Source):
         )  # fmt: skip
         together = "\n\n".join(f"## Message {number}\n\n{text}" for number, text in enumerate(shown))
         return FetchedPage(
-            together, NOON, record=self._record(ref.external_id, ticket),
+            together, NOON + timedelta(seconds=self.read_so_far), record=self._record(ref.external_id, ticket),
             companions=((companion, FetchedPage("\n\n".join(notes), NOON)),) if notes else (),
         )  # fmt: skip
 
@@ -245,6 +248,17 @@ def test_a_summary_is_stale_once_customers_see_something_else_and_not_for_a_note
     support.sync()
     assert support.tickets()[0][3] is False
     assert support.acme.rows("SELECT count(*) FROM tickets WHERE summary IS NOT NULL") == [(2,)]
+
+
+def test_an_edit_that_moves_nothing_is_read_by_the_audits_of_a_month(support: Support) -> None:
+    support.desk.hides_edits = True
+    support.sync(Mode.AUDIT)
+    assert support.desk.reads == ["20"], "one in thirty, at least one: that which was read longest ago"
+    support.desk.tickets["20"].messages[1] = ("public", "agent", "Please replace the cable of the third joint.")
+    support.sync(Mode.AUDIT)
+    assert support.desk.reads == ["21"] and "second joint" in support.found()["20"]
+    report = support.sync(Mode.AUDIT)
+    assert "third joint" in support.found()["20"] and report["pages"]["updated"] == 1
 
 
 class TestWhatComesWithAPage:

@@ -110,6 +110,8 @@ class FreshdeskSource(Source):
             # Out of the key's reach looks like gone for ever.
             absences_needed=2,
             lists_files=with_files,
+            # Whether an edited or deleted message moves `updated_at` is not documented.
+            hides_edits=True,
         )
 
     def credential(self) -> str:
