@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from arcana_pipelines.errors import PageRejected
 from arcana_pipelines.indexes.targets.delivery import deliver
 from arcana_pipelines.indexes.targets.registry import location_of
 from arcana_pipelines.indexes.targets.targets import add_target, targets_of
@@ -19,6 +20,7 @@ from arcana_pipelines.retrieval import connection_searcher, ranked_search, snaps
 from arcana_pipelines.retrieval.filters import WITHOUT_INTERNAL, Filters
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searcher import Searcher
+from arcana_pipelines.sources.protocol import FetchedPage, PageRef
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.private_notes import NOTE, SECRETS, NotesWorkspace
@@ -127,6 +129,40 @@ class TestSearches:
                 agent.post("/v1/workspaces/acme/search", json=asked),
             )
         assert first.json()["hits"] == second.json()["hits"] != []
+
+
+class TestWhatBecomesInternal:
+    """An article that only agents may read from now on, say: its text is the one that customers were told."""
+
+    def test_is_in_no_answer_any_more_that_was_kept_before(self, api: Api, notes: NotesWorkspace) -> None:
+        asked = {"query": "invoice of the gripper", "min_score": 0, "k": 50}
+        for scopes in (("search",), ("search", "notes")):
+            with api.client(*scopes, slug="desk") as client:  # type: ignore[arg-type]
+                assert "22" in titles(client.post(SEARCH, json=asked))
+        notes.desk.internal = {"22"}
+        notes.sync()
+        with api.client("search", slug="desk") as customer, api.client("search", "notes", slug="desk") as agent:
+            assert "22" not in titles(customer.post(SEARCH, json=asked))
+            assert "22" in titles(agent.post(SEARCH, json=asked))
+            notes.desk.internal = set()
+            notes.sync()
+            assert "22" in titles(customer.post(SEARCH, json=asked))
+
+    def test_is_hidden_though_it_cannot_be_read_again(
+        self, api: Api, notes: NotesWorkspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(ref: PageRef) -> FetchedPage:
+            raise PageRejected("403")
+
+        notes.desk.internal = {"20"}
+        notes.desk.tickets["20"].edits += 1
+        monkeypatch.setattr(notes.desk, "fetch", refuse)
+        notes.sync()
+        with api.client("read", "search", slug="desk") as customer:
+            listed = customer.get(DOCUMENTS).json()["documents"]
+            assert {each["external_id"].partition("#")[0] for each in listed} == {"21", "22"}
+            found = customer.post(SEARCH, json={"query": "gripper", "min_score": 0, "k": 50})
+            assert "20" not in titles(found) and "manual.html" not in found.text
 
 
 class TestProperties:

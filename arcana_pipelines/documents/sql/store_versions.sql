@@ -31,6 +31,12 @@ WITH processed AS (
 ), hidden AS (
     UPDATE document d SET is_internal = told.is_internal, updated_at = now()
     FROM told WHERE d.document_id = told.document_id AND d.is_internal <> told.is_internal
+    RETURNING d.document_id
+), other_answers AS (
+    -- No answer that is kept is one any more: others see the document now.
+    INSERT INTO workspace_places AS held (workspace_id, changes)
+    SELECT %(workspace_id)s, 1 WHERE EXISTS (SELECT FROM hidden)
+    ON CONFLICT (workspace_id) DO UPDATE SET changes = held.changes + 1
 ), version AS (
     INSERT INTO document_content (document_content_id, document_id, user_id, contents, version)
     SELECT content_id, target_id, user_id, contents,

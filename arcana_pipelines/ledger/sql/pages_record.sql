@@ -1,5 +1,6 @@
 -- Record one batch of listed pages. A page must be read when its revision is not the one we hold; when only
--- its metadata changed, or it comes back from removal, the body we hold is processed again.
+-- its metadata changed, or it comes back from removal, the body we hold is processed again. What is internal now is hidden
+-- at once, with its files, whether or not it can be read again; what no longer is waits until it was processed.
 -- in: workspace_id, generation, pages (JSON: what PageRef says, metadata_hash in hex, and comes_with: the page whose
 --     reading brought this one)
 -- out: how many were recorded: pages, and containers with them
@@ -63,6 +64,21 @@ WITH listed AS (
                  OR held.metadata_hash IS DISTINCT FROM excluded.metadata_hash THEN 'fetched'
             ELSE held.state
         END
-    RETURNING is_container
+    RETURNING external_id, document_id, is_container, is_internal
+), private AS (
+    SELECT document_id FROM recorded WHERE is_internal
+    UNION ALL
+    SELECT f.document_id
+    FROM recorded JOIN source_file f ON f.workspace_id = %(workspace_id)s AND f.page_external_id = recorded.external_id
+    WHERE recorded.is_internal
+), hidden AS (
+    UPDATE document d SET is_internal = true, updated_at = now()
+    FROM private WHERE d.document_id = private.document_id AND NOT d.is_internal
+    RETURNING d.document_id
+), told AS (
+    -- Answers that are kept with what was open are answers no more.
+    INSERT INTO workspace_places AS held (workspace_id, changes)
+    SELECT %(workspace_id)s, 1 WHERE EXISTS (SELECT FROM hidden)
+    ON CONFLICT (workspace_id) DO UPDATE SET changes = held.changes + 1
 )
 SELECT count(*) FILTER (WHERE NOT is_container), count(*) FROM recorded;

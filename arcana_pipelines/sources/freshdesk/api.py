@@ -33,6 +33,7 @@ from arcana_pipelines.net.http_client import Answer
 from arcana_pipelines.net.retry import TryAgain
 from arcana_pipelines.net.retry_after import http_date, number_of_seconds, retry_after
 from arcana_pipelines.sources.client import MOST_BYTES, ApiClient, Patience, error_details, fingerprint
+from arcana_pipelines.sources.freshdesk import values
 from arcana_pipelines.sources.limiter import RateLimiter
 
 PER_PAGE = 100
@@ -48,7 +49,7 @@ LISTS = "tickets"
 MOST_TICKET_BYTES = 64 * 2**20
 HOURLY = "requests per hour"
 MOST_PAGES = 1000
-_NEXT = re.compile(r"<[^>]*>\s*;[^,]*\brel=\"?next\"?")
+_NEXT = re.compile(r";\s*rel=\"?next\b", re.I)
 
 
 class FeatureMissing(PageRejected):
@@ -131,10 +132,11 @@ class FreshdeskApi(ApiClient):
 
     def all(self, path: str, feature: str = "", **query: object) -> list[dict[str, Any]]:
         """All rows of a list that does not change much; raises what `get` does."""
-        rows: dict[object, dict[str, Any]] = {}
+        rows: dict[int | str, dict[str, Any]] = {}
         for number in range(1, MOST_PAGES + 1):
             page = self.page(path, feature, page=number, **query)
-            rows.update((row.get("id"), row) for row in page.rows)
+            # One without an id is nobody's twin.
+            rows.update((values.number(row.get("id")) or f"{number} {at}", row) for at, row in enumerate(page.rows))
             if not page.has_more:
                 return list(rows.values())
         raise AnswerUnusable(f"Freshdesk says that GET {path} has more than {MOST_PAGES} pages.")

@@ -36,7 +36,7 @@ class KnowledgeBase:
     def __init__(self, api: FreshdeskApi, domain: str) -> None:
         self._api = api
         self._address = web_address(domain)
-        self._visibility: dict[int, int] = {}
+        self._visibility: dict[int, int | None] = {}
 
     def listed(self) -> Iterator[list[PageRef]]:
         """Categories and folders before what is in them, then articles.
@@ -105,7 +105,7 @@ class KnowledgeBase:
 
     def _note(self, folder: Row) -> None:
         key, visibility = _id(folder), number(folder.get("visibility"))
-        if key is not None and visibility is not None:
+        if key is not None:
             self._visibility[key] = visibility
 
     def _ref(self, row: Row, folder: int) -> PageRef:
@@ -127,8 +127,8 @@ class KnowledgeBase:
             revision=text(row.get("updated_at")),
             last_edited_at=moment(row.get("updated_at")),
             properties=properties,
-            # What the help centre does not show to customers.
-            is_internal=visibility == FOR_AGENTS,
+            # What the help centre does not show to customers. What does not plainly say who sees it is taken for that.
+            is_internal=visibility is None or visibility == FOR_AGENTS,
         )
 
 

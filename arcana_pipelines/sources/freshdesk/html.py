@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from arcana_pipelines.files.parsing.blocks import Block
@@ -82,9 +83,10 @@ def markdown_of(html: object, text: object = "", is_mail: bool = True) -> str:
     source = source[:MOST_CHARACTERS]
     if not source.strip() or _is_deep(source):
         return _plain(spare)
-    own = _written(_own_part(_blocks(source, own_part=True))) if is_mail else ""
+    own = _written(_own_part(_said(source, own_part=True))) if is_mail else ""
     # A mail that only quotes says something by that; one that only shows a picture has at least its plain text.
-    return own or _written(_blocks(source, own_part=False)) or _plain(spare)
+    whole = _said(source, own_part=False) if is_mail else _blocks(source, own_part=False)
+    return own or _written(whole) or _plain(spare)
 
 
 def linked(html: object, domain: str) -> list[str]:
@@ -109,6 +111,14 @@ def _is_deep(source: str) -> bool:
         if depth > DEEPEST:
             return True
     return False
+
+
+def _said(source: str, own_part: bool) -> list[Block]:
+    """The blocks of a message. Its headings are lines: a heading tells who speaks, and a customer could write one."""
+    return [
+        replace(block, kind="text", level=0) if block.kind == "heading" else block
+        for block in _blocks(source, own_part)
+    ]
 
 
 def _blocks(source: str, own_part: bool) -> list[Block]:

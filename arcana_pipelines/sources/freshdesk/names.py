@@ -7,6 +7,7 @@ a run, and a listing of everything compares them. Codes that nobody names are sh
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ _KINDS = {
     "custom_number": "number", "custom_decimal": "number", "custom_date": "date", "custom_checkbox": "checkbox",
     "custom_dropdown": "select", "nested_field": "select",
 }  # fmt: skip
+
+
+_CODE = re.compile("[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,8 @@ class Names:
             name, kind, choices = line(row.get("name")), line(row.get("type")), row.get("choices")
             if kind == "default_status":
                 # Two labels: that of agents, then that of customers.
-                statuses |= {int(code): _first(labels) for code, labels in mapping(choices).items() if code.isdecimal()}
+                codes_of = mapping(choices).items()
+                statuses |= {int(code): _first(labels) for code, labels in codes_of if _CODE.fullmatch(code)}
             elif kind in ("default_priority", "default_source"):
                 codes = {code: line(label) for label, each in mapping(choices).items() if (code := number(each))}
                 (priorities if kind == "default_priority" else sources).update(codes)

@@ -24,6 +24,7 @@ from typing import IO, Any
 import psycopg
 
 from arcana_pipelines.errors import (
+    AnswerUnusable,
     ArcanaError,
     DownloadRefused,
     PageRejected,
@@ -244,7 +245,7 @@ class FreshdeskSource(Source):
                     whole_since = max(times[-1], whole_since or LONG_AGO)
                     break
             else:
-                whole_since = max(times[-1], whole_since or LONG_AGO)
+                whole_since = max(times[-1] if times else datetime.now(UTC), whole_since or LONG_AGO)
         listing.trash, listing.trash_since = ids, whole_since
 
     # --- reading ---------------------------------------------------------------------------------
@@ -277,7 +278,7 @@ class FreshdeskSource(Source):
         return FetchedPage(
             thread.markdown(),
             fetched_at,
-            links=self._links(ref, thread, [row.get("description"), *_bodies(conversations, is_private=False)]),
+            links=self._links(ref, thread, [row.get("description"), *thread.public_bodies()]),
             files=self._told(thread.public_files(), ref),
             record=dict(thread.record(self._names, self._people, self._private_notes)),
             companions=self._companions(ref, thread, fetched_at) if self._private_notes else None,
@@ -302,14 +303,16 @@ class FreshdeskSource(Source):
             if not self._with_files and brought.get("updated_at") == ref.revision and "description" in brought:
                 return brought, self.api.all(f"{path}/conversations")
             include = "conversations" if brought else "conversations,requester"
-            row = self.api.get(path, include=include)
+            row = _of(number_of_ticket, self.api.get(path, include=include))
         except PageUnavailable:
             path = f"tickets/archived/{number_of_ticket}"
-            row = self.api.get(path, feature="tickets/archived")
+            row = _of(number_of_ticket, self.api.get(path, feature="tickets/archived"))
             return row, self.api.all(f"{path}/conversations", feature="tickets/archived")
         self._people.note(row.get("requester"))
-        said = [mapping(message) for message in listed(row.get("conversations"))]
-        return row, said if len(said) < WITH_TICKET else self.api.all(f"{path}/conversations")
+        said = row.get("conversations")
+        if not isinstance(said, list) or len(said) >= WITH_TICKET:
+            said = self.api.all(f"{path}/conversations")
+        return row, [mapping(message) for message in said]
 
     def _article(self, ref: PageRef, began: datetime | None) -> FetchedPage:
         found = self._articles.look(ref.external_id) if self._articles is not None else None
@@ -472,13 +475,19 @@ def _turn(credential: str) -> bool:
         return _polls[credential] % TRASH_EVERY == 1
 
 
+def _of(number_of_ticket: int, row: Row) -> Row:
+    """
+    Raises:
+        AnswerUnusable: it is another ticket: what was said in it would be found under this one.
+    """
+    if row_id(row) != number_of_ticket:
+        raise AnswerUnusable(f"Freshdesk answered with another ticket than {number_of_ticket}.")
+    return row
+
+
 def _trashed(row: Row) -> PageRef:
     """What the ledger needs to know of a ticket that is removed: that it is."""
     when = moment(row.get("updated_at"))
     return PageRef(
         str(row["id"]), "ticket", "workspace", None, "", None, text(row.get("updated_at")), when, in_trash=True
     )
-
-
-def _bodies(conversations: Iterable[Row], is_private: bool) -> Iterator[object]:
-    return (said.get("body") for said in conversations if (said.get("private") is not False) == is_private)

@@ -31,6 +31,7 @@ class Message:
 
     Attributes:
         text: Markdown.
+        body: the HTML that it was made of.
         is_private: only agents see it.
         author_type: as in `ConversationRecord`.
         files: what is attached, in the API's words; with signed addresses.
@@ -38,6 +39,7 @@ class Message:
 
     message_id: int
     text: str
+    body: object
     is_private: bool
     is_note: bool
     is_forward: bool
@@ -116,6 +118,10 @@ class Thread:
         written = (message.written() for message in self.messages if message.is_private)
         return "\n\n".join(filter(None, written))
 
+    def public_bodies(self) -> list[object]:
+        """The HTML of what the customer sees, without the description."""
+        return [message.body for message in self.messages if not message.is_private]
+
     def public_files(self) -> list[Mapping[str, Any]]:
         """What is attached to the description and to what the customer sees."""
         return [*self.files, *(file for message in self.messages if not message.is_private for file in message.files)]
@@ -165,8 +171,14 @@ def read_thread(row: Mapping[str, Any], conversations: Sequence[Mapping[str, Any
     Raises:
         SourceUnavailable, TokenRevoked: the name of somebody could not be asked for (see `People`).
     """
+    # One that is told twice counts once; where one of its tellings is private, it is.
+    distinct: dict[int, Mapping[str, Any]] = {}
+    for said in conversations:
+        key = number(said.get("id"))
+        if key is not None and (key not in distinct or said.get("private") is not False):
+            distinct[key] = said
     messages = sorted(
-        (_message(said, people) for said in conversations if number(said.get("id")) is not None),
+        (_message(said, people) for said in distinct.values()),
         key=lambda message: (message.created_at, message.message_id),
     )
     description = markdown_of(row.get("description"), row.get("description_text"))
@@ -204,6 +216,7 @@ def _message(said: Mapping[str, Any], people: People) -> Message:
     return Message(
         message_id=number(said.get("id")) or 0,
         text=markdown_of(said.get("body"), said.get("body_text")),
+        body=said.get("body"),
         # Text to a third party is internal, too. What does not plainly say that customers see it is taken for private.
         is_private=said.get("private") is not False or is_forward,
         is_note=source == NOTE,

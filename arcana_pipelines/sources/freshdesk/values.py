@@ -11,9 +11,13 @@ from arcana_pipelines.markdown.characters import clean
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+LARGEST = 10**18 - 1
+"""Of ids and codes."""
+
+
 def number(value: object) -> int | None:
     """An id or a code; None for what is none."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST else None
 
 
 def line(value: object) -> str:

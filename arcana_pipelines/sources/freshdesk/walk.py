@@ -9,13 +9,13 @@ update) is paged by number, and again until nothing new shows up.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from arcana_pipelines.errors import AnswerUnusable, PageRejected
 from arcana_pipelines.sources.freshdesk.api import LISTS, PER_PAGE, FreshdeskApi, Page
-from arcana_pipelines.sources.freshdesk.values import moment, number, text
+from arcana_pipelines.sources.freshdesk.values import LONG_AGO, moment, number, text
 
 LAST_PAGE = 300
 MOST_ANSWERS = 100_000
@@ -23,6 +23,7 @@ MOST_ANSWERS = 100_000
 MOST_ROUNDS = 5
 
 A_SECOND = timedelta(seconds=1)
+END_OF_TIME = datetime.max.replace(tzinfo=UTC) - A_SECOND
 
 Row = dict[str, Any]
 Version = tuple[int | None, str]
@@ -41,12 +42,14 @@ def walk(api: FreshdeskApi, since: datetime, include: str = "") -> Iterator[Page
         yield _without(page, seen)
         if not page.has_more:
             return
-        last = _updated(page.rows[-1])
+        last = max(map(_updated, page.rows))
         if last > since:
             seen = {_version(row) for row in page.rows if _updated(row) == last}
             since = last
         else:
             yield from _rest_of_second(api, since, include, {_version(row) for row in page.rows})
+            if since >= END_OF_TIME:
+                break
             since, seen = since + A_SECOND, set()
     raise AnswerUnusable("the list of tickets has no end")
 
@@ -81,7 +84,8 @@ def _asked(api: FreshdeskApi, since: datetime, include: str, number_of_page: int
             raise
         # A hundred descriptions may be too large for one answer: these tickets are read one by one.
         page = api.page(LISTS, page=number_of_page, **query)
-    times = [since, *map(_updated, page.rows)]
+    # A ticket without a time that can be read stands anywhere.
+    times = [since, *(time for time in map(_updated, page.rows) if time != LONG_AGO)]
     if any(later < earlier for earlier, later in pairwise(times)):
         raise AnswerUnusable("the list of tickets is not in the order that was asked for")
     return page
