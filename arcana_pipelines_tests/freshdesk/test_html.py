@@ -73,12 +73,16 @@ def test_a_line_of_a_mail_stays_a_line() -> None:
     assert markdown_of("one<br>two<br/>three") == "one\n\ntwo\n\nthree"
 
 
-def test_lists_tables_code_and_headings_are_kept() -> None:
+def test_lists_tables_and_code_are_kept_and_headings_of_articles() -> None:
     said = (
         "<h2>Steps</h2><ul><li>one<li>two</ul><pre>x = 1</pre>"
         "<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>"
     )
-    assert markdown_of(said) == "## Steps\n\n- one\n- two\n\n```\nx = 1\n```\n\n| a | b |\n| --- | --- |\n| 1 | 2 |"
+    assert markdown_of(said) == markdown_of(said, is_mail=False).removeprefix("## ")
+    assert (
+        markdown_of(said, is_mail=False)
+        == "## Steps\n\n- one\n- two\n\n```\nx = 1\n```\n\n| a | b |\n| --- | --- |\n| 1 | 2 |"
+    )
 
 
 def test_where_a_link_leads_is_told_unless_its_text_is_the_address() -> None:

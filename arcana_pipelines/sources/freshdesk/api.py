@@ -161,7 +161,7 @@ class FreshdeskApi(ApiClient):
             raise
         used = number_of_seconds(answer.headers.get("x-ratelimit-used-currentrequest"))
         if used is not None:
-            self._limiter.correct(round(min(used, 1000.0)) - cost)
+            self._limiter.correct(round(min(max(used, 1.0), 1000.0)) - cost)
         return answer, result
 
     def _is_answer(self, result: Any) -> bool:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, Any
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import urllib3
 
@@ -132,7 +132,8 @@ class Attachments:
             DownloadRefused: it is not where Freshdesk keeps files.
         """
         parts = _split(url)
-        if parts is None or any(sign in url for sign in "\\\t\r\n") or "@" in parts.netloc:
+        is_elsewhere = parts is not None and ("@" in parts.netloc or ".." in unquote(parts.path).split("/"))
+        if parts is None or any(sign in url for sign in "\\\t\r\n") or is_elsewhere:
             raise DownloadRefused("The address of a file is none.")
         if parts.netloc.lower() == self._own:
             return

@@ -16,6 +16,7 @@ from typing import Any
 from arcana_pipelines.errors import PageRejected, PageUnavailable
 from arcana_pipelines.sources.freshdesk.api import FreshdeskApi
 from arcana_pipelines.sources.freshdesk.values import line, listed, mapping, number
+from arcana_pipelines.sources.freshdesk.values import name as called
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class Names:
             if key in self._companies:
                 return self._companies[key]
         try:
-            return line(self._api.get(f"companies/{key}").get("name"))
+            return called(self._api.get(f"companies/{key}").get("name"))
         except (PageRejected, PageUnavailable):
             return ""
 
@@ -158,7 +159,7 @@ class Names:
                 codes_of = mapping(choices).items()
                 statuses |= {int(code): _first(labels) for code, labels in codes_of if _CODE.fullmatch(code)}
             elif kind in ("default_priority", "default_source"):
-                codes = {code: line(label) for label, each in mapping(choices).items() if (code := number(each))}
+                codes = {code: called(label) for label, each in mapping(choices).items() if (code := number(each))}
                 (priorities if kind == "default_priority" else sources).update(codes)
             elif name and not kind.startswith("default_"):
                 custom[name] = Field(line(row.get("label")) or name, _KINDS.get(kind, "rich_text"))
@@ -175,8 +176,8 @@ def _name(names: Mapping[int, str], code: object, what: str) -> str:
 
 
 def _first(labels: object) -> str:
-    return line(labels) or next((line(label) for label in listed(labels)), "")
+    return called(labels) or next((called(label) for label in listed(labels)), "")
 
 
 def _named(row: Mapping[str, Any]) -> tuple[int | None, str]:
-    return number(row.get("id")), line(row.get("name"))
+    return number(row.get("id")), called(row.get("name"))

@@ -13,7 +13,7 @@ from typing import Any
 
 from arcana_pipelines.errors import PageRejected, PageUnavailable
 from arcana_pipelines.sources.freshdesk.api import FreshdeskApi
-from arcana_pipelines.sources.freshdesk.values import line, mapping, number
+from arcana_pipelines.sources.freshdesk.values import mapping, name, number
 
 log = logging.getLogger(__name__)
 
@@ -109,4 +109,4 @@ class People:
 
 
 def _person(said: Mapping[str, Any], is_agent: bool = False) -> Person:
-    return Person(line(said.get("name")) or None, line(said.get("email")) or None, is_agent)
+    return Person(name(said.get("name")) or None, name(said.get("email")) or None, is_agent)

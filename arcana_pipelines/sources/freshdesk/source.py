@@ -182,6 +182,10 @@ class FreshdeskSource(Source):
         """What was updated since, one request where nothing was; the trash, but not with every poll."""
         remembered = yield from self._walked(listing, held.since - OVERLAP, "", held.seen)
         at = listing.source_time or held.since
+        if at < held.since - OVERLAP:
+            log.warning("Freshdesk's clock was ahead when tickets were listed last: all are listed again")
+            yield from self._everything(listing, DESCRIBED)
+            return
         articles_at = held.articles_at
         if self._articles is not None and not self._is_poll and at - articles_at >= ARTICLES_EVERY:
             yield from self._articles.listed()
@@ -202,7 +206,7 @@ class FreshdeskSource(Source):
             for row in page.rows:
                 if row_id(row) is None:
                     listing.problems.append("an item of the listing has no id")
-                elif seen.get(str(row["id"])) != row.get("updated_at"):
+                elif seen.get(str(row["id"])) != text(row.get("updated_at")):
                     refs.append(self._understood(row, with_record=bool(include)))
                 # A second that is not over may see another update, which would look the same.
                 if page.date is not None and LONG_AGO < moment(row.get("updated_at")) < page.date:
@@ -232,6 +236,9 @@ class FreshdeskSource(Source):
                     page = self.api.page(LISTS, page=number_of_page, order_type="desc", **query)
                 except PageRejected as error:
                     log.warning("the tickets in %s cannot be listed; a full listing finds them: %s", which, error)
+                    return
+                if any(row.get("spam") is False and not is_removed(row) for row in page.rows):
+                    log.warning("what is listed as %s is not: what was removed is not known", which)
                     return
                 refs = [_trashed(row) for row in page.rows if row_id(row) is not None]
                 ids.update(ref.external_id for ref in refs)

@@ -13,7 +13,7 @@ from arcana_pipelines.sources.file_names import file_label
 from arcana_pipelines.sources.freshdesk.html import markdown_of
 from arcana_pipelines.sources.freshdesk.names import Names
 from arcana_pipelines.sources.freshdesk.people import People, Person
-from arcana_pipelines.sources.freshdesk.values import iso, line, listed, mapping, moment, number
+from arcana_pipelines.sources.freshdesk.values import iso, line, listed, mapping, moment, name, number
 from arcana_pipelines.sources.ticket_record import AttachmentRecord, ConversationRecord, TicketRecord
 
 NOTE, FORWARD = 2, 8
@@ -211,8 +211,8 @@ def _message(said: Mapping[str, Any], people: People) -> Message:
     elif said.get("auto_response") is True or said.get("automation_id") is not None:
         author_type = "system"
     author = people.anyone(said.get("user_id"))
-    if author.email is None and author_type == "customer" and line(said.get("from_email")):
-        author = Person(author.name, line(said.get("from_email")), author.is_agent)
+    if author.email is None and author_type == "customer" and (address := name(said.get("from_email"))):
+        author = Person(author.name, address, author.is_agent)
     return Message(
         message_id=number(said.get("id")) or 0,
         text=markdown_of(said.get("body"), said.get("body_text")),

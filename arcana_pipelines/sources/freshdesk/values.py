@@ -11,6 +11,7 @@ from arcana_pipelines.markdown.characters import clean
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+LONGEST_NAME = 500
 LARGEST = 10**18 - 1
 """Of ids and codes."""
 
@@ -23,6 +24,11 @@ def number(value: object) -> int | None:
 def line(value: object) -> str:
     """A text on one line; empty for what is none."""
     return " ".join(clean(value).split()) if isinstance(value, str) else ""
+
+
+def name(value: object) -> str:
+    """What somebody or something is called; empty for what is none. Longer ones than an index takes are cut."""
+    return line(value)[:LONGEST_NAME]
 
 
 def text(value: object) -> str:
