@@ -294,6 +294,17 @@ class TestWhatComesWithAPage:
         support.sync()
         assert "accountants" in support.found()["21-notes"]
 
+    def test_it_does_not_return_with_its_page_where_it_is_not_there_any_more(self, support: Support) -> None:
+        desk = support.desk
+        desk.trash["21"] = desk.tickets.pop("21")
+        support.sync()
+        desk.tickets["21"] = desk.trash.pop("21")
+        desk.tickets["21"].messages.pop()
+        desk.tickets["21"].edits += 1
+        for _ in range(2):
+            support.sync()
+            assert sorted(support.found()) == ["20", "21"] and support.messages("private") == []
+
     def test_all_of_it_goes_when_the_source_is_asked_for_none(self, support: Support) -> None:
         support.desk.with_notes = False
         support.sync()
