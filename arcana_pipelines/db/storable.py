@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.errors import ProgramLimitExceeded
+from psycopg.errors import CardinalityViolation, CheckViolation, NotNullViolation, ProgramLimitExceeded
 
 from arcana_pipelines.db.engine import Connection
 
@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 Row = TypeVar("Row")
 
+# What a source says twice, leaves out, or names as nobody does.
+_OF_A_ROW = (psycopg.DataError, ProgramLimitExceeded, CardinalityViolation, CheckViolation, NotNullViolation)
 _ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -44,9 +46,12 @@ def each_alone(
     try:
         with connection.transaction():
             write(rows)
-    except (psycopg.DataError, ProgramLimitExceeded, ValueError, TypeError, RecursionError) as error:
+    except (*_OF_A_ROW, ValueError, TypeError, RecursionError) as error:
         if len(rows) == 1:
-            log.exception("a page cannot be stored")
-            return [(rows[0], f"cannot be stored: {type(error).__name__}: {error}")]
+            # PostgreSQL shows the row besides: its text is nobody's business here.
+            said = error.diag.message_primary if isinstance(error, psycopg.Error) else error
+            reason = f"cannot be stored: {type(error).__name__}: {said}"
+            log.warning("a page %s", reason)
+            return [(rows[0], reason)]
         return [refused for row in rows for refused in each_alone(connection, [row], write)]
     return []

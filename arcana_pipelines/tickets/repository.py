@@ -7,6 +7,7 @@ former runs in threads.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
@@ -44,6 +45,8 @@ MOST_LISTED = 1000
 # Of a ticket: what a database can hold, and people can read.
 _NUMBER = re.compile("[^\x00-\x20\x7f-\x9f\ud800-\udfff]{1,200}")
 LONGEST_NAME, LONGEST_TEXT = 2000, 1_000_000  # characters
+# An index takes a third of a page: characters of what stands in one, and those of all that is written of a ticket.
+LONGEST_INDEXED, LONGEST_WRITTEN = 500, 2_000_000
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -175,6 +178,7 @@ class TicketStats:
 
 
 _Name = Annotated[str, Field(max_length=LONGEST_NAME, pattern=r"^[^\x00]*$")]
+_Indexed = Annotated[str, Field(max_length=LONGEST_INDEXED, pattern=r"^[^\x00]*$")]
 _Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
@@ -186,11 +190,11 @@ class TicketFields(TypedDict, total=False):
 
     title: _Name
     description: _Text
-    status: _Name
-    priority: _Name
+    status: _Indexed
+    priority: _Indexed
     requester_email: _Name | None
     requester_name: _Name | None
-    assignee_email: _Name | None
+    assignee_email: _Indexed | None
     assignee_name: _Name | None
     tags: list[_Name]
     custom_fields: dict[str, Any]
@@ -362,7 +366,7 @@ class SyncTicketRepository:
             raise WrongUse("A ticket that is made here is in no workspace: make it without naming workspaces.")
         if not isinstance(ticket_id, str) or not _NUMBER.fullmatch(ticket_id):
             raise WrongUse("The number of a ticket is a text of 1 to 200 printable characters.")
-        given = storable_json(_checked(_FIELDS, fields))
+        given = _storable(_checked(_FIELDS, fields))
         with self._database.connection() as connection, connection.transaction():
             parameters = {**self._within, "ticket_id": ticket_id, "fields": given}
             made = query.scalar(connection, load_sql("ticket_create"), parameters)
@@ -383,7 +387,7 @@ class SyncTicketRepository:
             UnknownTicketField: there is no such field.
             WrongUse: a value cannot be one.
         """
-        parameters = {**self._within, **_named(ticket), "changes": storable_json(_checked(_FIELDS, changes))}
+        parameters = {**self._within, **_named(ticket), "changes": _storable(_checked(_FIELDS, changes))}
         with self._database.connection() as connection, connection.transaction():
             changed = query.scalar(connection, self._statement("ticket_update", self._within), parameters)
             if changed is None:
@@ -464,6 +468,25 @@ def _checked(adapter: TypeAdapter[Any], given: Any) -> dict[str, Any]:
             raise UnknownTicketField(f"A ticket has no field {name!r} that can be written. It has {fields}.") from error
         raise WrongUse(f"{name} cannot be this: {wrong['msg']}.") from error
     return checked
+
+
+def _storable(fields: Mapping[str, Any]) -> str:
+    """What is written of a ticket, as JSON.
+
+    Raises:
+        WrongUse: it is none, or too long.
+    """
+    try:
+        json.dumps(fields, allow_nan=False)
+        text = storable_json(fields)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise WrongUse(
+            "custom_fields or summary cannot be this: they hold texts, finite numbers, true, false, null, lists and "
+            "objects, not nested too deeply."
+        ) from error
+    if len(text) > LONGEST_WRITTEN:
+        raise WrongUse(f"{' and '.join(fields)} cannot be this: {LONGEST_WRITTEN:,} characters are the most in all.")
+    return text
 
 
 def _named(ticket: str | UUID) -> dict[str, Any]:

@@ -261,6 +261,18 @@ def test_an_edit_that_moves_nothing_is_read_by_the_audits_of_a_month(support: Su
     assert "third joint" in support.found()["20"] and report["pages"]["updated"] == 1
 
 
+def test_a_ticket_that_cannot_be_stored_delays_no_other_and_nothing_that_it_says_is_told(
+    support: Support, caplog: pytest.LogCaptureFixture
+) -> None:
+    support.desk.reply("20", "zirkonquark", kind="secret")  # there is no such kind of message
+    support.desk.reply("21", "It charges again.")
+    support.sync()
+    assert "It charges again." in support.found()["21"]
+    ((state, reason),) = support.acme.rows("SELECT state, reason FROM source_page WHERE external_id = '20'")
+    assert state == "quarantined" and reason.startswith("cannot be stored: CheckViolation")
+    assert "zirkonquark" not in reason and "zirkonquark" not in caplog.text
+
+
 class TestWhatComesWithAPage:
     def test_it_goes_when_a_reading_shows_it_no_more(self, support: Support) -> None:
         support.desk.tickets["21"].messages.pop()

@@ -41,6 +41,13 @@ def tickets(desk: Desk) -> SyncTicketRepository:
     return SyncTicketRepository(desk.database, desk.company_id)
 
 
+def _nested(levels: int) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for _ in range(levels):
+        nested = {"a": nested}
+    return nested
+
+
 def numbers(page: TicketPage) -> list[str]:
     return [each.ticket_id for each in page.tickets]
 
@@ -210,7 +217,11 @@ class TestWriting:
 
     @pytest.mark.parametrize(
         "changes", [{"status": 3}, {"title": None}, {"tags": "a"}, {"tags": [1]}, {"is_processed": 1},
-                    {"summary": "text"}, {"custom_fields": []}, {"title": "x" * 2001}],
+                    {"summary": "text"}, {"custom_fields": []}, {"title": "x" * 2001}, {"status": "가" * 501},
+                    {"priority": "가" * 501}, {"assignee_email": "가" * 501}, {"custom_fields": {"a": float("nan")}},
+                    {"custom_fields": {"a": b"bytes"}}, {"custom_fields": {"a": 10**5000}},
+                    {"custom_fields": {"a": "x" * 2_000_000}}, {"custom_fields": _nested(100_000)}],
+        ids=lambda changes: next(iter(changes)),
     )  # fmt: skip
     def test_a_value_that_cannot_be_one_is_refused_in_words(
         self, tickets: SyncTicketRepository, desk: Desk, changes: dict[str, Any]
