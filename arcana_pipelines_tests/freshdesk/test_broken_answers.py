@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -212,3 +213,69 @@ def test_a_file_is_not_fetched_from_another_bucket_by_way_of_one_of_freshdesks(d
     for up in ("..", "%2e%2e", ".%2E"):
         with pytest.raises(DownloadRefused):
             source._files._check(f"https://s3.amazonaws.com/cdn.freshdesk.com/{up}/other/file")
+
+
+class TestFields:
+    @pytest.mark.parametrize("said", ["soon", "2026-W10-4", "20260305", "99999-01-01", "2026-13-45", 5, {}, "NaN"])
+    def test_a_date_that_is_none_stops_no_sync(
+        self, desk: Desk, synced: Callable[..., Synced], answering: Answering, said: object
+    ) -> None:
+        (ticket,) = tickets(desk, 1)
+        desk.settle()
+
+        def dated(path: str, query: Mapping[str, object], result: Any) -> Any:
+            if path == "tickets":
+                return [{**row, "created_at": said, "custom_fields": {"cf_due": said}} for row in result]
+            if path == "ticket_fields":
+                return [*result, {"name": "cf_due", "label": "Due", "type": "custom_date"}]
+            return result
+
+        answering(dated)
+        workspace = synced()
+        workspace.sync()
+        assert list(workspace.alive()) == [str(ticket)]
+
+    def test_of_any_type_break_no_ticket(self, desk: Desk, answering: Answering) -> None:
+        (ticket,) = tickets(desk, 1)
+        desk.world.reply(ticket, "An answer.")
+        odd: list[Any] = [None, True, -1, 10**30, 1.5, "x", [], ["x"], [[1]], {}, {"a": [1]}]
+        for value in odd:
+
+            def changed(path: str, query: Mapping[str, object], result: Any, value: Any = value) -> Any:
+                rows = result if isinstance(result, list) else [result]
+                if path != "tickets" and not path.startswith("tickets/"):
+                    return result
+                for row in [*rows, *(each for row in rows for each in row.get("conversations", ()))]:
+                    row.update({name: value for name in row if name not in ("id", "updated_at", "conversations")})
+                return result
+
+            answering(changed)
+            source = desk.source(private_notes=True, with_files=True)
+            refs, listing = listed(source)
+            assert listing.complete, listing.problems
+            assert not refs[str(ticket)].problem, (value, refs[str(ticket)].problem)
+            for ref in (refs[str(ticket)], listed(source, Mode.AUDIT)[0][str(ticket)]):
+                if not ref.in_trash:
+                    page = source.fetch(ref)
+                    assert "An answer" not in page.markdown and json.dumps(page.record)
+
+    def test_a_scope_that_is_no_number_is_not_all_tickets(self, desk: Desk, answering: Answering) -> None:
+        tickets(desk, 1)
+        answering(lambda path, query, row: {**row, "ticket_scope": True} if path == "agents/me" else row)
+        assert listed(desk.source())[1].is_limited
+
+    def test_who_is_not_said_to_be_a_customer_is_an_agent_only_where_agents_are(
+        self, desk: Desk, answering: Answering
+    ) -> None:
+        (ticket,) = tickets(desk, 1)
+        desk.world.reply(ticket, "Refund me.", by=desk.world.add_contact("Kim", "kim@customer.example"))
+        desk.world.reply(ticket, "We will.")
+
+        def unsaid(path: str, query: Mapping[str, object], rows: Any) -> Any:
+            if path == f"tickets/{ticket}/conversations":
+                return [{key: value for key, value in row.items() if key != "incoming"} for row in rows]
+            return rows
+
+        answering(unsaid)
+        first, second = (part.split(" · ")[0] for part in fetched(desk.source(), ticket).markdown.split("## ")[1:])
+        assert first == "Customer" and second.startswith("Agent")

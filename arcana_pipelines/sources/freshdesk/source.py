@@ -41,7 +41,7 @@ from arcana_pipelines.sources.freshdesk.names import Names
 from arcana_pipelines.sources.freshdesk.people import People
 from arcana_pipelines.sources.freshdesk.thread import Thread, read_thread
 from arcana_pipelines.sources.freshdesk.tickets import NOTES, Tickets, is_removed, notes_ref, row_id, ticket_id
-from arcana_pipelines.sources.freshdesk.values import LONG_AGO, listed, mapping, moment, text
+from arcana_pipelines.sources.freshdesk.values import LONG_AGO, listed, mapping, moment, number, text
 from arcana_pipelines.sources.freshdesk.walk import LAST_PAGE, walk
 from arcana_pipelines.sources.protocol import (
     Capabilities,
@@ -162,7 +162,7 @@ class FreshdeskSource(Source):
 
     def _everything(self, listing: Listing, include: str) -> Iterator[Sequence[PageRef]]:
         """Who lists, the knowledge base, all tickets, then trash and spam."""
-        scope = self.api.get("agents/me").get("ticket_scope")
+        scope = number(self.api.get("agents/me").get("ticket_scope"))
         listing.is_limited = scope != GLOBAL_SCOPE
         if listing.is_limited:
             listing.problems.append(

@@ -182,7 +182,7 @@ def read_thread(row: Mapping[str, Any], conversations: Sequence[Mapping[str, Any
         key=lambda message: (message.created_at, message.message_id),
     )
     description = markdown_of(row.get("description"), row.get("description_text"))
-    source = row.get("source")
+    source = number(row.get("source"))
     first = next((each.text for each in messages if not each.is_private), "")
     is_outgoing = source in OUTGOING
     return Thread(
@@ -203,14 +203,15 @@ def files_line(files: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _message(said: Mapping[str, Any], people: People) -> Message:
-    source = said.get("source")
+    source = number(said.get("source"))
     is_forward = source == FORWARD
+    author = people.anyone(said.get("user_id"))
     author_type: Literal["agent", "customer", "system"] = "agent"
-    if said.get("incoming") is True:
+    # Where nothing plainly says who writes, nobody speaks as an agent who is none.
+    if said.get("incoming") is True or (said.get("incoming") is not False and not author.is_agent):
         author_type = "customer"
     elif said.get("auto_response") is True or said.get("automation_id") is not None:
         author_type = "system"
-    author = people.anyone(said.get("user_id"))
     if author.email is None and author_type == "customer" and (address := name(said.get("from_email"))):
         author = Person(author.name, address, author.is_agent)
     return Message(
