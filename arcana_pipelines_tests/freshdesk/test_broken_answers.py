@@ -15,6 +15,7 @@ from arcana_pipelines.sources.freshdesk.html import markdown_of
 from arcana_pipelines.sources.freshdesk.source import FreshdeskSource
 from arcana_pipelines.sources.freshdesk.values import number
 from arcana_pipelines.sources.freshdesk.walk import walk
+from arcana_pipelines.sources.limiter import RateLimiter
 from arcana_pipelines.sources.protocol import Mode, Presence
 from arcana_pipelines_tests.freshdesk.conftest import Desk, fetched, listed
 from arcana_pipelines_tests.freshdesk.test_sync import Synced
@@ -216,25 +217,6 @@ def test_a_file_is_not_fetched_from_another_bucket_by_way_of_one_of_freshdesks(d
 
 
 class TestFields:
-    @pytest.mark.parametrize("said", ["soon", "2026-W10-4", "20260305", "99999-01-01", "2026-13-45", 5, {}, "NaN"])
-    def test_a_date_that_is_none_stops_no_sync(
-        self, desk: Desk, synced: Callable[..., Synced], answering: Answering, said: object
-    ) -> None:
-        (ticket,) = tickets(desk, 1)
-        desk.settle()
-
-        def dated(path: str, query: Mapping[str, object], result: Any) -> Any:
-            if path == "tickets":
-                return [{**row, "created_at": said, "custom_fields": {"cf_due": said}} for row in result]
-            if path == "ticket_fields":
-                return [*result, {"name": "cf_due", "label": "Due", "type": "custom_date"}]
-            return result
-
-        answering(dated)
-        workspace = synced()
-        workspace.sync()
-        assert list(workspace.alive()) == [str(ticket)]
-
     def test_of_any_type_break_no_ticket(self, desk: Desk, answering: Answering) -> None:
         (ticket,) = tickets(desk, 1)
         desk.world.reply(ticket, "An answer.")
@@ -245,7 +227,8 @@ class TestFields:
                 rows = result if isinstance(result, list) else [result]
                 if path != "tickets" and not path.startswith("tickets/"):
                     return result
-                for row in [*rows, *(each for row in rows for each in row.get("conversations", ()))]:
+                within = [message for row in rows for message in row.get("conversations", ())]
+                for row in [*rows, *within]:
                     row.update({name: value for name in row if name not in ("id", "updated_at", "conversations")})
                 return result
 
@@ -263,6 +246,14 @@ class TestFields:
         tickets(desk, 1)
         answering(lambda path, query, row: {**row, "ticket_scope": True} if path == "agents/me" else row)
         assert listed(desk.source())[1].is_limited
+
+    @pytest.mark.parametrize("said", [0.0, -5.0])
+    def test_no_request_is_counted_for_nothing(self, desk: Desk, monkeypatch: pytest.MonkeyPatch, said: float) -> None:
+        counted: list[int] = []
+        monkeypatch.setattr(RateLimiter, "correct", lambda limiter, more: counted.append(more))
+        monkeypatch.setattr("arcana_pipelines.sources.freshdesk.api.number_of_seconds", lambda value: said)
+        desk.api().get("agents/me")
+        assert counted == [0]
 
     def test_who_is_not_said_to_be_a_customer_is_an_agent_only_where_agents_are(
         self, desk: Desk, answering: Answering
