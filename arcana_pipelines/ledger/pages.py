@@ -92,7 +92,14 @@ def record(
         unclear[ref.external_id] = (ref, reason)
     if unclear:
         rows = [
-            {"external_id": page, "kind": ref.kind, "is_container": ref.is_container, "reason": why}
+            {
+                "external_id": page,
+                "kind": ref.kind,
+                "is_container": ref.is_container,
+                "is_internal": ref.is_internal,
+                "comes_with": (comes_with or {}).get(page),
+                "reason": why,
+            }
             for page, (ref, why) in unclear.items()
         ]
         connection.execute(load_sql("pages_unclear"), {**generation.params, "pages": storable_json(rows)})

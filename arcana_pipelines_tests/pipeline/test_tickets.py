@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from arcana_pipelines.errors import PageUnavailable
-from arcana_pipelines.ledger import generations
+from arcana_pipelines.ledger import generations, pages
 from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.pipeline.sync import SyncRequest, sync
 from arcana_pipelines.sources.protocol import (
@@ -271,6 +271,25 @@ def test_a_ticket_that_cannot_be_stored_delays_no_other_and_nothing_that_it_says
     ((state, reason),) = support.acme.rows("SELECT state, reason FROM source_page WHERE external_id = '20'")
     assert state == "quarantined" and reason.startswith("cannot be stored: CheckViolation")
     assert "zirkonquark" not in reason and "zirkonquark" not in caplog.text
+
+
+def test_notes_whose_reference_cannot_be_stored_are_as_internal_as_others(
+    support: Support, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = pages._record
+
+    def refusing(connection: Any, generation: Any, refs: Sequence[PageRef], comes_with: Any) -> None:
+        if any(ref.external_id == "20-notes" for ref in refs):
+            raise ValueError("no row can hold this")
+        record(connection, generation, refs, comes_with)
+
+    monkeypatch.setattr(pages, "_record", refusing)
+    support.desk.reply("20", NOTE, kind="private")
+    support.sync()
+    assert support.acme.rows(
+        "SELECT p.is_internal, d.is_internal, p.comes_with FROM source_page p LEFT JOIN document d USING (document_id) "
+        "WHERE p.external_id = '20-notes'"
+    ) == [(True, True, "20")]
 
 
 class TestWhatComesWithAPage:
