@@ -319,7 +319,7 @@ def _add_tools(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf)
                     after=after,
                 )
             )
-            return tickets_answer(page.tickets, page.cursor)
+            return tickets_answer(page)
 
     @tool("Read a support ticket")
     def get_ticket(

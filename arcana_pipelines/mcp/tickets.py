@@ -15,7 +15,7 @@ from arcana_pipelines.errors import UnknownWorkspace, WrongUse
 from arcana_pipelines.mcp import sizes
 from arcana_pipelines.mcp.answers import NAME_TOKENS, NOTICE, PROPERTY_TOKENS, TITLE_TOKENS, largest
 from arcana_pipelines.retrieval.shown import shown, shown_all
-from arcana_pipelines.tickets.repository import Message, SyncTicketRepository, Ticket, WholeTicket
+from arcana_pipelines.tickets.repository import Message, SyncTicketRepository, Ticket, TicketPage, WholeTicket
 
 # Those that are listed where there are tickets alone.
 TOOLS = frozenset({"list_tickets", "get_ticket", "ticket_stats"})
@@ -47,6 +47,7 @@ class TicketsAnswer(BaseModel):
     notice: str = NOTICE
     tickets: list[ListedTicket]
     next: str | None = Field(description="For `after`, when there are more.")
+    note: str | None = Field(None, description="Why there are none, and which names there are.")
 
 
 class TicketAnswer(BaseModel):
@@ -109,7 +110,7 @@ def are_there(database: Database, slugs: Sequence[str]) -> bool:
         return bool(may and query.scalar(connection, _ARE_THERE, [list(slugs)]))
 
 
-def tickets_answer(tickets: Sequence[Ticket], cursor: str | None) -> TicketsAnswer:
+def tickets_answer(page: TicketPage) -> TicketsAnswer:
     """As many of the tickets as fit into `sizes.SEARCH_TOKENS`."""
     listed = [
         ListedTicket(
@@ -123,12 +124,14 @@ def tickets_answer(tickets: Sequence[Ticket], cursor: str | None) -> TicketsAnsw
             tags=_tags(each),
             updated=_time(each.updated_at),
         )
-        for each in tickets
+        for each in page.tickets
     ]
+    note = page.note and _cut(page.note, PROPERTY_TOKENS)
 
     def made(most: int) -> TicketsAnswer:
         is_cut = most < len(listed)
-        return TicketsAnswer(tickets=listed[:most], next=tickets[most - 1].place if is_cut and most else cursor)
+        following = page.tickets[most - 1].place if is_cut and most else page.cursor
+        return TicketsAnswer(tickets=listed[:most], next=following, note=note)
 
     return largest(made, len(listed))
 

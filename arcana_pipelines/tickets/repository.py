@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Annotated, Any, ClassVar, Concatenate, LiteralString, ParamSpec, TypeVar, Unpack
+from unicodedata import normalize
 from uuid import UUID
 
 from psycopg import sql
@@ -156,6 +157,9 @@ class TicketPage:
     cursor: str | None
     """For what follows: `after` of the next call, with the same filters. None where nothing does."""
 
+    note: str | None = None
+    """Why there are none, where no ticket has a name that was asked for, and which names there are."""
+
 
 @dataclass(frozen=True, slots=True)
 class TicketStats:
@@ -235,9 +239,9 @@ _WITHIN: LiteralString = (
 # Those that hold where something is given for them.
 _CONDITIONS: dict[str, LiteralString] = {
     "workspaces": "t.workspace_id = ANY (%(workspaces)s)",
-    "status": "t.status = %(status)s",
-    "priority": "t.priority = %(priority)s",
-    "assignee_email": "t.assignee_email = %(assignee_email)s",
+    "status": "t.status = ANY (%(status)s)",
+    "priority": "t.priority = ANY (%(priority)s)",
+    "assignee_email": "t.assignee_email = ANY (%(assignee_email)s)",
     "is_processed": "t.is_processed = %(is_processed)s",
     "since": "t.updated_at >= %(since)s",
     "before": "t.updated_at < %(before)s",
@@ -249,6 +253,15 @@ def platforms_of(connection: Connection, company_id: UUID, workspaces: Collectio
     """The platforms on which a company has tickets, or has had some; those of some workspaces."""
     asked = {"company_id": company_id, "workspaces": None if workspaces is None else list(workspaces)}
     return query.scalars(connection, load_sql("platforms"), asked)
+
+
+# What is asked for by name: what it is called, and the statement for the names that tickets have.
+_NAMED = {
+    "status": ("status", load_sql("statuses")),
+    "priority": ("priority", load_sql("priorities")),
+    "assignee_email": ("assignee", load_sql("assignees")),
+}
+MOST_NAMES, LONGEST_SAID = 20, 60
 
 
 class SyncTicketRepository:
@@ -300,9 +313,9 @@ class SyncTicketRepository:
         """Tickets without their texts, those that changed last first.
 
         Args:
-            status: only those with this status, as the platform names it.
-            priority: only those with this priority.
-            assignee_email: only those that somebody works on who has this address.
+            status: only those with this status, as the platform names it, in capital letters or small ones.
+            priority: only those with this priority, likewise.
+            assignee_email: only those that somebody works on who has this address, likewise.
             is_processed: only those with a summary of what they hold now, or only the others.
             date_range: only those that changed at the first of two aware times or later, and before the second; either
                 may be None.
@@ -325,7 +338,14 @@ class SyncTicketRepository:
         last = {} if after is None else _read_cursor(after)
         parameters = {**self._within, **asked, "since": since, "before": before, **last, "most": limit + 1}
         with self._database.connection() as connection:
-            found = query.rows(connection, Ticket, self._statement("tickets_list", parameters), parameters)
+            for name, (kind, statement) in _NAMED.items():
+                if (wanted := asked[name]) is None:
+                    continue
+                known = query.scalars(connection, self._statement(statement, self._within), self._within)
+                parameters[name] = [each for each in known if _folded(each) == _folded(wanted)]
+                if not parameters[name]:
+                    return TicketPage([], None, _none_has(kind, wanted, known))
+            found = query.rows(connection, Ticket, self._statement(load_sql("tickets_list"), parameters), parameters)
         return TicketPage(found[:limit], found[limit - 1].place if len(found) > limit else None)
 
     def get_ticket_by_id(self, ticket: str | UUID) -> WholeTicket:
@@ -343,7 +363,9 @@ class SyncTicketRepository:
     def get_ticket_stats(self) -> TicketStats:
         """How many tickets there are, by status, by priority, and with a summary: in one statement."""
         with self._database.connection() as connection:
-            stats = query.one(connection, TicketStats, self._statement("ticket_stats", self._within), self._within)
+            stats = query.one(
+                connection, TicketStats, self._statement(load_sql("ticket_stats"), self._within), self._within
+            )
         return replace(
             stats,
             status_distribution=_most_first(stats.status_distribution),
@@ -389,23 +411,23 @@ class SyncTicketRepository:
         """
         parameters = {**self._within, **_named(ticket), "changes": _storable(_checked(_FIELDS, changes))}
         with self._database.connection() as connection, connection.transaction():
-            changed = query.scalar(connection, self._statement("ticket_update", self._within), parameters)
+            changed = query.scalar(connection, self._statement(load_sql("ticket_update"), self._within), parameters)
             if changed is None:
                 raise _unknown(ticket)
             return self._read(connection, changed)
 
     def _read(self, connection: Connection, ticket: str | UUID) -> WholeTicket:
         """A ticket, in the caller's transaction."""
-        statement, parameters = self._statement("ticket", self._within), {**self._within, **_named(ticket)}
+        statement, parameters = self._statement(load_sql("ticket"), self._within), {**self._within, **_named(ticket)}
         found = query.find(connection, WholeTicket, statement, parameters)
         if found is None:
             raise _unknown(ticket)
         asked = {**self._notes, "id": found.id}
         return replace(found, messages=query.rows(connection, Message, load_sql("ticket_messages"), asked))
 
-    def _statement(self, name: str, given: Mapping[str, Any]) -> sql.Composed:
+    def _statement(self, statement: LiteralString, given: Mapping[str, Any]) -> sql.Composed:
         conditions = [_WITHIN, *(condition for each, condition in _CONDITIONS.items() if given.get(each) is not None)]
-        return sql.SQL(load_sql(name)).format(wanted=sql.SQL(" AND ").join(map(sql.SQL, conditions)))
+        return sql.SQL(statement).format(wanted=sql.SQL(" AND ").join(map(sql.SQL, conditions)))
 
 
 def _in_a_thread(
@@ -508,6 +530,18 @@ def _unknown(ticket: str | UUID) -> UnknownTicket:
     return UnknownTicket(
         f"There is no ticket {str(ticket)[:60]!r} here (any more): give its number, or the `id` that a list has."
     )
+
+
+def _folded(name: str) -> str:
+    """The same for all spellings in capital and small letters, and of composed and decomposed Hangul."""
+    return normalize("NFC", normalize("NFC", name).casefold())
+
+
+def _none_has(kind: str, wanted: str, known: list[str]) -> str:
+    said = [each[:LONGEST_SAID] for each in known if each]
+    more = f" and {len(said) - MOST_NAMES} more" if len(said) > MOST_NAMES else ""
+    there_are = f" There are: {', '.join(said[:MOST_NAMES])}{more}." if said else ""
+    return f"No ticket has the {kind} {wanted[:LONGEST_SAID]!r}.{there_are}"
 
 
 def _most_first(tickets: Mapping[str, int]) -> dict[str, int]:

@@ -47,6 +47,9 @@ class ListedTickets:
     cursor: str | None
     """For what follows: `cursor` of the next request, with the same filters. None where nothing does."""
 
+    note: str | None = None
+    """Why there are none, where no ticket has a name that was asked for, and which names there are."""
+
 
 def add_tickets(app: FastAPI, gate: Gate, database: Database) -> None:
     """What is read of tickets: those of the workspaces in which the key has the scope `read`, and no others."""
@@ -124,7 +127,7 @@ def add_tickets(app: FastAPI, gate: Gate, database: Database) -> None:
         after = pages.read(list_, cursor) if cursor is not None else None
         page = held.get_tickets(**filters, limit=limit, offset=offset, after=after)
         following = pages.write(list_, page.cursor) if page.cursor is not None else None
-        return ListedTickets(shown_all(page.tickets), following)
+        return ListedTickets(shown_all(page.tickets), following, shown_all(page.note))
 
     @app.get("/v1/tickets/stats", summary="How many tickets there are, by status and priority", tags=["tickets"],
              responses=answers(TICKET_STATS))  # fmt: skip

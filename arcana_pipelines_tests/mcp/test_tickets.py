@@ -69,6 +69,9 @@ def test_a_list_takes_filters_and_goes_on(desk: Desk, assistant: MakeAssistant) 
     assert listed(updated_since="2026-03-05T12:02:00") == ["20"] and listed(updated_before="2026-03-05T12:02:00Z") == [
         "21"
     ]
+    assert listed(status="closed") == ["21"]
+    answer = ours.ask("list_tickets", workspace="help", status="Opne")
+    assert answer["note"] == "No ticket has the status 'Opne'. There are: Closed, Open."
     for number in range(100, 180):
         desk.add(str(number), minute=number, title="Long " * 40)
     found, after = [], None

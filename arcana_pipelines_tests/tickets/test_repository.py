@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -72,7 +73,10 @@ class TestAList:
         [
             ({"status": "Open"}, ["3", "1"]),
             ({"status": "보류 중"}, ["4"]),
-            ({"status": "open"}, []),
+            ({"status": "open"}, ["3", "1"]),
+            ({"status": "OPEN", "priority": "urgent"}, ["3"]),
+            ({"assignee_email": "Lee@Acme.example"}, ["3", "1"]),
+            ({"status": unicodedata.normalize("NFD", "보류 중")}, ["4"]),
             ({"priority": "Urgent"}, ["3", "2"]),
             ({"status": "Open", "priority": "Urgent"}, ["3"]),
             ({"assignee_email": "lee@acme.example"}, ["3", "1"]),
@@ -87,6 +91,24 @@ class TestAList:
         self, tickets: SyncTicketRepository, filters: dict[str, Any], expected: list[str]
     ) -> None:
         assert numbers(tickets.get_tickets(**filters)) == expected
+
+    @pytest.mark.parametrize(
+        ("filters", "note"),
+        [
+            ({"status": "Opne"}, "No ticket has the status 'Opne'. There are: Closed, Open, 보류 중."),
+            ({"priority": "High", "status": "open"}, "No ticket has the priority 'High'. There are: Low, Urgent."),
+            ({"assignee_email": "lee"}, "No ticket has the assignee 'lee'. There are: lee@acme.example."),
+        ],
+    )
+    def test_says_which_names_there_are_of_the_tickets_that_may_be_seen(
+        self, tickets: SyncTicketRepository, desk: Desk, filters: dict[str, Any], note: str
+    ) -> None:
+        beside = add_desk(desk.database, "acme-two", "Acme")
+        beside.add("9", status="Secret", priority="Secret", assignee_email="secret@acme.example")
+        ours = SyncTicketRepository(desk.database, desk.company_id, workspaces=[desk.workspace_id])
+        assert ours.get_tickets(**filters) == TicketPage([], None, note)
+        assert tickets.get_tickets(status="Secret").note is None
+        assert ours.get_tickets(status="Open", date_range=(None, NOON)).note is None
 
     def test_goes_on_behind_its_cursor_whatever_changes_meanwhile(
         self, tickets: SyncTicketRepository, desk: Desk

@@ -41,7 +41,7 @@ def test_lists_what_changed_last_first_with_filters(arcana: Callable[..., Result
 
     assert listed() == ["20", "21"]
     assert listed("--status", "Closed") == listed("--priority", "High") == listed("--processed") == ["21"]
-    assert listed("--assignee", "lee@example.com") == ["21"]
+    assert listed("--assignee", "lee@example.com") == listed("--status", "closed") == ["21"]
     assert listed("--unprocessed") == listed("--since", f"{NOON:%Y-%m-%d}T12:02") == ["20"]
     assert listed("--before", "2026-03-05T21:02+09:00") == listed("--offset", "1") == ["21"]
     first = json.loads(arcana("list", "help", "--limit", "1", "--json").stdout)
@@ -51,7 +51,9 @@ def test_lists_what_changed_last_first_with_filters(arcana: Callable[..., Result
 def test_says_to_people_what_there_is(arcana: Callable[..., Result]) -> None:
     listed = arcana("list", "help", "--limit", "1").stdout
     assert "20  로그인 \ufffd[2J  Open, Low" in listed and "--after '2026-03-05T12:02:00+00:00 " in listed
-    assert "There are no such tickets in 'help'." in arcana("list", "help", "--status", "Lost").stdout
+    assert "There are no such tickets in 'help'." in arcana("list", "help", "--since", "2026-04-01").stdout
+    lost = arcana("list", "help", "--status", "Opne").stdout
+    assert "No ticket has the status 'Opne'. There are: Closed, Open." in lost
     shown = arcana("show", "help", "20").stdout
     for told in (
         "It fails.",

@@ -59,7 +59,9 @@ class TestAList:
     def test_begins_with_what_changed_last_and_takes_filters(self, help_: Help) -> None:
         with help_.api.client("read", slug="help") as client:
             assert listed(client) == ["02", "01", "00"]
-            assert listed(client, status="Open") == ["02", "00"]
+            assert listed(client, status="Open") == listed(client, status="open") == ["02", "00"]
+            note = client.get(TICKETS, params={"status": "Opne"}).json()["note"]
+            assert note == "No ticket has the status 'Opne'. There are: Closed, Open."
             assert listed(client, is_processed=True) == ["00"]
             assert listed(client, updated_since=(NOON + timedelta(minutes=1)).isoformat()) == ["02", "01"]
             assert listed(client, updated_before=(NOON + timedelta(minutes=1)).isoformat()) == ["00"]

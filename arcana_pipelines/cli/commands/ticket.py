@@ -26,7 +26,7 @@ command.add_command(summarise)
 
 @command.command(name="list", cls=WorkspaceCommand)
 @click.argument("slug")
-@click.option("--status", help="Only tickets with this status, as their platform names it.")
+@click.option("--status", help="Only tickets with this status, as `stats` names it.")
 @click.option("--priority", help="Only tickets of this priority.")
 @click.option("--assignee", metavar="EMAIL", help="Only tickets that somebody works on who has this address.")
 @click.option("--processed/--unprocessed", default=None, help="Only tickets with a summary of now, or the others.")
@@ -49,10 +49,10 @@ def list_(
         limit=limit, offset=offset, after=after,
     )  # fmt: skip
     if as_json:
-        print_json({"workspace": slug, "tickets": [asdict(each) for each in page.tickets], "cursor": page.cursor})
+        print_json({"workspace": slug, **asdict(page)})
         return
     if not page.tickets:
-        say("There are no such tickets in '{}'.", slug)
+        say("{}", page.note or f"There are no such tickets in '{slug}'.")
     for ticket in page.tickets:
         _say_line(ticket)
     if page.cursor:
