@@ -124,7 +124,7 @@ class TokenRevoked(SourceError):
 
 
 class SourceMismatch(SourceError):
-    """The token now belongs to another Notion workspace than the one that was indexed."""
+    """The token now belongs to another account of the source than the one that was indexed."""
 
 
 class PageUnavailable(SourceError):

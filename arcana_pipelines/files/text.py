@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ MOST_CHARACTERS = 8 * 2**20
 """Of the text of one file: half of what a page may have, so that nothing that is done with it refuses it."""
 MOST_COLUMNS = 12
 """Wider tables are written a row a paragraph: nobody finds the header of the twentieth column, a machine neither."""
+_NUMBER = re.compile(r"(\d{1,9})[.)]\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ def _write(layout: Layout, block: Block) -> None:
         case "heading":
             layout.heading(max(block.level, 1), _inline(block.text))
         case "item":
-            layout.item("- ", block.level, _inline(block.text))
+            number = _NUMBER.match(block.text)
+            marker, said = (f"{number[1]}. ", block.text[number.end() :]) if number else ("- ", block.text)
+            layout.item(marker, block.level, _inline(said))
         case "quote":
             layout.quote(_inline(block.text))
         case _:

@@ -99,7 +99,7 @@ def sync_pages(
 
     Raises:
         TokenRevoked: the token is not accepted. Nothing is removed.
-        SourceMismatch: the token belongs to another Notion workspace than the indexed one.
+        SourceMismatch: the token belongs to another account than the indexed one.
         SourceUnavailable: the source answers nothing at all any more.
     """
     if workspace.source_cursor is None and mode is Mode.INCREMENTAL:
@@ -264,8 +264,9 @@ def _identified(workspace: Workspace, source: Source, mode: Mode) -> str | None:
         return known
     if known and identity and identity != known:
         raise SourceMismatch(
-            f"Workspace '{workspace.slug}' was indexed from another Notion workspace than its token belongs to "
-            "now. Nothing was changed. Restore the old token, or register a new workspace for this one."
+            f"Workspace '{workspace.slug}' was indexed from another account than its token and settings lead to now "
+            f"(it was {known}, and is {identity}). Nothing was changed. Restore what was set before, or register a new "
+            "workspace for the other account."
         )
     return identity
 

@@ -120,7 +120,7 @@ class Answering(ABC):
     def _read(self, hit: Hit, found: Found) -> Hit:
         """The hit with what a reader looks at first."""
         passage = found.texts[hit.document_id, hit.position].best_passage(found.gains)
-        link = link_of(hit.url, passage.heading_path, hit.file) if passage else hit.link
+        link = link_of(hit.kind, hit.url, passage.heading_path, hit.file) if passage else hit.link
         if passage:
             passage = replace(passage, highlights=highlights.highlights(passage.text, found.marked))
         return replace(hit, passage=passage, link=link, highlights=highlights.highlights(hit.text, found.marked))

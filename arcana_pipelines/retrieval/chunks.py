@@ -136,7 +136,7 @@ def _chunks(
     connection: Connection, workspace_id: UUID, build: int, document: ServedDocument, first: int = 0, last: int = _LAST
 ) -> list[ServedChunk]:
     rows = _rows(connection, workspace_id, build, document.document_id, first, last)
-    return [_shown(row, document.url) for row in rows]
+    return [_shown(row, document) for row in rows]
 
 
 def _rows(
@@ -148,13 +148,13 @@ def _rows(
         return cursor.execute(statement, key).fetchall()
 
 
-def _shown(row: Mapping[str, Any], url: str | None) -> ServedChunk:
+def _shown(row: Mapping[str, Any], document: ServedDocument) -> ServedChunk:
     headings = [shown(heading) for heading in row["heading_path"]]
     return ServedChunk(
         chunk_id=str(row["chunk_id"]),
         position=row["position"],
         heading_path=headings,
-        link=link_to(url, headings),
+        link=link_to(document.kind, document.url, headings),
         text=shown(row["text"]),
         tokens=row["tokens"],
         place=shown_place(row["place"]),

@@ -98,7 +98,7 @@ class Filters:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     below: str | None = None
-    """A page, by its id, its address in Notion or its exact title: it and everything below it, with its files."""
+    """A page, by its id, its address in its source or its exact title: it and everything below it, with its files."""
 
     kinds: Sequence[str] = ()
     """`page`, `row`, `file`, `ticket`, `notes` (private ones of a ticket), `article`; without any, all."""

@@ -35,17 +35,24 @@ def hit_of(score: float, row: dict[str, Any]) -> Hit:
     ]
     file = hit_file(about, place, row["title"], attached_to, also_in) if row["kind"] == "file" else None
     return Hit(
-        score=round(score, 6), link=link_of(row["url"], row["heading_path"], file), file=file, related=related, **row
+        score=round(score, 6),
+        link=link_of(row["kind"], row["url"], row["heading_path"], file),
+        file=file,
+        related=related,
+        **row,
     )
 
 
-def link_of(url: str | None, headings: Sequence[str], file: HitFile | None) -> str | None:
+def link_of(kind: str, url: str | None, headings: Sequence[str], file: HitFile | None) -> str | None:
     """Where a hit leads: to the heading above its text, or to where a page names the file that the text is in."""
-    return link_to(url, headings if file is None else [file.name])
+    return link_to(kind, url, headings if file is None else [file.name])
 
 
-def link_to(url: str | None, headings: Sequence[str]) -> str | None:
-    """An address that browsers scroll to the heading: https://wicg.github.io/scroll-to-text-fragment/."""
-    if url is None or not headings:
+def link_to(kind: str, url: str | None, headings: Sequence[str]) -> str | None:
+    """An address that browsers scroll to the heading: https://wicg.github.io/scroll-to-text-fragment/.
+
+    Headings between the messages of a ticket are ours: no page of a help desk has them to scroll to.
+    """
+    if url is None or not headings or kind in ("ticket", "notes"):
         return url
     return f"{url}#:~:text={quote(headings[-1], safe='')}"

@@ -21,7 +21,7 @@ load_sql = statements_beside(__file__)
 _WITHOUT_SCHEME = re.compile(r"(?:[\w-]+\.)*notion\.(?:so|com|site)/", re.IGNORECASE)
 _ID_ALONE = re.compile(r"(?:.*[-/ ])?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE | re.DOTALL)
 _SAMPLE = 20_000  # titles that are compared
-_HOW = "Give its id, its address in Notion, or its exact title."
+_HOW = "Give its id, its address in its source, or its exact title."
 
 
 @dataclass(frozen=True, slots=True)

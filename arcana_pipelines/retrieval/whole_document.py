@@ -208,7 +208,7 @@ def find_document_id(connection: Connection, workspace_id: UUID, asked: str, is_
     try:
         check_text("The document", asked)
         if not asked.strip():
-            raise WrongUse("Which document? Give its id, its address in Notion, or its exact title.")
+            raise WrongUse("Which document? Give its id, its address in its source, or its exact title.")
         place = (find_place if is_past else find_indexed)(connection, workspace_id, asked)
     except FAULTS_OF_THE_INSTALLATION:
         raise  # some are wrong uses, too, but not of whoever asks
@@ -266,7 +266,7 @@ def document_of(row: Mapping[str, Any]) -> Document:
             "file": hit_file(about, None, title, holding_page(**page)) if row["kind"] == "file" else None,
             "text": shown(row["text"]),
             "headings": [
-                DocumentHeading(heading.level, shown(heading.text), link_to(url, [heading.text]))
+                DocumentHeading(heading.level, shown(heading.text), link_to(row["kind"], url, [heading.text]))
                 for heading in headings
             ],
             "properties": {shown(name): shown(str(held.get("text") or "")) for name, held in properties.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from arcana_pipelines.files.parsing.blocks import Block, Place
@@ -16,6 +16,10 @@ def page(number: int) -> Place:
 
 
 class TestTheText:
+    def test_an_item_with_a_number_is_one_of_a_numbered_list(self) -> None:
+        steps = [Block("item", "1. Make a key"), Block("item", "2. Keep it secret"), Block("item", "Or not")]
+        assert written(steps).text == "1. Make a key\n1. Keep it secret\n- Or not"
+
     def test_each_kind_of_block_has_its_form(self) -> None:
         blocks = [
             Block("heading", "제1장\n총칙", 2),
@@ -89,6 +93,7 @@ BLOCKS = st.one_of(
 
 @pytest.mark.slow
 @given(st.lists(BLOCKS, max_size=6))
+@example([Block("text", "*1\n***")])
 @settings(max_examples=300)
 def test_the_normal_form_of_a_files_text_is_that_text(blocks: list[Block]) -> None:
     text = written(blocks).text

@@ -74,8 +74,8 @@ class Desk(Source):
     def _ref(self, number: str, ticket: Ticket, in_trash: bool = False) -> PageRef:
         status = {"type": "status", "text": ticket.status, "value": ticket.status, "hidden": True}
         return PageRef(
-            number, "ticket", "workspace", None, ticket.title, None, str(ticket.edits), NOON,
-            in_trash=in_trash, properties={"Status": status}, record={"listed": ticket.title},
+            number, "ticket", "workspace", None, ticket.title, f"https://desk.example/{number}", str(ticket.edits),
+            NOON, in_trash=in_trash, properties={"Status": status}, record={"listed": ticket.title},
             is_internal=number in self.internal,
         )  # fmt: skip
 
@@ -229,6 +229,11 @@ def test_what_becomes_internal_is_so_at_once_and_embeds_nothing(support: Support
         report = support.sync(Mode.FULL)
         assert support.acme.rows(asked) == [(is_internal,)]
         assert support.desk.reads == [] and report["embeddings"]["computed"] == 0
+
+
+def test_a_hit_leads_to_the_ticket_itself_whose_page_has_none_of_our_headings(support: Support) -> None:
+    hit = support.acme.search(ANSWER, 1)[0]
+    assert hit.heading_path and hit.link == hit.url == "https://desk.example/20"
 
 
 def test_a_renamed_status_is_in_the_record_without_a_reading(support: Support) -> None:
