@@ -15,7 +15,7 @@ from pathlib import Path
 
 from arcana_pipelines.errors import FileRefused, InvalidSetting
 from arcana_pipelines.home import DEFAULT, is_known
-from arcana_pipelines.settings import Settings, giver, is_secret, note_from_file
+from arcana_pipelines.settings import Settings, from_files, is_secret, note_from_file, take_anew
 from arcana_pipelines.trusted_files import read_ours
 
 # Ours, and tokens that workspaces name; nothing that steers the interpreter, the loader or other programs.
@@ -24,6 +24,8 @@ _OURS_BY_NAME = re.compile(r"ARCANA_[A-Z0-9_]+|POSTGRES_PASSWORD|[A-Z0-9_]*TOKEN
 # Which files are read, and what came from them, is for the environment alone to say. So is where a secret's file is:
 # else a file with an address would get what lies elsewhere.
 _OF_THE_ENVIRONMENT = re.compile(r"ARCANA_ENV|ARCANA_FROM_ENV_FILE|\w+_FILE")
+# What a running process reads anew: what sources are opened with, and what summaries are made by.
+_ANEW = re.compile(r"(?:NOTION|FRESHDESK|SUMMARY)_[A-Z0-9_]+|ENCRYPTION_KEY(?:_PREVIOUS)?|[A-Z0-9_]*TOKEN[A-Z0-9_]*")
 
 # As in `.env.production`; what other files beside `.env` are called is not among them.
 _STAGE = re.compile(r"(?!(?:local|example|sample|template)$)[a-z0-9][a-z0-9_-]{0,31}")
@@ -58,12 +60,39 @@ def read_env_files() -> list[EnvFile]:
     Raises:
         InvalidSetting: ARCANA_ENV is not a name.
     """
+    note_from_file(())
     if only := os.environ.get("ARCANA_ENV_FILE"):
-        return [_take(*_read(path)) for path in [Path(only).expanduser().absolute()] if path.is_file()]
+        # What is started runs in other folders.
+        os.environ["ARCANA_ENV_FILE"] = str(Path(only).expanduser().absolute())
+    return [_take(file, values) for file, values in _found()]
+
+
+def read_anew() -> None:
+    """Take what the files say now of sources and summaries: what `arcana up` starts runs for weeks.
+
+    All else stays as it was at the start: processes must agree on it. Where nobody has read the files at the start,
+    they are not read now.
+    """
+    taken = from_files()
+    if taken is None:
+        take_anew({})
+        return
+    said: dict[str, str] = {}
+    for _, values in reversed(_found()):
+        said |= values
+    names = (name for name in {*said, *taken} if _ANEW.fullmatch(name))
+    ours = [name for name in names if (name in taken or name not in os.environ) and not _has_a_file(name)]
+    take_anew({name: said.get(name, "") for name in ours})
+
+
+def _found() -> list[tuple[EnvFile, dict[str, str]]]:
+    """The files that there are, in the order in which they win, with what they set."""
+    if only := os.environ.get("ARCANA_ENV_FILE"):
+        return [_read(path) for path in [Path(only).expanduser().absolute()] if path.is_file()]
     of_project = [_read(path) for path in _files_in(_project())]
     home = _home([values for _, values in of_project])
     of_home = [_read(path) for path in _files_in(home) if path not in [file.path for file, _ in of_project]]
-    return [_take(file, values) for file, values in (*of_home, *of_project)]
+    return [*of_home, *of_project]
 
 
 def _project() -> Path | None:
@@ -125,4 +154,4 @@ def _take(file: EnvFile, values: dict[str, str]) -> EnvFile:
 
 
 def _has_a_file(name: str) -> bool:
-    return is_secret(name) and giver(name) is not None
+    return is_secret(name) and bool(os.environ.get(f"{name}_FILE"))

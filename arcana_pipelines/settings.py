@@ -7,7 +7,7 @@ is data, so `token_from_environment` looks it up.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -117,7 +117,7 @@ class _FromEnvironment(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, validate_default=True)
 
     def __init__(self, **given: Any) -> None:
-        variables = {name.lower(): value for name, value in os.environ.items() if value}
+        variables = {name.lower(): value for name, value in (os.environ | _said_anew).items() if value}
         fields = type(self).model_fields
         problems: dict[str, str] = {}
         for name in sorted(fields.keys() - variables.keys() - given.keys()):
@@ -349,6 +349,8 @@ class Settings(ScheduleTimes):
 
 # Names of variables that came from a file `.env`, for this process and those that it starts.
 _FROM_FILE = "ARCANA_FROM_ENV_FILE"
+# What files `.env` have said since (see `environment.read_anew`).
+_said_anew: dict[str, str] = {}
 # What is sent where.
 _SENT_TO = (
     ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
@@ -372,14 +374,31 @@ def is_secret(variable: str) -> bool:
 
 def giver(secret: str) -> str | None:
     """The variable that gives a secret: its own, or that with `_FILE` behind its name; None: neither is set."""
-    return next((name for name in (secret, f"{secret}_FILE") if os.environ.get(name)), None)
+    return next((name for name in (secret, f"{secret}_FILE") if _value(name)), None)
+
+
+def _value(variable: str) -> str:
+    return _said_anew.get(variable, os.environ.get(variable, ""))
 
 
 def note_from_file(names: Iterable[str]) -> None:
-    """Remember that these variables were set by a file `.env` (see `refuse_to_send`)."""
-    known = {*os.environ.get(_FROM_FILE, "").split(","), *names} - {""}
-    if known:
-        os.environ[_FROM_FILE] = ",".join(sorted(known))
+    """Remember that these variables were set by a file `.env`, and that such files are read here at all."""
+    os.environ[_FROM_FILE] = ",".join(sorted({*(from_files() or ()), *names}))
+
+
+def from_files() -> frozenset[str] | None:
+    """The variables that a file `.env` has set for this process; None where neither it nor who started it reads any."""
+    noted = os.environ.get(_FROM_FILE)
+    return None if noted is None else frozenset(noted.split(",")) - {""}
+
+
+def take_anew(said: Mapping[str, str]) -> None:
+    """Let these variables have other values in this process from now on; an empty one counts as unset.
+
+    They stand beside the environment: changing that is not safe while other threads read it.
+    """
+    global _said_anew
+    _said_anew = dict(said)
 
 
 def refuse_to_send(secret: str, address: str) -> None:
@@ -389,7 +408,7 @@ def refuse_to_send(secret: str, address: str) -> None:
         InvalidSetting: the secret is set in the environment, or in a file that the environment names, and the address
             in a file `.env` alone.
     """
-    from_file = os.environ.get(_FROM_FILE, "").split(",")
+    from_file = {*(from_files() or ()), *_said_anew}
     set_by = giver(secret)
     if giver(address) in from_file and set_by is not None and set_by not in from_file:
         raise InvalidSetting(
@@ -443,7 +462,7 @@ def token_from_environment(variable: str, workspace: str, platform: str, address
     """
     if address is not None:
         refuse_to_send(variable, address)
-    value = os.environ.get(variable, "").strip()
+    value = _value(variable).strip()
     if not value and giver(variable) == f"{variable}_FILE":
         value = _secret_of_file(f"{variable}_FILE")
     if not value:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from arcana_pipelines import environment
-from arcana_pipelines.environment import read_env_files
-from arcana_pipelines.errors import InvalidSetting
-from arcana_pipelines.settings import load_settings, token_from_environment
+from arcana_pipelines.environment import read_anew, read_env_files
+from arcana_pipelines.errors import InvalidSetting, MissingToken
+from arcana_pipelines.installation_secrets import make
+from arcana_pipelines.settings import load_settings, take_anew, token_from_environment
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +21,7 @@ def _restored_environment() -> Iterator[None]:
     yield
     os.environ.clear()
     os.environ.update(before)
+    take_anew({})
 
 
 @pytest.fixture
@@ -286,3 +288,64 @@ class TestAnAddressInAFile:
         monkeypatch.setenv("NOTION_TOKEN", "hunter2")
         with pytest.raises(InvalidSetting, match="NOTION_BASE_URL"):
             token_from_environment("NOTION_TOKEN", "acme", "Notion", "NOTION_BASE_URL")
+
+
+class TestWhatIsReadAnew:
+    """By what `arcana up` has started, at each tick and by each run."""
+
+    def test_is_a_token_that_is_put_into_the_file_changed_there_and_taken_out(self, home: Path) -> None:
+        read_env_files()  # `arcana up`, before there is a file
+        for name in ("NOTION_TOKEN", "FRESHDESK_API_KEY", "GLOBEX_TOKEN"):
+            for token in ("one", "다른-것".encode().hex()):
+                write(home, f"{name}={token}\n")
+                read_anew()
+                assert token_from_environment(name, "acme", "its source").get_secret_value() == token
+            (home / ".env").unlink()
+            read_anew()
+            with pytest.raises(MissingToken):
+                token_from_environment(name, "acme", "its source")
+
+    def test_is_what_sources_and_summaries_are_set_with_and_nothing_that_binds_processes(self, home: Path) -> None:
+        write(home, "FRESHDESK_DOMAIN=acme\nSUMMARY_MODEL=m\nBATCH_SIZE=7\n")
+        read_env_files()
+        write(home, f"FRESHDESK_DOMAIN=globex\nENCRYPTION_KEY={make()}\nBATCH_SIZE=8\n")
+        read_anew()
+        settings = load_settings()
+        assert (settings.freshdesk_domain, settings.summary_model, settings.batch_size) == ("globex", None, 7)
+        assert settings.encryption_key is not None
+
+    def test_does_not_win_over_the_environment_nor_over_a_secrets_file_that_it_names(
+        self, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("NOTION_TOKEN", "of-the-environment")
+        monkeypatch.setenv("GLOBEX_TOKEN_FILE", str(write(tmp_path, "of-the-secret", name="secret")))
+        read_env_files()
+        write(home, "NOTION_TOKEN=of-the-file\nGLOBEX_TOKEN=of-the-file\n")
+        read_anew()
+        assert token_from_environment("NOTION_TOKEN", "acme", "Notion").get_secret_value() == "of-the-environment"
+        assert token_from_environment("GLOBEX_TOKEN", "globex", "Notion").get_secret_value() == "of-the-secret"
+
+    def test_is_no_address_for_a_token_of_the_environment(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("NOTION_TOKEN", "hunter2")
+        read_env_files()
+        write(home, "NOTION_BASE_URL=http://127.0.0.1:1\n")
+        read_anew()
+        with pytest.raises(InvalidSetting, match="NOTION_BASE_URL"):
+            token_from_environment("NOTION_TOKEN", "acme", "Notion", "NOTION_BASE_URL")
+
+    def test_is_nothing_where_nobody_read_the_files_at_the_start(self, home: Path) -> None:
+        write(home, "NOTION_TOKEN=of-the-file\n")
+        read_anew()
+        with pytest.raises(MissingToken):
+            token_from_environment("NOTION_TOKEN", "acme", "Notion")
+
+    def test_stands_in_a_file_that_was_named_from_another_folder(
+        self, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ARCANA_ENV_FILE", "only")
+        write(tmp_path / "elsewhere", "NOTION_TOKEN=x\n", name="only")
+        read_env_files()
+        monkeypatch.chdir(home)
+        write(tmp_path / "elsewhere", "NOTION_TOKEN=y\n", name="only")
+        read_anew()
+        assert token_from_environment("NOTION_TOKEN", "acme", "Notion").get_secret_value() == "y"

@@ -13,6 +13,7 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs.jobs import PURPOSES, READERS
 from arcana_pipelines.defs.purposes import readers_in, reads_source
 from arcana_pipelines.defs.runs import REFUSED_TAG, at_work
+from arcana_pipelines.environment import read_anew
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.session import Session, workspace_session
@@ -49,6 +50,7 @@ class ArcanaResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def database(self) -> Database:
         """The database that the settings name."""
         if self._database is None:
+            read_anew()
             self._database = Database(load_settings())
             self._stack.callback(self._database.close)
         return self._database

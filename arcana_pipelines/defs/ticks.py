@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from arcana_pipelines.db.engine import Database, is_installed
 from arcana_pipelines.db.schema import current_revision, newest_revision
+from arcana_pipelines.environment import read_anew
 from arcana_pipelines.settings import load_settings
 
 NO_SCHEMA = "The database has no current schema yet: run `arcana db upgrade`."
@@ -15,6 +16,7 @@ NO_SCHEMA = "The database has no current schema yet: run `arcana db upgrade`."
 @contextmanager
 def tick_database() -> Iterator[Database | None]:
     """Closed when the tick is over; None while there is no database, or its schema is of another release."""
+    read_anew()
     settings = load_settings()
     if not is_installed(settings):
         yield None

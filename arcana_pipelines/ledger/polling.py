@@ -12,7 +12,7 @@ from uuid import UUID
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.errors import ArcanaError, SourcePaused, SourceUnavailable, TokenRevoked
+from arcana_pipelines.errors import ArcanaError, MissingToken, SourcePaused, SourceUnavailable, TokenRevoked
 from arcana_pipelines.ledger import pages, sweeps
 from arcana_pipelines.sources.protocol import Mode, PageRef, Source
 from arcana_pipelines.sources.registry import open_source
@@ -22,7 +22,8 @@ load_sql = statements_beside(__file__)
 
 log = logging.getLogger(__name__)
 
-# A workspace whose source cannot be asked is asked again after 30 s * 2^(n-1), half an hour at most.
+# A workspace whose source cannot be asked is asked again after 30 s * 2^(n-1), half an hour at most; one without its
+# token after 30 s.
 FIRST_PAUSE_SECONDS = 30
 LONGEST_PAUSE_SECONDS = 1800
 
@@ -91,7 +92,9 @@ def _begin(database: Database, workspace: Workspace) -> datetime | None:
 
 def _note_failure(database: Database, workspace: Workspace, error: ArcanaError, sync_needed: str | None) -> None:
     log.warning("workspace '%s' could not be looked at: %s", workspace.slug, error)
-    pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(workspace.poll_failures, 20))
+    # A missing token costs no request, and who sets it waits.
+    failures = 0 if isinstance(error, MissingToken) else min(workspace.poll_failures, 20)
+    pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**failures)
     _update(
         database, workspace,
         "poll_failures = poll_failures + 1, poll_problem = %s, poll_after = now() + make_interval(secs => %s), "

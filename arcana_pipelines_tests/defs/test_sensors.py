@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,7 +23,7 @@ from arcana_pipelines.evaluation.golden import Question, Relevant
 from arcana_pipelines.evaluation.quality import save_golden
 from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.indexes.lifecycle import create_index, rebuild_index
-from arcana_pipelines.settings import ScheduleTimes
+from arcana_pipelines.settings import ScheduleTimes, take_anew
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces.lease import workspace_lease
@@ -139,6 +139,43 @@ def test_a_revoked_token_gets_one_run_that_tells_people_and_then_ever_rarer_look
     _forget_last_poll(installed.database)
     _tick(source_changes, instance)
     assert installed.rows("SELECT poll_problem, poll_failures FROM workspace") == [(None, 0)]
+
+
+@pytest.fixture
+def env_file(installed: Harness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """The file `.env` that `arcana up` read when it began."""
+    file = tmp_path / "of-arcana-up.env"
+    file.touch(0o600)
+    monkeypatch.setenv("ARCANA_ENV_FILE", str(file))
+    monkeypatch.setenv("ARCANA_FROM_ENV_FILE", "NOTION_TOKEN,NOTION_BASE_URL")
+    yield file
+    take_anew({})
+
+
+def test_a_token_that_is_put_into_the_env_file_reaches_the_looks_and_the_runs(
+    installed: Harness, env_file: Path, instance: dg.DagsterInstance
+) -> None:
+    with_token = "".join(f"{name}={installed.environment[name]}\n" for name in ("NOTION_TOKEN", "NOTION_BASE_URL"))
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
+    env_file.write_text(with_token)
+    execute(instance, "acme", sync_config(Mode.FULL))
+    env_file.write_text("")
+    for _ in range(2):
+        _forget_last_poll(installed.database)
+        _tick(source_changes, instance)
+        ((problem, soon),) = installed.rows(
+            "SELECT poll_problem, poll_after <= now() + interval '30 seconds' FROM workspace"
+        )
+        assert "NOTION_TOKEN, which is not set" in problem and soon
+
+    env_file.write_text(with_token)
+    installed.settle()
+    installed.world.append_blocks(installed.world.visible_pages()[0], [blocks.paragraph("new words")])
+    _forget_last_poll(installed.database)
+    assert _requested(_tick(source_changes, instance)) == ["acme"]
+    take_anew({})  # a run is another process
+    execute(instance, "acme", sync_config(Mode.INCREMENTAL))
+    assert installed.rows("SELECT poll_problem FROM workspace") == [(None,)]
 
 
 def test_a_failed_workspace_pauses_before_it_is_tried_again(installed: Harness, instance: dg.DagsterInstance) -> None:

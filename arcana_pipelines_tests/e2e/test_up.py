@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import socket
@@ -111,6 +112,21 @@ class TestDagsterHome:
             (home / "dagster.yaml").write_text(DAGSTER_YAML.read_text())
             done = started(arcana, DAGSTER_HOME=str(home))
             assert done.returncode == 0, done.stderr
+
+
+def test_dagster_is_started_where_it_finds_no_env_file_that_it_would_put_over_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.undo()
+    (tmp_path / ".env").write_text("FRESHDESK_API_KEY=of-the-file\n")
+    folders: list[Path] = []
+    monkeypatch.setattr(up.subprocess, "Popen", lambda *_, cwd, **__: folders.append(cwd) or _Silent())
+    up._start_dagster("127.0.0.1", 3000, tmp_path)
+    assert folders == [tmp_path / "dagster"] and list(folders[0].iterdir()) == []
+
+
+class _Silent:
+    stdout = io.StringIO()
 
 
 class TestPrintedCommands:

@@ -152,7 +152,10 @@ def _start_dagster(host: str, port: int, home: Path) -> subprocess.Popen[str]:
     # `dagster dev` holds a lease on the embedded database through its code server.
     dagster_dev = [sys.executable, "-W", "ignore", "-m", "arcana_pipelines.defs.dev", "--log-level", "warning"]
     command = [*dagster_dev, "-m", "arcana_pipelines.definitions", "-h", host, "-p", str(port)]
-    return _start(command, home, log, {"ARCANA_UI_URL": f"http://{_shown(host)}:{port}"})
+    # Dagster puts a file `.env` of its own folder over the environment; none of ours lies in this one.
+    folder = home / "dagster"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _start(command, home, log, {"ARCANA_UI_URL": f"http://{_shown(host)}:{port}"}, folder)
 
 
 def _why_no_api(settings: Settings, host: str, port: int) -> str | None:
@@ -178,7 +181,7 @@ def _why_no_api(settings: Settings, host: str, port: int) -> str | None:
 
 def _start_api(host: str, port: int, home: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "arcana_pipelines.cli", "serve", "--host", host, "--port", str(port)]
-    return _start(command, home, home / "api.log", {})
+    return _start(command, home, home / "api.log", {}, home)
 
 
 def _api(host: str, port: int) -> str:
@@ -218,7 +221,7 @@ def _key_of_link(connection: Connection, settings: Settings, company_id: UUID) -
     return keys.create(connection, salt, company_id, granted, keys.LINK_NAME, 1).key_id
 
 
-def _start(command: list[str], home: Path, log: Path, usual: dict[str, str]) -> subprocess.Popen[str]:
+def _start(command: list[str], home: Path, log: Path, usual: dict[str, str], folder: Path) -> subprocess.Popen[str]:
     """Start a server that writes to a log; `usual` are variables where the environment has no other value."""
     # A session of its own: Ctrl-C reaches us alone and we stop it in order; PR_SET_PDEATHSIG stops it even
     # when we are killed.
@@ -226,7 +229,7 @@ def _start(command: list[str], home: Path, log: Path, usual: dict[str, str]) -> 
         command,
         # Safe path: no process imports a module of the directory that it was started in.
         env={**usual, **os.environ, "ARCANA_HOME": str(home), "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"},
-        cwd=home,
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
