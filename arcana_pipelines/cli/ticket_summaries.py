@@ -10,6 +10,7 @@ from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.db.schema import require_current
+from arcana_pipelines.sources.registry import require_tickets
 from arcana_pipelines.tickets.summaries.making import SummariesReport, make_summaries
 from arcana_pipelines.workspaces import workspaces
 
@@ -35,6 +36,7 @@ def summarise(context: click.Context, slug: str, most: int | None, as_json: bool
     require_current(database)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
+        require_tickets(workspace.platform, slug)
         did = make_summaries(connection, workspace, database.settings, most=most)
     if as_json:
         print_json(asdict(did))

@@ -25,7 +25,7 @@ from arcana_pipelines.indexes.lifecycle import create_index, drop_builds
 from arcana_pipelines.indexes.targets.registry import location_of, open_store
 from arcana_pipelines.indexes.targets.targets import POSTGRESQL, add_target, default_name
 from arcana_pipelines.settings import Settings
-from arcana_pipelines.sources.registry import platform_named
+from arcana_pipelines.sources.registry import TICKETS, platform_named
 from arcana_pipelines.workspaces.companies import DEFAULT, company_named
 from arcana_pipelines.workspaces.workspaces import SLUG, Workspace, check_slug, find, storage_path
 
@@ -116,7 +116,7 @@ def register(
 def _refuse_second_account(connection: Connection, platform: str, company_id: UUID) -> None:
     """Tickets of a company are known by their numbers: two accounts have the same."""
     known = platform_named(platform)
-    if known is None or known.asset != "support_tickets":
+    if known is None or known.asset != TICKETS:
         return
     slug = scalar(
         connection,

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 FRESHDESK_KEY_VARIABLE = "FRESHDESK_API_KEY"
 NOTION_TOKEN_VARIABLE = "NOTION_TOKEN"
 # The assets that read sources: each platform has one of them.
-READING = ("notion_pages", "support_tickets")
+TICKETS = "support_tickets"
+READING = ("notion_pages", TICKETS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +226,20 @@ def require_platform(platform: str, slug: str) -> Platform:
     return known
 
 
+def require_tickets(platform: str, slug: str) -> None:
+    """Refuse a workspace that has no tickets; one whose platform is not installed may have some from before.
+
+    Raises:
+        WrongUse: it reads something else.
+    """
+    known = platform_named(platform)
+    if known is not None and known.asset != TICKETS:
+        raise WrongUse(
+            f"Workspace '{slug}' has no tickets: its source is '{known.option}'. Those that have some are those of "
+            f"{', '.join(each.option for each in all_platforms() if each.asset == TICKETS)}."
+        )
+
+
 def _not_installed(platform: str) -> str:
     return (
         f"The platform '{platform}' is not installed. Install the plug-in that brings it, then start `arcana up` or "
@@ -372,7 +387,7 @@ _FRESHDESK = Platform(
     address_variable="FRESHDESK_BASE_URL",
     account_variable="FRESHDESK_DOMAIN",
     settings=FreshdeskOptions,
-    asset="support_tickets",
+    asset=TICKETS,
     check=_check_freshdesk,
     owner=_freshdesk_owner,
     extra="files",
@@ -390,7 +405,7 @@ _SAMPLE_HELPDESK = Platform(
     name="sample_helpdesk",
     title="the helpdesk of the sample",
     open=_open_sample_helpdesk,
-    asset="support_tickets",
+    asset=TICKETS,
     is_cheap_to_ask=True,
     extra="files",
 )

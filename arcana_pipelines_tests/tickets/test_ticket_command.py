@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from arcana_pipelines.cli.commands.ticket import command
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.errors import CursorRefused, UnknownTicket, UnknownWorkspace
+from arcana_pipelines.errors import CursorRefused, UnknownTicket, UnknownWorkspace, WrongUse
 from arcana_pipelines_tests.ticket_rows import NOON, Desk, add_desk
 
 
@@ -67,6 +67,24 @@ def test_says_to_people_what_there_is(arcana: Callable[..., Result]) -> None:
         assert told in shown
     stats = arcana("stats", "help").stdout
     assert "help: 2 tickets, 1 with a summary" in stats and "status: Closed 1, Open 1" in stats
+
+
+def test_a_summary_is_shown_with_its_ticket(desk: Desk, arcana: Callable[..., Result]) -> None:
+    made = {"symptom": "로그인이\x1b[2J 안 됩니다.", "cause": None, "resolution": "Reset it.", "model": "chat-1"}
+    desk.add("22", summary=made, is_processed=True)
+    desk.add("23", summary=made)
+    shown = arcana("show", "help", "22").stdout
+    assert "Summary\nsymptom: 로그인이\ufffd[2J 안 됩니다.\nresolution: Reset it.\n\n" in shown
+    assert "chat-1" not in shown and "cause" not in shown
+    assert "Summary of an earlier content\n" in arcana("show", "help", "23").stdout
+
+
+@pytest.mark.parametrize("call", [("list", "book"), ("show", "book", "20"), ("stats", "book"), ("summarise", "book")])
+def test_a_workspace_of_pages_is_refused(desk: Desk, arcana: Callable[..., Result], call: tuple[str, ...]) -> None:
+    add_desk(desk.database, "book", platform="notion_export")
+    refused = arcana(*call).exception
+    assert isinstance(refused, WrongUse) and refused.exit_code == 2
+    assert str(refused).startswith("Workspace 'book' has no tickets: its source is 'notion-export'.")
 
 
 def test_gives_programs_one_object(arcana: Callable[..., Result]) -> None:

@@ -12,8 +12,12 @@ from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, local_time, print_json, printable, say
 from arcana_pipelines.cli.ticket_summaries import summarise
 from arcana_pipelines.db.schema import require_current
+from arcana_pipelines.sources.registry import require_tickets
 from arcana_pipelines.tickets.repository import MOST_LISTED, Message, SyncTicketRepository, Ticket, WholeTicket
 from arcana_pipelines.workspaces import workspaces
+
+# What a summary says of itself, and not of the ticket.
+OF_A_SUMMARY = frozenset({"language", "model", "prompt_version", "of", "made_at"})
 
 
 @click.group(name="ticket")
@@ -101,6 +105,7 @@ def _tickets(slug: str) -> SyncTicketRepository:
     require_current(database)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
+    require_tickets(workspace.platform, slug)
     return SyncTicketRepository(
         database, workspace.company_id, workspace.platform, workspaces=[workspace.workspace_id], private_notes=True
     )
@@ -134,6 +139,12 @@ def _say_ticket(ticket: WholeTicket) -> None:
     for name, held in ticket.custom_fields.items():
         if held not in (None, "", []):
             say("[dim]{}:[/dim] {}", name, held)
+    if ticket.summary:
+        click.echo()
+        say("[bold]Summary[/bold]{}", "" if ticket.is_processed else " of an earlier content")
+        for name, held in ticket.summary.items():
+            if name not in OF_A_SUMMARY and held not in (None, "", []):
+                say("[dim]{}:[/dim] {}", name, held)
     click.echo()
     click.echo(printable(ticket.description))
     for message in ticket.messages:
