@@ -15,12 +15,9 @@ from pathlib import Path
 
 from arcana_pipelines.errors import FileRefused, InvalidSetting
 from arcana_pipelines.home import DEFAULT, is_known
-from arcana_pipelines.settings import Settings, from_files, is_secret, note_from_file, take_anew
+from arcana_pipelines.settings import from_files, is_ours, is_secret, note_from_file, take_anew
 from arcana_pipelines.trusted_files import read_ours
 
-# Ours, and tokens that workspaces name; nothing that steers the interpreter, the loader or other programs.
-_OURS = frozenset(name.upper() for name in Settings.model_fields)
-_OURS_BY_NAME = re.compile(r"ARCANA_[A-Z0-9_]+|POSTGRES_PASSWORD|[A-Z0-9_]*TOKEN[A-Z0-9_]*")
 # Which files are read, and what came from them, is for the environment alone to say. So is where a secret's file is:
 # else a file with an address would get what lies elsewhere.
 _OF_THE_ENVIRONMENT = re.compile(r"ARCANA_ENV|ARCANA_FROM_ENV_FILE|\w+_FILE")
@@ -131,7 +128,9 @@ def _read(path: Path) -> tuple[EnvFile, dict[str, str]]:
         return EnvFile(path, f"it cannot be read ({error.strerror})"), {}
     lines = list(parse_stream(io.StringIO(text)))
     variables = {line.key: line.value for line in lines if line.key is not None and line.value}
-    ours = {name: value for name, value in variables.items() if _is_ours(name)}
+    ours = {
+        name: value for name, value in variables.items() if is_ours(name) and not _OF_THE_ENVIRONMENT.fullmatch(name)
+    }
     file = EnvFile(
         path,
         left_out=tuple(sorted(variables.keys() - ours.keys())),
@@ -139,11 +138,6 @@ def _read(path: Path) -> tuple[EnvFile, dict[str, str]]:
         unread_lines=tuple(line.original.line for line in lines if line.error),
     )
     return file, ours
-
-
-def _is_ours(name: str) -> bool:
-    is_ours = name in _OURS or _OURS_BY_NAME.fullmatch(name) is not None
-    return is_ours and not _OF_THE_ENVIRONMENT.fullmatch(name)
 
 
 def _take(file: EnvFile, values: dict[str, str]) -> EnvFile:

@@ -7,6 +7,7 @@ is data, so `token_from_environment` looks it up.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -367,6 +368,17 @@ _SENT_TO = (
 _SECRETS = frozenset(name.upper() for name, field in Settings.model_fields.items() if _holds_secret(field.annotation))
 
 
+# Tokens that workspaces name, and what is said beside the settings. What steers the interpreter, the loader or other
+# programs is not ours.
+_OURS_BY_NAME = re.compile(r"ARCANA_[A-Z0-9_]+|POSTGRES_PASSWORD|[A-Z0-9_]*TOKEN[A-Z0-9_]*")
+
+
+def is_ours(variable: str) -> bool:
+    """Whether a file `.env` may set the variable of this name, by its name."""
+    is_setting = variable.isupper() and variable.lower() in Settings.model_fields
+    return is_setting or _OURS_BY_NAME.fullmatch(variable) is not None
+
+
 def is_secret(variable: str) -> bool:
     """Whether the variable of this name is a secret: one of ours, or a token that a workspace may name."""
     return variable in _SECRETS or ("TOKEN" in variable and variable.lower() not in Settings.model_fields)
@@ -468,9 +480,15 @@ def token_from_environment(variable: str, workspace: str, platform: str, address
     if not value:
         raise MissingToken(
             f"Workspace '{workspace}' reads its {platform} token from {variable}, which is not set. "
-            f"Set {variable} in the environment or in .env (its name then has to hold TOKEN) and run the command again."
+            f"Set {variable} in the environment{_or_in_a_file(variable)}."
         )
     return require_token(value, f"{variable}, the token of workspace '{workspace}',", platform)
+
+
+def _or_in_a_file(variable: str) -> str:
+    if is_ours(variable):
+        return " or in .env"
+    return ": from a file .env it is not taken, as its name does not hold TOKEN (in capitals, digits and _ alone)"
 
 
 def require_token(value: str, named: str, platform: str) -> SecretStr:

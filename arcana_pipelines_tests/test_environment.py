@@ -227,6 +227,17 @@ def test_a_secrets_file_that_the_environment_names_wins_over_the_secret_in_a_fil
     assert token_from_environment("NOTION_TOKEN", "acme", "Notion").get_secret_value() == "ntn_of_the_secret"
 
 
+def test_a_token_that_is_missing_is_told_with_the_rule_of_names_only_where_the_name_breaks_it(home: Path) -> None:
+    for name in ("NOTION_TOKEN", "FRESHDESK_API_KEY", "ACME_SUPPORT_TOKEN"):
+        with pytest.raises(MissingToken, match=rf"which is not set\. Set {name} in the environment or in \.env\.$"):
+            token_from_environment(name, "acme", "its source")
+    for name in ("ACME_API_KEY", "acme_token"):
+        write(home, f"{name}=x\n")
+        assert read_env_files()[0].left_out == (name,)
+        with pytest.raises(MissingToken, match=r"from a file \.env it is not taken, as its name does not hold TOKEN"):
+            token_from_environment(name, "acme", "its source")
+
+
 class TestAnAddressInAFile:
     """Alone it gets no secret of the environment."""
 

@@ -29,6 +29,12 @@ def cron_of(times: ScheduleTimes, key: str) -> str:
     return str(getattr(times, f"schedule_{key}"))
 
 
+def times_by_name(times: ScheduleTimes) -> dict[str, str]:
+    """When each of our schedules comes, those of audits first."""
+    others = {name: cron_of(times, key) for key, name in NAMES.items() if key != "audit"}
+    return {**dict.fromkeys(AUDIT_SCHEDULES.values(), cron_of(times, "audit")), **others}
+
+
 def require_times(times: ScheduleTimes) -> None:
     """Refuse times that never come.
 

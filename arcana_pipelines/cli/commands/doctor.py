@@ -202,10 +202,10 @@ def _dagster_home(settings: Settings) -> str:
 
 
 def _schedules(settings: Settings) -> str:
-    from arcana_pipelines.defs.schedule_times import NAMES, cron_of, require_times
+    from arcana_pipelines.defs.schedule_times import require_times, times_by_name
 
     require_times(settings)
-    times = ", ".join(f"{name} {cron_of(settings, key)}" for key, name in NAMES.items())
+    times = ", ".join(f"{name} {cron}" for name, cron in times_by_name(settings).items())
     return f"{times} ({settings.schedule_time_zone})"
 
 

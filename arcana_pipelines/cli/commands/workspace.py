@@ -91,7 +91,10 @@ def command() -> None:
     help="Where the pages are.",
 )
 @click.option(
-    "--token-env", metavar="NAME", help="Variable that holds the token (default NOTION_TOKEN, FRESHDESK_API_KEY)."
+    "--token-env",
+    metavar="NAME",
+    help="Variable that holds the token (default NOTION_TOKEN, FRESHDESK_API_KEY). A file .env sets one of another "
+    "name only where that holds TOKEN: ACME_TOKEN.",
 )
 @click.option("--token-stdin", is_flag=True, help="Read the token from standard input and keep it, encrypted.")
 @click.option("--path", type=click.Path(path_type=Path), help="Folder or zip of a Markdown & CSV export.")
@@ -235,7 +238,7 @@ def budget(slug: str, usd: str | None, as_json: bool) -> None:
 @command.command(name="set", cls=WorkspaceCommand)
 @click.argument("slug")
 @click.option("--name", help="Another name for people.")
-@click.option("--token-env", metavar="NAME", help="Another variable that holds the token.")
+@click.option("--token-env", metavar="NAME", help="Another variable that holds the token; see `add`.")
 @click.option("--token-stdin", is_flag=True, help="Read the token from standard input and keep it, encrypted.")
 @click.option("--path", type=click.Path(path_type=Path), help="Where the export lies now (source notion-export).")
 @_takes_source_options(default=None)
