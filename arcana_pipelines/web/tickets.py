@@ -80,7 +80,10 @@ def add_tickets(app: FastAPI, gate: Gate, database: Database) -> None:
         with database.connection(access.company_id) as connection:
             known = platforms_of(connection, access.company_id, read)
         if len(known) > 1:
-            said = f"There are tickets of several platforms: name one as `platform`, {' or '.join(known)}."
+            said = (
+                f"There are tickets of several platforms: name one as `platform`, {' or '.join(known)}, or a workspace "
+                "as `workspace`."
+            )
             raise Refused(422, "invalid-request", said)
         return known[0] if known else FRESHDESK
 
@@ -141,8 +144,9 @@ def add_tickets(app: FastAPI, gate: Gate, database: Database) -> None:
         ticket: Annotated[
             str, Path(description="Its number on the platform, or its `id`.", max_length=200, examples=["20"])
         ],
+        workspace: _Workspace = None,
         platform: _Platform = None,
         seen: Seen = None,
     ) -> Response:
         """Messages that agents alone see are among them where the key has the scope `notes` in its workspace."""
-        return tagged(shown_all(repository(access, platform, None).get_ticket_by_id(ticket)), seen)
+        return tagged(shown_all(repository(access, platform, workspace).get_ticket_by_id(ticket)), seen)

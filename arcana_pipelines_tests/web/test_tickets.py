@@ -158,9 +158,14 @@ class TestWhoseTheyAre:
     def test_a_platform_is_named_where_there_are_several(self, help_: Help) -> None:
         add_desk(help_.api.acme.database, "other", platform="otherdesk").add("00")
         with help_.key(Permission("read", None, None)) as client:
-            refused = problem(client.get(f"{TICKETS}/00"))
-            assert refused["status"] == 422 and "freshdesk or otherdesk" in refused["detail"]
-            assert client.get(f"{TICKETS}/00", params={"platform": "otherdesk"}).json()["workspace"] == "other"
+            for path in (TICKETS, f"{TICKETS}/stats", f"{TICKETS}/00"):
+                refused = problem(client.get(path))
+                assert refused["status"] == 422 and "`platform`, freshdesk or otherdesk, or" in refused["detail"]
+            for named in ({"platform": "otherdesk"}, {"workspace": "other"}):
+                assert client.get(f"{TICKETS}/00", params=named).json()["workspace"] == "other"
+                assert client.get(f"{TICKETS}/stats", params=named).json()["total_tickets"] == 1
+            assert client.get(f"{TICKETS}/00", params={"workspace": "help"}).json()["workspace"] == "help"
+            assert problem(client.get(f"{TICKETS}/10", params={"workspace": "help"}))["status"] == 404
             assert listed(client, workspace="other") == ["00"]
         with help_.api.client("read", slug="other") as client:
             assert listed(client) == ["00"]  # those that it may not read are no reason to ask
