@@ -26,14 +26,20 @@ OVERLAP_DAYS = 7
 # What the keys are called that are made for links of `arcana up`.
 LINK_NAME = "the page's link of `arcana up`"
 
+OPENS_NOTHING = (
+    "This key opens nothing: the scope `notes` only adds private notes to what `search` and `read` open. Make one that "
+    "has `search` or `read`, too."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key that was made. `key` is shown once, and stored nowhere."""
+    """A key that was made. `key` is shown once, and stored nowhere. `note`: what it lacks to be of use."""
 
     key_id: str
     key: str
     expires_at: datetime | None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +125,9 @@ def create(
                 ],
             },
         )  # fmt: skip
-    return NewKey(key_id, key, expires_at)
+    # Private notes are shown by what other scopes open.
+    note = OPENS_NOTHING if {each.scope for each in permissions} == {"notes"} else None
+    return NewKey(key_id, key, expires_at, note)
 
 
 def rotate(

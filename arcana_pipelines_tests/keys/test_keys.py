@@ -240,4 +240,6 @@ class TestAFilter:
         wrong = run(*asked, "--filter", "pages")
         assert isinstance(wrong.exception, WrongUse) and "Write it as in a search" in str(wrong.exception)
         assert run(*asked, "--filter", '{"kinds": ["page"]}').exit_code == 0
+        assert "opens nothing" in run("create", "--workspace", "acme", "--scope", "notes").stderr
+        assert run(*asked, "--scope", "notes").stderr == ""
         assert """search in acme within {"kinds": ["page"]}""" in run("list").output

@@ -121,7 +121,9 @@ class TestAKey:
             assert (
                 listed["state"] == "good" and listed["name"] == "help desk" and listed["created_by"].startswith("key:")
             )
-            assert key not in client.get("/v1/keys").text
+            assert key not in client.get("/v1/keys").text and made.json()["note"] is None
+            notes_alone = client.post("/v1/keys", json={**KEY, "scopes": ["notes"]}).json()
+            assert notes_alone["note"].startswith("This key opens nothing: the scope `notes` only adds")
             with api.with_key(key) as other:
                 assert other.post(SEARCH, json={"query": "vacation"}).status_code == 200
                 rotated = client.post(f"/v1/keys/{key_id}/rotate", json={"overlap_days": 0}).json()

@@ -151,3 +151,5 @@ def _show(made: NewKey, as_json: bool) -> None:
     until = f" until {made.expires_at:%Y-%m-%d}" if made.expires_at else ""
     say("Key {}{}. It is shown this once:", made.key_id, until)
     click.echo(made.key)
+    if made.note:
+        click.echo(made.note, err=True)
