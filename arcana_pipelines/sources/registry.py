@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,6 +22,7 @@ from arcana_pipelines.sources.notion.options import NotionOptions
 from arcana_pipelines.sources.protocol import Source
 
 if TYPE_CHECKING:
+    from arcana_pipelines.sources.client import Patience
     from arcana_pipelines.sources.freshdesk.api import FreshdeskApi
     from arcana_pipelines.sources.notion.api import NotionApi
 
@@ -42,6 +43,7 @@ class Opening:
         token: the token that its variable holds; None where the platform has none.
         database: for what processes share, such as a rate limit; no connection is held.
         hurried: a person or a sensor waits: the source fails rather than wait.
+        seconds: how long one answer may take, the wait for its turn included; None: as the source is set up.
     """
 
     slug: str
@@ -49,6 +51,7 @@ class Opening:
     token: SecretStr | None
     database: Database
     hurried: bool = False
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +169,7 @@ def open_source(
         WrongUse: the platform is not installed, or a library that it needs is missing.
     """
     known = require_platform(platform, slug)
-    token = _token(known, credential_ref, slug, database)
+    token = token_of(known, credential_ref, slug, database)
     opening = Opening(slug=slug, config=config, token=token, database=database, hurried=hurried)
     if not known.extra:
         return known.open(opening)
@@ -194,11 +197,18 @@ def check_source(
     known = platform_named(platform)
     if known is not None:
         if credential_ref != STORED or database is not None:
-            _token(known, credential_ref, slug, database)
+            token_of(known, credential_ref, slug, database)
         known.check(config)
 
 
-def _token(known: Platform, credential_ref: str | None, slug: str, database: Database | None) -> SecretStr | None:
+def token_of(known: Platform, credential_ref: str | None, slug: str, database: Database | None) -> SecretStr | None:
+    """A workspace's token, out of its variable or the database; None where its platform has none.
+
+    Raises:
+        MissingToken: the variable that should hold it is not set.
+        CredentialUnreadable: it is in the database and cannot be decrypted.
+        InvalidSetting: where it would be sent, a file `.env` alone says.
+    """
     if credential_ref != STORED or known.token_variable is None:
         return known.token(credential_ref, slug)
     assert database is not None
@@ -247,15 +257,26 @@ def _not_installed(platform: str) -> str:
     )
 
 
+def _patience(opening: Opening, timeout: float) -> Patience:
+    from arcana_pipelines.sources.client import HURRIED, Patience
+
+    patience = HURRIED if opening.hurried else Patience(timeout=timeout)
+    if opening.seconds is None:
+        return patience
+    # A whole answer may take twice the timeout, after a wait for its turn.
+    third = opening.seconds / 3
+    return replace(patience, timeout=third, longest_pause=third)
+
+
 def open_notion_api(opening: Opening) -> NotionApi:
     """A client of the Notion API with the opening's token."""
-    from arcana_pipelines.sources.client import HURRIED, Patience, fingerprint
+    from arcana_pipelines.sources.client import fingerprint
     from arcana_pipelines.sources.limiter import RateLimiter
     from arcana_pipelines.sources.notion.api import NotionApi
 
     assert opening.token is not None
     settings = opening.database.settings
-    patience = HURRIED if opening.hurried else Patience(timeout=settings.notion_timeout)
+    patience = _patience(opening, settings.notion_timeout)
     limiter = RateLimiter(
         opening.database,
         fingerprint(opening.token),
@@ -324,13 +345,13 @@ def freshdesk_domain(opening: Opening) -> str:
 
 def open_freshdesk_api(opening: Opening) -> FreshdeskApi:
     """A client of the Freshdesk API with the opening's key."""
-    from arcana_pipelines.sources.client import HURRIED, Patience, fingerprint
+    from arcana_pipelines.sources.client import fingerprint
     from arcana_pipelines.sources.freshdesk import api
     from arcana_pipelines.sources.limiter import RateLimiter
 
     assert opening.token is not None
     settings = opening.database.settings
-    patience = HURRIED if opening.hurried else Patience(timeout=settings.freshdesk_timeout)
+    patience = _patience(opening, settings.freshdesk_timeout)
     said = settings.freshdesk_requests_per_minute
     credential, wait = fingerprint(opening.token), patience.longest_pause
     limiter = RateLimiter(

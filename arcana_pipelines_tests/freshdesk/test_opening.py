@@ -14,7 +14,11 @@ from pydantic import SecretStr
 
 from arcana_pipelines.cli.commands import workspace as workspace_commands
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.errors import InvalidSetting, MissingToken, WrongUse
+from arcana_pipelines.embedding.registry import model_of
+from arcana_pipelines.errors import ArcanaError, InvalidSetting, MissingToken, WrongUse
+from arcana_pipelines.indexes.builds import IndexSettings
+from arcana_pipelines.operations.source_tokens import token_checks
+from arcana_pipelines.pipeline import registration
 from arcana_pipelines.settings import Settings, note_from_file
 from arcana_pipelines.sources.freshdesk.domain import domain_of, normalise_domain
 from arcana_pipelines.sources.freshdesk.source import FreshdeskSource
@@ -154,6 +158,39 @@ class TestOpening:
             token = SecretStr(world.agents[agent].key)
             told = platform.owner(Opening(slug="doctor", config={}, token=token, database=database, hurried=True))
             assert told == f"an agent of 'acme' who sees {said}"
+
+    def test_doctor_asks_for_the_token_of_each_workspace_equal_ones_once_and_within_its_time(
+        self, database: Database, server: FreshdeskServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def register(slug: str, variable: str | None, platform: str = "freshdesk", **config: Any) -> None:
+            index = IndexSettings.of_model(*model_of(database.settings))
+            registration.register(
+                database, slug, platform, index, lambda _: None, lambda _: None,
+                source_config=config, credential_ref=variable, company=slug,
+            )  # fmt: skip
+
+        def found() -> dict[str, str]:
+            said = {}
+            for name, check in token_checks(database, 3):
+                try:
+                    said[name] = check()
+                except ArcanaError as error:
+                    said[name] = f"{type(error).__name__}: {error}"
+            return said
+
+        whose = "belongs to an agent of 'acme' who sees all tickets"
+        assert found() == {"freshdesk": f"the token of FRESHDESK_API_KEY {whose}"}
+        monkeypatch.setenv("WRONG_TOKEN", "not-the-key")
+        register("desk", None)
+        register("desk2", "FRESHDESK_API_KEY", private_notes=True)
+        register("wrong", "WRONG_TOKEN")
+        register("unset", "UNSET_TOKEN", platform="notion")
+        server.reset_log()
+        said = found()
+        assert said.pop("freshdesk of desk, desk2") == f"the token of FRESHDESK_API_KEY {whose}"
+        assert said.pop("freshdesk of wrong").startswith("TokenRevoked: ")
+        assert "UNSET_TOKEN, which is not set" in said.pop("notion of unset")
+        assert not said and len(server.log) == 2
 
 
 class TestOptions:

@@ -38,8 +38,8 @@ from arcana_pipelines.indexes.targets.targets import all_targets
 from arcana_pipelines.learning import reports
 from arcana_pipelines.multilingual_e5.weights import checked_weights, weights_problem
 from arcana_pipelines.net.post import host_of
-from arcana_pipelines.settings import Settings, giver, load_settings
-from arcana_pipelines.sources.registry import Opening, Platform, all_platforms
+from arcana_pipelines.operations.source_tokens import token_checks
+from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.workspaces.workspaces import list_all
 
 Finding = tuple[str, bool, str]
@@ -121,9 +121,8 @@ def _database(database: Database) -> Iterator[Finding]:
     yield from _indexes(database)
     yield from _targets(database)
     yield from _models(database)
-    for platform in all_platforms():
-        if platform.owner is not None and platform.token_variable and giver(platform.token_variable):
-            yield _tried(platform.name, partial(_owner, platform, database))
+    for name, check in token_checks(database, SECONDS):
+        yield _tried(name, check)
 
 
 def _stored_tokens(database: Database) -> Iterator[Finding]:
@@ -403,11 +402,3 @@ def _alerts(settings: Settings) -> str:
     host = host_of(settings.alert_webhook_url.get_secret_value())
     runs = f"with links to {settings.arcana_ui_url}" if settings.arcana_ui_url else "without links (ARCANA_UI_URL)"
     return f"posted to {host}, {runs}"
-
-
-def _owner(platform: Platform, database: Database) -> str:
-    schema.require_current(database)
-    assert platform.owner is not None
-    token = platform.token(None, "doctor")
-    owner = platform.owner(Opening(slug="doctor", config={}, token=token, database=database, hurried=True))
-    return f"the token of {platform.token_variable} belongs to {owner}"
