@@ -80,7 +80,7 @@ def summarise_tickets() -> None:
     default_status=dg.DefaultSensorStatus.RUNNING,
     job_name=SUMMARISE_JOB,
     description="Asks for summaries of tickets, one run at a time, where SUMMARY_MODEL is set, one is missing or "
-    "stale, and the day's budget is not used up. Pauses after failures in a row.",
+    "stale, and the day's budget is not used up: in every workspace but the sample's. Pauses after failures in a row.",
 )
 def ticket_summaries(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Asks for one run where a workspace has something to be summarised."""

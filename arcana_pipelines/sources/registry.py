@@ -77,6 +77,7 @@ class Platform:
         out_of_reach: why it cannot be read, where that can be seen without opening it; else None.
         owner: whose the token is, in words, by asking the server.
         extra: the extra of this distribution that brings its libraries, if one does.
+        is_sample: whether what it reads is ours, to try things with: nobody's money is spent on it.
     """
 
     kind: ClassVar[str] = "source"
@@ -95,6 +96,7 @@ class Platform:
     out_of_reach: Callable[[Mapping[str, Any]], str | None] = lambda config: None
     owner: Callable[[Opening], str] | None = None
     extra: str = ""
+    is_sample: bool = False
 
     def __post_init__(self) -> None:
         """Refuse an asset that there is not.
@@ -146,6 +148,11 @@ def asset_of(platform: str) -> str:
 def our_platforms() -> tuple[Platform, ...]:
     """Those that this distribution brings; no plug-in is loaded."""
     return _OURS
+
+
+def sample_platforms() -> list[str]:
+    """The names of those whose workspaces are samples."""
+    return [platform.name for platform in _OURS if platform.is_sample]
 
 
 def all_platforms() -> tuple[Platform, ...]:
@@ -429,6 +436,7 @@ _SAMPLE_HELPDESK = Platform(
     asset=TICKETS,
     is_cheap_to_ask=True,
     extra="files",
+    is_sample=True,
 )
 
 _OURS = (

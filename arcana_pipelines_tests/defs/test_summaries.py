@@ -13,7 +13,9 @@ from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.failed_runs import failed_runs
 from arcana_pipelines.defs.runs import JOB_TAG, Home
 from arcana_pipelines.defs.summaries import ticket_summaries
+from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.testing.openai_server import EmbeddingServer
+from arcana_pipelines.tickets.summaries.counts import summary_counts
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.tickets.conftest import KEY, of_chat
 from arcana_pipelines_tests.tickets.helpdesk import Helpdesk
@@ -80,6 +82,20 @@ def test_a_run_is_asked_for_when_tickets_wait_and_not_once_they_are_summarised(
     assert tick.cursor is not None
     helpdesk.write(4, "Another one.")
     assert tick.asks() is True
+
+
+def test_no_tickets_of_the_sample_are_summarised_counted_or_sent(
+    helpdesk: Helpdesk, instance: dg.DagsterInstance, tick: Ticks, chat: EmbeddingServer
+) -> None:
+    helpdesk.change("UPDATE workspace SET platform = 'sample_helpdesk'")
+    helpdesk.fill(3)
+    assert tick.asks() is False
+    assert run(instance) and run(instance, workspace=helpdesk.slug)
+    with pytest.raises(WrongUse, match="'acme' is the sample"):
+        helpdesk.make()
+    with helpdesk.database.connection() as connection:
+        assert summary_counts(connection) == []
+    assert chat.chats == []
 
 
 def test_another_model_makes_all_of_them_anew(

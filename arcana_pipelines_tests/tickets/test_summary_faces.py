@@ -127,6 +127,7 @@ class TestDoctor:
         helpdesk.fill(1)
         detail = doctor._summaries(load_settings())
         assert "chat-1 is one of its models" in detail and "1,000,000 tokens" in detail
+        assert "every workspace but the sample's" in detail and "Switch it off in Dagster" in detail
         assert chat.requests == ["GET /v1/models"]
 
     @pytest.mark.parametrize(

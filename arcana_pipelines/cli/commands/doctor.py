@@ -393,7 +393,11 @@ def _reranker(settings: Settings) -> str:
 def _summaries(settings: Settings) -> str:
     from arcana_pipelines.tickets.summaries.probe import looked_at
 
-    return f"{looked_at(settings, SECONDS)}; {settings.summary_budget:,} tokens a day and workspace at most"
+    return (
+        f"{looked_at(settings, SECONDS)}; the sensor ticket_summaries has the tickets of every workspace but the "
+        f"sample's sent there, {settings.summary_budget:,} tokens a day and workspace at most (SUMMARY_BUDGET). Switch "
+        "it off in Dagster to stop that"
+    )
 
 
 def _alerts(settings: Settings) -> str:

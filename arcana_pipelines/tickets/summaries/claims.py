@@ -18,6 +18,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import SummaryFailed, SummaryRefused, SummaryUnusable
 from arcana_pipelines.settings import Settings
+from arcana_pipelines.sources.registry import sample_platforms
 from arcana_pipelines.tickets.summaries.answer import SummaryText
 from arcana_pipelines.tickets.summaries.outcome import MOST_REQUESTS, Outcome
 from arcana_pipelines.tickets.summaries.prompt import PROMPT_VERSION, Message, Prompt, prompt_of
@@ -190,12 +191,13 @@ def _rest(problem: SummaryFailed) -> float:
 
 
 def with_tickets(connection: Connection) -> list[Workspace]:
-    """The active workspaces that have tickets, by their slugs."""
+    """The active workspaces whose tickets are summarised, by their slugs: those that have some, the sample not."""
     slugs = set(
         query.scalars(
             connection,
-            "SELECT w.slug FROM workspace w WHERE w.status = 'active' "
+            "SELECT w.slug FROM workspace w WHERE w.status = 'active' AND w.platform <> ALL(%s) "
             "AND EXISTS (SELECT FROM tickets t WHERE t.workspace_id = w.workspace_id)",
+            [sample_platforms()],
         )
     )
     return [workspace for workspace in list_all(connection) if workspace.slug in slugs]

@@ -8,6 +8,7 @@ from uuid import UUID
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.sources.registry import sample_platforms
 from arcana_pipelines.tickets.summaries.prompt import PROMPT_VERSION
 
 load_sql = statements_beside(__file__)
@@ -60,12 +61,12 @@ class MonthlySummaryUsage:
 def summary_counts(
     connection: Connection, workspace_id: UUID | None = None, model: str | None = None
 ) -> list[SummaryCounts]:
-    """Of one workspace or of all that have tickets.
+    """Of one workspace or of all that have tickets, the sample not: its tickets are never summarised.
 
     With `model`, a summary of another model or prompt waits to be made anew, and all are read; without, it counts.
     """
     version = PROMPT_VERSION if model else None
-    asked = {"workspace_id": workspace_id, "model": model, "prompt_version": version}
+    asked = {"workspace_id": workspace_id, "model": model, "prompt_version": version, "samples": sample_platforms()}
     return query.rows(connection, SummaryCounts, load_sql("counts"), asked)
 
 

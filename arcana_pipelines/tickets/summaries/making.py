@@ -12,10 +12,11 @@ from typing import Literal
 import psycopg
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.errors import SummaryRefused, SummaryUnusable
+from arcana_pipelines.errors import SummaryRefused, SummaryUnusable, WrongUse
 from arcana_pipelines.net.in_flight import in_flight
 from arcana_pipelines.net.workers import worker_threads
 from arcana_pipelines.settings import Settings
+from arcana_pipelines.sources.registry import sample_platforms
 from arcana_pipelines.tickets.summaries.claims import Claimed, Claims, NoRoom
 from arcana_pipelines.tickets.summaries.outcome import Outcome
 from arcana_pipelines.workspaces.workspaces import Workspace
@@ -72,7 +73,10 @@ def make_summaries(
 
     Raises:
         InvalidSetting: no model is set.
+        WrongUse: it is the workspace of the sample.
     """
+    if workspace.platform in sample_platforms():
+        raise WrongUse(f"'{workspace.slug}' is the sample: no model is paid for its tickets.")
     return _Making(connection, workspace, settings, most, seconds).make()
 
 

@@ -1,5 +1,6 @@
 -- How many summaries each workspace with tickets has, waits for and could not get, and what they have used today (UTC).
--- in: workspace_id (or NULL: of all workspaces), model, prompt_version (both NULL: whichever; then no summary is read)
+-- in: workspace_id (or NULL: of all workspaces), model, prompt_version (both NULL: whichever; then no summary is read),
+--     samples (platforms that are left out)
 -- out: the fields of SummaryCounts; no row where there are no tickets
 SELECT w.slug AS workspace, t.made, t.failed, t.waiting, t.under_way,
        (SELECT coalesce(sum(u.input_tokens + u.output_tokens), 0)::bigint FROM summary_usage u
@@ -26,5 +27,5 @@ CROSS JOIN LATERAL (
           AND x.removed_at IS NULL AND x.content_hash IS NOT NULL
     ) one
 ) t
-WHERE (%(workspace_id)s::uuid IS NULL OR w.workspace_id = %(workspace_id)s) AND t.tickets > 0
+WHERE (%(workspace_id)s::uuid IS NULL OR w.workspace_id = %(workspace_id)s) AND t.tickets > 0 AND w.platform <> ALL(%(samples)s)
 ORDER BY w.slug;
