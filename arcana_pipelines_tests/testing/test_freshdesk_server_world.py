@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -423,8 +424,14 @@ def test_the_command_serves_a_seeded_help_desk_in_real_time() -> None:
     process = subprocess.Popen(given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY)
     assert process.stdout is not None and process.stderr is not None
     try:
-        key = process.stderr.readline().removeprefix("API key: ").strip()
+        assert re.search(
+            r"^\d tickets are listed, \d are in the trash or spam, and \d archived\.", process.stderr.readline()
+        )
+        told = [process.stderr.readline().strip().removeprefix("export ").split("=") for _ in range(3)]
+        (_, address), (_, domain), (_, key) = told
+        assert [name for name, _ in told] == ["FRESHDESK_BASE_URL", "FRESHDESK_DOMAIN", "FRESHDESK_API_KEY"]
         url = process.stdout.readline().strip()
+        assert (address, domain) == (url, "acme")
         with plain_http(base_url=f"{url}/api/v2", auth=(key, "X")) as client:
             answer = client.get("/tickets", params={"updated_since": "1970-01-01T00:00:00Z"})
         assert answer.headers["X-RateLimit-Total"] == "400.0"

@@ -13,7 +13,7 @@ from arcana_pipelines.testing.freshdesk_server.server import FreshdeskServer
 
 
 def main() -> None:
-    """Serve; the one line on standard output is the address; the API key is told on standard error."""
+    """Serve; the one line on standard output is the address; on standard error is what to set, to be pasted."""
     parser = argparse.ArgumentParser(prog="python -m arcana_pipelines.testing.freshdesk_server", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (%(default)s)")
     parser.add_argument("--tickets", type=int, default=200, help="tickets to make (%(default)s)")
@@ -29,7 +29,17 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     with FreshdeskServer(world, given.plan, port=given.port) as server:
         server.latency_seconds = given.latency
-        print(f"API key: {world.key}", file=sys.stderr, flush=True)
+        tickets = list(world.tickets.values())
+        removed = [each for each in tickets if each.deleted or each.spam]
+        listed = sum(each.is_listed for each in tickets)
+        for line in (
+            f"{listed} tickets are listed, {len(removed)} are in the trash or spam, and "
+            f"{len(tickets) - listed - len(removed)} archived. In the shell that reads them:",
+            f"export FRESHDESK_BASE_URL={server.url}",
+            f"export FRESHDESK_DOMAIN={world.domain}",
+            f"export FRESHDESK_API_KEY={world.key}",
+        ):
+            print(line, file=sys.stderr, flush=True)
         print(server.url, flush=True)
         stop.wait()
 
