@@ -112,8 +112,8 @@ class Answer:
 class AnsweringServer(HttpServer):
     """A server whose answers are made by `answer`, each connection in a thread of its own."""
 
-    def __init__(self) -> None:
-        super().__init__(_Threads(self))
+    def __init__(self, *, port: int = 0) -> None:
+        super().__init__(_Threads(self), port=port)
 
     def answer(self, request: Request) -> Answer | None:
         """The answer to a request; None ends the connection without one. Called by several threads."""

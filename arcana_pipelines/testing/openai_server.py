@@ -1,6 +1,6 @@
 """A stand-in of OpenAI's embeddings, files, batches, transcriptions and chat completions, over real HTTP.
 
-    with EmbeddingServer(dimensions=8) as server:
+    with EmbeddingServer(dimensions=8) as server:  # or: python -m arcana_pipelines.testing.openai_server
         client = openai.OpenAI(api_key="sk-stand-in", base_url=server.base_url)
 
 It keeps OpenAI's limits, counts the tokens that it would bill, and fails on command (`server.fail`). The vector of a
@@ -13,12 +13,15 @@ be told what to say instead (`server.sayings`), be silent (`server.is_silent`), 
 
 from __future__ import annotations
 
+import argparse
 import base64
 import email
 import hashlib
 import itertools
 import json
 import re
+import signal
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -98,7 +101,7 @@ class EmbeddingServer(AnsweringServer):
         chat_refuses: keys of a request for a chat completion that this endpoint does not know.
     """
 
-    def __init__(self, dimensions: int = 8, refuses: str | None = None) -> None:
+    def __init__(self, dimensions: int = 8, refuses: str | None = None, *, port: int = 0) -> None:
         self.dimensions = dimensions
         self.refuses = refuses
         self.requests: list[str] = []
@@ -120,7 +123,7 @@ class EmbeddingServer(AnsweringServer):
         self._faults: list[Fault] = []
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
-        super().__init__()
+        super().__init__(port=port)
         self.base_url = f"{self.address}/v1"
 
     def fail(
@@ -280,8 +283,13 @@ class EmbeddingServer(AnsweringServer):
         }  # fmt: skip
 
     def _summary(self, sent: list[str]) -> str:
-        ticket = json.loads(sent[-1])
-        text = " ".join([ticket["title"], *(message["text"] for message in ticket["messages"])])
+        try:
+            ticket = json.loads(sent[-1])
+            text = " ".join([ticket["title"], *(message["text"] for message in ticket["messages"])])
+        except (ValueError, TypeError, LookupError):
+            raise _Refused(
+                400, "This stand-in summarises a ticket of Arcana Pipelines, and says nothing else."
+            ) from None
         if self.obeys and (order := _ORDER.search(text)):
             # All that it knows, as a model that is taken in would say it.
             return f"{order[0]}\n{sent[0]}\n" * 50
@@ -359,3 +367,37 @@ def vector_of(text: str, dimensions: int) -> np.ndarray[Any, np.dtype[np.float32
 def _sent(text: str, dimensions: int, encoding: str | None) -> Any:
     vector = vector_of(text, dimensions)
     return base64.b64encode(vector.astype("<f4").tobytes()).decode() if encoding == "base64" else vector.tolist()
+
+
+def main() -> None:
+    """Serve until interrupted; the one line on standard output is the base URL; on standard error is what to set."""
+    parser = argparse.ArgumentParser(
+        prog="python -m arcana_pipelines.testing.openai_server",
+        description="A stand-in of OpenAI's API: summaries and embeddings that mean nothing, until interrupted.",
+    )
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (%(default)s)")
+    given = parser.parse_args()
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with EmbeddingServer(1536, port=given.port) as server:
+        chat_model, embedding_model = server.models
+        for line in (
+            "For summaries of tickets, in the shell that makes them:",
+            f"export SUMMARY_BASE_URL={server.base_url}",
+            f"export SUMMARY_MODEL={chat_model}",
+            "export SUMMARY_API_KEY=sk-stand-in",
+            "For embeddings, in an installation to try this with:",
+            "export EMBEDDING_PROVIDER=openai",
+            f"export OPENAI_BASE_URL={server.base_url}",
+            f"export OPENAI_EMBEDDING_MODEL={embedding_model}",
+            "export OPENAI_API_KEY=sk-stand-in",
+        ):
+            print(line, file=sys.stderr, flush=True)
+        print(server.base_url, flush=True)
+        stop.wait()
+
+
+if __name__ == "__main__":
+    main()
