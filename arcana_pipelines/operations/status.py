@@ -42,7 +42,8 @@ class LastSync:
         generation: its number.
         mode: `incremental`, `full` or `audit`.
         listing_complete: the source listed everything that it was asked for; None while it lists.
-        problems: why the listing is not complete, in words.
+        problems: why the listing is not complete, in words; of one that is not finished what its run failed with, where
+            an alert says so and it was not the source (see `SourceState.problem`).
         started_at: aware.
         finished_at: aware; None until it is done.
         pages: what became of how many pages (see `SyncReport.pages_as_dict`).
@@ -69,7 +70,7 @@ class SourceState:
     """What keeps a workspace from its source, and what the source has that this release does not know.
 
     Attributes:
-        problem: why the source cannot be looked at, in words; None where it can.
+        problem: why the source cannot be looked at or read, in words; None where it can.
         paused_until: aware; until then the source wants to be asked nothing. None: it did not say so.
         pause_reason: what it said.
         unknown_types: on how many pages each type stands that is not known.
@@ -202,16 +203,27 @@ def _last_sync(connection: Connection, workspace: Workspace, is_running: bool) -
     )
     noted = generations.counters(connection, generation)
     report = sync_report(connection, workspace, generation)
+    state = _state_of(times.finished_at is not None, is_running, noted)
     return LastSync(
-        state=_state_of(times.finished_at is not None, is_running, noted),
+        state=state,
         generation=report.generation,
         mode=report.mode,
         listing_complete=times.listing_complete,
-        problems=report.problems,
+        problems=report.problems or (_failure(connection, workspace) if state == "not finished" else []),
         started_at=times.started_at,
         finished_at=times.finished_at,
         pages=report.pages_as_dict(),
         waiting_removals=report.waiting_removals,
+    )
+
+
+def _failure(connection: Connection, workspace: Workspace) -> list[str]:
+    return query.scalars(
+        connection,
+        "SELECT a.detail FROM alert a JOIN workspace w ON w.slug = a.workspace "
+        "WHERE w.workspace_id = %s AND w.poll_problem IS NULL AND a.resolved_at IS NULL "
+        "AND a.cause = 'failed_run' AND a.subject = 'sync' AND a.detail <> ''",
+        [workspace.workspace_id],
     )
 
 

@@ -289,7 +289,7 @@ def _finish(
         # The source has answered: what the looks have found before is over, and they need not wait any more.
         connection.execute(
             "UPDATE workspace SET poll_failures = 0, poll_problem = NULL, poll_after = NULL "
-            "WHERE workspace_id = %s AND poll_failures > 0",
+            "WHERE workspace_id = %s AND (poll_failures > 0 OR poll_problem IS NOT NULL)",
             [generation.workspace_id],
         )
     source_config = scalar(

@@ -8,11 +8,12 @@ wherever it runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from arcana_pipelines.embedding.prices import PricingPolicy
-from arcana_pipelines.errors import BudgetReached
+from arcana_pipelines.errors import BudgetReached, CredentialUnreadable, MissingToken, SourceError
 from arcana_pipelines.indexes.builds import Build, builds_of
 from arcana_pipelines.indexes.lifecycle import builds_to_drop, drop_builds
 from arcana_pipelines.ledger import generations, pages
@@ -137,7 +138,7 @@ def read_pages(
         pages.release(connection, workspace_id, request.page)
     is_estimate = request.purpose is Purpose.STAGE
     follows = not is_estimate and may_follow(session)
-    with following(session, tell) as follower:
+    with _problem_noted(session), following(session, tell) as follower:
         did = sync_pages(
             connection,
             session.workspace,
@@ -164,6 +165,20 @@ def read_pages(
         pages.partial_pages(connection, workspace_id),
         freshness(connection, workspace_id),
     )
+
+
+@contextmanager
+def _problem_noted(session: Session) -> Iterator[None]:
+    """Write down why the source could not be read, for `arcana status`; the next answer of the source takes it away."""
+    try:
+        yield
+    except (SourceError, MissingToken, CredentialUnreadable) as error:
+        with session.connection.transaction():
+            session.connection.execute(
+                "UPDATE workspace SET poll_problem = %s WHERE workspace_id = %s",
+                [str(error), session.workspace.workspace_id],
+            )
+        raise
 
 
 def fetch_files(session: Session) -> FilesReport:

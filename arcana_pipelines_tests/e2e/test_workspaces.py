@@ -179,7 +179,7 @@ class TestStatus:
         assert json.loads(arcana.here("status", "acme", "--json").stdout)["source"]["problem"]
         assert arcana.here("workspace", "set", "acme", "--path", str(moved)).returncode == 0
         assert arcana.here("status", "--check").returncode == 0
-        assert "could not be looked at" not in arcana.here("status").stdout
+        assert "could not be read" not in arcana.here("status").stdout
 
     def test_hostile_texts_are_shown_as_they_are(self, arcana: Arcana, arcana_database_url: str, export: Path) -> None:
         added(arcana, "acme", export)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from arcana_pipelines.errors import TokenRevoked
+from arcana_pipelines.operations.alerts import FailedRun, find_causes, record
 from arcana_pipelines.operations.status import workspace_status
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.sync import SyncRequest, sync
@@ -73,6 +75,30 @@ NOTHING_YET: dict[str, Any] = {
 
 def test_of_a_workspace_that_was_never_synced(acme: Harness) -> None:
     assert json.dumps(status(acme)) == json.dumps(NOTHING_YET)
+
+
+def test_of_one_whose_sync_failed_says_why_until_the_source_has_answered(acme: Harness) -> None:
+    tokens = set(acme.world.tokens)
+    for _ in range(2):  # before the first sync, and after one
+        acme.world.tokens.clear()
+        with pytest.raises(TokenRevoked) as failed:
+            acme.sync(Mode.FULL)
+        assert "401" in str(failed.value)
+        assert status(acme)["source"]["problem"] == str(failed.value)
+        acme.world.tokens |= tokens
+        acme.sync(Mode.FULL)
+        assert status(acme)["source"]["problem"] is None
+
+
+def test_of_one_whose_sync_failed_elsewhere_than_at_the_source_says_what_the_alert_says(acme: Harness) -> None:
+    acme.sync()
+    run = FailedRun("acme", "sync", "run-1", "EmbeddingFailed", "The endpoint answered 500.")
+    with acme.database.connection() as connection:
+        record(connection, find_causes(connection, None, [run]), ["failed_run"], 30)
+    assert status(acme)["last_sync"]["problems"] == []
+    acme.rows("UPDATE sync_generation SET finished_at = NULL RETURNING 1")
+    last = status(acme)["last_sync"]
+    assert (last["state"], last["problems"]) == ("not finished", ["The endpoint answered 500."])
 
 
 @pytest.fixture

@@ -175,7 +175,7 @@ def _print_source(source: SourceState) -> None:
             source.pause_reason,
         )
     if source.problem:
-        say("  [yellow]the source could not be looked at:[/yellow]")
+        say("  [yellow]the source could not be read:[/yellow]")
         say("    {}", source.problem)
     for kind, pages in source.unknown_types.items():
         say("  {} pages hold '{}', which this release does not know", pages, kind)
