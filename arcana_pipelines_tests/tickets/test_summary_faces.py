@@ -33,6 +33,7 @@ def arcana(
     monkeypatch.setenv("SUMMARY_MODEL", "chat-1")
     monkeypatch.setenv("SUMMARY_BASE_URL", chat.base_url)
     monkeypatch.setenv("SUMMARY_API_KEY", KEY)
+    helpdesk.change("UPDATE workspace SET platform = 'freshdesk'")
     return lambda command, *arguments: CliRunner().invoke(command, arguments)
 
 
