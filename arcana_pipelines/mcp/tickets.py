@@ -15,6 +15,7 @@ from arcana_pipelines.errors import UnknownWorkspace, WrongUse
 from arcana_pipelines.mcp import sizes
 from arcana_pipelines.mcp.answers import NAME_TOKENS, NOTICE, PROPERTY_TOKENS, TITLE_TOKENS, largest
 from arcana_pipelines.retrieval.shown import shown, shown_all
+from arcana_pipelines.sources.registry import require_tickets
 from arcana_pipelines.tickets.repository import Message, SyncTicketRepository, Ticket, TicketPage, WholeTicket
 
 # Those that are listed where there are tickets alone.
@@ -92,11 +93,13 @@ def tickets_of(database: Database, slug: str, sees_internal: bool) -> SyncTicket
 
     Raises:
         UnknownWorkspace: there is none of this name (any more).
+        WrongUse: it has no tickets.
     """
     with database.connection() as connection:
         place = query.find(connection, _Place, _PLACE, [slug])
     if place is None:
         raise UnknownWorkspace.named(slug)
+    require_tickets(place.platform, slug)
     where = [place.workspace_id]
     return SyncTicketRepository(
         database, place.company_id, place.platform, workspaces=where, private_notes=where if sees_internal else False

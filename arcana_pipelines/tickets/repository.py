@@ -341,7 +341,8 @@ class SyncTicketRepository:
             for name, (kind, statement) in _NAMED.items():
                 if (wanted := asked[name]) is None:
                     continue
-                known = query.scalars(connection, self._statement(statement, self._within), self._within)
+                asked_for = {**self._within, "name": wanted}
+                known = query.scalars(connection, self._statement(statement, self._within), asked_for)
                 parameters[name] = [each for each in known if _folded(each) == _folded(wanted)]
                 if not parameters[name]:
                     return TicketPage([], None, _none_has(kind, wanted, known))

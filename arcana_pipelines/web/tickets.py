@@ -14,6 +14,7 @@ from arcana_pipelines.keys.access import Access
 from arcana_pipelines.retrieval.limits import LONGEST_VALUE
 from arcana_pipelines.retrieval.results import DESCRIBED
 from arcana_pipelines.retrieval.shown import shown_all
+from arcana_pipelines.sources.registry import require_tickets
 from arcana_pipelines.tickets.repository import FRESHDESK, SyncTicketRepository, Ticket, platforms_of
 from arcana_pipelines.web import cursors
 from arcana_pipelines.web.cursors import Cursors
@@ -61,10 +62,12 @@ def add_tickets(app: FastAPI, gate: Gate, database: Database) -> None:
         Raises:
             Refused: 403: it may read nowhere, or not there. 404: there is no such workspace. 422: no platform is named,
                 and there are tickets of several.
+            WrongUse: the workspace has no tickets.
         """
         read, notes = access.workspaces("read"), access.workspaces("notes")
         if workspace is not None:
             opened = gate.workspace(access, "read", workspace)
+            require_tickets(opened.platform, workspace)
             read, platform = frozenset([opened.workspace_id]), platform or opened.platform
         elif read is not None and not read:
             raise lacking(access, "read")

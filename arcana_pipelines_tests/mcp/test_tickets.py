@@ -112,6 +112,11 @@ def test_counts_are_those_of_the_workspace(desk: Desk, assistant: MakeAssistant)
     assert (answer["total_tickets"], answer["status_distribution"]) == (2, {"Closed": 1, "Open": 1})
 
 
+def test_a_workspace_of_pages_has_none(desk: Desk, database: Database, assistant: MakeAssistant) -> None:
+    add_desk(database, "book", platform="notion_export")
+    assert "Workspace 'book' has no tickets" in assistant("help", "book").refusal("ticket_stats", workspace="book")
+
+
 class TestReach:
     """Whoever may read a workspace reads its tickets, and private messages with the scope `notes` there."""
 

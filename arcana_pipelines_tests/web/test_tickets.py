@@ -170,6 +170,13 @@ class TestWhoseTheyAre:
         with help_.api.client("read", slug="other") as client:
             assert listed(client) == ["00"]  # those that it may not read are no reason to ask
 
+    def test_a_workspace_of_pages_is_refused(self, help_: Help) -> None:
+        add_desk(help_.api.acme.database, "book", platform="notion_export")
+        with help_.key(Permission("read", None, None)) as client:
+            for path in (TICKETS, f"{TICKETS}/stats", f"{TICKETS}/00"):
+                refused = problem(client.get(path, params={"workspace": "book"}))
+                assert refused["status"] == 422 and "Workspace 'book' has no tickets" in refused["detail"]
+
     def test_a_key_without_the_scope_is_told_so(self, help_: Help) -> None:
         with help_.api.client("search", "notes", "feedback", slug="help") as client:
             for path in (TICKETS, f"{TICKETS}/stats", f"{TICKETS}/00"):
