@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.sources.file_rules import FileRules
 from arcana_pipelines_tests.harness import Harness
 
@@ -14,20 +16,64 @@ DATA = Path(__file__).parents[2].parent / "shared" / "data" / "files"
 ROW = re.compile(r"\| (?P<path>[\w/.-]+) \| [\d.]+ \| (?P<what>[^|]*) \| (?P<found>[^|]*) \|")
 
 
-def expectations() -> dict[str, list[tuple[str | None, str]]]:
-    """Of each file the phrases that must be found, each with its place where one is named (`p1`, `slide 1`)."""
+SCANS = ("no-tounicode", "scanned", "image/english-korean", "image/korean-scan")
+
+
+def expectations(with_scans: bool = False) -> dict[str, list[tuple[str | None, str]]]:
+    """Of each file the phrases that must be found, each with its place where one is named (`p1`, `slide 1`).
+
+    Those that take OCR only `with_scans`.
+    """
     found: dict[str, list[tuple[str | None, str]]] = {}
     for row in ROW.finditer((DATA / "README.md").read_text()):
         place = None
         phrases: list[tuple[str | None, str]] = []
-        if not re.search(r"OCR|no text|no transcript|reported", row["found"]):
+        is_scan = any(each in row["path"] for each in SCANS)
+        if with_scans if is_scan else not re.search(r"OCR|no text|no transcript|reported", row["found"]):
             for named, phrase in re.findall(r"(?:\b(p\d+|slide \d+)\b)|`([^`]+)`", row["found"]):
                 if named:
                     place = named
-                elif not phrase.endswith((".txt", ".pdf")):
+                elif not phrase.endswith((".txt", ".pdf")) and not phrase.startswith("7KHTXLFN"):
                     phrases.append((place, phrase))
         found[row["path"]] = phrases
     return found
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_every_phrase_of_real_files_is_found_by_a_search_those_of_scans_too(acme: Harness) -> None:
+    if not DATA.is_dir():
+        pytest.skip("no ../shared/data/files beside the repository")
+    if shutil.which("tesseract") is None:
+        pytest.skip("tesseract is not installed")
+    acme.files = FileRules()
+    acme.database.settings = acme.database.settings.model_copy(update={"file_ocr": "on"})
+    page = acme.world.add_page("Sales handbook", blocks="What we attach.")
+    expected = expectations(with_scans=True)
+    for path in expected:
+        acme.world.add_file(page, "file", path.replace("/", "-"), (DATA / path).read_bytes())
+    assert acme.sync()["files"]["fetched"] == 37
+    missed = [
+        (path, where, phrase)
+        for path, phrases in expected.items()
+        for where, phrase in phrases
+        if not any(_says(hit, path.replace("/", "-"), where, phrase) for hit in acme.search(phrase, 50))
+    ]
+    assert missed == []
+
+
+def _says(hit: Hit, name: str, where: str | None, phrase: str) -> bool:
+    """Whether a hit is of this file, or of one with the same text that it names, in its place, and shows the phrase."""
+    text = " ".join(re.sub(r"\\(.)", r"\1", f"{' '.join(hit.heading_path)} {hit.text}").split())
+    if phrase not in text or name not in (hit.title, *(twin.title for twin in hit.duplicates)):
+        return False
+    if where is None:
+        return True
+    assert hit.file is not None
+    first = hit.file.page if where[0] == "p" else hit.file.slide
+    last = hit.file.last_page or first
+    number = int(where.removeprefix("slide ").removeprefix("p"))
+    return first is not None and last is not None and first <= number <= last
 
 
 @pytest.mark.slow
