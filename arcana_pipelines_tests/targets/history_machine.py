@@ -50,7 +50,7 @@ from arcana_pipelines_tests.pipeline.world_machine import (
     HastyHarness,
     WatchedDatabase,
     Writer,
-    _die_at,
+    die_at,
     end_if_it_hangs,
     in_haste,
 )
@@ -264,7 +264,7 @@ class TargetMachine(RuleBasedStateMachine):
         if chosen := self._pick([each for each in self._targets() if each.kind in FORKED], which):
             process = os.fork()
             if process == 0:
-                _die_at(beat, sent)
+                die_at(beat, sent)
                 self._be_child(chosen)
             _, status = os.waitpid(process, 0)
             self._saw_end(status)
