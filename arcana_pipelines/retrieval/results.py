@@ -39,6 +39,7 @@ class RelatedPage:
     `translation`, `derived`; `duplicate`; `links to`, `linked from`."""
 
     document_id: str
+    """As a hit's."""
 
     title: str
 

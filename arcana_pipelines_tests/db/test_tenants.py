@@ -101,6 +101,9 @@ def _prepared(connection: Connection, name: str, tenant: Tenant) -> tuple[sql.Co
         "chunk": chunks[0],
         "first": 0,
         "last": 10,
+        "kinds": ["ticket"],
+        "tells_related": True,
+        "open_alone": False,
     }
     if name in ("file", "files", "kept_file"):
         file = make_copy(tenant.harness, tenant.page, document, "plan.pdf")
