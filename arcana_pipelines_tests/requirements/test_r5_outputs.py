@@ -77,6 +77,8 @@ def hostile(api: Api) -> Api:
         connection.execute("UPDATE workspace SET name = %s", [words])
         connection.execute("UPDATE sync_generation SET problems = %s", [Jsonb([words])])
     with api.acme.database.connection() as connection:
+        # Of tickets, too, the same workspace tells.
+        connection.execute("UPDATE workspace SET platform = 'freshdesk' WHERE slug = 'acme'")
         acme = workspaces.find(connection, "acme")
     desk = Desk(api.acme.database, "acme", acme.company_id, acme.workspace_id, acme.platform)
     texts = dict.fromkeys(
