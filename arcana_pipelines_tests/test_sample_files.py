@@ -54,7 +54,7 @@ def _read(name: str) -> FileText:
         ),
         (
             "Daily_safety_checklist.docx",
-            ["# Limits", "- 3. Press the front bumper", "| Loudness of the horn | 72 dB |", "3년 동안 보관합니다"],
+            ["# Limits", "1. Press the front bumper", "| Loudness of the horn | 72 dB |", "3년 동안 보관합니다"],
         ),
         (
             "부서별_예산_2026.xlsx",

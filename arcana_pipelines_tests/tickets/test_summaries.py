@@ -321,6 +321,7 @@ class TestKilled:
     ) -> None:
         helpdesk.fill(7)
         assert helpdesk.make(most=1).made == 1
+        helpdesk.change("UPDATE workspace SET platform = 'freshdesk'")
         chat.is_silent = True
         chosen = {"SUMMARY_MODEL": "chat-1", "SUMMARY_BASE_URL": chat.base_url}
         command = "from arcana_pipelines.cli.ticket_summaries import summarise; summarise(['acme'])"
