@@ -441,11 +441,11 @@ def store_suspects(connection: Connection, generation: Generation, pages: Sequen
     )
 
 
-def mark_archived(connection: Connection, generation: Generation, pages: Sequence[str]) -> None:
+def mark_archived(connection: Connection, workspace_id: UUID, pages: Sequence[str]) -> None:
     """These are there, and no listing will show them again: a listing without them says nothing."""
     connection.execute(
         "UPDATE source_page SET is_archived = true WHERE workspace_id = %s AND external_id = ANY(%s)",
-        [generation.workspace_id, list(pages)],
+        [workspace_id, list(pages)],
     )
 
 
@@ -458,7 +458,7 @@ def record_looks(
         with connection.transaction():
             record(connection, generation, [ref for _, ref in found])
             archived = [ref.external_id for presence, ref in found if presence is Presence.ARCHIVED]
-            mark_archived(connection, generation, archived)
+            mark_archived(connection, generation.workspace_id, archived)
     return len(found)
 
 

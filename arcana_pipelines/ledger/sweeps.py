@@ -30,6 +30,7 @@ from arcana_pipelines.errors import (
     SourceUnavailable,
     TokenRevoked,
 )
+from arcana_pipelines.ledger import pages
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.ledger.removal import is_below_removed
 from arcana_pipelines.sources.protocol import Mode, Presence, Shown, Source
@@ -221,10 +222,7 @@ def _look(database: Database, source: Source, sweep: Sweep) -> Note:
         is_gone = presence in (Presence.GONE, Presence.TRASHED)
         if presence is Presence.ARCHIVED:
             # No later sweep asks for it again.
-            connection.execute(
-                "UPDATE source_page SET is_archived = true WHERE workspace_id = %s AND external_id = %s",
-                [sweep.workspace_id, page],
-            )
+            pages.mark_archived(connection, sweep.workspace_id, [page])
         if presence is Presence.ALIVE and ref is not None:
             # What lies below a page in the trash says of itself that it is there.
             generation = Generation(sweep.workspace_id, sweep.generation, Mode.INCREMENTAL)
