@@ -20,6 +20,8 @@ from arcana_pipelines.sources.limiter import RateLimiter
 from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef
 from arcana_pipelines.testing.conformance.sources import changed
 from arcana_pipelines.testing.freshdesk_server import FreshdeskServer, FreshdeskWorld
+from arcana_pipelines.testing.postgres import DatabaseServer
+from arcana_pipelines_tests.held_clock import move_clock, with_held_clock
 
 
 @dataclass
@@ -56,16 +58,17 @@ class Desk:
         """Let so much time pass, for the world and for all limiters."""
         self.slept.append(seconds)
         self.world.clock.advance(seconds)
-        with self.database.connection() as connection:
-            connection.execute(
-                "UPDATE source_limit SET paused_until = paused_until - make_interval(secs => %(s)s), "
-                "adjusted_at = adjusted_at - make_interval(secs => %(s)s)",
-                {"s": seconds},
-            )
-            connection.execute("UPDATE source_request SET second = second - make_interval(secs => %s)", [seconds])
+        move_clock(self.database, seconds)
 
     def settle(self) -> None:
         self.world.clock.advance(timedelta(minutes=10).total_seconds())
+
+
+@pytest.fixture
+def arcana_database_url(arcana_server: DatabaseServer) -> Iterator[str]:
+    """A database of this test's own, whose clock stands still as the world's does."""
+    with arcana_server.database() as url:
+        yield with_held_clock(url)
 
 
 @pytest.fixture

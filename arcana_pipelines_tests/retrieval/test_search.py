@@ -357,10 +357,12 @@ class TestTerms:
     @given(st.text(max_size=300) | st.text("aΣß가나-._/1\u0301\u00a0\u00a8\n ", max_size=60))
     @example("_.NET")
     @example("__@name, _#1")
+    @example("0Aaaa, e-mail")
     def test_a_chunk_has_the_terms_that_its_text_has_as_a_query(self, text: str) -> None:
         (weights,) = chunk_weights([("", (), text)])
         assert set(weights.terms) == query_terms(text).keys()
-        assert set(weights.words) == words_of(text)
+        # A typing error may be near to a part of a name, too; in a question no part is taken for one.
+        assert set(weights.words) >= words_of(text)
 
     @given(st.lists(st.text("ab 가나-1", max_size=30), max_size=5))
     def test_chunks_that_are_weighed_together_weigh_what_they_weigh_alone(self, texts: list[str]) -> None:

@@ -325,11 +325,13 @@ class TestKilled:
         chat.is_silent = True
         chosen = {"SUMMARY_MODEL": "chat-1", "SUMMARY_BASE_URL": chat.base_url}
         command = "from arcana_pipelines.cli.ticket_summaries import summarise; summarise(['acme'])"
-        killed = subprocess.Popen([sys.executable, "-c", command], env={**os.environ, **acme.environment, **chosen})
-        for _ in range(making.AT_ONCE):
-            assert chat.kept_waiting.acquire(timeout=60)
-        killed.kill()
-        killed.wait()
+        environment = {**os.environ, **acme.environment, **chosen}
+        with subprocess.Popen([sys.executable, "-c", command], env=environment) as killed:
+            try:
+                for _ in range(making.AT_ONCE):
+                    assert chat.kept_waiting.acquire(timeout=60)
+            finally:
+                killed.kill()
         chat.is_silent = False
         assert helpdesk.summarised() == [6]
         counts = helpdesk.counts()
