@@ -36,6 +36,15 @@ Action = Literal[
     "relation.removed",
     "file.added",
     "file.removed",
+    "taxonomy.imported",
+    "taxonomy.promoted",
+    "taxonomy.rolled_back",
+    "taxonomy.dropped",
+    "taxonomy.changed",
+    "topic.assigned",
+    "topic.removed",
+    "topic.accepted",
+    "topic.rejected",
 ]
 
 

@@ -19,7 +19,7 @@ from arcana_pipelines.retrieval.filters import Filters, Limits
 
 load_sql = statements_beside(__file__)
 
-Scope = Literal["search", "read", "notes", "sync", "feedback", "admin"]
+Scope = Literal["search", "read", "notes", "sync", "feedback", "review", "admin"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ USER = "5e1f0000-0000-4000-8000-000000000002"
 INDEX = "5e1f0000-0000-4000-8000-000000000003"
 TARGET = "5e1f0000-0000-4000-8000-000000000006"
 TICKET = "5e1f0000-0000-4000-8000-000000000007"
+TOPIC = "5e1f0000-0000-4000-8000-000000000008"
 COMPANY = "5e1f0000-0000-4000-8000-000000000005"
 BATCH = "5e1f0000-0000-4000-8000-000000000004"
 RETIRED_BUILD, ACTIVE_BUILD = 1, 2
@@ -442,6 +443,62 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
                 "seconds": 1.5,
             }
         ],
+        "taxonomy_version": [{**in_workspace, "version": "1.0.0", "ordinal": 1, "nodes": 1}],
+        "taxonomy_nodes": [
+            {
+                **in_workspace,
+                "node_id": TOPIC,
+                "version": "1.0.0",
+                "label": "People",
+                "canonical_path": ["People"],
+                "lft": 1,
+                "rgt": 2,
+            }
+        ],
+        "doc_taxonomy": [
+            {
+                **in_workspace,
+                "doc_id": _id("d", world.leave),
+                "node_id": TOPIC,
+                "version": "1.0.0",
+                "path": ["People"],
+                "confidence": 1.0,
+                "origin": "person",
+                "lft": 1,
+            }
+        ],
+        "taxonomy_decision": [
+            {
+                **in_workspace,
+                "doc_id": _id("d", world.leave),
+                "node_id": TOPIC,
+                "verdict": "accepted",
+                "decided_by": "user:kim",
+            }
+        ],
+        "taxonomy_change": [
+            {**in_workspace, "taxonomy_change_id": 9, "version": "1.0.0", "kind": "add", "to_node": TOPIC}
+        ],
+        "taxonomy_ended": [
+            {
+                **in_workspace,
+                "doc_id": _id("d", world.korean),
+                "node_id": TOPIC,
+                "version": "1.0.0",
+                "from_version": "0.9.0",
+                "path": ["Canteen"],
+                "origin": "rule",
+                "reason": "retired",
+            }
+        ],
+        "taxonomy_rule": [
+            {**in_workspace, "name": "leave", "position": 1, "node_id": TOPIC, "conditions": {"title": ["vacation"]}}
+        ],
+        "taxonomy_unknown_path": [{**in_workspace, "version": "1.0.0", "path": ["Pepole"]}],
+        "taxonomy_settings": [{**in_workspace, "topic_properties": ["Topic"]}],
+        "taxonomy_classified": [
+            {**in_workspace, "doc_id": _id("d", world.leave), "version": "1.0.0", "logic": "\\x0a"}
+        ],
         "source_limit": [{"credential_hash": "0" * 32, "configured": 180, "per_minute": 170.0, "reason": "429"}],
         "source_request": [{"credential_hash": "0" * 32, "second": FIRST_SYNC, "requests": 3}],
         "source_sweep": [
@@ -672,6 +729,8 @@ def insert(connection: Connection, held: dict[str, list[dict[str, Any]]]) -> Non
             connection.execute(
                 f"SELECT setval(pg_get_serial_sequence('{table}', '{key}'), 100)"  # type: ignore[arg-type]
             )
+    if _columns(connection, "taxonomy_version"):  # after its nodes, which stay as they are then
+        connection.execute("UPDATE taxonomy_version SET state = 'active', released_at = now(), activated_at = now()")
     connection.execute("SELECT setval('document_chunk_document_chunk_id_seq', 100)")
     grant_to_readers(connection)  # as whoever makes the tables of a build does
 

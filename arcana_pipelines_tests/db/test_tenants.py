@@ -243,8 +243,9 @@ class TestTables:
         assert ours.harness.rows(
             "SELECT p.proname, r.rolname FROM pg_proc p, pg_roles r WHERE p.prosecdef AND NOT r.rolsuper "
             "AND p.pronamespace = 'public'::regnamespace AND r.oid <> p.proowner AND r.rolname ~ '^arcana_' "
-            "AND r.rolname <> 'arcana_owner' AND has_function_privilege(r.oid, p.oid, 'EXECUTE')"
-        ) == [("workspace_for_key", "arcana_server")]
+            "AND r.rolname <> 'arcana_owner' AND r.rolname !~ '^arcana_company_' "
+            "AND has_function_privilege(r.oid, p.oid, 'EXECUTE') ORDER BY 1"
+        ) == [("taxonomy_labelled", "arcana_tenant"), ("workspace_for_key", "arcana_server")]
 
     @pytest.mark.parametrize("role", [lease.SERVER, lease.READER])
     def test_nobody_runs_anything_as_the_owner_by_a_trigger_on_a_view_of_their_own(

@@ -31,6 +31,15 @@ ACTIONS = (
     "relation.removed",
     "file.added",
     "file.removed",
+    "taxonomy.imported",
+    "taxonomy.promoted",
+    "taxonomy.rolled_back",
+    "taxonomy.dropped",
+    "taxonomy.changed",
+    "topic.assigned",
+    "topic.removed",
+    "topic.accepted",
+    "topic.rejected",
 )
 
 

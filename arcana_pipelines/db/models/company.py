@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from arcana_pipelines.db.models.base import Base, now, one_of, time, uuid_key
 
-SCOPES = ("search", "read", "notes", "sync", "feedback", "admin")
+SCOPES = ("search", "read", "notes", "sync", "feedback", "review", "admin")
 
 
 class Company(Base):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, text
-from sqlalchemy.dialects.postgresql import BIGINT, BYTEA, JSONB, SMALLINT, TEXT, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BYTEA, JSONB, SMALLINT, TEXT, UUID
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import BOOLEAN, INTEGER, REAL
 
@@ -72,8 +72,8 @@ class SourceFile(Base):
 
     One that was added by hand may hang on no page. `container` is the file that it lies in: a mail or an archive.
     `address` is kept until it was fetched. `policy` is what was allowed when it was skipped without being fetched.
-    `copy_of` is the file with the same bytes whose text is searched in the place of this one's, `made_of` what its
-    version was made of.
+    `topics` are the nodes of the taxonomy that it was added with. `copy_of` is the file with the same bytes whose
+    text is searched in the place of this one's, `made_of` what its version was made of.
     """
 
     __tablename__ = "source_file"
@@ -127,5 +127,6 @@ class SourceFile(Base):
     made_of: Mapped[str | None] = mapped_column(TEXT)
     content_hash: Mapped[bytes | None] = mapped_column(BYTEA)
     document_id: Mapped[str | None] = mapped_column(UUID)
+    topics: Mapped[Any] = mapped_column(ARRAY(UUID), nullable=True)
     added_at: Mapped[Any] = now()
     removed_at: Mapped[Any] = time()

@@ -47,6 +47,15 @@ GUARDED = (
     "tickets",
     "conversations",
     "ticket_counts",
+    "taxonomy_version",
+    "taxonomy_nodes",
+    "doc_taxonomy",
+    "taxonomy_decision",
+    "taxonomy_change",
+    "taxonomy_ended",
+    "taxonomy_rule",
+    "taxonomy_unknown_path",
+    "taxonomy_settings",
     # It may be added to, and not read.
     "audit_logs",
 )
@@ -145,27 +154,100 @@ _FUNCTIONS = (
     END
     $$
     """,
-    # Once a transaction, at its end: by then it waits for no other row, and nobody who has one waits for it.
+    # Once a transaction, at its end: by then it waits for no other row, and nobody who has one waits for it. As its
+    # owner: who assigns a topic as a company does not write what others count.
     """
-    CREATE FUNCTION count_places_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-    DECLARE
-        changed uuid;
+    DO $do$
     BEGIN
-        IF TG_TABLE_NAME = 'document_relation' THEN
-            changed := (SELECT d.workspace_id FROM document d
-                        WHERE d.document_id = coalesce(NEW.base_document_id, OLD.base_document_id));
-        ELSE
-            changed := coalesce(NEW.workspace_id, OLD.workspace_id);
-        END IF;
-        IF current_setting('arcana.places_changed', true) IS DISTINCT FROM changed::text THEN
-            INSERT INTO workspace_places AS held (workspace_id, changes)
-            SELECT w.workspace_id, 1 FROM workspace w WHERE w.workspace_id = changed
-            ON CONFLICT (workspace_id) DO UPDATE SET changes = held.changes + 1;
-            PERFORM set_config('arcana.places_changed', changed::text, true);
+        EXECUTE format($create$
+            CREATE FUNCTION count_places_changed() RETURNS trigger
+            LANGUAGE plpgsql SECURITY DEFINER SET search_path = %%I, pg_temp AS $$
+            DECLARE
+                changed uuid;
+            BEGIN
+                IF TG_TABLE_NAME = 'document_relation' THEN
+                    changed := (SELECT d.workspace_id FROM document d
+                                WHERE d.document_id = coalesce(NEW.base_document_id, OLD.base_document_id));
+                ELSE
+                    changed := coalesce(NEW.workspace_id, OLD.workspace_id);
+                END IF;
+                IF current_setting('arcana.places_changed', true) IS DISTINCT FROM changed::text THEN
+                    INSERT INTO workspace_places AS held (workspace_id, changes)
+                    SELECT w.workspace_id, 1 FROM workspace w WHERE w.workspace_id = changed
+                    ON CONFLICT (workspace_id) DO UPDATE SET changes = held.changes + 1;
+                    PERFORM set_config('arcana.places_changed', changed::text, true);
+                END IF;
+                RETURN NULL;
+            END
+            $$
+        $create$, current_schema());
+        REVOKE ALL ON FUNCTION count_places_changed() FROM PUBLIC;
+    END
+    $do$
+    """,
+    # What was active once stays as it is, and goes with its workspace alone.
+    """
+    CREATE FUNCTION refuse_released_nodes() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    DECLARE
+        released text;
+    BEGIN
+        SELECT v.version INTO released
+        FROM (SELECT DISTINCT workspace_id, version FROM changed) c
+        JOIN taxonomy_version v USING (workspace_id, version)
+        WHERE v.state <> 'draft' LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'version %% of the taxonomy was released: its nodes stay as they are', released
+                USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
         END IF;
         RETURN NULL;
     END
     $$
+    """,
+    """
+    CREATE FUNCTION refuse_released_version() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN
+        IF OLD.state <> 'draft' THEN
+            IF TG_OP = 'DELETE' THEN
+                IF EXISTS (SELECT FROM workspace w WHERE w.workspace_id = OLD.workspace_id) THEN
+                    RAISE EXCEPTION 'version %% of the taxonomy was released: it is not deleted', OLD.version
+                        USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
+                END IF;
+            ELSIF NEW.state = 'draft' OR NEW.version <> OLD.version OR NEW.workspace_id <> OLD.workspace_id THEN
+                RAISE EXCEPTION 'version %% of the taxonomy was released: it is no draft any more', OLD.version
+                    USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
+            END IF;
+        END IF;
+        RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+    END
+    $$
+    """,
+    # As its owner: what finds labels in arrays may see rows that a policy hides, so no index serves it there.
+    """
+    DO $do$
+    BEGIN
+        EXECUTE format($create$
+            CREATE FUNCTION taxonomy_labelled(asked_workspace uuid, asked_version text, asked_labels text[])
+            RETURNS SETOF uuid LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = %%I, pg_temp AS $$
+            DECLARE
+                company uuid := nullif(current_setting('arcana.company_id', true), '')::uuid;
+            BEGIN
+                IF EXISTS (
+                    SELECT FROM workspace w
+                    WHERE w.workspace_id = asked_workspace
+                      AND CASE WHEN company IS NULL THEN pg_has_role(session_user, current_user, 'MEMBER')
+                               ELSE w.company_id = company END
+                ) THEN
+                    RETURN QUERY
+                    SELECT n.node_id FROM taxonomy_nodes n
+                    WHERE n.workspace_id = asked_workspace AND n.version = asked_version
+                      AND n.canonical_path @> asked_labels;
+                END IF;
+            END
+            $$
+        $create$, current_schema());
+        REVOKE ALL ON FUNCTION taxonomy_labelled(uuid, text, text[]) FROM PUBLIC;
+    END
+    $do$
     """,
     # A row for what each statement changes, so that nobody who writes waits for another. What is removed with its whole
     # workspace or company takes its counts along.
@@ -321,6 +403,32 @@ _TRIGGERS = (
     CREATE CONSTRAINT TRIGGER document_relation_places AFTER INSERT OR UPDATE OR DELETE ON document_relation
         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
         EXECUTE FUNCTION count_places_changed()
+    """,
+    """
+    CREATE CONSTRAINT TRIGGER doc_taxonomy_places AFTER INSERT OR UPDATE OR DELETE ON doc_taxonomy
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+        EXECUTE FUNCTION count_places_changed()
+    """,
+    """
+    CREATE CONSTRAINT TRIGGER taxonomy_version_places AFTER UPDATE ON taxonomy_version
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state)
+        EXECUTE FUNCTION count_places_changed()
+    """,
+    """
+    CREATE TRIGGER taxonomy_version_released BEFORE UPDATE OR DELETE ON taxonomy_version FOR EACH ROW
+        EXECUTE FUNCTION refuse_released_version()
+    """,
+    """
+    CREATE TRIGGER taxonomy_nodes_added AFTER INSERT ON taxonomy_nodes REFERENCING NEW TABLE AS changed
+        FOR EACH STATEMENT EXECUTE FUNCTION refuse_released_nodes()
+    """,
+    """
+    CREATE TRIGGER taxonomy_nodes_changed AFTER UPDATE ON taxonomy_nodes REFERENCING OLD TABLE AS changed
+        FOR EACH STATEMENT EXECUTE FUNCTION refuse_released_nodes()
+    """,
+    """
+    CREATE TRIGGER taxonomy_nodes_deleted AFTER DELETE ON taxonomy_nodes REFERENCING OLD TABLE AS changed
+        FOR EACH STATEMENT EXECUTE FUNCTION refuse_released_nodes()
     """,
     """
     CREATE TRIGGER tickets_came AFTER INSERT ON tickets REFERENCING NEW TABLE AS came

@@ -19,7 +19,8 @@ BEGIN
         FROM unnest(ARRAY[
             'alembic_version', 'rag_indexes', 'rag_index_build', 'document', 'document_content', 'document_property',
             'document_relation', 'published_document', 'retired_document', 'chunk', 'document_chunk', 'chunk_terms',
-            'retired_chunk_terms', 'term_count', 'index_word', 'passage', 'tickets', 'conversations', 'ticket_counts'
+            'retired_chunk_terms', 'term_count', 'index_word', 'passage', 'tickets', 'conversations', 'ticket_counts',
+            'taxonomy_version', 'taxonomy_nodes', 'taxonomy_change', 'taxonomy_settings', 'doc_taxonomy'
         ]) AS name,
         LATERAL (
             SELECT tree.relid FROM pg_partition_tree(to_regclass(name)) tree

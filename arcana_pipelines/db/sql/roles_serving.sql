@@ -63,6 +63,15 @@ BEGIN
             ('query_cache', NULL, 'company_id = %s'),
             ('chunk_analytics', NULL, 'company_id = %s'),
             ('index_target', NULL, 'company_id = %s'),
+            ('taxonomy_version', NULL, of_workspaces),
+            ('taxonomy_nodes', NULL, of_workspaces),
+            ('doc_taxonomy', NULL, of_workspaces),
+            ('taxonomy_decision', NULL, of_workspaces),
+            ('taxonomy_change', NULL, of_workspaces),
+            ('taxonomy_ended', NULL, of_workspaces),
+            ('taxonomy_rule', NULL, of_workspaces),
+            ('taxonomy_unknown_path', NULL, of_workspaces),
+            ('taxonomy_settings', NULL, of_workspaces),
             ('target_collection', NULL, 'index_target_id = ANY (ARRAY(SELECT t.index_target_id FROM index_target t))'),
             ('audit_logs', '{}', 'company_id = %s')  -- added to, and not read
         ) AS tables (name, columns, condition)
@@ -135,7 +144,10 @@ BEGIN
         FROM (VALUES
             ('search_answers', 'INSERT'), ('search_feedback', 'INSERT'), ('search_feedback', 'UPDATE'),
             ('query_cache', 'INSERT'), ('query_cache', 'UPDATE'),
-            ('conversation_context', 'INSERT'), ('conversation_context', 'DELETE')
+            ('conversation_context', 'INSERT'), ('conversation_context', 'DELETE'),
+            ('doc_taxonomy', 'INSERT'), ('doc_taxonomy', 'UPDATE'), ('doc_taxonomy', 'DELETE'),
+            ('taxonomy_decision', 'INSERT'), ('taxonomy_decision', 'UPDATE'), ('taxonomy_decision', 'DELETE'),
+            ('taxonomy_unknown_path', 'INSERT'), ('taxonomy_unknown_path', 'UPDATE')
         ) AS written (name, privilege)
         WHERE NOT has_table_privilege('arcana_tenant', to_regclass(name), privilege)
         UNION ALL
@@ -144,6 +156,17 @@ BEGIN
         FROM pg_attribute
         WHERE attrelid = to_regclass('conversation_context') AND attname = 'asked_at'
           AND NOT has_column_privilege('arcana_tenant', attrelid, attnum, 'UPDATE')
+        UNION ALL
+        -- Who writes a topic holds the version that it is of, which needs the right to change a column.
+        SELECT 'GRANT UPDATE (note) ON taxonomy_version TO arcana_tenant'
+        FROM pg_attribute
+        WHERE attrelid = to_regclass('taxonomy_version') AND attname = 'note'
+          AND NOT has_column_privilege('arcana_tenant', attrelid, attnum, 'UPDATE')
+        UNION ALL
+        SELECT format('GRANT EXECUTE ON FUNCTION %s TO arcana_tenant', oid::regprocedure)
+        FROM pg_proc
+        WHERE oid = to_regprocedure('taxonomy_labelled(uuid, text, text[])')
+          AND NOT has_function_privilege('arcana_tenant', oid, 'EXECUTE')
         UNION ALL
         -- Views read as whoever asks.
         SELECT format('GRANT SELECT ON %I TO arcana_tenant', name)
