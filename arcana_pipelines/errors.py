@@ -250,3 +250,11 @@ class DownloadFailed(SourceError):
 
 class TranscriptionFailed(ArcanaError):
     """The endpoint that writes recordings down did not, for now. Nothing is removed; the file is asked for again."""
+
+
+class TaxonomyRefused(WrongUse):
+    """A taxonomy cannot be so, or cannot be released or changed now. The message names the row, path or rule."""
+
+
+class UnknownTaxonomyVersion(WrongUse):
+    """The workspace has no such version of a taxonomy, or none that is active."""

@@ -1,0 +1,1 @@
+"""A company's own order over its documents: a tree of topics, in versions."""
