@@ -74,6 +74,10 @@ class Key:
     searches_per_month: int | None
 
 
+# What these open lies within what a key's searches find: they have its filters, and none of their own.
+_WITHIN_SEARCHES = ("notes", "review")
+
+
 def create(
     connection: Connection,
     salt: str,
@@ -89,12 +93,12 @@ def create(
     `actor` makes it (see `audit.record`); None: the user of this process.
 
     Raises:
-        WrongUse: a filter cannot be meant, or stands beside another scope than `search` and `notes`; or the name holds
-            what is not seen.
+        WrongUse: a filter cannot be meant, or stands beside another scope than `search`, `notes` and `review`; or the
+            name holds what is not seen.
     """
     _check(permissions)
-    # What a search finds nothing beyond, it finds no notes beyond.
-    permissions = [replace(each, filters=None) if each.scope == "notes" else each for each in permissions]
+    # What a search finds nothing beyond, it finds no notes beyond, and nobody reviews.
+    permissions = [replace(each, filters=None) if each.scope in _WITHIN_SEARCHES else each for each in permissions]
     if not name.isprintable():
         raise WrongUse("A key's name holds characters that are not seen: leave them out.")
     key_id, key = new_key()
@@ -220,12 +224,15 @@ def list_all(connection: Connection) -> list[Key]:
 
 
 def _check(permissions: Sequence[Permission]) -> None:
-    others = sorted({each.scope for each in permissions} - {"search", "notes"})
+    others = sorted({each.scope for each in permissions} - {"search", *_WITHIN_SEARCHES})
     if others and any(each.filters is not None for each in permissions):
         raise WrongUse(
-            f"A key with a filter may search and nothing else: it cannot have the scope '{others[0]}', which knows no "
-            "filter. Make a second key for that."
+            f"A key with a filter may search, and review what it finds, and nothing else: it cannot have the scope "
+            f"'{others[0]}', which knows no filter. Make a second key for that."
         )
+    searched = {each.where[1:] for each in permissions if each.scope == "search"}
+    if any(each.scope == "review" and each.filters and each.where[1:] not in searched for each in permissions):
+        raise WrongUse("A filter is of searches: a key that reviews within one has the scope 'search', too.")
     for each in permissions:
         if any(other.filters != each.filters for other in permissions if other.where == each.where):
             raise WrongUse("A key has one filter for an index, not two: put what both say into one.")

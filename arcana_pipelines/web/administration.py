@@ -131,7 +131,7 @@ class NewKeyWanted(BaseModel):
     name: _Name = ""
     expires_days: Annotated[int, Field(ge=1, le=3650)] | None = None
     filter: Filters | None = Field(
-        None, description="Its searches find nothing else; with the scopes `search` and `notes`."
+        None, description="Its searches find nothing else; with the scopes `search`, `notes` and `review`."
     )
     requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     searches_per_month: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.settings import Settings
 
-# What administrators do outlasts an hour: a key that a token had made would be good for ever.
+# What administrators do outlasts an hour: a key that a token had made would be good for ever. So does what reviewers
+# decide; and a token for that alone would be without the filters of the key's searches.
 TokenScope = Literal["search", "read", "notes", "sync", "feedback"]
 MOST_SECONDS = 3600
 

@@ -198,10 +198,10 @@ class TestAFilter:
         pages, below = read_limit('{"kinds": ["page"]}'), read_limit('{"below": "Handbook"}')
         with acme.database.connection() as connection:
             for scope in get_args(Scope):
-                if scope not in ("search", "notes"):
+                if scope not in ("search", "notes", "review"):
                     both = (Permission("search", handbook, None, pages), Permission(scope, handbook, None))
                     for granted in (both, [Permission(scope, handbook, None, pages)]):
-                        with pytest.raises(WrongUse, match="may search and nothing else"):
+                        with pytest.raises(WrongUse, match="may search, and review what it finds, and nothing else"):
                             made(connection, handbook, *granted)
             free = Permission("search", handbook, None)
             with pytest.raises(WrongUse, match="one filter for an index"):
@@ -211,6 +211,16 @@ class TestAFilter:
             everywhere = access(connection, made(connection, handbook, Permission("search", None, None, pages)))
         assert everywhere is not None
         assert [each.kinds for each in everywhere.limits(uuid4(), "any")] == [("page",)]
+
+    def test_is_that_of_reviews_too_which_are_within_what_is_searched(self, acme: Harness, handbook: UUID) -> None:
+        pages = read_limit('{"kinds": ["page"]}')
+        both = [Permission(scope, handbook, None, pages) for scope in ("search", "review")]
+        with acme.database.connection() as connection:
+            found = access(connection, made(connection, handbook, *both))
+            with pytest.raises(WrongUse, match="has the scope 'search', too"):
+                made(connection, handbook, both[1])
+        assert found is not None and found.may("review", handbook)
+        assert [each.kinds for each in found.limits(handbook, "default")] == [("page",)]
 
     def test_holds_wherever_its_permission_does_whatever_else_the_key_has(self, acme: Harness, handbook: UUID) -> None:
         pages, rows = read_limit('{"kinds": ["page"]}'), read_limit('{"kinds": ["row"]}')

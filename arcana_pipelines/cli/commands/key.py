@@ -36,7 +36,7 @@ def command() -> None:
 @click.option(
     "--filter", "filter_", metavar="JSON",
     help="Its searches find nothing else: filters as in a search, such as '{\"below\": \"Handbook\"}'. The scopes "
-    "`search` and `notes` alone.",
+    "`search`, `notes` and `review` alone.",
 )  # fmt: skip
 @click.option(
     "--requests-per-minute", type=click.IntRange(1, 1_000_000), metavar="NUMBER",

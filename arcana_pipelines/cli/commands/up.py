@@ -48,8 +48,8 @@ STOP_SECONDS = 60.0
 LOG_BYTES = 10 * 1024 * 1024
 LOGS_KEPT = 3
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-# The page changes nothing: with `admin` its state says why something is as it is.
-_OF_PAGE: tuple[Scope, ...] = ("search", "read", "feedback", "admin")
+# With `admin` the page changes nothing: its state says why something is as it is.
+_OF_PAGE: tuple[Scope, ...] = ("search", "read", "feedback", "review", "admin")
 
 
 @click.command(name="up")
