@@ -26,6 +26,7 @@ from arcana_pipelines.operations.reports import (
     sync_report,
 )
 from arcana_pipelines.sources.registry import out_of_reach
+from arcana_pipelines.taxonomy.counts import TopicCounts, topic_counts
 from arcana_pipelines.tickets.summaries.counts import SummaryCounts, summary_counts
 from arcana_pipelines.workspaces.lease import locked
 from arcana_pipelines.workspaces.workspaces import Workspace
@@ -122,6 +123,7 @@ class WorkspaceStatus:
         targets: copies of the indexes in other stores.
         files: what hangs on its pages, by state and reason.
         summaries: of its tickets; None where it has none.
+        topics: of its documents; None where no taxonomy is active.
     """
 
     workspace: str
@@ -138,6 +140,7 @@ class WorkspaceStatus:
     targets: Sequence[Target]
     files: Sequence[FileCount]
     summaries: SummaryCounts | None
+    topics: TopicCounts | None
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON that `arcana status` prints."""
@@ -156,6 +159,7 @@ class WorkspaceStatus:
             "targets": [target.as_dict() for target in self.targets],
             "files": [asdict(count) for count in self.files],
             "summaries": _summaries(self.summaries),
+            "topics": self.topics.as_dict() if self.topics else None,
         }
 
 
@@ -181,6 +185,7 @@ def workspace_status(connection: Connection, workspace: Workspace, summary_model
         targets=targets_of(connection, workspace.workspace_id),
         files=files.counts(connection, workspace.workspace_id),
         summaries=next(iter(summary_counts(connection, workspace.workspace_id, summary_model)), None),
+        topics=next(iter(topic_counts(connection, workspace.workspace_id)), None),
     )
 
 

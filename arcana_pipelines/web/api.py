@@ -131,6 +131,7 @@ def make_api(
     if administration is not None:
         metrics.watch_targets(administration.database)
         metrics.watch_summaries(administration.database)
+        metrics.watch_topics(administration.database)
         add_administration(app, gate, database, administration)
         add_uploads(app, gate, database, administration.database)
         app.router.routes.append(webhooks.make_route(administration.database))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from http import HTTPMethod
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
@@ -20,6 +21,7 @@ from arcana_pipelines.caching.caches import Caches, Level, Outcome
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError, WrongUse
 from arcana_pipelines.indexes.targets.targets import all_targets
+from arcana_pipelines.taxonomy.counts import ORIGINS, topic_counts
 from arcana_pipelines.tickets.summaries.counts import summary_counts
 from arcana_pipelines.web.outcomes import answered, route_of
 
@@ -95,6 +97,48 @@ class Metrics:
     def watch_summaries(self, database: Database) -> None:
         """Tell how many tickets have summaries. `database`: as the application."""
         self.registry.register(_Summaries(database))
+
+    def watch_topics(self, database: Database) -> None:
+        """Tell what documents are about, and what waits for a person. `database`: as the application."""
+        self.registry.register(_Topics(database))
+
+
+class _Topics(Collector):
+    """Reads, whenever Prometheus asks, how many documents have topics, and how many wait."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing, as for targets."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """See `Collector.collect`. Nothing while the database is away, and nothing where there is no taxonomy."""
+        labels = ("workspace",)
+        assigned = GaugeMetricFamily("arcana_topics", "Topics of documents.", labels=("workspace", "origin"))
+        waiting = GaugeMetricFamily("arcana_topics_waiting", "Topics that wait for a person.", labels=labels)
+        age = GaugeMetricFamily("arcana_topics_waiting_seconds", "How long the first has waited.", labels=labels)
+        unknown = GaugeMetricFamily("arcana_topic_unknown_paths", "That came with documents.", labels=labels)
+        coverage = GaugeMetricFamily("arcana_topic_coverage_ratio", "Documents with a topic, of all.", labels=labels)
+        try:
+            with self._database.connection() as connection:
+                counts = topic_counts(connection)
+        except ArcanaError as error:
+            log.warning("topics are not told to Prometheus: %s", error)
+            return
+        for each in counts:
+            names = (each.workspace,)
+            for origin in ORIGINS:
+                assigned.add_metric((each.workspace, origin), each.assigned.get(origin, 0))
+            waiting.add_metric(names, each.waiting)
+            since = each.waits_since
+            age.add_metric(names, (datetime.now(UTC) - since).total_seconds() if since else 0)
+            unknown.add_metric(names, each.unknown_paths)
+            if each.coverage is not None:
+                coverage.add_metric(names, each.coverage)
+        if counts:
+            yield from (assigned, waiting, age, unknown, coverage)
 
 
 class _Summaries(Collector):

@@ -70,6 +70,7 @@ NOTHING_YET: dict[str, Any] = {
     "targets": [],
     "files": [],
     "summaries": None,
+    "topics": None,
 }
 
 

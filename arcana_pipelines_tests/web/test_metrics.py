@@ -9,6 +9,7 @@ from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.targets.targets import add_target
 from arcana_pipelines.web.metrics import Metrics
 from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines_tests.taxonomy.test_counts import TOPIC, release, say
 from arcana_pipelines_tests.web.conftest import SEARCH, Api
 
 
@@ -57,6 +58,24 @@ def test_targets_are_told_with_what_waits_for_them(api: Api) -> None:
     assert 90 <= series[f"arcana_target_lag_seconds{labels}"] < 120
     assert series[f"arcana_target_documents_waiting{labels}"] == 1
     assert series[f"arcana_target_documents_parked{labels}"] == series[f"arcana_target_live{labels}"] == 0
+
+
+def test_topics_are_told_by_where_they_are_from_with_what_waits(api: Api) -> None:
+    assert not any("arcana_topic" in name for name in told(api))
+    with api.acme.database.connection() as connection:
+        acme = workspaces.find(connection, "acme").workspace_id
+        release(connection, acme, "1.0.0", TOPIC)
+        say(connection, "Vacation policy", TOPIC, "rule")
+        say(connection, "휴가 규정", TOPIC, "nearest", waits=True)
+        with connection.transaction():
+            connection.execute("UPDATE doc_taxonomy SET created_at = now() - interval '1 hour' WHERE hitl_required")
+    series = told(api)
+    assert series['arcana_topics{origin="rule",workspace="acme"}'] == 1
+    assert series['arcana_topics{origin="nearest",workspace="acme"}'] == 0
+    assert series['arcana_topics_waiting{workspace="acme"}'] == 1
+    assert 3600 <= series['arcana_topics_waiting_seconds{workspace="acme"}'] < 3660
+    assert series['arcana_topic_coverage_ratio{workspace="acme"}'] == 0.5
+    assert series['arcana_topic_unknown_paths{workspace="acme"}'] == 0
 
 
 def test_they_are_not_told_to_who_may_search(api: Api) -> None:

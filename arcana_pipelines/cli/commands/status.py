@@ -67,6 +67,7 @@ def _print(state: WorkspaceStatus, summarises: bool) -> None:
     _print_files(state.files)
     if summarises or (state.summaries and state.summaries.made):
         _print_summaries(state.summaries)
+    _print_topics(state)
     for group in state.not_indexed:
         if group.state == "pending" and state.running:
             continue  # they are being read
@@ -100,6 +101,21 @@ def _print_summaries(counts: SummaryCounts | None) -> None:
     )  # fmt: skip
     if counts.failed:
         say("    [yellow]{} failed[/yellow]: tried again a day later, or when they change", counts.failed)
+
+
+def _print_topics(state: WorkspaceStatus) -> None:
+    counts = state.topics
+    if counts is None:
+        return
+    say("  topics ({}): {} of {} documents have one", counts.version, counts.with_topic, counts.documents)
+    if counts.waiting:
+        since = f", the first since {local_time(counts.waits_since)}" if counts.waits_since else ""
+        say("    {} wait for a person{}: arcana taxonomy queue {}", counts.waiting, since, state.workspace)
+    if counts.unknown_paths:
+        say(
+            "    [yellow]{} paths came with documents that are no topics[/yellow]: arcana taxonomy status {}",
+            counts.unknown_paths, state.workspace,
+        )  # fmt: skip
 
 
 def _print_targets(targets: Sequence[Target]) -> None:

@@ -1,0 +1,68 @@
+"""How many documents have topics, where those are from, and how many wait for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from arcana_pipelines.db import query
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.statements import statements_beside
+
+load_sql = statements_beside(__file__)
+
+ORIGINS = ("given", "person", "rule", "nearest", "default")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicCounts:
+    """What the documents of a workspace are about, by the active version of its taxonomy.
+
+    Attributes:
+        workspace: its slug.
+        version: the active one.
+        nodes: that it has.
+        documents: that can be found in some index.
+        with_topic: of these, that have a topic; a file has its page's, too.
+        assigned: topics of documents, by where they are from (`ORIGINS`); without those that wait.
+        waiting: topics that wait for a person's word.
+        waits_since: since when the first of them does; aware. None: none waits.
+        unknown_paths: that came with documents and are no node of the version.
+    """
+
+    workspace: str
+    version: str
+    nodes: int
+    documents: int
+    with_topic: int
+    assigned: Mapping[str, int]
+    waiting: int
+    waits_since: datetime | None
+    unknown_paths: int
+
+    @property
+    def coverage(self) -> float | None:
+        """The share of the documents that have a topic, from 0 to 1. None: there are no documents."""
+        return self.with_topic / self.documents if self.documents else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "version": self.version,
+            "nodes": self.nodes,
+            "documents": self.documents,
+            "with_topic": self.with_topic,
+            "coverage": self.coverage,
+            "assigned": {origin: self.assigned.get(origin, 0) for origin in ORIGINS},
+            "waiting": self.waiting,
+            "waits_since": self.waits_since.isoformat() if self.waits_since else None,
+            "unknown_paths": self.unknown_paths,
+        }
+
+
+def topic_counts(connection: Connection, workspace_id: UUID | None = None) -> list[TopicCounts]:
+    """Of one workspace or of all that have an active taxonomy; whoever asks is told of what it may see."""
+    return query.rows(connection, TopicCounts, load_sql("counts"), {"workspace_id": workspace_id})
