@@ -39,6 +39,28 @@ class UnknownTicketField(WrongUse):
     """A ticket has no field of this name that can be written."""
 
 
+class TaxonomyNodeNotFoundError(WrongUse):
+    """No node of a taxonomy has this path.
+
+    Attributes:
+        path: the labels that were asked for.
+        version: in which there is none.
+        available: at most five paths that are there: first those below the part of the path that is.
+        similar: at most five that may have been meant, the likeliest first.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        path: tuple[str, ...] = (),
+        version: str = "",
+        available: tuple[tuple[str, ...], ...] = (),
+        similar: tuple[tuple[str, ...], ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.path, self.version, self.available, self.similar = path, version, available, similar
+
+
 class CursorRefused(WrongUse):
     """A cursor is not one of this search, or the index has changed since it was given: search again without it."""
 
