@@ -1,0 +1,215 @@
+"""The topics of documents, from one version of a taxonomy to another.
+
+Statements over sets, some documents each in a transaction of its own: a carrying that was killed is run again and
+ends where it would have. What was carried ahead nobody sees; the transaction that releases a version makes good what
+has changed since, while nobody else can assign topics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+
+from arcana_pipelines.db import query
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.taxonomy.labels import spell_path
+
+load_sql = statements_beside(__file__)
+
+DOCUMENTS_A_BATCH = 5_000
+# What is said of an assignment whose node is another one, or gone.
+_WHY = {"merge": "merged from '{}'", "split": "split of '{}'", "retire": "retired: '{}'", "missing": "gone: '{}'"}
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What became of the assignments of a version, each counted once.
+
+    Attributes:
+        assignments: how many there were. The next five are as many.
+        carried: it is the same node's, whatever that is called and wherever it stands.
+        merged_into: it is that of the node which the other was merged into.
+        queued: a person is asked about every node that took the place of its own.
+        decided: its node was split or retired, and what took its place was known: a person's word, or another
+            assignment that leads there.
+        ended: nothing took its place.
+        documents: that had an assignment.
+        after: assignments that these have become: fewer where two have become one, more where one was split.
+        written: rows that were written now.
+        removed: rows that were removed now: what they came from is not there any more.
+    """
+
+    assignments: int
+    carried: int
+    merged_into: int
+    queued: int
+    decided: int
+    ended: int
+    documents: int
+    after: int
+    written: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How assignments get from one version to another.
+
+    Attributes:
+        old: the version where they are.
+        new: the version where they are to be.
+        from_nodes: nodes that are others there, or none; the same one once for each that took its place.
+        to_nodes: of each of them, what took its place.
+        kinds: of each: `merge`, `split`, `retire`, `missing`, `lost`.
+        reasons: of each, for people.
+        touched: nodes of which the two versions do not say the same.
+        since: of these, assignments that are not newer are not carried: the other version has its own.
+        is_new: the version was never active: it has nothing but what was carried.
+        carried_until: of touched nodes, assignments there that are not newer were carried.
+    """
+
+    workspace_id: UUID
+    old: str
+    new: str
+    from_nodes: list[UUID]
+    to_nodes: list[UUID | None]
+    kinds: list[str]
+    reasons: list[str]
+    touched: list[UUID]
+    since: datetime | None = None
+    is_new: bool = False
+    carried_until: datetime | None = None
+
+    @property
+    def missing(self) -> list[str]:
+        """Of the nodes of which nobody said what becomes of them: why their assignments move, with their paths."""
+        return sorted(why for kind, why in zip(self.kinds, self.reasons, strict=True) if kind == "missing")
+
+
+def forward(connection: Connection, workspace_id: UUID, old: str, new: str, released_at: datetime | None) -> Way:
+    """The way from a version to one that is based on it. `released_at`: when the latter became active first."""
+    rows = connection.execute(load_sql("mapping"), {"workspace_id": workspace_id, "old": old, "new": new}).fetchall()
+    from_nodes, to_nodes = [row[0] for row in rows], [row[2] for row in rows]
+    return Way(
+        workspace_id,
+        old,
+        new,
+        from_nodes,
+        to_nodes,
+        kinds=[kind for _, _, _, kind in rows],
+        reasons=[_WHY[kind].format(spell_path(tuple(path))) for _, path, _, kind in rows],
+        touched=list({*from_nodes, *filter(None, to_nodes)}),
+        is_new=released_at is None,
+        carried_until=released_at,
+    )
+
+
+def back(connection: Connection, workspace_id: UUID, old: str, new: str) -> Way:
+    """The way from the active version back to an earlier one, which has its own assignments still.
+
+    Nodes that both have alike take them along. Of others, what was assigned since the earlier version was left.
+    """
+    versions = {"workspace_id": workspace_id, "old": old, "new": new}
+    touched = query.scalars(connection, load_sql("touched"), versions)
+    there = query.scalars(
+        connection,
+        "SELECT node_id FROM taxonomy_nodes WHERE version = %s AND node_id = ANY(%s)",
+        [new, touched],
+    )
+    lost = list(set(touched) - set(there))
+    return Way(
+        workspace_id,
+        old,
+        new,
+        from_nodes=lost,
+        to_nodes=[None] * len(lost),
+        kinds=["lost"] * len(lost),
+        reasons=[""] * len(lost),
+        touched=touched,
+        since=query.scalar(connection, load_sql("left_since"), {"workspace_id": workspace_id, "version": new}),
+    )
+
+
+def carry_ahead(connection: Connection, way: Way) -> None:
+    """Carry what there is now, some documents at a time, each in a transaction of its own."""
+    for documents in _batches(documents_of(connection, way)):
+        with connection.transaction():
+            carry(connection, way, documents)
+
+
+def carry(connection: Connection, way: Way, documents: Sequence[UUID], writes: bool = True) -> Carried:
+    """Make the assignments of documents in the new version what they are to be, in the caller's transaction.
+
+    `writes` false: what would become of them is only counted.
+    """
+    statement = sql.SQL(load_sql("carry")).format(landed=sql.SQL(load_sql("landed")))
+    return query.one(connection, Carried, statement, _parameters(way, documents, writes=writes))
+
+
+def finish(connection: Connection, way: Way) -> Carried:
+    """Carry everything, note what ended, and let what people said of merged nodes hold for their successors.
+
+    In the transaction that releases the version, in which nobody else can assign topics.
+
+    Raises:
+        ArcanaError: a document would lose all its topics and nothing would say so: a fault of ours. Nothing changes.
+    """
+    documents = documents_of(connection, way)
+    carried = carry(connection, way, documents)
+    connection.execute(
+        "DELETE FROM taxonomy_ended WHERE workspace_id = %s AND version = %s", [way.workspace_id, way.new]
+    )
+    ended = sql.SQL(load_sql("carry_ended")).format(landed=sql.SQL(load_sql("landed")))
+    connection.execute(ended, _parameters(way, documents))
+    merged = _only(way, "merge")
+    connection.execute(load_sql("carry_decisions"), _parameters(merged, []))
+    parts = carried.carried + carried.merged_into + carried.queued + carried.decided + carried.ended
+    uncovered = query.scalar(connection, load_sql("uncovered_documents"), _parameters(way, []))
+    if uncovered or parts != carried.assignments:
+        raise ArcanaError(
+            f"{uncovered} documents would have no topic in {way.new} and nothing would say why; of "
+            f"{carried.assignments} assignments {parts} are accounted for. Nothing was released; please report this."
+        )
+    return carried
+
+
+def documents_of(connection: Connection, way: Way) -> list[UUID]:
+    """The documents with a topic in one of the two versions, in the order of their ids."""
+    return query.scalars(connection, load_sql("carried_documents"), _parameters(way, []))
+
+
+def _only(way: Way, kind: str) -> Way:
+    chosen = [place for place, each in enumerate(way.kinds) if each == kind]
+    return replace(
+        way, from_nodes=[way.from_nodes[place] for place in chosen], to_nodes=[way.to_nodes[place] for place in chosen]
+    )
+
+
+def _parameters(way: Way, documents: Sequence[UUID], writes: bool = True) -> dict[str, Any]:
+    return {
+        "workspace_id": way.workspace_id,
+        "old": way.old,
+        "new": way.new,
+        "docs": list(documents),
+        "from_nodes": way.from_nodes,
+        "to_nodes": way.to_nodes,
+        "kinds": way.kinds,
+        "reasons": way.reasons,
+        "touched": way.touched,
+        "since": way.since,
+        "is_new": way.is_new,
+        "carried_until": way.carried_until,
+        "writes": writes,
+    }
+
+
+def _batches(documents: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    for first in range(0, len(documents), DOCUMENTS_A_BATCH):
+        yield documents[first : first + DOCUMENTS_A_BATCH]

@@ -1,0 +1,101 @@
+"""What an import, a promotion or a rollback of a taxonomy has done, by count."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+
+from arcana_pipelines.taxonomy.carry import Carried
+from arcana_pipelines.taxonomy.nodes import Node
+
+
+@dataclass(frozen=True, slots=True)
+class DraftReport:
+    """What an import has made.
+
+    Attributes:
+        based_on: the version that it is compared with; None: there is none.
+        nodes: how many it has.
+        changes: how many there are of each kind.
+        missing: nodes of the version before that are neither there nor explained. Promoting wants a word about them.
+        notes: what was given and says nothing, a sentence each.
+    """
+
+    version: str
+    based_on: str | None
+    nodes: int
+    changes: dict[str, int]
+    missing: list[Node]
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionReport:
+    """What a promotion does, in nodes and then in assignments.
+
+    Attributes:
+        before: the version that was active; None: none was.
+        is_dry: nothing was done; the numbers are those of now.
+        missing: nodes of the version before of which nobody said what becomes of them.
+        assignments: of the version before; what became of each is one of the next five (see `Carried`).
+        documents: that had an assignment.
+        after: assignments that these have become.
+    """
+
+    version: str
+    before: str | None
+    is_dry: bool
+    same: int
+    added: int
+    renamed: int
+    moved: int
+    merged: int
+    split: int
+    retired: int
+    missing: int
+    assignments: int = 0
+    carried: int = 0
+    merged_into: int = 0
+    queued: int = 0
+    decided: int = 0
+    ended: int = 0
+    documents: int = 0
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackReport:
+    """What a rollback has done.
+
+    Attributes:
+        version: the active one now.
+        before: the one that was.
+        carried: assignments made meanwhile, or as they were, of nodes that both have.
+        left: assignments made meanwhile of nodes that the earlier version does not have. They stay in the other.
+        documents_without: documents that had a topic and have none now.
+    """
+
+    version: str
+    before: str
+    carried: int
+    left: int
+    documents_without: int
+
+
+def with_carried(report: PromotionReport, carried: Carried) -> PromotionReport:
+    """The report of a promotion with what became of the assignments."""
+    return replace(
+        report,
+        assignments=carried.assignments,
+        carried=carried.carried,
+        merged_into=carried.merged_into,
+        queued=carried.queued,
+        decided=carried.decided,
+        ended=carried.ended,
+        documents=carried.documents,
+        after=carried.after,
+    )
+
+
+def details(report: PromotionReport | RollbackReport) -> dict[str, object]:
+    """The numbers that are not nothing, for the log."""
+    return {name: value for name, value in asdict(report).items() if value not in (0, None) and name != "version"}

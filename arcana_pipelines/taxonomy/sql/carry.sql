@@ -1,0 +1,80 @@
+-- Makes the assignments of some documents in a version what those in another say, and counts what became of the latter.
+-- Run again it changes nothing.
+-- in: landed (see there), docs, workspace_id, old, new, writes (false: only counts),
+--     touched (nodes of which more than one version speaks), is_new (the version was never active),
+--     carried_until (of `touched`, what is not newer came from the other version; NULL: not known)
+-- out: one row: assignments, carried, merged_into, queued, decided, ended, documents, after, written, removed
+WITH landed AS MATERIALIZED ({landed}),
+expected AS MATERIALIZED (
+    SELECT DISTINCT ON (l.doc_id, l.to_node)
+        l.doc_id, l.to_node AS node_id, n.canonical_path AS path, n.lft, l.waits AS hitl_required,
+        max(l.confidence) OVER one AS confidence, min(l.created_at) OVER one AS created_at,
+        l.origin, l.reason, l.rule_id, l.score, l.margin
+    FROM landed l JOIN taxonomy_nodes n ON n.node_id = l.to_node AND n.version = %(new)s
+    WHERE l.is_kept
+    WINDOW one AS (PARTITION BY l.doc_id, l.to_node)
+    ORDER BY
+        l.doc_id, l.to_node, l.hitl_required,
+        array_position(ARRAY['person', 'given', 'rule', 'nearest', 'default'], l.origin),
+        l.confidence DESC, l.created_at, l.from_node
+),
+removed AS (
+    DELETE FROM doc_taxonomy t USING unnest(%(docs)s::uuid[]) AS asked (doc_id)
+    WHERE %(writes)s AND t.doc_id = asked.doc_id AND t.version = %(new)s AND t.workspace_id = %(workspace_id)s
+      AND NOT EXISTS (SELECT FROM expected e WHERE e.doc_id = t.doc_id AND e.node_id = t.node_id)
+      AND CASE
+          WHEN %(is_new)s THEN true
+          WHEN t.node_id = ANY(%(touched)s::uuid[]) THEN
+              t.created_at <= %(carried_until)s::timestamptz AND NOT EXISTS (
+                  SELECT FROM taxonomy_decision d
+                  WHERE d.doc_id = t.doc_id AND d.node_id = t.node_id AND d.verdict = 'accepted'
+              )
+          ELSE EXISTS (SELECT FROM taxonomy_nodes n WHERE n.node_id = t.node_id AND n.version = %(old)s)
+      END
+    RETURNING 1
+),
+written AS (
+    INSERT INTO doc_taxonomy AS t (
+        doc_id, node_id, version, workspace_id, path, confidence, created_at, hitl_required, origin, reason, rule_id,
+        score, margin, lft
+    )
+    SELECT
+        e.doc_id, e.node_id, %(new)s, %(workspace_id)s, e.path, e.confidence, e.created_at, e.hitl_required, e.origin,
+        e.reason, e.rule_id, e.score, e.margin, e.lft
+    FROM expected e
+    LEFT JOIN doc_taxonomy held ON held.doc_id = e.doc_id AND held.node_id = e.node_id AND held.version = %(new)s
+    WHERE %(writes)s AND (
+        held.doc_id IS NULL
+        OR (held.confidence, held.created_at, held.hitl_required, held.origin, held.reason, held.rule_id, held.score,
+            held.margin) IS DISTINCT FROM (e.confidence, e.created_at, e.hitl_required, e.origin, e.reason, e.rule_id,
+            e.score, e.margin)
+    )
+    ON CONFLICT (doc_id, node_id, version) DO UPDATE SET
+        confidence = excluded.confidence, created_at = excluded.created_at, hitl_required = excluded.hitl_required,
+        origin = excluded.origin, reason = excluded.reason, rule_id = excluded.rule_id, score = excluded.score,
+        margin = excluded.margin
+    RETURNING 1
+),
+outcomes AS (
+    SELECT
+        CASE
+            WHEN NOT bool_or(l.is_kept) THEN 'ended'
+            WHEN l.kind = 'same' THEN 'carried'
+            WHEN l.kind = 'merge' THEN 'merged'
+            WHEN bool_or(l.is_kept AND l.waits) THEN 'queued'
+            ELSE 'decided'
+        END AS outcome
+    FROM landed l GROUP BY l.doc_id, l.from_node, l.kind
+)
+SELECT
+    count(*) AS assignments,
+    count(*) FILTER (WHERE o.outcome = 'carried') AS carried,
+    count(*) FILTER (WHERE o.outcome = 'merged') AS merged_into,
+    count(*) FILTER (WHERE o.outcome = 'queued') AS queued,
+    count(*) FILTER (WHERE o.outcome = 'decided') AS decided,
+    count(*) FILTER (WHERE o.outcome = 'ended') AS ended,
+    (SELECT count(DISTINCT l.doc_id) FROM landed l) AS documents,
+    (SELECT count(*) FROM expected) AS after,
+    (SELECT count(*) FROM written) AS written,
+    (SELECT count(*) FROM removed) AS removed
+FROM outcomes o

@@ -1,0 +1,407 @@
+"""The versions of a workspace's taxonomy: drafts, the active one, those that were.
+
+An import makes a draft. Promoting it carries the topics of documents over and lets it be the active one; rolling back
+returns to the version that it was made from. Who imports, promotes or rolls back is alone in the workspace.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from arcana_pipelines.audit.record import record
+from arcana_pipelines.db import query
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.interruptible import ending
+from arcana_pipelines.db.locks import wait_for_advisory_lock
+from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.errors import TaxonomyRefused, UnknownTaxonomyVersion
+from arcana_pipelines.taxonomy import carry, drafts
+from arcana_pipelines.taxonomy.carry import Way
+from arcana_pipelines.taxonomy.nodes import Change, GivenNode, Node
+from arcana_pipelines.taxonomy.reports import DraftReport, PromotionReport, RollbackReport, details, with_carried
+from arcana_pipelines.taxonomy.tree import compared, make_tree
+
+load_sql = statements_beside(__file__)
+
+log = logging.getLogger(__name__)
+
+_NAMESPACE = 7270044  # the first half of the advisory lock's key; the other is the workspace
+_LOCK = "%s, hashtext(%s)"
+_COLUMNS = "version, ordinal, state, based_on, source, note, nodes, created_at, released_at, activated_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a taxonomy.
+
+    Attributes:
+        version: its name: `1.0.0`.
+        ordinal: its place in the order in which versions were made.
+        based_on: the version that was active when it was imported; None: none was.
+        nodes: how many it has.
+        released_at: when it became active first.
+        activated_at: when it became active last.
+    """
+
+    version: str
+    ordinal: int
+    state: Literal["draft", "active", "retired"]
+    based_on: str | None
+    source: str
+    note: str | None
+    nodes: int
+    created_at: datetime
+    released_at: datetime | None
+    activated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _NodeCounts:
+    same: int
+    added: int
+    renamed: int
+    moved: int
+    merged: int
+    split: int
+    retired: int
+
+
+def versions(connection: Connection, workspace_id: UUID) -> list[Version]:
+    """All versions, the oldest first."""
+    return query.rows(
+        connection,
+        Version,
+        f"SELECT {_COLUMNS} FROM taxonomy_version WHERE workspace_id = %s ORDER BY ordinal",
+        [workspace_id],
+    )
+
+
+def find_version(connection: Connection, workspace_id: UUID, version: str) -> Version:
+    """A version by its name.
+
+    Raises:
+        UnknownTaxonomyVersion: there is none.
+    """
+    found = _found(connection, workspace_id, version)
+    if found is None:
+        names = ", ".join(each.version for each in versions(connection, workspace_id)[-10:])
+        raise UnknownTaxonomyVersion(
+            f"The taxonomy has no version {version[:64]!a}. "
+            + (f"There are: {names}." if names else "There is none yet: `arcana taxonomy import` makes one.")
+        )
+    return found
+
+
+def active_version(connection: Connection, workspace_id: UUID) -> Version | None:
+    """The version that counts now; None: the workspace has no taxonomy."""
+    return query.find(
+        connection,
+        Version,
+        f"SELECT {_COLUMNS} FROM taxonomy_version WHERE workspace_id = %s AND state = 'active'",
+        [workspace_id],
+    )
+
+
+def hold_active(connection: Connection, workspace_id: UUID) -> Version | None:
+    """The version that counts, which stays so until the caller's transaction ends. Who assigns topics asks this first.
+
+    None: the workspace has no taxonomy.
+    """
+    # One row at a time is active: a wait for a promotion ends with the row that was, which is not found any more.
+    while active_version(connection, workspace_id) is not None:
+        held = query.find(
+            connection,
+            Version,
+            f"SELECT {_COLUMNS} FROM taxonomy_version WHERE workspace_id = %s AND state = 'active' FOR SHARE",
+            [workspace_id],
+        )
+        if held is not None:
+            return held
+    return None
+
+
+def nodes_of(connection: Connection, workspace_id: UUID, version: str) -> list[Node]:
+    """The nodes of a version, from the top, each behind what is above it.
+
+    Raises:
+        UnknownTaxonomyVersion: there is none.
+    """
+    find_version(connection, workspace_id, version)
+    rows = connection.execute(
+        "SELECT node_id, parent_id, label, canonical_path, definition, synonyms, labels, external_ref, confidence, "
+        "lft, rgt FROM taxonomy_nodes WHERE workspace_id = %s AND version = %s ORDER BY lft",
+        [workspace_id, version],
+    )
+    return [
+        Node(node_id, parent_id, label, tuple(path), definition, tuple(synonyms), *others)
+        for node_id, parent_id, label, path, definition, synonyms, *others in rows
+    ]
+
+
+def differences(connection: Connection, workspace_id: UUID, old: str, new: str) -> list[Change]:
+    """What is other in one version than in another, whichever they are: added, renamed, moved, gone.
+
+    Raises:
+        UnknownTaxonomyVersion: there is no such version.
+    """
+    return compared(nodes_of(connection, workspace_id, old), nodes_of(connection, workspace_id, new))
+
+
+def store_draft(
+    connection: Connection,
+    workspace_id: UUID,
+    given: Sequence[GivenNode],
+    version: str | None = None,
+    source: str = "",
+    note: str | None = None,
+    actor: str | None = None,
+) -> DraftReport:
+    """Make a draft of what an import gives, against the active version.
+
+    Args:
+        version: its name, also of a draft that is imported again; None: the next number.
+        source: where it comes from, for people.
+        actor: who does it (see `audit.record`); None: the user of this process.
+
+    Raises:
+        TaxonomyRefused: it cannot be a tree, or the version was released.
+    """
+    if version is not None:
+        drafts.require_name(version)
+    with _alone(connection, workspace_id):
+        active = active_version(connection, workspace_id)
+        before = nodes_of(connection, workspace_id, active.version) if active is not None else []
+        version = version or drafts.next_name([each.version for each in versions(connection, workspace_id)])
+        draft_before = _found(connection, workspace_id, version)
+        earlier = (
+            {} if draft_before is None else {n.path: n.node_id for n in nodes_of(connection, workspace_id, version)}
+        )
+        draft = make_tree(drafts.own_ids(connection, workspace_id, given), before, earlier)
+        based_on = active.version if active is not None else None
+        with connection.transaction():
+            drafts.store(connection, workspace_id, version, based_on, draft, source, note)
+            counts = {**Counter[str](change.kind for change in draft.changes)}
+            record(
+                connection,
+                actor,
+                "taxonomy.imported",
+                version,
+                workspace_id=workspace_id,
+                details={"nodes": len(draft.nodes), "changes": counts, "missing": len(draft.missing)},
+            )
+    log.info(
+        "taxonomy %s: %d nodes, %d changes, %d missing",
+        version,
+        len(draft.nodes),
+        len(draft.changes),
+        len(draft.missing),
+    )
+    return DraftReport(version, based_on, len(draft.nodes), counts, draft.missing, draft.notes)
+
+
+def drop_draft(connection: Connection, workspace_id: UUID, version: str, actor: str | None = None) -> None:
+    """Forget a draft.
+
+    Raises:
+        UnknownTaxonomyVersion: there is no such version.
+        TaxonomyRefused: it was released, and stays.
+    """
+    with _alone(connection, workspace_id):
+        if find_version(connection, workspace_id, version).state != "draft":
+            raise TaxonomyRefused(f"Version {version} was released: it stays. Only drafts can be dropped.")
+        with connection.transaction():
+            connection.execute(
+                "DELETE FROM taxonomy_version WHERE workspace_id = %s AND version = %s", [workspace_id, version]
+            )
+            record(connection, actor, "taxonomy.dropped", version, workspace_id=workspace_id)
+
+
+def promote(
+    connection: Connection,
+    workspace_id: UUID,
+    version: str,
+    *,
+    retire_missing: bool = False,
+    dry_run: bool = False,
+    actor: str | None = None,
+) -> PromotionReport:
+    """Let a version be the active one, with the topics of documents carried over to it.
+
+    Killed in the middle, it is run again, and ends where it would have. Not within a transaction.
+
+    Args:
+        retire_missing: what was assigned to nodes that are missing is suggested for what was above them.
+        dry_run: only count what it would do.
+        actor: who does it (see `audit.record`); None: the user of this process.
+
+    Raises:
+        UnknownTaxonomyVersion: there is no such version.
+        TaxonomyRefused: it is active, it was made from another version than the active one, nodes are missing, or the
+            default topic is not one of it.
+    """
+    with _alone(connection, workspace_id):
+        new = find_version(connection, workspace_id, version)
+        active = active_version(connection, workspace_id)
+        _require_follows(new, active)
+        _require_default(connection, workspace_id, version)
+        way = None
+        if active is not None:
+            way = carry.forward(connection, workspace_id, active.version, version, new.released_at)
+            if way.missing and not (retire_missing or dry_run):
+                _refuse_missing(version, way)
+        names = {"workspace_id": workspace_id, "version": version}
+        counts = query.one(connection, _NodeCounts, load_sql("node_counts"), names)
+        report = PromotionReport(
+            version,
+            active.version if active is not None else None,
+            dry_run,
+            **asdict(counts),
+            missing=len(way.missing) if way is not None else 0,
+        )
+        if dry_run:
+            if way is None:
+                return report
+            documents = carry.documents_of(connection, way)
+            return with_carried(report, carry.carry(connection, way, documents, writes=False))
+        if way is not None:
+            carry.carry_ahead(connection, way)
+        with connection.transaction():
+            _hold(connection, workspace_id, [version, *([way.old] if way is not None else [])])
+            if way is not None:
+                report = with_carried(report, carry.finish(connection, way))
+            _switch(connection, workspace_id, version)
+            record(connection, actor, "taxonomy.promoted", version, workspace_id=workspace_id, details=details(report))
+    log.info("taxonomy %s is active: %s", version, details(report))
+    return report
+
+
+def roll_back(
+    connection: Connection, workspace_id: UUID, to: str | None = None, actor: str | None = None
+) -> RollbackReport:
+    """Let an earlier version be the active one again. Not within a transaction.
+
+    What was assigned meanwhile to nodes that both have is carried back; what the earlier one does not have is counted.
+
+    Args:
+        to: its name; None: the one that the active version was made from.
+        actor: who does it (see `audit.record`); None: the user of this process.
+
+    Raises:
+        UnknownTaxonomyVersion: there is no such version, or none is active.
+        TaxonomyRefused: there is nothing to go back to, or it was never active.
+    """
+    with _alone(connection, workspace_id):
+        active = active_version(connection, workspace_id)
+        if active is None:
+            raise UnknownTaxonomyVersion("No version of the taxonomy is active: there is nothing to roll back.")
+        version = to or active.based_on
+        if version is None:
+            raise TaxonomyRefused(f"Version {active.version} is the first: there is none to go back to.")
+        if find_version(connection, workspace_id, version).state != "retired":
+            raise TaxonomyRefused(f"Version {version} is no earlier one: it is active, or was never.")
+        way = carry.back(connection, workspace_id, active.version, version)
+        carry.carry_ahead(connection, way)
+        with connection.transaction():
+            _hold(connection, workspace_id, [active.version, version])
+            carried = carry.carry(connection, way, carry.documents_of(connection, way))
+            _switch(connection, workspace_id, version)
+            names = {"workspace_id": workspace_id, "old": active.version, "new": version}
+            report = RollbackReport(
+                version,
+                active.version,
+                carried.carried,
+                carried.ended,
+                query.scalar(connection, load_sql("documents_without"), names),
+            )
+            record(
+                connection, actor, "taxonomy.rolled_back", version, workspace_id=workspace_id, details=details(report)
+            )
+    log.info("taxonomy %s is active again: %s", version, details(report))
+    return report
+
+
+@contextmanager
+def _alone(connection: Connection, workspace_id: UUID) -> Iterator[None]:
+    """Nobody else imports, drops, promotes or rolls back in the workspace meanwhile. Whoever does is waited for."""
+    key = [_NAMESPACE, str(workspace_id)]
+    waiting = "another import, promotion or rollback of this taxonomy is waited for"
+    wait_for_advisory_lock(connection, _LOCK, key, lambda: log.info(waiting))
+    try:
+        yield
+    finally:
+        with ending(connection):
+            connection.execute(f"SELECT pg_advisory_unlock({_LOCK})", key)
+
+
+def _found(connection: Connection, workspace_id: UUID, version: str) -> Version | None:
+    return query.find(
+        connection,
+        Version,
+        f"SELECT {_COLUMNS} FROM taxonomy_version WHERE workspace_id = %s AND version = %s",
+        [workspace_id, version],
+    )
+
+
+def _require_follows(new: Version, active: Version | None) -> None:
+    if new.state == "active":
+        raise TaxonomyRefused(f"Version {new.version} is active already: there is nothing to do.")
+    if new.based_on != (active.version if active is not None else None):
+        was = f"made from {new.based_on}" if new.based_on is not None else "made when none was active"
+        now = f"{active.version} is active now" if active is not None else "none is active now"
+        raise TaxonomyRefused(
+            f"Version {new.version} was {was}, and {now}: import it again, so that it says what becomes of the nodes "
+            "that there are."
+        )
+
+
+def _require_default(connection: Connection, workspace_id: UUID, version: str) -> None:
+    """The topic that stands for unknown paths is one of the version."""
+    default = query.scalar(
+        connection, "SELECT default_node FROM taxonomy_settings WHERE workspace_id = %s", [workspace_id]
+    )
+    is_there = "SELECT 1 FROM taxonomy_nodes WHERE node_id = %s AND version = %s AND workspace_id = %s"
+    if default is not None and query.scalar(connection, is_there, [default, version, workspace_id]) is None:
+        raise TaxonomyRefused(
+            f"The default topic ({default}) is none of version {version}: set another first, one that both versions "
+            "have (`arcana taxonomy set`)."
+        )
+
+
+def _refuse_missing(version: str, way: Way) -> None:
+    paths = [why.removeprefix("gone: ") for why in way.missing]
+    more = f" and {len(paths) - 5:,} more" if len(paths) > 5 else ""
+    raise TaxonomyRefused(
+        f"Version {version} does not say what becomes of {len(paths):,} nodes of {way.old}: "
+        f"{', '.join(paths[:5])}{more}. "
+        "Say it in the import (retired, replaced_by, replaces), or promote with --retire-missing: what is assigned to "
+        "them is suggested for what was above them."
+    )
+
+
+def _hold(connection: Connection, workspace_id: UUID, names: Sequence[str]) -> None:
+    """Wait for whoever is assigning topics, and keep others from it until the transaction ends."""
+    connection.execute(
+        "SELECT version FROM taxonomy_version WHERE workspace_id = %s AND version = ANY(%s) "
+        "ORDER BY version FOR UPDATE",
+        [workspace_id, list(names)],
+    )
+
+
+def _switch(connection: Connection, workspace_id: UUID, version: str) -> None:
+    """Let a version be the active one. Documents are classified by it again, one that was active before, too."""
+    names = {"workspace_id": workspace_id, "version": version}
+    connection.execute(
+        "UPDATE taxonomy_version SET state = 'retired' WHERE workspace_id = %(workspace_id)s AND state = 'active'",
+        names,
+    )
+    connection.execute(load_sql("version_switch"), names)
+    connection.execute(
+        "DELETE FROM taxonomy_classified WHERE workspace_id = %(workspace_id)s AND version = %(version)s", names
+    )
