@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 from arcana_pipelines import plugins
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.operations.csv_cells import cell
+from arcana_pipelines.files.csv_cells import cell
 
 Rows = Sequence[tuple[Any, ...]]
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from arcana_pipelines.operations.csv_cells import cell
+from arcana_pipelines.files.csv_cells import cell
 from arcana_pipelines.operations.export import COLUMNS, export
 from arcana_pipelines.retrieval.shown import safe_address
 from arcana_pipelines.workspaces import workspaces
