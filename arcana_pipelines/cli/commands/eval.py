@@ -16,8 +16,8 @@ from arcana_pipelines.evaluation import quality
 from arcana_pipelines.evaluation.golden import to_dicts
 from arcana_pipelines.evaluation.metrics import DECISIVE
 from arcana_pipelines.evaluation.run import EvalOutcome, EvalRequest, run
-from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.files.csv_cells import cell
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.retrieval.fusion import Fusion
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.workspaces import Workspace

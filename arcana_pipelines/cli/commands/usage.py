@@ -13,9 +13,9 @@ from arcana_pipelines.cli.output import console, json_option, print_json, printa
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.files.csv_cells import cell
 from arcana_pipelines.keys.usage import KeyUsage, by_month
 from arcana_pipelines.learning import counts
-from arcana_pipelines.files.csv_cells import cell
 from arcana_pipelines.operations.usage import MonthlyUsage, frame, usage_by_month
 from arcana_pipelines.tickets.summaries.counts import MonthlySummaryUsage
 from arcana_pipelines.tickets.summaries.counts import usage_by_month as of_summaries_by_month

@@ -16,7 +16,6 @@ from typing import Any
 from arcana_pipelines.errors import TaxonomyRefused
 from arcana_pipelines.files.csv_cells import BEGINS_FORMULA
 from arcana_pipelines.taxonomy.exchange.rows import (
-    LONGEST_TEXT,
     MOST_ROWS,
     Imported,
     Row,
@@ -28,6 +27,7 @@ from arcana_pipelines.taxonomy.exchange.rows import (
 )
 from arcana_pipelines.taxonomy.labels import read_path, spell_path
 from arcana_pipelines.taxonomy.nodes import Node
+from arcana_pipelines.taxonomy.tree import LONGEST_TEXT
 
 COLUMNS = (
     "node_id", "parent_id", "label", "path", "definition", "synonyms", "external_ref", "confidence", "replaces",
@@ -58,7 +58,7 @@ def read_csv(text: str, source: str) -> Imported:
     text = text[said.end() :] if said else text
     delimiter = max(delimiters, key=lambda one: len(_known(_first_row(text, one))))
     lines = _lines(text, delimiter, source)
-    number, head = next(lines, (1, []))
+    _, head = next(lines, (1, []))
     columns = _known(head)
     if not {"path", "label"} & set(columns.values()):
         raise TaxonomyRefused(

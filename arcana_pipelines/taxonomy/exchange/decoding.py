@@ -16,6 +16,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _HANGUL = re.compile("[가-힣]")
+_HANJA = re.compile("[\u4e00-\u9fff\uf900-\ufaff]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _SAMPLE = 65_536  # bytes
 
@@ -50,7 +51,9 @@ def _decoded(data: bytes) -> str | None:
     if (text := _strictly(data, "cp949")) is None:
         return None
     others = sum(character > "\x7f" for character in text)
-    return text if len(_HANGUL.findall(text)) * 2 >= others else None
+    hangul = len(_HANGUL.findall(text))
+    # Chinese in its own encodings reads as Hangul and Chinese characters, half and half.
+    return text if hangul * 2 >= others and hangul >= 4 * len(_HANJA.findall(text)) else None
 
 
 def _strictly(data: bytes, codec: str) -> str | None:

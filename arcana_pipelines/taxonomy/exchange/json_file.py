@@ -54,9 +54,7 @@ def read_json_lines(text: str, source: str) -> Imported:
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if len(lines) > MOST_ROWS:
         raise TaxonomyRefused(f"{source} has more than {MOST_ROWS:,} nodes: a taxonomy is smaller.")
-    return _assembled(
-        [("line", number, _value(line, f"Line {number} of {source}")) for number, line in lines], source
-    )
+    return _assembled([("line", number, _value(line, f"Line {number} of {source}")) for number, line in lines], source)
 
 
 def write_json(nodes: Sequence[Node], about: Mapping[str, Any]) -> str:

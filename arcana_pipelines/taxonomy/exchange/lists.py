@@ -1,4 +1,4 @@
-"""A taxonomy as a list of paths, a line each: `166 - Apparel & Accessories > Jewelry`, as Google's and Shopify's are."""
+"""A taxonomy as a list of paths, a line each, as Google and Shopify write theirs: `188 - Apparel & Accessories > Jewelry`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def read_list(text: str, source: str) -> Imported:
     Raises:
         TaxonomyRefused: a line has too many levels, or an empty label. The message names it.
     """
-    rows = []
+    rows: list[Row] = []
     for number, line in enumerate(text.split("\n"), 1):
         line = line.strip()
         if not line or line.startswith("#"):

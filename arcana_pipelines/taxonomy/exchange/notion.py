@@ -183,7 +183,9 @@ def _related(item: _Item, name: str) -> list[str]:
 
 
 def _row(item: _Item, parent: str) -> Row:
-    definition, synonyms, labels = None, (), {}
+    definition: str | None = None
+    synonyms: tuple[str, ...] = ()
+    labels: dict[str, str] = {}
     for name, value in item.properties.items():
         called = name.strip().casefold()
         text = str(value.get("text") or "") if isinstance(value, Mapping) else ""

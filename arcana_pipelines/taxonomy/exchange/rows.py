@@ -244,9 +244,7 @@ def _check(row: Row) -> None:
     texts |= {f"its synonym {number}": text for number, text in enumerate(row.synonyms[:MOST_ENTRIES], 1)}
     for what, text in texts.items():
         if len(text) > LONGEST_TEXT:
-            raise TaxonomyRefused(
-                f"{_begin(row)}: {what} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed."
-            )
+            raise TaxonomyRefused(f"{_begin(row)}: {what} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed.")
     counted = {"synonyms": row.synonyms, "languages": row.labels, "nodes replaced": (*row.replaces, *row.replaced_by)}
     for what, entries in counted.items():
         if len(entries) > MOST_ENTRIES:

@@ -74,7 +74,7 @@ def write_skos(nodes: Sequence[Node], name: str, version: str) -> str:
         from rdflib import Graph, Literal, URIRef
         from rdflib.namespace import DCTERMS, OWL, RDF, SKOS, XSD
     graph = Graph(bind_namespaces="none")
-    for prefix, words in (("skos", SKOS), ("dcterms", DCTERMS), ("owl", OWL)):
+    for prefix, words in (("skos", SKOS), ("dcterms", DCTERMS), ("owl", OWL), ("taxonomy", _HERE)):
         graph.bind(prefix, words)
     whole = URIRef(f"{_HERE}{name}")
     scheme = URIRef(f"{_HERE}{name}:{version}")
@@ -127,7 +127,7 @@ def _parsed(text: str, source: str) -> Graph:
     class Texts(RDFSink):
         """Takes each literal for the text that it is: one of a datatype is converted, XML with all its entities."""
 
-        def newLiteral(self, s: str, dt: URIRef | None, lang: str | None) -> Literal:  # noqa: N802
+        def newLiteral(self, s: str, dt: URIRef | None, lang: str | None) -> Literal:
             return Literal(s, lang=lang)
 
     if len(text) > LARGEST:
@@ -160,16 +160,18 @@ class _Concepts:
         self._ours: set[Term] = set()
 
     def found(self) -> list[Term]:
-        """The concepts in the order of their addresses. One without a name that a label could be made of is left out."""
+        """The concepts by their labels. One without an address or a preferred label is left out."""
         from rdflib.term import URIRef
 
-        all_ones = {one for one in self._graph.subjects(self._rdf.type, self._skos.Concept)}
-        all_ones |= {one for one in self._graph.subjects(self._skos.broader)}
+        all_ones = set(self._graph.subjects(self._rdf.type, self._skos.Concept))
+        all_ones |= set(self._graph.subjects(self._skos.broader))
         self._ours = {
             one for one in all_ones if isinstance(one, URIRef) and next(self._texts(one, self._skos.prefLabel), None)
         }
         self._unnamed = len(all_ones) - len(self._ours)
-        return sorted(self._ours, key=lambda one: (self._preferred(self._by_language(one, self._skos.prefLabel)), str(one)))
+        return sorted(
+            self._ours, key=lambda one: (self._preferred(self._by_language(one, self._skos.prefLabel)), str(one))
+        )
 
     def row(self, one: Term) -> Row:
         skos = self._skos
@@ -195,7 +197,9 @@ class _Concepts:
             labels={tag: text for tag, text in labels.items() if tag},
             confidence=self._confidence(one),
             replaces=self._others(one, self._dcterms.replaces),
-            is_retired=any(str(held).lower() in ("true", "1") for held in self._graph.objects(one, self._owl.deprecated)),
+            is_retired=any(
+                str(held).lower() in ("true", "1") for held in self._graph.objects(one, self._owl.deprecated)
+            ),
             replaced_by=self._others(one, self._dcterms.isReplacedBy),
         )
 
@@ -203,9 +207,7 @@ class _Concepts:
         """What was decided, in sentences."""
         remarks = []
         if self._several:
-            remarks.append(
-                f"Concepts with several broader ones stand below the first alone: {named(self._several)}."
-            )
+            remarks.append(f"Concepts with several broader ones stand below the first alone: {named(self._several)}.")
         if self._outside:
             remarks.append(f"Concepts whose broader one is not in the file stand at the top: {named(self._outside)}.")
         if self._twice:
