@@ -85,7 +85,13 @@ def test_what_excel_saves_is_read(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", ["path\nétude".encode("latin-1"), b"\xff\xfe\x00", b"PK\x03\x04\x00\x00", "path\n人工智能是一门新的技术科学，研究和开发".encode("gb18030")]
+    "data",
+    [
+        "path\nétude".encode("latin-1"),
+        b"\xff\xfe\x00",
+        b"PK\x03\x04\x00\x00",
+        "path\n人工智能是一门新的技术科学，研究和开发".encode("gb18030"),
+    ],
 )
 def test_another_encoding_is_refused_in_a_sentence(data: bytes) -> None:
     with pytest.raises(TaxonomyRefused, match="save it as UTF-8"):

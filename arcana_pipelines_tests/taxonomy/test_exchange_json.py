@@ -29,7 +29,9 @@ def test_one_object_a_list_and_lines_say_the_same() -> None:
 
 def test_a_node_stands_below_its_parent_whatever_the_ids_are() -> None:
     its = str(uuid4())
-    found = read_json(json.dumps([{"node_id": 1, "label": "AI"}, {"node_id": its, "parent_id": 1, "label": "a/b"}]), "x")
+    found = read_json(
+        json.dumps([{"node_id": 1, "label": "AI"}, {"node_id": its, "parent_id": 1, "label": "a/b"}]), "x"
+    )
     assert [node.path for node in found.nodes] == [("AI",), ("AI", "a/b")]
     assert (found.nodes[0].external_ref, str(found.nodes[1].node_id)) == ("1", its)
 

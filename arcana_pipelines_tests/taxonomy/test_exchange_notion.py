@@ -49,10 +49,9 @@ def test_titles_of_pages_below_a_page_are_labels_and_a_renamed_page_renames_its_
     acme.settle()
     acme.sync()
     draft = make_tree(pages(acme, top).nodes, before)
-    assert [(change.kind, change.to_path) for change in draft.changes] == [
-        ("rename", ("인공지능",)),
-        ("add", ("HR",)),
-    ] and [node.external_ref for node in draft.missing] == [rag]
+    changes = sorted((change.kind, change.to_path) for change in draft.changes)
+    assert changes == [("add", ("HR",)), ("rename", ("인공지능",))]
+    assert [node.external_ref for node in draft.missing] == [rag]
 
 
 def test_databases_and_pages_without_a_title_are_left_out_and_told(acme: Harness) -> None:
@@ -65,8 +64,9 @@ def test_databases_and_pages_without_a_title_are_left_out_and_told(acme: Harness
     acme.sync()
     read = pages(acme, top)
     assert paths(read) == ["AI"]
-    assert "(--from-database reads one): 'Tasks'" in read.remarks[0] and "left out, with what is below them: 1" in (
-        read.remarks[1]
+    assert (
+        "(--from-database reads one): 'Tasks'" in read.remarks[0]
+        and "left out, with what is below them: 1" in (read.remarks[1])
     )
 
 
@@ -132,7 +132,7 @@ def test_rows_of_a_database_stand_below_those_that_they_name_as_parent(acme: Har
 
 def test_a_relation_may_be_named_and_must_lead_to_the_database_itself(acme: Harness, topics: dict[str, str]) -> None:
     assert paths(database(acme, topics["source"], "parent item")) == ["AI", "AI/RAG", "HR"]
-    with pytest.raises(TaxonomyRefused, match="no relation 'Team' to its own rows. There are: 'Parent item', 'Sub-item'"):
+    with pytest.raises(TaxonomyRefused, match=r"no relation 'Team' .* There are: 'Parent item', 'Sub-item'"):
         database(acme, topics["source"], "Team")
 
 

@@ -111,14 +111,14 @@ def _lines(text: str, delimiter: str, source: str) -> Iterator[tuple[int, list[s
     number = 0
     while True:
         number += 1
-        if number > MOST_ROWS + 1:
-            raise TaxonomyRefused(f"{source} has more than {MOST_ROWS:,} rows: a taxonomy is smaller.")
         try:
             line = next(lines)
         except StopIteration:
             return
         except csv.Error as error:
             raise TaxonomyRefused(f"Row {number} of {source} cannot be read: {error}.") from error
+        if number > MOST_ROWS + 1:
+            raise TaxonomyRefused(f"{source} has more than {MOST_ROWS:,} rows: a taxonomy is smaller.")
         if len(line) > _MOST_COLUMNS:
             raise TaxonomyRefused(f"Row {number} of {source} has {len(line):,} cells; {_MOST_COLUMNS} are allowed.")
         if any(cell.strip() for cell in line):

@@ -1,4 +1,4 @@
-"""A taxonomy as a list of paths, a line each, as Google and Shopify write theirs: `188 - Apparel & Accessories > Jewelry`."""
+"""A taxonomy as a list of paths, a line each, as Google and Shopify write theirs: `188 - Clothing > Shoes`."""
 
 from __future__ import annotations
 
