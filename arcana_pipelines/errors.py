@@ -278,5 +278,9 @@ class TaxonomyRefused(WrongUse):
     """A taxonomy cannot be so, or cannot be released or changed now. The message names the row, path or rule."""
 
 
+class TopicDecided(WrongUse):
+    """Somebody else has decided on a suggested topic meanwhile. The message says who, when, and what."""
+
+
 class UnknownTaxonomyVersion(WrongUse):
     """The workspace has no such version of a taxonomy, or none that is active."""

@@ -10,6 +10,7 @@ import time
 import dagster as dg
 
 from arcana_pipelines.chunking.sizes import CHUNKER_VERSION
+from arcana_pipelines.classification.classify import LOGIC
 from arcana_pipelines.defs import results
 from arcana_pipelines.defs.checks import ledger_checks, workspace_check
 from arcana_pipelines.defs.config import SyncConfig
@@ -182,6 +183,34 @@ def rag_indexes(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg
 
 @dg.asset(
     deps=[rag_indexes],
+    partitions_def=workspaces,
+    group_name="notion_index",
+    kinds={"taxonomy", "postgres"},
+    tags={ASSET_TAG: "doc_taxonomy"},
+    owners=OWNERS,
+    code_version=str(LOGIC),
+    metadata={"dagster/table_name": "doc_taxonomy"},
+    check_specs=[
+        workspace_check(
+            "topics_are_well",
+            asset="doc_taxonomy",
+            description="Documents have topics, none waits for a person for more than two weeks, every path that came "
+            "with a document is one of the taxonomy, and no rule rests. Passes where there is no taxonomy.",
+        ),
+    ],
+)
+def doc_taxonomy(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult:
+    """The topics of documents (`arcana taxonomy`): given with them, found by rules, or nearest to what they say.
+
+    What is not sure waits for a person. Where a workspace has no active taxonomy, nothing is done.
+    """
+    started = time.monotonic()
+    return results.of_topics(sync.classify(arcana.session(context)), started)
+
+
+@dg.asset(
+    # It lets the workspace go: all that writes is done before.
+    deps=[rag_indexes, doc_taxonomy],
     partitions_def=workspaces,
     group_name="notion_index",
     kinds={"postgres"},

@@ -101,7 +101,7 @@ def _job_like(assets: set[str]) -> str:
     """Which of our jobs does what a run of "Materialize", of a backfill or of a host's job did."""
     if assets == {"retrieval_quality"}:
         return QUALITY_JOB
-    return FILL_JOB if assets and assets <= {*FILLING, "retrieval_quality"} else SYNC_JOB
+    return FILL_JOB if assets and assets <= {*FILLING, "doc_taxonomy", "retrieval_quality"} else SYNC_JOB
 
 
 def _made_good(instance: dg.DagsterInstance, failure: RunRecord, key: tuple[str, str], home: Home) -> bool:

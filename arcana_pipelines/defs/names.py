@@ -12,9 +12,9 @@ ASSET_TAG = "arcana/asset"
 
 # With the asset that reads pages first. `READING` names those that stand in its place for other workspaces.
 PUBLISHING = ("notion_pages", "document_content", "document_chunks", "chunk_embeddings", "rag_indexes")
-SYNCING = (PUBLISHING[0], "document_files", *PUBLISHING[1:], "index_targets")
+SYNCING = (PUBLISHING[0], "document_files", *PUBLISHING[1:], "doc_taxonomy", "index_targets")
 STAGING = PUBLISHING[:3]
-FILLING = SYNCING[3:]
+FILLING = (*PUBLISHING[2:], "index_targets")
 
 
 def beside(key: dg.AssetKey, name: str) -> dg.AssetKey:

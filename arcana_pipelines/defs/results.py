@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from arcana_pipelines.classification.classify import ClassificationReport
 from arcana_pipelines.defs.tables import Cell, Kind, table
 from arcana_pipelines.indexes.builds import Build
 from arcana_pipelines.indexes.targets.delivery import Delivery
@@ -25,6 +26,8 @@ from arcana_pipelines.pipeline.document_files import FilesReport
 from arcana_pipelines.pipeline.follower import Slice
 from arcana_pipelines.pipeline.sync import DocumentsReport, IndexesReport, SourceReport
 from arcana_pipelines.pipeline.targets import Compared, TargetsReport
+from arcana_pipelines.taxonomy.counts import TopicCounts
+from arcana_pipelines.taxonomy.lookup import lookup
 
 
 def of_pages(report: SourceReport, started: float) -> dg.MaterializeResult:  # type: ignore[type-arg]
@@ -196,6 +199,49 @@ def of_indexes(report: IndexesReport, started: float) -> dg.MaterializeResult:  
             ),
         ],
     )
+
+
+def of_topics(report: ClassificationReport, started: float) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Of `doc_taxonomy`."""
+    counts, problems, looked_up = report.counts, report.problems, lookup.report()
+    return dg.MaterializeResult(
+        metadata={
+            "taxonomy": report.version or "no taxonomy",
+            **({} if counts is None else _topics(counts)),
+            "queued": report.queued,
+            "ended": report.ended,
+            "classified": report.classified,
+            "brought": report.given,
+            "changed": report.changed,
+            "embedded": report.embedded,
+            "decisions": report.decisions,
+            "notes": table({"note": "string"}, [[note] for note in report.notes]),
+            "lookups": dg.MetadataValue.json({**asdict(looked_up), "hit_rate": looked_up.hit_rate}),
+            **_seconds(started),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="topics_are_well",
+                passed=not problems,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={
+                    "taxonomy": report.version or "no taxonomy",
+                    "problems": table({"problem": "string"}, [[problem] for problem in problems]),
+                },
+            )
+        ],
+    )
+
+
+def _topics(counts: TopicCounts) -> dict[str, Any]:
+    """Numbers by themselves: Dagster plots them."""
+    told = counts.as_dict()
+    coverage = {} if counts.coverage is None else {"coverage": round(counts.coverage, 4)}
+    return {
+        **{name: told[name] for name in ("nodes", "documents", "with_topic", "waiting", "unknown_paths")},
+        **{f"topics_{origin}": number for origin, number in told["assigned"].items()},
+        **coverage,
+    }
 
 
 def of_targets(report: TargetsReport, started: float) -> dg.MaterializeResult:  # type: ignore[type-arg]

@@ -1,4 +1,4 @@
-"""What a sync is: seven stages over one workspace, in this order.
+"""What a sync is: eight stages over one workspace, in this order.
 
 Each stage is a function of a session and of what the run is for, and can be called alone, in a process of its own:
 stages hand each other nothing but the database. Dagster's assets call one each, the command line runs Dagster's job,
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from arcana_pipelines.classification.classify import ClassificationReport
 from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.errors import BudgetReached, CredentialUnreadable, MissingToken, SourceError
 from arcana_pipelines.indexes.builds import Build, builds_of
@@ -31,6 +32,7 @@ from arcana_pipelines.operations.reports import (
 )
 from arcana_pipelines.operations.usage import MonthlyUsage, usage_by_month
 from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
+from arcana_pipelines.pipeline.doc_taxonomy import classify_documents
 from arcana_pipelines.pipeline.document_chunks import ChunkReport, stage_chunks
 from arcana_pipelines.pipeline.document_content import ContentReport, process_contents
 from arcana_pipelines.pipeline.document_files import FilesReport, sync_files
@@ -79,6 +81,7 @@ def sync(session: Session, request: SyncRequest) -> SyncReport:
     if request.purpose is not Purpose.STAGE:
         embed_chunks(session, request.purpose)
         publish_indexes(session, request.purpose)
+        classify(session)
         deliver_to_targets(session)
     return sync_report(session.connection, session.workspace, session.generation)
 
@@ -280,6 +283,11 @@ def publish_indexes(session: Session, purpose: Purpose) -> IndexesReport:
     session.lease.require(connection)
     drop_builds(session.database, builds_to_drop(report.builds))
     return report
+
+
+def classify(session: Session) -> ClassificationReport:
+    """The stage `doc_taxonomy`: find the topics of documents, where the workspace has a taxonomy."""
+    return classify_documents(session)
 
 
 def deliver_to_targets(session: Session, seconds: float = SECONDS) -> TargetsReport:

@@ -53,6 +53,7 @@ def test_every_check_that_a_sync_reports_is_kept_for_its_workspace(
         ("notion_pages", "removals_are_within_the_cap"),
         ("rag_indexes", "published_counts_match"),
         ("rag_indexes", "builds_are_verified"),
+        ("doc_taxonomy", "topics_are_well"),
         ("index_targets", "targets_are_current"),
     }
     for asset, check in reported:

@@ -22,7 +22,8 @@ SPECS = {
     "document_chunks": ("notion_index", {"document_content"}, {"postgres"}),
     "chunk_embeddings": ("notion_index", {"document_chunks"}, {"openai", "postgres"}),
     "rag_indexes": ("notion_index", {"chunk_embeddings"}, {"pgvector", "postgres"}),
-    "index_targets": ("notion_index", {"rag_indexes"}, {"postgres"}),
+    "doc_taxonomy": ("notion_index", {"rag_indexes"}, {"taxonomy", "postgres"}),
+    "index_targets": ("notion_index", {"rag_indexes", "doc_taxonomy"}, {"postgres"}),
     "retrieval_quality": ("notion_index", {"rag_indexes"}, {"postgres"}),
 }
 

@@ -1,0 +1,177 @@
+"""The queue: what waits for a person, in the order that helps most, and what becomes of what they say."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from arcana_pipelines.classification.conditions import Conditions
+from arcana_pipelines.classification.review import QueueFilters, decide, decide_all, queue, queue_counts
+from arcana_pipelines.classification.rules import add_rule
+from arcana_pipelines.db.query import scalar
+from arcana_pipelines.errors import CursorRefused, TopicDecided, UnknownTaxonomyVersion, WrongUse
+from arcana_pipelines.taxonomy.labels import spell_path
+from arcana_pipelines_tests.classification.handbook import TOPICS, Handbook
+
+
+@pytest.fixture
+def waiting(handbook: Handbook) -> Handbook:
+    """Two documents whose nearest topics wait for a person."""
+    handbook.release()
+    handbook.classify()
+    return handbook
+
+
+def test_without_a_taxonomy_nothing_waits(handbook: Handbook) -> None:
+    assert queue_counts(handbook.connection, handbook.workspace_id).documents == 0
+    with pytest.raises(UnknownTaxonomyVersion):
+        queue(handbook.connection, handbook.workspace_id)
+
+
+def test_a_row_says_what_is_suggested_for_which_document_and_what_else(waiting: Handbook) -> None:
+    page = queue(waiting.connection, waiting.workspace_id)
+    assert page.after is None
+    rows = {row.title: row for row in page.rows}
+    assert sorted(rows) == ["Battery care", "Vacation policy"]
+    row = rows["Vacation policy"]
+    assert (row.kind, row.origin, row.reason, row.rule, row.shown) == ("page", "nearest", None, None, 0)
+    assert spell_path(row.path) == "People/Leave"
+    assert row.node_id == waiting.node("People/Leave")
+    assert row.margin is not None and row.margin > 0
+    assert row.alternatives and "People/Leave" not in {spell_path(other.path) for other in row.alternatives}
+    counts = queue_counts(waiting.connection, waiting.workspace_id)
+    assert (counts.documents, set(counts.by_origin)) == (2, {"nearest"})
+    assert counts.oldest_at == min(row.created_at for row in page.rows)
+
+
+def test_pages_of_the_queue_show_each_document_once(waiting: Handbook) -> None:
+    first = queue(waiting.connection, waiting.workspace_id, limit=1)
+    second = queue(waiting.connection, waiting.workspace_id, limit=1, after=first.after)
+    assert first.after is not None
+    assert second.after is None
+    assert {first.rows[0].title, second.rows[0].title} == {"Battery care", "Vacation policy"}
+
+
+@pytest.mark.parametrize("cursor", ["", "no", "W10=", "WzEsICJ4IiwgIngiLCAieCJd", "ü"])
+def test_a_cursor_that_is_none_is_refused(waiting: Handbook, cursor: str) -> None:
+    with pytest.raises(CursorRefused):
+        queue(waiting.connection, waiting.workspace_id, after=cursor)
+
+
+@pytest.mark.parametrize("limit", [0, 101])
+def test_a_page_has_1_to_100_rows(waiting: Handbook, limit: int) -> None:
+    with pytest.raises(WrongUse, match="from 1 to 100"):
+        queue(waiting.connection, waiting.workspace_id, limit)
+
+
+def test_what_searches_show_comes_first(waiting: Handbook) -> None:
+    last = queue(waiting.connection, waiting.workspace_id).rows[-1]
+    waiting.connection.execute(
+        "INSERT INTO chunk_analytics (company_id, workspace_id, index_name, day, document_id, position, shown) "
+        "SELECT company_id, workspace_id, 'default', current_date, %s, 0, 7 FROM workspace WHERE workspace_id = %s",
+        [last.document_id, waiting.workspace_id],
+    )
+    first = queue(waiting.connection, waiting.workspace_id).rows[0]
+    assert (first.document_id, first.shown) == (last.document_id, 7)
+
+
+def test_an_accepted_topic_is_the_documents_and_the_other_suggestions_go(waiting: Handbook) -> None:
+    document, node = waiting.document("Vacation policy"), waiting.node("People/Leave")
+    said = decide(waiting.connection, waiting.workspace_id, document, node, "accepted", "user:kim")
+    assert (said.verdict, said.accepted, spell_path(said.path), said.by) == (
+        "accepted", node, "People/Leave", "user:kim"
+    )  # fmt: skip
+    assert waiting.topics("Vacation policy") == {"People/Leave": "person"}
+    assert [row.title for row in queue(waiting.connection, waiting.workspace_id).rows] == ["Battery care"]
+    assert waiting.classify().changed == 0
+    assert waiting.topics("Vacation policy") == {"People/Leave": "person"}
+
+
+def test_a_rejected_topic_never_comes_back(waiting: Handbook) -> None:
+    document, node = waiting.document("Vacation policy"), waiting.node("People/Leave")
+    decide(waiting.connection, waiting.workspace_id, document, node, "rejected", "user:kim")
+    assert "People/Leave" not in waiting.topics("Vacation policy")
+    waiting.classify()
+    waiting.release({**TOPICS, "New": "a topic of another version"})
+    waiting.classify()
+    assert "People/Leave" not in waiting.topics("Vacation policy")
+    shown = {row.title: row for row in queue(waiting.connection, waiting.workspace_id).rows}
+    assert "Vacation policy" not in shown or spell_path(shown["Vacation policy"].path) != "People/Leave"
+
+
+def test_another_topic_in_its_place(waiting: Handbook) -> None:
+    document = waiting.document("Vacation policy")
+    leave, hiring = waiting.node("People/Leave"), waiting.node("People/Hiring")
+    said = decide(waiting.connection, waiting.workspace_id, document, leave, "accepted", "user:kim", other=hiring)
+    assert (said.verdict, said.accepted, spell_path(said.path)) == ("rejected", hiring, "People/Hiring")
+    assert waiting.topics("Vacation policy") == {"People/Hiring": "person"}
+    rows = waiting.connection.execute("SELECT node_id, verdict FROM taxonomy_decision").fetchall()
+    assert dict(rows) == {leave: "rejected", hiring: "accepted"}
+
+
+def test_the_same_topic_in_its_place_is_accepted(waiting: Handbook) -> None:
+    document, node = waiting.document("Vacation policy"), waiting.node("People/Leave")
+    said = decide(waiting.connection, waiting.workspace_id, document, node, "rejected", "user:kim", other=node)
+    assert (said.verdict, said.accepted) == ("accepted", node)
+
+
+def test_a_topic_that_is_none_takes_no_place(waiting: Handbook) -> None:
+    document, node = waiting.document("Vacation policy"), waiting.node("People/Leave")
+    with pytest.raises(WrongUse, match="There is no topic"):
+        decide(waiting.connection, waiting.workspace_id, document, node, "rejected", "user:kim", other=uuid4())
+    assert next(iter(waiting.topics("Vacation policy"))) == "People/Leave"
+
+
+def test_who_is_second_is_told_who_was_first(waiting: Handbook) -> None:
+    document, node = waiting.document("Vacation policy"), waiting.node("People/Leave")
+    decide(waiting.connection, waiting.workspace_id, document, node, "rejected", "user:kim")
+    with pytest.raises(TopicDecided, match=r"user:kim has decided on this at .*: it is rejected"):
+        decide(waiting.connection, waiting.workspace_id, document, node, "accepted", "user:lee")
+
+
+def test_what_does_not_wait_is_not_decided_on(waiting: Handbook) -> None:
+    with pytest.raises(WrongUse, match="Nothing of the kind waits"):
+        decide(
+            waiting.connection,
+            waiting.workspace_id,
+            waiting.document("Vacation policy"),
+            uuid4(),
+            "accepted",
+            "user:kim",
+        )
+
+
+def test_without_a_taxonomy_nothing_is_decided(handbook: Handbook) -> None:
+    with pytest.raises(UnknownTaxonomyVersion):
+        decide(handbook.connection, handbook.workspace_id, uuid4(), uuid4(), "accepted", "user:kim")
+
+
+def test_all_of_a_rule_at_once(waiting: Handbook) -> None:
+    rule = add_rule(
+        waiting.connection,
+        waiting.workspace_id,
+        "policies",
+        waiting.node("People"),
+        Conditions(title=("policy", "care")),
+        confidence=0.7,
+    )
+    waiting.classify()
+    filters = QueueFilters(rule=rule.rule_id)
+    assert {row.rule for row in queue(waiting.connection, waiting.workspace_id, filters=filters).rows} == {"policies"}
+    assert decide_all(waiting.connection, waiting.workspace_id, "accepted", "user:kim", filters) == 2
+    assert waiting.topics("Battery care")["People"] == "person"
+    assert decide_all(waiting.connection, waiting.workspace_id, "accepted", "user:kim", filters) == 0
+
+
+def test_all_below_a_topic_at_once(waiting: Handbook) -> None:
+    filters = QueueFilters(below=waiting.node("Robots"), origin="nearest")
+    assert decide_all(waiting.connection, waiting.workspace_id, "rejected", "user:kim", filters) == 1
+    assert "Robots/Batteries" not in waiting.topics("Battery care")
+    audited = scalar(waiting.connection, "SELECT count(*) FROM audit_logs WHERE action = 'topic.rejected'")
+    assert audited == 1
+
+
+def test_everything_at_once_is_no_decision(waiting: Handbook) -> None:
+    with pytest.raises(WrongUse, match="all of them at once"):
+        decide_all(waiting.connection, waiting.workspace_id, "accepted", "user:kim", QueueFilters(origin="nearest"))
