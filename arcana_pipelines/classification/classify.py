@@ -27,8 +27,8 @@ from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.embedding.protocol import OpenEmbedder
 from arcana_pipelines.errors import BudgetReached, EmbeddingFailed, InvalidSetting, ModelMissing, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Build, builds_of
+from arcana_pipelines.taxonomy.by_properties import give_missing, settle_unknown_paths
 from arcana_pipelines.taxonomy.counts import TopicCounts, topic_counts
-from arcana_pipelines.taxonomy.given import give_missing, settle_unknown_paths
 from arcana_pipelines.taxonomy.nodes import Node
 from arcana_pipelines.taxonomy.versions import active_version, hold_active, nodes_of
 

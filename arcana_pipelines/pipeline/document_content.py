@@ -18,6 +18,7 @@ from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
 from arcana_pipelines.pipeline.processes import made_in_processes
+from arcana_pipelines.taxonomy import by_properties
 from arcana_pipelines.tickets.records import store_records
 
 log = logging.getLogger(__name__)
@@ -166,8 +167,13 @@ def _store(connection: Connection, generation: Generation, contents: dict[str, C
 
     def write(part: Sequence[tuple[str, Contents]]) -> None:
         nonlocal versions
+        pages = [page for page, _ in part]
+        # Before documents are locked: who promotes a version locks that first, too.
+        topics = by_properties.hold(connection, generation.workspace_id)
         versions += store_versions(connection, generation.workspace_id, dict(part))
-        failures.update(store_records(connection, generation.workspace_id, [page for page, _ in part]))
+        failures.update(store_records(connection, generation.workspace_id, pages))
+        if topics is not None:
+            by_properties.give_by_properties(connection, topics, pages)
 
     refused = each_alone(connection, list(contents.items()), write)
     return versions, failures | {external_id: reason for (external_id, _), reason in refused}
