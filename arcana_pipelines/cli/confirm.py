@@ -1,4 +1,4 @@
-"""The question before something is deleted for good."""
+"""The question before something is deleted for good, or before what many rely on becomes another."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import click
 from arcana_pipelines.errors import WrongUse
 
 
-def confirm(question: str, is_agreed: bool, as_json: bool) -> None:
+def confirm(question: str, is_agreed: bool, as_json: bool, is_final: bool = True) -> None:
     """Ask on the terminal, unless `is_agreed` (--yes). Every answer but yes ends the command with exit code 1.
+
+    `is_final`: what is asked about cannot be undone.
 
     Raises:
         WrongUse: no one can be asked: the output is for a program, or standard input is not a terminal or ends.
     """
     if is_agreed:
         return
-    refusal = WrongUse(f"{question} This cannot be undone, and no one can be asked here: give --yes if you mean it.")
+    why = "This cannot be undone, and no one" if is_final else "No one"
+    refusal = WrongUse(f"{question} {why} can be asked here: give --yes if you mean it.")
     if as_json or not sys.stdin.isatty():
         raise refusal
     while True:
@@ -29,5 +32,5 @@ def confirm(question: str, is_agreed: bool, as_json: bool) -> None:
         if answer.strip().lower() in ("y", "yes"):
             return
         if answer.strip().lower() in ("", "n", "no"):
-            click.echo("Nothing was removed.", err=True)
+            click.echo("Nothing was removed." if is_final else "Nothing was changed.", err=True)
             click.get_current_context().exit(1)

@@ -37,6 +37,7 @@ _COMMANDS = {
     "status": "Show what is indexed, what is not and why, and what a sync is doing now. Times are this machine's.",
     "sync": "Bring a workspace's index up to date with its source.",
     "target": "Keep copies of an index in other stores, and prove that they are equal.",
+    "taxonomy": "Keep a tree of topics in versions, and say what documents are about.",
     "ticket": "Support tickets, and summaries of them.",
     "up": "Start everything: database, Dagster UI and daemon, sensors running, and the API. Ctrl-C stops it all.",
     "usage": "Show what embeddings have cost, by month, workspace and model: of all workspaces, or of one.",

@@ -32,7 +32,7 @@ _UNPRINTABLE = re.compile(
 # A command of ours in a text of ours.
 _COMMAND = re.compile(
     r"\barcana (?=(?:audit|config|db|doctor|document|eval|export|file|index|key|mcp|report|retry|search|serve|"
-    r"status|sync|target|ticket|up|usage|webhooks|workspace)\b|-v )"
+    r"status|sync|target|taxonomy|ticket|up|usage|webhooks|workspace)\b|-v )"
 )
 
 _NO_LIMIT = 10_000  # columns

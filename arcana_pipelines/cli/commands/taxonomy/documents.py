@@ -1,0 +1,107 @@
+"""`arcana taxonomy lookup`, `assign` and `unassign`: paths become nodes, and topics of documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+from uuid import UUID
+
+import click
+
+from arcana_pipelines.audit.record import by_user
+from arcana_pipelines.cli.commands.taxonomy.opening import active_name, opened
+from arcana_pipelines.cli.one_workspace import WorkspaceCommand
+from arcana_pipelines.cli.output import json_option, print_json, say
+from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.retrieval.whole_document import find_document_id
+from arcana_pipelines.taxonomy.given import Assignment, assign, unassign
+from arcana_pipelines.taxonomy.labels import Path, read_path, spell_path
+from arcana_pipelines.taxonomy.lookup import lookup
+
+_Said = Callable[[Connection, UUID, UUID, Collection[Path], str], list[Assignment]]
+
+
+@click.command(name="lookup", cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option("--version", metavar="VERSION", help="Default: the active one.")
+@json_option
+def lookup_(slug: str, paths: tuple[str, ...], version: str | None, as_json: bool) -> None:
+    """Print the ids of the topics at paths. A path that is none is an error, which names those near it.
+
+    For example: arcana taxonomy lookup handbook AI/RAG "AI/검색 증강"
+    """
+    wanted = [read_path(path) for path in paths]
+    with opened(slug) as (connection, workspace_id):
+        version = version or active_name(connection, workspace_id)
+        found = lookup.require(connection, workspace_id, wanted, version)
+    if as_json:
+        nodes = [{"path": spell_path(path), "node_id": str(found[path])} for path in wanted]
+        print_json({"workspace": slug, "version": version, "nodes": nodes})
+        return
+    for path in wanted:
+        say("{}  {}", found[path], spell_path(path))
+
+
+@click.command(name="assign", cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("page")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@json_option
+def assign_(slug: str, page: str, paths: tuple[str, ...], as_json: bool) -> None:
+    """Say that a page or file is about topics. No rule and no model takes it back.
+
+    PAGE is its id, its address, or its exact title. All paths are topics, or nothing is written.
+
+    For example: arcana taxonomy assign handbook "Vacation policy" "People/Time off"
+    """
+    _say_it(assign, slug, page, paths, as_json)
+
+
+@click.command(name="unassign", cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("page")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@json_option
+def unassign_(slug: str, page: str, paths: tuple[str, ...], as_json: bool) -> None:
+    """Say that a page or file is not about topics. No rule and no model gives them to it again.
+
+    For example: arcana taxonomy unassign handbook "Vacation policy" "People/Time off"
+    """
+    _say_it(unassign, slug, page, paths, as_json)
+
+
+def _say_it(said: _Said, slug: str, page: str, paths: tuple[str, ...], as_json: bool) -> None:
+    wanted = [read_path(path) for path in paths]
+    with opened(slug, writes=True) as (connection, workspace_id):
+        document_id = find_document_id(connection, workspace_id, page)
+        topics = said(connection, workspace_id, document_id, wanted, by_user())
+    if as_json:
+        told = [_told(topic) for topic in topics]
+        print_json({"workspace": slug, "document_id": str(document_id), "topics": told})
+        return
+    if not topics:
+        say("'{}' has no topic.", page)
+    for topic in topics:
+        waits = " [yellow]waits for a person[/yellow]" if topic.hitl_required else ""
+        why = f", {topic.reason}" if topic.reason else ""
+        say(
+            f"{{}}  [dim]{{}}{{}}, {{}}[/dim]{waits}",
+            spell_path(topic.path),
+            topic.origin,
+            why,
+            f"{topic.confidence:g}",
+        )
+
+
+def _told(topic: Assignment) -> dict[str, Any]:
+    return {
+        "node_id": str(topic.node_id),
+        "path": spell_path(topic.path),
+        "version": topic.version,
+        "confidence": topic.confidence,
+        "origin": topic.origin,
+        "hitl_required": topic.hitl_required,
+        "reason": topic.reason,
+        "created_at": topic.created_at.isoformat(),
+    }

@@ -1,0 +1,267 @@
+"""`arcana taxonomy show`, `diff`, `status`, `promote`, `rollback` and `drop`: versions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from arcana_pipelines.cli.commands.taxonomy.opening import opened, spelled, version_meant
+from arcana_pipelines.cli.confirm import confirm
+from arcana_pipelines.cli.one_workspace import WorkspaceCommand
+from arcana_pipelines.cli.output import json_option, local_time, print_json, printable, say
+from arcana_pipelines.taxonomy import versions
+from arcana_pipelines.taxonomy.counts import TopicCounts, topic_counts
+from arcana_pipelines.taxonomy.labels import read_path, spell_path
+from arcana_pipelines.taxonomy.nodes import Change
+from arcana_pipelines.taxonomy.outline import Entry, changes_between, outline
+from arcana_pipelines.taxonomy.reports import PromotionReport
+from arcana_pipelines.taxonomy.settings import settings_of
+
+_KINDS = {
+    "add": "+ {new}", "rename": "~ {old} is now {new}", "move": "> {old} is now {new}",
+    "merge": "m {old} is part of {new}", "split": "s {old} is split, into {new}",
+    "retire": "- {old} is retired, for {new}", "gone": "- {old} is not there any more",
+}  # fmt: skip
+_SHOWN = 200  # changes
+
+
+@click.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.option("--version", metavar="VERSION", help="Default: the active one, else the newest draft.")
+@click.option("--below", metavar="PATH", help="Only this topic and what is below it.")
+@click.option("--depth", type=click.IntRange(1, 16), metavar="N", help="So many levels. Default: all.")
+@json_option
+def show(slug: str, version: str | None, below: str | None, depth: int | None, as_json: bool) -> None:
+    """Print the tree of a version, with how many documents are about each topic itself.
+
+    For example: arcana taxonomy show handbook --below AI --depth 2
+    """
+    path = read_path(below) if below is not None else None
+    with opened(slug) as (connection, workspace_id):
+        version = version_meant(connection, workspace_id, version)
+        state = versions.find_version(connection, workspace_id, version).state
+        entries = outline(connection, workspace_id, version, path, depth)
+    if as_json:
+        print_json({"workspace": slug, "version": version, "state": state, "nodes": [_told(each) for each in entries]})
+        return
+    say("[bold]{}[/bold] {} [dim]({})[/dim]", slug, version, state)
+    _print_tree(entries, len(path) if path else 1, depth)
+
+
+@click.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("old")
+@click.argument("new")
+@json_option
+def diff(slug: str, old: str, new: str, as_json: bool) -> None:
+    """Print what is other in version NEW than in version OLD.
+
+    For example: arcana taxonomy diff handbook 1.0.0 1.1.0
+    """
+    with opened(slug) as (connection, workspace_id):
+        changes = changes_between(connection, workspace_id, old, new)
+    counts = Counter[str](change.kind for change in changes)
+    if as_json:
+        print_json({
+            "workspace": slug, "old": old, "new": new, "counts": counts,
+            "changes": [_change(change) for change in changes],
+        })  # fmt: skip
+        return
+    for change in changes[:_SHOWN]:
+        to = spelled(change.to_path) or "nothing"
+        click.echo(printable(_KINDS[change.kind].format(old=spelled(change.from_path), new=to)))
+    if len(changes) > _SHOWN:
+        say("[dim]and {} more (--json lists them)[/dim]", f"{len(changes) - _SHOWN:,}")
+    said = ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
+    say("[bold]{}[/bold] against {}: {}", new, old, said or "no difference")
+
+
+@click.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@json_option
+def status(slug: str, as_json: bool) -> None:
+    """Show the versions of a workspace's taxonomy, how many documents have topics, and what waits for a person.
+
+    For example: arcana taxonomy status handbook
+    """
+    with opened(slug) as (connection, workspace_id):
+        found = versions.versions(connection, workspace_id)
+        counts = next(iter(topic_counts(connection, workspace_id)), None)
+        settings = settings_of(connection, workspace_id)
+    active = next((each.version for each in found if each.state == "active"), None)
+    if as_json:
+        print_json({
+            "workspace": slug,
+            "active": active,
+            "versions": [asdict(each) for each in found],
+            "topics": counts.as_dict() if counts else None,
+            "settings": settings.as_dict(),
+        })  # fmt: skip
+        return
+    if not found:
+        say("'{}' has no taxonomy: arcana taxonomy import {} FILE makes a draft of one.", slug, slug)
+        return
+    for each in found:
+        about = f", from {each.source}" if each.source else ""
+        say(
+            "[bold]{}[/bold]  {}  {} nodes{}  [dim]{}{}[/dim]", each.version, each.state, f"{each.nodes:,}", about,
+            local_time(each.activated_at or each.created_at), f"  {each.note}" if each.note else "",
+        )  # fmt: skip
+    if counts is not None:
+        _say_counts(slug, counts)
+    if settings.default_path is not None:
+        say("[dim]unknown paths become:[/dim] {}", spell_path(settings.default_path))
+    if settings.topic_properties:
+        say("[dim]properties that bring topics:[/dim] {}", ", ".join(settings.topic_properties))
+    said = "[dim]assigned from confidence {} on, asked of a person from {} on[/dim]"
+    say(said, f"{settings.accept_at:g}", f"{settings.suggest_at:g}")
+
+
+@click.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("version")
+@click.option("--dry-run", is_flag=True, help="Only count what it would do.")
+@click.option(
+    "--retire-missing", is_flag=True,
+    help="Nodes that the version does not have are retired: what is about them is suggested for what was above them.",
+)  # fmt: skip
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def promote(slug: str, version: str, dry_run: bool, retire_missing: bool, yes: bool, as_json: bool) -> None:
+    """Make a version the active one, and carry over what documents are about.
+
+    What it will do is counted and shown first. `arcana taxonomy rollback` takes it back.
+
+    For example: arcana taxonomy promote handbook 1.1.0 --dry-run
+    """
+    with opened(slug, writes=True) as (connection, workspace_id):
+        if not (yes or dry_run):
+            planned = versions.promote(
+                connection, workspace_id, version, retire_missing=retire_missing, dry_run=True
+            )  # fmt: skip
+            if not planned.missing or retire_missing:  # else it is refused, with what to do
+                if not as_json:
+                    _say_promotion(slug, planned)
+                confirm(f"Make {version} the active version of '{slug}'?", yes, as_json, is_final=False)
+        report = versions.promote(
+            connection, workspace_id, version, retire_missing=retire_missing, dry_run=dry_run
+        )  # fmt: skip
+    if as_json:
+        print_json({"workspace": slug, **asdict(report)})
+        return
+    if dry_run or yes:
+        _say_promotion(slug, report)
+    if not dry_run:
+        say("Version [bold]{}[/bold] of '{}' is active.", version, slug)
+        if report.queued:
+            say("[dim]arcana taxonomy queue {} shows what waits for a person[/dim]", slug)
+
+
+@click.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.option("--to", metavar="VERSION", help="Default: the version that the active one was made from.")
+@json_option
+def rollback(slug: str, to: str | None, as_json: bool) -> None:
+    """Make an earlier version the active one again.
+
+    What documents were given meanwhile is carried back, as far as the earlier version has it.
+
+    For example: arcana taxonomy rollback handbook
+    """
+    with opened(slug, writes=True) as (connection, workspace_id):
+        report = versions.roll_back(connection, workspace_id, to)
+    if as_json:
+        print_json({"workspace": slug, **asdict(report)})
+        return
+    say("Version [bold]{}[/bold] of '{}' is active again, in place of {}.", report.version, slug, report.before)
+    say(
+        "{} assignments made meanwhile came along; {} are of topics that it does not have, and {} documents have no "
+        "topic now.", f"{report.carried:,}", f"{report.left:,}", f"{report.documents_without:,}",
+    )  # fmt: skip
+
+
+@click.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("version")
+@json_option
+def drop(slug: str, version: str, as_json: bool) -> None:
+    """Forget a draft. What was active once stays.
+
+    For example: arcana taxonomy drop handbook 1.1.0
+    """
+    with opened(slug, writes=True) as (connection, workspace_id):
+        versions.drop_draft(connection, workspace_id, version)
+    if as_json:
+        print_json({"workspace": slug, "version": version, "dropped": True})
+    else:
+        say("The draft {} of '{}' is dropped.", version, slug)
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    node = entry.node
+    return {
+        **asdict(node),
+        "node_id": str(node.node_id),
+        "parent_id": str(node.parent_id) if node.parent_id else None,
+        "path": spell_path(node.path),
+        "level": len(node.path),
+        "documents": entry.documents,
+        "below": entry.below,
+    }
+
+
+def _print_tree(entries: list[Entry], top: int, depth: int | None) -> None:
+    """A line a node. Names stand in a column of one width, in which Korean syllables are two wide."""
+    from rich.cells import cell_len
+
+    names = [f"{'  ' * (len(each.node.path) - top)}{each.node.label}" for each in entries]
+    widest = min(max(map(cell_len, names), default=0), 60)
+    for name, each in zip(names, entries, strict=True):
+        said = [label for label in each.node.labels.values() if label != each.node.label]
+        if each.documents:
+            said.append("1 document" if each.documents == 1 else f"{each.documents:,} documents")
+        if each.below and depth is not None and len(each.node.path) - top + 1 == depth:
+            said.append(f"{each.below:,} below")
+        pad = " " * (max(widest - cell_len(name), 0) + 2) if said else ""
+        # Thousands of lines: markup takes its time, and they have none.
+        click.echo(printable(f"{name}{pad}{', '.join(said)}"))
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "kind": change.kind,
+        "from_node": str(change.from_node) if change.from_node else None,
+        "to_node": str(change.to_node) if change.to_node else None,
+        "from_path": spelled(change.from_path),
+        "to_path": spelled(change.to_path),
+    }
+
+
+def _say_counts(slug: str, counts: TopicCounts) -> None:
+    share = f" ({counts.coverage:.0%})" if counts.coverage is not None else ""
+    assigned = ", ".join(f"{number:,} {origin}" for origin, number in counts.assigned.items() if number)
+    say("{} of {} documents have a topic{}{}", f"{counts.with_topic:,}", f"{counts.documents:,}", share,
+        f": {assigned}" if assigned else "")  # fmt: skip
+    if counts.waiting and counts.waits_since is not None:
+        since = local_time(counts.waits_since)
+        say("{} wait for a person, the first since {}: arcana taxonomy queue {}", f"{counts.waiting:,}", since, slug)
+    if counts.unknown_paths:
+        say("[yellow]{} paths came with documents and are none of it[/yellow]", f"{counts.unknown_paths:,}")
+
+
+def _say_promotion(slug: str, report: PromotionReport) -> None:
+    against = f" against {report.before}" if report.before else ""
+    nodes = ("same", "added", "renamed", "moved", "merged", "split", "retired", "missing")
+    say("[bold]{} {}[/bold]{}: {}", slug, report.version, against, _counted(report, nodes) or "no nodes")
+    if report.assignments:
+        became = ("carried", "merged_into", "queued", "decided", "ended")
+        said = "{} assignments of {} documents: {}"
+        say(said, f"{report.assignments:,}", f"{report.documents:,}", _counted(report, became))
+
+
+def _counted(report: PromotionReport, names: tuple[str, ...]) -> str:
+    held = asdict(report)
+    return ", ".join(f"{held[name]:,} {name.replace('_', ' ')}" for name in names if held[name])
