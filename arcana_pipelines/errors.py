@@ -130,7 +130,23 @@ class DatabaseFull(ArcanaError):
 
 
 class BackupFailed(ArcanaError):
-    """The database could not be dumped before its schema changes. Nothing was changed."""
+    """The database could not be dumped: before its schema changes, or for a backup. Nothing was changed."""
+
+
+class BackupRefused(WrongUse):
+    """A place cannot hold, or does not have, the backup that is asked for. Nothing was written."""
+
+
+class BackupDamaged(ArcanaError):
+    """A part of a backup is missing, or has other bytes than were written."""
+
+
+class RestoreRefused(WrongUse):
+    """A backup is not restored where it would overwrite something, or into what cannot hold it. Nothing was touched."""
+
+
+class RestoreFailed(ArcanaError):
+    """A restore ended in the middle. What it was into is marked, and nothing uses it until it is done again."""
 
 
 class InvalidExport(WrongUse):

@@ -9,14 +9,21 @@ or, where a file system has none, a line in the user's own state.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from arcana_pipelines.errors import InvalidSetting
 
 DEFAULT = Path(".arcana")
 _MARK = "user.arcana.home"
+# In a home that is being restored, until all of it is there.
+_UNFINISHED = "restore-unfinished"
+# Those that this process restores.
+_being_restored: set[Path] = set()
 
 
 def make_home(home: Path) -> None:
@@ -69,6 +76,42 @@ def is_known(home: Path) -> bool:
         return str(home.resolve()) in _written_down().read_text(encoding="utf-8").splitlines()
     except OSError:
         return False
+
+
+def is_unfinished(home: Path) -> bool:
+    """Was a restore into this folder begun, and not finished?"""
+    return (home / _UNFINISHED).exists()
+
+
+def refuse_unfinished(home: Path) -> None:
+    """Refuse to work with half of what was backed up, unless this process is the one that restores it.
+
+    Raises:
+        InvalidSetting: a restore is under way there, or was killed.
+    """
+    if home not in _being_restored and is_unfinished(home):
+        raise InvalidSetting(
+            f"A restore into {home} is under way or was interrupted, so it is not used. Run `arcana restore` into it "
+            "again, or remove the folder."
+        )
+
+
+@contextmanager
+def being_restored(home: Path) -> Iterator[None]:
+    """Mark a home as unfinished; the mark goes when the block ends without an error."""
+    make_home(home)
+    path = home / _UNFINISHED
+    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb") as mark:
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InvalidSetting(f"Another process restores into {home}: wait for its end.") from None
+        _being_restored.add(home)
+        try:
+            yield
+        finally:
+            _being_restored.discard(home)
+        path.unlink()
 
 
 def _inode(home: Path) -> bytes:

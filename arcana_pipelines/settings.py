@@ -281,6 +281,10 @@ class Settings(ScheduleTimes):
     s3_secret_key: SecretStr | None = None
     s3_region: str = "us-east-1"
 
+    # Where backups are put: a folder's path.
+    backup_to: str | None = None
+    backup_keep_days: int = Field(30, ge=1, le=36500)
+
     batch_size: int = Field(100, ge=1, le=2048)
     max_concurrent_requests: int = Field(10, ge=1, le=200)
     worker_processes: int | None = Field(None, ge=1, le=64)

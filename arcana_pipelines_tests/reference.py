@@ -68,6 +68,7 @@ UNITS = {
     "summary_budget": "tokens a day",
     "summary_timeout": "seconds",
     "retention_days": "days",
+    "backup_keep_days": "days",
     "batch_size": "texts",
     "max_concurrent_requests": "requests",
     "worker_processes": "processes",

@@ -20,6 +20,7 @@ from arcana_pipelines.errors import ArcanaError, WrongUse
 # only its own.
 _COMMANDS = {
     "audit": "Show who changed workspaces, keys and indexes, and check that nothing of it was changed since.",
+    "backup": "Keep copies of everything in another place, check them, and delete old ones.",
     "config": "Show and check what is configured, and make the secrets that are missing.",
     "db": "Create, check and find the database.",
     "doctor": "Check the environment; exit 1 when something needs repair.",
@@ -31,6 +32,7 @@ _COMMANDS = {
     "key": "Make, list, rotate and revoke the keys of programs that use `arcana serve`.",
     "mcp": "Serve searches and documents to an assistant over MCP, on standard input and output.",
     "report": "Show what was learned from the use of `arcana serve`: of all workspaces, or of one.",
+    "restore": "Restore a backup into an empty ARCANA_HOME, or an empty DATABASE_URL; anything else is refused.",
     "retry": "Sync a workspace and take up what waits in quarantine, without waiting for its time.",
     "search": "Search a workspace. QUERY - reads one query a line from standard input.",
     "serve": "Serve searches and documents over HTTP, for programs that have a key.",

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
-from arcana_pipelines.db.embedded.lease import bare_environment
-from arcana_pipelines.db.embedded.programs import programs
+from arcana_pipelines.db.client_programs import Program, Unusable, environment_for, find_program, last_words
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.query import scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
@@ -21,20 +17,6 @@ load_sql = statements_beside(__file__)
 
 # Another session may hold a table for itself; a dump waits no longer than this for it.
 LOCK_TIMEOUT_MILLISECONDS = 15 * 60 * 1000
-_VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
-_LONGEST_REASON = 600  # characters of what pg_dump said
-
-
-@dataclass(frozen=True, slots=True)
-class PgDump:
-    """A `pg_dump` that was found.
-
-    Attributes:
-        major: its major version: the newest of a server that it can read.
-    """
-
-    path: Path
-    major: int
 
 
 def backup_folder(home: Path) -> Path:
@@ -85,17 +67,12 @@ def _names() -> list[str]:
     return [*Base.metadata.tables, "document_chunk", "job_queue", *VIEWS, *sequences, "alembic_version"]
 
 
-def _run(program: PgDump, database: Database, relations: list[str], file: Path) -> None:
+def _run(program: Program, database: Database, relations: list[str], file: Path) -> None:
     address = database.address
-    # What stands among the arguments of a process, every user of the machine can read.
-    hidden = sorted(address.secrets.keys() - {"password"})
-    if hidden:
-        raise _failed(
-            f"DATABASE_URL has {', '.join(hidden)}, which pg_dump cannot be given without showing it to others"
-        )
-    environment = bare_environment() | {name: value for name, value in os.environ.items() if name.startswith("PG")}
-    if "password" in address.secrets:
-        environment["PGPASSWORD"] = address.secrets["password"]
+    try:
+        environment = environment_for(address)
+    except Unusable as error:
+        raise _failed(str(error)) from None
     done = subprocess.run(
         [
             program.path,
@@ -119,48 +96,14 @@ def _run(program: PgDump, database: Database, relations: list[str], file: Path) 
         check=False,
     )
     if done.returncode:
-        said = " ".join(address.without_secrets(done.stderr).split())[:_LONGEST_REASON]
-        raise _failed(f"{program.path} said: {said or f'nothing, and ended with {done.returncode}'}")
+        raise _failed(f"{program.path} said: {last_words(done, address)}")
 
 
-def _able_to_read(server: int, is_encrypted: bool, is_embedded: bool) -> PgDump:
-    """The `pg_dump` for a server of this major version: that of the PATH, or the one that comes with the package.
-
-    The latter is made without TLS: where our own connection is encrypted, its would not be.
-    """
-    ours = _version_of(programs() / "pg_dump")
-    path = shutil.which("pg_dump", path=_absolute_path())
-    theirs = None if path is None or is_embedded else _version_of(Path(path))
-    for program in (theirs, None if is_encrypted else ours):
-        if program is not None and program.major >= server:
-            return program
-    if theirs is None:
-        lack = f"there is no pg_dump on the PATH for the server, a PostgreSQL {server}"
-    else:
-        lack = f"{theirs.path} is of PostgreSQL {theirs.major}, and the server is a PostgreSQL {server}"
-    raise _failed(f"{lack}. Install the client programs of PostgreSQL {server} or newer and run this again")
-
-
-def _absolute_path() -> str:
-    """The PATH without folders that depend on the current directory: an unpacked export may hold a `pg_dump`."""
-    return os.pathsep.join(part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(part))
-
-
-def _version_of(path: Path) -> PgDump | None:
+def _able_to_read(server: int, is_encrypted: bool, is_embedded: bool) -> Program:
     try:
-        done = subprocess.run(
-            [path, "--version"],
-            env=bare_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    version = _VERSION.search(done.stdout)
-    return None if version is None else PgDump(path, int(version[1]))
+        return find_program("pg_dump", server, is_encrypted, is_embedded)
+    except Unusable as error:
+        raise _failed(str(error)) from None
 
 
 def _failed(reason: str) -> BackupFailed:

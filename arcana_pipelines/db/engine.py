@@ -120,6 +120,8 @@ class Database:
         self.only_searches = only_searches or serves
         self._serves = serves
         self._may_create = may_create
+        # Set by who restores into it: for everybody else a half restored one is not to be used.
+        self.is_being_restored = False
         self._company: UUID | None = None
         self._sees_internal = False
 

@@ -36,8 +36,17 @@ def newest_revision() -> str:
 
 
 def current_revision(database: Database) -> str | None:
-    """The revision the database is at, or None for an empty one."""
+    """The revision the database is at, or None for an empty one.
+
+    Raises:
+        WrongUse: a restore into it was begun and not finished.
+    """
     with database.connection() as connection:
+        if not database.is_being_restored and is_half_restored(connection):
+            raise WrongUse(
+                f"A restore into the database at {database.safe_url} is under way or was interrupted, so it is not "
+                "used. Run `arcana restore` into it again, or drop the database."
+            )
         ours = connection.execute(load_sql("our_schema")).fetchone()
         if ours is None:
             return None
@@ -47,6 +56,11 @@ def current_revision(database: Database) -> str | None:
         except psycopg.errors.InsufficientPrivilege:
             return None  # `check_server` says which right is missing
         return None if row is None else str(row[0])
+
+
+def is_half_restored(connection: psycopg.Connection[Any]) -> bool:
+    """Whether a restore into this database was begun and not finished."""
+    return connection.execute(load_sql("unfinished_restore")).fetchone() == (True,)
 
 
 def upgrade(

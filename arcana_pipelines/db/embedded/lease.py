@@ -26,7 +26,7 @@ from arcana_pipelines.db.embedded.private_folders import (
 )
 from arcana_pipelines.db.embedded.programs import programs
 from arcana_pipelines.errors import DatabaseUnreachable, InvalidSetting
-from arcana_pipelines.home import make_home
+from arcana_pipelines.home import make_home, refuse_unfinished
 
 DATABASE = "arcana"
 # Of the socket's name. Said to both sides, so that PGPORT in the environment changes neither.
@@ -74,7 +74,9 @@ def acquire_lease(home: Path, role: str = WRITER) -> str:
 
     Raises:
         DatabaseUnreachable: the server could not be started; the message points to its log.
+        InvalidSetting: the home cannot hold it, or is half restored.
     """
+    refuse_unfinished(home)
     folder = server_folder(home)
     if folder not in _leases:
         try:

@@ -1,0 +1,120 @@
+"""`arcana backup`: copies of everything in another place."""
+
+from __future__ import annotations
+
+import click
+
+from arcana_pipelines.backup import manifest
+from arcana_pipelines.backup.create import create as make
+from arcana_pipelines.backup.vault import open_vault
+from arcana_pipelines.backup.verify import verify as read_all
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.output import json_option, local_time, print_json, say
+from arcana_pipelines.cli.place_of_backups import from_option, place_or
+from arcana_pipelines.cli.progress import counted
+from arcana_pipelines.db.schema import require_current
+from arcana_pipelines.settings import load_settings
+
+INCOMPLETE = 3
+
+
+@click.group(name="backup")
+def command() -> None:
+    """Keep copies of everything in another place, check them, and delete old ones."""
+
+
+@command.command()
+@click.option("--to", "place", metavar="PLACE", help="Where to put it, a folder's path; by default BACKUP_TO.")
+@click.option("--logical", is_flag=True, help="As pg_dump writes it: it can be restored on any server.")
+@json_option
+@click.pass_context
+def create(context: click.Context, place: str | None, logical: bool, as_json: bool) -> None:
+    """Back up the database, the files and the settings, as they are at one moment. Syncs may go on meanwhile.
+
+    Exit code 3: the store of files lacked some that the database names.
+
+    For example: arcana backup create --to /mnt/backups
+    """
+    database = open_database()
+    require_current(database)
+    with counted("copying files", not as_json) as tell:
+        made = make(database, place_or(place, database.settings, "--to"), "logical", tell)
+    if not made.is_encrypted:
+        click.echo(
+            "Warning: the backup is NOT encrypted, as ENCRYPTION_KEY is not set: whoever reads it reads everything. "
+            "`arcana config init` makes a key; then give another place.",
+            err=True,
+        )
+    if as_json:
+        print_json(made.as_dict())
+    else:
+        say(
+            "Backup [bold]{}[/bold] ({}) in {}: {} MB written in {} s", made.manifest.backup_id, made.manifest.kind,
+            made.place, f"{made.manifest.kept / 1e6:,.1f}", f"{made.manifest.seconds:.1f}",
+        )  # fmt: skip
+        if made.manifest.missing:
+            say("[yellow]{} files are not in it[/yellow]: the store has them no more.", len(made.manifest.missing))
+    context.exit(INCOMPLETE if made.manifest.missing else 0)
+
+
+@command.command(name="list")
+@from_option
+@json_option
+def list_(place: str | None, as_json: bool) -> None:
+    """List the backups at a place, the oldest first.
+
+    For example: arcana backup list --from /mnt/backups
+    """
+    settings = load_settings()
+    with open_vault(place_or(place, settings, "--from"), settings) as vault:
+        backups = list(manifest.all_of(vault))
+        shown, is_encrypted = vault.place.shown, vault.is_encrypted
+    if as_json:
+        rows = [
+            {
+                "backup_id": each.backup_id,
+                "kind": each.kind,
+                "at": each.at.isoformat(),
+                "bytes": each.kept,
+                "seconds": round(each.seconds, 3),
+                "files": each.objects,
+                "parent": each.parent,
+                "revision": each.revision,
+            }
+            for each in backups
+        ]
+        print_json({"place": shown, "encrypted": is_encrypted, "backups": rows})
+        return
+    if not backups:
+        say("There are no backups at {}.", shown)
+    for each in backups:
+        say(
+            "[bold]{}[/bold]  {}  {}  {} MB, {} files{}", each.backup_id, each.kind, local_time(each.at),
+            f"{each.kept / 1e6:,.1f}", f"{each.objects:,}", f", needs {each.parent}" if each.parent else "",
+        )  # fmt: skip
+
+
+@command.command()
+@from_option
+@click.option("--backup", "backup_id", metavar="ID", help="Only this one; by default all of them.")
+@json_option
+@click.pass_context
+def verify(context: click.Context, place: str | None, backup_id: str | None, as_json: bool) -> None:
+    """Read every byte of the backups at a place; exit 1 where one is missing or not what was written.
+
+    For example: arcana backup verify --from /mnt/backups
+    """
+    settings = load_settings()
+    known: set[str] = set()
+    with open_vault(place_or(place, settings, "--from"), settings) as vault, vault.place.locked(exclusive=False):
+        chosen = manifest.ids(vault) if backup_id is None else [backup_id]
+        with counted("reading files", not as_json) as tell:
+            found = [read_all(vault, manifest.read(vault, each), known, tell) for each in chosen]
+        shown = vault.place.shown
+    damaged = [each for each in found if each.problem]
+    if as_json:
+        print_json({"place": shown, "backups": [each.as_dict() for each in found], "damaged": len(damaged)})
+    else:
+        for each in found:
+            say("[bold]{}[/bold]  {}  {}", each.backup_id, each.kind, each.problem or "is what was written")
+    context.exit(1 if damaged else 0)

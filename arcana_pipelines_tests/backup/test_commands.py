@@ -1,0 +1,78 @@
+"""`arcana backup` and `arcana restore`, with embedded servers of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arcana_pipelines_tests.backup.conftest import ANOTHER_KEY, KEY, files_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+
+class Machine:
+    """A home with its own embedded server, and commands that are run there."""
+
+    def __init__(self, home: Path, **variables: str) -> None:
+        self.home = home
+        self.environment = {
+            **os.environ,
+            "ARCANA_HOME": str(home),
+            "EMBEDDING_PROVIDER": "local-small",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            **variables,
+        }
+
+    def run(self, *arguments: str, code: int = 0, **variables: str) -> dict[str, Any]:
+        """What a command prints as JSON."""
+        done = subprocess.run(
+            [sys.executable, "-m", "arcana_pipelines.cli", *arguments, "--json"],
+            env={**self.environment, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        said: dict[str, Any] = json.loads(done.stdout)
+        return said
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """An installation with a workspace of two pages."""
+    export = tmp_path / "export"
+    export.mkdir()
+    (export / "Onboarding 0123456789abcdef0123456789abcdef.md").write_text("# Onboarding\n\nGreet everybody.\n")
+    (export / "휴가 1123456789abcdef0123456789abcdef.md").write_text("# 휴가\n\n연차는 15일입니다.\n")
+    machine = Machine(tmp_path / "home", ENCRYPTION_KEY=KEY)
+    machine.run("workspace", "add", "acme", "--source", "notion-export", "--path", str(export))
+    machine.run("sync", "acme")
+    return machine
+
+
+def test_what_was_backed_up_is_searched_in_another_home(machine: Machine, place: str, tmp_path: Path) -> None:
+    made = machine.run("backup", "create", "--to", place, "--logical")
+    assert made["kind"] == "logical" and made["bytes"] > 0 and made["encrypted"]
+    assert [each["backup_id"] for each in machine.run("backup", "list", "--from", place)["backups"]] == [
+        made["backup_id"]
+    ]
+    assert machine.run("backup", "verify", "--from", place)["damaged"] == 0
+    for file in files_of(place):
+        assert b"Onboarding" not in file.read_bytes() and b"PGDMP" not in file.read_bytes()
+
+    other = Machine(tmp_path / "other", ENCRYPTION_KEY=ANOTHER_KEY)
+    assert "does not open" in other.run("restore", "--from", place, code=2)["error"]
+    assert not other.home.exists()
+
+    done = other.run("restore", "--from", place, ENCRYPTION_KEY=KEY)
+    assert done["backup_id"] == made["backup_id"]
+    for query in ("greet everybody", "연차"):
+        hits, before = (each.run("search", "acme", query)["hits"] for each in (other, machine))
+        assert [hit["text"] for hit in hits] == [hit["text"] for hit in before] != []
+    assert "is not empty" in other.run("restore", "--from", place, code=2, ENCRYPTION_KEY=KEY)["error"]
