@@ -21,6 +21,7 @@ from arcana_pipelines.testing.notion_server import NotionWorld, serve
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.workspaces import Workspace
+from arcana_pipelines_tests import topics
 from arcana_pipelines_tests.harness import Harness
 
 
@@ -76,6 +77,8 @@ def _tenant(database: Database, slug: str, text: str) -> Iterator[Tenant]:
             connection, "SELECT active_build_id FROM rag_indexes WHERE workspace_id = %s", [workspace.workspace_id]
         )
         _use(database, connection, workspace)
+        nodes = topics.release(connection, workspace.workspace_id, [f"Places/{slug}"])
+        topics.give_topic(connection, workspace.workspace_id, f"Harbour {slug}", *nodes.values())
     yield Tenant(harness, workspace.workspace_id, workspace.company_id, build, page)
     running.close()
 

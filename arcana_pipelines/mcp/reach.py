@@ -9,7 +9,7 @@ from uuid import UUID
 
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval.near import listed
-from arcana_pipelines.retrieval.results import Results
+from arcana_pipelines.retrieval.results import Results, TopicFacet
 from arcana_pipelines.retrieval.search_request import SearchRequest
 
 
@@ -23,6 +23,8 @@ class Reach:
         company: the caller's, for whom the database is asked; None: the database's user sees no more than it may.
         find: searches the index `default` of one of the workspaces for the caller; None: the database's user finds
             whatever is there.
+        topics: the topics of one of the workspaces that are directly below one, or the uppermost, counted as `find`
+            finds.
         internal: slugs of those whose private notes it sees, with whatever else is internal; of no concern without a
             company.
     """
@@ -32,6 +34,7 @@ class Reach:
     company: UUID | None = None
     find: Callable[[str, SearchRequest], Results] | None = None
     internal: tuple[str, ...] = ()
+    topics: Callable[[str, str | None], list[TopicFacet]] | None = None
 
     @classmethod
     def of(cls, slugs: Sequence[str]) -> Reach:

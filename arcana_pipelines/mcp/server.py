@@ -55,6 +55,9 @@ from arcana_pipelines.mcp.tickets import (
     tickets_answer,
     tickets_of,
 )
+from arcana_pipelines.mcp.topics import TOOLS as OF_TOPICS
+from arcana_pipelines.mcp.topics import TopicsAnswer, topics_answer
+from arcana_pipelines.mcp.topics import are_there as are_topics_there
 from arcana_pipelines.retrieval.chunks import passages_of
 from arcana_pipelines.retrieval.filters import Filters, Kind, PropertyCondition
 from arcana_pipelines.retrieval.results import Results
@@ -69,6 +72,7 @@ from arcana_pipelines.retrieval.served import (
     served_documents,
     served_workspaces,
 )
+from arcana_pipelines.retrieval.topic_facets import topic_facets
 from arcana_pipelines.tickets.repository import SyncTicketRepository
 
 log = logging.getLogger(__name__)
@@ -199,6 +203,15 @@ class _Library:
     def has_tickets(self, reach: Reach) -> bool:
         return are_there(self._database, reach.read)
 
+    def topics(self, reach: Reach, slug: str, topic: str | None) -> TopicsAnswer:
+        if reach.topics:
+            return topics_answer(reach.topics(slug, topic))
+        with self._database.connection() as connection:
+            return topics_answer(topic_facets(connection, workspace_named(connection, slug), topic))
+
+    def has_topics(self, reach: Reach) -> bool:
+        return are_topics_there(self._database, reach.search)
+
     def workspaces(self, reach: Reach) -> list[ServedWorkspace]:
         with self._database.connection() as connection:
             return served_workspaces(connection, reach.all)
@@ -280,6 +293,9 @@ def _add_tools(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf)
         ] = [],  # noqa: B006
         edited_since: Annotated[datetime | None, Field(description="Only what was edited then or later.")] = None,
         links_to: Annotated[str | None, Field(description=f"Only what links to {_PAGE}.")] = None,
+        topic: Annotated[
+            str | None, Field(description="Only what is about a topic of `list_topics`, or one below it.")
+        ] = None,
         as_of: Annotated[datetime | None, Field(description="What was found at that past time.")] = None,
     ) -> SearchAnswer:
         """Search as `search` does, among some of the documents only."""
@@ -288,9 +304,21 @@ def _add_tools(server: MCPServer[Any], libraries: _Libraries, reach_of: ReachOf)
             slugs, page = libraries.page(reach, reach.searchable(workspaces), below)
             slugs, linked = libraries.page(reach, slugs, links_to)
             conditions = [PropertyCondition.parse(condition) for condition in where]
-            filters = Filters(page, kinds, conditions, _in_utc(edited_since), linked)
+            filters = Filters(page, kinds, conditions, _in_utc(edited_since), linked, topic=topic)
             request = SearchRequest(query, MOST_HITS, filters=filters, as_of=_in_utc(as_of))
             return libraries.of(reach).search(reach, slugs, request)
+
+    @tool("List topics")
+    def list_topics(
+        workspace: _Workspace,
+        ctx: Context[Any, Any],
+        topic: Annotated[str | None, Field(description="Those below it; without it the uppermost.")] = None,
+    ) -> TopicsAnswer:
+        """The topics that documents of a workspace are about, a tree, with how many documents each has."""
+        with _in_words(ctx.request_context.request, ToolError):
+            reach = reach_of(ctx.request_context.request)
+            (slug,) = reach.searchable([workspace])
+            return libraries.of(reach, slug).topics(reach, slug, topic)
 
     @tool("List support tickets")
     def list_tickets(
@@ -372,7 +400,7 @@ def _add_resources(server: MCPServer[Any], libraries: _Libraries, reach_of: Reac
 
 class _Describing:
     """Says in the description of `search` what is there for the caller: assistants choose servers by it. Tools for
-    tickets are listed where there are some: what is listed takes a part of each conversation.
+    tickets and topics are listed where there are some: what is listed takes a part of each conversation.
 
     Names and numbers of ours alone: nothing that stands on a page gets into a description.
     """
@@ -385,22 +413,31 @@ class _Describing:
         listed = await call_next(ctx)
         if ctx.method != "tools/list" or not isinstance(listed, dict):
             return listed
-        said, has_tickets = await anyio.to_thread.run_sync(self._there, ctx.request)
+        said, has_tickets, has_topics = await anyio.to_thread.run_sync(self._there, ctx.request)
+        unused = (frozenset() if has_tickets else OF_TICKETS) | (frozenset() if has_topics else OF_TOPICS)
         tools = [
             {**tool, "description": f"{tool['description']} {said}".strip()} if tool["name"] in _DESCRIBED else tool
             for tool in listed["tools"]
-            if has_tickets or tool["name"] not in OF_TICKETS
+            if tool["name"] not in unused
         ]
-        return {**listed, "tools": tools}
+        return {**listed, "tools": tools if has_topics else list(map(_without_topic, tools))}
 
-    def _there(self, request: Any) -> tuple[str, bool]:
+    def _there(self, request: Any) -> tuple[str, bool, bool]:
+        """What to say, and whether there are tickets and topics."""
         try:
             reach = self._reach_of(request)
             library = self._libraries.of(reach)
-            return what_is_there(library.workspaces(reach)), library.has_tickets(reach)
+            return what_is_there(library.workspaces(reach)), library.has_tickets(reach), library.has_topics(reach)
         except ArcanaError as error:
             log.warning("tools are described without what is there: %s", error)
-            return "", False
+            return "", False, False
+
+
+def _without_topic(tool: dict[str, Any]) -> dict[str, Any]:
+    """The tool without the argument that nobody has a value for."""
+    schema = tool["inputSchema"]
+    properties = {name: held for name, held in schema.get("properties", {}).items() if name != "topic"}
+    return {**tool, "inputSchema": {**schema, "properties": properties}} if "properties" in schema else tool
 
 
 def what_is_there(workspaces: list[ServedWorkspace]) -> str:

@@ -109,8 +109,9 @@ class Answering(ABC):
         hits = [self._read(hit, found) for hit in hits[: k if is_found else min(k, NEAREST)]]
         repeated = [self._read(hit, found) for hit in found.folded.repeated]
         results = Results(
-            [], time.monotonic() - started, found.corrections, is_reranked, found.tokens, found.target, found.notes
-        )
+            [], time.monotonic() - started, found.corrections, is_reranked, found.tokens, found.target, found.notes,
+            facets=found.facets,
+        )  # fmt: skip
         if context is not None:
             results = replace(results, taken_with=[text for text, _ in context.earlier])
         if not is_found:

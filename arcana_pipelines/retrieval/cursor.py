@@ -31,7 +31,7 @@ _HEAD = struct.Struct(">B8sIqH")
 _CHECK = 6
 _TEXT = re.compile(r"[A-Za-z0-9_-]+")
 # They change how much is given of the same answer.
-_NOT_THE_QUESTION = ("k", "neighbours", "after")
+_NOT_THE_QUESTION = ("k", "neighbours", "after", "facets")
 _GREATEST = 2**63 - 1  # a bigint
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AGAIN = "Search again without it."
@@ -123,8 +123,9 @@ def question_hash(request: SearchRequest, workspace_id: UUID, limits: Limits = (
 
 def _said(filters: Filters) -> dict[str, Any]:
     fields = dataclasses.asdict(filters)
-    if filters.internal is None:
-        del fields["internal"]
+    for later in ("internal", "topic"):
+        if fields[later] is None:
+            del fields[later]
     return fields
 
 

@@ -122,11 +122,13 @@ class FileSearch(RankedSearch):
 
     def _documents_left(self, filters: Filters) -> tuple[str, dict[str, Any]]:
         """A condition on a document `d`, with its parameters; empty without filters."""
-        if filters.properties or filters.links_to or filters.internal is not None:
+        if filters.properties or filters.links_to or filters.internal is not None or filters.topic:
             raise WrongUse(
                 "A file is searched with the filters below, kinds and edited_since. Conditions on properties and links "
-                "are answered by the workspace's own index: arcana search SLUG."
+                "are answered by the workspace's own index, and so are topics: arcana search SLUG."
             )
+        if self._request.facets:
+            raise WrongUse("A file has no topics: the workspace's own index counts them (arcana search SLUG --facets).")
         conditions = []
         values: dict[str, Any] = {"collection": self._collection.number}
         if filters.kinds:

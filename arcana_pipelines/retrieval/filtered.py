@@ -1,7 +1,8 @@
 """SQL for the documents that filters let through, as they are now or as they were.
 
-A file is let through where its page is: it stands below it, and has its properties, its links and its time. The text of
-equal files is searched once, so what may be found of it is asked of all of them (see `with_text_of`).
+A file is let through where its page is: it stands below it, and has its properties, its links, its time and its topics
+beside its own. The text of equal files is searched once, so what may be found of it is asked of all of them (see
+`with_text_of`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.retrieval.conditions import KnownCondition
 from arcana_pipelines.retrieval.filters import Filters
+from arcana_pipelines.taxonomy.topics import Topic
 
 # A condition on the document of a chunk `t`. Who may not see what is internal is not shown it by the database, either:
 # it says what is open, so that what is hidden is none of it.
@@ -44,18 +46,22 @@ def documents_of(
     is_below_database: bool = False,
     key: str = "",
     with_files: bool = True,
+    topic: Topic | None = None,
 ) -> tuple[sql.Composable, dict[str, Any]]:
-    """SQL for the ids of the documents, with its parameters besides `workspace_id`.
+    """SQL for the ids of the documents, with its parameters besides `workspace_id`. One may be named twice.
 
     `below` and `links_to` are ids here, and `conditions` those on `properties` as `known_conditions` gives them.
-    `is_below_database` says what `below` is the id of: a database is not a document and has no path.
+    `is_below_database` says what `below` is the id of: a database is not a document and has no path. `topic` is what
+    `filters.topic` means now.
 
     `key` begins the names of the parameters, where several filters stand in one statement. `with_files` says whether
     there may be any (see `has_files`).
 
-    With `versions_then`, the versions that were served at a time, the conditions are on these. Only places are those of
-    today: no version has them.
+    With `versions_then`, the versions that were served at a time, the conditions are on these. Only places and topics
+    are those of today: no version has them.
     """
+    if (filters.topic is None) != (topic is None):
+        raise ValueError("a filter by topic goes with what it means now, and nothing else does")
     facts = _NOW if versions_then is None else _THEN
     kinds = [kind for kind in filters.kinds if kind != "file"]
     parameters: dict[str, Any] = {
@@ -86,14 +92,34 @@ def documents_of(
         holds, values = condition.holds(f"{key}condition_{number}", is_past=versions_then is not None)
         wanted.append(holds)
         parameters |= values
+    about, values = _about(topic, key)
+    parameters |= values
     some: list[sql.Composable] = []
     if kinds or not filters.kinds:
         of_kinds = [sql.SQL("{} = ANY({kinds})").format(facts.kind, **given)] if kinds else []
         pages = facts.pages.format(versions=versions_then)
-        some.append(sql.SQL(" AND ").join([pages, *own, *of_kinds, *wanted]))
+        topics = [sql.SQL("d.document_id IN ({})").format(about)] if about else []
+        some.append(sql.SQL(" AND ").join([pages, *own, *of_kinds, *wanted, *topics]))
     if with_files and leaves_files(filters):
-        some.append(sql.SQL(" AND ").join([facts.files.format(versions=versions_then), *files_own, *wanted]))
+        files: list[sql.Composable] = [facts.files.format(versions=versions_then), *files_own, *wanted]
+        # One after the other: of an OR, PostgreSQL makes a look at every file.
+        topics = [sql.SQL("{}.document_id IN ({})").format(sql.SQL(each), about) for each in "fd"] if about else []
+        some += [sql.SQL(" AND ").join([*files, each]) for each in topics] or [sql.SQL(" AND ").join(files)]
     return sql.SQL(" UNION ALL ").join(some) if some else NO_DOCUMENT, parameters
+
+
+def _about(topic: Topic | None, key: str) -> tuple[sql.Composable | None, dict[str, Any]]:
+    """SQL for the ids of the documents that have a topic or one below it themselves, with its parameters."""
+    if topic is None:
+        return None, {}
+    parameters: dict[str, Any] = {f"{key}taxonomy_version": topic.version}
+    parts: list[sql.Composable] = []
+    for number, node in enumerate(topic.nodes):
+        lft, rgt = f"{key}topic_lft_{number}", f"{key}topic_rgt_{number}"
+        parameters |= {lft: node.lft, rgt: node.rgt}
+        names = {"version": f"{key}taxonomy_version", "lft": lft, "rgt": rgt}
+        parts.append(_ABOUT.format(**{name: sql.Placeholder(parameter) for name, parameter in names.items()}))
+    return sql.SQL(" UNION ALL ").join(parts), parameters
 
 
 def with_text_of(documents: sql.Composable, is_past: bool) -> sql.Composable:
@@ -122,6 +148,11 @@ def are_equal(is_past: bool) -> sql.Composable:
     return sql.SQL("r.relation_type = 'duplicate' AND r.origin = 'source' AND {}").format(sql.SQL(time))
 
 
+# What waits for a person's word is no topic yet.
+_ABOUT = sql.SQL(
+    "SELECT t.doc_id FROM doc_taxonomy t WHERE t.workspace_id = %(workspace_id)s AND t.version = {version} "
+    "AND t.lft BETWEEN {lft} AND {rgt} AND NOT t.hitl_required"
+)
 # As in documents/sql/paths.sql.
 _BELOW_DATABASE = sql.SQL("{path} ~ ('*.p' || left(md5({below}), 16) || '.*')::lquery")
 _BELOW = sql.SQL(

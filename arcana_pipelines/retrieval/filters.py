@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, get_args
 from pydantic import ConfigDict
 
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.retrieval.limits import check_text, moment, told
+from arcana_pipelines.retrieval.limits import LONGEST_TOPIC, check_text, moment, told
 
 Kind = Literal["page", "row", "file", "ticket", "notes", "article"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -117,13 +117,18 @@ class Filters:
     """Private notes, their files, and whatever else is internal: `false` leaves them out, `true` finds nothing else.
     They are found by keys with the scope `notes` alone, whatever is asked."""
 
+    topic: str | None = None
+    """A topic of the workspace's taxonomy, by its path (`AI/RAG`) or its id: what is about it or about anything below
+    it. A path of an earlier version is good, too. Of a file its own topics count, and its page's. They are those of
+    today, also where the past is searched."""
+
     def checked(self) -> Filters:
         """These filters, fit for the database.
 
         What cannot be meant is refused: an empty text is a forgotten value, and never means every page.
 
         Raises:
-            WrongUse: a page or a property is not text, or empty, a kind is unknown, or a time has no
+            WrongUse: a page, a topic or a property is not text, or empty, a kind is unknown, or a time has no
                 zone.
         """
         for name, page in (("below", self.below), ("links_to", self.links_to)):
@@ -134,6 +139,10 @@ class Filters:
                 raise WrongUse(
                     f"The filter {name} is empty: name a page by its id, its address or its title, or leave it out."
                 )
+        if self.topic is not None:
+            check_text("The filter topic", self.topic, LONGEST_TOPIC)
+            if not self.topic.strip():
+                raise WrongUse("The filter topic is empty: name one by its path, such as AI/RAG, or leave it out.")
         for name, several in (("kinds", self.kinds), ("properties", self.properties)):
             if not isinstance(several, Collection) or isinstance(several, str | bytes):
                 raise WrongUse(f"The filter {name} has to be a list, not {told(several)}.")
@@ -148,7 +157,7 @@ class Filters:
         return self if since is None else replace(self, edited_since=moment("edited_since", since))
 
     def __bool__(self) -> bool:
-        given = (self.below, self.kinds, self.properties, self.edited_since, self.links_to)
+        given = (self.below, self.kinds, self.properties, self.edited_since, self.links_to, self.topic)
         return any(given) or self.internal is not None
 
 

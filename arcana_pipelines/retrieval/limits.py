@@ -17,6 +17,7 @@ LONGEST_CURSOR = 20_000  # characters; 200 hits and all that repeats them are ab
 MOST_CONDITIONS = 50
 MOST_EARLIER = 20  # questions of a conversation
 LONGEST_VALUE = 2000  # characters of a name, a value, an address
+LONGEST_TOPIC = 4000  # characters of a path: sixteen labels of 200, with what is between them
 
 _IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")
 

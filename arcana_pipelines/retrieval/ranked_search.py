@@ -23,7 +23,7 @@ from arcana_pipelines.retrieval.fusion import Scored, fuse, fuse_as_they_are, fu
 from arcana_pipelines.retrieval.highlights import terms_of
 from arcana_pipelines.retrieval.hit_of_row import hit_of, text_of
 from arcana_pipelines.retrieval.relevance import Calibration, calibration_of, evidence
-from arcana_pipelines.retrieval.results import Hit
+from arcana_pipelines.retrieval.results import Hit, TopicFacet
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.serving import Serving
 
@@ -115,6 +115,7 @@ class Found:
         least: when the best hit's score is below it, nothing is said to be found; 0 where scores are not calibrated.
         tokens: of the question, as the model counts them.
         target: the target that was asked by meaning; None: PostgreSQL was.
+        facets: topics with their numbers of documents, where they are asked for.
     """
 
     folded: Folded = field(default_factory=Folded)
@@ -128,6 +129,7 @@ class Found:
     least: float = 0.0
     tokens: int = 0
     target: str | None = None
+    facets: list[TopicFacet] = field(default_factory=list)
 
     def cursor_after(self, hits: Sequence[Hit]) -> str | None:
         """The cursor for what comes after these hits; None where nothing does, or as many as may be have been shown."""

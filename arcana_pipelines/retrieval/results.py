@@ -205,6 +205,35 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class TopicFacet:
+    """A topic, with how many of the documents that may be found are about it or about anything below it.
+
+    A document is about several topics, and counts once in each: the numbers of the topics below one do not add up to
+    its own. They are of all documents that filters and the key's limits leave, and not of the hits alone.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = DESCRIBED
+
+    node_id: str
+    """A UUID; it stays through all versions of the taxonomy. For the filter `topic`."""
+
+    path: str
+    """Its labels from the uppermost on: `AI/RAG`. For the filter `topic`."""
+
+    label: str
+    """The last of them."""
+
+    documents: int
+    """A file counts as a document, with its own topics and its page's."""
+
+    has_children: bool
+    """Whether there are topics below it."""
+
+    workspace: str = ""
+    """The slug of its workspace."""
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
     """Hits, best first; or none, and the nearest."""
 
@@ -245,6 +274,10 @@ class Results:
     nearest: list[Hit] = field(default_factory=list)
     """When no hit has the score that is asked for: at most three that come nearest. `hits` is empty then."""
 
+    facets: list[TopicFacet] = field(default_factory=list)
+    """Where `topics` are asked for: those directly below the topic of the filters, or the uppermost, most documents
+    first."""
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, as `arcana search --json` prints it: what stands behind the seconds only where it says
         something."""
@@ -257,6 +290,7 @@ class Results:
             "not_searched": self.not_searched,
             "repeated": [asdict(hit) for hit in self.repeated],
             "nearest": [asdict(hit) for hit in self.nearest],
+            "facets": [asdict(facet) for facet in self.facets],
         }
         return {
             "hits": [asdict(hit) for hit in self.hits],

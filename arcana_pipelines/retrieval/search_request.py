@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, TypedDict, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypedDict, get_args
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
@@ -23,6 +23,8 @@ from arcana_pipelines.retrieval.limits import (
     moment,
     told,
 )
+
+Facet = Literal["topics"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,9 @@ class SearchRequest:
     """The name of a target of the index that is asked by meaning; `pgvector`: PostgreSQL. Without it, the store that
     the index is served from. Words and filters are PostgreSQL's, and so is a search of the past."""
 
+    facets: Annotated[tuple[Facet, ...], Field(max_length=1)] = ()
+    """What is counted beside the hits: `topics` (see `Results.facets`)."""
+
     def __post_init__(self) -> None:
         check_text("The query", self.query, LONGEST_QUERY)
         _check_number("k", self.k, 1, MOST_HITS)
@@ -100,6 +105,8 @@ class SearchRequest:
         # Frozen for everyone else: a request holds its times in UTC.
         if self.earlier:
             object.__setattr__(self, "earlier", _checked_earlier(self.earlier))
+        if self.facets:
+            object.__setattr__(self, "facets", _checked_facets(self.facets))
         if self.filters is not None:
             object.__setattr__(self, "filters", checked(self.filters))
         if self.as_of is not None:
@@ -125,6 +132,7 @@ class SearchOptions(TypedDict, total=False):
     after: str | None
     earlier: tuple[str, ...]
     target: str | None
+    facets: tuple[Facet, ...]
 
 
 def request_of(query: SearchRequest | str, k: int | None, options: SearchOptions) -> SearchRequest:
@@ -148,6 +156,14 @@ def _checked_earlier(earlier: object) -> tuple[str, ...]:
     for question in earlier:
         check_text("An earlier question", question, LONGEST_QUERY)
     return tuple(earlier)
+
+
+def _checked_facets(facets: object) -> tuple[Facet, ...]:
+    if isinstance(facets, str) or not isinstance(facets, Sequence):
+        raise WrongUse(f"facets has to be a list, not {told(facets)}.")
+    for facet in facets:
+        _check_word("facet", facet, get_args(Facet))
+    return tuple(dict.fromkeys(facets))
 
 
 def _check_number(name: str, value: object, least: int, most: int) -> None:

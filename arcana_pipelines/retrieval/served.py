@@ -22,6 +22,7 @@ from arcana_pipelines.retrieval.places import find_indexed
 from arcana_pipelines.retrieval.results import DESCRIBED
 from arcana_pipelines.retrieval.serving import find_serving
 from arcana_pipelines.retrieval.shown import safe_address, shown
+from arcana_pipelines.taxonomy.topics import asked_topic
 
 load_sql = statements_beside(__file__)
 
@@ -119,14 +120,16 @@ def served_documents(
         after: the path of the last document of the answer before; None: from the beginning.
 
     Raises:
-        WrongUse: there is no such index or page, or a filter cannot be meant.
+        WrongUse: there is no such index, page or topic, or a filter cannot be meant.
     """
-    filters, is_container = checked(filters), False
+    filters, is_container, topic = checked(filters), False, None
     if filters.below:
         place = find_indexed(connection, workspace_id, filters.below)
         filters, is_container = replace(filters, below=place.external_id), place.is_container
+    if filters.topic:
+        topic = asked_topic(connection, workspace_id, filters.topic)
     with_files = has_files(connection, workspace_id)
-    allowed, parameters = documents_of(filters, is_below_database=is_container, with_files=with_files)
+    allowed, parameters = documents_of(filters, is_below_database=is_container, with_files=with_files, topic=topic)
     build = find_serving(connection, workspace_id, index, None, None).build
     statement = sql.SQL(load_sql("served_documents")).format(allowed=allowed)
     parameters |= {"workspace_id": workspace_id, "build": build, "after": after, "most": most}

@@ -102,6 +102,7 @@ def _merged(
         cursor=".".join((key, str(shown), *parts)) if is_more else None,
         repeated=[hit for results in cut.values() for hit in results.repeated],
         not_searched=not_searched,
+        facets=[facet for results in cut.values() for facet in results.facets],
         nearest=[] if order else _best_first([hit for answer in answers.values() for hit in answer.results.nearest]),
     )
 

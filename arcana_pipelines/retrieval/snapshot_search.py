@@ -11,32 +11,22 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.interruptible import hides_internal
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import chunk_table, passage_table, terms_table
 from arcana_pipelines.indexes.targets.pgvector.ann import nearest_statement, tune
 from arcana_pipelines.lexical import query_plan
 from arcana_pipelines.lexical.analysis import QueryTerm, query_terms
 from arcana_pipelines.retrieval import past
-from arcana_pipelines.retrieval.conditions import known_conditions
-from arcana_pipelines.retrieval.filtered import (
-    NO_DOCUMENT,
-    OPEN_CHUNK,
-    OPEN_FILE,
-    are_equal,
-    documents_of,
-    has_files,
-    leaves_files,
-    with_text_of,
-)
-from arcana_pipelines.retrieval.filters import WITHOUT_INTERNAL, Filters, Limits
+from arcana_pipelines.retrieval.filtered import OPEN_CHUNK, OPEN_FILE, are_equal, with_text_of
+from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.retrieval.fusion import Scored, nearness
 from arcana_pipelines.retrieval.hit_files import MOST_PAGES, as_file
-from arcana_pipelines.retrieval.places import find_indexed, find_place
+from arcana_pipelines.retrieval.left import Left
 from arcana_pipelines.retrieval.ranked_search import FEW, Found, Meaning, Question, RankedSearch
 from arcana_pipelines.retrieval.serving import Serving
 from arcana_pipelines.retrieval.target_stores import Near
+from arcana_pipelines.retrieval.topic_facets import count_topics
+from arcana_pipelines.taxonomy.topics import has_topics
 
 load_sql = statements_beside(__file__)
 
@@ -73,10 +63,6 @@ class SnapshotSearch(RankedSearch):
         """
         super().__init__(workspace_id, serving, question, asked, limits)
         self._connection = connection
-        self._finds_open_alone = WITHOUT_INTERNAL in limits
-        self._other_limits = tuple(each for each in limits if each != WITHOUT_INTERNAL)
-        # Where the database itself hides what is internal, it stands in no suggestion.
-        self._is_hushed = bool(self._other_limits) or (self._finds_open_alone and not hides_internal(connection))
         self._near = near
         # What the planner guesses of a condition on keys is wrong by orders of magnitude.
         connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
@@ -84,12 +70,13 @@ class SnapshotSearch(RankedSearch):
         chunks = past.chunks_then(serving.build) if is_past else _by_key(chunk_table(serving.build))
         terms = past.terms_then(serving.build) if is_past else sql.Identifier(terms_table(serving.build))
         versions = past.versions_then() if is_past else sql.SQL("({})").format(sql.SQL(load_sql("versions")))
-        every = (self._filters, *self._other_limits)
-        self._has_files = all(map(leaves_files, every)) and has_files(connection, workspace_id)
-        filtered, limited, parameters = self._left(versions if is_past else None)
+        self._left = Left(connection, workspace_id, self._filters, limits, serving.build, self._request.as_of)
+        self._is_hushed = self._left.is_hushed
+        self._notes += self._left.notes
+        filtered, limited = self._left.filtered, self._left.limited
         allowed = self._condition([*filtered, *limited])
         seen = self._of_file(limited) if limited or is_past else sql.SQL("f.deleted_at IS NULL")
-        if self._finds_open_alone:
+        if self._left.finds_open_alone:
             allowed, seen = sql.SQL("{} {}").format(allowed, OPEN_CHUNK), sql.SQL("{} AND {}").format(seen, OPEN_FILE)
         self._names = {
             "chunks": chunks,
@@ -102,40 +89,16 @@ class SnapshotSearch(RankedSearch):
             "wanted": self._of_file(filtered),
         }
         self._parameters: dict[str, Any] = {
-            **parameters,
+            **self._left.parameters,
             "workspace_id": workspace_id,
             "build": serving.build,
             "as_of": self._request.as_of,
             "embedding": asked.vector if asked else None,
         }
 
-    def _left(
-        self, versions_then: sql.Composable | None
-    ) -> tuple[list[sql.Composable], list[sql.Composable], dict[str, Any]]:
-        """The documents that the filters of the request leave, and those that each limit leaves but the one to what is
-        open; with parameters.
-
-        Of the past the limits leave what they left then and leave today.
-        """
-        times = (None,) if versions_then is None else (versions_then, None)
-        filtered = [(self._filters, versions_then)] if self._filters else []
-        limited = [(limit, then) for limit in self._other_limits for then in times]
-        left: list[sql.Composable] = []
-        parameters: dict[str, Any] = {}
-        for number, (filters, then) in enumerate([*filtered, *limited]):
-            try:
-                documents, values = self._documents(filters, then, f"f{number}_")
-            except WrongUse:
-                if not self._is_hushed:
-                    raise
-                documents, values = NO_DOCUMENT, {}
-            left.append(documents)
-            parameters |= values
-        return left[: len(filtered)], left[len(filtered) :], parameters
-
     def _condition(self, left: Sequence[sql.Composable]) -> sql.Composable:
         """A condition on the document of a chunk: all filters leave it, or a file with its text."""
-        if not self._has_files or not left:
+        if not self._left.with_files or not left:
             return sql.SQL(" ").join(sql.SQL("AND document_id IN ({})").format(each) for each in left)
         # Of equal files one has to be left by all filters, and not each filter may leave another one.
         together = sql.SQL(" INTERSECT ").join(sql.SQL("({})").format(each) for each in left)
@@ -146,30 +109,23 @@ class SnapshotSearch(RankedSearch):
         each = [sql.SQL("f.document_id IN ({})").format(documents) for documents in left]
         return sql.SQL(" AND ").join(each) if each else sql.SQL("true")
 
-    def _documents(
-        self, filters: Filters, versions_then: sql.Composable | None, key: str
-    ) -> tuple[sql.Composable, dict[str, Any]]:
-        """The documents that filters leave; what they say is noted."""
-        is_below_database = False
-        find = find_indexed if self._request.as_of is None else find_place
-        if filters.below:
-            place = find(self._connection, self._workspace_id, filters.below)
-            filters = replace(filters, below=place.external_id)
-            is_below_database = place.is_container
-        if filters.links_to:
-            place = find(self._connection, self._workspace_id, filters.links_to)
-            filters = replace(filters, links_to=place.external_id)
-        past_key = {"build": self._serving.build, "as_of": self._request.as_of}
-        known, notes = known_conditions(self._connection, self._workspace_id, filters, past_key, versions_then)
-        self._notes += notes
-        return documents_of(filters, known, versions_then, is_below_database, key, self._has_files)
-
     def run(self) -> Found:
         """Search."""
         if self._request.as_of is not None:
             ((vectors,),) = self._rows(sql.SQL(load_sql("past_total")).format(**self._names), {})
             self._serving = replace(self._serving, vectors=vectors)
-        return super().run()
+        found = super().run()
+        return self._with_facets(found) if "topics" in self._request.facets else found
+
+    def _with_facets(self, found: Found) -> Found:
+        is_past = self._request.as_of is not None
+        served = {"build": self._serving.build, "as_of": self._request.as_of}
+        facets = count_topics(self._connection, self._workspace_id, self._left, served, is_past)
+        if not facets and not has_topics(self._connection, self._workspace_id):
+            return replace(
+                found, notes=[*found.notes, "This workspace has no active taxonomy: there are no topics to count."]
+            )
+        return replace(found, facets=facets)
 
     def _similar_words(self, word: str) -> list[str]:
         return [row[0] for row in self._rows(load_sql("similar_words"), {"word": word})]
@@ -224,7 +180,7 @@ class SnapshotSearch(RankedSearch):
     @property
     def _is_nearly_all(self) -> bool:
         """Whether so much may be found that an approximate index finds it faster than a look at all of it."""
-        is_open_alone = self._finds_open_alone and not self._other_limits and not self._filters
+        is_open_alone = self._left.finds_open_alone and not self._left.limited and not self._filters
         return is_open_alone and self._request.as_of is None and self._serving.ann != "none"
 
     def _nearly_all_near(self) -> list[int] | None:
@@ -289,8 +245,8 @@ class SnapshotSearch(RankedSearch):
                     "chunks": list(chunks),
                     "neighbours": self._request.neighbours,
                     # They may be none that a limit leaves.
-                    "tells_related": not self._other_limits,
-                    "open_alone": self._finds_open_alone,
+                    "tells_related": not self._left.limited,
+                    "open_alone": self._left.finds_open_alone,
                 },
             )
             rows = {row.pop("document_chunk_id"): row for row in cursor.fetchall()}

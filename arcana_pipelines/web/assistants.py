@@ -23,9 +23,10 @@ from arcana_pipelines.mcp.http import PATH, make_http_app
 from arcana_pipelines.mcp.ids import read_id
 from arcana_pipelines.mcp.reach import Reach
 from arcana_pipelines.mcp.server import SEARCHES, make_server
-from arcana_pipelines.retrieval.results import Results
+from arcana_pipelines.retrieval.results import Results, TopicFacet
 from arcana_pipelines.retrieval.search_request import SearchRequest
-from arcana_pipelines.web.gate import Gate
+from arcana_pipelines.retrieval.topic_facets import topic_facets
+from arcana_pipelines.web.gate import Gate, Opened
 from arcana_pipelines.web.problems import Refused, answer
 from arcana_pipelines.web.searches import Searches
 from arcana_pipelines.web.use import Part, Use
@@ -47,17 +48,25 @@ def assistants(database: Database, gate: Gate, searches: Searches) -> MCPServer[
             for scope in scopes
         )
 
-        def find(slug: str, asked: SearchRequest) -> Results:
-            before = use.tokens or 0
+        def open_index(slug: str) -> Opened:
             try:
-                opened = gate.index(access, "search", slug, DEFAULT_INDEX, is_counted=False)
+                return gate.index(access, "search", slug, DEFAULT_INDEX, is_counted=False)
             except Refused as error:  # it was removed meanwhile
                 raise WrongUse(error.detail) from error
+
+        def find(slug: str, asked: SearchRequest) -> Results:
+            before = use.tokens or 0
+            opened = open_index(slug)
             found = searches.search_in(access, opened, asked)
             use.parts[opened.workspace_id] = Part((use.tokens or 0) - before)
             return found
 
-        return Reach(search, read, access.company_id, find, internal)
+        def topics(slug: str, topic: str | None) -> list[TopicFacet]:
+            opened = open_index(slug)
+            with database.connection(access.company_id, opened.sees_internal) as connection:
+                return topic_facets(connection, opened.workspace_id, topic, limits=opened.limits)
+
+        return Reach(search, read, access.company_id, find, internal, topics)
 
     server = make_server(database, reach_of)
     server.middleware.append(_Counted(gate))

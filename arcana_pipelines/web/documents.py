@@ -16,7 +16,7 @@ from arcana_pipelines.keys.access import Access
 from arcana_pipelines.operations.served_status import ServedStatus, served_status
 from arcana_pipelines.retrieval.chunks import find_chunk, find_chunks
 from arcana_pipelines.retrieval.filters import Filters, Kind
-from arcana_pipelines.retrieval.limits import LONGEST_VALUE, MOST_NEIGHBOURS
+from arcana_pipelines.retrieval.limits import LONGEST_TOPIC, LONGEST_VALUE, MOST_NEIGHBOURS
 from arcana_pipelines.retrieval.results import DESCRIBED
 from arcana_pipelines.retrieval.served import RelatedDocument, ServedDocument, related_documents, served_documents
 from arcana_pipelines.retrieval.whole_document import (
@@ -130,6 +130,13 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         internal: Annotated[
             bool | None, Query(description="`false`: no private notes; `true`: nothing but them and their files.")
         ] = None,
+        topic: Annotated[
+            str | None,
+            Query(
+                description="Only what is about this topic, or one below it: `AI/RAG`, or its id.",
+                max_length=LONGEST_TOPIC,
+            ),
+        ] = None,
         limit: Annotated[int, Query(ge=1, le=MOST_LISTED, description="Documents of one answer.")] = 50,
         index: _Index = DEFAULT_INDEX,
         cursor: Annotated[
@@ -137,10 +144,11 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         ] = None,
     ) -> Listed:
         opened = gate.index(access, "read", slug, index)
-        filters = Filters(below, [kind] if kind else (), edited_since=edited_since, internal=internal)
-        asked = {"below": below, "kind": kind, "edited_since": edited_since} | (
-            {} if internal is None else {"internal": internal}  # cursors of a release without it are good
-        )
+        filters = Filters(below, [kind] if kind else (), edited_since=edited_since, internal=internal, topic=topic)
+        later = {"internal": internal, "topic": topic}  # cursors of a release without them are good
+        asked = {"below": below, "kind": kind, "edited_since": edited_since} | {
+            name: held for name, held in later.items() if held is not None
+        }
         list_ = _named(access, opened.workspace_id, index, **asked)
         after = pages.read(list_, cursor) if cursor is not None else None
         with database.connection(access.company_id, opened.sees_internal) as connection:

@@ -37,12 +37,14 @@ _OPERATORS = {"eq": "=", "ne": "!=", "gt": ">", "gte": ">=", "lt": "<", "lte": "
 _CODES = {"rate-limited": "rate_limit_exceeded", "quota-used-up": "insufficient_quota"}
 # What is no property, but known of every document.
 _KIND = "kind"
+# Another word than properties are called by: many have a "topic" of their own.
+_TOPIC = "taxonomy_topic"
 
 Query = Annotated[str, Field(min_length=1, max_length=LONGEST_QUERY)]
 
 
 class Comparison(BaseModel):
-    """A condition on a property of rows, or on `kind`."""
+    """A condition on a property of rows, on `kind`, or on `taxonomy_topic` (a path as `AI/RAG`: all below it, too)."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -187,16 +189,21 @@ def _filters(asked: Comparison | All | None) -> Filters | None:
     if asked is None:
         return None
     kinds: list[str] = []
+    topic: str | None = None
     properties = []
     for each in asked.filters if isinstance(asked, All) else [asked]:
         value = each.value if isinstance(each.value, str) else str(each.value).lower()
-        if each.key != _KIND:
+        if each.key == _TOPIC:
+            if each.type != "eq" or topic not in (None, value):
+                raise WrongUse(f"'{_TOPIC}' can be equal to one path of a topic, and nothing else can be asked of it.")
+            topic = value
+        elif each.key != _KIND:
             properties.append(PropertyCondition(each.key, _OPERATORS[each.type], value))
         elif each.type == "eq" and value in KINDS and kinds in ([], [value]):
             kinds = [value]
         else:
             raise WrongUse(f"'{_KIND}' can be equal to one of {', '.join(KINDS)}, and nothing else can be asked of it.")
-    return Filters(kinds=kinds, properties=properties)
+    return Filters(kinds=kinds, properties=properties, topic=topic)
 
 
 def _found(hit: Hit) -> Found:

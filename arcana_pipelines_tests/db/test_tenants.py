@@ -74,6 +74,8 @@ def _prepared(connection: Connection, name: str, tenant: Tenant) -> tuple[sql.Co
         "equal": are_equal(is_past=False),
         "seen": sql.SQL("true"),
         "wanted": sql.SQL("true"),
+        "children": sql.SQL("n.parent_id IS NULL"),
+        "files": sql.SQL(""),
     }
     parameters = {
         "workspace_id": tenant.workspace_id,
@@ -151,11 +153,12 @@ class TestEveryWayToAsk:
         [
             lambda page: SearchRequest("heron"),
             lambda page: SearchRequest("heron", filters=Filters(below=page)),
+            lambda page: SearchRequest("heron", filters=Filters(topic="Places"), facets=("topics",)),
             lambda page: SearchRequest("heron", filters=Filters(properties=[PropertyCondition.parse("Status=Open")])),
             lambda page: SearchRequest("herron"),
             lambda page: SearchRequest("heron", ranking="lexical"),
         ],
-        ids=["search", "below", "property", "a slip", "words"],
+        ids=["search", "below", "topic", "property", "a slip", "words"],
     )
     def test_a_search(self, request_of: Any, ours: Tenant, theirs: Tenant, server: Database) -> None:
         def ask(workspace_id: UUID, build: int | None = None) -> Any:
@@ -173,6 +176,11 @@ class TestEveryWayToAsk:
         with server.connection(company=ours.company) as connection:
             searcher = ConnectionSearcher(connection, server.settings, ours.workspace_id)
             assert searcher.search(SearchRequest("heron", filters=Filters(below=ours.page, kinds=["page"]))).hits
+            topic = searcher.search(SearchRequest("heron", filters=Filters(topic="Places/ours"), facets=("topics",)))
+            assert topic.hits and topic.facets == []
+            assert [each.path for each in searcher.search(SearchRequest("heron", facets=("topics",))).facets] == [
+                "Places"
+            ]
             assert searcher.search(SearchRequest("herron")).corrections == {"herron": "heron"}
             assert searcher.search(SearchRequest("heron", as_of=now)).hits
             conditions = [PropertyCondition.parse("Status=Open")]
@@ -189,6 +197,20 @@ class TestEveryWayToAsk:
         for make in (lambda page: Filters(below=page), lambda page: Filters(links_to=page)):
             nowhere = self._said(server, ours.company, ask(make(nobody_s)))
             assert self._said(server, ours.company, ask(make(theirs.page))) == nowhere.replace(nobody_s, theirs.page)
+
+    def test_a_topic_of_theirs(self, ours: Tenant, theirs: Tenant, server: Database) -> None:
+        ((node,),) = theirs.harness.rows(
+            "SELECT node_id::text FROM taxonomy_nodes WHERE workspace_id = %s AND label = 'Places'", theirs.workspace_id
+        )
+
+        def ask(topic: str) -> Any:
+            return lambda connection: ConnectionSearcher(connection, server.settings, ours.workspace_id).search(
+                SearchRequest("heron", filters=Filters(topic=topic))
+            )
+
+        for theirs_s, nobody_s in ((node, str(uuid4())), ("Places/theirs", "Places/others")):
+            said = self._said(server, ours.company, ask(theirs_s))
+            assert said == self._said(server, ours.company, ask(nobody_s)).replace(nobody_s, theirs_s)
 
     def test_a_document(self, ours: Tenant, theirs: Tenant, server: Database) -> None:
         ((document,),) = ours.harness.rows(

@@ -24,7 +24,7 @@ from arcana_pipelines.retrieval.hit_files import where_in_words
 from arcana_pipelines.retrieval.limits import MOST_HITS
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.reranking.registry import open_reranker
-from arcana_pipelines.retrieval.results import Hit, Place, Results
+from arcana_pipelines.retrieval.results import Hit, Place, Results, TopicFacet
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searcher import workspace_named
 from arcana_pipelines.retrieval.several import checked_workspaces, search_workspaces
@@ -97,6 +97,18 @@ class _SearchCommand(WorkspaceCommand):
 @click.option(
     "--internal/--no-internal", default=None, help="Only private notes of tickets and their files, or none of them."
 )
+@click.option(
+    "--topic",
+    metavar="PATH",
+    help="Only what is about this topic of the workspace's taxonomy, or one below it: AI/RAG, or its id. A path of an "
+    "earlier version is good, too.",
+)
+@click.option(
+    "--facets",
+    "has_facets",
+    is_flag=True,
+    help="Also the topics directly below that one, or the uppermost, with their numbers of documents.",
+)
 @click.option("--neighbours", type=click.IntRange(0, 10), default=0, help="Chunks before and after each hit.")
 @click.option("--per-document", is_flag=True, help="At most one hit a page: its best chunk.")
 @click.option(
@@ -122,7 +134,7 @@ class _SearchCommand(WorkspaceCommand):
 @json_option
 def command(
     slug: str, query: str, workspaces: tuple[str, ...], k: int, index: str, below: str | None,
-    kinds: tuple[str, ...], conditions: tuple[str, ...], internal: bool | None,
+    kinds: tuple[str, ...], conditions: tuple[str, ...], internal: bool | None, topic: str | None, has_facets: bool,
     edited_since: datetime | None, links_to: str | None, neighbours: int, per_document: bool, as_of: datetime | None,
     fusion: Fusion, min_score: float | None, after: str | None, target: str | None, as_json: bool,
 ) -> None:  # fmt: skip
@@ -137,6 +149,7 @@ def command(
         edited_since=edited_since,
         links_to=links_to,
         internal=internal,
+        topic=topic,
     )
     slugs = checked_workspaces([slug, *workspaces])
     not_searched: dict[str, str] = {}
@@ -144,6 +157,7 @@ def command(
     asked = SearchRequest(
         query, k, fusion=fusion, filters=filters, neighbours=neighbours, per_document=per_document,
         min_score=min_score, as_of=as_of, index=index, after=after, target=target,
+        facets=("topics",) if has_facets else (),
     )  # fmt: skip
     database = open_database()
     database.only_searches = True
@@ -195,12 +209,20 @@ def _print(results: Results, several: bool) -> None:
     for number, hit in enumerate(results.hits or results.nearest, start=1):
         _print_hit(number, hit, several)
         click.echo()
+    for facet in results.facets:
+        _print_facet(facet, several)
     hits = "1 hit" if len(results.hits) == 1 else f"{len(results.hits)} hits"
     for hit in results.repeated:
         say("[dim]a text that was shown is also on: {} {}[/dim]", hit.title, hit.url or hit.external_id)
     say("[dim]{} in {} ms[/dim]", hits, round(results.seconds * 1000))
     if results.cursor:
         say("[dim]more: --after {}[/dim]", results.cursor)
+
+
+def _print_facet(facet: TopicFacet, several: bool) -> None:
+    documents = "1 document" if facet.documents == 1 else f"{facet.documents:,} documents"
+    where = f"{facet.workspace}: " if several else ""
+    say("[dim]topic {}{}: {}[/dim]", where, facet.path, documents)
 
 
 def _print_hit(number: int, hit: Hit, several: bool) -> None:
