@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from pydantic._internal import _fields
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.settings import Settings
@@ -20,6 +22,10 @@ pytest_plugins = [
     "arcana_pipelines_tests.files.buckets",
     "arcana_pipelines_tests.tenants",
 ]
+
+# Hundreds of tests make an API, for which pydantic parses the modules of the same dataclasses once for each of them, to
+# read their docstrings: half of the time that it takes.
+_fields.extract_docstrings_from_cls = cache(_fields.extract_docstrings_from_cls)
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist

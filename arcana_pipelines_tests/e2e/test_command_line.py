@@ -30,10 +30,10 @@ class TestMainPath:
         self, arcana: Arcana, world: NotionWorld, tmp_path: Path
     ) -> None:
         arcana.environment["FILES"] = "on"
-        added = arcana.json("workspace", "add", "acme", "--source", "notion")
+        added = arcana.json_apart("workspace", "add", "acme", "--source", "notion")
         assert Path(added["storage_path"]).is_dir()
 
-        report = arcana.json("sync", "acme")
+        report = arcana.json_apart("sync", "acme")
         assert set(report) == {
             "workspace", "generation", "mode", "listing_complete", "pages", "partial", "chunks", "embeddings", "notion",
             "files", "seconds", "run_id",
@@ -44,13 +44,13 @@ class TestMainPath:
 
         assert arcana.json("sync", "acme")["notion"]["requests"] == 2
 
-        found = arcana.json("search", "acme", "swollen batteries", "-k", "3")
+        found = arcana.json_apart("search", "acme", "swollen batteries", "-k", "3")
         assert found["hits"][0]["title"] == "Battery handling"
         assert set(found["hits"][0]) >= {
             "score", "document_id", "external_id", "title", "url", "path", "heading_path", "position", "text",
             "version", "link", "last_edited_at", "highlights",
         }  # fmt: skip
-        shown = arcana("search", "acme", "swollen batteries", "-k", "1").stdout
+        shown = arcana.here("search", "acme", "swollen batteries", "-k", "1").stdout
         assert "go into the red box" in shown, "people see where the words are, not where the first of them is"
 
         status = arcana.json("status", "acme")
@@ -63,7 +63,7 @@ class TestMainPath:
         assert arcana.json("workspace", "remove", "acme", "--yes")["removed"]
         assert not Path(added["storage_path"]).exists()
         assert arcana.json("workspace", "list") == {"workspaces": []}
-        again = arcana("workspace", "add", "acme", "--source", "notion")
+        again = arcana.here("workspace", "add", "acme", "--source", "notion")
         assert again.returncode == 2
         assert "choose another" in again.stderr
 
@@ -71,13 +71,13 @@ class TestMainPath:
         arcana.json("workspace", "add", "acme", "--source", "notion")
         documents = arcana.json("sync", "acme")["pages"]["added"]
         drafts = tmp_path / "golden.jsonl"
-        drafts.write_text(arcana("eval", "acme", "--suggest", "--limit", "3").stdout)
+        drafts.write_text(arcana.here("eval", "acme", "--suggest", "--limit", "3").stdout)
         arcana.json("eval", "acme", str(drafts), "--keep")
 
         rebuilt = arcana("index", "rebuild", "acme").stdout
         assert "verified: " in rebuilt and "verifying" not in rebuilt
         assert "does not serve" not in rebuilt and "index promote acme default" in rebuilt
-        verified = arcana("index", "verify", "acme")
+        verified = arcana.here("index", "verify", "acme")
         assert f"{documents} documents were compared" in verified.stdout and "nothing speaks against" in verified.stdout
         assert verified.stderr == "", "what is done is told on terminals alone"
 
@@ -94,11 +94,13 @@ class TestMainPath:
         arcana.json("workspace", "add", "acme", "--source", "notion")
         documents = arcana.json("sync", "acme")["pages"]["added"]
         terminal = {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "200"}
-        shown = arcana("export", "acme", "--documents", str(tmp_path / "a.jsonl"), **terminal)
+        shown = arcana.here("export", "acme", "--documents", str(tmp_path / "a.jsonl"), **terminal)
         assert shown.returncode == 0 and "acme: writing documents" in shown.stderr
         assert f"{documents}/{documents}" in shown.stderr
-        assert arcana("export", "acme", "--documents", str(tmp_path / "b.jsonl")).stderr == ""
-        assert arcana("export", "acme", "--documents", str(tmp_path / "c.jsonl"), "--json", **terminal).stderr == ""
+        assert arcana.here("export", "acme", "--documents", str(tmp_path / "b.jsonl")).stderr == ""
+        assert (
+            arcana.here("export", "acme", "--documents", str(tmp_path / "c.jsonl"), "--json", **terminal).stderr == ""
+        )
 
     def test_queries_on_standard_input_are_answered_line_by_line(self, arcana: Arcana) -> None:
         arcana.json("workspace", "add", "acme", "--source", "notion")
@@ -201,7 +203,7 @@ class TestFailures:
         arcana.json("workspace", "add", "acme", "--source", "notion")
         arcana.json("sync", "acme")
         world.tokens.clear()
-        failed = arcana.json("sync", "acme", "--mode", "full", code=1)
+        failed = arcana.json_apart("sync", "acme", "--mode", "full", code=1)
         assert "Nothing was removed" in failed["error"]
         assert arcana.json("status", "acme")["indexes"][0]["object_count"] == 8
 
@@ -211,7 +213,7 @@ class TestFailures:
         arcana.json("workspace", "add", "acme", "--source", "notion")
         page = world.visible_pages()[0]
         server.faults.add(f"GET /v1/(pages|blocks)/{page}", "403", times=None)
-        report = arcana.json("sync", "acme", code=3)
+        report = arcana.json_apart("sync", "acme", code=3)
         assert report["pages"]["quarantined"] == 1
         assert report["pages"]["added"] == 7
         (group,) = arcana.json("status", "acme")["not_indexed"]

@@ -189,5 +189,5 @@ class TestTheApi:
             taken.listen()
             ports = ["--port", str(free.getsockname()[1]), "--api-port", str(taken.getsockname()[1])]
             free.close()
-            done = arcana.here("up", *ports, DATABASE_URL=None)
+            done = arcana.here("up", "--no-demo", *ports, DATABASE_URL=None)
         assert done.returncode == 0 and "--api-port chooses another" in done.stdout

@@ -88,8 +88,15 @@ class TestThrottling:
 
 
 class TestServerErrors:
-    @pytest.mark.parametrize("kind", ["409", "500", "502", "503", "504", "529", "html", "empty", "drop"])
-    @pytest.mark.parametrize("match", ["POST /v1/search", "POST .*/query", "GET .*/markdown"])
+    # Every kind on one read, and every read with one kind; the others are `long`.
+    @pytest.mark.parametrize(
+        ("match", "kind"),
+        [
+            pytest.param(match, kind, marks=[] if "markdown" in match or kind == "503" else [pytest.mark.long])
+            for match in ("POST /v1/search", "POST .*/query", "GET .*/markdown")
+            for kind in ("409", "500", "502", "503", "504", "529", "html", "empty", "drop")
+        ],
+    )
     def test_a_passing_error_is_asked_again_on_every_kind_of_read(self, acme: Harness, kind: str, match: str) -> None:
         acme.server.faults.add(match, kind, times=2)
         report = acme.sync()
@@ -127,8 +134,14 @@ class TestServerErrors:
 
 
 class TestListings:
-    @pytest.mark.parametrize("mode", list(Mode))
-    @pytest.mark.parametrize("kind", ["incomplete", "repeat_cursor", "html", "empty", "500"])
+    @pytest.mark.parametrize(
+        ("kind", "mode"),
+        [
+            pytest.param(kind, mode, marks=[] if mode is Mode.FULL or kind == "incomplete" else [pytest.mark.long])
+            for kind in ("incomplete", "repeat_cursor", "html", "empty", "500")
+            for mode in Mode
+        ],
+    )
     def test_what_was_listed_is_indexed_and_the_rest_is_not_taken_for_gone(
         self, acme: Harness, kind: str, mode: Mode
     ) -> None:

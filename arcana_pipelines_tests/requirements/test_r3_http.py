@@ -266,7 +266,14 @@ class TestLimits:
             assert row == ("30s", "5s", "10min")
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("table", ["api_keys", "workspace", "document", "rag_indexes"])
+    @pytest.mark.parametrize(
+        "table",
+        [
+            "api_keys",
+            "document",
+            *(pytest.param(table, marks=pytest.mark.long) for table in ("workspace", "rag_indexes")),
+        ],
+    )
     def test_r3_a_search_waits_five_seconds_behind_a_lock_and_says_when_to_come_again(
         self, api: Api, table: str
     ) -> None:
