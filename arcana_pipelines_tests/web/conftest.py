@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -88,13 +89,7 @@ def companies_database(arcana_server: DatabaseServer, tmp_path_factory: pytest.T
     world = NotionWorld()
     _add_pages(world)
     with arcana_server.database() as url, serve(world) as server:
-        settings = Settings(  # type: ignore[call-arg]
-            arcana_home=tmp_path_factory.mktemp("companies"),
-            database_url=SecretStr(url),
-            notion_requests_per_minute=0,
-            embedding_provider="local-small",
-        )
-        with closing(Database(settings)) as database:
+        with closing(Database(_settings(url, tmp_path_factory.mktemp("companies")))) as database:
             Harness.register(database, world, server, "acme").sync()
             Harness.register(database, world, server, "globex", "Globex").sync()
         yield url
@@ -128,6 +123,31 @@ def api(companies: Harness) -> Iterator[Api]:
     """Both behind the same server."""
     with served(companies) as api:
         yield api
+
+
+@pytest.fixture(scope="module")
+def shared_api(
+    companies_database: str, arcana_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    """Both behind a server that tests share which change nothing: to make one takes longer than to be refused by it."""
+    world = NotionWorld()
+    _add_pages(world)
+    with (
+        arcana_server.copy(companies_database) as url,
+        serve(world) as server,
+        closing(Database(_settings(url, tmp_path_factory.mktemp("shared")))) as database,
+        served(Harness(database, world, server, "acme")) as api,
+    ):
+        yield api
+
+
+def _settings(url: str, home: Path) -> Settings:
+    return Settings(  # type: ignore[call-arg]
+        arcana_home=home,
+        database_url=SecretStr(url),
+        notion_requests_per_minute=0,
+        embedding_provider="local-small",
+    )
 
 
 @contextmanager

@@ -66,8 +66,8 @@ class TestASearch:
             {"query": "a", "after": "forged"}, [], "a", None,
         ],
     )  # fmt: skip
-    def test_that_cannot_be_meant_is_refused_in_a_sentence(self, api: Api, asked: Any) -> None:
-        with api.client("search") as client:
+    def test_that_cannot_be_meant_is_refused_in_a_sentence(self, shared_api: Api, asked: Any) -> None:
+        with shared_api.client("search") as client:
             refused = client.post(SEARCH, content=json.dumps(asked), headers={"Content-Type": "application/json"})
         assert refused.status_code == 422
         assert len(problem(refused)["detail"]) > 20

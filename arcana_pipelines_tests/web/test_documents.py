@@ -100,8 +100,8 @@ class TestAList:
             {"below": "a\0"}, {"edited_since": "yesterday"}, {"edited_since": "2026-01-05T00:00:00"},
         ],
     )  # fmt: skip
-    def test_that_cannot_be_meant_is_refused_in_a_sentence(self, api: Api, asked: dict[str, Any]) -> None:
-        with api.client("read") as client:
+    def test_that_cannot_be_meant_is_refused_in_a_sentence(self, shared_api: Api, asked: dict[str, Any]) -> None:
+        with shared_api.client("read") as client:
             refused = problem(client.get(DOCUMENTS, params=asked))
         assert refused["status"] == 422 and len(refused["detail"]) > 20
 

@@ -209,8 +209,8 @@ class TestWhatIsNotThere:
             {"request_id": ["a"], "verdict": "no_answer"},
         ],
     )
-    def test_what_cannot_be_meant_is_refused(self, api: Api, body: dict[str, Any]) -> None:
-        with api.client("search", "feedback") as client:
+    def test_what_cannot_be_meant_is_refused(self, shared_api: Api, body: dict[str, Any]) -> None:
+        with shared_api.client("search", "feedback") as client:
             sent = client.post("/v1/feedback", content=json.dumps(body), headers={"Content-Type": "application/json"})
             assert refused(sent, 422)
 

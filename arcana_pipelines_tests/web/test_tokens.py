@@ -125,8 +125,10 @@ class TestAToken:
             ({"scopes": ["search", "sync"]}, 403),
         ],
     )  # fmt: skip
-    def test_that_cannot_be_made_is_refused_in_a_sentence(self, api: Api, asked: dict[str, Any], status: int) -> None:
-        with api.client("search", "read") as client:
+    def test_that_cannot_be_made_is_refused_in_a_sentence(
+        self, shared_api: Api, asked: dict[str, Any], status: int
+    ) -> None:
+        with shared_api.client("search", "read") as client:
             refused = problem(client.post("/v1/tokens", json=asked))
         assert refused["status"] == status and len(refused["detail"]) > 20
 
@@ -178,12 +180,12 @@ class TestNothingIsOpenedByATokenThat:
             {"scopes": "search"}, {"workspace": "acme"}, {"workspace": 7}, {"nbf": 2**40}, {"sub": "a\0"},
         ],
     )  # fmt: skip
-    def test_says_something_else(self, api: Api, changed: dict[str, Any]) -> None:
-        self.refused(api, jwt.encode(claims(api.key("search", "read"), **changed), SECRET, "HS256"))
+    def test_says_something_else(self, shared_api: Api, changed: dict[str, Any]) -> None:
+        self.refused(shared_api, jwt.encode(claims(shared_api.key("search", "read"), **changed), SECRET, "HS256"))
 
     @pytest.mark.parametrize("odd", [".", "..", "a.b.c", "arc_.x", "e30.e30.e30", "x" * 3000 + ".y.z", "é.é.é"])
-    def test_is_none(self, api: Api, odd: str) -> None:
-        with httpx.Client(base_url=api.url, trust_env=False) as client:
+    def test_is_none(self, shared_api: Api, odd: str) -> None:
+        with httpx.Client(base_url=shared_api.url, trust_env=False) as client:
             told = client.get(DOCUMENTS, headers={"Authorization": f"Bearer {odd}".encode()})
         assert problem(told)["status"] == 401
 

@@ -64,15 +64,15 @@ def test_conditions_hold(client: openai.OpenAI) -> None:
         {"query": "a\0"},
     ],
 )  # fmt: skip
-def test_what_cannot_be_meant_is_told_as_the_client_reads_it(api: Api, asked: dict[str, Any]) -> None:
-    with api.client("search") as own:
+def test_what_cannot_be_meant_is_told_as_the_client_reads_it(shared_api: Api, asked: dict[str, Any]) -> None:
+    with shared_api.client("search") as own:
         refused = own.post(STORE, json=asked)
     assert refused.status_code == 422 and len(refused.json()["error"]["message"]) > 10
 
 
 @pytest.mark.parametrize(("body", "status"), [(b"\xff\xfe", 422), (b"{", 422), (b" " * 70_000, 413)])
-def test_a_body_that_is_not_read_is_told_likewise(api: Api, body: bytes, status: int) -> None:
-    with api.client("search") as own:
+def test_a_body_that_is_not_read_is_told_likewise(shared_api: Api, body: bytes, status: int) -> None:
+    with shared_api.client("search") as own:
         refused = own.post(STORE, content=body, headers={"Content-Type": "application/json"})
     assert refused.status_code == status and refused.json()["error"]["message"]
 
