@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from arcana_pipelines.cli.commands.taxonomy import documents, exchange, settings, versions
+from arcana_pipelines.cli.commands.taxonomy import documents, exchange, review, rules, settings, versions
 
 
 @click.group(name="taxonomy")
@@ -18,6 +18,7 @@ def command() -> None:
 
 for _each in (
     exchange.import_, exchange.export, versions.show, versions.diff, versions.status, versions.promote,
-    versions.rollback, versions.drop, documents.lookup_, documents.assign_, documents.unassign_, settings.set_,
+    versions.rollback, versions.drop, documents.lookup_, documents.assign_, documents.unassign_, review.queue,
+    review.accept, review.reject, rules.rule, settings.set_,
 ):  # fmt: skip
     command.add_command(_each)
