@@ -313,10 +313,10 @@ class _Refused:
 
 
 class _Wanted:
-    """The topics that a batch is to have of us, as columns."""
+    """The topics that a batch is to have of us, as columns. What is said first of a document and a topic counts."""
 
     def __init__(self) -> None:
-        self._rows: list[tuple[Any, ...]] = []
+        self._rows: dict[tuple[UUID, UUID], tuple[Any, ...]] = {}
 
     def add(
         self,
@@ -329,11 +329,12 @@ class _Wanted:
         score: float | None = None,
         margin: float | None = None,
     ) -> None:
-        self._rows.append((document_id, node_id, confidence, waits, origin, rule_id, score, margin))
+        row = (document_id, node_id, confidence, waits, origin, rule_id, score, margin)
+        self._rows.setdefault((document_id, node_id), row)
 
     def columns(self) -> dict[str, list[Any]]:
         names = ("doc_ids", "node_ids", "confidences", "waiting", "origins", "rule_ids", "scores", "margins")
-        columns = list(zip(*self._rows, strict=True)) or [()] * len(names)
+        columns = list(zip(*self._rows.values(), strict=True)) or [()] * len(names)
         return {name: list(column) for name, column in zip(names, columns, strict=True)}
 
 

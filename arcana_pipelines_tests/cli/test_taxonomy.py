@@ -68,7 +68,7 @@ def lines(arcana: Arcana, *arguments: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["show"], ["export"], ["lookup", "AI"], ["rollback"]],
+    [["show"], ["export"], ["lookup", "AI"], ["rollback"], ["queue"], ["topics"]],
     ids=lambda arguments: arguments[0],
 )
 def test_a_workspace_without_a_taxonomy_says_so_in_a_sentence(arcana: Arcana, arguments: list[str]) -> None:
@@ -284,6 +284,21 @@ def test_a_page_is_about_what_a_person_says_and_no_more(active: Arcana) -> None:
     # One that is none, and nothing is written.
     assert "no topic 'Peeple'" in told(active, "assign", "acme", "Vacation policy", "AI", "Peeple", code=2)["error"]
     assert told(active, "status", "acme")["topics"]["with_topic"] == 0
+
+
+@pytest.mark.usefixtures("pages")
+def test_topics_counts_documents_below_each_topic(active: Arcana) -> None:
+    told(active, "assign", "acme", "Vacation policy", "People/Time off")
+    told(active, "assign", "acme", "Reranking notes", "AI/RAG/Reranking", "People")
+    counted = told(active, "topics", "acme")
+    assert {topic["path"]: topic["documents"] for topic in counted["topics"]} == {"AI": 1, "People": 2}
+    assert counted["topic"] is None and counted["topics"][0].keys() == {
+        "node_id", "path", "label", "documents", "has_children", "workspace",
+    }  # fmt: skip
+    assert sorted(lines(active, "topics", "acme")) == ["AI/…      1", "People/…  2"]
+    assert lines(active, "topics", "acme", "AI/RAG") == ["AI/RAG/Reranking  1"]
+    assert "nothing below AI/RAG/Reranking" in said(active, "topics", "acme", "AI/RAG/Reranking")
+    assert "no topic 'Nowhere'" in told(active, "topics", "acme", "Nowhere", code=2)["error"]
 
 
 @pytest.mark.usefixtures("pages")

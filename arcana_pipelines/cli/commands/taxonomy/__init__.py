@@ -18,7 +18,7 @@ def command() -> None:
 
 for _each in (
     exchange.import_, exchange.export, versions.show, versions.diff, versions.status, versions.promote,
-    versions.rollback, versions.drop, documents.lookup_, documents.assign_, documents.unassign_, review.queue,
-    review.accept, review.reject, rules.rule, settings.set_,
+    versions.rollback, versions.drop, documents.lookup_, documents.topics, documents.assign_, documents.unassign_,
+    review.queue, review.accept, review.reject, rules.rule, settings.set_,
 ):  # fmt: skip
     command.add_command(_each)

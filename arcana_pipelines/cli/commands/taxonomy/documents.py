@@ -1,8 +1,9 @@
-"""`arcana taxonomy lookup`, `assign` and `unassign`: paths become nodes, and topics of documents."""
+"""`arcana taxonomy lookup`, `topics`, `assign` and `unassign`: paths become nodes, and topics of documents."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +12,10 @@ import click
 from arcana_pipelines.audit.record import by_user
 from arcana_pipelines.cli.commands.taxonomy.opening import active_name, opened
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import json_option, print_json, say
+from arcana_pipelines.cli.output import json_option, print_json, printable, say
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX
+from arcana_pipelines.retrieval.topic_facets import topic_facets
 from arcana_pipelines.retrieval.whole_document import find_document_id
 from arcana_pipelines.taxonomy.given import Assignment, assign, unassign
 from arcana_pipelines.taxonomy.labels import Path, read_path, spell_path
@@ -41,6 +44,33 @@ def lookup_(slug: str, paths: tuple[str, ...], version: str | None, as_json: boo
         return
     for path in wanted:
         say("{}  {}", found[path], spell_path(path))
+
+
+@click.command(cls=WorkspaceCommand)
+@click.argument("slug")
+@click.argument("path", required=False)
+@click.option("--index", default=DEFAULT_INDEX, show_default=True, help="Which of the workspace's indexes.")
+@json_option
+def topics(slug: str, path: str | None, index: str, as_json: bool) -> None:
+    """Count the documents that searches find of each topic below PATH, or of the uppermost.
+
+    A document counts once in each topic that it is about, or that has one below it that it is about.
+
+    For example: arcana taxonomy topics handbook AI
+    """
+    from rich.cells import cell_len
+
+    with opened(slug) as (connection, workspace_id):
+        found = topic_facets(connection, workspace_id, path, index=index)
+    if as_json:
+        print_json({"workspace": slug, "topic": path, "topics": [asdict(facet) for facet in found]})
+        return
+    if not found:
+        say("There is nothing below {} in '{}'.", path or "the top", slug)
+    names = [f"{facet.path}{'/…' if facet.has_children else ''}" for facet in found]
+    widest = max(map(cell_len, names), default=0)
+    for name, facet in zip(names, found, strict=True):
+        click.echo(printable(f"{name}{' ' * (widest - cell_len(name))}  {facet.documents:,}"))
 
 
 @click.command(name="assign", cls=WorkspaceCommand)
