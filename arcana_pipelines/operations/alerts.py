@@ -21,6 +21,7 @@ from arcana_pipelines.db.query import rows
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.operations.reports import removal_command
+from arcana_pipelines.taxonomy.labels import spell_path
 from arcana_pipelines.workspaces.workspaces import active_slugs
 
 load_sql = statements_beside(__file__)
@@ -39,6 +40,8 @@ LEVELS = {
     "files_unread": WAITING,
     "budget_reached": WAITING,
     "stale": WAITING,
+    "unknown_topic": WAITING,
+    "unknown_topics": WAITING,
     "target_behind": WAITING,
     "target_refuses": WAITING,
 }
@@ -47,6 +50,7 @@ OF_OUR_ROWS = frozenset(LEVELS) - {"embedder_unreachable"}
 
 MOST_DETAIL = 500
 MOST_TITLE = 60
+MOST_PATH = 200
 
 
 class Unanswered(ArcanaError):
@@ -65,7 +69,7 @@ class Cause:
         detail: what the source, the provider or the failed run said of it, as it came (`record` shortens it); empty
             where there is nothing.
         subject: what of the workspace it is about, where there may be several: of a failed run its purpose, of a target
-            its name; else empty.
+            its name, of a topic its version and the key of its path; else empty.
         run_id: of the run in Dagster that shows it; None where no run does.
     """
 
@@ -357,6 +361,29 @@ def _stale(slug: str, facts: Mapping[str, Any]) -> Cause:
     )
 
 
+def _unknown_topic(slug: str, facts: Mapping[str, Any]) -> Cause:
+    path, version = spell_path(tuple(facts["labels"])), facts["version"]
+    return Cause(
+        "unknown_topic",
+        slug,
+        f"documents bring the topic '{shorten(path, MOST_PATH)}', which version {version} of the taxonomy does not "
+        f"have: {facts['times']} times so far. They are found, and not by it.",
+        f"arcana taxonomy status {slug}",
+        ", ".join(shorten(title or "Untitled", MOST_TITLE) for title in facts["titles"] or ()),
+        subject=f"{version} {facts['key']}",
+    )
+
+
+def _unknown_topics(slug: str, facts: Mapping[str, Any]) -> Cause:
+    return Cause(
+        "unknown_topics",
+        slug,
+        f"documents bring {facts['more']} more topics that version {facts['version']} of the taxonomy does not have.",
+        f"arcana taxonomy status {slug}",
+        subject=facts["version"],
+    )
+
+
 def _target_behind(slug: str, facts: Mapping[str, Any]) -> Cause:
     target = facts["target"]
     return Cause(
@@ -390,6 +417,8 @@ _CAUSES: Mapping[str, Callable[[str, Mapping[str, Any]], Cause]] = {
     "source_unreachable": _source_unreachable,
     "budget_reached": _budget_reached,
     "stale": _stale,
+    "unknown_topic": _unknown_topic,
+    "unknown_topics": _unknown_topics,
     "target_behind": _target_behind,
     "target_refuses": _target_refuses,
 }

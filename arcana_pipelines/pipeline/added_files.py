@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from arcana_pipelines.db.engine import Database
@@ -12,6 +13,9 @@ from arcana_pipelines.ledger.added_files import AddedFile, Called
 from arcana_pipelines.pipeline.being_stored import being_stored
 from arcana_pipelines.pipeline.stored_bytes import bytes_of, is_allowed, put_bytes
 from arcana_pipelines.settings import Settings
+from arcana_pipelines.taxonomy import labels
+from arcana_pipelines.taxonomy.given import choose, give_with_file
+from arcana_pipelines.taxonomy.lookup import lookup
 from arcana_pipelines.workspaces.workspaces import Workspace
 
 
@@ -26,13 +30,22 @@ def require_files(settings: Settings) -> None:
 
 
 def add_file(
-    database: Database, store: FileStore, workspace: Workspace, path: Path, called: Called, actor: str | None = None
+    database: Database,
+    store: FileStore,
+    workspace: Workspace,
+    path: Path,
+    called: Called,
+    actor: str | None = None,
+    topics: Collection[labels.Path] = (),
 ) -> AddedFile:
     """Add a file of this machine, or other bytes of one that was added under the same name.
 
-    `actor` does it (see `audit.record`); None: the user of this process.
+    Args:
+        actor: does it (see `audit.record`); None: the user of this process.
+        topics: that its document has from now on, in place of those that it was added with before; none: those stay.
 
     Raises:
+        TaxonomyNodeNotFoundError, UnknownTaxonomyVersion: a topic is not there. Nothing is added.
         FileNotAllowed: it is too large, empty, or of a kind that is not read.
         FileDamaged: it changed while it was read.
         FileStoreUnreachable, FileStoreRefused: the store does not take it.
@@ -40,6 +53,7 @@ def add_file(
         OSError: the file cannot be read.
     """
     settings = database.settings
+    require_topics(database, workspace, topics)
     require_size(settings, path.stat().st_size)
     stored = bytes_of(workspace, path, called.name, called.external_id)
     require_size(settings, stored.size)
@@ -48,10 +62,28 @@ def add_file(
     with database.connection() as connection, being_stored(connection, stored.storage_key):
         put_bytes(store, path, stored)
         try:
-            return added_files.add(connection, workspace, called, stored, actor)
+            with connection.transaction():
+                # Before the document is locked: who promotes a version locks that first, too.
+                chosen = choose(connection, workspace.workspace_id, topics) if topics else None
+                added = added_files.add(connection, workspace, called, stored, actor)
+                if chosen is not None:
+                    give_with_file(connection, workspace.workspace_id, added.document_id, chosen, actor)
+            return added
         except UnknownWorkspace:
             store.delete(stored.storage_key)  # which whoever removed it may have looked for before
             raise
+
+
+def require_topics(database: Database, workspace: Workspace, topics: Collection[labels.Path]) -> None:
+    """Refuse topics that the workspace's active taxonomy does not have.
+
+    Raises:
+        TaxonomyNodeNotFoundError: one of them is no node's.
+        UnknownTaxonomyVersion: no version is active.
+    """
+    if topics:
+        with database.connection() as connection:
+            lookup.require(connection, workspace.workspace_id, topics)
 
 
 def require_size(settings: Settings, size: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path as File
@@ -18,7 +18,7 @@ from uuid import UUID
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, Path, Query, Request, Response
-from pydantic import ConfigDict
+from pydantic import ConfigDict, StringConstraints
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
@@ -34,6 +34,9 @@ from arcana_pipelines.pipeline.added_files import add_file, require_files
 from arcana_pipelines.retrieval.limits import LONGEST_VALUE
 from arcana_pipelines.retrieval.places import find_living_page
 from arcana_pipelines.retrieval.results import DESCRIBED
+from arcana_pipelines.taxonomy import labels
+from arcana_pipelines.taxonomy.labels import read_path
+from arcana_pipelines.taxonomy.lookup import lookup
 from arcana_pipelines.web import cursors
 from arcana_pipelines.web.cursors import Cursors
 from arcana_pipelines.web.gate import BYTES, Gate, Keyed, KeyedBytes, Slug
@@ -46,6 +49,8 @@ MOST_LISTED = 200
 # At once: each may take a part of the disk.
 MOST_UPLOADS = 4
 LONGEST_NAME = 1000
+MOST_TOPICS = 20
+LONGEST_TOPIC = 4000
 STORE_SECONDS = 30.0
 _PATH = re.compile(r"/v1/workspaces/[^/]+/files")
 _BODY = {"required": True, "content": {BYTES: {"schema": {"type": "string", "format": "binary"}}}}
@@ -169,19 +174,21 @@ def add_uploads(app: FastAPI, gate: Gate, database: Database, administered: Data
     # The threads of searches do not wait for a store.
     threads = CapacityLimiter(MOST_UPLOADS)
 
-    def open_(access: Access, slug: str, page: str | None) -> str | None:
+    def open_(access: Access, slug: str, page: str | None, topics: Sequence[labels.Path]) -> str | None:
         opened = gate.workspace(access, "admin", slug)
         require_files(settings)
-        if page is None:
+        if page is None and not topics:
             return None
         with database.connection(access.company_id, opened.sees_internal) as connection:
-            return find_living_page(connection, opened.workspace_id, page).external_id
+            if topics:
+                lookup.require(connection, opened.workspace_id, topics)
+            return find_living_page(connection, opened.workspace_id, page).external_id if page is not None else None
 
-    def store(access: Access, slug: str, file: File, called: Called) -> AddedFile:
+    def store(access: Access, slug: str, file: File, called: Called, topics: Sequence[labels.Path]) -> AddedFile:
         with open_file_store(settings, hurried_seconds=STORE_SECONDS) as kept:
             with administered.connection() as connection:
                 workspace = workspaces.find(connection, slug)
-            return add_file(administered, kept, workspace, file, called, by_key(access.key_id))
+            return add_file(administered, kept, workspace, file, called, by_key(access.key_id), topics)
 
     @app.post("/v1/workspaces/{slug}/files", summary="Add a file that no page has", tags=["administration"],
               status_code=201, openapi_extra={"requestBody": _BODY},
@@ -205,16 +212,25 @@ def add_uploads(app: FastAPI, gate: Gate, database: Database, administered: Data
             str | None,
             Query(description="The page that it hangs on: its id, address or exact title.", max_length=LONGEST_VALUE),
         ] = None,
+        topic: Annotated[
+            list[Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TOPIC)]],
+            Query(
+                description="What it is about: the path of a topic, such as `Law/Leases`; may be given several times. "
+                "They are its topics in place of those that it was added with before; none: those stay.",
+                max_length=MOST_TOPICS,
+            ),
+        ] = [],  # noqa: B006 - FastAPI copies it
     ) -> Added:
         nonlocal under_way
-        called = Called.of(name.replace("\\", "/").split("/"), await run_sync(open_, access, slug, page))
+        topics = [read_path(each) for each in topic]
+        called = Called.of(name.replace("\\", "/").split("/"), await run_sync(open_, access, slug, page, topics))
         if under_way >= MOST_UPLOADS:
             said = f"{MOST_UPLOADS} files are being added now: try again in a moment."
             raise Refused(503, "unavailable", said, {"Retry-After": str(RETRY_SECONDS)})
         under_way += 1
         try:
             async with _received(request, administered) as file:
-                added = await run_sync(_asked, lambda: store(access, slug, file, called), limiter=threads)
+                added = await run_sync(_asked, lambda: store(access, slug, file, called, topics), limiter=threads)
         finally:
             under_way -= 1
         response.status_code = 201 if added.outcome == "new" else 200

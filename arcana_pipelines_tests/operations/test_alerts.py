@@ -34,6 +34,7 @@ from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.operations.conftest import Receiver
+from arcana_pipelines_tests.taxonomy.planted import plant, tree_of
 
 FAILED = FailedRun("acme", "sync", "run-1", "TokenRevoked", "Notion answers 401: the token is not accepted.")
 
@@ -155,6 +156,27 @@ def _unread(acme: Harness) -> Callable[[], None]:
     return lambda: acme.rows("UPDATE source_file SET state = 'parsed', reason = NULL RETURNING 1") and None
 
 
+def _unknown_topic(acme: Harness) -> Callable[[], None]:
+    acme.sync()
+    bring_unknown(acme, "AI/RGA")
+    return lambda: acme.rows("DELETE FROM taxonomy_unknown_path RETURNING 1") and None
+
+
+def bring_unknown(acme: Harness, *paths: str) -> None:
+    """Two documents bring topics that version 1.0.0 of the taxonomy does not have."""
+    with acme.database.connection() as connection:
+        workspace_id = workspaces.find(connection, "acme").workspace_id
+        if not acme.rows("SELECT 1 FROM taxonomy_version"):
+            plant(connection, workspace_id, "1.0.0", tree_of(["AI/RAG"]))
+        for path in paths:
+            connection.execute(
+                "INSERT INTO taxonomy_unknown_path (workspace_id, version, path, times, documents) "
+                "SELECT %s, '1.0.0', %s, 5, (array_agg(document_id ORDER BY title))[1:2] FROM source_page "
+                "WHERE document_id IS NOT NULL",
+                [workspace_id, path.split("/")],
+            )
+
+
 ARRANGED = {
     "incomplete_listing": (_incomplete, "arcana sync acme --mode full"),
     "waiting_removals": (_waiting, "arcana sync acme --mode full --allow-removals 80"),
@@ -163,6 +185,7 @@ ARRANGED = {
     "source_unreachable": (_unreachable, "arcana sync acme"),
     "budget_reached": (_spent, "arcana workspace budget acme"),
     "stale": (_stale, "arcana sync acme"),
+    "unknown_topic": (_unknown_topic, "arcana taxonomy status acme"),
     "target_behind": (_behind, "arcana target list acme, then arcana doctor"),
     "target_refuses": (_refusing, "arcana target verify acme sqlite"),
 }
@@ -186,6 +209,31 @@ def test_a_cause_is_one_row_told_once_and_its_end_is_told(acme: Harness, watch: 
     assert text.startswith("acme: resolved after ") and cause.replace("_", " ") in text
     assert watch.tick() == []
     assert acme.rows("SELECT cause FROM alert WHERE resolved_at IS NULL") == []
+
+
+def test_each_unknown_topic_is_told_once_a_version_and_later_ones_as_a_number(acme: Harness, watch: Watch) -> None:
+    acme.sync()
+    bring_unknown(acme, *[f"Topic {number:02}" for number in range(10)])
+    texts = sorted(watch.tick())
+    assert len(texts) == 10 and "'Topic 03', which version 1.0.0" in texts[3] and "5 times" in texts[3]
+    titles = texts[0].split("Why: ")[1].split("\n")[0].split(", ")
+    assert len(titles) == 2 and set(titles) <= {title for (title,) in acme.rows("SELECT title FROM source_page")}
+    bring_unknown(acme, *[f"Later {number}" for number in range(7)])
+    (text,) = watch.tick()
+    assert "documents bring 7 more topics that version 1.0.0" in text, "and those of before stay as they were told"
+    watch.execute("UPDATE taxonomy_unknown_path SET times = times + 1")
+    assert watch.tick() == []
+    with acme.database.connection() as connection:
+        plant(connection, workspaces.find(connection, "acme").workspace_id, "2.0.0", tree_of(["AI"]))
+    assert all("resolved" in text for text in watch.tick()), "another version counts, whose paths are other ones"
+
+
+def test_a_topic_with_markup_in_it_is_only_text(acme: Harness, watch: Watch) -> None:
+    acme.sync()
+    bring_unknown(acme, "<!channel> & co", "x" * 190 + "/" + "줄\n바꿈 " * 30)
+    hostile, long = sorted(watch.tick(), key=len)
+    assert "&lt;!channel&gt; &amp; co" in hostile and "<" not in hostile
+    assert len(long.split("\n")) == 3 and len(long) < 600
 
 
 def test_a_cause_that_comes_back_is_told_again(acme: Harness, watch: Watch) -> None:

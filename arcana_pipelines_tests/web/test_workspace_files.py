@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
+from uuid import UUID
 
 import httpx
 import pytest
@@ -14,7 +15,10 @@ import pytest
 from arcana_pipelines.errors import FileStoreUnreachable
 from arcana_pipelines.files.stores.directory import DirectoryStore
 from arcana_pipelines.files.stores.incoming import incoming_folder
+from arcana_pipelines.taxonomy.given import topics_of
 from arcana_pipelines.web.gate import BYTES
+from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines_tests.taxonomy.planted import plant, tree_of
 from arcana_pipelines_tests.web.conftest import Api, served
 from arcana_pipelines_tests.web.test_administration import actions
 
@@ -22,7 +26,7 @@ FILES = "/v1/workspaces/acme/files"
 LEASE = "The lease of the office ends in March. 사무실 임대차 계약은 3월에 끝난다."
 
 
-def add(client: httpx.Client, data: bytes | str | Iterator[bytes], name: str = "lease.txt", **more: str) -> Any:
+def add(client: httpx.Client, data: bytes | str | Iterator[bytes], name: str = "lease.txt", **more: Any) -> Any:
     content = data.encode() if isinstance(data, str) else data
     return client.post(FILES, params={"name": name, **more}, content=content, headers={"Content-Type": BYTES})
 
@@ -87,6 +91,33 @@ class TestAFileThatIsAdded:
             first = reader.get(FILES, params={"limit": 2}).json()["cursor"]
             assert reader.get(FILES, params={"cursor": first, "state": "stored"}).status_code == 422
             assert reader.get(FILES, params={"state": "skipped"}).json() == {"files": [], "cursor": None}
+
+
+class TestItsTopics:
+    @pytest.fixture
+    def planted(self, api: Api) -> UUID:
+        with api.acme.database.connection() as connection:
+            workspace_id = workspaces.find(connection, "acme").workspace_id
+            plant(connection, workspace_id, "1.0.0", tree_of(["Law/Leases", "법무/계약"]))
+        return workspace_id
+
+    def test_come_with_it(self, api: Api, planted: UUID) -> None:
+        with api.administrator() as client:
+            added = add(client, LEASE, topic=["Law/Leases", "법무/계약"])
+        assert added.status_code == 201
+        with api.acme.database.connection() as connection:
+            found = topics_of(connection, planted, [UUID(added.json()["document_id"])])
+        assert [topic.path for held in found.values() for topic in held] == [("Law", "Leases"), ("법무", "계약")]
+
+    @pytest.mark.usefixtures("planted")
+    @pytest.mark.parametrize("topic", [["Law", "Law/Leasse"], ["Law//Leases"], [""], ["x" * 4001], ["Law"] * 21])
+    def test_are_there_or_nothing_is_added(self, api: Api, topic: list[str]) -> None:
+        with api.administrator() as client:
+            refused = add(client, LEASE, topic=topic)
+        assert refused.status_code in (404, 422)
+        assert api.acme.rows("SELECT count(*) FROM source_file") == [(0,)]
+        assert ("did you mean 'Law/Leases'" in refused.json()["detail"]) == (topic[-1] == "Law/Leasse")
+        assert left(api) == []
 
 
 class TestWhoMayNot:

@@ -24,10 +24,11 @@ from arcana_pipelines.ledger import files
 from arcana_pipelines.ledger.added_files import AddedFile, Called, remove
 from arcana_pipelines.ledger.listed_files import ListedFile, ShownFile, find_file, listed_files, show_file
 from arcana_pipelines.operations.file_tree import Found, LeftOut, found_in
-from arcana_pipelines.pipeline.added_files import add_file, require_files
+from arcana_pipelines.pipeline.added_files import add_file, require_files, require_topics
 from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.retrieval.places import find_living_page
 from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.taxonomy.labels import read_path
 from arcana_pipelines.workspaces import workspaces
 
 _STATES = click.Choice(["pending", "stored", "parsed", "skipped", "quarantined", "removed"])
@@ -48,6 +49,10 @@ def command() -> None:
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--below", metavar="PAGE", help="The page that they hang on: an id, an address, or a title.")
 @click.option("--name", help="What the file, or the folder, is called. Default: its own name.")
+@click.option(
+    "--topic", "topics", metavar="PATH", multiple=True,
+    help="What they are about: the path of a topic, such as AI/RAG. May be given several times.",
+)  # fmt: skip
 @_sync_option
 @json_option
 @click.pass_context
@@ -57,6 +62,7 @@ def add(
     paths: tuple[Path, ...],
     below: str | None,
     name: str | None,
+    topics: tuple[str, ...],
     then_sync: bool,
     as_json: bool,
 ) -> None:
@@ -64,8 +70,11 @@ def add(
 
     For example: arcana file add handbook contracts/ plan.pdf
 
+    With a topic: arcana file add handbook lease.pdf --topic Law/Leases
+
     A file that was added under the same name, in the same folder, is that file with other bytes; with the same bytes
-    nothing is done. Hidden files and links in folders are left out. Exit code 3: some could not be added.
+    nothing is done, but that it has the topics that are given now. Hidden files and links in folders are left out. Exit
+    code 3: some could not be added.
     """
     database = open_database()
     upgrade(database)
@@ -73,6 +82,8 @@ def add(
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
         page = find_living_page(connection, workspace.workspace_id, below).external_id if below else None
+    about = [read_path(topic) for topic in topics]
+    require_topics(database, workspace, about)
     found = list(found_in(paths, name))
     _refuse_twice([each for each in found if isinstance(each, Found)])
     added: list[AddedFile] = []
@@ -83,7 +94,7 @@ def add(
                 left_out.append(each)
                 continue
             try:
-                added.append(add_file(database, store, workspace, each.path, Called.of(each.parts, page)))
+                added.append(add_file(database, store, workspace, each.path, Called.of(each.parts, page), topics=about))
             except FileNotAllowed as error:
                 left_out.append(LeftOut(each.path, str(error)))
             except FileDamaged:

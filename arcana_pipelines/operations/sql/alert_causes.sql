@@ -25,6 +25,13 @@ WITH active AS MATERIALIZED (
     FROM source_page p JOIN active a USING (workspace_id)
     WHERE p.state = 'quarantined' AND (p.attempts >= 2 OR p.next_attempt_at IS NULL)
     GROUP BY p.workspace_id
+), unknown AS (
+    SELECT a.slug, u.version, u.path, u.path_key, u.times, u.documents,
+           row_number() OVER (PARTITION BY u.workspace_id ORDER BY u.first_at, u.path_key) AS rank
+    FROM active a
+    JOIN taxonomy_version v USING (workspace_id)
+    JOIN taxonomy_unknown_path u USING (workspace_id, version)
+    WHERE v.state = 'active'
 )
 SELECT 'incomplete_listing' AS cause, slug AS workspace,
        jsonb_build_object('mode', mode, 'problem', problems->>0) AS facts
@@ -57,6 +64,20 @@ FROM active a JOIN source_file f USING (workspace_id)
 WHERE f.state = 'quarantined' AND f.next_attempt_at IS NULL
    OR f.state = 'stored' AND greatest(f.fetched_at, f.added_at) < now() - interval '1 hour'
 GROUP BY a.slug
+UNION ALL
+-- The first ten that came one by one, later ones as a number: an import that went wrong leaves thousands.
+SELECT 'unknown_topic', slug,
+       jsonb_build_object('version', version, 'labels', path, 'key', encode(path_key, 'hex'), 'times', times, 'titles', (
+           SELECT array_agg(coalesce(p.title, f.name) ORDER BY d.position)
+           FROM unnest(documents) WITH ORDINALITY AS d(document_id, position)
+           LEFT JOIN source_page p USING (document_id)
+           LEFT JOIN source_file f USING (document_id)
+       ))
+FROM unknown WHERE rank <= 10
+UNION ALL
+SELECT 'unknown_topics', slug, jsonb_build_object('version', min(version), 'more', count(*))
+FROM unknown WHERE rank > 10
+GROUP BY slug
 UNION ALL
 SELECT 'source_unreachable', slug, jsonb_build_object('problem', poll_problem, 'failures', poll_failures)
 FROM active WHERE poll_failures >= 3

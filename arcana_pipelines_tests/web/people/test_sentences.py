@@ -18,6 +18,7 @@ FACTS: dict[str, Any] = {
     "failures": 4, "spent": 5.0, "limit": 5, "hours": 30,
     "target": "chroma", "waiting": 3, "minutes": 7, "parked": 2,
     "files": 4, "names": ["plan.pdf"],
+    "version": "1.0.0", "labels": ["AI", "RGA"], "key": "00ff", "times": 5, "more": 12,
 }  # fmt: skip
 
 
