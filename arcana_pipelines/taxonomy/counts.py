@@ -28,7 +28,7 @@ class TopicCounts:
         documents: that can be found in some index.
         with_topic: of these, that have a topic; a file has its page's, too.
         assigned: topics of documents, by where they are from (`ORIGINS`); without those that wait.
-        waiting: topics that wait for a person's word.
+        waiting: documents of which a topic, or one of several, waits for a person's word.
         waits_since: since when the first of them does; aware. None: none waits.
         unknown_paths: that came with documents and are no node of the version.
     """

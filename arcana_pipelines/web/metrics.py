@@ -117,7 +117,7 @@ class _Topics(Collector):
         """See `Collector.collect`. Nothing while the database is away, and nothing where there is no taxonomy."""
         labels = ("workspace",)
         assigned = GaugeMetricFamily("arcana_topics", "Topics of documents.", labels=("workspace", "origin"))
-        waiting = GaugeMetricFamily("arcana_topics_waiting", "Topics that wait for a person.", labels=labels)
+        waiting = GaugeMetricFamily("arcana_topics_waiting", "Documents that wait for a person.", labels=labels)
         age = GaugeMetricFamily("arcana_topics_waiting_seconds", "How long the first has waited.", labels=labels)
         unknown = GaugeMetricFamily("arcana_topic_unknown_paths", "That came with documents.", labels=labels)
         coverage = GaugeMetricFamily("arcana_topic_coverage_ratio", "Documents with a topic, of all.", labels=labels)

@@ -73,6 +73,10 @@ class TestTheSampleWorkspaces:
             assert done.returncode == 0, done.stderr
             assert "search handbook" in done.stdout and "search support" in done.stdout
         assert slugs(arcana, DATABASE_URL=None) == ["handbook", "support"]
+        for slug in ("handbook", "support"):
+            topics = json.loads(arcana.here("status", slug, "--json", DATABASE_URL=None).stdout)["topics"]
+            assert (topics["version"], topics["nodes"]) == ("1.0.0", 25)
+            assert topics["assigned"]["rule"] >= 5 and topics["waiting"] >= 5
 
     def test_waits_for_the_weights_of_its_model_and_stops_nothing_else(
         self, arcana: Arcana, monkeypatch: pytest.MonkeyPatch

@@ -67,6 +67,7 @@ def test_documents_count_with_a_topic_and_not_with_one_that_waits(acme: Harness,
         say(connection, "Vacation", TOPIC, "rule")
         say(connection, "Vacation", OTHER, "person")
         say(connection, "Badges", OTHER, "nearest", waits=True)
+        say(connection, "Badges", TOPIC, "nearest", waits=True)  # what may be chosen instead
         (counts,) = topic_counts(connection, handbook)
     assert (nothing_yet.documents, nothing_yet.with_topic, nothing_yet.waits_since) == (2, 0, None)
     assert (counts.workspace, counts.version, counts.nodes) == ("acme", "1.0.0", 2)

@@ -28,6 +28,7 @@ from arcana_pipelines import demo
 from arcana_pipelines.cli.database import upgrade
 from arcana_pipelines.cli.output import say
 from arcana_pipelines.cli.runs import run_sync
+from arcana_pipelines.cli.sample_taxonomy import add_sample_taxonomy
 from arcana_pipelines.configuration.init import make_missing
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Connection, Database
@@ -144,6 +145,10 @@ def _index_sample(database: Database, slug: str, platform: str, config: dict[str
         "Sample workspace '{}' indexed: {} {}, {} chunks in {} s",
         slug, ran.report.pages.added, items, ran.report.chunks.published, f"{ran.seconds:.1f}",
     )  # fmt: skip
+    with database.connection() as connection:
+        has_topics = add_sample_taxonomy(connection, workspaces.find(connection, slug))
+    if has_topics:
+        run_sync(database, slug, Mode.FULL)
 
 
 def _start_dagster(host: str, port: int, home: Path) -> subprocess.Popen[str]:

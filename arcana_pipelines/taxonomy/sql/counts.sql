@@ -7,18 +7,17 @@ SELECT w.slug AS workspace, v.version, v.nodes, d.documents, d.with_topic, t.ass
 FROM taxonomy_version v
 JOIN workspace w USING (workspace_id)
 CROSS JOIN LATERAL (
-    SELECT coalesce(jsonb_object_agg(origin, topics) FILTER (WHERE topics > 0), '{}') AS assigned,
-           coalesce(sum(waiting), 0)::bigint AS waiting, min(waits_since) AS waits_since
-    FROM (
-        SELECT origin, count(*) FILTER (WHERE NOT hitl_required) AS topics,
-               count(*) FILTER (WHERE hitl_required) AS waiting,
-               min(created_at) FILTER (WHERE hitl_required) AS waits_since
-        FROM doc_taxonomy
+    WITH topic AS (
+        SELECT doc_id, origin, hitl_required, created_at FROM doc_taxonomy
         WHERE workspace_id = v.workspace_id AND version = v.version
           AND doc_id IN (SELECT o.document_id FROM document o
                          WHERE o.workspace_id = v.workspace_id AND o.deleted_at IS NULL)
-        GROUP BY origin
-    ) by_origin
+    )
+    SELECT (SELECT coalesce(jsonb_object_agg(origin, topics), '{}')
+            FROM (SELECT origin, count(*) AS topics FROM topic WHERE NOT hitl_required GROUP BY origin) each) AS assigned,
+           count(DISTINCT doc_id) FILTER (WHERE hitl_required) AS waiting,
+           min(created_at) FILTER (WHERE hitl_required) AS waits_since
+    FROM topic
 ) t
 CROSS JOIN LATERAL (
     -- A file has its page's topics, too.
