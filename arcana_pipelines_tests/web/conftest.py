@@ -126,18 +126,24 @@ def api(companies: Harness) -> Iterator[Api]:
 
 
 @pytest.fixture(scope="module")
-def shared_api(
+def shared_companies(
     companies_database: str, arcana_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Api]:
-    """Both behind a server that tests share which change nothing: to make one takes longer than to be refused by it."""
+) -> Iterator[Harness]:
+    """The companies, for tests that change nothing of theirs."""
     world = NotionWorld()
     _add_pages(world)
     with (
         arcana_server.copy(companies_database) as url,
         serve(world) as server,
         closing(Database(_settings(url, tmp_path_factory.mktemp("shared")))) as database,
-        served(Harness(database, world, server, "acme")) as api,
     ):
+        yield Harness(database, world, server, "acme")
+
+
+@pytest.fixture(scope="module")
+def shared_api(shared_companies: Harness) -> Iterator[Api]:
+    """Both behind a server that such tests share: to make one takes longer than to be refused by it."""
+    with served(shared_companies) as api:
         yield api
 
 

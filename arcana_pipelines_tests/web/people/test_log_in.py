@@ -184,10 +184,11 @@ class TestTheForm:
          "/v1/x", "/log-out", "/state\r\nX: y", "///evil.example", "/%2f/evil.example/..", "evil", "/state?a\tb", "http:///state",
          "//[", "é"],
     )  # fmt: skip
-    def test_goes_on_to_no_place_but_the_page_s(self, api: Api, visitor: Visitor, where: str) -> None:
+    def test_goes_on_to_no_place_but_the_page_s(self, shared_api: Api, visit: Visit, where: str) -> None:
         assert safe_next(where) == "/"
+        visitor = visit(shared_api)
         shown = visitor.client.get("/log-in", params={"next": where})
-        answer = visitor.send("/log-in", shown, key=api.key("search").key, next=where)
+        answer = visitor.send("/log-in", shown, key=shared_api.key("search").key, next=where)
         assert answer.status_code == 303 and answer.headers["location"] == "/"
 
     def test_goes_on_to_what_was_asked_for(self, api: Api, visitor: Visitor) -> None:

@@ -74,16 +74,16 @@ def test_in_english_nothing_is_put_into_other_words(with_rows: Api, visit: Visit
     assert "There is no page 'Nowhere' in this workspace." in said
 
 
-@pytest.fixture
-def with_rows(api: Api) -> Api:
+@pytest.fixture(scope="module")
+def with_rows(shared_api: Api) -> Api:
     """Two pages of one title, and a row with a state, a number and a date."""
-    world = api.acme.world
+    world = shared_api.acme.world
     for _ in range(2):
         world.add_page("Twins", blocks="One of two.")
     tasks = world.add_database("Tasks", schema={"State": "select", "Hours": "number", "Due": "date"})
     world.add_row(
         tasks.data_source_id, "Mend the heater", {"State": "Done", "Hours": 3, "Due": {"start": "2026-02-10"}}
     )
-    api.acme.settle()
-    api.acme.sync()
-    return api
+    shared_api.acme.settle()
+    shared_api.acme.sync()
+    return shared_api
