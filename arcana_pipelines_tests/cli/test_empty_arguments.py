@@ -14,6 +14,7 @@ from arcana_pipelines.cli.main import main
     [
         ["search", "acme", "badge", "--below", ""], ["search", "acme", "badge", "--below="],
         ["search", "acme", "badge", "--links-to", " "], ["search", "acme", "badge", "--where", ""],
+        ["search", "acme", "badge", "--topic", ""],
         ["search", "acme", "badge", "--as-of", ""], ["search", "acme", "badge", "--edited-since="],
         ["search", "acme", "badge", "--index", ""], ["search", "acme", "badge", "--kind", ""], ["search", "acme", ""],
         ["search", "acme", "  "], ["search", "", "badge"], ["retry", "acme", "--page", ""], ["status", ""],

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from click.testing import CliRunner
+from click.testing import Result as ClickResult
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from arcana_pipelines.chunking.sizes import ChunkerSettings
+from arcana_pipelines.cli.commands import search as search_command
 from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.embedding.catalogue import SMALL_MODEL
+from arcana_pipelines.embedding.local_small import DIMENSIONS
 from arcana_pipelines.errors import TaxonomyNodeNotFoundError, TaxonomyRefused, UnknownTaxonomyVersion, WrongUse
+from arcana_pipelines.indexes.builds import IndexSettings
+from arcana_pipelines.indexes.targets.delivery import deliver
+from arcana_pipelines.indexes.targets.registry import location_of
+from arcana_pipelines.indexes.targets.targets import add_target, targets_of
+from arcana_pipelines.operations.export_index import export_index
+from arcana_pipelines.pipeline import registration
+from arcana_pipelines.retrieval import Searcher, snapshot_search
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filters import WITHOUT_INTERNAL, Filters, Limits, PropertyCondition
 from arcana_pipelines.retrieval.results import Results, TopicFacet
@@ -377,6 +392,68 @@ class TestFacets:
     def test_of_what_is_not_counted_are_refused(self, facets: Any) -> None:
         with pytest.raises(WrongUse):
             SearchRequest("reads", facets=facets)
+
+
+def run(library: Library, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> ClickResult:
+    monkeypatch.setattr(search_command, "open_database", lambda: library.harness.database)
+    monkeypatch.setattr("arcana_pipelines.cli.one_workspace.open_database", lambda: library.harness.database)
+    return CliRunner().invoke(search_command.command, ["acme", "everyone reads", "--min-score", "0", *arguments])
+
+
+def test_the_command_searches_within_a_topic_and_counts_those_below(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = run(library, monkeypatch, "--topic", "Machines", "--facets").stdout
+    assert "Crane" in said and "Salary" not in said
+    assert "topic Machines/Lifting: 3 documents" in said and "topic Machines/Driving: 0 documents" in said
+    told = json.loads(run(library, monkeypatch, "--topic", "People/Leave", "--facets", "--json").stdout)
+    assert [hit["title"] for hit in told["hits"]] == ["Leave"] and "facets" not in told
+    told = json.loads(run(library, monkeypatch, "--facets", "--json").stdout)
+    assert {each["path"]: each["documents"] for each in told["facets"]} == library.facets()
+    refused = run(library, monkeypatch, "--topic", "Poeple")
+    assert isinstance(refused.exception, TaxonomyNodeNotFoundError) and "'People'" in str(refused.exception)
+
+
+def test_several_workspaces_are_searched_within_a_topic_of_each(library: Library) -> None:
+    database = library.harness.database
+    with library.connection() as connection:
+        connection.execute("UPDATE workspace SET slug = 'beta', name = 'Beta'")
+    registration.register(
+        database, "acme", "notion_export", IndexSettings(SMALL_MODEL, DIMENSIONS, ChunkerSettings()),
+        lambda _: None, lambda _: None,
+    )  # fmt: skip
+    request = SearchRequest("everyone reads", filters=Filters(topic="Machines"), facets=("topics",), min_score=0.0)
+    with Searcher(workspaces=["beta", "acme"], database=database) as searcher:
+        found = searcher.search(request)
+    assert {hit.title for hit in found.hits} == {"Crane", "Winch", "Grease the crane"}
+    assert {(facet.workspace, facet.path) for facet in found.facets} == {
+        ("beta", "Machines/Lifting"), ("beta", "Machines/Driving"),
+    }  # fmt: skip
+    assert "no active taxonomy" in found.not_searched["acme"]
+
+
+def test_what_a_target_finds_is_what_the_topic_leaves(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = library.harness.database
+    with library.connection() as connection:
+        workspace = workspaces.find(connection, "acme")
+        place = location_of(database.settings, "sqlite", Path(workspace.storage_path), None, "copy")
+        add_target(connection, workspace.workspace_id, "sqlite", place, "copy")
+        (target,) = targets_of(connection, workspace.workspace_id)
+    assert deliver(database, target, seconds=60).error is None
+    monkeypatch.setattr(snapshot_search, "FEW", 1)
+    found = library.search("Machines", ranking="dense", target="copy")
+    assert found.target == "copy" and {hit.title for hit in found.hits} == library.titles("Machines") != set()
+    limits: Limits = (Filters(topic=str(library.nodes["People/Leave"])),)
+    assert {hit.title for hit in library.search(None, limits, ranking="dense", target="copy").hits} == {"Leave"}
+
+
+def test_a_file_refuses_topics_in_a_sentence(library: Library, tmp_path: Path) -> None:
+    with library.connection() as connection:
+        export_index(connection, library.workspace_id, "acme", tmp_path / "acme.sqlite")
+    with Searcher.from_file(tmp_path / "acme.sqlite", settings=library.harness.database.settings) as searcher:
+        for asked in ({"filters": Filters(topic="Machines")}, {"facets": ("topics",)}):
+            with pytest.raises(WrongUse, match="workspace's own index"):
+                searcher.search(SearchRequest("everyone", **asked))  # type: ignore[arg-type]
 
 
 PATHS = st.sampled_from([path for leaf in TREE for path in (leaf, leaf.partition("/")[0])])
