@@ -104,6 +104,8 @@ def checked(conditions: Conditions) -> Conditions:
                 f"{MOST_STARS} stars."
             )
     filters = conditions.filters.checked()
+    if filters.topic is not None:
+        raise WrongUse("A rule gives topics, and cannot ask for one: what it gives would make it hold or not.")
     if not filters and not words and pattern is None:
         raise WrongUse(f"A rule without conditions would hold of everything. {_HOW}")
     return Conditions(filters, words, pattern)

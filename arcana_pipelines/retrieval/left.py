@@ -31,6 +31,7 @@ class Left:
         topic: what the topic of the request means now; None: it names none.
         hides_topic: it names one of which nothing may be told, or there is none.
         finds_open_alone: there is a limit to what is open.
+        hides_internal: the database shows nothing else anyway.
         is_hushed: what is beyond the limits could be told by what is said of the filters.
         with_files: files may be among the documents.
     """
@@ -55,7 +56,8 @@ class Left:
         self.finds_open_alone = WITHOUT_INTERNAL in limits
         others = [each for each in limits if each != WITHOUT_INTERNAL]
         # Where the database itself hides what is internal, it stands in no suggestion.
-        self.is_hushed = bool(others) or (self.finds_open_alone and not hides_internal(connection))
+        self.hides_internal = hides_internal(connection)
+        self.is_hushed = bool(others) or (self.finds_open_alone and not self.hides_internal)
         self.with_files = all(map(leaves_files, (filters, *others))) and has_files(connection, workspace_id)
         self.notes: list[str] = []
         self.parameters: dict[str, Any] = {}

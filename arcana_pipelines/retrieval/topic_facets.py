@@ -71,7 +71,7 @@ def count_topics(
         return []
     parents = [node.node_id for node in left.topic.nodes] if left.topic else []
     allowed: list[sql.Composable] = [_LEFT.format(each) for each in (*left.filtered, *left.limited)]
-    if left.finds_open_alone:
+    if left.finds_open_alone or left.hides_internal:
         allowed.append(_OPEN)
     versions = past.versions_then() if is_past else sql.SQL("({})").format(sql.SQL(load_sql("versions")))
     statement = sql.SQL(load_sql("topic_facets")).format(

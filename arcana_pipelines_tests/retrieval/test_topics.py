@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from arcana_pipelines.chunking.sizes import ChunkerSettings
+from arcana_pipelines.classification.conditions import read_conditions
 from arcana_pipelines.cli.commands import search as search_command
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
@@ -363,6 +364,15 @@ class TestFacets:
         assert found.to_dict()["facets"][0]["path"] == "Machines/Lifting"
         assert library.search("Machines").facets == [] and "facets" not in library.search("Machines").to_dict()
 
+    def test_count_what_is_internal_for_those_alone_who_may_see_it(self, library: Library) -> None:
+        with library.connection() as connection:
+            hidden = "(SELECT document_id FROM source_page WHERE title = 'Salary')"
+            connection.execute(f"UPDATE document SET is_internal = true WHERE document_id = {hidden}")  # type: ignore[arg-type]
+        assert library.facets()["People"] == 4
+        assert library.facets(limits=(WITHOUT_INTERNAL,)) == library.facets() | {"People": 3}
+        found = library.search(filters=None, limits=(WITHOUT_INTERNAL,), facets=("topics",))
+        assert counted(found.facets)["People"] == 3
+
     def test_of_the_past_count_what_was_served_then(self, library: Library) -> None:
         harness = library.harness
         ((before,),) = harness.rows("SELECT clock_timestamp()")
@@ -454,6 +464,11 @@ def test_a_file_refuses_topics_in_a_sentence(library: Library, tmp_path: Path) -
         for asked in ({"filters": Filters(topic="Machines")}, {"facets": ("topics",)}):
             with pytest.raises(WrongUse, match="workspace's own index"):
                 searcher.search(SearchRequest("everyone", **asked))  # type: ignore[arg-type]
+
+
+def test_a_rule_that_gives_topics_asks_for_none() -> None:
+    with pytest.raises(WrongUse, match="cannot ask for one"):
+        read_conditions('{"filters": {"topic": "People"}}')
 
 
 PATHS = st.sampled_from([path for leaf in TREE for path in (leaf, leaf.partition("/")[0])])
