@@ -216,7 +216,8 @@ def of_topics(report: ClassificationReport, started: float) -> dg.MaterializeRes
             "embedded": report.embedded,
             "decisions": report.decisions,
             "notes": table({"note": "string"}, [[note] for note in report.notes]),
-            "lookups": dg.MetadataValue.json({**asdict(looked_up), "hit_rate": looked_up.hit_rate}),
+            **{f"lookups_{name}": number for name, number in asdict(looked_up).items()},
+            **({} if looked_up.hit_rate is None else {"lookups_hit_rate": round(looked_up.hit_rate, 4)}),
             **_seconds(started),
         },
         check_results=[

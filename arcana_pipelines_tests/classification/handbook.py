@@ -19,6 +19,7 @@ from arcana_pipelines.embedding.protocol import Embedded, Vectors
 from arcana_pipelines.taxonomy import versions
 from arcana_pipelines.taxonomy.labels import read_path, spell_path
 from arcana_pipelines.taxonomy.nodes import GivenNode
+from arcana_pipelines.testing.notion_server import NotionWorld
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines_tests.harness import Harness
 
@@ -30,6 +31,15 @@ TOPICS = {
     "Robots": "machines in a warehouse",
     "Robots/Batteries": "battery charge swelling cell",
 }
+
+
+def fill(world: NotionWorld) -> None:
+    """Two pages and, in Korean, a third one below the first."""
+    vacation = "How many vacation days off everybody has, and when a holiday is taken."
+    leave = world.add_page("Vacation policy", blocks=[blocks.paragraph(vacation)])
+    world.add_page("Battery care", blocks=[blocks.paragraph("A battery with a swelling cell is not to charge.")])
+    world.add_page("휴가 규정", parent=leave, blocks=[blocks.paragraph("직원은 휴가를 사흘 전에 신청해야 합니다.")])
+    world.clock.advance(600)
 
 
 class WordEmbedder:
@@ -78,8 +88,16 @@ class Handbook:
         found: UUID = scalar(self.connection, "SELECT workspace_id FROM workspace WHERE slug = %s", [self.acme.slug])
         return found
 
-    def page(self, title: str, text: str = "", parent: str | None = None) -> str:
-        return self.acme.world.add_page(title, blocks=[blocks.paragraph(text)] if text else [], parent=parent)
+    def page(self, title: str, text: str, parent: str | None = None) -> str:
+        return self.acme.world.add_page(title, blocks=self.paragraphs(text), parent=parent)
+
+    @staticmethod
+    def paragraphs(*texts: str) -> list[Any]:
+        return [blocks.paragraph(text) for text in texts]
+
+    def page_id(self, title: str) -> str:
+        found: str = scalar(self.connection, "SELECT external_id FROM source_page WHERE title = %s", [title])
+        return found
 
     def sync(self) -> None:
         self.acme.settle()
@@ -134,7 +152,8 @@ class Handbook:
             "INSERT INTO doc_taxonomy (doc_id, node_id, version, workspace_id, path, lft, confidence, origin, "
             "hitl_required) SELECT %s, n.node_id, n.version, n.workspace_id, n.canonical_path, n.lft, 1, %s, %s "
             "FROM taxonomy_nodes n JOIN taxonomy_version v USING (workspace_id, version) "
-            "WHERE n.node_id = %s AND v.state = 'active'",
+            "WHERE n.node_id = %s AND v.state = 'active' ON CONFLICT (doc_id, node_id, version) DO UPDATE "
+            "SET origin = excluded.origin, hitl_required = excluded.hitl_required",
             [self.document(title), origin, waits, self.node(path)],
         )
 
