@@ -14,6 +14,9 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import sql
+from psycopg.errors import DeadlockDetected, ForeignKeyViolation
+from psycopg.rows import class_row
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
@@ -24,6 +27,10 @@ from arcana_pipelines.taxonomy.labels import spell_path
 load_sql = statements_beside(__file__)
 
 DOCUMENTS_A_BATCH = 5_000
+# A sync that removes documents meanwhile: they are not there any more when the same is done again.
+again = retry(
+    retry=retry_if_exception_type((DeadlockDetected, ForeignKeyViolation)), stop=stop_after_attempt(5), reraise=True
+)
 # What is said of an assignment whose node is another one, or gone.
 _WHY = {"merge": "merged from '{}'", "split": "split of '{}'", "retire": "retired: '{}'", "missing": "gone: '{}'"}
 
@@ -140,8 +147,13 @@ def back(connection: Connection, workspace_id: UUID, old: str, new: str) -> Way:
 def carry_ahead(connection: Connection, way: Way) -> None:
     """Carry what there is now, some documents at a time, each in a transaction of its own."""
     for documents in _batches(documents_of(connection, way)):
-        with connection.transaction():
-            carry(connection, way, documents)
+        _carry_alone(connection, way, documents)
+
+
+@again
+def _carry_alone(connection: Connection, way: Way, documents: Sequence[UUID]) -> None:
+    with connection.transaction():
+        carry(connection, way, documents)
 
 
 def carry(connection: Connection, way: Way, documents: Sequence[UUID], writes: bool = True) -> Carried:
@@ -150,7 +162,11 @@ def carry(connection: Connection, way: Way, documents: Sequence[UUID], writes: b
     `writes` false: what would become of them is only counted.
     """
     statement = sql.SQL(load_sql("carry")).format(landed=sql.SQL(load_sql("landed")))
-    return query.one(connection, Carried, statement, _parameters(way, documents, writes=writes))
+    with connection.cursor(row_factory=class_row(Carried)) as cursor:
+        # Planned for so many documents: a plan for any number goes through all rows once for each of them.
+        carried = cursor.execute(statement, _parameters(way, documents, writes=writes), prepare=False).fetchone()
+    assert carried is not None  # a sum
+    return carried
 
 
 def finish(connection: Connection, way: Way) -> Carried:
@@ -167,7 +183,12 @@ def finish(connection: Connection, way: Way) -> Carried:
         "DELETE FROM taxonomy_ended WHERE workspace_id = %s AND version = %s", [way.workspace_id, way.new]
     )
     ended = sql.SQL(load_sql("carry_ended")).format(landed=sql.SQL(load_sql("landed")))
-    connection.execute(ended, _parameters(way, documents))
+    changed = query.scalars(
+        connection,
+        "SELECT DISTINCT doc_id FROM doc_taxonomy WHERE version = %s AND node_id = ANY(%s)",
+        [way.old, way.from_nodes],
+    )
+    connection.execute(ended, _parameters(way, changed))
     merged = _only(way, "merge")
     connection.execute(load_sql("carry_decisions"), _parameters(merged, []))
     parts = carried.carried + carried.merged_into + carried.queued + carried.decided + carried.ended

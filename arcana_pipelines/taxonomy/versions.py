@@ -272,12 +272,7 @@ def promote(
             return with_carried(report, carry.carry(connection, way, documents, writes=False))
         if way is not None:
             carry.carry_ahead(connection, way)
-        with connection.transaction():
-            _hold(connection, workspace_id, [version, *([way.old] if way is not None else [])])
-            if way is not None:
-                report = with_carried(report, carry.finish(connection, way))
-            _switch(connection, workspace_id, version)
-            record(connection, actor, "taxonomy.promoted", version, workspace_id=workspace_id, details=details(report))
+        report = _release(connection, workspace_id, way, report, actor)
     log.info("taxonomy %s is active: %s", version, details(report))
     return report
 
@@ -308,22 +303,38 @@ def roll_back(
             raise TaxonomyRefused(f"Version {version} is no earlier one: it is active, or was never.")
         way = carry.back(connection, workspace_id, active.version, version)
         carry.carry_ahead(connection, way)
-        with connection.transaction():
-            _hold(connection, workspace_id, [active.version, version])
-            carried = carry.carry(connection, way, carry.documents_of(connection, way))
-            _switch(connection, workspace_id, version)
-            names = {"workspace_id": workspace_id, "old": active.version, "new": version}
-            report = RollbackReport(
-                version,
-                active.version,
-                carried.carried,
-                carried.ended,
-                query.scalar(connection, load_sql("documents_without"), names),
-            )
-            record(
-                connection, actor, "taxonomy.rolled_back", version, workspace_id=workspace_id, details=details(report)
-            )
+        report = _return(connection, workspace_id, way, actor)
     log.info("taxonomy %s is active again: %s", version, details(report))
+    return report
+
+
+@carry.again
+def _release(
+    connection: Connection, workspace_id: UUID, way: Way | None, report: PromotionReport, actor: str | None
+) -> PromotionReport:
+    """The transaction that lets a version be the active one."""
+    with connection.transaction():
+        _hold(connection, workspace_id, [report.version, *([way.old] if way is not None else [])])
+        if way is not None:
+            report = with_carried(report, carry.finish(connection, way))
+        _switch(connection, workspace_id, report.version)
+        told = details(report)
+        record(connection, actor, "taxonomy.promoted", report.version, workspace_id=workspace_id, details=told)
+    return report
+
+
+@carry.again
+def _return(connection: Connection, workspace_id: UUID, way: Way, actor: str | None) -> RollbackReport:
+    """The transaction that lets an earlier version be the active one again."""
+    with connection.transaction():
+        _hold(connection, workspace_id, [way.old, way.new])
+        carried = carry.carry(connection, way, carry.documents_of(connection, way))
+        _switch(connection, workspace_id, way.new)
+        names = {"workspace_id": workspace_id, "old": way.old, "new": way.new}
+        without = query.scalar(connection, load_sql("documents_without"), names)
+        report = RollbackReport(way.new, way.old, carried.carried, carried.ended, without)
+        told = details(report)
+        record(connection, actor, "taxonomy.rolled_back", way.new, workspace_id=workspace_id, details=told)
     return report
 
 

@@ -163,3 +163,31 @@ def is_balanced(report: PromotionReport) -> bool:
 
 def spelled(nodes: Iterable[Any]) -> list[str]:
     return [spell_path(node.path) for node in nodes]
+
+
+def assign_at_random(library: Library, documents: int) -> None:
+    """Topics of the active version for new documents, one to three each, as various as machines and people say it."""
+    library.connection.execute(
+        "WITH made AS (INSERT INTO document (workspace_id, company_id, platform, user_id, path) "
+        "SELECT workspace_id, company_id, platform, user_id, text2ltree('w.n' || n) FROM workspace, "
+        "generate_series(1, %(documents)s) AS n WHERE workspace_id = %(workspace)s RETURNING document_id, path), "
+        "chosen AS (SELECT document_id, substr(ltree2text(path), 4)::int AS n, part FROM made, "
+        "generate_series(0, 2) AS part WHERE part <= substr(ltree2text(path), 4)::int %% 3) "
+        "INSERT INTO doc_taxonomy (doc_id, node_id, version, workspace_id, path, lft, confidence, origin, "
+        "hitl_required, reason, score) "
+        "SELECT c.document_id, t.node_id, t.version, t.workspace_id, t.canonical_path, t.lft, 0.5 + (c.n %% 5) / 10.0, "
+        "(ARRAY['given', 'person', 'rule', 'nearest'])[1 + c.n %% 4], c.n %% 8 = 3, 'n ' || c.n, 0.25 "
+        "FROM chosen c JOIN taxonomy_nodes t ON t.workspace_id = %(workspace)s AND t.version = %(version)s "
+        "AND t.lft = 1 + (c.n::bigint * 7919 + c.part * 104729) %% %(nodes)s",
+        {
+            "documents": documents,
+            "workspace": library.workspace_id,
+            "version": library.active(),
+            "nodes": scalar(
+                library.connection,
+                "SELECT nodes FROM taxonomy_version WHERE workspace_id = %s AND state = 'active'",
+                [library.workspace_id],
+            ),
+        },
+    )
+    library.connection.execute("ANALYZE doc_taxonomy, document")

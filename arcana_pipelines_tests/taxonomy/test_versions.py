@@ -316,6 +316,28 @@ def test_documents_are_classified_again_by_a_version_that_comes_back(library: Li
     assert library.connection.execute("SELECT 1 FROM taxonomy_classified").fetchall() == []
 
 
+# Going back
+
+
+def test_there_is_nothing_to_go_back_to_before_the_second_version(library: Library) -> None:
+    with pytest.raises(UnknownTaxonomyVersion, match="No version of the taxonomy is active"):
+        library.roll_back()
+    library.release("A")
+    with pytest.raises(TaxonomyRefused, match=r"1.0.0 is the first: there is none to go back to"):
+        library.roll_back()
+
+
+def test_only_a_version_that_was_active_can_be_gone_back_to(library: Library) -> None:
+    library.release("A")
+    library.release("A", "B")
+    library.draft("A")
+    for name in ("1.1.0", "1.2.0"):
+        with pytest.raises(TaxonomyRefused, match=f"Version {name} is no earlier one"):
+            library.roll_back(name)
+    with pytest.raises(UnknownTaxonomyVersion):
+        library.roll_back("9.9.9")
+
+
 # Two at once
 
 

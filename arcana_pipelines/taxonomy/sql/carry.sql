@@ -18,18 +18,34 @@ expected AS MATERIALIZED (
         array_position(ARRAY['person', 'given', 'rule', 'nearest', 'default'], l.origin),
         l.confidence DESC, l.created_at, l.from_node
 ),
+there AS MATERIALIZED (
+    SELECT t.* FROM unnest(%(docs)s::uuid[]) AS asked (doc_id)
+    CROSS JOIN LATERAL (
+        SELECT h.* FROM doc_taxonomy h
+        WHERE h.doc_id = asked.doc_id AND h.version = %(new)s AND h.workspace_id = %(workspace_id)s OFFSET 0
+    ) t
+),
+-- A full join is never made row by row: nothing is known yet of how many rows a new version has.
+beside AS MATERIALIZED (
+    SELECT
+        e.*, t.doc_id AS there_doc_id, t.node_id AS there_node_id, t.created_at AS there_created_at,
+        (t.confidence, t.created_at, t.hitl_required, t.origin, t.reason, t.rule_id, t.score, t.margin)
+            IS DISTINCT FROM
+            (e.confidence, e.created_at, e.hitl_required, e.origin, e.reason, e.rule_id, e.score, e.margin) AS differs
+    FROM expected e FULL JOIN there t ON t.doc_id = e.doc_id AND t.node_id = e.node_id
+),
 removed AS (
-    DELETE FROM doc_taxonomy t USING unnest(%(docs)s::uuid[]) AS asked (doc_id)
-    WHERE %(writes)s AND t.doc_id = asked.doc_id AND t.version = %(new)s AND t.workspace_id = %(workspace_id)s
-      AND NOT EXISTS (SELECT FROM expected e WHERE e.doc_id = t.doc_id AND e.node_id = t.node_id)
+    DELETE FROM doc_taxonomy t USING beside b
+    WHERE %(writes)s AND b.doc_id IS NULL
+      AND t.doc_id = b.there_doc_id AND t.node_id = b.there_node_id AND t.version = %(new)s
       AND CASE
           WHEN %(is_new)s THEN true
-          WHEN t.node_id = ANY(%(touched)s::uuid[]) THEN
-              t.created_at <= %(carried_until)s::timestamptz AND NOT EXISTS (
+          WHEN b.there_node_id = ANY(%(touched)s::uuid[]) THEN
+              b.there_created_at <= %(carried_until)s::timestamptz AND NOT EXISTS (
                   SELECT FROM taxonomy_decision d
-                  WHERE d.doc_id = t.doc_id AND d.node_id = t.node_id AND d.verdict = 'accepted'
+                  WHERE d.doc_id = b.there_doc_id AND d.node_id = b.there_node_id AND d.verdict = 'accepted'
               )
-          ELSE EXISTS (SELECT FROM taxonomy_nodes n WHERE n.node_id = t.node_id AND n.version = %(old)s)
+          ELSE EXISTS (SELECT FROM taxonomy_nodes n WHERE n.node_id = b.there_node_id AND n.version = %(old)s)
       END
     RETURNING 1
 ),
@@ -39,16 +55,9 @@ written AS (
         score, margin, lft
     )
     SELECT
-        e.doc_id, e.node_id, %(new)s, %(workspace_id)s, e.path, e.confidence, e.created_at, e.hitl_required, e.origin,
-        e.reason, e.rule_id, e.score, e.margin, e.lft
-    FROM expected e
-    LEFT JOIN doc_taxonomy held ON held.doc_id = e.doc_id AND held.node_id = e.node_id AND held.version = %(new)s
-    WHERE %(writes)s AND (
-        held.doc_id IS NULL
-        OR (held.confidence, held.created_at, held.hitl_required, held.origin, held.reason, held.rule_id, held.score,
-            held.margin) IS DISTINCT FROM (e.confidence, e.created_at, e.hitl_required, e.origin, e.reason, e.rule_id,
-            e.score, e.margin)
-    )
+        b.doc_id, b.node_id, %(new)s, %(workspace_id)s, b.path, b.confidence, b.created_at, b.hitl_required, b.origin,
+        b.reason, b.rule_id, b.score, b.margin, b.lft
+    FROM beside b WHERE %(writes)s AND b.doc_id IS NOT NULL AND b.differs
     ON CONFLICT (doc_id, node_id, version) DO UPDATE SET
         confidence = excluded.confidence, created_at = excluded.created_at, hitl_required = excluded.hitl_required,
         origin = excluded.origin, reason = excluded.reason, rule_id = excluded.rule_id, score = excluded.score,

@@ -5,6 +5,15 @@
 --     touched, since (of these nodes, what is not newer is left out; NULL: nothing is)
 -- out: doc_id, from_node, from_path, kind, to_node (NULL: none), is_kept, hitl_required (by itself),
 --     waits (with all that lead to this node), confidence, origin, reason, why, rule_id, score, margin, created_at
+WITH source AS MATERIALIZED (
+    -- By each document, whatever is known of how many rows a version has (OFFSET keeps it so).
+    SELECT a.* FROM unnest(%(docs)s::uuid[]) AS asked (doc_id)
+    CROSS JOIN LATERAL (
+        SELECT t.* FROM doc_taxonomy t
+        WHERE t.doc_id = asked.doc_id AND t.version = %(old)s AND t.workspace_id = %(workspace_id)s OFFSET 0
+    ) a
+    WHERE (a.created_at <= %(since)s::timestamptz AND a.node_id = ANY(%(touched)s::uuid[])) IS NOT TRUE
+)
 SELECT
     k.*, coalesce(bool_and(k.hitl_required) FILTER (WHERE k.is_kept) OVER (PARTITION BY k.doc_id, k.to_node), false) AS waits
 FROM (
@@ -41,13 +50,10 @@ FROM (
                     WHERE own.doc_id = a.doc_id AND own.node_id = a.node_id AND own.verdict = 'accepted'
                 )
             END AS is_persons
-        FROM unnest(%(docs)s::uuid[]) AS asked (doc_id)
-        JOIN doc_taxonomy a ON a.doc_id = asked.doc_id
+        FROM source a
         LEFT JOIN unnest(%(from_nodes)s::uuid[], %(to_nodes)s::uuid[], %(kinds)s::text[], %(reasons)s::text[])
             AS m (from_node, to_node, kind, reason) ON m.from_node = a.node_id
         CROSS JOIN LATERAL (SELECT CASE WHEN m.kind IS NULL THEN a.node_id ELSE m.to_node END AS to_node) t
         LEFT JOIN taxonomy_decision d ON d.doc_id = a.doc_id AND d.node_id = t.to_node
-        WHERE a.workspace_id = %(workspace_id)s AND a.version = %(old)s
-          AND (a.created_at <= %(since)s::timestamptz AND a.node_id = ANY(%(touched)s::uuid[])) IS NOT TRUE
     ) j
 ) k
