@@ -125,6 +125,24 @@ class FileWork:
     read: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class LookupCounts:
+    """What a run looked up in the taxonomy.
+
+    Attributes:
+        asked: paths of topics that came with documents, each as often as it did.
+        hits: of these, they that were known without asking the database.
+    """
+
+    asked: int = 0
+    hits: int = 0
+
+    @property
+    def hit_rate(self) -> float | None:
+        """The share of hits, from 0 to 1; None: nothing was asked."""
+        return round(self.hits / self.asked, 4) if self.asked else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
     """What was noted of one generation; None: no stage has noted it (yet).
@@ -143,6 +161,7 @@ class Counters:
         notion: what was asked of the source, of Notion or another.
         embeddings: what was embedded, reused and spent.
         chunks: what was published and taken out.
+        lookups: paths of topics that were looked up.
         pages: what had become of its pages when the sync ended. Later syncs list most of them again.
         quarantined: all pages of the workspace in quarantine when the sync ended.
         is_whole: it listed everything there is, so that pages that are gone were missed. None: it did not.
@@ -162,6 +181,7 @@ class Counters:
     notion: Traffic | None = None
     embeddings: EmbeddingCounts | None = None
     chunks: ChunkCounts | None = None
+    lookups: LookupCounts | None = None
     pages: PageCounts | None = None
     quarantined: int | None = None
     is_whole: bool | None = None
@@ -188,6 +208,7 @@ _PARTS: dict[str, type[DataclassInstance]] = {
     "embeddings": EmbeddingCounts,
     "chunks": ChunkCounts,
     "files": FileWork,
+    "lookups": LookupCounts,
     "pages": PageCounts,
 }
 _PLAIN = [field.name for field in fields(Counters) if field.name not in _PARTS]

@@ -12,7 +12,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.targets.targets import Target, targets_of
 from arcana_pipelines.ledger import files, generations, pages
-from arcana_pipelines.ledger.counters import Counters
+from arcana_pipelines.ledger.counters import Counters, LookupCounts
 from arcana_pipelines.ledger.files import FileCount
 from arcana_pipelines.ledger.freshness import Freshness, freshness
 from arcana_pipelines.ledger.pages import PartialPages
@@ -49,6 +49,7 @@ class LastSync:
         finished_at: aware; None until it is done.
         pages: what became of how many pages (see `SyncReport.pages_as_dict`).
         waiting_removals: pages whose removal waits for a person.
+        lookups: paths of topics that it looked up; None where it did not.
     """
 
     state: str
@@ -60,10 +61,16 @@ class LastSync:
     finished_at: datetime | None
     pages: Mapping[str, int]
     waiting_removals: int
+    lookups: LookupCounts | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {**asdict(self), "started_at": self.started_at.isoformat(), "finished_at": _iso(self.finished_at)}
+        """JSON-ready; `lookups` only where there were any."""
+        told = {**asdict(self), "started_at": self.started_at.isoformat(), "finished_at": _iso(self.finished_at)}
+        if self.lookups is None:
+            del told["lookups"]
+        else:
+            told["lookups"]["hit_rate"] = self.lookups.hit_rate
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +226,7 @@ def _last_sync(connection: Connection, workspace: Workspace, is_running: bool) -
         finished_at=times.finished_at,
         pages=report.pages_as_dict(),
         waiting_removals=report.waiting_removals,
+        lookups=noted.lookups,
     )
 
 

@@ -17,6 +17,7 @@ from arcana_pipelines.ledger import files, generations, pages
 from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
+from arcana_pipelines.pipeline.lookups import lookups_noted
 from arcana_pipelines.pipeline.processes import made_in_processes
 from arcana_pipelines.taxonomy import by_properties
 from arcana_pipelines.tickets.records import store_records
@@ -96,7 +97,7 @@ def process_slice(connection: Connection, generation: Generation, limit: int) ->
     """
     rows = pages.just_read(connection, generation, limit)
     made = _make(_given(connection, generation, rows))
-    with connection.transaction():
+    with lookups_noted(connection, generation), connection.transaction():
         did = _keep(connection, generation, made.of(pages.still_so(connection, generation, rows)))
     if did.processed:
         with connection.transaction():

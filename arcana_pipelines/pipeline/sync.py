@@ -38,6 +38,7 @@ from arcana_pipelines.pipeline.document_content import ContentReport, process_co
 from arcana_pipelines.pipeline.document_files import FilesReport, sync_files
 from arcana_pipelines.pipeline.follow import following, may_follow
 from arcana_pipelines.pipeline.follower import Slice
+from arcana_pipelines.pipeline.lookups import lookups_noted
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.rag_indexes import publish
 from arcana_pipelines.pipeline.session import Session
@@ -213,7 +214,8 @@ class DocumentsReport:
 def make_contents(session: Session) -> DocumentsReport:
     """The stage `document_content`: what was read becomes versions, places and references."""
     connection, generation = session.connection, session.generation
-    did = process_contents(connection, generation, session.processes)
+    with lookups_noted(connection, generation):
+        did = process_contents(connection, generation, session.processes)
     return DocumentsReport(
         did,
         generations.counts(connection, generation),

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from http import HTTPMethod
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,6 +22,7 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError, WrongUse
 from arcana_pipelines.indexes.targets.targets import all_targets
 from arcana_pipelines.taxonomy.counts import ORIGINS, topic_counts
+from arcana_pipelines.taxonomy.lookup import lookup
 from arcana_pipelines.tickets.summaries.counts import summary_counts
 from arcana_pipelines.web.outcomes import answered, route_of
 
@@ -57,6 +58,7 @@ class Metrics:
         connections.set_function(lambda: database.pool.lent)
         most = Gauge("arcana_database_connections_most", "Connections that may be in use.", registry=self.registry)
         most.set(database.settings.database_pool_size + database.settings.database_max_overflow)
+        self.registry.register(_Lookups())
 
     def listen(self, host: str, port: int) -> int:
         """Answer Prometheus at this address, in a thread of its own; returns the port.
@@ -101,6 +103,23 @@ class Metrics:
     def watch_topics(self, database: Database) -> None:
         """Tell what documents are about, and what waits for a person. `database`: as the application."""
         self.registry.register(_Topics(database))
+
+
+class _Lookups(Collector):
+    """Reads, whenever Prometheus asks, how often paths of topics were known without asking the database."""
+
+    def collect(self) -> Iterator[Metric]:
+        """See `Collector.collect`. Nothing until a path was looked up."""
+        report = lookup.report()
+        if not report.asked:
+            return
+        asked = CounterMetricFamily("arcana_topic_lookups", "Paths that were looked up.", labels=("outcome",))
+        asked.add_metric(("hit",), report.hits)
+        asked.add_metric(("miss",), report.misses)
+        left = CounterMetricFamily("arcana_topic_lookups_left", "Paths kept no longer.", labels=("why",))
+        left.add_metric(("expired",), report.expired)
+        left.add_metric(("evicted",), report.evicted)
+        yield from (asked, left, GaugeMetricFamily("arcana_topic_lookups_kept", "Paths kept.", value=report.size))
 
 
 class _Topics(Collector):

@@ -10,6 +10,8 @@ from uuid import UUID
 import pytest
 
 from arcana_pipelines.audit.record import by_key
+from arcana_pipelines.ledger.counters import LookupCounts
+from arcana_pipelines.operations.status import workspace_status
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.taxonomy import by_properties
 from arcana_pipelines.taxonomy.brought import Said, as_path, said_by
@@ -458,6 +460,24 @@ class TestLater:
         shelf.sync()
         assert before and shelf.topics(row) == before
         assert [path for _, path, *_ in shelf.unknown()] == [["Law"]]
+
+
+def test_how_often_a_sync_knew_a_path_from_memory_is_told_by_its_status(shelf: Shelf) -> None:
+    shelf.plant("AI/RAG", "Law")
+    shelf.set()
+    for number in range(10):
+        shelf.row(f"Row {number}", "Law", "AI/RAG")
+    shelf.sync()
+    with shelf.acme.database.connection() as connection:
+        state = workspace_status(connection, workspaces.find(connection, "acme"))
+        assert state.last_sync is not None and state.last_sync.lookups is not None
+        asked, hits = state.last_sync.lookups.asked, state.last_sync.lookups.hits
+        assert asked >= 20 and asked - hits == 2, "each path was asked of the database once"
+        assert state.as_dict()["last_sync"]["lookups"]["hit_rate"] == round(hits / asked, 4) > 0.8
+        shelf.sync()
+        state = workspace_status(connection, workspaces.find(connection, "acme"))
+        assert state.last_sync is not None and "lookups" not in state.last_sync.as_dict(), "nothing was asked"
+    assert LookupCounts().hit_rate is None
 
 
 def test_many_assignments_are_told_as_a_number(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:

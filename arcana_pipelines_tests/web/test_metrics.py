@@ -7,6 +7,8 @@ import pytest
 
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.targets.targets import add_target
+from arcana_pipelines.taxonomy.lookup import TopicLookup
+from arcana_pipelines.web import metrics
 from arcana_pipelines.web.metrics import Metrics
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.taxonomy.test_counts import TOPIC, release, say
@@ -39,6 +41,20 @@ def test_requests_are_counted_by_route_and_status_and_none_makes_series_of_its_o
     assert series["arcana_http_requests_in_progress"] == series["arcana_database_connections_used"] == 0
     assert series["arcana_database_connections_most"] == 30
     assert not any("made-up" in name or "acme" in name for name in series)
+
+
+def test_paths_that_were_looked_up_are_told_by_how_they_were_known(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "lookup", TopicLookup())
+    assert not any("arcana_topic_lookups" in name for name in told(api))
+    with api.acme.database.connection() as connection:
+        workspace_id = workspaces.find(connection, "acme").workspace_id
+        release(connection, workspace_id, "1.0.0", TOPIC)
+        for _ in range(3):
+            metrics.lookup.find(connection, workspace_id, [("topic 0",)])
+    series = told(api)
+    assert series['arcana_topic_lookups_total{outcome="hit"}'] == 2
+    assert series['arcana_topic_lookups_total{outcome="miss"}'] == series["arcana_topic_lookups_kept"] == 1
+    assert series['arcana_topic_lookups_left_total{why="evicted"}'] == 0
 
 
 def test_targets_are_told_with_what_waits_for_them(api: Api) -> None:
