@@ -107,6 +107,11 @@ def read(vault: Vault, backup_id: str) -> Manifest:
     return manifest
 
 
+def delete(vault: Vault, backup_id: str) -> None:
+    """Let it be no backup any more. Its parts go with the next prune."""
+    vault.place.delete(f"{folder_of(backup_id)}/{_FILE}")
+
+
 def ids(vault: Vault) -> list[str]:
     """The backups that are whole, the oldest first."""
     return sorted(backup_id for backup_id, is_whole in all_ids(vault).items() if is_whole)

@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
 from pathlib import Path
 
 from arcana_pipelines.backup.manifest import Manifest
@@ -19,7 +21,7 @@ from arcana_pipelines.files.stores.pieces import checked
 from arcana_pipelines.files.stores.protocol import FileStore
 
 PART = "objects"
-_STORED = "SELECT storage_key, size FROM stored_file ORDER BY sha256, storage_key"
+_STORED = 'SELECT storage_key, size FROM stored_file ORDER BY sha256, storage_key COLLATE "C"'
 _ROWS = 1000
 
 
@@ -47,6 +49,16 @@ def named_by(connection: Connection) -> Iterator[Object]:
         cursor.itersize = _ROWS
         for key, size in cursor.execute(_STORED):
             yield Object(str(key), int(size))
+
+
+def of_both(one: Iterable[Object], other: Iterable[Object]) -> Iterator[Object]:
+    """What one of two names, each once; both are in the order of `named_by`."""
+    for each, _ in groupby(merge(one, other, key=_order)):
+        yield each
+
+
+def _order(each: Object) -> tuple[str, str]:
+    return each.sha256, each.key
 
 
 def write_list(vault: Vault, folder: str, objects: Iterable[Object]) -> tuple[Part, int, int]:

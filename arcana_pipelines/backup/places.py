@@ -48,6 +48,8 @@ class Place(Protocol):
 
     # For people: where it is, without secrets.
     shown: str
+    # Whether `locked` may keep others out.
+    has_locks: bool
 
     def put(self, name: str, content: bytes) -> None:
         """Keep a file; one of this name that is there is replaced in one step."""
@@ -63,6 +65,10 @@ class Place(Protocol):
 
     def delete(self, name: str) -> None:
         """Delete a file, and nothing where there is none."""
+        ...
+
+    def leftovers(self) -> Iterator[Kept]:
+        """Files that never became whole."""
         ...
 
     def locked(self, exclusive: bool) -> contextlib.AbstractContextManager[bool]:
@@ -97,6 +103,8 @@ def open_place(address: str, settings: Settings, may_make: bool = False) -> Iter
 
 class FolderPlace:
     """See `Place`: a folder, for its owner alone. A file is made beside the others and then gets its name."""
+
+    has_locks = True
 
     def __init__(self, root: Path, may_make: bool) -> None:
         """Refuse a folder that others can write into: they could change what is restored."""
@@ -143,7 +151,7 @@ class FolderPlace:
                     path = Path(folder, each)
                     with contextlib.suppress(FileNotFoundError):
                         status = path.lstat()
-                        if stat.S_ISREG(status.st_mode):
+                        if stat.S_ISREG(status.st_mode) and not each.startswith(_UNFINISHED):
                             name = path.relative_to(self._root).as_posix()
                             yield Kept(name, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
 
@@ -159,6 +167,15 @@ class FolderPlace:
                     parent.rmdir()
                 except OSError:  # it holds others, or somebody was sooner
                     break
+
+    def leftovers(self) -> Iterator[Kept]:
+        """See `Place.leftovers`."""
+        with self._telling():
+            for path in sorted(self._root.rglob(f"{_UNFINISHED}*")):
+                with contextlib.suppress(FileNotFoundError):
+                    status = path.lstat()
+                    moment = datetime.fromtimestamp(status.st_mtime, UTC)
+                    yield Kept(path.relative_to(self._root).as_posix(), status.st_size, moment)
 
     @contextmanager
     def locked(self, exclusive: bool) -> Iterator[bool]:

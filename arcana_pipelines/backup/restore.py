@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from arcana_pipelines.backup import installation, logical, manifest, objects
+from arcana_pipelines.backup import installation, logical, manifest, objects, physical
 from arcana_pipelines.backup.manifest import Manifest
 from arcana_pipelines.backup.vault import Vault, open_vault
 from arcana_pipelines.backup.verify import require_whole
@@ -25,7 +25,7 @@ from arcana_pipelines.db.query import scalars
 from arcana_pipelines.db.schema import is_half_restored
 from arcana_pipelines.db.server import check_server
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.errors import RestoreFailed, RestoreRefused
+from arcana_pipelines.errors import DatabaseUnreachable, RestoreFailed, RestoreRefused
 from arcana_pipelines.files.stores.incoming import incoming_folder
 from arcana_pipelines.files.stores.registry import open_file_store
 from arcana_pipelines.home import being_restored, is_unfinished, make_home
@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 Tell = Callable[[int, int], None]
 
+# A server reads its log of changes before it lets anybody in; one that takes longer is stuck.
+RECOVERY_SECONDS = 6 * 3600.0
 # What may stand in a home that is restored into: what people put there first.
 _THEIRS = (".env", ".env.local", "lost+found")
 # Where settings of the installation that was backed up are put, for people to read.
@@ -87,7 +89,6 @@ class _Work:
     settings: Settings
     scratch: Path
     tell: Tell
-    before_upgrade: Callable[[Database], None]
     notes: list[str] = field(default_factory=list)
     files: int = 0
     files_missing: int = 0
@@ -99,11 +100,13 @@ def restore(
     backup_id: str | None = None,
     *,
     with_files: bool = True,
+    reads_files: bool | None = None,
     tell: Tell = lambda number, of: None,
     before_upgrade: Callable[[Database], None] = lambda database: None,
 ) -> Restored:
     """Restore a backup (the newest, or the one with this id) into the home, or the database, that the settings name.
 
+    `with_files`: their bytes are put into the store; `reads_files`: they are read, by default where they are put.
     `tell` is called with the number of files whose bytes were read or put, and of all. `before_upgrade` gets the
     database as it was backed up, before its schema is brought up to this release.
 
@@ -121,12 +124,17 @@ def restore(
             _refuse_home(settings.home)
         else:
             _refuse_database(settings, chosen)
-        require_whole(vault, chosen, set(), tell, with_files)
+        require_whole(vault, chosen, set(), tell, with_files if reads_files is None else reads_files)
         said = json.loads(b"".join(vault.read(chosen.folder, chosen.parts[installation.PART])))
         target = _into_home(settings) if settings.database_url is None else _into_database(settings, chosen)
         with target as database:
-            work = _Work(vault, chosen, settings, database.settings.home, tell, before_upgrade)
-            _database(work, database)
+            work = _Work(vault, chosen, settings, database.settings.home, tell)
+            if chosen.kind == "logical":
+                _database(work, database)
+            else:
+                _server(work, database)
+            before_upgrade(database)
+            schema.upgrade(database)
             if with_files:
                 _files(work, database)
             _folders(database)
@@ -232,8 +240,26 @@ def _database(work: _Work, database: Database) -> None:
             file.write(piece)
         file.flush()
         logical.load(Path(file.name), database, logical.jobs_here())
-    work.before_upgrade(database)
-    schema.upgrade(database)
+
+
+def _server(work: _Work, database: Database) -> None:
+    """Make the data directory of the embedded server, and wait until it is through with its log of changes."""
+    home = work.settings.home
+    folder = lease.server_folder(home)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    data = folder / "data"
+    physical.unpack(work.vault, manifest.chain(work.vault, work.manifest), folder, data)
+    physical.recover(data, "false", None)
+    physical.hand_over(data)
+    deadline = time.monotonic() + RECOVERY_SECONDS
+    while True:
+        try:
+            lease.acquire_lease(home)
+            break
+        except DatabaseUnreachable as error:
+            if "does not answer yet" not in str(error) or time.monotonic() > deadline:
+                raise RestoreFailed(str(error)) from error
+    physical.forget_recovery(database)
 
 
 def _files(work: _Work, database: Database) -> None:

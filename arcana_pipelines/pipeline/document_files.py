@@ -16,6 +16,7 @@ from typing import IO, cast
 
 import psycopg
 
+from arcana_pipelines.backup.copying import unless_copied
 from arcana_pipelines.errors import (
     ArcanaError,
     DownloadExpired,
@@ -457,6 +458,14 @@ def _sweep(session: Session, store: FileStore) -> int:
     known = files.stored_keys(session.connection, workspace.workspace_id)
     before = datetime.now(UTC) - ORPHANED_AFTER
     prefix = prefix_of(workspace.company_id, workspace.platform, workspace.workspace_id)
+    with unless_copied(session.connection) as is_free:
+        if not is_free:  # they may be those that the snapshot of a backup names
+            return 0
+        return _sweep_orphans(session, store, prefix, known, before)
+
+
+def _sweep_orphans(session: Session, store: FileStore, prefix: str, known: set[str], before: datetime) -> int:
+    workspace = session.workspace
     orphans = [kept.key for kept in store.listing(prefix) if kept.key not in known and kept.stored_at < before]
     swept = 0
     for key in orphans:

@@ -76,3 +76,22 @@ def test_what_was_backed_up_is_searched_in_another_home(machine: Machine, place:
         hits, before = (each.run("search", "acme", query)["hits"] for each in (other, machine))
         assert [hit["text"] for hit in hits] == [hit["text"] for hit in before] != []
     assert "is not empty" in other.run("restore", "--from", place, code=2, ENCRYPTION_KEY=KEY)["error"]
+
+
+def test_the_files_of_the_server_are_restored_with_what_changed_since(
+    machine: Machine, place: str, tmp_path: Path
+) -> None:
+    full = machine.run("backup", "create", "--to", place)
+    (tmp_path / "export" / "Coffee 2123456789abcdef0123456789abcdef.md").write_text("# Coffee\n\nIn the kitchen.\n")
+    machine.run("sync", "acme")
+    later = machine.run("backup", "create", "--to", place, "--incremental")
+    assert (full["kind"], later["kind"], later["parent"]) == ("full", "incremental", full["backup_id"])
+    assert later["bytes"] < full["bytes"] / 2
+    assert machine.run("backup", "verify", "--from", place)["damaged"] == 0
+
+    other = Machine(tmp_path / "other", ENCRYPTION_KEY=KEY)
+    assert other.run("restore", "--from", place)["backup_id"] == later["backup_id"]
+    assert other.run("search", "acme", "coffee kitchen")["hits"][0]["title"] == "Coffee"
+    assert other.run("db", "check")["drift"] == []
+    # It has a history of its own from now on, and can be backed up to the same place.
+    assert other.run("backup", "create", "--to", place, "--incremental")["bytes"] > 0

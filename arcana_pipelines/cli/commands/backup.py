@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 
 from arcana_pipelines.backup import manifest
 from arcana_pipelines.backup.create import create as make
+from arcana_pipelines.backup.drill import drill as hold
+from arcana_pipelines.backup.manifest import Kind
+from arcana_pipelines.backup.prune import prune as remove_old
 from arcana_pipelines.backup.vault import open_vault
 from arcana_pipelines.backup.verify import verify as read_all
 from arcana_pipelines.cli.database import open_database
@@ -25,10 +30,12 @@ def command() -> None:
 
 @command.command()
 @click.option("--to", "place", metavar="PLACE", help="Where to put it, a folder's path; by default BACKUP_TO.")
-@click.option("--logical", is_flag=True, help="As pg_dump writes it: it can be restored on any server.")
+@click.option("--full", "kind", flag_value="full", help="The server's files, whole: the default of the embedded one.")
+@click.option("--incremental", "kind", flag_value="incremental", help="What changed in them since the newest backup.")
+@click.option("--logical", "kind", flag_value="logical", help="As pg_dump writes it: for any server, also a newer one.")
 @json_option
 @click.pass_context
-def create(context: click.Context, place: str | None, logical: bool, as_json: bool) -> None:
+def create(context: click.Context, place: str | None, kind: Kind | None, as_json: bool) -> None:
     """Back up the database, the files and the settings, as they are at one moment. Syncs may go on meanwhile.
 
     Exit code 3: the store of files lacked some that the database names.
@@ -38,7 +45,7 @@ def create(context: click.Context, place: str | None, logical: bool, as_json: bo
     database = open_database()
     require_current(database)
     with counted("copying files", not as_json) as tell:
-        made = make(database, place_or(place, database.settings, "--to"), "logical", tell)
+        made = make(database, place_or(place, database.settings, "--to"), kind, tell)
     if not made.is_encrypted:
         click.echo(
             "Warning: the backup is NOT encrypted, as ENCRYPTION_KEY is not set: whoever reads it reads everything. "
@@ -118,3 +125,51 @@ def verify(context: click.Context, place: str | None, backup_id: str | None, as_
         for each in found:
             say("[bold]{}[/bold]  {}  {}", each.backup_id, each.kind, each.problem or "is what was written")
     context.exit(1 if damaged else 0)
+
+
+@command.command()
+@from_option
+@click.option("--days", type=click.IntRange(1), help="How many days are kept; by default BACKUP_KEEP_DAYS.")
+@json_option
+def prune(place: str | None, days: int | None, as_json: bool) -> None:
+    """Delete backups that are older, and what no backup needs any more. The newest is always kept.
+
+    For example: arcana backup prune --from /mnt/backups --days 14
+    """
+    settings = load_settings()
+    with open_vault(place_or(place, settings, "--from"), settings) as vault:
+        done = remove_old(vault, days or settings.backup_keep_days, datetime.now(UTC))
+    if as_json:
+        print_json(done.as_dict())
+    else:
+        say(
+            "{} backups deleted, {} kept; {} files with {} MB gone", len(done.backups), done.kept, f"{done.files:,}",
+            f"{done.size / 1e6:,.1f}",
+        )  # fmt: skip
+
+
+@command.command()
+@from_option
+@click.option("--backup", "backup_id", metavar="ID", help="Which one; by default the newest.")
+@json_option
+@click.pass_context
+def drill(context: click.Context, place: str | None, backup_id: str | None, as_json: bool) -> None:
+    """Restore a backup into a server of its own, compare it with what was backed up, and throw it away.
+
+    Every table is compared, and twenty searches. Exit code 1: something differs.
+
+    For example: arcana backup drill --from /mnt/backups
+    """
+    settings = load_settings()
+    held = hold(settings, place_or(place, settings, "--from"), backup_id)
+    if as_json:
+        print_json(held.as_dict())
+    else:
+        for line in held.differences:
+            say("[red]{}[/red]", line)
+        say(
+            "[bold]{}[/bold] was restored in {} s, {}: {} tables with {} rows, {} searches, {} files", held.backup_id,
+            f"{held.restore_seconds:.1f}", "and is equal" if held.is_equal else "and DIFFERS", held.tables,
+            f"{held.rows:,}", held.searches, f"{held.files:,}",
+        )  # fmt: skip
+    context.exit(0 if held.is_equal else 1)

@@ -70,6 +70,8 @@ SERVER_OPTIONS = {
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
     "jit": "off",
+    # What changed since a backup, by which another one has that alone: some kB for each 16 MB of the log of changes.
+    "summarize_wal": "on",
     "logging_collector": "off",
 }
 
@@ -83,7 +85,11 @@ _SUPERUSER_OPTIONS = "-c search_path=pg_catalog,pg_temp -c role=none -c local_pr
 _WRITER_OPTIONS = "-c statement_timeout=60s"
 
 # The kernel names the user who reaches the socket. That user may be any role: the files of the database are theirs.
-_HBA = "# Written by arcana at every start of the server: changes are lost.\nlocal all all peer map=arcana\n"
+_HBA = (
+    "# Written by arcana at every start of the server: changes are lost.\n"
+    "local all all peer map=arcana\n"
+    "local replication all peer map=arcana\n"  # backups, as the superuser: no other role has the right
+)
 # What a server says that will let us in later; everything else that it says to us is its last word.
 _LATER = re.compile(r"the database system is |too many clients|connection slots are reserved|terminating connection")
 # What was said to clients that came too early is not why it ended.
@@ -175,7 +181,7 @@ class _Server:
         self.log_file = folder / "server.log"
         self.sockets = Path()  # known when it is started
         self.process: subprocess.Popen[bytes] | None = None
-        self.user = _system_user() if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+        self.user = server_user()
 
     def start(self) -> None:
         """`prepare` it, while processes that wait for the server see by the lock that it is not ready."""
@@ -388,6 +394,11 @@ def last_words(server_log: Path, begin: int) -> str | None:
         text = file.read()
     messages = _FATAL.findall(text) or [b" ".join(line for line in text.splitlines() if b"LOG:" not in line)]
     return " ".join(messages[-1].decode(errors="replace").split()) or None
+
+
+def server_user() -> pwd.struct_passwd:
+    """The user that embedded servers run as: we, or, under root, another one, which is made where it is missing."""
+    return _system_user() if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
 
 
 def _system_user() -> pwd.struct_passwd:

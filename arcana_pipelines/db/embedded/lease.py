@@ -102,7 +102,7 @@ def release_lease(home: Path) -> None:
         lease.close()
 
 
-def server_url(home: Path, role: str = WRITER) -> str:
+def server_url(home: Path, role: str = WRITER, database: str = DATABASE) -> str:
     """The libpq URL of the embedded database: a Unix socket, no password, the kernel says who connects.
 
     Raises:
@@ -114,7 +114,7 @@ def server_url(home: Path, role: str = WRITER) -> str:
         raise DatabaseUnreachable(f"The embedded PostgreSQL in {folder} was never started.")
     with contextlib.suppress(FileNotFoundError):
         require_private(sockets, _server_user(folder))
-    return f"postgresql://{role}@/{DATABASE}?host={quote(str(sockets))}&port={PORT}"
+    return f"postgresql://{role}@/{database}?host={quote(str(sockets))}&port={PORT}"
 
 
 def disk_was_full(home: Path) -> bool:
