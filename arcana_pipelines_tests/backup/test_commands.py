@@ -95,3 +95,12 @@ def test_the_files_of_the_server_are_restored_with_what_changed_since(
     assert other.run("db", "check")["drift"] == []
     # It has a history of its own from now on, and can be backed up to the same place.
     assert other.run("backup", "create", "--to", place, "--incremental")["bytes"] > 0
+
+
+def test_a_drill_says_that_a_backup_is_equal_and_by_what_another_one_differs(
+    machine: Machine, place: str, tmp_path: Path
+) -> None:
+    machine.run("backup", "create", "--to", place)
+    held = machine.run("backup", "drill", "--from", place)
+    assert held["equal"] and held["differences"] == [] and held["searches"] == 2 and held["tables"] > 30
+    assert not list((machine.home / "drills").iterdir())
