@@ -14,11 +14,15 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from psycopg import sql
+
 from arcana_pipelines.audit.record import Action, record
-from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.engine import Connection, snapshot
 from arcana_pipelines.db.query import find, one, rows, scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import CursorRefused, TopicDecided, UnknownTaxonomyVersion, WrongUse
+from arcana_pipelines.retrieval.filters import Limits
+from arcana_pipelines.retrieval.within import within
 from arcana_pipelines.taxonomy.labels import Path, spell_path
 from arcana_pipelines.taxonomy.versions import active_version, hold_active
 
@@ -146,12 +150,14 @@ def queue(
     limit: int = 20,
     after: str | None = None,
     filters: QueueFilters | None = None,
+    limits: Limits = (),
 ) -> QueuePage:
     """What waits for a person, a document a row.
 
     Args:
         limit: rows, at most 100.
         after: of the page before (`QueuePage.after`), with the same filters.
+        limits: what whoever asks finds nothing beyond.
 
     Raises:
         UnknownTaxonomyVersion: the workspace has no active taxonomy.
@@ -168,7 +174,9 @@ def queue(
         "workspace_id": workspace_id, "version": active.version, "limit": limit + 1,
         "below": filters.below, "rule": filters.rule, "origin": filters.origin, **_place(after),
     }  # fmt: skip
-    found = rows(connection, _Row, load_sql("queue"), parameters)
+    with snapshot(connection):
+        limited, values = within(connection, workspace_id, limits, sql.SQL("t.doc_id"))
+        found = rows(connection, _Row, _queue(limited), {**parameters, **values})
     shown = [_queue_row(row) for row in found[:limit]]
     return QueuePage(active.version, shown, _cursor(found[limit - 1]) if len(found) > limit else None)
 
@@ -193,6 +201,8 @@ def decide(
 ) -> Decision:
     """Say whether a document is about a topic that is suggested for it, or about another one in its place.
 
+    May be repeated: the same word of the same person is told as it was, and written once.
+
     Accepted, it is the document's topic, and what else was suggested by nearness goes. The person's word holds over
     versions, and no rule or model says otherwise.
 
@@ -209,12 +219,12 @@ def decide(
     with connection.transaction():
         version = _held(connection, workspace_id)
         key = {"workspace_id": workspace_id, "version": version, "document_id": document_id, "node_id": node_id}
-        waiting = find(connection, _Waiting, load_sql("queue_hold"), key)
-        if waiting is None:
-            raise _not_waiting(connection, key)
         if other == node_id:
             other, verdict = None, "accepted"
         said: Verdict = "rejected" if other else verdict
+        waiting = find(connection, _Waiting, load_sql("queue_hold"), key)
+        if waiting is None:
+            return _said_already(connection, key, said, by, other)
         if other:
             path = scalar(connection, load_sql("node_path"), {**key, "node_id": other})
             if path is None:
@@ -251,7 +261,7 @@ def decide_all(connection: Connection, workspace_id: UUID, verdict: Verdict, by:
             "workspace_id": workspace_id, "version": version, "below": filters.below, "rule": filters.rule,
             "origin": filters.origin, "limit": MOST_AT_ONCE, **_place(None),
         }  # fmt: skip
-        waiting = rows(connection, _Row, load_sql("queue"), given)
+        waiting = rows(connection, _Row, _queue(sql.SQL("true")), given)
         decided = 0
         for row in waiting:
             key = {"workspace_id": workspace_id, "version": version, "document_id": row.document_id,
@@ -307,6 +317,10 @@ class _Said:
     decided_at: datetime
 
 
+def _queue(limited: sql.Composable) -> sql.Composed:
+    return sql.SQL(load_sql("queue")).format(limited=limited)
+
+
 def _queue_row(row: _Row) -> QueueRow:
     others = [
         Alternative(UUID(each["node_id"]), tuple(each["path"]), each["confidence"], each["score"])
@@ -329,8 +343,26 @@ def _no_taxonomy() -> UnknownTaxonomyVersion:
     return UnknownTaxonomyVersion("This workspace has no active taxonomy: nothing waits for anybody.")
 
 
-def _not_waiting(connection: Connection, key: Mapping[str, Any]) -> WrongUse:
+def _said_already(
+    connection: Connection, key: Mapping[str, Any], verdict: Verdict, by: str, other: UUID | None
+) -> Decision:
+    """What the same person said with the same words.
+
+    Raises:
+        TopicDecided: somebody else did, or with others.
+        WrongUse: nobody did.
+    """
     said = find(connection, _Said, load_sql("decision"), key)
+    in_place = find(connection, _Said, load_sql("decision"), {**key, "node_id": other}) if other else None
+    expected = [(said, verdict), *([(in_place, "accepted")] if other else [])]
+    if said is None or any(each is None or (each.verdict, each.decided_by) != (word, by) for each, word in expected):
+        raise _not_waiting(said)
+    accepted = other or (key["node_id"] if verdict == "accepted" else None)
+    path = scalar(connection, load_sql("node_path"), {**key, "node_id": accepted or key["node_id"]}) or ()
+    return Decision(key["document_id"], key["node_id"], verdict, accepted, tuple(path), by, said.decided_at)
+
+
+def _not_waiting(said: _Said | None) -> WrongUse:
     if said is None:
         return WrongUse("Nothing of the kind waits for a person: the document changed, or another topic is suggested.")
     at = f"{said.decided_at:%Y-%m-%d %H:%M %Z}"

@@ -16,8 +16,9 @@ from uuid import UUID
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.taxonomy.lookup import no_active_version, not_found
-from arcana_pipelines.taxonomy.tree import Path, read_path
+from arcana_pipelines.taxonomy.tree import Path, read_path, spell_path
 
 load_sql = statements_beside(__file__)
 
@@ -67,6 +68,19 @@ def asked_topic(connection: Connection, workspace_id: UUID, text: str) -> Topic:
     if not nodes:
         raise not_found(connection, workspace_id, version, named["path"] or (text.strip(),))
     return Topic(version, nodes)
+
+
+def one_topic(connection: Connection, workspace_id: UUID, text: str) -> TopicNode:
+    """The same where one topic is meant: to say what a document is about, say.
+
+    Raises:
+        WrongUse: see `asked_topic`; or several took the place of the one that is named.
+    """
+    found = asked_topic(connection, workspace_id, text).nodes
+    if len(found) > 1:
+        meant = ", ".join(f"'{spell_path(node.path)}'" for node in found)
+        raise WrongUse(f"'{text}' is {meant} now: say which of them.")
+    return found[0]
 
 
 def topic_of_limit(connection: Connection, workspace_id: UUID, text: str) -> Topic | None:

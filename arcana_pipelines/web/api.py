@@ -44,9 +44,11 @@ from arcana_pipelines.web.problems import (
 )
 from arcana_pipelines.web.rate_headers import RateHeaders
 from arcana_pipelines.web.request_ids import RequestIds
+from arcana_pipelines.web.review import Reviews, add_review
 from arcana_pipelines.web.search_answer import SEARCH_ANSWERS, answer_of
 from arcana_pipelines.web.searches import MOST_K, Searches
 from arcana_pipelines.web.syncs import add_syncs
+from arcana_pipelines.web.taxonomy import add_taxonomy
 from arcana_pipelines.web.tickets import add_tickets
 from arcana_pipelines.web.token_route import add_tokens
 from arcana_pipelines.web.use import Noted, SearchLog, UseLog
@@ -125,7 +127,10 @@ def make_api(
     add_events(app, events, database)
     add_syncs(app, gate, database)
     add_tokens(app, gate)
-    add_page(app, gate, database, searches, searched, administration.database if administration else None)
+    reviews = Reviews(gate, database)
+    add_taxonomy(app, gate, database)
+    add_review(app, reviews)
+    add_page(app, gate, database, searches, searched, reviews, administration.database if administration else None)
     if gate.oauth is not None:
         add_metadata(app, gate.oauth)
     if administration is not None:

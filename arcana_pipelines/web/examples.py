@@ -14,6 +14,20 @@ from arcana_pipelines.retrieval.chunks import ChunkInPlace, DocumentChunks, Serv
 from arcana_pipelines.retrieval.served import ServedDocument
 from arcana_pipelines.retrieval.whole_document import Document, DocumentHeading, ServedVersion
 from arcana_pipelines.tickets.repository import Message, Ticket, TicketStats, WholeTicket
+from arcana_pipelines.web.topic_answers import (
+    Decided,
+    DocumentTopic,
+    DocumentTopics,
+    FoundPath,
+    FoundPaths,
+    ReviewQueue,
+    SuggestedTopic,
+    Suggestion,
+    Taxonomy,
+    TaxonomyVersion,
+    TopicNode,
+    TopicNodes,
+)
 
 _URL = "https://www.notion.so/26f0a1b2c3d44e5f8a9b0c1d2e3f4a5b"
 _LINK = f"{_URL}#:~:text=%EC%8B%A0%EC%B2%AD"
@@ -126,6 +140,66 @@ TICKET_STATS = TicketStats(
     processed_count=1188,
     unprocessed_count=16,
 )
+
+_TOPIC = UUID("0190f3a2-7c1e-7cc4-9f0a-3d2b1a4c5e71")
+TAXONOMY = Taxonomy(
+    version="1.1.0",
+    documents=1204,
+    with_topic=987,
+    assigned={"given": 120, "person": 64, "rule": 733, "nearest": 210, "default": 0},
+    waiting=31,
+    waits_since=_PUBLISHED,
+    versions=[
+        TaxonomyVersion("1.1.0", "active", "1.0.0", "Vacation is time off now", 25, _PUBLISHED, _PUBLISHED, _PUBLISHED)
+    ],
+)
+TOPIC_NODES = TopicNodes(
+    "1.1.0",
+    [
+        TopicNode(
+            node_id=_TOPIC,
+            path="People/Time off",
+            label="Time off",
+            labels={"ko": "휴가"},
+            definition="Vacation days, special leave for family events, parental and sick leave.",
+            synonyms=["vacation", "연차"],
+            documents=14,
+            has_children=False,
+        )
+    ],
+    0,
+)
+FOUND_PATHS = FoundPaths("1.1.0", [FoundPath("People/Time off", _TOPIC)])
+DOCUMENT_TOPICS = DocumentTopics(
+    LISTED_DOCUMENT.document_id,
+    "1.1.0",
+    [DocumentTopic(_TOPIC, "People/Time off", "rule", 1.0, False, "below the page People", _PUBLISHED)],
+)
+
+_OTHER_TOPIC = UUID("0190f3a2-7c1e-7cc4-9f0a-3d2b1a4c5e72")
+QUEUE = ReviewQueue(
+    version="1.1.0",
+    waiting=31,
+    suggestions=[
+        Suggestion(
+            document_id=LISTED_DOCUMENT.document_id,
+            kind="page",
+            title="Vacation policy",
+            url=_URL,
+            node_id=_TOPIC,
+            path="People/Time off",
+            origin="nearest",
+            rule=None,
+            reason=None,
+            confidence=0.81,
+            alternatives=[SuggestedTopic(_OTHER_TOPIC, "People/Pay and reviews", 0.62)],
+            shown=17,
+            created_at=_PUBLISHED,
+        )
+    ],
+    cursor="GZ3tU0vS4l1xk9fYpQ",
+)
+DECIDED = Decided(LISTED_DOCUMENT.document_id, _TOPIC, "accepted", _TOPIC, "People/Time off", _PUBLISHED)
 
 
 def shown(example: object) -> dict[str, Any]:

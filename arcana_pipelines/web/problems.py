@@ -24,11 +24,16 @@ from arcana_pipelines.errors import (
     NoRoleForCompany,
     NotRemembered,
     OnlySearches,
+    TaxonomyNodeNotFoundError,
+    TopicDecided,
     UnknownDocument,
+    UnknownTaxonomyVersion,
     UnknownTicket,
     UnknownWorkspace,
     WrongUse,
 )
+from arcana_pipelines.retrieval.shown import shown
+from arcana_pipelines.taxonomy.labels import spell_path
 from arcana_pipelines.web.request_ids import HEADER
 
 log = logging.getLogger(__name__)
@@ -40,6 +45,9 @@ _STATUSES: tuple[tuple[type[ArcanaError], int, str], ...] = (
     (UnknownWorkspace, 404, "not-found"),
     (UnknownDocument, 404, "not-found"),
     (UnknownTicket, 404, "not-found"),
+    (TaxonomyNodeNotFoundError, 404, "unknown-topic"),
+    (UnknownTaxonomyVersion, 404, "not-found"),
+    (TopicDecided, 409, "conflict"),
     (NotRemembered, 410, "not-remembered"),
     (CursorRefused, 422, "cursor-refused"),
     (DatabaseUnreachable, 503, "unavailable"),
@@ -55,6 +63,7 @@ _TITLES = {
     "unauthorized": "No valid key",
     "forbidden": "The key may not do this",
     "not-found": "There is no such thing",
+    "unknown-topic": "There is no such topic",
     "not-remembered": "That is not remembered",
     "cursor-refused": "The cursor is over",
     "conflict": "That is not possible now",
@@ -84,6 +93,10 @@ class Problem(BaseModel):
     detail: str = Field(description="A sentence that names the next step.")
     request_id: str
     errors: list[Pointed] = []
+    path: str | None = Field(None, description="Of `unknown-topic`: at which there is none.")
+    version: str | None = Field(None, description="Of `unknown-topic`: of the taxonomy.")
+    available: list[str] | None = Field(None, description="Of `unknown-topic`: five paths at most that there are.")
+    similar: list[str] | None = Field(None, description="Of `unknown-topic`: those that may have been meant.")
 
 
 class Refused(Exception):
@@ -104,6 +117,8 @@ def handle_problems(app: FastAPI) -> None:
     @app.exception_handler(ArcanaError)
     def told(request: Request, error: ArcanaError) -> JSONResponse:
         status, kind = kind_of(error)
+        if isinstance(error, TaxonomyNodeNotFoundError):
+            return answer(request, status, kind, str(error), **_near(error))
         if status < 500:
             return answer(request, status, kind, str(error))
         log.error("request %s: %s", request_id(request), error)
@@ -176,13 +191,23 @@ def answer(
     detail: str,
     headers: Mapping[str, str] | None = None,
     errors: list[Pointed] | None = None,
+    **more: Any,
 ) -> JSONResponse:
-    """The response of a problem."""
+    """The response of a problem; `more` are members that its kind alone has."""
     problem = Problem(
         type=f"urn:arcana:problem:{kind}", title=_TITLES[kind], status=status, detail=detail,
-        request_id=request_id(request), errors=errors or [],
+        request_id=request_id(request), errors=errors or [], **more,
     )  # fmt: skip
-    return JSONResponse(problem.model_dump(), status, dict(headers or {}), MEDIA_TYPE)
+    return JSONResponse(problem.model_dump(exclude_none=True), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def _near(error: TaxonomyNodeNotFoundError) -> dict[str, Any]:
+    return {
+        "path": shown(spell_path(error.path)),
+        "version": error.version,
+        "available": [shown(spell_path(path)) for path in error.available],
+        "similar": [shown(spell_path(path)) for path in error.similar],
+    }
 
 
 def request_id(request: Request) -> str:

@@ -39,8 +39,8 @@ STOP_SECONDS = 10.0
 MOST_WAITING = 20_000
 MOST_ANSWERS = 5_000
 _ACTIONS: dict[str, Action] = {
-    "search": "search", "documents": "read", "tickets": "read", "workspaces": "read", "syncs": "sync",
-    "administration": "admin",
+    "search": "search", "documents": "read", "tickets": "read", "workspaces": "read", "taxonomy": "read",
+    "syncs": "sync", "administration": "admin",
 }  # fmt: skip
 _OTHER = "other"
 _TOO_MANY = 429

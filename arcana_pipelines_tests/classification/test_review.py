@@ -11,6 +11,7 @@ from arcana_pipelines.classification.review import QueueFilters, decide, decide_
 from arcana_pipelines.classification.rules import add_rule
 from arcana_pipelines.db.query import scalar
 from arcana_pipelines.errors import CursorRefused, TopicDecided, UnknownTaxonomyVersion, WrongUse
+from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.taxonomy.labels import spell_path
 from arcana_pipelines_tests.classification.handbook import TOPICS, Handbook
 
@@ -128,6 +129,24 @@ def test_who_is_second_is_told_who_was_first(waiting: Handbook) -> None:
     decide(waiting.connection, waiting.workspace_id, document, node, "rejected", "user:kim")
     with pytest.raises(TopicDecided, match=r"user:kim has decided on this at .*: it is rejected"):
         decide(waiting.connection, waiting.workspace_id, document, node, "accepted", "user:lee")
+
+
+def test_the_same_word_may_be_repeated_and_is_written_once(waiting: Handbook) -> None:
+    document, node, other = waiting.document("Vacation policy"), waiting.node("People/Leave"), waiting.node("Robots")
+    given = (waiting.connection, waiting.workspace_id, document, node)
+    said = decide(*given, "rejected", "user:kim", other=other)
+    assert decide(*given, "rejected", "user:kim", other=other) == said
+    with pytest.raises(TopicDecided):
+        decide(*given, "rejected", "user:kim", other=waiting.node("People"))
+    with pytest.raises(TopicDecided):
+        decide(*given, "rejected", "user:lee", other=other)
+    assert scalar(waiting.connection, "SELECT count(*) FROM audit_logs WHERE starts_with(action, 'topic.')") == 1
+
+
+def test_within_limits_nothing_else_waits(waiting: Handbook) -> None:
+    shown = queue(waiting.connection, waiting.workspace_id, limits=(Filters(kinds=("row",)),))
+    assert shown.rows == []
+    assert queue(waiting.connection, waiting.workspace_id, limits=(Filters(kinds=("page",)),)).rows
 
 
 def test_what_does_not_wait_is_not_decided_on(waiting: Handbook) -> None:

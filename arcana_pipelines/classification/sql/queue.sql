@@ -2,6 +2,7 @@
 -- sure, then what has waited longest. Of a file that is its page's title where it has none.
 -- in: workspace_id, version, limit, below (node_id), rule (rule_id), origin (each NULL: any),
 --     after_shown, after_sureness, after_at, after_document (of the row before; NULL: from the beginning)
+--     limited (condition on `t.doc_id`)
 -- out: document_id, external_id, kind, title, url, node_id, path, origin, reason, rule (its name), confidence, score, margin,
 --      alternatives (JSON: node_id, path, confidence, score), shown, created_at, sureness
 WITH waiting AS MATERIALIZED (
@@ -12,6 +13,7 @@ WITH waiting AS MATERIALIZED (
     FROM doc_taxonomy t
     JOIN document d ON d.document_id = t.doc_id AND d.deleted_at IS NULL
     WHERE t.workspace_id = %(workspace_id)s AND t.version = %(version)s AND t.hitl_required
+      AND {limited}
 ), seen AS (
     SELECT a.document_id, sum(a.shown)::int AS shown
     FROM chunk_analytics a

@@ -25,6 +25,7 @@ class Asked:
     below: str
     since: str
     where: str
+    topic: str
     after: str
 
     @classmethod
@@ -35,15 +36,15 @@ class Asked:
     @property
     def has_filters(self) -> bool:
         """Whether some pages are left out."""
-        return any((self.kind, self.below, self.since, self.where))
+        return any((self.kind, self.below, self.since, self.where, self.topic))
 
     def address(self, **changed: str) -> str:
         """The search again, with other values in some fields."""
         fields = {name: getattr(self, name) for name in self.__slots__} | changed
         return "/?" + urlencode({name: value for name, value in fields.items() if value})
 
-    def request(self, index: str) -> SearchRequest:
-        """The search.
+    def request(self, index: str, counts_topics: bool = False) -> SearchRequest:
+        """The search, and on its first page how many documents there are of each topic.
 
         Raises:
             WrongUse: a field cannot be meant.
@@ -53,10 +54,12 @@ class Asked:
             kinds=(self.kind,) if self.kind else (),
             properties=[PropertyCondition.parse(self.where)] if self.where else (),
             edited_since=_day(self.since) if self.since else None,
+            topic=self.topic or None,
         )
         return SearchRequest(
-            self.query, PAGES, filters=filters, per_document=True, index=index, after=self.after or None
-        )
+            self.query, PAGES, filters=filters, per_document=True, index=index, after=self.after or None,
+            facets=("topics",) if counts_topics and not self.after else (),
+        )  # fmt: skip
 
 
 def _day(text: str) -> datetime:

@@ -7,10 +7,10 @@ filters, rates and quotas hold. The API takes no cookie, and the page no key but
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
@@ -18,7 +18,6 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.keys import keys
-from arcana_pipelines.keys.access import Access
 from arcana_pipelines.retrieval.excerpts import excerpt
 from arcana_pipelines.retrieval.filters import KINDS
 from arcana_pipelines.retrieval.results import Hit
@@ -31,8 +30,10 @@ from arcana_pipelines.web.people.failures import Failure, failure_of
 from arcana_pipelines.web.people.languages import note_name
 from arcana_pipelines.web.people.places import places_of
 from arcana_pipelines.web.people.rendering import HEADERS, HERE, render
+from arcana_pipelines.web.people.review import add_review
 from arcana_pipelines.web.people.sessions import Sessions
 from arcana_pipelines.web.people.states import states_of
+from arcana_pipelines.web.people.topics import ShownTopic, topics_of
 from arcana_pipelines.web.people.visitors import (
     DOCUMENT,
     FEEDBACK,
@@ -42,13 +43,16 @@ from arcana_pipelines.web.people.visitors import (
     SEARCH,
     STATE,
     ComesFromElsewhere,
+    Form,
+    LoggedIn,
+    LogInFirst,
     Visitor,
     Visitors,
-    form_of,
     safe_next,
     words_of,
 )
 from arcana_pipelines.web.problems import Refused, request_id
+from arcana_pipelines.web.review import Reviews
 from arcana_pipelines.web.searches import Searches
 from arcana_pipelines.web.use import SearchLog, use_now
 
@@ -59,31 +63,12 @@ _SHOWN = 700  # characters of a hit
 _DOUBTFUL = 0.5
 # Of the first hit's score: what has less is folded. Of 100 questions of evaluation/ it hid the page of one.
 _FAR = 0.25
-_Form = Annotated[dict[str, str], Depends(form_of)]
-
-
-class _LogInFirst(Exception):
-    """Somebody who has not logged in asks for what needs it."""
-
-    def __init__(self, visitor: Visitor) -> None:
-        super().__init__()
-        self.visitor = visitor
-
-
-def _logged_in(request: Request) -> Visitor:
-    visitors: Visitors = request.app.state.visitors
-    visitor = visitors.of(request)
-    if visitor.access is None:
-        raise _LogInFirst(visitor)
-    return visitor
-
-
-_LoggedIn = Annotated[Visitor, Depends(_logged_in)]
 
 
 def add_page(
-    app: FastAPI, gate: Gate, database: Database, searches: Searches, searched: SearchLog, administered: Database | None
-) -> None:
+    app: FastAPI, gate: Gate, database: Database, searches: Searches, searched: SearchLog, reviews: Reviews,
+    administered: Database | None,
+) -> None:  # fmt: skip
     """Add the routes.
 
     Args:
@@ -98,11 +83,12 @@ def add_page(
     _add_search(router, visitors, database, searches)
     _add_document(router, visitors, gate, database)
     _add_feedback(router, visitors, database, searched)
+    add_review(router, visitors, reviews, database)
 
     @router.get(STATE, tags=["workspaces"])
-    def state(request: Request, visitor: _LoggedIn) -> Response:
+    def state(request: Request, visitor: LoggedIn) -> Response:
         after = request.query_params.get("after", "")[:63].replace("\0", "")
-        states, further = states_of(database, administered, _access(visitor), after)
+        states, further = states_of(database, administered, visitor.key, after)
         return visitors.page(request, visitor, "state.html", states=states, further=further)
 
     app.include_router(router)
@@ -118,7 +104,7 @@ def _route_of(visitors: Visitors) -> type[APIRoute]:
             async def handled(request: Request) -> Response:
                 try:
                     response: Response = await handler(request)
-                except _LogInFirst as wanted:
+                except LogInFirst as wanted:
                     response = visitors.go(request, wanted.visitor, _log_in_before(request, wanted.visitor))
                 except ComesFromElsewhere:
                     response = render("again.html", words_of(request), where=_asked_for(request))
@@ -148,11 +134,6 @@ def _log_in_before(request: Request, visitor: Visitor) -> str:
     return f"{LOG_IN}?{urlencode(asked)}" if asked else LOG_IN
 
 
-def _access(visitor: Visitor) -> Access:
-    assert visitor.access is not None
-    return visitor.access
-
-
 def _add_files(router: APIRouter) -> None:
     for name, kind in _FILES.items():
         router.add_api_route(f"/assets/{name}", _file(name, kind))
@@ -180,7 +161,7 @@ def _add_log_in(router: APIRouter, visitors: Visitors, gate: Gate, administered:
         return shown(request, visitor, where)
 
     @router.post(LOG_IN, tags=["page"])
-    def log_in(request: Request, form: _Form) -> Response:
+    def log_in(request: Request, form: Form) -> Response:
         visitor = visitors.of(request)
         key, where = form.get("key", "").strip(), form.get("next", SEARCH)
         try:
@@ -191,7 +172,7 @@ def _add_log_in(router: APIRouter, visitors: Visitors, gate: Gate, administered:
         return visitors.go(request, visitors.logged_in(visitor, access), safe_next(where))
 
     @router.post(LOG_OUT, tags=["page"])
-    def log_out(request: Request, form: _Form) -> Response:
+    def log_out(request: Request, form: Form) -> Response:
         visitor = visitors.of(request)
         visitors.require_form(visitor, form)
         if administered is not None and visitor.access is not None:
@@ -208,7 +189,7 @@ def _add_log_in(router: APIRouter, visitors: Visitors, gate: Gate, administered:
         return visitors.page(request, visitors.of(request), "link.html", status, once=once, failure=failure)
 
     @router.post(LINK, tags=["page"])
-    def follow(request: Request, form: _Form) -> Response:
+    def follow(request: Request, form: Form) -> Response:
         visitor = visitors.of(request)
         visitors.require_form(visitor, form)
         key_id = visitors.sessions.read_link(form.get("once", ""))
@@ -223,29 +204,35 @@ def _add_search(router: APIRouter, visitors: Visitors, database: Database, searc
     is_reranked = database.settings.reranker_url is not None
 
     @router.get(SEARCH, tags=["page"])
-    def search(request: Request, visitor: _LoggedIn) -> Response:
-        access, asked = _access(visitor), Asked.of(request.query_params)
+    def search(request: Request, visitor: LoggedIn) -> Response:
+        access, asked = visitor.key, Asked.of(request.query_params)
         with database.connection(access.company_id) as connection:
             places = places_of(connection, access)
         place = next((each for each in places if asked.workspace in ("", each.name)), None)
         results = failure = None
         likely: Sequence[Hit] = ()
         less_likely: Sequence[Hit] = ()
+        topics: Sequence[ShownTopic] = ()
+        trail: Sequence[ShownTopic] = ()
         if asked.query and places:
             try:
                 if place is None:
                     raise Refused(404, "not-found", "")
-                wanted = asked.request(place.index)
+                wanted = asked.request(place.index, place.has_topics)
                 use_now().action = "search"
                 results = searches.search(access, place.slug, wanted)
                 likely, less_likely = _by_likelihood(results.hits, is_first=not asked.after)
+                if place.has_topics:
+                    language = visitor.words.language
+                    with database.connection(access.company_id, place.sees_internal) as connection:
+                        topics, trail = topics_of(connection, place.workspace_id, asked, results, language)
             except (Refused, ArcanaError) as error:
                 failure = failure_of(request, error)
         response = visitors.page(
             request, visitor, "search.html", failure.status if failure else 200, asked=asked, places=places,
             place=place, results=results, failure=failure, excerpt=_excerpt, note_name=note_name,
             kinds=[kind for kind in KINDS if kind != "notes" or (place and place.sees_internal)],
-            request_id=request_id(request), likely=likely, less_likely=less_likely,
+            request_id=request_id(request), likely=likely, less_likely=less_likely, topics=topics, trail=trail,
             is_doubtful=bool(likely) and not asked.after and not is_reranked and likely[0].score < _DOUBTFUL,
         )  # fmt: skip
         response.headers.update(failure.headers if failure else {})
@@ -268,8 +255,8 @@ def _excerpt(hit: Hit) -> tuple[str, list[tuple[int, int]]]:
 
 def _add_document(router: APIRouter, visitors: Visitors, gate: Gate, database: Database) -> None:
     @router.get(DOCUMENT, tags=["documents"])
-    def document(request: Request, visitor: _LoggedIn) -> Response:
-        access, asked = _access(visitor), Asked.of(request.query_params)
+    def document(request: Request, visitor: LoggedIn) -> Response:
+        access, asked = visitor.key, Asked.of(request.query_params)
         wanted, number = request.query_params.get("id", ""), request.query_params.get("version", "")
         slug, _, index = asked.workspace.partition(".")
         opened = gate.index(access, "read", slug, index or None)
@@ -284,8 +271,8 @@ def _add_document(router: APIRouter, visitors: Visitors, gate: Gate, database: D
 
 def _add_feedback(router: APIRouter, visitors: Visitors, database: Database, searched: SearchLog) -> None:
     @router.post(FEEDBACK, tags=["feedback"])
-    def feedback(request: Request, visitor: _LoggedIn, form: _Form) -> Response:
+    def feedback(request: Request, visitor: LoggedIn, form: Form) -> Response:
         visitors.require_form(visitor, form)
         said = Feedback.model_validate({name: form.get(name) for name in _OF_FEEDBACK})
-        take_feedback(database, searched, _access(visitor), said)
+        take_feedback(database, searched, visitor.key, said)
         return visitors.page(request, visitor, "thanks.html", back=safe_next(form.get("next", SEARCH)))

@@ -59,6 +59,17 @@ _FORMS = {
     rf"No document has '(.+?)' = '(.*?)'\.{_NEAR}(?P<forms> (?:Dates|Numbers) are written as .+)?": (
         "‘{0}’ 값이 ‘{1}’인 문서가 없습니다.{near}{forms}"
     ),
+    # Topics.
+    r"There is no topic '(.+?)' in version (\S+) of the taxonomy of '.+?'(?: \(did you mean (?P<near>.+?)\?\))?: .+": (
+        "분류 버전 {1}에 ‘{0}’ 주제가 없습니다.{near}"
+    ),
+    r"'(.+?)' is no path of a topic: .+": "‘{0}’은(는) 주제의 경로가 아닙니다. People/Time off처럼 쓰세요.",
+    r"The workspace '(.+)' has no active taxonomy: .+": "워크스페이스 ‘{0}’에는 주제가 없습니다.",
+    r"(\S+) has decided on this at (.+): it is accepted\.": "{0}이(가) {1}에 이미 승인했습니다.",
+    r"(\S+) has decided on this at (.+): it is rejected\.": "{0}이(가) {1}에 이미 거절했습니다.",
+    r"Nothing of the kind waits for a person: .+": (
+        "기다리는 제안이 아닙니다. 문서가 바뀌었거나 다른 주제가 제안되었습니다."
+    ),
     # Of the gate.
     r"The key (\w+) lacks the scope '(\w+)' there\. (`.+`) makes one that has it\.": (
         "키 {0}에는 여기에서 `{1}` 권한이 없습니다. 권한이 있는 키는 {2} 명령으로 만듭니다."
@@ -147,6 +158,9 @@ def in_korean(sentence: str) -> str | None:
     """A sentence of ours in Korean; None where it is none that is known."""
     for form, korean in _KOREAN:
         if found := form.fullmatch(sentence):
-            parts = {name: _PARTS[name].format(part) if part else "" for name, part in found.groupdict().items()}
+            parts = {
+                name: _PARTS[name].format(part.replace("' or '", "', '")) if part else ""
+                for name, part in found.groupdict().items()
+            }
             return korean.format(*found.groups(), **parts)
     return None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Annotated, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from arcana_pipelines.keys.access import Access
@@ -18,8 +18,8 @@ from arcana_pipelines.web.people.rendering import render
 from arcana_pipelines.web.people.sessions import SESSION_SECONDS, Session, Sessions
 from arcana_pipelines.web.problems import Refused
 
-SEARCH, STATE, DOCUMENT, LOG_IN, LOG_OUT, LINK, FEEDBACK = (
-    "/", "/state", "/document", "/log-in", "/log-out", "/link", "/feedback"
+SEARCH, STATE, DOCUMENT, REVIEW, LOG_IN, LOG_OUT, LINK, FEEDBACK = (
+    "/", "/state", "/document", "/review", "/log-in", "/log-out", "/link", "/feedback"
 )  # fmt: skip
 _LANGUAGE_SECONDS = 365 * 24 * 3600
 _LONGEST_NEXT = 8000  # characters
@@ -41,6 +41,20 @@ class Visitor:
     access: Access | None
     was_logged_in: bool
     words: Words
+
+    @property
+    def key(self) -> Access:
+        """What the key may do of somebody who has logged in."""
+        assert self.access is not None
+        return self.access
+
+
+class LogInFirst(Exception):
+    """Somebody who has not logged in asks for what needs it."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        super().__init__()
+        self.visitor = visitor
 
 
 class ComesFromElsewhere(Exception):
@@ -137,9 +151,17 @@ def safe_next(where: str) -> str:
         parts = urlsplit(where)
     except ValueError:
         return SEARCH
-    if parts.scheme or parts.netloc or where.startswith("//") or parts.path not in (SEARCH, STATE, DOCUMENT):
+    if parts.scheme or parts.netloc or where.startswith("//") or parts.path not in (SEARCH, STATE, DOCUMENT, REVIEW):
         return SEARCH
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def _logged_in(request: Request) -> Visitor:
+    visitors: Visitors = request.app.state.visitors
+    visitor = visitors.of(request)
+    if visitor.access is None:
+        raise LogInFirst(visitor)
+    return visitor
 
 
 async def form_of(request: Request) -> dict[str, str]:
@@ -153,6 +175,13 @@ async def form_of(request: Request) -> dict[str, str]:
         return dict(parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError as error:
         raise Refused(422, "invalid-request", "") from error
+
+
+LoggedIn = Annotated[Visitor, Depends(_logged_in)]
+"""A route's parameter: somebody who has logged in."""
+
+Form = Annotated[dict[str, str], Depends(form_of)]
+"""A route's parameter: what a form has sent."""
 
 
 def _is_of_another_site(request: Request) -> bool:
