@@ -93,7 +93,7 @@ def test_a_group_is_decided_at_once_and_never_everything(handbook: Handbook, arc
     handbook.classify()
     done = told(arcana, "accept", "acme", "--below", "People")
     assert done == {"workspace": "acme", "verdict": "accepted", "decided": 1}
-    assert "1 documents of 'acme': rejected." in said(arcana, "reject", "acme", "--below", "Robots")
+    assert "1 document of 'acme': rejected." in said(arcana, "reject", "acme", "--below", "Robots")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_rule_is_tried_made_listed_and_removed(handbook: Handbook, arcana: Arc
     assert made["conditions"] == {"title": ["vacation"]} and made["trial"]["documents"] == 1
     handbook.classify()
     assert handbook.topics("Vacation policy") == {"People/Leave": "rule"}
-    assert "It finds 1 documents: 'Vacation policy'" in said(arcana, "rule", "test", "acme", "leave")
+    assert "It finds 1 document: 'Vacation policy'" in said(arcana, "rule", "test", "acme", "leave")
     assert "leave People/Leave 1" in said(arcana, "rule", "list", "acme")
     assert told(arcana, "rule", "list", "acme")["rules"] == [{k: v for k, v in made.items() if k not in _BESIDE}]
     removed = told(arcana, "rule", "remove", "acme", "leave")

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import click
 
-from arcana_pipelines.cli.commands.taxonomy.opening import named, opened, spelled, version_meant
+from arcana_pipelines.cli.commands.taxonomy.opening import counted_changes, named, opened, spelled, version_meant
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, printable, say
 from arcana_pipelines.db.engine import Connection
@@ -126,9 +126,8 @@ def _from_notion(
 
 def _say_draft(slug: str, imported: Imported, report: DraftReport) -> None:
     say("Draft [bold]{}[/bold] of '{}' from {}: {} nodes", report.version, slug, imported.source, f"{report.nodes:,}")
-    changes = ", ".join(f"{number:,} {kind}" for kind, number in report.changes.items())
     if report.based_on is not None:
-        say("Against {}: {}", report.based_on, changes or "no change")
+        say("Against {}: {}", report.based_on, counted_changes(report.changes) or "no change")
     for remark in (*imported.remarks, *report.notes):
         say("[yellow]{}[/yellow]", remark)
     if report.missing:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
 from arcana_pipelines.cli.database import open_database, upgrade
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.schema import require_current
+from arcana_pipelines.taxonomy import lookup
 from arcana_pipelines.taxonomy.labels import Path, spell_path
 from arcana_pipelines.taxonomy.lookup import no_active_version
 from arcana_pipelines.taxonomy.versions import active_version, versions
 from arcana_pipelines.workspaces import workspaces
 
 MOST_NAMED = 10
+_CHANGED = {
+    "add": "added", "rename": "renamed", "move": "moved", "merge": "merged", "split": "split", "retire": "retired",
+    "gone": "gone",
+}  # fmt: skip
 
 
 @contextmanager
@@ -25,8 +31,21 @@ def opened(slug: str, writes: bool = False) -> Iterator[tuple[Connection, UUID]]
         upgrade(database)
     else:
         require_current(database)
-    with database.connection() as connection:
+    with database.connection() as connection, _said_once():
         yield connection, workspaces.find(connection, slug).workspace_id
+
+
+@contextmanager
+def _said_once() -> Iterator[None]:
+    """The lookup warns of a path that is no topic, which the command's error says with what is near it."""
+    warner = logging.getLogger(lookup.__name__)
+    before = warner.level
+    if not logging.getLogger().isEnabledFor(logging.INFO):  # arcana -v
+        warner.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        warner.setLevel(before)
 
 
 def version_meant(connection: Connection, workspace_id: UUID, version: str | None) -> str:
@@ -60,6 +79,16 @@ def named(paths: Sequence[Path]) -> str:
     """The first of many paths, and how many more there are."""
     more = f" and {len(paths) - MOST_NAMED:,} more" if len(paths) > MOST_NAMED else ""
     return ", ".join(f"'{spell_path(path)}'" for path in paths[:MOST_NAMED]) + more
+
+
+def counted_changes(counts: Mapping[str, int]) -> str:
+    """How many changes there are of each kind, in words; empty where there are none."""
+    return ", ".join(f"{number:,} {_CHANGED[kind]}" for kind, number in counts.items() if number)
+
+
+def counted_documents(number: int) -> str:
+    """So many documents, in words."""
+    return "1 document" if number == 1 else f"{number:,} documents"
 
 
 def spelled(path: Path | None) -> str | None:

@@ -12,13 +12,13 @@ from arcana_pipelines.audit.record import by_user
 from arcana_pipelines.classification import review
 from arcana_pipelines.classification.review import QueueFilters, QueueRow, Verdict
 from arcana_pipelines.classification.rules import find_rule
-from arcana_pipelines.cli.commands.taxonomy.opening import opened
+from arcana_pipelines.cli.commands.taxonomy.opening import counted_documents, opened
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, local_time, print_json, say
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval.whole_document import find_document_id
-from arcana_pipelines.taxonomy.labels import Path, read_path, spell_path
+from arcana_pipelines.taxonomy.labels import read_path, spell_path
 from arcana_pipelines.taxonomy.lookup import lookup
 
 _ORIGINS = ("nearest", "rule", "default", "given", "person")
@@ -55,8 +55,8 @@ def queue(
         return
     for row in page.rows:
         _say_row(row)
-    say("[bold]{}[/bold] of {} documents. arcana taxonomy accept {} PAGE TOPIC, or reject",
-        len(page.rows), f"{counts.documents:,}", slug)  # fmt: skip
+    say("[bold]{}[/bold] of {}. arcana taxonomy accept {} PAGE TOPIC, or reject",
+        len(page.rows), counted_documents(counts.documents), slug)  # fmt: skip
     if page.after:
         say("[dim]There are more: --after '{}'[/dim]", page.after)
 
@@ -118,7 +118,7 @@ def _decide(
             if as_json:
                 print_json({"workspace": slug, "verdict": verdict, "decided": decided})
             else:
-                say("{} documents of '{}': {}.", f"{decided:,}", slug, verdict)
+                say("{} of '{}': {}.", counted_documents(decided), slug, verdict)
             return
         document_id = find_document_id(connection, workspace_id, page)
         nodes = lookup.require(connection, workspace_id, [suggested, *([other] if other else [])])
@@ -151,10 +151,6 @@ def _say_row(row: QueueRow) -> None:
     say("[bold]{}[/bold]  {}  [dim]{}, {}{}, since {}[/dim]", row.title or row.external_id, spell_path(row.path),
         f"{row.confidence:.2f}", found, shown, local_time(row.created_at))  # fmt: skip
     if row.alternatives:
-        say("  [dim]or {}[/dim]", ", ".join(_or(other.path, other.confidence) for other in row.alternatives))
+        say("  [dim]or {}[/dim]", ", ".join(spell_path(other.path) for other in row.alternatives))
     if row.url:
         say("  [blue]{}[/blue]", row.url)
-
-
-def _or(path: Path, confidence: float) -> str:
-    return f"{spell_path(path)} ({confidence:.2f})"

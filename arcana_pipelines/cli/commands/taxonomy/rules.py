@@ -9,7 +9,7 @@ import click
 from arcana_pipelines.classification import rules
 from arcana_pipelines.classification.conditions import Conditions, read_conditions, told
 from arcana_pipelines.classification.rules import Rule, Trial
-from arcana_pipelines.cli.commands.taxonomy.opening import opened, spelled
+from arcana_pipelines.cli.commands.taxonomy.opening import counted_documents, opened, spelled
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.errors import WrongUse
@@ -136,7 +136,7 @@ def remove(slug: str, name: str, as_json: bool) -> None:
     if as_json:
         print_json({"workspace": slug, "rule": name, "removed": True, "documents": documents})
     else:
-        say("The rule '{}' is removed, and what it had assigned to {} documents.", name, f"{documents:,}")
+        say("The rule '{}' is removed, and what it had assigned to {}.", name, counted_documents(documents))
 
 
 def _read(
@@ -172,6 +172,6 @@ def _tried(trial: Trial) -> dict[str, Any]:
 def _say_trial(trial: Trial) -> None:
     shown = ", ".join(f"'{title}'" for _, title in trial.first)
     more = " …" if trial.documents > len(trial.first) else ""
-    say("It finds {} documents{}{}", f"{trial.documents:,}", f": {shown}" if shown else ".", more)
+    say("It finds {}{}{}", counted_documents(trial.documents), f": {shown}" if shown else ".", more)
     if trial.otherwise:
         say("[yellow]Of {} of them people have said otherwise.[/yellow]", f"{trial.otherwise:,}")

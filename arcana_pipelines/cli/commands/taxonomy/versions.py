@@ -8,7 +8,13 @@ from typing import Any
 
 import click
 
-from arcana_pipelines.cli.commands.taxonomy.opening import opened, spelled, version_meant
+from arcana_pipelines.cli.commands.taxonomy.opening import (
+    counted_changes,
+    counted_documents,
+    opened,
+    spelled,
+    version_meant,
+)
 from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, local_time, print_json, printable, say
@@ -23,7 +29,7 @@ from arcana_pipelines.taxonomy.settings import settings_of
 _KINDS = {
     "add": "+ {new}", "rename": "~ {old} is now {new}", "move": "> {old} is now {new}",
     "merge": "m {old} is part of {new}", "split": "s {old} is split, into {new}",
-    "retire": "- {old} is retired, for {new}", "gone": "- {old} is not there any more",
+    "retire": "- {old} is retired, for {new}", "dropped": "- {old} is retired", "gone": "- {old} is not there any more",
 }  # fmt: skip
 _SHOWN = 200  # changes
 
@@ -71,12 +77,11 @@ def diff(slug: str, old: str, new: str, as_json: bool) -> None:
         })  # fmt: skip
         return
     for change in changes[:_SHOWN]:
-        to = spelled(change.to_path) or "nothing"
-        click.echo(printable(_KINDS[change.kind].format(old=spelled(change.from_path), new=to)))
+        said = _KINDS["dropped" if change.kind == "retire" and change.to_path is None else change.kind]
+        click.echo(printable(said.format(old=spelled(change.from_path), new=spelled(change.to_path))))
     if len(changes) > _SHOWN:
         say("[dim]and {} more (--json lists them)[/dim]", f"{len(changes) - _SHOWN:,}")
-    said = ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
-    say("[bold]{}[/bold] against {}: {}", new, old, said or "no difference")
+    say("[bold]{}[/bold] against {}: {}", new, old, counted_changes(counts) or "no difference")
 
 
 @click.command(cls=WorkspaceCommand)
@@ -222,7 +227,7 @@ def _print_tree(entries: list[Entry], top: int, depth: int | None) -> None:
     for name, each in zip(names, entries, strict=True):
         said = [label for label in each.node.labels.values() if label != each.node.label]
         if each.documents:
-            said.append("1 document" if each.documents == 1 else f"{each.documents:,} documents")
+            said.append(counted_documents(each.documents))
         if each.below and depth is not None and len(each.node.path) - top + 1 == depth:
             said.append(f"{each.below:,} below")
         pad = " " * (max(widest - cell_len(name), 0) + 2) if said else ""
@@ -247,7 +252,8 @@ def _say_counts(slug: str, counts: TopicCounts) -> None:
         f": {assigned}" if assigned else "")  # fmt: skip
     if counts.waiting and counts.waits_since is not None:
         since = local_time(counts.waits_since)
-        say("{} wait for a person, the first since {}: arcana taxonomy queue {}", f"{counts.waiting:,}", since, slug)
+        said = "{} suggestions wait for a person, the first since {}: arcana taxonomy queue {}"
+        say(said, f"{counts.waiting:,}", since, slug)
     if counts.unknown_paths:
         say("[yellow]{} paths came with documents and are none of it[/yellow]", f"{counts.unknown_paths:,}")
 
@@ -258,8 +264,8 @@ def _say_promotion(slug: str, report: PromotionReport) -> None:
     say("[bold]{} {}[/bold]{}: {}", slug, report.version, against, _counted(report, nodes) or "no nodes")
     if report.assignments:
         became = ("carried", "merged_into", "queued", "decided", "ended")
-        said = "{} assignments of {} documents: {}"
-        say(said, f"{report.assignments:,}", f"{report.documents:,}", _counted(report, became))
+        said = "{} assignments of {}: {}"
+        say(said, f"{report.assignments:,}", counted_documents(report.documents), _counted(report, became))
 
 
 def _counted(report: PromotionReport, names: tuple[str, ...]) -> str:
