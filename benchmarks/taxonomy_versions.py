@@ -1,7 +1,7 @@
 """A large taxonomy from version to version: `python benchmarks/taxonomy_versions.py` (two minutes).
 
 30,931 nodes on four levels, topics of 100,000 documents; the next version renames 500 nodes, moves 100, splits 40 and
-merges 80 into 40. It is promoted, rolled back, and promoted again while it is killed (`kill -9`) at many places, after
+merges 80 into 40. It is promoted, rolled back, and promoted again while it is killed (`kill -9`) at seven places, after
 which it must hold the same rows. A third version follows. Exit code 1: a target was missed, or an assignment is not
 accounted for.
 """
@@ -27,7 +27,7 @@ from arcana_pipelines_tests.taxonomy.library import Library, assign_at_random, i
 DOCUMENTS = 100_000
 RENAMES, MOVES, SPLITS, MERGES = 500, 100, 40, 40
 MOST_IMPORT, MOST_PROMOTION, MOST_HELD = 20, 60, 20  # seconds
-KILLS = 8
+KILLED_IN_BATCHES = (1, 6, 11, 16, 20)
 
 
 def main() -> int:
@@ -97,43 +97,33 @@ def promoted(library: Library, version: str) -> bool:
 
 
 def killed(database: Database, library: Library, version: str) -> None:
-    """A promotion that is killed in the middle, later each time."""
-    for statements in range(1, KILLS + 1):
+    """A promotion that is killed in the middle of batches, later each time, and in the transaction that releases it."""
+    for batch in (*KILLED_IN_BATCHES, None, None):
         child = os.fork()
         if child == 0:
-            _die_after(Database(database.settings), library, version, statements)
+            _die_in(Database(database.settings), library, version, batch)
         _, status = os.waitpid(child, 0)
         state = versions.find_version(library.connection, library.workspace_id, version).state
-        print(f"killed by {os.WTERMSIG(status)} in statement {statements}: {counted(library, version)} rows, {state}")
+        where = f"batch {batch}" if batch is not None else "the release"
+        print(f"killed by {os.WTERMSIG(status)} in {where}: {counted(library, version)} rows, {state}")
 
 
-def _die_after(database: Database, library: Library, version: str, statements: int) -> None:
-    """Ends this process within a transaction, each third time within the one that releases the version."""
-    real, left = carry.carry, statements
+def _die_in(database: Database, library: Library, version: str, batch: int | None) -> None:
+    """Ends this process within the transaction of a batch, or within the one that releases the version."""
+    real, done = carry.carry, 0
 
-    def dying(*given: Any, **named: Any) -> carry.Carried:
-        nonlocal left
-        carried = real(*given, **named)
-        left -= 1
-        if not left:
+    def dying(connection: Any, way: carry.Way, documents: Any, *others: Any) -> carry.Carried:
+        nonlocal done
+        carried = real(connection, way, documents, *others)
+        done += 1
+        if done == batch or (batch is None and len(documents) > carry.DOCUMENTS_A_BATCH):
             os.kill(os.getpid(), signal.SIGKILL)
         return carried
 
-    if statements % 3 == 0:
-        carry.finish = lambda connection, way: dying(connection, way, carry.documents_of(connection, way))
-        left = 1
-        ahead = carry.carry_ahead
-        carry.carry_ahead = lambda connection, way: _undisturbed(real, dying, ahead, connection, way)
     carry.carry = dying
     with database.connection() as connection:
         versions.promote(connection, library.workspace_id, version)
     os._exit(1)
-
-
-def _undisturbed(real: Any, dying: Any, ahead: Any, connection: Any, way: carry.Way) -> None:
-    carry.carry = real
-    ahead(connection, way)
-    carry.carry = dying
 
 
 def without_version(library: Library, version: str) -> list[tuple[Any, ...]]:

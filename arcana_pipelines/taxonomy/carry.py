@@ -32,7 +32,13 @@ again = retry(
     retry=retry_if_exception_type((DeadlockDetected, ForeignKeyViolation)), stop=stop_after_attempt(5), reraise=True
 )
 # What is said of an assignment whose node is another one, or gone.
-_WHY = {"merge": "merged from '{}'", "split": "split of '{}'", "retire": "retired: '{}'", "missing": "gone: '{}'"}
+_RETIRED = "retired: "
+_WHY = {
+    "merge": "merged from '{}'",
+    "split": "split of '{}'",
+    "retire": _RETIRED + "'{}'",
+    "missing": _RETIRED + "'{}'",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +102,9 @@ class Way:
 
     @property
     def missing(self) -> list[str]:
-        """Of the nodes of which nobody said what becomes of them: why their assignments move, with their paths."""
-        return sorted(why for kind, why in zip(self.kinds, self.reasons, strict=True) if kind == "missing")
+        """The paths of nodes of which nobody said what becomes of them, quoted."""
+        missing = [why for kind, why in zip(self.kinds, self.reasons, strict=True) if kind == "missing"]
+        return sorted(why.removeprefix(_RETIRED) for why in missing)
 
 
 def forward(connection: Connection, workspace_id: UUID, old: str, new: str, released_at: datetime | None) -> Way:
@@ -170,7 +177,7 @@ def carry(connection: Connection, way: Way, documents: Sequence[UUID], writes: b
 
 
 def finish(connection: Connection, way: Way) -> Carried:
-    """Carry everything, note what ended, and let what people said of merged nodes hold for their successors.
+    """Carry everything, note what ended and where retired nodes led, and let what people said of merged nodes hold on.
 
     In the transaction that releases the version, in which nobody else can assign topics.
 
@@ -189,6 +196,7 @@ def finish(connection: Connection, way: Way) -> Carried:
         [way.old, way.from_nodes],
     )
     connection.execute(ended, _parameters(way, changed))
+    connection.execute(load_sql("changes_complete"), _parameters(way, []))
     merged = _only(way, "merge")
     connection.execute(load_sql("carry_decisions"), _parameters(merged, []))
     parts = carried.carried + carried.merged_into + carried.queued + carried.decided + carried.ended

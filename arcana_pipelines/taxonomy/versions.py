@@ -386,7 +386,7 @@ def _require_default(connection: Connection, workspace_id: UUID, version: str) -
 
 
 def _refuse_missing(version: str, way: Way) -> None:
-    paths = [why.removeprefix("gone: ") for why in way.missing]
+    paths = way.missing
     more = f" and {len(paths) - 5:,} more" if len(paths) > 5 else ""
     raise TaxonomyRefused(
         f"Version {version} does not say what becomes of {len(paths):,} nodes of {way.old}: "

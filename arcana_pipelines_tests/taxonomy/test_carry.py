@@ -244,8 +244,16 @@ def test_missing_nodes_are_suggested_for_what_is_above_them_when_that_is_wanted(
     library.release("A", "A/x", "B")
     library.assign(document, "A/x", "B")
     library.release("A", retire_missing=True)
-    assert library.topics(document) == {"A": "given 1? gone: 'A/x'"}
-    assert library.ended(document) == {"B": "gone: 'B', and nothing took its place"}
+    assert library.topics(document) == {"A": "given 1? retired: 'A/x'"}
+    assert library.ended(document) == {"B": "retired: 'B', and nothing took its place"}
+    noted = library.connection.execute(
+        "SELECT kind, from_node, to_node FROM taxonomy_change WHERE version = '1.1.0' ORDER BY from_node = %s",
+        [library.node("B", "1.0.0")],
+    ).fetchall()
+    assert noted == [
+        ("retire", library.node("A/x", "1.0.0"), library.node("A")),
+        ("retire", library.node("B", "1.0.0"), None),
+    ]
 
 
 # All together
@@ -374,6 +382,16 @@ def test_a_rollback_of_merges_and_splits_finds_the_topics_that_were(library: Lib
     library.roll_back()
     assert library.topics(old) == {"A": "given 1", "D": "given 1"}
     assert library.topics(new) == {"B": "given 1"}
+
+
+def test_a_rollback_leaves_what_was_asked_about_retired_nodes(library: Library) -> None:
+    (document,) = library.documents(1)
+    library.release("A", "A/x", "B", "B/y")
+    library.assign(document, "A/x", "B/y")
+    library.release("A", row("A/x", retired=True), "B", retire_missing=True)
+    assert sorted(library.topics(document)) == ["A", "B"]
+    library.roll_back()
+    assert library.topics(document) == {"A/x": "given 1", "B/y": "given 1"}
 
 
 def test_a_version_that_was_rolled_back_may_be_promoted_again(library: Library) -> None:
