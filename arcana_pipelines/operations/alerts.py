@@ -367,7 +367,7 @@ def _unknown_topic(slug: str, facts: Mapping[str, Any]) -> Cause:
         "unknown_topic",
         slug,
         f"documents bring the topic '{shorten(path, MOST_PATH)}', which version {version} of the taxonomy does not "
-        f"have: {facts['times']} times so far. They are found, and not by it.",
+        f"have, {facts['times']} of them. They are found, and not by it.",
         f"arcana taxonomy status {slug}",
         ", ".join(shorten(title or "Untitled", MOST_TITLE) for title in facts["titles"] or ()),
         subject=f"{version} {facts['key']}",

@@ -92,29 +92,53 @@ def give_missing(connection: Connection, workspace_id: UUID, documents: Collecti
 
 
 def settle_unknown_paths(connection: Connection, workspace_id: UUID) -> int:
-    """Forget unknown paths that no document brings any more, and those of versions that are not active.
+    """Count anew by how many documents each unknown path is brought, and forget those that none brings any more.
 
-    One cheap question where there are none. Returns how many it were.
+    Forgotten are those of versions that are not active, too. One cheap question where there are none; returns how many
+    were forgotten.
     """
-    noted = "SELECT version, path FROM taxonomy_unknown_path WHERE workspace_id = %s"
+    noted = "SELECT version, path, times, documents FROM taxonomy_unknown_path WHERE workspace_id = %s"
     if query.scalar(connection, f"SELECT EXISTS ({noted})", [workspace_id]) is False:
         return 0
     with connection.transaction():
         held = hold(connection, workspace_id)
-        brought: set[Path | None] = set()
-        if held is not None:
-            given = {"workspace_id": workspace_id, "names": held.names}
-            for text in query.scalars(connection, load_sql("unknown_given"), given):
-                # A label of one page's title, or paths.
-                brought |= {as_path(spell_path((text,))), as_path(text), *map(as_path, text.splitlines())}
-        over = [
-            {"version": version, "path": path}
-            for version, path in connection.execute(noted, [workspace_id]).fetchall()
-            if held is None or version != held.version or tuple(path) not in brought
-        ]
+        rows = connection.execute(noted, [workspace_id]).fetchall()
+        active = held.version if held is not None else None
+        unknown = {tuple(path) for version, path, *_ in rows if version == active}
+        bringing = _bringing(connection, held, unknown) if held is not None else {}
+        over, counted = [], []
+        for version, path, times, documents in rows:
+            by = bringing.get(tuple(path), []) if version == active else []
+            first = [*(each for each in documents if each in by), *(each for each in by if each not in documents)][:3]
+            if not by:
+                over.append({"version": version, "path": path})
+            elif (times, documents) != (len(by), first):
+                counted.append({"path": path, "times": len(by), "documents": _array(first)})
+        key = {"workspace_id": workspace_id}
         if over:
-            connection.execute(load_sql("unknown_forget"), {"workspace_id": workspace_id, "over": storable_json(over)})
+            connection.execute(load_sql("unknown_forget"), {**key, "over": storable_json(over)})
+        if counted:
+            about = {**key, "version": active, "counted": storable_json(counted)}
+            connection.execute(load_sql("unknown_count"), about)
     return len(over)
+
+
+def _bringing(connection: Connection, held: Held, unknown: Collection[Path]) -> Mapping[Path, list[UUID]]:
+    """The living documents that bring each of these paths, in the order of their ids."""
+    key = {"workspace_id": held.workspace_id, "names": list(held.names)}
+    paths: dict[str, set[Path | None]] = {}
+    for text in query.scalars(connection, load_sql("unknown_texts"), key):
+        # A label of one page's title, or paths.
+        said = {as_path(spell_path((text,))), as_path(text), *map(as_path, text.splitlines())}
+        if found := said & set(unknown):
+            paths[text] = found
+    bringing: dict[Path, dict[UUID, None]] = defaultdict(dict)
+    if paths:
+        for text, document_id in connection.execute(load_sql("unknown_documents"), {**key, "texts": list(paths)}):
+            for path in paths[text]:
+                assert path is not None
+                bringing[path][document_id] = None
+    return {path: list(documents) for path, documents in bringing.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +176,7 @@ def _give(
     if plan:
         report = write_plan(connection, held.workspace_id, held.version, held.default_node, plan)
     if unknown:
-        noted = [{"path": path, "documents": f"{{{','.join(map(str, by))}}}"} for path, by in unknown.items()]
+        noted = [{"path": path, "documents": _array(by)} for path, by in unknown.items()]
         connection.execute(load_sql("unknown_note"), {**key, "unknown": storable_json(noted)})
         for path in list(unknown)[:_MOST_LINES]:
             log.warning("there is no topic %s in version %s of %s", spell_path(path), held.version, held.workspace_id)
@@ -219,3 +243,8 @@ def _plan(plan: Plan, row: _Document, said: Sequence[Said], named: _Resolved, ha
     elif row.default_reason is not None and (has_others or row.default_reason.startswith(_UNKNOWN)):
         plan.undefaulted.append(row.document_id)
     return list(lacking)
+
+
+def _array(documents: Sequence[UUID]) -> str:
+    """An array of PostgreSQL, inside of JSON."""
+    return f"{{{','.join(map(str, documents))}}}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import unicodedata
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -107,13 +108,16 @@ class _Tree:
         span = {"shortest": (len(path[-1]) + 1) // 2, "longest": 2 * len(path[-1])}
         row = self._connection.execute(load_sql("near_named"), {**self._key, **span}).fetchone()
         assert row is not None
-        names, places = row
+        at: dict[str, list[int]] = defaultdict(list)  # nodes of one name are many, and it is compared once
+        for name, place in zip(*row, strict=True):
+            at[name].append(place)
         found = process.extract(
-            asked, [folded(name) for name in names], scorer=OSA.normalized_distance, score_cutoff=1 - LEAST_LIKE,
+            asked, {name: folded(name) for name in at}, scorer=OSA.normalized_distance, score_cutoff=1 - LEAST_LIKE,
             limit=None,
         )  # fmt: skip
+        nearest = ((distance, place) for _, distance, name in found for place in at[name])
         slips: dict[int, float] = {}
-        for distance, place in heapq.nsmallest(_MOST_NAMED, ((distance, places[at]) for _, distance, at in found)):
+        for distance, place in heapq.nsmallest(_MOST_NAMED, nearest):
             slips.setdefault(place, distance)
         paths = self._connection.execute(
             "SELECT lft, canonical_path FROM taxonomy_nodes "

@@ -215,7 +215,7 @@ def test_each_unknown_topic_is_told_once_a_version_and_later_ones_as_a_number(ac
     acme.sync()
     bring_unknown(acme, *[f"Topic {number:02}" for number in range(10)])
     texts = sorted(watch.tick())
-    assert len(texts) == 10 and "'Topic 03', which version 1.0.0" in texts[3] and "5 times" in texts[3]
+    assert len(texts) == 10 and "'Topic 03', which version 1.0.0" in texts[3] and "5 of them" in texts[3]
     titles = texts[0].split("Why: ")[1].split("\n")[0].split(", ")
     assert len(titles) == 2 and set(titles) <= {title for (title,) in acme.rows("SELECT title FROM source_page")}
     bring_unknown(acme, *[f"Later {number}" for number in range(7)])

@@ -215,7 +215,7 @@ def test_a_removed_document_takes_its_topics_along(
 def test_a_company_gives_topics_to_its_own_documents_alone(ours: Tenant, theirs: Tenant, served: Database) -> None:
     for tenant in (ours, theirs):
         with tenant.harness.database.connection() as connection:
-            plant(connection, tenant.workspace_id, "1.0.0", tree_of(["AI/RAG"]))
+            plant(connection, tenant.workspace_id, "7.0.0", tree_of(["AI/RAG"]))
     documents = {
         tenant.harness.slug: tenant.harness.rows(
             "SELECT document_id FROM source_page WHERE workspace_id = %s AND external_id = %s",

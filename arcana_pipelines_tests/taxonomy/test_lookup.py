@@ -552,14 +552,14 @@ class TestCompanies:
         self, ours: Tenant, theirs: Tenant, served: Database, lookup: TopicLookup
     ) -> None:
         with theirs.harness.database.connection() as connection:
-            nodes = plant(connection, theirs.workspace_id, "1.0.0", tree_of(["AI/RAG"]))
+            nodes = plant(connection, theirs.workspace_id, "7.0.0", tree_of(["AI/RAG"]))
             lookup.one(connection, theirs.workspace_id, RAG)
         with served.connection(company=theirs.company) as connection:
             assert lookup.one(connection, theirs.workspace_id, RAG) == nodes[RAG]
             with pytest.raises(TaxonomyNodeNotFoundError, match=r"of 'theirs' \(did you mean 'AI/RAG'"):
                 lookup.one(connection, theirs.workspace_id, ("AI", "RGA"))
         with served.connection(company=ours.company) as connection:
-            for version in (None, "1.0.0"):
+            for version in (None, "7.0.0"):
                 with pytest.raises(UnknownTaxonomyVersion) as refused:
                     lookup.one(connection, theirs.workspace_id, RAG, version)
                 assert "theirs" not in str(refused.value), "it is told as what is not there"

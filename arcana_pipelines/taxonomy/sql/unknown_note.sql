@@ -1,4 +1,5 @@
--- Note paths that documents bring and no node has: how often, and the first three documents.
+-- Note paths that documents bring and no node has, and the first three documents. How many they are is counted when the
+-- run ends (unknown_count.sql): until then a document that is met twice counts twice.
 -- in: workspace_id, version, unknown (JSON: path, documents)
 -- out: nothing
 INSERT INTO taxonomy_unknown_path AS held (workspace_id, version, path, times, documents)

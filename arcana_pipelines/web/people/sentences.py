@@ -134,8 +134,8 @@ _FORMS = {
     r"the target '(.+)' refuses (\d+) documents, .+": (
         "색인 사본 ‘{0}’이(가) 문서 {1}개를 거부해 게시된 내용이 들어가지 못했습니다."
     ),
-    r"documents bring the topic '(.+)', which version (\S+) of the taxonomy does not have: (\d+) times so far\. .+": (
-        "문서에 적힌 주제 ‘{0}’이(가) 분류 체계 버전 {1}에 없습니다(지금까지 {2}번). "
+    r"documents bring the topic '(.+)', which version (\S+) of the taxonomy does not have, (\d+) of them\. .+": (
+        "문서에 적힌 주제 ‘{0}’이(가) 분류 체계 버전 {1}에 없습니다(문서 {2}개). "
         "문서는 검색되지만 이 주제로는 찾을 수 없습니다."
     ),
     r"documents bring (\d+) more topics that version (\S+) of the taxonomy does not have\.": (
