@@ -61,7 +61,7 @@ class ClassificationReport:
         classified: documents that were looked at.
         given: topics that documents brought and had not.
         changed: topics of rules and nearness that were written or taken back.
-        embedded: topics that were embedded.
+        embedded: texts of topics that were embedded.
         decisions: of people, of which the probabilities are made; 0: too few, so that a person is always asked.
         counts: None without a version.
         queued: documents that wait for a person.
@@ -182,8 +182,8 @@ class _Work:
             self.notes.append(f"Topics could not be embedded, so that rules alone were followed: {error}")
             return
         self._topics = read_topics(self._connection, self._build, nodes)
-        if refused := len(nodes) - len(self._topics.nodes):
-            self.notes.append(f"The provider refuses the texts of {refused} topics: they are never nearest.")
+        if unread := len(nodes) - len(self._topics.nodes):
+            self.notes.append(f"The model does not read the texts of {unread} topics: they are never nearest.")
 
     def classify(self) -> None:
         """Classify batch by batch until none is left, or another version has become active."""

@@ -48,11 +48,13 @@ class Topics:
 
     Attributes:
         nodes: in the order of the tree.
-        vectors: of unit length, of shape (nodes, dimensions).
+        vectors: of their texts, of unit length, of shape (texts, dimensions). A topic is as near as its nearest text.
+        begins: of each node the place of its first text among the vectors.
     """
 
     nodes: Sequence[Node]
     vectors: Vectors
+    begins: NDArray[np.int64]
 
     @cached_property
     def parents(self) -> NDArray[np.int64]:

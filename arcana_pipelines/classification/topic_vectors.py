@@ -1,13 +1,14 @@
 """Vectors of topics, and how near the chunks of documents are to them.
 
-A topic's text is embedded once, with the model of the index `default`, and its vector is kept in the store of
-embeddings: a topic that is called otherwise costs one embedding, a version in which nothing else changed none. The
-chunks have their vectors already.
+A topic's texts are embedded once, with the model of the index `default`, and their vectors are kept in the store of
+embeddings: a topic that is called otherwise costs one or two, a version in which nothing else changed none. The chunks
+have their vectors already.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,12 +41,19 @@ _CHUNKS_AT_ONCE = 256
 # Characters of a text by which it is seen what script it is written in, and the share of letters that decides.
 _SAMPLE, _FOREIGN = 1000, 0.3
 _LAST_LATIN = "\u024f"
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
-def topic_text(node: Node) -> str:
-    """What is embedded of a topic: its path, what it is called in other languages, what it is about, other words."""
-    parts = (" > ".join(node.path), *node.labels.values(), node.definition or "", ", ".join(node.synonyms))
-    return ". ".join(part.strip(" .") for part in parts if part.strip(" ."))[:_LONGEST]
+def topic_texts(node: Node) -> list[str]:
+    """What is embedded of a topic: its path, what it is called in other languages, what it is about, other words.
+
+    What is written in Latin letters is one text, and the rest another: a text of two languages is near to neither.
+    """
+    about = _SENTENCE.split(node.definition or "")
+    parts = [" > ".join(node.path), *node.labels.values(), *about, *node.synonyms]
+    parts = [part.strip(" .") for part in parts if part.strip(" .")]
+    scripts = [[part for part in parts if is_foreign(part) == foreign] for foreign in (False, True)]
+    return [". ".join(written)[:_LONGEST] for written in scripts if written]
 
 
 def embed_topics(
@@ -65,7 +73,7 @@ def embed_topics(
         ModelMissing: the weights of a model that runs here are not installed.
     """
     key = StoreKey(build.workspace_id, build.embedding_model, build.dimensions)
-    texts = {_hash(text): text for text in map(topic_text, nodes)}
+    texts = {_hash(text): text for node in nodes for text in _read_by(build, node)}
     known = connection.execute(load_sql("topics_known"), {**build.params, "hashes": list(texts)}).fetchall()
     missing = [(text_hash, text) for text_hash, text in texts.items() if (text_hash,) not in set(known)]
     if not missing:
@@ -81,17 +89,18 @@ def embed_topics(
 
 def read_topics(connection: Connection, build: Build, nodes: Sequence[Node]) -> Topics:
     """The topics with their vectors as chunks have theirs: of unit length, without what they say of a language."""
-    hashes = [_hash(topic_text(node)) for node in nodes]
-    parameters = {**build.params, "hashes": list(dict.fromkeys(hashes))}
+    hashes = [(node, _hash(text)) for node in nodes for text in _read_by(build, node)]
+    parameters = {**build.params, "hashes": list({text_hash for _, text_hash in hashes})}
     with connection.cursor(binary=True) as cursor:
         found = {bytes(row[0]): _vector(row[1]) for row in cursor.execute(load_sql("topics_stored"), parameters)}
-    held = [(node, found[text_hash]) for node, text_hash in zip(nodes, hashes, strict=True) if text_hash in found]
+    held = [(node, found[text_hash]) for node, text_hash in hashes if text_hash in found]
     if not held:
-        return Topics([], np.empty((0, build.dimensions), dtype=np.float32))
+        return Topics([], np.empty((0, build.dimensions), dtype=np.float32), np.empty(0, dtype=np.int64))
     vectors = _at_unit_length(np.stack([vector for _, vector in held]))
     if means := means_of(build.embedding_model):
         vectors, _ = means.of_passages(vectors)
-    return Topics([node for node, _ in held], vectors)
+    begins = [at for at, (node, _) in enumerate(held) if at == 0 or held[at - 1][0] is not node]
+    return Topics([held[at][0] for at in begins], vectors, np.array(begins, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +114,20 @@ class Compared:
 def compare(connection: Connection, build: Build, documents: Sequence[UUID], topics: Topics) -> Iterator[Compared]:
     """Compare the published chunks of documents with all topics, one document after the other. In a transaction.
 
-    Documents without a chunk are left out.
+    Documents without a chunk are left out, and nothing is compared where no topic has a vector.
     """
-    knows = model_named(build.embedding_model).languages
+    if not topics.nodes:
+        return
     chunks = sql.Identifier(chunk_table(build.rag_index_build_id))
     statement = sql.SQL(load_sql("chunks_to_compare")).format(chunks=chunks)
-    sample = _SAMPLE if knows == ("en",) else 0
+    sample = _SAMPLE if _knows_english_alone(build) else 0
     parameters = {"build": build.rag_index_build_id, "documents": list(documents), "sample": sample}
     reading: _Reading | None = None
     with connection.cursor(name="chunks_to_compare", binary=True) as cursor:
         cursor.execute(statement, parameters)
         while rows := cursor.fetchmany(_CHUNKS_AT_ONCE):
             vectors = _at_unit_length(np.stack([_vector(row[1]) for row in rows]))
-            near = vectors @ topics.vectors.T
+            near = np.maximum.reduceat(vectors @ topics.vectors.T, topics.begins, axis=1)
             for (document_id, _, text), of_chunk in zip(rows, near, strict=True):
                 if reading is None or reading.document_id != document_id:
                     if reading is not None:
@@ -133,6 +143,16 @@ def is_foreign(text: str) -> bool:
     """Whether a text is not written in Latin letters, by a good part of them: a model of English does not read it."""
     letters = [character for character in text if character.isalpha()]
     return bool(letters) and sum(letter > _LAST_LATIN for letter in letters) > _FOREIGN * len(letters)
+
+
+def _read_by(build: Build, node: Node) -> list[str]:
+    """The texts of a topic that the build's model can read."""
+    texts = topic_texts(node)
+    return [text for text in texts if not is_foreign(text)] if _knows_english_alone(build) else texts
+
+
+def _knows_english_alone(build: Build) -> bool:
+    return model_named(build.embedding_model).languages == ("en",)
 
 
 @dataclass(slots=True)

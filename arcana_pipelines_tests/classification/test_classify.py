@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from uuid import uuid4
 
+import numpy as np
 import pytest
 
 from arcana_pipelines.classification import classify as classify_
+from arcana_pipelines.classification import topic_vectors
 from arcana_pipelines.classification.classify import ClassificationReport
 from arcana_pipelines.classification.conditions import Conditions
 from arcana_pipelines.classification.rules import add_rule, remove_rule
+from arcana_pipelines.classification.topic_vectors import topic_texts
 from arcana_pipelines.embedding.prices import PricingPolicy
-from arcana_pipelines.embedding.protocol import Embedded
+from arcana_pipelines.embedding.protocol import Embedded, Vectors
 from arcana_pipelines.errors import EmbeddingFailed, InputRejected
 from arcana_pipelines.pipeline.sync import SyncRequest, sync
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.taxonomy.counts import TopicCounts
-from arcana_pipelines.taxonomy.nodes import GivenNode
+from arcana_pipelines.taxonomy.nodes import GivenNode, Node
 from arcana_pipelines.taxonomy.versions import hold_active
 from arcana_pipelines_tests.classification.handbook import TOPICS, Handbook, WordEmbedder
 
@@ -46,6 +50,38 @@ def test_a_text_in_letters_that_the_model_does_not_read_is_left_to_rules(handboo
     report = handbook.classify()
     assert handbook.topics("휴가 규정") == {}
     assert any("1 documents are written in letters that the model" in note for note in report.notes)
+
+
+def test_a_topic_in_two_languages_has_a_text_in_each_and_one_that_the_model_does_not_read_has_none() -> None:
+    bilingual = Node(
+        uuid4(), None, "Leave", ("People", "Leave"), "Vacation days. 연차와 휴가.", ("holiday", "연차"), {"ko": "휴가"}
+    )
+    assert topic_texts(bilingual) == ["People > Leave. Vacation days. holiday", "휴가. 연차와 휴가. 연차"]
+
+
+def test_a_topic_that_is_called_nothing_in_english_is_nearest_by_no_model_of_english(handbook: Handbook) -> None:
+    handbook.release({**TOPICS, "직원": "회사에서 일하는 사람"})
+    report = handbook.classify()
+    assert report.embedded == len(TOPICS)
+    assert any("does not read the texts of 1 topics" in note for note in report.notes)
+    assert _first(handbook.topics("Vacation policy")) == ("People/Leave", "nearest?")
+
+
+def test_topics_go_without_what_they_say_of_their_language_as_chunks_do(
+    waiting: Handbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Means:
+        def of_passages(self, vectors: Vectors) -> tuple[Vectors, list[str]]:
+            return np.ones_like(vectors), []
+
+    monkeypatch.setattr(topic_vectors, "means_of", lambda model: Means())
+    waiting.connection.execute("DELETE FROM taxonomy_classified")
+    assert waiting.classify().queued == 0, "every topic is the same"
+
+
+def test_where_the_model_reads_no_topic_nothing_is_suggested(handbook: Handbook) -> None:
+    handbook.release({"직원": "회사에서 일하는 사람"})
+    assert handbook.classify().queued == 0
 
 
 def test_what_was_classified_is_not_looked_at_again(waiting: Handbook) -> None:
@@ -230,7 +266,7 @@ def test_a_topic_whose_text_the_provider_refuses_is_never_nearest(handbook: Hand
 
     report = classify_.classify(handbook.connection, handbook.workspace_id, Picky)
     assert report.embedded == len(TOPICS) - 1
-    assert any("refuses the texts of 1 topics" in note for note in report.notes)
+    assert any("does not read the texts of 1 topics" in note for note in report.notes)
     assert "Robots/Batteries" not in handbook.topics("Battery care")
     handbook.connection.execute("DELETE FROM taxonomy_classified")
     assert handbook.classify().embedded == 0, "it is not sent again"

@@ -87,8 +87,8 @@ def test_rows_of_a_database_by_a_property(handbook: Handbook) -> None:
     for team in ("Robots", "People"):
         handbook.acme.world.add_row(database.data_source_id, f"Task of {team}", {"Team": team})
     handbook.sync()
-    team = Filters(properties=(PropertyCondition.parse("Team=Robots"),))
-    assert _titles(handbook, Conditions(team)) == ["Task of Robots"]
+    of_robots = Filters(properties=(PropertyCondition.parse("Team=Robots"),))
+    assert _titles(handbook, Conditions(of_robots)) == ["Task of Robots"]
     assert _titles(handbook, Conditions(Filters(below="Tasks"))) == ["Task of People", "Task of Robots"]
     with pytest.raises(WrongUse, match="A rule names values that are there"):
         _titles(handbook, Conditions(Filters(properties=(PropertyCondition.parse("Team=Nobody"),))))

@@ -18,7 +18,7 @@ TREE = ("People", "People/Leave", "People/Hiring", "Robots", "Robots/Batteries",
 def _topics(paths: Sequence[str] = TREE) -> Topics:
     ids = {path: uuid4() for path in paths}
     nodes = [Node(ids[path], _above(ids, path), read_path(path)[-1], read_path(path)) for path in paths]
-    return Topics(nodes, np.zeros((len(paths), 2), dtype=np.float32))
+    return Topics(nodes, np.zeros((len(paths), 2), dtype=np.float32), np.arange(len(paths)))
 
 
 def _above(ids: dict[str, UUID], path: str) -> UUID | None:

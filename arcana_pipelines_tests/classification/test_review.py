@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from arcana_pipelines.classification import review
 from arcana_pipelines.classification.conditions import Conditions
 from arcana_pipelines.classification.review import QueueFilters, decide, decide_all, queue, queue_counts
 from arcana_pipelines.classification.rules import add_rule
+from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.query import scalar
 from arcana_pipelines.errors import CursorRefused, TopicDecided, UnknownTaxonomyVersion, WrongUse
 from arcana_pipelines.retrieval.filters import Filters
@@ -189,6 +191,48 @@ def test_all_below_a_topic_at_once(waiting: Handbook) -> None:
     assert "Robots/Batteries" not in waiting.topics("Battery care")
     audited = scalar(waiting.connection, "SELECT count(*) FROM audit_logs WHERE action = 'topic.rejected'")
     assert audited == 1
+
+
+def test_what_somebody_decided_on_meanwhile_is_left_out(waiting: Handbook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(review, "find", lambda *_: None)
+    filters = QueueFilters(below=waiting.node("Robots"))
+    assert decide_all(waiting.connection, waiting.workspace_id, "rejected", "user:kim", filters) == 0
+
+
+@pytest.fixture
+def company(waiting: Handbook) -> UUID:
+    found: UUID = scalar(waiting.connection, "SELECT company_id FROM workspace")
+    return found
+
+
+def test_a_company_decides_on_its_own_documents(waiting: Handbook, served: Database, company: UUID) -> None:
+    key, node = waiting.workspace_id, waiting.node("People/Leave")
+    with served.connection(company) as connection:
+        assert {row.title for row in queue(connection, key).rows} == {"Battery care", "Vacation policy"}
+        assert queue_counts(connection, key).documents == 2
+        said = decide(connection, key, waiting.document("Vacation policy"), node, "accepted", "key:abcdefgh")
+        with pytest.raises(TopicDecided):
+            decide(connection, key, waiting.document("Vacation policy"), node, "rejected", "key:abcdefgh")
+        filters = QueueFilters(below=waiting.node("Robots"))
+        assert decide_all(connection, key, "rejected", "key:abcdefgh", filters) == 1
+    assert said.by == "key:abcdefgh"
+    assert waiting.topics("Vacation policy") == {"People/Leave": "person"}
+
+
+def test_what_is_internal_waits_for_those_alone_who_may_see_it(
+    waiting: Handbook, served: Database, company: UUID
+) -> None:
+    hidden, node = waiting.document("Vacation policy"), waiting.node("People/Leave")
+    waiting.connection.execute("UPDATE document SET is_internal = true WHERE document_id = %s", [hidden])
+    waiting.connection.execute("UPDATE source_page SET is_internal = true WHERE document_id = %s", [hidden])
+    with served.connection(company) as connection:
+        assert {row.title for row in queue(connection, waiting.workspace_id).rows} == {"Battery care"}
+        assert queue_counts(connection, waiting.workspace_id).documents == 1
+        with pytest.raises(WrongUse, match="Nothing of the kind waits"):
+            decide(connection, waiting.workspace_id, hidden, node, "accepted", "key:abcdefgh")
+    with served.connection(company, sees_internal=True) as connection:
+        assert queue_counts(connection, waiting.workspace_id).documents == 2
+        decide(connection, waiting.workspace_id, hidden, node, "accepted", "key:abcdefgh")
 
 
 def test_everything_at_once_is_no_decision(waiting: Handbook) -> None:
