@@ -7,7 +7,7 @@ has changed since, while nobody else can assign topics.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -125,19 +125,19 @@ def forward(connection: Connection, workspace_id: UUID, old: str, new: str, rele
     )
 
 
-def back(connection: Connection, workspace_id: UUID, old: str, new: str) -> Way:
+def back(connection: Connection, workspace_id: UUID, old: str, new: str, steps: Iterable[tuple[str, str]]) -> Way:
     """The way from the active version back to an earlier one, which has its own assignments still.
 
     Nodes that both have alike take them along. Of others, what was assigned since the earlier version was left.
+
+    Args:
+        steps: the versions in between, each with the one that is based on it.
     """
     versions = {"workspace_id": workspace_id, "old": old, "new": new}
-    touched = query.scalars(connection, load_sql("touched"), versions)
-    there = query.scalars(
-        connection,
-        "SELECT node_id FROM taxonomy_nodes WHERE version = %s AND node_id = ANY(%s)",
-        [new, touched],
-    )
-    lost = list(set(touched) - set(there))
+    lost = query.scalars(connection, load_sql("lost_nodes"), versions)
+    touched = set(lost)
+    for before, after in steps:
+        touched.update(forward(connection, workspace_id, before, after, None).touched)
     return Way(
         workspace_id,
         old,
@@ -146,7 +146,7 @@ def back(connection: Connection, workspace_id: UUID, old: str, new: str) -> Way:
         to_nodes=[None] * len(lost),
         kinds=["lost"] * len(lost),
         reasons=[""] * len(lost),
-        touched=touched,
+        touched=list(touched),
         since=query.scalar(connection, load_sql("left_since"), {"workspace_id": workspace_id, "version": new}),
     )
 
@@ -177,7 +177,7 @@ def carry(connection: Connection, way: Way, documents: Sequence[UUID], writes: b
 
 
 def finish(connection: Connection, way: Way) -> Carried:
-    """Carry everything, note what ended and where retired nodes led, and let what people said of merged nodes hold on.
+    """Carry everything, note what ended, and let what people said of merged nodes hold for their successors.
 
     In the transaction that releases the version, in which nobody else can assign topics.
 
@@ -196,7 +196,6 @@ def finish(connection: Connection, way: Way) -> Carried:
         [way.old, way.from_nodes],
     )
     connection.execute(ended, _parameters(way, changed))
-    connection.execute(load_sql("changes_complete"), _parameters(way, []))
     merged = _only(way, "merge")
     connection.execute(load_sql("carry_decisions"), _parameters(merged, []))
     parts = carried.carried + carried.merged_into + carried.queued + carried.decided + carried.ended

@@ -301,7 +301,8 @@ def roll_back(
             raise TaxonomyRefused(f"Version {active.version} is the first: there is none to go back to.")
         if find_version(connection, workspace_id, version).state != "retired":
             raise TaxonomyRefused(f"Version {version} is no earlier one: it is active, or was never.")
-        way = carry.back(connection, workspace_id, active.version, version)
+        steps = _steps(versions(connection, workspace_id), active.version, version)
+        way = carry.back(connection, workspace_id, active.version, version, steps)
         carry.carry_ahead(connection, way)
         report = _return(connection, workspace_id, way, actor)
     log.info("taxonomy %s is active again: %s", version, details(report))
@@ -336,6 +337,14 @@ def _return(connection: Connection, workspace_id: UUID, way: Way, actor: str | N
         told = details(report)
         record(connection, actor, "taxonomy.rolled_back", way.new, workspace_id=workspace_id, details=told)
     return report
+
+
+def _steps(there: Sequence[Version], last: str, first: str) -> Iterator[tuple[str, str]]:
+    """From a version down to an earlier one, or to the very first: what each is based on, with it."""
+    based_on = {each.version: each.based_on for each in there}
+    while last != first and (before := based_on[last]) is not None:
+        yield before, last
+        last = before
 
 
 @contextmanager

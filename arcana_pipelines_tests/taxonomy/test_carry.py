@@ -246,14 +246,6 @@ def test_missing_nodes_are_suggested_for_what_is_above_them_when_that_is_wanted(
     library.release("A", retire_missing=True)
     assert library.topics(document) == {"A": "given 1? retired: 'A/x'"}
     assert library.ended(document) == {"B": "retired: 'B', and nothing took its place"}
-    noted = library.connection.execute(
-        "SELECT kind, from_node, to_node FROM taxonomy_change WHERE version = '1.1.0' ORDER BY from_node = %s",
-        [library.node("B", "1.0.0")],
-    ).fetchall()
-    assert noted == [
-        ("retire", library.node("A/x", "1.0.0"), library.node("A")),
-        ("retire", library.node("B", "1.0.0"), None),
-    ]
 
 
 # All together
