@@ -5,7 +5,8 @@
 
 Every document has one or two topics. It is asked for a topic of a few documents, of some hundred and of some thousand,
 by the operator and for a company, whose rows policies choose: the ids alone, a search, the topics below one, all of the
-uppermost. Exit code 1: a target was missed.
+uppermost. Targets are of a processor's time, in the server's process and in this one, which bears other load better
+than what is waited for. Exit code 1: a target was missed.
 """
 
 from __future__ import annotations
@@ -108,14 +109,16 @@ class Asking:
             connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
             build = find_serving(connection, self.workspace_id, "default", None, None).build
             left = Left(connection, self.workspace_id, Filters(topic=topic), (), build)
-            statement = left.filtered[0]
+            # Counted there: no search reads them.
+            statement = sql.SQL("SELECT count(*) FROM ({}) every").format(left.filtered[0])
             if explain:
                 statement = sql.SQL("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {}").format(statement)
             given = {**left.parameters, "workspace_id": self.workspace_id}
             rows = connection.execute(statement, given).fetchall()
         if explain:
             print("\n".join(["```", *(row[0] for row in rows), "```"]))
-        return len(rows)
+            return 0
+        return int(rows[0][0])
 
     def search(self, connection: Connection, topic: str | None) -> int:
         """A search within a topic, or in everything."""
@@ -129,7 +132,7 @@ class Asking:
 
 
 def measure(name: str, asking: Asking) -> dict[str, list[float]]:
-    """Ask, and print a table; milliseconds by what was asked."""
+    """Ask, and print a table; by what was asked, the milliseconds that a processor worked for it."""
     every: dict[str, list[float]] = {}
     print(f"\n| {name} | p50 ms | p95 ms | longest | p50 of a processor's | p95 | rows |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
@@ -142,7 +145,7 @@ def measure(name: str, asking: Asking) -> dict[str, list[float]]:
     kinds["the uppermost topics"] = lambda connection: asking.count(connection, None)
     for kind, ask in kinds.items():
         times, worked, most = asking.times(ask)
-        every[kind] = times
+        every[kind] = worked
         figures = [percentile(times, 50), percentile(times, 95), max(times), percentile(worked, 50)]
         figures.append(percentile(worked, 95))
         print(f"| {kind} | {' | '.join(f'{figure:.1f}' for figure in figures)} | {most:,} |")

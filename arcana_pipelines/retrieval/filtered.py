@@ -62,6 +62,9 @@ def documents_of(
     """
     if (filters.topic is None) != (topic is None):
         raise ValueError("a filter by topic goes with what it means now, and nothing else does")
+    about, of_topic = _about(topic, key)
+    if about is not None and versions_then is None and filters == Filters(topic=filters.topic):
+        return _with_files(about) if with_files else about, of_topic
     facts = _NOW if versions_then is None else _THEN
     kinds = [kind for kind in filters.kinds if kind != "file"]
     parameters: dict[str, Any] = {
@@ -92,8 +95,7 @@ def documents_of(
         holds, values = condition.holds(f"{key}condition_{number}", is_past=versions_then is not None)
         wanted.append(holds)
         parameters |= values
-    about, values = _about(topic, key)
-    parameters |= values
+    parameters |= of_topic
     some: list[sql.Composable] = []
     if kinds or not filters.kinds:
         of_kinds = [sql.SQL("{} = ANY({kinds})").format(facts.kind, **given)] if kinds else []
@@ -120,6 +122,17 @@ def _about(topic: Topic | None, key: str) -> tuple[sql.Composable | None, dict[s
         names = {"version": f"{key}taxonomy_version", "lft": lft, "rgt": rgt}
         parts.append(_ABOUT.format(**{name: sql.Placeholder(parameter) for name, parameter in names.items()}))
     return sql.SQL(" UNION ALL ").join(parts), parameters
+
+
+def _with_files(about: sql.Composable) -> sql.Composable:
+    """The same with the files that hang on those that are pages. Nothing else is asked of them, and a topic of many
+    documents is long to look through: whether they are served is for who searches."""
+    return sql.SQL(
+        "SELECT own.document_id FROM ({about}) own UNION ALL SELECT s.document_id FROM ({about}) own "
+        "JOIN source_page p ON p.document_id = own.document_id "
+        "JOIN source_file s ON s.workspace_id = p.workspace_id AND s.page_external_id = p.external_id "
+        "WHERE s.document_id IS NOT NULL"
+    ).format(about=about)
 
 
 def with_text_of(documents: sql.Composable, is_past: bool) -> sql.Composable:
@@ -150,7 +163,8 @@ def are_equal(is_past: bool) -> sql.Composable:
 
 # What waits for a person's word is no topic yet.
 _ABOUT = sql.SQL(
-    "SELECT t.doc_id FROM doc_taxonomy t WHERE t.workspace_id = %(workspace_id)s AND t.version = {version} "
+    "SELECT t.doc_id AS document_id FROM doc_taxonomy t "
+    "WHERE t.workspace_id = %(workspace_id)s AND t.version = {version} "
     "AND t.lft BETWEEN {lft} AND {rgt} AND NOT t.hitl_required"
 )
 # As in documents/sql/paths.sql.

@@ -29,6 +29,7 @@ class Left:
         parameters: what both want besides `workspace_id`.
         notes: what to know of the filters, in sentences.
         topic: what the topic of the request means now; None: it names none.
+        asks_topic_alone: the request has no other filter.
         hides_topic: it names one of which nothing may be told, or there is none.
         finds_open_alone: there is a limit to what is open.
         hides_internal: the database shows nothing else anyway.
@@ -62,6 +63,7 @@ class Left:
         self.notes: list[str] = []
         self.parameters: dict[str, Any] = {}
         self.topic: Topic | None = None
+        self.asks_topic_alone = filters == Filters(topic=filters.topic)
         self.hides_topic = False
         then = None if as_of is None else past.versions_then()
         self.filtered = [self._left(filters, then, "f0_", is_limit=False)] if filters else []

@@ -75,7 +75,7 @@ def _prepared(connection: Connection, name: str, tenant: Tenant) -> tuple[sql.Co
         "seen": sql.SQL("true"),
         "wanted": sql.SQL("true"),
         "children": sql.SQL("n.parent_id IS NULL"),
-        "files": sql.SQL(""),
+        "about": sql.SQL("own"),
     }
     parameters = {
         "workspace_id": tenant.workspace_id,
