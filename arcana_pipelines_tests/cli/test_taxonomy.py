@@ -302,6 +302,29 @@ def test_topics_counts_documents_below_each_topic(active: Arcana) -> None:
 
 
 @pytest.mark.usefixtures("pages")
+def test_status_says_how_many_documents_have_a_topic_and_from_where(active: Arcana) -> None:
+    told(active, "assign", "acme", "Vacation policy", "People/Time off", "People")
+    shown = said(active, "status", "acme")
+    assert "1.0.0 active 5 nodes, from topics.csv" in shown
+    assert "1 of 2 documents have a topic (50%): 2 person" in shown
+    assert told(active, "status", "acme")["topics"]["assigned"]["person"] == 2
+
+
+@pytest.mark.usefixtures("pages")
+def test_promote_and_rollback_say_what_becomes_of_what_documents_are_about(active: Arcana, tmp_path: Path) -> None:
+    told(active, "assign", "acme", "Vacation policy", "People/Time off")
+    (tmp_path / "next.csv").write_text("path,replaces\nPeople,\nPeople/Leave,People/Time off\n", encoding="utf-8")
+    told(active, "import", "acme", "next.csv")
+    promoted = said(active, "promote", "acme", "1.1.0", "--yes", "--retire-missing")
+    assert "acme 1.1.0 against 1.0.0: 1 same, 1 renamed, 3 missing" in promoted
+    assert "1 assignments of 1 document: 1 carried" in promoted
+    assert "Version 1.0.0 of 'acme' is active again, in place of 1.1.0." in said(active, "rollback", "acme")
+    assert told(active, "show", "acme", "--below", "People/Time off")["nodes"][0]["documents"] == 1
+    told(active, "import", "acme", "topics.csv", "--version", "2.0.0")
+    assert said(active, "drop", "acme", "2.0.0") == "The draft 2.0.0 of 'acme' is dropped."
+
+
+@pytest.mark.usefixtures("pages")
 def test_the_only_workspace_need_not_be_named(active: Arcana) -> None:
     assert "person" in said(active, "assign", "Vacation policy", "People/Time off")
     assert told(active, "show")["workspace"] == "acme"

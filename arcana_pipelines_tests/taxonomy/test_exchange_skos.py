@@ -158,6 +158,11 @@ def test_nothing_is_fetched_and_no_xml_in_a_literal_is_read(
     assert [node.path for node in found.nodes] == [(laughs,)] and not caplog.records
 
 
+def test_an_address_that_is_none_is_not_logged_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    found = read(AI + ':ai skos:related <http://x.example/\x1b[2J "> .')
+    assert [node.path for node in found.nodes] == [("AI",)] and not caplog.records
+
+
 def test_without_rdflib_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rdflib", None)
     for asked in (lambda: read(AI), lambda: write_skos(tree("AI"), "acme", "1.0.0")):

@@ -6,9 +6,11 @@ calls it. Nothing is ever fetched: an address is a name here.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -134,7 +136,8 @@ def _parsed(text: str, source: str) -> Graph:
         raise TaxonomyRefused(f"{source} has more than {LARGEST:,} characters, which is the most of Turtle.")
     graph = Graph(bind_namespaces="none")
     try:
-        SinkParser(Texts(graph), baseURI=_HERE, turtle=True).loadBuf(text)
+        with _silence():
+            SinkParser(Texts(graph), baseURI=_HERE, turtle=True).loadBuf(text)
     except RecursionError as error:
         raise TaxonomyRefused(f"{source} is nested too deep for a taxonomy.") from error
     # Of what strangers wrote the parser fails with whatever it stumbles over: its own error, KeyError, AssertionError.
@@ -142,6 +145,18 @@ def _parsed(text: str, source: str) -> Graph:
         said = " ".join(str(error).split())[:300]
         raise TaxonomyRefused(f"{source} is no Turtle: {type(error).__name__}: {said}") from error
     return graph
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """The parser logs addresses that are none as they stand in the file, with what could command a terminal."""
+    its = logging.getLogger("rdflib")
+    before = its.level
+    its.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        its.setLevel(before)
 
 
 class _Concepts:
