@@ -35,8 +35,8 @@ class Asked:
 
     @property
     def has_filters(self) -> bool:
-        """Whether some pages are left out."""
-        return any((self.kind, self.below, self.since, self.where, self.topic))
+        """Whether some pages are left out, by what the form alone shows: a topic stands above the results, too."""
+        return any((self.kind, self.below, self.since, self.where))
 
     def address(self, **changed: str) -> str:
         """The search again, with other values in some fields."""

@@ -19,9 +19,11 @@ from typing import Any
 from urllib.parse import quote
 
 from arcana_pipelines.cli.commands.up import DEMO_SOURCE
+from arcana_pipelines.cli.sample_taxonomy import add_sample_taxonomy
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.operations import alerts
 from arcana_pipelines.settings import load_settings
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.web.people.chromium import Tab, browser
 
 IMAGES = Path(__file__).parents[3] / "docs" / "images"
@@ -33,7 +35,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["ARCANA_HOME"] = f"{folder}/home"
         _fill(Path(folder))
-        granted = [f"--scope={scope}" for scope in ("search", "read", "feedback", "admin")]
+        granted = [f"--scope={scope}" for scope in ("search", "read", "feedback", "review", "admin")]
         key = json.loads(_arcana("key", "create", "--company", "default", *granted, "--json"))["key"]
         with _served() as url, browser() as tab:
             _take(tab, url, key)
@@ -45,6 +47,9 @@ def _fill(folder: Path) -> None:
     _arcana("workspace", "add", "handbook", "--source", "notion-export", "--path", str(DEMO_SOURCE),
             "--name", "Haneul Robotics Handbook")  # fmt: skip
     _arcana("sync", "handbook")
+    with closing(Database(load_settings())) as database, database.connection() as connection:
+        add_sample_taxonomy(connection, workspaces.find(connection, "handbook"))
+    _arcana("sync", "handbook", "--mode", "full")
     wiki = folder / "wiki"
     wiki.mkdir()
     pages = [wiki / f"제품 {number} {number:032x}.md" for number in range(1, 81)]
@@ -95,6 +100,10 @@ def _take(tab: Tab, url: str, key: str) -> None:
 
     show("How many vacation days carry over?")
     tab.picture(IMAGES / "page-search.png")
+    show("How many days may I be away?", "&topic=People")
+    tab.picture(IMAGES / "page-topics.png")
+    tab.go(f"{url}/review?workspace=handbook")
+    tab.picture(IMAGES / "page-review.png")
     show("swollen battery")
     while tab.run("document.activeElement.tagName") != "SUMMARY":
         tab.press("Tab")
@@ -109,6 +118,8 @@ def _take(tab: Tab, url: str, key: str) -> None:
     tab.size(400, 860, scale=2, dark=True)
     show("How many vacation days carry over?")
     tab.picture(IMAGES / "page-narrow.png")
+    tab.go(f"{url}/review?workspace=handbook&lang=ko")
+    tab.picture(IMAGES / "page-review-narrow.png")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from arcana_pipelines.keys.access import Permission
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.web.conftest import SALT, Api
 from arcana_pipelines_tests.web.people.chromium import Tab, browser, find_chromium
+from arcana_pipelines_tests.web.people.test_review import make_queue, topics
 from arcana_pipelines_tests.web.people.test_state import make_trouble
 
 pytestmark = [
@@ -23,7 +24,8 @@ pytestmark = [
 RULES = (Path(__file__).parent / "accessibility.js").read_text(encoding="utf-8")
 MOST_TABS = 40
 PATHS = ("/", "/?query=vacation+days&kind=page", "/?query=vacation&lang=ko", "/?query=vacation&below=nowhere", "/state",
-         "/document?workspace=acme&id=Vacation+policy", "/document", "/link?once=x", "/state?lang=en")  # fmt: skip
+         "/document?workspace=acme&id=Vacation+policy", "/document", "/link?once=x", "/review", "/review?topic=Nowhere",
+         "/review?done=accept&lang=ko", "/?query=vacation&topic=People", "/state?lang=en")  # fmt: skip
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def tab() -> Iterator[Tab]:
 def key_to_all(api: Api) -> str:
     with api.acme.database.connection() as connection:
         acme = workspaces.find(connection, "acme")
-        granted = [Permission(scope, None, None) for scope in ("search", "read", "feedback", "admin")]
+        granted = [Permission(scope, None, None) for scope in ("search", "read", "feedback", "review", "admin")]
         return keys.create(connection, SALT, acme.company_id, granted, "test").key
 
 
@@ -96,6 +98,26 @@ def test_without_javascript_everything_is_there(api: Api, tab: Tab) -> None:
     assert api.acme.rows("SELECT verdict FROM search_feedback") == [("unhelpful",)]
 
 
+def test_by_keyboard_and_without_javascript_a_reviewer_decides_and_goes_on(api: Api, tab: Tab) -> None:
+    make_queue(api)
+    tab.ask("Emulation.setScriptExecutionDisabled", value=True)
+    log_in_by_keyboard(tab, api)
+    focus_on(tab, "nav a[href='/review']")
+    tab.press("Enter")
+    tab.wait("document.querySelectorAll('.suggestion').length === 2")
+    focus_on(tab, ".suggestion button[value=reject]")
+    tab.press("Enter")
+    tab.wait("document.querySelectorAll('.note').length === 1")
+    assert tab.run("document.activeElement.textContent") == "Rejected."
+    focus_on(tab, ".suggestion summary")
+    tab.press("Enter")
+    focus_on(tab, ".suggestion [name=instead]")
+    tab.type("People/Pay")
+    tab.press("Enter")
+    tab.wait("document.querySelector('.note').textContent === 'The other topic was taken.'")
+    assert [path for _, path in topics(api)] == ["People/Pay"]
+
+
 def test_a_link_on_another_site_leads_to_what_was_asked_for_and_logs_nobody_out(api: Api, tab: Tab) -> None:
     log_in_by_keyboard(tab, api)
     tab.go(f"{api.url.replace('127.0.0.1', 'localhost')}/healthz")
@@ -113,6 +135,7 @@ def test_nothing_is_missing_for_those_who_do_not_see_it(
             print("\nAXE_CORE names no axe.min.js: the page was looked at by our own rules alone")
     looked_at = [f"{api.url}/log-in"]
     make_trouble(api)
+    make_queue(api)
     tab.go(looked_at[0])
     for dark in (False, True):
         tab.size(width, 900, dark=dark)

@@ -64,8 +64,8 @@ class TestTheQueue:
         answer = reviewer.get("/review")
         said = seen(answer.text)
         assert "2 documents wait" in said and "Vacation policy" in said and "휴가 규정" in said
-        assert "Is it about People › Time off" in said and "Nearest in meaning" in said and "80% sure" in said
-        assert "Rather:" in said and "People › Pay" in said
+        assert "Suggested topic: People › Time off" in said and "Nearest in meaning Confidence 80%" in said
+        assert "Or rather:" in said and "People › Pay" in said
         assert re.search(r'href="/document\?workspace=acme&amp;id=[0-9a-f-]{36}"', answer.text)
         assert "<script" not in answer.text.replace('<script src="/assets/page.js" defer></script>', "")
 
