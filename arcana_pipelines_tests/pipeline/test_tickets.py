@@ -25,6 +25,7 @@ from arcana_pipelines.sources.protocol import (
 from arcana_pipelines.sources.ticket_record import ConversationRecord, TicketRecord
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
+from arcana_pipelines_tests.taxonomy.planted import plant, tree_of
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 QUESTION = "The robot arm stops in the middle of a cycle and shows the error E-217."
@@ -195,6 +196,30 @@ def test_a_ticket_is_a_document_and_a_record_and_its_notes_are_a_document_of_the
     assert support.acme.rows(
         "SELECT p.external_id FROM document d JOIN source_page p USING (document_id) WHERE d.is_internal"
     ) == [("21-notes",)]
+
+
+def test_a_field_of_a_ticket_says_its_topic_whenever_it_is_named_and_whenever_it_changes(support: Support) -> None:
+    def topics() -> dict[str, str]:
+        given = (
+            "SELECT p.external_id, array_to_string(t.path, '/') FROM doc_taxonomy t "
+            "JOIN source_page p ON p.document_id = t.doc_id WHERE t.origin = 'given' AND p.kind = 'ticket'"
+        )
+        return dict(support.acme.rows(given))
+
+    with support.acme.database.connection() as connection:
+        workspace_id = workspaces.find(connection, "acme").workspace_id
+        plant(connection, workspace_id, "1.0.0", tree_of(["Open", "Closed"]))
+        connection.execute(
+            "INSERT INTO taxonomy_settings (workspace_id, topic_properties) VALUES (%s, ARRAY['Status'])",
+            [workspace_id],
+        )
+    support.sync()
+    assert topics() == {"20": "Open", "21": "Open"}, "of tickets that are no news, too"
+    support.desk.set_status("20", "Closed")
+    support.desk.set_status("21", "Pending")
+    support.sync()
+    assert topics() == {"20": "Closed"}
+    assert support.acme.rows("SELECT path, times FROM taxonomy_unknown_path")[0][0] == ["Pending"]
 
 
 def test_the_reading_has_what_the_listing_brought_and_nothing_of_it_is_kept(support: Support) -> None:
