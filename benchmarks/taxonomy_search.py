@@ -1,6 +1,6 @@
 """How long searches within a topic take, and how long topics are counted: `python benchmarks/taxonomy_search.py`.
 
-    python benchmarks/taxonomy_search.py                 # 100,000 documents, 30,930 topics: about ten minutes
+    python benchmarks/taxonomy_search.py                 # 100,000 documents, 30,630 topics: about ten minutes
     python benchmarks/taxonomy_search.py --scale 0.1     # a tenth of the documents: a look
 
 Every document has one or two topics. It is asked for a topic of a few documents, of some hundred and of some thousand,
