@@ -284,6 +284,7 @@ class Settings(ScheduleTimes):
     # Where backups are put: a folder's path.
     backup_to: str | None = None
     backup_keep_days: int = Field(30, ge=1, le=36500)
+    backup_wal: Literal["on", "off"] = "off"
 
     batch_size: int = Field(100, ge=1, le=2048)
     max_concurrent_requests: int = Field(10, ge=1, le=200)

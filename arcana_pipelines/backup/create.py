@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from arcana_pipelines import __version__
-from arcana_pipelines.backup import facts, installation, logical, manifest, objects, physical
+from arcana_pipelines.backup import facts, installation, logical, manifest, objects, physical, wal
 from arcana_pipelines.backup.copying import copying
 from arcana_pipelines.backup.manifest import Kind, Manifest
 from arcana_pipelines.backup.vault import Part, Vault, open_vault
@@ -117,6 +117,10 @@ class _Making:
         return self._manifest(reader, backup_id, "logical", at, [dumped, listed], (number, size), None, {}, held)
 
     def _physical(self, reader: Connection, guard: Connection, is_incremental: bool) -> Manifest:
+        if self.database.settings.backup_wal == "on":
+            wal.keep(self.database)
+        else:
+            wal.forget(self.database)
         parent = self._parent() if is_incremental else None
         if is_incremental and parent is None:
             log.warning("there is no backup that an incremental one could build upon: a full one is made")
@@ -185,6 +189,8 @@ class _Making:
             missing=copier.missing,
         )
         manifest.write(self.vault, made)
+        if made.kind != "logical" and self.database.settings.backup_wal == "on":
+            wal.ship(self.vault, self.database)
         return made
 
 

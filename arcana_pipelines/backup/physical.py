@@ -79,10 +79,15 @@ def refuse_without_right(database: Database) -> None:
 
 def system_id(database: Database) -> str:
     """What the server, and every copy of its files, is known by."""
-    with _connected(address_for(database)) as connection:
-        row = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone()
-        assert row is not None
-        return str(row[0])
+    with connected(address_for(database)) as connection:
+        return system_id_of(connection)
+
+
+def system_id_of(connection: psycopg.Connection[Any]) -> str:
+    """As `system_id`, of an open connection."""
+    row = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 def take(vault: Vault, folder: str, database: Database, parent: tuple[Manifest, bytes] | None) -> Taken:
@@ -92,7 +97,7 @@ def take(vault: Vault, folder: str, database: Database, parent: tuple[Manifest, 
         BackupFailed: `pg_basebackup` failed, or there is none for the server.
     """
     address = address_for(database)
-    with _connected(address) as connection, tempfile.TemporaryDirectory() as scratch:
+    with connected(address) as connection, tempfile.TemporaryDirectory() as scratch:
         server = connection.info.server_version // 10000
         is_embedded = database.settings.database_url is None
         try:
@@ -157,10 +162,10 @@ def unpack(vault: Vault, chain: Sequence[Manifest], folder: Path, data: Path) ->
     _run("pg_verifybackup", "--quiet", str(data))
 
 
-def hand_over(data: Path) -> None:
-    """Give a data directory to the user that the embedded server runs as."""
+def hand_over(folder: Path) -> None:
+    """Give a folder to the user that the embedded server runs as."""
     user = keeper.server_user()
-    for path in (data, *data.rglob("*")):
+    for path in (folder, *folder.rglob("*")):
         os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
@@ -185,7 +190,7 @@ def recover(data: Path, restore_command: str, target: str | None) -> None:
 
 def forget_recovery(database: Database) -> None:
     """What `recover` has set is set no more."""
-    with _connected(address_for(database)) as connection:
+    with connected(address_for(database)) as connection:
         for name in (
             "restore_command", "recovery_target_timeline", "recovery_target_action", "hot_standby",
             "recovery_target_time",
@@ -195,7 +200,8 @@ def forget_recovery(database: Database) -> None:
 
 
 @contextlib.contextmanager
-def _connected(address: Address) -> Iterator[psycopg.Connection[Any]]:
+def connected(address: Address) -> Iterator[psycopg.Connection[Any]]:
+    """A connection of its own, in autocommit."""
     with psycopg.connect(
         address.url, autocommit=True, application_name="arcana backup", options=_OPTIONS
     ) as connection:

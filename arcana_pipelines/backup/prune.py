@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from arcana_pipelines.backup import manifest, objects
+from arcana_pipelines.backup import manifest, objects, wal
 from arcana_pipelines.backup.manifest import Manifest
 from arcana_pipelines.backup.vault import Vault
 from arcana_pipelines.errors import BackupRefused
@@ -78,6 +78,9 @@ def _pruned(vault: Vault, oldest: datetime, before: datetime | None) -> Pruned:
             if not is_wanted and (before is None or was_whole or found.kept_at < before):
                 vault.place.delete(found.name)
                 files, size = files + 1, size + found.size
+    for found in list(wal.old_files(vault, kept)):
+        vault.place.delete(found.name)
+        files, size = files + 1, size + found.size
     return Pruned(old, len(kept), files, size)
 
 

@@ -10,10 +10,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from arcana_pipelines.backup import installation, logical, manifest, objects, physical
+from arcana_pipelines.backup import installation, logical, manifest, objects, physical, wal
 from arcana_pipelines.backup.manifest import Manifest
 from arcana_pipelines.backup.vault import Vault, open_vault
 from arcana_pipelines.backup.verify import require_whole
@@ -52,6 +53,7 @@ class Restored:
 
     Attributes:
         manifest: of the backup.
+        at: the moment that the restored shows; aware.
         files: whose bytes were put into the store.
         files_missing: that the backup did not have; the next sync fetches them from the source.
         secrets: the names of variables that were set there and are not set here.
@@ -60,6 +62,7 @@ class Restored:
     """
 
     manifest: Manifest
+    at: datetime
     files: int
     files_missing: int
     secrets: list[str]
@@ -71,7 +74,7 @@ class Restored:
         return {
             "backup_id": self.manifest.backup_id,
             "kind": self.manifest.kind,
-            "at": self.manifest.at.isoformat(),
+            "at": self.at.isoformat(),
             "files": self.files,
             "files_missing": self.files_missing,
             "secrets_to_set": self.secrets,
@@ -89,6 +92,8 @@ class _Work:
     settings: Settings
     scratch: Path
     tell: Tell
+    at: datetime | None
+    changes: list[str]
     notes: list[str] = field(default_factory=list)
     files: int = 0
     files_missing: int = 0
@@ -99,6 +104,7 @@ def restore(
     address: str,
     backup_id: str | None = None,
     *,
+    at: datetime | None = None,
     with_files: bool = True,
     reads_files: bool | None = None,
     tell: Tell = lambda number, of: None,
@@ -106,6 +112,7 @@ def restore(
 ) -> Restored:
     """Restore a backup (the newest, or the one with this id) into the home, or the database, that the settings name.
 
+    `at`: as everything was at this moment (aware), where the server's log of changes was kept.
     `with_files`: their bytes are put into the store; `reads_files`: they are read, by default where they are put.
     `tell` is called with the number of files whose bytes were read or put, and of all. `before_upgrade` gets the
     database as it was backed up, before its schema is brought up to this release.
@@ -118,17 +125,23 @@ def restore(
     """
     started = time.monotonic()
     with open_vault(address, settings) as vault, vault.place.locked(exclusive=False):
-        chosen = manifest.newest(vault) if backup_id is None else manifest.read(vault, backup_id)
+        if at is not None:
+            chosen = wal.backup_before(vault, at)
+        else:
+            chosen = manifest.newest(vault) if backup_id is None else manifest.read(vault, backup_id)
         refuse_newer(chosen)
         if settings.database_url is None:
             _refuse_home(settings.home)
         else:
             _refuse_database(settings, chosen)
         require_whole(vault, chosen, set(), tell, with_files if reads_files is None else reads_files)
+        changes = [] if at is None else wal.needed(vault, chosen, at)
+        for name in changes:
+            vault.get(name)
         said = json.loads(b"".join(vault.read(chosen.folder, chosen.parts[installation.PART])))
         target = _into_home(settings) if settings.database_url is None else _into_database(settings, chosen)
         with target as database:
-            work = _Work(vault, chosen, settings, database.settings.home, tell)
+            work = _Work(vault, chosen, settings, database.settings.home, tell, at, changes)
             if chosen.kind == "logical":
                 _database(work, database)
             else:
@@ -140,7 +153,7 @@ def restore(
             _folders(database)
             (settings.home / SETTINGS).write_text(installation.as_env_file(said), encoding="utf-8")
     return Restored(
-        chosen, work.files, work.files_missing, installation.missing_secrets(said),
+        chosen, at or chosen.at, work.files, work.files_missing, installation.missing_secrets(said),
         [*work.notes, *_keys(chosen, settings)], time.monotonic() - started,
     )  # fmt: skip
 
@@ -249,7 +262,12 @@ def _server(work: _Work, database: Database) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     data = folder / "data"
     physical.unpack(work.vault, manifest.chain(work.vault, work.manifest), folder, data)
-    physical.recover(data, "false", None)
+    scratch = folder / "changes"
+    if work.at is None:
+        physical.recover(data, "false", None)
+    else:
+        physical.recover(data, wal.fetch(work.vault, work.changes, scratch), work.at.isoformat())
+        physical.hand_over(scratch)
     physical.hand_over(data)
     deadline = time.monotonic() + RECOVERY_SECONDS
     while True:
@@ -260,22 +278,33 @@ def _server(work: _Work, database: Database) -> None:
             if "does not answer yet" not in str(error) or time.monotonic() > deadline:
                 raise RestoreFailed(str(error)) from error
     physical.forget_recovery(database)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _files(work: _Work, database: Database) -> None:
     """Put the bytes of files into the store, unless they are there."""
-    missing = set(work.manifest.missing)
+    there = {kept.name for kept in work.vault.place.names("objects/")}
     scratch = incoming_folder(database.settings)
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open_file_store(database.settings) as store:
-        for number, each in enumerate(objects.read_list(work.vault, work.manifest), start=1):
-            if each.sha256 in missing:
+    with open_file_store(database.settings) as store, _named(work, database) as named:
+        for number, each in enumerate(named, start=1):
+            if not there.issuperset(objects.pieces_of(work.vault, each)):
                 work.files_missing += 1
             elif store.size(each.key) != each.size:
                 with objects.as_file(work.vault, each, scratch) as path:
                     store.put(each.key, path, each.sha256, each.size)
                 work.files += 1
             work.tell(number, work.manifest.objects)
+
+
+@contextlib.contextmanager
+def _named(work: _Work, database: Database) -> Iterator[Iterator[objects.Object]]:
+    """The files that the database names: at another moment than the backup's they are others."""
+    if work.at is None:
+        yield objects.read_list(work.vault, work.manifest)
+        return
+    with database.own_connection() as connection, connection.transaction():
+        yield objects.named_by(connection)
 
 
 def _folders(database: Database) -> None:

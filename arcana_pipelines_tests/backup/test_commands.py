@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +105,23 @@ def test_a_drill_says_that_a_backup_is_equal_and_by_what_another_one_differs(
     held = machine.run("backup", "drill", "--from", place)
     assert held["equal"] and held["differences"] == [] and held["searches"] == 2 and held["tables"] > 30
     assert not list((machine.home / "drills").iterdir())
+
+
+def test_a_server_is_restored_as_it_was_at_any_moment(machine: Machine, place: str, tmp_path: Path) -> None:
+    machine.environment["BACKUP_WAL"] = "on"
+    machine.run("backup", "create", "--to", place)
+    page = tmp_path / "export" / "Coffee 2123456789abcdef0123456789abcdef.md"
+    page.write_text("# Coffee\n\nIn the kitchen.\n")
+    machine.run("sync", "acme")
+    moment = datetime.now(UTC).isoformat()
+    page.write_text("# Coffee\n\nThere is none.\n")
+    machine.run("sync", "acme")
+    shipped = machine.run("backup", "wal", "--to", place)
+    assert shipped["segments"] >= 1 and shipped["until"] > moment
+
+    other = Machine(tmp_path / "other", ENCRYPTION_KEY=KEY)
+    assert "does not reach" in other.run("restore", "--from", place, "--at", "2099-01-01T00:00Z", code=2)["error"]
+    assert "from before" in other.run("restore", "--from", place, "--at", "2001-01-01T00:00Z", code=2)["error"]
+    assert not other.home.exists()
+    other.run("restore", "--from", place, "--at", moment)
+    assert "In the kitchen." in other.run("search", "acme", "coffee")["hits"][0]["text"]

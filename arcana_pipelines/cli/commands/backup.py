@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from arcana_pipelines.backup import manifest
+from arcana_pipelines.backup import manifest, wal
 from arcana_pipelines.backup.create import create as make
 from arcana_pipelines.backup.drill import drill as hold
 from arcana_pipelines.backup.manifest import Kind
@@ -18,6 +18,7 @@ from arcana_pipelines.cli.output import json_option, local_time, print_json, say
 from arcana_pipelines.cli.place_of_backups import from_option, place_or
 from arcana_pipelines.cli.progress import counted
 from arcana_pipelines.db.schema import require_current
+from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.settings import load_settings
 
 INCOMPLETE = 3
@@ -173,3 +174,24 @@ def drill(context: click.Context, place: str | None, backup_id: str | None, as_j
             f"{held.rows:,}", held.searches, f"{held.files:,}",
         )  # fmt: skip
     context.exit(0 if held.is_equal else 1)
+
+
+@command.command(name="wal")
+@click.option("--to", "place", metavar="PLACE", help="Where backups are put; by default BACKUP_TO.")
+@json_option
+def wal_(place: str | None, as_json: bool) -> None:
+    """Put the server's log of changes up to now into the place, so that it can be restored as it was at any moment.
+
+    Needs BACKUP_WAL=on, and a backup with --full. For example: arcana backup wal --to /mnt/backups
+    """
+    database = open_database()
+    require_current(database)
+    settings = database.settings
+    if settings.backup_wal != "on":
+        raise WrongUse("BACKUP_WAL is off: set it to on, make a backup with --full, and run this now and then.")
+    with open_vault(place_or(place, settings, "--to"), settings) as vault, vault.place.locked(exclusive=False):
+        done = wal.ship(vault, database)
+    if as_json:
+        print_json(done.as_dict())
+    else:
+        say("{} files of the log in {} MB: up to {}", done.segments, f"{done.size / 1e6:,.1f}", local_time(done.until))

@@ -72,6 +72,8 @@ SERVER_OPTIONS = {
     "jit": "off",
     # What changed since a backup, by which another one has that alone: some kB for each 16 MB of the log of changes.
     "summarize_wal": "on",
+    # A slot of backups whose place is gone fills no disk.
+    "max_slot_wal_keep_size": "8GB",
     "logging_collector": "off",
 }
 
