@@ -159,13 +159,15 @@ class ScheduleTimes(_FromEnvironment):
         schedule_quality: when the golden questions are asked.
         schedule_check_installation: when the schema and the freshness of all workspaces are checked.
         schedule_maintenance: when old records of Dagster's runs are deleted.
-        schedule_time_zone: the zone of all four, by its name: `Asia/Seoul`.
+        schedule_backup: when everything is backed up, where BACKUP_TO says where to.
+        schedule_time_zone: the zone of all five, by its name: `Asia/Seoul`.
     """
 
     schedule_audit: str = "0 3 * * *"
     schedule_quality: str = "0 5 * * *"
     schedule_check_installation: str = "30 5 * * *"
     schedule_maintenance: str = "0 6 * * *"
+    schedule_backup: str = "0 2 * * *"
     schedule_time_zone: str = "UTC"
 
 

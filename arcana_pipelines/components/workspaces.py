@@ -185,6 +185,9 @@ class SchedulesAttributes(_Part):
     maintenance: Annotated[
         str | None, _about("When Dagster's records of old runs are deleted (`maintenance_sweep`), likewise.")
     ] = None
+    backup: Annotated[
+        str | None, _about("When everything is backed up, where BACKUP_TO is set (`backup_sweep`), likewise.")
+    ] = None
     time_zone: Annotated[str | None, _about("The time zone of these times, for example Asia/Seoul.")] = None
 
     def times(self) -> ScheduleTimes:

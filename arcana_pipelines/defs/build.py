@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from arcana_pipelines.defs import assets, checks, freshness_policy, quality
+from arcana_pipelines.defs import assets, backups, checks, freshness_policy, quality
 from arcana_pipelines.defs.file_jobs import FILE_JOBS
 from arcana_pipelines.defs.index_jobs import INDEX_JOBS
-from arcana_pipelines.defs.jobs import installation_job, jobs_for, workspace_jobs
+from arcana_pipelines.defs.jobs import backup_job, installation_job, jobs_for, workspace_jobs
 from arcana_pipelines.defs.maintenance import maintenance
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.defs.schedules import schedules as our_schedules
@@ -42,20 +42,21 @@ def build_defs(
     Raises:
         InvalidSetting: a `SCHEDULE_…` in the environment is not a time.
     """
+    proofs = dg.load_asset_checks_from_modules([backups], asset_key_prefix=key_prefix)
     stepping = dg.load_asset_checks_from_modules([checks], asset_key_prefix=key_prefix)
     installation = [check for check in stepping if check.partitions_def is None]
     health = [check for check in stepping if check.partitions_def is not None]
     by_the_clock = our_schedules(ScheduleTimes()) if schedules is None else schedules
     ours = [
         each
-        for each in dg.load_assets_from_modules([assets, quality], key_prefix=key_prefix)
+        for each in dg.load_assets_from_modules([assets, quality, backups], key_prefix=key_prefix)
         if isinstance(each, dg.AssetsDefinition)
     ]
     jobs = workspace_jobs(health, installation)
     syncs = [job for job in jobs if job.name in jobs_for(Purpose.SYNC)]
     return dg.Definitions(
         assets=freshness_policy.mark(ours, by_the_clock),
-        asset_checks=stepping,
+        asset_checks=[*stepping, *proofs],
         jobs=[
             *jobs,
             *INDEX_JOBS,
@@ -63,6 +64,8 @@ def build_defs(
             *SUMMARY_JOBS,
             installation_job(installation),
             maintenance,
+            backup_job(),
+            backups.ship_changes,
         ],
         sensors=asking_for(syncs, SENSORS if sensors is None else sensors),
         schedules=by_the_clock,

@@ -30,6 +30,8 @@ PROMOTE_JOB = "promote_index"
 ROLLBACK_JOB = "rollback_index"
 PARSE_JOB = "parse_files"
 SUMMARISE_JOB = "summarise_tickets"
+BACKUP_JOB = "back_up"
+SHIP_JOB = "ship_changes"
 AUDIT = "audit"
 # By the asset that reads a workspace the jobs that read it, by what they are for. `READING` says which assets do.
 READERS = {
@@ -57,9 +59,11 @@ PURPOSES = {
     ROLLBACK_JOB: "rollback",
     PARSE_JOB: "parse",
     SUMMARISE_JOB: "summarise",
+    BACKUP_JOB: "backup",
+    SHIP_JOB: "backup",
 }
 # Those that work for the whole installation.
-OF_NO_WORKSPACE = (MAINTENANCE_JOB, CHECK_JOB, SUMMARISE_JOB)
+OF_NO_WORKSPACE = (MAINTENANCE_JOB, CHECK_JOB, SUMMARISE_JOB, BACKUP_JOB, SHIP_JOB)
 
 
 def tags_of(job: str) -> dict[str, str]:
@@ -155,4 +159,16 @@ def installation_job(checks: Sequence[dg.AssetChecksDefinition]) -> dg.Unresolve
         executor_def=dg.in_process_executor,
         description="Is the schema as this release describes it, and every workspace fresh? The schedule "
         "`installation_sweep` runs it.",
+    )
+
+
+def backup_job() -> dg.UnresolvedAssetJobDefinition:
+    """The job of the asset `backups` and its check."""
+    return dg.define_asset_job(
+        BACKUP_JOB,
+        selection=selection("backups"),
+        tags=tags_of(BACKUP_JOB),
+        executor_def=dg.in_process_executor,
+        description="Backs up the installation to BACKUP_TO, deletes old backups, and restores the newest into a "
+        "server of its own to compare it. The schedule `backup_sweep` runs it.",
     )

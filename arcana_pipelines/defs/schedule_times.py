@@ -19,6 +19,7 @@ NAMES = {
     "quality": "quality_sweep",
     "check_installation": "installation_sweep",
     "maintenance": "maintenance_sweep",
+    "backup": "backup_sweep",
 }
 # A schedule has one job, and so there is one of audits for each asset that reads workspaces; all come at one time.
 AUDIT_SCHEDULES = {"notion_pages": NAMES["audit"], "support_tickets": "ticket_audit_sweep"}

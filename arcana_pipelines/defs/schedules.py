@@ -7,8 +7,9 @@ from functools import partial
 
 import dagster as dg
 
+from arcana_pipelines.defs.backups import wanted_backup, wanted_log
 from arcana_pipelines.defs.config import sync_config
-from arcana_pipelines.defs.jobs import AUDIT, CHECK_JOB, MAINTENANCE_JOB, QUALITY_JOB, READERS
+from arcana_pipelines.defs.jobs import AUDIT, BACKUP_JOB, CHECK_JOB, MAINTENANCE_JOB, QUALITY_JOB, READERS, SHIP_JOB
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.schedule_times import AUDIT_SCHEDULES, NAMES, ZONE, cron_of, require_times
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
@@ -44,6 +45,22 @@ def schedules(times: ScheduleTimes) -> list[dg.ScheduleDefinition]:
             "Compare the schema with this release, and look for stale workspaces. After the audits.",
         ),
         _schedule(times, "maintenance", MAINTENANCE_JOB, "Delete what Dagster keeps of old runs."),
+        _schedule(
+            times,
+            "backup",
+            BACKUP_JOB,
+            "Back up everything, where BACKUP_TO is set, and prove it.",
+            wanted_backup,
+        ),
+        dg.ScheduleDefinition(
+            name="backup_log_sweep",
+            job_name=SHIP_JOB,
+            cron_schedule="*/10 * * * *",
+            execution_timezone=cron_of(times, ZONE),
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            description="Put the server's log of changes beside its backups, where BACKUP_WAL is on.",
+            execution_fn=wanted_log,
+        ),
     ]
 
 

@@ -25,6 +25,7 @@ SPECS = {
     "doc_taxonomy": ("notion_index", {"rag_indexes"}, {"taxonomy", "postgres"}),
     "index_targets": ("notion_index", {"rag_indexes", "doc_taxonomy"}, {"postgres"}),
     "retrieval_quality": ("notion_index", {"rag_indexes"}, {"postgres"}),
+    "backups": ("notion_index", set(), {"postgres"}),
 }
 
 
@@ -43,7 +44,8 @@ def test_the_assets_are_what_the_design_says() -> None:
         assert spec.description
         assert spec.owners
         assert spec.code_version
-        assert spec.partitions_def == dg.DynamicPartitionsDefinition(name="arcana_workspace")
+        of_a_workspace = dg.DynamicPartitionsDefinition(name="arcana_workspace")
+        assert spec.partitions_def == (None if spec.key.path == ["backups"] else of_a_workspace)
 
 
 def test_sensors_and_schedules_run_from_the_start() -> None:
@@ -55,7 +57,15 @@ def test_sensors_and_schedules_run_from_the_start() -> None:
     )
     schedules = {schedule.name: schedule.default_status for schedule in defs.schedules or ()}
     assert schedules == dict.fromkeys(
-        ("audit_sweep", "ticket_audit_sweep", "quality_sweep", "installation_sweep", "maintenance_sweep"),
+        (
+            "audit_sweep",
+            "ticket_audit_sweep",
+            "quality_sweep",
+            "installation_sweep",
+            "maintenance_sweep",
+            "backup_sweep",
+            "backup_log_sweep",
+        ),
         dg.DefaultScheduleStatus.RUNNING,
     )
 

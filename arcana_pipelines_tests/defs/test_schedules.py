@@ -9,7 +9,13 @@ from arcana_pipelines.defs.schedules import schedules
 from arcana_pipelines.errors import InvalidSetting
 from arcana_pipelines.settings import ScheduleTimes
 
-VARIABLES = ("SCHEDULE_AUDIT", "SCHEDULE_QUALITY", "SCHEDULE_CHECK_INSTALLATION", "SCHEDULE_MAINTENANCE")
+VARIABLES = (
+    "SCHEDULE_AUDIT",
+    "SCHEDULE_QUALITY",
+    "SCHEDULE_CHECK_INSTALLATION",
+    "SCHEDULE_MAINTENANCE",
+    "SCHEDULE_BACKUP",
+)
 
 
 def _times() -> dict[str, tuple[object, str | None]]:
@@ -26,6 +32,8 @@ def test_every_schedule_is_at_the_time_of_its_variable_in_the_one_time_zone(monk
         "quality_sweep": ("10 8 * * MON-FRI", "Asia/Seoul"),
         "installation_sweep": ("10 9 * * MON-FRI", "Asia/Seoul"),
         "maintenance_sweep": ("10 10 * * MON-FRI", "Asia/Seoul"),
+        "backup_sweep": ("10 11 * * MON-FRI", "Asia/Seoul"),
+        "backup_log_sweep": ("*/10 * * * *", "Asia/Seoul"),
     }
 
 

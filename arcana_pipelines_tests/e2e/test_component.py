@@ -135,6 +135,8 @@ def test_times_that_are_left_out_are_those_of_the_environment(monkeypatch: pytes
             "quality_sweep": ("0 4 * * *", "Europe/Berlin"),
             "installation_sweep": ("30 5 * * *", "Europe/Berlin"),
             "maintenance_sweep": (),
+            "backup_sweep": ("0 2 * * *", "Europe/Berlin"),
+            "backup_log_sweep": ("*/10 * * * *", "Europe/Berlin"),
         }
 
 
