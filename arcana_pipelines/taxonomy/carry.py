@@ -27,6 +27,8 @@ from arcana_pipelines.taxonomy.labels import spell_path
 load_sql = statements_beside(__file__)
 
 DOCUMENTS_A_BATCH = 5_000
+# From so many rows on, searches are planned anew: of a version that nobody has counted they expect one row.
+MANY_ROWS = 1_000
 # A sync that removes documents meanwhile: they are not there any more when the same is done again.
 again = retry(
     retry=retry_if_exception_type((DeadlockDetected, ForeignKeyViolation)), stop=stop_after_attempt(5), reraise=True
@@ -153,14 +155,16 @@ def back(connection: Connection, workspace_id: UUID, old: str, new: str, steps: 
 
 def carry_ahead(connection: Connection, way: Way) -> None:
     """Carry what there is now, some documents at a time, each in a transaction of its own."""
-    for documents in _batches(documents_of(connection, way)):
-        _carry_alone(connection, way, documents)
+    written = sum(_carry_alone(connection, way, documents) for documents in _batches(documents_of(connection, way)))
+    if written >= MANY_ROWS:
+        with connection.transaction():
+            connection.execute("ANALYZE doc_taxonomy")
 
 
 @again
-def _carry_alone(connection: Connection, way: Way, documents: Sequence[UUID]) -> None:
+def _carry_alone(connection: Connection, way: Way, documents: Sequence[UUID]) -> int:
     with connection.transaction():
-        carry(connection, way, documents)
+        return carry(connection, way, documents).written
 
 
 def carry(connection: Connection, way: Way, documents: Sequence[UUID], writes: bool = True) -> Carried:

@@ -336,6 +336,19 @@ def test_what_a_sync_was_in_the_way_of_is_done_again(library: Library, monkeypat
     assert library.topics(document) == {"A": "given 1"}
 
 
+def test_searches_are_planned_for_many_topics_that_were_carried(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carry, "MANY_ROWS", 1)
+    (document,) = library.documents(1)
+    library.release("A")
+    library.assign(document, "A")
+    known = "SELECT reltuples::int FROM pg_class WHERE oid = 'doc_taxonomy'::regclass"
+    assert library.connection.execute(known).fetchall() == [(-1,)]
+    library.release("A", "B")
+    assert library.connection.execute(known).fetchall() == [(2,)]
+
+
 # Back
 
 
