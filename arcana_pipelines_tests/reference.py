@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "arcana_pipelines"
 FOLDER = ROOT / "docs" / "reference"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
+MONITORING = ROOT / "docs" / "monitoring.md"
+BEGIN_FIGURES, END_FIGURES = "<!-- table of figures: make reference -->", "<!-- end of the table -->"
 BEGIN, END = "<!-- drawing of rooms: make reference -->", "<!-- end of the drawing -->"
 NOTE = "<!-- Written by `make reference`; do not edit. -->"
 
@@ -305,6 +307,38 @@ def architecture() -> str:
     return before + drawing() + after
 
 
+def figures() -> list[tuple[str, str, tuple[str, ...], str, str]]:
+    """What Prometheus is told: name in queries, kind, labels, meaning, and whether it is counted or read."""
+    from prometheus_client.metrics import MetricWrapperBase
+
+    from arcana_pipelines.db.engine import Database
+    from arcana_pipelines.monitoring.catalogue import FIGURES
+    from arcana_pipelines.settings import Settings
+    from arcana_pipelines.web.metrics import OF_CACHES, OF_LOOKUPS, Metrics
+
+    metrics = Metrics(Database(Settings(database_url="postgresql://nobody@localhost/nothing")))  # type: ignore[arg-type]
+    counted = []
+    for collector in {id(each): each for each in metrics.registry._names_to_collectors.values()}.values():
+        if isinstance(collector, MetricWrapperBase):
+            name = f"{collector._name}_total" if collector._type == "counter" else collector._name
+            counted.append((name, collector._type, collector._labelnames, collector._documentation, "server"))
+    for figure in (*OF_CACHES, *OF_LOOKUPS):
+        counted.append((figure.shown, figure.kind, figure.labels, figure.help, "server"))
+    read = [(each.shown, each.kind, each.labels, each.help, "database") for each in FIGURES]
+    return [*sorted(counted), *read]
+
+
+def monitoring() -> str:
+    """The page with the table of figures between its two markers written anew."""
+    page = MONITORING.read_text(encoding="utf-8")
+    rows = [
+        [f"`{name}`", kind, ", ".join(f"`{label}`" for label in labels), _cell(meaning), by]
+        for name, kind, labels, meaning, by in figures()
+    ]
+    table = "\n".join([BEGIN_FIGURES, "", *_table(["name", "kind", "labels", "meaning", "of"], rows), "", END_FIGURES])
+    return page.split(BEGIN_FIGURES)[0] + table + page.split(END_FIGURES)[1]
+
+
 PAGES: dict[Path, Callable[[], str]] = {
     FOLDER / "cli.md": cli,
     FOLDER / "settings.md": settings,
@@ -313,6 +347,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     FOLDER / "rooms.md": rooms,
     FOLDER / "definitions.json": definitions,
     ARCHITECTURE: architecture,
+    MONITORING: monitoring,
 }
 
 

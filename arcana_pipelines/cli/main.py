@@ -31,6 +31,7 @@ _COMMANDS = {
     "index": "Make, rebuild, verify, promote, roll back and drop indexes.",
     "key": "Make, list, rotate and revoke the keys of programs that use `arcana serve`.",
     "mcp": "Serve searches and documents to an assistant over MCP, on standard input and output.",
+    "metrics": "Tell Prometheus what the database says: once, at an address, or in a file.",
     "report": "Show what was learned from the use of `arcana serve`: of all workspaces, or of one.",
     "restore": "Restore a backup into an empty ARCANA_HOME, or an empty DATABASE_URL; anything else is refused.",
     "retry": "Sync a workspace and take up what waits in quarantine, without waiting for its time.",

@@ -111,6 +111,9 @@ class TopicLookup:
         self._near: _Kept[Near] = _Kept(most, NOWHERE_SECONDS, clock)
         self._under_way: dict[Hashable, Future[_Answers]] = {}
         self._asked = self._distinct = self._misses = self._missing = 0
+        self._clock = clock
+        # Is told how many seconds each call took.
+        self.on_found: Callable[[float], object] | None = None
 
     def find(
         self, connection: Connection, workspace_id: UUID, paths: Collection[Path], version: str | None = None
@@ -153,6 +156,7 @@ class TopicLookup:
             )  # fmt: skip
 
     def _find(self, connection: Connection, release: _Release, paths: Collection[Path]) -> Mapping[Path, UUID]:
+        began = self._clock()
         wanted = dict.fromkeys(paths)
         # A draft is another one tomorrow.
         answers = self._kept(connection, release, wanted) if release.released_at else _ask(connection, release, wanted)
@@ -162,6 +166,8 @@ class TopicLookup:
             self._distinct += len(wanted)
             self._missing += len(wanted) - len(found)
             self._misses += 0 if release.released_at else len(wanted)
+        if self.on_found is not None:
+            self.on_found(self._clock() - began)
         return found
 
     def _kept(self, connection: Connection, release: _Release, wanted: Iterable[Path]) -> _Answers:

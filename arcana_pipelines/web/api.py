@@ -134,9 +134,7 @@ def make_api(
     if gate.oauth is not None:
         add_metadata(app, gate.oauth)
     if administration is not None:
-        metrics.watch_targets(administration.database)
-        metrics.watch_summaries(administration.database)
-        metrics.watch_topics(administration.database)
+        metrics.watch_installation(administration.database)
         add_administration(app, gate, database, administration)
         add_uploads(app, gate, database, administration.database)
         app.router.routes.append(webhooks.make_route(administration.database))

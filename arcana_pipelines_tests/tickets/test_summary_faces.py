@@ -106,7 +106,9 @@ def test_usage_shows_tokens_by_month_and_model(helpdesk: Helpdesk, arcana: Calla
 
 def test_prometheus_is_told_how_many_there_are(helpdesk: Helpdesk, chat: EmbeddingServer) -> None:
     metrics = Metrics(helpdesk.database)
-    metrics.watch_summaries(helpdesk.database)
+    metrics.watch_installation(helpdesk.database)
+    assert metrics.figures is not None
+    metrics.figures.kept_seconds = 0
     told = metrics.registry.get_sample_value
     assert told("arcana_summaries", {"workspace": "acme", "state": "made"}) is None
     helpdesk.fill(3)
