@@ -25,6 +25,7 @@ from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.requirements.routes import ALL_SCOPES, THERE, Route, may_everything, routes_with_key
 from arcana_pipelines_tests.tenants import Tenant
 from arcana_pipelines_tests.ticket_rows import add_desk
+from arcana_pipelines_tests.topics import release
 from arcana_pipelines_tests.web.conftest import SALT, Api
 
 # What no company owns.
@@ -182,6 +183,8 @@ class TestRoutes:
                 str(conversations.begin(connection, of.company_id, of.workspace_id, "default", key.key_id, 30)[0])
                 for of in (globex, acme)
             ]
+            release(connection, acme.workspace_id, ["Ours"])
+            theirs = release(connection, globex.workspace_id, ["Theirs"])["Theirs"]
         document, chunk_id, build_id = map(str, ids)
         nobody_s = str(uuid4())
         return {
@@ -197,6 +200,7 @@ class TestRoutes:
             "key_id": [(key.key_id, "zzzzzzzz")],
             "below": [(document, nobody_s)],
             "links_to": [(document, nobody_s)],
+            "topic": [(str(theirs), nobody_s), ("Theirs", "Nobody")],
         }
 
     def _asked(self, route: Route, foreign: Mapping[str, list[tuple[str, str]]]) -> Iterator[tuple[Any, Any, str, str]]:
