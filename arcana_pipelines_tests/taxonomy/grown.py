@@ -40,9 +40,10 @@ class Grown:
         changed = dict(self.rows)
         chosen = self._random.sample(self.leaves, moves + splits + 2 * merges)
         moved, split, merged = chosen[:moves], chosen[moves : moves + splits], chosen[moves + splits :]
-        inner = [row.parent for row in self.rows.values() if isinstance(row.parent, UUID)]
+        inner = sorted({row.parent for row in self.rows.values() if isinstance(row.parent, UUID)})
         for node_id in moved:
-            changed[node_id] = replace(changed[node_id], parent=self._random.choice(inner))
+            others = [parent for parent in inner if parent != changed[node_id].parent]
+            changed[node_id] = replace(changed[node_id], parent=self._random.choice(others))
         for node_id in split:
             gone = changed.pop(node_id)
             for part in "AB":
