@@ -288,9 +288,11 @@ class _Work:
             if compared.near is None:
                 self._foreign += 1
                 continue
-            found = suggestions(compared.near, topics, refused.get(compared.document_id, ()))
+            without = refused.get(compared.document_id, ())
+            found = suggestions(compared.near, topics, without)
             if found and (confidence := self._confidence(found[0], topics)) >= self._settings.suggest_at:
-                is_sure = self._curve is not None and confidence >= self._settings.accept_at
+                # The curve is of first suggestions: after a rejection a person is asked again.
+                is_sure = self._curve is not None and not without and confidence >= self._settings.accept_at
                 for each in found[:1] if is_sure else found:
                     # Those behind the first are what a person may choose instead.
                     sure = min(confidence, self._confidence(each, topics))

@@ -13,7 +13,7 @@ import numpy as np
 
 from arcana_pipelines.classification.classify import ClassificationReport, classify
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.query import scalar
+from arcana_pipelines.db.query import scalar, scalars
 from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.embedding.protocol import Embedded, Vectors
 from arcana_pipelines.taxonomy import versions
@@ -129,6 +129,16 @@ class Handbook:
         )
         assert found is not None, title
         return found
+
+    def others(self, count: int) -> list[UUID]:
+        """New documents, which are not there any more: what people said of them still counts."""
+        return scalars(
+            self.connection,
+            "INSERT INTO document (workspace_id, company_id, platform, user_id, path, deleted_at) "
+            "SELECT workspace_id, company_id, platform, user_id, text2ltree('w.o' || number), now() "
+            "FROM workspace, generate_series(1, %s) AS number WHERE workspace_id = %s RETURNING document_id",
+            [count, self.workspace_id],
+        )
 
     def classify(self, terms: PricingPolicy | None = None) -> ClassificationReport:
         return classify(self.connection, self.workspace_id, self.open_embedder, terms)

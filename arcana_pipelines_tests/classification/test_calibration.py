@@ -61,7 +61,7 @@ def test_a_curve_is_made_of_a_quarter_more_decisions_than_the_one_before() -> No
     assert [counted(decisions) for decisions in (0, 49, 50, 61, 62, 76, 77, 96)] == [0, 0, 50, 50, 62, 62, 77, 96]
 
 
-def test_decisions_on_what_the_model_said_first_count_and_no_others(handbook: Handbook) -> None:
+def test_the_first_decision_on_a_document_counts_if_it_is_on_what_the_model_said_first(handbook: Handbook) -> None:
     handbook.release()
     suggested = {"origin": "nearest", "model": "mine"}
     handbook.decide("Vacation policy", "People", "accepted", **suggested, margin=0.5)
@@ -70,8 +70,9 @@ def test_decisions_on_what_the_model_said_first_count_and_no_others(handbook: Ha
     handbook.decide("Battery care", "Robots", "accepted", origin="rule")
     handbook.connection.execute(
         "INSERT INTO taxonomy_decision (doc_id, node_id, workspace_id, verdict, decided_by, origin, margin, model) "
-        "SELECT %s, gen_random_uuid(), %s, 'accepted', 'user:kim', 'nearest', 0.5, 'mine' FROM generate_series(1, 48)",
-        [handbook.document("Battery care"), handbook.workspace_id],
+        "SELECT doc_id, gen_random_uuid(), %s, 'accepted', 'user:kim', 'nearest', 0.5, 'mine' "
+        "FROM unnest(%s::uuid[]) AS doc_id, generate_series(1, 2)",
+        [handbook.workspace_id, handbook.others(48)],
     )
     assert curve_of(handbook.connection, handbook.workspace_id, "mine") == (None, 0)
     handbook.decide("휴가 규정", "People", "accepted", **suggested, margin=0.5)

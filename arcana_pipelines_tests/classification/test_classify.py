@@ -204,6 +204,13 @@ def test_after_50_decisions_what_people_mostly_reject_is_not_suggested(waiting: 
     assert any("0 of 3 documents have a topic, and none is suggested" in problem for problem in report.problems)
 
 
+def test_after_a_rejection_a_person_is_asked_again_however_sure_the_next_topic_seems(waiting: Handbook) -> None:
+    _decide(waiting, 50, accepted=True)
+    waiting.decide("Vacation policy", "People/Leave", "rejected")
+    waiting.classify()
+    assert all(how == "nearest?" for how in waiting.topics("Vacation policy").values())
+
+
 def test_thresholds_are_the_workspaces_own(waiting: Handbook) -> None:
     _decide(waiting, 50, accepted=True)
     waiting.connection.execute(
@@ -357,7 +364,7 @@ def _decide(waiting: Handbook, times: int, accepted: bool) -> None:
     """Decisions of people on other suggestions of the same model, at every margin."""
     waiting.connection.execute(
         "INSERT INTO taxonomy_decision (doc_id, node_id, workspace_id, verdict, decided_by, origin, margin, model) "
-        "SELECT %s, gen_random_uuid(), i.workspace_id, %s, 'user:kim', 'nearest', number / 1000.0, i.embedding_model "
-        "FROM rag_indexes i, generate_series(1, %s) AS number",
-        [waiting.document("휴가 규정"), "accepted" if accepted else "rejected", times],
+        "SELECT d.document_id, gen_random_uuid(), i.workspace_id, %s, 'user:kim', 'nearest', number / 1000.0, "
+        "i.embedding_model FROM rag_indexes i, unnest(%s::uuid[]) WITH ORDINALITY AS d (document_id, number)",
+        ["accepted" if accepted else "rejected", waiting.others(times)],
     )
