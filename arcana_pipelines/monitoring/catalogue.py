@@ -101,6 +101,10 @@ FIGURES = (
     Figure("arcana_alerts", "Open alerts; `broken` or `waiting` for a person.", ("cause", "severity", "workspace")),
     Figure("arcana_alerts_untold", "Alerts that could not be told for ten minutes."),
     Figure("arcana_component_state", "0: as it should be; 1: degraded; 2: down.", ("component",)),
+    # Backups, where BACKUP_TO is set; read every ten minutes.
+    Figure("arcana_backup_place_up", "1: the place of backups answers."),
+    Figure("arcana_backup_timestamp_seconds", "The moment that the newest backup shows; 0: there is none."),
+    Figure("arcana_backup_proven_timestamp_seconds", "When a drill last found a backup equal; 0: never."),
     # The server below.
     Figure("arcana_database_bytes", "What the database takes on its disk."),
     Figure("arcana_table_bytes", "What a table takes, with its indexes and all of its parts.", ("table",)),

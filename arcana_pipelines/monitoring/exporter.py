@@ -13,11 +13,15 @@ from prometheus_client.registry import Collector
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.monitoring.backups import read_backups
 from arcana_pipelines.monitoring.catalogue import BY_NAME
-from arcana_pipelines.monitoring.figures import Sample, read
+from arcana_pipelines.monitoring.figures import read
+from arcana_pipelines.monitoring.sample import Sample
 
 # Several Prometheuses, or an impatient one, do not make the database work more often.
 KEPT_SECONDS = 15.0
+# To list a bucket takes a while, and costs something.
+BACKUPS_KEPT_SECONDS = 600.0
 
 
 class Figures(Collector):
@@ -29,8 +33,9 @@ class Figures(Collector):
         """`database`: as the application. `clock` gives seconds that only grow."""
         self._database, self.kept_seconds, self._clock = database, kept_seconds, clock
         self._lock = threading.Lock()
-        self._read_at = float("-inf")
+        self._read_at = self._backups_read_at = float("-inf")
         self._samples: list[Sample] = []
+        self._of_backups: list[Sample] = []
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: the names are registered without asking the database."""
@@ -41,7 +46,9 @@ class Figures(Collector):
         with self._lock:
             if self._clock() - self._read_at >= self.kept_seconds:
                 self._samples, self._read_at = read(self._database), self._clock()
-            samples = self._samples
+            if self._clock() - self._backups_read_at >= BACKUPS_KEPT_SECONDS:
+                self._of_backups, self._backups_read_at = list(read_backups(self._database.settings)), self._clock()
+            samples = [*self._samples, *self._of_backups]
         yield from _families(samples)
 
 

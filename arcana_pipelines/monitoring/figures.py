@@ -17,6 +17,7 @@ from arcana_pipelines.db.query import rows, scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.targets.targets import all_targets
+from arcana_pipelines.monitoring.sample import Sample
 from arcana_pipelines.monitoring.statements import SLOW_SECONDS, slowest
 from arcana_pipelines.operations.alerts import BROKEN, LEVELS, open_alerts
 from arcana_pipelines.taxonomy.counts import ORIGINS, topic_counts
@@ -28,15 +29,6 @@ log = logging.getLogger(__name__)
 
 # A figure that takes longer is not worth a server's time.
 _TIMEOUT = "SELECT set_config('statement_timeout', '20s', true)"
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A value of a figure of the catalogue, with its labels in the catalogue's order."""
-
-    name: str
-    labels: tuple[str, ...]
-    value: float
 
 
 def read(database: Database) -> list[Sample]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import SecretStr
 
+from arcana_pipelines.backup.vault import open_vault
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.indexes.targets.targets import add_target
 from arcana_pipelines.monitoring import exporter
@@ -198,6 +200,30 @@ def test_it_is_read_once_in_fifteen_seconds_however_often_it_is_asked_for(
         now[0] = moment
         list(figures.collect())
     assert readings == [100.0, 115.0, 131.0]
+
+
+def test_backups_are_told_by_their_place_and_seldom_asked_for(database: Database, tmp_path: Path) -> None:
+    def told(database: Database) -> dict[str, float]:
+        registry = CollectorRegistry()
+        registry.register(Figures(database))
+        return {
+            sample.name: sample.value
+            for family in registry.collect()
+            for sample in family.samples
+            if sample.name.startswith("arcana_backup")
+        }
+
+    assert told(database) == {}
+    away = database.settings.model_copy(update={"backup_to": str(tmp_path / "away")})
+    with closing(Database(away)) as other:
+        assert told(other) == {"arcana_backup_place_up": 0}
+    settings = database.settings.model_copy(update={"backup_to": str(tmp_path / "backups")})
+    with open_vault(settings.backup_to, settings, may_make=True), closing(Database(settings)) as other:
+        assert told(other) == {
+            "arcana_backup_place_up": 1,
+            "arcana_backup_timestamp_seconds": 0,
+            "arcana_backup_proven_timestamp_seconds": 0,
+        }
 
 
 def test_dagsters_queue_is_told_where_dagster_keeps_its_runs_beside_us(database: Database) -> None:
