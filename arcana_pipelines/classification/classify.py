@@ -148,7 +148,9 @@ class _Work:
         self._rules = rules_of(connection, workspace_id, version)
         self._resting = {rule.rule_id for rule in self._rules if rule.rests}
         self.notes += [f"The rule '{rule.name}' rests: {rule.rests}" for rule in self._rules if rule.rests]
-        self._settings = find(connection, _Settings, load_sql("settings"), [workspace_id]) or _Settings()
+        self._settings = (
+            find(connection, _Settings, load_sql("settings"), {"workspace_id": workspace_id}) or _Settings()
+        )
         self._build = _serving_build(connection, workspace_id)
         self._curve: Curve | None = None
         if self._build is not None:

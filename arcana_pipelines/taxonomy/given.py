@@ -149,7 +149,7 @@ def _decide(
             "nodes": list(chosen.nodes.values()),
             "by": by,
         }
-        changed = query.scalars(connection, load_sql("assign" if is_assigned else "unassign"), key)
+        changed = query.scalars(connection, load_sql("assign") if is_assigned else load_sql("unassign"), key)
         found = topics_of(connection, workspace_id, [document_id])[document_id]
         if changed:
             about = {"version": chosen.version, "topics": _spelled(changed)}
