@@ -80,8 +80,10 @@ def folder_of(backup_id: str) -> str:
 
 
 def write(vault: Vault, manifest: Manifest) -> None:
-    """Make a backup of what was written."""
+    """Make a backup of what was written, when all of it is on the disk."""
+    vault.place.settle()
     vault.put(f"{manifest.folder}/{_FILE}", json.dumps(manifest.as_dict()).encode())
+    vault.place.settle()
 
 
 def read(vault: Vault, backup_id: str) -> Manifest:

@@ -11,7 +11,7 @@ from heapq import merge
 from itertools import groupby
 from pathlib import Path
 
-from arcana_pipelines.backup.manifest import Manifest
+from arcana_pipelines.backup.manifest import Manifest, all_ids, all_of
 from arcana_pipelines.backup.sealing import PIECE_BYTES
 from arcana_pipelines.backup.vault import Part, PartWriter, Vault, piece_name
 from arcana_pipelines.db.engine import Connection
@@ -85,12 +85,22 @@ def read_list(vault: Vault, manifest: Manifest) -> Iterator[Object]:
 class Copier:
     """Copies objects into the place that it has not yet."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, backup_id: str) -> None:
+        """For the backup with this id, which is not whole yet."""
         self._vault = vault
         self._there = {kept.name for kept in vault.place.names("objects/")}
+        if {each for each, is_whole in all_ids(vault).items() if not is_whole} - {backup_id}:
+            # Of one that was interrupted, with the machine perhaps, some may not be what they seem.
+            self._there &= {
+                name for each in all_of(vault) for found in read_list(vault, each) for name in pieces_of(vault, found)
+            }
         self.kept = 0
         self.copied = 0
         self.missing: list[str] = []
+
+    def look_again(self) -> None:
+        """Somebody may have deleted what was there."""
+        self._there = {kept.name for kept in self._vault.place.names("objects/")}
 
     def copy(self, store: FileStore, each: Object) -> None:
         """Copy one, unless it is there. What the store has not, or has with other bytes, is noted."""

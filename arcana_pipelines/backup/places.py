@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import re
@@ -13,10 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from arcana_pipelines.errors import BackupRefused
+from arcana_pipelines.files.stores.registry import open_bucket
 from arcana_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from arcana_pipelines.files.stores.s3 import Bucket
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 # Of a file that is not whole yet: no name of ours begins so.
@@ -52,7 +58,11 @@ class Place(Protocol):
     has_locks: bool
 
     def put(self, name: str, content: bytes) -> None:
-        """Keep a file; one of this name that is there is replaced in one step."""
+        """Keep a file; one of this name that is there is replaced in one step. It may reach the disk later."""
+        ...
+
+    def settle(self) -> None:
+        """Return when all that was put is on the disk."""
         ...
 
     def get(self, name: str) -> bytes | None:
@@ -93,7 +103,12 @@ def open_place(address: str, settings: Settings, may_make: bool = False) -> Iter
         BackupRefused: there is no such place, or it cannot be used.
     """
     if "://" in address:
-        raise BackupRefused("A place of backups is the path of a folder.")
+        parts = urlsplit(address)
+        if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment or "@" in parts.netloc:
+            raise BackupRefused("A place of backups is the path of a folder, or s3://BUCKET/PREFIX.")
+        with open_bucket(settings, parts.netloc) as bucket:
+            yield BucketPlace(bucket, parts.path.strip("/"), address)
+        return
     place: Place = FolderPlace(Path(address).expanduser().absolute(), may_make)
     try:
         yield place
@@ -125,14 +140,21 @@ class FolderPlace:
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
                 os.replace(new, path)
             except BaseException:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(new)
                 raise
-            _sync_folder(path.parent)
+
+    def settle(self) -> None:
+        """See `Place.settle`. To wait for each file by itself would take most of the time of a backup."""
+        with self._telling():
+            handle = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                if ctypes.CDLL(None, use_errno=True).syncfs(handle):
+                    raise OSError(ctypes.get_errno(), "its file system cannot be written to the disk")
+            finally:
+                os.close(handle)
 
     def get(self, name: str) -> bytes | None:
         """See `Place.get`."""
@@ -216,9 +238,49 @@ class FolderPlace:
             ) from error
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+class BucketPlace:
+    """See `Place`: objects in a bucket, below a prefix. It knows no locks: what is young is left alone by who deletes.
+
+    Raises, in the place of BackupRefused:
+        FileStoreRefused, FileStoreUnreachable: what the service says, and what to do.
+    """
+
+    has_locks = False
+
+    def __init__(self, bucket: Bucket, prefix: str, address: str) -> None:
+        """`address` is what it is called; it has no secrets."""
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self.shown = address
+
+    def put(self, name: str, content: bytes) -> None:
+        """See `Place.put`."""
+        self._bucket.put(self._prefix + name, content)
+
+    def settle(self) -> None:
+        """See `Place.settle`: an object that was put is there."""
+
+    def get(self, name: str) -> bytes | None:
+        """See `Place.get`."""
+        return self._bucket.get(self._prefix + name)
+
+    def names(self, prefix: str) -> Iterator[Kept]:
+        """See `Place.names`."""
+        for each in self._bucket.names(self._prefix + prefix):
+            yield Kept(each.key.removeprefix(self._prefix), each.size, each.stored_at)
+
+    def delete(self, name: str) -> None:
+        """See `Place.delete`."""
+        self._bucket.delete(self._prefix + name)
+
+    def leftovers(self) -> Iterator[Kept]:
+        """See `Place.leftovers`: an object is whole or not there."""
+        return iter(())
+
+    @contextmanager
+    def locked(self, exclusive: bool) -> Iterator[bool]:
+        """See `Place.locked`."""
+        yield False
+
+    def close(self) -> None:
+        """See `Place.close`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,6 +56,7 @@ def prune(vault: Vault, days: int, now: datetime) -> Pruned:
 def _pruned(vault: Vault, oldest: datetime, before: datetime | None) -> Pruned:
     """`before`: what was put there since is left alone where no backup names it; None: it is nobody's."""
     every = list(manifest.all_of(vault))
+    states = defaultdict(bool, manifest.all_ids(vault))
     kept = kept_ones(every, oldest)
     kept_ids = {each.backup_id for each in kept}
     named = {
@@ -67,8 +69,12 @@ def _pruned(vault: Vault, oldest: datetime, before: datetime | None) -> Pruned:
     for found in list(vault.place.leftovers()):
         if before is None or found.kept_at < before:
             vault.place.delete(found.name)
+    # What is being made names some that no whole one does.
+    is_busy = before is not None and any(
+        kept.kept_at >= before and not states[kept.name.split("/")[1]] for kept in vault.place.names("backups/")
+    )
     whole = {each.backup_id for each in every}
-    for folder in ("backups/", "objects/"):
+    for folder in ("backups/",) if is_busy else ("backups/", "objects/"):
         for found in vault.place.names(folder):
             if folder == "objects/":
                 is_wanted, was_whole = found.name in named, False

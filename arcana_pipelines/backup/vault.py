@@ -184,8 +184,10 @@ def _begin(place: Place, settings: Settings) -> Vault:
     if settings.encryption_key is not None:
         key = os.urandom(32)
         _wrap(place, place_id, KeyRing.of(settings).current, key)
+    place.settle()
     about = {"format": FORMAT, "place_id": place_id, "is_encrypted": key is not None}
     place.put(_ABOUT, json.dumps(about).encode())
+    place.settle()
     return Vault(place, Sealer(key), place_id)
 
 
@@ -207,6 +209,7 @@ def _key_of(place: Place, place_id: str, settings: Settings, may_make: bool) -> 
         if each is not ring.current and may_make:
             # From now on the new one opens it, and the old one, which may be known to others, does not.
             _wrap(place, place_id, ring.current, key)
+            place.settle()
             place.delete(_wrapped_name(each))
         return key
     known = ", ".join(sorted(each.name[5:-4] for each in place.names("keys/")))

@@ -116,6 +116,10 @@ def ship(vault: Vault, database: Database) -> Shipped:
             message = words(done.stderr, done.returncode, address)
             raise BackupFailed(f"The log of changes could not be read: {program.path} said: {message}")
         number, size = _put(vault, folder, system_id)
+        vault.place.settle()
+        for path in folder.iterdir():
+            if _FILE.fullmatch(path.name):
+                path.unlink()
         vault.put(_until_name(system_id), json.dumps({"until": until.isoformat()}).encode())
     return Shipped(number, size, until)
 
@@ -241,7 +245,6 @@ def _put(vault: Vault, folder: Path, system_id: str) -> tuple[int, int]:
                 f"Another server with the history of this one ships its log into {vault.place.shown}: give this one a "
                 "place of its own."
             )
-        path.unlink()
     return number, size
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from arcana_pipelines.backup import logical, manifest, objects
 from arcana_pipelines.backup.copying import copying
@@ -15,12 +17,14 @@ from arcana_pipelines.backup.create import create
 from arcana_pipelines.backup.restore import restore
 from arcana_pipelines.backup.vault import open_vault
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.errors import BackupRefused, FileStoreRefused
 from arcana_pipelines.files.stores.registry import key_of, open_file_store
 from arcana_pipelines.pipeline import document_files
 from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.indexed_workspace import IndexedWorkspace
 from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines_tests.files.buckets import BucketServer
 
 BIG = bytes(range(256)) * 70_000  # 17.9 MB, in two pieces
 
@@ -136,3 +140,25 @@ def test_none_is_swept_while_a_backup_copies(arcana_index: IndexedWorkspace, kee
             assert store.size(key) is not None
         document_files._sweep(session, store)
         assert store.size(key) is None
+
+
+def test_a_place_in_a_bucket(
+    arcana_index: IndexedWorkspace, keep: Callable[[bytes], str], nanio: BucketServer, empty: Settings
+) -> None:
+    named = nanio.environment(nanio.new_bucket())
+    more = {
+        "s3_endpoint_url": nanio.endpoint,
+        "s3_access_key": SecretStr("test"),
+        "s3_secret_key": SecretStr(nanio.secret_key),
+    }
+    place = f"s3://{named['S3_BUCKET_NAME']}/ours"
+    key = keep(BIG)
+    with closing(Database(arcana_index.database.settings.model_copy(update=more))) as database:
+        made = create(database, place).manifest
+    done = restore(empty.model_copy(update=more), place)
+    assert done.manifest == made and _content(empty, key) == BIG
+    with pytest.raises(FileStoreRefused, match="no such bucket"):
+        restore(empty.model_copy(update=more), "s3://no-such-bucket/ours")
+    for wrong in ("s3://", "http://bucket/x", "s3://key:secret@bucket/x"):
+        with pytest.raises(BackupRefused, match="is the path of a folder, or"):
+            restore(empty.model_copy(update=more), wrong)

@@ -18,6 +18,7 @@ from arcana_pipelines.backup.vault import PartWriter, Vault, open_vault
 from arcana_pipelines.backup.verify import require_whole
 from arcana_pipelines.errors import BackupDamaged, BackupRefused
 from arcana_pipelines.settings import Settings
+from arcana_pipelines_tests.files.buckets import BucketServer
 
 NOW = datetime(2026, 11, 30, 3, tzinfo=UTC)
 
@@ -47,7 +48,7 @@ def _make(vault: Vault, days: int, files: list[bytes], parent: Manifest | None =
         backup_id=backup_id, kind="full" if parent is None else "incremental", at=at, finished_at=at, seconds=1.0,
         release="0", revision="0044", schema="public", server=18,
         parts={part.name: part for part in (writer.part, listed)}, objects=number, object_bytes=size, kept=0,
-        parent=None if parent is None else parent.backup_id,
+        parent=None if parent is None else parent.backup_id, details={"system_id": "1", "start_lsn": "0/0"},
     )  # fmt: skip
     manifest.write(vault, made)
     return made
@@ -135,3 +136,24 @@ def test_what_killed_backups_left_goes(vault: Vault) -> None:
     prune(vault, 30, NOW)
     assert manifest.all_ids(vault) == {young.backup_id: True}
     assert len(list(vault.place.names("objects/"))) == 1 and not list(vault.place.leftovers())
+
+
+def test_in_a_bucket_what_is_young_is_left_alone(ministack: BucketServer) -> None:
+    named = ministack.environment(ministack.new_bucket())
+    settings = Settings(**{name.lower(): value for name, value in named.items() if name != "S3_BUCKET_NAME"})
+    with open_vault(f"s3://{named['S3_BUCKET_NAME']}/backups of/ours", settings, may_make=True) as vault:
+        old, young = _make(vault, 40, [b"old", b"both"]), _make(vault, 2, [b"both", b"young"])
+        begun = _make(vault, 0, [b"begun"])
+        manifest.delete(vault, begun.backup_id)
+        now = datetime.now(UTC)
+        done = prune(vault, (now - NOW).days + 30, now)
+        assert done.backups == [old.backup_id] and manifest.all_ids(vault) == {
+            young.backup_id: True,
+            begun.backup_id: False,
+        }
+        assert len(list(vault.place.names("objects/"))) == 4
+        # A day later nobody makes it any more.
+        prune(vault, (now - NOW).days + 30, now + timedelta(days=2))
+        assert manifest.all_ids(vault) == {young.backup_id: True}
+        assert len(list(vault.place.names("objects/"))) == 2
+        require_whole(vault, young, set())

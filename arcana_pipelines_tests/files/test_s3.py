@@ -87,7 +87,7 @@ def test_an_upload_of_parts_that_is_killed_before_any_request_is_no_object_and_i
 
     def put(killed: Killed) -> None:
         own = opened(**server.environment(bucket))
-        own._client.meta.events.register("before-send.s3", lambda **_: killed.point())  # type: ignore[attr-defined]
+        own.client.meta.events.register("before-send.s3", lambda **_: killed.point())  # type: ignore[attr-defined]
         file.put_into(own)
 
     for at in itertools.count(1):

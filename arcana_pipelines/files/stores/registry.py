@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -15,6 +16,9 @@ from arcana_pipelines.files.stores.keys import key_of as key_of
 from arcana_pipelines.files.stores.keys import prefix_of as prefix_of
 from arcana_pipelines.files.stores.protocol import FileStore
 from arcana_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from arcana_pipelines.files.stores.s3 import Bucket, S3Store
 
 
 @contextmanager
@@ -34,13 +38,30 @@ def open_file_store(settings: Settings, hurried_seconds: float | None = None) ->
         store.close()
 
 
+@contextmanager
+def open_bucket(settings: Settings, name: str, hurried_seconds: float | None = None) -> Iterator[Bucket]:
+    """A bucket of the service that S3_ENDPOINT_URL and its keys name, until the block ends. Nothing is asked yet.
+
+    Raises:
+        WrongUse, FileStoreRefused: see `open_file_store`.
+    """
+    with plugins.optional("A place of backups in a bucket", "s3"):
+        from arcana_pipelines.files.stores.s3 import Bucket
+
+    bucket = Bucket(_bucket(settings.model_copy(update={"s3_bucket_name": name}), hurried_seconds))
+    try:
+        yield bucket
+    finally:
+        bucket.close()
+
+
 def _directory(settings: Settings) -> FileStore:
     from arcana_pipelines.files.stores.directory import DirectoryStore
 
     return DirectoryStore(settings.storage_root / "files", incoming_folder(settings))
 
 
-def _bucket(settings: Settings, hurried_seconds: float | None) -> FileStore:
+def _bucket(settings: Settings, hurried_seconds: float | None) -> S3Store:
     with plugins.optional("S3_BUCKET_NAME", "s3"):
         from arcana_pipelines.files.stores.s3 import S3Store
 

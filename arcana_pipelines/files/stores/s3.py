@@ -100,10 +100,10 @@ class S3Store:
         Raises:
             FileStoreRefused: address or region are none.
         """
-        self._bucket = bucket
+        self.bucket = bucket
         self._incoming = incoming
         host = urlsplit(endpoint_url).netloc.rpartition("@")[2] if endpoint_url else f"Amazon S3 in {region}"
-        self._place = f"the bucket '{bucket}' ({host})"
+        self.place = f"the bucket '{bucket}' ({host})"
         config = Config(
             signature_version="s3v4",
             s3={"addressing_style": "path"},
@@ -118,7 +118,7 @@ class S3Store:
         )
         try:
             with _MAKING:
-                self._client: Any = _session().client(
+                self.client: Any = _session().client(
                     "s3",
                     region_name=region,
                     endpoint_url=endpoint_url,
@@ -129,7 +129,7 @@ class S3Store:
                 )
         except (BotoCoreError, ValueError) as error:
             raise FileStoreRefused(
-                f"{self._place} cannot be asked ({type(error).__name__}): correct S3_ENDPOINT_URL or S3_REGION."
+                f"{self.place} cannot be asked ({type(error).__name__}): correct S3_ENDPOINT_URL or S3_REGION."
             ) from error
 
     def put(self, key: str, source: Path, sha256: str, size: int) -> None:
@@ -143,9 +143,7 @@ class S3Store:
             parts = checked(of_file(file, PART_BYTES), sha256, "A file to be stored")
             if size <= PART_BYTES:
                 content = b"".join(parts)
-                request = partial(
-                    self._client.put_object, Body=content, ContentType=_TYPE, ChecksumSHA256=_sum(content)
-                )
+                request = partial(self.client.put_object, Body=content, ContentType=_TYPE, ChecksumSHA256=_sum(content))
                 self._write(key, size, request)
             else:
                 self._put_parts(key, size, parts)
@@ -177,9 +175,9 @@ class S3Store:
 
     def listing(self, prefix: str) -> Iterator[StoredObject]:
         """See `FileStore.listing`."""
-        with self._telling():
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=prefix, PaginationConfig={"PageSize": _PAGE}
+        with self.telling():
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=prefix, PaginationConfig={"PageSize": _PAGE}
             )
             for page in pages:
                 for each in page.get("Contents", ()):
@@ -189,28 +187,28 @@ class S3Store:
     def delete(self, key: str) -> None:
         """See `FileStore.delete`. A bucket that keeps versions keeps them."""
         hash_in(key)
-        with self._telling():
-            self._client.delete_object(Bucket=self._bucket, Key=key)
+        with self.telling():
+            self.client.delete_object(Bucket=self.bucket, Key=key)
 
     def address(self, key: str, name: str, mime_type: str, seconds: int) -> str | None:
         """See `FileStore.address`. A service takes no more than a week."""
         hash_in(key)
         asked = {
-            "Bucket": self._bucket,
+            "Bucket": self.bucket,
             "Key": key,
             "ResponseContentDisposition": disposition(name),
             "ResponseContentType": mime_type_of(mime_type),
         }
-        with self._telling():
-            return str(self._client.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds))
+        with self.telling():
+            return str(self.client.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds))
 
     def sweep_leftovers(self, older_than: datetime) -> int:
         """See `FileStore.sweep_leftovers`."""
         with telling(self._incoming):
             swept = sweep(self._incoming, older_than)
-        with self._telling():
+        with self.telling():
             try:
-                for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket):
+                for page in self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket):
                     for each in page.get("Uploads", ()):
                         if is_key(each["Key"]) and each["Initiated"] < older_than:
                             self._abort(each["Key"], each["UploadId"])
@@ -223,18 +221,18 @@ class S3Store:
 
     def answer(self) -> str:
         """See `FileStore.answer`."""
-        with self._telling():
-            self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
-        return f"{self._place} answers"
+        with self.telling():
+            self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
+        return f"{self.place} answers"
 
     def close(self) -> None:
         """See `FileStore.close`."""
-        self._client.close()
+        self.client.close()
 
     def _put_parts(self, key: str, size: int, parts: Iterator[bytes]) -> None:
-        named = {"Bucket": self._bucket, "Key": key}
-        with self._telling():
-            upload_id = self._client.create_multipart_upload(**named, ContentType=_TYPE, ChecksumAlgorithm="SHA256")[
+        named = {"Bucket": self.bucket, "Key": key}
+        with self.telling():
+            upload_id = self.client.create_multipart_upload(**named, ContentType=_TYPE, ChecksumAlgorithm="SHA256")[
                 "UploadId"
             ]
         upload = {**named, "UploadId": upload_id}
@@ -242,26 +240,26 @@ class S3Store:
             made = []
             for number, part in enumerate(parts, start=1):
                 sha256 = _sum(part)
-                with self._telling():
-                    answer = self._client.upload_part(**upload, PartNumber=number, Body=part, ChecksumSHA256=sha256)
+                with self.telling():
+                    answer = self.client.upload_part(**upload, PartNumber=number, Body=part, ChecksumSHA256=sha256)
                 made.append({"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": sha256})
             complete = partial(
-                self._client.complete_multipart_upload, UploadId=upload_id, MultipartUpload={"Parts": made}
+                self.client.complete_multipart_upload, UploadId=upload_id, MultipartUpload={"Parts": made}
             )
             is_ours = self._write(key, size, complete)
         except BaseException:
             # What is left in spite of this is swept a day later.
-            with contextlib.suppress(ArcanaError), self._telling():
+            with contextlib.suppress(ArcanaError), self.telling():
                 self._abort(key, upload_id)
             raise
         if not is_ours:
-            with self._telling():
+            with self.telling():
                 self._abort(key, upload_id)
 
     def _write(self, key: str, size: int, request: Callable[..., object]) -> bool:
         """Make an object where there is none; whether it was this request that made it."""
-        asked = {"Bucket": self._bucket, "Key": key}
-        with self._telling():
+        asked = {"Bucket": self.bucket, "Key": key}
+        with self.telling():
             try:
                 request(**asked, IfNoneMatch="*")
             except ClientError as error:
@@ -274,13 +272,13 @@ class S3Store:
                     return False
                 else:
                     raise FileStoreUnreachable(
-                        f"{self._place} was changed by somebody else while a file was stored: it is stored again later."
+                        f"{self.place} was changed by somebody else while a file was stored: it is stored again later."
                     ) from error
         return True
 
     def _abort(self, key: str, upload_id: str) -> None:
         try:
-            self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id)
+            self.client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
         except ClientError as error:
             if error.response["Error"]["Code"] != "NoSuchUpload":
                 raise
@@ -292,9 +290,9 @@ class S3Store:
         return found is not None
 
     def _size(self, key: str) -> int | None:
-        with self._telling():
+        with self.telling():
             try:
-                return int(self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"])
+                return int(self.client.head_object(Bucket=self.bucket, Key=key)["ContentLength"])
             except ClientError as error:
                 if error.response["Error"]["Code"] in _GONE:
                     return None
@@ -305,19 +303,19 @@ class S3Store:
     def _pieces(self, key: str, sha256: str, start: int, length: int | None) -> Iterator[bytes]:
         last = "" if length is None else start + length - 1
         asked = {"Range": f"bytes={start}-{last}"} if start or length is not None else {}
-        with self._telling():
+        with self.telling():
             try:
-                body = self._client.get_object(Bucket=self._bucket, Key=key, **asked)["Body"]
+                body = self.client.get_object(Bucket=self.bucket, Key=key, **asked)["Body"]
             except ClientError as error:
                 if error.response["Error"]["Code"] in _GONE:
-                    raise FileMissing(f"There is no stored file {key} in {self._place}.") from error
+                    raise FileMissing(f"There is no stored file {key} in {self.place}.") from error
                 raise
             with contextlib.closing(body):
                 pieces = body.iter_chunks(PIECE_BYTES)
                 yield from pieces if asked else checked(pieces, sha256, f"The stored file {key}")
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def telling(self) -> Iterator[None]:
         """Say what a service that does not do it means, and what to do; never in its own words."""
         try:
             yield
@@ -325,18 +323,18 @@ class S3Store:
             raise self._told(error) from error
         except (NoCredentialsError, PartialCredentialsError) as error:
             raise FileStoreRefused(
-                f"{self._place} wants credentials: set S3_ACCESS_KEY and S3_SECRET_KEY, or give this machine a role."
+                f"{self.place} wants credentials: set S3_ACCESS_KEY and S3_SECRET_KEY, or give this machine a role."
             ) from error
         except SSLError as error:
             raise FileStoreUnreachable(
-                f"{self._place} is not trusted: its certificate is of no authority that this machine knows. Name the "
+                f"{self.place} is not trusted: its certificate is of no authority that this machine knows. Name the "
                 "authority's file in SSL_CERT_FILE, or correct S3_ENDPOINT_URL."
             ) from error
         except (NotConnected, HTTPClientError, IncompleteReadError) as error:
-            raise FileStoreUnreachable(f"{self._place} does not answer now ({type(error).__name__}).") from error
+            raise FileStoreUnreachable(f"{self.place} does not answer now ({type(error).__name__}).") from error
         except BotoCoreError as error:
             raise FileStoreRefused(
-                f"{self._place} cannot be asked ({type(error).__name__}): correct S3_BUCKET_NAME, S3_ENDPOINT_URL or "
+                f"{self.place} cannot be asked ({type(error).__name__}): correct S3_BUCKET_NAME, S3_ENDPOINT_URL or "
                 "S3_REGION."
             ) from error
 
@@ -344,17 +342,68 @@ class S3Store:
         status = _status_of(error)
         code = re.sub(r"[^A-Za-z0-9]", "", str(error.response["Error"].get("Code", "")))[:60]
         if code in _WHAT_TO_DO:
-            return FileStoreRefused(f"{self._place} refuses: {_WHAT_TO_DO[code]}.")
+            return FileStoreRefused(f"{self.place} refuses: {_WHAT_TO_DO[code]}.")
         if status == 507:
-            return FileStoreRefused(f"{self._place} is full ({code}): ask who runs it for more room.")
+            return FileStoreRefused(f"{self.place} is full ({code}): ask who runs it for more room.")
         if status in _LATER:
-            return FileStoreUnreachable(f"{self._place} does not answer now ({code}).")
+            return FileStoreUnreachable(f"{self.place} does not answer now ({code}).")
         if status in (401, 403):
             return FileStoreRefused(
-                f"{self._place} refuses ({code}): check S3_ACCESS_KEY and S3_SECRET_KEY, and ask who runs it for the "
+                f"{self.place} refuses ({code}): check S3_ACCESS_KEY and S3_SECRET_KEY, and ask who runs it for the "
                 f"rights {_RIGHTS}."
             )
-        return FileStoreRefused(f"{self._place} refuses ({code}): is S3_ENDPOINT_URL the address of such a service?")
+        return FileStoreRefused(f"{self.place} refuses ({code}): is S3_ENDPOINT_URL the address of such a service?")
+
+
+class Bucket:
+    """A bucket under any names, for what is no store of files: the same service, rights and messages."""
+
+    def __init__(self, store: S3Store) -> None:
+        """The bucket of a store, which is closed with it."""
+        self._store = store
+        self.shown = store.place
+
+    def put(self, name: str, content: bytes) -> None:
+        """Keep an object in one request, in the place of one that is there."""
+        asked = {"Bucket": self._store.bucket, "Key": name, "ContentType": _TYPE}
+        with self._store.telling():
+            self._store.client.put_object(**asked, Body=content, ChecksumSHA256=_sum(content))
+
+    def get(self, name: str) -> bytes | None:
+        """An object; None where there is none."""
+        with self._store.telling():
+            try:
+                with contextlib.closing(
+                    self._store.client.get_object(Bucket=self._store.bucket, Key=name)["Body"]
+                ) as body:
+                    return bytes(body.read())
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _GONE:
+                    return None
+                raise
+
+    def names(self, prefix: str) -> Iterator[StoredObject]:
+        """All objects whose names begin so, in their order."""
+        with self._store.telling():
+            pages = self._store.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._store.bucket, Prefix=prefix, PaginationConfig={"PageSize": _PAGE}
+            )
+            for page in pages:
+                for each in page.get("Contents", ()):
+                    yield StoredObject(each["Key"], each["Size"], each["LastModified"])
+
+    def delete(self, name: str) -> None:
+        """Delete an object, and nothing where there is none."""
+        with self._store.telling():
+            self._store.client.delete_object(Bucket=self._store.bucket, Key=name)
+
+    def answer(self) -> str:
+        """See `FileStore.answer`."""
+        return self._store.answer()
+
+    def close(self) -> None:
+        """Release what is open."""
+        self._store.close()
 
 
 @cache
