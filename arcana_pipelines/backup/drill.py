@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import secrets
-import shutil
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from arcana_pipelines.backup import facts, manifest
-from arcana_pipelines.backup.restore import restore
+from arcana_pipelines.backup.scratch import restored
 from arcana_pipelines.backup.vault import Vault, open_vault
-from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.settings import Settings
 
@@ -64,27 +59,12 @@ def drill(settings: Settings, address: str, backup_id: str | None = None) -> Dri
         ArcanaError: it cannot be restored (see `restore`).
     """
     started = time.monotonic()
-    folder = settings.home / "drills"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _clear(folder)
-    scratch = folder / secrets.token_hex(4)
     found = _Found()
-    there = settings.model_copy(
-        update={
-            "arcana_home": scratch, "database_url": None, "serve_database_url": None, "s3_bucket_name": None,
-            "redis_url": None,
-        }
-    )  # fmt: skip
-    try:
-        done = restore(there, address, backup_id, with_files=False, reads_files=True, before_upgrade=found.of_tables)
+    with restored(settings, address, backup_id, reads_files=True, before_upgrade=found.of_tables) as (done, database):
+        made = done.manifest
+        answers = facts.searches(database, database.settings)
         with open_vault(address, settings) as vault:
-            made = done.manifest
             expected = json.loads(b"".join(vault.read(made.folder, made.parts[facts.PART])))
-            with closing(Database(there)) as database:
-                with database.connection() as connection, connection.transaction():
-                    # Their stores are the other installation's.
-                    connection.execute("UPDATE index_target SET is_paused = true, serves = false")
-                answers = facts.searches(database, there)
             lines = facts.differences(expected["tables"], found.sums)
             lines += facts.other_answers(expected["searches"], answers)
             held = Drill(
@@ -94,9 +74,7 @@ def drill(settings: Settings, address: str, backup_id: str | None = None) -> Dri
                 made.objects - len(made.missing),
             )  # fmt: skip
             _note(vault, held)
-            return held
-    finally:
-        _throw_away(scratch)
+    return held
 
 
 def drills(vault: Vault) -> Iterator[Drill]:
@@ -128,17 +106,3 @@ class _Found:
 def _note(vault: Vault, held: Drill) -> None:
     stamp = datetime.fromisoformat(held.at).strftime("%Y%m%dT%H%M%SZ")
     vault.put(f"drills/{stamp}-{held.backup_id}", json.dumps(asdict(held)).encode())
-
-
-def _throw_away(scratch: Path) -> None:
-    lease.release_lease(scratch)
-    if lease.server_folder(scratch).exists():
-        lease.wait_until_stopped(scratch, 120.0)
-    shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _clear(folder: Path) -> None:
-    """Remove what drills that were killed have left; one that is under way has its server running."""
-    for each in folder.iterdir():
-        if not lease.server_folder(each).exists() or lease.wait_until_stopped(each, 1.0):
-            shutil.rmtree(each, ignore_errors=True)

@@ -14,15 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from arcana_pipelines.errors import BackupRefused
+from arcana_pipelines.files.stores.protocol import Bucket
 from arcana_pipelines.files.stores.registry import open_bucket
 from arcana_pipelines.settings import Settings
-
-if TYPE_CHECKING:
-    from arcana_pipelines.files.stores.s3 import Bucket
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 # Of a file that is not whole yet: no name of ours begins so.

@@ -37,6 +37,15 @@ load_sql = statements_beside(__file__)
 
 log = logging.getLogger(__name__)
 
+# Paths below the directory of a workspace, which is another one now.
+_MOVED = (
+    "UPDATE index_target SET location = %(now)s || substr(location, length(%(before)s) + 1) "
+    "WHERE workspace_id = %(workspace_id)s AND starts_with(location, %(before)s || '/')",
+    "UPDATE rag_indexes SET storage_uri = %(now)s || substr(storage_uri, length(%(before)s) + 1) "
+    "WHERE workspace_id = %(workspace_id)s AND starts_with(storage_uri, %(before)s || '/')",
+    "UPDATE workspace SET storage_path = %(now)s WHERE workspace_id = %(workspace_id)s",
+)
+
 Tell = Callable[[int, int], None]
 
 # A server reads its log of changes before it lets anybody in; one that takes longer is stuck.
@@ -308,11 +317,16 @@ def _named(work: _Work, database: Database) -> Iterator[Iterator[objects.Object]
 
 
 def _folders(database: Database) -> None:
-    """Each workspace has its directory, empty at first."""
+    """Each workspace has its directory below this home, empty at first; what is to be in it is looked for there."""
     with database.connection() as connection:
-        slugs = [row.slug for row in list_all(connection)]
-    for slug in slugs:
-        storage_path(database.settings, slug).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for row in list_all(connection):
+            folder = storage_path(database.settings, row.slug)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            moved = {"workspace_id": row.workspace_id, "before": row.storage_path, "now": str(folder)}
+            if moved["before"] != moved["now"]:
+                with connection.transaction():
+                    for statement in _MOVED:
+                        connection.execute(statement, moved)
 
 
 def _keys(chosen: Manifest, settings: Settings) -> list[str]:

@@ -58,6 +58,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def test_what_was_backed_up_is_searched_in_another_home(machine: Machine, place: str, tmp_path: Path) -> None:
+    machine.run("target", "add", "acme", "sqlite")
     made = machine.run("backup", "create", "--to", place, "--logical")
     assert made["kind"] == "logical" and made["bytes"] > 0 and made["encrypted"]
     assert [each["backup_id"] for each in machine.run("backup", "list", "--from", place)["backups"]] == [
@@ -73,6 +74,13 @@ def test_what_was_backed_up_is_searched_in_another_home(machine: Machine, place:
 
     done = other.run("restore", "--from", place, ENCRYPTION_KEY=KEY)
     assert done["backup_id"] == made["backup_id"]
+    assert done["targets"] == [{"workspace": "acme", "target": "sqlite", "error": None}]
+    (target,) = other.run("target", "list", "acme")["targets"]
+    assert target["location"].startswith(str(other.home)) and target["state"] == "live" and target["vector_count"] == 2
+    found = {each["name"]: each for each in other.run("doctor", code=1, BACKUP_TO=place)["checks"]}
+    assert not found["backups"]["ok"] and "does not open" in found["backups"]["detail"]
+    found = {each["name"]: each for each in machine.run("doctor", BACKUP_TO=place)["checks"]}
+    assert found["backups"]["ok"] and "(logical), encrypted" in found["backups"]["detail"]
     for query in ("greet everybody", "연차"):
         hits, before = (each.run("search", "acme", query)["hits"] for each in (other, machine))
         assert [hit["text"] for hit in hits] == [hit["text"] for hit in before] != []
@@ -125,3 +133,26 @@ def test_a_server_is_restored_as_it_was_at_any_moment(machine: Machine, place: s
     assert not other.home.exists()
     other.run("restore", "--from", place, "--at", moment)
     assert "In the kitchen." in other.run("search", "acme", "coffee")["hits"][0]["text"]
+
+
+def test_one_workspace_comes_back_and_the_others_are_as_they_are(machine: Machine, place: str, tmp_path: Path) -> None:
+    machine.run("workspace", "add", "globex", "--source", "notion-export", "--path", str(tmp_path / "export"))
+    machine.run("sync", "globex")
+    before = machine.run("search", "acme", "연차")["hits"]
+    machine.run("backup", "create", "--to", place)
+    assert (
+        "There is a workspace 'acme'" in machine.run("restore", "--from", place, "--workspace", "acme", code=2)["error"]
+    )
+    assert "no workspace 'other'" in machine.run("restore", "--from", place, "--workspace", "other", code=2)["error"]
+
+    machine.run("workspace", "remove", "acme", "--yes")
+    (tmp_path / "export" / "Coffee 2123456789abcdef0123456789abcdef.md").write_text("# Coffee\n\nIn the kitchen.\n")
+    machine.run("sync", "globex")
+    done = machine.run("restore", "--from", place, "--workspace", "acme")
+    assert done["builds"] == 1 and done["rows"] > 10
+
+    assert machine.run("search", "acme", "연차")["hits"] == before
+    assert machine.run("search", "globex", "coffee")["hits"][0]["title"] == "Coffee"
+    assert machine.run("db", "check")["drift"] == []
+    synced = machine.run("sync", "acme")
+    assert synced["listing_complete"] and synced["pages"]["added"] == 1, "what came since is read by the next sync"

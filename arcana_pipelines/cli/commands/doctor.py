@@ -7,6 +7,7 @@ import os
 import shlex
 import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
@@ -17,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from arcana_pipelines import plugins
 from arcana_pipelines.audit import chain
-from arcana_pipelines.cli.output import json_option, print_json, runnable, say
+from arcana_pipelines.cli.output import json_option, local_time, print_json, runnable, say
 from arcana_pipelines.configuration.check import problems_of
 from arcana_pipelines.credentials.cipher import KeyRing
 from arcana_pipelines.credentials.store import key_ids
@@ -95,6 +96,7 @@ def _findings() -> Iterator[Finding]:
     if settings.files == "on":
         yield _tried("file_store", lambda: probe_files(settings, SECONDS))
         yield _tried("parsers", lambda: probe_parsers(settings))
+    yield from _backups(settings)
     yield ("alerts", True, _alerts(settings))
 
 
@@ -157,6 +159,37 @@ def _env_files() -> Iterator[Finding]:
         if not problems:
             left_out = f"; not ours and left out: {', '.join(file.left_out)}" if file.left_out else ""
             yield (".env", True, f"{file.path} is read{left_out}")
+
+
+def _backups(settings: Settings) -> Iterator[Finding]:
+    """Whether the place of backups can be read; nothing is told where there is none."""
+    if settings.backup_to is None:
+        return
+    newest: list[str | ArcanaError] = []
+
+    def look() -> None:
+        try:
+            newest.append(_newest_backup(settings))
+        except ArcanaError as error:
+            newest.append(error)
+
+    # A folder of another machine may not answer: it is not waited for.
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    thread.join(SECONDS)
+    found = newest[0] if newest else f"{settings.backup_to} did not answer within {SECONDS:.0f} seconds"
+    yield ("backups", bool(newest) and isinstance(found, str), str(found))
+
+
+def _newest_backup(settings: Settings) -> str:
+    from arcana_pipelines.backup import manifest
+    from arcana_pipelines.backup.vault import open_vault
+
+    assert settings.backup_to is not None
+    with open_vault(settings.backup_to, settings) as vault:
+        made = manifest.newest(vault)
+        hidden = "encrypted" if vault.is_encrypted else "NOT encrypted (ENCRYPTION_KEY was not set)"
+        return f"the newest of {local_time(made.at)} ({made.kind}), {hidden}, at {vault.place.shown}"
 
 
 def _tried(name: str, check: Callable[[], str]) -> Finding:

@@ -102,3 +102,27 @@ class FileStore(Protocol):
 
     def close(self) -> None:
         """Release what is open."""
+
+
+class Bucket(Protocol):
+    """Objects under any names, for what is no store of files. All methods raise as those of a `FileStore`."""
+
+    def put(self, name: str, content: bytes) -> None:
+        """Keep an object, in the place of one that is there."""
+        ...
+
+    def get(self, name: str) -> bytes | None:
+        """An object; None where there is none."""
+        ...
+
+    def names(self, prefix: str) -> Iterator[StoredObject]:
+        """All objects whose names begin so, in their order."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Delete an object, and nothing where there is none."""
+        ...
+
+    def answer(self) -> str:
+        """Where it is and whether it answers, in a sentence; nothing is written."""
+        ...

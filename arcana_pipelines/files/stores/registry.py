@@ -14,11 +14,11 @@ from arcana_pipelines.errors import InvalidSetting
 from arcana_pipelines.files.stores.incoming import incoming_folder
 from arcana_pipelines.files.stores.keys import key_of as key_of
 from arcana_pipelines.files.stores.keys import prefix_of as prefix_of
-from arcana_pipelines.files.stores.protocol import FileStore
+from arcana_pipelines.files.stores.protocol import Bucket, FileStore
 from arcana_pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from arcana_pipelines.files.stores.s3 import Bucket, S3Store
+    from arcana_pipelines.files.stores.s3 import S3Store
 
 
 @contextmanager
@@ -46,9 +46,9 @@ def open_bucket(settings: Settings, name: str, hurried_seconds: float | None = N
         WrongUse, FileStoreRefused: see `open_file_store`.
     """
     with plugins.optional("A place of backups in a bucket", "s3"):
-        from arcana_pipelines.files.stores.s3 import Bucket
+        from arcana_pipelines.files.stores.s3 import S3Bucket
 
-    bucket = Bucket(_bucket(settings.model_copy(update={"s3_bucket_name": name}), hurried_seconds))
+    bucket = S3Bucket(_bucket(settings.model_copy(update={"s3_bucket_name": name}), hurried_seconds))
     try:
         yield bucket
     finally:

@@ -355,8 +355,8 @@ class S3Store:
         return FileStoreRefused(f"{self.place} refuses ({code}): is S3_ENDPOINT_URL the address of such a service?")
 
 
-class Bucket:
-    """A bucket under any names, for what is no store of files: the same service, rights and messages."""
+class S3Bucket:
+    """See `Bucket`: the same service, rights and messages."""
 
     def __init__(self, store: S3Store) -> None:
         """The bucket of a store, which is closed with it."""
@@ -364,13 +364,13 @@ class Bucket:
         self.shown = store.place
 
     def put(self, name: str, content: bytes) -> None:
-        """Keep an object in one request, in the place of one that is there."""
+        """See `Bucket.put`. It is one request."""
         asked = {"Bucket": self._store.bucket, "Key": name, "ContentType": _TYPE}
         with self._store.telling():
             self._store.client.put_object(**asked, Body=content, ChecksumSHA256=_sum(content))
 
     def get(self, name: str) -> bytes | None:
-        """An object; None where there is none."""
+        """See `Bucket.get`."""
         with self._store.telling():
             try:
                 with contextlib.closing(
@@ -383,7 +383,7 @@ class Bucket:
                 raise
 
     def names(self, prefix: str) -> Iterator[StoredObject]:
-        """All objects whose names begin so, in their order."""
+        """See `Bucket.names`."""
         with self._store.telling():
             pages = self._store.client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._store.bucket, Prefix=prefix, PaginationConfig={"PageSize": _PAGE}
@@ -393,12 +393,12 @@ class Bucket:
                     yield StoredObject(each["Key"], each["Size"], each["LastModified"])
 
     def delete(self, name: str) -> None:
-        """Delete an object, and nothing where there is none."""
+        """See `Bucket.delete`."""
         with self._store.telling():
             self._store.client.delete_object(Bucket=self._store.bucket, Key=name)
 
     def answer(self) -> str:
-        """See `FileStore.answer`."""
+        """See `Bucket.answer`."""
         return self._store.answer()
 
     def close(self) -> None:
