@@ -91,7 +91,7 @@ def test_a_rule_whose_topic_is_gone_rests_and_keeps_what_it_found(handbook: Hand
     assert rule.rests is not None and "Its topic is not in version" in rule.rests
     report = handbook.classify()
     assert any("'policies' rests" in problem for problem in report.problems)
-    assert handbook.topics("Vacation policy")["People"].startswith("rule? gone"), "a person is still asked"
+    assert handbook.topics("Vacation policy")["People"].startswith("rule? retired"), "a person is still asked"
 
 
 def test_a_rule_rests_while_a_property_is_not_there(handbook: Handbook) -> None:
