@@ -85,9 +85,11 @@ class Way:
         kinds: of each: `merge`, `split`, `retire`, `missing`, `lost`.
         reasons: of each, for people.
         touched: nodes of which the two versions do not say the same.
-        since: of these, assignments that are not newer are not carried: the other version has its own.
+        since: of these, assignments that are not newer are not carried, unless a person accepted them since: the other
+            version has its own.
         is_new: the version was never active: it has nothing but what was carried.
         carried_until: of touched nodes, assignments there that are not newer were carried.
+        left_at: when the other version was left; what people have rejected since is rejected there, too.
     """
 
     workspace_id: UUID
@@ -101,6 +103,7 @@ class Way:
     since: datetime | None = None
     is_new: bool = False
     carried_until: datetime | None = None
+    left_at: datetime | None = None
 
     @property
     def missing(self) -> list[str]:
@@ -124,6 +127,7 @@ def forward(connection: Connection, workspace_id: UUID, old: str, new: str, rele
         touched=list({*from_nodes, *filter(None, to_nodes)}),
         is_new=released_at is None,
         carried_until=released_at,
+        left_at=_left_at(connection, workspace_id, new) if released_at is not None else None,
     )
 
 
@@ -140,6 +144,7 @@ def back(connection: Connection, workspace_id: UUID, old: str, new: str, steps: 
     touched = set(lost)
     for before, after in steps:
         touched.update(forward(connection, workspace_id, before, after, None).touched)
+    left_at = _left_at(connection, workspace_id, new)
     return Way(
         workspace_id,
         old,
@@ -149,7 +154,8 @@ def back(connection: Connection, workspace_id: UUID, old: str, new: str, steps: 
         kinds=["lost"] * len(lost),
         reasons=[""] * len(lost),
         touched=list(touched),
-        since=query.scalar(connection, load_sql("left_since"), {"workspace_id": workspace_id, "version": new}),
+        since=left_at,
+        left_at=left_at,
     )
 
 
@@ -217,6 +223,13 @@ def documents_of(connection: Connection, way: Way) -> list[UUID]:
     return query.scalars(connection, load_sql("carried_documents"), _parameters(way, []))
 
 
+def _left_at(connection: Connection, workspace_id: UUID, version: str) -> datetime | None:
+    found: datetime | None = query.scalar(
+        connection, load_sql("left_since"), {"workspace_id": workspace_id, "version": version}
+    )
+    return found
+
+
 def _only(way: Way, kind: str) -> Way:
     chosen = [place for place, each in enumerate(way.kinds) if each == kind]
     return replace(
@@ -238,6 +251,7 @@ def _parameters(way: Way, documents: Sequence[UUID], writes: bool = True) -> dic
         "since": way.since,
         "is_new": way.is_new,
         "carried_until": way.carried_until,
+        "left_at": way.left_at,
         "writes": writes,
     }
 

@@ -2,7 +2,8 @@
 -- Run again it changes nothing.
 -- in: landed (see there), docs, workspace_id, old, new, writes (false: only counts),
 --     touched (nodes of which more than one version speaks), is_new (the version was never active),
---     carried_until (of `touched`, what is not newer came from the other version; NULL: not known)
+--     carried_until (of `touched`, what is not newer came from the other version; NULL: not known),
+--     left_at (when the new version was left: what people have rejected since is rejected there, too; NULL: it was not)
 -- out: one row: assignments, carried, merged_into, queued, decided, ended, documents, after, written, removed
 WITH landed AS MATERIALIZED ({landed}),
 expected AS MATERIALIZED (
@@ -44,6 +45,11 @@ removed AS (
               b.there_created_at <= %(carried_until)s::timestamptz AND NOT EXISTS (
                   SELECT FROM taxonomy_decision d
                   WHERE d.doc_id = b.there_doc_id AND d.node_id = b.there_node_id AND d.verdict = 'accepted'
+              )
+              OR EXISTS (
+                  SELECT FROM taxonomy_decision d
+                  WHERE d.doc_id = b.there_doc_id AND d.node_id = b.there_node_id AND d.verdict = 'rejected'
+                    AND d.decided_at > %(left_at)s::timestamptz
               )
           ELSE EXISTS (SELECT FROM taxonomy_nodes n WHERE n.node_id = b.there_node_id AND n.version = %(old)s)
       END

@@ -2,7 +2,7 @@
 -- A fragment of `carry` and `carry_ended`.
 -- in: workspace_id, old, docs,
 --     from_nodes, to_nodes, kinds, reasons (of each node that is another there; all others are the same),
---     touched, since (of these nodes, what is not newer is left out; NULL: nothing is)
+--     touched, since (of these nodes, what is not newer is left out, unless a person accepted it since; NULL: nothing is)
 -- out: doc_id, from_node, from_path, kind, to_node (NULL: none), is_kept, hitl_required (by itself),
 --     waits (with all that lead to this node), confidence, origin, reason, why, rule_id, score, margin, created_at
 WITH source AS MATERIALIZED (
@@ -13,6 +13,11 @@ WITH source AS MATERIALIZED (
         WHERE t.doc_id = asked.doc_id AND t.version = %(old)s AND t.workspace_id = %(workspace_id)s OFFSET 0
     ) a
     WHERE (a.created_at <= %(since)s::timestamptz AND a.node_id = ANY(%(touched)s::uuid[])) IS NOT TRUE
+       OR EXISTS (
+           SELECT FROM taxonomy_decision said
+           WHERE said.doc_id = a.doc_id AND said.node_id = a.node_id AND said.verdict = 'accepted'
+             AND said.decided_at > %(since)s::timestamptz
+       )
 )
 SELECT
     k.*, coalesce(bool_and(k.hitl_required) FILTER (WHERE k.is_kept) OVER (PARTITION BY k.doc_id, k.to_node), false) AS waits
