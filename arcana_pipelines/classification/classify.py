@@ -20,6 +20,7 @@ from arcana_pipelines.classification.calibration import Curve, curve_of, uncalib
 from arcana_pipelines.classification.nearest import Suggestion, Topics, suggestions
 from arcana_pipelines.classification.rules import Rule, matches_of, rules_of
 from arcana_pipelines.classification.topic_vectors import compare, embed_topics, read_topics
+from arcana_pipelines.db.deadlocks import again_after_deadlock
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import find, rows, scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
@@ -136,6 +137,15 @@ def classify(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What was done for some documents: topics that they brought, that were changed; documents in foreign letters."""
+
+    given: int
+    changed: int
+    foreign: int
+
+
 class _Work:
     """One run over one version of the taxonomy."""
 
@@ -190,9 +200,14 @@ class _Work:
     def classify(self) -> None:
         """Classify batch by batch until none is left, or another version has become active."""
         for batch in self._batches():
-            if not self._classify(batch):
+            did = self._classify(batch)
+            if did is None:
                 self.notes.append("Another version of the taxonomy became active: the next run classifies by it.")
                 break
+            self.classified += len(batch)
+            self.given += did.given
+            self.changed += did.changed
+            self._foreign += did.foreign
         if self._foreign and self._build is not None:
             self.notes.append(
                 f"{self._foreign} documents are written in letters that the model '{self._build.embedding_model}' does "
@@ -230,23 +245,26 @@ class _Work:
     def _build_id(self) -> int | None:
         return None if self._build is None else self._build.rag_index_build_id
 
-    def _classify(self, documents: Sequence[UUID]) -> bool:
-        """Classify a batch in one transaction; False: the version is not the active one any more."""
+    @again_after_deadlock
+    def _classify(self, documents: Sequence[UUID]) -> _Batch | None:
+        """Classify a batch in one transaction; None: the version is not the active one any more."""
         with self._connection.transaction():
             held = hold_active(self._connection, self._workspace_id)
             if held is None or held.version != self._version:
-                return False
-            self.given += give_missing(self._connection, self._workspace_id, documents).given
+                return None
+            given = give_missing(self._connection, self._workspace_id, documents).given
             wanted = _Wanted()
             settled = self._by_rules(documents, wanted)
             known = {**self._of(documents), "resting": list(self._resting)}
             settled |= set(scalars(self._connection, load_sql("topics_settled"), known))
-            self._by_nearness([each for each in documents if each not in settled], wanted)
-            self.changed += scalar(self._connection, load_sql("topics_write"), {**known, **wanted.columns()})
+            unsettled = [each for each in documents if each not in settled]
+            foreign = self._by_nearness(unsettled, wanted)
+            # While a provider is away, what was near stays.
+            known["uncompared"] = unsettled if self._topics is None else []
+            changed: int = scalar(self._connection, load_sql("topics_write"), {**known, **wanted.columns()})
             done = {**self._of(documents), "logic": self.logic, "build": self._build_id}
             self._connection.execute(load_sql("classified"), done)
-        self.classified += len(documents)
-        return True
+        return _Batch(given, changed, foreign)
 
     def _of(self, documents: Sequence[UUID]) -> dict[str, Any]:
         return {**self._key, "documents": list(documents)}
@@ -277,18 +295,20 @@ class _Work:
                 self.notes.append(f"The rule '{rule.name}' rests: {error}")
             return []
 
-    def _by_nearness(self, documents: Sequence[UUID], wanted: _Wanted) -> None:
+    def _by_nearness(self, documents: Sequence[UUID], wanted: _Wanted) -> int:
+        """Say what is near; returns how many documents the model does not read."""
         topics = self._topics
         if not documents or topics is None or self._build is None:
-            return
+            return 0
         places = {node.node_id: at for at, node in enumerate(topics.nodes)}
+        foreign = 0
         refused: dict[UUID, set[int]] = {}
         for row in rows(self._connection, _Refused, load_sql("topics_rejected"), self._of(documents)):
             if row.node_id in places:
                 refused.setdefault(row.doc_id, set()).add(places[row.node_id])
         for compared in compare(self._connection, self._build, documents, topics):
             if compared.near is None:
-                self._foreign += 1
+                foreign += 1
                 continue
             without = refused.get(compared.document_id, ())
             found = suggestions(compared.near, topics, without)
@@ -303,6 +323,7 @@ class _Work:
                         compared.document_id, node.node_id, sure, not is_sure, "nearest",
                         score=each.score, margin=each.margin,
                     )  # fmt: skip
+        return foreign
 
     def _confidence(self, suggestion: Suggestion, topics: Topics) -> float:
         share = self._curve.of(suggestion.margin) if self._curve else uncalibrated(suggestion.margin)

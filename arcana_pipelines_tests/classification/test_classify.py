@@ -252,6 +252,22 @@ def test_a_provider_that_fails_is_a_note_and_rules_are_followed(handbook: Handbo
     assert _first(handbook.topics("Battery care")) == ("Robots/Batteries", "nearest?")
 
 
+def test_what_is_near_stays_while_the_provider_fails(waiting: Handbook) -> None:
+    before = waiting.topics("Battery care")
+    assert _first(before) == ("Robots/Batteries", "nearest?")
+
+    class Failing(WordEmbedder):
+        def embed(self, texts: object) -> Embedded:
+            raise EmbeddingFailed("no answer")
+
+    waiting.release({**TOPICS, "Robots": "machines that carry"})
+    add_rule(waiting.connection, waiting.workspace_id, "all", waiting.node("People"), Conditions(title=("policy",)))
+    report = classify_.classify(waiting.connection, waiting.workspace_id, Failing)
+    assert report.classified == 3 and report.queued == 1
+    assert waiting.topics("Battery care") == before
+    assert waiting.topics("Vacation policy") == {"People": "rule"}, "what rules say is followed"
+
+
 def test_a_budget_that_is_reached_is_a_note(handbook: Handbook) -> None:
     handbook.release()
     handbook.connection.execute("UPDATE workspace SET embedding_budget = 0.0000001")

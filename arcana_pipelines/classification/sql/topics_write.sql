@@ -1,7 +1,7 @@
 -- Make the topics that rules and nearness find of documents those that are wanted. What a person has refused does not
 -- come back, what people or sources said stays, and so does what waits since a version became active (it has a reason)
--- and what a rule found that rests now.
--- in: workspace_id, version, documents (ids), resting (rule_ids), doc_ids, node_ids, confidences, waiting, origins,
+-- and what a rule found that rests now, and what is near of documents that were compared with nothing this time.
+-- in: workspace_id, version, documents (ids), uncompared (ids), resting (rule_ids), doc_ids, node_ids, confidences, waiting, origins,
 --     rule_ids, scores, margins (of the topics that are wanted, one a row)
 -- out: how many rows have changed
 WITH wanted AS MATERIALIZED (
@@ -20,6 +20,7 @@ WITH wanted AS MATERIALIZED (
       AND held.doc_id = ANY(%(documents)s::uuid[])
       AND held.origin IN ('rule', 'nearest') AND (held.reason IS NULL OR NOT held.hitl_required)
       AND (held.rule_id IS NULL OR held.rule_id <> ALL(%(resting)s::uuid[]))
+      AND (held.origin <> 'nearest' OR held.doc_id <> ALL(%(uncompared)s::uuid[]))
       AND NOT EXISTS (SELECT FROM wanted w WHERE w.doc_id = held.doc_id AND w.node_id = held.node_id)
     RETURNING 1
 ), put AS (
