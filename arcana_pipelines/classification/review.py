@@ -17,6 +17,7 @@ from uuid import UUID
 from psycopg import sql
 
 from arcana_pipelines.audit.record import Action, record
+from arcana_pipelines.db.deadlocks import again_after_deadlock
 from arcana_pipelines.db.engine import Connection, snapshot
 from arcana_pipelines.db.query import find, one, rows, scalar
 from arcana_pipelines.db.statements import statements_beside
@@ -190,6 +191,7 @@ def queue_counts(connection: Connection, workspace_id: UUID) -> QueueCounts:
     return one(connection, QueueCounts, load_sql("queue_counts"), parameters)
 
 
+@again_after_deadlock
 def decide(
     connection: Connection,
     workspace_id: UUID,
@@ -246,6 +248,7 @@ def decide(
     return Decision(document_id, node_id, said, accepted, told, by, at)
 
 
+@again_after_deadlock
 def decide_all(connection: Connection, workspace_id: UUID, verdict: Verdict, by: str, filters: QueueFilters) -> int:
     """Say the same of what is suggested first for many documents, 1,000 at a time; returns how many that were.
 

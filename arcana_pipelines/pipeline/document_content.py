@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from arcana_pipelines.db.deadlocks import again_after_deadlock
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.storable import each_alone
 from arcana_pipelines.documents.contents import Contents, make_contents, relation_targets
@@ -151,6 +152,7 @@ def _make(given: _Given) -> _Made:
     return made
 
 
+@again_after_deadlock
 def _keep(connection: Connection, generation: Generation, made: _Made) -> ContentReport:
     """Store what was made of a batch, in one transaction."""
     with connection.transaction():

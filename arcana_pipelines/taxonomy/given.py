@@ -14,6 +14,7 @@ from uuid import UUID
 
 from arcana_pipelines.audit.record import Action, record
 from arcana_pipelines.db import query
+from arcana_pipelines.db.deadlocks import again_after_deadlock
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import UnknownDocument
@@ -128,6 +129,7 @@ def give_with_file(
         record(connection, actor, "topic.assigned", str(document_id), workspace_id=workspace_id, details=about)
 
 
+@again_after_deadlock
 def _decide(
     connection: Connection,
     workspace_id: UUID,

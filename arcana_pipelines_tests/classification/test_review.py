@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from threading import Event
 from uuid import UUID, uuid4
 
 import pytest
 
 from arcana_pipelines.classification import review
+from arcana_pipelines.classification.classify import classify
 from arcana_pipelines.classification.conditions import Conditions
 from arcana_pipelines.classification.review import QueueFilters, decide, decide_all, queue, queue_counts
 from arcana_pipelines.classification.rules import add_rule
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.query import scalar
 from arcana_pipelines.errors import CursorRefused, TopicDecided, UnknownTaxonomyVersion, WrongUse
 from arcana_pipelines.retrieval.filters import Filters
@@ -238,3 +242,43 @@ def test_what_is_internal_waits_for_those_alone_who_may_see_it(
 def test_everything_at_once_is_no_decision(waiting: Handbook) -> None:
     with pytest.raises(WrongUse, match="all of them at once"):
         decide_all(waiting.connection, waiting.workspace_id, "accepted", "user:kim", QueueFilters(origin="nearest"))
+
+
+def test_who_chooses_another_suggestion_while_documents_are_classified_is_heard(
+    waiting: Handbook, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = waiting.document("Battery care")
+    (row,) = [row for row in queue(waiting.connection, waiting.workspace_id).rows if row.document_id == document]
+    other = row.alternatives[0].node_id
+    # The numbers are others: all suggestions of the document are written again, the first one first.
+    waiting.connection.execute("UPDATE taxonomy_classified SET logic = 'of before'")
+    waiting.connection.execute("UPDATE doc_taxonomy SET score = score + 1")
+    load_sql, is_held, ways = review.load_sql, Event(), []
+
+    def load(name: str) -> str:
+        if name == "topic_accept" and not is_held.is_set():
+            is_held.set()
+            while not waits_for(waiting.connection, ways[0]):
+                assert not classifying.done()
+        return load_sql(name)
+
+    monkeypatch.setattr(review, "load_sql", load)
+    with ThreadPoolExecutor(1) as pool, closing(database.connect()) as person:
+        ways.append(person.info.backend_pid)
+
+        def classified() -> int:
+            assert is_held.wait(60)
+            with closing(database.connect()) as syncing:
+                return classify(syncing, waiting.workspace_id, waiting.open_embedder).classified
+
+        classifying = pool.submit(classified)
+        said = decide(person, waiting.workspace_id, document, other, "accepted", "user:kim")
+        assert classifying.result() == 3
+    assert said.accepted == other
+    assert list(waiting.topics("Battery care").values()) == ["person"]
+
+
+def waits_for(connection: Connection, pid: int) -> bool:
+    """Whether another session waits for this one."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
+    return bool(scalar(connection, waiting, [pid]))
