@@ -20,7 +20,7 @@ from arcana_pipelines.trusted_files import read_ours
 
 # Which files are read, and what came from them, is for the environment alone to say. So is where a secret's file is:
 # else a file with an address would get what lies elsewhere.
-_OF_THE_ENVIRONMENT = re.compile(r"ARCANA_ENV|ARCANA_FROM_ENV_FILE|\w+_FILE")
+_OF_THE_ENVIRONMENT = re.compile(r"ARCANA_ENV|ARCANA_FROM_ENV_FILE|OTEL_\w+|\w+_FILE")
 # What a running process reads anew: what sources are opened with, and what summaries are made by.
 _ANEW = re.compile(r"(?:NOTION|FRESHDESK|SUMMARY)_[A-Z0-9_]+|ENCRYPTION_KEY(?:_PREVIOUS)?|[A-Z0-9_]*TOKEN[A-Z0-9_]*")
 

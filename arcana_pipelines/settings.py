@@ -256,6 +256,10 @@ class Settings(ScheduleTimes):
     summary_budget: int = Field(1_000_000, ge=100_000)
     summary_timeout: float = Field(60.0, gt=0, le=600)
 
+    # What is logged, and where traces go; both are read where a process begins, before there are settings.
+    log_format: Literal["text", "json"] = "text"
+    otel_exporter_otlp_endpoint: HttpUrl | None = None
+
     # Names with commas, as people write them.
     arcana_ui_hosts: str = ""
 

@@ -20,6 +20,8 @@ from arcana_pipelines_tests.harness import Harness
 pytest_plugins = [
     "arcana_pipelines.testing.fixtures",
     "arcana_pipelines_tests.files.buckets",
+    "arcana_pipelines_tests.observing.lines",
+    "arcana_pipelines_tests.observing.spans",
     "arcana_pipelines_tests.tenants",
 ]
 

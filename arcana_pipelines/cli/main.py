@@ -85,6 +85,7 @@ class _LazyGroup(click.Group):
 def cli(context: click.Context, verbose: bool) -> None:
     """Keep a company's Notion searchable: complete, fresh, cited, yours."""
     from arcana_pipelines.environment import read_env_files
+    from arcana_pipelines.observing import logs, traces
 
     context.obj = read_env_files()
     for file in context.obj:
@@ -93,9 +94,8 @@ def cli(context: click.Context, verbose: bool) -> None:
         elif file.unread_lines:
             lines = ", ".join(map(str, file.unread_lines))
             click.echo(f"Warning: {file.path}: no NAME=value, and left out: line {lines}.", err=True)
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr
-    )
+    logs.configure(verbose)
+    traces.start_if_asked(context.invoked_subcommand or "")
     if not verbose:
         # It warns, with a traceback, of answers that are asked for again.
         logging.getLogger("urllib3").setLevel(logging.ERROR)

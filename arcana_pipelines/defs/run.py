@@ -10,6 +10,8 @@ import dagster as dg
 from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.names import our_assets
 from arcana_pipelines.defs.runs import PROCESS_TAG, Home, process_tag, report_dead_runs
+from arcana_pipelines.observing.context import working_for
+from arcana_pipelines.observing.traces import span
 from arcana_pipelines.settings import load_settings
 
 
@@ -30,14 +32,15 @@ def execute(
     _leave_output_alone(instance)
     job = build_defs(key_prefix=load_settings().key_prefix).resolve_job_def(job_name)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    result = job.execute_in_process(
-        run_config={**config, **quiet},
-        partition_key=slug,
-        instance=instance,
-        tags={PROCESS_TAG: process_tag()},
-        run_id=run_id,
-        raise_on_error=True,
-    )
+    with working_for(workspace=slug), span("run", purpose=job_name):
+        result = job.execute_in_process(
+            run_config={**config, **quiet},
+            partition_key=slug,
+            instance=instance,
+            tags={PROCESS_TAG: process_tag()},
+            run_id=run_id,
+            raise_on_error=True,
+        )
     for event in result.get_asset_materialization_events():
         generation = event.materialization.metadata.get("generation")
         if generation is not None:

@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
+from arcana_pipelines.observing import context, traces
+
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
@@ -60,9 +62,14 @@ def worker_threads(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
     What raises no `Exception` is an interrupt. The answers that its threads wait for are then needed no more.
     """
     interrupt = _Interrupt()
-    pool = ThreadPoolExecutor(
-        count, thread_name_prefix=name, initializer=lambda: setattr(_of_thread, "interrupt", interrupt)
-    )
+    adopts = context.carried(), traces.carried()
+
+    def begin() -> None:
+        _of_thread.interrupt = interrupt
+        for adopt in adopts:
+            adopt()
+
+    pool = ThreadPoolExecutor(count, thread_name_prefix=name, initializer=begin)
     try:
         yield pool
     except Exception:

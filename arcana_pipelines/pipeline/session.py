@@ -16,6 +16,7 @@ from arcana_pipelines.indexes.builds import Build
 from arcana_pipelines.ledger import generations
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.net.workers import cores
+from arcana_pipelines.observing.context import working_for
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.protocol import Mode, Source
 from arcana_pipelines.sources.registry import open_source
@@ -115,6 +116,7 @@ def workspace_session(
         run = run or str(uuid4())
         assert isinstance(connection, InterruptibleConnection)
         with (
+            working_for(run=run, workspace=slug, company=str(workspace.company_id)),
             workspace_lease(database, workspace.workspace_id, slug, run, role, rests=rests, is_over=is_over) as lease,
             connection.fenced(partial(lease.check, connection)),
         ):

@@ -22,6 +22,7 @@ from arcana_pipelines.ledger.counters import ChunkCounts, EmbeddingCounts, PageC
 from arcana_pipelines.ledger.freshness import Freshness, freshness
 from arcana_pipelines.ledger.pages import PartialPages
 from arcana_pipelines.ledger.purge import purge
+from arcana_pipelines.observing.traces import traced
 from arcana_pipelines.operations.reports import (
     Change,
     ServedIndex,
@@ -66,6 +67,7 @@ class SyncRequest:
     read_seconds: float | None = None
 
 
+@traced("sync")
 def sync(session: Session, request: SyncRequest) -> SyncReport:
     """Bring a workspace's index up to date with its source, and its targets with the index.
 
@@ -87,6 +89,7 @@ def sync(session: Session, request: SyncRequest) -> SyncReport:
     return sync_report(session.connection, session.workspace, session.generation)
 
 
+@traced("fill")
 def fill(session: Session) -> IndexesReport:
     """Fill, verify and, where they may serve, promote new builds. Reads nothing from the source."""
     cut_chunks(session, Purpose.FILL)
@@ -124,6 +127,7 @@ class SourceReport:
         return self.did.listed == self.counts.enumerated and self.counts.is_balanced
 
 
+@traced("read pages")
 def read_pages(
     session: Session, request: SyncRequest, tell: Callable[[Slice], None] = lambda did: None
 ) -> SourceReport:
@@ -185,6 +189,7 @@ def _problem_noted(session: Session) -> Iterator[None]:
         raise
 
 
+@traced("document_files")
 def fetch_files(session: Session) -> FilesReport:
     """The stage `document_files`: fetch the files of pages, keep their bytes and read what they say.
 
@@ -211,6 +216,7 @@ class DocumentsReport:
     changes: list[Change]
 
 
+@traced("document_content")
 def make_contents(session: Session) -> DocumentsReport:
     """The stage `document_content`: what was read becomes versions, places and references."""
     connection, generation = session.connection, session.generation
@@ -224,11 +230,13 @@ def make_contents(session: Session) -> DocumentsReport:
     )
 
 
+@traced("document_chunks")
 def cut_chunks(session: Session, purpose: Purpose) -> ChunkReport:
     """The stage `document_chunks`: cut every content that a build neither serves nor has staged."""
     return stage_chunks(session.connection, session.workspace.workspace_id, purpose.fills_new_builds, session.processes)
 
 
+@traced("chunk_embeddings")
 def embed_chunks(session: Session, purpose: Purpose) -> EmbeddingCounts:
     """The stage `chunk_embeddings`: embed the texts that the workspace never embedded before.
 
@@ -269,6 +277,7 @@ class IndexesReport:
     usage: list[MonthlyUsage]
 
 
+@traced("rag_indexes")
 def publish_indexes(session: Session, purpose: Purpose) -> IndexesReport:
     """The stage `rag_indexes`: publish what is embedded, take out what is removed, and advance the builds.
 
@@ -287,11 +296,13 @@ def publish_indexes(session: Session, purpose: Purpose) -> IndexesReport:
     return report
 
 
+@traced("doc_taxonomy")
 def classify(session: Session) -> ClassificationReport:
     """The stage `doc_taxonomy`: find the topics of documents, where the workspace has a taxonomy."""
     return classify_documents(session)
 
 
+@traced("index_targets")
 def deliver_to_targets(session: Session, seconds: float = SECONDS) -> TargetsReport:
     """The stage `index_targets`: tell the copies in other stores what is published (see `deliver_all`).
 

@@ -17,6 +17,7 @@ from arcana_pipelines.embedding.language_means import means_of
 from arcana_pipelines.errors import EmbeddingFailed
 from arcana_pipelines.lexical.analysis import query_terms
 from arcana_pipelines.markdown.characters import clean
+from arcana_pipelines.observing.traces import traced
 from arcana_pipelines.retrieval import highlights
 from arcana_pipelines.retrieval.cursor import DEEPEST, Cursor, question_hash
 from arcana_pipelines.retrieval.filters import Limits
@@ -80,6 +81,7 @@ class Answering(ABC):
     def _find(self, question: Question) -> Found:
         """What is found of a question that has a word."""
 
+    @traced("search")
     def answer(self, request: SearchRequest) -> Answer:
         """The best chunks for a request, with what the results are made of. See `ConnectionSearcher.search`."""
         started = time.monotonic()
@@ -126,6 +128,7 @@ class Answering(ABC):
             passage = replace(passage, highlights=highlights.highlights(passage.text, found.marked))
         return replace(hit, passage=passage, link=link, highlights=highlights.highlights(hit.text, found.marked))
 
+    @traced("embed the question")
     def _embedded(self, question: Question, serving: Serving) -> Meaning | None:
         """What is meant; None while the provider fails, so that words alone are searched."""
         prefix, context = model_named(serving.model).question_prefix, question.context

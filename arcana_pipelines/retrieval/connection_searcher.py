@@ -13,6 +13,7 @@ from arcana_pipelines.db.engine import Connection, snapshot
 from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.errors import ArcanaError, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
+from arcana_pipelines.observing.traces import traced
 from arcana_pipelines.retrieval.answering import BY_WORDS, Answering
 from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
@@ -126,6 +127,7 @@ class ConnectionSearcher(Answering):
                 raise WrongUse(f"Build {serving.build} of index '{index}' is being dropped.") from error
             serving = now
 
+    @traced("ask a target")
     def _near(
         self, question: Question, serving: Serving, asked: Meaning | None, limit: int
     ) -> tuple[Near | None, str | None]:

@@ -16,6 +16,7 @@ from arcana_pipelines.indexes.builds import chunk_table, passage_table, terms_ta
 from arcana_pipelines.indexes.targets.pgvector.ann import nearest_statement, tune
 from arcana_pipelines.lexical import query_plan
 from arcana_pipelines.lexical.analysis import QueryTerm, query_terms
+from arcana_pipelines.observing.traces import traced
 from arcana_pipelines.retrieval import past
 from arcana_pipelines.retrieval.filtered import OPEN_CHUNK, OPEN_FILE, are_equal, with_text_of
 from arcana_pipelines.retrieval.filters import Limits
@@ -109,6 +110,7 @@ class SnapshotSearch(RankedSearch):
         each = [sql.SQL("f.document_id IN ({})").format(documents) for documents in left]
         return sql.SQL(" AND ").join(each) if each else sql.SQL("true")
 
+    @traced("search a snapshot")
     def run(self) -> Found:
         """Search."""
         if self._request.as_of is not None:
@@ -148,6 +150,7 @@ class SnapshotSearch(RankedSearch):
             return dict(self._rows(load_sql("counts"), keys))
         return dict(self._rows(sql.SQL(load_sql("past_counts")).format(**self._names), keys))
 
+    @traced("find by words")
     def _by_words(self, plan: query_plan.Plan) -> list[int]:
         together = {f"together_{number}": keys for number, keys in enumerate(plan.together)}
         conjunction = sql.SQL(" AND ").join(
@@ -159,6 +162,7 @@ class SnapshotSearch(RankedSearch):
         statement = sql.SQL(load_sql("by_words")).format(**self._names, found=condition)
         return [row[0] for row in self._rows(statement, {"keys": plan.keys, **together})]
 
+    @traced("find by meaning")
     def _by_meaning(self) -> list[int]:
         assert self._asked is not None
         if self._near is not None:
@@ -217,6 +221,7 @@ class SnapshotSearch(RankedSearch):
         chunks = [row[0] for row in self._rows(statement, {"candidates": FEW + 1})]
         return chunks if len(chunks) <= FEW else None
 
+    @traced("score")
     def _scored(self, chunks: Sequence[int]) -> list[Scored]:
         statement = sql.SQL(load_sql("scores")).format(**{**self._names, "terms": self._known_terms()})
         language = self._asked.language if self._asked else None
@@ -236,6 +241,7 @@ class SnapshotSearch(RankedSearch):
         statement = sql.SQL(load_sql("documents")).format(**self._names)
         return {chunk: str(document) for chunk, document in self._rows(statement, {"chunks": list(chunks)})}
 
+    @traced("read hits")
     def _rows_of_hits(self, chunks: Sequence[int]) -> dict[int, dict[str, Any]]:
         with self._connection.cursor(row_factory=dict_row) as cursor:
             cursor.execute(
@@ -269,6 +275,7 @@ class SnapshotSearch(RankedSearch):
                 files.setdefault(file.pop("holder"), []).append(file)
         return {holder: alike for holder, alike in files.items() if alike[0]["is_wanted"]}
 
+    @traced("compare passages")
     def _near_passages(self, chunks: Sequence[int]) -> dict[int, dict[int, float]]:
         """How near the passages of chunks are, by chunk and number, as far as they have vectors."""
         near: dict[int, dict[int, float]] = {}

@@ -33,6 +33,7 @@ from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.health import Health
 from arcana_pipelines.web.metrics import Metered, Metrics
 from arcana_pipelines.web.oauth import add_metadata
+from arcana_pipelines.web.observed import Observed
 from arcana_pipelines.web.people.page import add_page
 from arcana_pipelines.web.problems import (
     MEDIA_TYPE,
@@ -110,8 +111,9 @@ def make_api(
     )
     app.add_middleware(RateHeaders)
     app.add_middleware(Noted, uses=uses, searched=searched)
-    app.add_middleware(RequestIds)
     app.add_middleware(Metered, metrics=metrics)
+    app.add_middleware(Observed)
+    app.add_middleware(RequestIds)
     handle_problems(app)
     app.state.gate, app.state.metrics, app.state.events = gate, metrics, events
     add_health(app, database)

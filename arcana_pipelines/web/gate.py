@@ -19,6 +19,7 @@ from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.keys.access import Access, Scope, access_by_id, access_of, begin_use, end_session
 from arcana_pipelines.keys.asked import AskedIndex, AskedWorkspace, find_asked
 from arcana_pipelines.keys.spelling import OF_ISSUER, id_of
+from arcana_pipelines.observing import context
 from arcana_pipelines.retrieval.filters import WITHOUT_INTERNAL, Limits
 from arcana_pipelines.web.internal import Internal
 from arcana_pipelines.web.issuer import IssuerAway
@@ -151,6 +152,7 @@ class Gate:
     def _take(self, request: Request, access: Access) -> None:
         """Count a request that is made with a good key."""
         use_now().access = access
+        context.note(company=str(access.company_id))
         limit = access.allowance.requests_per_minute or self._database.settings.key_requests_per_minute
         rate = self._requests.take(access.key_id, limit)
         request.state.rate = rate
@@ -251,6 +253,7 @@ class Gate:
     def _opened(self, access: Access, scope: Scope, asked: AskedWorkspace) -> Opened:
         if not access.may(scope, asked.workspace_id):
             raise lacking(access, scope, asked.slug)
+        context.note(workspace=asked.slug)
         return Opened.of(access, asked)
 
     def _asked(self, access: Access, slug: str) -> AskedWorkspace:

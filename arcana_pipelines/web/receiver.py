@@ -12,7 +12,9 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.config import LOGGING_CONFIG
 
+from arcana_pipelines.observing import logs
 from arcana_pipelines.web.connections import Watched, to_give_way
 
 # Seconds for the headers, and for everything together; Notion sends an event at once and wants an answer quickly.
@@ -56,6 +58,7 @@ def config(app: Starlette) -> uvicorn.Config:
         server_header=False,
         log_level="warning",
         access_log=False,
+        log_config=None if logs.is_json() else LOGGING_CONFIG,
     )
 
 

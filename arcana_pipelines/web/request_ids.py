@@ -8,6 +8,8 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from arcana_pipelines.observing.context import working_for
+
 HEADER = "X-Request-Id"
 # What an id looks like that somebody gave.
 GIVEN = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
@@ -32,4 +34,5 @@ class RequestIds:
                 MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 
-        await self.app(scope, receive, with_id)
+        with working_for(request_id=request_id):
+            await self.app(scope, receive, with_id)

@@ -11,7 +11,9 @@ import socket
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import LOGGING_CONFIG
 
+from arcana_pipelines.observing import logs
 from arcana_pipelines.web.connections import Watched, to_give_way
 
 # Open connections at once. Each request waits for one of the pool's connections.
@@ -62,6 +64,7 @@ def server_of(app: FastAPI) -> uvicorn.Server:
         server_header=False,
         log_level="warning",
         access_log=False,
+        log_config=None if logs.is_json() else LOGGING_CONFIG,
     )
     return _Server(config)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from arcana_pipelines.errors import RerankingFailed
+from arcana_pipelines.observing.traces import traced
 from arcana_pipelines.retrieval.reranking.protocol import Reranker
 from arcana_pipelines.retrieval.results import Hit
 
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 RERANKED = 50  # hits; further down little is gained, and a cross-encoder reads every text each time
 
 
+@traced("rerank")
 def reranked(reranker: Reranker, query: str, hits: Sequence[Hit]) -> tuple[list[Hit], bool]:
     """(hits, whether the reranker ordered them): the first `RERANKED` by its scores, the others behind them."""
     best, others = hits[:RERANKED], hits[RERANKED:]
