@@ -35,12 +35,16 @@ _OFF = "BACKUP_TO is not set: nothing is backed up."
     owners=OWNERS,
     code_version="1",
     description="Copies of the database, of files and settings in another place (BACKUP_TO), which are deleted when "
-    "they are older than BACKUP_KEEP_DAYS.",
+    "they are older than BACKUP_KEEP_DAYS. Without BACKUP_TO nothing is made.",
+    output_required=False,
 )
-def backups(arcana: ArcanaResource) -> dg.MaterializeResult:  # type: ignore[type-arg]  # as in assets.py
+def backups(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]  # as in assets.py
     """Back up the installation, and delete old backups."""
     database = arcana.database
-    place = _place(database.settings)
+    place = database.settings.backup_to
+    if place is None:  # whoever materializes everything has not asked for backups
+        context.log.info(_OFF)
+        return
     now = dt.datetime.now(dt.UTC)
     made = create(database, place, _kind(database.settings, place, now))
     with open_vault(place, database.settings) as vault:
@@ -49,7 +53,7 @@ def backups(arcana: ArcanaResource) -> dg.MaterializeResult:  # type: ignore[typ
         except BackupRefused:  # somebody reads there: tomorrow
             pruned = None
     told = made.manifest
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata={
             "backup_id": told.backup_id,
             "kind": told.kind,

@@ -34,6 +34,8 @@ def test_each_job_s_runs_say_what_they_are_for() -> None:
         "rollback_index": "rollback",
         "parse_files": "parse",
         "summarise_tickets": "summarise",
+        "back_up": "backup",
+        "ship_changes": "backup",
     }
 
 
