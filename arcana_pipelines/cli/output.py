@@ -31,8 +31,8 @@ _UNPRINTABLE = re.compile(
 
 # A command of ours in a text of ours.
 _COMMAND = re.compile(
-    r"\barcana (?=(?:audit|backup|config|db|doctor|document|eval|export|file|index|key|mcp|report|restore|retry|search|"
-    r"serve|status|sync|target|taxonomy|ticket|up|usage|webhooks|workspace)\b|-v )"
+    r"\barcana (?=(?:audit|backup|config|db|doctor|document|eval|export|file|index|key|mcp|metrics|report|restore|"
+    r"retry|search|serve|status|sync|target|taxonomy|ticket|up|usage|webhooks|workspace)\b|-v )"
 )
 
 _NO_LIMIT = 10_000  # columns

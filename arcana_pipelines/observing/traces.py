@@ -6,6 +6,7 @@ title, a key or what an error said: of an error there is its class.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -44,6 +45,24 @@ def start_if_asked(service: str) -> None:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     begin(BatchSpanProcessor(OTLPSpanExporter()), service)
+
+
+def is_taken(seconds: float) -> bool:
+    """Whether the collector that the environment names takes a message, here one without spans.
+
+    Raises:
+        WrongUse: the extra `otel` is not installed.
+    """
+    with plugins.optional(ENDPOINT, "otel"):
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.trace.export import SpanExportResult
+    its = logging.getLogger("opentelemetry.exporter")
+    level = its.level
+    its.setLevel(logging.CRITICAL)  # it tells each attempt
+    try:
+        return bool(OTLPSpanExporter(timeout=seconds).export([]) is SpanExportResult.SUCCESS)
+    finally:
+        its.setLevel(level)
 
 
 def begin(processor: Any, service: str) -> None:

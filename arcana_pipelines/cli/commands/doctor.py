@@ -37,8 +37,10 @@ from arcana_pipelines.indexes.health import inspect_indexes, pgvector
 from arcana_pipelines.indexes.targets.probe import probe
 from arcana_pipelines.indexes.targets.targets import all_targets
 from arcana_pipelines.learning import reports
+from arcana_pipelines.monitoring.installation import installation_state
 from arcana_pipelines.multilingual_e5.weights import checked_weights, weights_problem
 from arcana_pipelines.net.post import host_of
+from arcana_pipelines.observing import traces
 from arcana_pipelines.operations.source_tokens import token_checks
 from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.workspaces.workspaces import list_all
@@ -98,6 +100,7 @@ def _findings() -> Iterator[Finding]:
         yield _tried("parsers", lambda: probe_parsers(settings))
     yield from _backups(settings)
     yield ("alerts", True, _alerts(settings))
+    yield _tried("monitoring", lambda: _monitoring(settings))
 
 
 def _database(database: Database) -> Iterator[Finding]:
@@ -119,6 +122,7 @@ def _database(database: Database) -> Iterator[Finding]:
     yield _tried("serving", lambda: _serving(database))
     yield _tried("audit log", lambda: _audit_log(database))
     yield _tried("health", lambda: _health(database))
+    yield _tried("size", lambda: _size(database))
     yield from _stored_tokens(database)
     yield from _indexes(database)
     yield from _targets(database)
@@ -371,6 +375,28 @@ def _health(database: Database) -> str:
         if told
         else "nothing was told yet"
     )
+
+
+def _size(database: Database) -> str:
+    """What the database takes, and what of it is bloated, slow or open too long; a full disk is a fault."""
+    with database.connection() as connection:
+        state = installation_state(connection, database.settings.home)
+    told = "; ".join([f"the database takes {state.database_bytes / 1e6:,.0f} MB", *state.problems])
+    if state.slow_statements is None:
+        told += "; statements are not timed (docs/monitoring.md)"
+    if state.is_disk_full:
+        raise ArcanaError(f"{told}: docs/monitoring.md says what can be done")
+    return told
+
+
+def _monitoring(settings: Settings) -> str:
+    """How logs are written, and whether the collector of traces takes some: none are sent."""
+    told = f"logs are {'JSON' if settings.log_format == 'json' else 'text'}"
+    if settings.otel_exporter_otlp_endpoint is None:
+        return f"{told}; no traces (OTEL_EXPORTER_OTLP_ENDPOINT is not set)"
+    if not traces.is_taken(SECONDS):
+        raise ArcanaError(f"{settings.otel_exporter_otlp_endpoint} takes no traces (OTEL_EXPORTER_OTLP_ENDPOINT)")
+    return f"{told}; {settings.otel_exporter_otlp_endpoint} takes traces"
 
 
 def _schema_of_reader(database: Database) -> str:

@@ -9,10 +9,14 @@ import click
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import json_option, local_time, print_json, say
 from arcana_pipelines.cli.reports import say_not_serving, say_waiting_removals
+from arcana_pipelines.cli.watching import watch
+from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current
+from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.targets.targets import Target
 from arcana_pipelines.ledger.files import FileCount, files_in
 from arcana_pipelines.ledger.freshness import Freshness
+from arcana_pipelines.monitoring.installation import InstallationState, installation_state
 from arcana_pipelines.operations.status import SourceState, WorkspaceStatus, workspace_status
 from arcana_pipelines.tickets.summaries.counts import SummaryCounts
 from arcana_pipelines.workspaces import workspaces
@@ -27,27 +31,49 @@ from arcana_pipelines.workspaces import workspaces
     help="For a monitor: print only what is wrong, one cause a line. Exit code 0: nothing; 1: something is broken; "
     "3: something waits for a person, or is incomplete or stale.",
 )
+@click.option("--watch", "watches", is_flag=True, help="Draw it anew whenever it has changed, until Ctrl-C.")
 @json_option
 @click.pass_context
-def command(context: click.Context, slug: str | None, only_check: bool, as_json: bool) -> None:
+def command(context: click.Context, slug: str | None, only_check: bool, watches: bool, as_json: bool) -> None:
     """Show what is indexed, what is not and why, and what a sync is doing now. Times are this machine's."""
+    if watches and (as_json or only_check):
+        raise WrongUse("--watch is for people at a terminal: leave out --json and --check.")
     database = open_database()
     require_current(database)
     if only_check:
         from arcana_pipelines.cli.check import show_check
 
         context.exit(show_check(database, slug, as_json))
+    if watches:
+        watch(lambda: _show(database, slug, as_json=False))
+    else:
+        _show(database, slug, as_json)
+
+
+def _show(database: Database, slug: str | None, as_json: bool) -> None:
     with database.connection() as connection:
         rows = [workspaces.find(connection, slug)] if slug else workspaces.list_all(connection)
         states = [workspace_status(connection, row, database.settings.summary_model) for row in rows]
+        installation = None if slug else installation_state(connection, database.settings.home)
     if as_json:
         reports = [state.as_dict() for state in states]
-        print_json(reports[0] if slug else {"workspaces": reports})
+        told = {"workspaces": reports, "installation": installation.as_dict() if installation else None}
+        print_json(reports[0] if slug else told)
         return
     if not states:
         say("No workspaces yet. `arcana workspace add` registers one.")
     for state in states:
         _print(state, database.settings.summary_model is not None)
+    if installation is not None:
+        _print_installation(installation)
+
+
+def _print_installation(state: InstallationState) -> None:
+    largest = ", ".join(f"{table.table} {table.bytes / 1e6:,.0f}" for table in state.tables[:3])
+    free = f"; {state.disk_free_bytes / 1e9:,.1f} GB free" if state.disk_free_bytes is not None else ""
+    say("[bold]database[/bold]: {} MB (the largest tables: {}){}", f"{state.database_bytes / 1e6:,.0f}", largest, free)
+    for problem in state.problems:
+        say("  [yellow]{}[/yellow]", problem)
 
 
 def _print(state: WorkspaceStatus, summarises: bool) -> None:
