@@ -19,6 +19,7 @@ from arcana_pipelines.defs.assets import OWNERS
 from arcana_pipelines.defs.jobs import SHIP_JOB, tags_of
 from arcana_pipelines.defs.names import ASSET_TAG
 from arcana_pipelines.defs.resources import ArcanaResource
+from arcana_pipelines.defs.tables import table
 from arcana_pipelines.errors import BackupRefused, WrongUse
 from arcana_pipelines.settings import Settings, load_settings
 
@@ -95,7 +96,7 @@ def backup_is_proven(arcana: ArcanaResource) -> dg.AssetCheckResult:
             "rows": dg.MetadataValue.int(last.rows),
             "searches": last.searches,
             "files": dg.MetadataValue.int(last.files),
-            "differences": dg.MetadataValue.json(last.differences),
+            "differences": table({"difference": "string"}, [[each] for each in last.differences]),
         },
     )
 
