@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import sys
 import unicodedata
 from datetime import UTC, datetime
+from pathlib import Path
+from string import Formatter
 
 import pytest
 from hypothesis import given
@@ -37,6 +40,21 @@ def test_a_hostile_text_is_shown_and_obeyed_by_nothing(text: str, capsys: pytest
     shown = capsys.readouterr().out
     assert shown.replace("\n", "").isprintable()
     assert shown.strip() == f"{printable(text)} is {printable(text)}"
+
+
+def test_no_line_asks_for_a_form_of_numbers_that_texts_cannot_have() -> None:
+    """`say` makes texts of what it is given before it puts them in: `{:.0%}` fails on the first run that says it."""
+    commands = Path(main_module.__file__).parent
+    asked = [
+        f"{file.relative_to(commands)}:{call.lineno}"
+        for file in sorted(commands.rglob("*.py"))
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "say" and call.args
+        for template in [call.args[0]]
+        if isinstance(template, ast.Constant) and isinstance(template.value, str)
+        if any(form or kind for _, _, form, kind in Formatter().parse(template.value))
+    ]
+    assert asked == []
 
 
 def test_our_own_styles_stand_where_they_were_written(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,7 +136,7 @@ def _print_topics(state: WorkspaceStatus) -> None:
     say("  topics ({}): {} of {} documents have one", counts.version, counts.with_topic, counts.documents)
     lookups = state.last_sync.lookups if state.last_sync else None
     if lookups is not None and lookups.hit_rate is not None:
-        say("    the last sync looked up {} paths, {:.0%} of them from memory", lookups.asked, lookups.hit_rate)
+        say("    the last sync looked up {} paths, {} of them from memory", lookups.asked, f"{lookups.hit_rate:.0%}")
     if counts.waiting:
         since = f", the first since {local_time(counts.waits_since)}" if counts.waits_since else ""
         say("    {} wait for a person{}: arcana taxonomy queue {}", counts.waiting, since, state.workspace)
