@@ -143,10 +143,11 @@ class _Making:
             both = objects.of_both(objects.named_by(reader), objects.named_by(guard))
             listed, number, size = objects.write_list(self.vault, folder, both)
             held = facts.steady(before, facts.sums(guard, schema))
+        details = {**taken.details, "is_embedded": self.database.settings.database_url is None}
         kind: Kind = "full" if parent is None else "incremental"
         named = None if parent is None else parent[0].backup_id
         parts = [*taken.parts, listed]
-        return self._manifest(guard, backup_id, kind, at, parts, (number, size), named, taken.details, held)
+        return self._manifest(guard, backup_id, kind, at, parts, (number, size), named, details, held)
 
     def _parent(self) -> tuple[Manifest, bytes] | None:
         """The newest backup of the files of this server, and its list of them."""

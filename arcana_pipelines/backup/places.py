@@ -120,7 +120,7 @@ class FolderPlace:
     has_locks = True
 
     def __init__(self, root: Path, may_make: bool) -> None:
-        """Refuse a folder that others can write into: they could change what is restored."""
+        """`may_make`: a folder that is missing is made."""
         self._root = root
         self.shown = str(root)
         with self._telling():

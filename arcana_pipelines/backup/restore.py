@@ -141,6 +141,11 @@ def restore(
         refuse_newer(chosen)
         if settings.database_url is None:
             _refuse_home(settings.home)
+            if not chosen.details.get("is_embedded", True):
+                raise RestoreRefused(
+                    f"The backup {chosen.backup_id} is of the files of a server of your own: --data-directory makes "
+                    "the data directory of one, or restore a logical backup."
+                )
         else:
             _refuse_database(settings, chosen)
         require_whole(vault, chosen, set(), tell, with_files if reads_files is None else reads_files)
@@ -165,6 +170,41 @@ def restore(
         chosen, at or chosen.at, work.files, work.files_missing, installation.missing_secrets(said),
         [*work.notes, *_keys(chosen, settings)], time.monotonic() - started,
     )  # fmt: skip
+
+
+def restore_data_directory(
+    settings: Settings, address: str, folder: Path, backup_id: str | None = None, at: datetime | None = None
+) -> Manifest:
+    """Make the data directory of a server of one's own, which is not started here. Files are not restored.
+
+    The server reads its log of changes when it is started, and then goes on in a history of its own.
+
+    Raises:
+        RestoreRefused: there is such a folder, or the backup is logical. Nothing was touched.
+        ArcanaError: see `restore`.
+    """
+    with open_vault(address, settings) as vault, vault.place.locked(exclusive=False):
+        if at is not None:
+            chosen = wal.backup_before(vault, at)
+        else:
+            chosen = manifest.newest(vault) if backup_id is None else manifest.read(vault, backup_id)
+        if chosen.kind == "logical":
+            raise RestoreRefused(
+                f"The backup {chosen.backup_id} is logical: it is restored into an empty DATABASE_URL."
+            )
+        changes = folder.with_name(f"{folder.name}-changes")
+        if folder.exists() or changes.exists():
+            raise RestoreRefused(f"{folder} or {changes} is there already: name a folder that is not.")
+        require_whole(vault, chosen, set(), with_files=False)
+        names = [] if at is None else wal.needed(vault, chosen, at)
+        for name in names:
+            vault.get(name)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            physical.unpack(vault, manifest.chain(vault, chosen), Path(scratch), folder)
+        command = "false" if at is None else wal.fetch(vault, names, changes)
+        physical.recover(folder, command, None if at is None else at.isoformat())
+    return chosen
 
 
 def refuse_newer(chosen: Manifest) -> None:

@@ -22,6 +22,7 @@ from arcana_pipelines.db.pool import NoneIsFree, Pool
 from arcana_pipelines.db.server import refuse_reader
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import ArcanaError, DatabaseBusy, DatabaseFull, DatabaseUnreachable, WrongUse
+from arcana_pipelines.home import refuse_unfinished
 from arcana_pipelines.postgres_address import Address
 from arcana_pipelines.settings import Settings
 
@@ -90,8 +91,10 @@ def require_installation(settings: Settings) -> None:
     """Refuse to go on where nothing was installed yet.
 
     Raises:
-        WrongUse: DATABASE_URL is not set, and ARCANA_HOME holds no embedded database.
+        WrongUse: DATABASE_URL is not set, and ARCANA_HOME holds no embedded database, or a half restored one.
     """
+    if settings.database_url is None:
+        refuse_unfinished(settings.home)
     if not is_installed(settings):
         raise WrongUse(
             f"There is no installation in {settings.home} (ARCANA_HOME; by default .arcana in the current directory), "

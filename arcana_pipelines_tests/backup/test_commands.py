@@ -87,6 +87,7 @@ def test_what_was_backed_up_is_searched_in_another_home(machine: Machine, place:
     assert "is not empty" in other.run("restore", "--from", place, code=2, ENCRYPTION_KEY=KEY)["error"]
 
 
+@pytest.mark.long
 def test_the_files_of_the_server_are_restored_with_what_changed_since(
     machine: Machine, place: str, tmp_path: Path
 ) -> None:
@@ -115,6 +116,7 @@ def test_a_drill_says_that_a_backup_is_equal_and_by_what_another_one_differs(
     assert not list((machine.home / "drills").iterdir())
 
 
+@pytest.mark.long
 def test_a_server_is_restored_as_it_was_at_any_moment(machine: Machine, place: str, tmp_path: Path) -> None:
     machine.environment["BACKUP_WAL"] = "on"
     machine.run("backup", "create", "--to", place)
@@ -135,6 +137,7 @@ def test_a_server_is_restored_as_it_was_at_any_moment(machine: Machine, place: s
     assert "In the kitchen." in other.run("search", "acme", "coffee")["hits"][0]["text"]
 
 
+@pytest.mark.long
 def test_one_workspace_comes_back_and_the_others_are_as_they_are(machine: Machine, place: str, tmp_path: Path) -> None:
     machine.run("workspace", "add", "globex", "--source", "notion-export", "--path", str(tmp_path / "export"))
     machine.run("sync", "globex")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -13,7 +14,7 @@ from arcana_pipelines.backup import manifest
 from arcana_pipelines.backup.create import create
 from arcana_pipelines.backup.places import FolderPlace
 from arcana_pipelines.backup.prune import prune
-from arcana_pipelines.backup.restore import restore
+from arcana_pipelines.backup.restore import restore, restore_data_directory
 from arcana_pipelines.backup.vault import open_vault
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Database
@@ -21,6 +22,7 @@ from arcana_pipelines.db.query import scalar
 from arcana_pipelines.errors import ArcanaError, BackupDamaged, BackupRefused, RestoreRefused
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.indexed_workspace import IndexedWorkspace
+from arcana_pipelines.testing.postgres import DatabaseServer
 from arcana_pipelines_tests.backup.conftest import ANOTHER_KEY, KEY, files_of
 
 _TABLES = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname = 'document'"
@@ -179,3 +181,27 @@ def test_a_damaged_place_is_named_by_its_file(made: str, place: str, encrypted: 
         whole = manifest.newest(vault)
         with pytest.raises(BackupDamaged, match=f"{made}/database.000000"):
             list(vault.read(whole.folder, whole.parts["database"]))
+
+
+def test_files_of_a_server_of_ones_own_become_a_data_directory_and_no_home(
+    arcana_server: DatabaseServer, database: Database, place: str, tmp_path: Path
+) -> None:
+    parts = urlsplit(database.url)
+    superuser = SecretStr(arcana_server.address(parts.path.removeprefix("/"), "postgres"))
+    settings = database.settings.model_copy(update={"database_url": superuser})
+    with closing(Database(settings)) as own:
+        full = create(own, place, "full").manifest
+        later = create(own, place, "incremental").manifest
+        assert (full.kind, later.parent) == ("full", full.backup_id)
+        logical = create(own, place, "logical").manifest
+    home = Settings(arcana_home=tmp_path / "restored")  # type: ignore[call-arg]
+    with pytest.raises(RestoreRefused, match="of a server of your own"):
+        restore(home, place, later.backup_id)
+    assert not home.home.exists()
+    data = tmp_path / "data"
+    with pytest.raises(RestoreRefused, match="is logical"):
+        restore_data_directory(home, place, data, logical.backup_id)
+    restore_data_directory(home, place, data, later.backup_id)
+    assert (data / "recovery.signal").exists() and (data / "PG_VERSION").read_text() == "18\n"
+    with pytest.raises(RestoreRefused, match="is there already"):
+        restore_data_directory(home, place, data, later.backup_id)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
 
 from arcana_pipelines.backup.one_workspace import restore_workspace
-from arcana_pipelines.backup.restore import SETTINGS
+from arcana_pipelines.backup.restore import SETTINGS, restore_data_directory
 from arcana_pipelines.backup.restore import restore as bring_back
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import error_console, json_option, local_time, print_json, say
@@ -43,6 +44,10 @@ def time_of(text: str) -> datetime:
 @click.option("--backup", "backup_id", metavar="ID", help="Which one; by default the newest.")
 @click.option("--at", metavar="TIME", help="As it was then (2026-11-30T14:05+09:00), where BACKUP_WAL was on.")
 @click.option("--workspace", "slug", metavar="SLUG", help="This workspace alone, into the installation that is there.")
+@click.option(
+    "--data-directory", "directory", type=click.Path(path_type=Path), metavar="DIR",
+    help="Of a backup of your own server's files: make its data directory there, and start nothing.",
+)  # fmt: skip
 @click.option("--as-copy", is_flag=True, help="Beside the installation that it is of: targets are paused, not filled.")
 @click.option("--without-files", is_flag=True, help="Leave out the bytes of files: the store has them still.")
 @json_option
@@ -51,6 +56,7 @@ def command(
     backup_id: str | None,
     at: str | None,
     slug: str | None,
+    directory: Path | None,
     as_copy: bool,
     without_files: bool,
     as_json: bool,
@@ -68,6 +74,19 @@ def command(
         _one(place_or(place, settings, "--from"), slug, backup_id, as_json)
         return
     moment = None if at is None else time_of(at)
+    if directory is not None:
+        made = restore_data_directory(
+            settings, place_or(place, settings, "--from"), directory.expanduser().absolute(), backup_id, moment
+        )
+        if as_json:
+            print_json({"backup_id": made.backup_id, "kind": made.kind, "data_directory": str(directory)})
+        else:
+            say(
+                "{} is a data directory of PostgreSQL {}: give it to its user, and start the server.",
+                directory,
+                made.server,
+            )
+        return
     if moment is not None and backup_id is not None:
         raise WrongUse("--at chooses the backup by itself: leave out --backup.")
     with counted("restoring files", not as_json) as tell:
