@@ -331,8 +331,10 @@ class TestWhoGetsIn:
 
     def test_nothing_trusts_and_nothing_listens_on_a_port(self, home: Path) -> None:
         with _used(home), psycopg.connect(lease.server_url(home, lease.SUPERUSER)) as connection:
-            rules = connection.execute("SELECT type, auth_method FROM pg_hba_file_rules").fetchall()
-            assert set(rules) == {("local", "peer")}
+            rules = connection.execute("SELECT type, database, auth_method FROM pg_hba_file_rules").fetchall()
+            assert rules == [("local", ["all"], "peer"), ("local", ["replication"], "peer")]
+            replicating = connection.execute("SELECT rolname FROM pg_roles WHERE rolreplication").fetchall()
+            assert replicating == [(lease.SUPERUSER,)]
             assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
             assert connection.execute("SHOW unix_socket_permissions").fetchone() == ("0700",)
 

@@ -30,7 +30,9 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--to", "place", metavar="PLACE", help="Where to put it, a folder's path; by default BACKUP_TO.")
+@click.option(
+    "--to", "place", metavar="PLACE", help="Where to put it: a folder, or s3://BUCKET/PREFIX; by default BACKUP_TO."
+)
 @click.option("--full", "kind", flag_value="full", help="The server's files, whole: the default of the embedded one.")
 @click.option("--incremental", "kind", flag_value="incremental", help="What changed in them since the newest backup.")
 @click.option("--logical", "kind", flag_value="logical", help="As pg_dump writes it: for any server, also a newer one.")
