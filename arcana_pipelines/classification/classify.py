@@ -252,6 +252,7 @@ class _Work:
             held = hold_active(self._connection, self._workspace_id)
             if held is None or held.version != self._version:
                 return None
+            self._connection.execute(load_sql("topics_hold"), self._of(documents))
             given = give_missing(self._connection, self._workspace_id, documents).given
             wanted = _Wanted()
             settled = self._by_rules(documents, wanted)

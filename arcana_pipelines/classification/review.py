@@ -34,6 +34,7 @@ Verdict = Literal["accepted", "rejected"]
 MOST_ROWS = 100
 # Decided at once by `decide_all`: one transaction, whose locks are short.
 MOST_AT_ONCE = 1000
+_MOST_SHOWN = 2**31 - 1  # an integer of PostgreSQL
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,6 +385,8 @@ def _place(after: str | None) -> dict[str, Any]:
     try:
         shown, sureness, at, document = json.loads(base64.urlsafe_b64decode(after.encode()))
         values = int(shown), float(sureness), datetime.fromisoformat(at), UUID(document)
-    except (ValueError, TypeError, AttributeError) as error:
+        if not 0 <= values[0] <= _MOST_SHOWN:
+            raise ValueError(f"no document was shown {values[0]} times")
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise CursorRefused("This is no cursor of the queue: ask for its first page without one.") from error
     return dict(zip(names, values, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from threading import Event
@@ -20,6 +21,12 @@ from arcana_pipelines.errors import CursorRefused, TopicDecided, UnknownTaxonomy
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.taxonomy.labels import spell_path
 from arcana_pipelines_tests.classification.handbook import TOPICS, Handbook
+
+
+def cursor_of(shown: str) -> str:
+    """One of a document that was shown so often."""
+    held = f'[{shown}, 0, "2026-01-01T00:00:00+00:00", "00000000-0000-0000-0000-000000000000"]'
+    return base64.urlsafe_b64encode(held.encode()).decode()
 
 
 @pytest.fixture
@@ -60,7 +67,10 @@ def test_pages_of_the_queue_show_each_document_once(waiting: Handbook) -> None:
     assert {first.rows[0].title, second.rows[0].title} == {"Battery care", "Vacation policy"}
 
 
-@pytest.mark.parametrize("cursor", ["", "no", "W10=", "WzEsICJ4IiwgIngiLCAieCJd", "ü"])
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "no", "W10=", "WzEsICJ4IiwgIngiLCAieCJd", "ü", *(cursor_of(shown) for shown in ("Infinity", "1e99", "-1"))],
+)
 def test_a_cursor_that_is_none_is_refused(waiting: Handbook, cursor: str) -> None:
     with pytest.raises(CursorRefused):
         queue(waiting.connection, waiting.workspace_id, after=cursor)
