@@ -25,13 +25,18 @@ _NAME = re.compile("[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
 _NUMBERED = re.compile(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})")
 
 
+def is_name(version: str) -> bool:
+    """Whether it can be a version's name: 1 to 64 letters, digits and `. + _ -`."""
+    return _NAME.fullmatch(version) is not None
+
+
 def require_name(version: str) -> None:
     """Refuse what cannot be a version's name.
 
     Raises:
         TaxonomyRefused: it is too long, or holds other characters.
     """
-    if not _NAME.fullmatch(version):
+    if not is_name(version):
         raise TaxonomyRefused(
             f"{version[:64]!a} is no name of a version: 1 to 64 letters, digits and . + _ -, such as 1.2.0."
         )

@@ -183,9 +183,12 @@ def store_draft(
         earlier = (
             {} if draft_before is None else {n.path: n.node_id for n in nodes_of(connection, workspace_id, version)}
         )
-        draft = make_tree(drafts.own_ids(connection, workspace_id, given), before, earlier)
         based_on = active.version if active is not None else None
         with connection.transaction():
+            if any(row.node_id is not None for row in given):
+                # A file that another workspace imports at the same time: the ids are those of whoever is first.
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", [_NAMESPACE])
+            draft = make_tree(drafts.own_ids(connection, workspace_id, given), before, earlier)
             drafts.store(connection, workspace_id, version, based_on, draft, source, note)
             counts = {**Counter[str](change.kind for change in draft.changes)}
             record(
@@ -361,6 +364,8 @@ def _alone(connection: Connection, workspace_id: UUID) -> Iterator[None]:
 
 
 def _found(connection: Connection, workspace_id: UUID, version: str) -> Version | None:
+    if not drafts.is_name(version):  # PostgreSQL knows no NUL
+        return None
     return query.find(
         connection,
         Version,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -13,7 +14,7 @@ import pytest
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import TaxonomyRefused, UnknownTaxonomyVersion
-from arcana_pipelines.taxonomy import carry, versions
+from arcana_pipelines.taxonomy import carry, drafts, versions
 from arcana_pipelines.taxonomy.tree import Change
 from arcana_pipelines_tests.taxonomy.library import Library, row, spelled
 
@@ -141,6 +142,37 @@ def test_a_file_from_another_workspace_gets_ids_of_its_own_the_same_each_time(
         assert merged.changes == {"merge": 1, "split": 2}
         gone = other.draft("AI", "AI/RAG", "Law", row("Tax", node_id=other.node("Law/Tax"), replaced_by=(top,)))
         assert gone.changes == {"merge": 1}
+
+
+def test_a_file_that_two_workspaces_import_at_once_gets_ids_of_its_own_in_one(
+    library: Library, database: Database
+) -> None:
+    top = uuid4()
+    store = drafts.store
+
+    with closing(Library(database, "other")) as other, ThreadPoolExecutor(1) as pool:
+
+        def stopping(*given: Any) -> None:
+            store(*given)
+            if not at_once:
+                at_once.append(pool.submit(other.draft, row("AI", node_id=top), version="2.0.0"))
+                while not _waits_for(library.connection):
+                    assert not at_once[0].done()
+
+        at_once: list[Future[object]] = []
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(drafts, "store", stopping)
+            library.draft(row("AI", node_id=top))
+            at_once[0].result()
+        assert library.node("AI", "1.0.0") == top
+        assert other.node("AI", "2.0.0") != top
+
+
+def test_a_version_of_a_name_that_cannot_be_is_not_there(library: Library) -> None:
+    library.release("AI")
+    for name in ("1.0.0\0", "\ud800", "1.0.0 ", ""):
+        with pytest.raises(UnknownTaxonomyVersion, match=r"There are: 1\.0\.0"):
+            versions.find_version(library.connection, library.workspace_id, name)
 
 
 def test_a_refused_draft_changes_nothing(library: Library) -> None:
