@@ -36,7 +36,7 @@ def dump_tables(database: Database, revision: str) -> Path:
         server = connection.info.server_version // 10000
         is_encrypted = connection.pgconn.ssl_in_use
         taken_at: str = scalar(connection, "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD\"T\"HH24MISS\"Z\"')")
-        relations = scalars(connection, load_sql("our_relations"), {"names": _names()})
+        relations = scalars(connection, load_sql("our_relations"), {"names": names_of_ours()})
     program = _able_to_read(server, is_encrypted, database.settings.database_url is None)
     folder = backup_folder(database.settings.home)
     target = folder / f"arcana-{revision}-{taken_at}.dump"
@@ -55,7 +55,7 @@ def dump_tables(database: Database, revision: str) -> Path:
     return target
 
 
-def _names() -> list[str]:
+def names_of_ours() -> list[str]:
     """What our releases make. Others may have tables in the same schema: a restored dump must not change them."""
     from arcana_pipelines.db.models import Base
     from arcana_pipelines.db.models.index import CHUNK_SEQUENCE

@@ -116,7 +116,7 @@ def test_every_table_and_sequence_of_every_release_is_in_a_dump(empty_database: 
     for revision in sorted(path.stem.split("_")[0] for path in (schema.MIGRATIONS / "versions").glob("[0-9]*.py")):
         schema.upgrade(empty_database, revision)
         with empty_database.connection() as connection:
-            dumped = scalars(connection, dump.load_sql("our_relations"), {"names": dump._names()})
+            dumped = scalars(connection, dump.load_sql("our_relations"), {"names": dump.names_of_ours()})
             there = scalars(
                 connection,
                 "SELECT 'public.' || c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace "

@@ -14,4 +14,6 @@ connection.commit()
 # Without the schema, the version table of another application further down the search path would be taken for ours.
 context.configure(connection=connection, target_metadata=Base.metadata, version_table_schema=schema)
 with context.begin_transaction():
+    for statement in context.config.attributes.get("locks", ()):
+        connection.exec_driver_sql(statement)
     context.run_migrations()
