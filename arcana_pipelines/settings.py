@@ -17,8 +17,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from arcana_pipelines import installation_secrets
+from arcana_pipelines.alert_routes import Route, is_address
+from arcana_pipelines.alert_routes import parse as parse_routes
 from arcana_pipelines.errors import FileRefused, InvalidSetting, MissingToken
 from arcana_pipelines.home import DEFAULT, require_known
+from arcana_pipelines.mail_address import MailServer
 from arcana_pipelines.trusted_files import read_secret
 
 
@@ -58,6 +61,32 @@ def _is_secret_http(url: SecretStr) -> SecretStr:
     return SecretStr(_is_http(url.get_secret_value()))
 
 
+def _is_mail_server(url: SecretStr) -> SecretStr:
+    MailServer.parse(url.get_secret_value())
+    return url
+
+
+def _are_addresses(text: str) -> str:
+    if wrong := [each for each in _with_commas(text) if not is_address(each)]:
+        raise ValueError(f"'{wrong[0]}' is no e-mail address")
+    return text
+
+
+def _is_address(text: str) -> str:
+    if text and not is_address(text):
+        raise ValueError("must be one e-mail address")
+    return text
+
+
+def _are_routes(text: str) -> str:
+    parse_routes(text)
+    return text
+
+
+def _with_commas(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
 def _is_strong(secret: SecretStr) -> SecretStr:
     return SecretStr(installation_secrets.require_strong(secret.get_secret_value().strip()))
 
@@ -85,6 +114,10 @@ HttpUrl = Annotated[str, AfterValidator(_is_http)]
 HttpsUrl = Annotated[str, AfterValidator(require_https)]
 SecretHttpUrl = Annotated[SecretStr, AfterValidator(_is_secret_http)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_is_redis)]
+MailServerUrl = Annotated[SecretStr, AfterValidator(_is_mail_server)]
+EmailAddress = Annotated[str, AfterValidator(_is_address)]
+EmailAddresses = Annotated[str, AfterValidator(_are_addresses)]
+AlertRoutes = Annotated[str, AfterValidator(_are_routes)]
 StrongSecret = Annotated[SecretStr, AfterValidator(_is_strong)]
 EncryptionKey = Annotated[SecretStr, AfterValidator(_is_encryption_key)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_is_postgres)]
@@ -264,6 +297,12 @@ class Settings(ScheduleTimes):
     arcana_ui_hosts: str = ""
 
     alert_webhook_url: SecretHttpUrl | None = None
+    alert_email_to: EmailAddresses = ""
+    alert_email_from: EmailAddress = ""
+    alert_smtp_url: MailServerUrl | None = None
+    alert_pagerduty_key: SecretStr | None = None
+    alert_pagerduty_url: HttpsUrl = "https://events.pagerduty.com"
+    alert_routes: AlertRoutes = ""
     arcana_ui_url: HttpUrl | None = None
 
     retention_days: int = Field(30, ge=1, le=36500)
@@ -320,6 +359,24 @@ class Settings(ScheduleTimes):
             raise ValueError("OAUTH_ISSUER is set without OAUTH_AUDIENCE, the address of /mcp that its tokens are for")
         return self
 
+    @model_validator(mode="after")
+    def _alerts_arrive(self) -> Self:
+        """A receiver that lacks something would be told nothing, and nobody would know."""
+        by_mail = [name for name in self.alert_receivers if name not in ("webhook", "pagerduty")]
+        if by_mail and self.alert_smtp_url is None:
+            raise ValueError(f"ALERT_SMTP_URL is not set, the mail server that sends alerts to {by_mail[0]}")
+        if by_mail and self.alert_sender is None:
+            raise ValueError("ALERT_EMAIL_FROM is not set, the address that alerts come from")
+        for route in self.routes_of_alerts:
+            if route.receiver not in self.alert_receivers:
+                variable = {
+                    "webhook": "ALERT_WEBHOOK_URL",
+                    "email": "ALERT_EMAIL_TO",
+                    "pagerduty": "ALERT_PAGERDUTY_KEY",
+                }[route.receiver]
+                raise ValueError(f"ALERT_ROUTES names {route.receiver}, and {variable} is not set")
+        return self
+
     def require(self, name: str) -> SecretStr:
         """One of the installation's own secrets (`installation_secrets.PURPOSES`), by the name of its variable.
 
@@ -341,7 +398,41 @@ class Settings(ScheduleTimes):
     @property
     def ui_hosts(self) -> list[str]:
         """The names in `ARCANA_UI_HOSTS`."""
-        return [name.strip() for name in self.arcana_ui_hosts.split(",") if name.strip()]
+        return _with_commas(self.arcana_ui_hosts)
+
+    @property
+    def routes_of_alerts(self) -> list[Route]:
+        """The routes in `ALERT_ROUTES`; none: everyone is told everything."""
+        return parse_routes(self.alert_routes)
+
+    @property
+    def alert_receivers(self) -> frozenset[str]:
+        """The names of those whom alerts can be sent to, as `ALERT_ROUTES` calls them."""
+        named = {
+            "webhook": self.alert_webhook_url is not None,
+            "email": bool(self.alert_recipients),
+            "pagerduty": self.alert_pagerduty_key is not None,
+        }
+        addresses = {route.receiver for route in self.routes_of_alerts if is_address(route.receiver)}
+        return frozenset({*addresses, *(name for name, is_set in named.items() if is_set)})
+
+    @property
+    def alert_recipients(self) -> list[str]:
+        """The addresses in `ALERT_EMAIL_TO`."""
+        return _with_commas(self.alert_email_to)
+
+    @property
+    def alert_sender(self) -> str | None:
+        """The address that alerts come from: `ALERT_EMAIL_FROM`, or the mail server's user where that is one."""
+        if self.alert_email_from:
+            return self.alert_email_from
+        user = self.mail_server.user if self.mail_server is not None else ""
+        return user if is_address(user) else None
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """The server at `ALERT_SMTP_URL`."""
+        return MailServer.parse(self.alert_smtp_url.get_secret_value()) if self.alert_smtp_url is not None else None
 
     @property
     def storage_root(self) -> Path:
@@ -372,6 +463,7 @@ _SENT_TO = (
     ("MILVUS_PASSWORD", "MILVUS_HOST"),
     ("FILE_TRANSCRIPTION_API_KEY", "FILE_TRANSCRIPTION_URL"),
     ("S3_SECRET_KEY", "S3_ENDPOINT_URL"),
+    ("ALERT_PAGERDUTY_KEY", "ALERT_PAGERDUTY_URL"),
     ("PGPASSWORD", "DATABASE_URL"),
     ("PGPASSWORD", "SERVE_DATABASE_URL"),
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from arcana_pipelines.alerts.causes import FailedRun
+from arcana_pipelines.alerts.check import check, level
+from arcana_pipelines.alerts.records import failed_known
 from arcana_pipelines.cli.output import local_time, print_json, runnable, say
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.operations.alerts import FailedRun, failed_known
-from arcana_pipelines.operations.check import check, level
 from arcana_pipelines.workspaces import workspaces
 
 

@@ -19,6 +19,7 @@ from arcana_pipelines.errors import ArcanaError, WrongUse
 # Each command with the first paragraph of its help: `arcana --help` imports none of their modules, and a command
 # only its own.
 _COMMANDS = {
+    "alert": "Show what is wrong and who was told of it, and try whether those who are to be told are.",
     "audit": "Show who changed workspaces, keys and indexes, and check that nothing of it was changed since.",
     "backup": "Keep copies of everything in another place, check them, and delete old ones.",
     "config": "Show and check what is configured, and make the secrets that are missing.",

@@ -6,22 +6,15 @@ import time
 
 import dagster as dg
 
-from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.alerts.causes import embedder_cause, find_causes
+from arcana_pipelines.alerts.deliveries import plan, tell_all
+from arcana_pipelines.alerts.records import failed_known, open_alerts, record
+from arcana_pipelines.alerts.severity import OF_OUR_ROWS
+from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.defs.failed_runs import failed_runs
 from arcana_pipelines.defs.runs import Home
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
-from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.learning import health
-from arcana_pipelines.operations.alerts import (
-    OF_OUR_ROWS,
-    embedder_cause,
-    failed_known,
-    find_causes,
-    open_alerts,
-    record,
-    tell,
-)
-from arcana_pipelines.settings import Settings
 
 # A tick sends for so long; the rest is sent by the next.
 TELL_SECONDS = 15.0
@@ -34,7 +27,7 @@ EMBEDDER_PAUSE_SECONDS = 600.0
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Finds what a person should know (failed runs, incomplete listings, waiting removals, a growing "
     "quarantine, a source or provider that does not answer, the budget, stale indexes), keeps it in the table `alert`, "
-    "and posts each cause once to ALERT_WEBHOOK_URL when that is set.",
+    "and tells each cause once to everyone whom the settings ALERT_… name.",
 )
 def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Evaluates all causes and tells what is new or over. The cursor is when the provider last answered."""
@@ -57,25 +50,20 @@ def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReas
                 seen = health.Seen("embedding provider", state, problem or "")
                 health.record(connection, health.reporter("daemon"), [seen])
             record(connection, causes, looked_at, settings.retention_days)
-            told = _tell(connection, settings)
+            told = _tell(database, connection)
             still = len(open_alerts(connection))
     return dg.SensorResult(skip_reason=f"{still} causes are open. {told}", cursor=cursor or "")
 
 
-def _tell(connection: Connection, settings: Settings) -> str:
-    from arcana_pipelines.operations.webhook import sender
+def _tell(database: Database, connection: Connection) -> str:
+    from arcana_pipelines.alerts.registry import receivers  # brings urllib3
 
-    url = settings.alert_webhook_url
-    if url is None:
-        return "No one is told: ALERT_WEBHOOK_URL is not set."
-    send = sender(url, settings.arcana_ui_url)
-    started, told = time.monotonic(), 0
-    try:
-        while time.monotonic() - started < TELL_SECONDS and tell(connection, send):
-            told += 1
-    except ArcanaError as error:
-        return f"{told} were told. {error}"
-    return f"{told} were told."
+    settings = database.settings
+    opened = receivers(settings)
+    plan(connection, [each.name for each in opened], settings.routes_of_alerts)
+    if not opened:
+        return "No one is told: neither ALERT_WEBHOOK_URL, ALERT_EMAIL_TO nor ALERT_PAGERDUTY_KEY is set."
+    return " ".join(tell_all(database, opened, TELL_SECONDS))
 
 
 def _is_due(cursor: str | None) -> bool:

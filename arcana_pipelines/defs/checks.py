@@ -13,13 +13,13 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from arcana_pipelines.alerts.causes import stale_workspaces
 from arcana_pipelines.db.schema import drift
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.resources import ArcanaResource
 from arcana_pipelines.defs.results import proof_table
 from arcana_pipelines.defs.tables import table
 from arcana_pipelines.indexes.health import inspect_indexes, pgvector
-from arcana_pipelines.operations.alerts import stale_workspaces
 from arcana_pipelines.pipeline.targets import compare_all
 
 

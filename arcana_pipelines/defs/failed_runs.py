@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
 
+from arcana_pipelines.alerts.causes import FailedRun
 from arcana_pipelines.defs.jobs import (
     AUDIT,
     CHECK_JOB,
@@ -20,7 +21,6 @@ from arcana_pipelines.defs.jobs import (
 )
 from arcana_pipelines.defs.names import FILLING
 from arcana_pipelines.defs.runs import JOB_TAG, PARTITION_TAG, REFUSED_TAG, WORKSPACE_TAG, Home
-from arcana_pipelines.operations.alerts import FailedRun
 from arcana_pipelines.pipeline.purpose import Purpose
 
 # An audit and a retry sync as well: each makes a failure of the others good.

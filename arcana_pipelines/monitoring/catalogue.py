@@ -99,7 +99,7 @@ FIGURES = (
     Figure("arcana_summary_tokens_today", "Used since midnight UTC.", _WORKSPACE),
     # What people should know.
     Figure("arcana_alerts", "Open alerts; `broken` or `waiting` for a person.", ("cause", "severity", "workspace")),
-    Figure("arcana_alerts_untold", "Alerts that could not be told for ten minutes."),
+    Figure("arcana_alerts_untold", "Alerts that one of their receivers has not taken for ten minutes."),
     Figure("arcana_component_state", "0: as it should be; 1: degraded; 2: down.", ("component",)),
     # Backups, where BACKUP_TO is set; read every ten minutes.
     Figure("arcana_backup_place_up", "1: the place of backups answers."),

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import arcana_pipelines
+from arcana_pipelines.alerts.records import open_alerts
+from arcana_pipelines.alerts.severity import severity_of
 from arcana_pipelines.db.engine import Connection, Database, snapshot
 from arcana_pipelines.db.query import rows, scalar
 from arcana_pipelines.db.statements import statements_beside
@@ -19,7 +21,6 @@ from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.targets.targets import all_targets
 from arcana_pipelines.monitoring.sample import Sample
 from arcana_pipelines.monitoring.statements import SLOW_SECONDS, slowest
-from arcana_pipelines.operations.alerts import BROKEN, LEVELS, open_alerts
 from arcana_pipelines.taxonomy.counts import ORIGINS, topic_counts
 from arcana_pipelines.tickets.summaries.counts import summary_counts
 
@@ -85,8 +86,7 @@ def _of_statements(connection: Connection) -> Iterator[Sample]:
 def _of_alerts(connection: Connection) -> Iterator[Sample]:
     open_now = Counter((alert.cause, alert.workspace) for alert in open_alerts(connection))
     for (cause, workspace), number in open_now.items():
-        severity = "broken" if LEVELS.get(cause) == BROKEN else "waiting"
-        yield Sample("arcana_alerts", (cause, severity, workspace), number)
+        yield Sample("arcana_alerts", (cause, severity_of(cause), workspace), number)
 
 
 def _of_targets(connection: Connection) -> Iterator[Sample]:

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from arcana_pipelines import plugins
+from arcana_pipelines.alerts.check import check
 from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.cli.commands import doctor
 from arcana_pipelines.db.engine import Database
@@ -22,7 +23,6 @@ from arcana_pipelines.embedding.registry import model_of, probe
 from arcana_pipelines.errors import ArcanaError, WrongUse
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.ledger import generations
-from arcana_pipelines.operations.check import check
 from arcana_pipelines.operations.embedding_provider import embedder_problem
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.pipeline.document_content import process_contents

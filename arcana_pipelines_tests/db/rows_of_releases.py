@@ -690,7 +690,17 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
                 "is_baseline": True,
             }
         ],
-        "alert": [{"alert_id": 1, "cause": "stale", "workspace": "acme", "text": "acme is stale", "since": FIRST_SYNC}],
+        "alert": [
+            {
+                "alert_id": 1,
+                "cause": "stale",
+                "workspace": "acme",
+                "text": "acme is stale",
+                "since": FIRST_SYNC,
+                "told_at": FIRST_SYNC,
+            }
+        ],
+        "alert_delivery": [{"alert_id": 1, "receiver": "webhook", "told_at": FIRST_SYNC}],
     }
 
 

@@ -11,6 +11,10 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import SecretStr
 
+from arcana_pipelines.alerts.causes import Cause
+from arcana_pipelines.alerts.deliveries import plan
+from arcana_pipelines.alerts.records import record
+from arcana_pipelines.alerts.severity import LEVELS
 from arcana_pipelines.backup.vault import open_vault
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.indexes.targets.targets import add_target
@@ -18,7 +22,6 @@ from arcana_pipelines.monitoring import exporter
 from arcana_pipelines.monitoring.catalogue import BY_NAME, FIGURES
 from arcana_pipelines.monitoring.exporter import Figures
 from arcana_pipelines.monitoring.figures import read
-from arcana_pipelines.operations.alerts import LEVELS, Cause, record
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
@@ -104,6 +107,7 @@ def test_open_alerts_are_told_by_cause_and_how_bad_they_are(handbook: Harness) -
     ]
     with handbook.database.connection() as connection:
         record(connection, causes, LEVELS, 30)
+        plan(connection, ["webhook"], [])
         with connection.transaction():
             connection.execute("UPDATE alert SET since = now() - interval '11 minutes' WHERE cause = 'stale'")
     told = told_by(handbook.database)

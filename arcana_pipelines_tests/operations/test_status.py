@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from arcana_pipelines.alerts.causes import FailedRun, find_causes
+from arcana_pipelines.alerts.records import record
 from arcana_pipelines.errors import TokenRevoked
-from arcana_pipelines.operations.alerts import FailedRun, find_causes, record
 from arcana_pipelines.operations.status import workspace_status
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.sync import SyncRequest, sync

@@ -39,7 +39,6 @@ from arcana_pipelines.indexes.targets.targets import all_targets
 from arcana_pipelines.learning import reports
 from arcana_pipelines.monitoring.installation import installation_state
 from arcana_pipelines.multilingual_e5.weights import checked_weights, weights_problem
-from arcana_pipelines.net.post import host_of
 from arcana_pipelines.observing import traces
 from arcana_pipelines.operations.source_tokens import token_checks
 from arcana_pipelines.settings import Settings, load_settings
@@ -99,7 +98,7 @@ def _findings() -> Iterator[Finding]:
         yield _tried("file_store", lambda: probe_files(settings, SECONDS))
         yield _tried("parsers", lambda: probe_parsers(settings))
     yield from _backups(settings)
-    yield ("alerts", True, _alerts(settings))
+    yield from _alerts(settings)
     yield _tried("monitoring", lambda: _monitoring(settings))
 
 
@@ -459,9 +458,18 @@ def _summaries(settings: Settings) -> str:
     )
 
 
-def _alerts(settings: Settings) -> str:
-    if settings.alert_webhook_url is None:
-        return "no one is told: set ALERT_WEBHOOK_URL, or watch `arcana status --check`"
-    host = host_of(settings.alert_webhook_url.get_secret_value())
-    runs = f"with links to {settings.arcana_ui_url}" if settings.arcana_ui_url else "without links (ARCANA_UI_URL)"
-    return f"posted to {host}, {runs}"
+def _alerts(settings: Settings) -> Iterator[Finding]:
+    """Each receiver of alerts, as far as that is seen without telling it anything."""
+    from arcana_pipelines.alerts.registry import receivers
+
+    opened = receivers(settings)
+    if not opened:
+        yield (
+            "alerts", True, "no one is told: set ALERT_WEBHOOK_URL, ALERT_EMAIL_TO or ALERT_PAGERDUTY_KEY, or watch "
+            "`arcana status --check`",
+        )  # fmt: skip
+    for receiver in opened:
+        yield _tried(f"alerts by {receiver.name}", partial(receiver.check, SECONDS))
+    named = {route.receiver for route in settings.routes_of_alerts}
+    if named and (left_out := [each.name for each in opened if each.name not in named]):
+        yield ("alerts", True, f"by ALERT_ROUTES {', '.join(left_out)} is told nothing")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    ForeignKey,
     Identity,
     Index,
     text,
@@ -22,8 +23,7 @@ class Alert(Base):
     """Something that a person should know: one row for each cause while it lasts, told once.
 
     `workspace` is a slug, and empty for what concerns the installation; the row outlives its workspace, so that the end
-    can be told. `subject` tells causes of the same kind apart. `detail` is text from outside. `unanswered_at` is when
-    it, or its end, was last sent to a receiver that did not answer.
+    can be told. `subject` tells causes of the same kind apart. `detail` is text from outside.
     """
 
     __tablename__ = "alert"
@@ -44,7 +44,22 @@ class Alert(Base):
     since: Mapped[Any] = now()
     last_seen_at: Mapped[Any] = now()
     resolved_at: Mapped[Any] = time()
+    text: Mapped[str] = mapped_column(TEXT)
+
+
+class AlertDelivery(Base):
+    """Who is to be told of an alert, and was: one row for each of its receivers.
+
+    `unanswered_at` is when it, or its end, was last sent to a receiver that did not answer, `failed_at` when one last
+    did not take it. `problem` is why, of the last attempt; empty where it succeeded.
+    """
+
+    __tablename__ = "alert_delivery"
+
+    alert_id: Mapped[int] = mapped_column(BIGINT, ForeignKey("alert.alert_id", ondelete="CASCADE"), primary_key=True)
+    receiver: Mapped[str] = mapped_column(TEXT, primary_key=True)
     told_at: Mapped[Any] = time()
     resolved_told_at: Mapped[Any] = time()
-    text: Mapped[str] = mapped_column(TEXT)
     unanswered_at: Mapped[Any] = time()
+    failed_at: Mapped[Any] = time()
+    problem: Mapped[str] = mapped_column(TEXT, server_default=text("''"))

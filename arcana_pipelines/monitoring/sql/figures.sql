@@ -101,8 +101,9 @@ SELECT figure.name, ARRAY[slug], figure.value FROM spent CROSS JOIN LATERAL (VAL
 ) AS figure(name, value)
 WHERE figure.value IS NOT NULL
 UNION ALL
-SELECT 'arcana_alerts_untold', '{}', count(*)::float8 FROM alert
-WHERE resolved_at IS NULL AND told_at IS NULL AND since < now() - interval '10 minutes'
+SELECT 'arcana_alerts_untold', '{}', count(DISTINCT alert_id)::float8
+FROM alert JOIN alert_delivery USING (alert_id)
+WHERE resolved_at IS NULL AND told_at IS NULL AND unanswered_at IS NULL AND since < now() - interval '10 minutes'
 UNION ALL
 SELECT 'arcana_component_state', ARRAY[component],
        max(CASE state WHEN 'ok' THEN 0 WHEN 'degraded' THEN 1 ELSE 2 END)::float8

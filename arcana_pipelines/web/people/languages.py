@@ -300,7 +300,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "필터에 맞는 것이 없습니다. 페이지나 속성, 값이 없을 수 있습니다.",
     ),
     "note_nothing_indexed": ("Nothing is indexed here yet.", "아직 색인된 것이 없습니다."),
-    # Causes of alerts, by their names (operations/alerts.py).
+    # Causes of alerts, by their names (alerts/causes.py).
     "failed_run": ("A job failed", "작업 실패"),
     "source_unreachable": ("The source does not answer", "원본 응답 없음"),
     "embedder_unreachable": ("The embedding provider does not answer", "임베딩 제공자 응답 없음"),

@@ -78,7 +78,7 @@ _FORMS = {
         "키 {0}(으)로는 한 달에 {1}번까지 검색할 수 있습니다. {2} 00:00(UTC)에 새 달이 시작됩니다. "
         "키를 만든 사람이 더 많이 검색할 수 있는 키를 만들 수 있습니다."
     ),
-    # Alerts (operations/alerts.py).
+    # Alerts (alerts/causes.py).
     r"the embedding provider does not answer\. .+": (
         "임베딩 제공자가 응답하지 않습니다. 새 내용이 없는 동기화는 성공하며, 검색은 낱말로만 합니다."
     ),

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from arcana_pipelines.alerts.records import OpenAlert, open_alerts
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.indexes.builds import Index, indexes_of
 from arcana_pipelines.keys.access import Access
-from arcana_pipelines.operations.alerts import OpenAlert, open_alerts
 from arcana_pipelines.operations.reports import removal_command
 from arcana_pipelines.operations.served_status import ServedStatus, served_status
 from arcana_pipelines.operations.status import WorkspaceStatus, workspace_status

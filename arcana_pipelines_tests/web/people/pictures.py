@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from arcana_pipelines.alerts.causes import find_causes
+from arcana_pipelines.alerts.records import record
+from arcana_pipelines.alerts.severity import OF_OUR_ROWS
 from arcana_pipelines.cli.commands.up import DEMO_SOURCE
 from arcana_pipelines.cli.sample_taxonomy import add_sample_taxonomy
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.operations import alerts
 from arcana_pipelines.settings import load_settings
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.web.people.chromium import Tab, browser
@@ -64,7 +66,7 @@ def _fill(folder: Path) -> None:
     for _ in range(2):
         _arcana("sync", "products", "--mode", "full", codes=(0, 3))
     with closing(Database(load_settings())) as database, database.connection() as connection:
-        alerts.record(connection, alerts.find_causes(connection, None, []), alerts.OF_OUR_ROWS, 30)
+        record(connection, find_causes(connection, None, []), OF_OUR_ROWS, 30)
 
 
 def _arcana(*arguments: str, codes: tuple[int, ...] = (0,)) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from arcana_pipelines.operations import alerts
-from arcana_pipelines.operations.alerts import FailedRun
+from arcana_pipelines.alerts import causes as alerts
+from arcana_pipelines.alerts.causes import FailedRun
 from arcana_pipelines.web.people.sentences import in_korean
 from arcana_pipelines_tests.web.conftest import Api
 from arcana_pipelines_tests.web.people.conftest import Visit, seen

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from arcana_pipelines.alerts.causes import find_causes
+from arcana_pipelines.alerts.records import record
+from arcana_pipelines.alerts.severity import OF_OUR_ROWS
 from arcana_pipelines.indexes.targets.targets import add_target
-from arcana_pipelines.operations import alerts
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.web.conftest import Api
 from arcana_pipelines_tests.web.people.conftest import Visit, Visitor, seen
@@ -17,8 +19,8 @@ def make_trouble(api: Api) -> None:
             "UPDATE source_page SET state = 'quarantined', reason = 'it is <b>broken</b>' "
             "WHERE title = 'Vacation policy'"
         )
-        found = alerts.find_causes(connection, None, [])
-        alerts.record(connection, found, alerts.OF_OUR_ROWS, 30)
+        found = find_causes(connection, None, [])
+        record(connection, found, OF_OUR_ROWS, 30)
 
 
 class TestAReader:

@@ -8,17 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from arcana_pipelines.alerts.causes import Cause, FailedRun, find_causes
+from arcana_pipelines.alerts.records import OpenAlert, open_alerts
+from arcana_pipelines.alerts.severity import BROKEN, LEVELS, OF_OUR_ROWS
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.operations.alerts import (
-    BROKEN,
-    LEVELS,
-    OF_OUR_ROWS,
-    Cause,
-    FailedRun,
-    OpenAlert,
-    find_causes,
-    open_alerts,
-)
 from arcana_pipelines.sources.registry import out_of_reach, platform_named
 from arcana_pipelines.workspaces.workspaces import Workspace, list_all
 

@@ -9,31 +9,23 @@ from decimal import Decimal
 import pytest
 from pydantic import SecretStr
 
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.alerts.causes import Cause, FailedRun, embedder_cause, find_causes
+from arcana_pipelines.alerts.check import check, level
+from arcana_pipelines.alerts.deliveries import plan, tell
+from arcana_pipelines.alerts.protocol import Alert, NotDelivered, Unanswered
+from arcana_pipelines.alerts.records import open_alerts, record
+from arcana_pipelines.alerts.severity import LEVELS, OF_OUR_ROWS
+from arcana_pipelines.alerts.webhook import Webhook, message
+from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.indexes.targets.targets import add_target
-from arcana_pipelines.operations.alerts import (
-    LEVELS,
-    OF_OUR_ROWS,
-    Alert,
-    Cause,
-    FailedRun,
-    Unanswered,
-    embedder_cause,
-    find_causes,
-    open_alerts,
-    record,
-    tell,
-)
-from arcana_pipelines.operations.check import check, level
-from arcana_pipelines.operations.webhook import NotDelivered, message, sender
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.sources.file_rules import FileRules
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines_tests.alerts.conftest import Receiver
 from arcana_pipelines_tests.harness import Harness
-from arcana_pipelines_tests.operations.conftest import Receiver
 from arcana_pipelines_tests.taxonomy.planted import plant, tree_of
 
 FAILED = FailedRun("acme", "sync", "run-1", "TokenRevoked", "Notion answers 401: the token is not accepted.")
@@ -53,14 +45,17 @@ class Watch:
         self.database = database
         self.receiver = receiver
         self.budget: Decimal | None = None
+        self.failed: Sequence[FailedRun] = ()
+        self.embedder: str | None = None
 
-    def tick(self, failed: Sequence[FailedRun] = (), embedder: str | None = None) -> list[str]:
+    def tick(self, failed: Sequence[FailedRun] | None = None, embedder: str | None = None) -> list[str]:
         """Evaluate, record, tell; returns what the receiver got in this tick."""
         before = len(self.receiver.texts)
         with self.database.connection() as connection:
-            causes = [*find_causes(connection, self.budget, failed), *embedder_cause(embedder)]
-            record(connection, causes, LEVELS, retention_days=30)
-            while tell(connection, sender(self.receiver.url, "http://localhost:3000")):
+            failed = self.failed if failed is None else failed
+            causes = [*find_causes(connection, self.budget, failed), *embedder_cause(embedder or self.embedder)]
+            noted(connection, causes)
+            while tell(connection, Webhook(self.receiver.url, "http://localhost:3000")):
                 pass
         return self.receiver.texts[before:]
 
@@ -69,12 +64,18 @@ class Watch:
             connection.execute(statement)  # type: ignore[call-overload]
 
 
+def noted(connection: Connection, causes: Sequence[Cause]) -> None:
+    """What a tick does before it tells: causes are recorded, and the webhook is to be told of all."""
+    record(connection, causes, LEVELS, retention_days=30)
+    plan(connection, ["webhook"], [])
+
+
 @pytest.fixture
 def watch(acme: Harness, receiver: Receiver) -> Watch:
     return Watch(acme.database, receiver)
 
 
-def _incomplete(acme: Harness) -> Callable[[], None]:
+def _incomplete(acme: Harness, watch: Watch | None = None) -> Callable[[], None]:
     acme.sync()
     acme.server.faults.add("POST /v1/search", "500", times=None)
     acme.sync(Mode.FULL)
@@ -82,7 +83,7 @@ def _incomplete(acme: Harness) -> Callable[[], None]:
     return lambda: acme.sync(Mode.FULL) and None
 
 
-def _waiting(acme: Harness) -> Callable[[], None]:
+def _waiting(acme: Harness, watch: Watch | None = None) -> Callable[[], None]:
     acme.sync()
     acme.rows(
         "UPDATE sync_generation SET counters = counters || '{\"waiting_removals\": 80}' "
@@ -91,7 +92,7 @@ def _waiting(acme: Harness) -> Callable[[], None]:
     return lambda: acme.sync() and None
 
 
-def _quarantined(acme: Harness) -> Callable[[], None]:
+def _quarantined(acme: Harness, watch: Watch | None = None) -> Callable[[], None]:
     acme.server.faults.add("/markdown", "500", times=None)
     acme.sync()
     acme.sync()
@@ -99,13 +100,13 @@ def _quarantined(acme: Harness) -> Callable[[], None]:
     return lambda: acme.sync() and None
 
 
-def _unreachable(acme: Harness) -> Callable[[], None]:
+def _unreachable(acme: Harness, watch: Watch | None = None) -> Callable[[], None]:
     acme.sync()
     acme.rows("UPDATE workspace SET poll_failures = 3, poll_problem = 'Notion answered 503' RETURNING 1")
     return lambda: acme.rows("UPDATE workspace SET poll_failures = 0, poll_problem = NULL RETURNING 1") and None
 
 
-def _spent(acme: Harness) -> Callable[[], None]:
+def _spent(acme: Harness, watch: Watch | None = None) -> Callable[[], None]:
     acme.sync()
     acme.rows(
         "INSERT INTO embedding_usage SELECT workspace_id, date_trunc('month', now() AT TIME ZONE 'UTC'), 'm', "
@@ -115,7 +116,7 @@ def _spent(acme: Harness) -> Callable[[], None]:
     return lambda: acme.rows("UPDATE workspace SET embedding_budget = 20 RETURNING 1") and None
 
 
-def _stale(acme: Harness) -> Callable[[], None]:
+def _stale(acme: Harness, watch: Watch | None = None) -> Callable[[], None]:
     acme.sync()
     acme.rows("UPDATE sync_generation SET finished_at = now() - interval '27 hours' RETURNING 1")
     acme.rows("UPDATE workspace SET created_at = now() - interval '9 days', polled_at = NULL RETURNING 1")
@@ -135,20 +136,20 @@ def _with_target(acme: Harness) -> None:
     )
 
 
-def _behind(acme: Harness) -> Callable[[], None]:
+def _behind(acme: Harness, watch: Watch | None = None) -> Callable[[], None]:
     _with_target(acme)
     acme.rows("UPDATE sync_operations SET since = now() - interval '6 minutes' RETURNING 1")
     acme.rows("UPDATE index_target SET last_error = 'No answer', failures = 2 RETURNING 1")
     return lambda: acme.sync() and None
 
 
-def _refusing(acme: Harness) -> Callable[[], None]:
+def _refusing(acme: Harness, watch: Watch | None = None) -> Callable[[], None]:
     _with_target(acme)
     acme.rows("UPDATE sync_operations SET attempts = 5, parked_reason = 'too large' RETURNING 1")
     return lambda: acme.rows("DELETE FROM sync_operations RETURNING 1") and None
 
 
-def _unread(acme: Harness) -> Callable[[], None]:
+def _unread(acme: Harness, watch: Watch | None = None) -> Callable[[], None]:
     acme.files = FileRules()
     acme.world.add_file(acme.world.add_page("Plans"), "pdf", "plan.pdf", b"text")
     acme.sync()
@@ -156,7 +157,7 @@ def _unread(acme: Harness) -> Callable[[], None]:
     return lambda: acme.rows("UPDATE source_file SET state = 'parsed', reason = NULL RETURNING 1") and None
 
 
-def _unknown_topic(acme: Harness) -> Callable[[], None]:
+def _unknown_topic(acme: Harness, watch: Watch | None = None) -> Callable[[], None]:
     acme.sync()
     bring_unknown(acme, "AI/RGA")
     return lambda: acme.rows("DELETE FROM taxonomy_unknown_path RETURNING 1") and None
@@ -177,7 +178,27 @@ def bring_unknown(acme: Harness, *paths: str) -> None:
             )
 
 
-ARRANGED = {
+def _unknown_topics(acme: Harness, watch: Watch | None = None) -> Callable[[], None]:
+    acme.sync()
+    bring_unknown(acme, *[f"Topic {number}" for number in range(10)])
+    assert watch is None or len(watch.tick()) == 10
+    bring_unknown(acme, "One more")
+    return lambda: acme.rows("DELETE FROM taxonomy_unknown_path WHERE path = '{One more}' RETURNING 1") and None
+
+
+def _failing(acme: Harness, watch: Watch) -> Callable[[], None]:
+    watch.failed = [FAILED]
+    return lambda: setattr(watch, "failed", ())
+
+
+def _silent_embedder(acme: Harness, watch: Watch) -> Callable[[], None]:
+    watch.embedder = "it answered 503"
+    return lambda: setattr(watch, "embedder", None)
+
+
+ARRANGED: dict[str, tuple[Callable[..., Callable[[], None]], str]] = {
+    "failed_run": (_failing, "arcana sync acme"),
+    "embedder_unreachable": (_silent_embedder, "arcana doctor"),
     "incomplete_listing": (_incomplete, "arcana sync acme --mode full"),
     "waiting_removals": (_waiting, "arcana sync acme --mode full --allow-removals 80"),
     "quarantine_growing": (_quarantined, "arcana status acme, then arcana retry acme"),
@@ -186,29 +207,41 @@ ARRANGED = {
     "budget_reached": (_spent, "arcana workspace budget acme"),
     "stale": (_stale, "arcana sync acme"),
     "unknown_topic": (_unknown_topic, "arcana taxonomy status acme"),
+    "unknown_topics": (_unknown_topics, "arcana taxonomy status acme"),
     "target_behind": (_behind, "arcana target list acme, then arcana doctor"),
     "target_refuses": (_refusing, "arcana target verify acme sqlite"),
 }
 
 
-@pytest.mark.parametrize("cause", ARRANGED)
+def test_every_cause_is_tried() -> None:
+    assert ARRANGED.keys() == LEVELS.keys()
+
+
+# Before anybody is told: a machine that was off catches up, and one request may fail.
+WAITS = {"stale": "11 minutes", "embedder_unreachable": "2 minutes"}
+
+
+@pytest.mark.parametrize("cause", LEVELS)
 def test_a_cause_is_one_row_told_once_and_its_end_is_told(acme: Harness, watch: Watch, cause: str) -> None:
     arrange, step = ARRANGED[cause]
-    mend = arrange(acme)
-    if cause == "stale":
-        assert watch.tick() == [], "a machine that was off catches up before anybody is told"
-        watch.execute("UPDATE alert SET since = now() - interval '11 minutes'")
+    mend = arrange(acme, watch)
+    if cause in WAITS:
+        assert watch.tick() == []
+        watch.execute(f"UPDATE alert SET since = now() - interval '{WAITS[cause]}'")
     (text,) = watch.tick()
-    assert text.startswith("acme: ") and f"Next: {step}" in text
+    place = "Arcana" if cause == "embedder_unreachable" else "acme"
+    assert text.startswith(f"{place}: ") and f"Next: {step}" in text
     assert watch.tick() == []
     assert watch.tick() == []
-    assert acme.rows("SELECT cause, workspace FROM alert") == [(cause, "acme")]
+    rows = acme.rows("SELECT cause, workspace FROM alert ORDER BY alert_id")
+    assert rows[-1] == (cause, "" if place == "Arcana" else "acme")
+    assert len(rows) == (11 if cause == "unknown_topics" else 1)
 
     mend()
     (text,) = watch.tick()
-    assert text.startswith("acme: resolved after ") and cause.replace("_", " ") in text
+    assert text.startswith(f"{place}: resolved after ") and cause.replace("_", " ") in text
     assert watch.tick() == []
-    assert acme.rows("SELECT cause FROM alert WHERE resolved_at IS NULL") == []
+    assert acme.rows("SELECT 1 FROM alert WHERE resolved_at IS NULL AND cause = %s", cause) == []
 
 
 def test_each_unknown_topic_is_told_once_a_version_and_later_ones_as_a_number(acme: Harness, watch: Watch) -> None:
@@ -310,12 +343,13 @@ def test_a_receiver_that_takes_nothing_gets_everything_once_when_it_does(
     receiver.location = receiver.url.get_secret_value() if trouble == "redirect" else None
     url = SecretStr("http://127.0.0.1:9/x") if trouble == "down" else receiver.url
     with acme.database.connection() as connection:
-        record(connection, find_causes(connection, None, [FAILED]), LEVELS, retention_days=30)
+        noted(connection, find_causes(connection, None, [FAILED]))
         for _ in range(2):
             with pytest.raises(NotDelivered) as refused:
-                tell(connection, sender(url, None))
+                tell(connection, Webhook(url, None))
             assert "secret-path" not in str(refused.value)
-    assert acme.rows("SELECT told_at FROM alert") == [(None,)]
+    ((told_at, problem),) = acme.rows("SELECT told_at, problem FROM alert_delivery")
+    assert told_at is None and "ALERT_WEBHOOK_URL" in problem and "secret-path" not in problem
 
     receiver.status, receiver.location = 200, None
     assert len(watch.tick([FAILED])) == 1
@@ -326,18 +360,18 @@ def test_a_receiver_that_never_answers_costs_its_deadline(
     acme: Harness, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receiver.silent.set()
-    monkeypatch.setattr("arcana_pipelines.operations.webhook.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("arcana_pipelines.alerts.posting.ANSWER_SECONDS", 0.1)
     with acme.database.connection() as connection:
-        record(connection, find_causes(connection, None, [FAILED]), LEVELS, retention_days=30)
+        noted(connection, find_causes(connection, None, [FAILED]))
         with pytest.raises(Unanswered, match="did not answer"):
-            tell(connection, sender(receiver.url, None))
+            tell(connection, Webhook(receiver.url, None))
 
 
 @pytest.mark.parametrize("silence", ["no answer in time", "a gateway's 504"])
 def test_a_receiver_that_took_an_alert_and_is_silent_does_not_get_it_at_every_tick(
     acme: Harness, watch: Watch, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, silence: str
 ) -> None:
-    monkeypatch.setattr("arcana_pipelines.operations.webhook.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("arcana_pipelines.alerts.posting.ANSWER_SECONDS", 0.1)
     second = FailedRun("acme", "fill", "run-2", "X", "another cause")
     if silence == "no answer in time":
         receiver.silent.set()
@@ -357,15 +391,18 @@ def test_a_receiver_that_took_an_alert_and_is_silent_does_not_get_it_at_every_ti
 
     for hours in (1, 2, 4):
         watch.execute(
-            f"UPDATE alert SET since = now() - interval '{2 * hours} hours', "
-            f"unanswered_at = now() - interval '{hours} hours' + interval '1 minute'"
+            f"UPDATE alert SET since = now() - interval '{2 * hours} hours'; "
+            f"UPDATE alert_delivery SET unanswered_at = now() - interval '{hours} hours' + interval '1 minute'"
         )
         assert watch.tick([FAILED, second]) == []
-        watch.execute("UPDATE alert SET unanswered_at = unanswered_at - interval '2 minutes'")
+        watch.execute("UPDATE alert_delivery SET unanswered_at = unanswered_at - interval '2 minutes'")
         quiet_tick([FAILED, second])
     receiver.silent.clear()
     receiver.status = 200
-    watch.execute("UPDATE alert SET since = now() - interval '9 hours', unanswered_at = now() - interval '5 hours'")
+    watch.execute(
+        "UPDATE alert SET since = now() - interval '9 hours'; "
+        "UPDATE alert_delivery SET unanswered_at = now() - interval '5 hours'"
+    )
     assert len(watch.tick([FAILED, second])) == 2
     assert watch.tick([FAILED, second]) == []
     assert len(watch.tick()) == 2, "their ends are told at once"
@@ -374,7 +411,7 @@ def test_a_receiver_that_took_an_alert_and_is_silent_does_not_get_it_at_every_ti
 def test_the_end_of_an_alert_that_nobody_answered_is_told_and_not_at_every_tick(
     acme: Harness, watch: Watch, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("arcana_pipelines.operations.webhook.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("arcana_pipelines.alerts.posting.ANSWER_SECONDS", 0.1)
     receiver.silent.set()
     with pytest.raises(Unanswered):
         watch.tick([FAILED])
@@ -383,13 +420,16 @@ def test_the_end_of_an_alert_that_nobody_answered_is_told_and_not_at_every_tick(
     assert watch.tick() == []
     assert ["resolved" in text for text in receiver.unanswered] == [False, True]
     receiver.silent.clear()
-    watch.execute("UPDATE alert SET unanswered_at = unanswered_at - interval '2 hours', resolved_at = now()")
+    watch.execute(
+        "UPDATE alert_delivery SET unanswered_at = unanswered_at - interval '2 hours'; "
+        "UPDATE alert SET resolved_at = now()"
+    )
     assert len(watch.tick()) == 1
 
 
 def test_an_alert_that_is_over_before_anybody_could_be_told_is_not_told(acme: Harness, watch: Watch) -> None:
     with acme.database.connection() as connection:
-        record(connection, find_causes(connection, None, [FAILED]), LEVELS, retention_days=30)
+        noted(connection, find_causes(connection, None, [FAILED]))
     assert watch.tick() == []
 
 

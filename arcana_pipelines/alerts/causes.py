@@ -1,60 +1,27 @@
-"""What a person should know: causes found in the database, one row for each while it lasts, each told once.
+"""What is wrong now: causes, found in rows at every evaluation, so that a lost tick loses nothing.
 
-A cause is derived from rows at every evaluation, so a lost tick loses nothing. What was not looked for at an
-evaluation is left as it is. Where alerts are sent belongs to `webhook.py`.
+What is kept of them belongs to `records.py`, and who is told to `deliveries.py`.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from psycopg.rows import class_row
-
+from arcana_pipelines.alerts.message import shorten
+from arcana_pipelines.alerts.records import open_alerts
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.query import rows
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.operations.reports import removal_command
 from arcana_pipelines.taxonomy.labels import spell_path
 from arcana_pipelines.workspaces.workspaces import active_slugs
 
 load_sql = statements_beside(__file__)
 
-log = logging.getLogger(__name__)
-
-BROKEN, WAITING = 1, 3
-# What an open cause means for a monitor outside: the exit code of `arcana status --check`.
-LEVELS = {
-    "failed_run": BROKEN,
-    "source_unreachable": BROKEN,
-    "embedder_unreachable": BROKEN,
-    "incomplete_listing": WAITING,
-    "waiting_removals": WAITING,
-    "quarantine_growing": WAITING,
-    "files_unread": WAITING,
-    "budget_reached": WAITING,
-    "stale": WAITING,
-    "unknown_topic": WAITING,
-    "unknown_topics": WAITING,
-    "target_behind": WAITING,
-    "target_refuses": WAITING,
-}
-# The embedding provider is not asked at every evaluation.
-OF_OUR_ROWS = frozenset(LEVELS) - {"embedder_unreachable"}
-
-MOST_DETAIL = 500
 MOST_TITLE = 60
 MOST_PATH = 200
-
-
-class Unanswered(ArcanaError):
-    """An alert was sent, and whether it arrived is not known. It is sent again, but not soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +29,12 @@ class Cause:
     """Something that is wrong now.
 
     Attributes:
-        cause: its kind, a key of `LEVELS`.
+        cause: its kind, a key of `severity.LEVELS`.
         workspace: the slug; empty where it is the installation's.
         text: what is wrong and what that means for readers, in our words.
         next_step: what a person does about it: a command, as a rule.
-        detail: what the source, the provider or the failed run said of it, as it came (`record` shortens it); empty
-            where there is nothing.
+        detail: what the source, the provider or the failed run said of it, as it came (`records.record` shortens it);
+            empty where there is nothing.
         subject: what of the workspace it is about, where there may be several: of a failed run its purpose, of a target
             its name, of a topic its version and the key of its path; else empty.
         run_id: of the run in Dagster that shows it; None where no run does.
@@ -108,67 +75,6 @@ class FailedRun:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class OpenAlert:
-    """An alert that is not resolved: a row of the table `alert`. For the other fields see `Cause`.
-
-    Attributes:
-        detail: what others said of it, at most `MOST_DETAIL` characters on one line.
-        run_id: of the newest run in Dagster that shows it; None where no run does.
-        since: when an evaluation first saw it; aware.
-    """
-
-    cause: str
-    workspace: str
-    subject: str
-    text: str
-    detail: str
-    next_step: str
-    run_id: str | None
-    since: datetime
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """As that of `Cause`."""
-        return self.cause, self.workspace, self.subject
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """An alert that is to be told: that it began, or that it is over. For the other fields see `Cause`.
-
-    Attributes:
-        alert_id: the key of its row: the same when it begins and when it is over.
-        detail: what others said of it, at most `MOST_DETAIL` characters on one line.
-        run_id: of the newest run in Dagster that shows it; None where no run does.
-        since: when an evaluation first saw it; aware.
-        last_seen_at: when an evaluation last saw it; aware.
-        resolved_at: when an evaluation looked for it and did not find it; aware. None: it is open, and that is what is
-            told.
-    """
-
-    alert_id: int
-    cause: str
-    workspace: str
-    text: str
-    detail: str
-    next_step: str
-    run_id: str | None
-    since: datetime
-    last_seen_at: datetime
-    resolved_at: datetime | None
-
-
-def open_alerts(connection: Connection) -> list[OpenAlert]:
-    """Every alert that is not resolved, the oldest first."""
-    return rows(
-        connection,
-        OpenAlert,
-        "SELECT cause, workspace, subject, text, detail, next_step, run_id, since FROM alert "
-        "WHERE resolved_at IS NULL ORDER BY since, alert_id",
-    )
-
-
 def find_causes(connection: Connection, monthly_budget: Decimal | None, failed: Iterable[FailedRun]) -> list[Cause]:
     """What is wrong now, by our own rows and the runs that failed."""
     recorded = connection.execute(load_sql("alert_causes"), {"monthly_budget": monthly_budget}).fetchall()
@@ -191,15 +97,6 @@ def stale_workspaces(connection: Connection) -> list[Cause]:
     return [cause for cause in find_causes(connection, None, []) if cause.cause == "stale"]
 
 
-def failed_known(connection: Connection) -> dict[tuple[str, str], str]:
-    """(workspace, purpose) to run id of the failed runs that are on record."""
-    return {
-        (alert.workspace, alert.subject): alert.run_id
-        for alert in open_alerts(connection)
-        if alert.cause == "failed_run" and alert.run_id
-    }
-
-
 def embedder_cause(problem: str | None) -> list[Cause]:
     """The cause that the embedding provider does not answer, or none."""
     if problem is None:
@@ -213,48 +110,6 @@ def embedder_cause(problem: str | None) -> list[Cause]:
             problem,
         )
     ]
-
-
-def record(connection: Connection, causes: Sequence[Cause], looked_at: Collection[str], retention_days: int) -> None:
-    """Bring the table up to date: new causes get a row, those that were looked for and are gone are resolved."""
-    as_json = json.dumps([{**asdict(cause), "detail": shorten(cause.detail, MOST_DETAIL)} for cause in causes])
-    with connection.transaction():
-        new = connection.execute(
-            load_sql("alert_record"), {"found": as_json, "looked_at": sorted(looked_at)}
-        ).fetchall()
-        connection.execute("DELETE FROM alert WHERE resolved_at < now() - make_interval(days => %s)", [retention_days])
-    for name, workspace, text, detail in new:
-        log.error("alert %s, %s: %s %s", name, workspace or "this installation", text, detail)
-
-
-def tell(connection: Connection, send: Callable[[Alert], None]) -> bool:
-    """Send the next alert that is to be told; False when there is none. What `send` raises leaves it untold.
-
-    Its row is locked meanwhile, so that no other process sends it. One that was sent without an answer waits: it most
-    likely arrived, and a slow receiver is not to get it at every tick.
-    """
-    silence: Unanswered | None = None
-    with connection.transaction(), connection.cursor(row_factory=class_row(Alert)) as cursor:
-        cursor.execute(load_sql("alert_to_tell"))
-        alert = cursor.fetchone()
-        if alert is None:
-            return False
-        column = "told_at" if alert.resolved_at is None else "resolved_told_at"
-        try:
-            send(alert)
-        except Unanswered as error:
-            silence, column = error, "unanswered_at"
-        # now() is when the transaction began: before an end that is found while the receiver is silent.
-        cursor.execute(f"UPDATE alert SET {column} = now() WHERE alert_id = %s", [alert.alert_id])
-    if silence is not None:
-        raise silence
-    return True
-
-
-def shorten(text: str, most: int) -> str:
-    """Text from outside on one line of at most `most` characters, without what is not printable."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 _OF_PURPOSE = {
