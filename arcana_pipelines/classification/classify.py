@@ -36,7 +36,7 @@ from arcana_pipelines.taxonomy.versions import active_version, hold_active, node
 load_sql = statements_beside(__file__)
 
 # Another number classifies every document again.
-LOGIC = 1
+LOGIC = 2
 BATCH = 2000
 # What waits longer for a person is told, and so is a share of documents with a topic below the least.
 PATIENCE_DAYS = 14

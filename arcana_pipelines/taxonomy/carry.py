@@ -33,6 +33,8 @@ MANY_ROWS = 1_000
 again = retry(
     retry=retry_if_exception_type((DeadlockDetected, ForeignKeyViolation)), stop=stop_after_attempt(5), reraise=True
 )
+# What becomes of an assignment: one of these.
+OUTCOMES = ("carried", "merged_into", "queued", "decided", "ended", "dropped")
 # What is said of an assignment whose node is another one, or gone.
 _RETIRED = "retired: "
 _WHY = {
@@ -48,14 +50,19 @@ class Carried:
     """What became of the assignments of a version, each counted once.
 
     Attributes:
-        assignments: how many there were. The next five are as many.
+        assignments: how many there were, those that waited for a person among them. The next six are as many.
         carried: it is the same node's, whatever that is called and wherever it stands.
         merged_into: it is that of the node which the other was merged into.
         queued: a person is asked about every node that took the place of its own.
         decided: its node was split or retired, and what took its place was known: a person's word, or another
             assignment that leads there.
         ended: nothing took its place.
+        dropped: it was near and waited for a person, and its node is another one now: nearness is asked again.
+        suggestions: of these assignments, those that waited for a person, by what became of them (`carried`, …).
+        persons_ended: of those that ended, those that a person had said.
         documents: that had an assignment.
+        documents_without: of these, with a topic that searches used, and none afterwards.
+        documents_asked: of these, of which something waits for a person afterwards.
         after: assignments that these have become: fewer where two have become one, more where one was split.
         written: rows that were written now.
         removed: rows that were removed now: what they came from is not there any more.
@@ -67,7 +74,12 @@ class Carried:
     queued: int
     decided: int
     ended: int
+    dropped: int
+    suggestions: dict[str, int]
+    persons_ended: int
     documents: int
+    documents_without: int
+    documents_asked: int
     after: int
     written: int
     removed: int
@@ -208,7 +220,7 @@ def finish(connection: Connection, way: Way) -> Carried:
     connection.execute(ended, _parameters(way, changed))
     merged = _only(way, "merge")
     connection.execute(load_sql("carry_decisions"), _parameters(merged, []))
-    parts = carried.carried + carried.merged_into + carried.queued + carried.decided + carried.ended
+    parts = sum(getattr(carried, outcome) for outcome in OUTCOMES)
     uncovered = query.scalar(connection, load_sql("uncovered_documents"), _parameters(way, []))
     if uncovered or parts != carried.assignments:
         raise ArcanaError(

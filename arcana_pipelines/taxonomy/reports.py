@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 
 from arcana_pipelines.taxonomy.carry import Carried
 from arcana_pipelines.taxonomy.nodes import Node
@@ -36,9 +37,8 @@ class PromotionReport:
         before: the version that was active; None: none was.
         is_dry: nothing was done; the numbers are those of now.
         missing: nodes of the version before of which nobody said what becomes of them.
-        assignments: of the version before; what became of each is one of the next five (see `Carried`).
-        documents: that had an assignment.
-        after: assignments that these have become.
+        assignments: of the version before; what became of each is one of the next six (see `Carried`).
+        suggestions, persons_ended, documents, documents_without, documents_asked, after: see `Carried`.
     """
 
     version: str
@@ -58,7 +58,12 @@ class PromotionReport:
     queued: int = 0
     decided: int = 0
     ended: int = 0
+    dropped: int = 0
+    suggestions: Mapping[str, int] = field(default_factory=dict)
+    persons_ended: int = 0
     documents: int = 0
+    documents_without: int = 0
+    documents_asked: int = 0
     after: int = 0
 
 
@@ -83,19 +88,10 @@ class RollbackReport:
 
 def with_carried(report: PromotionReport, carried: Carried) -> PromotionReport:
     """The report of a promotion with what became of the assignments."""
-    return replace(
-        report,
-        assignments=carried.assignments,
-        carried=carried.carried,
-        merged_into=carried.merged_into,
-        queued=carried.queued,
-        decided=carried.decided,
-        ended=carried.ended,
-        documents=carried.documents,
-        after=carried.after,
-    )
+    told = asdict(carried)
+    return replace(report, **{name: value for name, value in told.items() if name not in ("written", "removed")})
 
 
 def details(report: PromotionReport | RollbackReport) -> dict[str, object]:
     """The numbers that are not nothing, for the log."""
-    return {name: value for name, value in asdict(report).items() if value not in (0, None) and name != "version"}
+    return {name: value for name, value in asdict(report).items() if value not in (0, None, {}) and name != "version"}

@@ -19,6 +19,8 @@ from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.query import scalar
 from arcana_pipelines.errors import CursorRefused, TopicDecided, UnknownTaxonomyVersion, WrongUse
 from arcana_pipelines.retrieval.filters import Filters
+from arcana_pipelines.taxonomy.counts import topic_counts
+from arcana_pipelines.taxonomy.given import assign
 from arcana_pipelines.taxonomy.labels import spell_path
 from arcana_pipelines_tests.classification.handbook import TOPICS, Handbook
 
@@ -80,6 +82,53 @@ def test_a_cursor_that_is_none_is_refused(waiting: Handbook, cursor: str) -> Non
 def test_a_page_has_1_to_100_rows(waiting: Handbook, limit: int) -> None:
     with pytest.raises(WrongUse, match="from 1 to 100"):
         queue(waiting.connection, waiting.workspace_id, limit)
+
+
+def test_what_a_rule_says_comes_before_what_is_near_and_the_surer_before_the_weaker(waiting: Handbook) -> None:
+    waiting.connection.execute(
+        "UPDATE doc_taxonomy SET reason = 'retired: ''X''', confidence = 0 WHERE doc_id = %s AND node_id <> %s",
+        [waiting.document("Battery care"), waiting.node("Robots/Batteries")],
+    )
+    waiting.say("Vacation policy", "Robots", "rule", waits=True)
+    waiting.connection.execute(
+        "UPDATE doc_taxonomy SET confidence = 0.1 WHERE origin = 'rule' AND doc_id = %s",
+        [waiting.document("Vacation policy")],
+    )
+    shown = {row.title: spell_path(row.path) for row in queue(waiting.connection, waiting.workspace_id).rows}
+    assert shown == {"Battery care": "Robots/Batteries", "Vacation policy": "Robots"}
+
+
+def test_what_is_hardly_near_waits_for_nobody_alone(waiting: Handbook) -> None:
+    key = waiting.connection, waiting.workspace_id
+    decide(*key, waiting.document("Vacation policy"), waiting.node("People/Leave"), "rejected", "user:kim")
+    assert waiting.topics("Vacation policy"), "what else was near is there still"
+    assert [row.title for row in queue(*key).rows] == ["Battery care"]
+    counts = queue_counts(*key)
+    assert counts.documents == 1
+    (told,) = topic_counts(*key)
+    assert told.waiting == 1
+    # As if it had been classified since, without a next topic that is near.
+    waiting.connection.execute("UPDATE taxonomy_decision SET decided_at = decided_at - interval '1 day'")
+    report = waiting.classify()
+    assert (report.classified, report.queued) == (0, 1)
+
+
+@pytest.mark.parametrize("how", ["accept", "assign"])
+def test_who_says_what_a_document_is_about_is_asked_nothing_more_that_is_only_near(waiting: Handbook, how: str) -> None:
+    key, document = (waiting.connection, waiting.workspace_id), waiting.document("Vacation policy")
+    waiting.say("Vacation policy", "Robots", "nearest", waits=True)
+    waiting.say("Vacation policy", "People", "default", waits=True)
+    waiting.connection.execute("UPDATE doc_taxonomy SET reason = 'split of ''X''' WHERE confidence = 1")
+    if how == "accept":
+        decide(*key, document, waiting.node("People/Leave"), "accepted", "user:kim")
+    else:
+        assign(*key, document, [("People", "Leave")], "user:kim")
+    assert waiting.topics("Vacation policy") == {"People/Leave": "person"}
+    waiting.say("Vacation policy", "Robots", "nearest", waits=True)
+    waiting.connection.execute("UPDATE doc_taxonomy SET reason = 'split of ''X''' WHERE origin = 'nearest'")
+    waiting.connection.execute("DELETE FROM taxonomy_classified")
+    waiting.classify()
+    assert waiting.topics("Vacation policy") == {"People/Leave": "person"}
 
 
 def test_what_searches_show_comes_first(waiting: Handbook) -> None:

@@ -157,7 +157,7 @@ class Library:
 
 def is_balanced(report: PromotionReport) -> bool:
     """Every assignment is accounted for once."""
-    parts = report.carried, report.merged_into, report.queued, report.decided, report.ended
+    parts = report.carried, report.merged_into, report.queued, report.decided, report.ended, report.dropped
     return report.assignments == sum(parts)
 
 

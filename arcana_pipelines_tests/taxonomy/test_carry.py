@@ -12,6 +12,7 @@ from psycopg.errors import DeadlockDetected, ForeignKeyViolation
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.taxonomy import carry
+from arcana_pipelines.taxonomy.nodes import GivenNode
 from arcana_pipelines_tests.taxonomy.library import Library, is_balanced, row
 
 
@@ -87,9 +88,9 @@ def test_nobody_is_asked_about_a_topic_that_one_of_two_knew(library: Library) ->
 def test_a_topic_that_waits_for_a_person_still_does_when_it_is_merged(library: Library) -> None:
     (document,) = library.documents(1)
     library.release("A")
-    library.assign(document, "A", origin="nearest", confidence=0.5, hitl_required=True)
+    library.assign(document, "A", origin="rule", confidence=0.5, hitl_required=True)
     library.release("B", row("A", replaced_by=("B",)))
-    assert library.topics(document) == {"B": "nearest 0.5? merged from 'A'"}
+    assert library.topics(document) == {"B": "rule 0.5? merged from 'A'"}
 
 
 def test_what_people_said_of_merged_nodes_holds_for_the_one_that_they_became(library: Library) -> None:
@@ -248,7 +249,67 @@ def test_missing_nodes_are_suggested_for_what_is_above_them_when_that_is_wanted(
     assert library.ended(document) == {"B": "retired: 'B', and nothing took its place"}
 
 
+# What is only near
+
+
+@pytest.mark.parametrize(
+    "becomes",
+    [
+        (row("B", replaces=("A", "C")),),
+        (row("B", replaces=("A",)), row("B2", replaces=("A",)), "C"),
+        (row("A", retired=True, replaced_by=("C",)), "C"),
+        ("C",),
+    ],
+    ids=["merged", "split", "retired", "missing"],
+)
+def test_what_was_only_near_is_not_asked_about_another_node(
+    library: Library, becomes: tuple[GivenNode | str, ...]
+) -> None:
+    """It is looked for again in the new version; a weak alternative would come first with a reason."""
+    (document,) = library.documents(1)
+    library.release("A", "C", "D")
+    library.assign(document, "A", origin="nearest", confidence=0, hitl_required=True)
+    library.assign(document, "D", origin="nearest", confidence=0.75, hitl_required=True)
+    report = library.release(*becomes, "D", retire_missing=True)
+    assert library.topics(document) == {"D": "nearest 0.75? None"}
+    assert library.ended(document) == {}
+    assert (report.assignments, report.carried, report.dropped) == (2, 1, 1)
+    assert report.suggestions == {"carried": 1, "dropped": 1}
+
+
+def test_a_document_that_something_was_only_near_of_may_have_nothing_in_a_new_version(library: Library) -> None:
+    (document,) = library.documents(1)
+    library.release("A", "B")
+    library.assign(document, "A", origin="nearest", confidence=0.75, hitl_required=True)
+    report = library.release("B", retire_missing=True)
+    assert library.topics(document) == library.ended(document) == {}
+    assert (report.dropped, report.documents_without) == (1, 0)
+
+
+def test_what_was_near_is_a_topic_where_a_person_has_said_so_of_its_successor(library: Library) -> None:
+    (document,) = library.documents(1)
+    library.release("A", "B")
+    library.assign(document, "A", origin="nearest", confidence=0.5, hitl_required=True)
+    library.decide(document, library.node("B"), "accepted")
+    library.release(row("A", retired=True, replaced_by=("B",)), "B")
+    assert library.topics(document) == {"B": "person 1"}
+
+
 # All together
+
+
+def test_documents_that_lose_all_their_topics_are_counted_and_words_of_people_that_end(library: Library) -> None:
+    ends, waits, keeps, only_waited = library.documents(4)
+    library.release("A", "B", "C")
+    library.assign(ends, "A", origin="person")
+    library.assign(waits, "B", origin="rule")
+    library.assign(keeps, "A", "C")
+    library.assign(only_waited, "A", origin="rule", hitl_required=True)
+    library.draft(row("A", retired=True), row("B1", replaces=("B",)), row("B2", replaces=("B",)), "C")
+    dry, report = library.promote("1.1.0", dry_run=True), library.promote("1.1.0")
+    for told in (dry, report):
+        assert (told.documents_without, told.documents_asked, told.ended, told.persons_ended) == (2, 1, 3, 1)
+        assert told.suggestions == {"ended": 1}
 
 
 def test_every_assignment_is_accounted_for(library: Library) -> None:

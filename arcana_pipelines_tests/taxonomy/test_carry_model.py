@@ -126,6 +126,13 @@ class Expected(NamedTuple):
     decisions: dict[tuple[int, UUID], str]
 
 
+def is_dropped(case: Case, topic: Topic) -> bool:
+    """What was only near and waits is looked for again where its node is another one and no person said which."""
+    ways = case.ways(topic.node)
+    is_decided = any(case.decisions.get((topic.document, to)) == "accepted" for _, to in ways if to is not None)
+    return topic.origin == "nearest" and topic.waits and ways[0][0] != "same" and not is_decided
+
+
 def expected(case: Case) -> Expected:
     """What the rules say, one assignment after the other."""
     landed: dict[tuple[int, UUID], list[tuple[bool, int, float, int]]] = defaultdict(list)
@@ -135,6 +142,9 @@ def expected(case: Case) -> Expected:
         ways = case.ways(topic.node)
         said = {to: case.decisions.get((document, to)) for _, to in ways if to is not None}
         kept = []
+        if is_dropped(case, topic):
+            led.append((topic, "dropped", kept))
+            continue
         for how, to in ways:
             if to is None:
                 continue
@@ -158,10 +168,12 @@ def expected(case: Case) -> Expected:
     for key, candidates in landed.items():
         best = min(candidates)
         rows[key] = ORIGINS[best[1]], -min(each[2] for each in candidates), all(each[0] for each in candidates)
-    counts = dict.fromkeys(("carried", "merged_into", "queued", "decided", "ended"), 0)
+    counts = dict.fromkeys(("carried", "merged_into", "queued", "decided", "ended", "dropped"), 0)
     ended = set()
     for topic, how, kept in led:
-        if not kept:
+        if how == "dropped":
+            counts["dropped"] += 1
+        elif not kept:
             ended.add((topic.document, case.nodes[topic.node].id))
             counts["ended"] += 1
         elif how in ("same", "merge"):

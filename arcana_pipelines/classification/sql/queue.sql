@@ -6,10 +6,16 @@
 -- out: document_id, external_id, kind, title, url, node_id, path, origin, reason, rule (its name), confidence, score, margin,
 --      alternatives (JSON: node_id, path, confidence, score), shown, created_at, sureness
 WITH waiting AS MATERIALIZED (
-    -- What a rule or a new version of the taxonomy says comes before what is merely near.
+    -- What people, sources or rules said, and a new version of the taxonomy asks about, comes before what is merely near.
     SELECT t.doc_id, t.node_id, t.path, t.origin, t.reason, t.rule_id, t.confidence, t.score, t.margin, t.created_at, t.lft,
-           row_number() OVER (PARTITION BY t.doc_id ORDER BY t.origin = 'nearest' AND t.reason IS NULL, t.confidence DESC,
-                                                             t.score DESC NULLS LAST, t.node_id) AS place
+           row_number() OVER (
+               PARTITION BY t.doc_id
+               ORDER BY array_position(ARRAY['person', 'given', 'rule', 'nearest', 'default'], t.origin),
+                        t.confidence DESC, t.score DESC NULLS LAST, t.node_id) AS place,
+           -- What is hardly near is there to be chosen instead, and is no reason to ask anybody.
+           bool_or(t.origin <> 'nearest' OR t.confidence >= coalesce(
+               (SELECT s.suggest_at FROM taxonomy_settings s WHERE s.workspace_id = %(workspace_id)s), 0.5)
+           ) OVER (PARTITION BY t.doc_id) AS is_asked
     FROM doc_taxonomy t
     JOIN document d ON d.document_id = t.doc_id AND d.deleted_at IS NULL
     WHERE t.workspace_id = %(workspace_id)s AND t.version = %(version)s AND t.hitl_required
@@ -22,7 +28,8 @@ WITH waiting AS MATERIALIZED (
 ), wanted AS (
     SELECT DISTINCT ON (w.doc_id) w.*
     FROM waiting w
-    WHERE (%(below)s::uuid IS NULL OR w.place = 1 AND EXISTS (
+    WHERE w.is_asked
+      AND (%(below)s::uuid IS NULL OR w.place = 1 AND EXISTS (
               SELECT FROM taxonomy_nodes n
               WHERE n.node_id = %(below)s AND n.version = %(version)s AND n.workspace_id = %(workspace_id)s
                 AND w.lft BETWEEN n.lft AND n.rgt))

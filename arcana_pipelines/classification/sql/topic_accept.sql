@@ -5,7 +5,7 @@ WITH gone AS (
     DELETE FROM doc_taxonomy
     WHERE workspace_id = %(workspace_id)s AND version = %(version)s AND doc_id = %(document_id)s
       AND node_id <> %(node_id)s AND hitl_required
-      AND (origin = 'nearest' AND reason IS NULL OR origin = 'default')
+      AND origin IN ('nearest', 'default')
 )
 INSERT INTO doc_taxonomy AS held (doc_id, node_id, version, workspace_id, path, confidence, origin, lft)
 SELECT %(document_id)s, n.node_id, n.version, n.workspace_id, n.canonical_path, 1, 'person', n.lft

@@ -1,6 +1,7 @@
 -- Make the topics that rules and nearness find of documents those that are wanted. What a person has refused does not
--- come back, what people or sources said stays, and so does what waits since a version became active (it has a reason)
--- and what a rule found that rests now, and what is near of documents that were compared with nothing this time.
+-- come back, what people or sources said stays, and so does what waits since a version became active (it has a reason),
+-- unless it is merely near and a person has said something of the document, or is hardly near; and what a rule found that
+-- rests now, and what is near of documents that were compared with nothing this time.
 -- in: workspace_id, version, documents (ids), uncompared (ids), resting (rule_ids), doc_ids, node_ids, confidences, waiting, origins,
 --     rule_ids, scores, margins (of the topics that are wanted, one a row)
 -- out: how many rows have changed
@@ -18,7 +19,14 @@ WITH wanted AS MATERIALIZED (
     DELETE FROM doc_taxonomy held
     WHERE held.workspace_id = %(workspace_id)s AND held.version = %(version)s
       AND held.doc_id = ANY(%(documents)s::uuid[])
-      AND held.origin IN ('rule', 'nearest') AND (held.reason IS NULL OR NOT held.hitl_required)
+      AND held.origin IN ('rule', 'nearest')
+      AND (held.reason IS NULL OR NOT held.hitl_required
+           OR held.origin = 'nearest'
+              AND (held.confidence < coalesce((SELECT s.suggest_at FROM taxonomy_settings s
+                                               WHERE s.workspace_id = %(workspace_id)s), 0.5)
+                   OR EXISTS (SELECT FROM doc_taxonomy said
+                              WHERE said.doc_id = held.doc_id AND said.version = held.version
+                                AND said.origin = 'person' AND NOT said.hitl_required)))
       AND (held.rule_id IS NULL OR held.rule_id <> ALL(%(resting)s::uuid[]))
       AND (held.origin <> 'nearest' OR held.doc_id <> ALL(%(uncompared)s::uuid[]))
       AND NOT EXISTS (SELECT FROM wanted w WHERE w.doc_id = held.doc_id AND w.node_id = held.node_id)

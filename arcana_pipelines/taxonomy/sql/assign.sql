@@ -1,4 +1,5 @@
--- A person gives a document topics. Their word holds in later versions, and over what machines say.
+-- A person gives a document topics. Their word holds in later versions, and over what machines say: what else is suggested
+-- by nearness goes, and the default topic.
 -- in: workspace_id, version (the active one), document_id, nodes (ids), by
 -- out: path of each that the document did not have by a person's word
 WITH before AS (
@@ -14,9 +15,9 @@ WITH before AS (
         margin = NULL, created_at = now()
     WHERE held.origin <> 'person' OR held.hitl_required
     RETURNING held.node_id, held.path
-), undefaulted AS (
+), gone AS (
     DELETE FROM doc_taxonomy
-    WHERE doc_id = %(document_id)s AND version = %(version)s AND origin = 'default'
+    WHERE doc_id = %(document_id)s AND version = %(version)s AND (origin = 'default' OR origin = 'nearest' AND hitl_required)
       AND node_id <> ALL(%(nodes)s::uuid[])
 ), decided AS (
     INSERT INTO taxonomy_decision AS held (doc_id, node_id, workspace_id, verdict, decided_by, content_id, origin, score,

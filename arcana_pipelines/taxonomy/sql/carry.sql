@@ -4,7 +4,9 @@
 --     touched (nodes of which more than one version speaks), is_new (the version was never active),
 --     carried_until (of `touched`, what is not newer came from the other version; NULL: not known),
 --     left_at (when the new version was left: what people have rejected since is rejected there, too; NULL: it was not)
--- out: one row: assignments, carried, merged_into, queued, decided, ended, documents, after, written, removed
+-- out: one row: assignments, carried, merged_into, queued, decided, ended, dropped, suggestions (JSON: of those that
+--     waited for a person, how many have each of these outcomes), persons_ended, documents, documents_without,
+--     documents_asked, after, written, removed
 WITH landed AS MATERIALIZED ({landed}),
 expected AS MATERIALIZED (
     SELECT DISTINCT ON (l.doc_id, l.to_node)
@@ -73,22 +75,37 @@ written AS (
 outcomes AS (
     SELECT
         CASE
+            WHEN bool_or(l.is_dropped) THEN 'dropped'
             WHEN NOT bool_or(l.is_kept) THEN 'ended'
             WHEN l.kind = 'same' THEN 'carried'
-            WHEN l.kind = 'merge' THEN 'merged'
+            WHEN l.kind = 'merge' THEN 'merged_into'
             WHEN bool_or(l.is_kept AND l.waits) THEN 'queued'
             ELSE 'decided'
-        END AS outcome
+        END AS outcome,
+        bool_or(l.waited) AS waited, min(l.from_origin) AS origin
     FROM landed l GROUP BY l.doc_id, l.from_node, l.kind
+),
+-- Documents with a topic that searches use, and none afterwards.
+without AS (
+    SELECT bool_or(e.doc_id IS NOT NULL) AS is_asked
+    FROM (SELECT DISTINCT l.doc_id FROM landed l WHERE NOT l.waited) had
+    LEFT JOIN expected e ON e.doc_id = had.doc_id
+    GROUP BY had.doc_id HAVING NOT coalesce(bool_or(NOT e.hitl_required), false)
 )
 SELECT
     count(*) AS assignments,
     count(*) FILTER (WHERE o.outcome = 'carried') AS carried,
-    count(*) FILTER (WHERE o.outcome = 'merged') AS merged_into,
+    count(*) FILTER (WHERE o.outcome = 'merged_into') AS merged_into,
     count(*) FILTER (WHERE o.outcome = 'queued') AS queued,
     count(*) FILTER (WHERE o.outcome = 'decided') AS decided,
     count(*) FILTER (WHERE o.outcome = 'ended') AS ended,
+    count(*) FILTER (WHERE o.outcome = 'dropped') AS dropped,
+    (SELECT coalesce(jsonb_object_agg(s.outcome, s.number), '{{}}')
+     FROM (SELECT w.outcome, count(*) AS number FROM outcomes w WHERE w.waited GROUP BY w.outcome) s) AS suggestions,
+    count(*) FILTER (WHERE o.outcome = 'ended' AND o.origin = 'person') AS persons_ended,
     (SELECT count(DISTINCT l.doc_id) FROM landed l) AS documents,
+    (SELECT count(*) FROM without) AS documents_without,
+    (SELECT count(*) FROM without w WHERE w.is_asked) AS documents_asked,
     (SELECT count(*) FROM expected) AS after,
     (SELECT count(*) FROM written) AS written,
     (SELECT count(*) FROM removed) AS removed

@@ -8,4 +8,4 @@ SELECT
         WHEN min(l.to_node::text) IS NULL THEN ', and nothing took its place'
         ELSE ', and a person rejected what took its place'
     END
-FROM ({landed}) l GROUP BY l.doc_id, l.from_node HAVING NOT bool_or(l.is_kept)
+FROM ({landed}) l GROUP BY l.doc_id, l.from_node HAVING NOT bool_or(l.is_kept OR l.is_dropped)

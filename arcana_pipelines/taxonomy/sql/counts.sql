@@ -8,15 +8,19 @@ FROM taxonomy_version v
 JOIN workspace w USING (workspace_id)
 CROSS JOIN LATERAL (
     WITH topic AS (
-        SELECT doc_id, origin, hitl_required, created_at FROM doc_taxonomy
+        SELECT doc_id, origin, hitl_required, created_at,
+               -- What is hardly near is there to be chosen instead, and is no reason to ask anybody.
+               hitl_required AND (origin <> 'nearest' OR confidence >= coalesce(
+                   (SELECT s.suggest_at FROM taxonomy_settings s WHERE s.workspace_id = v.workspace_id), 0.5)) AS asks
+        FROM doc_taxonomy
         WHERE workspace_id = v.workspace_id AND version = v.version
           AND doc_id IN (SELECT o.document_id FROM document o
                          WHERE o.workspace_id = v.workspace_id AND o.deleted_at IS NULL)
     )
     SELECT (SELECT coalesce(jsonb_object_agg(origin, topics), '{}')
             FROM (SELECT origin, count(*) AS topics FROM topic WHERE NOT hitl_required GROUP BY origin) each) AS assigned,
-           count(DISTINCT doc_id) FILTER (WHERE hitl_required) AS waiting,
-           min(created_at) FILTER (WHERE hitl_required) AS waits_since
+           count(DISTINCT doc_id) FILTER (WHERE asks) AS waiting,
+           min(created_at) FILTER (WHERE asks) AS waits_since
     FROM topic
 ) t
 CROSS JOIN LATERAL (

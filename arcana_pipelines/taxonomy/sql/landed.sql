@@ -3,7 +3,8 @@
 -- in: workspace_id, old, docs,
 --     from_nodes, to_nodes, kinds, reasons (of each node that is another there; all others are the same),
 --     touched, since (of these nodes, what is not newer is left out, unless a person accepted it since; NULL: nothing is)
--- out: doc_id, from_node, from_path, kind, to_node (NULL: none), is_kept, hitl_required (by itself),
+-- out: doc_id, from_node, from_path, kind, to_node (NULL: none), is_kept, is_dropped (a suggestion of nearness whose node is
+--     another one: nearness is asked again in the new version), waited (in the old version), hitl_required (by itself),
 --     waits (with all that lead to this node), confidence, origin, reason, why, rule_id, score, margin, created_at
 WITH source AS MATERIALIZED (
     -- By each document, whatever is known of how many rows a version has (OFFSET keeps it so).
@@ -24,8 +25,9 @@ SELECT
 FROM (
     SELECT
         j.doc_id, j.from_node, j.from_path, j.kind, j.to_node, j.why, j.rule_id, j.score, j.margin, j.created_at,
+        j.hitl_required AS waited, j.origin AS from_origin, j.is_near AND NOT j.is_decided AS is_dropped,
         CASE
-            WHEN j.to_node IS NULL THEN false
+            WHEN j.to_node IS NULL OR j.is_near AND NOT j.is_decided THEN false
             WHEN j.kind = 'same' THEN true
             WHEN j.kind = 'merge' THEN j.verdict IS DISTINCT FROM 'rejected' OR j.is_persons
             WHEN j.is_decided THEN j.verdict IS NOT DISTINCT FROM 'accepted'
@@ -49,6 +51,7 @@ FROM (
             a.hitl_required, a.confidence, a.origin, a.reason, m.reason AS why, a.rule_id, a.score, a.margin,
             a.created_at, d.verdict,
             coalesce(bool_or(d.verdict = 'accepted') OVER (PARTITION BY a.doc_id, a.node_id), false) AS is_decided,
+            a.origin = 'nearest' AND a.hitl_required AND coalesce(m.kind, 'same') NOT IN ('same', 'lost') AS is_near,
             CASE WHEN m.kind = 'merge' AND d.verdict = 'rejected' THEN
                 a.origin = 'person' OR EXISTS (
                     SELECT FROM taxonomy_decision own
