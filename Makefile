@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup model run test fast coverage lint check reference lock newest-dagster dist soak slow fuzz bench eval clean
+.PHONY: help setup model run load test fast coverage lint check reference lock newest-dagster dist soak slow fuzz bench eval clean
 
 help:
 	@echo "make setup   the environment in .venv, with the command .venv/bin/arcana"
@@ -15,6 +15,7 @@ help:
 	@echo "make coverage   all tests, and which lines of the package none of them runs (.coverage/html/index.html)"
 	@echo "make dist    the wheel and the sdist of a release"
 	@echo "make soak    the model-based test for 10,000 steps (STEPS=n for another number)"
+	@echo "make load    an installation of its own with made-up workspaces, for tests of load (WORKSPACES=20 PAGES=200)"
 	@echo "make slow    random histories of targets (copies of indexes in other stores), of files and of tickets, thousands of steps"
 	@echo "make fuzz    ten thousand requests to the API, made from its OpenAPI document"
 	@echo "make bench   every benchmark, 30 to 50 minutes on two quiet cores (benchmarks/README.md)"
@@ -50,6 +51,13 @@ PORT ?= 3000
 API_PORT ?= 8000
 run: setup
 	@exec $(BIN)/arcana up --port $(PORT) --api-port $(API_PORT)
+
+# In .load, with the embedded database, and started as `make run` does.
+WORKSPACES ?= 20
+PAGES ?= 200
+load: setup
+	@env -u DATABASE_URL ARCANA_HOME=$(CURDIR)/.load $(BIN)/arcana seed --workspaces $(WORKSPACES) --pages $(PAGES)
+	@exec env -u DATABASE_URL ARCANA_HOME=$(CURDIR)/.load $(BIN)/arcana up --no-demo --port $(PORT) --api-port $(API_PORT)
 
 test: setup
 	$(BIN)/python -m pytest -n auto -m "not long"

@@ -37,6 +37,7 @@ _COMMANDS = {
     "restore": "Restore a backup into an empty ARCANA_HOME, or an empty DATABASE_URL; anything else is refused.",
     "retry": "Sync a workspace and take up what waits in quarantine, without waiting for its time.",
     "search": "Search a workspace. QUERY - reads one query a line from standard input.",
+    "seed": "Make workspaces with made-up pages, in English and Korean, and index them: for tests of load.",
     "serve": "Serve searches and documents over HTTP, for programs that have a key.",
     "status": "Show what is indexed, what is not and why, and what a sync is doing now. Times are this machine's.",
     "sync": "Bring a workspace's index up to date with its source.",

@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from arcana_pipelines.demo.vocabulary import ENGLISH, KOREAN, Vocabulary
 from arcana_pipelines.testing.notion_server import NotionWorld, serve
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.testing.notion_server.model.blocks import BlockSpec
-from arcana_pipelines.testing.notion_server.world.vocabulary import ENGLISH, KOREAN, Vocabulary
 
 NESTED = 0.75  # of the pages stand in another page
 IN_KOREAN = 0.4

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+from arcana_pipelines.demo.vocabulary import ENGLISH, KOREAN, Vocabulary
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.testing.notion_server.model.blocks import BlockSpec
 from arcana_pipelines.testing.notion_server.model.clock import DEFAULT_START
-from arcana_pipelines.testing.notion_server.world.vocabulary import ENGLISH, KOREAN, Vocabulary
 from arcana_pipelines.testing.notion_server.world.world import NotionWorld
 
 HISTORY = timedelta(days=60)

@@ -1,4 +1,4 @@
-"""Words for seeded workspaces, in English and Korean."""
+"""Words for workspaces that are made up, in English and Korean."""
 
 from __future__ import annotations
 
