@@ -19,6 +19,7 @@ from arcana_pipelines.db.query import find, rows, scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import UnknownTaxonomyVersion, WrongUse
 from arcana_pipelines.taxonomy.labels import Path
+from arcana_pipelines.taxonomy.rule_topics import RuleTopic, rule_topics
 from arcana_pipelines.taxonomy.versions import active_version, hold_active
 
 load_sql = statements_beside(__file__)
@@ -35,6 +36,7 @@ class Rule:
 
     Attributes:
         position: of several that say the same topic of a document, that of the first counts.
+        node_id: its topic; one that was merged into another, or replaced by one, is that.
         path: of its topic in the active version; None: it is not in it, and the rule rests.
         confidence: of what it finds, from 0 to 1. As with all that is found, it says whether a person is asked.
         rests: why it finds nothing now; None: it does not rest.
@@ -139,8 +141,9 @@ def remove_rule(connection: Connection, workspace_id: UUID, name: str, actor: st
 
 def rules_of(connection: Connection, workspace_id: UUID, version: str | None) -> list[Rule]:
     """The rules of a workspace in their order. Whether their conditions can still be meant is not looked at."""
-    held = rows(connection, _Row, load_sql("rules"), {"workspace_id": workspace_id, "version": version})
-    return [_rule(row, version) for row in held]
+    held = rows(connection, _Row, load_sql("rules"), {"workspace_id": workspace_id})
+    topics = {each.rule_id: each for each in rule_topics(connection, workspace_id, version)}
+    return [_rule(row, topics.get(row.rule_id), version) for row in held]
 
 
 def list_rules(connection: Connection, workspace_id: UUID) -> list[Rule]:
@@ -200,7 +203,6 @@ class _Row:
     name: str
     position: int
     node_id: UUID
-    path: list[str] | None
     conditions: Mapping[str, Any]
     confidence: float
 
@@ -213,16 +215,18 @@ class _Trial:
     titles_shown: list[str]
 
 
-def _rule(row: _Row, version: str | None) -> Rule:
+def _rule(row: _Row, topic: RuleTopic | None, version: str | None) -> Rule:
     rests = None
     try:
         conditions = conditions_of(row.conditions)
     except WrongUse as error:
         conditions, rests = Conditions(), str(error)
-    if row.path is None:
+    node_id, path = row.node_id, None
+    if topic is None or topic.node_id is None or topic.path is None:
         rests = f"Its topic is not in version {version} of the taxonomy." if version else "No taxonomy is active."
-    path = None if row.path is None else tuple(row.path)
-    return Rule(row.rule_id, row.name, row.position, row.node_id, path, conditions, row.confidence, rests)
+    else:
+        node_id, path = topic.node_id, tuple(topic.path)
+    return Rule(row.rule_id, row.name, row.position, node_id, path, conditions, row.confidence, rests)
 
 
 def _problem(connection: Connection, workspace_id: UUID, rule: Rule) -> str | None:

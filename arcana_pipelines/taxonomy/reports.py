@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from arcana_pipelines.taxonomy.carry import Carried
@@ -37,6 +37,9 @@ class PromotionReport:
         before: the version that was active; None: none was.
         is_dry: nothing was done; the numbers are those of now.
         missing: nodes of the version before of which nobody said what becomes of them.
+        refused: of a dry run: why the promotion would be refused, as it was asked; None: it would not.
+        rules: rules that there are.
+        rules_resting: the names of those that rest in the version: it does not have their topic, nor one in its place.
         assignments: of the version before; what became of each is one of the next six (see `Carried`).
         suggestions, persons_ended, documents, documents_without, documents_asked, after: see `Carried`.
     """
@@ -52,6 +55,9 @@ class PromotionReport:
     split: int
     retired: int
     missing: int
+    refused: str | None = None
+    rules: int = 0
+    rules_resting: Sequence[str] = ()
     assignments: int = 0
     carried: int = 0
     merged_into: int = 0
@@ -94,4 +100,4 @@ def with_carried(report: PromotionReport, carried: Carried) -> PromotionReport:
 
 def details(report: PromotionReport | RollbackReport) -> dict[str, object]:
     """The numbers that are not nothing, for the log."""
-    return {name: value for name, value in asdict(report).items() if value not in (0, None, {}) and name != "version"}
+    return {name: value for name, value in asdict(report).items() if value and name != "version"}

@@ -26,6 +26,7 @@ from arcana_pipelines.taxonomy import carry, drafts
 from arcana_pipelines.taxonomy.carry import Way
 from arcana_pipelines.taxonomy.nodes import Change, GivenNode, Node
 from arcana_pipelines.taxonomy.reports import DraftReport, PromotionReport, RollbackReport, details, with_carried
+from arcana_pipelines.taxonomy.rule_topics import rule_topics
 from arcana_pipelines.taxonomy.tree import compared, make_tree
 
 load_sql = statements_beside(__file__)
@@ -241,7 +242,7 @@ def promote(
 
     Args:
         retire_missing: what was assigned to nodes that are missing is suggested for what was above them.
-        dry_run: only count what it would do.
+        dry_run: only count what it would do; where it would be refused for nodes that are missing, the report says so.
         actor: who does it (see `audit.record`); None: the user of this process.
 
     Raises:
@@ -254,19 +255,25 @@ def promote(
         active = active_version(connection, workspace_id)
         _require_follows(new, active)
         _require_default(connection, workspace_id, version)
-        way = None
+        way = refused = None
         if active is not None:
             way = carry.forward(connection, workspace_id, active.version, version, new.released_at)
-            if way.missing and not (retire_missing or dry_run):
-                _refuse_missing(version, way)
+            if way.missing and not retire_missing:
+                refused = _missing(version, way)
+        if refused is not None and not dry_run:
+            raise TaxonomyRefused(refused)
         names = {"workspace_id": workspace_id, "version": version}
         counts = query.one(connection, _NodeCounts, load_sql("node_counts"), names)
+        rules = rule_topics(connection, workspace_id, version)
         report = PromotionReport(
             version,
             active.version if active is not None else None,
             dry_run,
             **asdict(counts),
             missing=len(way.missing) if way is not None else 0,
+            refused=refused,
+            rules=len(rules),
+            rules_resting=[rule.name for rule in rules if rule.node_id is None],
         )
         if dry_run:
             if way is None:
@@ -399,10 +406,11 @@ def _require_default(connection: Connection, workspace_id: UUID, version: str) -
         )
 
 
-def _refuse_missing(version: str, way: Way) -> None:
+def _missing(version: str, way: Way) -> str:
+    """Why a version is refused that does not say what becomes of nodes."""
     paths = way.missing
     more = f" and {len(paths) - 5:,} more" if len(paths) > 5 else ""
-    raise TaxonomyRefused(
+    return (
         f"Version {version} does not say what becomes of {len(paths):,} nodes of {way.old}: "
         f"{', '.join(paths[:5])}{more}. "
         "Say it in the import (retired, replaced_by, replaces), or promote with --retire-missing: what is assigned to "

@@ -12,6 +12,9 @@ from arcana_pipelines.classification.rules import add_rule, find_rule, list_rule
 from arcana_pipelines.db.query import scalars
 from arcana_pipelines.errors import UnknownTaxonomyVersion, WrongUse
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
+from arcana_pipelines.taxonomy import versions
+from arcana_pipelines.taxonomy.labels import read_path
+from arcana_pipelines.taxonomy.nodes import GivenNode
 from arcana_pipelines_tests.classification.handbook import TOPICS, Handbook
 
 POLICIES = Conditions(title=("policy",))
@@ -92,6 +95,45 @@ def test_a_rule_whose_topic_is_gone_rests_and_keeps_what_it_found(handbook: Hand
     report = handbook.classify()
     assert any("'policies' rests" in problem for problem in report.problems)
     assert handbook.topics("Vacation policy")["People"].startswith("rule? retired"), "a person is still asked"
+
+
+@pytest.mark.parametrize("how", ["replaces", "replaced_by"])
+def test_a_rule_goes_with_its_topic_where_that_is_merged_into_another_and_back(handbook: Handbook, how: str) -> None:
+    handbook.release()
+    key = handbook.connection, handbook.workspace_id
+    leave = handbook.node("People/Leave")
+    add_rule(*key, "policies", leave, POLICIES)
+    handbook.classify()
+    others = {path: about for path, about in TOPICS.items() if not path.startswith("People/")}
+    if how == "replaces":
+        handbook.release(others, GivenNode(("People", "Time"), replaces=(leave, handbook.node("People/Hiring"))))
+    else:
+        handbook.release(
+            {**others, "People/Time": ""},
+            GivenNode(("People", "Leave"), retired=True, replaced_by=(("People", "Time"),)),
+        )
+    (rule,) = list_rules(*key)
+    assert (rule.path, rule.node_id, rule.rests) == (("People", "Time"), handbook.node("People/Time"), None)
+    handbook.classify()
+    assert handbook.topics("Vacation policy")["People/Time"].split()[0] == "rule"
+    versions.roll_back(*key)
+    (rule,) = list_rules(*key)
+    assert (rule.path, rule.node_id) == (("People", "Leave"), leave)
+    handbook.classify()
+    assert handbook.topics("Vacation policy") == {"People/Leave": "rule"}
+
+
+def test_a_promotion_says_which_rules_will_rest(handbook: Handbook) -> None:
+    handbook.release()
+    key = handbook.connection, handbook.workspace_id
+    add_rule(*key, "stays", handbook.node("Robots"), POLICIES)
+    add_rule(*key, "is split", handbook.node("People/Leave"), POLICIES)
+    others = [GivenNode(read_path(path)) for path in TOPICS if path != "People/Leave"]
+    parts = [GivenNode(("People", part), replaces=(handbook.node("People/Leave"),)) for part in ("Sick", "Holiday")]
+    draft = versions.store_draft(*key, [*others, *parts])
+    for dry_run in (True, False):
+        report = versions.promote(*key, draft.version, dry_run=dry_run)
+        assert (report.rules, report.rules_resting) == (2, ["is split"])
 
 
 def test_a_rule_rests_while_a_property_is_not_there(handbook: Handbook) -> None:

@@ -82,7 +82,7 @@ def test_its_status_names_the_next_step(arcana: Arcana) -> None:
     assert said(arcana, "status", "acme").endswith("taxonomy import acme FILE makes a draft of one.")
     status = told(arcana, "status", "acme")
     assert status == {
-        "workspace": "acme", "active": None, "versions": [], "topics": None,
+        "workspace": "acme", "active": None, "versions": [], "topics": None, "rules": 0, "rules_resting": [],
         "settings": {"default_path": None, "topic_properties": [], "accept_at": 0.9, "suggest_at": 0.5},
     }  # fmt: skip
 
@@ -134,7 +134,10 @@ def test_a_version_that_lacks_nodes_is_refused_until_somebody_says_what_becomes_
     assert draft["version"] == "1.1.0" and draft["based_on"] == "1.0.0" and draft["changes"] == {"rename": 1}
     assert [node["path"] for node in draft["missing"]] == ["AI/RAG/Reranking", "People", "People/Time off"]
     assert "3 nodes of 1.0.0 are missing" in said(active, "import", "acme", "next.csv", "--version", "1.1.0")
-    assert told(active, "promote", "acme", "1.1.0", "--dry-run")["missing"] == 3
+    dry = told(active, "promote", "acme", "1.1.0", "--dry-run", code=3)
+    assert dry["missing"] == 3 and "--retire-missing" in dry["refused"]
+    assert "A promotion would be refused." in said(active, "promote", "acme", "1.1.0", "--dry-run", code=3)
+    assert told(active, "promote", "acme", "1.1.0", "--dry-run", "--retire-missing")["refused"] is None
     assert "--retire-missing" in told(active, "promote", "acme", "1.1.0", "--yes", code=2)["error"]
     # It is refused, whether somebody could be asked or not.
     assert "does not say what becomes of" in said(active, "promote", "acme", "1.1.0", code=2)
@@ -317,7 +320,7 @@ def test_promote_and_rollback_say_what_becomes_of_what_documents_are_about(activ
     told(active, "import", "acme", "next.csv")
     promoted = said(active, "promote", "acme", "1.1.0", "--yes", "--retire-missing")
     assert "acme 1.1.0 against 1.0.0: 1 same, 1 renamed, 3 missing" in promoted
-    assert "1 assignments of 1 document: 1 carried" in promoted
+    assert "1 topics of documents: 1 stay as they are" in promoted
     assert "Version 1.0.0 of 'acme' is active again, in place of 1.1.0." in said(active, "rollback", "acme")
     assert told(active, "show", "acme", "--below", "People/Time off")["nodes"][0]["documents"] == 1
     told(active, "import", "acme", "topics.csv", "--version", "2.0.0")

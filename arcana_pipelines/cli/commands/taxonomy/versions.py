@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
 
+from arcana_pipelines.classification.rules import list_rules
 from arcana_pipelines.cli.commands.taxonomy.opening import (
+    MOST_NAMED,
     counted_changes,
     counted_documents,
     opened,
@@ -19,6 +23,7 @@ from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, local_time, print_json, printable, say
 from arcana_pipelines.taxonomy import versions
+from arcana_pipelines.taxonomy.carry import OUTCOMES
 from arcana_pipelines.taxonomy.counts import TopicCounts, topic_counts
 from arcana_pipelines.taxonomy.labels import read_path, spell_path
 from arcana_pipelines.taxonomy.nodes import Change
@@ -32,6 +37,22 @@ _KINDS = {
     "retire": "- {old} is retired, for {new}", "dropped": "- {old} is retired", "gone": "- {old} is not there any more",
 }  # fmt: skip
 _SHOWN = 200  # changes
+# What becomes of topics of documents, and of what waits for a person.
+_TOPICS = {
+    "carried": "stay as they are, whatever the topic is called and wherever it stands then",
+    "merged_into": "are of a topic that is merged into another, and become that one",
+    "queued": "are of a topic that is split or goes: a person is asked what takes its place",
+    "decided": "are of a topic that is split or goes, and what takes its place is known",
+    "ended": "end: nothing takes their place",
+}
+_SUGGESTIONS = {
+    "carried": "go on waiting",
+    "merged_into": "go on waiting, for a topic that theirs is merged into",
+    "queued": "go on waiting, for what takes the place of a topic that is split or goes",
+    "decided": "are settled: it is known what takes the place of their topic",
+    "ended": "end: nothing takes their place",
+    "dropped": "were only near a topic that is merged, split or goes: the next sync looks for what is near",
+}
 
 
 @click.command(cls=WorkspaceCommand)
@@ -96,6 +117,8 @@ def status(slug: str, as_json: bool) -> None:
         found = versions.versions(connection, workspace_id)
         counts = next(iter(topic_counts(connection, workspace_id)), None)
         settings = settings_of(connection, workspace_id)
+        rules = list_rules(connection, workspace_id) if found else []
+    resting = [rule.name for rule in rules if rule.rests]
     active = next((each.version for each in found if each.state == "active"), None)
     if as_json:
         print_json({
@@ -103,6 +126,8 @@ def status(slug: str, as_json: bool) -> None:
             "active": active,
             "versions": [asdict(each) for each in found],
             "topics": counts.as_dict() if counts else None,
+            "rules": len(rules),
+            "rules_resting": resting,
             "settings": settings.as_dict(),
         })  # fmt: skip
         return
@@ -117,6 +142,7 @@ def status(slug: str, as_json: bool) -> None:
         )  # fmt: skip
     if counts is not None:
         _say_counts(slug, counts)
+    _say_rules(len(rules), resting)
     if settings.default_path is not None:
         say("[dim]unknown paths become:[/dim] {}", spell_path(settings.default_path))
     if settings.topic_properties:
@@ -138,7 +164,8 @@ def status(slug: str, as_json: bool) -> None:
 def promote(slug: str, version: str, dry_run: bool, retire_missing: bool, yes: bool, as_json: bool) -> None:
     """Make a version the active one, and carry over what documents are about.
 
-    What it will do is counted and shown first. `arcana taxonomy rollback` takes it back.
+    What it will do is counted and shown first. `arcana taxonomy rollback` takes it back. A dry run of what would be
+    refused says so, and exits with 3.
 
     For example: arcana taxonomy promote handbook 1.1.0 --dry-run
     """
@@ -147,7 +174,7 @@ def promote(slug: str, version: str, dry_run: bool, retire_missing: bool, yes: b
             planned = versions.promote(
                 connection, workspace_id, version, retire_missing=retire_missing, dry_run=True
             )  # fmt: skip
-            if not planned.missing or retire_missing:  # else it is refused, with what to do
+            if planned.refused is None:  # else it is refused, with what to do
                 if not as_json:
                     _say_promotion(slug, planned)
                 confirm(f"Make {version} the active version of '{slug}'?", yes, as_json, is_final=False)
@@ -156,10 +183,11 @@ def promote(slug: str, version: str, dry_run: bool, retire_missing: bool, yes: b
         )  # fmt: skip
     if as_json:
         print_json({"workspace": slug, **asdict(report)})
-        return
-    if dry_run or yes:
+    elif dry_run or yes:
         _say_promotion(slug, report)
-    if not dry_run:
+    if report.refused is not None:
+        sys.exit(3)
+    if not (dry_run or as_json):
         say("Version [bold]{}[/bold] of '{}' is active.", version, slug)
         if report.queued:
             say("[dim]arcana taxonomy queue {} shows what waits for a person[/dim]", slug)
@@ -262,10 +290,38 @@ def _say_promotion(slug: str, report: PromotionReport) -> None:
     against = f" against {report.before}" if report.before else ""
     nodes = ("same", "added", "renamed", "moved", "merged", "split", "retired", "missing")
     say("[bold]{} {}[/bold]{}: {}", slug, report.version, against, _counted(report, nodes) or "no nodes")
-    if report.assignments:
-        became = ("carried", "merged_into", "queued", "decided", "ended")
-        said = "{} assignments of {}: {}"
-        say(said, f"{report.assignments:,}", counted_documents(report.documents), _counted(report, became))
+    if report.refused is not None:
+        say("[yellow]A promotion would be refused.[/yellow] {}", report.refused)
+    topics = {name: getattr(report, name) - report.suggestions.get(name, 0) for name in OUTCOMES}
+    if any(topics.values()):
+        say("[bold]{}[/bold] topics of documents:", f"{sum(topics.values()):,}")
+        _say_outcomes(topics, _TOPICS)
+    if any(report.suggestions.values()):
+        say("[bold]{}[/bold] suggestions that waited for a person:", f"{sum(report.suggestions.values()):,}")
+        _say_outcomes(report.suggestions, _SUGGESTIONS)
+    if report.persons_ended:
+        say("[yellow]{} topics that a person gave end.[/yellow]", f"{report.persons_ended:,}")
+    if report.documents_without:
+        asked = (
+            f"; something waits for a person of {report.documents_asked:,} of them" if report.documents_asked else ""
+        )
+        lost = counted_documents(report.documents_without)
+        say("[yellow]{} of {} with topics have none then{}.[/yellow]", lost, f"{report.documents:,}", asked)
+    _say_rules(report.rules, report.rules_resting)
+
+
+def _say_outcomes(counts: Mapping[str, int], words: Mapping[str, str]) -> None:
+    for name, said in words.items():
+        if counts.get(name):
+            say("  {} {}", f"{counts[name]:,}", said)
+
+
+def _say_rules(rules: int, resting: Sequence[str]) -> None:
+    if resting:
+        named = ", ".join(f"'{name}'" for name in resting[:MOST_NAMED])
+        more = f" and {len(resting) - MOST_NAMED:,} more" if len(resting) > MOST_NAMED else ""
+        said = "[yellow]{} of {} rules rest, and find nothing new:[/yellow] {}{}"
+        say(said, f"{len(resting):,}", f"{rules:,}", named, more)
 
 
 def _counted(report: PromotionReport, names: tuple[str, ...]) -> str:
