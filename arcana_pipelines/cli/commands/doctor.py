@@ -40,6 +40,7 @@ from arcana_pipelines.learning import reports
 from arcana_pipelines.monitoring.installation import installation_state
 from arcana_pipelines.multilingual_e5.weights import checked_weights, weights_problem
 from arcana_pipelines.observing import traces
+from arcana_pipelines.operations.database_advice import advice, machine_of, server_sizes
 from arcana_pipelines.operations.source_tokens import token_checks
 from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.workspaces.workspaces import list_all
@@ -119,6 +120,7 @@ def _database(database: Database) -> Iterator[Finding]:
         return
     yield _tried("companies", lambda: _companies(database))
     yield _tried("serving", lambda: _serving(database))
+    yield _tried("sizes", lambda: _sizes(database))
     yield _tried("audit log", lambda: _audit_log(database))
     yield _tried("health", lambda: _health(database))
     yield _tried("size", lambda: _size(database))
@@ -350,6 +352,20 @@ def _cache(settings: Settings) -> str:
     with plugins.optional("REDIS_URL", "serve"):
         from arcana_pipelines.caching.redis import looked_at
     return looked_at(settings)
+
+
+def _sizes(database: Database) -> str:
+    """What would suit the server better; none of it fails."""
+    settings = database.settings
+    most = settings.database_pool_size + settings.database_max_overflow
+    with database.connection() as connection:
+        sizes = server_sizes(connection)
+        told = advice(sizes, machine_of(connection, settings.database_url is None), most)
+    kept = (
+        f"{sizes.database_size / 1e6:,.0f} MB in the database, {most} connections a process at most, "
+        f"{sizes.connections} in all"
+    )
+    return f"{kept}. Advice: {'; '.join(told)}" if told else kept
 
 
 def _audit_log(database: Database) -> str:
