@@ -243,3 +243,52 @@ class TestASecretInAFileThatTheEnvironmentNames:
         with pytest.raises(InvalidSetting, match="OPENAI_API_KEY_FILE in the environment") as refused:
             load_settings()
         assert "hunter2" not in str(refused.value)
+
+
+class TestReceiversOfAlerts:
+    SMTP = "smtps://arcana%40acme.example:p%40ss@mail.example"
+
+    @pytest.mark.parametrize(
+        ("said", "problem"),
+        [
+            ({"ALERT_EMAIL_TO": "ops@acme.example"}, "ALERT_SMTP_URL is not set"),
+            ({"ALERT_ROUTES": "ops@acme.example broken"}, "ALERT_SMTP_URL is not set"),
+            ({"ALERT_EMAIL_TO": "a@b.example", "ALERT_SMTP_URL": "smtp://mail.example"}, "ALERT_EMAIL_FROM is not set"),
+            ({"ALERT_EMAIL_TO": "a@b.example, ops"}, "ALERT_EMAIL_TO: 'ops' is no e-mail address"),
+            ({"ALERT_EMAIL_TO": "a@b.example\r\nBcc:x@y.z"}, "is no e-mail address"),
+            ({"ALERT_EMAIL_FROM": "a@b.example,c@d.example"}, "ALERT_EMAIL_FROM: must be one e-mail address"),
+            ({"ALERT_SMTP_URL": "https://u:hunter2@mail.example"}, "ALERT_SMTP_URL: must be an address like smtp://"),
+            ({"ALERT_SMTP_URL": "smtp://u:hunter2@mail.example:x"}, "a port that is a number"),
+            ({"ALERT_SMTP_URL": "smtp://u:hunter2%0d%0a@mail.example"}, "no control characters"),
+            ({"ALERT_ROUTES": "pagerduty broken"}, "ALERT_ROUTES names pagerduty, and ALERT_PAGERDUTY_KEY is not set"),
+            ({"ALERT_ROUTES": "pager"}, "ALERT_ROUTES: 'pager' is neither"),
+            ({"ALERT_PAGERDUTY_URL": "http://events.example"}, "ALERT_PAGERDUTY_URL: must be an address"),
+        ],
+    )
+    def test_one_that_could_not_be_told_is_refused(
+        self, said: dict[str, str], problem: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, value in said.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(InvalidSetting) as refused:
+            load_settings()
+        assert problem in str(refused.value) and "hunter2" not in str(refused.value)
+
+    def test_are_those_that_are_set_and_the_addresses_of_routes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert load_settings().alert_receivers == frozenset()
+        monkeypatch.setenv("ALERT_WEBHOOK_URL", "https://alerts.example/x")
+        monkeypatch.setenv("ALERT_SMTP_URL", self.SMTP)
+        monkeypatch.setenv("ALERT_ROUTES", "webhook; ops@acme.example * acme")
+        settings = load_settings()
+        assert settings.alert_receivers == {"webhook", "ops@acme.example"}
+        assert settings.alert_sender == "arcana@acme.example"
+        server = settings.mail_server
+        assert server is not None and (server.host, server.port, server.is_tls) == ("mail.example", 465, True)
+        assert server.password.get_secret_value() == "p@ss" and "p@ss" not in repr(server) + repr(settings)
+
+    def test_a_key_is_not_sent_where_a_file_alone_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ALERT_PAGERDUTY_KEY", "hunter2")
+        monkeypatch.setenv("ALERT_PAGERDUTY_URL", "https://events.example")
+        monkeypatch.setenv("ARCANA_FROM_ENV_FILE", "ALERT_PAGERDUTY_URL")
+        with pytest.raises(InvalidSetting, match="ALERT_PAGERDUTY_URL is set in a file"):
+            load_settings()

@@ -7,6 +7,7 @@ import logging
 import smtplib
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -72,10 +73,11 @@ class Mail:
     @contextmanager
     def _session(self, seconds: float) -> Iterator[smtplib.SMTP]:
         """A session in which mail can be sent. What goes wrong in it is told without the server's words."""
+        started = time.monotonic()
         try:
             smtp = self._connected(min(WORD_SECONDS, seconds))
             try:
-                with _ended_after(smtp, seconds):
+                with _ended_after(smtp, max(0.0, seconds - (time.monotonic() - started))):
                     self._greet(smtp)
                     yield smtp
             finally:

@@ -488,4 +488,4 @@ def _alerts(settings: Settings) -> Iterator[Finding]:
         yield _tried(f"alerts by {receiver.name}", partial(receiver.check, SECONDS))
     named = {route.receiver for route in settings.routes_of_alerts}
     if named and (left_out := [each.name for each in opened if each.name not in named]):
-        yield ("alerts", True, f"by ALERT_ROUTES {', '.join(left_out)} is told nothing")
+        yield ("alerts", True, f"ALERT_ROUTES leaves out {', '.join(left_out)}")
