@@ -20,6 +20,8 @@ from arcana_pipelines.monitoring.sample import Sample
 
 # Several Prometheuses, or an impatient one, do not make the database work more often.
 KEPT_SECONDS = 15.0
+# In a large installation a reading takes a second: then it is done in a twentieth of the time at most.
+LONG_SECONDS, SHARE_OF_TIME = 1.0, 0.05
 # To list a bucket takes a while, and costs something.
 BACKUPS_KEPT_SECONDS = 600.0
 
@@ -33,7 +35,7 @@ class Figures(Collector):
         """`database`: as the application. `clock` gives seconds that only grow."""
         self._database, self.kept_seconds, self._clock = database, kept_seconds, clock
         self._lock = threading.Lock()
-        self._read_at = self._backups_read_at = float("-inf")
+        self._read_again_at = self._backups_read_at = float("-inf")
         self._samples: list[Sample] = []
         self._of_backups: list[Sample] = []
 
@@ -44,8 +46,10 @@ class Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         """See `Collector.collect`."""
         with self._lock:
-            if self._clock() - self._read_at >= self.kept_seconds:
-                self._samples, self._read_at = read(self._database), self._clock()
+            if (began := self._clock()) >= self._read_again_at:
+                self._samples = read(self._database)
+                took = self._clock() - began
+                self._read_again_at = began + max(self.kept_seconds, took / SHARE_OF_TIME if took > LONG_SECONDS else 0)
             if self._clock() - self._backups_read_at >= BACKUPS_KEPT_SECONDS:
                 self._of_backups, self._backups_read_at = list(read_backups(self._database.settings)), self._clock()
             samples = [*self._samples, *self._of_backups]

@@ -66,14 +66,20 @@ def json_handler(stream: TextIO) -> logging.Handler:
     """Writes JSON. Of others' loggers only what is wrong: what else they say are addresses that were asked."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
-    handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name.split(".")[0] == OURS)
+    handler.addFilter(lambda record: record.levelno >= logging.WARNING or _is_ours(record))
     return handler
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return record.name.split(".")[0] == OURS
 
 
 def configure(verbose: bool) -> None:
     """How this process logs to standard error: as lines for people, or as JSON."""
     if is_json():
+        configure_ours()
         handler = json_handler(sys.stderr)
+        handler.addFilter(lambda record: not _is_ours(record))
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
@@ -81,10 +87,12 @@ def configure(verbose: bool) -> None:
 
 
 def configure_ours() -> None:
-    """For a process that is not ours (Dagster's): our own loggers write JSON, where that is asked for, and once."""
+    """Our own loggers write JSON, where that is asked for, and once; also in a process of Dagster's.
+
+    Before Dagster's handler comes, which writes its own words into what it is given and takes errors for text.
+    """
     ours = logging.getLogger(OURS)
-    known = [*ours.handlers, *logging.getLogger().handlers]
-    if is_json() and not any(isinstance(handler.formatter, JsonLines) for handler in known):
+    if is_json() and not any(isinstance(handler.formatter, JsonLines) for handler in ours.handlers):
         ours.addHandler(json_handler(sys.stderr))
 
 

@@ -22,6 +22,7 @@ from arcana_pipelines.monitoring import exporter
 from arcana_pipelines.monitoring.catalogue import BY_NAME, FIGURES
 from arcana_pipelines.monitoring.exporter import Figures
 from arcana_pipelines.monitoring.figures import read
+from arcana_pipelines.monitoring.sample import Sample
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
@@ -204,6 +205,24 @@ def test_it_is_read_once_in_fifteen_seconds_however_often_it_is_asked_for(
         now[0] = moment
         list(figures.collect())
     assert readings == [100.0, 115.0, 131.0]
+
+
+def test_where_it_takes_long_it_is_read_in_a_twentieth_of_the_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, readings = [0.0], []
+
+    def slow(database: Database) -> list[Sample]:
+        readings.append(now[0])
+        now[0] += 3
+        return []
+
+    monkeypatch.setattr(exporter, "read", slow)
+    figures = Figures(database, clock=lambda: now[0])
+    for moment in (0.0, 20.0, 59.0, 60.0):
+        now[0] = max(now[0], moment)
+        list(figures.collect())
+    assert readings == [0.0, 60.0]
 
 
 def test_backups_are_told_by_their_place_and_seldom_asked_for(database: Database, tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from click.testing import CliRunner
 from arcana_pipelines.cli.commands import doctor
 from arcana_pipelines.cli.main import cli
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.monitoring.figures import read
 from arcana_pipelines.monitoring.installation import InstallationState, TableSize, installation_state
-from arcana_pipelines.monitoring.statements import Statement
+from arcana_pipelines.monitoring.statements import Statement, slowest
 from arcana_pipelines.settings import Settings
 from arcana_pipelines_tests.harness import Harness
 
@@ -72,3 +73,27 @@ def test_doctor_asks_the_collector_of_traces(settings: Settings, monkeypatch: py
         else:
             with pytest.raises(ArcanaError, match="takes no traces"):
                 doctor._monitoring(asked)
+
+
+class TestStatementsThatTheServerTimes:
+    def test_are_told_slowest_first_without_their_text_and_those_of_this_database_alone(self, acme: Harness) -> None:
+        with acme.database.connection() as connection:
+            with connection.transaction():
+                connection.execute(
+                    "CREATE TABLE pg_stat_statements (queryid bigint, dbid oid, calls bigint, total_exec_time float8)"
+                )
+                connection.execute(
+                    "INSERT INTO pg_stat_statements SELECT row.id, d.oid, row.calls, row.ms FROM pg_database d, "
+                    "(VALUES (1, 10, 20000.0), (2, 9, 90000.0), (3, 100, 500.0)) AS row(id, calls, ms) "
+                    "WHERE d.datname = current_database() UNION ALL SELECT 4, 0, 50, 500000.0"
+                )
+            assert [(each.query_id, each.mean_seconds) for each in slowest(connection) or ()] == [(1, 2.0), (3, 0.005)]
+        told = {sample.name: sample.value for sample in read(acme.database)}
+        assert (told["arcana_statements_slow"], told["arcana_statement_slowest_seconds"]) == (1, 2.0)
+
+    def test_are_not_told_where_the_extension_is_there_and_the_server_began_without_it(self, acme: Harness) -> None:
+        with acme.superuser() as connection:
+            connection.execute("CREATE EXTENSION pg_stat_statements")
+        with acme.database.connection() as connection:
+            assert slowest(connection) is None
+        assert "arcana_statements_slow" not in {sample.name for sample in read(acme.database)}
