@@ -20,7 +20,7 @@ from arcana_pipelines.db.storable import storable_json
 from arcana_pipelines.taxonomy.brought import Said, as_path, said_by
 from arcana_pipelines.taxonomy.giving import GivenReport, Plan, write_plan
 from arcana_pipelines.taxonomy.labels import Path, spell_path
-from arcana_pipelines.taxonomy.lookup import lookup
+from arcana_pipelines.taxonomy.lookup import lookup, slug_of
 from arcana_pipelines.taxonomy.versions import hold_active
 
 load_sql = statements_beside(__file__)
@@ -178,8 +178,9 @@ def _give(
     if unknown:
         noted = [{"path": path, "documents": _array(by)} for path, by in unknown.items()]
         connection.execute(load_sql("unknown_note"), {**key, "unknown": storable_json(noted)})
+        slug = slug_of(connection, held.workspace_id)
         for path in list(unknown)[:_MOST_LINES]:
-            log.warning("there is no topic %s in version %s of %s", spell_path(path), held.version, held.workspace_id)
+            log.warning("there is no topic %s in version %s of '%s'", spell_path(path), held.version, slug)
     return report + GivenReport(unknown=frozenset(unknown))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -61,6 +61,32 @@ class TopicCounts:
             "waits_since": self.waits_since.isoformat() if self.waits_since else None,
             "unknown_paths": self.unknown_paths,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownPath:
+    """A path that documents bring and the active version does not have.
+
+    Attributes:
+        documents: how many bring it.
+        first_at: when it was met first; aware.
+    """
+
+    path: Sequence[str]
+    documents: int
+    first_at: datetime
+
+
+def unknown_paths(connection: Connection, workspace_id: UUID, most: int) -> list[UnknownPath]:
+    """The unknown paths that most documents bring."""
+    return query.rows(
+        connection,
+        UnknownPath,
+        "SELECT u.path, u.times AS documents, u.first_at FROM taxonomy_unknown_path u "
+        "JOIN taxonomy_version v USING (workspace_id, version) "
+        "WHERE v.workspace_id = %s AND v.state = 'active' ORDER BY u.times DESC, u.path LIMIT %s",
+        [workspace_id, most],
+    )
 
 
 def topic_counts(connection: Connection, workspace_id: UUID | None = None) -> list[TopicCounts]:

@@ -12,8 +12,11 @@ from psycopg.types.json import Jsonb
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.db.storable import storable_json
 from arcana_pipelines.errors import TaxonomyRefused
 from arcana_pipelines.taxonomy.labels import spell_path
+from arcana_pipelines.taxonomy.mistakes import Mistakes
+from arcana_pipelines.taxonomy.near import near
 from arcana_pipelines.taxonomy.nodes import Change, Draft, GivenNode, Named, Node
 
 load_sql = statements_beside(__file__)
@@ -80,6 +83,32 @@ def own_ids(connection: Connection, workspace_id: UUID, given: Sequence[GivenNod
         )
         for row in rows
     ]
+
+
+def require_known(connection: Connection, workspace_id: UUID, active: str, given: Sequence[GivenNode]) -> None:
+    """Refuse paths whose place a row takes and that no version ever had. An id may be another workspace's.
+
+    Raises:
+        TaxonomyRefused: there are such paths. The message says what may have been meant.
+    """
+    named = {named: row for row in given for named in row.replaces if isinstance(named, tuple)}
+    if not named:
+        return
+    asked = storable_json([list(path) for path in named])
+    paths = query.scalars(connection, load_sql("known_paths"), {"workspace_id": workspace_id, "paths": asked})
+    there = set(map(tuple, paths))
+    mistakes = Mistakes()
+    for path, row in named.items():
+        with mistakes.noted():
+            if path not in there:
+                similar = near(connection, workspace_id, active, path).similar
+                meant = f" (did you mean '{spell_path(similar[0])}'?)" if similar else ""
+                where = row.at[:1].upper() + row.at[1:] or "A row"
+                raise TaxonomyRefused(
+                    f"The taxonomy is not taken. {where} ('{spell_path(row.path)}'): it replaces "
+                    f"'{spell_path(path)}', which no version has{meant}."
+                )
+    mistakes.refuse()
 
 
 def store(

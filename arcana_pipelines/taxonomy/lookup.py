@@ -138,7 +138,8 @@ class TopicLookup:
         found = self._find(connection, release, paths)
         for path in paths:
             if path not in found:
-                log.warning("there is no topic %s in version %s of %s", spell_path(path), release.version, workspace_id)
+                slug = slug_of(connection, workspace_id)
+                log.warning("there is no topic %s in version %s of '%s'", spell_path(path), release.version, slug)
                 raise self._not_found(connection, release, path)
         return found
 
@@ -242,7 +243,7 @@ def not_found(connection: Connection, workspace_id: UUID, version: str, path: Pa
 
 def no_active_version(connection: Connection, workspace_id: UUID) -> UnknownTaxonomyVersion:
     """The error that no version of a workspace's taxonomy is active."""
-    slug = _slug(connection, workspace_id)
+    slug = slug_of(connection, workspace_id)
     return UnknownTaxonomyVersion(
         f"The workspace '{slug}' has no active taxonomy: `arcana taxonomy import {slug} FILE` makes a version, and "
         f"`arcana taxonomy promote {slug} VERSION` puts it into force."
@@ -292,7 +293,7 @@ def _release(connection: Connection, workspace_id: UUID, version: str | None) ->
 
 
 def _unknown(connection: Connection, workspace_id: UUID, version: str) -> UnknownTaxonomyVersion:
-    slug = _slug(connection, workspace_id)
+    slug = slug_of(connection, workspace_id)
     return UnknownTaxonomyVersion(
         f"The taxonomy of '{slug}' has no version '{version}': `arcana taxonomy status {slug}` lists those there are."
     )
@@ -311,14 +312,14 @@ def _ask(connection: Connection, release: _Release, paths: Iterable[Path]) -> _A
     return answers
 
 
-def _slug(connection: Connection, workspace_id: UUID) -> str:
+def slug_of(connection: Connection, workspace_id: UUID) -> str:
     """What people call a workspace; its id where it is gone, or is another company's."""
     slug = query.scalar(connection, "SELECT slug FROM workspace WHERE workspace_id = %s", [workspace_id])
     return slug or str(workspace_id)
 
 
 def _error(connection: Connection, release: _Release, path: Path, known: Near) -> TaxonomyNodeNotFoundError:
-    slug = _slug(connection, release.workspace_id)
+    slug = slug_of(connection, release.workspace_id)
     meant = f" (did you mean {_or(known.similar)}?)" if known.similar else ""
     there = f"there are {', '.join(map(_quoted, known.available))}, …, and " if known.available else ""
     return TaxonomyNodeNotFoundError(

@@ -55,6 +55,8 @@ class GivenNode:
         retired: it goes. What is assigned to it is suggested to people for `replaced_by`, else for what is above it.
         replaced_by: it goes, and these take its place. Not retired: what is assigned to it is theirs without a question
             where it is one.
+        says: which of its texts the row says, empty or not: `definition`, `synonyms`, `confidence`, `labels` (in all
+            languages), `label@ko`. What it does not say stays as it was in the version before. None: it says all.
         at: which row this is, for people: `line 7`.
     """
 
@@ -69,6 +71,7 @@ class GivenNode:
     retired: bool = False
     replaced_by: tuple[Named, ...] = ()
     parent: UUID | str | None = None
+    says: frozenset[str] | None = None
     at: str = ""
 
     @property

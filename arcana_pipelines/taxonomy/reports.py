@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from arcana_pipelines.taxonomy.carry import Carried
 from arcana_pipelines.taxonomy.nodes import Node
+from arcana_pipelines.taxonomy.texts import TextCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class DraftReport:
         changes: how many there are of each kind.
         missing: nodes of the version before that are neither there nor explained. Promoting wants a word about them.
         notes: what was given and says nothing, a sentence each.
+        texts: topics that say other things of themselves than before.
+        is_same: nothing at all is other than in the version before.
     """
 
     version: str
@@ -27,6 +30,8 @@ class DraftReport:
     changes: dict[str, int]
     missing: list[Node]
     notes: list[str]
+    texts: TextCounts = field(default_factory=TextCounts)
+    is_same: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class PromotionReport:
         refused: of a dry run: why the promotion would be refused, as it was asked; None: it would not.
         rules: rules that there are.
         rules_resting: the names of those that rest in the version: it does not have their topic, nor one in its place.
+        texts_lost: nodes that lose their definition, their synonyms, or names in other languages.
+        texts_changed: nodes of which one of these is another, or is new.
         assignments: of the version before; what became of each is one of the next six (see `Carried`).
         suggestions, persons_ended, documents, documents_without, documents_asked, after: see `Carried`.
     """
@@ -58,6 +65,8 @@ class PromotionReport:
     refused: str | None = None
     rules: int = 0
     rules_resting: Sequence[str] = ()
+    texts_lost: int = 0
+    texts_changed: int = 0
     assignments: int = 0
     carried: int = 0
     merged_into: int = 0

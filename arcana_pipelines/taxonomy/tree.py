@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 
 from arcana_pipelines.errors import TaxonomyRefused
 from arcana_pipelines.taxonomy.labels import MOST_LEVELS, Path, clean_label, clean_path, read_path, spell_path
+from arcana_pipelines.taxonomy.mistakes import Mistakes
 from arcana_pipelines.taxonomy.nodes import Change, Draft, GivenNode, Kind, Named, Node
 
 __all__ = [
@@ -212,9 +213,12 @@ def _place(there: Sequence[_Row]) -> None:
     for row in there:
         _spell_out(row)
     at: dict[Path, _Row] = {}
+    mistakes = Mistakes()
     for row in there:
-        if at.setdefault(row.path, row) is not row:
-            raise _refused(row, f"{at[row.path].name} has the same path.")
+        with mistakes.noted():
+            if at.setdefault(row.path, row) is not row:
+                raise _refused(row, f"{at[row.path].name} has the same path.")
+    mistakes.refuse()
     for row in there:
         if row.above is None and len(row.path) > 1:
             row.above = at.get(row.path[:-1])
@@ -314,22 +318,32 @@ def _in_order(there: Sequence[_Row]) -> list[Node]:
     for row in reversed(order):
         if row.above is not None:
             last[id(row.above)] = max(last[id(row.above)], last[id(row)])
-    return [
-        Node(
-            node_id=row.node_id,
-            parent_id=row.above.node_id if row.above is not None else None,
-            label=row.path[-1],
-            path=row.path,
-            definition=row.given.definition,
-            synonyms=row.given.synonyms,
-            labels=row.given.labels,
-            external_ref=row.given.external_ref or _kept_reference(row, given),
-            confidence=row.given.confidence,
-            lft=place,
-            rgt=last[id(row)],
-        )
-        for place, row in enumerate(order, 1)
-    ]
+    return [_node(row, place, last[id(row)], given) for place, row in enumerate(order, 1)]
+
+
+def _node(row: _Row, lft: int, rgt: int, references: Set[str | None]) -> Node:
+    """What a row makes of its node. Texts that it does not say are those of the version before."""
+    says, known = row.given.says, row.known
+
+    def keeps(text: str) -> bool:
+        return known is not None and says is not None and text not in says
+
+    labels = dict(row.given.labels)
+    if known is not None and keeps("labels"):
+        labels |= {tag: label for tag, label in known.labels.items() if keeps(f"label@{tag}")}
+    return Node(
+        node_id=row.node_id,
+        parent_id=row.above.node_id if row.above is not None else None,
+        label=row.path[-1],
+        path=row.path,
+        definition=known.definition if known is not None and keeps("definition") else row.given.definition,
+        synonyms=known.synonyms if known is not None and keeps("synonyms") else row.given.synonyms,
+        labels=labels,
+        external_ref=row.given.external_ref or _kept_reference(row, references),
+        confidence=known.confidence if known is not None and keeps("confidence") else row.given.confidence,
+        lft=lft,
+        rgt=rgt,
+    )
 
 
 def _kept_reference(row: _Row, given: Set[str | None]) -> str | None:

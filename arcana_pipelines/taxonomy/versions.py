@@ -27,6 +27,7 @@ from arcana_pipelines.taxonomy.carry import Way
 from arcana_pipelines.taxonomy.nodes import Change, GivenNode, Node
 from arcana_pipelines.taxonomy.reports import DraftReport, PromotionReport, RollbackReport, details, with_carried
 from arcana_pipelines.taxonomy.rule_topics import rule_topics
+from arcana_pipelines.taxonomy.texts import TextCounts, texts_changed
 from arcana_pipelines.taxonomy.tree import compared, make_tree
 
 load_sql = statements_beside(__file__)
@@ -92,7 +93,9 @@ def find_version(connection: Connection, workspace_id: UUID, version: str) -> Ve
     """
     found = _found(connection, workspace_id, version)
     if found is None:
-        names = ", ".join(each.version for each in versions(connection, workspace_id)[-10:])
+        there = versions(connection, workspace_id)
+        more = f" and {len(there) - 10:,} older ones" if len(there) > 10 else ""
+        names = ", ".join(each.version for each in there[-10:]) + more
         raise UnknownTaxonomyVersion(
             f"The taxonomy has no version {version[:64]!a}. "
             + (f"There are: {names}." if names else "There is none yet: `arcana taxonomy import` makes one.")
@@ -189,9 +192,15 @@ def store_draft(
             if any(row.node_id is not None for row in given):
                 # A file that another workspace imports at the same time: the ids are those of whoever is first.
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [_NAMESPACE])
-            draft = make_tree(drafts.own_ids(connection, workspace_id, given), before, earlier)
+            own = drafts.own_ids(connection, workspace_id, given)
+            if active is not None:
+                drafts.require_known(connection, workspace_id, active.version, own)
+            draft = make_tree(own, before, earlier)
             drafts.store(connection, workspace_id, version, based_on, draft, source, note)
-            counts = {**Counter[str](change.kind for change in draft.changes)}
+            counts = change_counts(draft.changes)
+            texts = TextCounts()
+            if based_on is not None:
+                texts = TextCounts.of(texts_changed(connection, workspace_id, based_on, version))
             record(
                 connection,
                 actor,
@@ -207,7 +216,16 @@ def store_draft(
         len(draft.changes),
         len(draft.missing),
     )
-    return DraftReport(version, based_on, len(draft.nodes), counts, draft.missing, draft.notes)
+    is_same = active is not None and draft.nodes == before
+    return DraftReport(version, based_on, len(draft.nodes), counts, draft.missing, draft.notes, texts, is_same)
+
+
+def change_counts(changes: Sequence[Change]) -> dict[str, int]:
+    """How many nodes changed in each way. One that is split counts once, whatever it became."""
+    each = dict.fromkeys(
+        (change.kind, change.from_node if change.kind == "split" else number) for number, change in enumerate(changes)
+    )
+    return dict(Counter[str](kind for kind, _ in each))
 
 
 def drop_draft(connection: Connection, workspace_id: UUID, version: str, actor: str | None = None) -> None:
@@ -262,6 +280,7 @@ def promote(
                 refused = _missing(version, way)
         if refused is not None and not dry_run:
             raise TaxonomyRefused(refused)
+        texts = texts_changed(connection, workspace_id, active.version, version) if active is not None else []
         names = {"workspace_id": workspace_id, "version": version}
         counts = query.one(connection, _NodeCounts, load_sql("node_counts"), names)
         rules = rule_topics(connection, workspace_id, version)
@@ -274,6 +293,8 @@ def promote(
             refused=refused,
             rules=len(rules),
             rules_resting=[rule.name for rule in rules if rule.node_id is None],
+            texts_lost=sum(bool(each.lost) for each in texts),
+            texts_changed=sum(bool(each.changed) for each in texts),
         )
         if dry_run:
             if way is None:

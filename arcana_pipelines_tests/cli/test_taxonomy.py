@@ -84,6 +84,7 @@ def test_its_status_names_the_next_step(arcana: Arcana) -> None:
     assert status == {
         "workspace": "acme", "active": None, "versions": [], "topics": None, "rules": 0, "rules_resting": [],
         "settings": {"default_path": None, "topic_properties": [], "accept_at": 0.9, "suggest_at": 0.5},
+        "unknown_paths": [],
     }  # fmt: skip
 
 
@@ -95,7 +96,8 @@ def test_an_import_makes_a_draft_and_promote_makes_it_active(arcana: Arcana, tmp
     draft = told(arcana, "import", "acme", "topics.csv", "--note", "the first")
     assert draft == {
         "workspace": "acme", "version": "1.0.0", "based_on": None, "nodes": 5, "changes": {"add": 5}, "missing": [],
-        "notes": [], "source": "topics.csv", "remarks": [],
+        "notes": [], "source": "topics.csv", "remarks": [], "is_same": False,
+        "texts": {"lost": 0, "definition": 0, "synonyms": 0, "names": 0},
     }  # fmt: skip
     assert said(arcana, "show", "acme").startswith("acme 1.0.0 (draft) AI 인공지능")
     dry = told(arcana, "promote", "acme", "1.0.0", "--dry-run")
@@ -133,7 +135,7 @@ def test_a_version_that_lacks_nodes_is_refused_until_somebody_says_what_becomes_
     draft = told(active, "import", "acme", "next.csv")
     assert draft["version"] == "1.1.0" and draft["based_on"] == "1.0.0" and draft["changes"] == {"rename": 1}
     assert [node["path"] for node in draft["missing"]] == ["AI/RAG/Reranking", "People", "People/Time off"]
-    assert "3 nodes of 1.0.0 are missing" in said(active, "import", "acme", "next.csv", "--version", "1.1.0")
+    assert "3 topics of 1.0.0 are missing" in said(active, "import", "acme", "next.csv", "--version", "1.1.0")
     dry = told(active, "promote", "acme", "1.1.0", "--dry-run", code=3)
     assert dry["missing"] == 3 and "--retire-missing" in dry["refused"]
     assert "A promotion would be refused." in said(active, "promote", "acme", "1.1.0", "--dry-run", code=3)
@@ -180,6 +182,41 @@ def test_diff_names_each_change_by_its_paths(active: Arcana, tmp_path: Path) -> 
     assert told(active, "diff", "acme", "1.1.0", "1.0.0")["counts"] == {"add": 2, "rename": 1, "move": 1, "gone": 1}
 
 
+def test_what_topics_lose_and_say_anew_is_told_by_import_diff_and_promote(active: Arcana, tmp_path: Path) -> None:
+    (tmp_path / "next.csv").write_text(
+        "path,label@ko,definition\nAI,,All of it\nAI/RAG,,\nAI/RAG/Reranking,,\nPeople,사람들,\n"
+        "People/Time off,휴가,\n",
+        encoding="utf-8",
+    )
+    told_ = "2 topics lose their definition, synonyms or names in other languages; 1 definition changed or new; "
+    assert f"Against 1.0.0: {told_}1 topic with other names" in said(active, "import", "acme", "next.csv")
+    diff = told(active, "diff", "acme", "1.0.0", "1.1.0")
+    assert diff["counts"] == {} and [(each["path"], each["lost"], each["changed"]) for each in diff["texts"]] == [
+        ("AI", ["names"], ["definition"]), ("AI/RAG", ["names"], []), ("People", [], ["names"]),
+    ]  # fmt: skip
+    assert '" AI/RAG loses its names in other languages' in lines(active, "diff", "acme", "1.0.0", "1.1.0")
+    dry = told(active, "promote", "acme", "1.1.0", "--dry-run")
+    assert (dry["texts_lost"], dry["texts_changed"]) == (2, 2)
+    assert "2 topics lose definitions, synonyms or names" in said(active, "promote", "acme", "1.1.0", "--dry-run")
+
+
+def test_a_file_of_paths_alone_changes_no_text_and_what_changes_nothing_is_not_to_be_promoted(
+    active: Arcana, tmp_path: Path
+) -> None:
+    (tmp_path / "next.csv").write_text("path\nAI\nAI/RAG/Reranking\nPeople/Time off\n", encoding="utf-8")
+    report = told(active, "import", "acme", "next.csv")
+    assert report["is_same"] and report["texts"]["lost"] == 0
+    shown = said(active, "import", "acme", "next.csv", "--version", "1.1.0")
+    assert "no change" in shown and "nothing to promote: arcana taxonomy drop acme 1.1.0" in shown
+    assert "promote acme" not in shown
+
+
+def test_a_path_that_takes_the_place_of_what_never_was_is_refused(active: Arcana, tmp_path: Path) -> None:
+    (tmp_path / "next.csv").write_text("path,replaces\nAI,\nAI/Search,AI/RAGG\n", encoding="utf-8")
+    error = told(active, "import", "acme", "next.csv", code=2)["error"]
+    assert "Row 3 ('AI/Search'): it replaces 'AI/RAGG', which no version has (did you mean 'AI/RAG'" in error
+
+
 # What it holds
 
 
@@ -193,7 +230,10 @@ def test_show_prints_a_tree_with_names_in_both_languages_in_columns(active: Arca
         "People         사람",
         "  Time off     휴가, 1 document",
     ]
-    assert lines(active, "show", "acme", "--depth", "1")[1:] == ["AI      인공지능, 2 below", "People  사람, 1 below"]
+    assert lines(active, "show", "acme", "--depth", "1")[1:] == [
+        "AI      인공지능, 2 topics below",
+        "People  사람, 1 topic below",
+    ]
     assert lines(active, "show", "acme", "--below", "AI/RAG")[1:] == ["RAG          검색 증강", "  Reranking"]
     assert "did you mean 'AI/RAG'" in said(active, "show", "acme", "--below", "AI/RAGG", code=2)
 
@@ -218,7 +258,7 @@ def test_an_import_of_an_export_changes_nothing(active: Arcana, tmp_path: Path, 
     draft = told(active, "import", "acme", file)
     assert (draft["changes"], draft["missing"], draft["remarks"]) == ({}, [], [])
     assert "is there already" in told(active, "export", "acme", file, code=2)["error"]
-    assert "Wrote 5 nodes of version 1.0.0" in said(active, "export", "acme", file, "--force")
+    assert "Wrote 5 topics of version 1.0.0" in said(active, "export", "acme", file, "--force")
 
 
 def test_an_export_without_a_file_goes_to_standard_output(active: Arcana) -> None:
@@ -244,6 +284,7 @@ def test_pages_and_databases_of_the_workspace_become_a_draft(acme: Harness, arca
     for option, title, why in (
         ("--from-page", "Topic table", "is a database"), ("--from-database", "Our topics", "is no database"),
         ("--from-page", "Our topic", "There is no page 'Our topic'"),
+        ("--from-database", "Topics", "There is no database 'Topics' in this workspace. There are: 'Topic table'."),
     ):  # fmt: skip
         assert why in told(arcana, "import", "acme", option, title, code=2)["error"]
 
@@ -308,7 +349,7 @@ def test_topics_counts_documents_below_each_topic(active: Arcana) -> None:
 def test_status_says_how_many_documents_have_a_topic_and_from_where(active: Arcana) -> None:
     told(active, "assign", "acme", "Vacation policy", "People/Time off", "People")
     shown = said(active, "status", "acme")
-    assert "1.0.0 active 5 nodes, from topics.csv" in shown
+    assert "1.0.0 active 5 topics, from topics.csv" in shown
     assert "1 of 2 documents have a topic (50%): 2 person" in shown
     assert told(active, "status", "acme")["topics"]["assigned"]["person"] == 2
 
@@ -361,3 +402,20 @@ def test_settings_are_changed_one_by_one_and_shown(active: Arcana) -> None:
 )
 def test_settings_that_cannot_be_are_refused(active: Arcana, arguments: list[str], why: str) -> None:
     assert why in told(active, "set", "acme", *arguments, code=2)["error"]
+
+
+def test_status_names_the_paths_that_documents_bring_and_no_topic_has(acme: Harness, active: Arcana) -> None:
+    told(active, "set", "acme", "--topic-property", "Topic")
+    source = acme.world.add_database("Rows", schema={"Topic": "multi_select"}).data_source_id
+    for number in range(12):
+        acme.world.add_row(source, f"Row {number}", {"Topic": [f"AI/Nowhere {number // 2 * 2:02}"]})
+    acme.settle()
+    acme.sync()
+    shown = told(active, "status", "acme")["unknown_paths"]
+    assert [(each["path"], each["documents"]) for each in shown][:2] == [("AI/Nowhere 00", 2), ("AI/Nowhere 02", 2)]
+    assert "6 paths that documents bring are no topic: AI/Nowhere 00 2 documents" in said(active, "status", "acme")
+
+
+def test_a_second_topic_of_a_search_is_refused(active: Arcana) -> None:
+    done = active.here("search", "acme", "vacation", "--topic", "AI", "--topic", "People")
+    assert done.returncode == 2 and "A search is about one --topic" in done.stderr

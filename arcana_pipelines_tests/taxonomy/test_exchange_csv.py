@@ -102,7 +102,11 @@ def test_another_encoding_is_refused_in_a_sentence(data: bytes) -> None:
     ("lines", "said"),
     [
         (["AI", "HR"], "names no column 'path'"),
-        ([], "names no column 'path'"),
+        ([], "topics.csv is empty"),
+        (
+            ["path,confidence", "AI//RAG,", "AI,much"],
+            "is no path of a topic: A label is empty.\nThe confidence in row 3 is no number",
+        ),
         (["path"], "has no nodes"),
         (["path,Path", "a,b"], "names a column twice"),
         (["path", '"AI'], "Row 2 of topics.csv cannot be read"),

@@ -317,6 +317,17 @@ def test_what_an_earlier_version_forgot_is_told_and_does_no_harm() -> None:
     ]
 
 
+def test_what_a_row_does_not_say_stays_and_what_it_leaves_empty_goes() -> None:
+    whole = GivenNode(("AI",), definition="All of it", synonyms=("ML",), labels={"ko": "인공지능", "ja": "人工知能"})
+    before = make_tree([whole], []).nodes
+    (kept,) = make_tree([GivenNode(("AI",), says=frozenset())], before).nodes
+    assert kept == before[0]
+    (emptied,) = make_tree([GivenNode(("AI",), says=frozenset({"definition", "label@ko"}))], before).nodes
+    assert (emptied.definition, emptied.synonyms, emptied.labels) == (None, ("ML",), {"ja": "人工知能"})
+    (told_all,) = make_tree([GivenNode(("AI",))], before).nodes
+    assert (told_all.definition, told_all.synonyms, told_all.labels) == (None, (), {})
+
+
 @pytest.mark.parametrize("by", [("Nowhere",), ONE, ("A",)])
 def test_a_successor_that_is_not_there_is_refused(by: tree.Named) -> None:
     with pytest.raises(TaxonomyRefused, match=r"Row 1 \('A'\): it is replaced by '.*', which is not there"):

@@ -15,6 +15,7 @@ from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, printable, say
 from arcana_pipelines.cli.reports import INCOMPLETE, print_report
 from arcana_pipelines.cli.runs import Ran, run_sync
+from arcana_pipelines.cli.said_once import unknown_topics_said_once
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import FileDamaged, FileNotAllowed, WrongUse
@@ -83,7 +84,8 @@ def add(
         workspace = workspaces.find(connection, slug)
         page = find_living_page(connection, workspace.workspace_id, below).external_id if below else None
     about = [read_path(topic) for topic in topics]
-    require_topics(database, workspace, about)
+    with unknown_topics_said_once():
+        require_topics(database, workspace, about)
     found = list(found_in(paths, name))
     _refuse_twice([each for each in found if isinstance(each, Found)])
     added: list[AddedFile] = []

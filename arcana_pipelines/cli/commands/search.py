@@ -15,6 +15,7 @@ from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import console, json_option, print_json, printable, runnable, say
 from arcana_pipelines.db.schema import require_current
+from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.excerpts import excerpt
@@ -99,6 +100,8 @@ class _SearchCommand(WorkspaceCommand):
 )
 @click.option(
     "--topic",
+    "topics",
+    multiple=True,
     metavar="PATH",
     help="Only what is about this topic of the workspace's taxonomy, or one below it: AI/RAG, or its id. A path of an "
     "earlier version is good, too.",
@@ -134,7 +137,8 @@ class _SearchCommand(WorkspaceCommand):
 @json_option
 def command(
     slug: str, query: str, workspaces: tuple[str, ...], k: int, index: str, below: str | None,
-    kinds: tuple[str, ...], conditions: tuple[str, ...], internal: bool | None, topic: str | None, has_facets: bool,
+    kinds: tuple[str, ...], conditions: tuple[str, ...], internal: bool | None, topics: tuple[str, ...],
+    has_facets: bool,
     edited_since: datetime | None, links_to: str | None, neighbours: int, per_document: bool, as_of: datetime | None,
     fusion: Fusion, min_score: float | None, after: str | None, target: str | None, as_json: bool,
 ) -> None:  # fmt: skip
@@ -142,6 +146,8 @@ def command(
 
     With - each answer stands below its query; with --json too, one JSON object a line is printed, in order.
     """
+    if len(topics) > 1:
+        raise WrongUse("A search is about one --topic: name the one that both are below, or search for each.")
     filters = Filters(
         below=below,
         kinds=kinds,
@@ -149,7 +155,7 @@ def command(
         edited_since=edited_since,
         links_to=links_to,
         internal=internal,
-        topic=topic,
+        topic=topics[0] if topics else None,
     )
     slugs = checked_workspaces([slug, *workspaces])
     not_searched: dict[str, str] = {}

@@ -26,6 +26,7 @@ from arcana_pipelines.taxonomy.exchange.rows import (
     said_of,
 )
 from arcana_pipelines.taxonomy.labels import read_path, spell_path
+from arcana_pipelines.taxonomy.mistakes import Mistakes
 from arcana_pipelines.taxonomy.nodes import Node
 from arcana_pipelines.taxonomy.tree import LONGEST_TEXT
 
@@ -60,6 +61,8 @@ def read_csv(text: str, source: str) -> Imported:
     lines = _lines(text, delimiter, source)
     _, head = next(lines, (1, []))
     columns = _known(head)
+    if not head:
+        raise TaxonomyRefused(f"{source} is empty: its first row names the columns, as path,definition,synonyms does.")
     if not {"path", "label"} & set(columns.values()):
         raise TaxonomyRefused(
             f"The first row of {source} names no column 'path' and no column 'label': one of them says where nodes "
@@ -69,7 +72,12 @@ def read_csv(text: str, source: str) -> Imported:
         raise TaxonomyRefused(f"The first row of {source} names a column twice: {named(sorted(columns.values()))}.")
     unused = [name for at, name in enumerate(head) if name.strip() and at not in columns]
     remarks = [f"Columns that mean nothing here were not read: {named(unused)}."] if unused else []
-    rows = [_row(number, line, columns, len(head)) for number, line in lines]
+    mistakes = Mistakes()
+    rows = []
+    for number, line in lines:
+        with mistakes.noted():
+            rows.append(_row(number, line, columns, len(head)))
+    mistakes.refuse()
     return assemble(rows, source, remarks)
 
 
@@ -167,6 +175,7 @@ def _row(number: int, line: Sequence[str], columns: Mapping[int, str], width: in
         replaces=_entries(cells.get("replaces", "")),
         is_retired=_truth(where, cells.get("retired", "")),
         replaced_by=_entries(cells.get("replaced_by", "")),
+        says=frozenset(columns.values()),
     )
 
 

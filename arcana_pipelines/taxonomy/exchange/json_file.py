@@ -24,6 +24,7 @@ from arcana_pipelines.taxonomy.exchange.rows import (
     said_of,
 )
 from arcana_pipelines.taxonomy.labels import MOST_LEVELS, Path, clean_path, read_path
+from arcana_pipelines.taxonomy.mistakes import Mistakes
 from arcana_pipelines.taxonomy.nodes import Node
 
 _KEYS = frozenset({
@@ -90,11 +91,14 @@ def _assembled(nodes: Sequence[tuple[str, int, Any]], source: str) -> Imported:
         raise TaxonomyRefused(f"{source} has more than {MOST_ROWS:,} nodes: a taxonomy is smaller.")
     rows: list[Row] = []
     unknown: dict[str, None] = {}
+    mistakes = Mistakes()
     for what, number, node in nodes:
         if not isinstance(node, dict):
             raise TaxonomyRefused(f"{what.title()} {number} of {source} is no object.")
-        rows.append(_row(_Reader(f"{what} {number}", node)))
+        with mistakes.noted():
+            rows.append(_row(_Reader(f"{what} {number}", node)))
         unknown.update(dict.fromkeys(str(key)[:100] for key in node if key not in _KEYS))
+    mistakes.refuse()
     remarks = [f"Keys that mean nothing here were not read: {named(list(unknown))}."] if unknown else []
     return assemble(rows, source, remarks)
 
@@ -105,6 +109,10 @@ class _Reader:
     def __init__(self, where: str, held: Mapping[str, Any]) -> None:
         self.where = where
         self._held = held
+
+    def says(self) -> frozenset[str]:
+        """The keys that are there, whatever they hold."""
+        return frozenset(self._held)
 
     def text(self, key: str) -> str:
         held = self._held.get(key)
@@ -179,4 +187,5 @@ def _row(held: _Reader) -> Row:
         replaces=held.texts("replaces"),
         is_retired=held.truth("retired"),
         replaced_by=held.texts("replaced_by"),
+        says=held.says(),
     )

@@ -29,5 +29,5 @@ def read_list(text: str, source: str) -> Imported:
         labels = (given["path"] if given else line).split(" > ", MOST_LEVELS + 1)
         with said_of(f"line {number} of {source}"):
             path = clean_path(tuple(labels))
-        rows.append(Row(f"line {number}", path=path, external_ref=given["id"] if given else None))
+        rows.append(Row(f"line {number}", path=path, external_ref=given["id"] if given else None, says=frozenset()))
     return assemble(rows, source)

@@ -85,6 +85,7 @@ def read_pages(connection: Connection, workspace_id: UUID, external_id: str, tit
             own_id=page.external_id,
             parent=page.parent_id if page.parent_id and page.parent_id != external_id else "",
             external_ref=page.external_id,
+            says=frozenset(),
         )
         for page in kept
     ]
@@ -121,7 +122,8 @@ def read_database(
     several = [item.title for item in titled if len(above[item.external_id]) > 1]
     if several:
         remarks.append(f"Rows with several parents stand below the first alone: {named(several)}.")
-    rows = [_row(item, next(iter(above[item.external_id]), "")) for item in titled]
+    says = frozenset(said for item in items for name in item.properties if (said := _says(name)))
+    rows = [_row(item, next(iter(above[item.external_id]), ""), says) for item in titled]
     return assemble(rows, source, remarks)
 
 
@@ -182,7 +184,18 @@ def _related(item: _Item, name: str) -> list[str]:
     return [other for other in value["value"] if isinstance(other, str)]
 
 
-def _row(item: _Item, parent: str) -> Row:
+def _says(name: str) -> str | None:
+    """Which text of a topic a property says, by its name (see `GivenNode.says`)."""
+    called = name.strip().casefold()
+    if called in _DEFINITION:
+        return "definition"
+    if called in _SYNONYMS:
+        return "synonyms"
+    tag = _language(called)
+    return f"label@{tag}" if tag is not None else None
+
+
+def _row(item: _Item, parent: str, says: frozenset[str]) -> Row:
     definition: str | None = None
     synonyms: tuple[str, ...] = ()
     labels: dict[str, str] = {}
@@ -206,6 +219,7 @@ def _row(item: _Item, parent: str) -> Row:
         definition=definition,
         synonyms=synonyms,
         labels=labels,
+        says=says,
     )
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from arcana_pipelines.errors import TaxonomyRefused
 from arcana_pipelines.taxonomy.labels import MOST_LEVELS, Path, clean_label, read_path, spell_path
+from arcana_pipelines.taxonomy.mistakes import Mistakes
 from arcana_pipelines.taxonomy.nodes import GivenNode, Named
 from arcana_pipelines.taxonomy.tree import LONGEST_TEXT, MOST_NODES
 
@@ -41,6 +42,7 @@ class Row:
         replaces: nodes whose place it takes, each by its path, by its id, or by `own_id` of another row.
         is_retired: the node is to go.
         replaced_by: it is to go, and these take its place; named as in `replaces`.
+        says: see `GivenNode.says`.
     """
 
     where: str
@@ -57,6 +59,7 @@ class Row:
     replaces: tuple[str, ...] = ()
     is_retired: bool = False
     replaced_by: tuple[str, ...] = ()
+    says: frozenset[str] | None = None
 
     @property
     def goes(self) -> bool:
@@ -89,10 +92,17 @@ def assemble(rows: Sequence[Row], source: str, remarks: Iterable[str] = ()) -> I
         raise TaxonomyRefused(f"{source} has no nodes.")
     if len(rows) > MOST_ROWS:
         raise TaxonomyRefused(f"{source} has more than {MOST_ROWS:,} nodes: a taxonomy is smaller.")
+    mistakes = Mistakes()
     for row in rows:
-        _check(row)
+        with mistakes.noted():
+            _check(row)
+    mistakes.refuse()
     paths = _Paths(rows)
-    nodes = [_node(row, paths.of(number), paths) for number, row in enumerate(rows)]
+    nodes = []
+    for number, row in enumerate(rows):
+        with mistakes.noted():
+            nodes.append(_node(row, paths.of(number), paths))
+    mistakes.refuse()
     going = [node for node in nodes if node.goes]
     return Imported((*_with_ancestors([node for node in nodes if not node.goes]), *going), tuple(remarks), source)
 
@@ -209,7 +219,7 @@ def _with_ancestors(nodes: Sequence[GivenNode]) -> list[GivenNode]:
         for levels in range(1, len(node.path)):
             if node.path[:levels] not in named_ones:
                 named_ones.add(node.path[:levels])
-                whole.append(GivenNode(node.path[:levels]))
+                whole.append(GivenNode(node.path[:levels], says=frozenset()))
         whole.append(node)
     if len(whole) > MOST_ROWS:
         raise TaxonomyRefused(f"With those above them these are more than {MOST_ROWS:,} nodes: a taxonomy is smaller.")
@@ -230,6 +240,7 @@ def _node(row: Row, path: Path, paths: _Paths) -> GivenNode:
         replaces=replaces,
         retired=row.is_retired,
         replaced_by=replaced_by,
+        says=row.says,
         at=row.where,
     )
 

@@ -9,9 +9,17 @@ from uuid import UUID
 
 import click
 
-from arcana_pipelines.cli.commands.taxonomy.opening import counted_changes, named, opened, spelled, version_meant
+from arcana_pipelines.cli.commands.taxonomy.opening import (
+    counted_changes,
+    counted_topics,
+    named,
+    opened,
+    spelled,
+    version_meant,
+)
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, printable, say
+from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.operations.export import made_whole
@@ -19,6 +27,7 @@ from arcana_pipelines.retrieval.places import find_living_page
 from arcana_pipelines.taxonomy.exchange.formats import FORMATS, read_file, written
 from arcana_pipelines.taxonomy.exchange.notion import read_database, read_pages
 from arcana_pipelines.taxonomy.exchange.rows import Imported
+from arcana_pipelines.taxonomy.exchange.rows import named as first_of
 from arcana_pipelines.taxonomy.reports import DraftReport
 from arcana_pipelines.taxonomy.versions import nodes_of, store_draft
 
@@ -107,13 +116,18 @@ def export(slug: str, file: Path | None, kind: str | None, version: str | None, 
         about = {"workspace": slug, "version": version, "format": kind, "file": str(file)}
         print_json({**about, "nodes": len(nodes), "bytes": len(data)})
     else:
-        say("Wrote {} nodes of version {} of '{}' into {}", f"{len(nodes):,}", version, slug, file)
+        say("Wrote {} of version {} of '{}' into {}", counted_topics(len(nodes)), version, slug, file)
 
 
 def _from_notion(
     connection: Connection, workspace_id: UUID, page: str | None, database: str | None, parent: str | None
 ) -> Imported:
-    place = find_living_page(connection, workspace_id, page or database or "")
+    try:
+        place = find_living_page(connection, workspace_id, page or database or "")
+    except WrongUse as error:
+        if database is None or "There is no page" not in str(error):
+            raise
+        raise _no_database(connection, workspace_id, database) from error
     title = place.title or place.external_id
     if database is not None:
         if not place.is_container:
@@ -124,18 +138,40 @@ def _from_notion(
     return read_pages(connection, workspace_id, place.external_id, title)
 
 
+def _no_database(connection: Connection, workspace_id: UUID, asked: str) -> WrongUse:
+    """The error that there is no database, with those there are."""
+    titles = query.scalars(
+        connection,
+        "SELECT DISTINCT left(title, 200) AS title FROM source_page WHERE workspace_id = %s AND is_container "
+        "AND state <> 'tombstoned' AND title <> '' ORDER BY title",
+        [workspace_id],
+    )
+    there = f"There are: {first_of(titles)}." if titles else "It has none at all."
+    return WrongUse(f"There is no database '{asked}' in this workspace. {there}")
+
+
 def _say_draft(slug: str, imported: Imported, report: DraftReport) -> None:
-    say("Draft [bold]{}[/bold] of '{}' from {}: {} nodes", report.version, slug, imported.source, f"{report.nodes:,}")
+    say(
+        "Draft [bold]{}[/bold] of '{}' from {}: {}", report.version, slug, imported.source, counted_topics(report.nodes)
+    )
     if report.based_on is not None:
-        say("Against {}: {}", report.based_on, counted_changes(report.changes) or "no change")
+        changed = list(filter(None, [counted_changes(report.changes), *report.texts.sentences()]))
+        other = "no change" if report.is_same else "no change but in their order, ids or confidence"
+        say("Against {}: {}", report.based_on, "; ".join(changed) or other)
     for remark in (*imported.remarks, *report.notes):
         say("[yellow]{}[/yellow]", remark)
     if report.missing:
         say(
-            "[yellow]{} nodes of {} are missing[/yellow]: {}. Say in the import what becomes of them (retired, "
+            "[yellow]{} of {} {} missing[/yellow]: {}. Say in the import what becomes of them (retired, "
             "replaced_by, replaces), or promote with --retire-missing.",
-            f"{len(report.missing):,}", report.based_on, named([node.path for node in report.missing]),
+            counted_topics(len(report.missing)), report.based_on, "is" if len(report.missing) == 1 else "are",
+            named([node.path for node in report.missing]),
         )  # fmt: skip
+    if report.is_same:
+        say(
+            "[dim]There is nothing to promote: arcana taxonomy drop {} {} forgets the draft[/dim]", slug, report.version
+        )
+        return
     if report.based_on is not None:
         say("[dim]arcana taxonomy diff {} {} {} lists the changes[/dim]", slug, report.based_on, report.version)
     say("[dim]arcana taxonomy promote {} {} makes it the active version[/dim]", slug, report.version)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
 from arcana_pipelines.cli.database import open_database, upgrade
+from arcana_pipelines.cli.said_once import unknown_topics_said_once
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.schema import require_current
-from arcana_pipelines.taxonomy import lookup
 from arcana_pipelines.taxonomy.labels import Path, spell_path
 from arcana_pipelines.taxonomy.lookup import no_active_version
 from arcana_pipelines.taxonomy.versions import active_version, versions
@@ -31,21 +30,8 @@ def opened(slug: str, writes: bool = False) -> Iterator[tuple[Connection, UUID]]
         upgrade(database)
     else:
         require_current(database)
-    with database.connection() as connection, _said_once():
+    with database.connection() as connection, unknown_topics_said_once():
         yield connection, workspaces.find(connection, slug).workspace_id
-
-
-@contextmanager
-def _said_once() -> Iterator[None]:
-    """The lookup warns of a path that is no topic, which the command's error says with what is near it."""
-    warner = logging.getLogger(lookup.__name__)
-    before = warner.level
-    if not logging.getLogger().isEnabledFor(logging.INFO):  # arcana -v
-        warner.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        warner.setLevel(before)
 
 
 def version_meant(connection: Connection, workspace_id: UUID, version: str | None) -> str:
@@ -84,6 +70,11 @@ def named(paths: Sequence[Path]) -> str:
 def counted_changes(counts: Mapping[str, int]) -> str:
     """How many changes there are of each kind, in words; empty where there are none."""
     return ", ".join(f"{number:,} {_CHANGED[kind]}" for kind, number in counts.items() if number)
+
+
+def counted_topics(number: int) -> str:
+    """So many topics, in words."""
+    return "1 topic" if number == 1 else f"{number:,} topics"
 
 
 def counted_documents(number: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -15,6 +14,7 @@ from arcana_pipelines.cli.commands.taxonomy.opening import (
     MOST_NAMED,
     counted_changes,
     counted_documents,
+    counted_topics,
     opened,
     spelled,
     version_meant,
@@ -24,12 +24,13 @@ from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, local_time, print_json, printable, say
 from arcana_pipelines.taxonomy import versions
 from arcana_pipelines.taxonomy.carry import OUTCOMES
-from arcana_pipelines.taxonomy.counts import TopicCounts, topic_counts
+from arcana_pipelines.taxonomy.counts import TopicCounts, UnknownPath, topic_counts, unknown_paths
 from arcana_pipelines.taxonomy.labels import read_path, spell_path
 from arcana_pipelines.taxonomy.nodes import Change
 from arcana_pipelines.taxonomy.outline import Entry, changes_between, outline
 from arcana_pipelines.taxonomy.reports import PromotionReport
 from arcana_pipelines.taxonomy.settings import settings_of
+from arcana_pipelines.taxonomy.texts import TextChange, TextCounts, texts_changed
 
 _KINDS = {
     "add": "+ {new}", "rename": "~ {old} is now {new}", "move": "> {old} is now {new}",
@@ -84,17 +85,18 @@ def show(slug: str, version: str | None, below: str | None, depth: int | None, a
 @click.argument("new")
 @json_option
 def diff(slug: str, old: str, new: str, as_json: bool) -> None:
-    """Print what is other in version NEW than in version OLD.
+    """Print what is other in version NEW than in version OLD: places and names, then what topics say of themselves.
 
     For example: arcana taxonomy diff handbook 1.0.0 1.1.0
     """
     with opened(slug) as (connection, workspace_id):
         changes = changes_between(connection, workspace_id, old, new)
-    counts = Counter[str](change.kind for change in changes)
+        texts = texts_changed(connection, workspace_id, old, new)
+    counts = versions.change_counts(changes)
     if as_json:
         print_json({
             "workspace": slug, "old": old, "new": new, "counts": counts,
-            "changes": [_change(change) for change in changes],
+            "changes": [_change(change) for change in changes], "texts": [_text(each) for each in texts],
         })  # fmt: skip
         return
     for change in changes[:_SHOWN]:
@@ -102,7 +104,14 @@ def diff(slug: str, old: str, new: str, as_json: bool) -> None:
         click.echo(printable(said.format(old=spelled(change.from_path), new=spelled(change.to_path))))
     if len(changes) > _SHOWN:
         say("[dim]and {} more (--json lists them)[/dim]", f"{len(changes) - _SHOWN:,}")
-    say("[bold]{}[/bold] against {}: {}", new, old, counted_changes(counts) or "no difference")
+    for each in texts[: max(_SHOWN - len(changes), 0)]:
+        told = [f"loses its {_called(each.lost)}"] if each.lost else []
+        told += [f"has another or a new {_called(each.changed)}"] if each.changed else []
+        click.echo(printable(f'" {spell_path(each.path)} {" and ".join(told)}'))
+    if texts and len(changes) + len(texts) > _SHOWN >= len(changes):
+        say("[dim]and {} more (--json lists them)[/dim]", f"{len(changes) + len(texts) - _SHOWN:,}")
+    differences = list(filter(None, [counted_changes(counts), *TextCounts.of(texts).sentences()]))
+    say("[bold]{}[/bold] against {}: {}", new, old, "; ".join(differences) or "no difference")
 
 
 @click.command(cls=WorkspaceCommand)
@@ -118,6 +127,7 @@ def status(slug: str, as_json: bool) -> None:
         counts = next(iter(topic_counts(connection, workspace_id)), None)
         settings = settings_of(connection, workspace_id)
         rules = list_rules(connection, workspace_id) if found else []
+        unknown = unknown_paths(connection, workspace_id, MOST_NAMED)
     resting = [rule.name for rule in rules if rule.rests]
     active = next((each.version for each in found if each.state == "active"), None)
     if as_json:
@@ -128,6 +138,10 @@ def status(slug: str, as_json: bool) -> None:
             "topics": counts.as_dict() if counts else None,
             "rules": len(rules),
             "rules_resting": resting,
+            "unknown_paths": [
+                {"path": spell_path(tuple(each.path)), "documents": each.documents, "first_at": each.first_at}
+                for each in unknown
+            ],
             "settings": settings.as_dict(),
         })  # fmt: skip
         return
@@ -137,11 +151,12 @@ def status(slug: str, as_json: bool) -> None:
     for each in found:
         about = f", from {each.source}" if each.source else ""
         say(
-            "[bold]{}[/bold]  {}  {} nodes{}  [dim]{}{}[/dim]", each.version, each.state, f"{each.nodes:,}", about,
+            "[bold]{}[/bold]  {}  {}{}  [dim]{}{}[/dim]", each.version, each.state, counted_topics(each.nodes), about,
             local_time(each.activated_at or each.created_at), f"  {each.note}" if each.note else "",
         )  # fmt: skip
     if counts is not None:
         _say_counts(slug, counts)
+        _say_unknown(unknown, counts.unknown_paths)
     _say_rules(len(rules), resting)
     if settings.default_path is not None:
         say("[dim]unknown paths become:[/dim] {}", spell_path(settings.default_path))
@@ -257,7 +272,7 @@ def _print_tree(entries: list[Entry], top: int, depth: int | None) -> None:
         if each.documents:
             said.append(counted_documents(each.documents))
         if each.below and depth is not None and len(each.node.path) - top + 1 == depth:
-            said.append(f"{each.below:,} below")
+            said.append(f"{counted_topics(each.below)} below")
         pad = " " * (max(widest - cell_len(name), 0) + 2) if said else ""
         # Thousands of lines: markup takes its time, and they have none.
         click.echo(printable(f"{name}{pad}{', '.join(said)}"))
@@ -273,6 +288,19 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
+def _text(change: TextChange) -> dict[str, Any]:
+    return {
+        "node_id": str(change.node_id),
+        "path": spell_path(change.path),
+        "lost": change.lost,
+        "changed": change.changed,
+    }
+
+
+def _called(texts: Sequence[str]) -> str:
+    return " and ".join("names in other languages" if text == "names" else text for text in texts)
+
+
 def _say_counts(slug: str, counts: TopicCounts) -> None:
     share = f" ({counts.coverage:.0%})" if counts.coverage is not None else ""
     assigned = ", ".join(f"{number:,} {origin}" for origin, number in counts.assigned.items() if number)
@@ -282,14 +310,30 @@ def _say_counts(slug: str, counts: TopicCounts) -> None:
         since = local_time(counts.waits_since)
         said = "{} suggestions wait for a person, the first since {}: arcana taxonomy queue {}"
         say(said, f"{counts.waiting:,}", since, slug)
-    if counts.unknown_paths:
-        say("[yellow]{} paths came with documents and are none of it[/yellow]", f"{counts.unknown_paths:,}")
+
+
+def _say_unknown(unknown: Sequence[UnknownPath], number: int) -> None:
+    """The paths that documents bring and no topic has, those of most documents first."""
+    if number:
+        paths = "1 path that documents bring is" if number == 1 else f"{number:,} paths that documents bring are"
+        say("[yellow]{} no topic[/yellow]:", paths)
+    for each in unknown:
+        say("  {}  {}", spell_path(tuple(each.path)), counted_documents(each.documents))
+    if number > len(unknown):
+        say("  [dim]and {} more[/dim]", f"{number - len(unknown):,}")
 
 
 def _say_promotion(slug: str, report: PromotionReport) -> None:
     against = f" against {report.before}" if report.before else ""
     nodes = ("same", "added", "renamed", "moved", "merged", "split", "retired", "missing")
-    say("[bold]{} {}[/bold]{}: {}", slug, report.version, against, _counted(report, nodes) or "no nodes")
+    say("[bold]{} {}[/bold]{}: {}", slug, report.version, against, _counted(report, nodes) or "no topics")
+    if report.texts_lost:
+        say(
+            "[yellow]{} lose definitions, synonyms or names in other languages[/yellow]",
+            counted_topics(report.texts_lost),
+        )
+    if report.texts_changed:
+        say("{} with other definitions, synonyms or names in other languages", counted_topics(report.texts_changed))
     if report.refused is not None:
         say("[yellow]A promotion would be refused.[/yellow] {}", report.refused)
     topics = {name: getattr(report, name) - report.suggestions.get(name, 0) for name in OUTCOMES}
