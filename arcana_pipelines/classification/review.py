@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -32,8 +32,8 @@ load_sql = statements_beside(__file__)
 Verdict = Literal["accepted", "rejected"]
 
 MOST_ROWS = 100
-# Decided at once by `decide_all`: one transaction, whose locks are short.
-MOST_AT_ONCE = 1000
+# Decided at once by `decide_all`: one transaction, whose locks are short, and one entry of the audit log, with all ids.
+MOST_AT_ONCE = 500
 _MOST_SHOWN = 2**31 - 1  # an integer of PostgreSQL
 
 
@@ -249,9 +249,8 @@ def decide(
     return Decision(document_id, node_id, said, accepted, told, by, at)
 
 
-@again_after_deadlock
-def decide_all(connection: Connection, workspace_id: UUID, verdict: Verdict, by: str, filters: QueueFilters) -> int:
-    """Say the same of what is suggested first for many documents, 1,000 at a time; returns how many that were.
+def all_suggested(connection: Connection, workspace_id: UUID, filters: QueueFilters) -> list[QueueRow]:
+    """What `decide_all` would decide on now, in the order of the queue.
 
     Raises:
         UnknownTaxonomyVersion: the workspace has no active taxonomy.
@@ -259,33 +258,69 @@ def decide_all(connection: Connection, workspace_id: UUID, verdict: Verdict, by:
     """
     if filters.below is None and filters.rule is None:
         raise WrongUse("Name the rule or the topic whose suggestions are meant: all of them at once is no decision.")
+    page = queue(connection, workspace_id, MOST_ROWS, None, filters)
+    found = list(page.rows)
+    while page.after is not None:
+        page = queue(connection, workspace_id, MOST_ROWS, page.after, filters)
+        found += page.rows
+    return found
+
+
+def decide_all(
+    connection: Connection,
+    workspace_id: UUID,
+    verdict: Verdict,
+    by: str,
+    filters: QueueFilters,
+    shown: Sequence[QueueRow] | None = None,
+) -> int:
+    """Say the same of what is suggested first for many documents, 500 a transaction; returns of how many that was.
+
+    Args:
+        shown: what somebody has seen of `all_suggested`, and means; None: all that there is now.
+
+    Raises:
+        UnknownTaxonomyVersion: the workspace has no active taxonomy.
+        WrongUse: see `all_suggested`.
+    """
+    if shown is None:
+        shown = all_suggested(connection, workspace_id, filters)
+    about = {"rule_id": filters.rule, "below": filters.below}
+    meant = {name: str(value) for name, value in about.items() if value is not None}
+    return sum(
+        _decide_some(connection, workspace_id, verdict, by, shown[first : first + MOST_AT_ONCE], meant)
+        for first in range(0, len(shown), MOST_AT_ONCE)
+    )
+
+
+@again_after_deadlock
+def _decide_some(
+    connection: Connection,
+    workspace_id: UUID,
+    verdict: Verdict,
+    by: str,
+    some: Sequence[QueueRow],
+    meant: Mapping[str, str],
+) -> int:
     with connection.transaction():
         version = _held(connection, workspace_id)
-        given = {
-            "workspace_id": workspace_id, "version": version, "below": filters.below, "rule": filters.rule,
-            "origin": filters.origin, "limit": MOST_AT_ONCE, **_place(None),
-        }  # fmt: skip
-        waiting = rows(connection, _Row, _queue(sql.SQL("true")), given)
-        decided = 0
-        for row in waiting:
-            key = {"workspace_id": workspace_id, "version": version, "document_id": row.document_id,
-                   "node_id": row.node_id}  # fmt: skip
+        decided: list[str] = []
+        for row in some:
+            key = {
+                "workspace_id": workspace_id, "version": version, "document_id": row.document_id,
+                "node_id": row.node_id,
+            }  # fmt: skip
             if find(connection, _Waiting, load_sql("queue_hold"), key) is None:
                 continue  # somebody decided on it meanwhile
             scalar(connection, load_sql("decide"), {**key, "verdict": verdict, "by": by})
             connection.execute(load_sql("topic_accept" if verdict == "accepted" else "topic_reject"), key)
-            decided += 1
+            decided.append(str(row.document_id))
         if decided:
-            about = {
-                "documents": decided,
-                "rule_id": str(filters.rule),
-                "below": str(filters.below),
-                "version": version,
-            }
+            details = {"documents": len(decided), "document_ids": decided, "version": version, **meant}
             action: Action = "topic.accepted" if verdict == "accepted" else "topic.rejected"
-            named = str(filters.rule or filters.below)
-            record(connection, by, action, named, workspace_id=workspace_id, details=about)
-    return decided
+            named = meant.get("rule_id") or meant["below"]
+            record(connection, by, action, named, workspace_id=workspace_id, details=details)
+    return len(decided)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from arcana_pipelines.audit.record import record
 from arcana_pipelines.classification.conditions import Conditions, conditions_of, matching, settled, told
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.query import find, rows, scalar
+from arcana_pipelines.db.query import find, rows, scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import UnknownTaxonomyVersion, WrongUse
 from arcana_pipelines.taxonomy.labels import Path
@@ -40,6 +40,7 @@ class Rule:
         path: of its topic in the active version; None: it is not in it, and the rule rests.
         confidence: of what it finds, from 0 to 1. As with all that is found, it says whether a person is asked.
         rests: why it finds nothing now; None: it does not rest.
+        was: the path that its topic had last, where it is not in the active version; None: it is, or never was.
     """
 
     rule_id: UUID
@@ -50,6 +51,7 @@ class Rule:
     conditions: Conditions
     confidence: float
     rests: str | None
+    was: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,14 @@ class Trial:
     Attributes:
         documents: of how many its conditions hold.
         first: id and title of some of them, by title.
-        otherwise: of how many of them people have said that they are about something else, or not about this.
+        rejected: of how many of them people have said that they are not about its topic: they do not get it.
+        elsewhere: of how many people have said that they are about others: they get this one besides.
     """
 
     documents: int
     first: list[tuple[UUID, str]]
-    otherwise: int
+    rejected: int
+    elsewhere: int
 
 
 def add_rule(
@@ -139,6 +143,22 @@ def remove_rule(connection: Connection, workspace_id: UUID, name: str, actor: st
     return removed
 
 
+def documents_of(connection: Connection, workspace_id: UUID, rule: Rule) -> int:
+    """How many documents have a topic by a rule, or are suggested one: what its removal takes back."""
+    active = active_version(connection, workspace_id)
+    if active is None:
+        return 0
+    key = {"workspace_id": workspace_id, "version": active.version, "rule": rule.rule_id}
+    return len(scalars(connection, load_sql("rule_documents"), key))
+
+
+def titles_of(connection: Connection, workspace_id: UUID, rules: Sequence[Rule]) -> Mapping[str, str]:
+    """The titles of the pages that rules name, by their ids; of those that no other page has."""
+    pages = [rule.conditions.filters.below for rule in rules if rule.conditions.filters.below is not None]
+    parameters = {"workspace_id": workspace_id, "pages": pages}
+    return dict(connection.execute(load_sql("rule_pages"), parameters).fetchall())
+
+
 def rules_of(connection: Connection, workspace_id: UUID, version: str | None) -> list[Rule]:
     """The rules of a workspace in their order. Whether their conditions can still be meant is not looked at."""
     held = rows(connection, _Row, load_sql("rules"), {"workspace_id": workspace_id})
@@ -167,7 +187,7 @@ def find_rule(connection: Connection, workspace_id: UUID, name: str) -> Rule:
 
 
 def try_rule(connection: Connection, workspace_id: UUID, conditions: Conditions, node_id: UUID | None = None) -> Trial:
-    """What a rule with these conditions would find, and how much of it people see otherwise. Nothing is written.
+    """What a rule with these conditions would find, and what people have said of that. Nothing is written.
 
     Raises:
         WrongUse: the conditions name what is not there.
@@ -177,7 +197,7 @@ def try_rule(connection: Connection, workspace_id: UUID, conditions: Conditions,
     trial = find(connection, _Trial, statement, {**parameters, "node_id": node_id, "shown": SHOWN})
     assert trial is not None  # an aggregate has a row
     first = list(zip(trial.documents_shown, trial.titles_shown, strict=True))
-    return Trial(trial.documents, first, trial.otherwise)
+    return Trial(trial.documents, first, trial.rejected, trial.elsewhere)
 
 
 def matches_of(connection: Connection, workspace_id: UUID, rule: Rule, only: Sequence[UUID] | None) -> list[UUID]:
@@ -210,7 +230,8 @@ class _Row:
 @dataclass(frozen=True, slots=True)
 class _Trial:
     documents: int
-    otherwise: int
+    rejected: int
+    elsewhere: int
     documents_shown: list[UUID]
     titles_shown: list[str]
 
@@ -222,11 +243,12 @@ def _rule(row: _Row, topic: RuleTopic | None, version: str | None) -> Rule:
     except WrongUse as error:
         conditions, rests = Conditions(), str(error)
     node_id, path = row.node_id, None
+    was = None if topic is None or topic.was is None else tuple(topic.was)
     if topic is None or topic.node_id is None or topic.path is None:
         rests = f"Its topic is not in version {version} of the taxonomy." if version else "No taxonomy is active."
     else:
-        node_id, path = topic.node_id, tuple(topic.path)
-    return Rule(row.rule_id, row.name, row.position, node_id, path, conditions, row.confidence, rests)
+        node_id, path, was = topic.node_id, tuple(topic.path), None
+    return Rule(row.rule_id, row.name, row.position, node_id, path, conditions, row.confidence, rests, was)
 
 
 def _problem(connection: Connection, workspace_id: UUID, rule: Rule) -> str | None:

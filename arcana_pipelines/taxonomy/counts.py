@@ -31,6 +31,7 @@ class TopicCounts:
         waiting: documents of which a topic, or one of several, waits for a person's word.
         waits_since: since when the first of them does; aware. None: none waits.
         unknown_paths: that came with documents and are no node of the version.
+        by_page: of the documents with a topic, files that have none but those of their page.
     """
 
     workspace: str
@@ -42,6 +43,7 @@ class TopicCounts:
     waiting: int
     waits_since: datetime | None
     unknown_paths: int
+    by_page: int = 0
 
     @property
     def coverage(self) -> float | None:
@@ -55,6 +57,7 @@ class TopicCounts:
             "nodes": self.nodes,
             "documents": self.documents,
             "with_topic": self.with_topic,
+            "by_page": self.by_page,
             "coverage": self.coverage,
             "assigned": {origin: self.assigned.get(origin, 0) for origin in ORIGINS},
             "waiting": self.waiting,

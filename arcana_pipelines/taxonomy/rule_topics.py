@@ -20,12 +20,14 @@ class RuleTopic:
     Attributes:
         node_id: its topic there, or the one that this was merged into or replaced by; None: there is none.
         path: of that.
+        was: the path of its own topic in the newest released version that has it; None: none has.
     """
 
     rule_id: UUID
     name: str
     node_id: UUID | None
     path: Sequence[str] | None
+    was: Sequence[str] | None
 
 
 def rule_topics(connection: Connection, workspace_id: UUID, version: str | None) -> list[RuleTopic]:

@@ -13,7 +13,7 @@ import pytest
 from arcana_pipelines.classification import review
 from arcana_pipelines.classification.classify import classify
 from arcana_pipelines.classification.conditions import Conditions
-from arcana_pipelines.classification.review import QueueFilters, decide, decide_all, queue, queue_counts
+from arcana_pipelines.classification.review import QueueFilters, all_suggested, decide, decide_all, queue, queue_counts
 from arcana_pipelines.classification.rules import add_rule
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.query import scalar
@@ -252,8 +252,28 @@ def test_all_below_a_topic_at_once(waiting: Handbook) -> None:
     filters = QueueFilters(below=waiting.node("Robots"), origin="nearest")
     assert decide_all(waiting.connection, waiting.workspace_id, "rejected", "user:kim", filters) == 1
     assert "Robots/Batteries" not in waiting.topics("Battery care")
-    audited = scalar(waiting.connection, "SELECT count(*) FROM audit_logs WHERE action = 'topic.rejected'")
-    assert audited == 1
+    ((details,),) = waiting.connection.execute(
+        "SELECT details FROM audit_logs WHERE action = 'topic.rejected'"
+    ).fetchall()
+    assert details == {
+        "documents": 1, "document_ids": [str(waiting.document("Battery care"))], "version": waiting.classify().version,
+        "below": str(filters.below),
+    }  # fmt: skip
+
+
+def test_of_many_those_that_somebody_has_seen_are_decided_on(
+    waiting: Handbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(review, "MOST_ROWS", 1)
+    monkeypatch.setattr(review, "MOST_AT_ONCE", 1)
+    key = waiting.connection, waiting.workspace_id
+    rule = add_rule(*key, "all", waiting.node("People"), Conditions(title=("policy", "care", "규정")), confidence=0.7)
+    waiting.classify()
+    filters = QueueFilters(rule=rule.rule_id)
+    seen = all_suggested(*key, filters)
+    assert len(seen) == 3
+    assert decide_all(*key, "accepted", "user:kim", filters, seen[:2]) == 2
+    assert [row.document_id for row in all_suggested(*key, filters)] == [seen[2].document_id]
 
 
 def test_what_somebody_decided_on_meanwhile_is_left_out(waiting: Handbook, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,12 +74,14 @@ def test_a_rule_is_tried_before_it_is_made(handbook: Handbook) -> None:
     assert trial.documents == 3
     assert [title for _, title in trial.first] == ["Battery care", "Vacation policy", "휴가 규정"]
     assert dict(trial.first)[handbook.document("Battery care")] == "Battery care"
-    assert trial.otherwise == 0
+    assert (trial.rejected, trial.elsewhere) == (0, 0)
     handbook.decide("Battery care", "Robots", "accepted")
     handbook.decide("Vacation policy", "People", "accepted")
     handbook.decide("휴가 규정", "People", "rejected")
-    assert try_rule(*key, Conditions(title=("policy", "care", "규정")), handbook.node("People")).otherwise == 2
-    assert try_rule(*key, Conditions(title=("policy", "care"))).otherwise == 0, "no topic is named"
+    trial = try_rule(*key, Conditions(title=("policy", "care", "규정")), handbook.node("People"))
+    assert (trial.rejected, trial.elsewhere) == (1, 1)
+    trial = try_rule(*key, Conditions(title=("policy", "care")))
+    assert (trial.rejected, trial.elsewhere) == (0, 0), "no topic is named"
     assert try_rule(*key, Conditions(title=("nothing",))).first == []
 
 

@@ -350,7 +350,7 @@ def test_status_says_how_many_documents_have_a_topic_and_from_where(active: Arca
     told(active, "assign", "acme", "Vacation policy", "People/Time off", "People")
     shown = said(active, "status", "acme")
     assert "1.0.0 active 5 topics, from topics.csv" in shown
-    assert "1 of 2 documents have a topic (50%): 2 person" in shown
+    assert "1 of 2 documents have a topic (50%) 2 topics of documents: 2 by people" in shown
     assert told(active, "status", "acme")["topics"]["assigned"]["person"] == 2
 
 
@@ -370,7 +370,7 @@ def test_promote_and_rollback_say_what_becomes_of_what_documents_are_about(activ
 
 @pytest.mark.usefixtures("pages")
 def test_the_only_workspace_need_not_be_named(active: Arcana) -> None:
-    assert "person" in said(active, "assign", "Vacation policy", "People/Time off")
+    assert said(active, "assign", "Vacation policy", "People/Time off") == "People/Time off a person says so"
     assert told(active, "show")["workspace"] == "acme"
 
 

@@ -91,9 +91,15 @@ def test_what_is_rejected_does_not_come_back(handbook: Handbook, arcana: Arcana)
 
 def test_a_group_is_decided_at_once_and_never_everything(handbook: Handbook, arcana: Arcana) -> None:
     handbook.classify()
-    done = told(arcana, "accept", "acme", "--below", "People")
+    assert "No one can be asked here" in told(arcana, "accept", "acme", "--below", "People", code=2)["error"]
+    asked = said(arcana, "accept", "acme", "--below", "People", code=2)
+    assert (
+        asked.startswith("Vacation policy People/Leave")
+        and "Accept what is suggested for 1 document of 'acme'?" in asked
+    )
+    done = told(arcana, "accept", "acme", "--below", "People", "--yes")
     assert done == {"workspace": "acme", "verdict": "accepted", "decided": 1}
-    assert "1 document of 'acme': rejected." in said(arcana, "reject", "acme", "--below", "Robots")
+    assert "1 document of 'acme': rejected." in said(arcana, "reject", "acme", "--below", "Robots", "--yes")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +116,7 @@ def test_a_decision_is_on_one_page_or_on_a_group(arcana: Arcana, arguments: list
 
 def test_a_rule_is_tried_made_listed_and_removed(handbook: Handbook, arcana: Arcana) -> None:
     tried = told(arcana, "rule", "test", "acme", "--title", "vacation", "--title", "휴가", "--topic", "People/Leave")
-    assert (tried["documents"], tried["otherwise"], tried["rule"]) == (1, 0, None)
+    assert (tried["documents"], tried["rejected"], tried["elsewhere"], tried["rule"]) == (1, 0, 0, None)
     assert [each["title"] for each in tried["first"]] == ["Vacation policy"]
     made = told(arcana, "rule", "add", "acme", "leave", "People/Leave", "--title", "vacation")
     assert (made["name"], made["path"], made["position"], made["confidence"], made["rests"]) == (
@@ -120,9 +126,11 @@ def test_a_rule_is_tried_made_listed_and_removed(handbook: Handbook, arcana: Arc
     handbook.classify()
     assert handbook.topics("Vacation policy") == {"People/Leave": "rule"}
     assert "It finds 1 document: 'Vacation policy'" in said(arcana, "rule", "test", "acme", "leave")
-    assert "leave People/Leave 1" in said(arcana, "rule", "list", "acme")
+    assert said(arcana, "rule", "list", "acme") == "leave People/Leave --title vacation"
     assert told(arcana, "rule", "list", "acme")["rules"] == [{k: v for k, v in made.items() if k not in _BESIDE}]
-    removed = told(arcana, "rule", "remove", "acme", "leave")
+    refused = told(arcana, "rule", "remove", "acme", "leave", code=2)["error"]
+    assert "Remove the rule 'leave', and what it says of 1 document?" in refused
+    removed = told(arcana, "rule", "remove", "acme", "leave", "--yes")
     assert removed == {"workspace": "acme", "rule": "leave", "removed": True, "documents": 1}
     assert "There are no rules in 'acme'." in said(arcana, "rule", "list", "acme")
 
@@ -137,7 +145,24 @@ def test_a_rule_has_the_conditions_of_a_search(handbook: Handbook, arcana: Arcan
     # Below the threshold it waits for a person, who decides on all of it.
     handbook.classify()
     assert told(arcana, "queue", "acme", "--rule", "cells")["rows"][0]["rule"] == "cells"
-    assert told(arcana, "accept", "acme", "--rule", "cells")["decided"] == 1
+    assert told(arcana, "accept", "acme", "--rule", "cells", "--yes")["decided"] == 1
+    told(
+        arcana,
+        "rule",
+        "add",
+        "acme",
+        "below",
+        "Robots",
+        "--below",
+        "배터리 관리",
+        "--kind",
+        "page",
+        "--confidence",
+        "0.7",
+    )
+    typed = said(arcana, "rule", "list", "acme")
+    assert "cells Robots/Batteries --source-path '배터리*' --kind page --confidence 0.6" in typed
+    assert "below Robots --below '배터리 관리' --kind page --confidence 0.7" in typed, "no ids"
     options = ["--kind", "page", "--below", "배터리 관리", "--source-path", "배터리*"]
     assert told(arcana, "rule", "test", "acme", *options)["documents"] == 1
 
@@ -145,7 +170,7 @@ def test_a_rule_has_the_conditions_of_a_search(handbook: Handbook, arcana: Arcan
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["add", "acme", "all", "People"], "A rule without conditions would hold of everything"),
+        (["add", "acme", "all", "People"], "A rule without conditions would hold of everything: give --title WORD"),
         (["add", "acme", "x", "Nowhere", "--title", "x"], "There is no topic 'Nowhere'"),
         (["add", "acme", "x", "People", "--title", "x", "--when", "{}"], "--when has all conditions"),
         (["add", "acme", "x", "People", "--when", "{"], "JSON"),

@@ -76,6 +76,23 @@ def test_documents_count_with_a_topic_and_not_with_one_that_waits(acme: Harness,
     assert counts.as_dict()["assigned"] == {"given": 0, "person": 1, "rule": 1, "nearest": 0, "default": 0}
 
 
+def test_a_file_counts_with_the_topics_of_its_page_and_is_told_apart(acme: Harness, handbook: UUID) -> None:
+    with acme.database.connection() as connection:
+        release(connection, handbook, "1.0.0", TOPIC)
+        say(connection, "Vacation", TOPIC, "person")
+        # The second document as if it were a file on the first one.
+        connection.execute(
+            "INSERT INTO source_file (workspace_id, external_id, page_external_id, file_id, document_id, position, "
+            "name, origin) SELECT f.workspace_id, 'f', p.external_id, 'f', f.document_id, 0, 'f.txt', 'external' "
+            "FROM source_page p, source_page f WHERE p.title = 'Vacation' AND f.title = 'Badges'"
+        )
+        (by_page,) = topic_counts(connection)
+        say(connection, "Badges", TOPIC, "rule")
+        (own,) = topic_counts(connection)
+    assert (by_page.with_topic, by_page.by_page, by_page.as_dict()["by_page"]) == (2, 1, 1)
+    assert (own.with_topic, own.by_page) == (2, 0)
+
+
 def test_versions_before_and_documents_that_are_gone_do_not_count(acme: Harness, handbook: UUID) -> None:
     with acme.database.connection() as connection:
         release(connection, handbook, "1.0.0", TOPIC)

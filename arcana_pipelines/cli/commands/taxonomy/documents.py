@@ -21,6 +21,11 @@ from arcana_pipelines.taxonomy.given import Assignment, assign, unassign
 from arcana_pipelines.taxonomy.labels import Path, read_path, spell_path
 from arcana_pipelines.taxonomy.lookup import lookup
 
+# Who says that a document is about a topic.
+_SAYS = {
+    "given": "comes with it", "person": "a person says so", "rule": "a rule says so",
+    "nearest": "its text is near to it", "default": "what comes with it is no topic",
+}  # fmt: skip
 _Said = Callable[[Connection, UUID, UUID, Collection[Path], str], list[Assignment]]
 
 
@@ -113,15 +118,9 @@ def _say_it(said: _Said, slug: str, page: str, paths: tuple[str, ...], as_json: 
     if not topics:
         say("'{}' has no topic.", page)
     for topic in topics:
-        waits = " [yellow]waits for a person[/yellow]" if topic.hitl_required else ""
-        why = f", {topic.reason}" if topic.reason else ""
-        say(
-            f"{{}}  [dim]{{}}{{}}, {{}}[/dim]{waits}",
-            spell_path(topic.path),
-            topic.origin,
-            why,
-            f"{topic.confidence:g}",
-        )
+        why = f" ({topic.reason})" if topic.reason else ""
+        waits = " [yellow]It is only suggested, and waits for a person.[/yellow]" if topic.hitl_required else ""
+        say(f"{{}}  [dim]{{}}{{}}[/dim]{waits}", spell_path(topic.path), _SAYS[topic.origin], why)
 
 
 def _told(topic: Assignment) -> dict[str, Any]:

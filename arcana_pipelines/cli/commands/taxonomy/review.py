@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from arcana_pipelines.classification import review
 from arcana_pipelines.classification.review import QueueFilters, QueueRow, Verdict
 from arcana_pipelines.classification.rules import find_rule
 from arcana_pipelines.cli.commands.taxonomy.opening import counted_documents, opened
+from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, local_time, print_json, say
 from arcana_pipelines.db.engine import Connection
@@ -22,6 +24,7 @@ from arcana_pipelines.taxonomy.labels import read_path, spell_path
 from arcana_pipelines.taxonomy.lookup import lookup
 
 _ORIGINS = ("nearest", "rule", "default", "given", "person")
+_SHOWN = 20  # documents, before many are decided on
 _ONE = "Name a page and the topic that is suggested for it; or, for all of them at once, --below TOPIC or --rule NAME."
 
 
@@ -68,10 +71,11 @@ def queue(
 @click.option("--instead", metavar="PATH", help="It is not about TOPIC, but about this one.")
 @click.option("--below", metavar="PATH", help="All whose first suggestion is this topic or one below it.")
 @click.option("--rule", metavar="NAME", help="All that this rule found.")
+@click.option("--yes", is_flag=True, help="Do not ask, where --below or --rule means many.")
 @json_option
 def accept(
     slug: str, page: str | None, topic: str | None, instead: str | None, below: str | None, rule: str | None,
-    as_json: bool,
+    yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Say that a document is about the topic that is suggested for it. It stays so, whatever is found later.
 
@@ -79,7 +83,7 @@ def accept(
     arcana taxonomy accept handbook "Vacation policy" "People/Time off"
     arcana taxonomy accept handbook "Vacation policy" AI --instead "People/Time off"
     """
-    _decide("accepted", slug, page, topic, instead, below, rule, as_json)
+    _decide("accepted", slug, page, topic, instead, below, rule, yes, as_json)
 
 
 @click.command(cls=WorkspaceCommand)
@@ -88,20 +92,21 @@ def accept(
 @click.argument("topic", required=False)
 @click.option("--below", metavar="PATH", help="All whose first suggestion is this topic or one below it.")
 @click.option("--rule", metavar="NAME", help="All that this rule found.")
+@click.option("--yes", is_flag=True, help="Do not ask, where --below or --rule means many.")
 @json_option
 def reject(
-    slug: str, page: str | None, topic: str | None, below: str | None, rule: str | None, as_json: bool
+    slug: str, page: str | None, topic: str | None, below: str | None, rule: str | None, yes: bool, as_json: bool
 ) -> None:  # fmt: skip
     """Say that a document is not about the topic that is suggested for it. It is never suggested for it again.
 
     For example: arcana taxonomy reject handbook "Vacation policy" AI
     """
-    _decide("rejected", slug, page, topic, None, below, rule, as_json)
+    _decide("rejected", slug, page, topic, None, below, rule, yes, as_json)
 
 
 def _decide(
     verdict: Verdict, slug: str, page: str | None, topic: str | None, instead: str | None, below: str | None,
-    rule: str | None, as_json: bool,
+    rule: str | None, yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
     is_one = page is not None and topic is not None
     if is_one == (below is not None or rule is not None) or (page is None) != (topic is None):
@@ -112,9 +117,14 @@ def _decide(
     with opened(slug, writes=True) as (connection, workspace_id):
         if page is None or suggested is None:
             filters = _filters(connection, workspace_id, below, rule, None)
-            decided = 0
-            while more := review.decide_all(connection, workspace_id, verdict, by_user(), filters):
-                decided += more
+            shown = review.all_suggested(connection, workspace_id, filters)
+            if shown and not as_json:
+                _say_group(shown)
+            if shown:
+                word = "Accept" if verdict == "accepted" else "Reject"
+                asked = f"{word} what is suggested for {counted_documents(len(shown))} of '{slug}'?"
+                confirm(asked, yes, as_json, is_final=False)
+            decided = review.decide_all(connection, workspace_id, verdict, by_user(), filters, shown)
             if as_json:
                 print_json({"workspace": slug, "verdict": verdict, "decided": decided})
             else:
@@ -131,6 +141,13 @@ def _decide(
         say("'{}' is about {}.", page, spell_path(done.path))
     else:
         say("'{}' is not about {}.", page, spell_path(done.path))
+
+
+def _say_group(rows: Sequence[QueueRow]) -> None:
+    for row in rows[:_SHOWN]:
+        say("[bold]{}[/bold]  {}", row.title or row.external_id, spell_path(row.path))
+    if len(rows) > _SHOWN:
+        say("and {} more", f"{len(rows) - _SHOWN:,}")
 
 
 def _filters(

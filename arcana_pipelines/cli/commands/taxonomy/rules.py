@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -10,6 +13,7 @@ from arcana_pipelines.classification import rules
 from arcana_pipelines.classification.conditions import Conditions, read_conditions, told
 from arcana_pipelines.classification.rules import Rule, Trial
 from arcana_pipelines.cli.commands.taxonomy.opening import counted_documents, opened, spelled
+from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.errors import WrongUse
@@ -78,14 +82,15 @@ def list_(slug: str, as_json: bool) -> None:
     """
     with opened(slug) as (connection, workspace_id):
         found = rules.list_rules(connection, workspace_id)
+        titles = rules.titles_of(connection, workspace_id, found)
     if as_json:
         print_json({"workspace": slug, "rules": [_told(each) for each in found]})
         return
     if not found:
         say("There are no rules in '{}'.", slug)
     for each in found:
-        say("[bold]{}[/bold]  {}  [dim]{}, {}[/dim]", each.name, spelled(each.path) or each.node_id,
-            f"{each.confidence:g}", told(each.conditions))  # fmt: skip
+        topic = spelled(each.path or each.was) or "a topic that is not there any more"
+        say("[bold]{}[/bold]  {}  [dim]{}[/dim]", each.name, topic, _typed(each, titles))
         if each.rests:
             say("  [yellow]rests[/yellow]: {}", each.rests)
 
@@ -93,14 +98,14 @@ def list_(slug: str, as_json: bool) -> None:
 @rule.command(name="test", cls=WorkspaceCommand)
 @click.argument("slug")
 @click.argument("name", required=False)
-@click.option("--topic", metavar="PATH", help="Of a rule that is not made yet: to count what people see otherwise.")
+@click.option("--topic", metavar="PATH", help="Of a rule that is not made yet: to count what people have said of it.")
 @_conditions
 @json_option
 def test_(
     slug: str, name: str | None, topic: str | None, titles: tuple[str, ...], source_path: str | None,
     below: str | None, kinds: tuple[str, ...], where: tuple[str, ...], when: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Count what a rule finds, or one with these conditions would, and what people have said otherwise.
+    """Count what a rule finds, or one with these conditions would, and what people have said of those documents.
 
     For example: arcana taxonomy rule test handbook --title vacation --topic "People/Time off"
     """
@@ -125,13 +130,18 @@ def test_(
 @rule.command(cls=WorkspaceCommand)
 @click.argument("slug")
 @click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-def remove(slug: str, name: str, as_json: bool) -> None:
-    """Remove a rule with what it assigned. What people said stays.
+def remove(slug: str, name: str, yes: bool, as_json: bool) -> None:
+    """Remove a rule with what it assigned, which is counted and asked about. What people said stays.
 
     For example: arcana taxonomy rule remove handbook leave
     """
     with opened(slug, writes=True) as (connection, workspace_id):
+        loses = rules.documents_of(connection, workspace_id, rules.find_rule(connection, workspace_id, name))
+        if loses:
+            asked = f"Remove the rule '{name}', and what it says of {counted_documents(loses)}?"
+            confirm(asked, yes, as_json, is_final=False)
         documents = rules.remove_rule(connection, workspace_id, name)
     if as_json:
         print_json({"workspace": slug, "rule": name, "removed": True, "documents": documents})
@@ -147,8 +157,32 @@ def _read(
         if titles or source_path or below or kinds or where:
             raise WrongUse("--when has all conditions: give it alone.")
         return read_conditions(when)
+    if not (titles or source_path or below or kinds or where):
+        raise WrongUse(
+            "A rule without conditions would hold of everything: give --title WORD, --source-path PATTERN, "
+            "--below PAGE, --kind KIND or --where CONDITION."
+        )
     properties = [PropertyCondition.parse(condition) for condition in where]
     return Conditions(Filters(below=below, kinds=kinds, properties=properties), titles, source_path)
+
+
+def _typed(made: Rule, titles: Mapping[str, str]) -> str:
+    """The options that make it again."""
+    conditions, filters = made.conditions, made.conditions.filters
+    sure = [] if made.confidence == 1 else ["--confidence", f"{made.confidence:g}"]
+    if filters.links_to or filters.edited_since or filters.internal is not None:
+        return shlex.join(["--when", json.dumps(told(conditions), ensure_ascii=False), *sure])
+    below = [] if filters.below is None else [titles.get(filters.below, filters.below)]
+    given = {
+        "--title": conditions.title,
+        "--source-path": [] if conditions.source_path is None else [conditions.source_path],
+        "--below": below,
+        "--kind": filters.kinds,
+        "--where": [f"{each.name}{each.operator}{each.value}" for each in filters.properties],
+    }
+    return shlex.join(
+        [*(word for option, values in given.items() for each in values for word in (option, each)), *sure]
+    )
 
 
 def _told(made: Rule) -> dict[str, Any]:
@@ -166,12 +200,16 @@ def _told(made: Rule) -> dict[str, Any]:
 
 def _tried(trial: Trial) -> dict[str, Any]:
     first = [{"document_id": str(document), "title": title} for document, title in trial.first]
-    return {"documents": trial.documents, "otherwise": trial.otherwise, "first": first}
+    return {"documents": trial.documents, "rejected": trial.rejected, "elsewhere": trial.elsewhere, "first": first}
 
 
 def _say_trial(trial: Trial) -> None:
     shown = ", ".join(f"'{title}'" for _, title in trial.first)
     more = " …" if trial.documents > len(trial.first) else ""
     say("It finds {}{}{}", counted_documents(trial.documents), f": {shown}" if shown else ".", more)
-    if trial.otherwise:
-        say("[yellow]Of {} of them people have said otherwise.[/yellow]", f"{trial.otherwise:,}")
+    if trial.rejected:
+        said = "[yellow]Of {} of them people have said that they are not about it: they do not get it.[/yellow]"
+        say(said, f"{trial.rejected:,}")
+    if trial.elsewhere:
+        said = "[yellow]Of {} of them people have said that they are about others: they get it besides.[/yellow]"
+        say(said, f"{trial.elsewhere:,}")

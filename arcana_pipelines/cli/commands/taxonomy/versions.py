@@ -24,7 +24,7 @@ from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, local_time, print_json, printable, say
 from arcana_pipelines.taxonomy import versions
 from arcana_pipelines.taxonomy.carry import OUTCOMES
-from arcana_pipelines.taxonomy.counts import TopicCounts, UnknownPath, topic_counts, unknown_paths
+from arcana_pipelines.taxonomy.counts import ORIGINS, TopicCounts, UnknownPath, topic_counts, unknown_paths
 from arcana_pipelines.taxonomy.labels import read_path, spell_path
 from arcana_pipelines.taxonomy.nodes import Change
 from arcana_pipelines.taxonomy.outline import Entry, changes_between, outline
@@ -36,6 +36,11 @@ _KINDS = {
     "add": "+ {new}", "rename": "~ {old} is now {new}", "move": "> {old} is now {new}",
     "merge": "m {old} is part of {new}", "split": "s {old} is split, into {new}",
     "retire": "- {old} is retired, for {new}", "dropped": "- {old} is retired", "gone": "- {old} is not there any more",
+}  # fmt: skip
+# Where topics of documents are from.
+_FROM = {
+    "given": "came with the document", "person": "by people", "rule": "by rules", "nearest": "by nearness",
+    "default": "in place of unknown paths",
 }  # fmt: skip
 _SHOWN = 200  # changes
 # What becomes of topics of documents, and of what waits for a person.
@@ -303,9 +308,11 @@ def _called(texts: Sequence[str]) -> str:
 
 def _say_counts(slug: str, counts: TopicCounts) -> None:
     share = f" ({counts.coverage:.0%})" if counts.coverage is not None else ""
-    assigned = ", ".join(f"{number:,} {origin}" for origin, number in counts.assigned.items() if number)
-    say("{} of {} documents have a topic{}{}", f"{counts.with_topic:,}", f"{counts.documents:,}", share,
-        f": {assigned}" if assigned else "")  # fmt: skip
+    of_page = f", {counts.by_page:,} of them by their page alone" if counts.by_page else ""
+    say("{} of {} documents have a topic{}{}", f"{counts.with_topic:,}", f"{counts.documents:,}", share, of_page)
+    if any(counts.assigned.values()):
+        each = ", ".join(f"{counts.assigned[name]:,} {_FROM[name]}" for name in ORIGINS if counts.assigned.get(name))
+        say("{} topics of documents: {}", f"{sum(counts.assigned.values()):,}", each)
     if counts.waiting and counts.waits_since is not None:
         since = local_time(counts.waits_since)
         said = "{} suggestions wait for a person, the first since {}: arcana taxonomy queue {}"
