@@ -43,3 +43,29 @@ def test_made_up_workspaces_are_indexed_and_stay_apart_from_those_that_are_not(a
     (own / f"Badges {'0' * 31}1.md").write_text("# Badges\n\nA badge opens the door.\n")
     arcana.json("workspace", "add", "acme", "--source", "notion-export", "--path", str(own))
     assert "not made up (acme)" in arcana.json("seed", code=2)["error"]
+
+
+@pytest.mark.e2e
+@pytest.mark.slow  # three workspaces are made, two of them rebuilt
+def test_named_workspaces_get_a_new_build_and_go_back_together_and_the_others_do_not(arcana: Arcana) -> None:
+    arcana.json("seed", "--workspaces", "3", "--pages", "3")
+    for slug in ("seed-0001", "seed-0002"):
+        arcana.json("index", "rebuild", slug, "--chunk-tokens", "64")
+    served = {slug: _serving(arcana, slug) for slug in ("seed-0001", "seed-0002", "seed-0003")}
+
+    assert "no workspace 'none'" in arcana.json("index", "promote", "seed-0001", "--also", "none", code=2)["error"]
+    told = arcana.json("index", "promote", "seed-0001", "--also", "seed-0002", "--also", "seed-0001")["workspaces"]
+    assert [(each["workspace"], each["promoted"]) for each in told] == [("seed-0001", True), ("seed-0002", True)]
+    assert {slug for slug in served if _serving(arcana, slug) != served[slug]} == {"seed-0001", "seed-0002"}
+
+    told = arcana.json(
+        "index", "rollback", "seed-0001", "--also", "seed-0003", "--also", "seed-0002", code=1
+    )["workspaces"]  # fmt: skip
+    assert [("error" in each) for each in told] == [False, True, False]
+    assert {slug: _serving(arcana, slug) for slug in served} == served
+
+
+def _serving(arcana: Arcana, slug: str) -> int:
+    (index,) = arcana.json("index", "list", slug)["indexes"]
+    (build,) = [each["build"] for each in index["builds"] if each["state"] == "active"]
+    return int(build)

@@ -13,12 +13,12 @@ import click
 from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.database import open_database, upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import error_console, json_option, print_json, say
+from arcana_pipelines.cli.output import error_console, json_option, print_json, runnable, say
 from arcana_pipelines.cli.runs import run_job
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.embedding.registry import model_of, probe
-from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.errors import ArcanaError, WrongUse
 from arcana_pipelines.evaluation import quality
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Ann, Build, IndexSettings, builds_of
@@ -158,51 +158,99 @@ def verify(context: click.Context, slug: str, name: str, as_json: bool) -> None:
     context.exit(0 if result.passed else NOT_VERIFIED)
 
 
+_also = click.option(
+    "--also", multiple=True, metavar="SLUG",
+    help="A further workspace, whose index of this name does the same. May be repeated; what one lacks stops no other.",
+)  # fmt: skip
+
+
 @command.command(cls=WorkspaceCommand)
 @click.argument("slug")
 @click.argument("name", default=DEFAULT_INDEX)
+@_also
 @json_option
-def promote(slug: str, name: str, as_json: bool) -> None:
+@click.pass_context
+def promote(context: click.Context, slug: str, name: str, also: tuple[str, ...], as_json: bool) -> None:
     """Let the build that waits serve: verified first, then switched in one transaction."""
-    database = open_database()
-    require_current(database)
-    with database.connection() as connection:
-        workspace = workspaces.find(connection, slug)
+
+    old: list[int] = []
+
+    def promote_one(connection: Connection, workspace: Workspace) -> dict[str, Any]:
         builds = lifecycle.find_builds(connection, workspace.workspace_id, name)
         waited = any(each.state == "verifying" for each in builds)
-        with _status(f"{slug}: verifying …") as tell:
+        with _status(f"{workspace.slug}: verifying …") as tell:
 
             def gate(build: Build) -> list[str]:
                 return quality.gate(
                     connection,
                     database.settings,
                     build,
-                    lambda questions: tell(f"{slug}: asking both builds {questions} golden questions …"),
+                    lambda questions: tell(f"{workspace.slug}: asking both builds {questions} golden questions …"),
                 )
 
             build = lifecycle.promote(connection, workspace.workspace_id, name, gate)
-        old = lifecycle.builds_to_drop(builds_of(connection, workspace.workspace_id))
+        old.extend(lifecycle.builds_to_drop(builds_of(connection, workspace.workspace_id)))
         if not (waited or as_json):
             say("No build of '{}' waits for promotion; the one that serves goes on.", name)
-        _print_build({"promoted": waited, **lifecycle.build_to_dict(connection, build)}, slug, name, as_json)
+        return {"promoted": waited, **lifecycle.build_to_dict(connection, build)}
+
+    database = open_database()
+    code = _each_of(database, [slug, *also], name, as_json, promote_one)
     lifecycle.drop_builds(database, old)
+    context.exit(code)
 
 
 @command.command(cls=WorkspaceCommand)
 @click.argument("slug")
 @click.argument("name", default=DEFAULT_INDEX)
+@_also
 @json_option
-def rollback(slug: str, name: str, as_json: bool) -> None:
+@click.pass_context
+def rollback(context: click.Context, slug: str, name: str, also: tuple[str, ...], as_json: bool) -> None:
     """Let the build serve again that served before, in one transaction.
 
     Pages that were removed meanwhile stay removed; those that were edited are brought up to date by the next sync.
     """
-    database = open_database()
-    require_current(database)
-    with database.connection() as connection:
-        workspace = workspaces.find(connection, slug)
+
+    def roll_back(connection: Connection, workspace: Workspace) -> dict[str, Any]:
         build = lifecycle.roll_back(connection, workspace.workspace_id, name)
-        _print_build(lifecycle.build_to_dict(connection, build), slug, name, as_json)
+        return lifecycle.build_to_dict(connection, build)
+
+    context.exit(_each_of(open_database(), [slug, *also], name, as_json, roll_back))
+
+
+def _each_of(
+    database: Database, slugs: list[str], name: str, as_json: bool,
+    change: Callable[[Connection, Workspace], dict[str, Any]],
+) -> int:  # fmt: skip
+    """Do this with the index of each workspace, and say what came of it; returns the exit code.
+
+    Of several each is tried.
+
+    Raises:
+        UnknownWorkspace: there is no such one; nothing was done with any.
+        ArcanaError: of the only one.
+    """
+    require_current(database)
+    told: list[dict[str, Any]] = []
+    with database.connection() as connection:
+        chosen = [workspaces.find(connection, slug) for slug in dict.fromkeys(slugs)]
+        for workspace in chosen:
+            try:
+                facts = change(connection, workspace)
+            except ArcanaError as error:
+                if len(chosen) == 1:
+                    raise
+                told.append({"workspace": workspace.slug, "error": str(error)})
+                if not as_json:
+                    say("[bold]{} / {}[/bold] stays as it is: {}", workspace.slug, name, runnable(str(error)))
+                continue
+            told.append({"workspace": workspace.slug, "index": name, **facts})
+            if not as_json or len(chosen) == 1:
+                _print_build(facts, workspace.slug, name, as_json)
+    if as_json and len(chosen) > 1:
+        print_json({"index": name, "workspaces": told})
+    return 1 if any("error" in each for each in told) else 0
 
 
 @command.command(cls=WorkspaceCommand)
