@@ -122,6 +122,11 @@ _OF_PURPOSE = {
     "rollback": ("the job rollback_index failed. The index that served goes on.", "index list {}"),
     "parse": ("the job parse_files failed. Nothing was forgotten of what was read of files.", "file retry {}"),
     "check_installation": ("the nightly check of the schema and of all workspaces failed.", "doctor"),
+    "back_up": ("the nightly backup failed, or what was restored of it is not equal to what was backed up.", "doctor"),
+    "ship_changes": (
+        "the database's log of changes does not reach the place of backups. The server keeps a part of it meanwhile.",
+        "doctor",
+    ),
     "summarise_tickets": (
         "no summaries of tickets are made: the chat model fails. Syncs and searches go on.",
         "doctor",

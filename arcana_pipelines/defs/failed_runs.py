@@ -11,6 +11,7 @@ from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunRecord, R
 from arcana_pipelines.alerts.causes import FailedRun
 from arcana_pipelines.defs.jobs import (
     AUDIT,
+    BACKUP_JOB,
     CHECK_JOB,
     FILL_JOB,
     OF_NO_WORKSPACE,
@@ -25,6 +26,8 @@ from arcana_pipelines.pipeline.purpose import Purpose
 
 # An audit and a retry sync as well: each makes a failure of the others good.
 SYNCING_JOBS = (*jobs_for(Purpose.SYNC), *jobs_for(AUDIT), *jobs_for(Purpose.RETRY))
+# Those whose checks say what the job is for.
+CHECKED_JOBS = (CHECK_JOB, BACKUP_JOB)
 RANGE_TAG = "dagster/asset_partition_range_start"
 # The alert `stale` tells of each workspace by itself.
 TOLD_ELSEWHERE = "workspaces_are_fresh"
@@ -71,7 +74,7 @@ def _of_no_workspace(instance: dg.DagsterInstance, home: Home) -> Iterator[Faile
             continue
         if record.dagster_run.status is DagsterRunStatus.FAILURE:
             yield _described(instance, record, "", job)
-        elif job == CHECK_JOB and (failed := _failed_checks(instance, record.dagster_run.run_id)):
+        elif job in CHECKED_JOBS and (failed := _failed_checks(instance, record.dagster_run.run_id)):
             yield FailedRun("", job, record.dagster_run.run_id, "", ", ".join(failed))
 
 

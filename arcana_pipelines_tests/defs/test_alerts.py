@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
+
 import dagster as dg
 import pytest
 
+from arcana_pipelines.defs import backups
 from arcana_pipelines.defs.alerts import alerts
 from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.config import sync_config
@@ -12,6 +18,7 @@ from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
 from arcana_pipelines.errors import TokenRevoked
 from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines_tests.alerts.conftest import Mailbox, Receiver
 from arcana_pipelines_tests.harness import Harness
 
 
@@ -144,6 +151,38 @@ class TestJobsOfTheWholeInstallation:
         tick(instance)
         assert causes(installed) == [("failed_run", "", "check_installation", False)]
 
+    def test_a_backup_that_fails_or_that_is_not_equal_is_one_too(
+        self, installed: Harness, instance: dg.DagsterInstance, tmp_path: Path
+    ) -> None:
+        def fails(*_: object) -> None:
+            raise RuntimeError("the disk is full")
+
+        drilled = SimpleNamespace(
+            backup_id="b1", at=datetime.now(UTC).isoformat(), restore_seconds=1.0, tables=1, rows=1, searches=20,
+            files=0, differences=["chunk: 1 row"],
+        )  # fmt: skip
+        manifest = SimpleNamespace(backup_id="b1", kind="logical", kept=1, seconds=1.0, objects=0, missing=[])
+        made = SimpleNamespace(is_encrypted=True, manifest=manifest)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("BACKUP_TO", str(tmp_path))
+            patch.setattr(backups, "create", fails)
+            assert not self.run(instance, "back_up")
+            tick(instance)
+            assert causes(installed) == [("failed_run", "", "back_up", True)]
+            for name, value in {
+                "create": lambda *_: made, "open_vault": MagicMock(), "prune": lambda *_: None,
+                "_kind": lambda *_: "logical", "is_proven": lambda *_: False, "drill": lambda *_: None,
+                "drills": lambda _: [drilled],
+            }.items():  # fmt: skip
+                patch.setattr(backups, name, value)
+            assert self.run(instance, "back_up")
+            tick(instance)
+        assert causes(installed) == [("failed_run", "", "back_up", True)]
+        assert installed.rows("SELECT detail FROM alert") == [("backup_is_proven",)]
+        assert self.run(instance, "back_up")  # nobody wants one any more
+        tick(instance)
+        assert causes(installed) == [("failed_run", "", "back_up", False)]
+
     def test_a_stale_workspace_is_told_by_its_own_alert_alone(
         self, installed: Harness, instance: dg.DagsterInstance
     ) -> None:
@@ -181,3 +220,31 @@ def test_whether_the_embedding_provider_answers_is_told_to_health(
         ("embedding provider", "ok", ""),
         ("embedding provider", "down", "it is away"),
     ]
+
+
+def test_a_tick_tells_each_receiver_by_itself_and_says_which_failed(
+    installed: Harness, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> str:
+        with dg.build_sensor_context(instance=instance, definitions=build_defs()) as context:
+            result = alerts(context)
+        assert isinstance(result, dg.SensorResult) and isinstance(result.skip_reason, dg.SkipReason)
+        return result.skip_reason.skip_message or ""
+
+    installed.rows("UPDATE workspace SET poll_failures = 3, poll_problem = 'it answered 503' RETURNING 1")
+    assert "No one is told" in told()
+    with Receiver() as slack, Mailbox() as box:
+        monkeypatch.setenv("ALERT_WEBHOOK_URL", slack.url.get_secret_value())
+        monkeypatch.setenv("ALERT_EMAIL_TO", "ops@acme.example")
+        monkeypatch.setenv("ALERT_EMAIL_FROM", "arcana@acme.example")
+        monkeypatch.setenv("ALERT_SMTP_URL", f"smtp://127.0.0.1:{box.port}")
+        slack.status = 500
+        said = told()
+        assert "1 causes are open. email: 1 told. webhook: 0 told." in said
+        assert "answered 500" in said and "secret-path" not in said
+        slack.status = 200
+        assert told() == "1 causes are open. email: 0 told. webhook: 1 told."
+        assert len(box.letters) == len(slack.texts) == 1
+        installed.rows("UPDATE workspace SET poll_failures = 0, poll_problem = NULL RETURNING 1")
+        assert told() == "0 causes are open. email: 1 told. webhook: 1 told."
+        box.shutdown()

@@ -100,6 +100,10 @@ _FORMS = {
     r"the nightly deleting of old records of runs failed\. .+": (
         "오래된 실행 기록의 야간 삭제가 실패했습니다. 성공할 때까지 기록이 쌓입니다."
     ),
+    r"the nightly backup failed, or .+": "야간 백업이 실패했거나, 복원한 내용이 백업한 내용과 다릅니다.",
+    r"the database's log of changes does not reach .+": (
+        "데이터베이스의 변경 기록이 백업 위치에 도착하지 않습니다. 그동안 서버가 일부를 보관합니다."
+    ),
     r"no summaries of tickets are made: .+": (
         "티켓 요약이 만들어지지 않습니다. 채팅 모델이 실패합니다. 동기화와 검색은 계속됩니다."
     ),
