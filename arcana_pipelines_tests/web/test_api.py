@@ -170,11 +170,14 @@ def routes(api: Api) -> list[tuple[str, str]]:
     return found
 
 
+DOCUMENT = "0190f3a2-7c1e-7cc4-9f0a-3d2b1a4c5e6f"
+
+
 def ask(client: httpx.Client, method: str, path: str, slug: str) -> httpx.Response:
     """Ask a route of a workspace for something that could be answered."""
     path = path.replace("{slug}", slug).replace("{document}", "Vacation policy").replace("{generation}", "1")
     path = path.replace("{key_id}", "aaaaaaaa").replace("{chunk}", "1").replace("{index}", "default")
-    path = path.replace("{document_id}", "0190f3a2-7c1e-7cc4-9f0a-3d2b1a4c5e6f")
+    path = path.replace("{document_id}", DOCUMENT).replace("{topic}", "People").replace("{topic:path}", "People")
     if path.endswith("search"):
         asked = {"query": "vacation"}
         return client.post(path, json=asked) if method == "POST" else client.get(path, params=asked)
@@ -187,6 +190,10 @@ def ask(client: httpx.Client, method: str, path: str, slug: str) -> httpx.Respon
         params = {"related": "휴가 규정"}
     elif path.endswith("/files") and method == "POST":
         params = {"name": "lease.pdf"}
+    elif path.endswith("/taxonomy/lookup"):
+        body = {"paths": ["People"]}
+    elif path.endswith("/taxonomy/queue") and method == "POST":
+        body = {"document_id": DOCUMENT, "node_id": DOCUMENT, "decision": "accept"}
     return client.request(method, path, json=body, params=params)
 
 
@@ -253,7 +260,7 @@ class TestWithout:
                     assert "`arcana key create --" in refused["detail"], "what a reader does about it"
 
     def test_a_right_to_it_a_workspace_is_as_one_that_does_not_exist(self, api: Api) -> None:
-        with api.client("search", "read", "sync", "admin") as client:
+        with api.client("search", "read", "sync", "review", "admin") as client:
             for method, path in routes(api):
                 if "{slug}" in path:
                     foreign, unknown = (problem(ask(client, method, path, slug)) for slug in ("globex", "nowhere"))
