@@ -55,18 +55,26 @@ class Topic:
 def asked_topic(connection: Connection, workspace_id: UUID, text: str) -> Topic:
     """The topic that a path (`AI/RAG`) or a node's id means, in whichever released version it is one.
 
+    A path may also be of its names in other languages (`인공지능/검색 증강`), where no other topic is called so.
+
     Raises:
         TaxonomyNodeNotFoundError: there is none, or nothing took its place; with paths that are near.
         UnknownTaxonomyVersion: the workspace has no taxonomy that is active.
-        WrongUse: it is no path.
+        WrongUse: it is no path, or several topics are called so in other languages.
     """
     named = _named(text)
     version, ordinal, nodes = _in_active_version(connection, workspace_id, named)
     if not nodes:
         given = {"workspace_id": workspace_id, "version": version, "ordinal": ordinal, **named}
         nodes = _nodes(connection.execute(load_sql("topic_of_before"), given).fetchall())
+    if not nodes and named["path"] is not None:
+        given = {"workspace_id": workspace_id, "version": version, "path": named["path"]}
+        nodes = _nodes(connection.execute(load_sql("topic_by_labels"), given).fetchall())
+        if len(nodes) > 1:
+            meant = ", ".join(f"'{spell_path(node.path)}'" for node in nodes[:5])
+            raise WrongUse(f"Several topics are called '{text}': {meant}. Say which of them.")
     if not nodes:
-        raise not_found(connection, workspace_id, version, named["path"] or (text.strip(),))
+        raise not_found(connection, workspace_id, version, tuple(named["path"] or (text.strip(),)))
     return Topic(version, nodes)
 
 
@@ -81,6 +89,12 @@ def one_topic(connection: Connection, workspace_id: UUID, text: str) -> TopicNod
         meant = ", ".join(f"'{spell_path(node.path)}'" for node in found)
         raise WrongUse(f"'{text}' is {meant} now: say which of them.")
     return found[0]
+
+
+def not_since(connection: Connection, workspace_id: UUID, path: Path) -> str | None:
+    """The version since which a path of before is no topic's; None: it was never one, or is one."""
+    found = query.scalars(connection, load_sql("topic_since"), {"workspace_id": workspace_id, "path": list(path)})
+    return found[0] if found else None
 
 
 def topic_of_limit(connection: Connection, workspace_id: UUID, text: str) -> Topic | None:

@@ -419,3 +419,41 @@ def test_status_names_the_paths_that_documents_bring_and_no_topic_has(acme: Harn
 def test_a_second_topic_of_a_search_is_refused(active: Arcana) -> None:
     done = active.here("search", "acme", "vacation", "--topic", "AI", "--topic", "People")
     assert done.returncode == 2 and "A search is about one --topic" in done.stderr
+
+
+@pytest.mark.usefixtures("pages")
+def test_a_path_of_before_and_one_in_another_language_are_understood(active: Arcana, tmp_path: Path) -> None:
+    (tmp_path / "next.csv").write_text(
+        "path,replaces,label@ko\nAI,,인공지능\nAI/RAG,,검색 증강\nAI/RAG/Reranking,,\nPeople,,사람\n"
+        "People/Leave,People/Time off,휴가\nWork,,사람\nWork/Money,,돈\n",
+        encoding="utf-8",
+    )
+    told(active, "import", "acme", "next.csv")
+    told(active, "promote", "acme", "1.1.0", "--yes")
+    (old,) = told(active, "lookup", "acme", "People/Time off")["nodes"]
+    assert (old["path"], old["asked"], old["since"]) == ("People/Leave", "People/Time off", "1.1.0")
+    is_now = "'People/Time off' is 'People/Leave' since 1.1.0"
+    assert is_now in said(active, "assign", "acme", "Vacation policy", "People/Time off")
+    assert [node["path"] for node in told(active, "lookup", "acme", "사람/휴가", "인공지능/RAG")["nodes"]] == [
+        "People/Leave", "AI/RAG",
+    ]  # fmt: skip
+    assert (
+        "Several topics are called '사람': 'People', 'Work'" in told(active, "lookup", "acme", "사람", code=2)["error"]
+    )
+    # In a version that is named, a path is that of a topic or none.
+    assert "no topic" in told(active, "lookup", "acme", "사람/휴가", "--version", "1.1.0", code=2)["error"]
+    found = json.loads(active.here("search", "acme", "days", "--topic", "사람/휴가", "--json").stdout)
+    assert [hit["title"] for hit in found["hits"]] == ["Vacation policy"]
+    document = json.loads(active.here("document", "acme", "Vacation policy", "--json").stdout)
+    assert document["topics"] == [{"path": "People/Leave", "origin": "person", "hitl_required": False}]
+    assert "topics: People/Leave" in active.here("document", "acme", "Vacation policy").stdout
+
+
+def test_a_property_that_no_document_has_is_set_and_told(acme: Harness, active: Arcana) -> None:
+    source = acme.world.add_database("Rows", schema={"Topic": "multi_select"}).data_source_id
+    acme.world.add_row(source, "Row", {"Topic": ["AI"]})
+    acme.settle()
+    acme.sync()
+    shown = said(active, "set", "acme", "--topic-property", "Topik")
+    assert "No document has a property 'Topik' yet. Near it: 'Topic'." in shown and "topics: Topik." in shown
+    assert "No document" not in said(active, "set", "acme", "--topic-property", "Topic")

@@ -18,6 +18,8 @@ from arcana_pipelines.retrieval.hit_files import where_in_words
 from arcana_pipelines.retrieval.limits import check_text
 from arcana_pipelines.retrieval.searcher import workspace_named
 from arcana_pipelines.retrieval.whole_document import find_document, find_document_id
+from arcana_pipelines.taxonomy.given import topics_of
+from arcana_pipelines.taxonomy.labels import spell_path
 
 _TYPES = click.Choice(get_args(RelationType))
 
@@ -47,16 +49,24 @@ def command() -> None:
 def show(slug: str, document: str, index: str, as_json: bool) -> None:
     """Print a whole document, in the version that the index serves.
 
-    DOCUMENT is the id that a hit has (document_id or external_id), an address from Notion, or an exact title.
+    DOCUMENT is the id that a hit has (document_id or external_id), an address from Notion, or an exact title. What it
+    is about stands above its text, where the workspace has a taxonomy.
     """
     check_text("The workspace's name", slug)
     database = open_database()
     database.only_searches = True
     require_current(database)
     with database.connection() as connection:
-        found = find_document(connection, workspace_named(connection, slug), document, index)
+        workspace_id = workspace_named(connection, slug)
+        found = find_document(connection, workspace_id, document, index)
+        document_id = UUID(found.document_id)
+        topics = topics_of(connection, workspace_id, [document_id])[document_id]
     if as_json:
-        print_json(found.to_dict())
+        told = [
+            {"path": spell_path(each.path), "origin": each.origin, "hitl_required": each.hitl_required}
+            for each in topics
+        ]
+        print_json({**found.to_dict(), "topics": told})
         return
     edited = f", edited {found.last_edited_at[:10]}" if found.last_edited_at else ""
     say("[bold]{}[/bold]  [dim]version {}{}[/dim]", found.title, found.version, edited)
@@ -67,6 +77,10 @@ def show(slug: str, document: str, index: str, as_json: bool) -> None:
     for name, held in found.properties.items():
         if held:
             say("[dim]{}:[/dim] {}", name, held)
+    if topics:
+        waits = {True: " (waits for a person)", False: ""}
+        named = ", ".join(f"{spell_path(each.path)}{waits[each.hitl_required]}" for each in topics)
+        say("[dim]topics:[/dim] {}", named)
     click.echo()
     click.echo(printable(found.text))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from arcana_pipelines.retrieval.limits import told
 from arcana_pipelines.retrieval.search_request import SearchRequest
 
 PAGES = 10
+# The page shows the first one; the other is on keyboards.
+_BETWEEN = re.compile(" [›>] ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class Asked:
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> Asked:
         """Those of an address."""
-        return cls(**{name: parameters.get(name, "").strip() for name in cls.__slots__})
+        given = {name: parameters.get(name, "").strip() for name in cls.__slots__}
+        return cls(**{**given, "topic": topic_typed(given["topic"])})
 
     @property
     def has_filters(self) -> bool:
@@ -60,6 +64,12 @@ class Asked:
             self.query, PAGES, filters=filters, per_document=True, index=index, after=self.after or None,
             facets=("topics",) if counts_topics and not self.after else (),
         )  # fmt: skip
+
+
+def topic_typed(text: str) -> str:
+    """A topic as a person types it: with the signs between names that the page shows, too (`로봇 › 배터리`)."""
+    names = _BETWEEN.split(text)
+    return text if "/" in text or len(names) == 1 else "/".join(names)
 
 
 def _day(text: str) -> datetime:

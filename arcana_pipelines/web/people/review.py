@@ -18,9 +18,11 @@ from arcana_pipelines.keys.access import Access
 from arcana_pipelines.retrieval.shown import safe_address, shown
 from arcana_pipelines.taxonomy.labels import spell_path
 from arcana_pipelines.taxonomy.named import all_named
+from arcana_pipelines.web.people.asked import topic_typed
 from arcana_pipelines.web.people.failures import Failure, failure_of
 from arcana_pipelines.web.people.languages import Language
 from arcana_pipelines.web.people.places import Place, reviewed_places
+from arcana_pipelines.web.people.sentences import in_korean
 from arcana_pipelines.web.people.topics import names_of
 from arcana_pipelines.web.people.visitors import REVIEW, Form, LoggedIn, Visitor, Visitors
 from arcana_pipelines.web.problems import Refused
@@ -44,7 +46,8 @@ class AskedQueue:
     def of(cls, parameters: Mapping[str, str], places: Sequence[Place]) -> AskedQueue:
         """That of an address or a form; of the first workspace where none is named."""
         given = {name: parameters.get(name, "").strip() for name in cls.__slots__}
-        return cls(**{**given, "workspace": given["workspace"] or (places[0].name if places else "")})
+        workspace = given["workspace"] or (places[0].name if places else "")
+        return cls(**{**given, "workspace": workspace, "topic": topic_typed(given["topic"])})
 
     def address(self, **changed: str) -> str:
         """Another part."""
@@ -123,7 +126,10 @@ def add_review(router: APIRouter, visitors: Visitors, reviews: Reviews, database
         known = places(visitor.key)
         asked = AskedQueue.of(form, known)
         try:
-            said = Said.model_validate({name: form[name] for name in _OF_FORM if name in form})
+            given = {name: form[name] for name in _OF_FORM if name in form}
+            if "instead" in given:
+                given["instead"] = topic_typed(given["instead"].strip())
+            said = Said.model_validate(given)
             reviews.decide(visitor.key, asked.workspace, said)
         except (Refused, ArcanaError, ValidationError) as error:
             return page(request, visitor, asked, known, failure=failure_of(request, error))
@@ -141,11 +147,16 @@ def _rows(connection: Connection, workspace_id: UUID, waiting: Waiting, language
     return [
         Row(
             row.document_id, shown(row.title), safe_address(row.url), row.node_id, named(row.node_id, row.path),
-            row.origin, row.rule or row.reason, row.confidence,
+            row.origin, row.rule or _reason(row.reason, language), row.confidence,
             [NamedTopic(each.node_id, named(each.node_id, each.path)) for each in row.alternatives], row.created_at,
         )
         for row in found
     ]  # fmt: skip
+
+
+def _reason(reason: str | None, language: Language) -> str | None:
+    """Why a person is asked, in the page's language where it is a sentence of ours."""
+    return in_korean(reason) or reason if reason and language == "ko" else reason
 
 
 def _proposed(connection: Connection, workspace_id: UUID, language: Language) -> Sequence[tuple[str, str]]:

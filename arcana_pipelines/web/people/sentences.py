@@ -63,6 +63,16 @@ _FORMS = {
     r"There is no topic '(.+?)' in version (\S+) of the taxonomy of '.+?'(?: \(did you mean (?P<near>.+?)\?\))?: .+": (
         "분류 버전 {1}에 ‘{0}’ 주제가 없습니다.{near}"
     ),
+    r"Several topics are called '(.+?)': (.+)\. Say which of them\.": (
+        "‘{0}’(이)라는 주제가 여럿입니다: {1}. 하나를 골라 쓰세요."
+    ),
+    # Why a person is asked about a topic (taxonomy/carry.py, by_properties.py).
+    r"merged from '(.+)'": "‘{0}’ 주제와 합쳐짐",
+    r"split of '(.+)'": "‘{0}’ 주제에서 나뉨",
+    r"retired: '(.+)'": "없어진 주제: ‘{0}’",
+    r"property '(.+)'": "속성 ‘{0}’",
+    r"unknown topic '(.+)'": "없는 주제 ‘{0}’",
+    r"added with it": "파일과 함께 지정됨",
     r"'(.+?)' is no path of a topic: .+": "‘{0}’은(는) 주제의 경로가 아닙니다. People/Time off처럼 쓰세요.",
     r"The workspace '(.+)' has no active taxonomy: .+": "워크스페이스 ‘{0}’에는 주제가 없습니다.",
     r"(\S+) has decided on this at (.+): it is accepted\.": "{0}이(가) {1}에 이미 승인했습니다.",

@@ -101,7 +101,7 @@ class TestAWord:
             reviewer.get(reviewer.send("/review", shown, decision="reject").headers["location"]).text
         )  # fmt: skip
         assert topics(api) == []
-        answer = reviewer.send("/review", reviewer.get("/review"), decision="instead", instead="People/Pay")
+        answer = reviewer.send("/review", reviewer.get("/review"), decision="instead", instead="People › Pay")
         assert "The other topic was taken." in seen(reviewer.get(answer.headers["location"]).text)
         ((_, path),) = topics(api)
         assert path == "People/Pay"

@@ -9,6 +9,7 @@ import pytest
 
 from arcana_pipelines.alerts import causes as alerts
 from arcana_pipelines.alerts.causes import FailedRun
+from arcana_pipelines.web.people.asked import topic_typed
 from arcana_pipelines.web.people.sentences import in_korean
 from arcana_pipelines_tests.web.conftest import Api
 from arcana_pipelines_tests.web.people.conftest import Visit, seen
@@ -35,6 +36,29 @@ def test_what_alerts_say_is_said_in_korean(cause: alerts.Cause) -> None:
     said = in_korean(cause.text)
     assert said is not None and re.search("[가-힣]", said) and "{" not in said
     assert ", then " not in (in_korean(cause.next_step) or cause.next_step)
+
+
+@pytest.mark.parametrize(
+    ("reason", "wanted"),
+    [
+        ("merged from 'AI/RAG'", "‘AI/RAG’ 주제와 합쳐짐"),
+        ("split of 'AI'", "‘AI’ 주제에서 나뉨"),
+        ("retired: 'AI'", "없어진 주제: ‘AI’"),
+        ("property 'Topic'", "속성 ‘Topic’"),
+        ("unknown topic 'AI/RGA'", "없는 주제 ‘AI/RGA’"),
+        ("added with it", "파일과 함께 지정됨"),
+    ],
+)
+def test_why_a_person_is_asked_is_said_in_korean(reason: str, wanted: str) -> None:
+    assert in_korean(reason) == wanted
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("로봇 › 전원 › 배터리", "로봇/전원/배터리"), ("AI > RAG", "AI/RAG"), ("AI/A > B", "AI/A > B"), ("AI", "AI")],
+)
+def test_a_topic_may_be_typed_as_the_page_shows_it(typed: str, meant: str) -> None:
+    assert topic_typed(typed) == meant
 
 
 @pytest.mark.parametrize(

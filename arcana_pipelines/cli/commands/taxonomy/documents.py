@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from arcana_pipelines.retrieval.whole_document import find_document_id
 from arcana_pipelines.taxonomy.given import Assignment, assign, unassign
 from arcana_pipelines.taxonomy.labels import Path, read_path, spell_path
 from arcana_pipelines.taxonomy.lookup import lookup
+from arcana_pipelines.taxonomy.topics import not_since, one_topic
 
 # Who says that a document is about a topic.
 _SAYS = {
@@ -37,18 +38,24 @@ _Said = Callable[[Connection, UUID, UUID, Collection[Path], str], list[Assignmen
 def lookup_(slug: str, paths: tuple[str, ...], version: str | None, as_json: bool) -> None:
     """Print the ids of the topics at paths. A path that is none is an error, which names those near it.
 
+    Without --version a path of an earlier version, or one in another language, is found as searches find it.
+
     For example: arcana taxonomy lookup handbook AI/RAG "AI/검색 증강"
     """
     wanted = [read_path(path) for path in paths]
     with opened(slug) as (connection, workspace_id):
-        version = version or active_name(connection, workspace_id)
-        found = lookup.require(connection, workspace_id, wanted, version)
+        if version is not None:
+            found = lookup.require(connection, workspace_id, wanted, version)
+            meant = [Meant(path, path, found[path]) for path in wanted]
+        else:
+            version = active_name(connection, workspace_id)
+            meant = _meant(connection, workspace_id, wanted)
     if as_json:
-        nodes = [{"path": spell_path(path), "node_id": str(found[path])} for path in wanted]
-        print_json({"workspace": slug, "version": version, "nodes": nodes})
+        print_json({"workspace": slug, "version": version, "nodes": [each.told() for each in meant]})
         return
-    for path in wanted:
-        say("{}  {}", found[path], spell_path(path))
+    _say_meant(meant)
+    for each in meant:
+        say("{}  {}", each.node_id, spell_path(each.path))
 
 
 @click.command(cls=WorkspaceCommand)
@@ -106,15 +113,59 @@ def unassign_(slug: str, page: str, paths: tuple[str, ...], as_json: bool) -> No
     _say_it(unassign, slug, page, paths, as_json)
 
 
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """A topic that somebody names.
+
+    Attributes:
+        asked: as it was named.
+        path: its own.
+        since: the version since which `asked` is not its path; None: it is, or never was.
+    """
+
+    asked: Path
+    path: Path
+    node_id: UUID
+    since: str | None = None
+
+    def told(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "path": spell_path(self.path),
+            "node_id": str(self.node_id),
+            "asked": spell_path(self.asked),
+            "since": self.since,
+        }
+
+
+def _meant(connection: Connection, workspace_id: UUID, paths: Collection[Path]) -> list[Meant]:
+    """The topics of the active version that paths mean, of this version or an earlier one, or in another language."""
+    meant = []
+    for path in paths:
+        node = one_topic(connection, workspace_id, spell_path(path))
+        since = not_since(connection, workspace_id, path) if node.path != path else None
+        meant.append(Meant(path, node.path, node.node_id, since))
+    return meant
+
+
+def _say_meant(meant: Collection[Meant]) -> None:
+    for each in meant:
+        if each.path != each.asked:
+            since = f" since {each.since}" if each.since else ""
+            say("[dim]'{}' is '{}'{}[/dim]", spell_path(each.asked), spell_path(each.path), since)
+
+
 def _say_it(said: _Said, slug: str, page: str, paths: tuple[str, ...], as_json: bool) -> None:
     wanted = [read_path(path) for path in paths]
     with opened(slug, writes=True) as (connection, workspace_id):
         document_id = find_document_id(connection, workspace_id, page)
-        topics = said(connection, workspace_id, document_id, wanted, by_user())
+        meant = _meant(connection, workspace_id, wanted)
+        topics = said(connection, workspace_id, document_id, [each.path for each in meant], by_user())
     if as_json:
         told = [_told(topic) for topic in topics]
         print_json({"workspace": slug, "document_id": str(document_id), "topics": told})
         return
+    _say_meant(meant)
     if not topics:
         say("'{}' has no topic.", page)
     for topic in topics:

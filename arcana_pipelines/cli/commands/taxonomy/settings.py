@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from uuid import UUID
+
 import click
 
 from arcana_pipelines.cli.commands.taxonomy.opening import opened
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import json_option, print_json, say
+from arcana_pipelines.cli.output import json_option, print_json, printable, say
+from arcana_pipelines.db import query
+from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.retrieval.near import listed, nearest
 from arcana_pipelines.taxonomy.labels import read_path, spell_path
 from arcana_pipelines.taxonomy.settings import change_settings
 
@@ -46,6 +52,10 @@ def set_(
             accept_at=accept_at,
             suggest_at=suggest_at,
         )
+        unmet = _unmet(connection, workspace_id, properties)
+    for name, near in unmet.items():
+        said = f"No document has a property '{name}' yet."
+        click.echo(printable(f"{said} Near it: {listed(near)}." if near else said), err=True)
     if as_json:
         print_json({"workspace": slug, **settings.as_dict()})
         return
@@ -54,3 +64,13 @@ def set_(
     say("Properties that bring topics: {}.", ", ".join(settings.topic_properties) or "none")
     said = "Assigned from confidence {} on; from {} on a person is asked."
     say(said, f"{settings.accept_at:g}", f"{settings.suggest_at:g}")
+
+
+def _unmet(connection: Connection, workspace_id: UUID, names: Sequence[str]) -> dict[str, list[str]]:
+    """Those of the names that no document has a property of, each with names that are near it."""
+    if not names:
+        return {}
+    there = query.scalars(
+        connection, "SELECT DISTINCT name FROM document_property WHERE workspace_id = %s ORDER BY name", [workspace_id]
+    )
+    return {name: nearest(name, there) for name in names if name not in there}
