@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
@@ -38,7 +39,11 @@ _GOES_THROUGH = re.compile(
 _DROPPED_TABLES = re.compile(r"^DROP TABLE (?:IF EXISTS )?(.+?)(?: CASCADE)?$")
 _DROPPED_COLUMN = re.compile(r'DROP COLUMN (?:IF EXISTS )?"?(\w+)"?')
 _ALTERED_TABLE = re.compile(rf"^ALTER TABLE {_NAME}")
-_DELETED_ROWS = re.compile(rf"^(?:DELETE FROM|TRUNCATE) {_NAME}")
+_DELETED_ROWS = re.compile(
+    r"^DELETE FROM (?P<table>\w+)(?: (?!WHERE|USING)(?P<alias>\w+))?(?: USING (?P<using>.+?))?"
+    r"(?: WHERE (?P<where>.+))?$"
+)
+_TRUNCATED = re.compile(rf"^TRUNCATE {_NAME}$")
 _BODIES = re.compile(r"\$(\w*)\$.*?\$\1\$", re.DOTALL)  # of functions: what stands in them runs later
 
 
@@ -79,10 +84,12 @@ class Loss:
     Attributes:
         what: a table, or a column with its table.
         rows: of the table; of a column those in which it says something else than in a new row.
+        is_at_most: fewer rows may go: which, can only be told when the steps before have run.
     """
 
     what: str
     rows: int
+    is_at_most: bool = False
 
 
 def steps_up(connection: Connection, current: str | None, target: str) -> list[Step]:
@@ -114,10 +121,9 @@ def losses(connection: Connection, steps: list[Step]) -> list[Loss]:
     """What the steps of a downgrade delete of what there is. Counts rows: seconds, where tables are large."""
     found: dict[str, Loss] = {}
     for statement in (statement for step in steps for statement in step.statements):
-        for what, table, where in _deleted(connection, statement):
+        for what, table, count in _deleted(connection, statement):
             if what not in found and scalar(connection, "SELECT to_regclass(quote_ident(%s)) IS NOT NULL", [table]):
-                count = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(sql.Identifier(table), where)
-                found[what] = Loss(what, scalar(connection, count))
+                found[what] = _loss(connection, what, table, count)
     return [loss for loss in found.values() if loss.rows]
 
 
@@ -205,17 +211,33 @@ def _of_tables_there(connection: Connection, steps: list[Step]) -> list[Step]:
     ]
 
 
-def _deleted(connection: Connection, statement: str) -> Iterator[tuple[str, str, sql.Composable]]:
-    """What a statement deletes: its name, the table, and the condition of the rows that have it."""
+def _loss(connection: Connection, what: str, table: str, count: sql.SQL | sql.Composed) -> Loss:
+    try:
+        return Loss(what, scalar(connection, count))
+    except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable):
+        # It names what an earlier step makes.
+        return Loss(what, scalar(connection, _all_rows(table)), is_at_most=True)
+
+
+def _deleted(connection: Connection, statement: str) -> Iterator[tuple[str, str, sql.SQL | sql.Composed]]:
+    """What a statement deletes: its name, the table, and the statement that counts it."""
     flat = _flat(statement)
     for table in _dropped_tables((statement,)):
-        yield table, table, sql.SQL("true")
+        yield table, table, _all_rows(table)
     if altered := _ALTERED_TABLE.match(flat):
         for column in _DROPPED_COLUMN.findall(flat):
             default = scalar(connection, load_sql("column_default"), {"table": altered[1], "column": column})
             if default is not None:
-                says_more = sql.SQL("{} IS DISTINCT FROM ({})").format(sql.Identifier(column), sql.SQL(default))
-                yield f"{altered[1]}.{column}", altered[1], says_more
+                says_more = sql.SQL(" WHERE {} IS DISTINCT FROM ({})").format(sql.Identifier(column), sql.SQL(default))
+                yield f"{altered[1]}.{column}", altered[1], _all_rows(altered[1]) + says_more
+    if truncated := _TRUNCATED.match(flat):
+        yield f"rows of {truncated[1]}", truncated[1], _all_rows(truncated[1])
     if deleted := _DELETED_ROWS.match(flat):
-        # A condition is left out: it may rest on what steps before have made.
-        yield f"rows of {deleted[1]}", deleted[1], sql.SQL("true")
+        table, alias = deleted["table"], deleted["alias"] or deleted["table"]
+        tables = f"{table} AS {alias}" + (f", {deleted['using']}" if deleted["using"] else "")
+        count = f"SELECT count(DISTINCT {alias}.ctid) FROM {tables} WHERE {deleted['where'] or 'true'}"
+        yield f"rows of {table}", table, sql.SQL(count)  # the migration's own words
+
+
+def _all_rows(table: str) -> sql.Composed:
+    return sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))

@@ -17,6 +17,7 @@ from arcana_pipelines.cli.main import cli
 from arcana_pipelines.db import schema, upgrade_plan
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import DatabaseBusy, WrongUse
+from arcana_pipelines.retrieval.searcher import Searcher
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
 from arcana_pipelines.workspaces import lease
 from arcana_pipelines_tests.db import rows_of_releases
@@ -182,12 +183,13 @@ class TestWhatIsToldBefore:
         with old.database.connection() as connection:
             with connection.transaction():
                 connection.execute("UPDATE document SET is_internal = true WHERE deleted_at IS NOT NULL")
+                connection.execute("UPDATE source_page SET kind = 'ticket' WHERE title = 'Vacation policy'")
             lost = upgrade_plan.losses(
                 connection, upgrade_plan.steps_down(connection, schema.newest_revision(), BEFORE)
             )
-        assert [(loss.what, loss.rows) for loss in lost if loss.what.startswith("document")] == [
-            ("document.is_internal", 1)
-        ]
+        told = {loss.what: loss.rows for loss in lost if "document" in loss.what}
+        assert told == {"rows of document": 1, "document.is_internal": 1}, lost
+        assert not any(loss.is_at_most for loss in lost)
 
 
 class TestOtherReleases:
@@ -202,6 +204,21 @@ class TestOtherReleases:
     def test_a_schema_of_an_older_release_is_named_with_what_to_run(self, old: Harness) -> None:
         with pytest.raises(WrongUse, match=f"schema {BEFORE}; this release needs .* `arcana db upgrade`"):
             schema.require_current(old.database)
+
+    def test_a_server_that_searches_goes_on_when_the_schema_becomes_a_newer_one_and_none_begins(
+        self, old: Harness
+    ) -> None:
+        schema.upgrade(old.database)
+        with (
+            Searcher("acme", settings=old.database.settings) as before,
+            Searcher("acme", settings=old.database.settings) as after,
+        ):
+            assert before.search("vacation")
+            with old.database.connection() as connection, connection.transaction():
+                connection.execute("UPDATE alembic_version SET version_num = '9999'")
+            assert before.search("vacation days")
+            with pytest.raises(WrongUse, match="of a newer release"):
+                after.search("vacation")
 
 
 class TestCommands:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -106,7 +107,8 @@ def downgrade(to: str | None, dry_run: bool, no_backup: bool, yes: bool, as_json
     if not as_json:
         _print_steps([step.as_dict() for step in steps], {})
         for loss in lost:
-            say("  lost: {} ({} {})", loss.what, f"{loss.rows:,}", "row" if loss.rows == 1 else "rows")
+            most = "at most " if loss.is_at_most else ""
+            say("  lost: {} ({}{} {})", loss.what, most, f"{loss.rows:,}", "row" if loss.rows == 1 else "rows")
     if not dry_run:
         if running:
             raise WrongUse(
@@ -119,7 +121,7 @@ def downgrade(to: str | None, dry_run: bool, no_backup: bool, yes: bool, as_json
         print_json({
             "from": current, "revision": current if dry_run else target, "to": target,
             "steps": [step.as_dict() for step in steps],
-            "lost": [{"what": loss.what, "rows": loss.rows} for loss in lost],
+            "lost": [asdict(loss) for loss in lost],
             "runs": running, "backup": None if dry_run or dump is None else str(dump),
         })  # fmt: skip
     elif dry_run:

@@ -120,7 +120,7 @@ def _database(database: Database) -> Iterator[Finding]:
         return
     yield _tried("companies", lambda: _companies(database))
     yield _tried("serving", lambda: _serving(database))
-    yield _tried("sizes", lambda: _sizes(database))
+    yield _tried("tuning", lambda: _tuning(database))
     yield _tried("audit log", lambda: _audit_log(database))
     yield _tried("health", lambda: _health(database))
     yield _tried("size", lambda: _size(database))
@@ -354,7 +354,7 @@ def _cache(settings: Settings) -> str:
     return looked_at(settings)
 
 
-def _sizes(database: Database) -> str:
+def _tuning(database: Database) -> str:
     """What would suit the server better; none of it fails."""
     settings = database.settings
     most = settings.database_pool_size + settings.database_max_overflow
