@@ -176,6 +176,14 @@ def test_every_table_has_a_row_of_before_and_every_column_of_a_row_is_one(held: 
         assert {column for row in rows[name] for column in row} <= known
 
 
+def test_who_was_told_of_an_alert_is_not_told_again_by_another_release(acme: Harness, held: World) -> None:
+    _installed(acme, "0044", held)
+    schema.upgrade(acme.database, "0045")
+    assert acme.rows("SELECT receiver, told_at IS NOT NULL FROM alert_delivery") == [("webhook", True)]
+    schema.downgrade(acme.database, "0044")
+    assert acme.rows("SELECT told_at IS NOT NULL FROM alert") == [(True,)]
+
+
 def test_a_migration_that_is_released_is_never_changed() -> None:
     released = dict(reversed(line.split("  ")) for line in RELEASED.read_text(encoding="utf-8").splitlines())
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(VERSIONS.glob("[0-9]*"))}
