@@ -59,7 +59,7 @@ def test_what_was_rejected_since_does_not_come_back_with_the_version_before(
 def test_what_was_accepted_since_waits_for_nobody_in_the_version_before(library: Library, yes: Say) -> None:
     library.release("A", "B")
     (document,) = library.documents(1)
-    library.assign(document, "A", origin="nearest", hitl_required=True, confidence=0.5)
+    library.assign(document, "A", origin="rule", hitl_required=True, confidence=0.5)
     split(library)
     yes(library, document)
     library.roll_back()
