@@ -50,6 +50,9 @@ def print_report(ran: Ran) -> None:
             "{} files fetched, {} read; {} of {} have text",
             report.file_work.fetched, report.file_work.read, read, sum(count.files for count in report.files),
         )  # fmt: skip
+    if ran.classified:
+        documents = "1 document was" if ran.classified == 1 else f"{ran.classified:,} documents were"
+        say("{} looked at for topics: arcana taxonomy status {} says what has some", documents, slug)
     for name in ("skipped", "quarantined", "pending"):
         if pages[name]:
             say("[yellow]{} pages {}[/yellow]: arcana status {} says why", pages[name], name, slug)

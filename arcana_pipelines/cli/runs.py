@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from arcana_pipelines.cli.interrupts import interruptible
 from arcana_pipelines.cli.progress import progress
+from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.ledger import generations
@@ -18,6 +19,7 @@ from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.operations.reports import SyncReport, sync_report
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.sources.registry import check_source, require_platform
+from arcana_pipelines.taxonomy.counts import classified_since
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.workspaces import Workspace
 
@@ -29,11 +31,13 @@ class Ran:
     Attributes:
         seconds: how long it took here, waiting for other runs included.
         run_id: its id in Dagster; None: nothing had changed, and it was over without a run of Dagster's.
+        classified: documents that it looked at for topics.
     """
 
     report: SyncReport
     seconds: float
     run_id: str | None
+    classified: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON that `arcana sync` prints."""
@@ -57,6 +61,7 @@ def run_sync(
     """
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
+        began = query.scalar(connection, "SELECT now()")
     check_source(workspace.platform, workspace.source_config, workspace.credential_ref, slug, database)
     started = time.monotonic()
     if purpose == "sync" and mode is Mode.INCREMENTAL and not config.get("allow_removals"):
@@ -75,7 +80,8 @@ def run_sync(
         if generation is None:
             raise ArcanaError(f"The run {run_id} ended without a sync of '{slug}'.")
         report = sync_report(connection, workspace, generation)
-    return Ran(report, round(time.monotonic() - started, 3), run_id)
+        classified = classified_since(connection, workspace.workspace_id, began)
+    return Ran(report, round(time.monotonic() - started, 3), run_id, classified)
 
 
 def run_job(

@@ -66,6 +66,16 @@ class TopicCounts:
         }
 
 
+def classified_since(connection: Connection, workspace_id: UUID, time: datetime) -> int:
+    """How many documents were looked at for topics of the active version from a time on."""
+    statement = (
+        "SELECT count(*) FROM taxonomy_classified c JOIN taxonomy_version v USING (workspace_id, version) "
+        "WHERE c.workspace_id = %s AND v.state = 'active' AND c.classified_at >= %s"
+    )
+    number: int = query.scalar(connection, statement, [workspace_id, time])
+    return number
+
+
 @dataclass(frozen=True, slots=True)
 class UnknownPath:
     """A path that documents bring and the active version does not have.

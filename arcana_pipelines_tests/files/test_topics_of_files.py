@@ -17,6 +17,7 @@ from arcana_pipelines.cli.commands import file as file_command
 from arcana_pipelines.errors import TaxonomyNodeNotFoundError, TaxonomyRefused, UnknownTaxonomyVersion
 from arcana_pipelines.pipeline import added_files
 from arcana_pipelines.taxonomy.by_properties import give_missing
+from arcana_pipelines.taxonomy.counts import classified_since
 from arcana_pipelines.taxonomy.given import topics_of, unassign
 from arcana_pipelines.taxonomy.labels import spell_path
 from arcana_pipelines.workspaces import workspaces
@@ -140,3 +141,28 @@ def test_a_later_version_finds_them_by_their_nodes(acme: Harness, planted: UUID,
         assert give_missing(connection, planted).given == 1
         assert give_missing(connection, planted).given == 0
     assert topics(acme, planted, file) == {"Rights": "given"}
+
+
+def test_people_are_told_what_it_is_about_now_whether_it_was_there_or_not(
+    acme: Harness, planted: UUID, lease: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(lease, "AI/RAG")
+    told: list[str] = []
+    monkeypatch.setattr(file_command, "say", lambda markup, *texts: told.append(markup.format(*texts)))
+    CliRunner().invoke(file_command.command, ["add", "acme", str(lease), "--topic", "Law/Leases"])
+    assert "They are about 'Law/Leases' now." in told
+
+
+def test_a_sync_is_told_how_many_documents_were_looked_at_for_topics(acme: Harness, planted: UUID) -> None:
+    with acme.database.connection() as connection:
+        began = connection.execute("SELECT now()").fetchone()
+    assert began is not None
+    acme.world.add_page("Vacation policy", blocks="25 days a year.")
+    acme.settle()
+    acme.sync()
+    with acme.database.connection() as connection:
+        assert classified_since(connection, planted, began[0]) == 1
+    acme.sync()
+    with acme.database.connection() as connection:
+        now = connection.execute("SELECT now()").fetchone()
+        assert now is not None and classified_since(connection, planted, now[0]) == 0

@@ -29,7 +29,7 @@ from arcana_pipelines.pipeline.added_files import add_file, require_files, requi
 from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.retrieval.places import find_living_page
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.taxonomy.labels import read_path
+from arcana_pipelines.taxonomy.labels import read_path, spell_path
 from arcana_pipelines.workspaces import workspaces
 
 _STATES = click.Choice(["pending", "stored", "parsed", "skipped", "quarantined", "removed"])
@@ -105,6 +105,8 @@ def add(
                 left_out.append(LeftOut(each.path, error.strerror or "cannot be read"))
     if not as_json:
         _say_added(slug, added, left_out)
+        if added and about:
+            say("They are about {} now.", ", ".join(f"'{spell_path(path)}'" for path in about))
     is_new = any(each.outcome != "same" for each in added)
     ran = _synced(database, slug, is_new and then_sync, is_new, as_json)
     if as_json:
