@@ -33,7 +33,6 @@ LEAVE = "Everyone has 30 days of vacation a year."
 KOREAN = "모든 직원은 1년에 휴가 30일을 받는다."
 
 DROPPED = {
-    "alert": {"told_at"},
     "workspace": {"source_fingerprint"},
     "chunk": {"lexemes", "position"},
     "chunk_stage": {"lexemes", "embed_text"},

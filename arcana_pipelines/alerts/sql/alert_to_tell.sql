@@ -9,13 +9,13 @@ FROM alert_delivery d
 JOIN alert a USING (alert_id)
 CROSS JOIN LATERAL (SELECT coalesce(resolved_at, since) AS happened_at) news
 WHERE d.receiver = %(receiver)s
-  AND ((resolved_at IS NULL AND told_at IS NULL AND since <= now() - CASE cause
+  AND ((resolved_at IS NULL AND d.told_at IS NULL AND since <= now() - CASE cause
             WHEN 'stale' THEN interval '10 minutes'
             WHEN 'embedder_unreachable' THEN interval '1 minute'
             ELSE interval '0' END)
-       OR (resolved_at IS NOT NULL AND coalesce(told_at, unanswered_at) IS NOT NULL AND resolved_told_at IS NULL))
-  AND (unanswered_at IS NULL OR unanswered_at < happened_at
-       OR unanswered_at + greatest(interval '1 hour', unanswered_at - happened_at) <= now())
-ORDER BY failed_at NULLS FIRST, happened_at, a.alert_id
+       OR (resolved_at IS NOT NULL AND coalesce(d.told_at, d.unanswered_at) IS NOT NULL AND d.resolved_told_at IS NULL))
+  AND (d.unanswered_at IS NULL OR d.unanswered_at < happened_at
+       OR d.unanswered_at + greatest(interval '1 hour', d.unanswered_at - happened_at) <= now())
+ORDER BY d.failed_at NULLS FIRST, happened_at, a.alert_id
 LIMIT 1
 FOR UPDATE OF d SKIP LOCKED;

@@ -24,6 +24,7 @@ class Alert(Base):
 
     `workspace` is a slug, and empty for what concerns the installation; the row outlives its workspace, so that the end
     can be told. `subject` tells causes of the same kind apart. `detail` is text from outside.
+    `told_at`, `resolved_told_at` and `unanswered_at` are of releases that knew one receiver; nothing reads them now.
     """
 
     __tablename__ = "alert"
@@ -44,7 +45,10 @@ class Alert(Base):
     since: Mapped[Any] = now()
     last_seen_at: Mapped[Any] = now()
     resolved_at: Mapped[Any] = time()
+    told_at: Mapped[Any] = time()
+    resolved_told_at: Mapped[Any] = time()
     text: Mapped[str] = mapped_column(TEXT)
+    unanswered_at: Mapped[Any] = time()
 
 
 class AlertDelivery(Base):

@@ -102,8 +102,8 @@ SELECT figure.name, ARRAY[slug], figure.value FROM spent CROSS JOIN LATERAL (VAL
 WHERE figure.value IS NOT NULL
 UNION ALL
 SELECT 'arcana_alerts_untold', '{}', count(DISTINCT alert_id)::float8
-FROM alert JOIN alert_delivery USING (alert_id)
-WHERE resolved_at IS NULL AND told_at IS NULL AND unanswered_at IS NULL AND since < now() - interval '10 minutes'
+FROM alert JOIN alert_delivery d USING (alert_id)
+WHERE resolved_at IS NULL AND d.told_at IS NULL AND d.unanswered_at IS NULL AND since < now() - interval '10 minutes'
 UNION ALL
 SELECT 'arcana_component_state', ARRAY[component],
        max(CASE state WHEN 'ok' THEN 0 WHEN 'degraded' THEN 1 ELSE 2 END)::float8

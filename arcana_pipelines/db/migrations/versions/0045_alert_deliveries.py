@@ -30,7 +30,7 @@ def upgrade() -> None:
         )
         """
     )
-    # Until now the webhook was the only receiver.
+    # Until now the webhook was the only receiver. What the table of alerts says of it stays for releases before.
     op.execute(
         """
         INSERT INTO alert_delivery (alert_id, receiver, told_at, resolved_told_at, unanswered_at)
@@ -38,16 +38,9 @@ def upgrade() -> None:
         WHERE coalesce(told_at, unanswered_at) IS NOT NULL
         """
     )
-    op.execute("ALTER TABLE alert DROP COLUMN told_at, DROP COLUMN resolved_told_at, DROP COLUMN unanswered_at")
 
 
 def downgrade() -> None:
-    op.execute(
-        """
-        ALTER TABLE alert ADD COLUMN told_at TIMESTAMP WITH TIME ZONE,
-            ADD COLUMN resolved_told_at TIMESTAMP WITH TIME ZONE, ADD COLUMN unanswered_at TIMESTAMP WITH TIME ZONE
-        """
-    )
     # Who was told by e-mail alone is not told again by the webhook.
     op.execute(
         """
