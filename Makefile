@@ -52,12 +52,14 @@ API_PORT ?= 8000
 run: setup
 	@exec $(BIN)/arcana up --port $(PORT) --api-port $(API_PORT)
 
-# In .load, with the embedded database, and started as `make run` does.
+# In .load, with the embedded database, and started as `make run` does. The small model, as the multilingual one takes
+# minutes for each workspace (EMBEDDING_PROVIDER=local: that one).
 WORKSPACES ?= 20
 PAGES ?= 200
+OF_LOAD = ARCANA_HOME=$(CURDIR)/.load EMBEDDING_PROVIDER=$${EMBEDDING_PROVIDER:-local-small}
 load: setup
-	@env -u DATABASE_URL ARCANA_HOME=$(CURDIR)/.load $(BIN)/arcana seed --workspaces $(WORKSPACES) --pages $(PAGES)
-	@exec env -u DATABASE_URL ARCANA_HOME=$(CURDIR)/.load $(BIN)/arcana up --no-demo --port $(PORT) --api-port $(API_PORT)
+	@env -u DATABASE_URL $(OF_LOAD) $(BIN)/arcana seed --workspaces $(WORKSPACES) --pages $(PAGES)
+	@exec env -u DATABASE_URL $(OF_LOAD) $(BIN)/arcana up --no-demo --port $(PORT) --api-port $(API_PORT)
 
 test: setup
 	$(BIN)/python -m pytest -n auto -m "not long"
@@ -139,4 +141,4 @@ eval: setup
 	@$(BIN)/python -m arcana_pipelines_tests.evaluation $(ARGS)
 
 clean:
-	rm -rf $(VENV) .arcana build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf $(VENV) .arcana .load build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage
