@@ -22,6 +22,8 @@ from arcana_pipelines.taxonomy.nodes import Node
 TIE = 0.1
 # Suggested for a document: the nearest topic, and others that a person may choose instead.
 MOST = 3
+# Scores that differ by less are equal: sums of 32-bit products come out otherwise on another processor.
+_ROUNDING = 1e-5
 # So many of the nearest are looked at for one that is neither above nor below the first.
 _LOOKED_AT = 64
 _DECIMALS = 4  # the same vectors give the same numbers, whatever they were multiplied with at once
@@ -85,7 +87,7 @@ def suggestions(near: NDArray[Any], topics: Topics, without: Collection[int] = (
         without: places of topics that people have refused for the document.
     """
     spread = float(near.std()) if len(near) else 0.0
-    if spread == 0:
+    if spread < _ROUNDING:
         return []
     few = _nearest(near, _LOOKED_AT + len(without))
     found = _ranked([at for at in few if at not in without], near, spread, topics, without)
