@@ -21,6 +21,7 @@ NAMES = {
     "maintenance": "maintenance_sweep",
     "backup": "backup_sweep",
 }
+LOG_SWEEP, LOG_TIMES = "backup_log_sweep", "*/10 * * * *"  # no setting: it is how much a lost machine costs at most
 # A schedule has one job, and so there is one of audits for each asset that reads workspaces; all come at one time.
 AUDIT_SCHEDULES = {"notion_pages": NAMES["audit"], "support_tickets": "ticket_audit_sweep"}
 
@@ -33,7 +34,7 @@ def cron_of(times: ScheduleTimes, key: str) -> str:
 def times_by_name(times: ScheduleTimes) -> dict[str, str]:
     """When each of our schedules comes, those of audits first."""
     others = {name: cron_of(times, key) for key, name in NAMES.items() if key != "audit"}
-    return {**dict.fromkeys(AUDIT_SCHEDULES.values(), cron_of(times, "audit")), **others}
+    return {**dict.fromkeys(AUDIT_SCHEDULES.values(), cron_of(times, "audit")), **others, LOG_SWEEP: LOG_TIMES}
 
 
 def require_times(times: ScheduleTimes) -> None:

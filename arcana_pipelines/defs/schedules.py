@@ -11,7 +11,15 @@ from arcana_pipelines.defs.backups import wanted_backup, wanted_log
 from arcana_pipelines.defs.config import sync_config
 from arcana_pipelines.defs.jobs import AUDIT, BACKUP_JOB, CHECK_JOB, MAINTENANCE_JOB, QUALITY_JOB, READERS, SHIP_JOB
 from arcana_pipelines.defs.partitions import workspaces
-from arcana_pipelines.defs.schedule_times import AUDIT_SCHEDULES, NAMES, ZONE, cron_of, require_times
+from arcana_pipelines.defs.schedule_times import (
+    AUDIT_SCHEDULES,
+    LOG_SWEEP,
+    LOG_TIMES,
+    NAMES,
+    ZONE,
+    cron_of,
+    require_times,
+)
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.evaluation.quality import asked_workspaces
 from arcana_pipelines.settings import ScheduleTimes
@@ -53,9 +61,9 @@ def schedules(times: ScheduleTimes) -> list[dg.ScheduleDefinition]:
             wanted_backup,
         ),
         dg.ScheduleDefinition(
-            name="backup_log_sweep",
+            name=LOG_SWEEP,
             job_name=SHIP_JOB,
-            cron_schedule="*/10 * * * *",
+            cron_schedule=LOG_TIMES,
             execution_timezone=cron_of(times, ZONE),
             default_status=dg.DefaultScheduleStatus.RUNNING,
             description="Put the server's log of changes beside its backups, where BACKUP_WAL is on.",
