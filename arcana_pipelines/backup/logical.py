@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from arcana_pipelines.backup.vault import Part, PartWriter, Vault
-from arcana_pipelines.db.client_programs import Unusable, environment_for, find_program, words
+from arcana_pipelines.db.client_programs import Unusable, environment_for, find_program, run_quietly, words
+from arcana_pipelines.db.dump import OF_DUMPS
 from arcana_pipelines.db.engine import DAGSTER_SCHEMA, Connection, Database
 from arcana_pipelines.db.query import scalar, scalars
 from arcana_pipelines.errors import BackupFailed, RestoreFailed
 
 PART = "database"
 
-LOCK_TIMEOUT_MILLISECONDS = 15 * 60 * 1000
 _PIECE = 1024 * 1024
 # A line of a dump's list: its number, two ids, the kind. The superuser makes these, and rights are given anew.
 _NEVER = re.compile(r"\d+; \d+ \d+ (SCHEMA|EXTENSION|ACL|DEFAULT ACL|COMMENT - SCHEMA|COMMENT - EXTENSION) ")
@@ -47,12 +47,7 @@ def dump(vault: Vault, folder: str, database: Database, connection: Connection, 
         process = subprocess.Popen(
             [
                 program.path,
-                "--no-password",
-                "--format=custom",
-                "--compress=1",
-                "--no-unlogged-table-data",
-                "--enable-row-security",  # policies bind the owner, too, and let him read everything
-                f"--lock-wait-timeout={LOCK_TIMEOUT_MILLISECONDS}",
+                *OF_DUMPS,
                 f"--snapshot={snapshot}",
                 *(f'--schema="{name}"' for name in schemas),
                 f"--dbname={address.shown}",
@@ -112,19 +107,16 @@ def load(dumped: Path, database: Database, jobs: int) -> None:
     for lines in (first, last):
         with _listed(lines, dumped.parent) as file:
             arguments = ["--no-owner", "--no-acl", "--exit-on-error", f"--jobs={jobs}", f"--use-list={file}"]
-            done = subprocess.run(
-                [program, "--no-password", *arguments, f"--dbname={database.address.shown}", dumped],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                check=False,
-            )
-        if done.returncode:
-            message = words(done.stderr, done.returncode, database.address)
-            raise RestoreFailed(f"The database could not be restored: {program} said: {message}")
+            command: list[str | Path] = [
+                program,
+                "--no-password",
+                *arguments,
+                f"--dbname={database.address.shown}",
+                dumped,
+            ]
+            said = run_quietly(command, environment, database.address)
+        if said is not None:
+            raise RestoreFailed(f"The database could not be restored: {program} said: {said}")
 
 
 def jobs_here() -> int:

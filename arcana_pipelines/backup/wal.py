@@ -13,7 +13,6 @@ import logging
 import os
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from arcana_pipelines.backup.manifest import Manifest
 from arcana_pipelines.backup.places import Kept
 from arcana_pipelines.backup.sealing import PIECE_BYTES
 from arcana_pipelines.backup.vault import Vault
-from arcana_pipelines.db.client_programs import Unusable, environment_for, find_program, words
+from arcana_pipelines.db.client_programs import Unusable, environment_for, find_program, run_quietly
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import BackupDamaged, BackupFailed, BackupRefused, RestoreRefused
 
@@ -98,23 +97,17 @@ def ship(vault: Vault, database: Database) -> Shipped:
             environment = environment_for(address)
         except Unusable as error:
             raise BackupFailed(f"The log of changes could not be read: {error}.") from None
-        done = subprocess.run(
+        said = run_quietly(
             [
                 program.path, "--no-password", "--no-loop", f"--slot={SLOT}", f"--directory={folder}",
                 f"--endpos={_written(end - 1)}", "--status-interval=1", f"--dbname={address.shown}",
             ],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            timeout=_SECONDS,
-            check=False,
+            environment,
+            address,
+            _SECONDS,
         )  # fmt: skip
-        if done.returncode:
-            message = words(done.stderr, done.returncode, address)
-            raise BackupFailed(f"The log of changes could not be read: {program.path} said: {message}")
+        if said is not None:
+            raise BackupFailed(f"The log of changes could not be read: {program.path} said: {said}")
         number, size = _put(vault, folder, system_id)
         vault.place.settle()
         for path in folder.iterdir():

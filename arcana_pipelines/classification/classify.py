@@ -12,12 +12,14 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from arcana_pipelines.classification import rules as rules_
 from arcana_pipelines.classification.calibration import Curve, curve_of, uncalibrated
 from arcana_pipelines.classification.nearest import Suggestion, Topics, suggestions
+from arcana_pipelines.classification.review import queue_counts
 from arcana_pipelines.classification.rules import Rule, matches_of, rules_of
 from arcana_pipelines.classification.topic_vectors import compare, embed_topics, read_topics
 from arcana_pipelines.db.deadlocks import again_after_deadlock
@@ -122,7 +124,7 @@ def classify(
     settle_unknown_paths(connection, workspace_id)
     counts = topic_counts(connection, workspace_id)
     key = {"workspace_id": workspace_id, "version": active.version}
-    queued, ended = connection.execute(load_sql("queued_and_ended"), key).fetchone() or (0, 0)
+    ended = scalar(connection, load_sql("topics_ended"), key)
     return ClassificationReport(
         active.version,
         work.classified,
@@ -131,7 +133,7 @@ def classify(
         work.embedded,
         work.decisions,
         counts[0] if counts else None,
-        queued,
+        queue_counts(connection, workspace_id).documents,
         ended,
         work.notes,
     )
@@ -179,7 +181,7 @@ class _Work:
 
     def has_work(self) -> bool:
         """Whether any document is to be classified."""
-        return bool(self._waiting(UUID(int=0), 1) or self._moved())
+        return bool(self._waiting(UUID(int=0), 1) or self._moved)
 
     def embed(self, open_embedder: OpenEmbedder, batch_size: int, terms: PricingPolicy) -> None:
         """Give every topic its vector; where that fails, rules alone are followed."""
@@ -215,9 +217,8 @@ class _Work:
             )
 
     def _batches(self) -> Iterator[Sequence[UUID]]:
-        moved = self._moved()
-        for start in range(0, len(moved), BATCH):
-            yield moved[start : start + BATCH]
+        for start in range(0, len(self._moved), BATCH):
+            yield self._moved[start : start + BATCH]
         last = UUID(int=0)
         while batch := self._waiting(last, BATCH):
             last = batch[-1]
@@ -227,6 +228,7 @@ class _Work:
         parameters = {**self._key, "logic": self.logic, "build": self._build_id, "last": last, "most": most}
         return scalars(self._connection, load_sql("documents_waiting"), parameters)
 
+    @cached_property
     def _moved(self) -> list[UUID]:
         """Documents of which a rule holds now, or no more, because a page above them is called otherwise."""
         moved: set[UUID] = set()

@@ -20,15 +20,16 @@ from psycopg import sql
 
 from arcana_pipelines.classification.nearest import Topics, scores
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.query import scalars
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.budget import Budget
 from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.embedding.language_means import means_of
 from arcana_pipelines.embedding.packing import batches, sendable, texts_at_once
-from arcana_pipelines.embedding.prices import PricingPolicy, cost
+from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.embedding.protocol import OpenEmbedder, Vectors
-from arcana_pipelines.embedding.requests import RequestOutcome, send
-from arcana_pipelines.embedding.store import StoreKey, Usage, count, store
+from arcana_pipelines.embedding.requests import RequestOutcome, send, store_embedded
+from arcana_pipelines.embedding.store import StoreKey
 from arcana_pipelines.indexes.builds import Build, chunk_table
 from arcana_pipelines.taxonomy.nodes import Node
 
@@ -74,8 +75,8 @@ def embed_topics(
     """
     key = StoreKey(build.workspace_id, build.embedding_model, build.dimensions)
     texts = {_hash(text): text for node in nodes for text in _read_by(build, node)}
-    known = connection.execute(load_sql("topics_known"), {**build.params, "hashes": list(texts)}).fetchall()
-    missing = [(text_hash, text) for text_hash, text in texts.items() if (text_hash,) not in set(known)]
+    known = set(scalars(connection, load_sql("topics_known"), {**build.params, "hashes": list(texts)}))
+    missing = [(text_hash, text) for text_hash, text in texts.items() if text_hash not in known]
     if not missing:
         return 0
     budget = Budget(connection, build.workspace_id, key.model, terms)
@@ -167,14 +168,8 @@ class _Reading:
 
 
 def _store(connection: Connection, key: StoreKey, outcome: RequestOutcome, budget: Budget) -> int:
-    texts, tokens = 0, outcome.probed
     with connection.transaction():
-        for batch, embedded in outcome.embedded:
-            counts = embedded.counts or [text.tokens for text in batch]
-            store(connection, key, [text.text_hash for text in batch], embedded.vectors, counts)
-            texts += len(batch)
-            tokens += embedded.tokens
-        count(connection, key, Usage(texts, tokens, cost(tokens, budget.price)))
+        texts = store_embedded(connection, key, outcome, budget.price).texts
         refused = {
             "workspace_id": key.workspace_id, "model": key.model, "dimensions": key.dimensions,
             "hashes": [text_hash for text_hash, _ in outcome.refused],

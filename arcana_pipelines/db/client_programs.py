@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,13 +73,30 @@ def environment_for(address: Address) -> dict[str, str]:
     return environment
 
 
-def last_words(done: subprocess.CompletedProcess[str], address: Address) -> str:
-    """What a program that failed said, without secrets."""
-    return words(done.stderr, done.returncode, address)
+def run_quietly(
+    arguments: Sequence[str | Path], environment: dict[str, str], address: Address, seconds: float | None = None
+) -> str | None:
+    """Run a program to its end; None: it went well. Else what it said, without secrets.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer than `seconds`, and was ended.
+    """
+    done = subprocess.run(
+        arguments,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        timeout=seconds,
+        check=False,
+    )
+    return words(done.stderr, done.returncode, address) if done.returncode else None
 
 
 def words(said: str, code: int, address: Address) -> str:
-    """As `last_words`, of what it said and its exit code."""
+    """What a program that failed said, without secrets; or with which code it ended."""
     return " ".join(address.without_secrets(said).split())[:_LONGEST_REASON] or f"nothing, and ended with {code}"
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
-from arcana_pipelines.db.client_programs import Program, Unusable, environment_for, find_program, last_words
+from arcana_pipelines.db.client_programs import Program, Unusable, environment_for, find_program, run_quietly
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.query import scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
@@ -17,6 +16,16 @@ load_sql = statements_beside(__file__)
 
 # Another session may hold a table for itself; a dump waits no longer than this for it.
 LOCK_TIMEOUT_MILLISECONDS = 15 * 60 * 1000
+# What every `pg_dump` of ours is told.
+OF_DUMPS = (
+    "--no-password",
+    "--format=custom",
+    "--compress=1",
+    "--no-unlogged-table-data",
+    # Policies bind the owner, too, and let him read everything.
+    "--enable-row-security",
+    f"--lock-wait-timeout={LOCK_TIMEOUT_MILLISECONDS}",
+)
 
 
 def backup_folder(home: Path) -> Path:
@@ -73,30 +82,15 @@ def _run(program: Program, database: Database, relations: list[str], file: Path)
         environment = environment_for(address)
     except Unusable as error:
         raise _failed(str(error)) from None
-    done = subprocess.run(
-        [
-            program.path,
-            "--no-password",
-            "--format=custom",
-            "--compress=1",
-            "--no-unlogged-table-data",
-            # Policies bind the owner, too, and let him read everything.
-            "--enable-row-security",
-            f"--lock-wait-timeout={LOCK_TIMEOUT_MILLISECONDS}",
-            f"--file={file}",
-            *(f"--table={relation}" for relation in relations),
-            f"--dbname={address.shown}",
-        ],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        raise _failed(f"{program.path} said: {last_words(done, address)}")
+    arguments = [
+        *OF_DUMPS,
+        f"--file={file}",
+        *(f"--table={relation}" for relation in relations),
+        f"--dbname={address.shown}",
+    ]
+    said = run_quietly([program.path, *arguments], environment, address)
+    if said is not None:
+        raise _failed(f"{program.path} said: {said}")
 
 
 def _able_to_read(server: int, is_encrypted: bool, is_embedded: bool) -> Program:

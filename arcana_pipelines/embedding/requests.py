@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from decimal import Decimal
 
+from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.embedding.budget import Budget
 from arcana_pipelines.embedding.packing import Text
+from arcana_pipelines.embedding.prices import cost
 from arcana_pipelines.embedding.protocol import Embedded, Embedder
+from arcana_pipelines.embedding.store import StoreKey, Usage, count, store
 from arcana_pipelines.errors import EmbeddingFailed, InputRejected
 from arcana_pipelines.net.in_flight import in_flight
 from arcana_pipelines.net.workers import worker_threads
@@ -31,6 +35,26 @@ class RequestOutcome:
     refused: list[tuple[bytes, str]] = field(default_factory=list)
     probed: int = 0
     failure: EmbeddingFailed | None = None
+
+
+def store_embedded(
+    connection: Connection, key: StoreKey, outcome: RequestOutcome, price: Decimal | None, seconds: float = 0.0
+) -> Usage:
+    """Store what one request brought, with what it cost, in the caller's transaction. What was refused is left to them.
+
+    Args:
+        price: of a million tokens, in US dollars; None: not known.
+        seconds: how long the request took.
+    """
+    texts, tokens = 0, outcome.probed
+    for batch, embedded in outcome.embedded:
+        counts = embedded.counts or [text.tokens for text in batch]
+        store(connection, key, [text.text_hash for text in batch], embedded.vectors, counts)
+        texts += len(batch)
+        tokens += embedded.tokens
+    usage = Usage(texts, tokens, cost(tokens, price), seconds)
+    count(connection, key, usage)
+    return usage
 
 
 def send(embedder: Embedder, groups: Iterator[list[Text]], budget: Budget) -> Iterator[RequestOutcome]:

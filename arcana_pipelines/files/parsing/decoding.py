@@ -8,16 +8,9 @@ import unicodedata
 
 from charset_normalizer import from_bytes
 
+from arcana_pipelines.files.byte_order_marks import BYTE_ORDER_MARKS
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 
-# The longer marks first: that of UTF-32 begins with that of UTF-16.
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 _HEAD = 2048  # bytes in which a page or a book says how it is encoded
 _DECLARED = re.compile(
     rb"""(?:<meta[^>]{1,200}?charset|<\?xml[^>]{1,200}?encoding)\s*=\s*["']?\s*([\w.:-]{2,40})""", re.I
@@ -63,7 +56,7 @@ def decode_marked_up(data: bytes) -> str:
         Unreadable: it is no text.
     """
     declared = _DECLARED.search(data, 0, _HEAD)
-    if declared is None or data.startswith(tuple(mark for mark, _ in _MARKS)) or b"\x00" in data[:_HEAD]:
+    if declared is None or data.startswith(tuple(mark for mark, _ in BYTE_ORDER_MARKS)) or b"\x00" in data[:_HEAD]:
         return decode(data)
     name = declared[1].decode("ascii").lower()
     try:
@@ -78,7 +71,7 @@ def decode_marked_up(data: bytes) -> str:
 
 
 def _decoded(data: bytes) -> str:
-    for mark, codec in _MARKS:
+    for mark, codec in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(codec, "replace")
     if b"\x00" in data[:_SAMPLE]:

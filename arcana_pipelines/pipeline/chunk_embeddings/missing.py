@@ -17,10 +17,10 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.budget import Budget
 from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.embedding.packing import batches, sendable, texts_at_once
-from arcana_pipelines.embedding.prices import PricingPolicy, cost
+from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.embedding.protocol import Embedder, OffersBatches, OpenEmbedder
-from arcana_pipelines.embedding.requests import RequestOutcome, send
-from arcana_pipelines.embedding.store import StoreKey, Usage, count, store
+from arcana_pipelines.embedding.requests import RequestOutcome, send, store_embedded
+from arcana_pipelines.embedding.store import StoreKey, Usage
 from arcana_pipelines.indexes.builds import Build, live_builds
 from arcana_pipelines.ledger import generations
 from arcana_pipelines.ledger.counters import Counters, EmbeddingCounts
@@ -166,14 +166,7 @@ def _store(
     seconds: float,
 ) -> Usage:
     """Store what came of one request, with what it cost, in one transaction."""
-    texts, tokens = 0, outcome.probed
     with connection.transaction():
-        for batch, embedded in outcome.embedded:
-            counts = embedded.counts or [text.tokens for text in batch]
-            store(connection, key, [text.text_hash for text in batch], embedded.vectors, counts)
-            texts += len(batch)
-            tokens += embedded.tokens
-        usage = Usage(texts, tokens, cost(tokens, price), seconds)
-        count(connection, key, usage)
+        usage = store_embedded(connection, key, outcome, price, seconds)
         reject(connection, generation, key, outcome.refused)
     return usage

@@ -14,14 +14,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-# UTF-32's mark begins with UTF-16's, so it stands first.
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
+from arcana_pipelines.files.byte_order_marks import BYTE_ORDER_MARKS
+
 _LONGEST_CHARACTER = 4
 # So much is looked at to tell a code page: enough for any language, and quick for a large table.
 _SAMPLE = 64 * 1024
@@ -72,7 +66,7 @@ def is_rubbish(text: str) -> bool:
 
 
 def _decoded(data: bytes, whole: bool) -> tuple[str, str | None]:
-    for mark, encoding in _MARKS:
+    for mark, encoding in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return _known(data[len(mark) :], encoding, whole)
     text = _strict(data, "utf-8", whole)

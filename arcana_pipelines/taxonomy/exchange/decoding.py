@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 
 from arcana_pipelines.errors import TaxonomyRefused
+from arcana_pipelines.files.byte_order_marks import BYTE_ORDER_MARKS
 
-# That of UTF-32 begins with that of UTF-16, so it stands first.
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 _HANGUL = re.compile("[가-힣]")
 _HANJA = re.compile("[\u4e00-\u9fff\uf900-\ufaff]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
@@ -39,7 +31,7 @@ def decode(data: bytes, name: str) -> str:
 
 
 def _decoded(data: bytes) -> str | None:
-    for mark, codec in _MARKS:
+    for mark, codec in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return _strictly(data[len(mark) :], codec)
     if 0 in data[:_SAMPLE]:
