@@ -200,5 +200,5 @@ class _Making:
         return made
 
 
-# In UTC, to the second.
-_ID = "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD\"T\"HH24MISS\"Z\"'), now()"
+# In UTC, to the microsecond: of two backups within a second the newer one is known.
+_ID = "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD\"T\"HH24MISS.US\"Z\"'), now()"

@@ -15,7 +15,7 @@ from arcana_pipelines.errors import BackupDamaged, BackupRefused
 Kind = Literal["full", "incremental", "logical"]
 
 FORMAT = 1
-_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
+_ID = re.compile(r"[0-9]{8}T[0-9]{6}(\.[0-9]{6})?Z-[0-9a-f]{6}")
 _FILE = "manifest"
 
 

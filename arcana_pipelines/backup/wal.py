@@ -249,7 +249,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _begun(each: Manifest) -> datetime:
-    return datetime.strptime(each.backup_id[:16] + "+0000", "%Y%m%dT%H%M%SZ%z")
+    return datetime.fromisoformat(each.backup_id.split("-")[0])
 
 
 def _folder(system_id: str) -> str:
