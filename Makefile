@@ -122,8 +122,10 @@ slow: setup
 	$(BIN)/python benchmarks/file_histories.py --steps 2000
 	$(BIN)/python benchmarks/ticket_histories.py --steps 3000
 
-# Ten thousand requests that the OpenAPI document allows, and some that it does not.
+# Ten thousand requests that the OpenAPI document allows, and some that it does not; and other examples for the tests of
+# properties than the same ones that `make test` tries.
 fuzz: setup
+	$(BIN)/python -m pytest -q -n auto -m "hypothesis and not long" --hypothesis-profile=others
 	SCHEMA_REQUESTS=12000 $(BIN)/python -m pytest -q arcana_pipelines_tests/web/test_openapi.py
 
 # Each prints its figures beside their targets; the others go on when one misses a target.

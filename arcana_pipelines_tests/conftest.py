@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pydantic._internal import _fields
 
@@ -24,6 +25,12 @@ pytest_plugins = [
     "arcana_pipelines_tests.observing.spans",
     "arcana_pipelines_tests.tenants",
 ]
+
+# The same examples wherever and whenever: what fails, fails again. Others, which `make fuzz` tries:
+# --hypothesis-profile=others
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("others", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("same")
 
 # Hundreds of tests make an API, for which pydantic parses the modules of the same dataclasses once for each of them, to
 # read their docstrings: half of the time that it takes.

@@ -192,8 +192,9 @@ def guard_line(line: str) -> str:
     if not line or line[0] not in _LINE_OPENERS or (match := _LINE_START.match(line)) is None:
         return line
     at = match.end(2) if match.group(2) else 0
-    # Of a divider all: what would be left of it behind the first might end an emphasis that begins in a line above.
-    run = len(line) - at - len(line[at:].lstrip(line[at])) if line[at] in "*_" else 1
+    # Of a divider or a fence all: what would be left of it behind the first might end an emphasis, or something crossed
+    # out, that begins in a line above.
+    run = len(line) - at - len(line[at:].lstrip(line[at])) if line[at] in "*_~" else 1
     return line[:at] + f"\\{line[at]}" * run + line[at + run :]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from arcana_pipelines.markdown.inline import guard_line, guard_task
+from arcana_pipelines.markdown.inline import guard_line, guard_task, read_inline
 
 DEEPEST = 20
 """Lists are indented so far and no further: a text must not grow with the square of its depth."""
@@ -47,8 +47,10 @@ class Layout:
 
     def heading(self, level: int, text: str) -> None:
         """A heading; it is one line."""
+        if "\n" in text:  # in one line other characters read as markup than in two
+            text = read_inline(text.replace("\n", " "))
         if text:
-            self.block(f"{'#' * min(level, 6)} {' '.join(text.split(chr(10)))}")
+            self.block(f"{'#' * min(level, 6)} {text}")
 
     def quote(self, text: str) -> None:
         """Quoted text."""

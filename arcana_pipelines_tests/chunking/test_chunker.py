@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from arcana_pipelines.chunking.chunker import Chunk, chunk_document
@@ -71,7 +71,6 @@ _code = st.lists(_sentence, min_size=1, max_size=20).map(lambda lines: "\n".join
 
 @pytest.mark.slow
 @given(st.lists(_block, max_size=12), st.sampled_from([SMALL_MODEL, "cl100k_base"]))
-@settings(deadline=None)
 def test_every_word_is_in_a_chunk_in_order(blocks: list[str], model: str) -> None:
     text = "\n\n".join(blocks)
     found = chunks(text, SMALL, model)
@@ -85,7 +84,6 @@ def test_every_word_is_in_a_chunk_in_order(blocks: list[str], model: str) -> Non
     st.sampled_from([SMALL_MODEL, "cl100k_base"]),
     st.sampled_from([0, 8, 16]),
 )
-@settings(deadline=None)
 def test_no_chunk_is_longer_than_the_maximum_and_what_it_repeats(blocks: list[str], model: str, overlap: int) -> None:
     how = ChunkerSettings(32, 64, overlap)
     count = vocabulary(model).count

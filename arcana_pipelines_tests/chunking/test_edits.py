@@ -114,7 +114,7 @@ def test_inside_a_long_block_an_edit_stays_where_it_is(blocks_of: str) -> None:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_renamed_heading_changes_what_is_in_its_section_and_no_more(seed: int) -> None:
     rng = random.Random(seed)
     blocks = sections(rng)

@@ -94,6 +94,9 @@ BLOCKS = st.one_of(
 @pytest.mark.slow
 @given(st.lists(BLOCKS, max_size=6))
 @example([Block("text", "*1\n***")])
+@example([Block("text", "1~~\n~~~")])
+@example([Block("heading", "`\n`")])
+@example([Block("heading", "\\\n1")])
 @settings(max_examples=300)
 def test_the_normal_form_of_a_files_text_is_that_text(blocks: list[Block]) -> None:
     text = written(blocks).text

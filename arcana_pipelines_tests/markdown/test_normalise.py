@@ -364,7 +364,7 @@ TEXTS = st.lists(MARKUP | st.text(max_size=4), max_size=16).map("".join)
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS)
 def test_the_normal_form_is_its_own_normal_form(source: str) -> None:
     once = normalise(source).text
@@ -375,7 +375,7 @@ def test_the_normal_form_is_its_own_normal_form(source: str) -> None:
     assert not re.search(r"\n\n\n| $", outside_code.replace("```", ""), re.M) or "`" in source
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(st.lists(st.text("abc한글xyz", min_size=1), min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_words_survive_any_markup_around_them(content: list[str], random) -> None:  # type: ignore[no-untyped-def]
     around = [

@@ -100,7 +100,7 @@ def spelled(text: str) -> list[str]:
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=400)
 @given(st.lists(st.builds(str.format, st.sampled_from(FORMS), PROSE), min_size=1, max_size=5))
 def test_prose_about_tags_loses_no_word(paragraphs: list[str]) -> None:
     source = "\n\n".join(paragraphs)

@@ -43,7 +43,7 @@ class Counted:
             yield fate
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(fates=FATES, threads=THREADS, window=WINDOWS)
 def test_every_item_comes_back_once_with_its_own_call_and_never_more_than_the_window_are_out(fates, threads, window):
     items, seen = Counted(fates), []
@@ -60,7 +60,7 @@ def test_every_item_comes_back_once_with_its_own_call_and_never_more_than_the_wi
     assert items.most <= window
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(fates=FATES, threads=THREADS, window=WINDOWS, stop=st.integers(0, 40))
 def test_a_consumer_that_fails_cancels_what_has_not_begun(fates, threads, window, stop):
     begun: list[int] = []
@@ -99,7 +99,7 @@ def test_calls_that_have_not_begun_when_the_consumer_fails_never_begin():
     assert begun in ([0], [0, 1]), "the second may have begun before the first was looked at"
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(count=st.integers(1, 30), window=WINDOWS, room=st.integers(1, 5))
 def test_none_waits_until_the_consumer_has_seen_a_call_end(count, window, room):
     out = most = 0

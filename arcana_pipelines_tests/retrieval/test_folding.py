@@ -63,7 +63,7 @@ def repetitive(draw: st.DrawFn) -> list[str]:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(repetitive(), st.integers(1, 30))
 def test_the_same_is_folded_as_by_comparing_all_texts_in_full(texts: list[str], most: int) -> None:
     assert folded(texts, most) == compared_in_full(texts, most)

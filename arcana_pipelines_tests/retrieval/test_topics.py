@@ -474,7 +474,7 @@ def test_a_rule_that_gives_topics_asks_for_none() -> None:
 PATHS = st.sampled_from([path for leaf in TREE for path in (leaf, leaf.partition("/")[0])])
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     topics=st.dictionaries(st.sampled_from([*TITLES, "Grease the crane"]), st.sets(PATHS, max_size=4), max_size=7),
     waiting=st.sets(st.sampled_from(TITLES), max_size=2),

@@ -405,7 +405,7 @@ TYPED = st.sampled_from(
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.tuples(

@@ -147,7 +147,7 @@ WORDS = ("주문", "oven", "예산", "lamp", "a (b)", "c, d", "#1?", "100%")
 
 @pytest.mark.slow
 @given(data=st.data(), flat=st.booleans())
-@settings(max_examples=60, derandomize=True, deadline=None)
+@settings(max_examples=60)
 def test_however_columns_and_views_are_arranged_each_row_is_one_page_with_its_properties(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, flat: bool
 ) -> None:

@@ -417,7 +417,7 @@ needs_recordings = pytest.mark.skipif(
 
 @pytest.mark.slow
 @needs_recordings
-@settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_damaged_object_is_read_without_an_error_and_keeps_its_text(data: st.DataObject) -> None:
     item = data.draw(damaged())

@@ -65,7 +65,7 @@ def test_odd_shapes_give_the_best_text_there_is() -> None:
     assert page_links([{"type": "mention", "mention": None}, {"text": "x", "href": 3}]) == []
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.tuples(st.text("ab*_~`$[](){}<>\\&;/!|#- 한", max_size=8), st.sampled_from(["text", "code", "math"])),

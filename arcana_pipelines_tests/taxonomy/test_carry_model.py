@@ -257,7 +257,7 @@ def assigned(library: Library, case: Case) -> list[UUID]:
 
 @pytest.mark.slow
 @given(case=cases())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_topics_are_carried_as_the_rules_say(database: Database, case: Case) -> None:
     with closing(Library(database, f"case-{next(_numbers)}")) as library:
         library.release(*case.first())

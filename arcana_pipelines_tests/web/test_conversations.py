@@ -130,7 +130,7 @@ class TestTurns:
         with served(companies) as after, after.with_key(key) as client:
             assert ask(client, path, "and a year?")["taken_with"] == [VACATION]
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, suppress_health_check=list(HealthCheck))
     @given(
         st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60), max_size=4)
     )

@@ -47,7 +47,7 @@ def test_every_answer_is_one_that_the_document_describes(api: Api, capsys: pytes
         for operation in operations:
 
             @settings(
-                max_examples=max(5, REQUESTS // len(operations)), deadline=None, database=None, derandomize=True,
+                max_examples=max(5, REQUESTS // len(operations)),
                 phases=[Phase.generate], suppress_health_check=list(HealthCheck),
             )  # fmt: skip
             @given(
