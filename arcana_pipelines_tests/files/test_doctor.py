@@ -54,7 +54,9 @@ def test_a_bucket_is_named_with_where_it_is_and_nothing_is_written_there(
 ) -> None:
     bucket = ministack.new_bucket()
     host = ministack.endpoint.removeprefix("http://")
-    assert told(**ministack.environment(bucket)) == [(True, f"the bucket '{bucket}' ({host}) answers")]
+    assert told(**ministack.environment(bucket)) == [
+        (True, f"the bucket '{bucket}' ({host}) answers; it encrypts what it keeps (AES256)")
+    ]
     assert "Contents" not in ministack.client().list_objects_v2(Bucket=bucket)
 
 

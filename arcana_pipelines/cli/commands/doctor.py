@@ -41,6 +41,7 @@ from arcana_pipelines.monitoring.installation import installation_state
 from arcana_pipelines.multilingual_e5.weights import checked_weights, weights_problem
 from arcana_pipelines.observing import traces
 from arcana_pipelines.operations.database_advice import advice, machine_of, server_sizes
+from arcana_pipelines.operations.encryption import in_public, is_encrypted_volume, ways
 from arcana_pipelines.operations.source_tokens import token_checks
 from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.workspaces.workspaces import list_all
@@ -79,10 +80,11 @@ def _findings() -> Iterator[Finding]:
     yield _tried("schedules", lambda: _schedules(settings))
     installed = _tried("installation", lambda: _installation(settings))
     yield installed
+    targets: dict[str, str] = {}
     if installed[1]:
         database = Database(settings)
         click.get_current_context().call_on_close(database.close)
-        yield from _database(database)
+        yield from _database(database, targets)
         yield from _secrets_in_reach(settings)
     if settings.embedding_provider == "local" or weights_problem() is None:
         yield _tried("weights", _weights)
@@ -101,10 +103,14 @@ def _findings() -> Iterator[Finding]:
     yield from _backups(settings)
     yield from _alerts(settings)
     yield _tried("monitoring", lambda: _monitoring(settings))
+    yield _tried("encryption", lambda: _encryption(settings, targets))
 
 
-def _database(database: Database) -> Iterator[Finding]:
-    """The server, the schema, and what needs both; what cannot be reached is told once."""
+def _database(database: Database, places: dict[str, str]) -> Iterator[Finding]:
+    """The server, the schema, and what needs both; what cannot be reached is told once.
+
+    `places` gets where targets are.
+    """
     server = _tried("database", lambda: _server(database))
     yield server
     if not server[1]:
@@ -126,7 +132,7 @@ def _database(database: Database) -> Iterator[Finding]:
     yield _tried("size", lambda: _size(database))
     yield from _stored_tokens(database)
     yield from _indexes(database)
-    yield from _targets(database)
+    yield from _targets(database, places)
     yield from _models(database)
     for name, check in token_checks(database, SECONDS):
         yield _tried(name, check)
@@ -287,10 +293,11 @@ def _of_indexes(looked_at: list[HealthFinding]) -> str:
     return f"{counted}: valid and of a fit size{recall}"
 
 
-def _targets(database: Database) -> Iterator[Finding]:
+def _targets(database: Database, places: dict[str, str]) -> Iterator[Finding]:
     """The store of each target."""
     with database.connection() as connection:
         targets = all_targets(connection)
+    places.update({f"target {each.name} of {each.slug}": each.location for each in targets})
     for each in probe(database.settings, targets, SECONDS):
         target = each.target
         waiting = f"; {target.waiting} documents wait" if target.waiting else ""
@@ -489,3 +496,30 @@ def _alerts(settings: Settings) -> Iterator[Finding]:
     named = {route.receiver for route in settings.routes_of_alerts}
     if named and (left_out := [each.name for each in opened if each.name not in named]):
         yield ("alerts", True, f"ALERT_ROUTES leaves out {', '.join(left_out)}")
+
+
+def _encryption(settings: Settings, targets: dict[str, str]) -> str:
+    """What goes to other machines unencrypted, and where what is kept lies; fails where the way is the Internet's."""
+    found = ways(settings, targets)
+    if public := in_public(found, SECONDS):
+        raise ArcanaError(
+            "; ".join(
+                f"{way.name} goes to {way.host}, in the Internet, unencrypted: use {way.instead}" for way in public
+            )
+        )
+    open_ways = [f"{way.name} to {way.host} (instead: {way.instead})" for way in found if not way.is_encrypted]
+    unproven = [f"{way.name} to {way.host} ({way.instead})" for way in found if way.is_encrypted and way.instead]
+    said = ["all that leaves this machine is encrypted" if found else "nothing leaves this machine"]
+    if open_ways:
+        said = [f"NOT encrypted, so for networks of your own alone: {', '.join(open_ways)}"]
+    if unproven:
+        said.append(f"encrypted, with nobody proving who answers: {', '.join(unproven)}")
+    lies: dict[bool | None, str] = {
+        True: "is on a volume that the kernel encrypts",
+        False: "is on a volume that the kernel does not encrypt",
+        None: "is on a volume of which the kernel does not tell whether it is encrypted",
+    }
+    said.append(f"{settings.home} {lies[is_encrypted_volume(settings.home)]}")
+    if settings.encryption_key is None:
+        said.append("no ENCRYPTION_KEY, so no tokens in the database and backups that anyone can read")
+    return "; ".join(said)

@@ -223,7 +223,20 @@ class S3Store:
         """See `FileStore.answer`."""
         with self.telling():
             self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
-        return f"{self.place} answers"
+        return f"{self.place} answers; {self._encryption()}"
+
+    def _encryption(self) -> str:
+        """How the bucket encrypts what lies in it, as far as it tells: the right to ask is not needed otherwise."""
+        try:
+            answer = self.client.get_bucket_encryption(Bucket=self.bucket)
+            by_default = answer["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]
+            return f"it encrypts what it keeps ({by_default['SSEAlgorithm']})"
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ServerSideEncryptionConfigurationNotFoundError":
+                return "it does NOT encrypt what it keeps"
+        except (BotoCoreError, KeyError, IndexError):
+            pass
+        return "whether it encrypts what it keeps it does not tell"
 
     def close(self) -> None:
         """See `FileStore.close`."""
