@@ -29,11 +29,37 @@ def test_workflows_and_hooks_call_what_is_there() -> None:
         called[file.name] = {target for step in steps for target in re.findall(r"^make ([a-z-]+)", step, re.MULTILINE)}
         modules = {module for step in steps for module in re.findall(r"python -m (arcana_\w+\.\w+)", step)}
         assert all((ROOT / module.replace(".", "/")).with_suffix(".py").exists() for module in modules)
-    assert called == {"ci.yml": {"setup", "check", "test", "coverage"}, "release.yml": {"setup", "check", "dist"}}
+    assert called == {
+        "audit.yml": set(), "ci.yml": {"setup", "check", "test", "coverage"}, "release.yml": {"setup", "check", "dist"},
+    }  # fmt: skip
     assert set().union(*called.values()) <= targets
     (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     tools = {hook["entry"].split()[0] for hook in local["hooks"]}
     assert tools == {".venv/bin/ruff", ".venv/bin/mypy", ".venv/bin/lint-imports"}
+
+
+def test_every_lock_is_looked_through_for_known_faults_and_what_cannot_be_looked_up_fails() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "audit.yml").read_text())
+    packages = workflow["jobs"]["packages"]
+    assert sorted(packages["strategy"]["matrix"]["lock"]) == sorted(path.name for path in ROOT.glob("*.lock"))
+    (step,) = [step["run"] for step in packages["steps"] if "pip_audit" in step.get("run", "")]
+    assert "--strict" in step.split() and "--require-hashes" in step.split()
+
+
+# Of GitHub itself, and that of PyPI by which PyPI's own documents say to publish.
+BY_TAG = ("actions/", "pypa/gh-action-pypi-publish@")
+
+
+def test_actions_of_others_are_named_by_their_commit() -> None:
+    used = {
+        step["uses"]
+        for file in (ROOT / ".github" / "workflows").glob("*.yml")
+        for job in yaml.safe_load(file.read_text())["jobs"].values()
+        for step in job["steps"]
+        if "uses" in step
+    }
+    others = {action for action in used if not action.startswith(BY_TAG)}
+    assert others and all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in others)
 
 
 def test_an_installation_goes_on_without_the_weights_and_asking_for_them_alone_fails(tmp_path: Path) -> None:
