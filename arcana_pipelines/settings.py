@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -54,6 +54,12 @@ def require_https(url: str) -> str:
 def _is_redis(url: SecretStr) -> SecretStr:
     if urlsplit(url.get_secret_value()).scheme not in ("redis", "rediss", "unix"):
         raise ValueError("must be an address that begins with redis://, rediss:// or unix://")
+    return url
+
+
+def _is_broker(url: SecretStr) -> SecretStr:
+    if urlsplit(url.get_secret_value()).scheme not in ("redis", "rediss"):
+        raise ValueError("must be an address that begins with redis:// or rediss://")
     return url
 
 
@@ -114,6 +120,7 @@ HttpUrl = Annotated[str, AfterValidator(_is_http)]
 HttpsUrl = Annotated[str, AfterValidator(require_https)]
 SecretHttpUrl = Annotated[SecretStr, AfterValidator(_is_secret_http)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_is_redis)]
+BrokerUrl = Annotated[SecretStr, AfterValidator(_is_broker)]
 MailServerUrl = Annotated[SecretStr, AfterValidator(_is_mail_server)]
 EmailAddress = Annotated[str, AfterValidator(_is_address)]
 EmailAddresses = Annotated[str, AfterValidator(_are_addresses)]
@@ -204,7 +211,54 @@ class ScheduleTimes(_FromEnvironment):
     schedule_time_zone: str = "UTC"
 
 
-class Settings(ScheduleTimes):
+class LauncherSettings(_FromEnvironment):
+    """Where runs of Dagster are started, and what that needs.
+
+    Apart from `Settings` because Dagster's daemon and its web server start and stop runs with nothing else of the
+    environment. What has to be there for which launcher is said by `defs.launcher`.
+
+    Attributes:
+        run_launcher: `local` (beside the code), `docker`, `kubernetes` or `celery`.
+        celery_broker_url: the Redis or Valkey that hands runs to workers and keeps their state.
+        docker_image: the image of runs; unset, that of the code server.
+        docker_network: the network that containers of runs are in.
+        kubernetes_namespace: where Jobs of runs are made.
+        kubernetes_image: the image of runs; unset, that of the code server.
+        kubernetes_service_account: as whom pods of runs act.
+        kubernetes_config_map: the ConfigMap whose key `dagster.yaml` is Dagster's instance.
+        kubernetes_env_secrets: Secrets whose keys are variables of runs, with commas.
+        kubernetes_env_config_maps: ConfigMaps of the same kind.
+    """
+
+    run_launcher: Literal["local", "docker", "kubernetes", "celery"] = "local"
+    celery_broker_url: BrokerUrl | None = None
+    docker_image: str | None = None
+    docker_network: str | None = None
+    kubernetes_namespace: str = "default"
+    kubernetes_image: str | None = None
+    kubernetes_service_account: str = "default"
+    kubernetes_config_map: str = "dagster-instance"
+    kubernetes_env_secrets: str = ""
+    kubernetes_env_config_maps: str = ""
+
+    @property
+    def env_secrets(self) -> list[str]:
+        """The names in `KUBERNETES_ENV_SECRETS`."""
+        return _with_commas(self.kubernetes_env_secrets)
+
+    @property
+    def env_config_maps(self) -> list[str]:
+        """The names in `KUBERNETES_ENV_CONFIG_MAPS`."""
+        return _with_commas(self.kubernetes_env_config_maps)
+
+    @model_validator(mode="after")
+    def _launcher_has_its_settings(self) -> Self:
+        if self.run_launcher == "celery" and self.celery_broker_url is None:
+            raise ValueError("RUN_LAUNCHER is celery, and CELERY_BROKER_URL is not set")
+        return self
+
+
+class Settings(ScheduleTimes, LauncherSettings):
     """The environment, validated. Build one with `load_settings`, which reports errors in words."""
 
     arcana_home: Path = DEFAULT
@@ -339,6 +393,16 @@ class Settings(ScheduleTimes):
     def _one_database(self) -> Self:
         if self.serve_database_url is not None and self.database_url is None:
             raise ValueError("SERVE_DATABASE_URL names a user of the database at DATABASE_URL, which is not set")
+        return self
+
+    @model_validator(mode="after")
+    def _runs_reach_the_database(self) -> Self:
+        """The embedded server listens on a socket of this machine, and lives as long as who uses it here."""
+        if self.run_launcher != "local" and self.database_url is None:
+            raise ValueError(
+                f"RUN_LAUNCHER is {self.run_launcher}, and DATABASE_URL is not set: runs elsewhere do not reach the "
+                "embedded PostgreSQL"
+            )
         return self
 
     @model_validator(mode="after")
@@ -554,8 +618,27 @@ def load_settings() -> Settings:
     """
     for secret, address in _SENT_TO:
         refuse_to_send(secret, address)
+    settings = _read(Settings)
+    if "arcana_home" not in settings.model_fields_set:
+        require_known(settings.home)
+    return settings
+
+
+def load_launcher_settings() -> LauncherSettings:
+    """Read of the environment what says where runs are started, and nothing else.
+
+    Raises:
+        InvalidSetting: see `load_settings`.
+    """
+    return _read(LauncherSettings)
+
+
+_Model = TypeVar("_Model", bound=_FromEnvironment)
+
+
+def _read(model: type[_Model]) -> _Model:
     try:
-        settings = Settings()  # type: ignore[call-arg]  # the mypy plug-in would need pydantic at lint time
+        return model()
     except ValidationError as error:
         raise _Unusable(
             {
@@ -563,9 +646,6 @@ def load_settings() -> Settings:
                 for problem in error.errors(include_input=False, include_url=False)
             }
         ) from None
-    if "arcana_home" not in settings.model_fields_set:
-        require_known(settings.home)
-    return settings
 
 
 def token_from_environment(variable: str, workspace: str, platform: str, address: str | None = None) -> SecretStr:

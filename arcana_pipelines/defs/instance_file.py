@@ -58,6 +58,12 @@ def fault(file: Path) -> str | None:
     return None if first is None else f"line {first[0]}: {first[1]}"
 
 
+def told(errors: Sequence[Any], below: Place) -> list[str]:
+    """What Dagster found wrong with a configuration that stands in the file at this place, in words without values."""
+    nowhere = yaml.compose("{}", Loader=yaml.SafeLoader)
+    return [said for _, said in _all(nowhere, below, errors)]
+
+
 def _faults(file: Path) -> Iterator[Fault]:
     try:
         text = file.read_bytes().decode("utf-8-sig")
