@@ -11,13 +11,13 @@ from pathlib import Path
 
 from arcana_pipelines.db.embedded import lease
 
-_OURS = ("ARCANA_", "DATABASE_", "NOTION_", "EMBEDDING_", "OPENAI_", "BATCH_SIZE", "MAX_CONCURRENT")
+OURS = ("ARCANA_", "DATABASE_", "NOTION_", "EMBEDDING_", "OPENAI_", "BATCH_SIZE", "MAX_CONCURRENT")
 
 
 @contextlib.contextmanager
 def own_server() -> Iterator[tuple[Path, str]]:
     """(ARCANA_HOME, URL) of an embedded server in a temporary folder; whatever the environment says is forgotten."""
-    for name in [name for name in os.environ if name.startswith(_OURS)]:
+    for name in [name for name in os.environ if name.startswith(OURS)]:
         del os.environ[name]
     os.environ["EMBEDDING_PROVIDER"] = "local-small"
     home = Path(tempfile.mkdtemp(prefix="arcana-bench-"))
