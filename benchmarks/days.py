@@ -311,7 +311,7 @@ def _go_on(installation: Installation, progress: Progress, watched: Watched, sec
     begun = time.monotonic()
     plan = [(begun + part * seconds, name, act) for part, name, act in _PLAN]
     next_look = begun
-    next_report, next_night = begun + REPORT_SECONDS, begun + NIGHT_MINUTES * 60
+    next_report, next_night = begun + 2 * SAMPLE_SECONDS, begun + NIGHT_MINUTES * 60
     while (now := time.monotonic()) < begun + seconds:
         if plan and now >= plan[0][0]:
             _, name, act = plan.pop(0)
@@ -329,7 +329,7 @@ def _go_on(installation: Installation, progress: Progress, watched: Watched, sec
             except psycopg.OperationalError as error:
                 progress.failures.append(f"{_clock()} no look: {error}")
         if now >= next_report:
-            next_report += REPORT_SECONDS
+            next_report = begun + REPORT_SECONDS * (1 + (now - begun) // REPORT_SECONDS)
             print(f"\n{_clock()} after {(now - begun) / 60:.0f} minutes", flush=True)
             _report(progress, watched, is_end=False)
         time.sleep(1.0)
