@@ -319,6 +319,7 @@ class Settings(ScheduleTimes, LauncherSettings):
     redis_url: RedisUrl | None = None
     redis_db: int = Field(0, ge=0, le=1_000_000)
     redis_max_connections: int = Field(100, ge=1, le=100_000)
+    cache_ttl: int = Field(3600, ge=0, le=2_592_000)
     search_cache_ttl: int = Field(1800, ge=0, le=2_592_000)
     embedding_cache_ttl: int = Field(86_400, ge=0, le=2_592_000)
 

@@ -55,6 +55,7 @@ UNITS = {
     "milvus_timeout": "seconds",
     "milvus_port": "port",
     "file_max_bytes": "bytes",
+    "cache_ttl": "seconds",
     "search_cache_ttl": "seconds",
     "embedding_cache_ttl": "seconds",
     "notion_timeout": "seconds",

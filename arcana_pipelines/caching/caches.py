@@ -1,4 +1,4 @@
-"""The two caches: embeddings of questions, and answers of searches."""
+"""The three caches: embeddings of questions, answers of searches, and sessions: how far conversations are."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from arcana_pipelines import plugins
 from arcana_pipelines.caching.protocol import MOST_BYTES, Store
 from arcana_pipelines.settings import Settings
 
-Level = Literal["embeddings", "searches"]
-Outcome = Literal["hit", "miss", "shared"]
+Level = Literal["embeddings", "searches", "sessions"]
+Outcome = Literal["hit", "miss", "shared", "stale"]
 
 # How long somebody waits for what another makes.
 PATIENCE_SECONDS = 5.0
-# Of this process: some ten thousand vectors, some thousand answers.
-_MEMORY_BYTES: dict[Level, int] = {"embeddings": 32_000_000, "searches": 64_000_000}
+# Of this process: some ten thousand vectors, some thousand answers, some thousand conversations.
+_MEMORY_BYTES: dict[Level, int] = {"embeddings": 32_000_000, "searches": 64_000_000, "sessions": 4_000_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class Cache:
         """`note` hears of each value how it was had."""
         self.level: Level = level
         self.store = store
+        self.note = note
         self._seconds = seconds
         self._secret = secret
-        self._note = note
         self._lock = threading.Lock()
         self._being_made: dict[str, Future[Any]] = {}
 
@@ -71,7 +71,7 @@ class Cache:
             return None
 
     def put(self, key: str, value: Any) -> None:
-        """Keep a value, unless it is too large."""
+        """Keep a value, unless it is too large. None: what was kept is not any more."""
         told = to_json(value)
         if self._seconds and len(told) <= MOST_BYTES:
             self.store.put(key, told, self._seconds)
@@ -89,7 +89,14 @@ class Cache:
         """A value that is kept, counted as a hit; None: it is not there."""
         held = self.get(key)
         if held is not None:
-            self._note("hit")
+            self.note("hit")
+        return held
+
+    def looked_up(self, key: str) -> Any:
+        """The same, and counted as a miss where it is not there: nobody makes it."""
+        held = self.kept(key)
+        if held is None:
+            self.note("miss")
         return held
 
     def had(self, key: str, make: Callable[[], tuple[Any, bool]]) -> Any:
@@ -110,11 +117,11 @@ class Cache:
                 value = being_made.result(PATIENCE_SECONDS)
             except TimeoutError:
                 # Whoever makes it hangs: this one tries, and nobody waits for it.
-                self._note("miss")
+                self.note("miss")
                 return make()[0]
-            self._note("shared")
+            self.note("shared")
             return value
-        self._note("miss")
+        self.note("miss")
         try:
             value, may_be_kept = make()
         except BaseException as error:
@@ -131,7 +138,7 @@ class Cache:
 
 
 class Caches:
-    """Both, in this process or in Redis, as the settings say."""
+    """All of them, in this process or in Redis, as the settings say."""
 
     def __init__(
         self, settings: Settings, note: Callable[[Level, Outcome], None] = lambda level, outcome: None
@@ -158,6 +165,12 @@ class Caches:
 
         self.embeddings = cache("embeddings", settings.embedding_cache_ttl)
         self.searches = cache("searches", settings.search_cache_ttl)
+        self.sessions = cache("sessions", settings.cache_ttl)
+
+    @property
+    def levels(self) -> tuple[Cache, ...]:
+        """Each of them."""
+        return self.embeddings, self.searches, self.sessions
 
     def close(self) -> None:
         """End the connections to Redis."""

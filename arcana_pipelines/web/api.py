@@ -31,6 +31,7 @@ from arcana_pipelines.web.feedback import add_feedback
 from arcana_pipelines.web.files import add_files
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.health import Health
+from arcana_pipelines.web.kept_conversations import KeptConversations
 from arcana_pipelines.web.metrics import Metered, Metrics
 from arcana_pipelines.web.oauth import add_metadata
 from arcana_pipelines.web.observed import Observed
@@ -120,7 +121,7 @@ def make_api(
     add_searches(app, searches)
     add_vector_stores(app, gate, searches)
     add_workspaces(app, gate, database)
-    add_conversations(app, gate, database, searches)
+    add_conversations(app, gate, database, searches, KeptConversations(caches.sessions))
     add_documents(app, gate, database)
     add_tickets(app, gate, database)
     add_files(app, database, store)

@@ -83,7 +83,7 @@ class Metrics:
         self._seconds.labels(route).observe(seconds)
 
     def note_cache(self, level: Level, outcome: Outcome) -> None:
-        """Count a value that was asked for: a hit, a miss, or one that was being made for another."""
+        """Count a value that was asked for (a hit, a miss, or made for another meanwhile), or that was wrong."""
         self._caches.labels(level, outcome).inc()
 
     def watch_caches(self, caches: Caches) -> None:
@@ -93,7 +93,7 @@ class Metrics:
         if caches.redis is not None:  # all levels are in one
             megabytes.labels("all").set_function(caches.embeddings.megabytes)
             return
-        for cache in (caches.embeddings, caches.searches):
+        for cache in caches.levels:
             megabytes.labels(cache.level).set_function(cache.megabytes)
 
     def watch_installation(self, database: Database) -> None:

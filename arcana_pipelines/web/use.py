@@ -87,6 +87,13 @@ class Use:
     asked: list[Asked] = field(default_factory=list)
     undo: Callable[[], None] | None = None
 
+    def take_back(self) -> None:
+        """Note an answer no more that nobody is given, because another is made. What it took stays."""
+        if self.undo is not None:
+            self.undo()
+        self.undo = self.hits = None
+        self.asked.clear()
+
 
 _NOW: ContextVar[Use | None] = ContextVar("use", default=None)
 

@@ -274,7 +274,7 @@ class TestAValkey:
 def test_what_caches_hold_is_measured_and_once_where_they_share_a_store(api: Api) -> None:
     Asking(api).hits()
     levels = re.findall(r'arcana_cache_megabytes\{level="(\w+)"\}', generate_latest(api.metrics.registry).decode())
-    assert levels == (["all"] if api.settings.redis_url else ["embeddings", "searches"])
+    assert levels == (["all"] if api.settings.redis_url else ["embeddings", "searches", "sessions"])
 
 
 @pytest.mark.parametrize("era", ERAS)
