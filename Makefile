@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup model run load test fast coverage lint check reference lock newest-dagster dist soak slow fuzz bench eval clean
+.PHONY: help setup model run load test fast coverage lint check reference lock newest-dagster dist kubernetes soak slow fuzz bench eval clean
 
 help:
 	@echo "make setup   the environment in .venv, with the command .venv/bin/arcana"
@@ -19,6 +19,7 @@ help:
 	@echo "make slow    random histories of targets (copies of indexes in other stores), of files and of tickets, thousands of steps"
 	@echo "make fuzz    ten thousand requests to the API, made from its OpenAPI document"
 	@echo "make bench   every benchmark, 30 to 50 minutes on two quiet cores (benchmarks/README.md)"
+	@echo "make kubernetes CHART=dagster-….tgz   Dagster's chart with our values, and our manifests, validated strictly"
 	@echo "make eval    how well searches answer natural questions, as one table (ARGS=--help: other models, your own questions)"
 	@echo "make reference   docs/reference/ and the drawing in docs/architecture.md, from the code"
 	@echo "make check   what CI runs: format, lint, types, imports, tests, definitions, wheel"
@@ -86,6 +87,11 @@ check: lint
 # The wheel and the sdist of a release, in dist/.
 dist: setup
 	$(BIN)/python -c "from setuptools import build_meta as it; it.build_sdist('dist'); it.build_wheel('dist')"
+
+# Needs helm, kubectl and the package kubernetes-validate; no cluster and no network (docs/kubernetes.md, "What was tried").
+CHART ?=
+kubernetes: setup
+	@$(BIN)/python -m arcana_pipelines_tests.deployment.chart_check $(CHART)
 
 # A test fails while what it writes differs from the code.
 reference: setup

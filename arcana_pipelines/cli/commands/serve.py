@@ -15,11 +15,15 @@ from arcana_pipelines.workspaces.workspaces import Workspace
 @click.command(name="serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option("--metrics-port", type=click.IntRange(0, 65535), help="Tell Prometheus what it counts, at this port.")
 @click.option(
-    "--metrics-port", type=click.IntRange(0, 65535), help="Tell Prometheus what it counts, at this port of 127.0.0.1."
+    "--metrics-host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address of that port. No key opens it: mind who can reach it.",
 )
 @click.option("--name", "names", multiple=True, help="A name by which assistants reach it. May be repeated.")
-def command(host: str, port: int, metrics_port: int | None, names: tuple[str, ...]) -> None:
+def command(host: str, port: int, metrics_port: int | None, metrics_host: str, names: tuple[str, ...]) -> None:
     """Serve searches and documents over HTTP, for programs that have a key.
 
     Programs ask below /v1, assistants at /mcp, people have a page at /.
@@ -58,8 +62,8 @@ def command(host: str, port: int, metrics_port: int | None, names: tuple[str, ..
         administration = Administration(opened, salt, _register, _remove)
     app = make_api(database, salt, names, administration)
     if metrics_port is not None:
-        told_at = app.state.metrics.listen("127.0.0.1", metrics_port)
-        click.echo(f"Metrics at http://127.0.0.1:{told_at}/metrics", err=True)
+        told_at = app.state.metrics.listen(metrics_host, metrics_port)
+        click.echo(f"Metrics at http://{metrics_host}:{told_at}/metrics", err=True)
     click.echo(
         f"Serving at http://{host}:{sock.getsockname()[1]}/v1 (OpenAPI: /openapi.json; a page for people: /)", err=True
     )
