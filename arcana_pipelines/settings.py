@@ -266,6 +266,8 @@ class Settings(ScheduleTimes, LauncherSettings):
 
     database_url: PostgresUrl | None = None
     serve_database_url: PostgresUrl | None = None
+    search_database_url: PostgresUrl | None = None
+    search_replica_lag: float = Field(10.0, gt=0, le=86_400)
     database_pool_size: int = Field(10, ge=1, le=1000)
     database_max_overflow: int = Field(20, ge=0, le=1000)
 
@@ -394,6 +396,8 @@ class Settings(ScheduleTimes, LauncherSettings):
     def _one_database(self) -> Self:
         if self.serve_database_url is not None and self.database_url is None:
             raise ValueError("SERVE_DATABASE_URL names a user of the database at DATABASE_URL, which is not set")
+        if self.search_database_url is not None and self.database_url is None:
+            raise ValueError("SEARCH_DATABASE_URL names a replica of the database at DATABASE_URL, which is not set")
         return self
 
     @model_validator(mode="after")
@@ -531,6 +535,7 @@ _SENT_TO = (
     ("ALERT_PAGERDUTY_KEY", "ALERT_PAGERDUTY_URL"),
     ("PGPASSWORD", "DATABASE_URL"),
     ("PGPASSWORD", "SERVE_DATABASE_URL"),
+    ("PGPASSWORD", "SEARCH_DATABASE_URL"),
 )
 
 _SECRETS = frozenset(name.upper() for name, field in Settings.model_fields.items() if _holds_secret(field.annotation))

@@ -57,6 +57,7 @@ UNITS = {
     "file_max_bytes": "bytes",
     "cache_ttl": "seconds",
     "search_cache_ttl": "seconds",
+    "search_replica_lag": "seconds",
     "embedding_cache_ttl": "seconds",
     "notion_timeout": "seconds",
     "freshdesk_requests_per_minute": "credits a minute",
@@ -315,7 +316,7 @@ def figures() -> list[tuple[str, str, tuple[str, ...], str, str]]:
     from arcana_pipelines.db.engine import Database
     from arcana_pipelines.monitoring.catalogue import FIGURES
     from arcana_pipelines.settings import Settings
-    from arcana_pipelines.web.metrics import OF_CACHES, OF_LOOKUPS, Metrics
+    from arcana_pipelines.web.metrics import OF_CACHES, OF_LOOKUPS, OF_REPLICA, Metrics
 
     metrics = Metrics(Database(Settings(database_url="postgresql://nobody@localhost/nothing")))  # type: ignore[arg-type]
     counted = []
@@ -323,7 +324,7 @@ def figures() -> list[tuple[str, str, tuple[str, ...], str, str]]:
         if isinstance(collector, MetricWrapperBase):
             name = f"{collector._name}_total" if collector._type == "counter" else collector._name
             counted.append((name, collector._type, collector._labelnames, collector._documentation, "server"))
-    for figure in (*OF_CACHES, *OF_LOOKUPS):
+    for figure in (*OF_CACHES, *OF_LOOKUPS, *OF_REPLICA):
         counted.append((figure.shown, figure.kind, figure.labels, figure.help, "server"))
     read = [(each.shown, each.kind, each.labels, each.help, "database") for each in FIGURES]
     return [*sorted(counted), *read]

@@ -78,7 +78,7 @@ def _variable(name: str, files: list[EnvFile], problem: str | None) -> Variable:
 
 
 def _shown(name: str, value: str) -> str:
-    if name in ("DATABASE_URL", "SERVE_DATABASE_URL") and value:
+    if name in ("DATABASE_URL", "SERVE_DATABASE_URL", "SEARCH_DATABASE_URL") and value:
         try:
             return Address.parse(value).shown
         except InvalidAddress:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -81,6 +84,12 @@ class Pool:
         self._lent.clear()
         while (connection := self._next()) is not None:
             connection.close()
+
+    def abort(self) -> None:
+        """Let whoever waits for the server find the connection ended: it may be one that never answers."""
+        for connection in tuple(self._lent):
+            with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as ended:
+                ended.shutdown(socket.SHUT_RDWR)
 
     def _idle_one(self) -> InterruptibleConnection | None:
         """One that was kept and answers: a server that was restarted leaves dead ones.

@@ -163,12 +163,7 @@ class Searcher:
             DatabaseUnreachable: the database does not answer, or no connection gets free.
             InvalidSetting: the index's model needs a key that is not set.
         """
-        request = request_of(query, k, options)
-        for slug in self._slugs:
-            check_text("The workspace's name", slug)
-        check_text("The name of the index", self._index)
-        if request.index is None:
-            request = replace(request, index=self._index)
+        request = self._checked(request_of(query, k, options))
         self._make_ready()
         try:
             return self._search(request)
@@ -178,6 +173,16 @@ class Searcher:
             return self._search(request)
         except _Dropped as dropped:
             raise DatabaseUnreachable(f"The database dropped the connection twice: {dropped}.") from dropped
+
+    def search_over(self, connection: Connection, request: SearchRequest) -> Results:
+        """The same over a connection of the caller's, to a server with the same database: a replica of it. It is made
+        once, whatever becomes of the connection.
+
+        Raises:
+            ArcanaError: see `search`.
+            psycopg.Error: the connection ended, or the server ended the search.
+        """
+        return search_workspaces(partial(self._searcher_of, connection), self._slugs, self._checked(request))
 
     def document(
         self,
@@ -252,6 +257,12 @@ class Searcher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _checked(self, request: SearchRequest) -> SearchRequest:
+        for slug in self._slugs:
+            check_text("The workspace's name", slug)
+        check_text("The name of the index", self._index)
+        return replace(request, index=self._index) if request.index is None else request
 
     def _make_ready(self) -> None:
         """Open the pool, once, and refuse a schema of another release."""

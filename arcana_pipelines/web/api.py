@@ -45,6 +45,7 @@ from arcana_pipelines.web.problems import (
     handle_problems,
 )
 from arcana_pipelines.web.rate_headers import RateHeaders
+from arcana_pipelines.web.reads import ASKS_FOR_SEQ, Reads, SeqHeaders
 from arcana_pipelines.web.request_ids import RequestIds
 from arcana_pipelines.web.review import Reviews, add_review
 from arcana_pipelines.web.search_answer import SEARCH_ANSWERS, answer_of
@@ -82,7 +83,10 @@ def make_api(
     metrics.watch_caches(caches)
     events = Events(database)
     health = Health(database, (uses, searched), caches.redis)
-    searches = Searches(database, gate, caches)
+    reads = Reads(database, metrics.note_read)
+    if reads.replica is not None:
+        metrics.watch_replica(reads.replica)
+    searches = Searches(database, gate, caches, reads)
     mcp = assistants(database, gate, searches)
     files = ExitStack()
     # A bucket that hangs is not waited for: the threads are those of searches, too.
@@ -94,7 +98,7 @@ def make_api(
         # A thread without a connection would wait for one while others wait for a thread.
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = settings.database_pool_size + settings.database_max_overflow
-        async with uses.running(), searched.running(), health.running(), mcp.session_manager.run():
+        async with reads.running(), uses.running(), searched.running(), health.running(), mcp.session_manager.run():
             yield
         caches.close()
         files.close()
@@ -111,18 +115,19 @@ def make_api(
         LimitedBodies, most=LARGEST_BODY, is_free=lambda scope: scope["path"] == webhooks.PATH or is_upload(scope)
     )
     app.add_middleware(RateHeaders)
+    app.add_middleware(SeqHeaders)
     app.add_middleware(Noted, uses=uses, searched=searched)
     app.add_middleware(Metered, metrics=metrics)
     app.add_middleware(Observed)
     app.add_middleware(RequestIds)
     handle_problems(app)
-    app.state.gate, app.state.metrics, app.state.events = gate, metrics, events
+    app.state.gate, app.state.metrics, app.state.events, app.state.reads = gate, metrics, events, reads
     add_health(app, database)
     add_searches(app, searches)
     add_vector_stores(app, gate, searches)
     add_workspaces(app, gate, database)
     add_conversations(app, gate, database, searches, KeptConversations(caches.sessions))
-    add_documents(app, gate, database)
+    add_documents(app, gate, database, reads)
     add_tickets(app, gate, database)
     add_files(app, database, store)
     add_listing(app, gate, database)
@@ -175,6 +180,7 @@ def add_searches(app: FastAPI, searches: Searches) -> None:
         return answer_of(told, request)
 
     @app.post("/v1/workspaces/{slug}/search", summary="Search a workspace", tags=["search"], responses=SEARCH_ANSWERS,
+              dependencies=[ASKS_FOR_SEQ],
               openapi_extra={"requestBody": {"content": {"application/json": {"example": _EXAMPLE}}}})  # fmt: skip
     async def search(request: Request, access: Keyed, slug: Slug, asked: SearchRequest) -> Response:
         return await found(request, access, slug, asked)
@@ -184,6 +190,7 @@ def add_searches(app: FastAPI, searches: Searches) -> None:
         summary="Search a workspace, in short",
         tags=["search"],
         responses=SEARCH_ANSWERS,
+        dependencies=[ASKS_FOR_SEQ],
     )
     async def search_in_short(
         request: Request,

@@ -20,6 +20,7 @@ from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.web.gate import Gate, Keyed, lacking
 from arcana_pipelines.web.kept_conversations import KeptConversations
 from arcana_pipelines.web.problems import Refused, described
+from arcana_pipelines.web.reads import ASKS_FOR_SEQ
 from arcana_pipelines.web.search_answer import SEARCH_ANSWERS, answer_of
 from arcana_pipelines.web.searches import Searches
 from arcana_pipelines.web.use import use_now
@@ -131,6 +132,7 @@ def add_conversations(
 
     @app.post("/v1/conversations/{conversation_id}/search", summary="Search with the questions before",
               tags=["search"], responses=SEARCH_ANSWERS,
+              dependencies=[ASKS_FOR_SEQ],
               openapi_extra={"requestBody": {"content": {"application/json": {"example": _EXAMPLE}}}})  # fmt: skip
     def search(request: Request, access: Keyed, conversation_id: _Id, asked: SearchRequest) -> Response:
         if asked.after is not None:

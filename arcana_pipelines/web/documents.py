@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import FastAPI, Path, Query, Response
 from pydantic import ConfigDict
 
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX, find_statistics
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.operations.served_status import ServedStatus, served_status
@@ -31,6 +31,7 @@ from arcana_pipelines.web.etags import Seen, tagged
 from arcana_pipelines.web.examples import CHUNK, CHUNKS, DOCUMENT, LISTED_DOCUMENT, STATISTICS, STATUS, VERSION, shown
 from arcana_pipelines.web.gate import Gate, Keyed, Slug
 from arcana_pipelines.web.problems import Refused, described
+from arcana_pipelines.web.reads import ASKS_FOR_SEQ, Reads
 
 MOST_LISTED = 100
 _GREATEST = 2**31 - 1
@@ -94,7 +95,7 @@ class Relations:
 _GROUPS = {"above": "parents", "below": "children", "links to": "links_to", "linked from": "linked_from"}
 
 
-def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
+def add_documents(app: FastAPI, gate: Gate, database: Database, reads: Reads) -> None:
     """What is read of documents, chunks and an index."""
     pages = Cursors(database.settings)
 
@@ -107,6 +108,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
 
     @app.get("/v1/workspaces/{slug}/documents", summary="The documents of a workspace, without their texts",
              tags=["documents"],
+             dependencies=[ASKS_FOR_SEQ],
              responses={200: {"content": shown(Listed([LISTED_DOCUMENT], "GZ3tU0vS4l1xk9fYpQ"))},
                         **described(401, 403, 404, 422, 503)})  # fmt: skip
     def documents(
@@ -151,13 +153,17 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         }
         list_ = _named(access, opened.workspace_id, index, **asked)
         after = pages.read(list_, cursor) if cursor is not None else None
-        with database.connection(access.company_id, opened.sees_internal) as connection:
-            found = served_documents(connection, opened.workspace_id, filters, after, limit + 1, index)
+        found = reads.read(
+            access.company_id,
+            opened,
+            lambda connection: served_documents(connection, opened.workspace_id, filters, after, limit + 1, index),
+        )
         following = pages.write(list_, found[limit - 1].path) if len(found) > limit else None
         return Listed(found[:limit], following)
 
     @app.get("/v1/workspaces/{slug}/documents/{document}", summary="A whole document, now or as it was",
-             tags=["documents"], responses=answers(DOCUMENT, 410))  # fmt: skip
+             tags=["documents"], dependencies=[ASKS_FOR_SEQ],
+             responses=answers(DOCUMENT, 410))  # fmt: skip
     def document(
         access: Keyed,
         slug: Slug,
@@ -170,22 +176,32 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         seen: Seen = None,
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
-        with database.connection(access.company_id, opened.sees_internal) as connection:
-            found = find_document(connection, opened.workspace_id, document, index, as_of=as_of, version=version)
+        found = reads.read(
+            access.company_id,
+            opened,
+            lambda connection: find_document(
+                connection, opened.workspace_id, document, index, as_of=as_of, version=version
+            ),
+        )
         return tagged(found, seen)
 
     @app.get("/v1/workspaces/{slug}/documents/{document}/versions", summary="The versions of a document",
-             tags=["documents"], responses=answers(Versions([VERSION])))  # fmt: skip
+             tags=["documents"], dependencies=[ASKS_FOR_SEQ],
+             responses=answers(Versions([VERSION])))  # fmt: skip
     def versions(
         access: Keyed, slug: Slug, document: DocumentNamed, index: _Index = DEFAULT_INDEX, seen: Seen = None
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
-        with database.connection(access.company_id, opened.sees_internal) as connection:
-            found = find_versions(connection, opened.workspace_id, document, index)
+        found = reads.read(
+            access.company_id,
+            opened,
+            lambda connection: find_versions(connection, opened.workspace_id, document, index),
+        )
         return tagged(Versions(found), seen)
 
     @app.get("/v1/workspaces/{slug}/documents/{document}/relations", summary="What a document has to do with others",
-             tags=["documents"], responses=answers(Relations([LISTED_DOCUMENT], [], [], [], [], [])))  # fmt: skip
+             tags=["documents"], dependencies=[ASKS_FOR_SEQ],
+             responses=answers(Relations([LISTED_DOCUMENT], [], [], [], [], [])))  # fmt: skip
     def relations(
         access: Keyed,
         slug: Slug,
@@ -195,22 +211,27 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         seen: Seen = None,
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
-        with database.connection(access.company_id, opened.sees_internal) as connection:
+
+        def related(connection: Connection) -> list[RelatedDocument]:
             document_id = find_document_id(connection, opened.workspace_id, document)
-            found = related_documents(connection, opened.workspace_id, document_id, limit + 1, index)
-        return tagged(_grouped(found, limit), seen)
+            return related_documents(connection, opened.workspace_id, document_id, limit + 1, index)
+
+        return tagged(_grouped(reads.read(access.company_id, opened, related), limit), seen)
 
     @app.get("/v1/workspaces/{slug}/documents/{document}/chunks", summary="The chunks of a document, in its order",
-             tags=["documents"], responses=answers(CHUNKS))  # fmt: skip
+             tags=["documents"], dependencies=[ASKS_FOR_SEQ],
+             responses=answers(CHUNKS))  # fmt: skip
     def chunks(
         access: Keyed, slug: Slug, document: DocumentNamed, index: _Index = DEFAULT_INDEX, seen: Seen = None
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
-        with database.connection(access.company_id, opened.sees_internal) as connection:
-            found = find_chunks(connection, opened.workspace_id, document, index)
+        found = reads.read(
+            access.company_id, opened, lambda connection: find_chunks(connection, opened.workspace_id, document, index)
+        )
         return tagged(found, seen)
 
     @app.get("/v1/workspaces/{slug}/chunks/{chunk}", summary="A chunk, with those around it", tags=["documents"],
+             dependencies=[ASKS_FOR_SEQ],
              responses=answers(CHUNK))  # fmt: skip
     def chunk(
         access: Keyed,
@@ -223,8 +244,11 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         seen: Seen = None,
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
-        with database.connection(access.company_id, opened.sees_internal) as connection:
-            found = find_chunk(connection, opened.workspace_id, chunk, neighbours, index)
+        found = reads.read(
+            access.company_id,
+            opened,
+            lambda connection: find_chunk(connection, opened.workspace_id, chunk, neighbours, index),
+        )
         return tagged(found, seen)
 
     @app.get("/v1/workspaces/{slug}/status", summary="How fresh a workspace is", tags=["workspaces"],
@@ -235,7 +259,7 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
             return served_status(connection, opened.workspace_id)
 
     @app.get("/v1/workspaces/{slug}/indexes/{index}", summary="An index, with its statistics", tags=["workspaces"],
-             responses=answers(STATISTICS))  # fmt: skip
+             dependencies=[ASKS_FOR_SEQ], responses=answers(STATISTICS))  # fmt: skip
     def statistics(
         access: Keyed,
         slug: Slug,
@@ -243,8 +267,9 @@ def add_documents(app: FastAPI, gate: Gate, database: Database) -> None:
         seen: Seen = None,
     ) -> Response:
         opened = gate.index(access, "read", slug, index)
-        with database.connection(access.company_id, opened.sees_internal) as connection:
-            found = find_statistics(connection, opened.workspace_id, index)
+        found = reads.read(
+            access.company_id, opened, lambda connection: find_statistics(connection, opened.workspace_id, index)
+        )
         if found is None:
             said = (
                 f"The index '{index}' does not serve yet: it will after a sync. GET /v1/workspaces/{slug}/status tells."

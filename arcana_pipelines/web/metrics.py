@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from http import HTTPMethod
+from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -17,10 +18,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arcana_pipelines.caching.caches import Caches, Level, Outcome
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.replica import Replica
 from arcana_pipelines.monitoring.catalogue import Figure
 from arcana_pipelines.monitoring.exporter import Figures, listen
 from arcana_pipelines.taxonomy.lookup import lookup
 from arcana_pipelines.web.outcomes import answered, route_of
+from arcana_pipelines.web.reads import ReadOutcome
 
 # Of seconds. A search takes a few hundredths, a first one some tenths.
 _BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5, 10)
@@ -29,6 +32,10 @@ _BUCKETS_OF_LOOKUPS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 _OTHER = "other"
 # What is there once it is asked for.
 OF_CACHES = (Figure("arcana_cache_megabytes", "What caches hold.", ("level",)),)
+OF_REPLICA = (
+    Figure("arcana_replica_read", "1: searches and documents are read from the replica; 0: from the database."),
+    Figure("arcana_replica_lag_seconds", "How long the replica is behind; NaN: not known."),
+)
 OF_LOOKUPS = (
     Figure("arcana_topic_lookups", "Paths that were looked up.", ("outcome",), "counter"),
     Figure("arcana_topic_lookups_left", "Paths kept no longer.", ("why",), "counter"),
@@ -56,6 +63,10 @@ class Metrics:
         self._caches = Counter(
             "arcana_cache", "Values that were asked for.", ("level", "outcome"), registry=self.registry
         )
+        self._reads = Counter(
+            "arcana_replica_reads", "Searches and documents that a replica may answer.", ("outcome",),
+            registry=self.registry,
+        )  # fmt: skip
         self.in_progress = Gauge("arcana_http_requests_in_progress", "Requests being answered.", registry=self.registry)
         connections = Gauge("arcana_database_connections_used", "Connections in use.", registry=self.registry)
         connections.set_function(lambda: database.pool.lent)
@@ -86,6 +97,10 @@ class Metrics:
         """Count a value that was asked for (a hit, a miss, or made for another meanwhile), or that was wrong."""
         self._caches.labels(level, outcome).inc()
 
+    def note_read(self, outcome: ReadOutcome) -> None:
+        """Count a read that a replica may answer, by how it went."""
+        self._reads.labels(outcome).inc()
+
     def watch_caches(self, caches: Caches) -> None:
         """Measure what they hold."""
         (figure,) = OF_CACHES
@@ -95,6 +110,14 @@ class Metrics:
             return
         for cache in caches.levels:
             megabytes.labels(cache.level).set_function(cache.megabytes)
+
+    def watch_replica(self, replica: Replica) -> None:
+        """Measure how far it is behind."""
+        of_use, of_lag = OF_REPLICA
+        is_read = Gauge(of_use.name, of_use.help, registry=self.registry)
+        is_read.set_function(lambda: replica.is_read)
+        lag = Gauge(of_lag.name, of_lag.help, registry=self.registry)
+        lag.set_function(lambda: nan if (seconds := replica.standing.lag) is None else seconds)
 
     def watch_installation(self, database: Database) -> None:
         """Tell what the database says of all workspaces, and of itself. `database`: as the application."""

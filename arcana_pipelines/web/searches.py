@@ -10,15 +10,17 @@ from pydantic import TypeAdapter
 
 import arcana_pipelines
 from arcana_pipelines.caching.caches import Caches, Tenant
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.keys.access import Access
+from arcana_pipelines.keys.asked import AskedIndex
 from arcana_pipelines.learning.answers import asked as noted
 from arcana_pipelines.retrieval.connection_searcher import STOOD_IN
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searchers import Searchers
 from arcana_pipelines.web.gate import Gate, Opened
+from arcana_pipelines.web.reads import Reads, note_seen
 from arcana_pipelines.web.use import use_now
 
 # Hits of one answer: more is a listing, which is had page by page.
@@ -28,8 +30,9 @@ MOST_K = 100
 class Searches:
     """Searches for those who have a key. Safe to share between threads."""
 
-    def __init__(self, database: Database, gate: Gate, caches: Caches) -> None:
+    def __init__(self, database: Database, gate: Gate, caches: Caches, reads: Reads) -> None:
         self._gate = gate
+        self._reads = reads
         self._cache = caches.searches
         self._searchers = Searchers(database, caches.embeddings)
         self._settings = settings = database.settings
@@ -70,8 +73,11 @@ class Searches:
         if not self._cache.is_at_hand or is_counted or not is_opened or not _is_kept(asked):
             return None
         opened = self._gate.index(access, "search", slug, asked.index)
-        told: dict[str, Any] | None = self._cache.kept(self._key(_tenant(access, opened), opened, asked))
+        assert opened.index is not None
+        key = self._key(_tenant(access, opened), opened, opened.index, asked)
+        told: dict[str, Any] | None = self._cache.kept(key)
         if told is not None:
+            note_seen(opened, opened.index)
             self._note(access, opened, asked, told, is_cached=True)
         return told
 
@@ -94,21 +100,31 @@ class Searches:
         tenant = _tenant(access, opened)
         is_cached = True
 
-        def searched() -> tuple[dict[str, Any], bool]:
+        def searched(connection: Connection | None) -> tuple[dict[str, Any], bool]:
             nonlocal is_cached
             is_cached = False
             searcher = self._searchers.of(
                 access.company_id, (opened.slug,), limits=(opened.limits,), tenants=(tenant,),
                 sees_internal=opened.sees_internal,
             )  # fmt: skip
-            results = searcher.search(asked)
+            results = searcher.search(asked) if connection is None else searcher.search_over(connection, asked)
             use.tokens = (use.tokens or 0) + results.tokens
             return results.to_dict(), self._is_whole(asked, results)
 
+        def had(index: AskedIndex, connection: Connection | None = None) -> dict[str, Any]:
+            if not _is_kept(asked):
+                return searched(connection)[0]
+            found: dict[str, Any] = self._cache.had(
+                self._key(tenant, opened, index, asked), lambda: searched(connection)
+            )
+            return found
+
         use = use_now()
-        told: dict[str, Any] = (
-            self._cache.had(self._key(tenant, opened, asked), searched) if _is_kept(asked) else searched()[0]
-        )
+        assert opened.index is not None
+        on_replica = self._reads.on_replica(access.company_id, opened, lambda connection, index: had(index, connection))
+        told = on_replica[0] if on_replica is not None else had(opened.index)
+        if on_replica is None:
+            note_seen(opened, opened.index)
         self._note(access, opened, asked, told, is_cached)
         return told
 
@@ -119,12 +135,12 @@ class Searches:
         use.hits = (use.hits or 0) + len(told["hits"])
         use.asked.append(noted(self._settings, access.company_id, opened.workspace_id, asked, told, is_cached))
 
-    def _key(self, tenant: Tenant, opened: Opened, asked: SearchRequest) -> str:
+    def _key(self, tenant: Tenant, opened: Opened, index: AskedIndex, asked: SearchRequest) -> str:
         """Of all that an answer is made of. What was published or moved, a key's limits, and whether it sees what is
-        internal, are part of it: nothing that is kept has to be taken back."""
-        assert opened.index is not None
+        internal, are part of it: nothing that is kept has to be taken back. `index` is as the database has it, or the
+        replica that is asked."""
         who = (opened.limits, opened.sees_internal)
-        return self._cache.key(tenant, opened.slug, asdict(opened.index), *who, asdict(asked), self._made_by)
+        return self._cache.key(tenant, opened.slug, asdict(index), *who, asdict(asked), self._made_by)
 
     def _is_whole(self, asked: SearchRequest, results: Results) -> bool:
         """Whether the same would be answered again: no provider was away."""

@@ -75,6 +75,8 @@ class Use:
         tokens: of its questions.
         asked: what it asked, and what was shown.
         undo: what was counted beforehand, where it is not answered.
+        least_seq: it is to be answered from what an index serves after so many changes.
+        seen_seqs: how often each index had changed that it was answered from, by `slug/index`.
     """
 
     access: Access | None = None
@@ -86,6 +88,8 @@ class Use:
     tokens: int | None = None
     asked: list[Asked] = field(default_factory=list)
     undo: Callable[[], None] | None = None
+    least_seq: int = 0
+    seen_seqs: dict[str, int] = field(default_factory=dict)
 
     def take_back(self) -> None:
         """Note an answer no more that nobody is given, because another is made. What it took stays."""

@@ -26,6 +26,7 @@ from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.web.gate import Gate, Keyed
 from arcana_pipelines.web.problems import Refused, status_of
+from arcana_pipelines.web.reads import ASKS_FOR_SEQ
 from arcana_pipelines.web.searches import Searches
 from arcana_pipelines.web.use import use_now
 
@@ -156,6 +157,7 @@ def add_vector_stores(app: FastAPI, gate: Gate, searches: Searches) -> None:
     failures = {status: {"model": Failure} for status in (401, 403, 404, 422, 429)}
 
     @router.post("/v1/vector_stores/{store}/search", summary="Search as in OpenAI's vector stores", tags=["search"],
+                 dependencies=[ASKS_FOR_SEQ],
                  responses={**failures})  # type: ignore[dict-item]  # fmt: skip
     def search(
         access: Keyed,

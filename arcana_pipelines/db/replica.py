@@ -1,0 +1,167 @@
+"""A streaming replica of the database, and whether it may be read in the database's place.
+
+How far it is behind is not asked of its clock, nor of its connection to the primary, which may be cut: the primary's
+place in the log of changes is noted at each look, and the replica is as old as the first of these that it has not
+reached.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import psycopg
+
+from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.pool import Pool
+from arcana_pipelines.db.query import one
+from arcana_pipelines.db.schema import newest_revision
+from arcana_pipelines.db.server import refuse_unbound
+from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.settings import Settings
+
+load_sql = statements_beside(__file__)
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 2
+# Places of the primary that are remembered: an hour of looks.
+_MOST_PLACES = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a server is in the log of changes.
+
+    Attributes:
+        is_standby: it replays the log of another one.
+        position: bytes of the log, from its beginning.
+        origin: which database of which installation it is. A replica has its primary's.
+        revision: of the schema.
+    """
+
+    is_standby: bool
+    position: int
+    origin: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What was seen of a replica.
+
+    Attributes:
+        problem: why it is not read; None: it is.
+        lag: seconds that it is behind; None: not known.
+    """
+
+    problem: str | None
+    lag: float | None = None
+
+
+class Replica:
+    """The replica at SEARCH_DATABASE_URL. Safe to share between threads.
+
+    It is read while the last look found it near enough; `look` is to be called about once a second.
+
+    Attributes:
+        database: the replica, as the server reads it.
+        standing: what the last look found.
+    """
+
+    def __init__(self, primary: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._primary = primary
+        self._clock = clock
+        self._most_lag = primary.settings.search_replica_lag
+        self._places: deque[tuple[float, int]] = deque()
+        self._has_caught_up = False
+        self._looking = threading.Lock()
+        self.database = replica_database(primary.settings)
+        self.standing = Standing("it was not looked at yet")
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it may be read now."""
+        return self.standing.problem is None
+
+    def look(self) -> None:
+        """Look where it is. What is wrong is in `standing`, and logged when that changes."""
+        with self._looking:
+            try:
+                with self._primary.connection() as connection:
+                    primary = position_of(connection)
+                self._note_place(primary.position)
+                with self.database.connection() as connection:
+                    replica = position_of(connection)
+                    refuse_unbound(connection)
+                self._stands(self._standing(primary, replica))
+            except (ArcanaError, psycopg.Error) as error:
+                self._stands(Standing(" ".join(str(error).split())))
+
+    def give_up(self, why: str) -> None:
+        """Read it no more until a look finds it good. Whoever waits for an answer of it finds the connection ended."""
+        self._stands(Standing(why))
+        self.database.pool.abort()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self.database.close()
+
+    def _standing(self, primary: Position, replica: Position) -> Standing:
+        if problem := problem_of(primary, replica):
+            return Standing(problem)
+        while self._places and self._places[0][1] <= replica.position:
+            self._places.popleft()
+            self._has_caught_up = True
+        if not self._has_caught_up:
+            return Standing("how far it is behind is not known yet")
+        lag = self._clock() - self._places[0][0] if self._places else 0.0
+        if lag > self._most_lag:
+            return Standing(f"it is more than {self._most_lag:g} seconds behind (SEARCH_REPLICA_LAG)", lag)
+        return Standing(None, lag)
+
+    def _note_place(self, position: int) -> None:
+        if len(self._places) >= _MOST_PLACES:
+            self._places.clear()
+            self._has_caught_up = False
+        self._places.append((self._clock(), position))
+
+    def _stands(self, standing: Standing) -> None:
+        before, self.standing = self.standing, standing
+        if standing.problem is not None and before.problem is None:
+            log.warning("the replica is not read, the database is: %s", standing.problem)
+        elif standing.problem is None and before.problem is not None:
+            log.info("searches and documents are read from the replica")
+
+
+def replica_database(settings: Settings) -> Database:
+    """The database at SEARCH_DATABASE_URL, opened to serve."""
+    of_replica = {"database_url": settings.search_database_url, "serve_database_url": None}
+    database = Database(settings.model_copy(update=of_replica), serves=True)
+    kept = settings.database_pool_size
+    # Nobody waits long for a server that there is another one for.
+    connect = partial(database.connect, connect_timeout=CONNECT_SECONDS)
+    database.pool = Pool(connect, kept, kept + settings.database_max_overflow)
+    return database
+
+
+def position_of(connection: Connection) -> Position:
+    """Where a server is."""
+    return one(connection, Position, load_sql("server_position"))
+
+
+def problem_of(primary: Position, replica: Position) -> str | None:
+    """Why a server is no replica that may be read in the place of the primary, whatever it has replayed."""
+    if primary.origin != replica.origin:
+        return "it holds another database than DATABASE_URL (SEARCH_DATABASE_URL)"
+    if not replica.is_standby:
+        return "it is no standby: what it holds is a history of its own (SEARCH_DATABASE_URL)"
+    if replica.revision != newest_revision():
+        return f"it has the schema {replica.revision}, and this release needs {newest_revision()}"
+    return None
