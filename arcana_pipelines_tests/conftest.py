@@ -137,8 +137,9 @@ def another(database: Database) -> Iterator[Callable[[str], Harness]]:
 
 
 @pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[Valkey]:
-    """A Valkey that answers."""
+def valkey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Valkey]:
+    """A Valkey that answers, as late as a machine lets it that is busy with other tests."""
+    monkeypatch.setattr("arcana_pipelines.caching.redis.TIMEOUT_SECONDS", 1.0)
     server = Valkey(tmp_path)
     server.start()
     yield server

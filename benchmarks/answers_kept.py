@@ -1,9 +1,10 @@
-"""What is kept of searches: `python benchmarks/answers_kept.py [rate] [zipf] [stale] [valkey]`.
+"""What is kept of searches: `python benchmarks/answers_kept.py [rate] [zipf] [stale] [valkey] [together]`.
 
     rate    answers a second that one server gives of what it keeps, with key check and the log of use
     zipf    how many of 10,000 questions, some of which are asked much more often than others, had been answered before
     stale   10,000 searches beside publishes, removals and other filters of a key: each has to show what was so then
     valkey  searches while a Valkey is killed, started, stopped, filled and emptied: none may fail
+    together  50 equal searches at once at each of two servers with one Valkey: the answer is to be made once
 
 The server, the database and what asks are on this machine; the processor time of the latter is told apart. The corpus
 is small: what is kept is given as fast from a large one. Exit code 1: a target was missed.
@@ -57,6 +58,7 @@ SECONDS = 20.0
 LEAST_RATE = 500.0
 QUESTIONS, ASKED, EXPONENT = 10_000, 10_000, 1.0
 SEARCHES = 10_000
+TIMES, AT_ONCE = 10, 50
 KEPT = ("--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru")
 PATH = f"/v1/workspaces/{SLUG}/search"
 
@@ -329,6 +331,54 @@ def broken_valkey(database: Database) -> bool:
     return met("failed", failed, 0)
 
 
+def together(database: Database) -> bool:
+    """How often a new question's answer is made that two servers are asked for 50 times each at once."""
+    made: list[int] = []
+    took: list[float] = []
+    with valkey() as held, serving(database, REDIS_URL=held.url) as one, serving(database, REDIS_URL=held.url) as other:
+        for server in (one, other):  # its model and its connections
+            _asked_for(server, 3.0)
+        before = _made(database)
+        for number in range(TIMES):
+            all_ask = threading.Barrier(2 * AT_ONCE)
+
+            def ask(server: Server, query: str, begin: threading.Barrier) -> None:
+                connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+                connection.connect()
+                begin.wait()
+                began = time.monotonic()
+                status, _ = search(connection, server.key, query)
+                took.append(1000 * (time.monotonic() - began))
+                assert status == 200
+                connection.close()
+
+            threads = [
+                threading.Thread(target=ask, args=[server, f"walrus budget {number}", all_ask])
+                for server in (one, other)
+                for _ in range(AT_ONCE)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            now = _made(database)
+            made.append(now - before)
+            before = now
+    print(f"\n## {TIMES} new questions, each asked {AT_ONCE} times at once at each of two servers\n")
+    print(f"Answers that were made: {dict(Counter(made))} (how many: how often). "
+          f"p50 {percentile(took, 50):.0f} ms, longest {max(took):.0f} ms.\n")  # fmt: skip
+    return met("answers made of one question", max(made), 1)
+
+
+def _made(database: Database) -> int:
+    """How many answers were made so far, as servers note them, which takes them some seconds."""
+    time.sleep(5)
+    with database.connection() as connection:
+        row = connection.execute("SELECT count(*) FROM search_answers WHERE NOT is_cached").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def _blink(held: Valkey, times: int) -> None:
     """Let it stop for two seconds several times, beside what comes."""
 
@@ -365,7 +415,8 @@ def _asked_for(server: Server, seconds: float) -> tuple[list[float], int]:
     return took, len(bad)
 
 
-PARTS: dict[str, Callable[[Database], bool]] = {"rate": rate, "zipf": zipf, "stale": stale, "valkey": broken_valkey}
+PARTS: dict[str, Callable[[Database], bool]] = {"rate": rate, "zipf": zipf, "stale": stale, "valkey": broken_valkey,
+         "together": together}  # fmt: skip
 
 
 if __name__ == "__main__":

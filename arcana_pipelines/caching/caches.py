@@ -62,13 +62,7 @@ class Cache:
 
     def get(self, key: str) -> Any:
         """A value; None: it is not there."""
-        held = self.store.get(key) if self._seconds else None
-        if held is None:
-            return None
-        try:
-            return from_json(held)
-        except ValueError:
-            return None
+        return _read(self.store.get(key)) if self._seconds else None
 
     def put(self, key: str, value: Any) -> None:
         """Keep a value, unless it is too large. None: what was kept is not any more."""
@@ -102,6 +96,8 @@ class Cache:
     def had(self, key: str, make: Callable[[], tuple[Any, bool]]) -> Any:
         """A value that is kept, or that is made now: by one of those who ask at the same time, for all of them.
 
+        Where servers share a store, it is one of all of them, unless it takes longer than they wait for each other.
+
         Args:
             key: of the value.
             make: makes it, and says whether it may be kept. What it raises, all who wait raise; nothing is kept then.
@@ -121,20 +117,38 @@ class Cache:
                 return make()[0]
             self.note("shared")
             return value
-        self.note("miss")
         try:
-            value, may_be_kept = make()
+            value = self._made_for_all(key, make, mine)
         except BaseException as error:
             mine.set_exception(error)
             raise
-        else:
-            mine.set_result(value)
-            if may_be_kept:
-                self.put(key, value)
-            return value
         finally:
             with self._lock:
                 del self._being_made[key]
+        return value
+
+    def _made_for_all(self, key: str, make: Callable[[], tuple[Any, bool]], mine: Future[Any]) -> Any:
+        """By another server, or by this one."""
+        if self._seconds and (value := _read(self.store.awaited(key))) is not None:
+            self.note("shared")
+            mine.set_result(value)
+            return value
+        self.note("miss")
+        try:
+            value, may_be_kept = make()
+            mine.set_result(value)
+            if may_be_kept:
+                self.put(key, value)
+        finally:
+            self.store.made(key)
+        return value
+
+
+def _read(held: bytes | None) -> Any:
+    try:
+        return None if held is None else from_json(held)
+    except ValueError:
+        return None
 
 
 class Caches:

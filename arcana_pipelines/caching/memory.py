@@ -40,6 +40,13 @@ class MemoryStore:
         with self._lock:
             self._held[key] = _Held(value, seconds)
 
+    def awaited(self, key: str) -> bytes | None:
+        """See `Store`. No other process sees it."""
+        return None
+
+    def made(self, key: str) -> None:
+        """See `Store`."""
+
     def drop(self, prefix: str) -> None:
         """See `Store`."""
         with self._lock:

@@ -24,6 +24,13 @@ class Store(Protocol):
     def put(self, key: str, value: bytes, seconds: int) -> None:
         """Keep a value for so many seconds."""
 
+    def awaited(self, key: str) -> bytes | None:
+        """A value that another process is making; None: none is, or it takes too long, and whoever asks is to make it.
+        Other processes wait for that until it is `made`, for a while."""
+
+    def made(self, key: str) -> None:
+        """A value that was not `awaited` is kept, or is not to be had."""
+
     def drop(self, prefix: str) -> None:
         """Forget all whose keys begin so."""
 

@@ -23,6 +23,11 @@ log = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 0.05
 # After it did not answer nobody asks it for so long, and then one does.
 REST_SECONDS = 5.0
+# How long a server waits for what another makes, and how often it looks; and for how long one says that it makes it: of
+# one that is killed meanwhile, that costs the others a wait.
+WAIT_SECONDS, _LOOK_SECONDS = 1.0, 0.01
+_MAKING_SECONDS = 5.0
+_BEING_MADE = ":being-made"
 _SIGNATURE = 32
 _SCANNED = 1000
 
@@ -44,10 +49,14 @@ class RedisStore:
         self._lock = threading.Lock()
         self._rests_until = 0.0
         self._is_away = False
+        # What this process makes, and until when it said so.
+        self._making: dict[str, float] = {}
 
     def get(self, key: str) -> bytes | None:
         """See `Store`."""
-        signed = self._asked(lambda: self._client.get(key))
+        return self._believed(key, self._asked(lambda: self._client.get(key)))
+
+    def _believed(self, key: str, signed: object) -> bytes | None:
         if not isinstance(signed, bytes) or len(signed) > MOST_BYTES + _SIGNATURE:
             return None
         signature, value = signed[:_SIGNATURE], signed[_SIGNATURE:]
@@ -56,6 +65,45 @@ class RedisStore:
     def put(self, key: str, value: bytes, seconds: int) -> None:
         """See `Store`."""
         self._asked(lambda: self._client.set(key, self._sign(key, value) + value, ex=seconds))
+
+    def awaited(self, key: str) -> bytes | None:
+        """See `Store`."""
+        ends = time.monotonic() + _MAKING_SECONDS
+        asked = self._client.pipeline(transaction=False)
+        asked.set(key + _BEING_MADE, b"", nx=True, px=round(1000 * _MAKING_SECONDS))
+        asked.get(key)
+        is_mine, signed = self._asked(asked.execute) or (None, None)
+        value = self._believed(key, signed)
+        if is_mine:
+            with self._lock:
+                self._making[key] = ends
+            # Another had made it just before.
+            if value is not None:
+                self.made(key)
+            return value
+        return value or self._made_elsewhere(key)
+
+    def _made_elsewhere(self, key: str) -> bytes | None:
+        ends = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < ends:
+            asked = self._client.pipeline(transaction=False)
+            asked.pttl(key + _BEING_MADE)
+            asked.get(key)
+            left, signed = self._asked(asked.execute) or (0, None)
+            value = self._believed(key, signed)
+            # What nobody of ours has written is not waited for: it would never end.
+            if value is not None or not 0 < left <= 1000 * _MAKING_SECONDS:
+                return value
+            time.sleep(_LOOK_SECONDS)
+        return None
+
+    def made(self, key: str) -> None:
+        """See `Store`."""
+        with self._lock:
+            ends = self._making.pop(key, 0.0)
+        # By now it may be another's that says so.
+        if time.monotonic() < ends:
+            self._asked(lambda: self._client.unlink(key + _BEING_MADE))
 
     def drop(self, prefix: str) -> None:
         """See `Store`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from mcp import Client
 from prometheus_client import generate_latest
 from pydantic import SecretStr
 
+from arcana_pipelines.caching import redis as redis_store
 from arcana_pipelines.embedding.local_small import SmallEmbedder
 from arcana_pipelines.errors import EmbeddingFailed
 from arcana_pipelines.indexes import lifecycle
@@ -242,6 +244,19 @@ class TestAValkey:
         valkey.go_on()
         valkey.kill()
         assert [asking.titles() for _ in range(5)] == [before] * 5
+
+    def test_that_servers_share_has_an_answer_made_once(
+        self, api: Api, valkey: Valkey, companies: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(redis_store, "WAIT_SECONDS", 60.0)
+        monkeypatch.setattr(redis_store, "_MAKING_SECONDS", 60.0)
+        with served(companies, redis_url=SecretStr(valkey.url)) as second, ThreadPoolExecutor(12) as threads:
+            key = api.key("search").key
+            asking = [Asking(server, key) for server in (api, second)]
+            titles = list(threads.map(lambda number: tuple(asking[number % 2].titles()), range(12)))
+            assert len(set(titles)) == 1
+            for level in ("searches", "embeddings"):
+                assert outcomes(api, level).get("miss", 0) + outcomes(second, level).get("miss", 0) == 1
 
     def test_in_which_somebody_wrote_is_not_believed(self, api: Api, valkey: Valkey) -> None:
         ours, theirs = Asking(api), Asking(api, slug="globex")
