@@ -162,6 +162,7 @@ def test_only_what_serves_companies_has_no_address_of_the_owner() -> None:
             if "secretRef" in source
         }
 
+    assert VALUES["postgresql"]["postgresqlUsername"] == "arcana_dagster"
     assert secrets("api") == {"arcana-server"}
     assert secrets("webhooks") == {"arcana-owner", "arcana-webhooks"}
     assert secrets("webserver") == secrets("daemon") == set()

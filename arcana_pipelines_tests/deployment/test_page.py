@@ -16,7 +16,7 @@ LINES = [line.split("  #")[0] for block in SHELL for line in block.splitlines()]
 
 
 def test_files_that_it_names_are_there() -> None:
-    named = set(re.findall(r"\bdeploy/(?:kubernetes|helm)[\w./-]*\w", PAGE))
+    named = set(re.findall(r"\bdeploy/(?:kubernetes|helm|postgres)[\w./-]*\w", PAGE))
     assert len(named) > 6
     assert {path for path in named if not (ROOT / path).exists()} == set()
 
@@ -41,7 +41,9 @@ def _found(group: click.Group, name: str) -> click.Command:
 
 def test_names_of_the_cluster_are_those_of_the_manifests() -> None:
     ours = {(each["kind"].lower(), each["metadata"]["name"]) for each in documents()}
-    named = set(re.findall(r"(?<=\s)(job|deploy|svc)/(?!helm|kubernetes)([\w-]+)", PAGE)) - {("job", "dagster-run-ID")}
+    named = set(re.findall(r"(?<=\s)(job|deploy|svc)/(?!helm|kubernetes|postgres)([\w-]+)", PAGE)) - {
+        ("job", "dagster-run-ID")
+    }
     kinds = {"job": "job", "deploy": "deployment", "svc": "service"}
     of_chart = {("deploy", "dagster-daemon"), ("deploy", "dagster-dagster-user-deployments-code"),
                 ("svc", "dagster-dagster-webserver")}  # fmt: skip
