@@ -35,6 +35,7 @@ from sync_requests import peak_megabytes
 from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.demo import vocabulary
 from arcana_pipelines.embedding import local_small
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.indexes import lifecycle
@@ -46,7 +47,6 @@ from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.protocol import Mode
-from arcana_pipelines.testing.notion_server.world import vocabulary
 from arcana_pipelines.testing.openai_server import EmbeddingServer
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.companies import DEFAULT

@@ -152,7 +152,12 @@ def _read(held: bytes | None) -> Any:
 
 
 class Caches:
-    """All of them, in this process or in Redis, as the settings say."""
+    """All of them, in this process or in Redis, as the settings say.
+
+    Attributes:
+        redis: where they are; None: in this process.
+        channel: where servers that share it tell each other of changes.
+    """
 
     def __init__(
         self, settings: Settings, note: Callable[[Level, Outcome], None] = lambda level, outcome: None
@@ -163,12 +168,14 @@ class Caches:
             InvalidSetting: REDIS_URL cannot be an address, or SECRET_KEY, which it needs, is not set.
         """
         secret = settings.secret_key.get_secret_value().encode() if settings.secret_key else b""
-        self.redis = None
+        self.redis, self.channel = None, None
         if settings.redis_url is not None:
+            from arcana_pipelines.caching.channel import Channel
             from arcana_pipelines.caching.redis import RedisStore, client_of
 
             settings.require("SECRET_KEY")
             self.redis = RedisStore(client_of(settings), secret)
+            self.channel = Channel(self.redis, secret, lambda: client_of(settings))
 
         def cache(level: Level, seconds: int) -> Cache:
             # Not needed by who searches without a cache.

@@ -44,7 +44,7 @@ class RedisStore:
 
     def __init__(self, client: redis.Redis, secret: bytes) -> None:
         """`client` is one of `client_of`; `secret` is what values are signed with."""
-        self._client = client
+        self.client = client
         self._secret = secret
         self._lock = threading.Lock()
         self._rests_until = 0.0
@@ -54,7 +54,7 @@ class RedisStore:
 
     def get(self, key: str) -> bytes | None:
         """See `Store`."""
-        return self._believed(key, self._asked(lambda: self._client.get(key)))
+        return self._believed(key, self.asked(lambda: self.client.get(key)))
 
     def _believed(self, key: str, signed: object) -> bytes | None:
         if not isinstance(signed, bytes) or len(signed) > MOST_BYTES + _SIGNATURE:
@@ -64,15 +64,15 @@ class RedisStore:
 
     def put(self, key: str, value: bytes, seconds: int) -> None:
         """See `Store`."""
-        self._asked(lambda: self._client.set(key, self._sign(key, value) + value, ex=seconds))
+        self.asked(lambda: self.client.set(key, self._sign(key, value) + value, ex=seconds))
 
     def awaited(self, key: str) -> bytes | None:
         """See `Store`."""
         ends = time.monotonic() + _MAKING_SECONDS
-        asked = self._client.pipeline(transaction=False)
+        asked = self.client.pipeline(transaction=False)
         asked.set(key + _BEING_MADE, b"", nx=True, px=round(1000 * _MAKING_SECONDS))
         asked.get(key)
-        is_mine, signed = self._asked(asked.execute) or (None, None)
+        is_mine, signed = self.asked(asked.execute) or (None, None)
         value = self._believed(key, signed)
         if is_mine:
             with self._lock:
@@ -86,10 +86,10 @@ class RedisStore:
     def _made_elsewhere(self, key: str) -> bytes | None:
         ends = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < ends:
-            asked = self._client.pipeline(transaction=False)
+            asked = self.client.pipeline(transaction=False)
             asked.pttl(key + _BEING_MADE)
             asked.get(key)
-            left, signed = self._asked(asked.execute) or (0, None)
+            left, signed = self.asked(asked.execute) or (0, None)
             value = self._believed(key, signed)
             # What nobody of ours has written is not waited for: it would never end.
             if value is not None or not 0 < left <= 1000 * _MAKING_SECONDS:
@@ -103,25 +103,25 @@ class RedisStore:
             ends = self._making.pop(key, 0.0)
         # By now it may be another's that says so.
         if time.monotonic() < ends:
-            self._asked(lambda: self._client.unlink(key + _BEING_MADE))
+            self.asked(lambda: self.client.unlink(key + _BEING_MADE))
 
     def drop(self, prefix: str) -> None:
         """See `Store`."""
 
         def dropped() -> None:
-            for keys in _batches(self._client, prefix):
-                self._client.unlink(*keys)
+            for keys in _batches(self.client, prefix):
+                self.client.unlink(*keys)
 
-        self._asked(dropped)
+        self.asked(dropped)
 
     def megabytes(self) -> float | None:
         """See `Store`."""
-        memory = self._asked(lambda: self._client.info("memory"))
+        memory = self.asked(lambda: self.client.info("memory"))
         return None if not isinstance(memory, dict) else float(memory["used_memory"]) / 1e6
 
     def close(self) -> None:
         """End its connections."""
-        self._client.close()
+        self.client.close()
 
     @property
     def is_away(self) -> bool:
@@ -131,8 +131,8 @@ class RedisStore:
     def _sign(self, key: str, value: bytes) -> bytes:
         return hmac.digest(self._secret, key.encode() + b"\0" + value, "sha256")
 
-    def _asked(self, ask: Callable[[], Answer]) -> Answer | None:
-        """What it answers; None: it does not, or refuses."""
+    def asked(self, ask: Callable[[], Answer]) -> Answer | None:
+        """What it answers; None: it does not, or refuses. While it is away it is asked once in a while."""
         if self._is_away and not self._may_try():
             return None
         try:
@@ -194,11 +194,17 @@ def looked_at(settings: Settings) -> str:
 
     Raises:
         ArcanaError: it does not answer as fast as searches wait for it.
-        WrongUse: when it is full it would keep what is old in place of what is new.
+        WrongUse: when it is full it would keep what is old in place of what is new, or its user may send no messages.
     """
     client = client_of(settings)
     try:
         server, memory = client.info("server"), client.info("memory")
+        client.publish("doctor:-:v1:-:published", b"")  # which nobody believes
+    except redis.exceptions.NoPermissionError as error:
+        raise WrongUse(
+            f"Redis refuses what servers do ({error}): give its user the keys `~*` and the channels "
+            "`&*:v1:*:published`, on which servers tell each other of changes"
+        ) from error
     except redis.RedisError as error:
         raise ArcanaError(
             f"Redis does not answer within {TIMEOUT_SECONDS * 1000:.0f} ms ({type(error).__name__}), and searches go "

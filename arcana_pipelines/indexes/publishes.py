@@ -21,7 +21,9 @@ class Publish:
     """An index that serves, with how often it has changed, and when last."""
 
     workspace_id: UUID
+    platform: str
     workspace: str
+    index_id: UUID
     index: str
     version: int
     published_at: datetime

@@ -81,7 +81,7 @@ def make_api(
     metrics = Metrics(database)
     caches = Caches(database.settings, metrics.note_cache)
     metrics.watch_caches(caches)
-    events = Events(database)
+    events = Events(database, caches.channel)
     health = Health(database, (uses, searched), caches.redis)
     reads = Reads(database, metrics.note_read)
     if reads.replica is not None:
@@ -99,6 +99,7 @@ def make_api(
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = settings.database_pool_size + settings.database_max_overflow
         async with reads.running(), uses.running(), searched.running(), health.running(), mcp.session_manager.run():
+            await events.begin()
             yield
         caches.close()
         files.close()

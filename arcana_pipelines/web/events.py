@@ -1,7 +1,8 @@
 """Programs hear of it when what an index serves has changed: `GET /v1/events`, as server-sent events.
 
 A message of the database wakes whoever waits, and nothing of it is believed: what has changed is read, for the company
-of the key.
+of the key. Servers that share a Redis tell each other there, too: one that hears nothing of the database (behind a
+pooler that hands on no messages) is woken by what another has heard.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
+from arcana_pipelines.caching.caches import Tenant
+from arcana_pipelines.caching.channel import Channel
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.publishes import CHANNEL, Publish, publishes_of
@@ -70,14 +73,16 @@ class Waiting:
 
 
 class Events:
-    """Listens to the database, and wakes the streams of a company."""
+    """Listens to the database and to other servers, and wakes the streams of a company."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, channel: Channel | None = None) -> None:
+        """`channel` is where servers tell each other of changes."""
         self._database = database
+        self._channel = channel
         self._waiting: set[Waiting] = set()
         self._is_over = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     @property
     def is_over(self) -> bool:
@@ -92,8 +97,20 @@ class Events:
     def stop(self) -> None:
         """Listen no more."""
         self._is_over.set()
-        if self._thread is not None:
-            self._thread.join(2 * _LOOK_SECONDS)
+        for thread in self._threads:
+            thread.join(2 * _LOOK_SECONDS)
+
+    async def begin(self) -> None:
+        """Listen from now on, where other servers are to be told of changes: else the first stream begins it."""
+        if self._channel is not None:
+            self._begin(asyncio.get_running_loop())
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        works = [self._listen] if self._channel is None else [self._listen, self._listen_to_servers]
+        self._threads = [threading.Thread(target=work, name="arcana-events", daemon=True) for work in works]
+        for thread in self._threads:
+            thread.start()
 
     def take_place(self, access: Access) -> Waiting:
         """A place for a stream, which is to be given back. The first to wait begins to listen.
@@ -101,10 +118,8 @@ class Events:
         Raises:
             Refused: 429: the key has as many as it may have, its company, or the server.
         """
-        if self._thread is None:
-            self._loop = asyncio.get_running_loop()
-            self._thread = threading.Thread(target=self._listen, name="arcana-events", daemon=True)
-            self._thread.start()
+        if not self._threads:
+            self._begin(asyncio.get_running_loop())
         of_key = sum(each.key_id == access.key_id for each in self._waiting)
         of_company = sum(each.company_id == access.company_id for each in self._waiting)
         if of_key >= MOST_OF_KEY or of_company >= MOST_OF_COMPANY or len(self._waiting) >= MOST:
@@ -140,23 +155,54 @@ class Events:
                     self._told(None)
                     while not self._is_over.is_set():
                         for notice in connection.notifies(timeout=_LOOK_SECONDS):
-                            self._told(_company_of(notice.payload))
+                            change = _change_of(notice.payload)
+                            self._told(change.company_id if change else None)
+                            self._announce(change)
             except Exception as error:  # whatever it is, streams go on and hear of changes later
                 if not is_away:
                     log.warning("messages of the database are not heard: %s", error)
                 is_away = True
                 self._is_over.wait(_AWAY_SECONDS)
 
+    def _listen_to_servers(self) -> None:
+        if self._channel is not None:
+            self._channel.listen(self._is_over, self._told)
+
+    def _announce(self, change: _Change | None) -> None:
+        """Tell other servers of what a message was about, as the database has it: anybody may send one."""
+        if self._channel is None or change is None:
+            return
+        try:
+            with self._database.connection(change.company_id) as connection:
+                known = publishes_of(connection, change.company_id)
+        except ArcanaError as error:
+            log.info("a change is not announced: %s", error)
+            return
+        for each in known:
+            if (each.workspace_id, each.index) == (change.workspace_id, change.index):
+                tenant = Tenant(change.company_id, each.platform, each.workspace_id)
+                self._channel.announce(tenant, each.index_id, each.version)
+
     def _told(self, company_id: UUID | None) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake, company_id)
 
 
-def _company_of(payload: str) -> UUID | None:
-    """Of a message; None, and so all of them, where it says none: anybody may send one."""
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What a message of the database says."""
+
+    company_id: UUID
+    workspace_id: UUID
+    index: str
+
+
+def _change_of(payload: str) -> _Change | None:
+    """None where it says none, and so may be about anything: anybody may send one."""
     try:
-        return UUID(json.loads(payload)["company_id"])
-    except (ValueError, TypeError, KeyError):
+        said = json.loads(payload)
+        return _Change(UUID(said["company_id"]), UUID(said["workspace_id"]), str(said["index"]))
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

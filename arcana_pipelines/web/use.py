@@ -97,6 +97,7 @@ class Use:
             self.undo()
         self.undo = self.hits = None
         self.asked.clear()
+        self.seen_seqs.clear()
 
 
 _NOW: ContextVar[Use | None] = ContextVar("use", default=None)

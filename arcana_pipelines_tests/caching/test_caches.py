@@ -343,7 +343,7 @@ class TestAValkeyThat:
         store = redis_store.RedisStore(redis_store.client_of(settings_of(valkey)), b"secret")
         asked: list[str] = []
         monkeypatch.setattr(
-            store._client, "get", lambda key: asked.append(key) or store._client.execute_command("GET", key)
+            store.client, "get", lambda key: asked.append(key) or store.client.execute_command("GET", key)
         )
         for _ in range(100):
             assert store.get("k") is None
@@ -434,6 +434,14 @@ class TestWhatDoctorSays:
         valkey.kill()
         with pytest.raises(ArcanaError, match=r"does not answer within 1000 ms.*check REDIS_URL"):
             redis_store.looked_at(settings_of(valkey))
+
+    def test_of_one_whose_user_may_send_no_messages(self, valkey: Valkey) -> None:
+        valkey.client().acl_setuser("limited", enabled=True, nopass=True, keys=["*"], categories=["+@all"])
+        limited = Settings(redis_url=SecretStr(valkey.url.replace("://", "://limited:x@")))
+        with pytest.raises(WrongUse, match=r"channels `&\*:v1:\*:published`"):
+            redis_store.looked_at(limited)
+        valkey.client().acl_setuser("limited", enabled=True, channels=["*:v1:*:published"])
+        assert "Valkey" in redis_store.looked_at(limited)
 
     def test_of_one_that_keeps_what_is_old(self, valkey: Valkey) -> None:
         valkey.client().config_set("maxmemory", "64mb")
