@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -88,11 +89,11 @@ class Address:
             text = text.replace(secret, "***")
         return text
 
-    def sqlalchemy(self, driver: str, options: str) -> str:
-        """The address for SQLAlchemy, with more of libpq's `options`."""
+    def sqlalchemy(self, driver: str, options: str, defaults: Mapping[str, str] | None = None) -> str:
+        """The address for SQLAlchemy, with more of libpq's `options`, and `defaults` for what it does not name."""
         from sqlalchemy import URL
 
-        parts = dict(self.parts)
+        parts = {**(defaults or {}), **self.parts}
         parts["options"] = f"{parts['options']} {options}" if "options" in parts else options
         user = parts.pop("user", None)
         return URL.create(

@@ -6,6 +6,7 @@ is data, so `token_from_environment` looks it up.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -55,6 +56,26 @@ def _is_redis(url: SecretStr) -> SecretStr:
     if urlsplit(url.get_secret_value()).scheme not in ("redis", "rediss", "unix"):
         raise ValueError("must be an address that begins with redis://, rediss:// or unix://")
     return url
+
+
+def _tags(text: str) -> dict[str, str]:
+    """Tags of runs; a value that is no text stands in them as JSON, as `dagster-k8s/config` wants it.
+
+    Raises:
+        ValueError: it is no JSON object.
+    """
+    try:
+        given = json.loads(text or "{}")
+    except json.JSONDecodeError:
+        given = None
+    if not isinstance(given, dict):
+        raise ValueError('must be a JSON object of tags, for instance {"dagster-celery/queue": "embedding"}')
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
+
+
+def _are_tags(text: str) -> str:
+    _tags(text)
+    return text
 
 
 def _is_broker(url: SecretStr) -> SecretStr:
@@ -121,6 +142,7 @@ HttpsUrl = Annotated[str, AfterValidator(require_https)]
 SecretHttpUrl = Annotated[SecretStr, AfterValidator(_is_secret_http)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_is_redis)]
 BrokerUrl = Annotated[SecretStr, AfterValidator(_is_broker)]
+RunTags = Annotated[str, AfterValidator(_are_tags)]
 MailServerUrl = Annotated[SecretStr, AfterValidator(_is_mail_server)]
 EmailAddress = Annotated[str, AfterValidator(_is_address)]
 EmailAddresses = Annotated[str, AfterValidator(_are_addresses)]
@@ -228,6 +250,7 @@ class LauncherSettings(_FromEnvironment):
         kubernetes_config_map: the ConfigMap whose key `dagster.yaml` is Dagster's instance.
         kubernetes_env_secrets: Secrets whose keys are variables of runs, with commas.
         kubernetes_env_config_maps: ConfigMaps of the same kind.
+        embedding_run_tags: tags of runs that embed whole workspaces, by which they go to machines of their own; JSON.
     """
 
     run_launcher: Literal["local", "docker", "kubernetes", "celery"] = "local"
@@ -240,6 +263,12 @@ class LauncherSettings(_FromEnvironment):
     kubernetes_config_map: str = "dagster-instance"
     kubernetes_env_secrets: str = ""
     kubernetes_env_config_maps: str = ""
+    embedding_run_tags: RunTags = ""
+
+    @property
+    def tags_of_embedding(self) -> dict[str, str]:
+        """The tags in `EMBEDDING_RUN_TAGS`."""
+        return _tags(self.embedding_run_tags)
 
     @property
     def env_secrets(self) -> list[str]:

@@ -47,6 +47,7 @@ _COMMANDS = {
     "up": "Start everything: database, Dagster UI and daemon, sensors running, and the API. Ctrl-C stops it all.",
     "usage": "Show what embeddings have cost, by month, workspace and model: of all workspaces, or of one.",
     "webhooks": "Receive Notion's webhooks, so that changes are synced within seconds.",
+    "worker": "Carry out runs that Dagster's daemon hands to machines, until SIGTERM.",
     "workspace": "Register, list, show, change and remove workspaces.",
 }
 

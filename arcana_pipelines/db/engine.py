@@ -74,6 +74,14 @@ _TAKES_TOO_LONG = (
 _OF_WORK = {"statement_timeout": "0", "lock_timeout": "15min", "idle_in_transaction_session_timeout": "1h"}
 _OF_SEARCHES = {"statement_timeout": "30s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "10min"}
 _LIMIT = "SELECT set_config('{0}', '{1}', false) WHERE current_setting('{0}') = '0'"
+# Who is gone without a word, or whose link was cut, is noticed within a minute: the server by us, and we by the server,
+# which then frees what our session had (its transaction, and the sign that a run is alive). Over a Unix socket none of
+# it counts. What the address says of it is left.
+_AT_US = {"keepalives_idle": "20", "keepalives_interval": "10", "keepalives_count": "3", "tcp_user_timeout": "50000"}
+_AT_THE_SERVER = (
+    "SELECT set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false), "
+    "set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '50000', false)"
+)
 # A schema that is made later and that comes first on the path (one named like the user, say) hides no table of
 # ours and gets none.
 _OUR_SCHEMA_FIRST = (
@@ -166,7 +174,7 @@ class Database:
         psycopg 2 is named because dagster-postgres closes psycopg 3 connections
         (https://github.com/dagster-io/dagster/issues/33958).
         """
-        return self.address.sqlalchemy("psycopg2", f"-c search_path={DAGSTER_SCHEMA}")
+        return self.address.sqlalchemy("psycopg2", f"-c search_path={DAGSTER_SCHEMA}", _AT_US)
 
     @cached_property
     def pool(self) -> Pool:
@@ -205,9 +213,12 @@ class Database:
         return lease.READER if self.only_searches else lease.WRITER
 
     def _connected(self, **options: Any) -> InterruptibleConnection:
+        options |= {name: value for name, value in _AT_US.items() if name not in self.address.parts}
         connection = InterruptibleConnection.connect(self.url, application_name="arcana", autocommit=True, **options)
         limits = _OF_SEARCHES if self.only_searches else _OF_WORK
-        connection.execute("; ".join([*(_LIMIT.format(*limit) for limit in limits.items()), _OUR_SCHEMA_FIRST]))
+        connection.execute(
+            "; ".join([*(_LIMIT.format(*limit) for limit in limits.items()), _AT_THE_SERVER, _OUR_SCHEMA_FIRST])
+        )
         return connection
 
     @contextmanager

@@ -14,7 +14,7 @@ from arcana_pipelines.classification.classify import LOGIC
 from arcana_pipelines.defs import results
 from arcana_pipelines.defs.checks import ledger_checks, workspace_check
 from arcana_pipelines.defs.config import SyncConfig
-from arcana_pipelines.defs.names import ASSET_TAG, beside
+from arcana_pipelines.defs.names import ASSET_TAG, EMBEDDING_POOL, beside
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.purposes import delivery_seconds, purpose_of
 from arcana_pipelines.defs.resources import ArcanaResource
@@ -143,6 +143,7 @@ def document_chunks(context: dg.AssetExecutionContext, arcana: ArcanaResource) -
     owners=OWNERS,
     code_version="1",
     metadata={"dagster/table_name": "embedding_store"},
+    pool=EMBEDDING_POOL,
 )
 def chunk_embeddings(context: dg.AssetExecutionContext, arcana: ArcanaResource) -> dg.MaterializeResult:
     """Embeddings of the texts that the workspace never embedded before, each computed once."""

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import importlib
 import os
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dagster import DagsterRun
 from dagster._config import process_config, resolve_to_config_type
-from dagster._core.launcher import LaunchRunContext, RunLauncher
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
 from arcana_pipelines.defs.instance_file import told
@@ -62,6 +64,16 @@ class LauncherOfSetting(RunLauncher, ConfigurableClass):
         raise NotImplementedError
 
 
+class _KnowsItsOwn(RunLauncher):
+    """What each launcher lacks: it is asked for the health of all runs, and calls those dead that it did not launch."""
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """See `RunLauncher`. A run of the command line is alive: `runs.report_dead_runs` looks after these."""
+        if run.remote_job_origin is None:
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return super().check_run_worker_health(run)
+
+
 def make_launcher(
     settings: LauncherSettings, besides: Mapping[str, Any], inst_data: ConfigurableClassData | None = None
 ) -> RunLauncher:
@@ -84,7 +96,8 @@ def make_launcher(
             f"RUN_LAUNCHER={settings.run_launcher}: {'; '.join(told(read.errors or (), ('run_launcher', 'config')))}. "
             f"dagster.yaml gives {name} what stands there."
         )
-    made: RunLauncher = launcher.from_config_value(inst_data, read.value)
+    kind: Any = type(launcher.__name__, (_KnowsItsOwn, launcher), {})
+    made: RunLauncher = kind.from_config_value(inst_data, read.value)
     return made
 
 
@@ -114,7 +127,13 @@ def celery_config() -> dict[str, Any]:
         # behind a long one, and be failed after `start_timeout_seconds`.
         "worker_prefetch_multiplier": 1,
         "task_acks_late": True,
-        "broker_transport_options": {"visibility_timeout": LONGEST_RUN_SECONDS},
+        "broker_transport_options": {
+            "visibility_timeout": LONGEST_RUN_SECONDS,
+            "socket_connect_timeout": 5,
+            # A link that was cut is noticed by who waits for runs within a minute, and not never.
+            "socket_keepalive": True,
+            "socket_keepalive_options": {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 3},
+        },
         "broker_connection_retry_on_startup": True,
     }
 

@@ -6,9 +6,22 @@ import dagster as dg
 
 from arcana_pipelines.sources.registry import READING
 
-__all__ = ["ASSET_TAG", "FILLING", "PUBLISHING", "READING", "STAGING", "SYNCING", "beside", "our_assets", "selection"]
+__all__ = [
+    "ASSET_TAG",
+    "EMBEDDING_POOL",
+    "FILLING",
+    "PUBLISHING",
+    "READING",
+    "STAGING",
+    "SYNCING",
+    "beside",
+    "our_assets",
+    "selection",
+]
 
 ASSET_TAG = "arcana/asset"
+# Of runs that embed: `dagster.yaml` counts runs, so it is enough that one of their assets is in it.
+EMBEDDING_POOL = "arcana_embedding"
 
 # With the asset that reads pages first. `READING` names those that stand in its place for other workspaces.
 PUBLISHING = ("notion_pages", "document_content", "document_chunks", "chunk_embeddings", "rag_indexes")

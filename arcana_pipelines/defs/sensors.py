@@ -10,8 +10,9 @@ import itertools
 import logging
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from types import MappingProxyType
 
 import dagster as dg
 
@@ -36,6 +37,7 @@ from arcana_pipelines.indexes.lifecycle import fill_requested, rebuild_outdated,
 from arcana_pipelines.ledger.polling import poll_and_record
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.targets import follow_once
+from arcana_pipelines.settings import load_launcher_settings
 from arcana_pipelines.sources.registry import all_platforms, asset_of
 from arcana_pipelines.workspaces.lease import is_alive, locked
 from arcana_pipelines.workspaces.workspaces import Workspace, due_for_poll, in_need_of_sync, list_all, retired_slugs
@@ -77,7 +79,8 @@ def workspace_registry(context: dg.SensorEvaluationContext) -> dg.SensorResult |
     new, gone = sorted(registered - mirrored), sorted(mirrored & retired)
     changes = [workspaces.build_add_request(new)] if new else []
     removals = [workspaces.build_delete_request(gone)] if gone else []
-    requests = _requests(context, [row for row in rows if row.generation == 0 and row.status == "active"])
+    unread = [row for row in rows if row.generation == 0 and row.status == "active"]
+    requests = _requests(context, unread, load_launcher_settings().tags_of_embedding)
     if not (new or gone or requests):
         return dg.SkipReason(f"{len(registered)} workspaces, all mirrored.")
     return dg.SensorResult(run_requests=requests, dynamic_partitions_requests=[*changes, *removals])
@@ -140,14 +143,16 @@ def _may_run(context: dg.SensorEvaluationContext, rows: list[Workspace]) -> Iter
             yield row, key
 
 
-def _requests(context: dg.SensorEvaluationContext, rows: list[Workspace]) -> list[dg.RunRequest]:
+def _requests(
+    context: dg.SensorEvaluationContext, rows: list[Workspace], tags: Mapping[str, str] = MappingProxyType({})
+) -> list[dg.RunRequest]:
     """Run requests for those that may run now, so many at a time that the queue stays readable."""
     may = itertools.islice(_may_run(context, rows), MOST_REQUESTS)
-    return [_request(row.slug, READERS[asset_of(row.platform)][Purpose.SYNC], key) for row, key in may]
+    return [_request(row.slug, READERS[asset_of(row.platform)][Purpose.SYNC], tags, key) for row, key in may]
 
 
-def _request(slug: str, job: str, key: str | None = None) -> dg.RunRequest:
-    return dg.RunRequest(run_key=key, job_name=job, partition_key=slug, tags={WORKSPACE_TAG: slug})
+def _request(slug: str, job: str, tags: Mapping[str, str], key: str | None = None) -> dg.RunRequest:
+    return dg.RunRequest(run_key=key, job_name=job, partition_key=slug, tags={**tags, WORKSPACE_TAG: slug})
 
 
 @dg.sensor(
@@ -171,9 +176,9 @@ def index_builds(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     if not filled:
         return dg.SkipReason(f"{len(waiting)} workspaces have a build to be filled; none can begin now.")
     ours = our_assets(context.repository_def) if context.repository_def else {}
-    tags = {PURPOSE_TAG: PURPOSES[FILL_JOB]}
+    tags = {**load_launcher_settings().tags_of_embedding, PURPOSE_TAG: PURPOSES[FILL_JOB]}
     backfill = backfill_request([ours[name] for name in FILLING], filled, tags) if ours else None
-    return dg.SensorResult(run_requests=[backfill] if backfill else [_request(slug, FILL_JOB) for slug in filled])
+    return dg.SensorResult(run_requests=[backfill] if backfill else [_request(slug, FILL_JOB, tags) for slug in filled])
 
 
 @dg.sensor(

@@ -53,8 +53,8 @@ class Role(StrEnum):
 
 
 def is_alive(connection: Connection, workspace_id: UUID, run: str) -> bool:
-    """Whether a process of a run is alive that has, or has had, a workspace's lease."""
-    key = {"workspace_id": workspace_id, "run": run, "namespace": _NAMESPACE}
+    """Whether a process of a run is alive that has, or has had, a workspace's lease, or waits for it."""
+    key = {"workspace_id": workspace_id, "run": run, "namespace": _NAMESPACE, "expires": EXPIRES}
     return bool(scalar(connection, load_sql("run_is_alive"), key))
 
 

@@ -6,15 +6,20 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.launcher import DefaultRunLauncher
+from dagster._core.launcher import DefaultRunLauncher, WorkerStatus
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_docker import DockerRunLauncher
+from pydantic import SecretStr
 
 from arcana_pipelines.defs.instance import DAGSTER_YAML
 from arcana_pipelines.defs.launcher import launcher_of, make_launcher
-from arcana_pipelines.errors import InvalidSetting
+from arcana_pipelines.defs.launcher_check import looked_at
+from arcana_pipelines.defs.runs import PROCESS_TAG, process_tag
+from arcana_pipelines.errors import ArcanaError, InvalidSetting, WrongUse
 from arcana_pipelines.settings import LauncherSettings, Settings, load_launcher_settings, load_settings
+from arcana_pipelines_tests.caching.valkey import Valkey
 
+SECONDS = 3.0
 BROKER = "redis://:secret-of-the-broker@broker.invalid:6379/0"
 
 
@@ -36,7 +41,19 @@ def test_the_setting_says_which_launcher_the_file_of_an_installation_makes(
     monkeypatch.setenv("RUN_LAUNCHER", launcher)
     monkeypatch.setenv("CELERY_BROKER_URL", BROKER)
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        assert type(instance.run_launcher) is kind
+        assert isinstance(instance.run_launcher, kind)
+
+
+@pytest.mark.parametrize("launcher", ["celery", "docker"])
+def test_a_run_of_the_command_line_is_no_launchers_and_is_not_called_dead(
+    home: Path, monkeypatch: pytest.MonkeyPatch, launcher: str
+) -> None:
+    monkeypatch.setenv("RUN_LAUNCHER", launcher)
+    monkeypatch.setenv("CELERY_BROKER_URL", BROKER)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        run = dg.DagsterRun("sync_workspace", tags={PROCESS_TAG: process_tag()})
+        assert instance.run_launcher.supports_check_run_worker_health
+        assert instance.run_launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
 
 
 def test_what_dagster_shows_of_its_instance_holds_no_password(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,3 +133,48 @@ class TestSettings:
         monkeypatch.setenv("BATCH_SIZE", "no number")
         assert load_launcher_settings().run_launcher == "docker"
         assert set(LauncherSettings.model_fields) < set(Settings.model_fields)
+
+
+class TestDoctor:
+    """`looked_at`: the line `runs` of `arcana doctor`."""
+
+    @pytest.fixture
+    def own_file(self, tmp_path: Path) -> Path:
+        """A folder whose `dagster.yaml` names a launcher, as one does that an older release wrote."""
+        text = "run_launcher:\n  module: dagster\n  class: DefaultRunLauncher\n"
+        (tmp_path / "dagster.yaml").write_text(text, encoding="utf-8")
+        return tmp_path
+
+    def celery(self, broker: str) -> Settings:
+        return Settings(
+            run_launcher="celery", celery_broker_url=SecretStr(broker), database_url=SecretStr("postgresql://h/d")
+        )
+
+    def test_says_that_runs_start_beside_the_code(self, own_file: Path, home: Path) -> None:
+        for folder in (own_file, home, home / "where nothing is yet"):
+            assert looked_at(Settings(), folder, SECONDS) == "beside the code"
+
+    def test_a_file_that_names_another_launcher_is_told_with_what_to_write(self, own_file: Path) -> None:
+        with pytest.raises(InvalidSetting) as refused:
+            looked_at(self.celery(BROKER), own_file, SECONDS)
+        assert "RUN_LAUNCHER=celery is not heard" in str(refused.value)
+        assert "`module: arcana_pipelines.defs.launcher` and `class: LauncherOfSetting`" in str(refused.value)
+
+    def test_a_launcher_of_the_users_own_is_left_alone_while_the_setting_says_nothing(self, own_file: Path) -> None:
+        file = own_file / "dagster.yaml"
+        file.write_text("run_launcher: {module: dagster_aws.ecs, class: EcsRunLauncher}", encoding="utf-8")
+        assert looked_at(Settings(), own_file, SECONDS) == "by dagster_aws.ecs.EcsRunLauncher, as dagster.yaml says"
+
+    def test_a_broker_that_is_not_there_is_told_without_its_password(self, home: Path, valkey: Valkey) -> None:
+        valkey.kill()
+        with pytest.raises(ArcanaError, match="does not answer") as refused:
+            looked_at(self.celery(valkey.url.replace("//", "//:a-password@")), home, SECONDS)
+        assert "a-password" not in str(refused.value)
+
+    def test_a_broker_without_workers_and_one_that_forgets_are_told(self, home: Path, valkey: Valkey) -> None:
+        with pytest.raises(ArcanaError, match="no worker takes runs"):
+            looked_at(self.celery(valkey.url), home, 0.3)
+        valkey.client().config_set("maxmemory", "64mb")
+        valkey.client().config_set("maxmemory-policy", "allkeys-lru")
+        with pytest.raises(WrongUse, match="forgets runs when it is full"):
+            looked_at(self.celery(valkey.url), home, 0.3)

@@ -77,6 +77,7 @@ def _findings() -> Iterator[Finding]:
     yield from _env_files()
     yield _tried("home", lambda: _writable(settings))
     yield _tried("dagster", lambda: _dagster_home(settings))
+    yield _tried("runs", lambda: _runs(settings))
     yield _tried("schedules", lambda: _schedules(settings))
     installed = _tried("installation", lambda: _installation(settings))
     yield installed
@@ -244,6 +245,14 @@ def _dagster_home(settings: Settings) -> str:
     return f"its home is {home} (DAGSTER_HOME)"
 
 
+def _runs(settings: Settings) -> str:
+    """Where runs are started, and whether they could be now."""
+    from arcana_pipelines.defs.instance import check_home
+    from arcana_pipelines.defs.launcher_check import looked_at
+
+    return f"started {looked_at(settings, check_home(settings), SECONDS)} (RUN_LAUNCHER)"
+
+
 def _schedules(settings: Settings) -> str:
     from arcana_pipelines.defs.schedule_times import require_times, times_by_name
 
@@ -306,6 +315,24 @@ def _targets(database: Database, places: dict[str, str]) -> Iterator[Finding]:
         if each.problem is not None:
             said = f"{each.problem} What is published waits for it{waiting}; PostgreSQL answers searches"
         yield (f"target {target.name} of {target.slug}", each.problem is None, said)
+
+
+def _machines(database: Database) -> str:
+    """What runs on other machines would not find there, unless its folder is shared."""
+    settings = database.settings
+    with database.connection() as connection:
+        targets = [each for each in all_targets(connection) if each.location.startswith("/")]
+        exports = [row.slug for row in list_all(connection) if "path" in row.source_config]
+    here = [f"the target {each.name} of {each.slug}" for each in targets]
+    here += [f"the export of {slug}" for slug in exports]
+    if settings.files == "on" and settings.s3_bucket_name is None:
+        here.append("the bytes of files (S3_BUCKET_NAME is not set)")
+    if not here:
+        return "runs share the database and nothing else"
+    return (
+        f"{', '.join(here)}: in a folder. Every machine needs that folder at the same path, on a shared file system "
+        "(docs/many-machines.md)"
+    )
 
 
 def _schema(database: Database) -> str:

@@ -69,10 +69,12 @@ def command(port: int, host: str, api_port: int, no_demo: bool) -> None:
     started = time.monotonic()
     _refuse_taken_port(host, port)
     settings = load_settings()
-    from arcana_pipelines.defs.instance import prepare, require_own_home
+    from arcana_pipelines.defs.instance import check_home, prepare, require_own_home
+    from arcana_pipelines.defs.launcher_check import require_heard
     from arcana_pipelines.defs.schedule_times import require_times
 
     require_own_home(settings)
+    require_heard(settings, check_home(settings))
     require_times(settings)  # A time that is none is told here, not in Dagster's log.
     database = Database(settings, may_create=True)
     upgrade(database)

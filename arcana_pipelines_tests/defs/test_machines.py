@@ -1,0 +1,121 @@
+"""Runs on other machines: one whose machine is gone is failed and made good; handed out late, one does nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import dagster as dg
+import pytest
+from celery import Celery
+from dagster._core.definitions.reconstruct import ReconstructableRepository
+from dagster._grpc.types import ExecuteRunArgs
+from dagster._serdes import pack_value
+from dagster_celery.tasks import create_execute_job_task
+
+from arcana_pipelines.defs.build import build_defs
+from arcana_pipelines.defs.partitions import workspaces
+from arcana_pipelines.defs.sensors import workspace_registry
+from arcana_pipelines.workspaces.lease import EXPIRES, workspace_lease
+from arcana_pipelines.workspaces.workspaces import find
+from arcana_pipelines_tests.defs.conftest import dies_at_work
+from arcana_pipelines_tests.harness import Harness
+
+STARTED, FAILURE, SUCCESS = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """One that other processes could open, too: what Celery's task does."""
+    with dg.instance_for_test(overrides={"run_monitoring": {"enabled": False}}) as shared:
+        shared.add_dynamic_partitions(str(workspaces.name), ["acme"])
+        yield shared
+
+
+@pytest.fixture
+def run(instance: dg.DagsterInstance) -> Callable[[dg.DagsterRunStatus], str]:
+    """Makes a run of the sync of `acme`, as the daemon makes it for a launcher."""
+    origin = ReconstructableRepository.for_module("arcana_pipelines.definitions", "defs")
+    job = origin.get_reconstructable_job("sync_workspace")
+
+    def make(status: dg.DagsterRunStatus) -> str:
+        made = instance.create_run_for_job(
+            job.get_definition(),
+            run_id=str(uuid4()),
+            status=status,
+            tags={"dagster/partition": "acme"},
+            job_code_origin=job.get_python_origin(),
+        )
+        return made.run_id
+
+    return make
+
+
+def status_of(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
+
+
+def delivered(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Carry out Celery's task for a run, as a worker does that gets it from the broker."""
+    run = instance.get_run_by_id(run_id)
+    assert run is not None and run.job_code_origin is not None
+    arguments = ExecuteRunArgs(job_origin=run.job_code_origin, run_id=run_id, instance_ref=instance.get_ref())
+    assert create_execute_job_task(Celery()).apply((pack_value(arguments),)).successful()
+
+
+def tick(instance: dg.DagsterInstance) -> list[str]:
+    """The workspaces that the sensor asks a sync for."""
+    found = workspace_registry(dg.build_sensor_context(instance=instance, definitions=build_defs()))
+    if isinstance(found, dg.SkipReason):
+        return []
+    assert isinstance(found, dg.SensorResult)
+    return [str(request.partition_key) for request in found.run_requests or []]
+
+
+def test_a_run_whose_machine_has_not_beaten_for_a_minute_is_failed_although_its_connection_stands_and_is_made_good(
+    installed: Harness, instance: dg.DagsterInstance, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("GRACE", dt.timedelta()), ("SECOND_LOOK_SECONDS", 0.0), ("_FIRST_PAUSE", dt.timedelta())):
+        monkeypatch.setattr(f"arcana_pipelines.defs.runs.{name}", value)
+    run_id = run(STARTED)
+    record = instance.get_run_by_id(run_id)
+    assert record is not None
+    with installed.database.connection() as connection:
+        acme = find(connection, "acme")
+    dies_at_work(instance, record, acme)
+    with workspace_lease(installed.database, acme.workspace_id, "acme", run_id):
+        assert tick(instance) == [] and status_of(instance, run_id) is STARTED
+        with installed.database.connection() as connection:
+            connection.execute("UPDATE workspace_lease SET heartbeat_at = heartbeat_at - %s", [EXPIRES])
+        assert tick(instance) == ["acme"] and status_of(instance, run_id) is FAILURE
+    again = run(dg.DagsterRunStatus.STARTING)
+    delivered(instance, again)
+    assert status_of(instance, again) is SUCCESS
+    installed.assert_matches_world()
+
+
+def test_a_worker_carries_out_a_run_and_one_that_gets_the_same_again_does_nothing(
+    installed: Harness, instance: dg.DagsterInstance, run: Callable[..., str]
+) -> None:
+    run_id = run(dg.DagsterRunStatus.STARTING)
+    delivered(instance, run_id)
+    assert status_of(instance, run_id) is SUCCESS
+    installed.assert_matches_world()
+    before = installed.checksum(), installed.rows("SELECT count(*) FROM sync_generation")
+    installed.server.reset_log()
+    delivered(instance, run_id)
+    assert status_of(instance, run_id) is SUCCESS
+    assert (installed.checksum(), installed.rows("SELECT count(*) FROM sync_generation")) == before
+    assert installed.server.requests == []
+
+
+def test_a_run_that_was_failed_meanwhile_is_not_carried_out_when_the_broker_hands_it_out_late(
+    installed: Harness, run: Callable[..., str], instance: dg.DagsterInstance
+) -> None:
+    run_id = run(FAILURE)
+    delivered(instance, run_id)
+    assert status_of(instance, run_id) is FAILURE
+    assert installed.server.requests == [] and installed.rows("SELECT count(*) FROM sync_generation") == [(0,)]
