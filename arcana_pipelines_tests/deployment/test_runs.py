@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import re
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -21,7 +24,7 @@ from dagster._core.launcher.base import WorkerStatus
 from dagster._core.origin import DEFAULT_DAGSTER_ENTRY_POINT, JobPythonOrigin, RepositoryPythonOrigin
 
 from arcana_pipelines_tests.deployment.chart_check import RELEASES
-from arcana_pipelines_tests.deployment.manifests import documents, faults, instance, part, values
+from arcana_pipelines_tests.deployment.manifests import ROOT, documents, faults, instance, part, values
 
 # Half a second each: Dagster writes what it does into files.
 pytestmark = pytest.mark.slow
@@ -147,9 +150,8 @@ def sync_workspace() -> None:
 
 
 def _launch(dagster: dg.DagsterInstance, tags: dict[str, str] | None = None) -> dg.DagsterRun:
-    code = RepositoryPythonOrigin(
-        sys.executable, ModuleCodePointer("arcana_pipelines.definitions", "defs"), IMAGE, DEFAULT_DAGSTER_ENTRY_POINT
-    )
+    here = ModuleCodePointer(__name__, sync_workspace.name)
+    code = RepositoryPythonOrigin(sys.executable, here, IMAGE, DEFAULT_DAGSTER_ENTRY_POINT)
     run = dagster.create_run_for_job(
         sync_workspace,
         tags=tags,
@@ -214,7 +216,7 @@ def test_dagsters_file_is_mounted_into_the_home_that_the_run_is_told(
 
 def test_a_runs_tag_puts_it_on_other_nodes_with_other_resources(cluster: Cluster, dagster: dg.DagsterInstance) -> None:
     """As docs/kubernetes.md has it."""
-    page = (Path(__file__).parents[2] / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
     wanted = json.loads(page.partition("```json\n")[2].partition("```")[0])
     _launch(dagster, {TAG: json.dumps(wanted[TAG])})
     (job,) = cluster.jobs
@@ -253,6 +255,25 @@ def test_a_run_is_looked_at_explained_and_ended_with_the_rights_of_the_role(
     assert set(cluster.asked) <= ALLOWED
     # The one that is left explains a Job that never had a pod.
     assert ALLOWED - set(cluster.asked) == {("list", "jobs")}
+
+
+@pytest.mark.long
+def test_its_command_runs_where_there_is_no_token_and_no_api(cluster: Cluster, dagster: dg.DagsterInstance) -> None:
+    """As in its pod: the launcher that the command is told of could not be made there."""
+    run = _launch(dagster)
+    (job,) = cluster.jobs
+    *words, told = _container(job)["args"]
+    assert words == ["dagster", "api", "execute_run"]
+    as_there = told.replace("load_incluster_config: false", "load_incluster_config: true")
+    assert as_there != told
+    without_file = re.sub(r"kubeconfig_file: [^\\]*\\n", "", as_there)
+    assert "kubeconfig" not in without_file
+    there = {name: value for name, value in os.environ.items() if not name.startswith("KUBERNETES_")}
+    done = subprocess.run([sys.executable, "-m", *words, without_file], cwd=ROOT, env=there, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    ended = dagster.get_run_by_id(run.run_id)
+    assert ended is not None and ended.status == dg.DagsterRunStatus.SUCCESS
+    assert cluster.asked == [("create", "jobs")]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("kubernetes_validate") is None, reason="kubernetes-validate is not there")
