@@ -90,7 +90,8 @@ class Installation:
             "NOTION_BASE_URL": notion, "NOTION_TOKEN": token, "BACKUP_TO": str(folder / "backups"),
             "RETENTION_DAYS": str(KEPT_DAYS), "BACKUP_KEEP_DAYS": str(KEPT_DAYS), "BACKUP_WAL": "on",
             "KEY_REQUESTS_PER_MINUTE": "100000", "NOTION_REQUESTS_PER_MINUTE": "600",
-            "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
+            # Twice: Dagster's code server puts a folder of its own over the first.
+            "PYTHONPATH": os.pathsep.join(2 * [str(Path(__file__).resolve().parents[1])]),
         }  # fmt: skip
         self.up: subprocess.Popen[bytes] | None = None
         self.key = ""
@@ -293,6 +294,7 @@ def _days(installation: Installation, given: argparse.Namespace) -> int:
     installation.arcana("eval", SLUG, "-", "--keep", "--baseline", given="\n".join(map(json.dumps, golden)))
     made = installation.arcana("key", "create", "--workspace", SLUG, "--scope", "search", "--scope", "read")
     installation.key = made["key"]
+    installation.arcana("backup", "create")
     searching = Searching(installation, progress, given.rate)
     editing = Editing(installation, progress, searching, given.edit_every)
     watched = Watched(installation.home, installation.folder / "backups", os.getpid())

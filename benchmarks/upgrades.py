@@ -4,10 +4,10 @@ Needs the repository with its history. For each migration, the code of the last 
 an installation of its own: it brings up the schema, registers the sample handbook, syncs it, and searches it all the
 time, in a process of its own (`Searcher`, as a server does; there is one since 0008, and who searched before asks the
 tables). Meanwhile this code upgrades that database to its newest revision, and then searches it itself. Told apart are
-searches that began before the new schema was there, and those of the old code that began after: an old server answers
+searches that were over before the new schema was there, and those of the old code that were not: an old server answers
 until it is stopped where the releases between only added.
 
-Exit code 1: a search failed before the new schema was there, or this code finds something else than the old one.
+Exit code 1: a search failed before the new schema was there, or this code finds nothing where the old one found much.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SLUG = "handbook"
 QUESTIONS = ("swollen battery", "How many vacation days carry over?", "부풀어 오른 배터리")
 AFTER_SECONDS = 2.0
 
-# Run by the old code. A line for each search: when it began, and what it found or how it failed.
+# Run by the old code. A line for each search: when it was over, and what it found or how it failed.
 _SEARCH = """
 import itertools, json, sys, time
 import psycopg
@@ -51,7 +51,7 @@ try:
     def search(question):
         found = searcher.search(question, k=3)
         return [hit.title for hit in getattr(found, "hits", found)]
-except ImportError:
+except (ImportError, TypeError):  # of another kind, before 0008
     connection = psycopg.connect({url!r}, autocommit=True)
     def search(question):
         return [title for (title,) in connection.execute(
@@ -61,11 +61,12 @@ except ImportError:
 search(questions[0])
 print("ready", flush=True)
 for question in itertools.cycle(questions):
-    began = time.time()
     try:
-        print(json.dumps([began, question, search(question), None]), flush=True)
+        found, failure = search(question), None
     except Exception as error:
-        print(json.dumps([began, question, None, type(error).__name__ + ": " + str(error)[:300]]), flush=True)
+        found, failure = None, type(error).__name__ + ": " + str(error)[:300]
+    print(json.dumps([time.time(), question, found, failure]), flush=True)
+    if failure:
         time.sleep(0.05)
     time.sleep(0.02)
 """
@@ -151,8 +152,15 @@ def _upgrade(database: Database, revision: str, searching: subprocess.Popen[str]
     reading.start()
     time.sleep(1.0)  # some before
     begun = time.monotonic()
-    schema.upgrade(database)
-    ended, seconds = time.time(), time.monotonic() - begun
+    upgrading = threading.Thread(target=schema.upgrade, args=[database])
+    upgrading.start()
+    with database.own_connection() as connection:
+        statement = "SELECT version_num FROM alembic_version"
+        while connection.execute(statement).fetchone() == (revision,) and upgrading.is_alive():
+            ended = time.time()
+            time.sleep(0.005)
+    upgrading.join()
+    seconds = time.monotonic() - begun
     time.sleep(AFTER_SECONDS)
     searching.kill()
     reading.join()
