@@ -67,6 +67,12 @@ def keep(database: Database) -> None:
         _keep(connection)
 
 
+def is_kept(database: Database) -> bool:
+    """Whether the server keeps its log for us: since the first backup with BACKUP_WAL."""
+    with physical.connected(physical.address_for(database)) as connection:
+        return connection.execute(_SLOT, [SLOT]).fetchone() is not None
+
+
 def forget(database: Database) -> None:
     """Let the server keep its log for nobody any more."""
     with physical.connected(physical.address_for(database)) as connection:

@@ -278,6 +278,7 @@ def _locks(connection: psycopg.Connection[Any], direction: str, current: str | N
 
     One that took one table, was long at work, and then waited for another would have let searches wait for the first.
     """
+    from arcana_pipelines.db.dump import names_of_ours
     from arcana_pipelines.db.upgrade_plan import steps_down, steps_up
 
     if current is None or (current >= target if direction == "upgrade" else current <= target != "base"):
@@ -285,6 +286,9 @@ def _locks(connection: psycopg.Connection[Any], direction: str, current: str | N
     plan = steps_up if direction == "upgrade" else steps_down
     steps = plan(connection, current, target)
     for_searches = {table for step in steps for table in step.stops_searches}
+    if any(step.asks_first for step in steps):
+        # Which ones it locks cannot be told. Locked later, in the midst of its work, they end searches in deadlocks.
+        for_searches.update(names_of_ours())
     for_writes = {table for step in steps for table in step.stops_writes} - for_searches
     tables = {
         name for (name,) in connection.execute(load_sql("tables_to_lock"), {"names": [*for_searches, *for_writes]})

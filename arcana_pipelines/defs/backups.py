@@ -105,7 +105,11 @@ def backup_is_proven(arcana: ArcanaResource) -> dg.AssetCheckResult:
 def ship_log(context: dg.OpExecutionContext, arcana: ArcanaResource) -> int:
     """Put the server's log of changes into the place; returns how many files of it."""
     database = arcana.database
-    with open_vault(_place(database.settings), database.settings) as vault, vault.place.locked(exclusive=False):
+    place = _place(database.settings)
+    if not wal.is_kept(database):
+        context.log.info("There was no backup yet with BACKUP_WAL: the log of changes is kept from the next one on.")
+        return 0
+    with open_vault(place, database.settings) as vault, vault.place.locked(exclusive=False):
         shipped = wal.ship(vault, database)
     context.log.info(f"Everything up to {shipped.until.isoformat()} can be restored.")
     return shipped.segments

@@ -9,7 +9,7 @@ import pytest
 
 from arcana_pipelines.backup import manifest
 from arcana_pipelines.backup.vault import open_vault
-from arcana_pipelines.defs.backups import backup_is_proven, backups
+from arcana_pipelines.defs.backups import backup_is_proven, backups, ship_changes
 from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.jobs import BACKUP_JOB
 from arcana_pipelines.defs.resources import ArcanaResource
@@ -32,6 +32,17 @@ def test_nothing_is_backed_up_where_nobody_said_where_to(monkeypatch: pytest.Mon
     assert _asked("backup_log_sweep")[1] == 0
     monkeypatch.setenv("BACKUP_WAL", "on")
     assert _asked("backup_log_sweep") == [None, 1]
+
+
+def test_the_log_of_changes_waits_for_the_first_backup(
+    arcana_index: IndexedWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**arcana_index.environment, "BACKUP_TO": str(tmp_path / "place"), "BACKUP_WAL": "on"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("ARCANA_ENV_FILE")
+    done = ship_changes.execute_in_process(resources={"arcana": ArcanaResource()})
+    assert done.success and done.output_for_node("ship_log") == 0
+    assert not (tmp_path / "place").exists()
 
 
 def test_the_job_has_the_asset_and_its_check() -> None:
