@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from arcana_pipelines.db import schema
+from arcana_pipelines.db import rewrite, schema
 from arcana_pipelines.db.dump import dump_tables
 from arcana_pipelines.db.engine import Database, require_installation
 from arcana_pipelines.settings import load_settings
@@ -31,13 +31,14 @@ def open_database(may_create: bool = False) -> Database:
 
 
 def upgrade(database: Database, backup: bool = True, statement_seconds: float | None = None) -> Path | None:
-    """Bring the schema up to this release. Tables that change are dumped first; returns the dump, or None.
+    """Bring the schema up to this release, and rows with it. Tables that change are dumped first; returns the dump.
 
     Raises:
         BackupFailed: it cannot be dumped. Nothing was changed.
     """
     dumps: list[Path] = []
     schema.upgrade(database, before=_dumper(database, dumps, backup), statement_seconds=statement_seconds)
+    rewrite.rewrite(database, rewrite.REWRITES, statement_seconds=statement_seconds)
     return dumps[-1] if dumps else None
 
 

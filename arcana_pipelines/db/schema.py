@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _SCRATCH = "arcana_expected_schema"
-_LOCK = 7270001  # an advisory lock: one migration at a time in a database
+LOCK = 7270001  # an advisory lock: one migration at a time in a database
 
 # Whoever comes behind a wait for a table waits as well, searches too, and a search gives up after five seconds. So a
 # migration waits half a second, lets the others pass, and asks again. Half a second is less than `deadlock_timeout`
 # (1 s): where a search and a migration wait for each other, it is the migration that gives up.
 LOCK_TIMEOUT_MILLISECONDS = 500
-_PAUSE_SECONDS = 1.0
+PAUSE_SECONDS = 1.0
 PATIENCE_SECONDS = 15 * 60.0
 # A search reads these before all others. In the same order a migration and a search do not wait for each other.
 _SEARCHES_READ_FIRST = ("company", "workspace", "rag_indexes", "rag_index_build")
@@ -228,13 +228,13 @@ def _migrate(
     run = command.upgrade if direction == "upgrade" else command.downgrade
     with database.own_connection() as lock:
         wait_for_advisory_lock(
-            lock, "%s", [_LOCK], lambda: log.warning("another process changes the schema; waiting for it to end")
+            lock, "%s", [LOCK], lambda: log.warning("another process changes the schema; waiting for it to end")
         )
         announce()
         locks = _locks(lock, direction, current_revision(database), target)
         give_up = time.monotonic() + PATIENCE_SECONDS
         while not _tried(database, lambda: run(config, target), config, locks, statement_seconds, give_up):
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(PAUSE_SECONDS)
 
 
 def _tried(

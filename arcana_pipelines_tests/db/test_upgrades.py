@@ -133,7 +133,7 @@ class TestSearchesGoOn:
     def test_one_who_holds_a_table_keeps_the_migration_waiting_and_no_search(
         self, old: Harness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(schema, "_PAUSE_SECONDS", 0.01)
+        monkeypatch.setattr(schema, "PAUSE_SECONDS", 0.01)
         has_waited = threading.Event()
         monkeypatch.setattr(schema.log, "warning", lambda *said: has_waited.set())
         upgrading = threading.Thread(target=schema.upgrade, args=[old.database])
