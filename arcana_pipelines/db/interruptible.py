@@ -74,7 +74,11 @@ class InterruptibleConnection(psycopg.Connection[Any]):
 
     def has_news(self) -> bool:
         """Whether the server has sent something that nobody has read, the end of the connection for instance."""
-        return self.closed or bool(select.select([self.fileno()], [], [], 0)[0])
+        if self.closed:
+            return True
+        ready = select.poll()  # `select` knows 1,024 descriptors: a server may have more connections
+        ready.register(self.fileno(), select.POLLIN)
+        return bool(ready.poll(0))
 
     def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
         """See `psycopg.Connection.wait`."""

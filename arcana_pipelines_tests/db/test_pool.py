@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import resource
+
 import psycopg
 import pytest
 
@@ -65,3 +68,23 @@ def test_whoever_waits_gets_a_place_again_after_a_failure_to_connect(
     with small.connection(), small.connection(), full, small.connection():
         pass
     small.close()
+
+
+def test_a_process_with_more_than_a_thousand_files_open_has_connections(small: Database) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1300:
+        pytest.skip("this system lets a process have no more")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1300), hard))
+    opened: list[int] = []
+    try:
+        while not opened or opened[-1] < 1100:
+            opened.append(os.dup(0))
+        for _ in range(2):
+            with small.connection() as connection:
+                assert connection.fileno() > 1024
+                assert connection.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        small.close()
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
