@@ -175,11 +175,15 @@ def test_what_dagster_is_told_is_what_dagster_yaml_says_elsewhere() -> None:
     said = yaml.safe_load(DAGSTER_YAML.read_text(encoding="utf-8"))
     daemon = VALUES["dagsterDaemon"]
     assert instance(VALUES)["run_coordinator"] == said["run_coordinator"]
-    runs = VALUES["concurrency"]["runs"]
-    assert {
-        "max_concurrent_runs": runs["maxConcurrentRuns"],
-        "tag_concurrency_limits": runs["tagConcurrencyLimits"],
-    } == (said["concurrency"]["runs"])
+    limits = VALUES["concurrency"]
+    assert said["concurrency"] == {
+        "runs": {_snake(key): value for key, value in limits["runs"].items()},
+        "pools": {_snake(key): value for key, value in limits["pools"].items()},
+    }
+    launcher = instance(VALUES)["run_launcher"]
+    assert {"module": launcher["module"], "class": launcher["class"]} == said["run_launcher"]
+    for name in ("dagsterDaemon", "dagsterWebserver"):  # starts runs, and ends them
+        assert {"name": "RUN_LAUNCHER", "value": "kubernetes"} in VALUES[name]["env"]
     assert {_snake(key): value for key, value in daemon["runMonitoring"].items()} == {
         **said["run_monitoring"],
         "max_resume_run_attempts": 0,

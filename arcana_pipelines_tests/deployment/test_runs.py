@@ -22,7 +22,10 @@ from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.launcher import LaunchRunContext
 from dagster._core.launcher.base import WorkerStatus
 from dagster._core.origin import DEFAULT_DAGSTER_ENTRY_POINT, JobPythonOrigin, RepositoryPythonOrigin
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster_k8s import K8sRunLauncher
 
+from arcana_pipelines.settings import LauncherSettings
 from arcana_pipelines_tests.deployment.chart_check import RELEASES
 from arcana_pipelines_tests.deployment.manifests import ROOT, documents, faults, instance, part, values
 
@@ -127,6 +130,10 @@ def dagster(served: tuple[Cluster, Path]) -> Iterator[dg.DagsterInstance]:
     launcher = instance(values())["run_launcher"]
     launcher["config"] |= {"load_incluster_config": False, "kubeconfig_file": str(served[1])}
     with dg.instance_for_test(overrides={"run_launcher": launcher}) as made:
+        with pytest.MonkeyPatch.context() as environment:
+            for each in values()["dagsterDaemon"]["env"]:
+                environment.setenv(each["name"], each["value"])
+            assert isinstance(made.run_launcher, K8sRunLauncher)
         yield made
 
 
@@ -152,10 +159,12 @@ def sync_workspace() -> None:
 def _launch(dagster: dg.DagsterInstance, tags: dict[str, str] | None = None) -> dg.DagsterRun:
     here = ModuleCodePointer(__name__, sync_workspace.name)
     code = RepositoryPythonOrigin(sys.executable, here, IMAGE, DEFAULT_DAGSTER_ENTRY_POINT)
+    location = GrpcServerCodeLocationOrigin(host="code", port=4000, location_name="arcana_pipelines")
     run = dagster.create_run_for_job(
         sync_workspace,
         tags=tags,
-        job_code_origin=JobPythonOrigin("sync_workspace", code),
+        job_code_origin=JobPythonOrigin(sync_workspace.name, code),
+        remote_job_origin=RemoteRepositoryOrigin(location, "__repository__").get_job_origin(sync_workspace.name),
         status=dg.DagsterRunStatus.STARTING,
     )
     dagster.run_launcher.launch_run(LaunchRunContext(run, workspace=None))
@@ -214,15 +223,23 @@ def test_dagsters_file_is_mounted_into_the_home_that_the_run_is_told(
     assert len(volumes) == len(job["spec"]["template"]["spec"]["volumes"])
 
 
-def test_a_runs_tag_puts_it_on_other_nodes_with_other_resources(cluster: Cluster, dagster: dg.DagsterInstance) -> None:
+def test_the_tags_of_runs_that_embed_put_them_on_other_nodes_with_other_resources(
+    cluster: Cluster, dagster: dg.DagsterInstance
+) -> None:
     """As docs/kubernetes.md has it."""
     page = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
-    wanted = json.loads(page.partition("```json\n")[2].partition("```")[0])
-    _launch(dagster, {TAG: json.dumps(wanted[TAG])})
+    written = yaml.safe_load(page[page.index("EMBEDDING_RUN_TAGS: >-") :].partition("```")[0])["EMBEDDING_RUN_TAGS"]
+    _launch(dagster, LauncherSettings(embedding_run_tags=written).tags_of_embedding)
     (job,) = cluster.jobs
     assert job["spec"]["template"]["spec"]["nodeSelector"] == {"pool": "embedding"}
     assert _container(job)["resources"]["limits"] == {"memory": "12Gi"}
     assert faults(job) == []
+
+
+def test_a_run_of_a_command_in_the_code_server_is_not_called_dead(dagster: dg.DagsterInstance) -> None:
+    """No Job is its own."""
+    run = dagster.create_run_for_job(sync_workspace, status=dg.DagsterRunStatus.STARTED)
+    assert dagster.run_launcher.check_run_worker_health(run).status == WorkerStatus.RUNNING
 
 
 @pytest.mark.parametrize(
