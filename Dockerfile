@@ -52,6 +52,17 @@ RUN if [ "$OCR" = on ]; then \
         && rm -rf /var/lib/apt/lists/*; \
     fi
 
+# PostgreSQL's client programs (pg_dump), which backups and upgrades need where the connection to the server is encrypted: ours
+# are made without TLS. `--build-arg POSTGRES_CLIENT=18` brings them, of the server's major version or a newer one.
+ARG POSTGRES_CLIENT=off
+RUN if [ "$POSTGRES_CLIENT" != off ]; then \
+        apt-get update \
+        && apt-get install --yes --no-install-recommends postgresql-common ca-certificates \
+        && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+        && apt-get install --yes --no-install-recommends "postgresql-client-$POSTGRES_CLIENT" \
+        && rm -rf /var/lib/apt/lists/*; \
+    fi
+
 COPY --from=build /opt/arcana/venv /opt/arcana/venv
 
 WORKDIR /opt/arcana

@@ -21,6 +21,15 @@ def test_files_that_it_names_are_there() -> None:
     assert {path for path in named if not (ROOT / path).exists()} == set()
 
 
+def test_what_the_image_is_built_with_is_what_its_file_takes() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    given = re.findall(r"--build-arg (\w+)=(\S+)", " ".join(LINES))
+    assert given
+    assert {name for name, _ in given} <= set(re.findall(r"^ARG (\w+)=", dockerfile, re.MULTILINE))
+    # The client is of the server that docker-compose.yml runs, or a newer one; an encrypted server wants it.
+    assert dict(given)["POSTGRES_CLIENT"] == values()["postgresql"]["image"]["tag"].partition("-pg")[2]
+
+
 def test_every_command_of_arcana_is_one_with_these_options() -> None:
     commands = [shlex.split(line)[2:] for line in LINES if line.startswith("in_code arcana")]
     assert len(commands) > 4
