@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.defs.jobs import PURPOSES, READERS
 from arcana_pipelines.defs.purposes import readers_in, reads_source
 from arcana_pipelines.defs.runs import REFUSED_TAG, at_work
@@ -60,9 +61,11 @@ class ArcanaResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         Raises:
             UnknownWorkspace: there is no such workspace.
-            WrongUse: its platform is not installed, or the run has the asset of other workspaces and not its own.
+            WrongUse: the schema is of another release, the platform is not installed, or the run has the asset of
+                other workspaces and not its own.
         """
         slug = context.partition_key
+        require_current(self.database)
         with self.database.connection() as connection:
             platform = workspaces.find(connection, slug).platform
         reader, there = require_platform(platform, slug).asset, readers_in(context.job_def)
@@ -81,13 +84,15 @@ class ArcanaResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         Raises:
             UnknownWorkspace: there is no such workspace.
-            WrongUse: see `reader`, where the run reads a source.
+            WrongUse: the schema is of another release; see `reader`, where the run reads a source.
         """
         slug = context.partition_key
         # One that was let go reads alone.
         if slug not in self._sessions or self._sessions[slug].lease.is_over:
             if reads_source(context.job_def):
                 self.reader(context)
+            else:
+                require_current(self.database)
             session = self._stack.enter_context(
                 workspace_session(
                     self.database,

@@ -10,7 +10,10 @@ from arcana_pipelines.db.schema import current_revision, newest_revision
 from arcana_pipelines.environment import read_anew
 from arcana_pipelines.settings import load_settings
 
-NO_SCHEMA = "The database has no current schema yet: run `arcana db upgrade`."
+NO_SCHEMA = (
+    "The database does not have this release's schema: `arcana db status` says which; an older one, or none, needs "
+    "`arcana db upgrade`."
+)
 
 
 @contextmanager

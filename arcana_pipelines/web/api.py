@@ -14,7 +14,7 @@ import arcana_pipelines
 from arcana_pipelines.caching.caches import Caches
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current
-from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.errors import ArcanaError, WrongUse
 from arcana_pipelines.files.stores.registry import open_file_store
 from arcana_pipelines.indexes.builds import Index, indexes_of
 from arcana_pipelines.keys.access import Access
@@ -62,6 +62,8 @@ from arcana_pipelines.workspaces.workspaces import slugs_of_company
 LARGEST_BODY = 64 * 1024
 FILE_SECONDS = 5.0
 _EXAMPLE = {"query": "How many days of vacation do I have?", "k": 3}
+# Which one it has is no business of who has no key.
+_OTHER_SCHEMA = "The database does not have this release's schema: `arcana db status`, run there, says what to do."
 
 
 def make_api(
@@ -164,9 +166,8 @@ def add_health(app: FastAPI, database: Database) -> None:
         try:
             require_current(database)
         except ArcanaError as error:
-            raise Refused(
-                503, "unavailable", "The database is not ready.", {"Retry-After": str(RETRY_SECONDS)}
-            ) from error
+            why = _OTHER_SCHEMA if isinstance(error, WrongUse) else "The database is not ready."
+            raise Refused(503, "unavailable", why, {"Retry-After": str(RETRY_SECONDS)}) from error
         return {"status": "ready"}
 
 

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
+from arcana_pipelines import installation_secrets
 from arcana_pipelines.cli.main import cli
 from arcana_pipelines.db import schema, upgrade_plan
 from arcana_pipelines.db.engine import Database
@@ -278,6 +279,24 @@ class TestCommands:
         schema.upgrade(old.database)
         told = arcana("status")
         assert (told["exit"], told["state"], told["pending"], told["dump"]) == (0, "current", [], None)
+
+    @pytest.mark.parametrize("command", [["search", "acme", "x"], ["mcp"], ["serve"], ["metrics"], ["status"]])
+    def test_with_the_schema_of_another_release_each_says_so_and_what_to_run(
+        self,
+        old: Harness,
+        arcana: Callable[..., dict[str, object]],
+        command: list[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        for name in ("API_KEY_SALT", "SECRET_KEY"):
+            monkeypatch.setenv(name, installation_secrets.make())
+        said = CliRunner().invoke(cli, command).exception
+        assert isinstance(said, WrongUse) and f"schema {BEFORE}" in str(said) and "`arcana db upgrade`" in str(said)
+        with old.database.connection() as connection, connection.transaction():
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        said = CliRunner().invoke(cli, command).exception
+        assert isinstance(said, WrongUse) and "schema 9999, of a newer release" in str(said)
+        assert "Install that release" in str(said)
 
     def test_a_downgrade_is_refused_while_a_run_is_under_way_and_takes_one_step_after(
         self, old: Harness, arcana: Callable[..., dict[str, object]], tmp_path: Path

@@ -18,7 +18,7 @@ from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
 from arcana_pipelines.defs.schedules import schedules
 from arcana_pipelines.defs.sensors import index_builds, source_changes, target_deliveries, workspace_registry
-from arcana_pipelines.errors import TokenRevoked
+from arcana_pipelines.errors import TokenRevoked, WrongUse
 from arcana_pipelines.evaluation.golden import Question, Relevant
 from arcana_pipelines.evaluation.quality import save_golden
 from arcana_pipelines.indexes.builds import builds_of
@@ -69,6 +69,21 @@ def test_where_nothing_is_installed_yet_a_tick_is_skipped_and_makes_nothing(
         skipped = _tick(sensor, instance)
         assert isinstance(skipped, dg.SkipReason) and "arcana db upgrade" in str(skipped.skip_message)
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("revision", ["0001", "9999"])
+def test_with_the_schema_of_another_release_ticks_are_skipped_and_runs_fail_in_a_sentence(
+    installed: Harness, instance: dg.DagsterInstance, revision: str
+) -> None:
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
+    with installed.database.connection() as connection:
+        connection.execute("UPDATE alembic_version SET version_num = %s", [revision])
+    for sensor in (workspace_registry, source_changes, index_builds, target_deliveries):
+        skipped = _tick(sensor, instance)
+        assert isinstance(skipped, dg.SkipReason) and "`arcana db status` says which" in str(skipped.skip_message)
+    with pytest.raises(WrongUse, match=rf"has the schema {revision}.*`arcana db (upgrade|downgrade --to \d+)`"):
+        execute(instance, "acme", sync_config(Mode.INCREMENTAL), run_id=str(uuid4()))
+    assert installed.rows("SELECT count(*) FROM sync_generation") == [(0,)]
 
 
 def test_the_partition_of_a_removed_workspace_is_dropped_and_no_other(

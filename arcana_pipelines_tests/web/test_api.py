@@ -125,6 +125,16 @@ def test_it_says_whether_it_is_well_without_a_key(api: Api) -> None:
         assert client.get("/healthz").status_code == client.get("/readyz").status_code == 200
 
 
+@pytest.mark.parametrize("revision", ["0001", "9999"])
+def test_it_is_not_ready_with_the_schema_of_another_release_and_says_where_to_look(api: Api, revision: str) -> None:
+    with api.acme.database.connection() as connection:
+        connection.execute("UPDATE alembic_version SET version_num = %s", [revision])
+    with api.with_key(None) as client:
+        assert client.get("/healthz").status_code == 200
+        refused = problem(client.get("/readyz"))
+    assert refused["status"] == 503 and "`arcana db status`" in refused["detail"] and revision not in str(refused)
+
+
 def test_a_request_keeps_the_id_that_it_came_with_if_that_is_one(api: Api) -> None:
     with api.with_key(None) as client:
         assert (
