@@ -48,7 +48,7 @@ def check(chart: Path) -> tuple[list[str], list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         rendered = _of_chart(chart, Path(folder))
     for name in FOLDERS:
-        rendered += _documents(_run(_program("kubectl"), "kustomize", str(KUBERNETES / name)))
+        rendered += kustomized(KUBERNETES / name)
     rendered += yaml.safe_load_all((KUBERNETES / "secrets.example.yaml").read_text(encoding="utf-8"))
     wrong = [each for document in rendered for each in _invalid(document)]
     for workload in workloads(rendered):
@@ -64,6 +64,11 @@ def dagster_yaml(chart: Path) -> dict[str, Any]:
         rendered = _of_chart(chart, Path(folder))
     (found,) = [each for each in rendered if each["metadata"]["name"] == "dagster-instance"]
     return yaml.safe_load(found["data"]["dagster.yaml"])  # type: ignore[no-any-return]
+
+
+def kustomized(folder: Path) -> list[dict[str, Any]]:
+    """What kubectl writes out of a folder with a `kustomization.yaml`."""
+    return _documents(_run(_program("kubectl"), "kustomize", str(folder)))
 
 
 def _program(name: str) -> str:

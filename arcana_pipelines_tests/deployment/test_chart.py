@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,24 @@ import yaml
 from arcana_pipelines.defs.instance import DAGSTER_YAML
 from arcana_pipelines.defs.instance_file import fault
 from arcana_pipelines_tests.deployment import chart_check
+from arcana_pipelines_tests.deployment.manifests import ROOT
 
 pytestmark = pytest.mark.long
+
+
+def test_changes_of_ones_own_are_laid_over_ours(tmp_path: Path) -> None:
+    """As docs/kubernetes.md has it."""
+    if missing := chart_check.lacks():
+        pytest.skip(missing)
+    page = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    mine = page.partition("```yaml\napiVersion: kustomize")[2].partition("```")[0]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "kustomization.yaml").write_text(f"apiVersion: kustomize{mine}", encoding="utf-8")
+    shutil.copytree(ROOT / "deploy", tmp_path / "arcana-pipelines" / "deploy")
+    written = {each["kind"] + each["metadata"]["name"]: each for each in chart_check.kustomized(tmp_path / "mine")}
+    (to,) = written["NetworkPolicydatabase"]["spec"]["egress"][0]["to"]
+    assert to == {"ipBlock": {"cidr": "10.1.2.3/32"}}
+    assert written["ConfigMaparcana-settings"]["data"]["BACKUP_TO"] == "s3://backups/arcana"
 
 
 @pytest.fixture(scope="module")

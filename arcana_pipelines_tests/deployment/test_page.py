@@ -11,7 +11,8 @@ from arcana_pipelines.cli.main import cli
 from arcana_pipelines_tests.deployment.manifests import ROOT, documents, values
 
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
-SHELL = re.findall(r"^```\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+SHELL = [text for language, text in BLOCKS if not language]
 LINES = [line.split("  #")[0] for block in SHELL for line in block.splitlines()]
 
 
