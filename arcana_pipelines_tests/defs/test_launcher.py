@@ -127,6 +127,19 @@ class TestSettings:
         with pytest.raises(InvalidSetting, match="do not reach the embedded PostgreSQL"):
             load_settings()
 
+    def test_tags_of_runs_that_embed_are_texts_or_stand_as_json(self) -> None:
+        given = '{"dagster-celery/queue": "embedding", "dagster-k8s/config": {"pod_spec_config": {}}}'
+        assert LauncherSettings(embedding_run_tags=given).tags_of_embedding == {
+            "dagster-celery/queue": "embedding",
+            "dagster-k8s/config": '{"pod_spec_config": {}}',
+        }
+
+    @pytest.mark.parametrize("given", ["queue=embedding", "[]", "{"])
+    def test_tags_that_are_no_object_are_refused(self, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+        monkeypatch.setenv("EMBEDDING_RUN_TAGS", given)
+        with pytest.raises(InvalidSetting, match="EMBEDDING_RUN_TAGS: must be a JSON object of tags"):
+            load_launcher_settings()
+
     def test_a_daemon_needs_nothing_else_of_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("RUN_LAUNCHER", "docker")
         monkeypatch.setenv("DATABASE_URL", "")

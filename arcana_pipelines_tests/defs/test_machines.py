@@ -15,8 +15,10 @@ from dagster._serdes import pack_value
 from dagster_celery.tasks import create_execute_job_task
 
 from arcana_pipelines.defs.build import build_defs
+from arcana_pipelines.defs.names import EMBEDDING_POOL
 from arcana_pipelines.defs.partitions import workspaces
-from arcana_pipelines.defs.sensors import workspace_registry
+from arcana_pipelines.defs.sensors import index_builds, source_changes, workspace_registry
+from arcana_pipelines.indexes.lifecycle import rebuild_index
 from arcana_pipelines.workspaces.lease import EXPIRES, workspace_lease
 from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.defs.conftest import dies_at_work
@@ -66,13 +68,18 @@ def delivered(instance: dg.DagsterInstance, run_id: str) -> None:
     assert create_execute_job_task(Celery()).apply((pack_value(arguments),)).successful()
 
 
-def tick(instance: dg.DagsterInstance) -> list[str]:
-    """The workspaces that the sensor asks a sync for."""
-    found = workspace_registry(dg.build_sensor_context(instance=instance, definitions=build_defs()))
+def asked_for(instance: dg.DagsterInstance, sensor: dg.SensorDefinition = workspace_registry) -> list[dg.RunRequest]:
+    """The runs that a tick of a sensor asks for."""
+    found = sensor(dg.build_sensor_context(instance=instance, definitions=build_defs()))
     if isinstance(found, dg.SkipReason):
         return []
     assert isinstance(found, dg.SensorResult)
-    return [str(request.partition_key) for request in found.run_requests or []]
+    return list(found.run_requests or [])
+
+
+def tick(instance: dg.DagsterInstance) -> list[str]:
+    """The workspaces that the registry's sensor asks a sync for."""
+    return [str(request.partition_key) for request in asked_for(instance)]
 
 
 def test_a_run_whose_machine_has_not_beaten_for_a_minute_is_failed_although_its_connection_stands_and_is_made_good(
@@ -119,3 +126,33 @@ def test_a_run_that_was_failed_meanwhile_is_not_carried_out_when_the_broker_hand
     delivered(instance, run_id)
     assert status_of(instance, run_id) is FAILURE
     assert installed.server.requests == [] and installed.rows("SELECT count(*) FROM sync_generation") == [(0,)]
+
+
+def test_runs_that_embed_a_whole_workspace_carry_the_tags_by_which_they_go_to_machines_of_their_own(
+    installed: Harness, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMBEDDING_RUN_TAGS", '{"dagster-celery/queue": "embedding"}')
+    (first,) = asked_for(instance)
+    assert first.tags["dagster-celery/queue"] == "embedding"
+    installed.sync()
+    with installed.database.connection() as connection:
+        rebuild_index(connection, find(connection, "acme").workspace_id, "default")
+    (backfill,) = asked_for(instance, index_builds)
+    assert backfill.tags["dagster-celery/queue"] == "embedding"
+    page = installed.world.visible_pages()[0]
+    installed.world.set_title(page, "Edited")
+    installed.settle()
+    assert not [run for run in asked_for(instance, source_changes) if "dagster-celery/queue" in run.tags]
+
+
+def test_runs_that_embed_are_in_a_pool_and_others_are_not() -> None:
+    in_pool = {
+        name: EMBEDDING_POOL in build_defs().resolve_job_def(name).graph.pools
+        for name in ("sync_workspace", "fill_indexes", "stage_workspace", "measure_quality")
+    }
+    assert in_pool == {
+        "sync_workspace": True,
+        "fill_indexes": True,
+        "stage_workspace": False,
+        "measure_quality": False,
+    }
