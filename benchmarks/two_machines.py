@@ -214,6 +214,7 @@ def postgresql(folder: Path) -> Iterator[tuple[str, str]]:
     port = free_port()
     settings = {
         "listen_addresses": HUB, "port": port, "unix_socket_directories": "", "max_connections": 200, "jit": "off",
+        "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",  # the server is never killed
     }  # fmt: skip
     command = [programs() / "postgres", "-D", data]
     command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -408,7 +409,10 @@ def measure(stack: contextlib.ExitStack, folder: Path, options: argparse.Namespa
 def machine(name: str, folder: Path, runs: int) -> Iterator[None]:
     """A machine with a worker that takes runs."""
     home = folder / f"home-{name}"
-    environment = {**os.environ, "ARCANA_HOME": str(home)}
+    # What the hub's Dagster was opened with is the hub's.
+    of_hub = ("DAGSTER_HOME", "ARCANA_DAGSTER_PG_URL")
+    environment = {name: value for name, value in os.environ.items() if name not in of_hub}
+    environment["ARCANA_HOME"] = str(home)
     inside = f"hostname machine-{name} && exec {sys.executable} -m arcana_pipelines.cli worker --runs {runs}"
     log = folder / f"machine-{name}.log"
     command = ["ip", "netns", "exec", f"arcana-{name}", "unshare", "--uts", "sh", "-c", inside]
@@ -425,16 +429,19 @@ def machine(name: str, folder: Path, runs: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def daemon(folder: Path) -> Iterator[None]:
-    """Dagster's daemon, which asks the sensors and hands out runs."""
-    (folder / "workspace.yaml").write_text(
-        "load_from:\n  - python_module:\n      module_name: arcana_pipelines.definitions\n"
-        "      location_name: arcana_pipelines\n"
-    )
-    with open_instance(Database(load_settings())):  # which sets what the daemon needs
+    """Dagster's daemon, which asks the sensors and hands out runs, and a code server, which knows them."""
+    with open_instance(Database(load_settings())):  # which sets what both need
         pass
-    command = [sys.executable, "-m", "dagster._daemon", "run", "-w", "workspace.yaml"]
-    with started(command, folder / "daemon.log", cwd=folder):
-        yield
+    port = str(free_port())
+    (folder / "workspace.yaml").write_text(
+        f"load_from:\n  - grpc_server: {{host: {HUB}, port: {port}, location_name: arcana_pipelines}}\n"
+    )
+    code = [sys.executable, "-m", "dagster", "api", "grpc", "-h", HUB, "-p", port, "-m", "arcana_pipelines.definitions"]
+    with started(code, folder / "code.log", cwd=folder):
+        until(lambda: answers(lambda: socket.create_connection((HUB, int(port)), 1).close()), "the code answers", 120)
+        with started([sys.executable, "-m", "dagster._daemon", "run", "-w", "workspace.yaml"], folder / "daemon.log",
+                     cwd=folder):  # fmt: skip
+            yield
 
 
 def edit(notion: Notion, number: int) -> None:
