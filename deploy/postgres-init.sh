@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run once by the image of the service `postgres`, when its volume is empty: the database, the role that the services use,
-# and the one that companies are served as (docs/operating.md, "Companies apart"). The first owns the database and is no
+# Run once by the image of the service `postgres`, when its volume is empty: the database, the role that the services use, the
+# one that companies are served as (docs/operating.md, "Companies apart"), and the one that keeps Dagster's tables. The first owns the database and is no
 # superuser, so the one extension that needs a superuser is made here; it makes a role for each company.
 set -eu
 psql -v ON_ERROR_STOP=1 -v password="$ARCANA_DB_PASSWORD" -v server="$ARCANA_SERVER_DB_PASSWORD" \
@@ -16,3 +16,5 @@ GRANT CONNECT ON DATABASE arcana TO arcana_server;
 \connect arcana
 CREATE EXTENSION vector;
 SQL
+psql -v ON_ERROR_STOP=1 -v owner=arcana -v password="$ARCANA_DAGSTER_DB_PASSWORD" \
+  --username "$POSTGRES_USER" --dbname arcana --file /opt/arcana/postgres-dagster.sql
