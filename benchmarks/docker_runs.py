@@ -114,7 +114,9 @@ def engine(folder: Path, image: str | None) -> Iterator[docker.DockerClient]:
                     said = log.read_text().strip().splitlines()[-1:]
                     raise EngineMissing(f"dockerd does not start ({''.join(said)[-300:]})") from error
                 time.sleep(0.2)
-        client.api.import_image_from_data(nearly_empty(), repository=IMAGE.split(":")[0], tag=IMAGE.split(":")[1])
+        repository, tag = IMAGE.split(":")
+        path = f"ENV PATH={sys.prefix}/bin:/usr/sbin:/usr/bin"
+        client.api.import_image_from_data(nearly_empty(), repository=repository, tag=tag, changes=[path])
         yield client
         client.close()
 
