@@ -17,8 +17,8 @@ from arcana_pipelines.db.embedded.lease import DATABASE, SUPERUSER
 from arcana_pipelines.testing.postgres import DatabaseServer
 from arcana_pipelines_tests.deployment.manifests import ROOT, values
 
-# Dagster makes its tables, and works in them.
-pytestmark = pytest.mark.slow
+# Dagster makes its tables, and works in them: ten seconds.
+pytestmark = pytest.mark.long
 
 OWNER = f"owner_{os.getpid()}"
 NAME = f"dagster_{os.getpid()}"
