@@ -28,7 +28,7 @@ OWN_SERVER_VARIABLE = "ARCANA_TEST_DATABASE_URL"
 # Of sessions that make databases: workers of a run start at once.
 _MAKING = 4_711_000
 # A file system in memory, where Linux has one, and what the server of a run may need there.
-_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4 << 30
+_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 2 << 30
 _numbers = itertools.count()
 
 
@@ -72,9 +72,9 @@ class DatabaseServer:
             if self._with_tables in there:
                 return
             if is_ours:
-                # Processes are killed in tests, the server never; nobody backs it up, and no database lives so long
-                # that it had to be vacuumed.
-                for setting in ("fsync", "synchronous_commit", "full_page_writes", "summarize_wal", "autovacuum"):
+                # Processes are killed in tests, the server never; and no database lives so long that it had to be
+                # vacuumed.
+                for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
                     connection.execute(f"ALTER SYSTEM SET {setting} = off")
                 connection.execute("SELECT pg_reload_conf()")
             else:
@@ -116,7 +116,7 @@ class DatabaseServer:
 def database_server(run: str) -> Iterator[DatabaseServer]:
     """The server of a test run, shared by its workers; the last one that leaves stops it.
 
-    It is the embedded one, in a temporary folder, or in memory where 4 GiB are free; or the one that
+    It is the embedded one, in a temporary folder, or in memory where 2 GiB are free; or the one that
     `ARCANA_TEST_DATABASE_URL` names: a server that is there for tests alone and lets everybody in without a password
     (`trust`), by its superuser `postgres`. What is made there besides the tests' databases (roles, three databases to
     copy) stays, and makes the next run start sooner.

@@ -18,7 +18,8 @@ from arcana_pipelines_tests.conformance.conftest import PLUGIN, TICKETS
 from arcana_pipelines_tests.e2e.conftest import Arcana
 from arcana_pipelines_tests.e2e.test_guest import daemon, launch, until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+# Daemon, code server and processes say once more what `defs/test_readers.py` and `freshdesk/` say in one process.
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.long]
 
 FAILURE, SUCCESS = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
 
@@ -82,7 +83,6 @@ def looks(rows: Callable[..., list[tuple[Any, ...]]]) -> Callable[[int], bool]:
     return so_many
 
 
-@pytest.mark.long
 def test_its_sensors_sync_it_a_change_is_seen_and_a_run_of_the_wrong_job_is_told_the_right_one(
     arcana: Arcana, tmp_path: Path, desk: Path
 ) -> None:
