@@ -287,7 +287,22 @@ class LauncherSettings(_FromEnvironment):
         return self
 
 
-class Settings(ScheduleTimes, LauncherSettings):
+class UiSettings(_FromEnvironment):
+    """What Dagster's web server needs of us: apart from `Settings`, as it has nothing else of the environment.
+
+    Attributes:
+        arcana_ui_hosts: names by which people reach the UI, with commas.
+    """
+
+    arcana_ui_hosts: str = ""
+
+    @property
+    def ui_hosts(self) -> list[str]:
+        """The names in `ARCANA_UI_HOSTS`."""
+        return _with_commas(self.arcana_ui_hosts)
+
+
+class Settings(ScheduleTimes, LauncherSettings, UiSettings):
     """The environment, validated. Build one with `load_settings`, which reports errors in words."""
 
     arcana_home: Path = DEFAULT
@@ -378,9 +393,6 @@ class Settings(ScheduleTimes, LauncherSettings):
     # What is logged, and where traces go; both are read where a process begins, before there are settings.
     log_format: Literal["text", "json"] = "text"
     otel_exporter_otlp_endpoint: HttpUrl | None = None
-
-    # Names with commas, as people write them.
-    arcana_ui_hosts: str = ""
 
     alert_webhook_url: SecretHttpUrl | None = None
     alert_email_to: EmailAddresses = ""
@@ -492,11 +504,6 @@ class Settings(ScheduleTimes, LauncherSettings):
     def home(self) -> Path:
         """`ARCANA_HOME` as an absolute path."""
         return self.arcana_home.expanduser().absolute()
-
-    @property
-    def ui_hosts(self) -> list[str]:
-        """The names in `ARCANA_UI_HOSTS`."""
-        return _with_commas(self.arcana_ui_hosts)
 
     @property
     def routes_of_alerts(self) -> list[Route]:
@@ -666,6 +673,15 @@ def load_launcher_settings() -> LauncherSettings:
         InvalidSetting: see `load_settings`.
     """
     return _read(LauncherSettings)
+
+
+def load_ui_settings() -> UiSettings:
+    """Read of the environment what the web server needs, and nothing else.
+
+    Raises:
+        InvalidSetting: see `load_settings`.
+    """
+    return _read(UiSettings)
 
 
 _Model = TypeVar("_Model", bound=_FromEnvironment)

@@ -13,6 +13,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from arcana_pipelines.settings import load_ui_settings
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -124,6 +126,14 @@ def test_what_starts_runs_has_no_way_to_the_documents(compose: dict[str, Any]) -
         environment = compose["services"][name]["environment"]
         assert environment["ARCANA_DAGSTER_PG_URL"].startswith("postgresql+psycopg2://arcana_dagster:"), name
         assert "ARCANA_DB_PASSWORD" not in str(environment) and "env_file" not in compose["services"][name], name
+
+
+def test_the_web_server_starts_without_a_database_of_ours_whoever_starts_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("RUN_LAUNCHER", "celery")
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://broker:6379/0")
+    monkeypatch.setenv("ARCANA_UI_HOSTS", "dagster.example.com, ui")
+    assert load_ui_settings().ui_hosts == ["dagster.example.com", "ui"]
 
 
 def test_every_variable_reaches_the_services_that_need_it(compose: dict[str, Any]) -> None:

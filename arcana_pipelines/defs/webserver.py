@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from arcana_pipelines.defs.guard import Guard
 from arcana_pipelines.errors import ArcanaError
-from arcana_pipelines.settings import load_settings
+from arcana_pipelines.settings import load_ui_settings
 
 _MAKE = "create_app_from_workspace_process_context"
 
@@ -28,7 +28,7 @@ def main() -> None:
     make = getattr(cli, _MAKE, None)
     if make is None:
         raise ArcanaError("This release of Dagster cannot be guarded: install one that pyproject.toml allows.")
-    hosts = load_settings().ui_hosts
+    hosts = load_ui_settings().ui_hosts
 
     def guarded(*arguments: Any, **options: Any) -> ASGIApp:
         return Guard(make(*arguments, **options), hosts)
