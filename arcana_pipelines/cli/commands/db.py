@@ -212,7 +212,8 @@ def _facts(database: Database, with_statements: bool, is_dumped: bool = True) ->
 _STATES = {
     "current": "that is this release's",
     "older": "this release needs {}: `arcana db upgrade`",
-    "newer": "a newer release's than this one, which knows none above {}: install that release",
+    "newer": "a newer release's than this one, which knows none above {0}: install that release; it can also go back: "
+    "`arcana db downgrade --to {0}`",
     "empty": "this release needs {}: `arcana db upgrade` makes it",
 }
 
