@@ -45,6 +45,7 @@ Action = Literal[
     "topic.removed",
     "topic.accepted",
     "topic.rejected",
+    "company.changed",
 ]
 
 

@@ -22,6 +22,7 @@ _COMMANDS = {
     "alert": "Show what is wrong and who was told of it, and try whether those who are to be told are.",
     "audit": "Show who changed workspaces, keys and indexes, and check that nothing of it was changed since.",
     "backup": "Keep copies of everything in another place, check them, and delete old ones.",
+    "company": "List companies, and limit what all keys of one may ask together.",
     "config": "Show and check what is configured, and make the secrets that are missing.",
     "db": "Create, check and find the database.",
     "doctor": "Check the environment; exit 1 when something needs repair.",

@@ -50,10 +50,10 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How much a key may ask.
+    """How much a key may ask, or a company with all of its keys.
 
     Attributes:
-        requests_per_minute: None: as many as any key.
+        requests_per_minute: None: a key as many as any, a company any number.
         searches_per_month: None: any number.
     """
 
@@ -72,6 +72,7 @@ class Access:
         allowance: how much it may ask.
         is_handed_on: a token was shown in place of a key. It makes no further ones.
         asked: the workspace that was asked for with it, if the company has it.
+        of_company: how much all keys of its company together may ask.
     """
 
     key_id: str
@@ -80,6 +81,12 @@ class Access:
     allowance: Allowance = Allowance()
     is_handed_on: bool = False
     asked: AskedWorkspace | None = None
+    of_company: Allowance = Allowance()
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether its searches of a month are."""
+        return (self.allowance.searches_per_month or self.of_company.searches_per_month) is not None
 
     @property
     def administers(self) -> bool:
@@ -151,6 +158,8 @@ class _Row:
     was_used: bool
     requests_per_minute: int | None
     searches_per_month: int | None
+    company_requests: int | None
+    company_searches: int | None
     asked_id: UUID | None
     asked_platform: str | None
     asked_places: int | None
@@ -207,6 +216,7 @@ def _noted(connection: Connection, row: _Row, slug: str | None) -> Access | None
             connection.execute("UPDATE api_keys SET last_used_at = now() WHERE key_id = %s", [row.key_id])
     permissions = map(Permission, row.scopes, row.workspaces, row.indexes, map(limit_of, row.filters))
     allowance = Allowance(row.requests_per_minute, row.searches_per_month)
+    of_company = Allowance(row.company_requests, row.company_searches)
     asked = slug and asked_workspace(
         slug,
         row.asked_id,
@@ -216,4 +226,4 @@ def _noted(connection: Connection, row: _Row, slug: str | None) -> Access | None
         row.asked_builds,
         row.asked_publish_seqs,
     )
-    return Access(row.key_id, row.company_id, tuple(permissions), allowance, asked=asked or None)
+    return Access(row.key_id, row.company_id, tuple(permissions), allowance, asked=asked or None, of_company=of_company)

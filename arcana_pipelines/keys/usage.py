@@ -102,6 +102,14 @@ def searches_of_family(connection: Connection, key_id: str, since: datetime) -> 
     return family, searches
 
 
+def searches_of_company(connection: Connection, company_id: UUID, since: datetime) -> int:
+    """How many searches were answered to all keys of a company, and to who logs in for it, since a time."""
+    searches: int = query.scalar(
+        connection, load_sql("usage_searches_of_company"), {"company_id": company_id, "since": since}
+    )
+    return searches
+
+
 def by_month(connection: Connection, workspace_id: UUID | None = None) -> list[KeyUsage]:
     """Of one workspace or of all, the newest month first."""
     return query.rows(connection, KeyUsage, load_sql("usage_by_month"), {"workspace_id": workspace_id})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval.near import listed
 from arcana_pipelines.retrieval.results import Results, TopicFacet
@@ -71,5 +72,7 @@ def _among(slug: str, slugs: Sequence[str]) -> str:
     return slug
 
 
+# Reads something for a company (None: for the database's user), with what is internal or without it.
+ReadFor = Callable[[UUID | None, bool, Callable[[Connection], Any]], Any]
 # Asked for each request, with the HTTP request that it came in (None over stdio and in memory).
 ReachOf = Callable[[Any], Reach]

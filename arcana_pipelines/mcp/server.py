@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -20,8 +20,9 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 import arcana_pipelines
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.errors import FAULTS_OF_THE_INSTALLATION, ArcanaError, UnknownDocument, WrongUse
+from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.mcp import sizes
 from arcana_pipelines.mcp.answers import (
     MOST_HITS,
@@ -41,7 +42,7 @@ from arcana_pipelines.mcp.answers import (
 )
 from arcana_pipelines.mcp.first_passages import first_passages
 from arcana_pipelines.mcp.ids import HOW, Named, is_id, read_id
-from arcana_pipelines.mcp.reach import Reach, ReachOf
+from arcana_pipelines.mcp.reach import Reach, ReachOf, ReadFor
 from arcana_pipelines.mcp.several import search_all
 from arcana_pipelines.mcp.tickets import MOST_LISTED as MOST_TICKETS
 from arcana_pipelines.mcp.tickets import TOOLS as OF_TICKETS
@@ -65,6 +66,8 @@ from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.searcher import Searcher, workspace_named
 from arcana_pipelines.retrieval.searchers import Searchers
 from arcana_pipelines.retrieval.served import (
+    RelatedDocument,
+    ServedDocument,
     ServedWorkspace,
     external_id_of,
     path_of,
@@ -73,6 +76,7 @@ from arcana_pipelines.retrieval.served import (
     served_workspaces,
 )
 from arcana_pipelines.retrieval.topic_facets import topic_facets
+from arcana_pipelines.retrieval.whole_document import Document, find_document
 from arcana_pipelines.tickets.repository import SyncTicketRepository
 
 log = logging.getLogger(__name__)
@@ -90,12 +94,15 @@ SEARCHES = frozenset({"search", "search_with_filters"})
 _MOST_COMPANIES = 100
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_Read = TypeVar("_Read")
 _PAGE = "a page (its id, its address, or its exact title)"
 _Id = Annotated[str, Field(description=HOW, max_length=200)]
 _Workspace = Annotated[str, Field(description="As `list_workspaces` names it.")]
 
 
-def make_server(database: Database, reach_of: ReachOf, address_of: AddressOf | None = None) -> MCPServer[Any]:
+def make_server(
+    database: Database, reach_of: ReachOf, address_of: AddressOf | None = None, read_for: ReadFor | None = None
+) -> MCPServer[Any]:
     """A server whose tools search and read in the workspaces that a request may reach.
 
     Args:
@@ -104,6 +111,7 @@ def make_server(database: Database, reach_of: ReachOf, address_of: AddressOf | N
             that it raises is told in its words.
         address_of: the address of a document that has none in its source. Without it that of its resource,
             `arcana://handbook/documents/…`.
+        read_for: where documents are read: from a replica, maybe. Without it from the database.
     """
     server: MCPServer[Any] = MCPServer(
         "arcana",
@@ -114,7 +122,7 @@ def make_server(database: Database, reach_of: ReachOf, address_of: AddressOf | N
         # Descriptions and documents are those of one caller.
         cache_hints={"tools/list": CacheHint(60_000, "private"), "resources/read": CacheHint(0, "private")},
     )
-    libraries = _Libraries(database, address_of or (lambda named: named.uri))
+    libraries = _Libraries(database, address_of or (lambda named: named.uri), read_for)
     _add_tools(server, libraries, reach_of)
     _add_resources(server, libraries, reach_of)
     server.middleware.append(_Describing(libraries, reach_of))
@@ -124,9 +132,10 @@ def make_server(database: Database, reach_of: ReachOf, address_of: AddressOf | N
 class _Libraries:
     """The library of each company, with and without what is internal."""
 
-    def __init__(self, database: Database, address_of: AddressOf) -> None:
+    def __init__(self, database: Database, address_of: AddressOf, read_for: ReadFor | None) -> None:
         self._database = database
         self._address_of = address_of
+        self._read_for = read_for
         self._searchers = Searchers(database)
         self._of_company = lru_cache(_MOST_COMPANIES)(self._new)
 
@@ -145,16 +154,31 @@ class _Libraries:
     def _new(self, company: UUID | None, sees_internal: bool) -> _Library:
         database = self._database if company is None else self._database.for_company(company, sees_internal)
         searcher = partial(self._searchers.of, company, sees_internal=sees_internal)
-        return _Library(database, searcher, self._address_of)
+        read = None if self._read_for is None else partial(self._read_for, company, sees_internal)
+        return _Library(database, searcher, self._address_of, read)
 
 
 class _Library:
     """What the tools do, for a caller whose reach is known."""
 
-    def __init__(self, database: Database, searcher: Callable[..., Searcher], address_of: AddressOf) -> None:
+    def __init__(
+        self,
+        database: Database,
+        searcher: Callable[..., Searcher],
+        address_of: AddressOf,
+        read: Callable[[Callable[[Connection], Any]], Any] | None = None,
+    ) -> None:
         self._database = database
         self._searcher = searcher
         self._address_of = address_of
+        self._read_elsewhere = read
+
+    def _read(self, work: Callable[[Connection], _Read]) -> _Read:
+        if self._read_elsewhere is not None:
+            read: _Read = self._read_elsewhere(work)
+            return read
+        with self._database.connection() as connection:
+            return work(connection)
 
     def search(self, reach: Reach, slugs: tuple[str, ...], request: SearchRequest) -> SearchAnswer:
         def search(slug: str) -> Results:
@@ -164,32 +188,37 @@ class _Library:
 
     def fetch(self, reach: Reach, named: Named) -> DocumentAnswer:
         slug = reach.readable(named.workspace)
+
+        def read(connection: Connection) -> tuple[Document, list[str], Sequence[int]]:
+            workspace_id = workspace_named(connection, slug)
+            document = find_document(connection, workspace_id, named.document_id, DEFAULT_INDEX)
+            parts = sizes.parts(document.text, sizes.TEXT_TOKENS)
+            if len(parts) == 1:
+                return document, parts, [1]
+            return document, parts, first_passages(parts, passages_of(connection, workspace_id, document.document_id))
+
         try:
-            document = self._searcher((slug,)).document(named.document_id)
+            document, parts, first = self._read(read)
         except UnknownDocument as error:
             raise UnknownDocument(f"{error} {HOW}") from error
-        parts = sizes.parts(document.text, sizes.TEXT_TOKENS)
-        first = [1]
-        if len(parts) > 1:
-            with self._database.connection() as connection:
-                passages = passages_of(connection, workspace_named(connection, slug), document.document_id)
-            first = first_passages(parts, passages)
         return document_answer(document, named, parts, first, self._address_of)
 
     def documents(self, slug: str, below: str | None, after: Named | None) -> DocumentsAnswer:
         if after is not None and after.workspace != slug:
             raise WrongUse(f"`after` is the id of a document of another workspace than {slug}.")
-        with self._database.connection() as connection:
+
+        def read(connection: Connection) -> list[ServedDocument]:
             workspace_id = workspace_named(connection, slug)
             last = None if after is None else path_of(connection, workspace_id, UUID(after.document_id))
-            documents = served_documents(connection, workspace_id, Filters(below), last, MOST_LISTED + 1)
-        return documents_answer(slug, documents, self._address_of)
+            return served_documents(connection, workspace_id, Filters(below), last, MOST_LISTED + 1)
+
+        return documents_answer(slug, self._read(read), self._address_of)
 
     def related(self, slug: str, named: Named) -> RelatedAnswer:
-        with self._database.connection() as connection:
-            workspace_id = workspace_named(connection, slug)
-            documents = related_documents(connection, workspace_id, UUID(named.document_id))
-        return related_answer(slug, documents, self._address_of)
+        def read(connection: Connection) -> list[RelatedDocument]:
+            return related_documents(connection, workspace_named(connection, slug), UUID(named.document_id))
+
+        return related_answer(slug, self._read(read), self._address_of)
 
     def page(self, slug: str, named: Named) -> str:
         with self._database.connection() as connection:

@@ -78,18 +78,18 @@ def make_api(
         administration: what administrators' keys change things by, and webhooks of sources; None: nothing is changed
             through this server.
     """
-    gate = Gate(database, salt)
     uses, searched = UseLog(database), SearchLog(database)
     metrics = Metrics(database)
     caches = Caches(database.settings, metrics.note_cache)
     metrics.watch_caches(caches)
+    gate = Gate(database, salt, caches.redis)
     events = Events(database, caches.channel)
     health = Health(database, (uses, searched), caches.redis)
     reads = Reads(database, metrics.note_read)
     if reads.replica is not None:
         metrics.watch_replica(reads.replica)
     searches = Searches(database, gate, caches, reads)
-    mcp = assistants(database, gate, searches)
+    mcp = assistants(database, gate, searches, reads)
     files = ExitStack()
     # A bucket that hangs is not waited for: the threads are those of searches, too.
     store = files.enter_context(open_file_store(database.settings, hurried_seconds=FILE_SECONDS))

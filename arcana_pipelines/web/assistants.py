@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast
 from uuid import UUID
@@ -15,7 +15,7 @@ from mcp_types import CallToolResult, TextContent
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.keys.access import Access
@@ -28,12 +28,13 @@ from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.topic_facets import topic_facets
 from arcana_pipelines.web.gate import Gate, Opened
 from arcana_pipelines.web.problems import Refused, answer
+from arcana_pipelines.web.reads import Reads
 from arcana_pipelines.web.searches import Searches
 from arcana_pipelines.web.use import Part, Use
 from arcana_pipelines.workspaces.workspaces import slugs_of_company
 
 
-def assistants(database: Database, gate: Gate, searches: Searches) -> MCPServer[Any]:
+def assistants(database: Database, gate: Gate, searches: Searches, reads: Reads) -> MCPServer[Any]:
     """The MCP server, whose tools reach what the key of a request opens. Its sessions are the host's to run."""
 
     def reach_of(request: Any) -> Reach:
@@ -63,12 +64,19 @@ def assistants(database: Database, gate: Gate, searches: Searches) -> MCPServer[
 
         def topics(slug: str, topic: str | None) -> list[TopicFacet]:
             opened = open_index(slug)
-            with database.connection(access.company_id, opened.sees_internal) as connection:
-                return topic_facets(connection, opened.workspace_id, topic, limits=opened.limits)
+            return reads.read(
+                access.company_id,
+                opened,
+                lambda connection: topic_facets(connection, opened.workspace_id, topic, limits=opened.limits),
+            )
 
         return Reach(search, read, access.company_id, find, internal, topics)
 
-    server = make_server(database, reach_of)
+    def read_for(company: UUID | None, sees_internal: bool, work: Callable[[Connection], Any]) -> Any:
+        assert company is not None
+        return reads.read_any(company, sees_internal, work)
+
+    server = make_server(database, reach_of, read_for=read_for)
     server.middleware.append(_Counted(gate))
     return server
 
@@ -90,7 +98,9 @@ class _Keyed:
             scope["state"]["use"].action = "mcp"
             scope["state"]["access"] = await run_sync(self._gate.access, request)
         except Refused as error:
-            await answer(request, error.status, error.kind, error.detail, error.headers)(scope, receive, send)
+            await answer(request, error.status, error.kind, error.detail, error.headers, **error.more)(
+                scope, receive, send
+            )
             return
         await self._app(scope, receive, send)
 

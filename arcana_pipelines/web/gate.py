@@ -14,6 +14,7 @@ from uuid import UUID
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPBearer
 
+from arcana_pipelines.caching.redis import RedisStore
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.keys.access import Access, Scope, access_by_id, access_of, begin_use, end_session
@@ -26,7 +27,7 @@ from arcana_pipelines.web.issuer import IssuerAway
 from arcana_pipelines.web.oauth import Granted, OAuth, access_of_granted
 from arcana_pipelines.web.problems import RETRY_SECONDS, Refused
 from arcana_pipelines.web.quota import Quotas
-from arcana_pipelines.web.rates import Buckets, Rate, origin_of
+from arcana_pipelines.web.rates import Buckets, Rate, SharedBuckets, origin_of
 from arcana_pipelines.web.tokens import Claims, Tokens
 from arcana_pipelines.web.use import Use, use_now
 from arcana_pipelines.workspaces.workspaces import SLUG
@@ -63,10 +64,11 @@ class Opened:
 class Gate:
     """Looks at the key of each request."""
 
-    def __init__(self, database: Database, salt: str) -> None:
+    def __init__(self, database: Database, salt: str, redis: RedisStore | None = None) -> None:
+        """`redis`: where servers share how often keys and companies ask."""
         self._database = database
         self._salt = salt
-        self._requests, self._refused = Buckets(), Buckets()
+        self._requests, self._of_companies, self._refused = SharedBuckets(redis), SharedBuckets(redis), Buckets()
         self.tokens = Tokens(database.settings)
         self.oauth = OAuth(database.settings) if database.settings.oauth_issuer else None
         self._quotas = Quotas(database)
@@ -157,7 +159,19 @@ class Gate:
         rate = self._requests.take(access.key_id, limit)
         request.state.rate = rate
         if rate.wait:
-            raise _too_many(request, rate, f"The key {access.key_id} may make {limit:,} requests a minute, and has")
+            raise _too_many(
+                request, rate, f"The key {access.key_id} may make {limit:,} requests a minute, and has", "key"
+            )
+        # Behind the key's own: one that asks too often takes nothing from the others.
+        most = access.of_company.requests_per_minute
+        if most is None:
+            return
+        of_company = self._of_companies.take(f"company:{access.company_id}", most)
+        if of_company.wait:
+            said = f"All keys of the company together may make {most:,} requests a minute, and have"
+            raise _too_many(request, of_company, said, "company")
+        if of_company.left < rate.left:
+            request.state.rate = of_company
 
     def _access(self, key: str, claims: Claims | None, slug: str | None) -> Access | None:
         with self._database.connection() as connection:
@@ -224,7 +238,7 @@ class Gate:
         """Count a search that is about to be made.
 
         Raises:
-            Refused: 429: the key has made those of the month.
+            Refused: 429: the key has made those of the month, or its company has.
         """
         self._quotas.take(access)
         use.undo = partial(self._quotas.give_back, access)
@@ -268,10 +282,12 @@ class Gate:
         return asked
 
 
-def _too_many(request: Request, rate: Rate, said: str) -> Refused:
+def _too_many(request: Request, rate: Rate, said: str, limit_of: str | None = None) -> Refused:
     request.state.rate = rate
     seconds = "1 second" if rate.wait == 1 else f"{rate.wait:,} seconds"
-    return Refused(429, "rate-limited", f"{said}: try again in {seconds}.", {"Retry-After": str(rate.wait)})
+    return Refused(
+        429, "rate-limited", f"{said}: try again in {seconds}.", {"Retry-After": str(rate.wait)}, limit_of=limit_of
+    )
 
 
 def lacking(access: Access, scope: Scope, slug: str = "SLUG") -> Refused:

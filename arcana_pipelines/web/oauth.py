@@ -18,8 +18,8 @@ import jwt
 from fastapi import FastAPI
 
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.db.query import scalar, scalars
-from arcana_pipelines.keys.access import Access, Permission
+from arcana_pipelines.db.query import scalars
+from arcana_pipelines.keys.access import Access, Allowance, Permission
 from arcana_pipelines.keys.spelling import OF_ISSUER
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.web.issuer import ALGORITHMS, Issuer
@@ -109,11 +109,12 @@ class OAuth:
 def access_of_granted(database: Database, granted: Granted) -> Access | None:
     """What a token may do here; None where there is no such company, or none of the workspaces."""
     with database.connection() as connection:
-        company_id: UUID | None = scalar(
-            connection, "SELECT company_id FROM company WHERE name = %s", [granted.company]
-        )
-    if company_id is None:
+        found: tuple[UUID, int | None, int | None] | None = connection.execute(
+            "SELECT company_id, requests_per_minute, searches_per_month FROM company WHERE name = %s", [granted.company]
+        ).fetchone()
+    if found is None:
         return None
+    company_id, *limits = found
     places: list[UUID | None] = [None]
     if granted.workspaces is not None:
         slugs = [slug for slug in granted.workspaces if SLUG.fullmatch(slug)]
@@ -124,7 +125,11 @@ def access_of_granted(database: Database, granted: Granted) -> Access | None:
                 [company_id, slugs],
             )
     permissions = tuple(Permission(scope, place, None) for place in places for scope in granted.scopes)
-    return Access(granted.name, company_id, permissions, is_handed_on=True) if permissions else None
+    return (
+        Access(granted.name, company_id, permissions, is_handed_on=True, of_company=Allowance(*limits))
+        if permissions
+        else None
+    )
 
 
 def add_metadata(app: FastAPI, oauth: OAuth) -> None:

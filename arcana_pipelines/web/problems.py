@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -93,6 +93,9 @@ class Problem(BaseModel):
     detail: str = Field(description="A sentence that names the next step.")
     request_id: str
     errors: list[Pointed] = []
+    limit_of: Literal["key", "company"] | None = Field(
+        None, description="Of `rate-limited` and `quota-used-up`: whose limit was reached, the key's or its company's."
+    )
     path: str | None = Field(None, description="Of `unknown-topic`: at which there is none.")
     version: str | None = Field(None, description="Of `unknown-topic`: of the taxonomy.")
     available: list[str] | None = Field(None, description="Of `unknown-topic`: five paths at most that there are.")
@@ -102,9 +105,13 @@ class Problem(BaseModel):
 class Refused(Exception):
     """A request that is not answered, with the status and what to say."""
 
-    def __init__(self, status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> None:
+        """`more` are members that a problem of this kind alone has."""
         super().__init__(detail)
         self.status, self.kind, self.detail, self.headers = status, kind, detail, dict(headers or {})
+        self.more = more
 
 
 def handle_problems(app: FastAPI) -> None:
@@ -112,7 +119,7 @@ def handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     def refused(request: Request, error: Refused) -> JSONResponse:
-        return answer(request, error.status, error.kind, error.detail, error.headers)
+        return answer(request, error.status, error.kind, error.detail, error.headers, **error.more)
 
     @app.exception_handler(ArcanaError)
     def told(request: Request, error: ArcanaError) -> JSONResponse:

@@ -1,6 +1,7 @@
 """How often somebody may ask: a bucket of tokens each, which fills evenly and of which a request takes one.
 
-The buckets are this process's own: several processes let that many times as much through.
+The buckets are this process's own, and several processes let that many times as much through, unless they share a
+Redis: then the buckets are there as long as it answers.
 """
 
 from __future__ import annotations
@@ -13,6 +14,24 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from arcana_pipelines.caching.redis import RedisStore
+
+# A bucket in Redis is the time at which it is full, in microseconds by the clock there: whoever takes a token puts that
+# off. What is no such time counts as full, and what is too late as empty.
+_TAKE = """
+local limit, minute = tonumber(ARGV[1]), 60000000
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local token = minute / limit
+local full = math.min(math.max(tonumber(redis.call('GET', KEYS[1])) or now, now), now + minute)
+local wait = full + token - minute - now
+if wait > 1 then
+    return {0, math.ceil(wait), math.ceil(full - now)}
+end
+full = full + token
+redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000) + 1)
+return {math.max(0, math.floor((now + minute - full + 1) / token)), 0, math.ceil(full - now)}
+"""
 # Those that were used last are kept. One that is forgotten begins full.
 MOST_BUCKETS = 10_000
 # Who waits as long as was said finds a token, whatever floating point makes of it.
@@ -78,6 +97,30 @@ class Buckets:
         held, at = self._held.get(name, (float(limit), 0.0))
         # The limit of a key may have changed.
         return min(float(limit), held + (self._clock() - at) * limit / 60)
+
+
+class SharedBuckets:
+    """Buckets that servers share in a Redis; while it does not answer, and without one, this process's own."""
+
+    def __init__(self, redis: RedisStore | None = None) -> None:
+        self._redis = redis
+        self._own = Buckets()
+
+    def __contains__(self, name: str | None) -> bool:
+        """Whether a request was made here by this name."""
+        return name in self._own
+
+    def take(self, name: str, limit: int) -> Rate:
+        """See `Buckets.take`."""
+        # Counted here, too: the limit goes on where it was when Redis goes away.
+        own = self._own.take(name, limit)
+        if self._redis is None:
+            return own
+        match self._redis.run(_TAKE, f"arcana:v1:rate:{name}", limit):
+            case [int(left), int(wait), int(full)]:
+                return Rate(limit, left, math.ceil(wait / 1e6), math.ceil(full / 1e6))
+            case _:
+                return own
 
 
 def _rate(held: float, limit: int, wait: int) -> Rate:

@@ -83,25 +83,53 @@ class Reads:
 
         `work` gets the index as the replica has it, too.
         """
+        index: AskedIndex | None = None
+
+        def find(connection: Connection) -> Callable[[Connection], T] | None:
+            nonlocal index
+            index = there = _index_there(connection, company_id, opened)
+            return None if there is None else lambda acting: work(acting, there)
+
+        found = self._tried(company_id, opened.sees_internal, find, lambda: index != opened.index)
+        if found is not None and index is not None:
+            note_seen(opened, index)
+        return found
+
+    def read_any(self, company_id: UUID, sees_internal: bool, work: Callable[[Connection], T]) -> T:
+        """The same of whatever is the company's. What the replica refuses, for it is not there (yet), the database is
+        asked, too."""
+        found = self._tried(company_id, sees_internal, lambda connection: work, lambda: True)
+        if found is not None:
+            return found[0]
+        with self._database.connection(company_id, sees_internal) as connection:
+            return work(connection)
+
+    def _tried(
+        self,
+        company_id: UUID,
+        sees_internal: bool,
+        find: Callable[[Connection], Callable[[Connection], T] | None],
+        is_behind: Callable[[], bool],
+    ) -> tuple[T] | None:
+        """What the replica answers; None: the database has to be asked. `find` says what is to be done, for nobody yet;
+        None: it lacks what is asked for. `is_behind`: what it refuses, the database may know."""
         if self.replica is None:
             return None
         if not self.replica.is_read:
             self._note("unread")
             return None
-        index: AskedIndex | None = None
         try:
             with self.replica.database.connection() as connection:
-                index = _index_there(connection, company_id, opened)
-                if index is None:
+                work = find(connection)
+                if work is None:
                     self._note("behind")
                     return None
-                with cast(InterruptibleConnection, connection).acting_for(company_id, opened.sees_internal):
-                    found = work(connection, index)
+                with cast(InterruptibleConnection, connection).acting_for(company_id, sees_internal):
+                    found = work(connection)
         except (ArcanaError, psycopg.Error) as error:
-            self._note(self._outcome_of(error, is_behind=index != opened.index))
+            self._note(self._outcome_of(error, is_behind()))
             return None
         self._note("replica")
-        note_seen(opened, index)
         return (found,)
 
     def _outcome_of(self, error: ArcanaError | psycopg.Error, is_behind: bool) -> ReadOutcome:

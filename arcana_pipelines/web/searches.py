@@ -68,7 +68,7 @@ class Searches:
         Raises:
             Refused: see `search`.
         """
-        is_counted = access.allowance.searches_per_month is not None
+        is_counted = access.is_counted
         is_opened = self._gate.is_at_hand(access, slug, asked.index)
         if not self._cache.is_at_hand or is_counted or not is_opened or not _is_kept(asked):
             return None

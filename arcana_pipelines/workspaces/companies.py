@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
+from arcana_pipelines.audit.record import record
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.query import scalar, scalars
+from arcana_pipelines.db.query import rows, scalar, scalars
 from arcana_pipelines.db.reader import grant_to_readers
+from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
+
+load_sql = statements_beside(__file__)
 
 # Whose workspaces are where nobody is named.
 DEFAULT = "default"
@@ -43,6 +49,49 @@ def existing_company(connection: Connection, name: str) -> UUID:
         )
         raise WrongUse(f"There is no company '{name}', only {known}. `arcana workspace add --company` makes one.")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """A company.
+
+    Attributes:
+        name: by which it is named in commands.
+        workspaces: how many it has.
+        keys: that are good.
+        requests_per_minute: of all its keys together; None: any number.
+        searches_per_month: the same.
+        searches: that were answered in this month (UTC).
+    """
+
+    name: str
+    workspaces: int
+    keys: int
+    requests_per_minute: int | None
+    searches_per_month: int | None
+    searches: int
+
+
+def companies_since(connection: Connection, month: datetime) -> list[Company]:
+    """All of them, with the searches since the beginning of a month."""
+    return rows(connection, Company, load_sql("companies"), {"since": month})
+
+
+def limit(connection: Connection, name: str, requests_per_minute: int | None, searches_per_month: int | None) -> None:
+    """Limit what all keys of a company together may ask; None: nothing does. Servers know at once.
+
+    Raises:
+        WrongUse: there is no such company.
+    """
+    company_id = existing_company(connection, name)
+    limits = {"requests_per_minute": requests_per_minute, "searches_per_month": searches_per_month}
+    with connection.transaction():
+        connection.execute(
+            "UPDATE company SET requests_per_minute = %(requests_per_minute)s, "
+            "searches_per_month = %(searches_per_month)s WHERE company_id = %(company_id)s",
+            {**limits, "company_id": company_id},
+        )
+        record(connection, None, "company.changed", name, company_id=company_id, details=limits)
 
 
 def name_of(connection: Connection, company_id: UUID) -> str:

@@ -92,7 +92,7 @@ def rows(world: World) -> dict[str, list[dict[str, Any]]]:
         "query_hash": "\\x" + 32 * "0a",
     }
     return {
-        "company": [{"company_id": COMPANY, "name": "Acme"}],
+        "company": [{"company_id": COMPANY, "name": "Acme", "requests_per_minute": 600, "searches_per_month": 50_000}],
         "workspace": [
             {
                 **in_workspace,

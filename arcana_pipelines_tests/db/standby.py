@@ -68,8 +68,7 @@ class Standby:
         options = {
             "listen_addresses": "", "port": lease.PORT, "unix_socket_directories": str(self._folder),
             "shared_buffers": "32MB", "max_connections": "200", "hot_standby": "on", "fsync": "off",
-            # What is in the way of the log is ended at once where a test wants that, and waited for else.
-            "max_standby_streaming_delay": "30s", "logging_collector": "off",
+            "logging_collector": "off",
             "hba_file": str(self._folder / "hba.conf"),
         }  # fmt: skip
         (self._folder / "hba.conf").write_text("local all all trust\n")

@@ -95,8 +95,8 @@ def test_a_key_reaches_what_it_opens(ask: Callable[..., Any], era: str) -> None:
 @pytest.mark.parametrize(
     ("tool", "does", "arguments"),
     [
-        ("search", "search", {"query": "walrus"}),
-        ("fetch", "document", {"id": "acme/0190f3a2-7c1e-7cc4-9f0a-3d2b1a4c5e6f"}),
+        ("search", "retrieval.searcher.Searcher.search", {"query": "walrus"}),
+        ("fetch", "mcp.server.find_document", {"id": "acme/0190f3a2-7c1e-7cc4-9f0a-3d2b1a4c5e6f"}),
     ],
 )
 def test_what_is_wrong_here_is_for_the_log(
@@ -108,12 +108,11 @@ def test_what_is_wrong_here_is_for_the_log(
     arguments: dict[str, Any],
 ) -> None:
     from arcana_pipelines.errors import DatabaseUnreachable
-    from arcana_pipelines.retrieval.searcher import Searcher
 
     def fails(*_: Any) -> None:
         raise DatabaseUnreachable("The database at db.internal cannot be used.")
 
-    monkeypatch.setattr(Searcher, does, fails)
+    monkeypatch.setattr(f"arcana_pipelines.{does}", fails)
     result = ask(through("auto", lambda client: client.call_tool(tool, arguments)), "key-of-acme")
     assert result.is_error and "db.internal" not in str(result.content) and "db.internal" in caplog.text
 

@@ -25,6 +25,7 @@ from arcana_pipelines.testing.postgres import DatabaseServer
 from arcana_pipelines.web.administration import Administration
 from arcana_pipelines.web.api import make_api
 from arcana_pipelines.web.metrics import Metrics
+from arcana_pipelines.web.reads import Reads
 from arcana_pipelines.web.receiver import listen
 from arcana_pipelines.web.server import server_of
 from arcana_pipelines.workspaces import workspaces
@@ -46,6 +47,7 @@ class Api:
     acme: Harness
     metrics: Metrics
     settings: Settings
+    reads: Reads
 
     def key(self, *scopes: Scope, slug: str = "acme", index: str | None = None) -> keys.NewKey:
         """A key to a workspace."""
@@ -167,7 +169,13 @@ def served(acme: Harness, **settings: Any) -> Iterator[Api]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     try:
-        yield Api(f"http://127.0.0.1:{sock.getsockname()[1]}", acme, app.state.metrics, of_application.settings)
+        yield Api(
+            f"http://127.0.0.1:{sock.getsockname()[1]}",
+            acme,
+            app.state.metrics,
+            of_application.settings,
+            app.state.reads,
+        )
     finally:
         server.should_exit = True
         thread.join()

@@ -26,6 +26,7 @@ from arcana_pipelines.db import schema
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.embedded.private_folders import closing_mode
 from arcana_pipelines.db.engine import Database, require_installation
+from arcana_pipelines.db.replica import CONNECT_SECONDS, position_of, problem_of, replica_database
 from arcana_pipelines.db.server import check_server, companies_without_role, reader, refuse_unbound
 from arcana_pipelines.environment import EnvFile
 from arcana_pipelines.errors import ArcanaError
@@ -127,6 +128,8 @@ def _database(database: Database, places: dict[str, str]) -> Iterator[Finding]:
         return
     yield _tried("companies", lambda: _companies(database))
     yield _tried("serving", lambda: _serving(database))
+    if database.settings.search_database_url is not None:
+        yield _tried("replica", lambda: _replica(database))
     yield _tried("tuning", lambda: _tuning(database))
     yield _tried("audit log", lambda: _audit_log(database))
     yield _tried("health", lambda: _health(database))
@@ -370,6 +373,20 @@ def _serving(database: Database) -> str:
     if importlib.util.find_spec("fastapi") is None:
         raise ArcanaError("pip install 'arcana-pipelines[serve]' brings what `arcana serve` needs")
     return f"`arcana serve` has its secrets, and '{user}' sees nothing but for the company of a key"
+
+
+def _replica(database: Database) -> str:
+    """Whether searches could be read from the replica: what it is, and how far behind."""
+    with closing(replica_database(database.settings)) as opened:
+        with database.connection() as connection:
+            primary = position_of(connection)
+        with closing(opened.connect(connect_timeout=CONNECT_SECONDS)) as connection:
+            replica = position_of(connection)
+            refuse_unbound(connection)
+    if (problem := problem_of(primary, replica)) is not None:
+        raise ArcanaError(f"the replica at {opened.safe_url} is not read: {problem}")
+    behind = max(0, primary.position - replica.position)
+    return f"{opened.safe_url} is a standby of the database, and {behind:,} bytes of its log behind"
 
 
 def _issuer(settings: Settings) -> str:

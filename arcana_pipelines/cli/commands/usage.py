@@ -14,12 +14,13 @@ from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.files.csv_cells import cell
-from arcana_pipelines.keys.usage import KeyUsage, by_month
+from arcana_pipelines.keys.usage import KeyUsage, by_month, month_of
 from arcana_pipelines.learning import counts
 from arcana_pipelines.operations.usage import MonthlyUsage, frame, usage_by_month
 from arcana_pipelines.tickets.summaries.counts import MonthlySummaryUsage
 from arcana_pipelines.tickets.summaries.counts import usage_by_month as of_summaries_by_month
 from arcana_pipelines.workspaces import workspaces
+from arcana_pipelines.workspaces.companies import Company, companies_since
 
 
 class _Usage(click.Group):
@@ -51,7 +52,8 @@ def show(slug: str | None, csv_file: str | None, of_keys: bool, of_summaries: bo
     """Show what embeddings have cost, by month, workspace and model: of all workspaces, or of one.
 
     With --summaries: the tokens of the chat model, by month, workspace and model. What they cost is not known here.
-    With --keys: how many requests were made with each key, by month. What arcana serve answers shows within seconds.
+    With --keys: how many requests were made with each key, by month, and of all companies how many searches of this
+    month. What arcana serve answers shows within seconds.
 
     Months are UTC. Costs are US dollars and exact, in JSON as texts. What a reranker costs is not known here.
     """
@@ -64,7 +66,8 @@ def show(slug: str | None, csv_file: str | None, of_keys: bool, of_summaries: bo
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id if slug else None
         if of_keys:
-            _show_keys(by_month(connection, workspace_id), as_json)
+            of_companies = [] if slug else companies_since(connection, month_of(datetime.now(UTC)))
+            _show_keys(by_month(connection, workspace_id), of_companies, as_json)
             return
         if of_summaries:
             _show_summaries(of_summaries_by_month(connection, workspace_id), as_json)
@@ -137,9 +140,10 @@ def purge(older_than: int | None, slug: str | None, key_id: str | None, yes: boo
         say("Nothing was changed. Give --yes to delete them: it cannot be undone.")
 
 
-def _show_keys(usage: Sequence[KeyUsage], as_json: bool) -> None:
+def _show_keys(usage: Sequence[KeyUsage], of_companies: Sequence[Company], as_json: bool) -> None:
     if as_json:
-        print_json({"time_zone": "UTC", "keys": [asdict(row) for row in usage]})
+        told = {"companies": [asdict(each) for each in of_companies]} if of_companies else {}
+        print_json({"time_zone": "UTC", "keys": [asdict(row) for row in usage], **told})
         return
     if not usage:
         say("No key has been used yet.")
@@ -158,6 +162,10 @@ def _show_keys(usage: Sequence[KeyUsage], as_json: bool) -> None:
         cells = (row.month, row.company, row.key_id, row.name, *(f"{number:,}" for number in numbers))
         table.add_row(*(Text(printable(cell)) for cell in cells))
     console().print(table)
+    for each in of_companies:
+        if each.searches_per_month is not None:
+            used, most = f"{each.searches:,}", f"{each.searches_per_month:,}"
+            say("{}: {} of the {} searches of this month.", each.name, used, most)
 
 
 def _show_summaries(usage: Sequence[MonthlySummaryUsage], as_json: bool) -> None:

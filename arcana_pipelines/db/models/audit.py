@@ -40,6 +40,7 @@ ACTIONS = (
     "topic.removed",
     "topic.accepted",
     "topic.rejected",
+    "company.changed",
 )
 
 

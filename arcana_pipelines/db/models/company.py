@@ -17,12 +17,20 @@ class Company(Base):
     """Whoever owns workspaces: the tenant of rights, keys and quotas."""
 
     __tablename__ = "company"
-    __table_args__ = (UniqueConstraint("name"), CheckConstraint(r"name ~ '^\S(.{0,198}\S)?$'", name="name"))
+    __table_args__ = (
+        UniqueConstraint("name"),
+        CheckConstraint(r"name ~ '^\S(.{0,198}\S)?$'", name="name"),
+        CheckConstraint("requests_per_minute > 0", name="requests_per_minute"),
+        CheckConstraint("searches_per_month > 0", name="searches_per_month"),
+    )
 
     company_id: Mapped[str] = uuid_key()
     name: Mapped[str] = mapped_column(TEXT)
     created_at: Mapped[Any] = now()
     updated_at: Mapped[Any] = now()
+    # Of all of its keys together.
+    requests_per_minute: Mapped[int | None] = mapped_column(INTEGER)
+    searches_per_month: Mapped[int | None] = mapped_column(INTEGER)
 
 
 class ApiKey(Base):

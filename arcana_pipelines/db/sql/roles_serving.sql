@@ -111,8 +111,8 @@ BEGIN
         EXECUTE format('CREATE POLICY of_readers ON %s AS RESTRICTIVE TO arcana_tenant USING (%s)',
                        wanted.name, wanted.condition);
     END LOOP;
-    -- Before it is known whose a request is: the release of the schema, the keys with what they may do, and the names of
-    -- companies, by which tokens of other issuers say whose they are.
+    -- Before it is known whose a request is: the release of the schema, the keys with what they may do, and the names and
+    -- limits of companies, by whose names tokens of other issuers say whose they are.
     FOR statement IN
         SELECT format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), role)
         FROM unnest(ARRAY['arcana_server', 'arcana_tenant']) AS role
@@ -127,9 +127,11 @@ BEGIN
         FROM unnest(ARRAY['api_keys', 'api_key_permissions']) AS name
         WHERE NOT has_table_privilege('arcana_server', to_regclass(name), 'SELECT')
         UNION ALL
-        SELECT format('GRANT SELECT (%I) ON company TO arcana_server', name)
-        FROM unnest(ARRAY['company_id', 'name']) AS name
-        WHERE NOT has_column_privilege('arcana_server', 'company', name, 'SELECT')
+        SELECT format('GRANT SELECT (%I) ON company TO arcana_server', attname)
+        FROM pg_attribute
+        WHERE attrelid = to_regclass('company')
+          AND attname IN ('company_id', 'name', 'requests_per_minute', 'searches_per_month')
+          AND NOT has_column_privilege('arcana_server', attrelid, attnum, 'SELECT')
         UNION ALL
         SELECT format('GRANT EXECUTE ON FUNCTION %s TO arcana_server', oid::regprocedure)
         FROM pg_proc

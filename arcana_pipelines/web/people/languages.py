@@ -157,6 +157,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "unhelpful": ("Not helpful", "도움이 안 됨"),
     "thanks": ("Thank you, that was noted.", "감사합니다. 의견을 기록했습니다."),
     "state_title": ("State of the workspaces", "워크스페이스 상태"),
+    "state_searches": (
+        "{n} of the {most} searches that the company may make this month (UTC).",
+        "이번 달(UTC) 회사 전체 검색 {most}회 중 {n}회를 썼습니다.",
+    ),
     "state_none": ("This key sees no workspace.", "이 키로 볼 수 있는 워크스페이스가 없습니다."),
     "state_no_read": (
         "The state is for keys with the scope `read` there.",
@@ -279,8 +283,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "too-large": ("That is too large.", "내용이 너무 큽니다."),
     "rate-limited": ("Too many requests.", "요청이 너무 많습니다."),
     "quota-used-up": (
-        "The searches of this key are used up for the month.",
-        "이 키의 이번 달 검색 횟수를 모두 썼습니다.",
+        "The searches of the month are used up.",
+        "이번 달 검색 횟수를 모두 썼습니다.",
     ),
     "unavailable": (
         "The database cannot answer now. Please try again in a moment.",

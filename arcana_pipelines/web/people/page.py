@@ -32,7 +32,7 @@ from arcana_pipelines.web.people.places import places_of
 from arcana_pipelines.web.people.rendering import HEADERS, HERE, render
 from arcana_pipelines.web.people.review import add_review
 from arcana_pipelines.web.people.sessions import Sessions
-from arcana_pipelines.web.people.states import states_of
+from arcana_pipelines.web.people.states import searches_of_month, states_of
 from arcana_pipelines.web.people.topics import ShownTopic, topics_of
 from arcana_pipelines.web.people.visitors import (
     DOCUMENT,
@@ -89,7 +89,8 @@ def add_page(
     def state(request: Request, visitor: LoggedIn) -> Response:
         after = request.query_params.get("after", "")[:63].replace("\0", "")
         states, further = states_of(database, administered, visitor.key, after)
-        return visitors.page(request, visitor, "state.html", states=states, further=further)
+        searches = searches_of_month(database, visitor.key)
+        return visitors.page(request, visitor, "state.html", states=states, further=further, searches=searches)
 
     app.include_router(router)
 

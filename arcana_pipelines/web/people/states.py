@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from arcana_pipelines.alerts.records import OpenAlert, open_alerts
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.indexes.builds import Index, indexes_of
 from arcana_pipelines.keys.access import Access
+from arcana_pipelines.keys.usage import month_of, searches_of_company
 from arcana_pipelines.operations.reports import removal_command
 from arcana_pipelines.operations.served_status import ServedStatus, served_status
 from arcana_pipelines.operations.status import WorkspaceStatus, workspace_status
@@ -94,6 +96,15 @@ def states_of(
                 for (workspace_id, _, _), state in zip(seen[:MOST], states, strict=True)
             ]
     return states, states[-1].slug if len(seen) > MOST else None
+
+
+def searches_of_month(database: Database, access: Access) -> tuple[int, int] | None:
+    """How many searches the company of a key has made in this month, and how many it may; None: any number."""
+    most = access.of_company.searches_per_month
+    if most is None:
+        return None
+    with database.connection(access.company_id) as connection:
+        return searches_of_company(connection, access.company_id, month_of(datetime.now(UTC))), most
 
 
 def _of_readers(connection: Connection, access: Access, workspace_id: UUID, slug: str, name: str) -> State:
