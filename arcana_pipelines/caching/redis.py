@@ -121,7 +121,7 @@ class RedisStore:
 
     def run(self, script: str, key: str, *given: int) -> object:
         """What a script answers that is run there in one piece, for one key; None: it does not answer."""
-        return self._asked(lambda: self._client.register_script(script)(keys=[key], args=list(given)))
+        return self.asked(lambda: self.client.register_script(script)(keys=[key], args=list(given)))
 
     def close(self) -> None:
         """End its connections."""
