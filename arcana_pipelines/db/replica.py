@@ -31,6 +31,7 @@ load_sql = statements_beside(__file__)
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 2
+_NOT_KNOWN = "how far it is behind is not known yet"
 # Places of the primary that are remembered: an hour of looks.
 _MOST_PLACES = 3600
 
@@ -120,7 +121,7 @@ class Replica:
             self._places.popleft()
             self._has_caught_up = True
         if not self._has_caught_up:
-            return Standing("how far it is behind is not known yet")
+            return Standing(_NOT_KNOWN)
         lag = self._clock() - self._places[0][0] if self._places else 0.0
         if lag > self._most_lag:
             return Standing(f"it is more than {self._most_lag:g} seconds behind (SEARCH_REPLICA_LAG)", lag)
@@ -134,7 +135,7 @@ class Replica:
 
     def _stands(self, standing: Standing) -> None:
         before, self.standing = self.standing, standing
-        if standing.problem is not None and before.problem is None:
+        if standing.problem is not None and standing.problem != before.problem:
             log.warning("the replica is not read, the database is: %s", standing.problem)
         elif standing.problem is None and before.problem is not None:
             log.info("searches and documents are read from the replica")

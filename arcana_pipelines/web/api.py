@@ -84,8 +84,8 @@ def make_api(
     metrics.watch_caches(caches)
     gate = Gate(database, salt, caches.redis)
     events = Events(database, caches.channel)
-    health = Health(database, (uses, searched), caches.redis)
     reads = Reads(database, metrics.note_read)
+    health = Health(database, (uses, searched), caches.redis, reads.replica)
     if reads.replica is not None:
         metrics.watch_replica(reads.replica)
     searches = Searches(database, gate, caches, reads)

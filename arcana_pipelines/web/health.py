@@ -1,4 +1,4 @@
-"""What the server sees of what it needs, once a minute: the database, the rows that wait for it, and the cache."""
+"""What the server sees of what it needs, once a minute: the database, the rows that wait for it, cache and replica."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from anyio.to_thread import run_sync
 
 from arcana_pipelines.caching.redis import RedisStore
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.replica import Replica
 from arcana_pipelines.learning.health import Seen, record, reporter
 from arcana_pipelines.web.beside import done_beside
 from arcana_pipelines.web.use import Log
@@ -28,8 +29,14 @@ SLOW_MILLISECONDS = 1000
 class Health:
     """Looks, and has what is seen written into `system_health`."""
 
-    def __init__(self, database: Database, logs: Sequence[Log[Any]], redis: RedisStore | None = None) -> None:
-        self._database, self._logs, self._redis = database, logs, redis
+    def __init__(
+        self,
+        database: Database,
+        logs: Sequence[Log[Any]],
+        redis: RedisStore | None = None,
+        replica: Replica | None = None,
+    ) -> None:
+        self._database, self._logs, self._redis, self._replica = database, logs, redis, replica
         self._reporter = reporter("api")
         self._away: Seen | None = None
 
@@ -54,11 +61,21 @@ class Health:
                 slow = milliseconds > SLOW_MILLISECONDS
                 now = Seen("database", "degraded" if slow else "ok", "It is slow." if slow else "", milliseconds)
                 before = [] if self._away is None else [self._away]
-                record(connection, self._reporter, [*before, now, *map(_seen, self._logs), *self._cache()])
+                record(
+                    connection,
+                    self._reporter,
+                    [*before, now, *map(_seen, self._logs), *self._cache(), *self._of_replica()],
+                )
             self._away = None
         except Exception as error:  # the server goes on, whatever it is
             log.warning("the database is not well: %s", error)
             self._away = self._away or Seen("database", "down", str(error), at=datetime.now(UTC))
+
+    def _of_replica(self) -> Iterator[Seen]:
+        if self._replica is not None:
+            problem = self._replica.standing.problem
+            said = "" if problem is None else f"Searches are read from the database: {problem}."
+            yield Seen("replica", "ok" if problem is None else "degraded", said)
 
     def _cache(self) -> Iterator[Seen]:
         if self._redis is not None:

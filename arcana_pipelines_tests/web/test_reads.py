@@ -13,6 +13,7 @@ from arcana_pipelines.db import replica as replicas
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import CursorRefused, DatabaseBusy, DatabaseUnreachable, NoRoleForCompany
 from arcana_pipelines.web import reads
+from arcana_pipelines.web.health import Health
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.web.conftest import SEARCH
 from arcana_pipelines_tests.web.replicated import DOCUMENT, Replicated, address_of_server, replicated_at
@@ -108,7 +109,15 @@ def test_what_the_replica_refuses_is_asked_of_the_database_where_it_may_be_behin
     assert replicated.reads() == {"behind": 1}
 
 
+def told_of(replicated: Replicated, component: str) -> list[tuple[str, str]]:
+    """What the server has said of something that it needs."""
+    Health(replicated.api.acme.database, (), replica=replicated.replica).look()
+    return replicated.api.acme.rows("SELECT state, detail FROM system_health WHERE component = %s", component)
+
+
 def test_while_the_replica_is_away_answers_say_what_they_were_read_at(companies: Harness) -> None:
     with replicated_at(companies, "postgresql://arcana_server@127.0.0.1:1/arcana") as away:
         assert away.search().headers["x-arcana-seq"] == away.client.get(DOCUMENT).headers["x-arcana-seq"]
         assert away.reads() == {"unread": 2}
+        (told,) = told_of(away, "replica")
+    assert told[0] == "degraded" and "Searches are read from the database" in told[1]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 
 import psycopg
 import pytest
 
+from arcana_pipelines.cli.commands import doctor
 from arcana_pipelines.db.embedded import lease
-from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.query import scalar
 from arcana_pipelines.keys import keys
 from arcana_pipelines.testing.postgres import DatabaseServer
@@ -82,6 +84,13 @@ def test_an_answer_says_how_old_it_is_and_who_knows_of_a_publish_gets_it(followe
     assert [int(each.headers["x-arcana-seq"]) for each in (new, first, rest, again)] == 4 * [now]
     assert all("31 days" in each.json()["hits"][0]["text"] for each in (new, again))
     assert followed.reads()["behind"] == 3
+
+
+def test_doctor_says_how_far_it_is_behind(followed: Followed) -> None:
+    settings = followed.api.acme.database.settings
+    address = followed.api.reads.replica.database.settings.database_url  # type: ignore[union-attr]
+    with closing(Database(settings.model_copy(update={"search_database_url": address}))) as database:
+        assert "is a standby of the database, and " in doctor._replica(database)
 
 
 def test_a_key_that_was_revoked_opens_nothing_whatever_the_replica_has(followed: Followed) -> None:
