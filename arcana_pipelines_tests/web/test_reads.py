@@ -21,6 +21,8 @@ from arcana_pipelines_tests.web.replicated import DOCUMENT, Replicated, address_
 
 @pytest.fixture
 def replicated(companies: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replicated]:
+    monkeypatch.setattr(reads, "LOOK_SECONDS", 3600)  # the server looks when it begins, and then when the test does
+    monkeypatch.setattr(reads, "PATIENCE_SECONDS", 60)
     position_of = replicas.position_of
     monkeypatch.setattr(replicas, "position_of", lambda connection: replace(position_of(connection), is_standby=True))
     with replicated_at(companies, address_of_server(companies.database)) as replicated:
