@@ -21,6 +21,8 @@ from arcana_pipelines.db.embedded import lease
 WARM_SECONDS = 1200.0
 # Growth an hour that is too much, and less than this in all is noise.
 LIMITS = {"MB": (12.0, 12.0), "files": (3.0, 3.0), "threads": (2.0, 2.0), "connections": (2.0, 3.0)}
+# Caches of the API fill up to this (`caching/caches.py`); a server process has files by the connections that there are.
+CACHES_MB = 100.0
 MOST_DEAD_SHARE, MANY_ROWS = 0.5, 10_000
 _ROLES = (
     ("arcana up", r"arcana_pipelines\.cli up\b"),
@@ -105,7 +107,9 @@ class Watched:
                 now, growth, in_all = self._growth(role, unit)
                 cells.append((now, growth))
                 most, noise = LIMITS[unit]
-                if role in _LONG_LIVED:
+                if (role, unit) == ("API", "MB"):
+                    noise = CACHES_MB
+                if role in _LONG_LIVED and (role, unit) != ("postgres", "files"):
                     verdicts.append((growth <= most or in_all <= noise, f"{role} grows by {growth:.1f} {unit} an hour"))
             (size, a), (files, b), (threads, c) = cells
             print(f"  {role:14} {size:7.0f} {a:+7.1f} {files:6.0f} {b:+6.1f} {threads:8.0f} {c:+6.1f}")
