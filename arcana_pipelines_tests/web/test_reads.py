@@ -101,6 +101,7 @@ def test_what_the_replica_refuses_is_told_where_it_is_not_behind(replicated: Rep
 def test_what_the_replica_refuses_is_asked_of_the_database_where_it_may_be_behind(replicated: Replicated) -> None:
     ((company,),) = replicated.api.acme.rows("SELECT company_id FROM workspace WHERE slug = 'acme'")
     refusals = iter([CursorRefused("The index has changed since.")])
+    replicated.replica.look()  # the server may not have begun
 
     def work(connection: Connection) -> str:
         for refusal in refusals:
