@@ -33,6 +33,8 @@ class Standby:
         self._data = folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
         self._user = server_user()
+        # The primary keeps what it has not got, however much others write while it is paused or dead.
+        self._slot = f"standby_{os.getpid()}"
 
     def make(self) -> None:
         """Copy the primary's files, and begin to follow its log."""
@@ -41,7 +43,8 @@ class Standby:
         address = Address.parse(self._primary)
         subprocess.run(
             [programs() / "pg_basebackup", "--no-password", "--no-sync", f"--pgdata={self._data}", "--checkpoint=fast",
-             "--wal-method=stream", "--write-recovery-conf", f"--dbname={address.shown}"],
+             "--wal-method=stream", "--write-recovery-conf", "--create-slot", f"--slot={self._slot}",
+             f"--dbname={address.shown}"],
             check=True, capture_output=True, env=lease.bare_environment(),
         )  # fmt: skip
         for path in (self._data, *self._data.rglob("*")):
@@ -125,6 +128,11 @@ class Standby:
         """At the end of a test."""
         if self._process is not None and self._process.poll() is None:
             self.kill()
+        with psycopg.connect(self._primary, autocommit=True) as primary:
+            its = "FROM pg_replication_slots WHERE slot_name = %s"
+            primary.execute(f"SELECT pg_terminate_backend(active_pid) {its}", [self._slot])
+            self._wait_until(lambda: not _row(primary, f"SELECT count(active_pid) {its}", self._slot)[0])
+            primary.execute(f"SELECT pg_drop_replication_slot(slot_name) {its}", [self._slot])
 
     def _signal_all(self, number: signal.Signals) -> None:
         assert self._process is not None
@@ -138,17 +146,21 @@ class Standby:
         )
 
     def _answers(self) -> bool:
-        assert self._process is not None and self._process.poll() is None, (self._folder / "log").read_text()[-2000:]
+        assert self._process is not None and self._process.poll() is None, self._said()
         try:
             self._connected().close()
         except psycopg.OperationalError:
             return False
         return True
 
+    def _said(self) -> str:
+        log = self._folder / "log"
+        return log.read_text()[-2000:] if log.exists() else "it was never started"
+
     def _wait_until(self, is_so: Any) -> None:
         deadline = time.monotonic() + _SECONDS
         while not is_so():
-            assert time.monotonic() < deadline, (self._folder / "log").read_text()[-2000:]
+            assert time.monotonic() < deadline, self._said()
             time.sleep(0.01)
 
 
