@@ -14,6 +14,7 @@ from arcana_pipelines.alerts.message import shorten
 from arcana_pipelines.alerts.records import open_alerts
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.operations.disk import Disk
 from arcana_pipelines.operations.reports import removal_command
 from arcana_pipelines.taxonomy.labels import spell_path
 from arcana_pipelines.workspaces.workspaces import active_slugs
@@ -108,6 +109,21 @@ def embedder_cause(problem: str | None) -> list[Cause]:
             "the embedding provider does not answer. Syncs without new texts stay green; searches go by words alone.",
             "arcana doctor",
             problem,
+        )
+    ]
+
+
+def disk_cause(disk: Disk | None) -> list[Cause]:
+    """The cause that the disk of ARCANA_HOME is nearly full, or none; none, too, where it is not of this machine."""
+    if disk is None or not disk.is_nearly_full:
+        return []
+    return [
+        Cause(
+            "disk_full",
+            "",
+            f"{disk.said} on the disk of ARCANA_HOME. Once it is full nothing is synced, and the embedded PostgreSQL "
+            "may stop.",
+            'make room there (docs/monitoring.md, "Growth"), then arcana doctor',
         )
     ]
 

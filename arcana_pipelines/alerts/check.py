@@ -49,11 +49,13 @@ def check(
     failed: Iterable[FailedRun],
     runs_elsewhere: Collection[str] = (),
     slug: str | None = None,
+    seen_here: Iterable[Cause] = (),
 ) -> list[OpenCause]:
     """Every open cause, found now in our rows; of one workspace (and the installation) with `slug`.
 
-    What cannot be found in our rows is taken as the sensor recorded it: whether the embedding provider answers, and the
-    failures among `runs_elsewhere`, runs of a Dagster that this process does not see.
+    What cannot be found in our rows is taken as the sensor recorded it: whether the embedding provider answers, how
+    full the disk is, and the failures among `runs_elsewhere`, runs of a Dagster that this process does not see.
+    `seen_here`: what this process sees of it, which counts, too: a full disk may keep the sensor from recording it.
     """
     recorded = {alert.key: alert for alert in open_alerts(connection)}
     now = {cause.key: cause for cause in find_causes(connection, monthly_budget, failed)}
@@ -62,7 +64,7 @@ def check(
         for key, alert in recorded.items()
         if alert.cause not in OF_OUR_ROWS or (alert.cause == "failed_run" and alert.run_id in runs_elsewhere)
     }
-    for cause in _out_of_reach(connection):
+    for cause in (*_out_of_reach(connection), *seen_here):
         now.setdefault(cause.key, cause)
     open_now: dict[tuple[str, str, str], Cause | OpenAlert] = {**kept, **now}
     return [

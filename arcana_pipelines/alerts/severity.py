@@ -12,6 +12,7 @@ LEVELS = {
     "failed_run": BROKEN,
     "source_unreachable": BROKEN,
     "embedder_unreachable": BROKEN,
+    "disk_full": BROKEN,
     "incomplete_listing": WAITING,
     "waiting_removals": WAITING,
     "quarantine_growing": WAITING,
@@ -23,8 +24,8 @@ LEVELS = {
     "target_behind": WAITING,
     "target_refuses": WAITING,
 }
-# The embedding provider is not asked at every evaluation.
-OF_OUR_ROWS = frozenset(LEVELS) - {"embedder_unreachable"}
+# The embedding provider is not asked at every evaluation, and the disk is that of the machine that looks.
+OF_OUR_ROWS = frozenset(LEVELS) - {"embedder_unreachable", "disk_full"}
 
 
 def severity_of(cause: str) -> Severity:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from arcana_pipelines.alerts.causes import FailedRun
+from arcana_pipelines.alerts.causes import FailedRun, disk_cause
 from arcana_pipelines.alerts.check import check, level
 from arcana_pipelines.alerts.records import failed_known
 from arcana_pipelines.cli.output import local_time, print_json, runnable, say
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.operations.disk import disk_of
 from arcana_pipelines.workspaces import workspaces
 
 
@@ -18,7 +19,10 @@ def show_check(database: Database, slug: str | None, as_json: bool) -> int:
         known = failed_known(connection)
     failed, elsewhere = _failed_runs(database, known)
     with database.connection() as connection:
-        causes = check(connection, database.settings.embedding_monthly_budget_usd, failed, elsewhere, slug)
+        causes = check(
+            connection, database.settings.embedding_monthly_budget_usd, failed, elsewhere, slug,
+            disk_cause(disk_of(database.settings.home)),
+        )  # fmt: skip
     code = level(causes)
     if as_json:
         print_json({"ok": not causes, "exit_code": code, "causes": [cause.as_dict() for cause in causes]})

@@ -6,7 +6,7 @@ import time
 
 import dagster as dg
 
-from arcana_pipelines.alerts.causes import embedder_cause, find_causes
+from arcana_pipelines.alerts.causes import disk_cause, embedder_cause, find_causes
 from arcana_pipelines.alerts.deliveries import plan, tell_all
 from arcana_pipelines.alerts.records import failed_known, open_alerts, record
 from arcana_pipelines.alerts.severity import OF_OUR_ROWS
@@ -15,6 +15,7 @@ from arcana_pipelines.defs.failed_runs import failed_runs
 from arcana_pipelines.defs.runs import Home
 from arcana_pipelines.defs.ticks import NO_SCHEMA, tick_database
 from arcana_pipelines.learning import health
+from arcana_pipelines.operations.disk import disk_of
 
 # A tick sends for so long; the rest is sent by the next.
 TELL_SECONDS = 15.0
@@ -26,8 +27,8 @@ EMBEDDER_PAUSE_SECONDS = 600.0
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Finds what a person should know (failed runs, incomplete listings, waiting removals, a growing "
-    "quarantine, a source or provider that does not answer, the budget, stale indexes), keeps it in the table `alert`, "
-    "and tells each cause once to everyone whom the settings ALERT_… name.",
+    "quarantine, a source or provider that does not answer, a full disk, the budget, stale indexes), keeps it in the "
+    "table `alert`, and tells each cause once to everyone whom the settings ALERT_… name.",
 )
 def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Evaluates all causes and tells what is new or over. The cursor is when the provider last answered."""
@@ -40,7 +41,8 @@ def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReas
         with database.connection() as connection:
             failed = failed_runs(context.instance, failed_known(connection), Home.of(context))
             causes = find_causes(connection, settings.embedding_monthly_budget_usd, failed)
-            looked_at, cursor = set(OF_OUR_ROWS), context.cursor
+            causes += disk_cause(disk_of(settings.home))
+            looked_at, cursor = {*OF_OUR_ROWS, "disk_full"}, context.cursor
             if _is_due(cursor):
                 problem = embedder_problem(connection, settings)
                 causes += embedder_cause(problem)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.targets.targets import all_targets
 from arcana_pipelines.monitoring.sample import Sample
 from arcana_pipelines.monitoring.statements import SLOW_SECONDS, slowest
+from arcana_pipelines.operations.disk import disk_of
 from arcana_pipelines.taxonomy.counts import ORIGINS, topic_counts
 from arcana_pipelines.tickets.summaries.counts import summary_counts
 
@@ -51,12 +51,9 @@ def read(database: Database) -> list[Sample]:
 
 
 def _of_disk(database: Database) -> Iterator[Sample]:
-    try:
-        disk = shutil.disk_usage(database.settings.home)
-    except OSError:  # it is on another machine
-        return
-    yield Sample("arcana_home_free_bytes", (), disk.free)
-    yield Sample("arcana_home_disk_bytes", (), disk.total)
+    if (disk := disk_of(database.settings.home)) is not None:
+        yield Sample("arcana_home_free_bytes", (), disk.free_bytes)
+        yield Sample("arcana_home_disk_bytes", (), disk.bytes)
 
 
 def _of_database(connection: Connection, monthly_budget: Decimal | None) -> Iterator[Sample]:

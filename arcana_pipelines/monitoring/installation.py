@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,13 +11,11 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import rows
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.monitoring.statements import SLOW_SECONDS, Statement, slowest
+from arcana_pipelines.operations.disk import Disk, disk_of
 
 load_sql = statements_beside(__file__)
 
 # As the alert rules have them (deploy/prometheus/rules.yml).
-LEAST_FREE = 0.1
-# More is enough, however large the disk.
-ENOUGH_BYTES = 20e9
 BLOATED_ROWS, BLOATED_SHARE = 100_000, 0.3
 LONG_TRANSACTION_SECONDS = 7200
 _LARGEST = 5
@@ -54,8 +51,7 @@ class InstallationState:
         bloated: tables of which much is gone.
         oldest_transaction_seconds: 0 where none is open.
         slow_statements: kinds that take a second on average; None: the server does not count (pg_stat_statements).
-        disk_free_bytes: None where the disk is not of this machine.
-        disk_bytes: what the disk holds.
+        disk: None where it is not of this machine.
     """
 
     database_bytes: int
@@ -63,15 +59,7 @@ class InstallationState:
     bloated: Sequence[TableSize]
     oldest_transaction_seconds: float
     slow_statements: Sequence[Statement] | None
-    disk_free_bytes: int | None
-    disk_bytes: int | None
-
-    @property
-    def is_disk_full(self) -> bool:
-        """Less than a tenth of the disk is free, and less than `ENOUGH_BYTES`."""
-        if self.disk_free_bytes is None or self.disk_bytes is None:
-            return False
-        return self.disk_free_bytes < min(LEAST_FREE * self.disk_bytes, ENOUGH_BYTES)
+    disk: Disk | None
 
     @property
     def problems(self) -> list[str]:
@@ -79,9 +67,8 @@ class InstallationState:
         return list(self._problems())
 
     def _problems(self) -> Iterator[str]:
-        if self.is_disk_full:
-            free, of = (self.disk_free_bytes or 0) / 1e9, (self.disk_bytes or 0) / 1e9
-            yield f"{free:.1f} GB of {of:.1f} GB are free on the disk of ARCANA_HOME"
+        if self.disk is not None and self.disk.is_nearly_full:
+            yield f"{self.disk.said} on the disk of ARCANA_HOME"
         for table in self.bloated:
             yield f"{table.dead_rows:,} rows of {table.table} are gone and still take space"
         if self.oldest_transaction_seconds > LONG_TRANSACTION_SECONDS:
@@ -105,18 +92,13 @@ def installation_state(connection: Connection, home: Path) -> InstallationState:
         if name == "arcana_table_bytes"
     ]
     counted = slowest(connection)
-    try:
-        disk = shutil.disk_usage(home)
-    except OSError:  # it is on another machine
-        disk = None
     return InstallationState(
         database_bytes=int(told["arcana_database_bytes", ""]),
         tables=sorted(tables, key=lambda each: (-each.bytes, each.table))[:_LARGEST],
         bloated=[each for each in tables if each.is_bloated],
         oldest_transaction_seconds=told["arcana_oldest_transaction_seconds", ""],
         slow_statements=None if counted is None else [each for each in counted if each.mean_seconds >= SLOW_SECONDS],
-        disk_free_bytes=disk.free if disk else None,
-        disk_bytes=disk.total if disk else None,
+        disk=disk_of(home),
     )
 
 

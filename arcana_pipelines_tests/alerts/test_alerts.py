@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from pydantic import SecretStr
 
-from arcana_pipelines.alerts.causes import Cause, FailedRun, embedder_cause, find_causes
+from arcana_pipelines.alerts.causes import Cause, FailedRun, disk_cause, embedder_cause, find_causes
 from arcana_pipelines.alerts.check import check, level
 from arcana_pipelines.alerts.deliveries import plan, tell
 from arcana_pipelines.alerts.protocol import Alert, NotDelivered, Unanswered
@@ -18,6 +18,7 @@ from arcana_pipelines.alerts.severity import LEVELS, OF_OUR_ROWS
 from arcana_pipelines.alerts.webhook import Webhook, message
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.indexes.targets.targets import add_target
+from arcana_pipelines.operations.disk import Disk
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.sources.file_rules import FileRules
 from arcana_pipelines.sources.protocol import Mode
@@ -47,6 +48,7 @@ class Watch:
         self.budget: Decimal | None = None
         self.failed: Sequence[FailedRun] = ()
         self.embedder: str | None = None
+        self.disk = Disk(50 * 10**9, 100 * 10**9)
 
     def tick(self, failed: Sequence[FailedRun] | None = None, embedder: str | None = None) -> list[str]:
         """Evaluate, record, tell; returns what the receiver got in this tick."""
@@ -54,6 +56,7 @@ class Watch:
         with self.database.connection() as connection:
             failed = self.failed if failed is None else failed
             causes = [*find_causes(connection, self.budget, failed), *embedder_cause(embedder or self.embedder)]
+            causes += disk_cause(self.disk)
             noted(connection, causes)
             while tell(connection, Webhook(self.receiver.url, "http://localhost:3000")):
                 pass
@@ -196,9 +199,15 @@ def _silent_embedder(acme: Harness, watch: Watch) -> Callable[[], None]:
     return lambda: setattr(watch, "embedder", None)
 
 
+def _full_disk(acme: Harness, watch: Watch) -> Callable[[], None]:
+    before, watch.disk = watch.disk, Disk(9 * 10**9, 100 * 10**9)
+    return lambda: setattr(watch, "disk", before)
+
+
 ARRANGED: dict[str, tuple[Callable[..., Callable[[], None]], str]] = {
     "failed_run": (_failing, "arcana sync acme"),
     "embedder_unreachable": (_silent_embedder, "arcana doctor"),
+    "disk_full": (_full_disk, "make room there"),
     "incomplete_listing": (_incomplete, "arcana sync acme --mode full"),
     "waiting_removals": (_waiting, "arcana sync acme --mode full --allow-removals 80"),
     "quarantine_growing": (_quarantined, "arcana status acme, then arcana retry acme"),
@@ -229,7 +238,7 @@ def test_a_cause_is_one_row_told_once_and_its_end_is_told(acme: Harness, watch: 
         assert watch.tick() == []
         watch.execute(f"UPDATE alert SET since = now() - interval '{WAITS[cause]}'")
     (text,) = watch.tick()
-    place = "Arcana" if cause == "embedder_unreachable" else "acme"
+    place = "Arcana" if cause in ("embedder_unreachable", "disk_full") else "acme"
     assert text.startswith(f"{place}: ") and f"Next: {step}" in text
     assert watch.tick() == []
     assert watch.tick() == []
@@ -553,3 +562,11 @@ class TestCheck:
                 "failed_run", "embedder_unreachable",
             }  # fmt: skip
             assert {each.cause for each in check(connection, None, [])} == {"embedder_unreachable"}
+
+    def test_a_full_disk_is_seen_where_it_kept_the_sensor_from_recording_it(self, acme: Harness) -> None:
+        acme.sync()
+        with acme.database.connection() as connection:
+            full = check(connection, None, [], slug="acme", seen_here=disk_cause(Disk(0, 10**9)))
+            assert [(each.cause, each.since) for each in full] == [("disk_full", None)] and level(full) == 1
+            assert full[0].text.startswith("0.0 GB of 1.0 GB are free on the disk of ARCANA_HOME.")
+            assert check(connection, None, [], seen_here=disk_cause(None)) == []

@@ -14,10 +14,11 @@ from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.monitoring.figures import read
 from arcana_pipelines.monitoring.installation import InstallationState, TableSize, installation_state
 from arcana_pipelines.monitoring.statements import Statement, slowest
+from arcana_pipelines.operations.disk import Disk
 from arcana_pipelines.settings import Settings
 from arcana_pipelines_tests.harness import Harness
 
-WELL = InstallationState(10**9, [TableSize("chunk", 10**8, 1000, 10)], [], 0, None, 50 * 10**9, 100 * 10**9)
+WELL = InstallationState(10**9, [TableSize("chunk", 10**8, 1000, 10)], [], 0, None, Disk(50 * 10**9, 100 * 10**9))
 
 
 def test_what_is_well_has_no_problems() -> None:
@@ -27,7 +28,7 @@ def test_what_is_well_has_no_problems() -> None:
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
-        ({"disk_free_bytes": 5 * 10**9}, "5.0 GB of 100.0 GB are free on the disk of ARCANA_HOME"),
+        ({"disk": Disk(5 * 10**9, 100 * 10**9)}, "5.0 GB of 100.0 GB are free on the disk of ARCANA_HOME"),
         ({"bloated": [TableSize("chunk", 1, 300_000, 200_000)]}, "200,000 rows of chunk are gone and still take space"),
         ({"oldest_transaction_seconds": 9000.0}, "a transaction has been open for 2.5 hours"),
         ({"slow_statements": [Statement(7, 40, 2.5, 100.0)]}, "statement 7 takes 2.5 s on average (40 calls)"),
@@ -38,7 +39,7 @@ def test_what_a_person_should_look_at_is_a_sentence(changed: dict[str, object], 
 
 
 def test_a_large_disk_of_which_a_tenth_is_free_is_not_full() -> None:
-    assert not replace(WELL, disk_free_bytes=30 * 10**9, disk_bytes=4 * 10**12).is_disk_full
+    assert not Disk(30 * 10**9, 4 * 10**12).is_nearly_full
 
 
 def test_it_is_read_from_a_server_that_does_not_time_statements(acme: Harness) -> None:
@@ -57,7 +58,7 @@ def test_status_and_doctor_tell_it(acme: Harness, monkeypatch: pytest.MonkeyPatc
     assert json.loads(said.stdout)["installation"]["problems"] == []
     assert "database: " in CliRunner().invoke(cli, ["status"], catch_exceptions=False).stdout
     assert doctor._size(acme.database).endswith("; statements are not timed (docs/monitoring.md)")
-    full = replace(WELL, disk_free_bytes=1)
+    full = replace(WELL, disk=Disk(1, 100 * 10**9))
     monkeypatch.setattr(doctor, "installation_state", lambda *_: full)
     with pytest.raises(ArcanaError, match=r"docs/monitoring\.md says what can be done"):
         doctor._size(acme.database)

@@ -42,6 +42,7 @@ from arcana_pipelines.monitoring.installation import installation_state
 from arcana_pipelines.multilingual_e5.weights import checked_weights, weights_problem
 from arcana_pipelines.observing import traces
 from arcana_pipelines.operations.database_advice import advice, machine_of, server_sizes
+from arcana_pipelines.operations.disk import disk_of
 from arcana_pipelines.operations.encryption import in_public, is_encrypted_volume, ways
 from arcana_pipelines.operations.source_tokens import token_checks
 from arcana_pipelines.settings import Settings, load_settings
@@ -51,6 +52,8 @@ Finding = tuple[str, bool, str]
 
 # What one check may take.
 SECONDS = 3
+# A segment of PostgreSQL's log, which it makes before it writes on.
+_NOTHING_BYTES = 16 * 2**20
 
 
 @click.command(name="doctor")
@@ -217,6 +220,9 @@ def _tried(name: str, check: Callable[[], str]) -> Finding:
 def _writable(settings: Settings) -> str:
     home = settings.home
     if home.is_dir():
+        disk = disk_of(home)
+        if disk is not None and disk.free_bytes < _NOTHING_BYTES:
+            raise ArcanaError(f'the disk of {home} is full: {disk.said}. Make room (docs/monitoring.md, "Growth")')
         if not os.access(home, os.W_OK | os.X_OK):
             # As in a container with a read-only root, whose volumes are mounted below it.
             if settings.database_url is not None and os.access(settings.storage_root, os.W_OK | os.X_OK):
@@ -450,7 +456,7 @@ def _size(database: Database) -> str:
     told = "; ".join([f"the database takes {state.database_bytes / 1e6:,.0f} MB", *state.problems])
     if state.slow_statements is None:
         told += "; statements are not timed (docs/monitoring.md)"
-    if state.is_disk_full:
+    if state.disk is not None and state.disk.is_nearly_full:
         raise ArcanaError(f"{told}: docs/monitoring.md says what can be done")
     return told
 

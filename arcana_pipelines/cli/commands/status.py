@@ -70,7 +70,7 @@ def _show(database: Database, slug: str | None, as_json: bool) -> None:
 
 def _print_installation(state: InstallationState) -> None:
     largest = ", ".join(f"{table.table} {table.bytes / 1e6:,.0f}" for table in state.tables[:3])
-    free = f"; {state.disk_free_bytes / 1e9:,.1f} GB free" if state.disk_free_bytes is not None else ""
+    free = f"; {state.disk.free_bytes / 1e9:,.1f} GB free" if state.disk is not None else ""
     say("[bold]database[/bold]: {} MB (the largest tables: {}){}", f"{state.database_bytes / 1e6:,.0f}", largest, free)
     for problem in state.problems:
         say("  [yellow]{}[/yellow]", problem)

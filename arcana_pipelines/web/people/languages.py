@@ -308,6 +308,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "failed_run": ("A job failed", "작업 실패"),
     "source_unreachable": ("The source does not answer", "원본 응답 없음"),
     "embedder_unreachable": ("The embedding provider does not answer", "임베딩 제공자 응답 없음"),
+    "disk_full": ("The disk is nearly full", "디스크 공간 부족"),
     "incomplete_listing": ("A listing was cut short", "목록이 중간에 끊김"),
     "waiting_removals": ("Removals wait for a person", "삭제 승인 대기"),
     "quarantine_growing": ("More pages cannot be read", "읽을 수 없는 페이지 증가"),
