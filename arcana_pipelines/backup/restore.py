@@ -22,7 +22,7 @@ from arcana_pipelines.credentials.cipher import KeyRing
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import DAGSTER_SCHEMA, Database
-from arcana_pipelines.db.query import scalars
+from arcana_pipelines.db.query import scalar, scalars
 from arcana_pipelines.db.schema import is_half_restored
 from arcana_pipelines.db.server import check_server
 from arcana_pipelines.db.statements import statements_beside
@@ -165,6 +165,7 @@ def restore(
             if with_files:
                 _files(work, database)
             _folders(database)
+            work.notes += _open_keys(database)
             (settings.home / SETTINGS).write_text(installation.as_env_file(said), encoding="utf-8")
     return Restored(
         chosen, at or chosen.at, work.files, work.files_missing, installation.missing_secrets(said),
@@ -367,6 +368,21 @@ def _folders(database: Database) -> None:
                 with connection.transaction():
                     for statement in _MOVED:
                         connection.execute(statement, moved)
+
+
+_OPEN_KEYS = "SELECT count(*) FROM api_keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"
+
+
+def _open_keys(database: Database) -> list[str]:
+    """What to do about keys of programs that were revoked after the backup: they are good again."""
+    with database.connection() as connection:
+        number = scalar(connection, _OPEN_KEYS)
+    if not number:
+        return []
+    return [
+        f"{number} keys of programs are good, as they were then, and so is one that was revoked since: look at "
+        "`arcana key list`, and revoke it again (arcana key revoke KEY_ID)."
+    ]
 
 
 def _keys(chosen: Manifest, settings: Settings) -> list[str]:

@@ -13,8 +13,11 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.schema import current_revision, drift, newest_revision
 from arcana_pipelines.errors import RestoreRefused, WrongUse
+from arcana_pipelines.keys import keys
+from arcana_pipelines.keys.access import Permission
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.indexed_workspace import IndexedWorkspace
+from arcana_pipelines.workspaces import workspaces
 
 
 def test_what_was_backed_up_is_there_again(
@@ -30,6 +33,21 @@ def test_what_was_backed_up_is_there_again(
         statement = f"SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t"
         with database.connection() as before, restored.connection() as after:
             assert before.execute(statement).fetchone() == after.execute(statement).fetchone()
+
+
+def test_a_key_that_was_revoked_since_is_good_again_and_that_is_said(
+    arcana_index: IndexedWorkspace, place: str, empty: Settings, restored: Database
+) -> None:
+    database = arcana_index.database
+    with database.connection() as connection:
+        company_id = workspaces.find(connection, arcana_index.slug).company_id
+        keys.create(connection, "salt " * 10, company_id, [Permission("read", None, None)], "leaked")
+    create(database, place)
+    note = [each for each in restore(empty, place).notes if "keys of programs" in each]
+
+    assert len(note) == 1 and note[0].startswith("1 keys of programs are good") and "arcana key revoke" in note[0]
+    with restored.connection() as connection:
+        assert [(each.name, each.state) for each in keys.list_all(connection)] == [("leaked", "good")]
 
 
 def test_all_of_it_is_read_when_it_is_verified(database: Database, place: str) -> None:
