@@ -18,7 +18,10 @@ from arcana_pipelines.workspaces.companies import Company
 
 @click.group(name="company")
 def command() -> None:
-    """List companies, and limit what all keys of one may ask together. `arcana workspace add --company` makes one."""
+    """List companies, and limit what all keys of one may ask together.
+
+    `arcana workspace add --company` makes one.
+    """
 
 
 @command.command(name="list")

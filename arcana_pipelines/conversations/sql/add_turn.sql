@@ -1,8 +1,9 @@
 -- A further turn of a conversation that is not over; the oldest go where there are too many. Whoever knows how far it was
 -- from elsewhere (is_kept) adds to it only if that is what `of_key` would say now. Rows stay as they are, and new ones come
 -- behind: with the same last one and as many, they are the same.
--- in: conversation_id, question, asked_after (the number of the last turn before it), most (turns that are kept), is_kept;
---     and else NULL: key_id (of who asks), workspace (its slug), turn and asked_at (of the last row), rows (how many)
+-- in: conversation_id, question, asked_after (the number of the last turn before it), most (turns that are kept), is_kept,
+--     key_id (of who asks; this and the following NULL where it is not), workspace (its slug), turn, asked_at (of the last
+--     row), rows (how many)
 -- out: turn and asked_at of the new one; nothing where none was added
 WITH added AS (
     INSERT INTO conversation_context
