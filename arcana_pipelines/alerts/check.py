@@ -21,7 +21,8 @@ class OpenCause:
     """A cause that is open now, as `arcana status --check` shows it.
 
     Attributes:
-        cause: its kind, a key of `LEVELS`.
+        cause: its kind, a key of `LEVELS`; `installation_unreachable` where nothing could be looked at, which nobody is
+            told but who asks.
         workspace: the slug; empty where it is the installation's.
         text: what is wrong and what that means for readers, in our words.
         detail: what the source, the provider or the failed run said of it; empty where there is nothing.
@@ -98,5 +99,5 @@ def _next_step(workspace: Workspace) -> str:
 
 def level(causes: Sequence[OpenCause]) -> int:
     """0: nothing is open. 1: something is broken. 3: something waits for a person, or is incomplete or stale."""
-    levels = {LEVELS[cause.cause] for cause in causes}
+    levels = {LEVELS.get(cause.cause, BROKEN) for cause in causes}
     return BROKEN if BROKEN in levels else max(levels, default=0)

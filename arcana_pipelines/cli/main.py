@@ -131,7 +131,9 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.stderr.close()
         sys.exit(141)
     except Exception as error:
-        said = _operational(error)
+        from arcana_pipelines.cli.operational import in_a_line
+
+        said = in_a_line(error)
         if said is None or {"-v", "--verbose"} & set(arguments):
             raise
         fail(f"{said} (arcana -v … shows where)", "--json" in arguments)
@@ -154,17 +156,3 @@ def _refuse_empty(arguments: list[str]) -> None:
         if not (value if is_assigned else argument).strip():
             where = f"{option} is" if is_assigned else f"The argument behind '{before}' is"
             raise WrongUse(f"{where} empty. Give it a value or leave it out; a variable of a script may not be set.")
-
-
-def _operational(error: Exception) -> str | None:
-    """What the database, the disk or Dagster said, in one line; None for an error that is a fault of ours."""
-    import psycopg
-
-    kinds: list[type[Exception]] = [psycopg.Error, OSError]
-    for module, name in (("sqlalchemy.exc", "SQLAlchemyError"), ("dagster", "DagsterError")):
-        if module in sys.modules:
-            kinds.append(getattr(sys.modules[module], name))
-    if not isinstance(error, tuple(kinds)):
-        return None
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0] if lines else 'no reason given'}"

@@ -106,9 +106,16 @@ def require_installation(settings: Settings) -> None:
     if not is_installed(settings):
         raise WrongUse(
             f"There is no installation in {settings.home} (ARCANA_HOME; by default .arcana in the current directory), "
-            "and DATABASE_URL is not set. Go to the directory of your installation or set ARCANA_HOME. `arcana up`, "
-            "`arcana workspace add` and `arcana db upgrade` make a new one."
+            "and DATABASE_URL is not set. Go to the directory of your installation or set ARCANA_HOME. "
+            "`arcana restore --from PLACE` brings back one that is lost; `arcana up`, `arcana workspace add` and "
+            "`arcana db upgrade` make a new one."
         )
+
+
+NO_SPACE = (
+    "has no space left on its disk. Make some, and run this again: what was stored is kept, and searches show the last "
+    "whole version."
+)
 
 
 class Database:
@@ -255,14 +262,24 @@ class Database:
 
     @contextmanager
     def in_transactions(self) -> Iterator[SqlalchemyConnection]:
-        """A connection of its own of SQLAlchemy, which begins a transaction by itself, for alembic and the models."""
+        """A connection of its own of SQLAlchemy, which begins a transaction by itself, for alembic and the models.
+
+        Raises:
+            DatabaseFull: the server's disk is full.
+        """
         from sqlalchemy import NullPool, create_engine
+        from sqlalchemy.exc import DBAPIError
 
         engine = create_engine(
             "postgresql+psycopg://", creator=self.connect, isolation_level="READ COMMITTED", poolclass=NullPool
         )
         with engine.connect() as connection:
-            yield connection
+            try:
+                yield connection
+            except DBAPIError as error:
+                if isinstance(error.orig, psycopg.errors.DiskFull) and (told := self._in_words(error.orig, False)):
+                    raise told from error
+                raise
 
     @contextmanager
     def own_connection(self) -> Iterator[Connection]:
@@ -293,10 +310,7 @@ class Database:
         at = f"The database at {self.safe_url}"
         own_disk = lost and self._given is None and lease.disk_was_full(self.settings.home)
         if own_disk or isinstance(error, psycopg.errors.DiskFull):
-            return DatabaseFull(
-                f"{at} has no space left on its disk. Make some, and run this again: what was stored is kept, and "
-                "searches show the last whole version."
-            )
+            return DatabaseFull(f"{at} {NO_SPACE}")
         if isinstance(error, _TAKES_TOO_LONG) and "timeout" in said:
             return DatabaseBusy(
                 f"{at} took too long: {said}. Another session may hold a lock: `SELECT pid, state, query, "

@@ -666,3 +666,10 @@ def test_the_reason_of_a_start_that_failed_is_the_server_s_and_not_a_client_s(tm
     assert keeper.last_words(tmp_path / "server.log", 0) == (
         'could not write to file "pg_wal/xlogtemp.1": No space left on device'
     )
+
+
+def test_a_server_that_needs_room_to_start_says_so_first(tmp_path: Path) -> None:
+    lease.note_problem(tmp_path, 'could not write to file "pg_wal/xlogtemp.1": No space left on device')
+    assert "Make room on its disk, then run this again" in str(lease._not_started(tmp_path))
+    lease.note_problem(tmp_path, "the port is taken")
+    assert "Make room" not in str(lease._not_started(tmp_path))

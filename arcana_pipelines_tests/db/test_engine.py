@@ -98,6 +98,11 @@ class TestInWords:
         with full, database.connection() as connection:
             connection.execute("DO $$ BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$")
 
+    def test_a_full_disk_is_the_same_sentence_to_the_models(self, database: Database) -> None:
+        full = pytest.raises(DatabaseFull, match=r"no space left on its disk.*what was stored is kept")
+        with full, database.in_transactions() as connection:
+            connection.exec_driver_sql("DO $$ BEGIN RAISE 'could not extend' USING ERRCODE = 'disk_full'; END $$")
+
     def test_a_connection_that_ends_in_the_middle_is_a_sentence(self, database: Database) -> None:
         ended = pytest.raises(DatabaseUnreachable, match="ended the connection in the middle")
         with ended, database.connection() as connection:

@@ -197,6 +197,23 @@ class TestFailures:
     def world(self) -> NotionWorld:
         return seed_world(pages=8, rows=0)
 
+    def test_a_monitor_is_told_that_the_database_or_the_installation_is_gone(
+        self, arcana: Arcana, tmp_path: Path
+    ) -> None:
+        nowhere = {"DATABASE_URL": "postgresql://u:hush@127.0.0.1:1/x"}
+        gone = {"DATABASE_URL": None, "ARCANA_HOME": str(tmp_path / "gone")}
+        for variables, said in ((nowhere, "127.0.0.1"), (gone, "arcana restore --from PLACE")):
+            told = arcana.json("status", "--check", code=1, **variables)
+            assert (told["ok"], told["exit_code"]) == (False, 1)
+            (cause,) = told["causes"]
+            assert (
+                cause["cause"] == "installation_unreachable" and said in cause["text"] and "hush" not in cause["text"]
+            )
+            line = arcana.here("status", "--check", **variables)
+            assert line.returncode == 1 and line.stdout.startswith("Arcana: installation_unreachable: "), line.stderr
+        for wrong in (["nobody"], ["--nonsense"]):
+            assert arcana.here("status", "--check", *wrong).returncode == 2
+
     def test_a_revoked_token_fails_the_run_and_says_that_nothing_was_removed(
         self, arcana: Arcana, world: NotionWorld
     ) -> None:

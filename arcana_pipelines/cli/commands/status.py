@@ -28,8 +28,8 @@ from arcana_pipelines.workspaces import workspaces
     "--check",
     "only_check",
     is_flag=True,
-    help="For a monitor: print only what is wrong, one cause a line. Exit code 0: nothing; 1: something is broken; "
-    "3: something waits for a person, or is incomplete or stale.",
+    help="For a monitor: print only what is wrong, one cause a line. Exit code 0: nothing; 1: something is broken, or "
+    "the installation is out of reach; 3: something waits for a person, or is incomplete or stale.",
 )
 @click.option("--watch", "watches", is_flag=True, help="Draw it anew whenever it has changed, until Ctrl-C.")
 @json_option
@@ -38,12 +38,12 @@ def command(context: click.Context, slug: str | None, only_check: bool, watches:
     """Show what is indexed, what is not and why, and what a sync is doing now. Times are this machine's."""
     if watches and (as_json or only_check):
         raise WrongUse("--watch is for people at a terminal: leave out --json and --check.")
-    database = open_database()
-    require_current(database)
     if only_check:
         from arcana_pipelines.cli.check import show_check
 
-        context.exit(show_check(database, slug, as_json))
+        context.exit(show_check(slug, as_json))
+    database = open_database()
+    require_current(database)
     if watches:
         watch(lambda: _show(database, slug, as_json=False))
     else:

@@ -8,6 +8,7 @@ that file, which the kernel grants when the last holder has ended, however it en
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import subprocess
@@ -41,6 +42,9 @@ ENVIRONMENT = ("PATH", "LANG", "TZ", "HOME", "LD_LIBRARY_PATH")
 
 # What an older release left readable for everybody in ARCANA_HOME.
 _PRIVATE = ("postgres", "dagster", "storage", "handbook", "dagster.log")
+
+# As the kernel says it (ENOSPC), in logs of the server and of the keeper.
+_NO_SPACE = "No space left on device"
 
 # The module path goes by argument: the environment stays bare.
 _KEEPER = (
@@ -87,6 +91,10 @@ def acquire_lease(home: Path, role: str = WRITER) -> str:
             # Waits here while a keeper that found no users is still stopping the server.
             _leases[folder] = locked(folder / "leases.lock")
         except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise DatabaseUnreachable(
+                    f"The disk of {home} (ARCANA_HOME) is full: make room there, first."
+                ) from error
             raise InvalidSetting(
                 f"ARCANA_HOME: {home} cannot hold the embedded database ({error.strerror}). "
                 "Set it to a folder that can be written, or set DATABASE_URL."
@@ -122,7 +130,7 @@ def disk_was_full(home: Path) -> bool:
     try:
         with (server_folder(home) / "server.log").open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
-            return b"No space left on device" in file.read()
+            return _NO_SPACE.encode() in file.read()
     except OSError:
         return False
 
@@ -255,10 +263,13 @@ def _not_started(folder: Path, problem: str | None = None) -> DatabaseUnreachabl
     if problem is None:
         with contextlib.suppress(OSError):
             problem = (folder / "problem").read_text(encoding="utf-8")
-    return DatabaseUnreachable(
-        f"The embedded PostgreSQL in {folder} does not run{f': {problem}' if problem else ''}. Read "
-        f"{folder / 'server.log'} and {folder / 'keeper.log'}, or set DATABASE_URL to a server of your own."
-    )
+    said = f"The embedded PostgreSQL in {folder} does not run{f': {problem}' if problem else ''}."
+    logs = f"{folder / 'server.log'} and {folder / 'keeper.log'}"
+    if _NO_SPACE in problem if problem else disk_was_full(folder.parent):
+        return DatabaseUnreachable(
+            f"{said} Make room on its disk, then run this again: nothing is lost. See also {logs}."
+        )
+    return DatabaseUnreachable(f"{said} Read {logs}, or set DATABASE_URL to a server of your own.")
 
 
 def _start_keeper(folder: Path) -> subprocess.Popen[bytes]:
