@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
@@ -21,7 +23,8 @@ from arcana_pipelines.defs.jobs import (
     jobs_for,
 )
 from arcana_pipelines.defs.names import FILLING
-from arcana_pipelines.defs.runs import JOB_TAG, PARTITION_TAG, REFUSED_TAG, WORKSPACE_TAG, Home
+from arcana_pipelines.defs.runs import JOB_TAG, PARTITION_TAG, PROCESS_GONE, REFUSED_TAG, WORKSPACE_TAG, Home
+from arcana_pipelines.errors import LeaseLost
 from arcana_pipelines.pipeline.purpose import Purpose
 
 # An audit and a retry sync as well: each makes a failure of the others good.
@@ -32,6 +35,19 @@ RANGE_TAG = "dagster/asset_partition_range_start"
 # The alert `stale` tells of each workspace by itself.
 TOLD_ELSEWHERE = "workspaces_are_fresh"
 LONGEST_AGO = dt.timedelta(days=7)
+_UNDER_WAY_OR_DONE = [
+    DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING, DagsterRunStatus.SUCCESS
+]  # fmt: skip
+# What Dagster says of a run that nothing of ours ended, and what a person can do with.
+_OUR_WORDS = (
+    (re.compile(r"This run has been marked as failed from outside the execution context"), PROCESS_GONE),
+    (re.compile(r"Detected run worker status "), PROCESS_GONE),
+    (
+        re.compile(r"Run timed out due to taking longer than ([\d.]+) seconds to start"),
+        r"The daemon could not start this run within \1 seconds: its disk is full, the machine has too much to do, or "
+        "it went down meanwhile. `arcana doctor` looks at the disk.",
+    ),
+)
 MOST_RUNS = 200
 
 
@@ -55,13 +71,24 @@ def failed_runs(instance: dg.DagsterInstance, known: Mapping[tuple[str, str], st
             if key is not None:
                 newest.setdefault(key, kept)
     return [
-        *(
-            _described(instance, record, *key)
-            for key, record in newest.items()
-            if not _made_good(instance, record, key, home)
-        ),
+        *_not_made_good(instance, newest, home),
         *_of_no_workspace(instance, home),
     ]
+
+
+def _not_made_good(
+    instance: dg.DagsterInstance, newest: Mapping[tuple[str, str], RunRecord], home: Home
+) -> Iterator[FailedRun]:
+    for key, record in newest.items():
+        if _is_any(instance, key, home, updated_after=_ended(record), statuses=[DagsterRunStatus.SUCCESS]):
+            continue
+        failed = _described(instance, record, *key)
+        # One that hung and was overtaken may wake up long after the other has succeeded; its end is no news.
+        if failed.error == LeaseLost.__name__ and _is_any(
+            instance, key, home, created_after=record.create_timestamp, statuses=_UNDER_WAY_OR_DONE
+        ):
+            continue
+        yield failed
 
 
 def _of_no_workspace(instance: dg.DagsterInstance, home: Home) -> Iterator[FailedRun]:
@@ -107,10 +134,10 @@ def _job_like(assets: set[str]) -> str:
     return FILL_JOB if assets and assets <= {*FILLING, "doc_taxonomy", "retrieval_quality"} else SYNC_JOB
 
 
-def _made_good(instance: dg.DagsterInstance, failure: RunRecord, key: tuple[str, str], home: Home) -> bool:
-    """Whether a run of the same workspace and purpose has succeeded since."""
+def _is_any(instance: dg.DagsterInstance, key: tuple[str, str], home: Home, **which: Any) -> bool:
+    """Whether there is such a run (arguments of `RunsFilter`) of this workspace and purpose."""
     for tag in (WORKSPACE_TAG, PARTITION_TAG):
-        later = RunsFilter(tags={tag: key[0]}, statuses=[DagsterRunStatus.SUCCESS], updated_after=_ended(failure))
+        later = RunsFilter(tags={tag: key[0]}, **which)
         records = instance.get_run_records(later, limit=MOST_RUNS)
         if any(home.owns(each.dagster_run) and _workspace_and_purpose(each.dagster_run) == key for each in records):
             return True
@@ -131,8 +158,15 @@ def _described(instance: dg.DagsterInstance, record: RunRecord, slug: str, purpo
             if error is not None:
                 return FailedRun(slug, purpose, run_id, error.cls_name or "", _own_words(error.message, error.cls_name))
     for entry in instance.all_logs(run_id, of_type=DagsterEventType.PIPELINE_FAILURE):
-        return FailedRun(slug, purpose, run_id, "", entry.message or entry.user_message)
+        return FailedRun(slug, purpose, run_id, "", _in_our_words(entry.message or entry.user_message))
     return FailedRun(slug, purpose, run_id, "", "no reason given")
+
+
+def _in_our_words(text: str) -> str:
+    for dagsters, ours in _OUR_WORDS:
+        if (found := dagsters.match(text)) is not None:
+            return found.expand(ours)
+    return text
 
 
 def _own_words(text: str, cls_name: str | None) -> str:

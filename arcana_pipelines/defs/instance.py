@@ -60,17 +60,21 @@ def check_home(settings: Settings) -> Path:
     return home
 
 
+def is_own_home(home: Path, settings: Settings) -> bool:
+    """Whether the Dagster of this folder is Arcana's alone: it is ours, or its `dagster.yaml` is made from ours."""
+    if home == settings.dagster_home or home.resolve() == settings.dagster_home.resolve():
+        return True
+    file = home / "dagster.yaml"
+    return file.exists() and STORAGE_VARIABLE in file.read_text(encoding="utf-8-sig")
+
+
 def require_own_home(settings: Settings) -> None:
     """Refuse to start a daemon on the user's own Dagster, whose runs and schedules it would start, too.
 
     Raises:
         InvalidSetting: DAGSTER_HOME names another folder than ours, and its `dagster.yaml` is not made from ours.
     """
-    home = check_home(settings)
-    if home == settings.dagster_home or home.resolve() == settings.dagster_home.resolve():
-        return
-    file = home / "dagster.yaml"
-    if not file.exists() or STORAGE_VARIABLE not in file.read_text(encoding="utf-8-sig"):
+    if not is_own_home(home := check_home(settings), settings):
         raise InvalidSetting(
             f"DAGSTER_HOME is {home}, a Dagster that is not Arcana's: `arcana up` would start a second daemon on it, "
             "which takes its runs and schedules, too. Unset DAGSTER_HOME, and ARCANA_HOME/dagster is used; or add "

@@ -33,8 +33,16 @@ PURPOSE_TAG = "arcana/purpose"
 # The workspace whose lock a process of the run holds now (see `at_work`).
 AT_WORK_TAG = "arcana/at-work"
 PROCESS_TAG = "arcana/process"
+# The process that held the workspace's lock last, for people: which one to look for where a run hangs.
+WORKER_TAG = "arcana/worker"
 # The asset that reads the workspace, on a run that had only another's: it did nothing, and its failure is no sync's.
 REFUSED_TAG = "arcana/read-by"
+
+# Of a run that nothing ended in order; a run that came after it goes on from what it had committed.
+PROCESS_GONE = (
+    "The process of this run is gone: it was killed, or its machine went down. What it had committed is kept, and the "
+    "next run goes on from there."
+)
 
 # How long a run must have been started before it can be taken for dead.
 GRACE = dt.timedelta(minutes=1)
@@ -122,7 +130,8 @@ def run_key(instance: dg.DagsterInstance, slug: str, generation: int, home: Home
 @contextmanager
 def at_work(instance: dg.DagsterInstance, run: DagsterRun, workspace: Workspace) -> Iterator[None]:
     """Note in Dagster that the run holds the workspace's lock, and when it has let go in order."""
-    instance.add_run_tags(run.run_id, {WORKSPACE_TAG: workspace.slug, AT_WORK_TAG: _note(run, workspace)})
+    tags = {WORKSPACE_TAG: workspace.slug, AT_WORK_TAG: _note(run, workspace), WORKER_TAG: process_tag()}
+    instance.add_run_tags(run.run_id, tags)
     try:
         yield
     finally:
@@ -151,7 +160,7 @@ def report_dead_runs(instance: dg.DagsterInstance) -> None:
             continue
         owner, _, pid = run.tags.get(PROCESS_TAG, "").rpartition(":")
         if owner == host and pid.isdigit() and not _is_alive(int(pid)):
-            instance.report_run_failed(run, "The process of this run ended without reporting (it was killed).")
+            instance.report_run_failed(run, PROCESS_GONE)
 
 
 def report_abandoned_runs(
@@ -175,7 +184,27 @@ def report_abandoned_runs(
     for run_id, slug in _running_for(instance, workspaces, home):
         run = instance.get_run_by_id(run_id)
         if run is not None and run_id in suspects and not is_at_work(slug, run_id):
-            instance.report_run_failed(run, "This run ended without reporting: nothing holds its workspace's lock.")
+            instance.report_run_failed(run, _silent(run))
+
+
+def _silent(run: DagsterRun) -> str:
+    host, _, pid = run.tags.get(WORKER_TAG, "").rpartition(":")
+    where = f" ({pid} on {host})" if run.tags.get(AT_WORK_TAG, "").endswith(run.run_id[:8]) and pid else ""
+    return (
+        f"This run has given no sign of life for a minute or more. Its process{where} is gone, or hangs: if it is "
+        "still there, end it. It writes nothing more; what it had committed is kept, and the next run goes on from "
+        "there."
+    )
+
+
+def cancel_restored(instance: dg.DagsterInstance) -> None:
+    """Mark runs canceled that were at work when the backup was made that this instance was restored from.
+
+    No process works on them, and their end is no failure that anybody has to hear of.
+    """
+    at_work_then = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+    for run in instance.get_runs(RunsFilter(statuses=at_work_then)):
+        instance.report_run_canceled(run, "It was at work when the backup was made that was restored.")
 
 
 def _running_for(

@@ -43,8 +43,9 @@ class LastSync:
         generation: its number.
         mode: `incremental`, `full` or `audit`.
         listing_complete: the source listed everything that it was asked for; None while it lists.
-        problems: why the listing is not complete, in words; of one that is not finished what its run failed with, where
-            an alert says so and it was not the source (see `SourceState.problem`).
+        problems: why the listing is not complete, in words; of one that is not finished what its own run failed with,
+            where an alert says so and it was not the source (see `SourceState.problem`), or since when that run has
+            given no sign of life.
         started_at: aware.
         finished_at: aware; None until it is done.
         pages: what became of how many pages (see `SyncReport.pages_as_dict`).
@@ -221,7 +222,7 @@ def _last_sync(connection: Connection, workspace: Workspace, is_running: bool) -
         generation=report.generation,
         mode=report.mode,
         listing_complete=times.listing_complete,
-        problems=report.problems or (_failure(connection, workspace) if state == "not finished" else []),
+        problems=report.problems or (_failure(connection, workspace, noted.run) if state == "not finished" else []),
         started_at=times.started_at,
         finished_at=times.finished_at,
         pages=report.pages_as_dict(),
@@ -230,14 +231,29 @@ def _last_sync(connection: Connection, workspace: Workspace, is_running: bool) -
     )
 
 
-def _failure(connection: Connection, workspace: Workspace) -> list[str]:
-    return query.scalars(
+def _failure(connection: Connection, workspace: Workspace, run: str | None) -> list[str]:
+    """Why the run with this id has not finished, where an alert of it says so, or else its lease."""
+    told = query.scalars(
         connection,
         "SELECT a.detail FROM alert a JOIN workspace w ON w.slug = a.workspace "
         "WHERE w.workspace_id = %s AND w.poll_problem IS NULL AND a.resolved_at IS NULL "
-        "AND a.cause = 'failed_run' AND a.subject = 'sync' AND a.detail <> ''",
-        [workspace.workspace_id],
+        "AND a.cause = 'failed_run' AND a.subject = 'sync' AND a.detail <> '' "
+        "AND a.run_id = %s",
+        [workspace.workspace_id, run],
     )
+    if told or run is None:
+        return told
+    silent = query.scalars(
+        connection,
+        "SELECT to_char(heartbeat_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM workspace_lease l "
+        "JOIN workspace w USING (workspace_id) WHERE workspace_id = %s AND run = %s AND w.poll_problem IS NULL",
+        [workspace.workspace_id, run],
+    )
+    return [
+        f"Its run {run} has given no sign of life since {since} UTC: its process is gone, or hangs. If it is still "
+        "there, end it. The next sync goes on from what it had committed, by itself where `arcana up` runs."
+        for since in silent
+    ]
 
 
 @dataclass(frozen=True, slots=True)

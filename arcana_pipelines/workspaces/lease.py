@@ -220,11 +220,31 @@ def _wait_for(
     is_told = False
     while (fencing := _take(connection, workspace_id, slug, run, role)) is None:
         if not is_told:
-            log.warning("workspace '%s' is being synced by another run; waiting for it to end", slug)
+            log.warning("workspace '%s' %s", slug, _who(connection, workspace_id))
             is_told = True
         _end_rest(connection, workspace_id, is_over)
         time.sleep(LOOK_SECONDS)
     return fencing
+
+
+def _who(connection: Connection, workspace_id: UUID) -> str:
+    """Who holds the lease that is waited for, and until when at the longest."""
+    since = "'YYYY-MM-DD HH24:MI:SS'"
+    row = connection.execute(
+        f"SELECT l.run, to_char(l.heartbeat_at AT TIME ZONE 'UTC', {since}), "
+        f"(SELECT to_char(max(g.started_at) AT TIME ZONE 'UTC', {since}) FROM sync_generation g "
+        "WHERE g.workspace_id = l.workspace_id AND g.counters->>'run' = l.run) "
+        "FROM workspace_lease l WHERE l.workspace_id = %s AND l.run IS NOT NULL",
+        [workspace_id],
+    ).fetchone()
+    if row is None:
+        return "is being synced by another run; waiting for it to end"
+    run, alive_at, began = row
+    begun = f", which began at {began} UTC" if began else ""
+    return (
+        f"is being synced by another run ({run}{begun}; its last sign of life was at {alive_at} UTC); waiting for it "
+        f"to end, or to give no sign of life for {EXPIRES.total_seconds():.0f} seconds, when this one takes over"
+    )
 
 
 def _show_alive(connection: Connection, key: Mapping[str, object]) -> None:

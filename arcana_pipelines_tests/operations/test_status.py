@@ -94,13 +94,28 @@ def test_of_one_whose_sync_failed_says_why_until_the_source_has_answered(acme: H
 
 def test_of_one_whose_sync_failed_elsewhere_than_at_the_source_says_what_the_alert_says(acme: Harness) -> None:
     acme.sync()
-    run = FailedRun("acme", "sync", "run-1", "EmbeddingFailed", "The endpoint answered 500.")
+    ((own,),) = acme.rows("SELECT counters ->> 'run' FROM sync_generation")
+    run = FailedRun("acme", "sync", own, "EmbeddingFailed", "The endpoint answered 500.")
     with acme.database.connection() as connection:
         record(connection, find_causes(connection, None, [run]), ["failed_run"], 30)
     assert status(acme)["last_sync"]["problems"] == []
     acme.rows("UPDATE sync_generation SET finished_at = NULL RETURNING 1")
     last = status(acme)["last_sync"]
     assert (last["state"], last["problems"]) == ("not finished", ["The endpoint answered 500."])
+    acme.rows("UPDATE alert SET run_id = 'another' RETURNING 1")
+    assert status(acme)["last_sync"]["problems"] == [], "the reason of another run is none of this one's"
+
+
+def test_of_one_whose_run_hangs_says_since_when_it_is_silent(acme: Harness) -> None:
+    acme.sync()
+    acme.rows("UPDATE sync_generation SET finished_at = NULL RETURNING 1")
+    acme.rows(
+        "UPDATE workspace_lease SET run = (SELECT counters ->> 'run' FROM sync_generation), "
+        "heartbeat_at = '2026-01-05 03:04:05+00' RETURNING 1"
+    )
+    ((own,),) = acme.rows("SELECT run FROM workspace_lease")
+    (said,) = status(acme)["last_sync"]["problems"]
+    assert said.startswith(f"Its run {own} has given no sign of life since 2026-01-05 03:04:05 UTC")
 
 
 @pytest.fixture

@@ -216,6 +216,15 @@ def _wait_for(condition: Callable[[], bool]) -> None:
     raise AssertionError("it did not happen within ten seconds")
 
 
+def test_whoever_waits_is_told_for_which_run_and_for_how_long_at_most(
+    acme: Harness, workspace_id: UUID, caplog: pytest.LogCaptureFixture
+) -> None:
+    with acme.session() as session:
+        with acme.database.connection() as connection:
+            said = lease._who(connection, workspace_id)
+        assert session.lease.run in said and "its last sign of life was at 20" in said and "60 seconds" in said
+
+
 def test_whoever_waits_for_a_workspace_that_is_removed_is_told_so(acme: Harness, workspace_id: UUID) -> None:
     with ThreadPoolExecutor(1) as pool:
         with workspace_lease(acme.database, workspace_id, "acme", "ours"):

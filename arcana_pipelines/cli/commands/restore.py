@@ -94,6 +94,7 @@ def command(
             settings, place_or(place, settings, "--from"), backup_id, at=moment, with_files=not without_files, tell=tell
         )
     with closing(Database(settings)) as database:
+        _end_runs(database)
         compared = _pause(database) if as_copy else _repair(database, not as_json)
     if as_json:
         print_json({**done.as_dict(), "targets": compared})
@@ -125,6 +126,17 @@ def _one(place: str, slug: str, backup_id: str | None, as_json: bool) -> None:
             "[bold]{}[/bold] is back from {}: {} rows, {} builds, {} files, {} s",
             slug, done.backup_id, f"{done.rows:,}", done.builds, f"{done.files:,}", f"{done.seconds:.1f}",
         )  # fmt: skip
+
+
+def _end_runs(database: Database) -> None:
+    """What was at work when the backup was made is not, here; Dagster would tell of it as failed in some minutes."""
+    from arcana_pipelines.defs.instance import check_home, is_own_home, open_instance
+    from arcana_pipelines.defs.runs import cancel_restored
+
+    # The runs of another Dagster are in no backup.
+    if is_own_home(check_home(database.settings), database.settings):
+        with open_instance(database) as instance:
+            cancel_restored(instance)
 
 
 def _repair(database: Database, wanted: bool) -> list[dict[str, Any]]:
