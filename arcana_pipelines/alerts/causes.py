@@ -5,7 +5,7 @@ What is kept of them belongs to `records.py`, and who is told to `deliveries.py`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -157,7 +157,7 @@ def _of_run(run: FailedRun) -> Cause:
             "budget_reached", run.workspace, _BUDGET_TEXT, _budget_step(run.workspace), run.message, run_id=run.run_id
         )
     text, command = _OF_PURPOSE.get(run.purpose, (f"the job {run.purpose} failed.", "status {}"))
-    step = f"arcana {command.format(run.workspace)}"
+    step = f"arcana {'doctor' if run.error == 'ModelMissing' else command.format(run.workspace)}"
     return Cause("failed_run", run.workspace, text, step, run.message, run.purpose, run.run_id)
 
 
@@ -187,7 +187,15 @@ def _waiting_removals(slug: str, facts: Mapping[str, Any]) -> Cause:
         f"{pages} pages are gone from the source, too many to remove without confirmation. Check that the connection "
         "still sees everything; if they are really gone, allow it.",
         removal_command(slug, facts["mode"], pages),
+        _some_of(facts["titles"], pages),
     )
+
+
+def _some_of(titles: Sequence[str | None], pages: int) -> str:
+    """The titles, and how many pages more there are; empty where there is no title."""
+    named = ", ".join(shorten(title or "Untitled", MOST_TITLE) for title in titles)
+    more = pages - len(titles)
+    return f"{named}, and {more} more" if named and more > 0 else named
 
 
 def _quarantine_growing(slug: str, facts: Mapping[str, Any]) -> Cause:

@@ -114,6 +114,18 @@ def open_place(address: str, settings: Settings, may_make: bool = False) -> Iter
         place.close()
 
 
+def has_backups(address: str, settings: Settings) -> bool:
+    """Whether backups lie at an address, of whatever key; false, too, where there is no such place (yet).
+
+    Raises:
+        BackupRefused: the address is none, or a bucket does not answer.
+    """
+    if "://" not in address and not Path(address).expanduser().is_dir():
+        return False
+    with open_place(address, settings) as place:
+        return next(iter(place.names("backups/")), None) is not None
+
+
 class FolderPlace:
     """See `Place`: a folder, for its owner alone. A file is made beside the others and then gets its name."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -83,9 +84,14 @@ def package_folder() -> Path:
 
 def damaged(path: Path, reason: Exception) -> ModelMissing:
     """What to say of a file of the small model that is missing, cut short, or not what it was."""
+    said = reason.strerror if isinstance(reason, OSError) else reason
+    try:
+        package = f"wordllama=={version('wordllama')}"
+    except PackageNotFoundError:
+        package = "wordllama"
     return ModelMissing(
-        f"The small model's file {path} cannot be read ({type(reason).__name__}: {reason}). "
-        "`pip install --force-reinstall --no-deps wordllama` installs it again."
+        f"The small model's file {path} cannot be read ({type(reason).__name__}: {said}). "
+        f"`pip install --force-reinstall --no-deps {package}` installs it again."
     )
 
 

@@ -77,12 +77,16 @@ def say_not_serving(builds: Sequence[NotServing]) -> None:
         say("  index {}: build {} does not serve: {}", build.index, build.build, "; ".join(build.reasons))
 
 
-def say_waiting_removals(slug: str, mode: str, pages: int) -> None:
-    """Pages that are gone from the source, and the command that lets them be removed."""
+def say_waiting_removals(slug: str, mode: str, pages: int, titles: Sequence[str | None] = ()) -> None:
+    """Pages that are gone from the source, some of them by name, and the command that lets them be removed."""
     from arcana_pipelines.operations.reports import removal_command
 
     say(
         "[yellow]{} pages are gone from the source, too many to remove without confirmation.[/yellow] If they are:",
         pages,
     )
+    for title in titles:
+        say("    {}", title or "Untitled")
+    if titles and pages > len(titles):
+        say("    and {} more", pages - len(titles))
     say(f"  {removal_command(slug, mode, pages)}")

@@ -49,7 +49,7 @@ def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReas
                 looked_at.add("embedder_unreachable")
                 cursor = str(time.time()) if problem is None else None
                 state: health.State = "ok" if problem is None else "down"
-                seen = health.Seen("embedding provider", state, problem or "")
+                seen = health.Seen(health.EMBEDDER, state, problem or "")
                 health.record(connection, health.reporter("daemon"), [seen])
             record(connection, causes, looked_at, settings.retention_days)
             told = _tell(database, connection)

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
 
+from arcana_pipelines import errors
 from arcana_pipelines.alerts.causes import FailedRun
 from arcana_pipelines.defs.jobs import (
     AUDIT,
@@ -152,9 +153,11 @@ def _described(instance: dg.DagsterInstance, record: RunRecord, slug: str, purpo
     run_id = record.dagster_run.run_id
     for entry in instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
         if entry.dagster_event is not None:
-            error = entry.dagster_event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
+            error = behind = entry.dagster_event.step_failure_data.error
+            while error is not None and (behind := behind.cause if behind else None) is not None:
+                # The root says most; but one of ours says in words what those behind it mean.
+                if _is_ours(behind.cls_name) or not _is_ours(error.cls_name):
+                    error = behind
             if error is not None:
                 return FailedRun(slug, purpose, run_id, error.cls_name or "", _own_words(error.message, error.cls_name))
     for entry in instance.all_logs(run_id, of_type=DagsterEventType.PIPELINE_FAILURE):
@@ -167,6 +170,10 @@ def _in_our_words(text: str) -> str:
         if (found := dagsters.match(text)) is not None:
             return found.expand(ours)
     return text
+
+
+def _is_ours(cls_name: str | None) -> bool:
+    return isinstance(getattr(errors, cls_name or "", None), type)
 
 
 def _own_words(text: str, cls_name: str | None) -> str:

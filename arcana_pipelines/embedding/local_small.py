@@ -11,6 +11,7 @@ import struct
 import threading
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from arcana_pipelines.chunking.tokens import damaged, local_tokens, package_fold
 from arcana_pipelines.embedding.answers import checked
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL, dimensions_of
 from arcana_pipelines.embedding.protocol import Embedded
+from arcana_pipelines.errors import ModelMissing
 
 DIMENSIONS = dimensions_of(SMALL_MODEL)
 
@@ -31,6 +33,23 @@ _LONGEST_HEADER = 2**16
 _loading = threading.Lock()
 
 
+def _weights() -> Path:
+    return package_folder() / "weights" / f"l2_supercat_{DIMENSIONS}.safetensors"
+
+
+def missing() -> ModelMissing | None:
+    """What to say where the package or its file is not there, which is seen without reading it; else None."""
+    try:
+        path = _weights()
+        try:
+            path.stat()
+        except OSError as error:
+            raise damaged(path, error) from error
+    except ModelMissing as error:
+        return error
+    return None
+
+
 def _stored() -> NDArray[np.float16]:
     """One row a token, as the package's file has them: a header in JSON behind its length, then the numbers.
 
@@ -39,7 +58,7 @@ def _stored() -> NDArray[np.float16]:
     Raises:
         ModelMissing: it is not installed, or cannot be read.
     """
-    path = package_folder() / "weights" / f"l2_supercat_{DIMENSIONS}.safetensors"
+    path = _weights()
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))

@@ -85,17 +85,21 @@ def unusable(settings: Settings, model: str) -> ArcanaError | None:
         )
     if known.name == MULTILINGUAL_MODEL:
         return weights_problem()
+    if known.name == SMALL_MODEL:
+        from arcana_pipelines.embedding.local_small import missing
+
+        return missing()
     if known.provider == ONNX:
         return _folder_problem(settings, model)
     if known.provider != OPENAI or settings.openai_api_key is not None:
         return None
     if is_known(model):
         return InvalidSetting(
-            f"OPENAI_API_KEY is not set, and the index's model '{model}' is embedded through it "
+            f"OPENAI_API_KEY is not set, and the model '{model}' is embedded through it "
             "(any OpenAI-compatible endpoint: OPENAI_BASE_URL)."
         )
     return InvalidSetting(
-        f"No installed plug-in brings the index's model '{model}'. If one did, install it again, {_THEN}; if an "
+        f"No installed plug-in brings the model '{model}'. If one did, install it again, {_THEN}; if an "
         "OpenAI-compatible endpoint has the model, set OPENAI_API_KEY (and OPENAI_BASE_URL)."
     )
 

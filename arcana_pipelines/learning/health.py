@@ -15,6 +15,8 @@ load_sql = statements_beside(__file__)
 
 State = Literal["ok", "degraded", "down"]
 _LONGEST = 500
+# What the daemon calls it that looks at the embedding provider.
+EMBEDDER = "embedding provider"
 
 
 @dataclass(frozen=True, slots=True)

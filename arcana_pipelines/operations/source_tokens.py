@@ -46,7 +46,7 @@ class _Use:
         assert self.platform.owner is not None
         opening = Opening(
             slug=self.slugs[0] if self.slugs else "doctor", config=self.config, token=self.token, database=database,
-            hurried=True, seconds=seconds,
+            hurried=True, seconds=seconds, credential=self.credential,
         )  # fmt: skip
         where = "in the database" if self.credential == STORED else f"of {self.credential}"
         return f"the token {where} belongs to {self.platform.owner(opening)}"

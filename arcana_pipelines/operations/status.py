@@ -50,6 +50,7 @@ class LastSync:
         finished_at: aware; None until it is done.
         pages: what became of how many pages (see `SyncReport.pages_as_dict`).
         waiting_removals: pages whose removal waits for a person.
+        waiting_titles: of the first ten of these; None: of one without a title.
         lookups: paths of topics that it looked up; None where it did not.
     """
 
@@ -62,11 +63,14 @@ class LastSync:
     finished_at: datetime | None
     pages: Mapping[str, int]
     waiting_removals: int
+    waiting_titles: Sequence[str | None] = ()
     lookups: LookupCounts | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready; `lookups` only where there were any."""
+        """JSON-ready; `waiting_titles` and `lookups` only where there are any."""
         told = {**asdict(self), "started_at": self.started_at.isoformat(), "finished_at": _iso(self.finished_at)}
+        if not self.waiting_titles:
+            del told["waiting_titles"]
         if self.lookups is None:
             del told["lookups"]
         else:
@@ -227,7 +231,17 @@ def _last_sync(connection: Connection, workspace: Workspace, is_running: bool) -
         finished_at=times.finished_at,
         pages=report.pages_as_dict(),
         waiting_removals=report.waiting_removals,
+        waiting_titles=_waiting_titles(connection, workspace) if report.waiting_removals else (),
         lookups=noted.lookups,
+    )
+
+
+def _waiting_titles(connection: Connection, workspace: Workspace) -> list[str | None]:
+    return query.scalars(
+        connection,
+        "SELECT title FROM source_page WHERE workspace_id = %s AND state = 'suspect' AND NOT is_container "
+        "ORDER BY external_id LIMIT 10",
+        [workspace.workspace_id],
     )
 
 

@@ -83,6 +83,13 @@ class RequestCount:
             self.throttled += status == 429
 
 
+# What to do with a new token, where it is not known how the workspace has it.
+TOKEN_GOES = (
+    "put it into the workspace's token variable (or, where the database keeps it, `arcana workspace set SLUG "
+    "--token-stdin`)"
+)
+
+
 class ApiClient(ABC):
     """A client of a source's API, safe to share between threads. Who inherits says what a refusal means."""
 

@@ -44,6 +44,7 @@ class Opening:
         database: for what processes share, such as a rate limit; no connection is held.
         hurried: a person or a sensor waits: the source fails rather than wait.
         seconds: how long one answer may take, the wait for its turn included; None: as the source is set up.
+        credential: the variable that holds the token, or `STORED`; empty where that is not known.
     """
 
     slug: str
@@ -52,6 +53,16 @@ class Opening:
     database: Database
     hurried: bool = False
     seconds: float | None = None
+    credential: str = ""
+
+    @property
+    def token_goes(self) -> str:
+        """What a person does with a new token, as a part of a sentence."""
+        from arcana_pipelines.sources.client import TOKEN_GOES
+
+        if self.credential == STORED:
+            return f"give it to `arcana workspace set {self.slug} --token-stdin`"
+        return f"put it into {self.credential}" if self.credential else TOKEN_GOES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +188,10 @@ def open_source(
     """
     known = require_platform(platform, slug)
     token = token_of(known, credential_ref, slug, database)
-    opening = Opening(slug=slug, config=config, token=token, database=database, hurried=hurried)
+    opening = Opening(
+        slug=slug, config=config, token=token, database=database, hurried=hurried,
+        credential=credential_ref or known.token_variable or "",
+    )  # fmt: skip
     if not known.extra:
         return known.open(opening)
     with plugins.optional(f"The source of workspace '{slug}'", known.extra):
@@ -290,7 +304,10 @@ def open_notion_api(opening: Opening) -> NotionApi:
         settings.notion_requests_per_minute,
         longest_wait=patience.longest_pause,
     )
-    return NotionApi(opening.token, settings.notion_base_url, limiter, patience, settings.max_concurrent_requests)
+    connections = settings.max_concurrent_requests
+    return NotionApi(
+        opening.token, settings.notion_base_url, limiter, patience, connections, token_goes=opening.token_goes
+    )
 
 
 def _open_notion(opening: Opening) -> Source:
@@ -373,7 +390,10 @@ def open_freshdesk_api(opening: Opening) -> FreshdeskApi:
     )
     address = settings.freshdesk_base_url or web_address(freshdesk_domain(opening))
     connections = settings.max_concurrent_requests
-    return api.FreshdeskApi(opening.token, address, limiter, lists, patience, connections, learns_limit=said is None)
+    return api.FreshdeskApi(
+        opening.token, address, limiter, lists, patience, connections,
+        learns_limit=said is None, token_goes=opening.token_goes,
+    )  # fmt: skip
 
 
 def _open_freshdesk(opening: Opening) -> Source:

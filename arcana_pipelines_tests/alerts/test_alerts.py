@@ -253,6 +253,25 @@ def test_a_cause_is_one_row_told_once_and_its_end_is_told(acme: Harness, watch: 
     assert acme.rows("SELECT 1 FROM alert WHERE resolved_at IS NULL AND cause = %s", cause) == []
 
 
+def test_pages_that_wait_to_be_removed_are_named(acme: Harness) -> None:
+    _waiting(acme)
+    acme.rows("UPDATE source_page SET state = 'suspect', title = 'Leave ' || external_id RETURNING 1")
+    first = [title for (title,) in acme.rows(
+        "SELECT title FROM source_page WHERE NOT is_container ORDER BY external_id LIMIT 3"
+    )]  # fmt: skip
+    with acme.database.connection() as connection:
+        (cause,) = find_causes(connection, None, [])
+    assert (cause.cause, cause.detail) == ("waiting_removals", f"{', '.join(first)}, and 77 more")
+
+
+def test_a_model_that_is_missing_sends_to_doctor(acme: Harness) -> None:
+    acme.sync()
+    missing = FailedRun("acme", "sync", "run-1", "ModelMissing", "The small model's file cannot be read.")
+    with acme.database.connection() as connection:
+        (cause,) = find_causes(connection, None, [missing])
+    assert (cause.cause, cause.next_step) == ("failed_run", "arcana doctor")
+
+
 def test_each_unknown_topic_is_told_once_a_version_and_later_ones_as_a_number(acme: Harness, watch: Watch) -> None:
     acme.sync()
     bring_unknown(acme, *[f"Topic {number:02}" for number in range(10)])

@@ -16,7 +16,8 @@ from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.config import sync_config
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
-from arcana_pipelines.errors import TokenRevoked
+from arcana_pipelines.errors import ModelMissing, TokenRevoked
+from arcana_pipelines.sources.notion.source import NotionSource
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines_tests.alerts.conftest import Mailbox, Receiver
 from arcana_pipelines_tests.harness import Harness
@@ -248,3 +249,20 @@ def test_a_tick_tells_each_receiver_by_itself_and_says_which_failed(
         installed.rows("UPDATE workspace SET poll_failures = 0, poll_problem = NULL RETURNING 1")
         assert told() == "0 causes are open. email: 1 told. webhook: 1 told."
         box.shutdown()
+
+
+def test_the_reason_of_a_failed_run_is_in_our_words_where_there_are_some(
+    installed: Harness, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        reason = FileNotFoundError(2, "No such file", "l2.safetensors")
+        raise ModelMissing("The model's file is gone: `pip install …`.") from reason
+
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
+    monkeypatch.setattr(NotionSource, "enumerate", fail)
+    with pytest.raises(ModelMissing):
+        execute(instance, "acme", sync_config(Mode.FULL))
+    tick(instance)
+    assert installed.rows("SELECT detail, next_step FROM alert") == [
+        ("The model's file is gone: `pip install …`.", "arcana doctor")
+    ]

@@ -221,7 +221,7 @@ class TestFailures:
         arcana.json("sync", "acme")
         world.tokens.clear()
         failed = arcana.json_apart("sync", "acme", "--mode", "full", code=1)
-        assert "Nothing was removed" in failed["error"]
+        assert "Nothing was removed" in failed["error"] and "put it into NOTION_TOKEN, and sync" in failed["error"]
         assert arcana.json("status", "acme")["indexes"][0]["object_count"] == 8
 
     def test_a_quarantined_page_makes_exit_code_3_and_is_explained(

@@ -18,6 +18,7 @@ from arcana_pipelines.cli.commands import up
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.defs.instance import DAGSTER_YAML
 from arcana_pipelines.multilingual_e5 import loaded, weights
+from arcana_pipelines.settings import Settings
 from arcana_pipelines_tests.e2e.conftest import Arcana
 
 pytestmark = pytest.mark.e2e
@@ -195,3 +196,21 @@ class TestTheApi:
             free.close()
             done = arcana.here("up", "--no-demo", *ports, DATABASE_URL=None)
         assert done.returncode == 0 and "--api-port chooses another" in done.stdout
+
+
+def test_a_new_installation_is_not_made_beside_backups_of_one_that_is_lost(arcana: Arcana, tmp_path: Path) -> None:
+    own: dict[str, str | None] = {"DATABASE_URL": None, "BACKUP_TO": str(tmp_path / "backups")}
+    (tmp_path / "backups" / "backups" / "20261130T010203Z").mkdir(parents=True)
+    (tmp_path / "backups" / "backups" / "20261130T010203Z" / "manifest.json").write_text("sealed")
+    refused = started(arcana, **own)
+    assert refused.returncode == 2, refused.stdout
+    assert "`arcana restore`" in refused.stderr and "`arcana db upgrade` makes a new one on purpose" in refused.stderr
+    assert not (tmp_path / "home" / "dagster").exists()
+
+
+@pytest.mark.parametrize("has_folder", [False, True])
+def test_a_first_start_with_a_place_that_has_no_backup_yet_goes_on(tmp_path: Path, has_folder: bool) -> None:
+    place = tmp_path / "backups"
+    if has_folder:
+        place.mkdir()
+    up._refuse_beside_backups(Settings(arcana_home=tmp_path / "home", database_url=None, backup_to=str(place)))

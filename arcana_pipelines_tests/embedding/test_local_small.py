@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 from collections.abc import Callable
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,11 @@ from hypothesis import strategies as st
 
 from arcana_pipelines.chunking import tokens
 from arcana_pipelines.embedding import local_small
+from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.embedding.local_small import DIMENSIONS, SmallEmbedder
+from arcana_pipelines.embedding.registry import unusable
 from arcana_pipelines.errors import ModelMissing
+from arcana_pipelines.settings import Settings
 from arcana_pipelines_tests.blas_kernels import vectors_under
 
 TEXTS = [
@@ -117,8 +122,15 @@ class TestFilesOnDisk:
         file.unlink()
         if left is not None:
             file.write_bytes(left)
-        with pytest.raises(ModelMissing, match=r"safetensors cannot be read .*pip install --force-reinstall"):
+        cure = f"pip install --force-reinstall --no-deps wordllama=={version('wordllama')}"
+        with pytest.raises(ModelMissing, match=rf"safetensors cannot be read .*{re.escape(cure)}"):
             SmallEmbedder()
+
+    def test_missing_weights_are_seen_without_a_text_to_embed(self, folder: Path) -> None:
+        assert unusable(Settings(), SMALL_MODEL) is None
+        (file,) = (folder / "weights").iterdir()
+        file.unlink()
+        assert "(FileNotFoundError: No such file or directory). `pip install" in str(unusable(Settings(), SMALL_MODEL))
 
     @pytest.mark.parametrize("left", [None, b"", b"{", b"{}", b"\xff\0"])
     def test_so_is_a_damaged_vocabulary(self, folder: Path, left: bytes | None) -> None:

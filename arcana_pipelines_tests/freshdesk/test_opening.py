@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from pydantic import SecretStr
 
 from arcana_pipelines.cli.commands import workspace as workspace_commands
+from arcana_pipelines.credentials.store import STORED
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding.registry import model_of
-from arcana_pipelines.errors import ArcanaError, InvalidSetting, MissingToken, WrongUse
+from arcana_pipelines.errors import ArcanaError, InvalidSetting, MissingToken, TokenRevoked, WrongUse
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.operations.source_tokens import token_checks
 from arcana_pipelines.pipeline import registration
@@ -130,6 +131,17 @@ class TestOpening:
         monkeypatch.setenv("SUPPORT_TOKEN", server.world.key)
         source = open_source("freshdesk", {}, "SUPPORT_TOKEN", "acme", database)
         assert source.enumerate(Mode.FULL, None, lambda refs: []).problems == []
+
+    def test_a_key_that_is_refused_is_told_with_the_variable_of_the_workspace(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SUPPORT_TOKEN", "x" * 20)
+        source = open_source("freshdesk", {}, "SUPPORT_TOKEN", "acme", database)
+        assert isinstance(source, FreshdeskSource)
+        with pytest.raises(TokenRevoked, match=r"profile settings, put it into SUPPORT_TOKEN, and sync again"):
+            source.api.get("agents/me")
+        stored = Opening(slug="acme", config={}, token=None, database=database, credential=STORED)
+        assert stored.token_goes == "give it to `arcana workspace set acme --token-stdin`"
 
     @pytest.mark.parametrize(("files", "lists"), [("on", True), ("off", False)])
     def test_options_become_capabilities(self, settings: Settings, files: str, lists: bool) -> None:

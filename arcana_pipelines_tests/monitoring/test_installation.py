@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from arcana_pipelines.cli.commands import doctor
 from arcana_pipelines.cli.main import cli
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.learning import health
 from arcana_pipelines.monitoring.figures import read
 from arcana_pipelines.monitoring.installation import InstallationState, TableSize, installation_state
 from arcana_pipelines.monitoring.statements import Statement, slowest
@@ -98,3 +99,10 @@ class TestStatementsThatTheServerTimes:
         with acme.database.connection() as connection:
             assert slowest(connection) is None
         assert "arcana_statements_slow" not in {sample.name for sample in read(acme.database)}
+
+
+def test_doctor_does_not_call_an_embedder_well_that_failed_beside_it(acme: Harness) -> None:
+    with acme.database.connection() as connection:
+        health.record(connection, "daemon", [health.Seen(health.EMBEDDER, "ok"), health.Seen("another thing", "ok")])
+    assert "embedding provider" in doctor._health(acme.database, embeds=True)
+    assert doctor._health(acme.database, embeds=False) == "daemon: another thing are well"

@@ -9,6 +9,7 @@ import pytest
 
 from arcana_pipelines.alerts.causes import FailedRun, find_causes
 from arcana_pipelines.alerts.records import record
+from arcana_pipelines.cli.reports import say_waiting_removals
 from arcana_pipelines.errors import TokenRevoked
 from arcana_pipelines.operations.status import workspace_status
 from arcana_pipelines.pipeline.purpose import Purpose
@@ -197,3 +198,18 @@ def test_an_estimate_hides_no_sync(acme: Harness, mode: Mode) -> None:
     assert status(acme)["last_sync"] == synced
     acme.sync()
     assert status(acme)["last_sync"]["generation"] == 4
+
+
+def test_pages_that_wait_to_be_removed_are_named(acme: Harness, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(12):
+        acme.world.add_page(f"Page {number}", blocks=[blocks.paragraph("연차 휴가.")])
+    acme.settle()
+    acme.sync()
+    assert "waiting_titles" not in status(acme)["last_sync"]
+    acme.rows("UPDATE sync_generation SET counters = counters || '{\"waiting_removals\": 12}' RETURNING 1")
+    acme.rows("UPDATE source_page SET state = 'suspect' RETURNING 1")
+    last = status(acme)["last_sync"]
+    assert len(last["waiting_titles"]) == 10 and set(last["waiting_titles"]) < {f"Page {n}" for n in range(12)}
+    say_waiting_removals("acme", "full", last["waiting_removals"], last["waiting_titles"])
+    said = capsys.readouterr().out
+    assert all(f"    {title}\n" in said for title in last["waiting_titles"]) and "    and 2 more\n" in said

@@ -38,7 +38,11 @@ SELECT 'incomplete_listing' AS cause, slug AS workspace,
 FROM (SELECT DISTINCT ON (slug) * FROM newest_listings WHERE NOT listing_complete
       ORDER BY slug, generation DESC) AS incomplete
 UNION ALL
-SELECT 'waiting_removals', a.slug, jsonb_build_object('mode', g.mode, 'pages', g.waiting)
+SELECT 'waiting_removals', a.slug, jsonb_build_object('mode', g.mode, 'pages', g.waiting, 'titles', ARRAY(
+           SELECT p.title FROM source_page p
+           WHERE p.workspace_id = a.workspace_id AND p.state = 'suspect' AND NOT p.is_container
+           ORDER BY p.external_id LIMIT 3
+       ))
 FROM active a CROSS JOIN LATERAL (
     SELECT mode, (counters->>'waiting_removals')::bigint AS waiting FROM sync_generation g
     WHERE g.workspace_id = a.workspace_id AND counters ? 'waiting_removals'

@@ -38,6 +38,7 @@ from arcana_pipelines.indexes.health import inspect_indexes, pgvector
 from arcana_pipelines.indexes.targets.probe import probe
 from arcana_pipelines.indexes.targets.targets import all_targets
 from arcana_pipelines.learning import reports
+from arcana_pipelines.learning.health import EMBEDDER
 from arcana_pipelines.monitoring.installation import installation_state
 from arcana_pipelines.multilingual_e5.weights import checked_weights, weights_problem
 from arcana_pipelines.observing import traces
@@ -86,14 +87,15 @@ def _findings() -> Iterator[Finding]:
     installed = _tried("installation", lambda: _installation(settings))
     yield installed
     targets: dict[str, str] = {}
+    embedder = _tried("embedder", lambda: _embedder(settings))
     if installed[1]:
         database = Database(settings)
         click.get_current_context().call_on_close(database.close)
-        yield from _database(database, targets)
+        yield from _database(database, targets, embedder[1])
         yield from _secrets_in_reach(settings)
     if settings.embedding_provider == "local" or weights_problem() is None:
         yield _tried("weights", _weights)
-    yield _tried("embedder", lambda: _embedder(settings))
+    yield embedder
     if settings.reranker_url or settings.reranker != "endpoint":
         yield _tried("reranker", lambda: _reranker(settings))
     if settings.oauth_issuer is not None:
@@ -111,10 +113,10 @@ def _findings() -> Iterator[Finding]:
     yield _tried("encryption", lambda: _encryption(settings, targets))
 
 
-def _database(database: Database, places: dict[str, str]) -> Iterator[Finding]:
+def _database(database: Database, places: dict[str, str], embeds: bool) -> Iterator[Finding]:
     """The server, the schema, and what needs both; what cannot be reached is told once.
 
-    `places` gets where targets are.
+    `places` gets where targets are; `embeds`: the embedding provider has just answered.
     """
     server = _tried("database", lambda: _server(database))
     yield server
@@ -135,7 +137,7 @@ def _database(database: Database, places: dict[str, str]) -> Iterator[Finding]:
         yield _tried("replica", lambda: _replica(database))
     yield _tried("tuning", lambda: _tuning(database))
     yield _tried("audit log", lambda: _audit_log(database))
-    yield _tried("health", lambda: _health(database))
+    yield _tried("health", lambda: _health(database, embeds))
     yield _tried("size", lambda: _size(database))
     yield from _stored_tokens(database)
     yield from _indexes(database)
@@ -433,10 +435,12 @@ def _audit_log(database: Database) -> str:
     return f"{found.entries} rows, each as it was written"
 
 
-def _health(database: Database) -> str:
-    """What servers and the daemon have said of what they need."""
+def _health(database: Database, embeds: bool) -> str:
+    """What servers and the daemon have said of what they need; not of an embedder that failed here a moment ago."""
     with database.connection() as connection:
-        told = reports.health(connection)
+        told = [
+            each for each in reports.health(connection) if embeds or each.state != "ok" or each.component != EMBEDDER
+        ]
     if bad := [each for each in told if each.state != "ok"]:
         first = bad[0]
         raise ArcanaError(

@@ -97,7 +97,8 @@ def _print(state: WorkspaceStatus, summarises: bool) -> None:
     for group in state.not_indexed:
         if group.state == "pending" and state.running:
             continue  # they are being read
-        reason = group.reason or "to be read by the next sync"
+        unseen = "the source does not show them; what is proven to be gone is removed"
+        reason = group.reason or (unseen if group.state == "suspect" else "to be read by the next sync")
         say("  [yellow]{} pages {}[/yellow]: {}", group.pages, group.state, reason)
         for example in group.examples:
             say("    {} ({})", example["title"] or "Untitled", example["external_id"])
@@ -197,7 +198,7 @@ def _print_last_sync(state: WorkspaceStatus) -> None:
     for problem in last.problems:
         say("    {}", problem)
     if last.waiting_removals:
-        say_waiting_removals(state.workspace, last.mode, last.waiting_removals)
+        say_waiting_removals(state.workspace, last.mode, last.waiting_removals, last.waiting_titles)
 
 
 def _print_freshness(fresh: Freshness) -> None:

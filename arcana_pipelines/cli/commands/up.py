@@ -25,6 +25,7 @@ from uuid import UUID
 import click
 
 from arcana_pipelines import demo
+from arcana_pipelines.backup.places import has_backups
 from arcana_pipelines.cli.database import upgrade
 from arcana_pipelines.cli.output import say
 from arcana_pipelines.cli.runs import run_sync
@@ -69,6 +70,7 @@ def command(port: int, host: str, api_port: int, no_demo: bool) -> None:
     started = time.monotonic()
     _refuse_taken_port(host, port)
     settings = load_settings()
+    _refuse_beside_backups(settings)
     from arcana_pipelines.defs.instance import check_home, prepare, require_own_home
     from arcana_pipelines.defs.launcher_check import require_heard
     from arcana_pipelines.defs.schedule_times import require_times
@@ -107,6 +109,26 @@ def command(port: int, host: str, api_port: int, no_demo: bool) -> None:
         say("The database is stopped too.")
     if not stopping and code != 0:
         raise ArcanaError(f"Dagster ended by itself with code {code}; its log says why.")
+
+
+def _refuse_beside_backups(settings: Settings) -> None:
+    """Refuse to make a new installation where an old one seems to be lost: the place of backups has some.
+
+    Raises:
+        WrongUse: it has.
+    """
+    if settings.database_url is not None or settings.backup_to is None or lease.exists(settings.home):
+        return
+    try:
+        has_some = has_backups(settings.backup_to, settings)
+    except ArcanaError as error:
+        say("[yellow]Whether there are backups of an older installation is not known: {}[/yellow]", error)
+        return
+    if has_some:
+        raise WrongUse(
+            f"There is no installation in {settings.home} (ARCANA_HOME), and there are backups in BACKUP_TO: `arcana "
+            "restore` brings back what is lost; `arcana db upgrade` makes a new one on purpose, then start again."
+        )
 
 
 def _prepare_demo(database: Database) -> None:

@@ -32,7 +32,7 @@ from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.net.http_client import Answer
 from arcana_pipelines.net.retry import TryAgain
 from arcana_pipelines.net.retry_after import http_date, number_of_seconds, retry_after
-from arcana_pipelines.sources.client import MOST_BYTES, ApiClient, Patience, error_details, fingerprint
+from arcana_pipelines.sources.client import MOST_BYTES, TOKEN_GOES, ApiClient, Patience, error_details, fingerprint
 from arcana_pipelines.sources.freshdesk import values
 from arcana_pipelines.sources.limiter import RateLimiter
 
@@ -85,10 +85,15 @@ class FreshdeskApi(ApiClient):
         patience: Patience,
         connections: int = 10,
         learns_limit: bool = True,
+        token_goes: str = TOKEN_GOES,
     ) -> None:
-        """`limiter` is the account's, `lists` that of its lists of tickets; `learns_limit` from what answers say."""
+        """`limiter` is the account's, `lists` that of its lists of tickets; `learns_limit` from what answers say.
+
+        `token_goes`: what a person does with a new key, as a part of a sentence.
+        """
         self.credential = fingerprint(key)
         self._limiter = limiter
+        self._token_goes = token_goes
         self._lists = lists
         self._learns_limit = learns_limit
         self._root = f"{base_url.rstrip('/')}/api/v2/"
@@ -182,8 +187,7 @@ class FreshdeskApi(ApiClient):
         if answer.status == 401:
             return TokenRevoked(
                 f"Freshdesk does not accept the key ({said}). Nothing was removed. Copy the API key of an agent from "
-                "their profile settings into the workspace's variable (or, where the database keeps it, `arcana "
-                "workspace set SLUG --token-stdin`), and sync again."
+                f"their profile settings, {self._token_goes}, and sync again."
             )
         if answer.status == 403:
             if code == "require_feature":

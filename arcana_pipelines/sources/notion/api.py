@@ -27,7 +27,7 @@ from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.net.http_client import Answer
 from arcana_pipelines.net.retry import TryAgain
 from arcana_pipelines.net.retry_after import retry_after
-from arcana_pipelines.sources.client import MOST_BYTES, ApiClient, Patience, error_details, fingerprint
+from arcana_pipelines.sources.client import MOST_BYTES, TOKEN_GOES, ApiClient, Patience, error_details, fingerprint
 from arcana_pipelines.sources.limiter import RateLimiter
 from arcana_pipelines.sources.notion.endpoints import Endpoints
 
@@ -46,11 +46,19 @@ class NotionApi(Endpoints, ApiClient):
     title: ClassVar[str] = "Notion"
 
     def __init__(
-        self, token: SecretStr, base_url: str, limiter: RateLimiter, patience: Patience, connections: int = 10
+        self,
+        token: SecretStr,
+        base_url: str,
+        limiter: RateLimiter,
+        patience: Patience,
+        connections: int = 10,
+        token_goes: str = TOKEN_GOES,
     ) -> None:
+        """`token_goes`: what a person does with a new token, as a part of a sentence."""
         Endpoints.__init__(self)
         self.credential = fingerprint(token)
         self._limiter = limiter
+        self._token_goes = token_goes
         self._root = f"{base_url.rstrip('/')}/v1/"
         headers = {
             "Authorization": f"Bearer {token.get_secret_value()}",
@@ -96,8 +104,7 @@ class NotionApi(Endpoints, ApiClient):
         if answer.status == 401:
             return TokenRevoked(
                 f"Notion does not accept the token (401 {code}). Nothing was removed. Make a new token in Notion's "
-                "integration settings, put it into the workspace's token variable (or, where the database keeps it, "
-                "`arcana workspace set SLUG --token-stdin`), and sync again."
+                f"integration settings, {self._token_goes}, and sync again."
             )
         if answer.status == 404 and details.get("object") == "error":
             # Only this code says that the page is not there; a path that is none answers 404 as well.
