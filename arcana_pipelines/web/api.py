@@ -157,10 +157,12 @@ def make_api(
 def add_health(app: FastAPI, database: Database) -> None:
     """What load balancers ask, without a key."""
 
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", summary="Whether the process answers", tags=["health"])
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz", summary="Whether searches can be answered", tags=["health"], responses=described(503))
     def readyz() -> dict[str, str]:
         try:

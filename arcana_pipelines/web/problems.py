@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from fastapi import FastAPI, Request
@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import BaseRoute, Match, Route
 
 from arcana_pipelines.errors import (
     ArcanaError,
@@ -179,10 +179,17 @@ def kind_of(error: ArcanaError) -> tuple[int, str]:
 def _methods(request: Request) -> list[str]:
     """Those that are answered at the address of a request: the framework names those of the first route alone."""
     methods: set[str] = set()
-    for route in request.app.routes:
+    for route in _routes(request.app.routes):
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
             methods |= route.methods or set()
     return sorted(methods - {"HEAD"})
+
+
+def _routes(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """All of them, also those of routers that were included, which the framework keeps as they are."""
+    for route in routes:
+        router = getattr(route, "original_router", None)
+        yield from [route] if router is None else _routes(router.routes)
 
 
 def _internal(request: Request) -> JSONResponse:

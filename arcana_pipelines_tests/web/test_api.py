@@ -240,6 +240,18 @@ class TestAnAddress:
             (405, "GET, POST", "DELETE is not answered here, GET and POST is"),
         ]
 
+    def test_of_the_page_says_its_methods_too(self, api: Api) -> None:
+        with api.client("search") as client:
+            refused = client.get("/feedback")
+        assert refused.status_code == 405 and refused.headers["allow"] == "POST"
+        assert problem(refused)["detail"].startswith("GET is not answered here, POST is.")
+
+    @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+    def test_of_health_may_be_asked_for_its_status_alone(self, api: Api, path: str) -> None:
+        with api.client("search") as client:
+            answer = client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+
 
 class TestWithout:
     """Each route of the OpenAPI document, with keys that do not open it."""
