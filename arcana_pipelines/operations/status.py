@@ -10,7 +10,7 @@ from typing import Any
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
-from arcana_pipelines.indexes.targets.targets import Target, targets_of
+from arcana_pipelines.indexes.targets.targets import Target, seen, targets_of
 from arcana_pipelines.ledger import files, generations, pages
 from arcana_pipelines.ledger.counters import Counters, LookupCounts
 from arcana_pipelines.ledger.files import FileCount
@@ -194,7 +194,7 @@ def workspace_status(connection: Connection, workspace: Workspace, summary_model
         source=_source_state(connection, workspace),
         not_indexed=query.rows(connection, NotIndexed, load_sql("not_indexed"), parameters),
         partial=pages.partial_pages(connection, workspace.workspace_id),
-        targets=targets_of(connection, workspace.workspace_id),
+        targets=seen(targets_of(connection, workspace.workspace_id)),
         files=files.counts(connection, workspace.workspace_id),
         summaries=next(iter(summary_counts(connection, workspace.workspace_id, summary_model)), None),
         topics=next(iter(topic_counts(connection, workspace.workspace_id)), None),

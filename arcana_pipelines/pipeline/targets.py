@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from uuid import UUID
 
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.targets.delivery import Delivery, deliver, has_work, verify_target
 from arcana_pipelines.indexes.targets.parity import Parity
+from arcana_pipelines.indexes.targets.registry import is_embedded
 from arcana_pipelines.indexes.targets.targets import Target, due_targets, targets_of
 from arcana_pipelines.indexes.targets.unwanted import Place, drop_unwanted, due_places
 from arcana_pipelines.workspaces import workspaces
@@ -138,6 +140,7 @@ def follow_once(database: Database, seconds: float = FOLLOW_SECONDS) -> Followed
     to nobody else.
     """
     with database.connection() as connection:
+        _note_lost(connection)
         targets, places = due_targets(connection), due_places(connection)
     if not targets and not places:
         return Followed([], 0, 0)
@@ -146,6 +149,20 @@ def follow_once(database: Database, seconds: float = FOLLOW_SECONDS) -> Followed
     work = [_deliver(database, target, seconds, False, done) for target in targets]
     _at_once([*work, *(_drop(database, place, dropped) for place in places)], seconds, seconds)
     return Followed(done, len(targets), sum(dropped))
+
+
+def _note_lost(connection: Connection) -> None:
+    """Let what is on record of stores whose file or folder is gone be counted: all of it is missing."""
+    kept = connection.execute(
+        "SELECT index_target_id, location FROM index_target t WHERE NOT is_paused AND EXISTS (SELECT FROM "
+        "target_collection c WHERE c.index_target_id = t.index_target_id AND c.is_counted AND c.vector_count > 0)"
+    ).fetchall()
+    lost = [target for target, location in kept if is_embedded(location) and not Path(location).exists()]
+    if lost:
+        with connection.transaction():
+            connection.execute(
+                "UPDATE target_collection SET is_counted = false WHERE index_target_id = ANY(%s)", [lost]
+            )
 
 
 def _deliver(

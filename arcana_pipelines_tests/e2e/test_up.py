@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,12 +45,12 @@ def export(tmp_path: Path) -> Path:
     return tmp_path / "export"
 
 
-def started(arcana: Arcana, **variables: str | None) -> subprocess.CompletedProcess[str]:
+def started(arcana: Arcana, *options: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
     with socket.socket() as free, socket.socket() as other:
         free.bind(("127.0.0.1", 0))
         other.bind(("127.0.0.1", 0))
         port, api_port = free.getsockname()[1], other.getsockname()[1]
-    return arcana.here("up", "--port", str(port), "--api-port", str(api_port), **variables)
+    return arcana.here("up", "--port", str(port), "--api-port", str(api_port), *options, **variables)
 
 
 def slugs(arcana: Arcana, **variables: str | None) -> list[str]:
@@ -214,3 +218,41 @@ def test_a_first_start_with_a_place_that_has_no_backup_yet_goes_on(tmp_path: Pat
     if has_folder:
         place.mkdir()
     up._refuse_beside_backups(Settings(arcana_home=tmp_path / "home", database_url=None, backup_to=str(place)))
+
+
+def test_a_home_that_is_removed_ends_it_with_one_sentence_and_stops_its_server(
+    arcana: Arcana, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    number = []
+
+    def lose(*_: object) -> subprocess.Popen[str]:
+        number.append(int((lease.server_folder(home) / "data" / "postmaster.pid").read_text().split()[0]))
+        return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], text=True)
+
+    def remove(*_: object) -> bool:
+        shutil.rmtree(home)
+        return False
+
+    monkeypatch.setattr(up, "_start_dagster", lose)
+    monkeypatch.setattr(up, "_wait_until_up", lambda *_: True)
+    monkeypatch.setattr(up, "_say_where", remove)
+    monkeypatch.setattr(up, "_why_no_api", lambda *_: "not here")
+    monkeypatch.setattr(up, "LOOK_SECONDS", 0.05)
+    done = started(arcana, "--no-demo", DATABASE_URL=None)
+    assert done.returncode == 1
+    assert "was removed while it was in use" in done.stderr and "Traceback" not in done.stderr
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{number[0]}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{number[0]}").exists()
+
+
+def test_a_log_that_cannot_be_written_is_told_once_and_not_line_by_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with closing(up._Log(tmp_path / "none" / "dagster.log", delay=True)) as log:
+        for _ in range(20):
+            log.emit(logging.LogRecord("server", logging.INFO, "", 0, "a line", None, None))
+    said = capfd.readouterr()
+    assert said.err == "" and said.out.count("cannot be written") == 1

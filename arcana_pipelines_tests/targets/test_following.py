@@ -10,7 +10,7 @@ import pytest
 
 from arcana_pipelines.indexes.targets import delivery
 from arcana_pipelines.indexes.targets.registry import kinds, location_of
-from arcana_pipelines.indexes.targets.targets import Target, add_target, drop_target, pause, targets_of
+from arcana_pipelines.indexes.targets.targets import Target, add_target, drop_target, pause, seen, targets_of
 from arcana_pipelines.pipeline import targets as stage
 from arcana_pipelines.pipeline.targets import compare_all, deliver_all, follow_once
 from arcana_pipelines.testing.notion_server import NotionWorld
@@ -211,3 +211,17 @@ def test_a_store_that_does_not_drop_is_asked_again_later(synced: Synced) -> None
     assert follow_once(synced.database).dropped == 0
     assert synced.unwanted() == [(1, True)]
     assert follow_once(synced.database).dropped == 0 and synced.unwanted() == [(1, True)]
+
+
+def test_a_store_that_was_deleted_is_seen_at_once_and_filled_again_without_another_publish(synced: Synced) -> None:
+    place = Path(synced.add("one").location)
+    assert follow_once(synced.database).due == 1
+    assert follow_once(synced.database).due == 0
+    before = synced.target("one").vector_count
+    place.unlink()
+    (told,) = seen([synced.target("one")])
+    assert told.last_error == f"{place} is not there any more. It is filled again by itself."
+    (filled,) = follow_once(synced.database).deliveries
+    assert (filled.error, filled.put) == (None, before)
+    assert place.exists() and seen([synced.target("one")])[0].last_error is None
+    assert follow_once(synced.database).due == 0

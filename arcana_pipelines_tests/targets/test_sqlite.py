@@ -151,7 +151,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     with pytest.raises(TargetUnreachable, match="cannot be made"):
         SqliteStore(tmp_path / "file" / "below" / "target.sqlite")
     (tmp_path / "folder.sqlite").mkdir()
-    with pytest.raises(TargetUnreachable, match="cannot be opened"):
+    with pytest.raises(TargetUnreachable, match="is a folder: move it away"):
         SqliteStore(tmp_path / "folder.sqlite")
 
 

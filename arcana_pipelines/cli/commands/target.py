@@ -79,7 +79,7 @@ def list_(slug: str, as_json: bool) -> None:
     database = open_database()
     require_current(database)
     with database.connection() as connection:
-        found = targets.targets_of(connection, workspaces.find(connection, slug).workspace_id)
+        found = targets.seen(targets.targets_of(connection, workspaces.find(connection, slug).workspace_id))
     if as_json:
         print_json({"workspace": slug, "targets": [target.as_dict() for target in found]})
         return

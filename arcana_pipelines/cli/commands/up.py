@@ -49,6 +49,9 @@ START_SECONDS = 120.0
 STOP_SECONDS = 60.0
 LOG_BYTES = 10 * 1024 * 1024
 LOGS_KEPT = 3
+# A log that cannot be written (a full disk) is told so often, and ARCANA_HOME is looked for so often.
+TELL_SECONDS = 60.0
+LOOK_SECONDS = 5.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # With `admin` the page changes nothing: its state says why something is as it is.
 _OF_PAGE: tuple[Scope, ...] = ("search", "read", "feedback", "review", "admin")
@@ -90,6 +93,9 @@ def command(port: int, host: str, api_port: int, no_demo: bool) -> None:
     why_not = _why_no_api(settings, host, api_port)
     api = _start_api(host, api_port, settings.home) if why_not is None else None
     server = _start_dagster(host, port, settings.home)
+    # What is removed first and never made anew.
+    place = lease.server_folder(settings.home) if settings.database_url is None else settings.home
+    known = _inode(place)
     stopping = _forward_signals([each for each in (server, api) if each is not None])
     try:
         if _wait_until_up(server, host, port):
@@ -99,12 +105,17 @@ def command(port: int, host: str, api_port: int, no_demo: bool) -> None:
                 _say_page(host, api_port)
             else:
                 say("[yellow]The API is not served: {}[/yellow]", why_not or f"{settings.home / 'api.log'} says why.")
-        code = server.wait()
+        code = _wait(server, place, known)
     finally:
         if api is not None:
             _stop(api)
         _stop(server)
     lease.release_lease(settings.home)
+    if _inode(place) != known:
+        raise ArcanaError(
+            f"{place} was removed while it was in use, or something else was put in its place. Everything that ran "
+            "here was stopped. What a backup has comes back by `arcana restore` (docs/disaster-recovery.md)."
+        )
     if settings.database_url is None and lease.wait_until_stopped(settings.home):
         say("The database is stopped too.")
     if not stopping and code != 0:
@@ -129,6 +140,23 @@ def _refuse_beside_backups(settings: Settings) -> None:
             f"There is no installation in {settings.home} (ARCANA_HOME), and there are backups in BACKUP_TO: `arcana "
             "restore` brings back what is lost; `arcana db upgrade` makes a new one on purpose, then start again."
         )
+
+
+def _wait(server: subprocess.Popen[str], place: Path, known: int | None) -> int | None:
+    """The code that a server ended with; None where it runs, and the folder that it works in is not there any more."""
+    while True:
+        try:
+            return server.wait(LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            if _inode(place) != known:
+                return None
+
+
+def _inode(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def _prepare_demo(database: Database) -> None:
@@ -271,9 +299,21 @@ def _start(command: list[str], home: Path, log: Path, usual: dict[str, str], fol
     return server
 
 
+class _Log(RotatingFileHandler):
+    """A log that says now and then that it cannot be written, where `logging` would print a traceback for each line."""
+
+    _told_at = -TELL_SECONDS
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        if time.monotonic() - self._told_at >= TELL_SECONDS:
+            self._told_at = time.monotonic()
+            say("[yellow]{} cannot be written: {}[/yellow]", self.baseFilename, sys.exc_info()[1])
+
+
 def _keep_log(server: subprocess.Popen[str], path: Path) -> None:
     """Write what a server says to a file that is turned over when it has grown large."""
-    file = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8", delay=True)
+    file = _Log(path, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8", delay=True)
     assert server.stdout is not None
     with server.stdout as lines, closing(file):
         for line in lines:

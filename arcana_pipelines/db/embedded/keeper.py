@@ -217,6 +217,8 @@ class _Server:
     def stop(self) -> None:
         """Stop it in order, or, when that takes too long, at once: it then recovers at its next start."""
         pid = self._pid()
+        if pid is None and self.process is not None and self.process.poll() is None:
+            pid = self.process.pid  # Somebody removed its folder, and with it the note of its number.
         for number in (signal.SIGINT, signal.SIGQUIT):
             if pid is None:
                 break

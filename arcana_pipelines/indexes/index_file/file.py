@@ -191,6 +191,8 @@ def said(path: Path, error: apsw.Error) -> str:
             return f"The file {path} is being written by another process for longer than {BUSY_SECONDS} s: try again."
         case apsw.FullError():
             return f"The disk of {path} is full: nothing was changed. Make room and try again."
+        case apsw.CantOpenError() if path.is_dir():
+            return f"In the place of the file {path} is a folder: move it away, and the file is made again."
         case apsw.ReadOnlyError() | apsw.CantOpenError() | apsw.PermissionsError():
             return (
                 f"The file {path}, or its folder {path.parent}, cannot be opened or written ({error}): see to the "

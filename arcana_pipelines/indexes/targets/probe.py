@@ -10,7 +10,7 @@ from pathlib import Path
 
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.targets.registry import is_embedded, open_store
-from arcana_pipelines.indexes.targets.targets import Target
+from arcana_pipelines.indexes.targets.targets import Target, lost
 from arcana_pipelines.settings import Settings
 
 
@@ -51,9 +51,9 @@ def probe(settings: Settings, targets: Sequence[Target], seconds: float) -> list
 def _probed(settings: Settings, target: Target) -> Probed:
     if target.is_paused:
         return Probed(target, "paused, and not asked")
+    if (problem := lost(target)) is not None:
+        return Probed(target, "", problem)
     if is_embedded(target.location) and not Path(target.location).exists():
-        if target.vector_count:
-            return Probed(target, "", f"{target.location} is not there any more. It is filled again by itself.")
         return Probed(target, f"{target.location} is not made yet")
     try:
         with open_store(settings, target.kind, target.location) as store:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -116,6 +118,19 @@ def targets_of(connection: Connection, workspace_id: UUID, name: str | None = No
     if name is not None and not found:
         raise WrongUse(f"There is no target '{name}' in this workspace. `arcana target list` shows those there are.")
     return found
+
+
+def seen(targets: Sequence[Target]) -> list[Target]:
+    """The same, those with their error whose store was a file or a folder of this machine and is not there any more."""
+    return [replace(each, last_error=each.last_error or lost(each)) for each in targets]
+
+
+def lost(target: Target) -> str | None:
+    """That the file or folder of a target that had rows is not there any more; None where it is, or there was none."""
+    if not target.vector_count or "://" in target.location or Path(target.location).exists():
+        return None
+    again = "once it is resumed" if target.is_paused else "by itself"
+    return f"{target.location} is not there any more. It is filled again {again}."
 
 
 @dataclass(frozen=True, slots=True)
