@@ -8,10 +8,8 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepo
 from dagster_k8s import K8sRunLauncher
 
 from arcana_pipelines.settings import LauncherSettings
+from arcana_pipelines.testing.http_server import Answer, AnsweringServer, Request
 from arcana_pipelines_tests.deployment.chart_check import RELEASES
 from arcana_pipelines_tests.deployment.manifests import ROOT, documents, faults, instance, part, values
 
@@ -92,36 +91,22 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, 
     """A stand-in on loopback, and the file by which programs find it."""
     cluster = Cluster()
 
-    class Answers(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, document = cluster.answer(self.command, self.path.partition("?")[0], json.loads(sent or "{}"))
-            body = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    class Api(AnsweringServer):
+        def answer(self, request: Request) -> Answer:
+            path = request.target.partition("?")[0]
+            status, document = cluster.answer(request.method, path, json.loads(request.body or "{}"))
+            return Answer(status, json.dumps(document).encode())
 
-        do_POST = do_DELETE = do_GET
-
-        def log_message(self, *_: object) -> None:
-            """Nothing is printed."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with Api() as server:
         file = tmp_path_factory.mktemp("cluster") / "kubeconfig"
         found = {
-            "clusters": [{"name": "it", "cluster": {"server": f"http://127.0.0.1:{server.server_address[1]}"}}],
+            "clusters": [{"name": "it", "cluster": {"server": server.address}}],
             "users": [{"name": "it", "user": {}}],
             "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
             "current-context": "it",
         }
         file.write_text(yaml.safe_dump(found), encoding="utf-8")
         yield cluster, file
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
