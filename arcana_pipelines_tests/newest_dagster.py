@@ -13,6 +13,7 @@ import sys
 import tempfile
 import tomllib
 from importlib.metadata import distributions, version
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +22,9 @@ TESTS = ["arcana_pipelines_tests/defs"]
 
 def main() -> int:
     """Exit code 0: passed, or nothing to do."""
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    # Those of extras, too: without its lower bound pip goes back years until a package fits.
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     bounds = {line.split(">")[0]: line for line in wanted if line.startswith("dagster")}
     installed = {each.name for each in distributions() if each.name.startswith("dagster")}
     family = [bounds.get(name, name) for name in sorted(installed)]
