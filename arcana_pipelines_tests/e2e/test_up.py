@@ -228,7 +228,9 @@ def test_a_home_that_is_removed_ends_it_with_one_sentence_and_stops_its_server(
 
     def lose(*_: object) -> subprocess.Popen[str]:
         number.append(int((lease.server_folder(home) / "data" / "postmaster.pid").read_text().split()[0]))
-        return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], text=True)
+        # As Dagster is started, and ends: also where whoever runs the tests ignores SIGINT, which children inherit.
+        ends = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); time.sleep(600)"
+        return subprocess.Popen([sys.executable, "-c", ends], text=True, start_new_session=True)
 
     def remove(*_: object) -> bool:
         shutil.rmtree(home)
