@@ -42,7 +42,7 @@ class Way:
 
 
 def ways(settings: Settings, targets: Mapping[str, str]) -> list[Way]:
-    """All that leaves this machine by an address of the settings, in their order, and by those of targets.
+    """All that leaves this machine by an address of the settings, in the order of their names, and by those of targets.
 
     `targets`: where each is, by what it is called.
     """
