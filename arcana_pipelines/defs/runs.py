@@ -174,8 +174,9 @@ def report_abandoned_runs(
     A run that died together with its code server stays "started" and would keep the sensors from its workspace.
     What it has noted (`at_work`) says that a process of it works for its workspace; the database says that none does
     (`is_at_work`: of a slug and the id of a run). A run
-    of our own jobs that has noted nothing died before its first asset; what other jobs do before ours is not our
-    business. It is looked at twice, because the note and the lock are two things.
+    of our own jobs that has noted nothing died before its first asset, and one that has let go and is not ended died
+    before it could tell Dagster; what other jobs do before and after ours is not our business. It is looked at twice,
+    because the note and the lock are two things.
     """
     suspects = [run_id for run_id, slug in _running_for(instance, workspaces, home) if not is_at_work(slug, run_id)]
     if not suspects:
@@ -210,19 +211,24 @@ def cancel_restored(instance: dg.DagsterInstance) -> None:
 def _running_for(
     instance: dg.DagsterInstance, workspaces: Mapping[str, Workspace], home: Home
 ) -> list[tuple[str, str]]:
-    """(run id, workspace) of the runs that should hold a lock by now: started `GRACE` ago and not ended."""
+    """(run id, workspace) of the runs that should hold a lock by now, or have ended: for `GRACE` and longer."""
     running = []
     filters = RunsFilter(statuses=[DagsterRunStatus.STARTED], tags={WORKSPACE_TAG: sorted(workspaces)})
     for record in instance.get_run_records(filters) if workspaces else ():
         run = record.dagster_run
         slug = run.tags[WORKSPACE_TAG]
         noted = run.tags.get(AT_WORK_TAG)
-        if noted in (_note(run, workspaces[slug]), _note(run, None)):
-            holds = noted == _note(run, workspaces[slug])
+        since = dt.datetime.fromtimestamp(record.start_time, dt.UTC) if record.start_time else _aware(record)
+        if noted == _note(run, workspaces[slug]):
+            is_expected = True
+        elif noted == _note(run, None):
+            # Our jobs let go when all is done: what is left of them is to say so. It is a while since the note, not
+            # since the start, that they have for that.
+            is_expected = JOB_TAG in run.tags and home.holds(run) is not False
+            since = _aware(record)
         else:
-            holds = JOB_TAG in run.tags and home.holds(run) is True
-        began = dt.datetime.fromtimestamp(record.start_time, dt.UTC) if record.start_time else _aware(record)
-        if holds and dt.datetime.now(dt.UTC) - began >= GRACE:
+            is_expected = JOB_TAG in run.tags and home.holds(run) is True
+        if is_expected and dt.datetime.now(dt.UTC) - since >= GRACE:
             running.append((run.run_id, slug))
     return running
 

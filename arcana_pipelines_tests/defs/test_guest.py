@@ -132,6 +132,18 @@ class TestForeignRuns:
         assert _status(instance, run_id) is STARTED
 
     @pytest.mark.usefixtures("impatient")
+    def test_a_run_of_our_jobs_that_died_between_its_last_asset_and_its_end_is_ended(
+        self, instance: dg.DagsterInstance, acme_row: Workspace
+    ) -> None:
+        job = build_defs().resolve_job_def("sync_workspace")
+        run = instance.get_run_by_id(_start(instance, job, {WORKSPACE_TAG: "acme", **(job.run_tags or {})}))
+        assert run is not None
+        with at_work(instance, run, acme_row):
+            pass
+        report_abandoned_runs(instance, {"acme": acme_row}, lambda slug, run: False, Home("ours", frozenset()))
+        assert _status(instance, run.run_id) is dg.DagsterRunStatus.FAILURE
+
+    @pytest.mark.usefixtures("impatient")
     def test_a_run_that_is_executed_again_is_not_taken_for_the_one_that_died(
         self, installed: Harness, instance: dg.DagsterInstance, acme_row: Workspace
     ) -> None:
