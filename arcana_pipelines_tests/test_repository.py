@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -46,20 +47,35 @@ def test_every_lock_is_looked_through_for_known_faults_and_what_cannot_be_looked
     assert "--strict" in step.split() and "--require-hashes" in step.split()
 
 
-# Of GitHub itself, and that of PyPI by which PyPI's own documents say to publish.
-BY_TAG = ("actions/", "pypa/gh-action-pypi-publish@")
+def steps_of(file: Path) -> dict[str, list[dict[str, Any]]]:
+    """The steps of a workflow, by the name of their job."""
+    return {name: job["steps"] for name, job in yaml.safe_load(file.read_text())["jobs"].items()}
 
 
-def test_actions_of_others_are_named_by_their_commit() -> None:
-    used = {
-        step["uses"]
-        for file in (ROOT / ".github" / "workflows").glob("*.yml")
-        for job in yaml.safe_load(file.read_text())["jobs"].values()
-        for step in job["steps"]
-        if "uses" in step
-    }
-    others = {action for action in used if not action.startswith(BY_TAG)}
-    assert others and all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in others)
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def test_actions_are_named_by_their_commit_and_leave_no_token_behind() -> None:
+    steps = [step for file in WORKFLOWS for steps in steps_of(file).values() for step in steps if "uses" in step]
+    assert steps and all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step["uses"]) for step in steps)
+    checkouts = [step for step in steps if step["uses"].startswith("actions/checkout@")]
+    assert checkouts and all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_what_is_published_is_made_of_locked_packages_alone_and_each_job_may_do_one_thing() -> None:
+    release = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())
+    steps = steps_of(ROOT / ".github" / "workflows" / "release.yml")
+    made = [step for step in steps["build"] if "run" in step]
+    assert "make dist" in [step["run"] for step in made] and not [step for step in made if "pip install" in step["run"]]
+    assert not [step for each in steps.values() for step in each if "cache" in step.get("with", {})]
+    writes = {name: {what for what, may in job.get("permissions", {}).items() if may == "write"}
+              for name, job in release["jobs"].items()}  # fmt: skip
+    assert writes == {
+        "build": set(), "parts": set(), "image": {"packages"}, "pypi": {"id-token"}, "publish": {"contents"},
+    }  # fmt: skip
+    # Nothing leaves before somebody has approved it, and of another branch than main nothing does.
+    assert all(release["jobs"][name]["environment"] == "release" for name, may in writes.items() if may)
+    assert any("merge-base --is-ancestor" in step["run"] and "origin/main" in step["run"] for step in made)
 
 
 def test_an_installation_goes_on_without_the_weights_and_asking_for_them_alone_fails(tmp_path: Path) -> None:
