@@ -53,7 +53,7 @@ class Cache:
         self._seconds = seconds
         self._secret = secret
         self._lock = threading.Lock()
-        self._being_made: dict[str, Future[Any]] = {}
+        self._being_made: dict[tuple[str, str], Future[Any]] = {}
 
     def key(self, tenant: Tenant, *parts: object) -> str:
         """A key of a tenant's: `parts` are told in a hash, as questions may be nobody else's business."""
@@ -93,7 +93,7 @@ class Cache:
             self.note("miss")
         return held
 
-    def had(self, key: str, make: Callable[[], tuple[Any, bool]]) -> Any:
+    def had(self, key: str, make: Callable[[], tuple[Any, bool]], by: str = "") -> Any:
         """A value that is kept, or that is made now: by one of those who ask at the same time, for all of them.
 
         Where servers share a store, it is one of all of them, unless it takes longer than they wait for each other.
@@ -101,13 +101,15 @@ class Cache:
         Args:
             key: of the value.
             make: makes it, and says whether it may be kept. What it raises, all who wait raise; nothing is kept then.
+            by: which of several ways it makes it in. Whoever makes it in another one is not waited for: what goes wrong
+                there says nothing here.
         """
         if (held := self.kept(key)) is not None:
             return held
         with self._lock:
-            being_made = self._being_made.get(key)
+            being_made = self._being_made.get((key, by))
             if being_made is None:
-                mine = self._being_made[key] = Future()
+                mine = self._being_made[key, by] = Future()
         if being_made is not None:
             try:
                 value = being_made.result(PATIENCE_SECONDS)
@@ -124,7 +126,7 @@ class Cache:
             raise
         finally:
             with self._lock:
-                del self._being_made[key]
+                del self._being_made[key, by]
         return value
 
     def _made_for_all(self, key: str, make: Callable[[], tuple[Any, bool]], mine: Future[Any]) -> Any:

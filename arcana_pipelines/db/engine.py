@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -148,6 +148,12 @@ class Database:
         pool = self.pool
         seen = copy(self)
         seen.pool, seen._company, seen._sees_internal = pool, company, sees_internal
+        return seen
+
+    def apart(self, **options: Any) -> Database:
+        """The same database over one connection of its own (see `connect`), for who may not wait for what others do."""
+        seen = copy(self)
+        seen.pool = Pool(partial(self.connect, **options), 1, 1)
         return seen
 
     @cached_property

@@ -32,6 +32,10 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 2
 _NOT_KNOWN = "how far it is behind is not known yet"
+_OTHER_HISTORY = (
+    "it has replayed more than the database has written: it follows another server, or the database was restored to an "
+    "earlier moment; make another (SEARCH_DATABASE_URL)"
+)
 # Places of the primary that are remembered: an hour of looks.
 _MOST_PLACES = 3600
 
@@ -77,13 +81,16 @@ class Replica:
     """
 
     def __init__(self, primary: Database, clock: Callable[[], float] = time.monotonic) -> None:
-        self._primary = primary
         self._clock = clock
         self._most_lag = primary.settings.search_replica_lag
         self._places: deque[tuple[float, int]] = deque()
         self._has_caught_up = False
+        # What the replica had when it had more than the primary.
+        self._ahead = 0
         self._looking = threading.Lock()
         self.database = replica_database(primary.settings)
+        # That all connections of those who read are in use says nothing of the servers.
+        self._looked_at = [each.apart(connect_timeout=CONNECT_SECONDS) for each in (primary, self.database)]
         self.standing = Standing("it was not looked at yet")
 
     @property
@@ -91,31 +98,48 @@ class Replica:
         """Whether it may be read now."""
         return self.standing.problem is None
 
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether a look waits for one of the servers now."""
+        return self._looking.locked()
+
     def look(self) -> None:
         """Look where it is. What is wrong is in `standing`, and logged when that changes."""
         with self._looking:
             try:
-                with self._primary.connection() as connection:
-                    primary = position_of(connection)
-                self._note_place(primary.position)
-                with self.database.connection() as connection:
-                    replica = position_of(connection)
-                    refuse_unbound(connection)
-                self._stands(self._standing(primary, replica))
+                self._stands(self._seen())
             except (ArcanaError, psycopg.Error) as error:
                 self._stands(Standing(" ".join(str(error).split())))
+
+    def _seen(self) -> Standing:
+        primary, replica = self._looked_at
+        with primary.connection() as connection:
+            self._note_place(position_of(connection).position)
+        with replica.connection() as connection:
+            has = position_of(connection)
+            refuse_unbound(connection)
+        # Asked again: what the replica has by now, the primary had before.
+        with primary.connection() as connection:
+            return self._standing(position_of(connection), has)
 
     def give_up(self, why: str) -> None:
         """Read it no more until a look finds it good. Whoever waits for an answer of it finds the connection ended."""
         self._stands(Standing(why))
-        self.database.pool.abort()
+        for each in (self.database, self._looked_at[1]):
+            each.pool.abort()
 
     def close(self) -> None:
         """Close its connections."""
-        self.database.close()
+        for each in (self.database, *self._looked_at):
+            each.close()
 
     def _standing(self, primary: Position, replica: Position) -> Standing:
-        if problem := problem_of(primary, replica):
+        if replica.position > primary.position:
+            self._ahead = replica.position
+        elif replica.position < self._ahead:
+            self._ahead = 0  # it was made anew
+        # It stays what it is when the primary has written as much of its own.
+        if problem := problem_of(primary, replica) or (_OTHER_HISTORY if self._ahead else None):
             return Standing(problem)
         while self._places and self._places[0][1] <= replica.position:
             self._places.popleft()
@@ -158,11 +182,13 @@ def position_of(connection: Connection) -> Position:
 
 
 def problem_of(primary: Position, replica: Position) -> str | None:
-    """Why a server is no replica that may be read in the place of the primary, whatever it has replayed."""
+    """Why a server is no replica that may be read in the place of the primary, which was asked after it."""
     if primary.origin != replica.origin:
         return "it holds another database than DATABASE_URL (SEARCH_DATABASE_URL)"
     if not replica.is_standby:
         return "it is no standby: what it holds is a history of its own (SEARCH_DATABASE_URL)"
+    if replica.position > primary.position:
+        return _OTHER_HISTORY
     if replica.revision != newest_revision():
         return f"it has the schema {replica.revision}, and this release needs {newest_revision()}"
     return None

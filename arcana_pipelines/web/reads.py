@@ -61,6 +61,8 @@ class Reads:
         self._database = database
         self._note = note
         self.replica = Replica(database) if database.settings.search_database_url is not None else None
+        # Of looks alone: that requests have all other threads says nothing of the replica.
+        self._threads = anyio.CapacityLimiter(1)
 
     def read(self, company_id: UUID, opened: Opened, work: Callable[[Connection], T]) -> T:
         """What `work` reads of an index that the gate has opened, over a connection that acts for the company.
@@ -170,8 +172,10 @@ class Reads:
             await self._look(self.replica)
 
     async def _look(self, replica: Replica) -> None:
+        if replica.is_looked_at:  # by one that was given up: each would take a thread for as long as a server hangs
+            return
         with anyio.move_on_after(PATIENCE_SECONDS) as patience:
-            await run_sync(replica.look, abandon_on_cancel=True)
+            await run_sync(replica.look, abandon_on_cancel=True, limiter=self._threads)
         if patience.cancelled_caught:
             replica.give_up(f"it did not answer within {PATIENCE_SECONDS:g} seconds")
 

@@ -115,8 +115,9 @@ class Searches:
             if not _is_kept(asked):
                 return searched(connection)[0]
             found: dict[str, Any] = self._cache.had(
-                self._key(tenant, opened, index, asked), lambda: searched(connection)
-            )
+                self._key(tenant, opened, index, asked), lambda: searched(connection),
+                by="database" if connection is None else "replica",
+            )  # fmt: skip
             return found
 
         use = use_now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from arcana_pipelines.db import replica as replicas
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.pool import Pool
 from arcana_pipelines.db.replica import Position, Replica, problem_of
 from arcana_pipelines.db.schema import newest_revision
 from arcana_pipelines.testing.postgres import DatabaseServer
@@ -40,11 +41,9 @@ class Servers:
 @pytest.fixture
 def servers(monkeypatch: pytest.MonkeyPatch) -> Servers:
     servers = Servers()
-    asked = []
 
     def position_of(connection: Connection) -> Position:
-        asked.append(connection)  # the primary is asked first
-        is_primary = len(asked) % 2 == 1
+        is_primary = connection.info.user == lease.WRITER
         return replace(PRIMARY if is_primary else FOLLOWS, position=servers.primary if is_primary else servers.replica)
 
     monkeypatch.setattr(replicas, "position_of", position_of)
@@ -53,10 +52,17 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Servers:
 
 @contextmanager
 def replica_at(database: Database, url: str, servers: Servers | None = None) -> Iterator[Replica]:
-    given = {"search_database_url": SecretStr(url), "search_replica_lag": 5.0}
-    primary = Database(database.settings.model_copy(update=given))
-    with closing(primary), closing(Replica(primary, (lambda: servers.seconds) if servers else lambda: 0.0)) as replica:
+    with (
+        closing(primary_with(database, url)) as primary,
+        closing(Replica(primary, (lambda: servers.seconds) if servers else lambda: 0.0)) as replica,
+    ):
         yield replica
+
+
+def primary_with(database: Database, url: str) -> Database:
+    """The database, with a replica at an address."""
+    given = {"search_database_url": SecretStr(url), "search_replica_lag": 5.0}
+    return Database(database.settings.model_copy(update=given))
 
 
 def of_server(database: Database) -> str:
@@ -129,6 +135,34 @@ def test_one_whose_user_no_policy_binds_is_not_read(database: Database, servers:
     with replica_at(database, database.settings.database_url.get_secret_value(), servers) as replica:
         replica.look()
         assert "reads what is every company's" in str(replica.standing.problem)
+
+
+def test_one_that_has_more_than_the_database_is_of_another_history_and_stays_so(
+    database: Database, servers: Servers
+) -> None:
+    with replica_at(database, of_server(database), servers) as replica:
+        servers.look(replica)
+        servers.look(replica, primary=-100)  # it was restored to a moment before
+        assert not replica.is_read and "more than the database has written" in str(replica.standing.problem)
+        servers.look(replica, primary=200)  # and has now written as much
+        assert not replica.is_read
+        servers.look(replica, replayed=-500)  # another was made
+        servers.look(replica, replayed=600)
+        assert replica.is_read
+
+
+def test_that_all_connections_are_in_use_says_nothing_of_it(database: Database, servers: Servers) -> None:
+    with (
+        closing(primary_with(database, of_server(database))) as primary,
+        closing(Replica(primary)) as replica,
+        ExitStack() as in_use,
+    ):
+        for each in (primary, replica.database):
+            each.pool = Pool(each.connect, 1, 1)
+            each.pool.patience = 0.0
+            in_use.enter_context(each.connection())
+        replica.look()
+        assert replica.is_read
 
 
 def test_one_that_does_not_answer_is_not_read(database: Database) -> None:

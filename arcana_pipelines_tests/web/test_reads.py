@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
-from typing import Any
+from threading import Event
+from typing import Any, NoReturn
 
+import anyio
+import anyio.to_thread
 import psycopg
 import pytest
+from pydantic import SecretStr
 
+from arcana_pipelines.caching import caches
 from arcana_pipelines.db import replica as replicas
 from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.db.replica import Standing
 from arcana_pipelines.errors import CursorRefused, DatabaseBusy, DatabaseUnreachable, NoRoleForCompany
+from arcana_pipelines.retrieval.searcher import Searcher
 from arcana_pipelines.web import reads
 from arcana_pipelines.web.health import Health
 from arcana_pipelines_tests.harness import Harness
-from arcana_pipelines_tests.web.conftest import SEARCH
+from arcana_pipelines_tests.web.conftest import SEARCH, serving
 from arcana_pipelines_tests.web.replicated import DOCUMENT, Replicated, address_of_server, replicated_at
 
 
@@ -110,6 +119,71 @@ def test_what_the_replica_refuses_is_asked_of_the_database_where_it_may_be_behin
 
     assert replicated.api.reads.read_any(company, False, work) == "the database"
     assert replicated.reads() == {"behind": 1}
+
+
+def test_who_asks_the_database_does_not_wait_for_the_same_of_the_replica(
+    replicated: Replicated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "PATIENCE_SECONDS", 3600)
+    reads_there, is_over = Event(), Event()
+
+    def in_the_way_of_the_log(*_: Any) -> NoReturn:
+        reads_there.set()
+        assert is_over.wait(60)
+        raise psycopg.errors.SerializationFailure("canceling statement due to conflict with recovery")
+
+    replicated.replica.look()  # the server may not have begun
+    with ThreadPoolExecutor(2) as threads, monkeypatch.context() as conflict:
+        conflict.setattr(Searcher, "search_over", in_the_way_of_the_log)
+        first = threads.submit(replicated.search)
+        assert reads_there.wait(60)
+        replicated.replica.standing = Standing("it is more than 5 seconds behind")
+        try:
+            assert threads.submit(replicated.search).result(20).json()["hits"]
+        finally:
+            is_over.set()
+        assert first.result(60).json()["hits"]
+
+
+def test_that_requests_have_all_threads_says_nothing_of_the_replica(replicated: Replicated) -> None:
+    database = serving(
+        replicated.api.acme.database,
+        search_database_url=SecretStr(address_of_server(replicated.api.acme.database)),
+    )
+
+    async def begin(fresh: reads.Reads) -> None:
+        requests = anyio.to_thread.current_default_thread_limiter()
+        requests.total_tokens = 1
+        async with requests:
+            with anyio.fail_after(30):
+                async with fresh.running():
+                    assert fresh.replica is not None and fresh.replica.is_read
+
+    with closing(database):
+        anyio.run(begin, reads.Reads(database))
+
+
+def test_while_a_look_hangs_no_other_one_begins(replicated: Replicated, monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, answers = Event(), Event()
+
+    def hang(connection: Connection) -> NoReturn:
+        hangs.set()
+        assert answers.wait(60)
+        raise psycopg.OperationalError("it hung")
+
+    async def look() -> None:
+        with anyio.fail_after(20):
+            await replicated.api.reads._look(replicated.replica)
+
+    monkeypatch.setattr(replicas, "position_of", hang)
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(replicated.replica.look)
+        try:
+            assert hangs.wait(60)
+            anyio.run(look)
+        finally:
+            answers.set()
+        first.result(60)
 
 
 def told_of(replicated: Replicated, component: str) -> list[tuple[str, str]]:

@@ -386,14 +386,14 @@ def _serving(database: Database) -> str:
 def _replica(database: Database) -> str:
     """Whether searches could be read from the replica: what it is, and how far behind."""
     with closing(replica_database(database.settings)) as opened:
-        with database.connection() as connection:
-            primary = position_of(connection)
         with closing(opened.connect(connect_timeout=CONNECT_SECONDS)) as connection:
             replica = position_of(connection)
             refuse_unbound(connection)
+        with database.connection() as connection:
+            primary = position_of(connection)
     if (problem := problem_of(primary, replica)) is not None:
         raise ArcanaError(f"the replica at {opened.safe_url} is not read: {problem}")
-    behind = max(0, primary.position - replica.position)
+    behind = primary.position - replica.position
     return f"{opened.safe_url} is a standby of the database, and {behind:,} bytes of its log behind"
 
 
