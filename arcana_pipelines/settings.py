@@ -33,6 +33,13 @@ def _is_http(url: str) -> str:
     return url.rstrip("/")
 
 
+def _is_origin(url: str) -> str:
+    parts = urlsplit(_is_http(url))
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("must be the address of a server, without a path: http://127.0.0.1:3000")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _is_postgres(url: SecretStr) -> SecretStr:
     from arcana_pipelines.postgres_address import Address
 
@@ -138,6 +145,7 @@ def _one_of(kind: str, *ours: str) -> Callable[[str], str]:
 
 
 HttpUrl = Annotated[str, AfterValidator(_is_http)]
+HttpOrigin = Annotated[str, AfterValidator(_is_origin)]
 HttpsUrl = Annotated[str, AfterValidator(require_https)]
 SecretHttpUrl = Annotated[SecretStr, AfterValidator(_is_secret_http)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_is_redis)]
@@ -402,6 +410,7 @@ class Settings(ScheduleTimes, LauncherSettings, UiSettings):
     alert_pagerduty_url: HttpsUrl = "https://events.pagerduty.com"
     alert_routes: AlertRoutes = ""
     arcana_ui_url: HttpUrl | None = None
+    dagster_ui_url: HttpOrigin | None = None
 
     retention_days: int = Field(30, ge=1, le=36500)
 

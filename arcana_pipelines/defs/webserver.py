@@ -1,20 +1,38 @@
 """Dagster's web server behind the guard: `python -m arcana_pipelines.defs.webserver`, with the options of
 `dagster-webserver`.
 
-The names below are private to Dagster: where one is gone, nothing is served.
+It answers below `/dagster`, too, as with `--path-prefix /dagster`: there `arcana serve` has it behind its log-in. The
+names below are private to Dagster: where one is gone, nothing is served.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from arcana_pipelines.defs.guard import Guard
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.settings import load_ui_settings
+from arcana_pipelines.ui.address import PREFIX
+from arcana_pipelines.ui.guard import Guard
 
 _MAKE = "create_app_from_workspace_process_context"
+
+
+class WithPrefix:
+    """An ASGI application, and the same below the prefix, which is made when it is first asked for."""
+
+    def __init__(self, app: ASGIApp, below: Callable[[], ASGIApp]) -> None:
+        self._app, self._make = app, below
+        self._below: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See `WithPrefix`."""
+        app = self._app
+        if scope["type"] != "lifespan" and (scope["path"] == PREFIX or scope["path"].startswith(f"{PREFIX}/")):
+            app = self._below = self._below or self._make()
+        await app(scope, receive, send)
 
 
 def main() -> None:
@@ -30,8 +48,10 @@ def main() -> None:
         raise ArcanaError("This release of Dagster cannot be guarded: install one that pyproject.toml allows.")
     hosts = load_ui_settings().ui_hosts
 
-    def guarded(*arguments: Any, **options: Any) -> ASGIApp:
-        return Guard(make(*arguments, **options), hosts)
+    def guarded(context: Any, prefix: str = "", *arguments: Any, **options: Any) -> ASGIApp:
+        app = make(context, prefix, *arguments, **options)
+        # Who chose a prefix has it, and no other.
+        return Guard(app if prefix else WithPrefix(app, lambda: make(context, PREFIX, *arguments)), hosts)
 
     setattr(cli, _MAKE, guarded)
     cli.main()  # type: ignore[no-untyped-call]

@@ -123,14 +123,14 @@ class AnsweringServer(HttpServer):
 class Uvicorn(uvicorn.Server):
     """uvicorn without its waits of a tenth of a second at the end, which every test would pay."""
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: Any, *, has_sockets: bool = False) -> None:
         super().__init__(
             uvicorn.Config(
                 application,
                 lifespan="off",
                 access_log=False,
                 log_config=None,
-                ws="none",
+                ws="websockets-sansio" if has_sockets else "none",
                 date_header=False,
                 server_header=False,
                 timeout_keep_alive=60,

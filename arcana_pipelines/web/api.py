@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, nullcontext
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -25,6 +25,7 @@ from arcana_pipelines.web.administration import Administration, add_administrati
 from arcana_pipelines.web.assistants import add_assistants, assistants
 from arcana_pipelines.web.bodies import LimitedBodies
 from arcana_pipelines.web.conversations import add_conversations
+from arcana_pipelines.web.dagster_ui.routes import DagsterUi, add_dagster_ui, is_of_ui
 from arcana_pipelines.web.documents import add_documents
 from arcana_pipelines.web.events import Events, add_events
 from arcana_pipelines.web.feedback import add_feedback
@@ -90,6 +91,7 @@ def make_api(
         metrics.watch_replica(reads.replica)
     searches = Searches(database, gate, caches, reads)
     mcp = assistants(database, gate, searches, reads)
+    ui: DagsterUi | None = None
     files = ExitStack()
     # A bucket that hangs is not waited for: the threads are those of searches, too.
     store = files.enter_context(open_file_store(database.settings, hurried_seconds=FILE_SECONDS))
@@ -100,7 +102,10 @@ def make_api(
         # A thread without a connection would wait for one while others wait for a thread.
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = settings.database_pool_size + settings.database_max_overflow
-        async with reads.running(), uses.running(), searched.running(), health.running(), mcp.session_manager.run():
+        async with (
+            reads.running(), uses.running(), searched.running(), health.running(), mcp.session_manager.run(),
+            nullcontext() if ui is None else ui.running(),
+        ):  # fmt: skip
             await events.begin()
             yield
         caches.close()
@@ -115,7 +120,9 @@ def make_api(
         redirect_slashes=False,
     )  # fmt: skip
     app.add_middleware(
-        LimitedBodies, most=LARGEST_BODY, is_free=lambda scope: scope["path"] == webhooks.PATH or is_upload(scope)
+        LimitedBodies,
+        most=LARGEST_BODY,
+        is_free=lambda scope: scope["path"] == webhooks.PATH or is_upload(scope) or is_of_ui(scope),
     )
     app.add_middleware(RateHeaders)
     app.add_middleware(SeqHeaders)
@@ -149,6 +156,8 @@ def make_api(
         add_administration(app, gate, database, administration)
         add_uploads(app, gate, database, administration.database)
         app.router.routes.append(webhooks.make_route(administration.database))
+        ui = add_dagster_ui(app, gate, database.settings.dagster_ui_url, administration.database)
+    app.state.has_sockets = ui is not None
     add_assistants(app, gate, mcp, names)
     _describe_problems(app)
     return app

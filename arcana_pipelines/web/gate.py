@@ -13,6 +13,7 @@ from uuid import UUID
 
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPBearer
+from starlette.requests import HTTPConnection
 
 from arcana_pipelines.caching.redis import RedisStore
 from arcana_pipelines.db.engine import Database
@@ -74,7 +75,7 @@ class Gate:
         self._quotas = Quotas(database)
         self._internal = Internal(database)
 
-    def access(self, request: Request) -> Access:
+    def access(self, request: HTTPConnection) -> Access:
         """What the request's key may do.
 
         Raises:
@@ -84,7 +85,7 @@ class Gate:
         """
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
-            raise Refused(401, "unauthorized", "Send a key: `Authorization: Bearer arc_…`.", self._challenge())
+            raise Refused(401, "unauthorized", "Send a key: `Authorization: Bearer arc_…`.", self.challenge())
         key = key.strip()
         claims = self.tokens.read(key) if "." in key else None  # which every token has, and no key
         granted = self._granted(key) if "." in key and claims is None else None
@@ -108,15 +109,17 @@ class Gate:
             raise Refused(401, "is-token", "This is a token: log in with the key itself.")
         return self._let_in(request, id_of(key), lambda: self._access(key, None, None))
 
-    def access_again(self, request: Request, key_id: str, session_hash: bytes | None = None) -> Access | None:
+    def access_again(
+        self, request: HTTPConnection, key_id: str, session_hash: bytes | None = None, is_counted: bool = True
+    ) -> Access | None:
         """What the key of a session of ours may do now; None: it is over, or the session was ended.
 
         Raises:
-            Refused: 429: too many requests were made with it.
+            Refused: 429: too many requests were made with it, where this one is counted.
         """
         with self._database.connection() as connection:
             access = access_by_id(connection, key_id, session_hash=session_hash)
-        if access is not None:
+        if access is not None and is_counted:
             self._take(request, access)
         return access
 
@@ -132,7 +135,7 @@ class Gate:
         with self._database.connection() as connection:
             end_session(connection, session_hash, ends_at)
 
-    def _let_in(self, request: Request, key_id: str | None, find: Callable[[], Access | None]) -> Access:
+    def _let_in(self, request: HTTPConnection, key_id: str | None, find: Callable[[], Access | None]) -> Access:
         settings = self._database.settings
         origin = origin_of(request.client.host if request.client else "")
         refused = self._refused.look(origin, settings.refused_keys_per_minute)
@@ -146,12 +149,12 @@ class Gate:
                 401,
                 "unauthorized",
                 "This key opens nothing (any more). Ask for another.",
-                self._challenge("invalid_token"),
+                self.challenge("invalid_token"),
             )
         self._take(request, access)
         return access
 
-    def _take(self, request: Request, access: Access) -> None:
+    def _take(self, request: HTTPConnection, access: Access) -> None:
         """Count a request that is made with a good key."""
         use_now().access = access
         context.note(company=str(access.company_id))
@@ -188,7 +191,7 @@ class Gate:
             said = "The issuer of this token cannot be asked for its keys now: try again in a moment."
             raise Refused(503, "unavailable", said, {"Retry-After": str(RETRY_SECONDS)}) from error
 
-    def _challenge(self, error: str | None = None) -> dict[str, str]:
+    def challenge(self, error: str | None = None) -> dict[str, str]:
         """What clients read that log in, where they can."""
         if self.oauth is None:
             return {"WWW-Authenticate": _REALM}
@@ -282,7 +285,7 @@ class Gate:
         return asked
 
 
-def _too_many(request: Request, rate: Rate, said: str, limit_of: str | None = None) -> Refused:
+def _too_many(request: HTTPConnection, rate: Rate, said: str, limit_of: str | None = None) -> Refused:
     request.state.rate = rate
     seconds = "1 second" if rate.wait == 1 else f"{rate.wait:,} seconds"
     return Refused(

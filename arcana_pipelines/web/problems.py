@@ -73,6 +73,7 @@ _TITLES = {
     "quota-used-up": "The searches of the month are used up",
     "unavailable": "Not available now",
     "not-set-up": "The server is not set up for this",
+    "bad-gateway": "Another server does not answer",
     "internal": "Something is wrong here",
 }
 

@@ -22,6 +22,8 @@ KEPT_SECONDS = 30
 # For a whole request, from its first bytes on; one that brings a file has a second more for so many bytes.
 REQUEST_SECONDS = 20.0
 BYTES_A_SECOND = 64 * 1024
+# Of a WebSocket: what a page asks for.
+LARGEST_MESSAGE = 2**20
 # Connections that are accepted before anything is read. Fewer than may be: a burst would push out what has been sent.
 _AT_ONCE = 100
 # How long a stop waits for what is being answered.
@@ -41,7 +43,7 @@ class _Patient(Watched):
         self._end_late()
 
     def _end_late(self) -> None:
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:  # it is a WebSocket since
             return
         if self.waits and self.loop.time() - self.began >= REQUEST_SECONDS + self.received // BYTES_A_SECOND:
             self.transport.abort()
@@ -54,7 +56,10 @@ def server_of(app: FastAPI) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         http=_Patient,
-        ws="none",
+        # Of Dagster's UI alone.
+        ws="websockets-sansio" if app.state.has_sockets else "none",
+        ws_max_size=LARGEST_MESSAGE,
+        ws_per_message_deflate=False,
         lifespan="on",
         # Where none gives way, as all are being answered: 503 at once. One that gave way is counted a moment longer.
         limit_concurrency=MOST_CONNECTIONS + 2 * _AT_ONCE,

@@ -98,3 +98,9 @@ def name_of(connection: Connection, company_id: UUID) -> str:
     """The name of a company that is there."""
     name: str = scalar(connection, "SELECT name FROM company WHERE company_id = %s", [company_id])
     return name
+
+
+def is_alone(connection: Connection, company_id: UUID) -> bool:
+    """Whether no other company has a workspace, one that is being removed among them."""
+    statement = "SELECT NOT EXISTS (SELECT FROM workspace WHERE company_id <> %s)"
+    return bool(scalar(connection, statement, [company_id]))

@@ -134,8 +134,22 @@ def test_dagster_is_started_where_it_finds_no_env_file_that_it_would_put_over_th
     assert folders == [tmp_path / "dagster"] and list(folders[0].iterdir()) == []
 
 
+@pytest.mark.parametrize(("host", "reached"), [("0.0.0.0", "127.0.0.1"), ("ui", "ui"), ("::1", "[::1]")])
+def test_the_api_has_dagsters_ui_where_it_was_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: str, reached: str
+) -> None:
+    environments: list[dict[str, str]] = []
+    monkeypatch.setattr(up.subprocess, "Popen", lambda *_, env, **__: environments.append(env) or _Silent())
+    monkeypatch.delenv("DAGSTER_UI_URL", raising=False)
+    up._start_api(host, 3001, 8001, tmp_path)
+    monkeypatch.setenv("DAGSTER_UI_URL", "")  # of who wants it off
+    up._start_api(host, 3001, 8001, tmp_path)
+    assert [each["DAGSTER_UI_URL"] for each in environments] == [f"http://{reached}:3001", ""]
+
+
 class _Silent:
-    stdout = io.StringIO()
+    def __init__(self) -> None:
+        self.stdout = io.StringIO()
 
 
 class TestPrintedCommands:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import shlex
@@ -47,6 +48,7 @@ from arcana_pipelines.operations.disk import disk_of
 from arcana_pipelines.operations.encryption import in_public, is_encrypted_volume, ways
 from arcana_pipelines.operations.source_tokens import token_checks
 from arcana_pipelines.settings import Settings, load_settings
+from arcana_pipelines.ui.address import PREFIX
 from arcana_pipelines.workspaces.workspaces import list_all
 
 Finding = tuple[str, bool, str]
@@ -100,6 +102,8 @@ def _findings() -> Iterator[Finding]:
         yield _tried("reranker", lambda: _reranker(settings))
     if settings.oauth_issuer is not None:
         yield _tried("oauth", lambda: _issuer(settings))
+    if (ui := settings.dagster_ui_url) is not None:
+        yield _tried("dagster ui", lambda: _dagster_ui(settings, ui))
     if settings.redis_url is not None:
         yield _tried("cache", lambda: _cache(settings))
     if settings.summary_model is not None:
@@ -403,6 +407,16 @@ def _issuer(settings: Settings) -> str:
         from arcana_pipelines.web.issuer import Issuer
     keys = Issuer(settings, SECONDS).fetch()
     return f"{settings.oauth_issuer} has {len(keys)} key{'s' if len(keys) > 1 else ''} for tokens that it signs"
+
+
+def _dagster_ui(settings: Settings, url: str) -> str:
+    """Whether Dagster's web server answers where `arcana serve` would pass it on, which can be done here."""
+    from arcana_pipelines.web.dagster_ui.upstream import check
+
+    asyncio.run(check(url, SECONDS))
+    if settings.database_url is not None and settings.serve_database_url is None:
+        raise ArcanaError("Dagster's web server answers, and no server has it: SERVE_DATABASE_URL is not set")
+    return f"Dagster's web server answers at {url}; `arcana serve` has it below {PREFIX}"
 
 
 def _cache(settings: Settings) -> str:

@@ -60,6 +60,12 @@ def command(host: str, port: int, metrics_port: int | None, metrics_host: str, n
     administration = None
     if opened.settings.database_url is None or opened.settings.serve_database_url is not None:
         administration = Administration(opened, salt, _register, _remove)
+    elif opened.settings.dagster_ui_url is not None:
+        click.echo(
+            "Dagster's UI is not served: DAGSTER_UI_URL needs SERVE_DATABASE_URL beside the application's DATABASE_URL "
+            "(docs/serving.md).",
+            err=True,
+        )
     app = make_api(database, salt, names, administration)
     if metrics_port is not None:
         told_at = app.state.metrics.listen(metrics_host, metrics_port)

@@ -53,7 +53,7 @@ LOGS_KEPT = 3
 TELL_SECONDS = 60.0
 LOOK_SECONDS = 5.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-# With `admin` the page changes nothing: its state says why something is as it is.
+# With `admin` the page's state says why something is as it is, and Dagster's UI is opened.
 _OF_PAGE: tuple[Scope, ...] = ("search", "read", "feedback", "review", "admin")
 
 
@@ -91,7 +91,7 @@ def command(port: int, host: str, api_port: int, no_demo: bool) -> None:
         samples = {DEMO_SLUG, HELPDESK_SLUG}.intersection(workspaces.slugs(connection))
     database.close()
     why_not = _why_no_api(settings, host, api_port)
-    api = _start_api(host, api_port, settings.home) if why_not is None else None
+    api = _start_api(host, port, api_port, settings.home) if why_not is None else None
     server = _start_dagster(host, port, settings.home)
     # What is removed first and never made anew.
     place = lease.server_folder(settings.home) if settings.database_url is None else settings.home
@@ -236,9 +236,10 @@ def _why_no_api(settings: Settings, host: str, port: int) -> str | None:
     return None
 
 
-def _start_api(host: str, port: int, home: Path) -> subprocess.Popen[str]:
+def _start_api(host: str, ui_port: int, port: int, home: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "arcana_pipelines.cli", "serve", "--host", host, "--port", str(port)]
-    return _start(command, home, home / "api.log", {}, home)
+    reached = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host
+    return _start(command, home, home / "api.log", {"DAGSTER_UI_URL": f"http://{reached}:{ui_port}"}, home)
 
 
 def _api(host: str, port: int) -> str:

@@ -26,6 +26,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "menu": ("Menu", "메뉴"),
     "search": ("Search", "검색"),
     "state": ("State", "상태"),
+    "dagster_ui": ("Runs (Dagster)", "실행 (Dagster)"),
     "language": ("Language", "언어"),
     "log_in": ("Log in", "로그인"),
     "log_out": ("Log out", "로그아웃"),
@@ -271,6 +272,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "try_in": ("Try again in {n} seconds.", "{n}초 뒤에 다시 시도하세요."),
     # What went wrong, by the kinds of problems.py.
     "forbidden": ("Your key may not do this.", "이 키에는 권한이 없습니다."),
+    "bad-gateway": (
+        "What was asked for is at another server, which does not answer.",
+        "요청한 내용이 있는 다른 서버가 응답하지 않습니다.",
+    ),
     "not-found": ("There is no such thing here for your key.", "이 키로 볼 수 있는 것 중에는 없습니다."),
     "unknown-topic": ("There is no such topic.", "그런 주제가 없습니다."),
     "conflict": ("That is not possible now.", "지금은 할 수 없습니다."),

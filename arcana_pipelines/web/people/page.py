@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
@@ -27,9 +26,10 @@ from arcana_pipelines.web.gate import Gate
 from arcana_pipelines.web.people.asked import Asked
 from arcana_pipelines.web.people.document_text import read_text
 from arcana_pipelines.web.people.failures import Failure, failure_of
+from arcana_pipelines.web.people.instead import shown_instead
 from arcana_pipelines.web.people.languages import note_name
 from arcana_pipelines.web.people.places import places_of
-from arcana_pipelines.web.people.rendering import HEADERS, HERE, render
+from arcana_pipelines.web.people.rendering import HEADERS, HERE
 from arcana_pipelines.web.people.review import add_review
 from arcana_pipelines.web.people.sessions import Sessions
 from arcana_pipelines.web.people.states import searches_of_month, states_of
@@ -42,14 +42,11 @@ from arcana_pipelines.web.people.visitors import (
     LOG_OUT,
     SEARCH,
     STATE,
-    ComesFromElsewhere,
     Form,
     LoggedIn,
-    LogInFirst,
     Visitor,
     Visitors,
     safe_next,
-    words_of,
 )
 from arcana_pipelines.web.problems import Refused, request_id
 from arcana_pipelines.web.review import Reviews
@@ -105,34 +102,14 @@ def _route_of(visitors: Visitors) -> type[APIRoute]:
             async def handled(request: Request) -> Response:
                 try:
                     response: Response = await handler(request)
-                except LogInFirst as wanted:
-                    response = visitors.go(request, wanted.visitor, _log_in_before(request, wanted.visitor))
-                except ComesFromElsewhere:
-                    response = render("again.html", words_of(request), where=_asked_for(request))
-                    response.headers["Refresh"] = f"0; url={_asked_for(request)}"
                 except Exception as error:  # the edge of the page: whoever looks at it gets one
-                    failure = failure_of(request, error)
-                    response = render("error.html", words_of(request), failure.status, failure=failure,
-                                      id=request_id(request))  # fmt: skip
-                    response.headers.update(failure.headers)
+                    return shown_instead(visitors, request, error)
                 response.headers.update(HEADERS)
                 return response
 
             return handled
 
     return ForPeople
-
-
-def _asked_for(request: Request) -> str:
-    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
-
-
-def _log_in_before(request: Request, visitor: Visitor) -> str:
-    where = safe_next(_asked_for(request))
-    asked = {"next": where} if request.method == "GET" and where != SEARCH else {}
-    if visitor.was_logged_in:
-        asked["over"] = "1"
-    return f"{LOG_IN}?{urlencode(asked)}" if asked else LOG_IN
 
 
 def _add_files(router: APIRouter) -> None:

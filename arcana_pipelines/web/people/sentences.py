@@ -156,6 +156,27 @@ _FORMS = {
         "문서에 적힌 주제 가운데 {0}개가 더 분류 체계 버전 {1}에 없습니다."
     ),
     r"([\d.]+) of ([\d.]+) USD are spent": "{1}달러 중 {0}달러를 썼습니다.",
+    # Dagster's UI.
+    r"Dagster's UI starts and stops the runs of every workspace: .+": (
+        "Dagster UI는 모든 워크스페이스의 실행을 시작하고 멈출 수 있어, 회사 전체의 ‘admin’ 권한이 있는 키로만 "
+        "열립니다. `arcana key create --company 이름 --scope admin`으로 만들 수 있습니다."
+    ),
+    r"Dagster's UI shows the runs of all companies, .+": (
+        "Dagster UI에는 모든 회사의 실행이 보이는데 이 설치에는 여러 회사의 워크스페이스가 있어, 어느 회사의 키로도 "
+        "열리지 않습니다. 설치를 운영하는 사람은 그 컴퓨터에서 직접 엽니다(docs/operating.md)."
+    ),
+    r"Dagster's web server does not answer at DAGSTER_UI_URL\. .+": (
+        "DAGSTER_UI_URL의 Dagster 웹 서버가 응답하지 않습니다. 서버를 시작하고 `arcana doctor`로 확인하세요."
+    ),
+    r"What answers at DAGSTER_UI_URL is not Dagster's web server below /dagster\. Start it by (`.+`), or by (`.+`)\.": (
+        "DAGSTER_UI_URL에서 응답하는 것은 /dagster 아래의 Dagster 웹 서버가 아닙니다. {0} 또는 {1}로 시작하세요."
+    ),
+    r"Dagster's web server is not asked by the name that DAGSTER_UI_URL has for it: .+": (
+        "Dagster 웹 서버가 DAGSTER_UI_URL에 적힌 이름을 모릅니다. 그 서버의 ARCANA_UI_HOSTS에 이 이름을 넣으세요."
+    ),
+    r"Dagster's web server leads elsewhere, .+": (
+        "Dagster 웹 서버가 다른 곳으로 보내려 해서 따르지 않았습니다. DAGSTER_UI_URL을 확인하세요."
+    ),
     r"(arcana status \S+), then (arcana retry \S+)": "{0}, 그다음 {1}",
     r"(arcana target list \S+), then (arcana doctor)": "{0}, 그다음 {1}",
     r"(arcana doctor), then (arcana file retry \S+)": "{0}, 그다음 {1}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
@@ -10,8 +10,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.requests import HTTPConnection
 
 from arcana_pipelines.keys.access import Access
+from arcana_pipelines.ui.address import is_below
 from arcana_pipelines.web.gate import Gate
 from arcana_pipelines.web.people.languages import COOKIE, Language, Words, accepted, is_language
 from arcana_pipelines.web.people.rendering import render
@@ -67,8 +69,25 @@ class Visitors:
     def __init__(self, gate: Gate, sessions: Sessions) -> None:
         self._gate = gate
         self.sessions = sessions
+        # Whether a key opens Dagster's UI, where that is served here.
+        self.opens_ui: Callable[[Access], bool] = lambda access: False
 
-    def of(self, request: Request) -> Visitor:
+    def session_of(self, request: HTTPConnection) -> Session | None:
+        """The session that a cookie says; None where there is none that holds."""
+        cookie = request.cookies.get(_cookie(request))
+        return self.sessions.read(cookie) if cookie else None
+
+    def access_of(self, request: HTTPConnection, session: Session, is_counted: bool = True) -> Access | None:
+        """What the key of a session may do now; None: nobody has logged in, or it is over.
+
+        Raises:
+            Refused: 429: too many requests were made with the key, where this one is counted.
+        """
+        if session.key_id is None:
+            return None
+        return self._gate.access_again(request, session.key_id, session.hash, is_counted)
+
+    def of(self, request: Request, is_counted: bool = True) -> Visitor:
         """Who asks.
 
         Raises:
@@ -78,10 +97,8 @@ class Visitors:
         cookie = request.cookies.get(_cookie(request))
         if cookie is None and request.method == "GET" and _is_of_another_site(request):
             raise ComesFromElsewhere
-        session = self.sessions.read(cookie) if cookie else None
-        access = None
-        if session is not None and session.key_id is not None:
-            access = self._gate.access_again(request, session.key_id, session.hash)
+        session = self.session_of(request)
+        access = None if session is None else self.access_of(request, session, is_counted)
         was_logged_in = bool(cookie) and access is None and (session is None or session.key_id is not None)
         if session is None or was_logged_in:
             session = self.sessions.new()
@@ -111,6 +128,7 @@ class Visitors:
         response = render(
             template, visitor.words, status,
             access=visitor.access, form_token=self.sessions.form_token(visitor.session),
+            opens_ui=visitor.access is not None and self.opens_ui(visitor.access),
             here=request.url.path, in_language=_in_language(request, visitor.words.language), **given,
         )  # fmt: skip
         self._remember(request, response, visitor)
@@ -151,7 +169,9 @@ def safe_next(where: str) -> str:
         parts = urlsplit(where)
     except ValueError:
         return SEARCH
-    if parts.scheme or parts.netloc or where.startswith("//") or parts.path not in (SEARCH, STATE, DOCUMENT, REVIEW):
+    if parts.scheme or parts.netloc or where.startswith("//"):
+        return SEARCH
+    if parts.path not in (SEARCH, STATE, DOCUMENT, REVIEW) and not is_below(parts.path):
         return SEARCH
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
@@ -188,9 +208,9 @@ def _is_of_another_site(request: Request) -> bool:
     return request.headers.get("sec-fetch-site") == "cross-site"
 
 
-def _cookie(request: Request) -> str:
+def _cookie(request: HTTPConnection) -> str:
     """Its name: with https one that no other host of the same domain can set."""
-    return "__Host-arcana" if request.url.scheme == "https" else "arcana"
+    return "__Host-arcana" if request.url.scheme in ("https", "wss") else "arcana"
 
 
 def _in_language(request: Request, now: Language) -> dict[str, str]:

@@ -8,7 +8,7 @@ who else can reach the port is a matter of the address that it listens at.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -36,37 +36,13 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
+        refusal = refusal_of(scope, self._is_ours)
         if refusal is None:
-            await self._app(scope, receive, _unframed(send))
+            await self._app(scope, receive, unframed(send))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": refusal})
         else:
             await PlainTextResponse(f"{refusal}\n", 403)(scope, receive, send)
-
-    def _refusal(self, scope: Scope) -> str | None:
-        """Why a request is not let through, or None."""
-        headers = Headers(scope=scope)
-        hosts = headers.getlist("host")
-        if len(hosts) != 1 or not self._is_ours(_name(hosts[0])):
-            return "This host name is not one of this server's. ARCANA_UI_HOSTS names those that are."
-        for origin in headers.getlist("origin"):
-            if not _is_of(origin, hosts[0], scope.get("scheme", "http")):
-                return "A page of another origin may not do this."
-        site, method = headers.get("sec-fetch-site", "none"), scope.get("method", "GET")
-        is_query = "graphql" in scope["path"].split("/")
-        if site not in _OF_OURS:
-            opens_a_page = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
-            if not (method == "GET" and opens_a_page and not is_query):
-                return "A page of another site may not do this."
-        if is_query and b"query" in parse_qs(scope["query_string"], keep_blank_values=True):
-            return "A query is taken from the body of a POST, not from the address."
-        if (
-            method not in _READING
-            and headers.get("content-type", "").split(";")[0].strip().lower() != "application/json"
-        ):
-            return "Only application/json is taken."
-        return None
 
     def _is_ours(self, name: str) -> bool:
         if name in self._hosts:
@@ -76,6 +52,28 @@ class Guard:
         except ValueError:
             return False
         return True
+
+
+def refusal_of(scope: Scope, is_ours: Callable[[str], bool]) -> str | None:
+    """Why a request is not let through, or None. `is_ours` says of a name whether it is one of this server's."""
+    headers = Headers(scope=scope)
+    hosts = headers.getlist("host")
+    if len(hosts) != 1 or not is_ours(_name(hosts[0])):
+        return "This host name is not one of this server's. ARCANA_UI_HOSTS names those that are."
+    for origin in headers.getlist("origin"):
+        if not _is_of(origin, hosts[0], scope.get("scheme", "http")):
+            return "A page of another origin may not do this."
+    site, method = headers.get("sec-fetch-site", "none"), scope.get("method", "GET")
+    is_query = "graphql" in scope["path"].split("/")
+    if site not in _OF_OURS:
+        opens_a_page = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+        if not (method == "GET" and opens_a_page and not is_query):
+            return "A page of another site may not do this."
+    if is_query and b"query" in parse_qs(scope["query_string"], keep_blank_values=True):
+        return "A query is taken from the body of a POST, not from the address."
+    if method not in _READING and headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        return "Only application/json is taken."
+    return None
 
 
 def _name(host: str) -> str:
@@ -100,7 +98,9 @@ def _is_of(origin: str, host: str, scheme: str) -> bool:
     return page.scheme in schemes and page.netloc.lower() == host.lower()
 
 
-def _unframed(send: Send) -> Send:
+def unframed(send: Send) -> Send:
+    """What an answer is sent by, so that no page frames it."""
+
     async def add_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)

@@ -10,7 +10,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from arcana_pipelines.defs.guard import Guard
+from arcana_pipelines.ui.guard import Guard
 
 UI = "http://localhost:3000"
 MUTATION = {"query": "mutation { launchRun }"}

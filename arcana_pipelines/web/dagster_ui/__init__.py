@@ -1,0 +1,1 @@
+"""Dagster's UI behind the log-in of the page for people."""
